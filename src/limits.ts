@@ -1,0 +1,87 @@
+/**
+ * Every bound that this project sets, with its unit and the reason for its size.
+ * A bound that an RFC sets stands with the codec that enforces it.
+ *
+ * @module
+ */
+
+/** Octets in the body of one `POST /v1/relay`: 256 frames of the usual 350 octets are 90 KiB; a tenfold margin. */
+export const relayBodyOctetsMax = 1024 * 1024;
+
+/** Frames in the body of one `POST /v1/relay`: four of our relay's largest batches. */
+export const relayFramesMax = 1024;
+
+/** Frames that our relay puts into one POST: past 256 the cost per frame no longer falls, the latency still grows. */
+export const relayBatchFramesMax = 256;
+
+/**
+ * Levels of RELAY-FORW that a decoder follows. RFC 8415 §19.1.2 allows hop-counts 0 to 8, that is nine levels;
+ * the margin lets a relay in front be counted as such instead of being called malformed.
+ */
+export const relayLevelsMax = 16;
+
+/** Octets of one DHCPv6 message: a frame's length field has 16 bits (RFC 5460 §5.1). */
+export const messageOctetsMax = 0xffff;
+
+/** Options in one DHCPv6 message at one level; real ones carry fewer than ten. Bounds the work of one datagram. */
+export const optionsPerMessageMax = 64;
+
+/**
+ * Slots given out on request that one batch steps over at a pool's cursor. Each is stepped over once in its life;
+ * a batch that meets more of them leaves clients to the next round rather than hold the write lock for long.
+ */
+export const offerSkipMax = 256;
+
+/** Octets of a relay's identifier of a line (options 18, 37, 38) that a site key is made of; longer ones are passed over. */
+export const siteIdentifierOctetsMax = 128;
+
+/** Octets of option 61. RFC 3396 would let it grow without end, but one option holds 255, and real ones 15 to 139. */
+export const clientIdentifierOctetsMax = 255;
+
+/**
+ * Rounds that one POST may take: a client that appears again with another message, or asks for what an earlier one
+ * of the batch asks for, waits for the next round. What is left after the last is for the client to send again.
+ */
+export const batchRoundsMax = 4;
+
+/** Slots that are tried for a client that asks for an address without saying which port set (A8). */
+export const wantedSlotsMax = 64;
+
+/** Octets of one option of a relay that are kept with a lease; a longer one is left out of the record. */
+export const evidenceOctetsMax = 255;
+
+/** Sockets of one relay: their number has one octet in the Interface-Id. A BNG's host has a handful of links. */
+export const relayListenersMax = 256;
+
+/** POSTs that a relay may have in flight: two keep an allocator busy, more only make its batches smaller. */
+export const relayPostsInFlightMax = 16;
+
+/** Datagrams that may wait in a relay. The default of 8192 is half a second of load; ten seconds help no client. */
+export const relayQueueLengthMax = 262_144;
+
+/** Octets that may wait in a relay: the memory that a storm may cost. */
+export const relayQueueOctetsMax = 256 * 1024 * 1024;
+
+/** Milliseconds after which an answer helps no more. Clients repeat after 3 s and more, up to 64 s (RFC 2131 §4.1). */
+export const relayDeadlineMsMax = 60_000;
+
+/** Octets of a socket's receive buffer: what a storm of 10,000 datagrams takes while the process is held up. */
+export const relayReceiveBufferOctets = 4 * 1024 * 1024;
+
+/** Octets of a receive buffer that may be asked for; the kernel grants what `net.core.rmem_max` lets it. */
+export const relayReceiveBufferOctetsMax = 256 * 1024 * 1024;
+
+/** Shortest pause in milliseconds after a failed POST: a restart of the allocator takes longer than this. */
+export const relayPauseMsMin = 100;
+
+/** Longest pause in milliseconds that a relay makes of its own: a client should not wait long for one that is back. */
+export const relayPauseMsMax = 2000;
+
+/** Longest pause in milliseconds that an allocator may ask for: a mistake in Retry-After must not end the service. */
+export const relayRetryAfterMsMax = 30_000;
+
+/** Milliseconds between two lines with the counters in a relay's log. */
+export const relayReportIntervalMs = 10_000;
+
+/** Octets of a zone in an Interface-Id: Linux lets the name of an interface have 15. */
+export const zoneOctetsMax = 15;

@@ -1,0 +1,43 @@
+/**
+ * Numbers of DHCPv4 that this project knows (RFC 2132, IANA bootp-dhcp-parameters).
+ *
+ * @module
+ */
+
+/** Message types: the value of option 53. */
+export const MessageType = {
+  discover: 1,
+  offer: 2,
+  request: 3,
+  decline: 4,
+  ack: 5,
+  nak: 6,
+  release: 7,
+  inform: 8,
+} as const;
+
+/** Options. */
+export const OptionCode = {
+  pad: 0,
+  subnetMask: 1,
+  routers: 3,
+  domainNameServers: 6,
+  domainName: 15,
+  interfaceMtu: 26,
+  requestedAddress: 50,
+  leaseTime: 51,
+  overload: 52,
+  messageType: 53,
+  serverIdentifier: 54,
+  parameterRequestList: 55,
+  message: 56,
+  maxMessageSize: 57,
+  renewalTime: 58,
+  rebindingTime: 59,
+  vendorClassIdentifier: 60,
+  clientIdentifier: 61,
+  rapidCommit: 80,
+  softwireSourceAddress: 109,
+  portParams: 159,
+  end: 255,
+} as const;

@@ -1,0 +1,261 @@
+/**
+ * The DHCPv4 message: a BOOTP header, a magic cookie, and options that may go on in two fields of the header
+ * (RFC 2131 §2, RFC 2132 §9.3, RFC 3396).
+ *
+ * @module
+ */
+import { DecodeError } from "../decode-error.ts";
+import { readUint16, readUint32, writeUint16, writeUint32 } from "../octets.ts";
+import { OptionCode } from "./codes.ts";
+
+/** A message with its options joined. IPv4 addresses are unsigned 32-bit integers. */
+export interface DhcpV4Message {
+  /** 1 is BOOTREQUEST, 2 is BOOTREPLY. */
+  readonly op: number;
+  readonly htype: number;
+  readonly hlen: number;
+  readonly hops: number;
+  readonly xid: number;
+  /** Seconds since the client began. */
+  readonly secs: number;
+  readonly flags: number;
+  readonly ciaddr: number;
+  readonly yiaddr: number;
+  readonly siaddr: number;
+  readonly giaddr: number;
+  /** 16 octets. */
+  readonly chaddr: Uint8Array;
+  /** 64 octets; all zero when the field holds options. */
+  readonly sname: Uint8Array;
+  /** 128 octets; all zero when the field holds options. */
+  readonly file: Uint8Array;
+  /** Option 52: which of `file` (1) and `sname` (2) hold options. */
+  readonly overload: Overload;
+  /** Code -> data, in the order of first appearance. Several options of one code are one value (RFC 3396). */
+  readonly options: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Value of option 52, or 0 without one. */
+export type Overload = 0 | 1 | 2 | 3;
+
+const overloadFile = 1;
+const overloadSname = 2;
+
+const chaddrAt = { offset: 28, octets: 16 };
+const snameAt = { offset: 44, octets: 64 };
+const fileAt = { offset: 108, octets: 128 };
+const cookieOffset = 236;
+const cookie = 0x63825363;
+const optionsOffset = 240;
+
+const emptySname = new Uint8Array(snameAt.octets);
+const emptyFile = new Uint8Array(fileAt.octets);
+
+/**
+ * Decodes a message. Its `op` and its options' values are for the caller to judge.
+ *
+ * @param octets The message from `op` on, of any length: there is no floor of 300 octets without a UDP header.
+ * @returns Views of the octets.
+ * @throws {DecodeError} When the header is incomplete, the cookie wrong, or an option longer than its field.
+ */
+export function decodeDhcpV4(octets: Uint8Array): DhcpV4Message {
+  if (octets.length < optionsOffset) {
+    throw new DecodeError(
+      "dhcpv4-truncated",
+      `Cannot decode DHCPv4 message: found ${octets.length} octets, expected at least ${optionsOffset}`,
+    );
+  }
+  if (readUint32(octets, cookieOffset) !== cookie) {
+    throw new DecodeError(
+      "dhcpv4-bad-cookie",
+      "Cannot decode DHCPv4 message: found another cookie than 63825363",
+    );
+  }
+  const options = new Map<number, Uint8Array>();
+  const sname = fieldOf(octets, snameAt);
+  const file = fieldOf(octets, fileAt);
+  decodeOptions(octets, optionsOffset, octets.length, options);
+  // Only the options field itself may say that others hold options too.
+  const overload = takeOverload(options);
+  if ((overload & overloadFile) !== 0) decodeOptions(file, 0, file.length, options);
+  if ((overload & overloadSname) !== 0) decodeOptions(sname, 0, sname.length, options);
+  if (overload !== 0) options.delete(OptionCode.overload);
+  return {
+    op: octets[0]!,
+    htype: octets[1]!,
+    hlen: octets[2]!,
+    hops: octets[3]!,
+    xid: readUint32(octets, 4),
+    secs: readUint16(octets, 8),
+    flags: readUint16(octets, 10),
+    ciaddr: readUint32(octets, 12),
+    yiaddr: readUint32(octets, 16),
+    siaddr: readUint32(octets, 20),
+    giaddr: readUint32(octets, 24),
+    chaddr: fieldOf(octets, chaddrAt),
+    sname: (overload & overloadSname) === 0 ? sname : emptySname,
+    file: (overload & overloadFile) === 0 ? file : emptyFile,
+    overload,
+    options,
+  };
+}
+
+function fieldOf(
+  octets: Uint8Array,
+  { offset, octets: length }: { readonly offset: number; readonly octets: number },
+) {
+  return octets.subarray(offset, offset + length);
+}
+
+/** Walks one field; a field without END ends where it ends. Values of one code are joined in the order of the walk. */
+function decodeOptions(field: Uint8Array, start: number, end: number, into: Map<number, Uint8Array>): void {
+  let at = start;
+  while (at < end) {
+    const code = field[at]!;
+    if (code === OptionCode.end) return;
+    if (code === OptionCode.pad) {
+      at++;
+      continue;
+    }
+    const dataStart = at + 2;
+    const dataEnd = dataStart + (field[at + 1] ?? 0);
+    if (dataStart > end || dataEnd > end) {
+      throw new DecodeError(
+        "dhcpv4-option-overrun",
+        `Cannot decode DHCPv4 options: option ${code} ends at octet ${dataEnd}, expected at most ${end}`,
+      );
+    }
+    const data = field.subarray(dataStart, dataEnd);
+    const before = into.get(code);
+    into.set(code, before === undefined ? data : join(before, data));
+    at = dataEnd;
+  }
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
+
+/** A malformed option 52 overloads nothing. */
+function takeOverload(options: Map<number, Uint8Array>): Overload {
+  const data = options.get(OptionCode.overload);
+  options.delete(OptionCode.overload);
+  const value = data?.length === 1 ? data[0]! : 0;
+  return value <= 3 ? (value as Overload) : 0;
+}
+
+/** Bounds of an encoded message, in octets. */
+export interface DhcpV4Size {
+  /** The message is padded to this length. BOOTP's fixed size of 300 is what old clients expect. */
+  readonly octetsMin?: number;
+  /** What does not fit goes to the fields that `overload` allows. */
+  readonly octetsMax?: number;
+}
+
+/**
+ * Encodes a message: options in their order, those of more than 255 octets in parts (RFC 3396).
+ *
+ * @throws {RangeError} When the options don't fit.
+ */
+export function encodeDhcpV4(message: DhcpV4Message, size: DhcpV4Size = {}): Uint8Array {
+  const { octetsMin = 300, octetsMax = 0xffff } = size;
+  if (message.overload !== 0) return encodeOverloaded(message, octetsMin, octetsMax);
+  const end = optionsOffset + encodedOctets(message.options) + 1;
+  if (end > octetsMax) {
+    throw new RangeError(`Cannot encode DHCPv4 message: it has ${end} octets, expected at most ${octetsMax}`);
+  }
+  const octets = new Uint8Array(Math.max(end, octetsMin));
+  writeHeader(octets, message);
+  octets.set(message.sname, snameAt.offset);
+  octets.set(message.file, fileAt.offset);
+  let at = optionsOffset;
+  for (const [code, data] of message.options) at = writeOption(octets, at, code, data);
+  octets[at] = OptionCode.end;
+  return octets;
+}
+
+function writeHeader(octets: Uint8Array, message: DhcpV4Message): void {
+  octets[0] = message.op;
+  octets[1] = message.htype;
+  octets[2] = message.hlen;
+  octets[3] = message.hops;
+  writeUint32(octets, 4, message.xid);
+  writeUint16(octets, 8, message.secs);
+  writeUint16(octets, 10, message.flags);
+  writeUint32(octets, 12, message.ciaddr);
+  writeUint32(octets, 16, message.yiaddr);
+  writeUint32(octets, 20, message.siaddr);
+  writeUint32(octets, 24, message.giaddr);
+  octets.set(message.chaddr, chaddrAt.offset);
+  writeUint32(octets, cookieOffset, cookie);
+}
+
+const partOctetsMax = 255;
+
+function encodedOctets(options: ReadonlyMap<number, Uint8Array>): number {
+  let octets = 0;
+  for (const data of options.values()) octets += optionOctets(data);
+  return octets;
+}
+
+/** Octets of an option with the two octets before each of its parts. */
+function optionOctets(data: Uint8Array): number {
+  return data.length <= partOctetsMax
+    ? data.length + 2
+    : data.length + 2 * Math.ceil(data.length / partOctetsMax);
+}
+
+/** Writes an option in as many parts as it needs, and returns the offset behind it. */
+function writeOption(octets: Uint8Array, offset: number, code: number, data: Uint8Array): number {
+  let at = offset;
+  let from = 0;
+  do {
+    const part = data.subarray(from, from + partOctetsMax);
+    octets[at] = code;
+    octets[at + 1] = part.length;
+    octets.set(part, at + 2);
+    at += 2 + part.length;
+    from += part.length;
+  } while (from < data.length);
+  return at;
+}
+
+/** A stretch of octets that takes options, and the one octet of its END. */
+interface Field {
+  readonly octets: Uint8Array;
+  at: number;
+  readonly end: number;
+}
+
+/** Fills the options field first, then file, then sname: the order in which they are read. */
+function encodeOverloaded(message: DhcpV4Message, octetsMin: number, octetsMax: number): Uint8Array {
+  const octets = new Uint8Array(octetsMax);
+  writeHeader(octets, message);
+  const main: Field = { octets, at: optionsOffset, end: octetsMax - 1 };
+  main.at = writeOption(octets, main.at, OptionCode.overload, Uint8Array.of(message.overload));
+  const fields = [main];
+  for (const [bit, { offset, octets: length }, value] of [
+    [overloadFile, fileAt, message.file],
+    [overloadSname, snameAt, message.sname],
+  ] as const) {
+    if ((message.overload & bit) === 0) octets.set(value, offset);
+    else fields.push({ octets, at: offset, end: offset + length - 1 });
+  }
+  let current = 0;
+  for (const [code, data] of message.options) {
+    while (current < fields.length && fields[current]!.at + optionOctets(data) > fields[current]!.end)
+      current++;
+    const field = fields[current];
+    if (field === undefined) {
+      throw new RangeError(
+        `Cannot encode DHCPv4 message: option ${code} does not fit in ${octetsMax} octets`,
+      );
+    }
+    field.at = writeOption(octets, field.at, code, data);
+  }
+  for (const field of fields) octets[field.at] = OptionCode.end;
+  return octets.slice(0, Math.max(main.at + 1, octetsMin));
+}

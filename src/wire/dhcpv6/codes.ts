@@ -1,0 +1,36 @@
+/**
+ * Numbers of DHCPv6 that this project knows (IANA dhcpv6-parameters).
+ *
+ * @module
+ */
+
+/** Message types. */
+export const MessageType6 = {
+  reply: 7,
+  informationRequest: 11,
+  relayForward: 12,
+  relayReply: 13,
+  dhcpv4Query: 20,
+  dhcpv4Response: 21,
+} as const;
+
+/** Options. */
+export const OptionCode6 = {
+  clientIdentifier: 1,
+  serverIdentifier: 2,
+  optionRequest: 6,
+  relayMessage: 9,
+  interfaceId: 18,
+  remoteId: 37,
+  subscriberId: 38,
+  echoRequest: 43,
+  clientLinkLayerAddress: 79,
+  dhcpv4Message: 87,
+  dhcp4o6Server: 88,
+  s46Br: 90,
+  s46V4V6Bind: 92,
+  s46PortParams: 93,
+  s46ContLw: 96,
+  relayPort: 135,
+  s46BindIPv6Prefix: 137,
+} as const;

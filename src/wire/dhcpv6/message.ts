@@ -1,0 +1,40 @@
+/**
+ * Messages between client and server (RFC 8415 §8): a type, 24 bits, options. The 24 bits are a transaction-id,
+ * but flags in DHCPV4-QUERY and DHCPV4-RESPONSE (RFC 7341 §6).
+ *
+ * @module
+ */
+import { DecodeError } from "../decode-error.ts";
+import { readUint32, writeUint32 } from "../octets.ts";
+import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
+import type { Option6 } from "./options.ts";
+
+/** A message that is not a relay's. */
+export interface Message6 {
+  readonly type: number;
+  /** 24 bits: the transaction-id, or the flags of types 20 and 21. */
+  readonly flags: number;
+  readonly options: readonly Option6[];
+}
+
+const headerOctets = 4;
+
+/** @throws {DecodeError} When it is shorter than its header, or its options are malformed. */
+export function decodeMessage6(octets: Uint8Array): Message6 {
+  if (octets.length < headerOctets) {
+    throw new DecodeError(
+      "message-truncated",
+      `Cannot decode DHCPv6 message: found ${octets.length} octets, expected at least ${headerOctets}`,
+    );
+  }
+  const header = readUint32(octets, 0);
+  return { type: header >>> 24, flags: header & 0xffffff, options: decodeOptions6(octets, headerOctets) };
+}
+
+/** @throws {RangeError} When an option is too long. */
+export function encodeMessage6({ type, flags, options }: Message6): Uint8Array {
+  const octets = new Uint8Array(headerOctets + optionsOctets(options));
+  writeUint32(octets, 0, ((type << 24) | flags) >>> 0);
+  writeOptions6(octets, headerOctets, options);
+  return octets;
+}

@@ -1,0 +1,64 @@
+/**
+ * Messages one behind the other, each behind its length in two octets: the framing that RFC 5460 §5.1 gives DHCPv6
+ * over TCP, used here in the bodies of HTTP.
+ *
+ * @module
+ */
+import { messageOctetsMax } from "../limits.ts";
+import { DecodeError } from "./decode-error.ts";
+import { readUint16, writeUint16 } from "./octets.ts";
+
+const lengthOctets = 2;
+
+/**
+ * @param messages Each of at most 65535 octets.
+ * @throws {RangeError} When one is longer.
+ */
+export function encodeFrames(messages: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const message of messages) {
+    if (message.length > messageOctetsMax) {
+      throw new RangeError(
+        `Cannot frame a message: it has ${message.length} octets, expected at most ${messageOctetsMax}`,
+      );
+    }
+    size += lengthOctets + message.length;
+  }
+  const body = new Uint8Array(size);
+  let offset = 0;
+  for (const message of messages) {
+    writeUint16(body, offset, message.length);
+    body.set(message, offset + lengthOctets);
+    offset += lengthOctets + message.length;
+  }
+  return body;
+}
+
+/**
+ * @param framesMax How many frames to accept.
+ * @returns Views of the body, one for each message.
+ * @throws {DecodeError} `bad-frame` when the body ends within a frame, `too-many-frames`.
+ */
+export function decodeFrames(body: Uint8Array, framesMax: number): Uint8Array[] {
+  const messages: Uint8Array[] = [];
+  let offset = 0;
+  while (offset < body.length) {
+    if (messages.length === framesMax) {
+      throw new DecodeError(
+        "too-many-frames",
+        `Cannot split frames: found more than ${framesMax}, expected at most that`,
+      );
+    }
+    const start = offset + lengthOctets;
+    const length = start <= body.length ? readUint16(body, offset) : 0;
+    if (start + length > body.length) {
+      throw new DecodeError(
+        "bad-frame",
+        `Cannot split frames: frame ${messages.length} at octet ${offset} has ${body.length - offset} octets, expected ${lengthOctets + length}`,
+      );
+    }
+    messages.push(body.subarray(start, start + length));
+    offset = start + length;
+  }
+  return messages;
+}

@@ -1,0 +1,112 @@
+/**
+ * IPv6 addresses (16 octets) and prefixes.
+ *
+ * @module
+ */
+
+/** Octets of an address. */
+export const ipv6Octets = 16;
+
+/** All addresses that begin with the same bits. */
+export interface IPv6Prefix {
+  /** 16 octets; those behind the prefix are zero. */
+  readonly address: Uint8Array;
+  /** In bits: 0..128. */
+  readonly length: number;
+}
+
+/**
+ * @param text RFC 4291 §2.2, without a zone.
+ * @throws {SyntaxError} When it is not an address.
+ */
+export function parseIPv6(text: string): Uint8Array {
+  const fail = (): never => {
+    throw new SyntaxError(`Cannot parse IPv6 address: found "${text}", expected the form 2001:db8::1`);
+  };
+  const halves = text.split("::");
+  if (halves.length > 2) fail();
+  const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":").flatMap(parseGroup)));
+  const groups = head!.length + (tail?.length ?? 0);
+  if (head!.includes(-1) || tail?.includes(-1) === true) fail();
+  if (tail === undefined ? groups !== 8 : groups > 7) fail();
+  const values = [...head!, ...Array.from({ length: 8 - groups }, () => 0), ...(tail ?? [])];
+  return Uint8Array.from(values.flatMap((value) => [value >> 8, value & 255]));
+}
+
+/** A group of hexadecimal digits, or an IPv4 address in the place of two; -1 stands for what is neither. */
+function parseGroup(text: string, index: number, groups: readonly string[]): number[] {
+  if (/^[0-9a-f]{1,4}$/i.test(text)) return [Number.parseInt(text, 16)];
+  const dotted = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  if (dotted === undefined || index !== groups.length - 1 || dotted.some((part) => part > 255)) return [-1];
+  const [a, b, c, d] = dotted as [number, number, number, number];
+  return [a * 256 + b, c * 256 + d];
+}
+
+/** @returns The text of RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
+export function formatIPv6(octets: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((octets[index * 2]! << 8) | octets[index * 2 + 1]!).toString(16),
+  );
+  let longest = { start: 0, length: 1 };
+  for (let start = 0; start < 8; start++) {
+    let length = 0;
+    while (groups[start + length] === "0") length++;
+    if (length > longest.length) longest = { start, length };
+  }
+  if (longest.length === 1) return groups.join(":");
+  return `${groups.slice(0, longest.start).join(":")}::${groups.slice(longest.start + longest.length).join(":")}`;
+}
+
+/** @returns Whether it is `::`. */
+export function isUnspecified(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet === 0);
+}
+
+/** @returns Whether it is of fe80::/10. */
+export function isLinkLocal(octets: Uint8Array): boolean {
+  return octets[0] === 0xfe && (octets[1]! & 0xc0) === 0x80;
+}
+
+/** @returns Whether it is of ff00::/8. */
+export function isMulticast(octets: Uint8Array): boolean {
+  return octets[0] === 0xff;
+}
+
+/**
+ * @param text `address/length`.
+ * @throws {SyntaxError} When it is no prefix.
+ * @throws {RangeError} When bits behind the prefix are set.
+ */
+export function parseIPv6Prefix(text: string): IPv6Prefix {
+  const [, addressText, lengthText] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const length = Number(lengthText);
+  if (addressText === undefined || length > 128) {
+    throw new SyntaxError(`Cannot parse IPv6 prefix: found "${text}", expected the form 2001:db8::/32`);
+  }
+  const address = parseIPv6(addressText);
+  const network = maskIPv6(address, length);
+  if (address.some((octet, index) => octet !== network[index])) {
+    throw new RangeError(
+      `Cannot parse IPv6 prefix: "${text}" has host bits, expected ${formatIPv6(network)}/${length}`,
+    );
+  }
+  return { address, length };
+}
+
+/** @returns `address/length`, the address as in {@link formatIPv6}. */
+export function formatIPv6Prefix(prefix: IPv6Prefix): string {
+  return `${formatIPv6(prefix.address)}/${prefix.length}`;
+}
+
+/** @returns The address with all bits behind the first `length` cleared. */
+export function maskIPv6(address: Uint8Array, length: number): Uint8Array {
+  return address.map((octet, index) => octet & (0xff00 >> Math.min(8, Math.max(0, length - index * 8))));
+}
+
+/** @returns Whether the address begins with the prefix. */
+export function prefixContains({ address: network, length }: IPv6Prefix, address: Uint8Array): boolean {
+  const whole = length >> 3;
+  for (let index = 0; index < whole; index++) if (network[index] !== address[index]) return false;
+  const rest = length & 7;
+  return rest === 0 || (network[whole]! ^ address[whole]!) >> (8 - rest) === 0;
+}
