@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createPoolGeometry, pairOf, positionOfSlot, slotAtPosition, slotOf } from "./pool-geometry.ts";
+import type { FillOrder, PoolGeometry, PoolGeometrySpec } from "./pool-geometry.ts";
+
+const systemPorts = [{ first: 0, last: 1023 }];
+
+/** 192.0.2.18 alone, one range of 1024 ports for each client (lw4o6). */
+const oneAddress: PoolGeometrySpec = {
+  firstAddress: 0xc000_0212,
+  lastAddress: 0xc000_0212,
+  psidOffset: 0,
+  psidLength: 6,
+  reservedPorts: systemPorts,
+};
+
+/** 10.0.0.0/8 with 256 sets for each address: the largest pool there can be. */
+const wholeEight: PoolGeometrySpec = {
+  firstAddress: 0x0a00_0000,
+  lastAddress: 0x0aff_ffff,
+  psidOffset: 6,
+  psidLength: 8,
+  reservedPorts: systemPorts,
+};
+
+/** Pools from one address to a /8, with and without offset, with gaps in their usable PSIDs. */
+const anyGeometry = fc
+  .record({
+    firstAddress: fc.nat(0xf000_0000),
+    addresses: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 24 })),
+    psidOffset: fc.constantFrom(0, 2, 6),
+    psidLength: fc.integer({ min: 0, max: 8 }),
+    reservedPorts: fc.constantFrom([], systemPorts, [...systemPorts, { first: 5060, last: 5061 }]),
+  })
+  .filter(({ psidOffset, psidLength }) => psidOffset > 0 || psidLength !== 1)
+  .map(({ addresses, ...spec }) =>
+    createPoolGeometry({ ...spec, lastAddress: spec.firstAddress + addresses - 1 }),
+  );
+
+/** A pool and a number within its slots; the last one often, as that is where arithmetic overflows. */
+const geometryAndSlot: fc.Arbitrary<[PoolGeometry, number]> = anyGeometry.chain((geometry) =>
+  fc.tuple(
+    fc.constant(geometry),
+    fc.oneof(fc.integer({ min: 0, max: geometry.slots - 1 }), fc.constant(geometry.slots - 1)),
+  ),
+);
+
+const orders: FillOrder[] = ["spread", "pack"];
+
+describe("createPoolGeometry()", () => {
+  test("R7618-8-10 withholds the PSIDs with reserved ports", () => {
+    const geometry = createPoolGeometry(oneAddress);
+    expect(geometry.slots).toBe(63);
+    expect(geometry.psids[0]).toBe(1);
+    expect(geometry.psids.at(-1)).toBe(63);
+  });
+
+  test("makes one slot for each address of a full pool", () => {
+    const spec = { ...oneAddress, lastAddress: oneAddress.firstAddress + 9, psidLength: 0 };
+    expect(createPoolGeometry(spec)).toMatchObject({ slots: 10, psids: Uint16Array.of(0) });
+  });
+
+  test("counts 2^32 slots in a /8 with 256 sets for each address", () => {
+    expect(createPoolGeometry(wholeEight).slots).toBe(2 ** 32);
+  });
+
+  test.each([
+    [{ psidOffset: 7 }, "offsets 7 to 15 put system ports into every"],
+    [{ psidOffset: 15, psidLength: 1 }, "offsets 7 to 15 put system ports into every"],
+    [{ reservedPorts: [{ first: 0, last: 65_535 }] }, "reserved port"],
+    [{ psidOffset: 6, psidLength: 11 }, "is 17, expected at most 16"],
+    [{ firstAddress: 0xc000_0213 }, "expected IPv4 addresses in order"],
+    [{ lastAddress: 2 ** 32 }, "expected IPv4 addresses in order"],
+    [{ firstAddress: -1 }, "expected IPv4 addresses in order"],
+  ])("R7618-9-05 refuses a pool with %o", (change, message) => {
+    expect(() => createPoolGeometry({ ...oneAddress, ...change })).toThrow(RangeError);
+    expect(() => createPoolGeometry({ ...oneAddress, ...change })).toThrow(message);
+  });
+});
+
+describe("slots and pairs", () => {
+  test("slotOf(pairOf(slot)) is the slot, up to a /8 with k = 8", () => {
+    fc.assert(
+      fc.property(geometryAndSlot, ([geometry, slot]) => {
+        const { address, psid } = pairOf(geometry, slot);
+        expect(slotOf(geometry, address, psid)).toBe(slot);
+        expect(geometry.psids.includes(psid)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("pairOf() names the very last slot of a /8", () => {
+    expect(pairOf(createPoolGeometry(wholeEight), 2 ** 32 - 1)).toEqual({ address: 0x0aff_ffff, psid: 255 });
+  });
+
+  test("slotOf() finds nothing outside the pool", () => {
+    const geometry = createPoolGeometry(oneAddress);
+    expect(slotOf(geometry, oneAddress.firstAddress - 1, 18)).toBeUndefined();
+    expect(slotOf(geometry, oneAddress.lastAddress + 1, 18)).toBeUndefined();
+    expect(slotOf(geometry, oneAddress.firstAddress, 64)).toBeUndefined();
+    expect(slotOf(geometry, oneAddress.firstAddress, 18.5)).toBeUndefined();
+  });
+
+  test("R7618-8-10 slotOf() knows no slot of a withheld PSID, at the edge or in the middle", () => {
+    const geometry = createPoolGeometry({
+      ...oneAddress,
+      reservedPorts: [...systemPorts, { first: 5060, last: 5060 }],
+    });
+    expect(slotOf(geometry, oneAddress.firstAddress, 0)).toBeUndefined();
+    expect(slotOf(geometry, oneAddress.firstAddress, 4)).toBeUndefined();
+    expect(slotOf(geometry, oneAddress.firstAddress, 5)).toBe(3);
+  });
+
+  test.each([-1, 63, 0.5, NaN])("pairOf() rejects slot %d of 63", (slot) => {
+    const geometry = createPoolGeometry(oneAddress);
+    expect(() => pairOf(geometry, slot)).toThrow(RangeError);
+    expect(() => slotAtPosition(geometry, "spread", slot)).toThrow(RangeError);
+    expect(() => positionOfSlot(geometry, "pack", slot)).toThrow(RangeError);
+  });
+});
+
+describe("fill orders", () => {
+  test.each(orders)("slotAtPosition() and positionOfSlot() undo each other in order %s", (order) => {
+    fc.assert(
+      fc.property(geometryAndSlot, ([geometry, n]) => {
+        expect(positionOfSlot(geometry, order, slotAtPosition(geometry, order, n))).toBe(n);
+        expect(slotAtPosition(geometry, order, positionOfSlot(geometry, order, n))).toBe(n);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("spread gives every address a subscriber before any gets another", () => {
+    const geometry = createPoolGeometry({ ...oneAddress, lastAddress: oneAddress.firstAddress + 6 });
+    const subscribers = new Map<number, number>();
+    for (let position = 0; position < geometry.slots; position++) {
+      const { address } = pairOf(geometry, slotAtPosition(geometry, "spread", position));
+      const count = subscribers.get(address) ?? 0;
+      expect(count).toBe(Math.floor(position / 7));
+      subscribers.set(address, count + 1);
+    }
+  });
+
+  test("R7618-8-04 pack fills an address before it starts the next", () => {
+    const geometry = createPoolGeometry({ ...oneAddress, lastAddress: oneAddress.firstAddress + 1 });
+    const addressAt = (position: number) =>
+      pairOf(geometry, slotAtPosition(geometry, "pack", position)).address;
+    expect(addressAt(62)).toBe(oneAddress.firstAddress);
+    expect(addressAt(63)).toBe(oneAddress.firstAddress + 1);
+  });
+});

@@ -1,0 +1,135 @@
+/**
+ * The slots of a pool. A slot is what one lease takes: an address and one of its usable PSIDs. Slots are numbered
+ * from 0 without gaps, so a pool of millions is a few numbers.
+ *
+ * @example
+ * ```ts
+ * const geometry = createPoolGeometry({ firstAddress: 0xc0000200, lastAddress: 0xc00002ff,
+ *   psidOffset: 0, psidLength: 6, reservedPorts: [{ first: 0, last: 1023 }] });
+ * geometry.slots; // 256 addresses × 63 PSIDs = 16128
+ * pairOf(geometry, 63); // { address: 0xc0000201, psid: 1 }
+ * ```
+ *
+ * @module
+ */
+import { assertPortSetParams, usablePsids } from "./port-set.ts";
+import type { PortRange, PortSetParams } from "./port-set.ts";
+
+/** How new slots are taken: fewest subscribers per address first, or one address after the other. */
+export type FillOrder = "spread" | "pack";
+
+/** What a pool is made of; it never changes. */
+export interface PoolGeometrySpec extends PortSetParams {
+  /** IPv4, both ends included. */
+  readonly firstAddress: number;
+  readonly lastAddress: number;
+  /** Ports that no client gets. */
+  readonly reservedPorts: readonly PortRange[];
+}
+
+/** A pool, with all that its arithmetic needs. */
+export interface PoolGeometry extends PortSetParams {
+  readonly firstAddress: number;
+  readonly lastAddress: number;
+  /** Usable PSIDs of every address, ascending. */
+  readonly psids: Uint16Array;
+  /** Addresses × usable PSIDs. */
+  readonly slots: number;
+}
+
+/**
+ * Works out the slots of a pool.
+ *
+ * @throws {RangeError} When the range is empty, the parameters don't fit in a port, or reserved ports leave no PSID.
+ */
+export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
+  assertPortSetParams(spec);
+  const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts } = spec;
+  if (!(firstAddress >= 0 && firstAddress <= lastAddress && lastAddress <= 0xffffffff)) {
+    throw new RangeError(
+      `Cannot create a pool: range is ${firstAddress}..${lastAddress}, expected IPv4 addresses in order`,
+    );
+  }
+  const psids = usablePsids(spec, reservedPorts);
+  if (psids.length === 0) {
+    const why = psidOffset >= 7 ? "; offsets 7 to 15 put system ports into every port set" : "";
+    throw new RangeError(
+      `Cannot create a pool: psidOffset ${psidOffset} and psidLength ${psidLength} leave no PSID without a reserved port${why}`,
+    );
+  }
+  const slots = (lastAddress - firstAddress + 1) * psids.length;
+  return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots };
+}
+
+/**
+ * Finds the slot of an address and a PSID.
+ *
+ * @returns The slot number, or undefined when the pool has no such pair.
+ */
+export function slotOf(geometry: PoolGeometry, address: number, psid: number): number | undefined {
+  if (address < geometry.firstAddress || address > geometry.lastAddress) return undefined;
+  const psidIndex = indexOfPsid(geometry.psids, psid);
+  return psidIndex === undefined
+    ? undefined
+    : (address - geometry.firstAddress) * geometry.psids.length + psidIndex;
+}
+
+/** The list is sorted; with reserved ports at the lower end only, a PSID stands at a fixed distance. */
+function indexOfPsid(psids: Uint16Array, psid: number): number | undefined {
+  const guess = psid - psids[0]!;
+  if (psids[guess] === psid) return guess;
+  let [low, high] = [0, psids.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = psids[middle]!;
+    if (found === psid) return middle;
+    if (found < psid) low = middle + 1;
+    else high = middle - 1;
+  }
+  return undefined;
+}
+
+/**
+ * Says which pair a slot is.
+ *
+ * @throws {RangeError} When the pool has no such slot.
+ */
+export function pairOf(
+  geometry: PoolGeometry,
+  slot: number,
+): { readonly address: number; readonly psid: number } {
+  assertSlot(geometry, slot);
+  const { firstAddress, psids } = geometry;
+  return { address: firstAddress + Math.floor(slot / psids.length), psid: psids[slot % psids.length]! };
+}
+
+/**
+ * Says which slot is taken as the n-th of a pool that fills up.
+ *
+ * @param position 0..slots-1.
+ * @throws {RangeError} When the position is outside.
+ */
+export function slotAtPosition(geometry: PoolGeometry, order: FillOrder, position: number): number {
+  assertSlot(geometry, position);
+  if (order === "pack") return position;
+  const addresses = geometry.slots / geometry.psids.length;
+  return (position % addresses) * geometry.psids.length + Math.floor(position / addresses);
+}
+
+/**
+ * The reverse of {@link slotAtPosition}.
+ *
+ * @throws {RangeError} When the pool has no such slot.
+ */
+export function positionOfSlot(geometry: PoolGeometry, order: FillOrder, slot: number): number {
+  assertSlot(geometry, slot);
+  if (order === "pack") return slot;
+  const addresses = geometry.slots / geometry.psids.length;
+  return (slot % geometry.psids.length) * addresses + Math.floor(slot / geometry.psids.length);
+}
+
+function assertSlot(geometry: PoolGeometry, slot: number): void {
+  if (!Number.isInteger(slot) || slot < 0 || slot >= geometry.slots) {
+    throw new RangeError(`Cannot use slot ${slot}: the pool has 0..${geometry.slots - 1}`);
+  }
+}
