@@ -1,0 +1,67 @@
+/**
+ * The rules, in two pure steps around the database:
+ *
+ * 1. {@link makeClaim}: what does this message ask for, in this domain? Either a claim for the store, or a decision
+ *    that needs none.
+ * 2. {@link decide}: the store has acted and says what is now true; what is the answer?
+ *
+ * @module
+ */
+import { MessageType } from "../wire/dhcpv4/codes.ts";
+import type { Claim, Fact } from "./claim.ts";
+import { mayBeServed, silence } from "./decision.ts";
+import type { ClaimStep, Decision } from "./decision.ts";
+import { claimOffer, decideOffer } from "./discover.ts";
+import type { Directory, Domain } from "./domain.ts";
+import { claimDecline, claimRelease, decideEnd } from "./end.ts";
+import type { Query } from "./query.ts";
+import { claimRequest, decideBind, decideLook } from "./request.ts";
+
+/**
+ * Derives what a query asks of the database.
+ *
+ * @returns A claim, or a decision where the message alone is enough for one.
+ */
+export function makeClaim(query: Query, domain: Domain): ClaimStep {
+  switch (query.messageType) {
+    case MessageType.discover:
+      return claimOffer(query, domain);
+    case MessageType.request:
+      return claimRequest(query, domain);
+    case MessageType.release:
+      return claimRelease(query, domain);
+    case MessageType.decline:
+      return claimDecline(query, domain);
+    case MessageType.inform:
+      return mayBeServed(query, domain) ? { kind: "settings" } : silence("shared-pools-only");
+    default:
+      return silence("unserved-message-type");
+  }
+}
+
+/** What a decision is about. */
+export interface Subject {
+  readonly query: Query;
+  readonly domain: Domain;
+  /** The configuration that the claim was made from. */
+  readonly directory: Directory;
+}
+
+/**
+ * Chooses the answer, given what the store made true.
+ *
+ * @param claim What {@link makeClaim} asked for.
+ * @param fact What the store says.
+ */
+export function decide(claim: Claim, fact: Fact, subject: Subject): Decision {
+  switch (claim.kind) {
+    case "offer":
+      return decideOffer(claim, fact, subject);
+    case "bind":
+      return decideBind(claim, fact, subject.directory);
+    case "end":
+      return decideEnd(claim, fact);
+    case "look":
+      return decideLook(fact);
+  }
+}

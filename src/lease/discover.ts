@@ -1,0 +1,83 @@
+/**
+ * DHCPDISCOVER: which pair may this client be offered? RFC 2131 §4.3.1, RFC 7618 §8.
+ *
+ * @module
+ */
+import { wantedSlotsMax } from "../limits.ts";
+import type { Fact, OfferClaim } from "./claim.ts";
+import { claimantOf, claimed, leaseSeconds, mayBeServed, pairOf, silence } from "./decision.ts";
+import type { ClaimStep, Decision } from "./decision.ts";
+import { findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
+import type { Directory, Domain, Pool } from "./domain.ts";
+import type { Query } from "./query.ts";
+
+/**
+ * The pools that may serve a client, best first.
+ *
+ * A client that does not list option 159 never gets a shared address (R7618-8.1-02). One that does gets a shared
+ * one wherever there are shared pools: full addresses are scarce. A size hint puts pools of that size first; no
+ * pool is cut to another size for it, because all sharers of an address have equal sets (A9).
+ */
+function poolsFor(query: Query, domain: Domain): readonly Pool[] {
+  const shared = domain.pools.filter((pool) => pool.kind === "shared");
+  if (!query.sharesPorts || shared.length === 0) return domain.pools.filter((pool) => pool.kind === "full");
+  const wantedLength = query.portParams?.psidLength;
+  if (wantedLength === undefined) return shared;
+  const fits = (pool: Pool): boolean => pool.geometry.psidLength === wantedLength;
+  return [...shared.filter(fits), ...shared.filter((pool) => !fits(pool))];
+}
+
+/** @returns The claim for any pair that suits the client. */
+export function claimOffer(query: Query, domain: Domain): ClaimStep {
+  const pools = poolsFor(query, domain);
+  if (pools.length === 0) return silence(mayBeServed(query, domain) ? "no-pool" : "shared-pools-only");
+  const claim: OfferClaim = {
+    ...claimantOf(query, domain),
+    kind: "offer",
+    poolIds: pools.map((pool) => pool.id),
+    wantedSlots: wantedSlots(query, pools),
+    offerHoldSeconds: domain.offerHoldSeconds,
+  };
+  return claimed(claim);
+}
+
+/** Option 50 with 159 is one pair, option 50 alone any pair of that address (A8), 159 alone says only a size (A7). */
+function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
+  if (query.requestedAddress === undefined) return [];
+  const slot = findSlotKey(pools, pairOf(query, query.requestedAddress));
+  if (slot !== undefined) return [slot];
+  if (query.portParams !== undefined) return [];
+  const slots = findAddressSlots(pools, query.requestedAddress);
+  if (slots === undefined) return [];
+  const count = Math.min(slots.last - slots.first + 1, wantedSlotsMax);
+  return Array.from({ length: count }, (_, index) => slots.first + index);
+}
+
+/** @returns DHCPOFFER, or silence: there is no refusal of a DHCPDISCOVER. */
+export function decideOffer(
+  claim: OfferClaim,
+  { held, siteLeases }: Fact,
+  {
+    query,
+    domain,
+    directory,
+  }: { readonly query: Query; readonly domain: Domain; readonly directory: Directory },
+): Decision {
+  if (held === null) {
+    const limited = claim.siteLeasesMax !== null && siteLeases >= claim.siteLeasesMax;
+    return silence(limited ? "site-limit" : "pools-exhausted");
+  }
+  const { pool, pair } = pairOfKey(directory, held.slot);
+  // Nothing runs here but a lease of another kind, which the store leaves alone.
+  if ((pool.kind === "shared") !== isShared(query, domain)) return silence("holds-shared-lease");
+  if (held.remainingSeconds <= 0) return silence("site-limit");
+  const granted = leaseSeconds(query, domain);
+  // RFC 2131 §4.3.1: without a wish of its own, a client is offered what is left of its lease.
+  const unchanged = held.state === "bound" && query.leaseSeconds === undefined;
+  return { kind: "offer", pair, leaseSeconds: unchanged ? held.remainingSeconds : granted };
+}
+
+/** Is what this client may be offered shared? */
+function isShared(query: Query, domain: Domain): boolean {
+  return poolsFor(query, domain).some((pool) => pool.kind === "shared");
+}

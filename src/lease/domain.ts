@@ -1,0 +1,164 @@
+/**
+ * A softwire domain (RFC 7596): whom it serves, and how. And the choice of the domain for a query (RFC 7341 §11).
+ *
+ * @module
+ */
+import type { FillOrder, PoolGeometry } from "../portset/pool-geometry.ts";
+import { pairOf, slotOf } from "../portset/pool-geometry.ts";
+import type { IPv6Prefix } from "../wire/ipv6-address.ts";
+import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
+import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+
+/** An IPv4 range and its slots. Shared when its addresses have port sets, full when each goes to one client. */
+export interface Pool {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: "shared" | "full";
+  readonly fill: FillOrder;
+  readonly geometry: PoolGeometry;
+}
+
+/** A domain as the rules see it; the store loads it. */
+export interface Domain {
+  readonly id: number;
+  readonly name: string;
+  /** Link-addresses and source addresses that belong to this domain. */
+  readonly prefixes: readonly IPv6Prefix[];
+  /** Takes the clients that no prefix of any domain covers. */
+  readonly isDefault: boolean;
+  /** Option 54: how clients name this server. */
+  readonly serverIdentifier: number;
+  readonly leaseSeconds: { readonly default: number; readonly min: number; readonly max: number };
+  readonly offerHoldSeconds: number;
+  /** How long a pair is kept from other clients after its lease ended. */
+  readonly quarantineSeconds: number;
+  /** How long a declined pair is kept from everyone. */
+  readonly declineSeconds: number;
+  /** Most leases and offers of one customer site; null is no limit (R7618-10-02). */
+  readonly siteLeasesMax: number | null;
+  /** INIT-REBOOT is refused from another IPv6 source than the lease was given to (R7618-6-11, A10). */
+  readonly rebootNeedsSameSource: boolean;
+  readonly softwire: {
+    /** Addresses of the lwAFTR or BR, for option 90. */
+    readonly borderRelays: readonly Uint8Array[];
+    /** Option 137: the prefix from which a client chooses its softwire address. */
+    readonly bindPrefix: IPv6Prefix | null;
+    /** Least time between two changes of a client's softwire address (R8539-8.1-02). */
+    readonly updateIntervalSeconds: number;
+  };
+  readonly pools: readonly Pool[];
+}
+
+/**
+ * All domains of a database, as of one revision of its configuration.
+ */
+export interface Directory {
+  readonly revision: number;
+  readonly domains: readonly Domain[];
+  readonly poolsById: ReadonlyMap<number, Pool>;
+}
+
+/**
+ * Finds the domain that serves a client.
+ *
+ * The innermost usable link-address says where the client is: `::` says nothing (RFC 8415 §13.1, RFC 6221), and a
+ * link-local address is the same on every link. Without one, the client's own address does, unless link-local.
+ * Of several prefixes that match, the longest wins. Clients that none covers go to the default domain.
+ *
+ * @param path Relay path, outermost first; the peer-address of its last level is the client.
+ * @returns The domain, or undefined when this client is served by none.
+ */
+export function selectDomain(directory: Directory, path: readonly RelayLevel[]): Domain | undefined {
+  const place = placeOf(path);
+  let best: Domain | undefined;
+  let bestLength = -1;
+  for (const domain of directory.domains) {
+    if (domain.isDefault) best ??= domain;
+    if (place === undefined) continue;
+    for (const prefix of domain.prefixes) {
+      if (prefix.length > bestLength && prefixContains(prefix, place)) {
+        best = domain;
+        bestLength = prefix.length;
+      }
+    }
+  }
+  return best;
+}
+
+function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
+  for (let level = path.length - 1; level >= 0; level--) {
+    const { linkAddress } = path[level]!;
+    if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;
+  }
+  const source = path.at(-1)?.peerAddress;
+  return source === undefined || isLinkLocal(source) ? undefined : source;
+}
+
+/** Slot numbers carry their pool: unique over the whole database, below 2^53. */
+const slotsPerPool = 2 ** 32;
+
+/** @returns The slot as the database knows it. */
+export function slotKey(pool: Pool, slot: number): number {
+  return pool.id * slotsPerPool + slot;
+}
+
+/** What the wire calls a pair: an address and, when it is shared, a port set (RFC 7618 §8). */
+export interface Pair {
+  readonly address: number;
+  /** Absent for a full address. */
+  readonly portSet?: { readonly psidOffset: number; readonly psidLength: number; readonly psid: number };
+}
+
+/**
+ * Finds the slot of a pair in a domain's pools. All of offset, length and PSID must be the pool's (A5): another
+ * offset or length is another set of ports.
+ *
+ * @returns The key, or undefined when no pool has such a slot.
+ */
+export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefined {
+  for (const pool of pools) {
+    const { geometry, kind } = pool;
+    const psid = pair.portSet === undefined ? 0 : pair.portSet.psid;
+    if ((kind === "full") !== (pair.portSet === undefined)) continue;
+    if (
+      pair.portSet !== undefined &&
+      (pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)
+    ) {
+      continue;
+    }
+    const slot = slotOf(geometry, pair.address, psid);
+    if (slot !== undefined) return slotKey(pool, slot);
+  }
+  return undefined;
+}
+
+/** @returns The pool whose range has the address. */
+export function findAddressPool(pools: readonly Pool[], address: number): Pool | undefined {
+  return pools.find(({ geometry }) => geometry.firstAddress <= address && address <= geometry.lastAddress);
+}
+
+/** @returns The keys of all slots of one address, which are neighbours; undefined when no pool has it. */
+export function findAddressSlots(
+  pools: readonly Pool[],
+  address: number,
+): { readonly first: number; readonly last: number } | undefined {
+  const pool = findAddressPool(pools, address);
+  if (pool === undefined) return undefined;
+  const { firstAddress, psids } = pool.geometry;
+  const first = slotKey(pool, (address - firstAddress) * psids.length);
+  return { first, last: first + psids.length - 1 };
+}
+
+/**
+ * Says what a slot of the database is on the wire.
+ *
+ * @throws {RangeError} When the slot belongs to no pool: then claims and facts are of different configurations.
+ */
+export function pairOfKey(directory: Directory, key: number): { readonly pool: Pool; readonly pair: Pair } {
+  const pool = directory.poolsById.get(Math.floor(key / slotsPerPool));
+  if (pool === undefined) throw new RangeError(`Cannot name slot ${key}: found no pool of its number`);
+  const { address, psid } = pairOf(pool.geometry, key % slotsPerPool);
+  if (pool.kind === "full") return { pool, pair: { address } };
+  const { psidOffset, psidLength } = pool.geometry;
+  return { pool, pair: { address, portSet: { psidOffset, psidLength, psid } } };
+}

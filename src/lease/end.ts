@@ -1,0 +1,56 @@
+/**
+ * DHCPRELEASE and DHCPDECLINE: whose pair ends? Neither has an answer. RFC 2131 §4.3.3, §4.3.4, RFC 7618 §8.
+ *
+ * @module
+ */
+import type { EndClaim, Fact } from "./claim.ts";
+import { claimantOf, claimed, isForAnotherServer, pairOf, silence } from "./decision.ts";
+import type { ClaimStep, Decision } from "./decision.ts";
+import { findAddressSlots, findSlotKey } from "./domain.ts";
+import type { Domain } from "./domain.ts";
+import type { Query } from "./query.ts";
+
+/** The pair must be the client's own, to the last of its parameters (R7618-8-08); without 159 it is a full one (A4). */
+export function claimRelease(query: Query, domain: Domain): ClaimStep {
+  if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
+  const slot = findSlotKey(domain.pools, pairOf(query, query.message.ciaddr));
+  if (slot === undefined) return silence("release-without-lease");
+  const claim: EndClaim = {
+    ...claimantOf(query, domain),
+    kind: "end",
+    slots: { first: slot, last: slot },
+    as: "released",
+    quarantineSeconds: domain.quarantineSeconds,
+  };
+  return claimed(claim);
+}
+
+/** RFC 2131 table 5 has no room for option 159 here, so the address and the client say which pair it is (A14). */
+export function claimDecline(query: Query, domain: Domain): ClaimStep {
+  if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
+  if (query.requestedAddress === undefined) return silence("release-without-lease");
+  const slot = findSlotKey(domain.pools, pairOf(query, query.requestedAddress));
+  const slots =
+    slot === undefined && query.portParams === undefined
+      ? findAddressSlots(domain.pools, query.requestedAddress)
+      : slot === undefined
+        ? undefined
+        : { first: slot, last: slot };
+  if (slots === undefined) return silence("release-without-lease");
+  const claim: EndClaim = {
+    ...claimantOf(query, domain),
+    kind: "end",
+    slots,
+    as: "declined",
+    quarantineSeconds: domain.declineSeconds,
+  };
+  return claimed(claim);
+}
+
+/** These messages have no answer; the reason only says what became of them. */
+export function decideEnd(claim: EndClaim, { held }: Fact): Decision {
+  if (claim.as === "withdrawn") return silence("other-server-chosen");
+  if (claim.as === "declined") return silence(held === null ? "declined" : "release-without-lease");
+  const gone = held?.state === "released" && held.slot === claim.slots?.first;
+  return silence(gone ? "released" : "release-without-lease");
+}

@@ -1,0 +1,127 @@
+/**
+ * Why a message gets no lease: the closed list. An id here is the word in the log, in the counters and in the
+ * documentation; nothing is dropped or refused for a reason that is not in it.
+ *
+ * @module
+ */
+import type { DecodeReason } from "../wire/decode-error.ts";
+
+/** What an operator reads about a reason. */
+export interface ReasonText {
+  /** One sentence. */
+  readonly meaning: string;
+  /** Where the rule is from. */
+  readonly source: string;
+}
+
+/** Reasons of the rules; those of the decoders are {@link DecodeReason}. */
+const ruleReasons = {
+  // Messages that are not a query of a 4o6 client.
+  "not-a-bootrequest": {
+    meaning: "The DHCPv4 message in a query is not a BOOTREQUEST.",
+    source: "RFC 2131 §2",
+  },
+  "no-message-type": {
+    meaning: "The DHCPv4 message has no message type (option 53): plain BOOTP is not served.",
+    source: "RFC 7341 §5",
+  },
+  "unserved-message-type": {
+    meaning: "The DHCPv4 message is of a type that clients do not send to servers.",
+    source: "RFC 2131 §3",
+  },
+  "no-client-identifier": {
+    meaning: "The client sent no client identifier (option 61), which 4o6 clients must.",
+    source: "RFC 7618 §6, A11",
+  },
+  "bad-client-identifier": {
+    meaning: "The client identifier is shorter than 2 octets or longer than one option can hold.",
+    source: "RFC 2132 §9.14",
+  },
+  "unknown-request-state": {
+    meaning: "A DHCPREQUEST names no server, no address of its own and no wanted address.",
+    source: "RFC 2131 §4.3.2",
+  },
+  // Nothing to give to this client.
+  "no-domain": {
+    meaning: "No domain serves the link or the source address of the client.",
+    source: "RFC 7341 §11",
+  },
+  "shared-pools-only": {
+    meaning: "The client does not list option 159, and its domain has shared pools only.",
+    source: "RFC 7618 §8.1",
+  },
+  "no-pool": {
+    meaning: "The domain has no pool that may serve this client.",
+    source: "RFC 7618 §8",
+  },
+  "pools-exhausted": {
+    meaning: "Every slot of the pools that may serve this client is in use.",
+    source: "RFC 2131 §4.3.1",
+  },
+  "site-limit": {
+    meaning: "The customer site of the client uses as many leases as it may.",
+    source: "RFC 7618 §10",
+  },
+  "holds-shared-lease": {
+    meaning: "The client holds a lease of a kind that it no longer asks for; it is kept until it ends.",
+    source: "RFC 7618 §8.1, A12",
+  },
+  // Requests that can't be granted.
+  "other-server-chosen": {
+    meaning: "The client chose the offer of another server; ours is withdrawn.",
+    source: "RFC 2131 §4.3.2",
+  },
+  "wrong-network": {
+    meaning: "The wanted address belongs to no pool of the client's domain.",
+    source: "RFC 2131 §4.3.2",
+  },
+  "pair-not-offered": {
+    meaning: "The client requests a pair of address and port set that is not offered to it.",
+    source: "RFC 2131 §4.3.2",
+  },
+  "pair-not-held": {
+    meaning: "The client asks to keep a pair of address and port set that is not its lease.",
+    source: "RFC 2131 §4.3.2",
+  },
+  "unknown-client": {
+    meaning: "The client asks to keep a lease, and there is no record of it; another server may have one.",
+    source: "RFC 2131 §4.3.2",
+  },
+  "shared-lease-without-option-159": {
+    meaning:
+      "The client asks to keep a shared address but does not list option 159, so it can't be told its ports.",
+    source: "RFC 7618 §8, A2",
+  },
+  "source-changed": {
+    meaning: "The client reboots with another IPv6 source address than its lease was given to.",
+    source: "RFC 7618 §6, A10",
+  },
+  "softwire-taken": {
+    meaning: "The softwire source address belongs to the running lease of another client.",
+    source: "RFC 8539 §8.2",
+  },
+  // Messages that never have an answer.
+  released: { meaning: "The client gave its pair back.", source: "RFC 7618 §8" },
+  declined: {
+    meaning: "The client cannot use its pair; it is kept from everyone for a while.",
+    source: "RFC 2131 §4.3.3",
+  },
+  "release-without-lease": {
+    meaning: "The client gives back a pair of address and port set that is not its own; nothing changed.",
+    source: "RFC 7618 §8",
+  },
+  // Limits of one batch.
+  "batch-rounds-exhausted": {
+    meaning:
+      "The client sent more different messages at once than one batch serves in order; it will repeat the last.",
+    source: "this server",
+  },
+} as const satisfies Record<string, ReasonText>;
+
+/** Ids of the rules' reasons. */
+export type RuleReason = keyof typeof ruleReasons;
+
+/** Ids of all reasons. */
+export type Reason = RuleReason | DecodeReason;
+
+export { ruleReasons };

@@ -1,0 +1,117 @@
+/**
+ * From a decision to the octets that go back: DHCPv4 message, DHCPV4-RESPONSE, one RELAY-REPL for each relay.
+ *
+ * @module
+ */
+import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { encodeDhcpV4 } from "../wire/dhcpv4/message.ts";
+import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
+import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
+import { encodeMessage } from "../wire/dhcpv4/options/message.ts";
+import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
+import { encodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
+import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
+import { encodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
+import type { Option6 } from "../wire/dhcpv6/options.ts";
+import { encodeS46BindPrefix } from "../wire/dhcpv6/options/s46-bind-prefix.ts";
+import { encodeRelayReply } from "../wire/dhcpv6/relay.ts";
+import { decodeHex } from "../wire/hex.ts";
+import type { Decision } from "./decision.ts";
+import type { Domain, Pair } from "./domain.ts";
+import type { Query } from "./query.ts";
+import { ruleReasons } from "./reasons.ts";
+import type { RuleReason } from "./reasons.ts";
+
+/** A decision that has an answer. */
+export type Reply = Exclude<Decision, { kind: "silence" }>;
+
+/**
+ * Encodes the answer to a query.
+ *
+ * @returns A RELAY-REPL that mirrors the query's relay path (RFC 8415 §19.3).
+ */
+export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint8Array {
+  const dhcpv4 = encodeDhcpV4(replyMessage(query, domain, reply));
+  const options = reply.kind === "nak" ? [] : softwireOptions(query, domain);
+  return encodeRelayReply(query.path, encodeDhcpV4Response({ options, dhcpv4 }));
+}
+
+/** RFC 8539 §5: what the option request asks for, beside the DHCPv4 message. */
+function softwireOptions(query: Query, { softwire }: Domain): Option6[] {
+  const options: Option6[] = [];
+  if (query.optionRequest.includes(OptionCode6.s46Br)) {
+    for (const address of softwire.borderRelays) options.push({ code: OptionCode6.s46Br, data: address });
+  }
+  if (query.optionRequest.includes(OptionCode6.s46BindIPv6Prefix) && softwire.bindPrefix !== null) {
+    options.push({ code: OptionCode6.s46BindIPv6Prefix, data: encodeS46BindPrefix(softwire.bindPrefix) });
+  }
+  return options;
+}
+
+const noOctets = { sname: new Uint8Array(64), file: new Uint8Array(128) };
+
+/** RFC 2131 table 3. */
+function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message {
+  const { message } = query;
+  const isLease = reply.kind === "offer" || reply.kind === "ack";
+  return {
+    op: 2,
+    htype: message.htype,
+    hlen: message.hlen,
+    hops: 0,
+    xid: message.xid,
+    secs: 0,
+    flags: message.flags,
+    ciaddr: reply.kind === "ack" || reply.kind === "settings" ? message.ciaddr : 0,
+    yiaddr: isLease ? reply.pair.address : 0,
+    siaddr: 0,
+    giaddr: message.giaddr,
+    chaddr: message.chaddr,
+    ...noOctets,
+    overload: 0,
+    options: replyOptions(query, domain, reply),
+  };
+}
+
+const typeOf = {
+  offer: MessageType.offer,
+  ack: MessageType.ack,
+  settings: MessageType.ack,
+  nak: MessageType.nak,
+} as const satisfies Record<Reply["kind"], number>;
+
+/** What the lease is comes first, what the client asked for follows in its order (RFC 2132 §9.8). */
+function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, Uint8Array> {
+  const options = new Map<number, Uint8Array>();
+  options.set(OptionCode.messageType, encodeMessageType(typeOf[reply.kind]));
+  options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));
+  if (reply.kind === "offer" || reply.kind === "ack") addLease(options, reply.pair, reply.leaseSeconds);
+  if (reply.kind === "nak") {
+    options.set(OptionCode.message, encodeMessage(ruleReasons[reply.reason as RuleReason].meaning));
+  } else {
+    addRequested(options, query);
+  }
+  if (reply.kind === "ack" && reply.softwire !== null) {
+    options.set(OptionCode.softwireSourceAddress, decodeHex(reply.softwire));
+  }
+  // RFC 6842: returned as it came.
+  options.set(OptionCode.clientIdentifier, query.message.options.get(OptionCode.clientIdentifier)!);
+  return options;
+}
+
+/** T1 and T2 at a half and seven eighths of the lease (RFC 2131 §4.4.5). */
+function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: number): void {
+  options.set(OptionCode.leaseTime, encodeSeconds(leaseSeconds));
+  options.set(OptionCode.renewalTime, encodeSeconds(Math.floor(leaseSeconds / 2)));
+  options.set(OptionCode.rebindingTime, encodeSeconds(Math.floor((leaseSeconds * 7) / 8)));
+  if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));
+}
+
+/** An address from a pool stands alone: nothing else is on its link. */
+const hostMask = encodeAddress(0xffffffff);
+
+function addRequested(options: Map<number, Uint8Array>, query: Query): void {
+  if (query.parameterRequestList.includes(OptionCode.subnetMask))
+    options.set(OptionCode.subnetMask, hostMask);
+}
