@@ -1,0 +1,74 @@
+/**
+ * Loads domains and pools as the rules need them.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import { asc } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/libsql";
+import * as v from "valibot";
+import { domainSettingsSchema } from "../lease/declaration.ts";
+import type { DomainSettings } from "../lease/declaration.ts";
+import type { Directory, Domain, Pool } from "../lease/domain.ts";
+import { createPoolGeometry } from "../portset/pool-geometry.ts";
+import type { PortRange } from "../portset/port-set.ts";
+import { parseIPv4 } from "../wire/ipv4-address.ts";
+import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { configuration, domain, pool } from "./schema.ts";
+
+/**
+ * Reads all domains and pools, in one transaction, so that they belong to the revision.
+ *
+ * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ */
+export async function loadDirectory(client: Client): Promise<Directory> {
+  const database = drizzle(client);
+  const [revisions, domainRows, poolRows] = await database.batch([
+    database.select({ revision: configuration.revision }).from(configuration),
+    database.select().from(domain).orderBy(asc(domain.id)),
+    database.select().from(pool).orderBy(asc(pool.id)),
+  ]);
+  const poolsById = new Map(poolRows.map((row) => [row.id, poolOf(row)]));
+  const domains = domainRows.map((row) => {
+    const settings = v.parse(domainSettingsSchema, JSON.parse(row.settings));
+    const pools = poolRows.filter(({ domainId }) => domainId === row.id).map(({ id }) => poolsById.get(id)!);
+    return domainOf(row, settings, pools);
+  });
+  return { revision: revisions[0]!.revision, domains, poolsById };
+}
+
+function poolOf(row: typeof pool.$inferSelect): Pool {
+  const reservedPorts = JSON.parse(row.reservedPorts) as PortRange[];
+  const geometry = createPoolGeometry({ ...row, reservedPorts });
+  // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
+  if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
+    throw new Error(
+      `Cannot load pool "${row.name}": computed ${geometry.slots} slots of ${geometry.psids.length} PSIDs each, ` +
+        `the database says ${row.slots} of ${row.psids}`,
+    );
+  }
+  const kind = row.psidLength === 0 ? "full" : "shared";
+  return { id: row.id, name: row.name, kind, fill: row.fill, geometry };
+}
+
+function domainOf(
+  { id, name }: { readonly id: number; readonly name: string },
+  settings: DomainSettings,
+  pools: readonly Pool[],
+): Domain {
+  const { default: isDefault, prefixes, serverIdentifier, softwire, ...rest } = settings;
+  return {
+    id,
+    name,
+    isDefault,
+    prefixes: prefixes.map(parseIPv6Prefix),
+    serverIdentifier: parseIPv4(serverIdentifier),
+    ...rest,
+    softwire: {
+      borderRelays: softwire.borderRelays.map(parseIPv6),
+      bindPrefix: softwire.bindPrefix === null ? null : parseIPv6Prefix(softwire.bindPrefix),
+      updateIntervalSeconds: softwire.updateIntervalSeconds,
+    },
+    pools,
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * The tables. `drizzle-kit generate` turns this file into `migrations/`; the triggers, which it cannot express,
+ * are a migration written by hand (`migrations/0001_*.sql`).
+ *
+ * Times are Unix seconds of the database's own clock. Addresses of IPv4 are unsigned 32-bit integers, those of
+ * IPv6 are 16-octet blobs, identifiers from the wire are kept as the octets that came.
+ *
+ * @module
+ */
+import { sql } from "drizzle-orm";
+import { blob, check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/**
+ * What a lease row says. The numbers are stored and ordered: up to `bound` the row is in use by its client.
+ */
+export const LeaseState = { offered: 1, bound: 2, released: 3, declined: 4 } as const;
+export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
+
+/** `free_at` of a slot that nobody else may ever take: it is reserved for its client. 9999-12-31T23:59:59Z. */
+export const freeNever = 253402300799;
+
+/** One row: `revision` grows with each change of domains and pools, and tells allocators to load them again. */
+export const configuration = sqliteTable(
+  "configuration",
+  { id: integer().primaryKey(), revision: integer().notNull() },
+  (table) => [check("configuration_is_one_row", sql`${table.id} = 1`)],
+);
+
+/** A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON that `lease/declaration.ts` checks. */
+export const domain = sqliteTable("domain", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  name: text().notNull().unique(),
+  settings: text().notNull(),
+});
+
+/**
+ * An IPv4 range of one domain. Its geometry (range, offset, length, reserved ports) never changes, so a slot
+ * number means one (address, PSID) for ever, in history too; ids are never given out twice.
+ */
+export const pool = sqliteTable(
+  "pool",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    domainId: integer("domain_id")
+      .notNull()
+      .references(() => domain.id),
+    name: text().notNull().unique(),
+    firstAddress: integer("first_address").notNull(),
+    lastAddress: integer("last_address").notNull(),
+    psidOffset: integer("psid_offset").notNull(),
+    psidLength: integer("psid_length").notNull(),
+    reservedPorts: text("reserved_ports").notNull(),
+    fill: text({ enum: ["spread", "pack"] }).notNull(),
+    /** Usable PSIDs of one address. */
+    psids: integer().notNull(),
+    /** Addresses × usable PSIDs. */
+    slots: integer().notNull(),
+    /** The first position in fill order that was never used. Every position below has a lease row. */
+    cursor: integer().notNull().default(0),
+  },
+  (table) => [index("pool_by_domain").on(table.domainId)],
+);
+
+/** One row per slot that was ever used. `slot` is `pool << 32 | number` (`portset/pool-geometry.ts`). */
+export const lease = sqliteTable(
+  "lease",
+  {
+    slot: integer().primaryKey(),
+    poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
+    domainId: integer("domain_id").notNull(),
+    /** Null once its client moved to another slot, or declined this one. */
+    clientId: blob("client_id", { mode: "buffer" }),
+    state: integer().$type<LeaseState>().notNull(),
+    /** End of the offer, of the lease, or the moment of its release. */
+    expiresAt: integer("expires_at").notNull(),
+    /** When someone else may take the slot: `expires_at` and the quarantine. The same client need not wait. */
+    freeAt: integer("free_at").notNull(),
+    /** While bound: since when client, source and softwire address are what this row says. Otherwise null. */
+    since: integer(),
+    updatedAt: integer("updated_at").notNull(),
+    /** IPv6 source of the client's last REQUEST: the peer-address of the relay nearest to it. */
+    source: blob({ mode: "buffer" }),
+    /** Softwire source address (RFC 8539, option 109). */
+    softwire: blob({ mode: "buffer" }),
+    /** Customer site (`lease/site.ts`). */
+    site: text(),
+    /** Relay path of the last REQUEST (`wire/dhcpv6/relay-path.ts`). */
+    relayPath: blob("relay_path", { mode: "buffer" }),
+  },
+  (table) => [
+    uniqueIndex("lease_by_client").on(table.domainId, table.clientId),
+    index("lease_by_free_at").on(table.poolId, table.freeAt),
+    index("lease_by_softwire")
+      .on(table.softwire)
+      .where(sql`softwire IS NOT NULL`),
+    index("lease_by_site")
+      .on(table.domainId, table.site)
+      .where(sql`site IS NOT NULL`),
+    check("lease_has_tenure_while_bound", sql`(state = 2) = (since IS NOT NULL)`),
+  ],
+);
+
+/** Closed tenures, half-open `[since, until)`. Written by the triggers on `lease`, in the transaction that ends one. */
+export const history = sqliteTable(
+  "history",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    slot: integer().notNull(),
+    domainId: integer("domain_id").notNull(),
+    clientId: blob("client_id", { mode: "buffer" }).notNull(),
+    since: integer().notNull(),
+    until: integer().notNull(),
+    source: blob({ mode: "buffer" }),
+    softwire: blob({ mode: "buffer" }),
+    site: text(),
+    relayPath: blob("relay_path", { mode: "buffer" }),
+  },
+  (table) => [index("history_by_slot").on(table.slot, table.since)],
+);

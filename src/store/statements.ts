@@ -1,0 +1,289 @@
+/**
+ * The statements of a batch. Each has a name, says which question it answers, and serves all claims of the batch
+ * at once: claims come in as one JSON text, so their number changes neither the number of statements nor of
+ * round trips. They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ *
+ * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key
+ * (`CROSS JOIN` fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the
+ * number of claims. Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
+ *
+ * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision` (the configuration that the
+ * claims were made from), `:now` (Unix seconds, or null for the database's clock).
+ *
+ * @module
+ */
+import { offerSkipMax } from "../limits.ts";
+import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
+import { freeNever, LeaseState } from "./schema.ts";
+
+const { offered, bound, released, declined } = LeaseState;
+
+/** One statement: its text holds only the parameters that it is given. */
+export interface Statement {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** One clock judges all leases: the database's. A test pins it. */
+const clock = `clock(now) AS MATERIALIZED (SELECT coalesce(CAST(:now AS INTEGER), unixepoch()))`;
+
+/**
+ * Claims of a stale configuration match nothing: pools may be gone that they name. The caller sees the newer
+ * revision in the facts and makes its claims anew.
+ */
+const claimsOf = (parameter: string): string =>
+  `json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER), ${parameter}, '[]'))`;
+
+const claims = (parameter: string, rows: { readonly columns: string }): string =>
+  `claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(parameter)})`;
+
+/** Leases and offers that the site of `c` uses, for R7618-10-02. */
+const siteLeases = (site: string): string => `(
+    SELECT count(*) FROM clock CROSS JOIN lease used
+    WHERE used.domain_id = c.domain_id AND used.site = ${site}
+      AND used.state <= ${bound} AND used.expires_at > now
+  )`;
+
+/**
+ * Claims that hold no row, as far as their site has room for them (R7618-10-02): they are counted on top of what
+ * the site uses, in the order of the batch, so that neither one batch nor two allocators side by side can pass
+ * the limit.
+ */
+const unheld = `unheld AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT c.*, row_number() OVER (PARTITION BY c.domain_id, c.site ORDER BY c.ordinal) AS site_rank FROM claim c
+    WHERE NOT EXISTS (SELECT 1 FROM lease own WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id)
+  ) AS c
+  WHERE c.site_max IS NULL OR c.site_rank + ${siteLeases("c.site")} <= c.site_max
+)`;
+
+/** Position in fill order -> slot number (`portset/pool-geometry.ts` says the same in TypeScript). */
+const slotAt = (position: string): string =>
+  `(p.id << 32) + iif(p.fill = 'spread',
+      (${position} % (p.slots / p.psids)) * p.psids + ${position} / (p.slots / p.psids), ${position})`;
+
+/** The first pool on a claim's list that has a slot never used, or one that is free again. */
+const firstPoolWithRoom = `(
+      SELECT p.id FROM json_each(c.pool_ids) choice CROSS JOIN pool p ON p.id = choice.value
+      WHERE p.cursor < p.slots
+        OR EXISTS (SELECT 1 FROM clock CROSS JOIN lease free WHERE free.pool_id = p.id AND free.free_at <= now)
+      ORDER BY choice.key LIMIT 1
+    )`;
+
+/** Claims still without a row, numbered within the pool that is to serve them. */
+const demand = `placed AS MATERIALIZED (
+  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
+), demand AS MATERIALIZED (
+  SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
+  FROM placed WHERE pool_id IS NOT NULL
+)`;
+
+/** Columns that a slot gets when it is offered to a client who did not have it. */
+const offerColumns = `slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path`;
+const offerValues = `c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, NULL, NULL, c.site, NULL`;
+
+/** Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. */
+const endLeases: Statement = {
+  name: "end-leases",
+  sql: `WITH ${clock}, ${claims(":ends", endRows)}, ending AS MATERIALIZED (
+  SELECT c.*, own.slot AS own_slot, now FROM clock CROSS JOIN claim c
+  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+  WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot) AND own.state <= c.newest_state
+)
+UPDATE lease SET
+  state = e.state,
+  client_id = iif(e.state = ${declined}, NULL, lease.client_id),
+  expires_at = min(lease.expires_at, e.now),
+  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),
+  since = NULL, softwire = NULL, updated_at = e.now
+FROM ending e WHERE lease.slot = +e.own_slot`,
+};
+
+/**
+ * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease is
+ * left as it is, because an offer takes nothing away. A pair of a pool that no longer serves its client forgets
+ * the client, so that it can get another.
+ */
+const offerOwn: Statement = {
+  name: "offer-own",
+  sql: `WITH ${clock}, ${claims(":offers", offerRows)}, idle AS MATERIALIZED (
+  SELECT c.*, own.slot AS own_slot, own.free_at = ${freeNever} AS reserved,
+    own.state = ${offered} AND own.expires_at > now AS running,
+    own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served
+  FROM clock CROSS JOIN claim c
+  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+  WHERE NOT (own.state = ${bound} AND own.expires_at > now)
+), settled AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY domain_id, site, served, running ORDER BY ordinal) AS site_rank
+    FROM idle
+  ) AS c
+  WHERE (NOT c.served AND NOT c.reserved)
+    OR (c.served AND (c.site_max IS NULL OR c.running OR c.site_rank + ${siteLeases("c.site")} <= c.site_max))
+)
+UPDATE lease SET
+  state = iif(c.served, ${offered}, ${released}),
+  client_id = iif(c.served, lease.client_id, NULL),
+  expires_at = iif(c.served, now + c.hold, lease.expires_at),
+  free_at = iif(c.served AND NOT c.reserved, now + c.hold, lease.free_at),
+  since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
+FROM settled c, clock WHERE lease.slot = +c.own_slot`,
+};
+
+/** Which clients without a row get the pair they asked for, because nobody uses it (R7618-8-07c)? */
+const offerWanted: Statement = {
+  name: "offer-wanted",
+  sql: `WITH ${clock}, ${claims(":wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
+  SELECT c.*, (
+    SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w LEFT JOIN lease taken ON taken.slot = w.value
+    WHERE taken.slot IS NULL OR taken.free_at <= now ORDER BY w.key LIMIT 1
+  ) AS slot
+  FROM unheld c
+)
+INSERT INTO lease (${offerColumns})
+SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
+ON CONFLICT (slot) DO UPDATE SET
+  domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
+  expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
+  source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
+WHERE lease.free_at <= excluded.updated_at`,
+};
+
+/**
+ * Which clients get a slot that was never used: the next ones in fill order (R7618-8-07d)? Slots that were given
+ * out on request lie ahead of the cursor and are stepped over, a bounded number at a time.
+ */
+const offerFresh: Statement = {
+  name: "offer-fresh",
+  sql: `WITH RECURSIVE ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
+need AS MATERIALIZED (SELECT pool_id, count(*) AS claims FROM demand GROUP BY pool_id),
+ahead(pool_id, position, last) AS (
+  SELECT p.id, p.cursor, min(p.slots, p.cursor + n.claims + ${offerSkipMax}) - 1
+  FROM need n CROSS JOIN pool p ON p.id = n.pool_id WHERE p.cursor < p.slots
+  UNION ALL
+  SELECT pool_id, position + 1, last FROM ahead WHERE position < last
+),
+fresh AS MATERIALIZED (
+  SELECT pool_id, slot, row_number() OVER (PARTITION BY pool_id ORDER BY position) AS rank
+  FROM (SELECT a.*, ${slotAt("a.position")} AS slot FROM ahead a CROSS JOIN pool p ON p.id = a.pool_id) AS f
+  WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = f.slot)
+)
+INSERT INTO lease (${offerColumns})
+SELECT f.slot, ${offerValues}
+FROM clock CROSS JOIN fresh f CROSS JOIN demand c ON c.pool_id = f.pool_id AND c.rank = f.rank`,
+};
+
+/** Where does each pool's never-used part begin now? Looks a bounded way ahead; the next batch goes on from there. */
+const advanceCursor: Statement = {
+  name: "advance-cursor",
+  sql: `WITH touched AS MATERIALIZED (
+  SELECT value ->> 0 AS pool_id, value ->> 1 AS claims FROM ${claimsOf(":pools")}
+)
+UPDATE pool AS target SET cursor = (
+  WITH RECURSIVE step(position) AS (
+    SELECT target.cursor
+    UNION ALL
+    SELECT position + 1 FROM step CROSS JOIN pool p ON p.id = target.id
+    WHERE position < min(p.slots, target.cursor + t.claims + ${offerSkipMax})
+      AND EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${slotAt("position")})
+  )
+  SELECT max(position) FROM step
+)
+FROM touched t
+WHERE target.id = +t.pool_id AND EXISTS (
+  SELECT 1 FROM pool p CROSS JOIN lease taken ON taken.slot = ${slotAt("p.cursor")} WHERE p.id = target.id
+)`,
+};
+
+/** Which clients get a pair that others have left, the longest unused first (R7618-8-07d)? */
+const offerReused: Statement = {
+  name: "offer-reused",
+  sql: `WITH ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
+reusable AS MATERIALIZED (
+  SELECT pool_id, slot, row_number() OVER (PARTITION BY pool_id ORDER BY free_at, slot) AS rank
+  FROM (
+    SELECT n.pool_id, taken.slot, taken.free_at FROM (SELECT DISTINCT pool_id FROM demand) n
+    CROSS JOIN lease taken ON taken.slot IN (
+      SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.pool_id AND free.free_at <= now
+      ORDER BY free.free_at LIMIT (SELECT count(*) FROM demand)
+    )
+  )
+), chosen AS MATERIALIZED (
+  SELECT c.*, r.slot FROM reusable r CROSS JOIN demand c ON c.pool_id = r.pool_id AND c.rank = r.rank
+)
+UPDATE lease SET
+  domain_id = c.domain_id, client_id = c.client_id, state = ${offered}, expires_at = now + c.hold,
+  free_at = now + c.hold, since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site,
+  relay_path = NULL
+FROM chosen c, clock WHERE lease.slot = +c.slot`,
+};
+
+/**
+ * Which REQUESTs name the pair that is theirs, and so become or stay leases? The softwire address of RFC 8539 §8
+ * is taken over unless the running lease of another client has it, or it changes too often. A pair that is not
+ * in use any more counts against its site like a new one.
+ */
+const bindLeases: Statement = {
+  name: "bind-leases",
+  sql: `WITH ${clock}, ${claims(":binds", bindRows)}, request AS MATERIALIZED (
+  SELECT c.*, now, own.since, own.site, own.softwire AS own_softwire, own.source AS own_source,
+    own.expires_at > now AS in_use,
+    own.state = ${bound} AND own.expires_at > now AS running,
+    c.softwire IS NOT NULL AND EXISTS (
+      SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
+        AND other.state = ${bound} AND other.expires_at > now
+    ) AS softwire_taken
+  FROM clock CROSS JOIN claim c CROSS JOIN lease own ON own.slot = c.slot
+  WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id
+    AND own.state BETWEEN c.oldest_state AND ${bound}
+    AND (NOT c.source_must_match OR own.source IS c.source)
+), binding AS MATERIALIZED (
+  SELECT *,
+    iif(softwire IS NULL OR softwire_taken
+        OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
+      own_softwire, softwire) AS new_softwire
+  FROM (
+    SELECT *, row_number() OVER (PARTITION BY domain_id, site, in_use ORDER BY ordinal) AS site_rank FROM request
+  ) AS c
+  WHERE (running OR NOT softwire_taken)
+    AND (c.site_max IS NULL OR c.in_use OR c.site_rank + ${siteLeases("c.site")} <= c.site_max)
+)
+UPDATE lease SET
+  state = ${bound},
+  expires_at = b.now + b.lease_seconds,
+  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, b.now + b.lease_seconds + b.quarantine),
+  since = iif(b.running AND b.new_softwire IS b.own_softwire AND b.source IS b.own_source, b.since, b.now),
+  updated_at = b.now, source = b.source, softwire = b.new_softwire, relay_path = b.relay_path
+FROM binding b WHERE lease.slot = +b.slot`,
+};
+
+/** What is now true for each claim? One row out, so that its cost is one fetch. */
+const readFacts: Statement = {
+  name: "read-facts",
+  sql: `WITH ${clock}, ${claims(":all", factRows)}
+SELECT (SELECT revision FROM configuration) AS revision, (
+  SELECT json_group_array(json_array(
+    c.ordinal, own.slot, own.state, own.expires_at - now, hex(own.softwire), hex(own.source),
+    own.slot IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
+    iif(c.site_max IS NULL OR own.slot IS NOT NULL, 0, ${siteLeases("c.site")}),
+    c.softwire IS NOT NULL AND EXISTS (
+      SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot IS NOT own.slot
+        AND other.state = ${bound} AND other.expires_at > now
+    )
+  ))
+  FROM clock CROSS JOIN claim c
+  LEFT JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+) AS facts`,
+};
+
+/** All statements of a batch, in the order in which they run. */
+export const batchStatements: readonly Statement[] = [
+  endLeases,
+  offerOwn,
+  offerWanted,
+  offerFresh,
+  advanceCursor,
+  offerReused,
+  bindLeases,
+  readFacts,
+];

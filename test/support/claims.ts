@@ -1,0 +1,62 @@
+/**
+ * Claims with everything that a test does not care about filled in.
+ *
+ * @module
+ */
+import type { BindClaim, EndClaim, Fact, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
+
+/** A client by number, in hexadecimal as claims have it. */
+export const clientId = (client: number): string => `ff${client.toString(16).padStart(8, "0")}`;
+
+const claimant = (client: number) => ({
+  domainId: 1,
+  clientId: clientId(client),
+  site: "prefix:00",
+  siteLeasesMax: null,
+});
+
+/** Asks for any pair of pool 1. */
+export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): OfferClaim => ({
+  ...claimant(client),
+  kind: "offer",
+  poolIds: [1],
+  wantedSlots: [],
+  offerHoldSeconds: 60,
+  ...fields,
+});
+
+/** Asks for one slot, as in SELECTING. */
+export const bindClaim = (client: number, slot: number, fields: Partial<BindClaim> = {}): BindClaim => ({
+  ...claimant(client),
+  kind: "bind",
+  slot,
+  accepts: "offer-or-lease",
+  leaseSeconds: 3600,
+  quarantineSeconds: 100,
+  softwire: null,
+  softwireIntervalSeconds: 60,
+  source: "fe80000000000000000000000000000a",
+  sourceMustMatch: false,
+  relayPath: "",
+  ...fields,
+});
+
+/** Gives a slot back. */
+export const endClaim = (client: number, slot: number, fields: Partial<EndClaim> = {}): EndClaim => ({
+  ...claimant(client),
+  kind: "end",
+  slots: { first: slot, last: slot },
+  as: "released",
+  quarantineSeconds: 100,
+  ...fields,
+});
+
+/** Asks what is held. */
+export const lookClaim = (client: number): LookClaim => ({ ...claimant(client), kind: "look" });
+
+/** The number of a slot within its pool, or undefined where nothing is held. */
+export const slotNumber = (fact: Fact | undefined): number | undefined =>
+  fact?.held ? fact.held.slot % 2 ** 32 : undefined;
+
+/** Key of a slot of a pool. */
+export const slotKey = (slot: number, pool = 1): number => pool * 2 ** 32 + slot;
