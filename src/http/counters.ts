@@ -1,0 +1,22 @@
+/**
+ * What this instance counted since it began. Edge isolates come and go, so their counts are of one isolate.
+ *
+ * @module
+ */
+
+/** Counts by name. Names come from closed lists, so the number of counters is bounded. */
+export interface Counters {
+  readonly add: (name: string, count?: number) => void;
+  readonly snapshot: () => Record<string, number>;
+}
+
+/** Creates counters that all begin at 0. */
+export function createCounters(): Counters {
+  const counts = new Map<string, number>();
+  return {
+    add: (name, count = 1) => {
+      if (count > 0) counts.set(name, (counts.get(name) ?? 0) + count);
+    },
+    snapshot: () => Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * The way of a batch through the allocator: frames -> queries -> claims -> one transaction -> facts -> answers.
+ * Here, and only here, the rules (`lease`) and the database (`store`) meet.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import type { Claim, Fact } from "../lease/claim.ts";
+import { decide } from "../lease/decide.ts";
+import type { Decision } from "../lease/decision.ts";
+import type { Directory, Domain } from "../lease/domain.ts";
+import { decodeQuery } from "../lease/query.ts";
+import type { Query } from "../lease/query.ts";
+import { encodeResponse } from "../lease/response.ts";
+import { batchRoundsMax } from "../limits.ts";
+import { commitClaims } from "../store/commit.ts";
+import { mendDatabase } from "../store/connect.ts";
+import { loadDirectory } from "../store/directory.ts";
+import type { Counters } from "./counters.ts";
+import { arrangeRound } from "./round.ts";
+import type { Entry } from "./round.ts";
+
+/** What a pipeline works with. */
+export interface PipelineDeps {
+  readonly database: Client;
+  readonly counters: Counters;
+  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Answers batches of frames. */
+export interface Pipeline {
+  /**
+   * Serves one batch.
+   *
+   * @param frames Each a RELAY-FORW of our relay.
+   * @returns The RELAY-REPL frames of those that get an answer; their order says nothing. All leases that they
+   *   grant are durable.
+   * @throws {LibsqlError} When the database can't be reached. Then no client was told of what may be committed;
+   *   its message, sent again, finds it.
+   */
+  readonly serve: (frames: readonly Uint8Array[]) => Promise<Uint8Array[]>;
+  /**
+   * Loads domains and pools: can leases be given out?
+   *
+   * @throws {LibsqlError} When the database can't be reached, or was never migrated.
+   */
+  readonly probe: () => Promise<void>;
+}
+
+/** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
+export function createPipeline({ database, counters, now }: PipelineDeps): Pipeline {
+  let directory: Directory | undefined;
+
+  /** @returns False when the claims were made from a configuration that is no longer so. */
+  async function commitEntries(
+    current: Directory,
+    entries: readonly Entry[],
+  ): Promise<readonly Fact[] | false> {
+    const claims = entries.map((entry) => entry.claim);
+    const { revision, facts } = await commitClaims(database, claims, {
+      revision: current.revision,
+      now: now?.(),
+    });
+    counters.add("rounds");
+    return revision === current.revision && facts;
+  }
+
+  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+    const answers: Uint8Array[] = [];
+    let waiting = queries;
+    for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
+      const current = (directory ??= await loadDirectory(database));
+      const { entries, immediate, later } = arrangeRound(waiting, current);
+      // Also without a claim: the decisions that need none are right for one revision only.
+      const facts = await commitEntries(current, entries);
+      if (facts === false) {
+        directory = undefined;
+        continue;
+      }
+      for (const { query, domain, decision } of immediate) {
+        answers.push(...encodeAnswer(counters, query, domain, decision));
+      }
+      const unserved: Query[] = [];
+      for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
+        const fact = facts[index]!;
+        if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
+          unserved.push(...asking);
+          continue;
+        }
+        const decision = decide(claim, fact, { query: asking[0]!, domain, directory: current });
+        for (const query of asking) answers.push(...encodeAnswer(counters, query, domain, decision));
+      }
+      waiting = [...unserved, ...later];
+    }
+    counters.add("silence:batch-rounds-exhausted", waiting.length);
+    return answers;
+  }
+
+  return {
+    async serve(frames) {
+      const queries = decodeQueries(counters, frames);
+      try {
+        return await serveQueries(queries);
+      } catch (error) {
+        directory = undefined;
+        await mendDatabase(database).catch(() => undefined);
+        throw error;
+      }
+    },
+    async probe() {
+      directory = await loadDirectory(database);
+    },
+  };
+}
+
+/** Its pool was full for this batch, but another on its list, or a slot further on, is not. */
+function mayBeServedLater(claim: Claim, fact: Fact): boolean {
+  return claim.kind === "offer" && fact.held === null && fact.roomLeft && !isSiteFull(claim, fact);
+}
+
+function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
+  return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
+}
+
+function decodeQueries(counters: Counters, frames: readonly Uint8Array[]): Query[] {
+  counters.add("frames", frames.length);
+  return frames.flatMap((frame) => {
+    const result = decodeQuery(frame);
+    if (result.kind === "query") return [result.query];
+    counters.add(`silence:${result.reason}`);
+    return [];
+  });
+}
+
+/** @returns The answer in a list, or an empty list for silence. */
+function encodeAnswer(
+  counters: Counters,
+  query: Query,
+  domain: Domain | undefined,
+  decision: Decision,
+): Uint8Array[] {
+  counters.add("reason" in decision ? `${decision.kind}:${decision.reason}` : decision.kind);
+  return decision.kind === "silence" || domain === undefined ? [] : [encodeResponse(query, domain, decision)];
+}

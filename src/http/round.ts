@@ -1,0 +1,88 @@
+/**
+ * Which queries of a batch can be decided together? A transaction sees each client once, and nothing that two
+ * clients could be given: what has to come after something else waits for the next round of the same POST.
+ *
+ * @module
+ */
+import type { Claim } from "../lease/claim.ts";
+import { makeClaim } from "../lease/decide.ts";
+import { silence } from "../lease/decision.ts";
+import type { Decision } from "../lease/decision.ts";
+import { selectDomain } from "../lease/domain.ts";
+import type { Directory, Domain } from "../lease/domain.ts";
+import type { Query } from "../lease/query.ts";
+import { equalOctets } from "../wire/hex.ts";
+
+/** A claim, and the queries that its fact answers: repeats of one message share it. */
+export interface Entry {
+  readonly claim: Claim;
+  readonly domain: Domain;
+  readonly queries: Query[];
+}
+
+/** A query that is decided without the database. */
+export interface Immediate {
+  readonly query: Query;
+  readonly domain: Domain | undefined;
+  readonly decision: Decision;
+}
+
+/** One round of a batch. */
+export interface Round {
+  readonly entries: readonly Entry[];
+  readonly immediate: readonly Immediate[];
+  /** Queries for the next round, in their order. */
+  readonly later: readonly Query[];
+}
+
+/**
+ * Sorts queries into those of this round and those that wait.
+ *
+ * @param queries In the order in which they came.
+ */
+export function arrangeRound(queries: readonly Query[], directory: Directory): Round {
+  const entries: Entry[] = [];
+  const immediate: Immediate[] = [];
+  const later: Query[] = [];
+  const taken = new Map<string, Entry | undefined>();
+  for (const query of queries) {
+    const domain = selectDomain(directory, query.path);
+    if (domain === undefined) {
+      immediate.push({ query, domain, decision: silence("no-domain") });
+      continue;
+    }
+    const step = makeClaim(query, domain);
+    if (step.kind !== "claim") {
+      immediate.push({ query, domain, decision: step });
+      continue;
+    }
+    const [client, ...wishes] = keysOf(step.claim);
+    const before = taken.get(client);
+    if (before !== undefined && isRepeat(before.queries[0]!, query)) {
+      before.queries.push(query);
+    } else if (taken.has(client) || wishes.some((wish) => taken.has(wish))) {
+      // A client that waits once waits with all that follows: its messages stay in order.
+      if (!taken.has(client)) taken.set(client, undefined);
+      later.push(query);
+    } else {
+      const entry: Entry = { claim: step.claim, domain, queries: [query] };
+      entries.push(entry);
+      for (const key of [client, ...wishes]) taken.set(key, entry);
+    }
+  }
+  return { entries, immediate, later };
+}
+
+/** What no other claim of the round may name: the client, its softwire address, the one pair that it asks for. */
+function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
+  const client = `client ${claim.domainId} ${claim.clientId}`;
+  if (claim.kind === "bind" && claim.softwire !== null) return [client, `softwire ${claim.softwire}`];
+  if (claim.kind === "offer" && claim.wantedSlots.length === 1)
+    return [client, `slot ${claim.wantedSlots[0]!}`];
+  return [client];
+}
+
+/** The same octets from the same source ask for the same, and get the same answer, each over its own relay path. */
+function isRepeat(first: Query, second: Query): boolean {
+  return equalOctets(first.octets, second.octets) && equalOctets(first.source, second.source);
+}

@@ -1,0 +1,23 @@
+/**
+ * What a database without domains gets from `npm start`: enough to see a lease. Addresses are those of RFC 5737,
+ * which belong to nobody.
+ *
+ * @module
+ */
+import type { DeclarationInput } from "../lease/declaration.ts";
+
+/** One domain for everyone, with a shared and a full pool. */
+export const demoDeclaration: DeclarationInput = {
+  domains: [
+    {
+      name: "demo",
+      default: true,
+      serverIdentifier: "192.0.2.1",
+      softwire: { borderRelays: ["2001:db8:ffff::1"], bindPrefix: "2001:db8:1234:5600::/56" },
+      pools: [
+        { name: "demo-shared", kind: "shared", range: "192.0.2.0/24", psidOffset: 0, psidLength: 6 },
+        { name: "demo-full", kind: "full", range: "198.51.100.0/24" },
+      ],
+    },
+  ],
+};

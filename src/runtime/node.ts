@@ -1,0 +1,106 @@
+/**
+ * The allocator on Node: an HTTP server, and a database that it migrates and configures itself.
+ *
+ * @module
+ */
+import { mkdir, readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
+import { serve } from "@hono/node-server";
+import type { Client } from "@libsql/client";
+import { createApp } from "../http/app.ts";
+import type { Log } from "../http/app.ts";
+import { createCounters } from "../http/counters.ts";
+import type { Counters } from "../http/counters.ts";
+import { parseDeclaration } from "../lease/declaration.ts";
+import type { Declaration } from "../lease/declaration.ts";
+import { applyDeclaration } from "../store/apply.ts";
+import { openDatabase } from "../store/connect.ts";
+import { migrateDatabase } from "../store/migrate.ts";
+import type { AllocatorConfig } from "./config.ts";
+
+/** Where the HTTP server listens; port 0 lets the system choose one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A running allocator. */
+export interface Allocator {
+  readonly url: string;
+  readonly counters: Counters;
+  /** Answers what has begun, then stops. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens the database, creating a file where there is none, and brings it to this release's schema.
+ *
+ * @throws {LibsqlError} When it can't be opened or migrated.
+ */
+export async function prepareDatabase(config: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
+  if (config.databaseUrl.startsWith("file:")) {
+    await mkdir(dirname(config.databaseUrl.slice("file:".length)), { recursive: true });
+  }
+  const database = await openDatabase({ url: config.databaseUrl, authToken: config.databaseToken });
+  await migrateDatabase(database);
+  return database;
+}
+
+/**
+ * Makes the database hold a declared state, and logs what changed.
+ *
+ * @throws {ApplyError} When it can't.
+ */
+export async function configureDatabase(database: Client, declaration: Declaration, log: Log): Promise<void> {
+  for (const { what, name, change } of await applyDeclaration(database, declaration)) {
+    log.info({ [what]: name, change }, "declared state applied");
+  }
+}
+
+/**
+ * Reads a declared state from a JSON file.
+ *
+ * @throws {DeclarationError} When it is not one.
+ * @throws {SyntaxError} When the file is not JSON.
+ */
+export async function readDeclaration(path: string): Promise<Declaration> {
+  const text = await readFile(path, "utf8");
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read ${path}: ${error instanceof Error ? error.message : "no JSON"}`, {
+      cause: error,
+    });
+  }
+  return parseDeclaration(input, path);
+}
+
+/** Serves a database that is ready. */
+export async function startAllocator(
+  database: Client,
+  relayToken: string,
+  listen: ListenAddress,
+  log: Log,
+): Promise<Allocator> {
+  const counters = createCounters();
+  const app = createApp({ database, relayToken, log, counters });
+  const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
+    (resolve, reject) => {
+      const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
+        resolve({ server: starting, address: bound });
+      });
+      starting.once("error", reject);
+    },
+  );
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return {
+    url: `http://${host}:${address.port}`,
+    counters,
+    close: async () => {
+      await new Promise((resolve) => server.close(resolve));
+      database.close();
+    },
+  };
+}
