@@ -34,7 +34,7 @@ export interface AppDeps {
   readonly log: Log;
   readonly counters: Counters;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
-  readonly now?: (() => number) | undefined;
+  readonly now?: (() => number | undefined) | undefined;
 }
 
 /** Seconds after which a relay may try again when the database can't be reached. */

@@ -25,7 +25,7 @@ export interface PipelineDeps {
   readonly database: Client;
   readonly counters: Counters;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
-  readonly now?: (() => number) | undefined;
+  readonly now?: (() => number | undefined) | undefined;
 }
 
 /** Answers batches of frames. */

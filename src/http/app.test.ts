@@ -1,0 +1,146 @@
+import { describe, expect, test } from "vitest";
+import { createTestAllocator, relayToken } from "../../test/support/allocator.ts";
+import { clientProfile, says } from "../../test/support/clients.ts";
+import { vectorDomain } from "../../test/support/database.ts";
+import { vectorOctets } from "../../test/support/vectors.ts";
+import { relayBodyOctetsMax, relayFramesMax } from "../limits.ts";
+import { MessageType6 } from "../wire/dhcpv6/codes.ts";
+import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
+import { decodeFrames, encodeFrames } from "../wire/frames.ts";
+import { createApp } from "./app.ts";
+import { createCounters } from "./counters.ts";
+
+async function expectProblem(response: Response, status: number, detail: RegExp): Promise<void> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const problem = await response.json<Record<string, unknown>>();
+  expect(problem).toMatchObject({ type: "about:blank", status });
+  expect(problem.title).toMatch(/\w/);
+  expect(problem.detail).toMatch(detail);
+}
+
+describe("POST /v1/relay refuses", () => {
+  test.each([
+    ["no token", {}, /found no bearer token/],
+    ["another scheme", { authorization: "Basic cmVsYXk6cmVsYXk=" }, /found a malformed Authorization header/],
+    ["another token", { authorization: "Bearer another-token-altogether" }, /found an unknown bearer token/],
+  ])("%s: 401", async (_, headers, detail) => {
+    const { app } = await createTestAllocator(vectorDomain);
+    const response = await app.request("/v1/relay", { method: "POST", headers });
+    expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);
+    await expectProblem(response, 401, detail);
+  });
+
+  test("another content type: 415", async () => {
+    const { post } = await createTestAllocator(vectorDomain);
+    const response = await post(new Uint8Array(), { "content-type": "application/json" });
+    await expectProblem(response, 415, /found content type application\/json/);
+  });
+
+  test("a body of more than 1 MiB, declared or not: 413", async () => {
+    const { app, post } = await createTestAllocator(vectorDomain);
+    const body = new Uint8Array(relayBodyOctetsMax + 1);
+    await expectProblem(await post(body, { "content-length": String(body.length) }), 413, /1048576 octets/);
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let part = 0; part < 17; part++) controller.enqueue(new Uint8Array(65_536));
+        controller.close();
+      },
+    });
+    const headers = { authorization: `Bearer ${relayToken}`, "content-type": "application/octet-stream" };
+    const request = new Request("http://allocator/v1/relay", {
+      method: "POST",
+      headers,
+      body: stream,
+      duplex: "half",
+    } as RequestInit);
+    await expectProblem(await app.request(request), 413, /1048576 octets/);
+  });
+
+  test("more than 1,024 frames: 413", async () => {
+    const { post } = await createTestAllocator(vectorDomain);
+    const body = encodeFrames(Array.from({ length: relayFramesMax + 1 }, () => new Uint8Array(1)));
+    await expectProblem(await post(body), 413, /more than 1024/);
+  });
+
+  test("a body that ends within a frame: 400, and nothing of it is served", async () => {
+    const { post, database } = await createTestAllocator(vectorDomain);
+    const query = says.discover(clientProfile(1)).octets;
+    const level = {
+      hopCount: 0,
+      linkAddress: new Uint8Array(16),
+      peerAddress: new Uint8Array(16),
+      options: [],
+    };
+    const whole = encodeFrames([encodeRelayMessage(MessageType6.relayForward, level, query)]);
+    const response = await post(Uint8Array.of(...whole, 0, 9, 1));
+    await expectProblem(response, 400, /frame 1 at octet \d+ has 3 octets, expected 11/);
+    expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+  });
+});
+
+test("a bad frame in a good body costs only that frame, and is counted by its reason", async () => {
+  const { ask, counters } = await createTestAllocator(vectorDomain);
+  const answers = await ask(
+    vectorOctets("bad-two-option87"),
+    says.discover(clientProfile(1)),
+    vectorOctets("bad-inner-cookie"),
+    { octets: new Uint8Array() },
+    says.discover(clientProfile(2)),
+  );
+  expect(answers.map((answer) => answer?.type)).toEqual([undefined, "offer", undefined, undefined, "offer"]);
+  expect(counters.snapshot()).toMatchObject({
+    "silence:duplicate-dhcpv4-message": 1,
+    "silence:dhcpv4-bad-cookie": 1,
+    "silence:message-truncated": 1,
+    offer: 2,
+  });
+});
+
+test("an empty body is an empty batch", async () => {
+  const { post } = await createTestAllocator(vectorDomain);
+  const response = await post(new Uint8Array());
+  expect(response.status).toBe(200);
+  expect(decodeFrames(new Uint8Array(await response.arrayBuffer()), 1)).toEqual([]);
+});
+
+test("a database that can't be reached: 503 with Retry-After, and service again when it can", async () => {
+  let isDown = false;
+  const { ask, app, post, logged } = await createTestAllocator(vectorDomain, (database) =>
+    Object.assign(Object.create(database) as typeof database, {
+      protocol: "http",
+      batch: (...args: Parameters<typeof database.batch>) =>
+        isDown ? Promise.reject(new TypeError("fetch failed")) : database.batch(...args),
+    }),
+  );
+  isDown = true;
+  const body = encodeFrames([
+    encodeRelayMessage(
+      MessageType6.relayForward,
+      { hopCount: 0, linkAddress: new Uint8Array(16), peerAddress: new Uint8Array(16), options: [] },
+      says.discover(clientProfile(1)).octets,
+    ),
+  ]);
+  for (const response of [await post(body), await app.request("/readyz")]) {
+    expect(response.headers.get("retry-after")).toBe("1");
+    await expectProblem(response, 503, /Cannot reach the database/);
+  }
+  expect(logged.map(({ message }) => message)).toEqual(["database unavailable", "database unavailable"]);
+  expect((await app.request("/healthz")).status).toBe(200);
+  isDown = false;
+  expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+  expect((await app.request("/readyz")).status).toBe(200);
+});
+
+test("an unknown path: 404", async () => {
+  const { app } = await createTestAllocator(vectorDomain);
+  await expectProblem(await app.request("/v2/relay", { method: "POST" }), 404, /POST \/v2\/relay/);
+});
+
+test("createApp() refuses an empty token, which everyone would know", async () => {
+  const { database } = await createTestAllocator(vectorDomain);
+  const log = { info: () => undefined, error: () => undefined };
+  expect(() => createApp({ database, relayToken: "", log, counters: createCounters() })).toThrow(
+    /expected a secret/,
+  );
+});

@@ -1,0 +1,51 @@
+/**
+ * The rooms of the house: who may import whom. Imports point downward only, so that the rules know no database, and
+ * the codecs know nothing but octets.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+
+/** Room -> rooms that it may import, itself aside. `src/limits.ts` is open to all, and imports nothing. */
+const mayImport: Record<string, readonly string[]> = {
+  "src/wire": [],
+  "src/portset": [],
+  "src/lease": ["src/wire", "src/portset"],
+  "src/store": ["src/lease", "src/portset", "src/wire"],
+  "src/http": ["src/store", "src/lease", "src/portset", "src/wire"],
+  "src/client": ["src/portset", "src/wire"],
+  "src/runtime": ["src/http", "src/store", "src/lease", "src/portset", "src/wire"],
+  "src/cli": [
+    "src/runtime",
+    "src/client",
+    "src/http",
+    "src/store",
+    "src/lease",
+    "src/portset",
+    "src/wire",
+    "relay",
+  ],
+  relay: ["src/wire"],
+};
+
+const roomOf = (path: string): string | undefined =>
+  Object.keys(mayImport).find((room) => path.startsWith(`${room}/`));
+
+const sources = ["src", "relay"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
+    .map((path) => join(folder, path)),
+);
+
+test.each(sources)("%s imports from rooms below only", (path) => {
+  const room = roomOf(path);
+  const imports = [...readFileSync(join(root, path), "utf8").matchAll(/from "(\.[^"]+)"/g)].map((match) =>
+    relative(root, join(root, dirname(path), match[1]!)),
+  );
+  if (room === undefined) expect([path, imports]).toEqual(["src/limits.ts", []]);
+  for (const imported of imports.filter((each) => each !== "src/limits.ts")) {
+    expect([room, ...mayImport[room!]!], `${path} imports ${imported}`).toContain(roomOf(imported));
+  }
+});

@@ -1,0 +1,143 @@
+/**
+ * An allocator without sockets, asked as our relay would ask it.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import type { Hono } from "hono";
+import { createApp } from "../../src/http/app.ts";
+import { createCounters } from "../../src/http/counters.ts";
+import type { Counters } from "../../src/http/counters.ts";
+import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { decodeDhcpV4 } from "../../src/wire/dhcpv4/message.ts";
+import type { DhcpV4Message } from "../../src/wire/dhcpv4/message.ts";
+import { decodePortParams } from "../../src/wire/dhcpv4/options/port-params.ts";
+import type { PortParams } from "../../src/wire/dhcpv4/options/port-params.ts";
+import { tryDecode } from "../../src/wire/decode-error.ts";
+import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
+import { decodeDhcpV4Response } from "../../src/wire/dhcpv6/dhcpv4-query.ts";
+import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
+import { decodeRelayMessage, encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
+import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { temporaryDatabase } from "./database.ts";
+
+/** Secret of the tests' relays. */
+export const relayToken = "a-token-of-the-tests";
+
+/** What came back for one message. */
+export interface TestAnswer {
+  /** `offer`, `ack`, `nak`. */
+  readonly type: string | undefined;
+  readonly address: string;
+  readonly portParams: PortParams | undefined;
+  readonly message: DhcpV4Message;
+  /** DHCPv6 options beside the DHCPv4 message. */
+  readonly options: readonly Option6[];
+  /** RELAY-REPL of each level but our own, outermost first. */
+  readonly levels: readonly RelayMessage[];
+  /** RELAY-REPL of our own level. */
+  readonly envelope: RelayMessage;
+  /** Header of the DHCPV4-RESPONSE: type and flags. */
+  readonly header: Uint8Array;
+}
+
+/** An allocator under test. */
+export interface TestAllocator {
+  readonly app: Hono;
+  readonly database: Client;
+  readonly counters: Counters;
+  /** Lines of the log. */
+  readonly logged: { readonly fields: object; readonly message: string }[];
+  /** Clock of the leases; leave it undefined for the database's own. */
+  now: number | undefined;
+  /** POSTs frames and returns the response as it is. */
+  readonly post: (body: Uint8Array, headers?: Record<string, string>) => Promise<Response>;
+  /** Sends DHCPv6 messages in one POST; the answers come in no order, so each is found by its Interface-Id. */
+  readonly ask: (...messages: TestMessage[]) => Promise<(TestAnswer | undefined)[]>;
+}
+
+/** A message as it reaches our relay. */
+export interface TestMessage {
+  readonly octets: Uint8Array;
+  /** IPv6 source of the datagram. */
+  readonly source?: string;
+  /** Link-address that our relay fills in. */
+  readonly linkAddress?: string;
+}
+
+/** Creates an allocator on a database of its own, or on one that is given. */
+export async function createTestAllocator(
+  declaration: DeclarationInput | Client,
+  replace: (database: Client) => Client = (database) => database,
+): Promise<TestAllocator> {
+  const database = replace("domains" in declaration ? await temporaryDatabase(declaration) : declaration);
+  const logged: TestAllocator["logged"] = [];
+  const counters = createCounters();
+  const log = (fields: object, message: string) => void logged.push({ fields, message });
+  const allocator = { now: undefined as number | undefined };
+  const app = createApp({
+    database,
+    relayToken,
+    counters,
+    log: { info: log, error: log },
+    now: () => allocator.now,
+  });
+  const post = async (body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>
+    app.request("/v1/relay", {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${relayToken}`,
+        "content-type": "application/octet-stream",
+        ...headers,
+      },
+      body,
+    });
+  const ask = async (...messages: TestMessage[]): Promise<(TestAnswer | undefined)[]> => {
+    const response = await post(encodeFrames(messages.map(wrap)));
+    if (response.status !== 200) throw new Error(`Cannot ask: status is ${response.status}, expected 200`);
+    const frames = decodeFrames(new Uint8Array(await response.arrayBuffer()), messages.length);
+    const answers = new Array<TestAnswer | undefined>(messages.length).fill(undefined);
+    for (const frame of frames) {
+      const answer = unwrap(frame);
+      answers[answer.envelope.options[0]!.data[0]! * 256 + answer.envelope.options[0]!.data[1]!] = answer;
+    }
+    return answers;
+  };
+  return Object.assign(allocator, { app, database, counters, logged, post, ask });
+}
+
+function wrap(message: TestMessage, index: number): Uint8Array {
+  const level = {
+    hopCount: 0,
+    linkAddress: parseIPv6(message.linkAddress ?? "::"),
+    peerAddress: parseIPv6(message.source ?? "fe80::1"),
+    options: [{ code: OptionCode6.interfaceId, data: Uint8Array.of(index >> 8, index & 255) }],
+  };
+  return encodeRelayMessage(MessageType6.relayForward, level, message.octets);
+}
+
+/** Reads an answer down to its DHCPv4 message. */
+export function unwrap(frame: Uint8Array): TestAnswer {
+  const levels = [decodeRelayMessage(frame)];
+  while (levels.at(-1)!.message[0] === MessageType6.relayReply) {
+    levels.push(decodeRelayMessage(levels.at(-1)!.message));
+  }
+  const octets = levels.at(-1)!.message;
+  const { options, dhcpv4 } = decodeDhcpV4Response(octets);
+  const message = decodeDhcpV4(dhcpv4);
+  const type = message.options.get(OptionCode.messageType)?.[0];
+  return {
+    type: Object.entries(MessageType).find(([, value]) => value === type)?.[0],
+    address: formatIPv4(message.yiaddr),
+    portParams: tryDecode(decodePortParams, message.options.get(OptionCode.portParams)),
+    message,
+    options,
+    levels: levels.slice(1),
+    envelope: levels[0]!,
+    header: octets.subarray(0, 4),
+  };
+}
