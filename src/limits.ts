@@ -85,3 +85,12 @@ export const relayReportIntervalMs = 10_000;
 
 /** Octets of a zone in an Interface-Id: Linux lets the name of an interface have 15. */
 export const zoneOctetsMax = 15;
+
+/** Doublings of a client's retransmission delay: 4 s grow to 64 s, and no further (RFC 2131 §4.1). */
+export const retransmissionDoublingsMax = 4;
+
+/** Offers that a client keeps while it waits for better ones: more servers than any link has. */
+export const gatheredOffersMax = 16;
+
+/** Octets of the file in which the client keeps its leases: some thousand leases. Bounds what is read into memory. */
+export const clientStateOctetsMax = 1024 * 1024;

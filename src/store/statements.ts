@@ -58,9 +58,9 @@ const unheld = `unheld AS MATERIALIZED (
 )`;
 
 /** Position in fill order -> slot number (`portset/pool-geometry.ts` says the same in TypeScript). */
-const slotAt = (position: string): string =>
-  `(p.id << 32) + iif(p.fill = 'spread',
-      (${position} % (p.slots / p.psids)) * p.psids + ${position} / (p.slots / p.psids), ${position})`;
+const slotAt = (position: string, p = "p"): string =>
+  `(${p}.id << 32) + iif(${p}.fill = 'spread',
+      (${position} % (${p}.slots / ${p}.psids)) * ${p}.psids + ${position} / (${p}.slots / ${p}.psids), ${position})`;
 
 /** The first pool on a claim's list that has a slot never used, or one that is free again. */
 const firstPoolWithRoom = `(
@@ -81,6 +81,13 @@ const demand = `placed AS MATERIALIZED (
 /** Columns that a slot gets when it is offered to a client who did not have it. */
 const offerColumns = `slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path`;
 const offerValues = `c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, NULL, NULL, c.site, NULL`;
+
+/** A slot that has a row changes hands only when it is free: whoever else came to it first keeps it. */
+const takeOver = `ON CONFLICT (slot) DO UPDATE SET
+  domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
+  expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
+  source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
+WHERE lease.free_at <= excluded.updated_at`;
 
 /** Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. */
 const endLeases: Statement = {
@@ -142,35 +149,43 @@ const offerWanted: Statement = {
 )
 INSERT INTO lease (${offerColumns})
 SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
-ON CONFLICT (slot) DO UPDATE SET
-  domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
-  expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
-  source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
-WHERE lease.free_at <= excluded.updated_at`,
+${takeOver}`,
 };
 
 /**
- * Which clients get a slot that was never used: the next ones in fill order (R7618-8-07d)? Slots that were given
- * out on request lie ahead of the cursor and are stepped over, a bounded number at a time.
+ * Which clients get a new pair (R7618-8-07d)? The slots that were never used come first, in fill order; then those
+ * that others have left, the longest unused first: so a pair stays with its client's memory as long as can be.
+ *
+ * Slots that were given out on request lie ahead of the cursor and are stepped over, a bounded number at a time.
  */
-const offerFresh: Statement = {
-  name: "offer-fresh",
+const offerNew: Statement = {
+  name: "offer-new",
   sql: `WITH RECURSIVE ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
-need AS MATERIALIZED (SELECT pool_id, count(*) AS claims FROM demand GROUP BY pool_id),
-ahead(pool_id, position, last) AS (
-  SELECT p.id, p.cursor, min(p.slots, p.cursor + n.claims + ${offerSkipMax}) - 1
-  FROM need n CROSS JOIN pool p ON p.id = n.pool_id WHERE p.cursor < p.slots
+need AS MATERIALIZED (
+  SELECT p.*, d.claims FROM (SELECT pool_id, count(*) AS claims FROM demand GROUP BY pool_id) AS d
+  CROSS JOIN pool p ON p.id = d.pool_id
+), ahead(pool_id, position) AS (
+  SELECT id, cursor FROM need WHERE cursor < slots
   UNION ALL
-  SELECT pool_id, position + 1, last FROM ahead WHERE position < last
-),
-fresh AS MATERIALIZED (
-  SELECT pool_id, slot, row_number() OVER (PARTITION BY pool_id ORDER BY position) AS rank
-  FROM (SELECT a.*, ${slotAt("a.position")} AS slot FROM ahead a CROSS JOIN pool p ON p.id = a.pool_id) AS f
-  WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = f.slot)
+  SELECT a.pool_id, a.position + 1 FROM ahead a CROSS JOIN need n ON n.id = a.pool_id
+  WHERE a.position + 1 < min(n.slots, n.cursor + n.claims + ${offerSkipMax})
+), available AS (
+  SELECT * FROM (
+    SELECT n.id AS pool_id, ${slotAt("a.position", "n")} AS slot, a.position - n.slots AS turn
+    FROM ahead a CROSS JOIN need n ON n.id = a.pool_id
+  ) AS f WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = f.slot)
+  UNION ALL
+  SELECT n.id, other.slot, other.free_at FROM need n CROSS JOIN lease other ON other.slot IN (
+    SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.id AND free.free_at <= now
+    ORDER BY free.free_at LIMIT (SELECT count(*) FROM claim)
+  )
+), numbered AS MATERIALIZED (
+  SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY turn, slot) AS rank FROM available
 )
 INSERT INTO lease (${offerColumns})
-SELECT f.slot, ${offerValues}
-FROM clock CROSS JOIN fresh f CROSS JOIN demand c ON c.pool_id = f.pool_id AND c.rank = f.rank`,
+SELECT s.slot, ${offerValues}
+FROM clock CROSS JOIN numbered s CROSS JOIN demand c ON c.pool_id = s.pool_id AND c.rank = s.rank
+WHERE true ${takeOver}`,
 };
 
 /** Where does each pool's never-used part begin now? Looks a bounded way ahead; the next batch goes on from there. */
@@ -193,29 +208,6 @@ FROM touched t
 WHERE target.id = +t.pool_id AND EXISTS (
   SELECT 1 FROM pool p CROSS JOIN lease taken ON taken.slot = ${slotAt("p.cursor")} WHERE p.id = target.id
 )`,
-};
-
-/** Which clients get a pair that others have left, the longest unused first (R7618-8-07d)? */
-const offerReused: Statement = {
-  name: "offer-reused",
-  sql: `WITH ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
-reusable AS MATERIALIZED (
-  SELECT pool_id, slot, row_number() OVER (PARTITION BY pool_id ORDER BY free_at, slot) AS rank
-  FROM (
-    SELECT n.pool_id, taken.slot, taken.free_at FROM (SELECT DISTINCT pool_id FROM demand) n
-    CROSS JOIN lease taken ON taken.slot IN (
-      SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.pool_id AND free.free_at <= now
-      ORDER BY free.free_at LIMIT (SELECT count(*) FROM demand)
-    )
-  )
-), chosen AS MATERIALIZED (
-  SELECT c.*, r.slot FROM reusable r CROSS JOIN demand c ON c.pool_id = r.pool_id AND c.rank = r.rank
-)
-UPDATE lease SET
-  domain_id = c.domain_id, client_id = c.client_id, state = ${offered}, expires_at = now + c.hold,
-  free_at = now + c.hold, since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site,
-  relay_path = NULL
-FROM chosen c, clock WHERE lease.slot = +c.slot`,
 };
 
 /**
@@ -281,9 +273,8 @@ export const batchStatements: readonly Statement[] = [
   endLeases,
   offerOwn,
   offerWanted,
-  offerFresh,
+  offerNew,
   advanceCursor,
-  offerReused,
   bindLeases,
   readFacts,
 ];
