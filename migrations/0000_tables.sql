@@ -56,6 +56,7 @@ CREATE TABLE `pool` (
 	`psid_length` integer NOT NULL,
 	`reserved_ports` text NOT NULL,
 	`fill` text NOT NULL,
+	`options` text NOT NULL,
 	`psids` integer NOT NULL,
 	`slots` integer NOT NULL,
 	`cursor` integer DEFAULT 0 NOT NULL,

@@ -33,7 +33,7 @@ CREATE TRIGGER pool_created AFTER INSERT ON pool
 BEGIN UPDATE configuration SET revision = revision + 1; END;
 --> statement-breakpoint
 CREATE TRIGGER pool_changed AFTER UPDATE OF domain_id, name, first_address, last_address, psid_offset, psid_length,
-  reserved_ports, fill, psids, slots ON pool
+  reserved_ports, fill, options, psids, slots ON pool
 BEGIN UPDATE configuration SET revision = revision + 1; END;
 --> statement-breakpoint
 CREATE TRIGGER pool_deleted AFTER DELETE ON pool

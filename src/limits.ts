@@ -35,8 +35,11 @@ export const offerSkipMax = 256;
 /** Octets of a relay's identifier of a line (options 18, 37, 38) that a site key is made of; longer ones are passed over. */
 export const siteIdentifierOctetsMax = 128;
 
-/** Octets of option 61. RFC 3396 would let it grow without end, but one option holds 255, and real ones 15 to 139. */
-export const clientIdentifierOctetsMax = 255;
+/**
+ * Octets of option 61. It returns in every answer, whole, and 254 is what the least message that a client must take
+ * (548 octets) has left beside a lease. Real identifiers have 15 to 135.
+ */
+export const clientIdentifierOctetsMax = 254;
 
 /**
  * Rounds that one POST may take: a client that appears again with another message, or asks for what an earlier one
@@ -94,3 +97,9 @@ export const gatheredOffersMax = 16;
 
 /** Octets of the file in which the client keeps its leases: some thousand leases. Bounds what is read into memory. */
 export const clientStateOctetsMax = 1024 * 1024;
+
+/** Source addresses that a relay remembers the octets of: what parsing saves is worth about 100 octets each. */
+export const relayPeersMax = 4096;
+
+/** Octets of one DHCP option that an operator configures: more would not fit into any answer. */
+export const configuredOptionOctetsMax = 255;

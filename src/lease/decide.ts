@@ -12,6 +12,7 @@ import type { Claim, Fact } from "./claim.ts";
 import { mayBeServed, silence } from "./decision.ts";
 import type { ClaimStep, Decision } from "./decision.ts";
 import { claimOffer, decideOffer } from "./discover.ts";
+import { findAddressPool } from "./domain.ts";
 import type { Directory, Domain } from "./domain.ts";
 import { claimDecline, claimRelease, decideEnd } from "./end.ts";
 import type { Query } from "./query.ts";
@@ -33,10 +34,17 @@ export function makeClaim(query: Query, domain: Domain): ClaimStep {
     case MessageType.decline:
       return claimDecline(query, domain);
     case MessageType.inform:
-      return mayBeServed(query, domain) ? { kind: "settings" } : silence("shared-pools-only");
+      return decideInform(query, domain);
     default:
       return silence("unserved-message-type");
   }
+}
+
+/** An INFORM asks for settings and for no lease, so what leases there are does not matter (RFC 2131 §4.3.5). */
+function decideInform(query: Query, domain: Domain): Decision {
+  if (!mayBeServed(query, domain)) return silence("shared-pools-only");
+  const pool = findAddressPool(domain.pools, query.message.ciaddr);
+  return { kind: "settings", options: pool?.options ?? domain.options };
 }
 
 /** What a decision is about. */

@@ -9,18 +9,27 @@ import type { Query } from "./query.ts";
 import type { Reason } from "./reasons.ts";
 import { siteOf } from "./site.ts";
 
+/** DHCP options that may go with an answer: code -> data. */
+export type ConfiguredOptions = ReadonlyMap<number, Uint8Array>;
+
 /** The answer to a query. */
 export type Decision =
-  | { readonly kind: "offer"; readonly pair: Pair; readonly leaseSeconds: number }
+  | {
+      readonly kind: "offer";
+      readonly pair: Pair;
+      readonly leaseSeconds: number;
+      readonly options: ConfiguredOptions;
+    }
   | {
       readonly kind: "ack";
       readonly pair: Pair;
       readonly leaseSeconds: number;
+      readonly options: ConfiguredOptions;
       /** Softwire source address that the lease is bound to, for option 109. */
       readonly softwire: string | null;
     }
   /** To a DHCPINFORM: settings, but no lease. */
-  | { readonly kind: "settings" }
+  | { readonly kind: "settings"; readonly options: ConfiguredOptions }
   | { readonly kind: "nak"; readonly reason: Reason }
   | { readonly kind: "silence"; readonly reason: Reason };
 

@@ -14,23 +14,10 @@ import * as v from "valibot";
 import { createPoolGeometry } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
-import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
+import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
-
-/** Text that `parse` accepts; its error message becomes the issue. */
-function textOf(parse: (text: string) => unknown) {
-  return v.pipe(
-    v.string(),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return;
-      try {
-        parse(dataset.value);
-      } catch (error) {
-        addIssue({ message: error instanceof Error ? error.message : String(error) });
-      }
-    }),
-  );
-}
+import { dhcpOptionsSchema } from "./dhcp-options.ts";
+import { textOf } from "./schema-text.ts";
 
 const name = v.pipe(
   v.string(),
@@ -66,26 +53,18 @@ export function parseIPv4Range(text: string): {
     if (range.firstAddress <= range.lastAddress) return range;
     throw new RangeError(`Cannot parse IPv4 range: "${text}" ends before it begins`);
   }
-  const slash = text.indexOf("/");
-  const length = /^\d{1,2}$/.test(text.slice(slash + 1)) && slash >= 0 ? Number(text.slice(slash + 1)) : NaN;
-  if (!(length >= 8 && length <= 32)) {
-    throw new SyntaxError(
-      `Cannot parse IPv4 range: found "${text}", expected "address/8..32" or "first-last"`,
-    );
-  }
-  const firstAddress = parseIPv4(text.slice(0, slash));
-  const size = 2 ** (32 - length);
-  if (firstAddress % size !== 0) {
-    const network = formatIPv4(firstAddress - (firstAddress % size));
-    throw new RangeError(`Cannot parse IPv4 range: "${text}" has host bits, expected ${network}/${length}`);
-  }
-  return { firstAddress, lastAddress: firstAddress + size - 1 };
+  const { address, length } = parseIPv4Prefix(text);
+  if (length < 8)
+    throw new RangeError(`Cannot parse IPv4 range: found "${text}", expected a prefix of /8 to /32`);
+  return { firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
 }
 
 const poolFields = {
   name,
   range: textOf(parseIPv4Range),
   fill: v.optional(v.picklist(["spread", "pack"]), "spread"),
+  /** Options for the clients of this pool; they come before those of the domain. */
+  options: v.optional(dhcpOptionsSchema, {}),
 };
 
 const sharedPool = v.strictObject({
@@ -155,6 +134,7 @@ const settingsFields = {
   quarantineSeconds: v.optional(seconds(0, dayOfSeconds), 60),
   declineSeconds: v.optional(seconds(0, yearOfSeconds), dayOfSeconds),
   siteLeasesMax: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  options: v.optional(dhcpOptionsSchema, {}),
   rebootNeedsSameSource: v.optional(v.boolean(), true),
   softwire: v.optional(
     v.strictObject({

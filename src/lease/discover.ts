@@ -74,7 +74,8 @@ export function decideOffer(
   const granted = leaseSeconds(query, domain);
   // RFC 2131 §4.3.1: without a wish of its own, a client is offered what is left of its lease.
   const unchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  return { kind: "offer", pair, leaseSeconds: unchanged ? held.remainingSeconds : granted };
+  const seconds = unchanged ? held.remainingSeconds : granted;
+  return { kind: "offer", pair, leaseSeconds: seconds, options: pool.options };
 }
 
 /** Is what this client may be offered shared? */

@@ -16,6 +16,8 @@ export interface Pool {
   readonly kind: "shared" | "full";
   readonly fill: FillOrder;
   readonly geometry: PoolGeometry;
+  /** DHCP options for its clients, those of the domain included: code -> data. */
+  readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
 /** A domain as the rules see it; the store loads it. */
@@ -46,6 +48,8 @@ export interface Domain {
     /** Least time between two changes of a client's softwire address (R8539-8.1-02). */
     readonly updateIntervalSeconds: number;
   };
+  /** DHCP options for clients of no pool: code -> data. */
+  readonly options: ReadonlyMap<number, Uint8Array>;
   readonly pools: readonly Pool[];
 }
 

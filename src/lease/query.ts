@@ -15,6 +15,7 @@ import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
 
+import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { decodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
@@ -52,6 +53,8 @@ export interface Query {
   readonly serverIdentifier: number | undefined;
   /** Option 51. */
   readonly leaseSeconds: number | undefined;
+  /** Option 57: how long an IP datagram the client takes, in octets. */
+  readonly maxMessageSize: number | undefined;
   /** Option 109. */
   readonly softwire: Uint8Array | undefined;
 }
@@ -112,6 +115,7 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
     requestedAddress: tryDecode(decodeAddress, options.get(OptionCode.requestedAddress)),
     serverIdentifier: tryDecode(decodeAddress, options.get(OptionCode.serverIdentifier)),
     leaseSeconds: tryDecode(decodeSeconds, options.get(OptionCode.leaseTime)),
+    maxMessageSize: tryDecode(decodeMaxMessageSize, options.get(OptionCode.maxMessageSize)),
     softwire: tryDecode(decodeSoftwireSourceAddress, options.get(OptionCode.softwireSourceAddress)),
   };
   return { kind: "query", query };

@@ -34,7 +34,7 @@ const ruleReasons = {
     source: "RFC 7618 §6, A11",
   },
   "bad-client-identifier": {
-    meaning: "The client identifier is shorter than 2 octets or longer than one option can hold.",
+    meaning: "The client identifier is shorter than 2 octets, or longer than an answer has room for.",
     source: "RFC 2132 §9.14",
   },
   "unknown-request-state": {

@@ -97,8 +97,14 @@ export function decideBind(claim: BindClaim, fact: Fact, directory: Directory): 
     return nak(isKnownOnly(claim) ? "pair-not-held" : "pair-not-offered");
   }
   if (claim.sourceMustMatch && held.source !== claim.source) return nak("source-changed");
-  const { pair } = pairOfKey(directory, held.slot);
-  return { kind: "ack", pair, leaseSeconds: held.remainingSeconds, softwire: held.softwire };
+  const { pool, pair } = pairOfKey(directory, held.slot);
+  return {
+    kind: "ack",
+    pair,
+    leaseSeconds: held.remainingSeconds,
+    options: pool.options,
+    softwire: held.softwire,
+  };
 }
 
 /** Only an answer to our own offer is ours to refuse when the client is not known (RFC 2131 §4.3.2). */

@@ -4,9 +4,10 @@
  * @module
  */
 import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
-import { encodeDhcpV4 } from "../wire/dhcpv4/message.ts";
+import { encodeDhcpV4, measureDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
+import { maxMessageSizeMin } from "../wire/dhcpv4/options/max-message-size.ts";
 import { encodeMessage } from "../wire/dhcpv4/options/message.ts";
 import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { encodePortParams } from "../wire/dhcpv4/options/port-params.ts";
@@ -17,7 +18,7 @@ import type { Option6 } from "../wire/dhcpv6/options.ts";
 import { encodeS46BindPrefix } from "../wire/dhcpv6/options/s46-bind-prefix.ts";
 import { encodeRelayReply } from "../wire/dhcpv6/relay.ts";
 import { decodeHex } from "../wire/hex.ts";
-import type { Decision } from "./decision.ts";
+import type { ConfiguredOptions, Decision } from "./decision.ts";
 import type { Domain, Pair } from "./domain.ts";
 import type { Query } from "./query.ts";
 import { ruleReasons } from "./reasons.ts";
@@ -32,9 +33,41 @@ export type Reply = Exclude<Decision, { kind: "silence" }>;
  * @returns A RELAY-REPL that mirrors the query's relay path (RFC 8415 §19.3).
  */
 export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint8Array {
-  const dhcpv4 = encodeDhcpV4(replyMessage(query, domain, reply));
+  const octetsMax = (query.maxMessageSize ?? maxMessageSizeMin) - datagramHeaderOctets;
+  const dhcpv4 = encodeWithin(replyMessage(query, domain, reply), octetsMax, reply.kind !== "nak");
   const options = reply.kind === "nak" ? [] : softwireOptions(query, domain);
   return encodeRelayReply(query.path, encodeDhcpV4Response({ options, dhcpv4 }));
+}
+
+/** Octets of the IPv4 and UDP headers that option 57 counts in, though 4o6 has none (RFC 2131 §2). */
+const datagramHeaderOctets = 28;
+
+/**
+ * Keeps to the size that the client takes. What does not fit in the options field goes to `file` and `sname`, where
+ * that is allowed; what does not fit there either is left out, from the end. Without all that may be left out, a
+ * message always fits: the limit of client identifiers sees to it.
+ */
+function encodeWithin(message: DhcpV4Message, octetsMax: number, mayOverload: boolean): Uint8Array {
+  if (measureDhcpV4(message.options) <= octetsMax) return encodeDhcpV4(message);
+  const options = new Map(message.options);
+  const dispensable = [...options.keys()].filter((code) => !leaseCodes.includes(code));
+  for (;;) {
+    if (measureDhcpV4(options) <= octetsMax) return encodeDhcpV4({ ...message, options });
+    const overloaded = mayOverload
+      ? encodeOverloaded({ ...message, overload: 3, options }, octetsMax)
+      : undefined;
+    if (overloaded !== undefined) return overloaded;
+    options.delete(dispensable.pop()!);
+  }
+}
+
+function encodeOverloaded(message: DhcpV4Message, octetsMax: number): Uint8Array | undefined {
+  try {
+    return encodeDhcpV4(message, { octetsMax });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** RFC 8539 §5: what the option request asks for, beside the DHCPv4 message. */
@@ -90,7 +123,7 @@ function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, U
   if (reply.kind === "nak") {
     options.set(OptionCode.message, encodeMessage(ruleReasons[reply.reason as RuleReason].meaning));
   } else {
-    addRequested(options, query);
+    addRequested(options, query, reply.options);
   }
   if (reply.kind === "ack" && reply.softwire !== null) {
     options.set(OptionCode.softwireSourceAddress, decodeHex(reply.softwire));
@@ -99,6 +132,18 @@ function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, U
   options.set(OptionCode.clientIdentifier, query.message.options.get(OptionCode.clientIdentifier)!);
   return options;
 }
+
+/** Options without which a lease is none; they are never left out. */
+const leaseCodes: readonly number[] = [
+  OptionCode.messageType,
+  OptionCode.serverIdentifier,
+  OptionCode.leaseTime,
+  OptionCode.renewalTime,
+  OptionCode.rebindingTime,
+  OptionCode.portParams,
+  OptionCode.softwireSourceAddress,
+  OptionCode.clientIdentifier,
+];
 
 /** T1 and T2 at a half and seven eighths of the lease (RFC 2131 §4.4.5). */
 function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: number): void {
@@ -111,7 +156,12 @@ function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: nu
 /** An address from a pool stands alone: nothing else is on its link. */
 const hostMask = encodeAddress(0xffffffff);
 
-function addRequested(options: Map<number, Uint8Array>, query: Query): void {
-  if (query.parameterRequestList.includes(OptionCode.subnetMask))
-    options.set(OptionCode.subnetMask, hostMask);
+/** What the client lists and the operator gives, in the client's order; all of it to a client that lists nothing. */
+function addRequested(options: Map<number, Uint8Array>, query: Query, configured: ConfiguredOptions): void {
+  const { parameterRequestList } = query;
+  const wishes = parameterRequestList.length > 0 ? parameterRequestList : configured.keys();
+  for (const code of wishes) {
+    const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
+    if (data !== undefined && !options.has(code)) options.set(code, data);
+  }
 }

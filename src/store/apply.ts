@@ -28,8 +28,8 @@ export class ApplyError extends Error {
 /**
  * Creates what is missing and changes the settings of domains that differ.
  *
- * A pool's range, offset, length, reserved ports and fill order never change once it exists, because leases and
- * history name its slots by number: a declaration that differs is refused as a whole.
+ * A pool's range, offset, length, reserved ports and fill order never change, only its options do, once it
+ * exists, because leases and history name its slots by number: a declaration that differs is refused as a whole.
  *
  * @returns What was done.
  * @throws {ApplyError} When a pool exists with another geometry or in another domain, or overlaps one that exists.
@@ -118,7 +118,7 @@ function planPool(
   const existing = rows.find((row) => row.name === name);
   if (existing !== undefined) {
     const differing = (Object.keys(wanted) as (keyof typeof wanted)[]).filter(
-      (key) => wanted[key] !== existing[key],
+      (key) => key !== "options" && wanted[key] !== existing[key],
     );
     for (const key of differing) {
       plan.refusals.push(
@@ -127,7 +127,9 @@ function planPool(
     }
     if (existing.domainId !== domainId)
       plan.refusals.push(`${path}: pool "${name}" belongs to another domain`);
-    plan.changes.push({ what: "pool", name, change: "unchanged" });
+    const isChanged = existing.options !== wanted.options;
+    plan.changes.push({ what: "pool", name, change: isChanged ? "changed" : "unchanged" });
+    if (isChanged) plan.statements.push({ sql: updatePool, args: { name, options: wanted.options } });
     return;
   }
   const other = rows.find(
@@ -141,10 +143,13 @@ function planPool(
   plan.statements.push({ sql: insertPool, args: { name, domainName, ...wanted } });
 }
 
+const updatePool = "UPDATE pool SET options = :options WHERE name = :name";
+
 /** Refuses overlaps by itself, so that two writers at once cannot create one. */
 const insertPool = `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length,
-    reserved_ports, fill, psids, slots)
-  SELECT id, :name, :firstAddress, :lastAddress, :psidOffset, :psidLength, :reservedPorts, :fill, :psids, :slots
+    reserved_ports, fill, options, psids, slots)
+  SELECT id, :name, :firstAddress, :lastAddress, :psidOffset, :psidLength, :reservedPorts, :fill, :options, :psids,
+    :slots
   FROM domain WHERE name = :domainName
     AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress)
   ON CONFLICT (name) DO NOTHING`;
@@ -158,6 +163,7 @@ function poolColumns(declared: PoolDeclaration) {
     psidLength: geometry.psidLength,
     reservedPorts: JSON.stringify(declared.kind === "full" ? [] : declared.reservedPorts.map(parsePortRange)),
     fill: declared.fill,
+    options: JSON.stringify(declared.options),
     psids: geometry.psids.length,
     slots: geometry.slots,
   };

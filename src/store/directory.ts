@@ -7,6 +7,7 @@ import type { Client } from "@libsql/client";
 import { asc } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/libsql";
 import * as v from "valibot";
+import { dhcpOptionsSchema, encodeDhcpOptions } from "../lease/dhcp-options.ts";
 import { domainSettingsSchema } from "../lease/declaration.ts";
 import type { DomainSettings } from "../lease/declaration.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
@@ -28,16 +29,17 @@ export async function loadDirectory(client: Client): Promise<Directory> {
     database.select().from(domain).orderBy(asc(domain.id)),
     database.select().from(pool).orderBy(asc(pool.id)),
   ]);
-  const poolsById = new Map(poolRows.map((row) => [row.id, poolOf(row)]));
   const domains = domainRows.map((row) => {
     const settings = v.parse(domainSettingsSchema, JSON.parse(row.settings));
-    const pools = poolRows.filter(({ domainId }) => domainId === row.id).map(({ id }) => poolsById.get(id)!);
-    return domainOf(row, settings, pools);
+    const options = encodeDhcpOptions(settings.options);
+    const pools = poolRows.filter(({ domainId }) => domainId === row.id).map((each) => poolOf(each, options));
+    return domainOf(row, { ...settings, options }, pools);
   });
+  const poolsById = new Map(domains.flatMap(({ pools }) => pools.map((each) => [each.id, each])));
   return { revision: revisions[0]!.revision, domains, poolsById };
 }
 
-function poolOf(row: typeof pool.$inferSelect): Pool {
+function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
   const reservedPorts = JSON.parse(row.reservedPorts) as PortRange[];
   const geometry = createPoolGeometry({ ...row, reservedPorts });
   // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
@@ -48,12 +50,14 @@ function poolOf(row: typeof pool.$inferSelect): Pool {
     );
   }
   const kind = row.psidLength === 0 ? "full" : "shared";
-  return { id: row.id, name: row.name, kind, fill: row.fill, geometry };
+  const own = encodeDhcpOptions(v.parse(dhcpOptionsSchema, JSON.parse(row.options)));
+  const options = new Map([...domainOptions, ...own]);
+  return { id: row.id, name: row.name, kind, fill: row.fill, geometry, options };
 }
 
 function domainOf(
   { id, name }: { readonly id: number; readonly name: string },
-  settings: DomainSettings,
+  settings: Omit<DomainSettings, "options"> & { readonly options: ReadonlyMap<number, Uint8Array> },
   pools: readonly Pool[],
 ): Domain {
   const { default: isDefault, prefixes, serverIdentifier, softwire, ...rest } = settings;

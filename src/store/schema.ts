@@ -51,6 +51,8 @@ export const pool = sqliteTable(
     psidLength: integer("psid_length").notNull(),
     reservedPorts: text("reserved_ports").notNull(),
     fill: text({ enum: ["spread", "pack"] }).notNull(),
+    /** DHCP options for its clients: JSON that `lease/dhcp-options.ts` checks. Unlike the geometry, they may change. */
+    options: text().notNull(),
     /** Usable PSIDs of one address. */
     psids: integer().notNull(),
     /** Addresses × usable PSIDs. */

@@ -24,3 +24,31 @@ export function parseIPv4(text: string): number {
 export function formatIPv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
+
+/** All addresses that begin with the same bits. */
+export interface IPv4Prefix {
+  readonly address: number;
+  /** In bits: 0..32. */
+  readonly length: number;
+}
+
+/**
+ * @param text `address/length`.
+ * @throws {SyntaxError} When it is no prefix.
+ * @throws {RangeError} When bits behind the prefix are set.
+ */
+export function parseIPv4Prefix(text: string): IPv4Prefix {
+  const [, addressText, lengthText] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
+  const length = Number(lengthText);
+  if (addressText === undefined || length > 32) {
+    throw new SyntaxError(`Cannot parse IPv4 prefix: found "${text}", expected the form 192.0.2.0/24`);
+  }
+  const address = parseIPv4(addressText);
+  const host = address % 2 ** (32 - length);
+  if (host !== 0) {
+    throw new RangeError(
+      `Cannot parse IPv4 prefix: "${text}" has host bits, expected ${formatIPv4(address - host)}/${length}`,
+    );
+  }
+  return { address, length };
+}

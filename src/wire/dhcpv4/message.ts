@@ -163,7 +163,7 @@ export interface DhcpV4Size {
 export function encodeDhcpV4(message: DhcpV4Message, size: DhcpV4Size = {}): Uint8Array {
   const { octetsMin = 300, octetsMax = 0xffff } = size;
   if (message.overload !== 0) return encodeOverloaded(message, octetsMin, octetsMax);
-  const end = optionsOffset + encodedOctets(message.options) + 1;
+  const end = measureDhcpV4(message.options);
   if (end > octetsMax) {
     throw new RangeError(`Cannot encode DHCPv4 message: it has ${end} octets, expected at most ${octetsMax}`);
   }
@@ -195,8 +195,13 @@ function writeHeader(octets: Uint8Array, message: DhcpV4Message): void {
 
 const partOctetsMax = 255;
 
-function encodedOctets(options: ReadonlyMap<number, Uint8Array>): number {
-  let octets = 0;
+/**
+ * Measures a message before it is encoded.
+ *
+ * @returns Octets of a message with all its options in the options field, END included, padding not.
+ */
+export function measureDhcpV4(options: ReadonlyMap<number, Uint8Array>): number {
+  let octets = optionsOffset + 1;
   for (const data of options.values()) octets += optionOctets(data);
   return octets;
 }
