@@ -18,6 +18,12 @@ interface Claimant {
   readonly siteLeasesMax: number | null;
 }
 
+/** Neighbouring slots, both ends included. */
+export interface SlotRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Any pair, in the order of R7618-8-07: current, previous, wanted, new. */
 export interface OfferClaim extends Claimant {
   readonly kind: "offer";
@@ -27,14 +33,12 @@ export interface OfferClaim extends Claimant {
   readonly wantedSlots: readonly number[];
   /** How long the offered pair is kept from others, in seconds. */
   readonly offerHoldSeconds: number;
+  /** Rapid Commit (RFC 4039): the pair shall be a lease at once. */
+  readonly lease: LeaseTerms | null;
 }
 
-/** This pair: the one offered to me, or the one I hold. */
-export interface BindClaim extends Claimant {
-  readonly kind: "bind";
-  readonly slot: number;
-  /** SELECTING may turn an offer into a lease; the other states only extend a lease. */
-  readonly accepts: "offer-or-lease" | "lease";
+/** What a lease is written with. */
+export interface LeaseTerms {
   readonly leaseSeconds: number;
   /** How long after its end the pair is kept from other clients, in seconds. */
   readonly quarantineSeconds: number;
@@ -44,10 +48,19 @@ export interface BindClaim extends Claimant {
   readonly softwireIntervalSeconds: number;
   /** IPv6 source of the client in hexadecimal. */
   readonly source: string;
-  /** INIT-REBOOT holds only for an unchanged source (R7618-6-11). */
-  readonly sourceMustMatch: boolean;
   /** Relay path record in hexadecimal, kept as evidence. */
   readonly relayPath: string;
+}
+
+/** This pair: the one offered to me, or the one I hold. */
+export interface BindClaim extends Claimant, LeaseTerms {
+  readonly kind: "bind";
+  /** The pair is one of these slots: one, or all of an address for a REQUEST that does not say which (A3). */
+  readonly slots: SlotRange;
+  /** SELECTING may turn an offer into a lease; the other states only extend a lease. */
+  readonly accepts: "offer-or-lease" | "lease";
+  /** INIT-REBOOT holds only for an unchanged source (R7618-6-11). */
+  readonly sourceMustMatch: boolean;
 }
 
 /** I give the pair back, or it is of no use. */
@@ -57,7 +70,7 @@ export interface EndClaim extends Claimant {
    * The client's pair is ended if it is one of these slots: one, or all of one address for a DECLINE that cannot
    * say which (A14). Null is whatever this client has.
    */
-  readonly slots: { readonly first: number; readonly last: number } | null;
+  readonly slots: SlotRange | null;
   readonly as: "released" | "declined" | "withdrawn";
   /** How long the pair is kept from other clients, in seconds. */
   readonly quarantineSeconds: number;

@@ -10,10 +10,10 @@
 import { MessageType } from "../wire/dhcpv4/codes.ts";
 import type { Claim, Fact } from "./claim.ts";
 import { mayBeServed, silence } from "./decision.ts";
-import type { ClaimStep, Decision } from "./decision.ts";
+import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { claimOffer, decideOffer } from "./discover.ts";
 import { findAddressPool } from "./domain.ts";
-import type { Directory, Domain } from "./domain.ts";
+import type { Domain } from "./domain.ts";
 import { claimDecline, claimRelease, decideEnd } from "./end.ts";
 import type { Query } from "./query.ts";
 import { claimRequest, decideBind, decideLook } from "./request.ts";
@@ -24,6 +24,9 @@ import { claimRequest, decideBind, decideLook } from "./request.ts";
  * @returns A claim, or a decision where the message alone is enough for one.
  */
 export function makeClaim(query: Query, domain: Domain): ClaimStep {
+  if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {
+    return silence("no-client-identifier");
+  }
   switch (query.messageType) {
     case MessageType.discover:
       return claimOffer(query, domain);
@@ -47,14 +50,6 @@ function decideInform(query: Query, domain: Domain): Decision {
   return { kind: "settings", options: pool?.options ?? domain.options };
 }
 
-/** What a decision is about. */
-export interface Subject {
-  readonly query: Query;
-  readonly domain: Domain;
-  /** The configuration that the claim was made from. */
-  readonly directory: Directory;
-}
-
 /**
  * Chooses the answer, given what the store made true.
  *
@@ -66,10 +61,10 @@ export function decide(claim: Claim, fact: Fact, subject: Subject): Decision {
     case "offer":
       return decideOffer(claim, fact, subject);
     case "bind":
-      return decideBind(claim, fact, subject.directory);
+      return decideBind(claim, fact, subject);
     case "end":
       return decideEnd(claim, fact);
     case "look":
-      return decideLook(fact);
+      return decideLook(fact, subject);
   }
 }

@@ -3,8 +3,11 @@
  *
  * @module
  */
-import type { Claim } from "./claim.ts";
-import type { Domain, Pair } from "./domain.ts";
+import { encodeRelayPathRecord } from "../wire/dhcpv6/relay-path.ts";
+import { encodeHex } from "../wire/hex.ts";
+import type { Claim, LeaseTerms } from "./claim.ts";
+import type { Directory, Domain, Pair } from "./domain.ts";
+import { evidenceOf } from "./evidence.ts";
 import type { Query } from "./query.ts";
 import type { Reason } from "./reasons.ts";
 import { siteOf } from "./site.ts";
@@ -27,11 +30,21 @@ export type Decision =
       readonly options: ConfiguredOptions;
       /** Softwire source address that the lease is bound to, for option 109. */
       readonly softwire: string | null;
+      /** The answer to a DISCOVER: option 80 has to return (RFC 4039 §3.1). */
+      readonly rapidCommit: boolean;
     }
   /** To a DHCPINFORM: settings, but no lease. */
   | { readonly kind: "settings"; readonly options: ConfiguredOptions }
   | { readonly kind: "nak"; readonly reason: Reason }
   | { readonly kind: "silence"; readonly reason: Reason };
+
+/** What a decision is about. */
+export interface Subject {
+  readonly query: Query;
+  readonly domain: Domain;
+  /** The configuration that the claim was made from. */
+  readonly directory: Directory;
+}
 
 /** What the first step finds: a claim to make, or a decision without one. */
 export type ClaimStep = { readonly kind: "claim"; readonly claim: Claim } | Decision;
@@ -48,8 +61,20 @@ export function claimantOf(query: Query, domain: Domain) {
   return {
     domainId: domain.id,
     clientId: query.clientId,
-    site: siteOf(query.path),
+    site: siteOf(query.path, domain.sitePrefixLength),
     siteLeasesMax: domain.siteLeasesMax,
+  };
+}
+
+/** What a lease of this client is written with. */
+export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
+  return {
+    leaseSeconds: leaseSeconds(query, domain),
+    quarantineSeconds: domain.quarantineSeconds,
+    softwire: query.softwire === undefined ? null : encodeHex(query.softwire),
+    softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
+    source: encodeHex(query.source),
+    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.path))),
   };
 }
 

@@ -14,6 +14,7 @@ import * as v from "valibot";
 import { createPoolGeometry } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
+import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
@@ -37,6 +38,15 @@ export function parsePortRange(text: string): PortRange {
     throw new SyntaxError(`Cannot parse port range: found "${text}", expected "first-last" within 0-65535`);
   }
   return { first, last };
+}
+
+/** An Interface-Id as text, or `hex:` and its octets. */
+export function parseInterfaceId(text: string): Uint8Array {
+  const octets = text.startsWith("hex:")
+    ? decodeHex(text.slice("hex:".length))
+    : new TextEncoder().encode(text);
+  if (octets.length > 0) return octets;
+  throw new SyntaxError(`Cannot parse Interface-Id: found "${text}", expected text, or "hex:" and octets`);
 }
 
 /** IPv4 range `address/length` or `first-last`. */
@@ -127,6 +137,14 @@ const settingsFields = {
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
   prefixes: v.optional(v.pipe(v.array(textOf(parseIPv6Prefix)), v.maxLength(1024)), []),
+  /** Lines that belong to this domain: Interface-Id (text, or `hex:` and octets) and link-address of its relay. */
+  lines: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) })),
+      v.maxLength(65_536),
+    ),
+    [],
+  ),
   /** Option 54. */
   serverIdentifier: textOf(parseIPv4),
   leaseSeconds: v.optional(leaseSecondsSchema, {}),
@@ -136,6 +154,12 @@ const settingsFields = {
   siteLeasesMax: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   options: v.optional(dhcpOptionsSchema, {}),
   rebootNeedsSameSource: v.optional(v.boolean(), true),
+  ignoresOption159: v.optional(v.boolean(), false),
+  acceptsRequestWithoutPortSet: v.optional(v.boolean(), false),
+  identifiesByHardwareAddress: v.optional(v.boolean(), false),
+  refusesUnknownRenewals: v.optional(v.boolean(), false),
+  rapidCommit: v.optional(v.boolean(), false),
+  sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
   softwire: v.optional(
     v.strictObject({
       borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(8)), []),

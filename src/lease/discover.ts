@@ -5,21 +5,21 @@
  */
 import { wantedSlotsMax } from "../limits.ts";
 import type { Fact, OfferClaim } from "./claim.ts";
-import { claimantOf, claimed, leaseSeconds, mayBeServed, pairOf, silence } from "./decision.ts";
-import type { ClaimStep, Decision } from "./decision.ts";
+import { claimantOf, claimed, leaseSeconds, leaseTerms, mayBeServed, pairOf, silence } from "./decision.ts";
+import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
-import type { Directory, Domain, Pool } from "./domain.ts";
+import type { Domain, Pool } from "./domain.ts";
 import type { Query } from "./query.ts";
 
 /**
  * The pools that may serve a client, best first.
  *
  * A client that does not list option 159 never gets a shared address (R7618-8.1-02). One that does gets a shared
- * one wherever there are shared pools: full addresses are scarce. A size hint puts pools of that size first; no
+ * one wherever there are shared pools, unless the operator says otherwise (R7618-8.1-04): full addresses are scarce. A size hint puts pools of that size first; no
  * pool is cut to another size for it, because all sharers of an address have equal sets (A9).
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
-  const shared = domain.pools.filter((pool) => pool.kind === "shared");
+  const shared = domain.ignoresOption159 ? [] : domain.pools.filter((pool) => pool.kind === "shared");
   if (!query.sharesPorts || shared.length === 0) return domain.pools.filter((pool) => pool.kind === "full");
   const wantedLength = query.portParams?.psidLength;
   if (wantedLength === undefined) return shared;
@@ -37,6 +37,7 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
+    lease: query.rapidCommit && domain.rapidCommit ? leaseTerms(query, domain) : null,
   };
   return claimed(claim);
 }
@@ -57,28 +58,22 @@ function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
 export function decideOffer(
   claim: OfferClaim,
   { held, siteLeases }: Fact,
-  {
-    query,
-    domain,
-    directory,
-  }: { readonly query: Query; readonly domain: Domain; readonly directory: Directory },
+  { query, domain, directory }: Subject,
 ): Decision {
   if (held === null) {
     const limited = claim.siteLeasesMax !== null && siteLeases >= claim.siteLeasesMax;
     return silence(limited ? "site-limit" : "pools-exhausted");
   }
   const { pool, pair } = pairOfKey(directory, held.slot);
-  // Nothing runs here but a lease of another kind, which the store leaves alone.
-  if ((pool.kind === "shared") !== isShared(query, domain)) return silence("holds-shared-lease");
+  if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");
   if (held.remainingSeconds <= 0) return silence("site-limit");
-  const granted = leaseSeconds(query, domain);
+  const { options } = pool;
+  if (claim.lease !== null && held.state === "bound") {
+    const { remainingSeconds, softwire } = held;
+    return { kind: "ack", pair, leaseSeconds: remainingSeconds, options, softwire, rapidCommit: true };
+  }
   // RFC 2131 §4.3.1: without a wish of its own, a client is offered what is left of its lease.
-  const unchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  const seconds = unchanged ? held.remainingSeconds : granted;
-  return { kind: "offer", pair, leaseSeconds: seconds, options: pool.options };
-}
-
-/** Is what this client may be offered shared? */
-function isShared(query: Query, domain: Domain): boolean {
-  return poolsFor(query, domain).some((pool) => pool.kind === "shared");
+  const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
+  const seconds = isUnchanged ? held.remainingSeconds : leaseSeconds(query, domain);
+  return { kind: "offer", pair, leaseSeconds: seconds, options };
 }

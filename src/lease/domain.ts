@@ -5,9 +5,13 @@
  */
 import type { FillOrder, PoolGeometry } from "../portset/pool-geometry.ts";
 import { pairOf, slotOf } from "../portset/pool-geometry.ts";
+import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
+import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
+import { findOption6 } from "../wire/dhcpv6/options.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+import { equalOctets } from "../wire/hex.ts";
 
 /** An IPv4 range and its slots. Shared when its addresses have port sets, full when each goes to one client. */
 export interface Pool {
@@ -20,12 +24,20 @@ export interface Pool {
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
+/** A line of an access network, as the relay next to it names it. Interface-Ids are unique for one relay only. */
+export interface Line {
+  readonly linkAddress: Uint8Array;
+  readonly interfaceId: Uint8Array;
+}
+
 /** A domain as the rules see it; the store loads it. */
 export interface Domain {
   readonly id: number;
   readonly name: string;
   /** Link-addresses and source addresses that belong to this domain. */
   readonly prefixes: readonly IPv6Prefix[];
+  /** Lines that belong to this domain, wherever their link-address does: a relay and its name for the line. */
+  readonly lines: readonly Line[];
   /** Takes the clients that no prefix of any domain covers. */
   readonly isDefault: boolean;
   /** Option 54: how clients name this server. */
@@ -38,6 +50,18 @@ export interface Domain {
   readonly declineSeconds: number;
   /** Most leases and offers of one customer site; null is no limit (R7618-10-02). */
   readonly siteLeasesMax: number | null;
+  /** Gives full addresses even to clients that list option 159 (R7618-8.1-04). */
+  readonly ignoresOption159: boolean;
+  /** Takes a REQUEST without option 159 for the pair that is offered at its address (A3). */
+  readonly acceptsRequestWithoutPortSet: boolean;
+  /** Serves clients without option 61 by their hardware address, with full addresses only (A11). */
+  readonly identifiesByHardwareAddress: boolean;
+  /** Refuses a RENEWING client that is not known, in place of silence (protocol choice of RFC 2131 §4.3.2). */
+  readonly refusesUnknownRenewals: boolean;
+  /** Answers a DISCOVER with option 80 by a lease at once (RFC 4039); right only for the sole server of a link. */
+  readonly rapidCommit: boolean;
+  /** Bits of a client's IPv6 source that are one customer site: 56 or 64 (A13). */
+  readonly sitePrefixLength: number;
   /** INIT-REBOOT is refused from another IPv6 source than the lease was given to (R7618-6-11, A10). */
   readonly rebootNeedsSameSource: boolean;
   readonly softwire: {
@@ -65,9 +89,10 @@ export interface Directory {
 /**
  * Finds the domain that serves a client.
  *
- * The innermost usable link-address says where the client is: `::` says nothing (RFC 8415 §13.1, RFC 6221), and a
- * link-local address is the same on every link. Without one, the client's own address does, unless link-local.
- * Of several prefixes that match, the longest wins. Clients that none covers go to the default domain.
+ * A line that a domain names comes first: it is the most that can be known of a place. Then the innermost usable
+ * link-address says where the client is: `::` says nothing (RFC 8415 §13.1, RFC 6221), and a link-local address is
+ * the same on every link. Without one, the client's own address does, unless link-local. Of several prefixes that
+ * match, the longest wins. Clients that none covers go to the default domain.
  *
  * @param path Relay path, outermost first; the peer-address of its last level is the client.
  * @returns The domain, or undefined when this client is served by none.
@@ -77,6 +102,7 @@ export function selectDomain(directory: Directory, path: readonly RelayLevel[]):
   let best: Domain | undefined;
   let bestLength = -1;
   for (const domain of directory.domains) {
+    if (domain.lines.some((line) => isOnLine(line, path))) return domain;
     if (domain.isDefault) best ??= domain;
     if (place === undefined) continue;
     for (const prefix of domain.prefixes) {
@@ -87,6 +113,18 @@ export function selectDomain(directory: Directory, path: readonly RelayLevel[]):
     }
   }
   return best;
+}
+
+/** Our own relay is the outermost level; its Interface-Id names a socket and no line. */
+function isOnLine(line: Line, path: readonly RelayLevel[]): boolean {
+  return path.slice(1).some(({ linkAddress, options }) => {
+    const interfaceId = findOption6(options, OptionCode6.interfaceId);
+    return (
+      interfaceId !== undefined &&
+      equalOctets(interfaceId, line.interfaceId) &&
+      equalOctets(linkAddress, line.linkAddress)
+    );
+  });
 }
 
 function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
@@ -142,10 +180,7 @@ export function findAddressPool(pools: readonly Pool[], address: number): Pool |
 }
 
 /** @returns The keys of all slots of one address, which are neighbours; undefined when no pool has it. */
-export function findAddressSlots(
-  pools: readonly Pool[],
-  address: number,
-): { readonly first: number; readonly last: number } | undefined {
+export function findAddressSlots(pools: readonly Pool[], address: number): SlotRange | undefined {
   const pool = findAddressPool(pools, address);
   if (pool === undefined) return undefined;
   const { firstAddress, psids } = pool.geometry;

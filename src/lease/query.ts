@@ -18,6 +18,7 @@ import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { decodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import { decodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import type { PortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { decodeSoftwireSourceAddress } from "../wire/dhcpv4/options/softwire-source-address.ts";
@@ -39,8 +40,10 @@ export interface Query {
   readonly optionRequest: readonly number[];
   readonly message: DhcpV4Message;
   readonly messageType: number;
-  /** Option 61 in hexadecimal. */
+  /** In hexadecimal: option 61, or hardware type and address of a client that sent none (RFC 2131 §4.2). */
   readonly clientId: string;
+  /** What the client is known by. */
+  readonly identity: "client-identifier" | "hardware-address";
   /** Option 55. */
   readonly parameterRequestList: readonly number[];
   /** The client can share an address: option 55 lists 159 (RFC 7618 §5). */
@@ -53,6 +56,8 @@ export interface Query {
   readonly serverIdentifier: number | undefined;
   /** Option 51. */
   readonly leaseSeconds: number | undefined;
+  /** Option 80: the client would take a lease for an offer (RFC 4039). */
+  readonly rapidCommit: boolean;
   /** Option 57: how long an IP datagram the client takes, in octets. */
   readonly maxMessageSize: number | undefined;
   /** Option 109. */
@@ -92,11 +97,8 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   if (message.op !== bootRequest) return drop("not-a-bootrequest");
   const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType));
   if (messageType === undefined) return drop("no-message-type");
-  const clientIdentifier = options.get(OptionCode.clientIdentifier);
-  if (clientIdentifier === undefined) return drop("no-client-identifier");
-  if (clientIdentifier.length < 2 || clientIdentifier.length > clientIdentifierOctetsMax) {
-    return drop("bad-client-identifier");
-  }
+  const who = identify(message);
+  if (typeof who === "string") return drop(who);
   const parameterRequestList = Array.from(options.get(OptionCode.parameterRequestList) ?? []);
   const sharesPorts = parameterRequestList.includes(OptionCode.portParams);
   const query: Query = {
@@ -107,7 +109,7 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
     optionRequest: tryDecode(decodeCodeList, findOption6(options6, OptionCode6.optionRequest)) ?? [],
     message,
     messageType,
-    clientId: encodeHex(clientIdentifier),
+    ...who,
     parameterRequestList,
     sharesPorts,
     // A message that gives a pair back may not list options (RFC 2131 table 5), so there 159 speaks for itself (A1).
@@ -115,10 +117,30 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
     requestedAddress: tryDecode(decodeAddress, options.get(OptionCode.requestedAddress)),
     serverIdentifier: tryDecode(decodeAddress, options.get(OptionCode.serverIdentifier)),
     leaseSeconds: tryDecode(decodeSeconds, options.get(OptionCode.leaseTime)),
+    rapidCommit: tryDecode(decodeRapidCommit, options.get(OptionCode.rapidCommit)) ?? false,
     maxMessageSize: tryDecode(decodeMaxMessageSize, options.get(OptionCode.maxMessageSize)),
     softwire: tryDecode(decodeSoftwireSourceAddress, options.get(OptionCode.softwireSourceAddress)),
   };
   return { kind: "query", query };
+}
+
+/** Whether a domain serves clients that are known by their hardware address alone is for the rules to say. */
+function identify({
+  options,
+  htype,
+  hlen,
+  chaddr,
+}: DhcpV4Message): Pick<Query, "clientId" | "identity"> | Reason {
+  const clientIdentifier = options.get(OptionCode.clientIdentifier);
+  if (clientIdentifier === undefined) {
+    if (hlen === 0 || hlen > chaddr.length) return "no-client-identifier";
+    const clientId = encodeHex(Uint8Array.of(htype, ...chaddr.subarray(0, hlen)));
+    return { clientId, identity: "hardware-address" };
+  }
+  const isUsable = clientIdentifier.length >= 2 && clientIdentifier.length <= clientIdentifierOctetsMax;
+  return isUsable
+    ? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }
+    : "bad-client-identifier";
 }
 
 function givesBack(messageType: number): boolean {

@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { encodeRelayPathRecord } from "../wire/dhcpv6/relay-path.ts";
-import { encodeHex } from "../wire/hex.ts";
-import type { BindClaim, EndClaim, Fact, LookClaim } from "./claim.ts";
-import { claimantOf, claimed, leaseSeconds, mayBeServed, nak, pairOf, silence } from "./decision.ts";
-import type { ClaimStep, Decision } from "./decision.ts";
-import { evidenceOf } from "./evidence.ts";
-import { findAddressPool, findSlotKey, pairOfKey } from "./domain.ts";
-import type { Directory, Domain } from "./domain.ts";
+import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
+import { claimantOf, claimed, leaseTerms, mayBeServed, nak, pairOf, silence } from "./decision.ts";
+import type { ClaimStep, Decision, Subject } from "./decision.ts";
+import { findAddressPool, findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
+import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
 
 /** RFC 2131 §4.3.2, table 4: the fields that tell in which state the client is. */
@@ -37,10 +34,22 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
   }
   if (!mayBeServed(query, domain)) return silence("shared-pools-only");
   if (query.requestedAddress === undefined) return silence("unknown-request-state");
-  // A shared address without its port set is half a pair, and is in no pool (A3).
-  const slot = findSlotKey(domain.pools, pairOf(query, query.requestedAddress));
-  if (slot === undefined) return nak("pair-not-offered");
-  return claimed(bindClaim(query, domain, slot, "offer-or-lease"));
+  const slots = offeredSlots(query, domain, query.requestedAddress);
+  return slots === undefined
+    ? nak("pair-not-offered")
+    : claimed(bindClaim(query, domain, slots, "offer-or-lease"));
+}
+
+/**
+ * A shared address without its port set is half a pair, and no slot. A domain may be lenient, and take it for the
+ * one that was offered (A3).
+ */
+function offeredSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
+  const slot = findSlotKey(domain.pools, pairOf(query, address));
+  if (slot !== undefined) return { first: slot, last: slot };
+  const isLenient =
+    domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;
+  return isLenient ? findAddressSlots(domain.pools, address) : undefined;
 }
 
 /** INIT-REBOOT, RENEWING, REBINDING: the client asks to keep what it says is its lease. */
@@ -62,24 +71,19 @@ function claimKept(
   const slot = findSlotKey(domain.pools, pairOf(query, address));
   if (slot === undefined) return claimed(lookClaim(query, domain));
   return claimed({
-    ...bindClaim(query, domain, slot, "lease"),
+    ...bindClaim(query, domain, { first: slot, last: slot }, "lease"),
     sourceMustMatch: state === "init-reboot" && domain.rebootNeedsSameSource,
   });
 }
 
-function bindClaim(query: Query, domain: Domain, slot: number, accepts: BindClaim["accepts"]): BindClaim {
+function bindClaim(query: Query, domain: Domain, slots: SlotRange, accepts: BindClaim["accepts"]): BindClaim {
   return {
     ...claimantOf(query, domain),
+    ...leaseTerms(query, domain),
     kind: "bind",
-    slot,
+    slots,
     accepts,
-    leaseSeconds: leaseSeconds(query, domain),
-    quarantineSeconds: domain.quarantineSeconds,
-    softwire: query.softwire === undefined ? null : encodeHex(query.softwire),
-    softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
-    source: encodeHex(query.source),
     sourceMustMatch: false,
-    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.path))),
   };
 }
 
@@ -88,13 +92,14 @@ function lookClaim(query: Query, domain: Domain): LookClaim {
 }
 
 /** @returns DHCPACK for the pair that is now the client's lease, DHCPNAK when it is not, or silence. */
-export function decideBind(claim: BindClaim, fact: Fact, directory: Directory): Decision {
+export function decideBind(claim: BindClaim, fact: Fact, { query, domain, directory }: Subject): Decision {
   const { held } = fact;
-  if (held === null) return isKnownOnly(claim) ? silence("unknown-client") : nak("pair-not-offered");
-  const isLeased = held.slot === claim.slot && held.state === "bound" && held.remainingSeconds > 0;
-  if (!isLeased) {
-    if (fact.softwireTaken && held.slot === claim.slot) return nak("softwire-taken");
-    return nak(isKnownOnly(claim) ? "pair-not-held" : "pair-not-offered");
+  const isOffer = claim.accepts === "offer-or-lease";
+  if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain);
+  const isNamed = claim.slots.first <= held.slot && held.slot <= claim.slots.last;
+  if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {
+    if (fact.softwireTaken && isNamed) return nak("softwire-taken");
+    return nak(isOffer ? "pair-not-offered" : "pair-not-held");
   }
   if (claim.sourceMustMatch && held.source !== claim.source) return nak("source-changed");
   const { pool, pair } = pairOfKey(directory, held.slot);
@@ -104,15 +109,20 @@ export function decideBind(claim: BindClaim, fact: Fact, directory: Directory): 
     leaseSeconds: held.remainingSeconds,
     options: pool.options,
     softwire: held.softwire,
+    rapidCommit: false,
   };
 }
 
-/** Only an answer to our own offer is ours to refuse when the client is not known (RFC 2131 §4.3.2). */
-function isKnownOnly(claim: BindClaim): boolean {
-  return claim.accepts === "lease";
+/** @returns DHCPNAK to a client that has another pair, silence to one that is not known. */
+export function decideLook(fact: Fact, { query, domain }: Subject): Decision {
+  return fact.held === null ? decideUnknown(query, domain) : nak("pair-not-held");
 }
 
-/** @returns DHCPNAK to a client that has another pair, silence to one that is not known. */
-export function decideLook(fact: Fact): Decision {
-  return fact.held === null ? silence("unknown-client") : nak("pair-not-held");
+/**
+ * A client without a record: another server may know it (RFC 2131 §4.3.2). Only RENEWING is meant for the server
+ * that gave the lease, so there a domain may refuse, if no other server hears its clients.
+ */
+function decideUnknown(query: Query, domain: Domain): Decision {
+  const isRenewing = query.unicast && query.message.ciaddr !== 0;
+  return isRenewing && domain.refusesUnknownRenewals ? nak("unknown-client") : silence("unknown-client");
 }

@@ -11,6 +11,7 @@ import { maxMessageSizeMin } from "../wire/dhcpv4/options/max-message-size.ts";
 import { encodeMessage } from "../wire/dhcpv4/options/message.ts";
 import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { encodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { encodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { encodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
@@ -128,8 +129,10 @@ function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, U
   if (reply.kind === "ack" && reply.softwire !== null) {
     options.set(OptionCode.softwireSourceAddress, decodeHex(reply.softwire));
   }
-  // RFC 6842: returned as it came.
-  options.set(OptionCode.clientIdentifier, query.message.options.get(OptionCode.clientIdentifier)!);
+  if (reply.kind === "ack" && reply.rapidCommit) options.set(OptionCode.rapidCommit, encodeRapidCommit());
+  // RFC 6842: returned as it came, if it came.
+  const clientIdentifier = query.message.options.get(OptionCode.clientIdentifier);
+  if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);
   return options;
 }
 
@@ -141,6 +144,7 @@ const leaseCodes: readonly number[] = [
   OptionCode.renewalTime,
   OptionCode.rebindingTime,
   OptionCode.portParams,
+  OptionCode.rapidCommit,
   OptionCode.softwireSourceAddress,
   OptionCode.clientIdentifier,
 ];

@@ -8,10 +8,8 @@ import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { findOption6 } from "../wire/dhcpv6/options.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { encodeHex } from "../wire/hex.ts";
+import { isLinkLocal } from "../wire/ipv6-address.ts";
 import { siteIdentifierOctetsMax } from "../limits.ts";
-
-/** Octets of an IPv6 address that a site's delegation has: a /56. */
-const sitePrefixOctets = 7;
 
 /**
  * Derives the site key: the first of remote-id, subscriber-id, link-address with Interface-Id, and the /56 of the
@@ -19,9 +17,11 @@ const sitePrefixOctets = 7;
  *
  * @param path Relay path, outermost first. The outermost level is our own relay's, whose Interface-Id names a
  *   listener and not a customer.
+ * @param prefixLength Bits of a client's address that its site has: 56 or 64. A link-local address says nothing of a
+ *   site, so there each client is one.
  * @returns A text that equals that of every other client of the site: `kind:hex`.
  */
-export function siteOf(path: readonly RelayLevel[]): string {
+export function siteOf(path: readonly RelayLevel[], prefixLength: number): string {
   const downstream = path.slice(1).reverse();
   const remoteId = findInnermost(downstream, OptionCode6.remoteId);
   if (remoteId !== undefined) return `remote:${encodeHex(remoteId.value)}`;
@@ -32,7 +32,7 @@ export function siteOf(path: readonly RelayLevel[]): string {
     return `interface:${encodeHex(interfaceId.level.linkAddress)}:${encodeHex(interfaceId.value)}`;
   }
   const source = path.at(-1)?.peerAddress ?? new Uint8Array(16);
-  return `prefix:${encodeHex(source.subarray(0, sitePrefixOctets))}`;
+  return `prefix:${encodeHex(isLinkLocal(source) ? source : source.subarray(0, prefixLength / 8))}`;
 }
 
 function findInnermost(

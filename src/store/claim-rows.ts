@@ -6,15 +6,15 @@
  *
  * @module
  */
-import type { BindClaim, Claim, EndClaim, OfferClaim } from "../lease/claim.ts";
+import type { BindClaim, Claim, EndClaim, LeaseTerms, OfferClaim } from "../lease/claim.ts";
 import { LeaseState } from "./schema.ts";
 
 type Value = string | number | boolean | null | readonly number[];
 
 interface Column<C> {
   readonly name: string;
-  /** `octets` travel as hexadecimal and become a blob; `list` stays JSON. */
-  readonly as: "value" | "octets" | "list";
+  /** `octets` travel as hexadecimal and become a blob; a list stays JSON. */
+  readonly as: "value" | "octets";
   readonly from: (claim: C) => Value;
 }
 
@@ -27,9 +27,8 @@ export interface RowFormat<C> {
 }
 
 function rowFormat<C>(columns: readonly Column<C>[]): RowFormat<C> {
-  const read = { value: "value ->> ", octets: "value ->> ", list: "value -> " };
   const sqlColumns = columns.map(({ name, as }, position) => {
-    const field = `${read[as]}${position}`;
+    const field = `value ->> ${position}`;
     return `${as === "octets" ? `unhex(${field})` : field} AS ${name}`;
   });
   return {
@@ -49,27 +48,42 @@ export const offerRows = rowFormat<OfferClaim>([
   ...claimant,
   { name: "site", as: "value", from: (claim) => claim.site },
   { name: "hold", as: "value", from: (claim) => claim.offerHoldSeconds },
-  { name: "pool_ids", as: "list", from: (claim) => claim.poolIds },
-  { name: "wanted_slots", as: "list", from: (claim) => claim.wantedSlots },
+  { name: "pool_ids", as: "value", from: (claim) => claim.poolIds },
+  { name: "wanted_slots", as: "value", from: (claim) => claim.wantedSlots },
 ]);
 
+/** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
+type Binding = BindClaim | (OfferClaim & { readonly lease: LeaseTerms });
+
+const termsOf = (claim: Binding): LeaseTerms => (claim.kind === "bind" ? claim : claim.lease);
+
 /** Rows of `:binds`. */
-export const bindRows = rowFormat<BindClaim>([
+export const bindRows = rowFormat<Binding>([
   ...claimant,
-  { name: "slot", as: "value", from: (claim) => claim.slot },
+  { name: "first_slot", as: "value", from: (claim) => (claim.kind === "bind" ? claim.slots.first : null) },
+  { name: "last_slot", as: "value", from: (claim) => (claim.kind === "bind" ? claim.slots.last : null) },
+  { name: "pool_ids", as: "value", from: (claim) => (claim.kind === "bind" ? null : claim.poolIds) },
   {
     name: "oldest_state",
     as: "value",
-    from: (claim) => (claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered),
+    from: (claim) =>
+      claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
   },
-  { name: "lease_seconds", as: "value", from: (claim) => claim.leaseSeconds },
-  { name: "quarantine", as: "value", from: (claim) => claim.quarantineSeconds },
-  { name: "softwire", as: "octets", from: (claim) => claim.softwire },
-  { name: "softwire_interval", as: "value", from: (claim) => claim.softwireIntervalSeconds },
-  { name: "source", as: "octets", from: (claim) => claim.source },
-  { name: "source_must_match", as: "value", from: (claim) => claim.sourceMustMatch },
-  { name: "relay_path", as: "octets", from: (claim) => claim.relayPath },
+  { name: "lease_seconds", as: "value", from: (claim) => termsOf(claim).leaseSeconds },
+  { name: "quarantine", as: "value", from: (claim) => termsOf(claim).quarantineSeconds },
+  { name: "softwire", as: "octets", from: (claim) => termsOf(claim).softwire },
+  { name: "softwire_interval", as: "value", from: (claim) => termsOf(claim).softwireIntervalSeconds },
+  { name: "source", as: "octets", from: (claim) => termsOf(claim).source },
+  { name: "source_must_match", as: "value", from: (claim) => claim.kind === "bind" && claim.sourceMustMatch },
+  { name: "relay_path", as: "octets", from: (claim) => termsOf(claim).relayPath },
 ]);
+
+/** @returns The claims that `:binds` is made of. */
+export function bindingsOf(claims: readonly Claim[]): Binding[] {
+  return claims.filter(
+    (claim): claim is Binding => claim.kind === "bind" || (claim.kind === "offer" && claim.lease !== null),
+  );
+}
 
 /** Rows of `:ends`. */
 export const endRows = rowFormat<EndClaim>([
@@ -89,12 +103,17 @@ export const endRows = rowFormat<EndClaim>([
   { name: "quarantine", as: "value", from: (claim) => claim.quarantineSeconds },
 ]);
 
+const softwireOf = (claim: Claim): string | null => {
+  if (claim.kind === "bind") return claim.softwire;
+  return claim.kind === "offer" ? (claim.lease?.softwire ?? null) : null;
+};
+
 /** Rows of `:all`: what the facts depend on. */
 export const factRows = rowFormat<Claim>([
   ...claimant,
   { name: "site", as: "value", from: (claim) => claim.site },
-  { name: "pool_ids", as: "list", from: (claim) => (claim.kind === "offer" ? claim.poolIds : null) },
-  { name: "softwire", as: "octets", from: (claim) => (claim.kind === "bind" ? claim.softwire : null) },
+  { name: "pool_ids", as: "value", from: (claim) => (claim.kind === "offer" ? claim.poolIds : null) },
+  { name: "softwire", as: "octets", from: softwireOf },
 ]);
 
 /**

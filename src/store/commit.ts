@@ -5,7 +5,7 @@
  */
 import type { Client } from "@libsql/client";
 import type { Claim, Fact, HeldPair } from "../lease/claim.ts";
-import { bindRows, endRows, factRows, formatPools, offerRows } from "./claim-rows.ts";
+import { bindingsOf, bindRows, endRows, factRows, formatPools, offerRows } from "./claim-rows.ts";
 import { LeaseState } from "./schema.ts";
 import { batchStatements } from "./statements.ts";
 
@@ -67,7 +67,7 @@ export async function commitClaims(
     offers: offerRows.format(offers),
     wishes: offerRows.format(offers.filter((claim) => claim.wantedSlots.length > 0)),
     pools: formatPools(offers),
-    binds: bindRows.format(claims.filter((claim) => claim.kind === "bind")),
+    binds: bindRows.format(bindingsOf(claims)),
     ends: endRows.format(claims.filter((claim) => claim.kind === "end")),
     all: factRows.format(claims),
     revision: BigInt(options.revision),

@@ -8,7 +8,7 @@ import { asc } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/libsql";
 import * as v from "valibot";
 import { dhcpOptionsSchema, encodeDhcpOptions } from "../lease/dhcp-options.ts";
-import { domainSettingsSchema } from "../lease/declaration.ts";
+import { domainSettingsSchema, parseInterfaceId } from "../lease/declaration.ts";
 import type { DomainSettings } from "../lease/declaration.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import { createPoolGeometry } from "../portset/pool-geometry.ts";
@@ -60,12 +60,16 @@ function domainOf(
   settings: Omit<DomainSettings, "options"> & { readonly options: ReadonlyMap<number, Uint8Array> },
   pools: readonly Pool[],
 ): Domain {
-  const { default: isDefault, prefixes, serverIdentifier, softwire, ...rest } = settings;
+  const { default: isDefault, prefixes, lines, serverIdentifier, softwire, ...rest } = settings;
   return {
     id,
     name,
     isDefault,
     prefixes: prefixes.map(parseIPv6Prefix),
+    lines: lines.map(({ linkAddress, interfaceId }) => ({
+      linkAddress: parseIPv6(linkAddress),
+      interfaceId: parseInterfaceId(interfaceId),
+    })),
     serverIdentifier: parseIPv4(serverIdentifier),
     ...rest,
     softwire: {

@@ -218,15 +218,17 @@ WHERE target.id = +t.pool_id AND EXISTS (
 const bindLeases: Statement = {
   name: "bind-leases",
   sql: `WITH ${clock}, ${claims(":binds", bindRows)}, request AS MATERIALIZED (
-  SELECT c.*, now, own.since, own.site, own.softwire AS own_softwire, own.source AS own_source,
+  SELECT c.*, now, own.slot, own.since, own.site, own.softwire AS own_softwire, own.source AS own_source,
     own.expires_at > now AS in_use,
     own.state = ${bound} AND own.expires_at > now AS running,
     c.softwire IS NOT NULL AND EXISTS (
       SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
         AND other.state = ${bound} AND other.expires_at > now
     ) AS softwire_taken
-  FROM clock CROSS JOIN claim c CROSS JOIN lease own ON own.slot = c.slot
-  WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id
+  FROM clock CROSS JOIN claim c
+  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+  WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot)
+    AND (c.pool_ids IS NULL OR own.pool_id IN (SELECT value FROM json_each(c.pool_ids)))
     AND own.state BETWEEN c.oldest_state AND ${bound}
     AND (NOT c.source_must_match OR own.source IS c.source)
 ), binding AS MATERIALIZED (

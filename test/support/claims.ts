@@ -22,6 +22,7 @@ export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): Of
   poolIds: [1],
   wantedSlots: [],
   offerHoldSeconds: 60,
+  lease: null,
   ...fields,
 });
 
@@ -29,7 +30,7 @@ export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): Of
 export const bindClaim = (client: number, slot: number, fields: Partial<BindClaim> = {}): BindClaim => ({
   ...claimant(client),
   kind: "bind",
-  slot,
+  slots: { first: slot, last: slot },
   accepts: "offer-or-lease",
   leaseSeconds: 3600,
   quarantineSeconds: 100,
