@@ -12,7 +12,7 @@ export const demoDeclaration: DeclarationInput = {
     {
       name: "demo",
       default: true,
-      serverIdentifier: "192.0.2.1",
+      serverIdentifier: "203.0.113.1",
       softwire: { borderRelays: ["2001:db8:ffff::1"], bindPrefix: "2001:db8:1234:5600::/56" },
       pools: [
         { name: "demo-shared", kind: "shared", range: "192.0.2.0/24", psidOffset: 0, psidLength: 6 },

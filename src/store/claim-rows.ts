@@ -1,6 +1,6 @@
 /**
- * How claims travel into SQL: as one JSON array of rows, each an array of plain values in a fixed order. The order
- * is written once, here, for both sides: what fills a row, and what names its columns in a statement.
+ * How claims travel into SQL: as one JSON array of rows, each an array of plain values. A format says the order of
+ * the values once for both sides: for what fills a row, and for what names its columns in a statement.
  *
  * (Rows of arrays and not of objects: a statement spends most of its time in finding the fields of the JSON.)
  *
@@ -11,13 +11,6 @@ import { LeaseState } from "./schema.ts";
 
 type Value = string | number | boolean | null | readonly number[];
 
-interface Column<C> {
-  readonly name: string;
-  /** `octets` travel as hexadecimal and become a blob; a list stays JSON. */
-  readonly as: "value" | "octets";
-  readonly from: (claim: C) => Value;
-}
-
 /** One kind of row: fills the JSON, and reads it in SQL. */
 export interface RowFormat<C> {
   /** @returns The claims as JSON text, for a parameter. */
@@ -26,57 +19,63 @@ export interface RowFormat<C> {
   readonly columns: string;
 }
 
-function rowFormat<C>(columns: readonly Column<C>[]): RowFormat<C> {
-  const sqlColumns = columns.map(({ name, as }, position) => {
+/**
+ * @param names Columns in their order, between spaces. `#` marks octets: they travel as hexadecimal, and become a
+ *   blob.
+ * @param row The values of a claim, in the same order.
+ */
+function rowFormat<C>(names: string, row: (claim: C) => readonly Value[]): RowFormat<C> {
+  const columns = names.split(/\s+/).map((name, position) => {
     const field = `value ->> ${position}`;
-    return `${as === "octets" ? `unhex(${field})` : field} AS ${name}`;
+    return name.startsWith("#") ? `unhex(${field}) AS ${name.slice(1)}` : `${field} AS ${name}`;
   });
   return {
-    format: (claims) => JSON.stringify(claims.map((claim) => columns.map((column) => column.from(claim)))),
-    columns: ["key AS ordinal", ...sqlColumns].join(", "),
+    format: (claims) => JSON.stringify(claims.map(row)),
+    columns: ["key AS ordinal", ...columns].join(", "),
   };
 }
 
-const claimant: readonly Column<Claim>[] = [
-  { name: "domain_id", as: "value", from: (claim) => claim.domainId },
-  { name: "client_id", as: "octets", from: (claim) => claim.clientId },
-  { name: "site_max", as: "value", from: (claim) => claim.siteLeasesMax },
-];
-
 /** Rows of `:offers` and `:wishes`. */
-export const offerRows = rowFormat<OfferClaim>([
-  ...claimant,
-  { name: "site", as: "value", from: (claim) => claim.site },
-  { name: "hold", as: "value", from: (claim) => claim.offerHoldSeconds },
-  { name: "pool_ids", as: "value", from: (claim) => claim.poolIds },
-  { name: "wanted_slots", as: "value", from: (claim) => claim.wantedSlots },
-]);
+export const offerRows = rowFormat<OfferClaim>(
+  "domain_id #client_id site_max site hold pool_ids wanted_slots",
+  (claim) => [
+    claim.domainId,
+    claim.clientId,
+    claim.siteLeasesMax,
+    claim.site,
+    claim.offerHoldSeconds,
+    claim.poolIds,
+    claim.wantedSlots,
+  ],
+);
 
 /** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
 type Binding = BindClaim | (OfferClaim & { readonly lease: LeaseTerms });
 
-const termsOf = (claim: Binding): LeaseTerms => (claim.kind === "bind" ? claim : claim.lease);
-
 /** Rows of `:binds`. */
-export const bindRows = rowFormat<Binding>([
-  ...claimant,
-  { name: "first_slot", as: "value", from: (claim) => (claim.kind === "bind" ? claim.slots.first : null) },
-  { name: "last_slot", as: "value", from: (claim) => (claim.kind === "bind" ? claim.slots.last : null) },
-  { name: "pool_ids", as: "value", from: (claim) => (claim.kind === "bind" ? null : claim.poolIds) },
-  {
-    name: "oldest_state",
-    as: "value",
-    from: (claim) =>
+export const bindRows = rowFormat<Binding>(
+  `domain_id #client_id site_max first_slot last_slot pool_ids oldest_state source_must_match
+   lease_seconds quarantine #softwire softwire_interval #source #relay_path`,
+  (claim) => {
+    const terms = claim.kind === "bind" ? claim : claim.lease;
+    return [
+      claim.domainId,
+      claim.clientId,
+      claim.siteLeasesMax,
+      claim.kind === "bind" ? claim.slots.first : null,
+      claim.kind === "bind" ? claim.slots.last : null,
+      claim.kind === "bind" ? null : claim.poolIds,
       claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
+      claim.kind === "bind" && claim.sourceMustMatch,
+      terms.leaseSeconds,
+      terms.quarantineSeconds,
+      terms.softwire,
+      terms.softwireIntervalSeconds,
+      terms.source,
+      terms.relayPath,
+    ];
   },
-  { name: "lease_seconds", as: "value", from: (claim) => termsOf(claim).leaseSeconds },
-  { name: "quarantine", as: "value", from: (claim) => termsOf(claim).quarantineSeconds },
-  { name: "softwire", as: "octets", from: (claim) => termsOf(claim).softwire },
-  { name: "softwire_interval", as: "value", from: (claim) => termsOf(claim).softwireIntervalSeconds },
-  { name: "source", as: "octets", from: (claim) => termsOf(claim).source },
-  { name: "source_must_match", as: "value", from: (claim) => claim.kind === "bind" && claim.sourceMustMatch },
-  { name: "relay_path", as: "octets", from: (claim) => termsOf(claim).relayPath },
-]);
+);
 
 /** @returns The claims that `:binds` is made of. */
 export function bindingsOf(claims: readonly Claim[]): Binding[] {
@@ -86,35 +85,32 @@ export function bindingsOf(claims: readonly Claim[]): Binding[] {
 }
 
 /** Rows of `:ends`. */
-export const endRows = rowFormat<EndClaim>([
-  ...claimant,
-  { name: "first_slot", as: "value", from: (claim) => claim.slots?.first ?? null },
-  { name: "last_slot", as: "value", from: (claim) => claim.slots?.last ?? null },
-  {
-    name: "newest_state",
-    as: "value",
-    from: (claim) => (claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound),
-  },
-  {
-    name: "state",
-    as: "value",
-    from: (claim) => (claim.as === "declined" ? LeaseState.declined : LeaseState.released),
-  },
-  { name: "quarantine", as: "value", from: (claim) => claim.quarantineSeconds },
-]);
+export const endRows = rowFormat<EndClaim>(
+  "domain_id #client_id first_slot last_slot newest_state state quarantine",
+  (claim) => [
+    claim.domainId,
+    claim.clientId,
+    claim.slots?.first ?? null,
+    claim.slots?.last ?? null,
+    claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,
+    claim.as === "declined" ? LeaseState.declined : LeaseState.released,
+    claim.quarantineSeconds,
+  ],
+);
 
-const softwireOf = (claim: Claim): string | null => {
-  if (claim.kind === "bind") return claim.softwire;
-  return claim.kind === "offer" ? (claim.lease?.softwire ?? null) : null;
-};
-
-/** Rows of `:all`: what the facts depend on. */
-export const factRows = rowFormat<Claim>([
-  ...claimant,
-  { name: "site", as: "value", from: (claim) => claim.site },
-  { name: "pool_ids", as: "value", from: (claim) => (claim.kind === "offer" ? claim.poolIds : null) },
-  { name: "softwire", as: "octets", from: softwireOf },
-]);
+/** Rows of `:all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
+export const factRows = rowFormat<Claim>("domain_id #client_id #softwire site_max site pool_ids", (claim) =>
+  claim.kind === "offer"
+    ? [
+        claim.domainId,
+        claim.clientId,
+        claim.lease?.softwire ?? null,
+        claim.siteLeasesMax,
+        claim.site,
+        claim.poolIds,
+      ]
+    : [claim.domainId, claim.clientId, claim.kind === "bind" ? claim.softwire : null],
+);
 
 /**
  * Rows of `:pools`: the pools that a batch may take new slots from.

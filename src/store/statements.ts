@@ -45,17 +45,24 @@ const siteLeases = (site: string): string => `(
   )`;
 
 /**
- * Claims that hold no row, as far as their site has room for them (R7618-10-02): they are counted on top of what
- * the site uses, in the order of the batch, so that neither one batch nor two allocators side by side can pass
- * the limit.
+ * Those of `rows` that a limit of their site concerns, numbered within the site in the order of the batch. They are
+ * counted on top of what the site uses, so that neither one batch nor two allocators side by side can pass the
+ * limit (R7618-10-02).
  */
-const unheld = `unheld AS MATERIALIZED (
-  SELECT * FROM (
-    SELECT c.*, row_number() OVER (PARTITION BY c.domain_id, c.site ORDER BY c.ordinal) AS site_rank FROM claim c
-    WHERE NOT EXISTS (SELECT 1 FROM lease own WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id)
-  ) AS c
-  WHERE c.site_max IS NULL OR c.site_rank + ${siteLeases("c.site")} <= c.site_max
+const limited = (rows: string, condition = "true"): string => `limited AS MATERIALIZED (
+  SELECT ordinal, row_number() OVER (PARTITION BY domain_id, site ORDER BY ordinal) AS turn
+  FROM ${rows} WHERE site_max IS NOT NULL AND ${condition}
 )`;
+
+/** Whether the site of `c` has room for it. */
+const siteHasRoom = `(c.site_max IS NULL
+    OR (SELECT turn FROM limited WHERE limited.ordinal = c.ordinal) + ${siteLeases("c.site")} <= c.site_max)`;
+
+/** Claims that hold no row. */
+const unheld = `unheld AS MATERIALIZED (
+  SELECT c.* FROM claim c
+  WHERE NOT EXISTS (SELECT 1 FROM lease own WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id)
+), ${limited("unheld")}`;
 
 /** Position in fill order -> slot number (`portset/pool-geometry.ts` says the same in TypeScript). */
 const slotAt = (position: string, p = "p"): string =>
@@ -72,7 +79,7 @@ const firstPoolWithRoom = `(
 
 /** Claims still without a row, numbered within the pool that is to serve them. */
 const demand = `placed AS MATERIALIZED (
-  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
+  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c WHERE ${siteHasRoom}
 ), demand AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
   FROM placed WHERE pool_id IS NOT NULL
@@ -120,21 +127,15 @@ const offerOwn: Statement = {
   FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
   WHERE NOT (own.state = ${bound} AND own.expires_at > now)
-), settled AS MATERIALIZED (
-  SELECT * FROM (
-    SELECT *, row_number() OVER (PARTITION BY domain_id, site, served, running ORDER BY ordinal) AS site_rank
-    FROM idle
-  ) AS c
-  WHERE (NOT c.served AND NOT c.reserved)
-    OR (c.served AND (c.site_max IS NULL OR c.running OR c.site_rank + ${siteLeases("c.site")} <= c.site_max))
-)
+), ${limited("idle", "served AND NOT running")}
 UPDATE lease SET
   state = iif(c.served, ${offered}, ${released}),
   client_id = iif(c.served, lease.client_id, NULL),
   expires_at = iif(c.served, now + c.hold, lease.expires_at),
   free_at = iif(c.served AND NOT c.reserved, now + c.hold, lease.free_at),
   since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
-FROM settled c, clock WHERE lease.slot = +c.own_slot`,
+FROM idle c, clock WHERE lease.slot = +c.own_slot
+  AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
 };
 
 /** Which clients without a row get the pair they asked for, because nobody uses it (R7618-8-07c)? */
@@ -145,7 +146,7 @@ const offerWanted: Statement = {
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w LEFT JOIN lease taken ON taken.slot = w.value
     WHERE taken.slot IS NULL OR taken.free_at <= now ORDER BY w.key LIMIT 1
   ) AS slot
-  FROM unheld c
+  FROM unheld c WHERE ${siteHasRoom}
 )
 INSERT INTO lease (${offerColumns})
 SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
@@ -218,37 +219,33 @@ WHERE target.id = +t.pool_id AND EXISTS (
 const bindLeases: Statement = {
   name: "bind-leases",
   sql: `WITH ${clock}, ${claims(":binds", bindRows)}, request AS MATERIALIZED (
-  SELECT c.*, now, own.slot, own.since, own.site, own.softwire AS own_softwire, own.source AS own_source,
-    own.expires_at > now AS in_use,
-    own.state = ${bound} AND own.expires_at > now AS running,
-    c.softwire IS NOT NULL AND EXISTS (
-      SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
-        AND other.state = ${bound} AND other.expires_at > now
-    ) AS softwire_taken
-  FROM clock CROSS JOIN claim c
-  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-  WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot)
-    AND (c.pool_ids IS NULL OR own.pool_id IN (SELECT value FROM json_each(c.pool_ids)))
-    AND own.state BETWEEN c.oldest_state AND ${bound}
-    AND (NOT c.source_must_match OR own.source IS c.source)
-), binding AS MATERIALIZED (
-  SELECT *,
-    iif(softwire IS NULL OR softwire_taken
-        OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
-      own_softwire, softwire) AS new_softwire
+  SELECT *, iif(softwire IS NULL OR softwire_taken
+      OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
+    own_softwire, softwire) AS new_softwire
   FROM (
-    SELECT *, row_number() OVER (PARTITION BY domain_id, site, in_use ORDER BY ordinal) AS site_rank FROM request
-  ) AS c
-  WHERE (running OR NOT softwire_taken)
-    AND (c.site_max IS NULL OR c.in_use OR c.site_rank + ${siteLeases("c.site")} <= c.site_max)
-)
+    SELECT c.*, now, own.slot, own.since, own.site, own.softwire AS own_softwire,
+      own.expires_at > now AS in_use,
+      own.state = ${bound} AND own.expires_at > now AS running,
+      c.softwire IS NOT NULL AND EXISTS (
+        SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
+          AND other.state = ${bound} AND other.expires_at > now
+      ) AS softwire_taken
+    FROM clock CROSS JOIN claim c
+    CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+    WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot)
+      AND (c.pool_ids IS NULL OR own.pool_id IN (SELECT value FROM json_each(c.pool_ids)))
+      AND own.state BETWEEN c.oldest_state AND ${bound}
+      AND (NOT c.source_must_match OR own.source IS c.source)
+  )
+), ${limited("request", "NOT in_use")}
 UPDATE lease SET
   state = ${bound},
-  expires_at = b.now + b.lease_seconds,
-  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, b.now + b.lease_seconds + b.quarantine),
-  since = iif(b.running AND b.new_softwire IS b.own_softwire AND b.source IS b.own_source, b.since, b.now),
-  updated_at = b.now, source = b.source, softwire = b.new_softwire, relay_path = b.relay_path
-FROM binding b WHERE lease.slot = +b.slot`,
+  expires_at = c.now + c.lease_seconds,
+  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, c.now + c.lease_seconds + c.quarantine),
+  since = iif(c.running AND c.new_softwire IS lease.softwire AND c.source IS lease.source, lease.since, c.now),
+  updated_at = c.now, source = c.source, softwire = c.new_softwire, relay_path = c.relay_path
+FROM request c WHERE lease.slot = +c.slot
+  AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };
 
 /** What is now true for each claim? One row out, so that its cost is one fetch. */

@@ -218,12 +218,13 @@ function writeOption(octets: Uint8Array, offset: number, code: number, data: Uin
   let at = offset;
   let from = 0;
   do {
-    const part = data.subarray(from, from + partOctetsMax);
+    const length = Math.min(data.length - from, partOctetsMax);
     octets[at] = code;
-    octets[at + 1] = part.length;
-    octets.set(part, at + 2);
-    at += 2 + part.length;
-    from += part.length;
+    octets[at + 1] = length;
+    // Most options have a few octets: a loop copies them sooner than a call that copies any number.
+    for (let index = 0; index < length; index++) octets[at + 2 + index] = data[from + index]!;
+    at += 2 + length;
+    from += length;
   } while (from < data.length);
   return at;
 }
