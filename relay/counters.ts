@@ -1,0 +1,53 @@
+/**
+ * What a relay counted since it began.
+ *
+ * @example
+ * ```ts
+ * const counters = new Counters();
+ * counters.received += 1;
+ * counters.drop("runt");
+ * counters.snapshot(); // { received: 1, …, dropped: { runt: 1 } }
+ * ```
+ *
+ * @module
+ */
+import type { DropReason } from "./reasons.ts";
+
+/** A copy of the counters. Reasons that never occurred are absent. */
+export interface CountersSnapshot {
+  readonly received: number;
+  readonly forwarded: number;
+  readonly posts: number;
+  readonly postsFailed: number;
+  readonly answered: number;
+  readonly sent: number;
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
+}
+
+/** Counters of one relay. The fields are plain numbers: the hot path only adds to them. */
+export class Counters {
+  /** Datagrams from clients and downstream relays. */
+  received = 0;
+  /** Frames that were put into POSTs. */
+  forwarded = 0;
+  /** POSTs that were begun. */
+  posts = 0;
+  /** POSTs that brought no answers. */
+  postsFailed = 0;
+  /** Frames in the answers to POSTs. */
+  answered = 0;
+  /** Datagrams handed to the operating system; those that it refused are counted as `send-failed` too. */
+  sent = 0;
+  readonly #dropped: Partial<Record<DropReason, number>> = {};
+
+  /** Counts datagrams or answers that go no further. */
+  drop(reason: DropReason, count = 1): void {
+    if (count > 0) this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count;
+  }
+
+  /** Copies the counters as they are now. */
+  snapshot(): CountersSnapshot {
+    const { received, forwarded, posts, postsFailed, answered, sent } = this;
+    return { received, forwarded, posts, postsFailed, answered, sent, dropped: { ...this.#dropped } };
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * What a DHCPv6 relay does to a message (RFC 8415 §19): a RELAY-FORW around what comes from below, and off again with
+ * the RELAY-REPL around an answer. Pure, and without memory: the Interface-Id carries what the way back needs.
+ *
+ * The look at a datagram is shallow: the relay forwards what it can put around, the allocator judges what is inside.
+ *
+ * @example
+ * ```ts
+ * const wrapped = wrapDatagram(datagram, { listener: 0, linkAddress, peer: peers.parse("fe80::1%eth0"), port: 546 });
+ * if (wrapped.kind === "forward") post(wrapped.frame);
+ * const unwrapped = unwrapAnswer(answer, 1, "standard");
+ * if (unwrapped.kind === "deliver") send(unwrapped.payload, unwrapped.port, unwrapped.address);
+ * ```
+ *
+ * @module
+ */
+import { messageOctetsMax } from "../src/limits.ts";
+import { tryDecode } from "../src/wire/decode-error.ts";
+import { MessageType6, OptionCode6 } from "../src/wire/dhcpv6/codes.ts";
+import { findOption6, optionHeaderOctets } from "../src/wire/dhcpv6/options.ts";
+import type { Option6 } from "../src/wire/dhcpv6/options.ts";
+import { decodeRelayPort, encodeRelayPort } from "../src/wire/dhcpv6/options/relay-port.ts";
+import { decodeRelayMessage, encodeRelayMessage } from "../src/wire/dhcpv6/relay.ts";
+import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../src/wire/ipv6-address.ts";
+import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
+import type { Peer } from "./peers.ts";
+import type { DropReason } from "./reasons.ts";
+
+/** Where a datagram came from. */
+export interface Origin {
+  /** Number of the listener: 0..255. */
+  readonly listener: number;
+  /** Link-address of the listener, 16 octets; `::` when it has none. */
+  readonly linkAddress: Uint8Array;
+  /** Source address. */
+  readonly peer: Peer;
+  /** UDP source port. */
+  readonly port: number;
+}
+
+/** What goes up. */
+export type Wrapped = { readonly kind: "forward"; readonly frame: Uint8Array } | Drop;
+
+/** What goes down. */
+export type Unwrapped = Delivery | Drop;
+
+/** A datagram for a client or a downstream relay. */
+export interface Delivery {
+  readonly kind: "deliver";
+  /** Number of the listener whose socket sends it: the answer leaves from where the query came (R7341-11-06). */
+  readonly listener: number;
+  /** Destination as text, with `%zone` when it is link-local. */
+  readonly address: string;
+  readonly port: number;
+  /** Content of the Relay Message, a view of the answer. */
+  readonly payload: Uint8Array;
+}
+
+/** What goes no further. */
+export interface Drop {
+  readonly kind: "drop";
+  readonly reason: DropReason;
+}
+
+/**
+ * Which UDP port answers go to. `standard`: 546 of a client, and 547 of a relay unless it asked for another one
+ * (RFC 8415 §7.2, RFC 8357). `source`: the port that the query came from, for clients without the right to use 546.
+ */
+export type ReplyPort = "standard" | "source";
+
+/** UDP ports (RFC 8415 §7.2). */
+const clientPort = 546;
+const relayPort = 547;
+
+/** HOP_COUNT_LIMIT (RFC 8415 §7.6). */
+const hopCountLimit = 8;
+
+/** Octets before the options of a client's message, and of a relay's. */
+const messageHeaderOctets = 4;
+const relayHeaderOctets = 34;
+
+/** Octets of the data of option 135. */
+const relayPortOctets = 2;
+
+/** Octets that a datagram may have so that it fits in a frame, with the largest level of ours around it. */
+const datagramOctetsMax =
+  messageOctetsMax - relayHeaderOctets - 3 * optionHeaderOctets - interfaceIdOctetsMax - relayPortOctets;
+
+const unspecified = new Uint8Array(16);
+
+/**
+ * Puts a message into a RELAY-FORW of ours.
+ *
+ * @param datagram From a client or a downstream relay. It is copied.
+ */
+export function wrapDatagram(datagram: Uint8Array, origin: Origin): Wrapped {
+  if (datagram.length < messageHeaderOctets) return drop("runt");
+  if (datagram.length > datagramOctetsMax) return drop("oversized");
+  switch (datagram[0]) {
+    case MessageType6.dhcpv4Query:
+      return wrap(datagram, origin, { hopCount: 0, isRelay: false, asksForPort: false });
+    case MessageType6.relayForward:
+      return wrapRelayed(datagram, origin);
+    case MessageType6.relayReply:
+      return drop("relay-reply-from-below");
+    case MessageType6.dhcpv4Response:
+      return drop("response-from-below");
+    default:
+      return drop("unserved-message-type");
+  }
+}
+
+/** RFC 8415 §19.1.2: one hop more, unless the message has passed too many. */
+function wrapRelayed(datagram: Uint8Array, origin: Origin): Wrapped {
+  if (datagram.length < relayHeaderOctets) return drop("runt");
+  const message = tryDecode(decodeRelayMessage, datagram);
+  if (message === undefined) return drop("malformed-relay-forward");
+  if (message.hopCount >= hopCountLimit) return drop("hop-limit");
+  const asksForPort = findOption6(message.options, OptionCode6.relayPort) !== undefined;
+  return wrap(datagram, origin, { hopCount: message.hopCount + 1, isRelay: true, asksForPort });
+}
+
+/** Who sent a datagram. */
+interface Sender {
+  /** Hop-count of our level. */
+  readonly hopCount: number;
+  readonly isRelay: boolean;
+  /** It is a relay that wants answers at the port it sends from (RFC 8357). */
+  readonly asksForPort: boolean;
+}
+
+function wrap(datagram: Uint8Array, origin: Origin, sender: Sender): Wrapped {
+  const { listener, port } = origin;
+  const { address: peerAddress, zone } = origin.peer;
+  if (port === 0 || !isZone(zone) || !isUnicast(peerAddress)) return drop("unusable-source");
+  const options: Option6[] = [
+    { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, zone }) },
+  ];
+  if (sender.asksForPort && port !== relayPort) {
+    options.push({ code: OptionCode6.relayPort, data: encodeRelayPort(port) });
+  }
+  // A relay that reaches us from beyond its link named the client's link itself (RFC 8415 §19.1.2).
+  const linkAddress = sender.isRelay && !isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;
+  const level = { hopCount: sender.hopCount, linkAddress, peerAddress, options };
+  return { kind: "forward", frame: encodeRelayMessage(MessageType6.relayForward, level, datagram) };
+}
+
+/**
+ * Takes an answer out of the RELAY-REPL that mirrors our level. What is inside goes on as it is, whatever its type
+ * (R8415-19.2-02).
+ *
+ * @param frame One frame of the allocator's answer.
+ * @param listeners How many listeners there are.
+ */
+export function unwrapAnswer(frame: Uint8Array, listeners: number, replyPort: ReplyPort): Unwrapped {
+  const answer = tryDecode(decodeRelayMessage, frame);
+  if (answer?.type !== MessageType6.relayReply || answer.message.length < messageHeaderOctets) {
+    return drop("malformed-answer");
+  }
+  const interfaceId = decodeInterfaceId(findOption6(answer.options, OptionCode6.interfaceId));
+  if (interfaceId === undefined || interfaceId.listener >= listeners) return drop("unknown-interface-id");
+  const { peerAddress, message: payload } = answer;
+  if (!isUnicast(peerAddress)) return drop("unusable-destination");
+  const address = formatIPv6(peerAddress);
+  return {
+    kind: "deliver",
+    listener: interfaceId.listener,
+    address: interfaceId.zone === "" ? address : `${address}%${interfaceId.zone}`,
+    port: replyPort === "source" ? interfaceId.port : standardPort(payload, answer.options),
+    payload,
+  };
+}
+
+/** An answer within an answer is for a relay; everything else is for a client (RFC 8415 §19.2). */
+function standardPort(payload: Uint8Array, options: readonly Option6[]): number {
+  if (payload[0] !== MessageType6.relayReply) return clientPort;
+  const asked = tryDecode(decodeRelayPort, findOption6(options, OptionCode6.relayPort)) ?? 0;
+  return asked === 0 ? relayPort : asked;
+}
+
+/** @returns Whether an address is that of one host. */
+function isUnicast(address: Uint8Array): boolean {
+  return !isMulticast(address) && !isUnspecified(address);
+}
+
+function drop(reason: DropReason): Drop {
+  return { kind: "drop", reason };
+}

@@ -1,0 +1,111 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { FrameQueue } from "./queue.ts";
+
+const frame = (id: number, octets = 10): Uint8Array => new Uint8Array(octets).fill(id);
+const ids = (frames: readonly Uint8Array[]): number[] => frames.map((each) => each[0]!);
+const roomy = { lengthMax: 100, octetsMax: 10_000, waitMsMax: 1000 };
+
+test("FrameQueue gives frames back in the order they came", () => {
+  const queue = new FrameQueue(roomy);
+  for (const id of [1, 2, 3]) expect(queue.push(frame(id), 0)).toBe(0);
+  expect(ids(queue.take(2, 1000, 0).frames)).toEqual([1, 2]);
+  expect(ids(queue.take(2, 1000, 0).frames)).toEqual([3]);
+  expect(queue.take(2, 1000, 0)).toEqual({ frames: [], expired: 0 });
+});
+
+test("FrameQueue drops the oldest when it has as many frames as it may", () => {
+  const queue = new FrameQueue({ ...roomy, lengthMax: 2 });
+  expect([1, 2, 3, 4].map((id) => queue.push(frame(id), 0))).toEqual([0, 0, 1, 1]);
+  expect(ids(queue.take(9, 1000, 0).frames)).toEqual([3, 4]);
+});
+
+test("FrameQueue drops as many of the oldest as a large frame needs room for", () => {
+  const queue = new FrameQueue({ ...roomy, octetsMax: 100 });
+  for (const id of [1, 2, 3]) queue.push(frame(id, 30), 0);
+  expect(queue.push(frame(4, 70), 0)).toBe(2);
+  expect(ids(queue.take(9, 1000, 0).frames)).toEqual([3, 4]);
+});
+
+test("FrameQueue refuses a frame that is larger than all it may hold, and keeps the others", () => {
+  const queue = new FrameQueue({ ...roomy, octetsMax: 100 });
+  queue.push(frame(1), 0);
+  expect(queue.push(frame(2, 101), 0)).toBe(1);
+  expect(ids(queue.take(9, 1000, 0).frames)).toEqual([1]);
+});
+
+test("FrameQueue drops what has waited longer than it may, and nothing else", () => {
+  const queue = new FrameQueue(roomy);
+  queue.push(frame(1), 0);
+  queue.push(frame(2), 1);
+  queue.push(frame(3), 2);
+  const { frames, expired } = queue.take(9, 1000, 1001);
+  expect({ frames: ids(frames), expired }).toEqual({ frames: [2, 3], expired: 1 });
+});
+
+test("FrameQueue takes no more octets than a POST may have, length fields included", () => {
+  const queue = new FrameQueue(roomy);
+  for (const id of [1, 2, 3]) queue.push(frame(id), 0);
+  expect(ids(queue.take(9, 24, 0).frames)).toEqual([1, 2]);
+});
+
+test("FrameQueue lets a frame go alone that is larger than a POST may be", () => {
+  const queue = new FrameQueue(roomy);
+  for (const id of [1, 2]) queue.push(frame(id, 50), 0);
+  expect(ids(queue.take(9, 20, 0).frames)).toEqual([1]);
+});
+
+test("FrameQueue clears", () => {
+  const queue = new FrameQueue(roomy);
+  for (const id of [1, 2]) queue.push(frame(id), 0);
+  expect(queue.clear()).toBe(2);
+  expect(queue.length).toBe(0);
+});
+
+/** The same rules on an array, the slow way. */
+class Model {
+  entries: { frame: Uint8Array; arrivedMs: number }[] = [];
+  push(pushed: Uint8Array, nowMs: number, limits: typeof roomy): number {
+    if (pushed.length > limits.octetsMax) return 1;
+    this.entries.push({ frame: pushed, arrivedMs: nowMs });
+    const before = this.entries.length;
+    const octets = () => this.entries.reduce((sum, entry) => sum + entry.frame.length, 0);
+    while (this.entries.length > limits.lengthMax || octets() > limits.octetsMax) this.entries.shift();
+    return before - this.entries.length;
+  }
+  take(framesMax: number, nowMs: number, limits: typeof roomy) {
+    const alive = this.entries.filter((entry) => nowMs - entry.arrivedMs <= limits.waitMsMax);
+    const expired = this.entries.length - alive.length;
+    const frames = alive.slice(0, framesMax).map((entry) => entry.frame);
+    this.entries = alive.slice(framesMax);
+    return { frames, expired };
+  }
+}
+
+test("FrameQueue does what an array that is searched from end to end would do", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 1, max: 60 }) }),
+    fc.record({ kind: fc.constant("take" as const), framesMax: fc.integer({ min: 1, max: 4 }) }),
+    fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 8 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const limits = { lengthMax: 5, octetsMax: 100, waitMsMax: 10 };
+      const [queue, model] = [new FrameQueue(limits), new Model()];
+      let nowMs = 0;
+      for (const [index, each] of steps.entries()) {
+        if (each.kind === "wait") nowMs += each.ms;
+        if (each.kind === "push") {
+          const pushed = frame(index, each.octets);
+          expect(queue.push(pushed, nowMs)).toBe(model.push(pushed, nowMs, limits));
+        }
+        if (each.kind === "take") {
+          expect(queue.take(each.framesMax, 10_000, nowMs)).toEqual(
+            model.take(each.framesMax, nowMs, limits),
+          );
+        }
+        expect(queue.length).toBe(model.entries.length);
+      }
+    }),
+  );
+});

@@ -1,0 +1,414 @@
+/**
+ * The relay through real sockets: UDP on ::1 on one side, HTTP on 127.0.0.1 on the other.
+ */
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import { afterEach, expect, test, vi } from "vitest";
+import { parseRelayConfig } from "../../relay/config.ts";
+import type { RelayConfigInput } from "../../relay/config.ts";
+import { encodeInterfaceId } from "../../relay/interface-id.ts";
+import { startRelay } from "../../relay/relay.ts";
+import type { Relay } from "../../relay/relay.ts";
+import { systemTiming } from "../../relay/timing.ts";
+import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
+import {
+  decodeRelayMessage,
+  decodeRelayPath,
+  encodeRelayMessage,
+  encodeRelayReply,
+} from "../../src/wire/dhcpv6/relay.ts";
+import { encodeFrames } from "../../src/wire/frames.ts";
+import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { vectorOctets } from "../support/vectors.ts";
+import { Mailbox } from "./mailbox.ts";
+import { framesType, mirror, startScriptedAllocator } from "./scripted-allocator.ts";
+import type { Post } from "./scripted-allocator.ts";
+import { openUdpPeer } from "./udp-peer.ts";
+
+const token = "0123456789abcdef";
+
+/** What a test leaves behind is closed in reverse order. */
+const leftovers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of leftovers.splice(0).reverse()) await close();
+});
+
+/** A pause of the relay, which lasts until the test ends it. */
+interface Pause {
+  readonly ms: number;
+  readonly end: () => void;
+}
+
+interface Stage {
+  readonly relay: Relay;
+  /** UDP port of the relay. */
+  readonly port: number;
+  readonly pauses: Mailbox<Pause>;
+  readonly logged: string[];
+}
+
+async function stageRelay(allocator: string, input: Partial<RelayConfigInput> = {}): Promise<Stage> {
+  const pauses = new Mailbox<Pause>();
+  const logged: string[] = [];
+  const say = (_fields: object, message: string) => logged.push(message);
+  const config = parseRelayConfig({ listen: ["[::1]:0"], allocator, token, ...input });
+  const relay = await startRelay(config, {
+    log: { info: say, warn: say },
+    timing: {
+      ...systemTiming,
+      later: (end, ms) => {
+        pauses.put({ ms, end });
+        return () => undefined;
+      },
+    },
+  });
+  leftovers.push(() => relay.close());
+  return { relay, port: relay.addresses[0]!.port, pauses, logged };
+}
+
+async function stageAllocator(port = 0) {
+  const allocator = await startScriptedAllocator(port);
+  leftovers.push(() => allocator.close());
+  return allocator;
+}
+
+async function stagePeer() {
+  const peer = await openUdpPeer();
+  leftovers.push(() => {
+    peer.close();
+  });
+  return peer;
+}
+
+/** All three, joined. */
+async function stage(input: Partial<RelayConfigInput> = {}) {
+  const allocator = await stageAllocator();
+  return { allocator, ...(await stageRelay(allocator.url, input)), client: await stagePeer() };
+}
+
+/** A query with a number in it, and the answer to it. */
+const query = (id: number): Uint8Array =>
+  Uint8Array.of(
+    ...[20, 0, 0, 0], // DHCPV4-QUERY
+    ...[0, 87, 0, 2, id >> 8, id & 255], // option 87
+  );
+const reply = (message: Uint8Array): Uint8Array => message.with(0, 21);
+const idOf = (message: Uint8Array): number => message[8]! * 256 + message[9]!;
+const answerAll = (post: Post): void => {
+  post.answer(post.frames.map((frame) => mirror(frame, reply)));
+};
+
+/** Proves that the relay still does its work. */
+async function expectToServe({ allocator, port, client }: Awaited<ReturnType<typeof stage>>): Promise<void> {
+  await client.send(query(999), port);
+  answerAll(await allocator.posts.next());
+  expect(idOf((await client.received.next()).octets)).toBe(999);
+}
+
+test("R8415-19.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to the port it left from", async () => {
+  const { allocator, client, port, relay } = await stage({ listen: ["[::1]:0,link=2001:db8:a::1"] });
+  await client.send(query(1), port);
+
+  const post = await allocator.posts.next();
+  expect(post.request).toMatchObject({
+    method: "POST",
+    url: "/v1/relay",
+    headers: { authorization: `Bearer ${token}`, "content-type": framesType },
+  });
+  const level = decodeRelayMessage(post.frames[0]!);
+  expect(level).toMatchObject({ type: 12, hopCount: 0, message: query(1) });
+  expect(formatIPv6(level.peerAddress)).toBe("::1");
+  expect(formatIPv6(level.linkAddress)).toBe("2001:db8:a::1");
+
+  answerAll(post);
+  expect(await client.received.next()).toEqual({ octets: reply(query(1)), port });
+  expect(relay.counters.snapshot()).toEqual({
+    ...{ received: 1, forwarded: 1, posts: 1, postsFailed: 0, answered: 1, sent: 1, dropped: {} },
+  });
+});
+
+test("R8415-19.1.2-02 R8415-19.4-01 a message of two relays goes up in a third level, and comes back as it was answered", async () => {
+  const { allocator, client: downstream, port } = await stage();
+  const { octets } = vectorOctets("relay-forw-2hop");
+  await downstream.send(octets, port);
+
+  const post = await allocator.posts.next();
+  const { path } = decodeRelayPath(post.frames[0]!);
+  expect(path.map((level) => level.hopCount)).toEqual([2, 1, 0]);
+  expect(decodeRelayMessage(post.frames[0]!).message).toEqual(octets);
+
+  answerAll(post);
+  const expected = encodeRelayReply(path.slice(1), reply(decodeRelayPath(octets).message));
+  expect((await downstream.received.next()).octets).toEqual(expected);
+});
+
+test("R8415-19.1.2-01 a RELAY-FORW with hop-count 7 is forwarded, one with hop-count 8 is dropped", async () => {
+  const { allocator, client: downstream, port, relay } = await stage();
+  await downstream.send(vectorOctets("bad-relay-hop8").octets, port);
+  await downstream.send(vectorOctets("relay-forw-8deep-hop7").octets, port);
+  const post = await allocator.posts.next();
+  answerAll(post);
+  expect(post.frames.map((frame) => decodeRelayMessage(frame).hopCount)).toEqual([8]);
+  expect(relay.counters.snapshot().dropped).toEqual({ "hop-limit": 1 });
+});
+
+test.each([
+  ["bad-relay-short", "runt"],
+  ["bad-truncated-header", "runt"],
+  ["bad-relay-no-msg", "malformed-relay-forward"],
+  ["bad-relay-repl-to-server", "relay-reply-from-below"],
+  ["bad-response-to-server", "response-from-below"],
+  ["bad-msgtype-200", "unserved-message-type"],
+] as const)("packet %s is dropped as %s", async (name, reason) => {
+  const staged = await stage();
+  await staged.client.send(vectorOctets(name).octets, staged.port);
+  await expectToServe(staged);
+  expect(staged.relay.counters.snapshot()).toMatchObject({ forwarded: 1, dropped: { [reason]: 1 } });
+});
+
+test("R7341-11-06 an answer leaves from the socket that the query came to", async () => {
+  const { allocator, client, relay } = await stage({ listen: ["[::1]:0", "[::1]:0", "[::1]:0"] });
+  for (const { port } of relay.addresses) {
+    await client.send(query(port), port);
+    answerAll(await allocator.posts.next());
+    expect(await client.received.next()).toEqual({ octets: reply(query(port)), port });
+  }
+});
+
+test("many datagrams make few POSTs, never more at the same time than allowed, and all are answered", async () => {
+  const { allocator, client, port, relay } = await stage({ postsInFlight: 2 });
+  const count = 600;
+  for (let id = 0; id < count; id++) await client.send(query(id), port);
+  await vi.waitFor(() => {
+    expect(relay.counters.received).toBe(count);
+  });
+  const answered = new Set<number>();
+  const collect = async (): Promise<void> => {
+    while (answered.size < count) answered.add(idOf((await client.received.next()).octets));
+  };
+  const collected = collect();
+  for (let frames = 0; frames < count;) {
+    const post = await allocator.posts.next();
+    frames += post.frames.length;
+    answerAll(post);
+  }
+  await collected;
+  expect(allocator.inFlightMax()).toBe(2);
+  // Two went at once with what was there; the rest had gathered by then and fills whole batches.
+  expect(relay.counters.posts).toBeLessThanOrEqual(2 + Math.ceil(count / 256));
+});
+
+test("a single datagram does not wait for others", async () => {
+  const staged = await stage();
+  for (let round = 0; round < 3; round++) await expectToServe(staged);
+  expect(staged.relay.counters.snapshot()).toMatchObject({ posts: 3, forwarded: 3 });
+});
+
+test("503 with Retry-After pauses for so long, and then the relay serves again", async () => {
+  const staged = await stage();
+  const { allocator, client, port, pauses, relay, logged } = staged;
+  await client.send(query(1), port);
+  (await allocator.posts.next()).respond(503, { "retry-after": "7" }, "{}");
+  const pause = await pauses.next();
+  expect(pause.ms).toBe(7000);
+
+  // What comes during the pause waits for its end.
+  await client.send(query(2), port);
+  await vi.waitFor(() => {
+    expect(relay.counters.received).toBe(2);
+  });
+  expect(allocator.posts.size).toBe(0);
+  pause.end();
+  answerAll(await allocator.posts.next());
+  expect(idOf((await client.received.next()).octets)).toBe(2);
+  await expectToServe(staged);
+  expect(relay.counters.snapshot()).toMatchObject({
+    postsFailed: 1,
+    dropped: { "allocator-unavailable": 1 },
+  });
+  expect(logged.slice(1)).toEqual([
+    "allocator can't serve: datagrams are dropped until it does",
+    "allocator serves again",
+  ]);
+});
+
+test("an allocator that is not there yet is tried again after a pause, and then served from", async () => {
+  const gone = await startScriptedAllocator();
+  await gone.close();
+  const client = await stagePeer();
+  const { port, pauses, relay } = await stageRelay(gone.url);
+  await client.send(query(1), port);
+  const firstPause = await pauses.next();
+  firstPause.end();
+  await client.send(query(2), port);
+  const secondPause = await pauses.next();
+  expect(firstPause.ms).toBeGreaterThanOrEqual(100);
+  expect(firstPause.ms).toBeLessThanOrEqual(200);
+  expect(secondPause.ms).toBeGreaterThanOrEqual(200);
+  expect(secondPause.ms).toBeLessThanOrEqual(400);
+
+  const allocator = await stageAllocator(gone.port);
+  await client.send(query(3), port);
+  await vi.waitFor(() => {
+    expect(relay.counters.received).toBe(3);
+  });
+  secondPause.end();
+  answerAll(await allocator.posts.next());
+  expect(idOf((await client.received.next()).octets)).toBe(3);
+  expect(relay.counters.snapshot().dropped).toEqual({ "allocator-unavailable": 2 });
+});
+
+test("an allocator that does not answer in time costs the datagrams of its POST, and is tried again", async () => {
+  const { allocator, client, port, pauses, relay } = await stage({ deadlineMs: 200 });
+  await client.send(query(1), port);
+  await allocator.posts.next();
+  const pause = await pauses.next();
+  expect(relay.counters.snapshot().dropped).toEqual({ "allocator-unavailable": 1 });
+  pause.end();
+  await client.send(query(2), port);
+  answerAll(await allocator.posts.next());
+  expect(idOf((await client.received.next()).octets)).toBe(2);
+});
+
+test("the queue stays bounded while the allocator is busy, and drops the oldest", async () => {
+  const { allocator, client, port, relay } = await stage({ postsInFlight: 1, queueLength: 10 });
+  await client.send(query(0), port);
+  const first = await allocator.posts.next();
+  for (let id = 1; id <= 50; id++) await client.send(query(id), port);
+  await vi.waitFor(() => {
+    expect(relay.counters.received).toBe(51);
+  });
+  answerAll(first);
+  const second = await allocator.posts.next();
+  expect(second.frames.map((frame) => idOf(decodeRelayPath(frame).message))).toEqual([
+    ...[41, 42, 43, 44, 45, 46, 47, 48, 49, 50],
+  ]);
+  answerAll(second);
+  expect(relay.counters.snapshot().dropped).toEqual({ "queue-full": 40 });
+});
+
+const ours = encodeInterfaceId({ listener: 0, port: 546, zone: "" });
+const answerFrame = (interfaceId: Uint8Array, peer = "::1"): Uint8Array =>
+  encodeRelayMessage(
+    13,
+    {
+      hopCount: 0,
+      linkAddress: new Uint8Array(16),
+      peerAddress: parseIPv6(peer),
+      options: [{ code: OptionCode6.interfaceId, data: interfaceId }],
+    },
+    reply(query(1)),
+  );
+const html = { "content-type": "text/html" };
+const frames = { "content-type": framesType };
+
+test.each([
+  ["a page of a proxy", 200, html, "<html>", "malformed-body"],
+  ["half a frame", 200, frames, Uint8Array.of(0, 9, 13), "malformed-body"],
+  [
+    "more frames than were asked",
+    200,
+    frames,
+    encodeFrames([answerFrame(ours), answerFrame(ours)]),
+    "malformed-body",
+  ],
+  ["more than a body may have", 200, frames, new Uint8Array(1024 * 1024 + 1), "allocator-unavailable"],
+  ["another token wanted", 401, {}, "{}", "allocator-refused"],
+  ["another path wanted", 404, html, "<html>", "allocator-refused"],
+  ["a redirect", 302, { location: "/" }, "", "allocator-refused"],
+  ["a mistake of the allocator", 500, {}, "{}", "allocator-unavailable"],
+  ["too many requests", 429, {}, "{}", "allocator-unavailable"],
+] as const)(
+  "%s in place of answers costs this POST, and the relay goes on",
+  async (_what, status, headers, body, reason) => {
+    const staged = await stage();
+    await staged.client.send(query(1), staged.port);
+    (await staged.allocator.posts.next()).respond(status, headers, body);
+    (await staged.pauses.next()).end();
+    await expectToServe(staged);
+    expect(staged.relay.counters.snapshot()).toMatchObject({ postsFailed: 1, dropped: { [reason]: 1 } });
+  },
+);
+
+test.each([
+  ["no RELAY-REPL", reply(query(1)), "malformed-answer"],
+  ["an empty frame", new Uint8Array(0), "malformed-answer"],
+  ["an Interface-Id of a listener that is not there", answerFrame(ours.with(1, 1)), "unknown-interface-id"],
+  ["an Interface-Id of another format", answerFrame(ours.with(0, 0)), "unknown-interface-id"],
+  ["an Interface-Id of another relay", answerFrame(Uint8Array.of(1, 2)), "unknown-interface-id"],
+  ["a group as its destination", answerFrame(ours, "ff02::1"), "unusable-destination"],
+  ["a destination that no socket can send to", answerFrame(ours, "::ffff:127.0.0.1"), "send-failed"],
+] as const)("an answer with %s costs this answer, and the relay goes on", async (_what, frame, reason) => {
+  const staged = await stage();
+  await staged.client.send(query(1), staged.port);
+  (await staged.allocator.posts.next()).answer([frame]);
+  await expectToServe(staged);
+  expect(staged.relay.counters.snapshot()).toMatchObject({ postsFailed: 0, dropped: { [reason]: 1 } });
+});
+
+test("no octets that a client or an allocator can send end the relay", async () => {
+  const staged = await stage();
+  const octets = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 200 }),
+    fc
+      .tuple(fc.constantFrom(12, 13, 20, 21), fc.uint8Array({ maxLength: 200 }))
+      .map(([type, rest]) => Uint8Array.of(type, ...rest)),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(octets, { maxLength: 8 }), octets, async (datagrams, answer) => {
+      for (const datagram of datagrams) await staged.client.send(datagram, staged.port);
+      await staged.client.send(query(1), staged.port);
+      // Every POST gets garbage from the other side, up to the one with the good query in it.
+      let post: Post;
+      do {
+        post = await staged.allocator.posts.next();
+        post.answer([answer]);
+      } while (!post.frames.some((each) => isDeepStrictEqual(decodeRelayMessage(each).message, query(1))));
+    }),
+    { numRuns: 100 },
+  );
+  await expectToServe(staged);
+});
+
+test("the relay keeps nothing of an exchange: another process delivers the answer", async () => {
+  const allocator = await stageAllocator();
+  const client = await stagePeer();
+  const before = await stageRelay(allocator.url);
+  await client.send(query(1), before.port);
+  const asked = await allocator.posts.next();
+  asked.answer([]);
+  await before.relay.close();
+
+  const after = await stageRelay(allocator.url, { listen: [`[::1]:${before.port}`] });
+  await (await stagePeer()).send(query(2), after.port);
+  (await allocator.posts.next()).answer(asked.frames.map((frame) => mirror(frame, reply)));
+  expect(await client.received.next()).toEqual({ octets: reply(query(1)), port: before.port });
+});
+
+test("close() delivers the answers that are due, and sends what waits", async () => {
+  const { allocator, client, port, relay } = await stage({ postsInFlight: 1 });
+  await client.send(query(1), port);
+  const first = await allocator.posts.next();
+  await client.send(query(2), port);
+  await vi.waitFor(() => {
+    expect(relay.counters.received).toBe(2);
+  });
+  const closed = relay.close();
+  answerAll(first);
+  answerAll(await allocator.posts.next());
+  await closed;
+  const ids = [await client.received.next(), await client.received.next()].map(({ octets }) => idOf(octets));
+  expect(ids).toEqual([1, 2]);
+  await relay.close();
+});
+
+test("startRelay() says which socket it can't open, and leaves none behind", async () => {
+  const { port } = await stage();
+  const config = parseRelayConfig({
+    allocator: "http://127.0.0.1:1",
+    token,
+    listen: ["[::1]:0", `[::1]:${port}`],
+  });
+  const log = { info: vi.fn(), warn: vi.fn() };
+  await expect(startRelay(config, { log })).rejects.toThrow(`Cannot listen on [::1]:${port}: `);
+});

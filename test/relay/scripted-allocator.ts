@@ -1,0 +1,92 @@
+/**
+ * An allocator that says what the test tells it to say.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
+import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
+import { Mailbox } from "./mailbox.ts";
+
+/** A POST that waits for its answer. */
+export interface Post {
+  readonly request: IncomingMessage;
+  readonly frames: readonly Uint8Array[];
+  /** Answers 200 with these frames. */
+  readonly answer: (frames: readonly Uint8Array[]) => void;
+  /** Answers anything. */
+  readonly respond: (status: number, headers?: OutgoingHttpHeaders, body?: string | Uint8Array) => void;
+}
+
+/** A running allocator. */
+export interface ScriptedAllocator {
+  readonly url: string;
+  readonly port: number;
+  readonly posts: Mailbox<Post>;
+  /** The most POSTs that waited for their answer at the same time. */
+  readonly inFlightMax: () => number;
+  readonly close: () => Promise<void>;
+}
+
+/** Media type of frames. */
+export const framesType = "application/octet-stream";
+
+/**
+ * Starts an allocator on 127.0.0.1.
+ *
+ * @param port 0 takes a free one.
+ */
+export async function startScriptedAllocator(port = 0): Promise<ScriptedAllocator> {
+  const posts = new Mailbox<Post>();
+  let inFlight = 0;
+  let inFlightMax = 0;
+  const server = createServer((request, response) => {
+    inFlight++;
+    inFlightMax = Math.max(inFlightMax, inFlight);
+    response.on("close", () => inFlight--);
+    void readBody(request).then((body) => {
+      posts.put(createPost(request, response, decodeFrames(body, 1024)));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${bound}`,
+    port: bound,
+    posts,
+    inFlightMax: () => inFlightMax,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+function createPost(request: IncomingMessage, response: ServerResponse, frames: Uint8Array[]): Post {
+  const respond: Post["respond"] = (status, headers = {}, body = "") => {
+    response.writeHead(status, headers).end(body);
+  };
+  return {
+    request,
+    frames,
+    respond,
+    answer: (answers) => {
+      respond(200, { "content-type": framesType }, encodeFrames(answers));
+    },
+  };
+}
+
+/** The answer to a frame: every level mirrored around what `reply` makes of the innermost message. */
+export function mirror(frame: Uint8Array, reply: (message: Uint8Array) => Uint8Array): Uint8Array {
+  const { path, message } = decodeRelayPath(frame);
+  return encodeRelayReply(path, reply(message));
+}
