@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createLatencies, percentile } from "./latencies.ts";
+
+describe("createLatencies()", () => {
+  test("gives exact percentiles of what was added in any order", () => {
+    const latencies = createLatencies(200);
+    for (let ms = 100; ms >= 1; ms--) latencies.add(ms);
+    expect(latencies.summary()).toEqual({ count: 100, p50Ms: 50, p99Ms: 99, maxMs: 100 });
+  });
+
+  test("is all zeros without latencies", () => {
+    expect(createLatencies(5).summary()).toEqual({ count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 });
+  });
+
+  test("refuses more than it was made for", () => {
+    const latencies = createLatencies(1);
+    latencies.add(1);
+    expect(() => {
+      latencies.add(2);
+    }).toThrow(RangeError);
+  });
+});
+
+test("percentile() is the least value that so many do not exceed", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(50), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 100 }),
+      (values, percent) => {
+        const found = percentile(Float64Array.from(values).sort(), percent);
+        const share = (limit: number) => values.filter((value) => value <= limit).length / values.length;
+        expect(share(found)).toBeGreaterThanOrEqual(percent / 100);
+        expect(values.filter((value) => value < found).length / values.length).toBeLessThan(percent / 100);
+      },
+    ),
+  );
+});

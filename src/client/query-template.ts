@@ -1,0 +1,50 @@
+/**
+ * A query that was encoded once and is sent for many clients: copied, with the few fields that differ written over.
+ *
+ * ```ts
+ * import { createQueryTemplate } from "./query-template.ts";
+ *
+ * const template = createQueryTemplate(encodeDiscover(profile, { xid: 0, hint: {} }));
+ * writeUint32(octets, template.xid, 0x4f0a0001);
+ * ```
+ *
+ * @module
+ */
+import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
+import { MessageType6 } from "../wire/dhcpv6/codes.ts";
+import { decodeDhcpV4Query } from "../wire/dhcpv6/dhcpv4-query.ts";
+import { decodeRelayPath } from "../wire/dhcpv6/relay.ts";
+
+/** A query and where its fields are, as offsets in octets. */
+export interface QueryTemplate {
+  readonly octets: Uint8Array;
+  readonly xid: number;
+  readonly ciaddr: number;
+  readonly chaddr: number;
+  /** Offsets of the data of DHCPv4 options, by code. */
+  readonly options: ReadonlyMap<number, number>;
+}
+
+const xidOffset = 4;
+const ciaddrOffset = 12;
+
+/**
+ * Finds the fields of a query. Decoders return views of what they decode, so a field's place is its view's.
+ *
+ * @param octets A DHCPV4-QUERY, or RELAY-FORW around one.
+ * @throws {DecodeError} When it is anything else.
+ */
+export function createQueryTemplate(octets: Uint8Array): QueryTemplate {
+  const isRelayed = octets[0] === MessageType6.relayForward;
+  const query = isRelayed ? decodeRelayPath(octets).message : octets;
+  const { dhcpv4 } = decodeDhcpV4Query(query);
+  const { chaddr, options } = decodeDhcpV4(dhcpv4);
+  const placeOf = (view: Uint8Array): number => view.byteOffset - octets.byteOffset;
+  return {
+    octets,
+    xid: placeOf(dhcpv4) + xidOffset,
+    ciaddr: placeOf(dhcpv4) + ciaddrOffset,
+    chaddr: placeOf(chaddr),
+    options: new Map(Array.from(options, ([code, data]) => [code, placeOf(data)])),
+  };
+}

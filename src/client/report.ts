@@ -1,0 +1,125 @@
+/**
+ * What the client says about its lease: lines for people, one object for programs.
+ *
+ * @module
+ */
+import { formatPortRanges, portRanges, portsPerSet } from "../portset/port-set.ts";
+import { infiniteSeconds } from "../wire/dhcpv4/options/seconds.ts";
+import { formatIPv4 } from "../wire/ipv4-address.ts";
+import { formatIPv6, formatIPv6Prefix } from "../wire/ipv6-address.ts";
+import { isFullAddress } from "./answer.ts";
+import type { LeaseTerms, Parameters } from "./answer.ts";
+import type { Trace } from "./session.ts";
+
+/** Ranges of a port set that a line shows: more say no more to a reader. */
+const rangesShownMax = 8;
+
+/** A lease and when it was obtained. */
+export interface LeaseReport {
+  readonly lease: LeaseTerms;
+  readonly parameters: Parameters;
+  readonly obtainedAt: Date;
+}
+
+/** Describes a lease for people, one fact a line. */
+export function describeLease({ lease, parameters, obtainedAt }: LeaseReport): string[] {
+  const kind = isFullAddress(lease) ? "full" : "shared";
+  return columns([
+    ["address", `${formatIPv4(lease.address)} (${kind})`],
+    ...describePorts(lease),
+    ["lease", describeTime(lease.leaseSeconds, obtainedAt, "until")],
+    ["renew (T1)", describeTime(lease.renewalSeconds, obtainedAt, "at")],
+    ["rebind (T2)", describeTime(lease.rebindingSeconds, obtainedAt, "at")],
+    ["server", formatIPv4(lease.serverIdentifier)],
+    ...parameterRows(parameters),
+  ]);
+}
+
+/** Describes the parameters that an INFORM brought. */
+export function describeParameters(serverIdentifier: number, parameters: Parameters): string[] {
+  return columns([["server", formatIPv4(serverIdentifier)], ...parameterRows(parameters)]);
+}
+
+type Row = readonly [name: string, value: string];
+
+function columns(rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}
+
+function describePorts(lease: LeaseTerms): Row[] {
+  if (lease.portParams === undefined || isFullAddress(lease)) return [["ports", "0-65535 (all)"]];
+  const { psidOffset, psidLength, psid } = lease.portParams;
+  const ranges = portRanges(lease.portParams, psid);
+  const shown =
+    ranges.length <= rangesShownMax
+      ? formatPortRanges(ranges)
+      : `${formatPortRanges(ranges.slice(0, 2))}, ..., ${formatPortRanges(ranges.slice(-2))}`;
+  return [
+    ["PSID", `${psid} (offset ${psidOffset}, length ${psidLength}: one of ${2 ** psidLength} port sets)`],
+    ["ports", shown],
+    [
+      "ports per set",
+      `${portsPerSet(lease.portParams)} in ${ranges.length === 1 ? "1 range" : `${ranges.length} ranges`}`,
+    ],
+  ];
+}
+
+function describeTime(seconds: number, from: Date, word: "at" | "until"): string {
+  return seconds === infiniteSeconds ? "for ever" : `${seconds} s, ${word} ${clockTime(from, seconds)}`;
+}
+
+/** UTC to the second: what a log or another machine says can be compared with it. */
+function clockTime(from: Date, seconds: number): string {
+  return new Date(from.getTime() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function parameterRows({ domainNameServers, borderRelays, bindPrefix, softwire }: Parameters): Row[] {
+  const rows: Row[] = [];
+  if (domainNameServers.length > 0) rows.push(["DNS", domainNameServers.map(formatIPv4).join(", ")]);
+  if (borderRelays.length > 0) rows.push(["border relay", borderRelays.map(formatIPv6).join(", ")]);
+  if (bindPrefix !== undefined) rows.push(["bind prefix", formatIPv6Prefix(bindPrefix)]);
+  if (softwire !== undefined) rows.push(["softwire source", formatIPv6(softwire)]);
+  return rows;
+}
+
+/** @returns A lease as an object that JSON can write. */
+export function leaseToJson({ lease, parameters, obtainedAt }: LeaseReport) {
+  const { portParams } = lease;
+  const endsAt = (seconds: number) => (seconds === infiniteSeconds ? null : clockTime(obtainedAt, seconds));
+  return {
+    address: formatIPv4(lease.address),
+    shared: !isFullAddress(lease),
+    portParams: portParams ?? null,
+    portRanges: portRanges(portParams ?? { psidOffset: 0, psidLength: 0 }, portParams?.psid ?? 0),
+    ports: portsPerSet(portParams ?? { psidOffset: 0, psidLength: 0 }),
+    serverIdentifier: formatIPv4(lease.serverIdentifier),
+    leaseSeconds: lease.leaseSeconds,
+    renewalSeconds: lease.renewalSeconds,
+    rebindingSeconds: lease.rebindingSeconds,
+    obtainedAt: clockTime(obtainedAt, 0),
+    expiresAt: endsAt(lease.leaseSeconds),
+    renewsAt: endsAt(lease.renewalSeconds),
+    rebindsAt: endsAt(lease.rebindingSeconds),
+    ...parametersToJson(parameters),
+  };
+}
+
+/** @returns Parameters as an object that JSON can write. */
+export function parametersToJson({ domainNameServers, borderRelays, bindPrefix, softwire }: Parameters) {
+  return {
+    domainNameServers: domainNameServers.map(formatIPv4),
+    borderRelays: borderRelays.map(formatIPv6),
+    bindPrefix: bindPrefix === undefined ? null : formatIPv6Prefix(bindPrefix),
+    softwire: softwire === undefined ? null : formatIPv6(softwire),
+  };
+}
+
+/** Says in one line what was sent, and what came that was no answer. */
+export function describeTrace({ sent, ignored, error }: Trace): string {
+  const parts = [`sent ${sent === 1 ? "1 query" : `${sent} queries`}`];
+  const reasons = Array.from(ignored, ([reason, count]) => `${count} ${reason}`);
+  if (reasons.length > 0) parts.push(`ignored ${reasons.join(", ")}`);
+  if (error !== undefined) parts.push(`the socket said: ${error.message}`);
+  return parts.join("; ");
+}

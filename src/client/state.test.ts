@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clientStateOctetsMax } from "../limits.ts";
+import { parseIPv4 } from "../wire/ipv4-address.ts";
+import { parseIPv6 } from "../wire/ipv6-address.ts";
+import { formatState, loadState, parseState, saveState } from "./state.ts";
+import type { StoredLease } from "./state.ts";
+
+const shared: StoredLease = {
+  lease: {
+    address: parseIPv4("192.0.2.18"),
+    portParams: { psidOffset: 0, psidLength: 6, psid: 18 },
+    serverIdentifier: parseIPv4("198.51.100.1"),
+    leaseSeconds: 3600,
+    renewalSeconds: 1800,
+    rebindingSeconds: 3150,
+  },
+  obtainedAt: new Date("2026-01-02T03:04:05.678Z"),
+  softwire: parseIPv6("2001:db8:1234:5600:0:c000:212:12"),
+  source: "fe80::5eff:fe10:1",
+};
+const full: StoredLease = {
+  ...shared,
+  lease: { ...shared.lease, portParams: undefined },
+  softwire: undefined,
+};
+const state = new Map([
+  ["ff000000010003000102005e100001", shared],
+  ["ff000000010003000102005e100002", full],
+]);
+
+describe("formatState() and parseState()", () => {
+  test("undo each other, for shared and full leases", () => {
+    expect(parseState(formatState(state))).toEqual(state);
+  });
+
+  test("write addresses as people do", () => {
+    expect(formatState(state)).toContain('"address": "192.0.2.18"');
+  });
+
+  test.each([
+    ["what is not JSON", "{"],
+    ["an unknown field", '{"leases": {}, "other": 1}'],
+    ["a PSID offset above 15", formatState(state).replace('"psidOffset": 0', '"psidOffset": 16')],
+    ["an address that is none", formatState(state).replace("192.0.2.18", "192.0.2.256")],
+    ["a time that is none", formatState(state).replace("2026-01-02", "yesterday")],
+  ])("reject %s", (_what, text) => {
+    expect(() => parseState(text)).toThrow(SyntaxError);
+  });
+
+  test("say where a state file is wrong", () => {
+    const text = formatState(new Map([["ff", shared]])).replace("3600", "-1");
+    expect(() => parseState(text)).toThrow("at leases.ff.leaseSeconds");
+  });
+});
+
+describe("loadState() and saveState()", () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "client-state-"));
+  });
+  afterAll(async () => {
+    await rm(directory, { recursive: true });
+  });
+
+  test("remember leases, in a directory that they make, and leave no other file", async () => {
+    const path = join(directory, "new", "leases.json");
+    await saveState(path, state);
+    expect(await loadState(path)).toEqual(state);
+    expect(await readdir(join(directory, "new"))).toEqual(["leases.json"]);
+  });
+
+  test("remember nothing without a file", async () => {
+    expect(await loadState(join(directory, "absent.json"))).toEqual(new Map());
+  });
+
+  test("refuse a file above the bound without reading it", async () => {
+    const path = join(directory, "large.json");
+    await writeFile(path, "");
+    await truncate(path, clientStateOctetsMax + 1);
+    await expect(loadState(path)).rejects.toThrow(`expected at most ${clientStateOctetsMax}`);
+  });
+});

@@ -1,0 +1,137 @@
+/**
+ * The leases that a client remembers between two commands, as one small JSON file: what RFC 2131 §3.2 calls the
+ * client's stable storage.
+ *
+ * ```ts
+ * import { loadState, saveState } from "./state.ts";
+ *
+ * const state = await loadState("data/client-leases.json");
+ * await saveState("data/client-leases.json", new Map(state).set(clientIdentifierHex, stored));
+ * ```
+ *
+ * @module
+ */
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import * as v from "valibot";
+import { clientStateOctetsMax } from "../limits.ts";
+import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
+import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
+import type { LeaseTerms } from "./answer.ts";
+
+/** A lease that the client holds, as far as it knows. */
+export interface StoredLease {
+  readonly lease: LeaseTerms;
+  /** When the ACK came: the times of the lease count from here. */
+  readonly obtainedAt: Date;
+  /** The softwire's source address that the client asked to bind (option 109). */
+  readonly softwire: Uint8Array | undefined;
+  /** The IPv6 address that the client sent from. When it changes, the client starts again (R7618-6-13). */
+  readonly source: string;
+}
+
+/** Client identifier in hexadecimal -> its lease. */
+export type ClientState = ReadonlyMap<string, StoredLease>;
+
+const seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
+const bits = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
+
+const leaseSchema = v.strictObject({
+  address: v.string(),
+  portParams: v.nullable(v.strictObject({ psidOffset: bits(15), psidLength: bits(16), psid: bits(0xffff) })),
+  serverIdentifier: v.string(),
+  leaseSeconds: seconds,
+  renewalSeconds: seconds,
+  rebindingSeconds: seconds,
+  obtainedAt: v.pipe(v.string(), v.isoTimestamp()),
+  softwire: v.nullable(v.string()),
+  source: v.string(),
+});
+
+const stateSchema = v.strictObject({ leases: v.record(v.string(), leaseSchema) });
+
+/**
+ * Parses the content of a state file.
+ *
+ * @throws {SyntaxError} When it is anything else; the message says where.
+ */
+export function parseState(text: string): ClientState {
+  const result = v.safeParse(stateSchema, JSON.parse(text));
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw new SyntaxError(
+      `Cannot parse client state: at ${v.getDotPath(issue) ?? "its root"}, ${issue.message}`,
+    );
+  }
+  return new Map(
+    Object.entries(result.output.leases).map(([clientIdentifier, stored]) => [
+      clientIdentifier,
+      parseLease(stored),
+    ]),
+  );
+}
+
+function parseLease(stored: v.InferOutput<typeof leaseSchema>): StoredLease {
+  const { obtainedAt, softwire, source, portParams, ...times } = stored;
+  return {
+    lease: {
+      ...times,
+      address: parseIPv4(stored.address),
+      portParams: portParams ?? undefined,
+      serverIdentifier: parseIPv4(stored.serverIdentifier),
+    },
+    obtainedAt: new Date(obtainedAt),
+    softwire: softwire === null ? undefined : parseIPv6(softwire),
+    source,
+  };
+}
+
+/** Formats a state as the content of its file. */
+export function formatState(state: ClientState): string {
+  const leases = Object.fromEntries(
+    Array.from(state, ([clientIdentifier, { lease, obtainedAt, softwire, source }]) => [
+      clientIdentifier,
+      {
+        address: formatIPv4(lease.address),
+        portParams: lease.portParams ?? null,
+        serverIdentifier: formatIPv4(lease.serverIdentifier),
+        leaseSeconds: lease.leaseSeconds,
+        renewalSeconds: lease.renewalSeconds,
+        rebindingSeconds: lease.rebindingSeconds,
+        obtainedAt: obtainedAt.toISOString(),
+        softwire: softwire === undefined ? null : formatIPv6(softwire),
+        source,
+      },
+    ]),
+  );
+  return `${JSON.stringify({ leases }, undefined, 2)}\n`;
+}
+
+/**
+ * Reads the state file; without one, the client remembers nothing.
+ *
+ * @throws {SyntaxError} When it is not a state file.
+ * @throws {RangeError} When it is longer than {@link clientStateOctetsMax}.
+ */
+export async function loadState(path: string): Promise<ClientState> {
+  try {
+    const { size } = await stat(path);
+    if (size > clientStateOctetsMax) {
+      throw new RangeError(
+        `Cannot read ${path}: it has ${size} octets, expected at most ${clientStateOctetsMax}`,
+      );
+    }
+    return parseState(await readFile(path, "utf8"));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
+    throw error;
+  }
+}
+
+/** Writes the state file as a whole: who reads it at the same time sees the old or the new one. */
+export async function saveState(path: string, state: ClientState): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const written = `${path}.${process.pid}.tmp`;
+  await writeFile(written, formatState(state));
+  await rename(written, path);
+}
