@@ -1,0 +1,51 @@
+/**
+ * `apportion allocator`: the allocator alone, as a process of its own.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { readConfig } from "../runtime/config.ts";
+import { parseListenAddress } from "./listen-address.ts";
+import { createLog } from "./log.ts";
+import { exitOnFailure, stopOnSignal } from "./process.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly database?: string;
+  readonly listen: ReturnType<typeof parseListenAddress>;
+}
+
+/** Creates the command. */
+export function allocatorCommand(): Command {
+  return new Command("allocator")
+    .description("run the allocator: HTTP in, libSQL behind")
+    .option("--listen <host:port>", "where to listen; port 0 takes a free one", parseListenAddress, {
+      host: "127.0.0.1",
+      port: 8467,
+    })
+    .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
+    .option("--config <file>", "declared state (JSON) to apply before serving")
+    .addHelpText(
+      "after",
+      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN, LOG_LEVEL.",
+    )
+    .action(exitOnFailure(runAllocator));
+}
+
+async function runAllocator(options: Options): Promise<void> {
+  const log = createLog();
+  const config = readConfig({
+    ...process.env,
+    ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
+  });
+  const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
+  const database = await prepareDatabase(config);
+  if (declaration !== undefined) await configureDatabase(database, declaration, log);
+  const allocator = await startAllocator(database, config.relayToken, options.listen, log);
+  log.info({ url: allocator.url }, "allocator listening");
+  stopOnSignal(async () => {
+    await allocator.close();
+    log.info({ counters: allocator.counters.snapshot() }, "allocator stopped");
+  });
+}

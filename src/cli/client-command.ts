@@ -1,0 +1,294 @@
+/**
+ * `apportion client`: a DHCP 4o6 client for people and scripts. Its lease is asked for, shown and remembered; it
+ * configures nothing on the machine.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { openLink, findSourceAddress } from "../client/link.ts";
+import {
+  describeLease,
+  describeParameters,
+  describeTrace,
+  leaseToJson,
+  parametersToJson,
+} from "../client/report.ts";
+import { askForParameters, declineLease, extendLease, obtainLease, releaseLease } from "../client/session.ts";
+import type { Extension, Outcome, Session } from "../client/session.ts";
+import { loadState, saveState } from "../client/state.ts";
+import type { StoredLease } from "../client/state.ts";
+import { systemTiming } from "../client/timing.ts";
+import { encodeHex, equalOctets } from "../wire/hex.ts";
+import { formatIPv4 } from "../wire/ipv4-address.ts";
+import { formatIPv6 } from "../wire/ipv6-address.ts";
+import {
+  addCommonOptions,
+  addInformOptions,
+  addLeaseOptions,
+  assertReachable,
+  hintOf,
+  profileOf,
+  relayOf,
+} from "./client-options.ts";
+import type { CommonOptions, InformOptions, LeaseOptions } from "./client-options.ts";
+
+/** How the process ends. */
+export const clientExitCodes = { lease: 0, refused: 1, usage: 2, noAnswer: 3 } as const;
+
+/** What the command does to the process; a test puts its own in place. */
+export interface ClientIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** The code to end with once all is done. */
+  readonly setExitCode: (code: number) => void;
+  /** Ends at once: help was asked for, or a flag is wrong. */
+  readonly exit: (code: number) => never;
+}
+
+const processIo: ClientIo = {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
+  exit: (code) => process.exit(code),
+};
+
+/** A command that found something wrong with what it was told; exits with 2. */
+class UsageError extends Error {}
+
+const footer = `
+Exit codes: ${clientExitCodes.lease} lease (or sent, or parameters), ${clientExitCodes.refused} refused, \
+${clientExitCodes.usage} usage, ${clientExitCodes.noAnswer} no answer.`;
+
+/** Creates the command. */
+export function clientCommand(io: ClientIo = processIo): Command {
+  const client = new Command("client")
+    .description("act as a DHCP 4o6 client that can share an IPv4 address")
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
+    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : clientExitCodes.usage))
+    .addHelpText("after", footer);
+  const add = <O extends CommonOptions>(
+    name: string,
+    description: string,
+    run: (client: Client<O>) => Promise<number>,
+    addOptions = (command: Command) => command,
+  ): void => {
+    addOptions(addCommonOptions(client.command(name).description(description)))
+      .addHelpText("after", footer)
+      .action((options: O) => runCommand(name, options, run, io));
+  };
+  add("lease", "obtain a lease: DISCOVER, OFFER, REQUEST, ACK", runLease, addLeaseOptions);
+  add("renew", "extend the lease as in RENEWING (U flag set)", (of) => runExtension(of, "renewing"));
+  add("rebind", "extend the lease as in REBINDING (U flag clear)", (of) => runExtension(of, "rebinding"));
+  add("reboot", "ask for the remembered lease again (INIT-REBOOT)", runReboot);
+  add("release", "give the lease back", (of) => runEnd(of, releaseLease, "Released"));
+  add("decline", "say that the lease can't be used", (of) => runEnd(of, declineLease, "Declined"));
+  add("inform", "ask for parameters without a lease", runInform, addInformOptions);
+  return client;
+}
+
+/** What a command works with. */
+interface Client<O extends CommonOptions> {
+  readonly name: string;
+  readonly options: O;
+  readonly io: ClientIo;
+  readonly session: Session;
+  /** Client identifier in hexadecimal: the key of its lease in the state file. */
+  readonly clientIdentifier: string;
+  readonly stored: StoredLease | undefined;
+  /** IPv6 address that the server sees as the client's. */
+  readonly source: string;
+}
+
+async function runCommand<O extends CommonOptions>(
+  name: string,
+  options: O,
+  run: (client: Client<O>) => Promise<number>,
+  io: ClientIo,
+): Promise<void> {
+  try {
+    io.setExitCode(await withClient(name, options, run, io));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    io.stderr(`${error.message}\n`);
+    // What the system says about the network (EADDRNOTAVAIL, ENETUNREACH, …) has a `syscall`, and so has a file.
+    const isNetwork = "syscall" in error && !("path" in error);
+    io.setExitCode(isNetwork ? clientExitCodes.noAnswer : clientExitCodes.usage);
+  }
+}
+
+async function withClient<O extends CommonOptions>(
+  name: string,
+  options: O,
+  run: (client: Client<O>) => Promise<number>,
+  io: ClientIo,
+): Promise<number> {
+  assertReachable(options);
+  const profile = profileOf(options);
+  const relay = relayOf(options);
+  const clientIdentifier = encodeHex(profile.clientIdentifier);
+  const stored = (await loadState(options.state)).get(clientIdentifier);
+  const { server, port, interface: interfaceName, localPort } = options;
+  const target = { server, port, interfaceName, localPort };
+  const source = relay === undefined ? await findSourceAddress(target) : formatIPv6(relay.peerAddress);
+  const link = await openLink(target);
+  const leaseOptions: Partial<LeaseOptions> = options;
+  const session: Session = {
+    link,
+    profile,
+    relay,
+    timing: systemTiming,
+    firstDelayMs: options.retransmit * 1000,
+    deadlineMs: systemTiming.nowMs() + options.timeout * 1000,
+    gatherMs: (leaseOptions.offerWait ?? 0) * 1000,
+    prefers: leaseOptions.preferShared === true ? "shared" : "full",
+    needsBorderRelay: leaseOptions.strictSoftwire === true,
+  };
+  try {
+    return await run({ name, options, io, session, clientIdentifier, stored, source });
+  } finally {
+    link.close();
+  }
+}
+
+async function runLease(client: Client<LeaseOptions>): Promise<number> {
+  const { softwire, strictSoftwire, oro } = client.options;
+  if (strictSoftwire === true && !oro) {
+    throw new UsageError("Cannot use --strict-softwire: found --no-oro, expected only one of them");
+  }
+  const outcome = await obtainLease(client.session, { hint: hintOf(client.options), softwire });
+  return conclude(client, outcome, softwire);
+}
+
+async function runExtension(client: Client<CommonOptions>, extension: Extension): Promise<number> {
+  const { lease, softwire: before } = storedLeaseOf(client);
+  const softwire = client.options.softwire ?? before;
+  return conclude(client, await extendLease(client.session, extension, { pair: lease, softwire }), softwire);
+}
+
+/** A client whose own address changed must not ask for its lease again, but start from the beginning (R7618-6-13). */
+async function runReboot(client: Client<CommonOptions>): Promise<number> {
+  const { lease, source, softwire: before } = storedLeaseOf(client);
+  if (source === client.source) return runExtension(client, "init-reboot");
+  client.io.stderr(
+    `The source address was ${source} and is ${client.source}: starting again with DISCOVER\n`,
+  );
+  const softwire = client.options.softwire ?? before;
+  return conclude(client, await obtainLease(client.session, { hint: lease, softwire }), softwire);
+}
+
+async function runEnd(
+  client: Client<CommonOptions>,
+  end: typeof releaseLease,
+  done: "Released" | "Declined",
+): Promise<number> {
+  const { lease } = storedLeaseOf(client);
+  await end(client.session, lease);
+  await remember(client, undefined);
+  const { address, portParams } = lease;
+  const psid = portParams === undefined ? "" : ` PSID ${portParams.psid}`;
+  print(client, {
+    lines: [`${done} ${formatIPv4(address)}${psid}; there is no answer to this`],
+    json: { result: "sent", address: formatIPv4(address), portParams: portParams ?? null },
+  });
+  return clientExitCodes.lease;
+}
+
+async function runInform(client: Client<InformOptions>): Promise<number> {
+  const address = client.options.address ?? client.stored?.lease.address;
+  if (address === undefined) {
+    throw new UsageError("Cannot inform: found neither --address nor a lease, expected one of them");
+  }
+  const knowsServer = client.stored !== undefined;
+  return conclude(client, await askForParameters(client.session, { address, knowsServer }), undefined);
+}
+
+function storedLeaseOf({ name, stored, clientIdentifier, options }: Client<CommonOptions>): StoredLease {
+  if (stored !== undefined) return stored;
+  throw new UsageError(
+    `Cannot ${name}: found no lease of client ${clientIdentifier} in ${options.state}, expected one from \`lease\``,
+  );
+}
+
+/** Says what came of it, and remembers the lease or that there is none any more. */
+async function conclude(
+  client: Client<CommonOptions>,
+  outcome: Outcome,
+  softwire: Uint8Array | undefined,
+): Promise<number> {
+  const { trace } = outcome;
+  const traceJson = { queriesSent: trace.sent, ignored: Object.fromEntries(trace.ignored) };
+  switch (outcome.kind) {
+    case "lease": {
+      const obtainedAt = new Date();
+      warnOfOtherSoftwire(client, softwire, outcome.parameters.softwire);
+      const report = { lease: outcome.lease, parameters: outcome.parameters, obtainedAt };
+      await remember(client, { lease: outcome.lease, obtainedAt, softwire, source: client.source });
+      print(client, {
+        lines: describeLease(report),
+        json: { result: "lease", ...traceJson, lease: leaseToJson(report) },
+      });
+      return clientExitCodes.lease;
+    }
+    case "parameters": {
+      const { serverIdentifier, parameters } = outcome;
+      const json = { serverIdentifier: formatIPv4(serverIdentifier), ...parametersToJson(parameters) };
+      print(client, {
+        lines: describeParameters(serverIdentifier, parameters),
+        json: { result: "parameters", ...traceJson, parameters: json },
+      });
+      return clientExitCodes.lease;
+    }
+    case "refused": {
+      // After a NAK the client has no lease and starts again (RFC 2131 §4.4.5).
+      await remember(client, undefined);
+      const server = formatIPv4(outcome.serverIdentifier);
+      const why = outcome.message ?? "it gives no reason";
+      client.io.stderr(`Refused by ${server}: ${why}\n`);
+      print(client, {
+        lines: [],
+        json: { result: "refused", ...traceJson, serverIdentifier: server, message: outcome.message ?? null },
+      });
+      return clientExitCodes.refused;
+    }
+    case "no-answer": {
+      const { server, port, timeout } = client.options;
+      const what = outcome.awaited === "offer" ? "offer" : "answer to the request";
+      client.io.stderr(`No ${what} from ${server} port ${port} in ${timeout} s: ${describeTrace(trace)}\n`);
+      print(client, { lines: [], json: { result: "no-answer", ...traceJson, awaited: outcome.awaited } });
+      return clientExitCodes.noAnswer;
+    }
+  }
+}
+
+/** RFC 8539 §7.5: the softwire works only when both ends know the same address. */
+function warnOfOtherSoftwire(
+  { io }: Client<CommonOptions>,
+  wanted: Uint8Array | undefined,
+  bound: Uint8Array | undefined,
+): void {
+  if (wanted === undefined || (bound !== undefined && equalOctets(wanted, bound))) return;
+  const found = bound === undefined ? "none" : formatIPv6(bound);
+  io.stderr(
+    `The server bound another softwire source address: found ${found}, expected ${formatIPv6(wanted)}\n`,
+  );
+}
+
+/** Reads the file again, as another client may have written it meanwhile. */
+async function remember(client: Client<CommonOptions>, stored: StoredLease | undefined): Promise<void> {
+  const { clientIdentifier, options } = client;
+  const state = new Map(await loadState(options.state));
+  if (stored === undefined) state.delete(clientIdentifier);
+  else state.set(clientIdentifier, stored);
+  await saveState(options.state, state);
+}
+
+/** Results go to standard output: lines, or one object that names command and client too. */
+function print(
+  { name, clientIdentifier, options, io }: Client<CommonOptions>,
+  { lines, json }: { readonly lines: readonly string[]; readonly json: Readonly<Record<string, unknown>> },
+): void {
+  if (options.json === true) io.stdout(`${JSON.stringify({ command: name, clientIdentifier, ...json })}\n`);
+  else for (const line of lines) io.stdout(`${line}\n`);
+}

@@ -1,0 +1,303 @@
+/**
+ * Flags of `apportion client`: what each takes, and what they make together.
+ *
+ * @module
+ */
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
+import type { ClientProfile, Hint } from "../client/query.ts";
+import { clientIdentifierOctetsMax } from "../limits.ts";
+import { assertPortSetParams } from "../portset/port-set.ts";
+import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
+import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
+import type { Option6 } from "../wire/dhcpv6/options.ts";
+import { encodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
+import type { RemoteId } from "../wire/dhcpv6/options/remote-id.ts";
+import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+import { decodeHex } from "../wire/hex.ts";
+import { parseIPv4 } from "../wire/ipv4-address.ts";
+import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
+
+/** Flags of every command. */
+export interface CommonOptions {
+  readonly server: string;
+  readonly port: number;
+  readonly interface?: string;
+  readonly localPort: number;
+  readonly mac: Uint8Array;
+  readonly iaid: number;
+  readonly clientId?: Uint8Array;
+  readonly full?: true;
+  readonly leaseTime?: number;
+  readonly softwire?: Uint8Array;
+  readonly oro: boolean;
+  readonly relay?: Uint8Array;
+  readonly peer?: Uint8Array;
+  readonly interfaceId?: Uint8Array;
+  readonly remoteId?: RemoteId;
+  readonly timeout: number;
+  readonly retransmit: number;
+  readonly state: string;
+  readonly json?: true;
+}
+
+/** Flags of `lease`. */
+export interface LeaseOptions extends CommonOptions {
+  readonly hintAddress?: number;
+  readonly hintPsidOffset?: number;
+  readonly hintPsidLength?: number;
+  readonly hintPsid?: number;
+  readonly offerWait: number;
+  readonly preferShared?: true;
+  readonly strictSoftwire?: true;
+}
+
+/** Flags of `inform`. */
+export interface InformOptions extends CommonOptions {
+  readonly address?: number;
+}
+
+/** The locally administered address 02:00:00:00:00:01, which no vendor gave to a device. */
+const defaultMac = Uint8Array.of(2, 0, 0, 0, 0, 1);
+
+/** IANA's enterprise number for examples (RFC 5612). */
+const exampleEnterprise = 32_473;
+
+/** Makes a parser of the command line from one that throws: what it expected becomes commander's message. */
+function argument<T>(parse: (text: string) => T, expected: string): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch {
+      throw new InvalidArgumentError(`Expected ${expected}.`);
+    }
+  };
+}
+
+function numberBetween(min: number, max: number, kind: "an integer" | "a number") {
+  return (text: string): number => {
+    const value = Number(text);
+    const isRightKind = kind === "a number" || Number.isInteger(value);
+    if (!/^\d+(\.\d+)?$/.test(text) || !isRightKind || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected ${kind} from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+const integer = (min: number, max: number) => numberBetween(min, max, "an integer");
+const secondsUpTo = (max: number) => numberBetween(0, max, "a number");
+const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
+const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");
+const mac = argument(parseMac, "six octets such as 02:00:5e:10:00:01");
+const clientId = argument(parseClientIdentifier, `2 to ${clientIdentifierOctetsMax} octets in hexadecimal`);
+const text = argument(encodeText, "one character or more");
+const remoteId = argument(parseRemoteId, "TEXT or ENTERPRISE:TEXT");
+
+function parseMac(value: string): Uint8Array {
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value)) throw new SyntaxError("not a MAC address");
+  return decodeHex(value.replaceAll(":", ""));
+}
+
+function parseClientIdentifier(value: string): Uint8Array {
+  const octets = decodeHex(value);
+  if (octets.length < 2 || octets.length > clientIdentifierOctetsMax) throw new RangeError("wrong length");
+  return octets;
+}
+
+function encodeText(value: string): Uint8Array {
+  if (value === "") throw new RangeError("empty");
+  return new TextEncoder().encode(value);
+}
+
+function parseRemoteId(value: string): RemoteId {
+  const [, enterprise, id] = /^(?:(\d{1,10}):)?(.+)$/.exec(value) ?? [];
+  const number = Number(enterprise ?? exampleEnterprise);
+  if (id === undefined || number > 0xffff_ffff) throw new RangeError("not a remote-id");
+  return { enterprise: number, remoteId: encodeText(id) };
+}
+
+/** The server stays text, as the system wants it; parsing it is the check. */
+function serverAddress(value: string): string {
+  ipv6(value);
+  return value;
+}
+
+/** Adds the flags that every command has. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option(
+      "--server <address>",
+      "IPv6 address of the server or relay, or a multicast group",
+      serverAddress,
+      "::1",
+    )
+    .option(
+      "--port <port>",
+      "UDP port of the server or relay; 547 outside of a demo",
+      integer(1, 65_535),
+      8547,
+    )
+    .option("--interface <name>", "interface to send from: needed for multicast and link-local addresses")
+    .option(
+      "--local-port <port>",
+      "UDP port to send from; 546 for a server that answers there only, 0 for any",
+      integer(0, 65_535),
+      0,
+    )
+    .addOption(
+      new Option("--mac <octets>", "hardware address, of which the client identifier is made")
+        .argParser(mac)
+        .default(defaultMac, "02:00:00:00:00:01"),
+    )
+    .option("--iaid <number>", "IAID of the client identifier (RFC 4361)", integer(0, 0xffff_ffff), 1)
+    .option(
+      "--client-id <hex>",
+      "client identifier (option 61) as a whole, in place of --mac and --iaid",
+      clientId,
+    )
+    .option("--full", "ask for a full address: does not list option 159")
+    .option(
+      "--lease-time <seconds>",
+      "lease time to wish for (option 51) (default: the server's)",
+      integer(1, 0xffff_ffff),
+    )
+    .option("--softwire <address>", "IPv6 source address of the softwire (option 109)", ipv6)
+    .option("--no-oro", "do not ask for the softwire options 90 and 137 beside the answer")
+    .option("--relay <link-address>", "send as a relay would: in a RELAY-FORW with this link-address", ipv6)
+    .option(
+      "--peer <address>",
+      "with --relay: the client's IPv6 address (default: link-local, of --mac)",
+      ipv6,
+    )
+    .option("--interface-id <text>", "with --relay: the client's line (option 18)", text)
+    .option(
+      "--remote-id <[enterprise:]text>",
+      `with --relay: option 37 (default enterprise: ${exampleEnterprise})`,
+      remoteId,
+    )
+    .option("--timeout <seconds>", "when to give up, over all messages of the command", secondsUpTo(3600), 10)
+    .option(
+      "--retransmit <seconds>",
+      "time before a query is sent again; doubles each time",
+      numberBetween(0.05, 64, "a number"),
+      4,
+    )
+    .option("--state <file>", "where leases are kept between commands", "data/client-leases.json")
+    .option("--json", "one JSON object on standard output");
+}
+
+/** Adds the flags of `lease`. */
+export function addLeaseOptions(command: Command): Command {
+  return command
+    .option("--hint-address <address>", "IPv4 address to wish for (option 50)", ipv4)
+    .option(
+      "--hint-psid-length <bits>",
+      "size of port set to wish for: 2^bits clients share an address",
+      integer(0, 16),
+    )
+    .option("--hint-psid-offset <bits>", "PSID offset to wish for (default: 0)", integer(0, 15))
+    .option(
+      "--hint-psid <number>",
+      "PSID to wish for; needs --hint-psid-length (default: 0, no preference)",
+      integer(0, 65_535),
+    )
+    .option("--offer-wait <seconds>", "how long to wait for more offers after the first", secondsUpTo(60), 0)
+    .option("--prefer-shared", "of several offers, take one of a shared address (default: a full one)")
+    .option("--strict-softwire", "take no offer without a border relay (option 90)");
+}
+
+/** Adds the flags of `inform`. */
+export function addInformOptions(command: Command): Command {
+  return command.option(
+    "--address <address>",
+    "IPv4 address that the client has (default: of its lease)",
+    ipv4,
+  );
+}
+
+/**
+ * Makes what the client says in each message.
+ *
+ * @throws {RangeError} When flags contradict each other.
+ */
+export function profileOf(options: CommonOptions): ClientProfile {
+  const duidLl = Uint8Array.of(0, 3, 0, 1, ...options.mac);
+  return {
+    clientIdentifier: options.clientId ?? encodeClientIdentifier({ iaid: options.iaid, duid: duidLl }),
+    hardwareAddress: options.mac,
+    parameterRequestList: parameterRequestList({ sharesPorts: options.full !== true }),
+    optionRequest: options.oro ? softwireOptionRequest : [],
+    leaseSeconds: options.leaseTime,
+  };
+}
+
+/**
+ * Makes the RELAY-FORW level that the client sends in.
+ *
+ * @throws {RangeError} When flags of a relay stand without `--relay`.
+ */
+export function relayOf(options: CommonOptions): RelayLevel | undefined {
+  const { relay, peer, interfaceId, remoteId } = options;
+  if (relay === undefined) {
+    for (const [flag, value] of Object.entries({
+      "--peer": peer,
+      "--interface-id": interfaceId,
+      "--remote-id": remoteId,
+    })) {
+      if (value !== undefined) throw new RangeError(`Cannot use ${flag}: found no --relay, expected both`);
+    }
+    return undefined;
+  }
+  const level: Option6[] = [];
+  if (interfaceId !== undefined) level.push({ code: OptionCode6.interfaceId, data: interfaceId });
+  if (remoteId !== undefined) level.push({ code: OptionCode6.remoteId, data: encodeRemoteId(remoteId) });
+  return { hopCount: 0, linkAddress: relay, peerAddress: peer ?? linkLocalOf(options.mac), options: level };
+}
+
+/** RFC 4291 appendix A: the interface identifier that a hardware address makes. */
+function linkLocalOf(hardware: Uint8Array): Uint8Array {
+  const [a, b, c, d, e, f] = hardware as unknown as [number, number, number, number, number, number];
+  return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f);
+}
+
+/**
+ * Makes what a DISCOVER wishes for.
+ *
+ * @throws {RangeError} When flags contradict each other, or the PSID has more bits than its length.
+ */
+export function hintOf(options: LeaseOptions): Hint {
+  const { hintAddress: address, hintPsidLength: psidLength, hintPsidOffset, hintPsid } = options;
+  if (psidLength === undefined) {
+    for (const [flag, value] of Object.entries({
+      "--hint-psid": hintPsid,
+      "--hint-psid-offset": hintPsidOffset,
+    })) {
+      if (value !== undefined)
+        throw new RangeError(`Cannot use ${flag}: found no --hint-psid-length, expected both`);
+    }
+    return { address };
+  }
+  if (options.full === true) {
+    throw new RangeError("Cannot use --hint-psid-length: found --full, expected only one of them");
+  }
+  const [psidOffset, psid] = [hintPsidOffset ?? 0, hintPsid ?? 0];
+  assertPortSetParams({ psidOffset, psidLength });
+  if (psid >= 2 ** psidLength) {
+    throw new RangeError(
+      `Cannot use --hint-psid: found ${psid}, expected at most ${2 ** psidLength - 1}, for its length`,
+    );
+  }
+  return { address, portParams: { psidOffset, psidLength, psid } };
+}
+
+/** @throws {RangeError} When the server's address is of one link, and no flag says of which. */
+export function assertReachable({ server, interface: interfaceName }: CommonOptions): void {
+  const address = parseIPv6(server);
+  if (interfaceName === undefined && (isMulticast(address) || isLinkLocal(address))) {
+    throw new RangeError(
+      `Cannot use --server ${server}: found no --interface, expected one for an address of a link`,
+    );
+  }
+}

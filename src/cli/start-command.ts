@@ -1,0 +1,101 @@
+/**
+ * `apportion start`: allocator and relay in one process, on a database file. For a first look, a laboratory, or a
+ * small site.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { Command } from "commander";
+import { parseRelayConfig } from "../../relay/config.ts";
+import { startRelay } from "../../relay/relay.ts";
+import { parseDeclaration } from "../lease/declaration.ts";
+import { demoDeclaration } from "../runtime/demo.ts";
+import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
+import type { ListenAddress } from "../runtime/node.ts";
+import { loadDirectory } from "../store/directory.ts";
+import { parseListenAddress } from "./listen-address.ts";
+import { createLog } from "./log.ts";
+import { exitOnFailure, stopOnSignal } from "./process.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly database: string;
+  readonly http: ListenAddress;
+  readonly listen?: string[];
+  readonly interface?: string[];
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** Creates the command. */
+export function startCommand(): Command {
+  return new Command("start")
+    .description("run allocator and relay in one process, on a database file")
+    .option("--database <url>", "where the leases are kept", "file:data/apportion.db")
+    .option(
+      "--config <file>",
+      "declared state (JSON) to apply; without one, an empty database gets a demo domain",
+    )
+    .option(
+      "--http <host:port>",
+      "where the allocator listens; port 0 takes a free one",
+      parseListenAddress,
+      {
+        host: "127.0.0.1",
+        port: 8467,
+      },
+    )
+    .option(
+      "--listen <[address]:port>",
+      "UDP socket of the relay; may be repeated (default: [::1]:8547)",
+      collect,
+    )
+    .option(
+      "--interface <name>",
+      "link on which the relay serves clients, port 547; may be repeated",
+      collect,
+    )
+    .addHelpText("after", "\nEnvironment: LOG_LEVEL (default: info).")
+    .action(exitOnFailure(runStart));
+}
+
+async function runStart(options: Options): Promise<void> {
+  const log = createLog();
+  // Nobody else calls this allocator, so the secret need not outlive the process.
+  const token = randomBytes(32).toString("base64url");
+  const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
+  const relayInput = {
+    token,
+    ...(options.listen !== undefined && { listen: options.listen }),
+    ...(options.interface !== undefined && { interfaces: options.interface }),
+  };
+  // A wrong flag shall be told before there is a database.
+  parseRelayConfig({ ...relayInput, allocator: "http://127.0.0.1" });
+  const database = await prepareDatabase({ databaseUrl: options.database, databaseToken: undefined });
+  const { domains } = await loadDirectory(database);
+  const wanted =
+    declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
+  if (wanted !== undefined) await configureDatabase(database, wanted, log);
+
+  const allocator = await startAllocator(database, token, options.http, log);
+  log.info({ url: allocator.url, database: options.database }, "allocator listening");
+  const relay = await startRelay(parseRelayConfig({ ...relayInput, allocator: allocator.url }), { log });
+  stopOnSignal(async () => {
+    await relay.close();
+    await allocator.close();
+    log.info({ counters: allocator.counters.snapshot() }, "stopped");
+  });
+  printNextStep(relay.addresses[0]!);
+}
+
+/** What a person who sees this for the first time does next. */
+function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
+  const isDefault = address === "::1" && port === 8547;
+  const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
+  process.stdout.write(`
+Apportion is running. In a second terminal:
+
+  npm run client -- lease${flags}
+
+`);
+}
