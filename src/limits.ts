@@ -103,3 +103,9 @@ export const relayPeersMax = 4096;
 
 /** Octets of one DHCP option that an operator configures: more would not fit into any answer. */
 export const configuredOptionOctetsMax = 255;
+
+/** Exchanges that a load has in flight: their number is the low half of the xid, the high half counts. */
+export const loadExchangesMax = 0x10000;
+
+/** Octets of the receive buffer that each socket of a load asks for: some thousand answers that come at once. */
+export const loadReceiveBufferOctets = 4 * 1024 * 1024;

@@ -1,0 +1,78 @@
+/**
+ * The bench itself: that it runs, and that it would say when something is wrong. It measures nothing here.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import { createLeaseTable } from "../../src/client/lease-table.ts";
+import type { LoadCounts } from "../../src/client/load.ts";
+import { benchDeclaration } from "./declaration.ts";
+import type { Report } from "./report.ts";
+import { modes } from "./round.ts";
+import { violationsOf } from "./violations.ts";
+
+const main = join(import.meta.dirname, "main.ts");
+
+test.each(modes)("npm run bench --mode %s measures, and leaves nothing behind", async (mode) => {
+  const folder = await mkdtemp(join(tmpdir(), "bench-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const json = join(folder, "report.json");
+  const flags = ["--clients", "150", "--warm-up", "10", "--in-flight", "16", "--repeat", "1"];
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--import", "tsx", main, ...flags, "--mode", mode, "--json", json],
+    { env: { ...process.env, TMPDIR: folder } },
+  );
+  expect(stdout).toContain("no two clients hold the same port");
+  const { rounds } = JSON.parse(await readFile(json, "utf8")) as Report;
+  expect(rounds).toHaveLength(1);
+  expect(rounds[0]).toMatchObject({ exchange: { count: 150 }, violations: [], dropped: {} });
+});
+
+const noCounts: LoadCounts = {
+  ...{ retransmits: 0, naks: 0, timeouts: 0, unfinished: 0, ignored: 0, moved: 0, socketErrors: 0 },
+};
+
+/** Two clients that each hold port set 18 of 64 of an address. */
+function twoLeases() {
+  const leases = createLeaseTable(7, 2);
+  leases.isHeld.fill(1);
+  leases.address.set([0xc6120000, 0xc6120001]);
+  leases.portParams.fill(0x00064800); // offset 0, PSID-length 6, PSID 18
+  return leases;
+}
+
+test("violationsOf() finds nothing where clients hold ports of their own", () => {
+  expect(violationsOf([{ leases: twoLeases(), counts: noCounts }])).toEqual([]);
+});
+
+test("violationsOf() finds two clients with the same port, in one load or in two", () => {
+  const leases = twoLeases();
+  leases.address[1] = 0xc6120000;
+  expect(violationsOf([{ leases, counts: noCounts }])).toEqual([
+    "clients 7 and 8 both hold port 18432 of 198.18.0.0",
+  ]);
+  const others = { leases: twoLeases(), counts: noCounts };
+  expect(violationsOf([{ leases: twoLeases(), counts: noCounts }, others])).toHaveLength(2);
+});
+
+test("violationsOf() finds leases that moved, and clients without one", () => {
+  const leases = twoLeases();
+  leases.isHeld[0] = 0;
+  expect(violationsOf([{ leases, counts: { ...noCounts, moved: 3 } }])).toEqual([
+    "3 renewals were acknowledged with another pair",
+    "1 of 2 clients hold no lease",
+  ]);
+});
+
+test("benchDeclaration() has room for all clients and little more", () => {
+  expect(benchDeclaration(20_000, true).domains[0]!.pools[0]!.range).toBe("198.18.0.0-198.18.1.77"); // 334 x 63
+  expect(benchDeclaration(100, false).domains[0]!.pools[0]!.range).toBe("198.19.0.0-198.19.0.104");
+});
+
+test("benchDeclaration() refuses more clients than there are addresses for", () => {
+  expect(() => benchDeclaration(70_000, false)).toThrow(RangeError);
+});
