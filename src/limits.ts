@@ -30,7 +30,7 @@ export const optionsPerMessageMax = 64;
  * Slots given out on request that one batch steps over at a pool's cursor. Each is stepped over once in its life;
  * a batch that meets more of them leaves clients to the next round rather than hold the write lock for long.
  */
-export const offerSkipMax = 256;
+export const offerSkipMax = 64;
 
 /** Octets of a relay's identifier of a line (options 18, 37, 38) that a site key is made of; longer ones are passed over. */
 export const siteIdentifierOctetsMax = 128;

@@ -117,22 +117,30 @@ describe("leaseLoad()", () => {
     expect(leasesOf(leases).map(({ client }) => client)).toEqual([0, 2, 4, 6, 8]);
   });
 
-  test("ignores repeated, foreign and malformed answers", async () => {
+  test("ignores repeated, foreign and malformed answers, and answers to another exchange", async () => {
     const target = await listen((query) => {
+      const { message } = query;
       const [answer] = answers(query) as [Uint8Array];
-      const options = new Map([[61, query.message.options.get(61)!.with(5, 9)]]);
-      const ofOther = answers({ ...query, message: { ...query.message, options } }, pairOf(9));
+      const ofOther = { ...message, options: new Map([[61, message.options.get(61)!.with(5, 9)]]) };
+      const earlier = { ...message, xid: (message.xid + 2 ** 31) % 2 ** 32 };
       const badPortParams = encodeReply(query, {
-        type: query.type + 1,
-        address: pairOf(clientOf(query)).address,
+        type: query.type === MessageType.discover ? MessageType.offer : MessageType.ack,
+        address: firstAddress,
         options: new Map([[159, Uint8Array.of(0, 6, 72)]]),
       });
-      return [...ofOther, badPortParams, Uint8Array.of(21), answer, answer];
+      return [
+        ...answers({ ...query, message: ofOther }, pairOf(9)),
+        ...answers({ ...query, message: earlier }, pairOf(9)),
+        badPortParams,
+        Uint8Array.of(21),
+        answer,
+        answer,
+      ];
     });
     const { counts, leases } = await leaseLoad({ ...target, clients: 1, inFlight: 1, sockets: 1 });
     expect(leasesOf(leases)).toEqual([{ client: 0, address: firstAddress, ...pairOf(0).portParams }]);
-    // Three bad ones and a repeated one behind the OFFER; three bad ones before the ACK that ends it all.
-    expect(counts.ignored).toBe(7);
+    // Four bad ones before the OFFER, a repeated one behind it, and four before the ACK that ends it all.
+    expect(counts.ignored).toBe(9);
   });
 
   test("sends again what gets no answer, and gives up after its tries", async () => {

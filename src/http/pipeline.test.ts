@@ -90,6 +90,18 @@ test("two clients that want one pair in one batch do not both get it", async () 
   ]);
 });
 
+test("R7618-10-02: one batch does not take a site past its limit, and leaves other sites alone", async () => {
+  const [domain] = roomy.domains;
+  const { ask, counters } = await createTestAllocator({ domains: [{ ...domain!, siteLeasesMax: 2 }] });
+  const from = (client: number, source: string) => ({ ...says.discover(clientProfile(client)), source });
+  const answers = await ask(
+    ...[1, 2, 3].map((client) => from(client, `2001:db8:0:100::${client}`)),
+    from(4, "2001:db8:0:200::4"),
+  );
+  expect(answers.map((answer) => answer?.type)).toEqual(["offer", "offer", undefined, "offer"]);
+  expect(counters.snapshot()["silence:site-limit"]).toBe(1);
+});
+
 test("one client's flood of different messages costs a bounded number of rounds, and others nothing", async () => {
   const tally = { roundTrips: 0, statements: 0 };
   const { ask, counters } = await createTestAllocator(roomy, counting(tally));

@@ -73,13 +73,18 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
   return { entries, immediate, later };
 }
 
-/** What no other claim of the round may name: the client, its softwire address, the one pair that it asks for. */
+/**
+ * What no other claim of the round may name: the client, its softwire address, the one pair that it asks for, and
+ * its site, where that has a limit.
+ */
 function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
-  const client = `client ${claim.domainId} ${claim.clientId}`;
-  if (claim.kind === "bind" && claim.softwire !== null) return [client, `softwire ${claim.softwire}`];
-  if (claim.kind === "offer" && claim.wantedSlots.length === 1)
-    return [client, `slot ${claim.wantedSlots[0]!}`];
-  return [client];
+  const keys: [string, ...string[]] = [`client ${claim.domainId} ${claim.clientId}`];
+  if (claim.kind === "end" || claim.kind === "look") return keys;
+  if (claim.siteLeasesMax !== null) keys.push(`site ${claim.domainId} ${claim.site}`);
+  const softwire = claim.kind === "bind" ? claim.softwire : claim.lease?.softwire;
+  if (softwire !== null && softwire !== undefined) keys.push(`softwire ${softwire}`);
+  if (claim.kind === "offer" && claim.wantedSlots.length === 1) keys.push(`slot ${claim.wantedSlots[0]!}`);
+  return keys;
 }
 
 /** The same octets from the same source ask for the same, and get the same answer, each over its own relay path. */

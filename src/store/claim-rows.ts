@@ -112,15 +112,7 @@ export const factRows = rowFormat<Claim>("domain_id #client_id #softwire site_ma
     : [claim.domainId, claim.clientId, claim.kind === "bind" ? claim.softwire : null],
 );
 
-/**
- * Rows of `:pools`: the pools that a batch may take new slots from.
- *
- * @returns `[[poolId, claims], …]`: how many claims list the pool.
- */
+/** @returns `:pools`: the ids of the pools that a batch may take new slots from. */
 export function formatPools(claims: readonly OfferClaim[]): string {
-  const counts = new Map<number, number>();
-  for (const claim of claims) {
-    for (const poolId of claim.poolIds) counts.set(poolId, (counts.get(poolId) ?? 0) + 1);
-  }
-  return JSON.stringify([...counts]);
+  return JSON.stringify([...new Set(claims.flatMap((claim) => claim.poolIds))]);
 }

@@ -51,7 +51,8 @@ const stateNames: Record<LeaseState, HeldPair["state"]> = {
  * not (an answer can be lost); making the same claims again is safe either way.
  *
  * @param client Connection to the database.
- * @param claims At most one claim for each client of a domain, for each softwire address and each wanted slot.
+ * @param claims At most one claim for each client of a domain, each softwire address, each slot that is wanted alone,
+ *   and each site with a limit: two of them could both be told that there is room for one.
  * @param options The configuration's revision, and a clock for tests.
  * @returns The facts, in the order of the claims.
  * @throws {LibsqlError} When the database cannot be reached or refuses the transaction.

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { offerSkipMax } from "../limits.ts";
+import { offerSkipMax, relayFramesMax } from "../limits.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
 import { freeNever, LeaseState } from "./schema.ts";
 
@@ -45,24 +45,17 @@ const siteLeases = (site: string): string => `(
   )`;
 
 /**
- * Those of `rows` that a limit of their site concerns, numbered within the site in the order of the batch. They are
- * counted on top of what the site uses, so that neither one batch nor two allocators side by side can pass the
- * limit (R7618-10-02).
+ * Whether the site of `c` may use one pair more. A batch has one claim of a site that has a limit, so neither it
+ * nor two allocators side by side can pass the limit.
  */
-const limited = (rows: string, condition = "true"): string => `limited AS MATERIALIZED (
-  SELECT ordinal, row_number() OVER (PARTITION BY domain_id, site ORDER BY ordinal) AS turn
-  FROM ${rows} WHERE site_max IS NOT NULL AND ${condition}
-)`;
+const siteHasRoom = `(c.site_max IS NULL OR ${siteLeases("c.site")} < c.site_max)`;
 
-/** Whether the site of `c` has room for it. */
-const siteHasRoom = `(c.site_max IS NULL
-    OR (SELECT turn FROM limited WHERE limited.ordinal = c.ordinal) + ${siteLeases("c.site")} <= c.site_max)`;
-
-/** Claims that hold no row. */
+/** Claims that hold no row, and whose site has room. */
 const unheld = `unheld AS MATERIALIZED (
   SELECT c.* FROM claim c
   WHERE NOT EXISTS (SELECT 1 FROM lease own WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id)
-), ${limited("unheld")}`;
+    AND ${siteHasRoom}
+)`;
 
 /** Position in fill order -> slot number (`portset/pool-geometry.ts` says the same in TypeScript). */
 const slotAt = (position: string, p = "p"): string =>
@@ -79,7 +72,7 @@ const firstPoolWithRoom = `(
 
 /** Claims still without a row, numbered within the pool that is to serve them. */
 const demand = `placed AS MATERIALIZED (
-  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c WHERE ${siteHasRoom}
+  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
   FROM placed WHERE pool_id IS NOT NULL
@@ -127,7 +120,7 @@ const offerOwn: Statement = {
   FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
   WHERE NOT (own.state = ${bound} AND own.expires_at > now)
-), ${limited("idle", "served AND NOT running")}
+)
 UPDATE lease SET
   state = iif(c.served, ${offered}, ${released}),
   client_id = iif(c.served, lease.client_id, NULL),
@@ -146,7 +139,7 @@ const offerWanted: Statement = {
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w LEFT JOIN lease taken ON taken.slot = w.value
     WHERE taken.slot IS NULL OR taken.free_at <= now ORDER BY w.key LIMIT 1
   ) AS slot
-  FROM unheld c WHERE ${siteHasRoom}
+  FROM unheld c
 )
 INSERT INTO lease (${offerColumns})
 SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
@@ -163,22 +156,21 @@ const offerNew: Statement = {
   name: "offer-new",
   sql: `WITH RECURSIVE ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
 need AS MATERIALIZED (
-  SELECT p.*, d.claims FROM (SELECT pool_id, count(*) AS claims FROM demand GROUP BY pool_id) AS d
-  CROSS JOIN pool p ON p.id = d.pool_id
-), ahead(pool_id, position) AS (
-  SELECT id, cursor FROM need WHERE cursor < slots
+  SELECT p.id, p.fill, p.psids, p.slots, p.cursor, (SELECT count(*) FROM unheld) AS claims
+  FROM ${claimsOf(":pools")} listed CROSS JOIN pool p ON p.id = listed.value
+), ahead AS (
+  SELECT *, cursor AS position FROM need WHERE claims > 0 AND cursor < slots
   UNION ALL
-  SELECT a.pool_id, a.position + 1 FROM ahead a CROSS JOIN need n ON n.id = a.pool_id
-  WHERE a.position + 1 < min(n.slots, n.cursor + n.claims + ${offerSkipMax})
+  SELECT id, fill, psids, slots, cursor, claims, position + 1 FROM ahead
+  WHERE position + 1 < min(slots, cursor + claims + ${offerSkipMax})
 ), available AS (
-  SELECT * FROM (
-    SELECT n.id AS pool_id, ${slotAt("a.position", "n")} AS slot, a.position - n.slots AS turn
-    FROM ahead a CROSS JOIN need n ON n.id = a.pool_id
+  SELECT pool_id, slot, turn FROM (
+    SELECT a.id AS pool_id, ${slotAt("a.position", "a")} AS slot, a.position - a.slots AS turn FROM ahead a
   ) AS f WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = f.slot)
   UNION ALL
   SELECT n.id, other.slot, other.free_at FROM need n CROSS JOIN lease other ON other.slot IN (
     SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.id AND free.free_at <= now
-    ORDER BY free.free_at LIMIT (SELECT count(*) FROM claim)
+    ORDER BY free.free_at LIMIT (SELECT count(*) FROM unheld)
   )
 ), numbered AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY turn, slot) AS rank FROM available
@@ -192,15 +184,13 @@ WHERE true ${takeOver}`,
 /** Where does each pool's never-used part begin now? Looks a bounded way ahead; the next batch goes on from there. */
 const advanceCursor: Statement = {
   name: "advance-cursor",
-  sql: `WITH touched AS MATERIALIZED (
-  SELECT value ->> 0 AS pool_id, value ->> 1 AS claims FROM ${claimsOf(":pools")}
-)
+  sql: `WITH touched AS MATERIALIZED (SELECT value AS pool_id FROM ${claimsOf(":pools")})
 UPDATE pool AS target SET cursor = (
   WITH RECURSIVE step(position) AS (
     SELECT target.cursor
     UNION ALL
     SELECT position + 1 FROM step CROSS JOIN pool p ON p.id = target.id
-    WHERE position < min(p.slots, target.cursor + t.claims + ${offerSkipMax})
+    WHERE position < min(p.slots, target.cursor + ${relayFramesMax + offerSkipMax})
       AND EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${slotAt("position")})
   )
   SELECT max(position) FROM step
@@ -237,7 +227,7 @@ const bindLeases: Statement = {
       AND own.state BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR own.source IS c.source)
   )
-), ${limited("request", "NOT in_use")}
+)
 UPDATE lease SET
   state = ${bound},
   expires_at = c.now + c.lease_seconds,
