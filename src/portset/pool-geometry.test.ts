@@ -150,3 +150,22 @@ describe("fill orders", () => {
     expect(addressAt(63)).toBe(oneAddress.firstAddress + 1);
   });
 });
+
+describe("createPoolGeometry() refuses", () => {
+  test("more slots than 32 bits can number, which would run into the next pool's keys", () => {
+    const spec = {
+      firstAddress: 0,
+      lastAddress: 0xffffffff,
+      psidOffset: 6,
+      psidLength: 8,
+      reservedPorts: [],
+    };
+    expect(() => createPoolGeometry(spec)).toThrow(/1099511627776 slots, expected at most 4294967296/);
+  });
+
+  test("a reserved range that ends before it begins, which would reserve nothing", () => {
+    const reservedPorts = [{ first: 1023, last: 0 }];
+    const spec = { firstAddress: 0, lastAddress: 0, psidOffset: 0, psidLength: 6, reservedPorts };
+    expect(() => createPoolGeometry(spec)).toThrow(/range is 1023-0/);
+  });
+});

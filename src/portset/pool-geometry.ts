@@ -15,6 +15,9 @@
 import { assertPortSetParams, usablePsids } from "./port-set.ts";
 import type { PortRange, PortSetParams } from "./port-set.ts";
 
+/** A slot number has 32 bits: behind the number of its pool it is the key of a lease. A /8 of 256 sharers fits. */
+const slotsMax = 2 ** 32;
+
 /** How new slots are taken: fewest subscribers per address first, or one address after the other. */
 export type FillOrder = "spread" | "pack";
 
@@ -40,7 +43,8 @@ export interface PoolGeometry extends PortSetParams {
 /**
  * Works out the slots of a pool.
  *
- * @throws {RangeError} When the range is empty, the parameters don't fit in a port, or reserved ports leave no PSID.
+ * @throws {RangeError} When the range is empty, the parameters don't fit in a port, reserved ports leave no PSID, or
+ *   there are more slots than can be numbered.
  */
 export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
   assertPortSetParams(spec);
@@ -58,6 +62,11 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
     );
   }
   const slots = (lastAddress - firstAddress + 1) * psids.length;
+  if (slots > slotsMax) {
+    throw new RangeError(
+      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsMax}; divide its range`,
+    );
+  }
   return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots };
 }
 

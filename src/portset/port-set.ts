@@ -109,7 +109,7 @@ export function psidOfPort(params: PortSetParams, port: number): number | undefi
  *
  * @param reserved Ports that no client may get. A whole address (`k = 0`) ignores them.
  * @returns Usable PSIDs, ascending.
- * @throws {RangeError} When the parameters are out of range.
+ * @throws {RangeError} When the parameters or a reserved range are out of range.
  */
 export function usablePsids(params: PortSetParams, reserved: readonly PortRange[]): Uint16Array {
   assertPortSetParams(params);
@@ -117,6 +117,11 @@ export function usablePsids(params: PortSetParams, reserved: readonly PortRange[
   if (params.psidLength === 0) return Uint16Array.of(0);
   const isReserved = new Uint8Array(count);
   for (const { first, last } of reserved) {
+    if (!(first >= 0 && first <= last && last <= portMax)) {
+      throw new RangeError(
+        `Cannot reserve ports: range is ${first}-${last}, expected ports of 0..65535 in order`,
+      );
+    }
     for (let port = first; port <= last; port++) {
       const psid = psidOfPort(params, port);
       if (psid !== undefined) isReserved[psid] = 1;

@@ -20,26 +20,27 @@ export interface IPv6Prefix {
  * @throws {SyntaxError} When it is not an address.
  */
 export function parseIPv6(text: string): Uint8Array {
-  const fail = (): never => {
+  const halves = withHexGroups(text).split("::");
+  const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":").map(parseGroup)));
+  const zeros = 8 - head!.length - (tail?.length ?? 0);
+  const groups = [...head!, ...new Array<number>(Math.max(0, zeros)).fill(0), ...(tail ?? [])];
+  const isWhole = tail === undefined ? zeros === 0 : zeros > 0;
+  if (halves.length > 2 || !isWhole || groups.includes(NaN)) {
     throw new SyntaxError(`Cannot parse IPv6 address: found "${text}", expected the form 2001:db8::1`);
-  };
-  const halves = text.split("::");
-  if (halves.length > 2) fail();
-  const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":").flatMap(parseGroup)));
-  const groups = head!.length + (tail?.length ?? 0);
-  if (head!.includes(-1) || tail?.includes(-1) === true) fail();
-  if (tail === undefined ? groups !== 8 : groups > 7) fail();
-  const values = [...head!, ...Array.from({ length: 8 - groups }, () => 0), ...(tail ?? [])];
-  return Uint8Array.from(values.flatMap((value) => [value >> 8, value & 255]));
+  }
+  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
-/** A group of hexadecimal digits, or an IPv4 address in the place of two; -1 stands for what is neither. */
-function parseGroup(text: string, index: number, groups: readonly string[]): number[] {
-  if (/^[0-9a-f]{1,4}$/i.test(text)) return [Number.parseInt(text, 16)];
-  const dotted = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
-  if (dotted === undefined || index !== groups.length - 1 || dotted.some((part) => part > 255)) return [-1];
-  const [a, b, c, d] = dotted as [number, number, number, number];
-  return [a * 256 + b, c * 256 + d];
+/** The last two groups may be an IPv4 address. */
+function withHexGroups(text: string): string {
+  const [, before, ...parts] = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text) ?? [];
+  const [a, b, c, d] = parts.map(Number);
+  if (before === undefined || parts.some((part) => Number(part) > 255)) return text;
+  return `${before}${(a! * 256 + b!).toString(16)}:${(c! * 256 + d!).toString(16)}`;
+}
+
+function parseGroup(text: string): number {
+  return /^[0-9a-f]{1,4}$/i.test(text) ? Number.parseInt(text, 16) : NaN;
 }
 
 /** @returns The text of RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
