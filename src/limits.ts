@@ -109,3 +109,6 @@ export const loadExchangesMax = 0x10000;
 
 /** Octets of the receive buffer that each socket of a load asks for: some thousand answers that come at once. */
 export const loadReceiveBufferOctets = 4 * 1024 * 1024;
+
+/** Statements that a connection to a file keeps prepared: those of a batch, and some room. */
+export const preparedStatementsMax = 32;

@@ -16,6 +16,7 @@ import { parseDeclaration } from "../lease/declaration.ts";
 import type { Declaration } from "../lease/declaration.ts";
 import { applyDeclaration } from "../store/apply.ts";
 import { openDatabase } from "../store/connect.ts";
+import { openEmbedded } from "../store/embedded.ts";
 import { migrateDatabase } from "../store/migrate.ts";
 import type { AllocatorConfig } from "./config.ts";
 
@@ -39,12 +40,15 @@ export interface Allocator {
  * @throws {LibsqlError} When it can't be opened or migrated.
  */
 export async function prepareDatabase(config: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
-  if (config.databaseUrl.startsWith("file:")) {
-    await mkdir(dirname(config.databaseUrl.slice("file:".length)), { recursive: true });
-  }
-  const database = await openDatabase({ url: config.databaseUrl, authToken: config.databaseToken });
+  const database = await openAny(config);
   await migrateDatabase(database);
   return database;
+}
+
+async function openAny({ databaseUrl, databaseToken }: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
+  if (!databaseUrl.startsWith("file:")) return openDatabase({ url: databaseUrl, authToken: databaseToken });
+  await mkdir(dirname(databaseUrl.slice("file:".length)), { recursive: true });
+  return openEmbedded(databaseUrl);
 }
 
 /**

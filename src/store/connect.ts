@@ -15,7 +15,7 @@ export interface DatabaseConfig {
 }
 
 /** How long a writer of a file waits for another process, in milliseconds. */
-const busyTimeoutMs = 5000;
+export const busyTimeoutMs = 5000;
 
 /**
  * Frames of the write-ahead log between two checkpoints. The default of 1000 keeps the pause of one under 20 ms;
@@ -41,10 +41,15 @@ export async function openDatabase(config: DatabaseConfig): Promise<Client> {
   return client;
 }
 
+/** What each connection to a file begins with. */
+export const filePragmas: readonly string[] = [
+  "PRAGMA journal_mode = WAL",
+  "PRAGMA synchronous = FULL",
+  `PRAGMA wal_autocheckpoint = ${walAutocheckpointPages}`,
+];
+
 async function setPragmas(client: Client): Promise<void> {
-  await client.execute("PRAGMA journal_mode = WAL");
-  await client.execute("PRAGMA synchronous = FULL");
-  await client.execute(`PRAGMA wal_autocheckpoint = ${walAutocheckpointPages}`);
+  for (const pragma of filePragmas) await client.execute(pragma);
 }
 
 /**
