@@ -81,7 +81,7 @@ function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
   const keys: [string, ...string[]] = [`client ${claim.domainId} ${claim.clientId}`];
   if (claim.kind === "end" || claim.kind === "look") return keys;
   if (claim.siteLeasesMax !== null) keys.push(`site ${claim.domainId} ${claim.site}`);
-  const softwire = claim.kind === "bind" ? claim.softwire : claim.lease?.softwire;
+  const softwire = claim.lease?.softwire;
   if (softwire !== null && softwire !== undefined) keys.push(`softwire ${softwire}`);
   if (claim.kind === "offer" && claim.wantedSlots.length === 1) keys.push(`slot ${claim.wantedSlots[0]!}`);
   return keys;

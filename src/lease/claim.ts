@@ -53,8 +53,9 @@ export interface LeaseTerms {
 }
 
 /** This pair: the one offered to me, or the one I hold. */
-export interface BindClaim extends Claimant, LeaseTerms {
+export interface BindClaim extends Claimant {
   readonly kind: "bind";
+  readonly lease: LeaseTerms;
   /** The pair is one of these slots: one, or all of an address for a REQUEST that does not say which (A3). */
   readonly slots: SlotRange;
   /** SELECTING may turn an offer into a lease; the other states only extend a lease. */

@@ -91,7 +91,7 @@ export function leaseSeconds(query: Query, domain: Domain): number {
 
 /** A domain without full addresses does not see clients that can't share one (R7618-8.1-03, A1). */
 export function mayBeServed(query: Query, domain: Domain): boolean {
-  return query.sharesPorts || domain.pools.some((pool) => pool.kind === "full");
+  return query.sharesPorts || domain.fullPools.length > 0;
 }
 
 /** Option 54 of another server: the message is for that one. */

@@ -19,12 +19,12 @@ import type { Query } from "./query.ts";
  * pool is cut to another size for it, because all sharers of an address have equal sets (A9).
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
-  const shared = domain.ignoresOption159 ? [] : domain.pools.filter((pool) => pool.kind === "shared");
-  if (!query.sharesPorts || shared.length === 0) return domain.pools.filter((pool) => pool.kind === "full");
+  const { sharedPools, fullPools } = domain;
+  if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;
   const wantedLength = query.portParams?.psidLength;
-  if (wantedLength === undefined) return shared;
+  if (wantedLength === undefined) return sharedPools;
   const fits = (pool: Pool): boolean => pool.geometry.psidLength === wantedLength;
-  return [...shared.filter(fits), ...shared.filter((pool) => !fits(pool))];
+  return [...sharedPools.filter(fits), ...sharedPools.filter((pool) => !fits(pool))];
 }
 
 /** @returns The claim for any pair that suits the client. */

@@ -75,6 +75,8 @@ export interface Domain {
   /** DHCP options for clients of no pool: code -> data. */
   readonly options: ReadonlyMap<number, Uint8Array>;
   readonly pools: readonly Pool[];
+  readonly sharedPools: readonly Pool[];
+  readonly fullPools: readonly Pool[];
 }
 
 /**

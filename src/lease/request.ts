@@ -70,20 +70,24 @@ function claimKept(
   if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");
   const slot = findSlotKey(domain.pools, pairOf(query, address));
   if (slot === undefined) return claimed(lookClaim(query, domain));
-  return claimed({
-    ...bindClaim(query, domain, { first: slot, last: slot }, "lease"),
-    sourceMustMatch: state === "init-reboot" && domain.rebootNeedsSameSource,
-  });
+  const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;
+  return claimed(bindClaim(query, domain, { first: slot, last: slot }, "lease", sourceMustMatch));
 }
 
-function bindClaim(query: Query, domain: Domain, slots: SlotRange, accepts: BindClaim["accepts"]): BindClaim {
+function bindClaim(
+  query: Query,
+  domain: Domain,
+  slots: SlotRange,
+  accepts: BindClaim["accepts"],
+  sourceMustMatch = false,
+): BindClaim {
   return {
     ...claimantOf(query, domain),
-    ...leaseTerms(query, domain),
     kind: "bind",
     slots,
     accepts,
-    sourceMustMatch: false,
+    lease: leaseTerms(query, domain),
+    sourceMustMatch,
   };
 }
 
@@ -101,7 +105,7 @@ export function decideBind(claim: BindClaim, fact: Fact, { query, domain, direct
     if (fact.softwireTaken && isNamed) return nak("softwire-taken");
     return nak(isOffer ? "pair-not-offered" : "pair-not-held");
   }
-  if (claim.sourceMustMatch && held.source !== claim.source) return nak("source-changed");
+  if (claim.sourceMustMatch && held.source !== claim.lease.source) return nak("source-changed");
   const { pool, pair } = pairOfKey(directory, held.slot);
   return {
     kind: "ack",

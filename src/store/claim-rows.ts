@@ -50,14 +50,14 @@ export const offerRows = rowFormat<OfferClaim>(
 );
 
 /** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
-type Binding = BindClaim | (OfferClaim & { readonly lease: LeaseTerms });
+type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
 /** Rows of `:binds`. */
 export const bindRows = rowFormat<Binding>(
   `domain_id #client_id site_max first_slot last_slot pool_ids oldest_state source_must_match
    lease_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
-    const terms = claim.kind === "bind" ? claim : claim.lease;
+    const { lease } = claim;
     return [
       claim.domainId,
       claim.clientId,
@@ -67,12 +67,12 @@ export const bindRows = rowFormat<Binding>(
       claim.kind === "bind" ? null : claim.poolIds,
       claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
       claim.kind === "bind" && claim.sourceMustMatch,
-      terms.leaseSeconds,
-      terms.quarantineSeconds,
-      terms.softwire,
-      terms.softwireIntervalSeconds,
-      terms.source,
-      terms.relayPath,
+      lease.leaseSeconds,
+      lease.quarantineSeconds,
+      lease.softwire,
+      lease.softwireIntervalSeconds,
+      lease.source,
+      lease.relayPath,
     ];
   },
 );
@@ -80,7 +80,7 @@ export const bindRows = rowFormat<Binding>(
 /** @returns The claims that `:binds` is made of. */
 export function bindingsOf(claims: readonly Claim[]): Binding[] {
   return claims.filter(
-    (claim): claim is Binding => claim.kind === "bind" || (claim.kind === "offer" && claim.lease !== null),
+    (claim): claim is Binding => (claim.kind === "bind" || claim.kind === "offer") && claim.lease !== null,
   );
 }
 
@@ -109,7 +109,7 @@ export const factRows = rowFormat<Claim>("domain_id #client_id #softwire site_ma
         claim.site,
         claim.poolIds,
       ]
-    : [claim.domainId, claim.clientId, claim.kind === "bind" ? claim.softwire : null],
+    : [claim.domainId, claim.clientId, claim.kind === "bind" ? claim.lease.softwire : null],
 );
 
 /** @returns `:pools`: the ids of the pools that a batch may take new slots from. */

@@ -136,7 +136,7 @@ describe("slots used before", () => {
     const store = await openStore();
     const slots: number[] = [];
     for (const client of [1, 2, 3, 4, 5, 6])
-      slots.push(await store.lease(client, { leaseSeconds: 600 + client }));
+      slots.push(await store.lease(client, { lease: { leaseSeconds: 600 + client } }));
     store.now += 701;
     expect((await store.commit(offerClaim(7)))[0]!.held!.slot).toBe(slots[0]);
     expect(await historyOf(store.database)).toEqual([
@@ -318,9 +318,9 @@ describe("softwire address (RFC 8539)", () => {
 
   test("R8539-8.1-01: a new one replaces the old after the interval, and the change is in the history", async () => {
     const store = await openStore();
-    const slot = await store.lease(1, { softwire: a });
+    const slot = await store.lease(1, { lease: { softwire: a } });
     store.now += 60;
-    const [fact] = await store.commit(bindClaim(1, slot, { softwire: b }));
+    const [fact] = await store.commit(bindClaim(1, slot, { lease: { softwire: b } }));
     expect(fact!.held!.softwire).toBe(b);
     expect(await historyOf(store.database)).toMatchObject([
       { since: 1_000_000, until: 1_000_060, softwire: a.toUpperCase() },
@@ -329,9 +329,9 @@ describe("softwire address (RFC 8539)", () => {
 
   test("R8539-8.1-02: one that comes too early leaves the old in place", async () => {
     const store = await openStore();
-    const slot = await store.lease(1, { softwire: a });
+    const slot = await store.lease(1, { lease: { softwire: a } });
     store.now += 59;
-    expect((await store.commit(bindClaim(1, slot, { softwire: b })))[0]!.held).toMatchObject({
+    expect((await store.commit(bindClaim(1, slot, { lease: { softwire: b } })))[0]!.held).toMatchObject({
       softwire: a,
       state: "bound",
     });
@@ -339,26 +339,26 @@ describe("softwire address (RFC 8539)", () => {
 
   test("R8539-8.2-02: one of another client's running lease makes no lease", async () => {
     const store = await openStore();
-    await store.lease(1, { softwire: a });
+    await store.lease(1, { lease: { softwire: a } });
     const [offered] = await store.commit(offerClaim(2));
-    const [fact] = await store.commit(bindClaim(2, offered!.held!.slot, { softwire: a }));
+    const [fact] = await store.commit(bindClaim(2, offered!.held!.slot, { lease: { softwire: a } }));
     expect(fact).toMatchObject({ held: { state: "offered" }, softwireTaken: true });
   });
 
   test("R8539-8.2-03: one of another client's running lease leaves a running lease as it is", async () => {
     const store = await openStore();
-    await store.lease(1, { softwire: a });
-    const slot = await store.lease(2, { softwire: b });
+    await store.lease(1, { lease: { softwire: a } });
+    const slot = await store.lease(2, { lease: { softwire: b } });
     store.now += 100;
-    const [fact] = await store.commit(bindClaim(2, slot, { softwire: a }));
+    const [fact] = await store.commit(bindClaim(2, slot, { lease: { softwire: a } }));
     expect(fact!.held).toMatchObject({ state: "bound", softwire: b, remainingSeconds: 3600 });
   });
 
   test("R8539-8-03: one is free again when its lease ended", async () => {
     const store = await openStore();
-    const slot = await store.lease(1, { softwire: a });
+    const slot = await store.lease(1, { lease: { softwire: a } });
     await store.commit(endClaim(1, slot));
-    await store.lease(2, { softwire: a });
+    await store.lease(2, { lease: { softwire: a } });
     expect((await store.commit(lookClaim(2)))[0]!.held!.softwire).toBe(a);
   });
 });

@@ -78,5 +78,7 @@ function domainOf(
       updateIntervalSeconds: softwire.updateIntervalSeconds,
     },
     pools,
+    sharedPools: pools.filter(({ kind }) => kind === "shared"),
+    fullPools: pools.filter(({ kind }) => kind === "full"),
   };
 }

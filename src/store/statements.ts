@@ -115,7 +115,7 @@ const offerOwn: Statement = {
   name: "offer-own",
   sql: `WITH ${clock}, ${claims(":offers", offerRows)}, idle AS MATERIALIZED (
   SELECT c.*, own.slot AS own_slot, own.free_at = ${freeNever} AS reserved,
-    own.state = ${offered} AND own.expires_at > now AS running,
+    own.state = ${offered} AND own.expires_at > now AND own.site IS c.site AS running,
     own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served
   FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id

@@ -58,7 +58,11 @@ function renderMessage(message: Uint8Array): Rendered {
       return renderRelay(message);
     case MessageType6.dhcpv4Query: {
       const { unicast, options, dhcpv4 } = decodeDhcpV4Query(message);
-      return { ...renderFlags(message), unicast_flag: Number(unicast), options: renderContent(options, dhcpv4) };
+      return {
+        ...renderFlags(message),
+        unicast_flag: Number(unicast),
+        options: renderContent(options, dhcpv4),
+      };
     }
     case MessageType6.dhcpv4Response: {
       const { options, dhcpv4 } = decodeDhcpV4Response(message);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BindClaim, EndClaim, Fact, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
+import type { BindClaim, EndClaim, Fact, LeaseTerms, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
 
 /** A client by number, in hexadecimal as claims have it. */
 export const clientId = (client: number): string => `ff${client.toString(16).padStart(8, "0")}`;
@@ -27,18 +27,25 @@ export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): Of
 });
 
 /** Asks for one slot, as in SELECTING. */
-export const bindClaim = (client: number, slot: number, fields: Partial<BindClaim> = {}): BindClaim => ({
+export const bindClaim = (
+  client: number,
+  slot: number,
+  { lease, ...fields }: Partial<Omit<BindClaim, "lease">> & { lease?: Partial<LeaseTerms> } = {},
+): BindClaim => ({
   ...claimant(client),
   kind: "bind",
   slots: { first: slot, last: slot },
   accepts: "offer-or-lease",
-  leaseSeconds: 3600,
-  quarantineSeconds: 100,
-  softwire: null,
-  softwireIntervalSeconds: 60,
-  source: "fe80000000000000000000000000000a",
+  lease: {
+    leaseSeconds: 3600,
+    quarantineSeconds: 100,
+    softwire: null,
+    softwireIntervalSeconds: 60,
+    source: "fe80000000000000000000000000000a",
+    relayPath: "",
+    ...lease,
+  },
   sourceMustMatch: false,
-  relayPath: "",
   ...fields,
 });
 

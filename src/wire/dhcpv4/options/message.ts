@@ -4,9 +4,14 @@
  * @module
  */
 
-/** @returns The text; octets that are no UTF-8 become replacement characters. */
+/**
+ * @returns The text; octets that are no UTF-8 become replacement characters, and zeros that some senders put at the
+ * end are left out (RFC 2132 §2).
+ */
 export function decodeMessage(data: Uint8Array): string {
-  return new TextDecoder().decode(data);
+  let end = data.length;
+  while (end > 0 && data[end - 1] === 0) end--;
+  return new TextDecoder().decode(data.subarray(0, end));
 }
 
 /** @param text Best ASCII: the option is NVT ASCII. */
