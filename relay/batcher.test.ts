@@ -194,11 +194,12 @@ test("Batcher waits as long as Retry-After says", async () => {
 });
 
 test("Batcher takes several POSTs that fail together for one failure", async () => {
-  const { add, pass, end, sent } = setUp();
+  const { add, pass, end, sent, timers } = setUp();
   add(1);
   add(2);
   await end(0, unavailable);
   await end(1, unavailable);
+  expect(timers.size).toBe(1);
   add(3);
   pass(100);
   expect(sent()).toEqual([[1], [2], [3]]);

@@ -213,7 +213,7 @@ const bindLeases: Statement = {
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire
   FROM (
-    SELECT c.*, now, own.slot, own.since, own.site, own.softwire AS own_softwire,
+    SELECT c.*, now, own.slot, own.since, own.site, iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
       own.expires_at > now AS in_use,
       own.state = ${bound} AND own.expires_at > now AS running,
       c.softwire IS NOT NULL AND EXISTS (

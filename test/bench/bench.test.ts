@@ -12,6 +12,7 @@ import type { LoadCounts } from "../../src/client/load.ts";
 import { benchDeclaration } from "./declaration.ts";
 import type { Report } from "./report.ts";
 import { modes } from "./round.ts";
+import { startService } from "./service.ts";
 import { violationsOf } from "./violations.ts";
 
 const main = join(import.meta.dirname, "main.ts");
@@ -75,4 +76,16 @@ test("benchDeclaration() has room for all clients and little more", () => {
 
 test("benchDeclaration() refuses more clients than there are addresses for", () => {
   expect(() => benchDeclaration(70_000, false)).toThrow(RangeError);
+});
+
+test("startService() shows what a process said that ends before it is ready", async () => {
+  const starting = startService({
+    name: "relay",
+    script: [join(import.meta.dirname, "../../relay/main.ts")],
+    environment: { APPORTION_RELAY_TOKEN: "short" },
+    readyMessage: "relay listening",
+  });
+  await expect(starting).rejects.toThrow(
+    /^The relay ended with 1 before it was ready\n.*\n {2}token: found a text/,
+  );
 });

@@ -66,14 +66,24 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     services.push(allocator);
     const relay = await startRelay(allocator, environment, options);
     services.push(relay);
-    const measured = await measure({ allocator, relay }, options);
+    const measured = await whileAlive(services, measure({ allocator, relay }, options));
     const { forwarded, posts, dropped } = (await relay.stop()) as unknown as CountersSnapshot;
     await allocator.stop();
     return { ...measured, framesPerPost: forwarded / posts, dropped };
   } finally {
     for (const service of services) service.kill();
+    await Promise.allSettled(services.map(({ ended }) => ended));
     await rm(folder, { recursive: true });
   }
+}
+
+/** Fails when a service ends, rather than when the last client has given up. */
+async function whileAlive<T>(services: readonly Service[], work: Promise<T>): Promise<T> {
+  const ends = services.map(async ({ ended }) => {
+    await ended;
+    throw new Error("Cannot measure a service that has ended");
+  });
+  return Promise.race([work, ...ends]);
 }
 
 async function startAllocator(

@@ -28,12 +28,9 @@ export interface Service {
   readonly pid: number;
   /** The line that said so. */
   readonly ready: LogLine;
-  /**
-   * Asks it to end, and waits.
-   *
-   * @returns Its last line.
-   * @throws {Error} When it ended otherwise than in order.
-   */
+  /** Resolves with its last line when it has ended as asked; rejects, with its last lines, when it ended otherwise. */
+  readonly ended: Promise<LogLine>;
+  /** Asks it to end, and waits. */
   readonly stop: () => Promise<LogLine>;
   /** Ends it at once, whatever it does; for when something else went wrong. */
   readonly kill: () => void;
@@ -48,50 +45,57 @@ const linesKept = 20;
 /**
  * Starts a process and waits until it is ready.
  *
- * @throws {Error} With its last lines when it ends before, or is not ready in time.
+ * @throws {Error} With its last lines when it ends before. One that is not ready in time is ended.
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { name, script, environment, readyMessage, profileFolder } = options;
-  const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
-  const child = spawn(process.execPath, [...profile, "--import", "tsx", ...script], {
-    env: { ...process.env, LOG_LEVEL: "info", ...environment },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-  const lines: string[] = [];
-  const log = createInterface(child.stderr);
+  const { name, readyMessage } = options;
+  const child = spawnNode(options);
   const kill = (): void => {
     child.kill("SIGKILL");
   };
-  const ready = await new Promise<LogLine>((resolve, reject) => {
-    const fail = (what: string): void => {
-      kill();
-      reject(new Error(`Cannot start the ${name}: it ${what}\n${lines.join("\n")}`));
-    };
-    const timer = setTimeout(fail, readyMsMax, `was not ready within ${readyMsMax} ms`);
-    log.on("line", (line) => {
+  const lines: string[] = [];
+  let isReady = false;
+  let isStopping = false;
+  const becameReady = new Promise<LogLine>((resolve) => {
+    createInterface(child.stderr).on("line", (line) => {
       lines.push(line);
       if (lines.length > linesKept) lines.shift();
-      const parsed = parseLine(line);
-      if (parsed.msg === readyMessage) resolve(parsed);
-    });
-    log.once("close", fail.bind(undefined, "ended"));
-    child.once("exit", () => {
-      clearTimeout(timer);
+      const parsed = isReady ? undefined : parseLine(line);
+      if (parsed?.msg === readyMessage) resolve(parsed);
     });
   });
+  const ended = (once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>).then(
+    ([code, signal]) => {
+      if (isStopping && code === 0) return parseLine(lines.at(-1) ?? "");
+      const when = isReady ? "" : " before it was ready";
+      throw new Error(`The ${name} ended with ${code ?? signal}${when}\n${lines.join("\n")}`);
+    },
+  );
+  // Who kills a service, or ends before it does, need not wait for it.
+  ended.catch(() => undefined);
+  const timer = setTimeout(kill, readyMsMax);
+  const ready = await Promise.race([becameReady, ended]);
+  clearTimeout(timer);
+  isReady = true;
   return {
     pid: child.pid!,
     ready,
     kill,
-    stop: async () => {
-      const closed = once(log, "close");
+    ended,
+    stop: () => {
+      isStopping = true;
       child.kill("SIGTERM");
-      const [[code, signal]] = await Promise.all([exited, closed]);
-      if (code !== 0) throw new Error(`The ${name} ended with ${code ?? signal}\n${lines.join("\n")}`);
-      return parseLine(lines.at(-1) ?? "");
+      return ended;
     },
   };
+}
+
+function spawnNode({ script, environment, profileFolder }: ServiceOptions) {
+  const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
+  return spawn(process.execPath, [...profile, "--import", "tsx", ...script], {
+    env: { ...process.env, LOG_LEVEL: "info", ...environment },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
 }
 
 /** A line that is not JSON, such as a warning of Node's, says nothing to us. */
