@@ -93,7 +93,7 @@ const fullPool = v.strictObject({ ...poolFields, kind: v.literal("full") });
 const poolSchema = v.pipe(
   v.variant("kind", [sharedPool, fullPool]),
   v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
+    if (!dataset.typed || dataset.issues !== undefined) return;
     try {
       geometryOf(dataset.value);
     } catch (error) {
@@ -185,7 +185,8 @@ export type DomainDeclaration = v.InferOutput<typeof domainSchema>;
 export const declarationSchema = v.pipe(
   v.strictObject({ domains: v.pipe(v.array(domainSchema), v.maxLength(1024)) }),
   v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
+    // What has faults of its own can't be compared with others.
+    if (!dataset.typed || dataset.issues !== undefined) return;
     for (const message of contradictions(dataset.value.domains)) addIssue({ message });
   }),
 );

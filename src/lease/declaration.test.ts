@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import {
+  DeclarationError,
+  parseDeclaration,
+  parseInterfaceId,
+  parseIPv4Range,
+  parsePortRange,
+} from "./declaration.ts";
+
+const pool = { name: "p", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
+const domain = { name: "d", serverIdentifier: "192.0.2.1", pools: [pool] };
+
+/** The lines that a declaration is refused with. */
+function faultsOf(input: unknown): readonly string[] {
+  try {
+    parseDeclaration(input, "test");
+  } catch (error) {
+    if (error instanceof DeclarationError) return error.issues;
+    throw error;
+  }
+  return [];
+}
+
+test("parseDeclaration() fills in the defaults", () => {
+  const [parsed] = parseDeclaration({ domains: [domain] }, "test").domains;
+  expect(parsed).toMatchObject({
+    default: false,
+    leaseSeconds: { default: 3600, min: 60, max: 86_400 },
+    offerHoldSeconds: 60,
+    quarantineSeconds: 60,
+    siteLeasesMax: null,
+    rapidCommit: false,
+    pools: [{ fill: "spread", psidOffset: 0, reservedPorts: ["0-1023"], options: {} }],
+  });
+});
+
+describe("parseDeclaration() names the field, what was found and what was expected:", () => {
+  test.each<[string, unknown, RegExp]>([
+    ["no object", 7, /\(top level\): .*Expected Object.*received 7/],
+    ["an unknown field", { domains: [{ ...domain, ttl: 1 }] }, /domains\.0\.ttl: .*received "ttl"/],
+    ["no pools", { domains: [{ name: "d", serverIdentifier: "192.0.2.1" }] }, /domains\.0\.pools: /],
+    ["a wrong name", { domains: [{ ...domain, name: "North!" }] }, /domains\.0\.name: expected 1 to 63/],
+    [
+      "a wrong address",
+      { domains: [{ ...domain, serverIdentifier: "1.2.3" }] },
+      /serverIdentifier: .*found "1\.2\.3"/,
+    ],
+    [
+      "host bits",
+      { domains: [{ ...domain, prefixes: ["2001:db8::1/32"] }] },
+      /prefixes\.0: .*host bits, expected 2001:db8::\/32/,
+    ],
+    [
+      "min above default",
+      { domains: [{ ...domain, leaseSeconds: { min: 7200 } }] },
+      /leaseSeconds: expected min <= default <= max/,
+    ],
+    [
+      "a too short lease",
+      { domains: [{ ...domain, leaseSeconds: { default: 5 } }] },
+      /leaseSeconds\.default: .*>=60.*received 5/,
+    ],
+    [
+      "a + k above 16",
+      { domains: [{ ...domain, pools: [{ ...pool, psidOffset: 6, psidLength: 11 }] }] },
+      /pools\.0: .*17, expected at most 16/,
+    ],
+    [
+      "no usable PSID",
+      { domains: [{ ...domain, pools: [{ ...pool, psidOffset: 8 }] }] },
+      /pools\.0: .*offsets 7 to 15 put system ports/,
+    ],
+    [
+      "a range of host bits",
+      { domains: [{ ...domain, pools: [{ ...pool, range: "192.0.2.1/24" }] }] },
+      /range: .*expected 192\.0\.2\.0\/24/,
+    ],
+    [
+      "reversed ports",
+      { domains: [{ ...domain, pools: [{ ...pool, reservedPorts: ["9-8"] }] }] },
+      /reservedPorts\.0: .*found "9-8"/,
+    ],
+    [
+      "k of a full pool",
+      { domains: [{ ...domain, pools: [{ ...pool, kind: "full" }] }] },
+      /pools\.0\.psidLength: /,
+    ],
+    [
+      "two defaults",
+      {
+        domains: [
+          { ...domain, default: true },
+          { ...domain, name: "e", default: true, pools: [] },
+        ],
+      },
+      /default: found d and e/,
+    ],
+    ["a name twice", { domains: [domain, { ...domain, pools: [] }] }, /domain name: found "d" twice/],
+    [
+      "overlapping pools",
+      { domains: [{ ...domain, pools: [pool, { ...pool, name: "q", range: "192.0.2.128/25" }] }] },
+      /"q" overlaps that of "p"/,
+    ],
+    [
+      "a wrong option",
+      { domains: [{ ...domain, options: { "dns-servers": ["x"] } }] },
+      /options\.dns-servers\.0: .*found "x"/,
+    ],
+    [
+      "an empty line",
+      { domains: [{ ...domain, lines: [{ linkAddress: "::1", interfaceId: "" }] }] },
+      /lines\.0\.interfaceId: /,
+    ],
+  ])("%s", (_, input, message) => {
+    expect(faultsOf(input).join("\n")).toMatch(message);
+  });
+});
+
+test.each([
+  ["192.0.2.0/24", 0xc0000200, 0xc00002ff],
+  ["10.0.0.0/8", 0x0a000000, 0x0affffff],
+  ["192.0.2.18/32", 0xc0000212, 0xc0000212],
+  ["192.0.2.10-192.0.2.20", 0xc000020a, 0xc0000214],
+])("parseIPv4Range(%s)", (text, firstAddress, lastAddress) => {
+  expect(parseIPv4Range(text)).toEqual({ firstAddress, lastAddress });
+});
+
+test.each(["192.0.2.20-192.0.2.10", "0.0.0.0/7", "192.0.2.0/33", "192.0.2.0", "", "-"])(
+  "parseIPv4Range() refuses %j",
+  (text) => {
+    expect(() => parseIPv4Range(text)).toThrow(/^Cannot parse IPv4 (range|address|prefix)/);
+  },
+);
+
+test.each([
+  ["0-1023", 0, 1023],
+  ["5060", 5060, 5060],
+])("parsePortRange(%s)", (text, first, last) => {
+  expect(parsePortRange(text)).toEqual({ first, last });
+});
+
+test.each(["65536", "1-70000", "2-1", "a", ""])("parsePortRange() refuses %j", (text) => {
+  expect(() => parsePortRange(text)).toThrow(SyntaxError);
+});
+
+test("parseInterfaceId() takes text, or octets behind hex:", () => {
+  expect(parseInterfaceId("ge-0/0/1")).toEqual(new TextEncoder().encode("ge-0/0/1"));
+  expect(parseInterfaceId("hex:00ff")).toEqual(Uint8Array.of(0, 255));
+  expect(() => parseInterfaceId("hex:0")).toThrow(SyntaxError);
+});
