@@ -18,10 +18,17 @@ interface Claimant {
   readonly siteLeasesMax: number | null;
 }
 
-/** Neighbouring slots, both ends included. */
+/** Slots at equal distances, both ends included. */
 export interface SlotRange {
   readonly first: number;
   readonly last: number;
+  /** From one to the next, at least 1. */
+  readonly step: number;
+}
+
+/** @returns Whether a slot is one of the range. */
+export function isInRange({ first, last, step }: SlotRange, slot: number): boolean {
+  return first <= slot && slot <= last && (slot - first) % step === 0;
 }
 
 /** Any pair, in the order of R7618-8-07: current, previous, wanted, new. */

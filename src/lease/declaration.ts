@@ -111,7 +111,7 @@ export type PoolDeclaration = v.InferOutput<typeof sharedPool> | v.InferOutput<t
  * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a port (RFC 7597 §5.1).
  */
 export function geometryOf(pool: PoolDeclaration): PoolGeometry {
-  const range = parseIPv4Range(pool.range);
+  const range = { ...parseIPv4Range(pool.range), fill: pool.fill };
   return pool.kind === "full"
     ? createPoolGeometry({ ...range, psidOffset: 0, psidLength: 0, reservedPorts: [] })
     : createPoolGeometry({

@@ -50,8 +50,8 @@ function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
   if (query.portParams !== undefined) return [];
   const slots = findAddressSlots(pools, query.requestedAddress);
   if (slots === undefined) return [];
-  const count = Math.min(slots.last - slots.first + 1, wantedSlotsMax);
-  return Array.from({ length: count }, (_, index) => slots.first + index);
+  const count = Math.min((slots.last - slots.first) / slots.step + 1, wantedSlotsMax);
+  return Array.from({ length: count }, (_, index) => slots.first + index * slots.step);
 }
 
 /** @returns DHCPOFFER, or silence: there is no refusal of a DHCPDISCOVER. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { FillOrder, PoolGeometry } from "../portset/pool-geometry.ts";
-import { pairOf, slotOf } from "../portset/pool-geometry.ts";
+import type { PoolGeometry } from "../portset/pool-geometry.ts";
+import { pairOf, slotOf, slotsOfAddress } from "../portset/pool-geometry.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
@@ -18,7 +18,6 @@ export interface Pool {
   readonly id: number;
   readonly name: string;
   readonly kind: "shared" | "full";
-  readonly fill: FillOrder;
   readonly geometry: PoolGeometry;
   /** DHCP options for its clients, those of the domain included: code -> data. */
   readonly options: ReadonlyMap<number, Uint8Array>;
@@ -181,13 +180,18 @@ export function findAddressPool(pools: readonly Pool[], address: number): Pool |
   return pools.find(({ geometry }) => geometry.firstAddress <= address && address <= geometry.lastAddress);
 }
 
-/** @returns The keys of all slots of one address, which are neighbours; undefined when no pool has it. */
+/** @returns The keys of all slots of one address; undefined when no pool has it. */
 export function findAddressSlots(pools: readonly Pool[], address: number): SlotRange | undefined {
   const pool = findAddressPool(pools, address);
   if (pool === undefined) return undefined;
-  const { firstAddress, psids } = pool.geometry;
-  const first = slotKey(pool, (address - firstAddress) * psids.length);
-  return { first, last: first + psids.length - 1 };
+  const { first, step } = slotsOfAddress(pool.geometry, address);
+  const last = first + (pool.geometry.psids.length - 1) * step;
+  return { first: slotKey(pool, first), last: slotKey(pool, last), step };
+}
+
+/** @returns The range of one slot. */
+export function onlySlot(key: number): SlotRange {
+  return { first: key, last: key, step: 1 };
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { EndClaim, Fact } from "./claim.ts";
 import { claimantOf, claimed, isForAnotherServer, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision } from "./decision.ts";
-import { findAddressSlots, findSlotKey } from "./domain.ts";
+import { findAddressSlots, findSlotKey, onlySlot } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
 
@@ -18,7 +18,7 @@ export function claimRelease(query: Query, domain: Domain): ClaimStep {
   const claim: EndClaim = {
     ...claimantOf(query, domain),
     kind: "end",
-    slots: { first: slot, last: slot },
+    slots: onlySlot(slot),
     as: "released",
     quarantineSeconds: domain.quarantineSeconds,
   };
@@ -35,7 +35,7 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
       ? findAddressSlots(domain.pools, query.requestedAddress)
       : slot === undefined
         ? undefined
-        : { first: slot, last: slot };
+        : onlySlot(slot);
   if (slots === undefined) return silence("release-without-lease");
   const claim: EndClaim = {
     ...claimantOf(query, domain),

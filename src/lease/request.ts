@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { isInRange } from "./claim.ts";
 import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
 import { claimantOf, claimed, leaseTerms, mayBeServed, nak, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
-import { findAddressPool, findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
+import { findAddressPool, findAddressSlots, findSlotKey, onlySlot, pairOfKey } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
 
@@ -46,7 +47,7 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
  */
 function offeredSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
   const slot = findSlotKey(domain.pools, pairOf(query, address));
-  if (slot !== undefined) return { first: slot, last: slot };
+  if (slot !== undefined) return onlySlot(slot);
   const isLenient =
     domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;
   return isLenient ? findAddressSlots(domain.pools, address) : undefined;
@@ -71,7 +72,7 @@ function claimKept(
   const slot = findSlotKey(domain.pools, pairOf(query, address));
   if (slot === undefined) return claimed(lookClaim(query, domain));
   const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;
-  return claimed(bindClaim(query, domain, { first: slot, last: slot }, "lease", sourceMustMatch));
+  return claimed(bindClaim(query, domain, onlySlot(slot), "lease", sourceMustMatch));
 }
 
 function bindClaim(
@@ -100,7 +101,7 @@ export function decideBind(claim: BindClaim, fact: Fact, { query, domain, direct
   const { held } = fact;
   const isOffer = claim.accepts === "offer-or-lease";
   if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain);
-  const isNamed = claim.slots.first <= held.slot && held.slot <= claim.slots.last;
+  const isNamed = isInRange(claim.slots, held.slot);
   if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {
     if (fact.softwireTaken && isNamed) return nak("softwire-taken");
     return nak(isOffer ? "pair-not-offered" : "pair-not-held");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPoolGeometry, pairOf, positionOfSlot, slotAtPosition, slotOf } from "./pool-geometry.ts";
-import type { FillOrder, PoolGeometry, PoolGeometrySpec } from "./pool-geometry.ts";
+import { createPoolGeometry, pairOf, slotOf, slotsOfAddress } from "./pool-geometry.ts";
+import type { PoolGeometry, PoolGeometrySpec } from "./pool-geometry.ts";
 
 const systemPorts = [{ first: 0, last: 1023 }];
 
@@ -12,6 +12,7 @@ const oneAddress: PoolGeometrySpec = {
   psidOffset: 0,
   psidLength: 6,
   reservedPorts: systemPorts,
+  fill: "spread",
 };
 
 /** 10.0.0.0/8 with 256 sets for each address: the largest pool there can be. */
@@ -21,6 +22,7 @@ const wholeEight: PoolGeometrySpec = {
   psidOffset: 6,
   psidLength: 8,
   reservedPorts: systemPorts,
+  fill: "pack",
 };
 
 /** Pools from one address to a /8, with and without offset, with gaps in their usable PSIDs. */
@@ -30,6 +32,7 @@ const anyGeometry = fc
     addresses: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 24 })),
     psidOffset: fc.constantFrom(0, 2, 6),
     psidLength: fc.integer({ min: 0, max: 8 }),
+    fill: fc.constantFrom("spread" as const, "pack" as const),
     reservedPorts: fc.constantFrom([], systemPorts, [...systemPorts, { first: 5060, last: 5061 }]),
   })
   .filter(({ psidOffset, psidLength }) => psidOffset > 0 || psidLength !== 1)
@@ -44,8 +47,6 @@ const geometryAndSlot: fc.Arbitrary<[PoolGeometry, number]> = anyGeometry.chain(
     fc.oneof(fc.integer({ min: 0, max: geometry.slots - 1 }), fc.constant(geometry.slots - 1)),
   ),
 );
-
-const orders: FillOrder[] = ["spread", "pack"];
 
 describe("createPoolGeometry()", () => {
   test("R7618-8-10 withholds the PSIDs with reserved ports", () => {
@@ -115,39 +116,37 @@ describe("slots and pairs", () => {
   test.each([-1, 63, 0.5, NaN])("pairOf() rejects slot %d of 63", (slot) => {
     const geometry = createPoolGeometry(oneAddress);
     expect(() => pairOf(geometry, slot)).toThrow(RangeError);
-    expect(() => slotAtPosition(geometry, "spread", slot)).toThrow(RangeError);
-    expect(() => positionOfSlot(geometry, "pack", slot)).toThrow(RangeError);
   });
 });
 
 describe("fill orders", () => {
-  test.each(orders)("slotAtPosition() and positionOfSlot() undo each other in order %s", (order) => {
+  test("slotsOfAddress() lists the slots of every PSID of an address, in order", () => {
     fc.assert(
-      fc.property(geometryAndSlot, ([geometry, n]) => {
-        expect(positionOfSlot(geometry, order, slotAtPosition(geometry, order, n))).toBe(n);
-        expect(slotAtPosition(geometry, order, positionOfSlot(geometry, order, n))).toBe(n);
+      fc.property(geometryAndSlot, ([geometry, slot]) => {
+        const { address } = pairOf(geometry, slot);
+        const { first, step } = slotsOfAddress(geometry, address);
+        const pairs = Array.from(geometry.psids, (_, index) => pairOf(geometry, first + index * step));
+        expect(pairs).toEqual(Array.from(geometry.psids, (psid) => ({ address, psid })));
       }),
-      { numRuns: 500 },
     );
   });
 
   test("spread gives every address a subscriber before any gets another", () => {
     const geometry = createPoolGeometry({ ...oneAddress, lastAddress: oneAddress.firstAddress + 6 });
     const subscribers = new Map<number, number>();
-    for (let position = 0; position < geometry.slots; position++) {
-      const { address } = pairOf(geometry, slotAtPosition(geometry, "spread", position));
+    for (let slot = 0; slot < geometry.slots; slot++) {
+      const { address } = pairOf(geometry, slot);
       const count = subscribers.get(address) ?? 0;
-      expect(count).toBe(Math.floor(position / 7));
+      expect(count).toBe(Math.floor(slot / 7));
       subscribers.set(address, count + 1);
     }
   });
 
   test("R7618-8-04 pack fills an address before it starts the next", () => {
-    const geometry = createPoolGeometry({ ...oneAddress, lastAddress: oneAddress.firstAddress + 1 });
-    const addressAt = (position: number) =>
-      pairOf(geometry, slotAtPosition(geometry, "pack", position)).address;
-    expect(addressAt(62)).toBe(oneAddress.firstAddress);
-    expect(addressAt(63)).toBe(oneAddress.firstAddress + 1);
+    const lastAddress = oneAddress.firstAddress + 1;
+    const geometry = createPoolGeometry({ ...oneAddress, lastAddress, fill: "pack" });
+    expect(pairOf(geometry, 62).address).toBe(oneAddress.firstAddress);
+    expect(pairOf(geometry, 63).address).toBe(oneAddress.firstAddress + 1);
   });
 });
 
@@ -159,13 +158,14 @@ describe("createPoolGeometry() refuses", () => {
       psidOffset: 6,
       psidLength: 8,
       reservedPorts: [],
+      fill: "pack" as const,
     };
     expect(() => createPoolGeometry(spec)).toThrow(/1099511627776 slots, expected at most 4294967296/);
   });
 
   test("a reserved range that ends before it begins, which would reserve nothing", () => {
     const reservedPorts = [{ first: 1023, last: 0 }];
-    const spec = { firstAddress: 0, lastAddress: 0, psidOffset: 0, psidLength: 6, reservedPorts };
+    const spec = { ...oneAddress, reservedPorts };
     expect(() => createPoolGeometry(spec)).toThrow(/range is 1023-0/);
   });
 });

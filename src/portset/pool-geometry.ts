@@ -2,12 +2,15 @@
  * The slots of a pool. A slot is what one lease takes: an address and one of its usable PSIDs. Slots are numbered
  * from 0 without gaps, so a pool of millions is a few numbers.
  *
+ * The numbers are in fill order: slot n is the n-th that is taken. So what is next is the number behind the last, and
+ * leases that are made one after the other lie side by side in the database.
+ *
  * @example
  * ```ts
  * const geometry = createPoolGeometry({ firstAddress: 0xc0000200, lastAddress: 0xc00002ff,
- *   psidOffset: 0, psidLength: 6, reservedPorts: [{ first: 0, last: 1023 }] });
+ *   psidOffset: 0, psidLength: 6, reservedPorts: [{ first: 0, last: 1023 }], fill: "spread" });
  * geometry.slots; // 256 addresses × 63 PSIDs = 16128
- * pairOf(geometry, 63); // { address: 0xc0000201, psid: 1 }
+ * pairOf(geometry, 1); // { address: 0xc0000201, psid: 1 }
  * ```
  *
  * @module
@@ -28,6 +31,7 @@ export interface PoolGeometrySpec extends PortSetParams {
   readonly lastAddress: number;
   /** Ports that no client gets. */
   readonly reservedPorts: readonly PortRange[];
+  readonly fill: FillOrder;
 }
 
 /** A pool, with all that its arithmetic needs. */
@@ -38,6 +42,7 @@ export interface PoolGeometry extends PortSetParams {
   readonly psids: Uint16Array;
   /** Addresses × usable PSIDs. */
   readonly slots: number;
+  readonly fill: FillOrder;
 }
 
 /**
@@ -48,7 +53,7 @@ export interface PoolGeometry extends PortSetParams {
  */
 export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
   assertPortSetParams(spec);
-  const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts } = spec;
+  const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts, fill } = spec;
   if (!(firstAddress >= 0 && firstAddress <= lastAddress && lastAddress <= 0xffffffff)) {
     throw new RangeError(
       `Cannot create a pool: range is ${firstAddress}..${lastAddress}, expected IPv4 addresses in order`,
@@ -67,7 +72,7 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
       `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsMax}; divide its range`,
     );
   }
-  return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots };
+  return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots, fill };
 }
 
 /**
@@ -78,9 +83,25 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
 export function slotOf(geometry: PoolGeometry, address: number, psid: number): number | undefined {
   if (address < geometry.firstAddress || address > geometry.lastAddress) return undefined;
   const psidIndex = indexOfPsid(geometry.psids, psid);
-  return psidIndex === undefined
-    ? undefined
-    : (address - geometry.firstAddress) * geometry.psids.length + psidIndex;
+  if (psidIndex === undefined) return undefined;
+  const { first, step } = slotsOfAddress(geometry, address);
+  return first + psidIndex * step;
+}
+
+/**
+ * Lists the slots of one address: as many as there are usable PSIDs, in their order.
+ *
+ * @param address One of the pool's.
+ * @returns The first slot, and the distance from one to the next.
+ */
+export function slotsOfAddress(
+  { firstAddress, lastAddress, psids, fill }: PoolGeometry,
+  address: number,
+): { readonly first: number; readonly step: number } {
+  const addressIndex = address - firstAddress;
+  return fill === "pack"
+    ? { first: addressIndex * psids.length, step: 1 }
+    : { first: addressIndex, step: lastAddress - firstAddress + 1 };
 }
 
 /** The list is sorted; with reserved ports at the lower end only, a PSID stands at a fixed distance. */
@@ -107,38 +128,14 @@ export function pairOf(
   geometry: PoolGeometry,
   slot: number,
 ): { readonly address: number; readonly psid: number } {
-  assertSlot(geometry, slot);
-  const { firstAddress, psids } = geometry;
-  return { address: firstAddress + Math.floor(slot / psids.length), psid: psids[slot % psids.length]! };
-}
-
-/**
- * Says which slot is taken as the n-th of a pool that fills up.
- *
- * @param position 0..slots-1.
- * @throws {RangeError} When the position is outside.
- */
-export function slotAtPosition(geometry: PoolGeometry, order: FillOrder, position: number): number {
-  assertSlot(geometry, position);
-  if (order === "pack") return position;
-  const addresses = geometry.slots / geometry.psids.length;
-  return (position % addresses) * geometry.psids.length + Math.floor(position / addresses);
-}
-
-/**
- * The reverse of {@link slotAtPosition}.
- *
- * @throws {RangeError} When the pool has no such slot.
- */
-export function positionOfSlot(geometry: PoolGeometry, order: FillOrder, slot: number): number {
-  assertSlot(geometry, slot);
-  if (order === "pack") return slot;
-  const addresses = geometry.slots / geometry.psids.length;
-  return (slot % geometry.psids.length) * addresses + Math.floor(slot / geometry.psids.length);
-}
-
-function assertSlot(geometry: PoolGeometry, slot: number): void {
-  if (!Number.isInteger(slot) || slot < 0 || slot >= geometry.slots) {
-    throw new RangeError(`Cannot use slot ${slot}: the pool has 0..${geometry.slots - 1}`);
+  const { firstAddress, lastAddress, psids, slots, fill } = geometry;
+  if (!Number.isInteger(slot) || slot < 0 || slot >= slots) {
+    throw new RangeError(`Cannot name slot ${slot}: the pool has 0..${slots - 1}`);
   }
+  const addresses = lastAddress - firstAddress + 1;
+  const [addressIndex, psidIndex] =
+    fill === "pack"
+      ? [Math.floor(slot / psids.length), slot % psids.length]
+      : [slot % addresses, Math.floor(slot / addresses)];
+  return { address: firstAddress + addressIndex, psid: psids[psidIndex]! };
 }

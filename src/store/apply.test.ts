@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { parseDeclaration } from "../lease/declaration.ts";
-import type { Declaration, DeclarationInput } from "../lease/declaration.ts";
+import type { Declaration } from "../lease/declaration.ts";
 import { applyDeclaration, ApplyError } from "./apply.ts";
 import { loadDirectory } from "./directory.ts";
 

@@ -54,7 +54,7 @@ type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
 /** Rows of `:binds`. */
 export const bindRows = rowFormat<Binding>(
-  `domain_id #client_id site_max first_slot last_slot pool_ids oldest_state source_must_match
+  `domain_id #client_id site_max first_slot last_slot slot_step pool_ids oldest_state source_must_match
    lease_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
@@ -64,6 +64,7 @@ export const bindRows = rowFormat<Binding>(
       claim.siteLeasesMax,
       claim.kind === "bind" ? claim.slots.first : null,
       claim.kind === "bind" ? claim.slots.last : null,
+      claim.kind === "bind" ? claim.slots.step : null,
       claim.kind === "bind" ? null : claim.poolIds,
       claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
       claim.kind === "bind" && claim.sourceMustMatch,
@@ -86,12 +87,13 @@ export function bindingsOf(claims: readonly Claim[]): Binding[] {
 
 /** Rows of `:ends`. */
 export const endRows = rowFormat<EndClaim>(
-  "domain_id #client_id first_slot last_slot newest_state state quarantine",
+  "domain_id #client_id first_slot last_slot slot_step newest_state state quarantine",
   (claim) => [
     claim.domainId,
     claim.clientId,
     claim.slots?.first ?? null,
     claim.slots?.last ?? null,
+    claim.slots?.step ?? null,
     claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,
     claim.as === "declined" ? LeaseState.declined : LeaseState.released,
     claim.quarantineSeconds,

@@ -57,7 +57,7 @@ export const pool = sqliteTable(
     psids: integer().notNull(),
     /** Addresses × usable PSIDs. */
     slots: integer().notNull(),
-    /** The first position in fill order that was never used. Every position below has a lease row. */
+    /** The first slot that was never used. Every slot below has a lease row. */
     cursor: integer().notNull().default(0),
   },
   (table) => [index("pool_by_domain").on(table.domainId)],

@@ -7,8 +7,8 @@
  * (`CROSS JOIN` fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the
  * number of claims. Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
  *
- * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision` (the configuration that the
- * claims were made from), `:now` (Unix seconds, or null for the database's clock).
+ * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision`
+ * (the configuration that the claims were made from), `:now` (Unix seconds, or null for the database's clock).
  *
  * @module
  */
@@ -57,10 +57,12 @@ const unheld = `unheld AS MATERIALIZED (
     AND ${siteHasRoom}
 )`;
 
-/** Position in fill order -> slot number (`portset/pool-geometry.ts` says the same in TypeScript). */
-const slotAt = (position: string, p = "p"): string =>
-  `(${p}.id << 32) + iif(${p}.fill = 'spread',
-      (${position} % (${p}.slots / ${p}.psids)) * ${p}.psids + ${position} / (${p}.slots / ${p}.psids), ${position})`;
+/** Number of a slot in its pool -> its key. The numbers are in fill order (`portset/pool-geometry.ts`). */
+const keyOf = (number: string, poolId: string): string => `(${poolId} << 32) + ${number}`;
+
+/** The row's slot is one of those that `c` names; a claim that names none means whatever its client has. */
+const isNamedSlot = `(c.first_slot IS NULL
+    OR (own.slot BETWEEN c.first_slot AND c.last_slot AND (own.slot - c.first_slot) % c.slot_step = 0))`;
 
 /** The first pool on a claim's list that has a slot never used, or one that is free again. */
 const firstPoolWithRoom = `(
@@ -95,7 +97,7 @@ const endLeases: Statement = {
   sql: `WITH ${clock}, ${claims(":ends", endRows)}, ending AS MATERIALIZED (
   SELECT c.*, own.slot AS own_slot, now FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-  WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot) AND own.state <= c.newest_state
+  WHERE ${isNamedSlot} AND own.state <= c.newest_state
 )
 UPDATE lease SET
   state = e.state,
@@ -156,17 +158,16 @@ const offerNew: Statement = {
   name: "offer-new",
   sql: `WITH RECURSIVE ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
 need AS MATERIALIZED (
-  SELECT p.id, p.fill, p.psids, p.slots, p.cursor, (SELECT count(*) FROM unheld) AS claims
+  SELECT p.id, p.slots, p.cursor, (SELECT count(*) FROM unheld) AS claims
   FROM ${claimsOf(":pools")} listed CROSS JOIN pool p ON p.id = listed.value
-), ahead AS (
-  SELECT *, cursor AS position FROM need WHERE claims > 0 AND cursor < slots
+), ahead(pool_id, number, last) AS (
+  SELECT id, cursor, min(slots, cursor + claims + ${offerSkipMax}) - 1 FROM need
+  WHERE claims > 0 AND cursor < slots
   UNION ALL
-  SELECT id, fill, psids, slots, cursor, claims, position + 1 FROM ahead
-  WHERE position + 1 < min(slots, cursor + claims + ${offerSkipMax})
-), available AS (
-  SELECT pool_id, slot, turn FROM (
-    SELECT a.id AS pool_id, ${slotAt("a.position", "a")} AS slot, a.position - a.slots AS turn FROM ahead a
-  ) AS f WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = f.slot)
+  SELECT pool_id, number + 1, last FROM ahead WHERE number < last
+), available(pool_id, slot, turn) AS (
+  SELECT a.pool_id, ${keyOf("a.number", "a.pool_id")}, -1 FROM ahead a
+  WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${keyOf("a.number", "a.pool_id")})
   UNION ALL
   SELECT n.id, other.slot, other.free_at FROM need n CROSS JOIN lease other ON other.slot IN (
     SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.id AND free.free_at <= now
@@ -186,18 +187,18 @@ const advanceCursor: Statement = {
   name: "advance-cursor",
   sql: `WITH touched AS MATERIALIZED (SELECT value AS pool_id FROM ${claimsOf(":pools")})
 UPDATE pool AS target SET cursor = (
-  WITH RECURSIVE step(position) AS (
+  WITH RECURSIVE step(number) AS (
     SELECT target.cursor
     UNION ALL
-    SELECT position + 1 FROM step CROSS JOIN pool p ON p.id = target.id
-    WHERE position < min(p.slots, target.cursor + ${relayFramesMax + offerSkipMax})
-      AND EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${slotAt("position")})
+    SELECT number + 1 FROM step CROSS JOIN pool p ON p.id = target.id
+    WHERE number < min(p.slots, target.cursor + ${relayFramesMax + offerSkipMax})
+      AND EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${keyOf("number", "p.id")})
   )
-  SELECT max(position) FROM step
+  SELECT max(number) FROM step
 )
 FROM touched t
 WHERE target.id = +t.pool_id AND EXISTS (
-  SELECT 1 FROM pool p CROSS JOIN lease taken ON taken.slot = ${slotAt("p.cursor")} WHERE p.id = target.id
+  SELECT 1 FROM pool p CROSS JOIN lease taken ON taken.slot = ${keyOf("p.cursor", "p.id")} WHERE p.id = target.id
 )`,
 };
 
@@ -222,7 +223,7 @@ const bindLeases: Statement = {
       ) AS softwire_taken
     FROM clock CROSS JOIN claim c
     CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-    WHERE (c.first_slot IS NULL OR own.slot BETWEEN c.first_slot AND c.last_slot)
+    WHERE ${isNamedSlot}
       AND (c.pool_ids IS NULL OR own.pool_id IN (SELECT value FROM json_each(c.pool_ids)))
       AND own.state BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR own.source IS c.source)

@@ -35,19 +35,16 @@ describe("tryDecode()", () => {
     const fail = (): never => {
       throw new TypeError("a fault");
     };
-    expect(() => tryDecode(fail, new Uint8Array(0))).toThrow(TypeError);
+    expect(() => { tryDecode(fail, new Uint8Array(0)); }).toThrow(TypeError);
   });
 });
 
 describe("assertLength()", () => {
   it("refuses another length, and names the option, what was found and what was expected", () => {
-    expect(
-      reasonOf(() => {
-        assertLength("option 159", new Uint8Array(3), 4);
-      }),
-    ).toBe("bad-option-length");
-    expect(() => {
+    const assertThree = (): void => {
       assertLength("option 159", new Uint8Array(3), 4);
-    }).toThrow("Cannot decode option 159: length is 3, expected 4");
+    };
+    expect(reasonOf(assertThree)).toBe("bad-option-length");
+    expect(assertThree).toThrow("Cannot decode option 159: length is 3, expected 4");
   });
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { octets, reasonOf } from "../../test/support/octets.ts";
 import { decodeFrames, encodeFrames } from "./frames.ts";
+import { equalOctets } from "./hex.ts";
 
 const two = octets(
   "0003", // length of the first message
@@ -52,7 +53,8 @@ describe("encodeFrames()", () => {
 
   it("takes 65535 octets, and refuses 65536", () => {
     const longest = new Uint8Array(65_535).fill(1);
-    expect(decodeFrames(encodeFrames([longest, longest]), 2)).toEqual([longest, longest]);
+    const frames = decodeFrames(encodeFrames([longest, longest]), 2);
+    expect(frames.map((frame) => equalOctets(frame, longest))).toEqual([true, true]);
     expect(() => encodeFrames([new Uint8Array(65_536)])).toThrow(RangeError);
   });
 });

@@ -224,7 +224,7 @@ function renderPortParams(data: Uint8Array): Rendered {
 function contentLast(decoded: unknown): unknown {
   if (typeof decoded !== "object" || decoded === null || !("options" in decoded)) return decoded;
   const options = (decoded.options as Rendered[]).map((option) =>
-    "message" in option ? { ...option, message: contentLast(option["message"]) } : option,
+    "message" in option ? { ...option, message: contentLast(option.message) } : option,
   );
   const isContent = (option: Rendered): boolean => "message" in option || "dhcpv4" in option;
   return {

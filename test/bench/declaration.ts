@@ -52,5 +52,6 @@ export function benchDeclaration(clients: number, isShared: boolean): Declaratio
 
 function clientsPerAddress(): number {
   const reservedPorts = [{ first: 0, last: 1023 }];
-  return createPoolGeometry({ firstAddress: 0, lastAddress: 0, ...shared, reservedPorts }).slots;
+  return createPoolGeometry({ firstAddress: 0, lastAddress: 0, ...shared, reservedPorts, fill: "pack" })
+    .slots;
 }

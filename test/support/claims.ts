@@ -34,7 +34,7 @@ export const bindClaim = (
 ): BindClaim => ({
   ...claimant(client),
   kind: "bind",
-  slots: { first: slot, last: slot },
+  slots: { first: slot, last: slot, step: 1 },
   accepts: "offer-or-lease",
   lease: {
     leaseSeconds: 3600,
@@ -53,7 +53,7 @@ export const bindClaim = (
 export const endClaim = (client: number, slot: number, fields: Partial<EndClaim> = {}): EndClaim => ({
   ...claimant(client),
   kind: "end",
-  slots: { first: slot, last: slot },
+  slots: { first: slot, last: slot, step: 1 },
   as: "released",
   quarantineSeconds: 100,
   ...fields,
