@@ -127,7 +127,7 @@ UPDATE lease SET
   state = iif(c.served, ${offered}, ${released}),
   client_id = iif(c.served, lease.client_id, NULL),
   expires_at = iif(c.served, now + c.hold, lease.expires_at),
-  free_at = iif(c.served AND NOT c.reserved, now + c.hold, lease.free_at),
+  free_at = iif(c.served AND NOT c.reserved, max(lease.free_at, now + c.hold), lease.free_at),
   since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
 FROM idle c, clock WHERE lease.slot = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
@@ -214,7 +214,8 @@ const bindLeases: Statement = {
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire
   FROM (
-    SELECT c.*, now, own.slot, own.since, own.site, iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
+    SELECT c.*, now, own.slot, own.since, own.site,
+      iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
       own.expires_at > now AS in_use,
       own.state = ${bound} AND own.expires_at > now AS running,
       c.softwire IS NOT NULL AND EXISTS (

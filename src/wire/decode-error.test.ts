@@ -35,7 +35,9 @@ describe("tryDecode()", () => {
     const fail = (): never => {
       throw new TypeError("a fault");
     };
-    expect(() => { tryDecode(fail, new Uint8Array(0)); }).toThrow(TypeError);
+    expect(() => {
+      tryDecode(fail, new Uint8Array(0));
+    }).toThrow(TypeError);
   });
 });
 
