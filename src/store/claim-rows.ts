@@ -54,7 +54,7 @@ type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
 /** Rows of `:binds`. */
 export const bindRows = rowFormat<Binding>(
-  `domain_id #client_id site_max first_slot last_slot slot_step pool_ids oldest_state source_must_match
+  `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
    lease_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
@@ -62,6 +62,7 @@ export const bindRows = rowFormat<Binding>(
       claim.domainId,
       claim.clientId,
       claim.siteLeasesMax,
+      claim.site,
       claim.kind === "bind" ? claim.slots.first : null,
       claim.kind === "bind" ? claim.slots.last : null,
       claim.kind === "bind" ? claim.slots.step : null,

@@ -214,7 +214,7 @@ const bindLeases: Statement = {
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire
   FROM (
-    SELECT c.*, now, own.slot, own.since, own.site,
+    SELECT c.*, now, own.slot, own.since,
       iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
       own.expires_at > now AS in_use,
       own.state = ${bound} AND own.expires_at > now AS running,
@@ -235,7 +235,8 @@ UPDATE lease SET
   expires_at = c.now + c.lease_seconds,
   free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, c.now + c.lease_seconds + c.quarantine),
   since = iif(c.running AND c.new_softwire IS lease.softwire AND c.source IS lease.source, lease.since, c.now),
-  updated_at = c.now, source = c.source, softwire = c.new_softwire, relay_path = c.relay_path
+  updated_at = c.now, source = c.source, softwire = c.new_softwire,
+  site = iif(c.in_use, lease.site, c.site), relay_path = c.relay_path
 FROM request c WHERE lease.slot = +c.slot
   AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };

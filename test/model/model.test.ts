@@ -1,0 +1,7 @@
+/**
+ * The model of clients, allocators and the pool against the real allocator and the real store.
+ * `npm run model -- --seed N` replays a run.
+ */
+import { testModel } from "./suite.ts";
+
+testModel();

@@ -1,0 +1,263 @@
+/**
+ * What one message must do, told a second time and in the plainest way: over a list of rows in memory, one message
+ * after the other. Whatever the statements of `src/store` do for a batch, for one message it must be this.
+ *
+ * @module
+ */
+import type { Settings } from "./plan.ts";
+import { poolsOf } from "./pools.ts";
+import type { ModelPool, NamedPair, Pools } from "./pools.ts";
+
+export const offered = 1;
+export const bound = 2;
+export const released = 3;
+export const declined = 4;
+
+/** Seconds of the model's domain. */
+export const leaseSeconds = 600;
+export const holdSeconds = 60;
+export const declineSeconds = 900;
+/** What the store writes for a slot that is kept for its client for ever. */
+export const freeNever = 253402300799;
+
+/** A lease row, without what is kept as evidence only. */
+export interface Row {
+  readonly slot: number;
+  readonly client: number | null;
+  readonly state: number;
+  readonly expiresAt: number;
+  readonly freeAt: number;
+  readonly since: number | null;
+  readonly softwire: string | null;
+  readonly source: string | null;
+  readonly site: string | null;
+}
+
+/** A message with all that the rules look at. */
+export interface Message {
+  readonly what: "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
+  readonly client: number;
+  /** Option 55 has 159. */
+  readonly lists159: boolean;
+  readonly pair: NamedPair | undefined;
+  readonly softwire: string | null;
+  readonly source: string;
+  readonly site: string;
+}
+
+/** The answer that is due. */
+export type Due =
+  | { readonly kind: "silence" | "nak" }
+  | {
+      readonly kind: "offer" | "ack";
+      readonly slot: number;
+      readonly seconds: number;
+      readonly softwire: string | null;
+    };
+
+/** Rows by slot. */
+export type Rows = Map<number, Row>;
+
+/** What is known when a message comes. */
+interface Scene {
+  readonly now: number;
+  readonly settings: Settings;
+  /** Changed in place. */
+  readonly rows: Rows;
+}
+
+/** @returns Whether an offer or a lease runs. */
+export const isInUse = (row: Row, now: number): boolean => row.state <= bound && row.expiresAt > now;
+export const isRunning = (row: Row, now: number): boolean => row.state === bound && row.expiresAt > now;
+
+const silence: Due = { kind: "silence" };
+const nak: Due = { kind: "nak" };
+
+/** Says what is due, and changes the rows as the message must. */
+export function serve(scene: Scene, message: Message): Due {
+  switch (message.what) {
+    case "discover":
+      return discover(scene, message);
+    case "select":
+      return select(scene, message);
+    case "renew":
+    case "rebind":
+    case "reboot":
+      return keep(scene, message);
+    case "release":
+    case "decline":
+    case "withdraw":
+      end(scene, message);
+      return silence;
+  }
+}
+
+const rowOf = ({ rows }: Scene, client: number): Row | undefined =>
+  [...rows.values()].find((row) => row.client === client);
+
+function siteHasRoom({ rows, settings, now }: Scene, site: string | null): boolean {
+  if (settings.siteLeasesMax === null) return true;
+  const used = [...rows.values()].filter((row) => row.site === site && isInUse(row, now));
+  return used.length < settings.siteLeasesMax;
+}
+
+function change({ rows }: Scene, row: Row, fields: Partial<Row>): void {
+  rows.set(row.slot, { ...row, ...fields });
+}
+
+/** What a client that does not list 159 says about port sets is not heard. */
+function heardPair({ pair, lists159 }: Message): NamedPair | undefined {
+  return pair === undefined || lists159 ? pair : { ...pair, portParams: undefined };
+}
+
+function discover(scene: Scene, message: Message): Due {
+  const { now } = scene;
+  const pools = poolsOf(scene.settings);
+  const pool = message.lists159 ? pools.shared : pools.full;
+  const own = rowOf(scene, message.client);
+  if (own !== undefined && !isRunning(own, now)) offerAgain(scene, message, own, pool);
+  if (rowOf(scene, message.client) === undefined && siteHasRoom(scene, message.site)) {
+    const slot = wantedSlot(scene, message, pool) ?? newSlot(scene, pool);
+    if (slot !== undefined) scene.rows.set(slot, offerRow(scene, message, slot));
+  }
+  const held = rowOf(scene, message.client);
+  if (held === undefined || held.expiresAt <= now) return silence;
+  if (pools.poolOf(held.slot)!.kind === "shared" && !message.lists159) return silence;
+  const seconds = held.state === bound ? held.expiresAt - now : leaseSeconds;
+  return { kind: "offer", slot: held.slot, seconds, softwire: null };
+}
+
+function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): void {
+  const isReserved = own.freeAt === freeNever;
+  if (!pool.keys.includes(own.slot)) {
+    const { site } = message;
+    if (!isReserved) {
+      change(scene, own, { client: null, state: released, since: null, softwire: null, source: null, site });
+    }
+    return;
+  }
+  // Where the client is now must have room; an offer that it has there already counts itself.
+  const others = new Map(scene.rows);
+  others.delete(own.slot);
+  const { siteLeasesMax } = scene.settings;
+  if (siteLeasesMax !== null && !siteHasRoom({ ...scene, rows: others }, message.site)) return;
+  const again = offerRow(scene, message, own.slot);
+  // What is left of a quarantine outlives an offer that comes to nothing.
+  change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
+}
+
+function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row {
+  const until = now + holdSeconds;
+  return {
+    ...{ slot, client, state: offered, expiresAt: until, freeAt: until },
+    ...{ since: null, softwire: null, source: null, site },
+  };
+}
+
+const isFree = ({ rows, now }: Scene, slot: number): boolean => (rows.get(slot)?.freeAt ?? 0) <= now;
+
+function wantedSlot(scene: Scene, message: Message, pool: ModelPool): number | undefined {
+  const pair = heardPair(message);
+  if (pair === undefined) return undefined;
+  const pools = poolsOf(scene.settings);
+  const named = pools.keyOf(pair);
+  const wanted =
+    named === undefined ? (pair.portParams === undefined ? pools.keysOf(pair.address) : []) : [named];
+  return wanted.find((slot) => pool.keys.includes(slot) && isFree(scene, slot));
+}
+
+/** Never used ones first, in fill order; then the longest unused. */
+function newSlot(scene: Scene, pool: ModelPool): number | undefined {
+  const { keys } = pool;
+  const unused = keys.find((slot) => !scene.rows.has(slot));
+  if (unused !== undefined) return unused;
+  const free = keys.filter((slot) => isFree(scene, slot)).map((slot) => scene.rows.get(slot)!);
+  return free.sort((a, b) => a.freeAt - b.freeAt || a.slot - b.slot)[0]?.slot;
+}
+
+function select(scene: Scene, message: Message): Due {
+  const slot = poolsOf(scene.settings).keyOf(heardPair(message)!);
+  if (slot === undefined) return nak;
+  const own = rowOf(scene, message.client);
+  if (own?.slot !== slot) return nak;
+  if (own.state <= bound) bind(scene, message, own);
+  return isRunning(scene.rows.get(slot)!, scene.now) ? ack(scene, slot) : nak;
+}
+
+function keep(scene: Scene, message: Message): Due {
+  const pair = heardPair(message)!;
+  const own = rowOf(scene, message.client);
+  const pools = poolsOf(scene.settings);
+  const pool = pools.all.find(
+    ({ firstAddress, lastAddress }) => pair.address >= firstAddress && pair.address <= lastAddress,
+  );
+  const slot = pools.keyOf(pair);
+  if (pool === undefined && message.what === "reboot") return nak;
+  if (pool?.kind === "shared" && !message.lists159) return silence;
+  if (own === undefined) return silence;
+  if (slot !== own.slot) return nak;
+  const isElsewhere =
+    message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;
+  if (own.state === bound && !isElsewhere) bind(scene, message, own);
+  return isRunning(scene.rows.get(slot)!, scene.now) && !isElsewhere ? ack(scene, slot) : nak;
+}
+
+function ack({ rows, now }: Scene, slot: number): Due {
+  const { expiresAt, softwire } = rows.get(slot)!;
+  return { kind: "ack", slot, seconds: expiresAt - now, softwire };
+}
+
+/** Nobody has two active leases, nobody has another's softwire address. */
+function bind(scene: Scene, message: Message, own: Row): void {
+  const { now, settings } = scene;
+  const runs = isRunning(own, now);
+  const isTaken = (address: string | null): boolean =>
+    address !== null &&
+    [...scene.rows.values()].some(
+      (row) => row.slot !== own.slot && row.softwire === address && isRunning(row, now),
+    );
+  if (!runs && isTaken(message.softwire)) return;
+  if (!isInUse(own, now) && !siteHasRoom(scene, message.site)) return;
+  const isTooSoon = runs && own.softwire !== null && now - own.since! < settings.softwireIntervalSeconds;
+  const isKept = message.softwire === null || isTaken(message.softwire) || isTooSoon;
+  // An ended lease has no claim on its address any more: another client may have it by now.
+  const kept = runs ? own.softwire : null;
+  const softwire = isKept ? kept : message.softwire;
+  const isSame = runs && softwire === own.softwire && message.source === own.source;
+  change(scene, own, {
+    state: bound,
+    expiresAt: now + leaseSeconds,
+    freeAt: own.freeAt === freeNever ? freeNever : now + leaseSeconds + settings.quarantineSeconds,
+    since: isSame ? own.since : now,
+    source: message.source,
+    softwire,
+    site: isInUse(own, now) ? own.site : message.site,
+  });
+}
+
+/** @returns The slots that a message gives back, if they are its client's. */
+export function slotsGivenBack(message: Message, pools: Pools): readonly number[] {
+  if (message.what === "withdraw") return pools.keys;
+  const { pair } = message;
+  if (pair === undefined) return [];
+  const slot = pools.keyOf(pair);
+  if (slot !== undefined) return [slot];
+  return message.what === "release" || pair.portParams !== undefined ? [] : pools.keysOf(pair.address);
+}
+
+function end(scene: Scene, message: Message): void {
+  const { now, settings } = scene;
+  const own = rowOf(scene, message.client);
+  if (own === undefined || !slotsGivenBack(message, poolsOf(settings)).includes(own.slot)) return;
+  if (own.state > (message.what === "withdraw" ? offered : bound)) return;
+  const endedAt = Math.min(own.expiresAt, now);
+  const quarantine = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  change(scene, own, {
+    state: message.what === "decline" ? declined : released,
+    client: message.what === "decline" ? null : own.client,
+    expiresAt: endedAt,
+    freeAt: own.freeAt === freeNever ? freeNever : endedAt + quarantine[message.what as "release"],
+    since: null,
+    softwire: null,
+  });
+}

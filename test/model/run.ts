@@ -1,0 +1,83 @@
+/**
+ * Runs plans against the world, and tells what went wrong.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import { Monitor } from "./monitor.ts";
+import { formatPlan, plans } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { regressions } from "./regressions.ts";
+import type { World } from "./world.ts";
+
+/** Bounds of a model check, and what replays one. */
+export interface ModelOptions {
+  readonly seed: number;
+  readonly runs: number;
+  /** The counterexample of a failure that was printed. */
+  readonly path: string | undefined;
+  readonly timeLimitMs: number;
+  /** Look for the shortest run that fails. */
+  readonly shrinks: boolean;
+}
+
+/** Most commands of one run. */
+const commandsMax = 30;
+
+/** What went wrong, and after how many commands. */
+class StepError extends Error {
+  readonly step: number;
+  constructor(step: number, cause: unknown) {
+    super(`after command ${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.step = step;
+  }
+}
+
+/** Does all commands of a plan, in a fresh domain. */
+export async function runPlan(world: World, { settings, commands }: Plan): Promise<void> {
+  await world.reset(settings, new Monitor(settings));
+  for (const [index, command] of commands.entries()) {
+    try {
+      await world.do(command);
+    } catch (error) {
+      throw new StepError(index + 1, error);
+    }
+  }
+}
+
+/**
+ * Checks the model.
+ *
+ * @returns How many runs there were.
+ * @throws {Error} With the shortest run that fails, readable, and what replays it.
+ */
+export async function checkModel(world: World, options: ModelOptions): Promise<number> {
+  const { seed, runs, path, timeLimitMs, shrinks } = options;
+  const property = fc.asyncProperty(plans(commandsMax), (plan) => runPlan(world, plan));
+  const result = await fc.check(property, {
+    seed,
+    numRuns: runs,
+    examples: regressions.map((plan): [Plan] => [plan]),
+    ...(path !== undefined && { path }),
+    endOnFailure: !shrinks,
+    interruptAfterTimeLimit: timeLimitMs,
+    markInterruptAsFailure: true,
+  });
+  if (!result.failed) return result.numRuns;
+  if (result.counterexample === null) {
+    throw new Error(
+      `The model was interrupted after ${timeLimitMs} ms and ${result.numRuns} of ${runs} runs`,
+    );
+  }
+  const cause = result.errorInstance;
+  const { settings, commands } = result.counterexample[0];
+  const steps = cause instanceof StepError ? cause.step : commands.length;
+  throw new Error(
+    [
+      `The model fails ${cause instanceof Error ? cause.message : String(cause)}`,
+      formatPlan({ settings, commands: commands.slice(0, steps) }),
+      `Replay: npm run model -- --seed ${seed} --path ${result.counterexamplePath}`,
+    ].join("\n"),
+    { cause },
+  );
+}

@@ -1,0 +1,53 @@
+/**
+ * The model as a test. Two files hold one each, so that two cores share the work.
+ *
+ * @module
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseDeclaration } from "../../src/lease/declaration.ts";
+import { prepareDatabase } from "../../src/runtime/node.ts";
+import { applyDeclaration } from "../../src/store/apply.ts";
+import { checkModel } from "./run.ts";
+import { declaration, World } from "./world.ts";
+
+const { MODEL_SEED, MODEL_RUNS, MODEL_PATH, MODEL_SHRINK, MODEL_SEEN } = process.env;
+
+/** With a seed of its own, one file has all the runs. */
+export const isReplay = MODEL_SEED !== undefined;
+const runs = Number(MODEL_RUNS ?? (isReplay ? 1000 : 500));
+/** 500 runs take half a minute on two cores with nothing else to do; shrinking a failure takes its time too. */
+const timeLimitMs = 180_000 + runs * 200;
+
+/** Declares the test. */
+export function testModel(): void {
+  const seed = Number(MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  test(
+    `design §4, protocol §9: the invariants hold after every step of ${runs} runs (seed ${seed})`,
+    async () => {
+      console.log(`model: seed ${seed}, ${runs} runs`);
+      const folder = await mkdtemp(join(tmpdir(), "apportion-model-"));
+      try {
+        const world = await openWorld(`file:${join(folder, "apportion.db")}`);
+        // Who only wants to know that there is a failure need not wait for the shortest one.
+        const shrinks = MODEL_SHRINK !== "no";
+        const done = await checkModel(world, { seed, runs, path: MODEL_PATH, timeLimitMs, shrinks });
+        if (MODEL_SEEN !== undefined) console.log(Object.fromEntries([...world.seen].sort()));
+        if (MODEL_PATH === undefined) expect(done).toBe(runs);
+        world.close();
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    timeLimitMs + 60_000,
+  );
+}
+
+async function openWorld(databaseUrl: string): Promise<World> {
+  const database = await prepareDatabase({ databaseUrl, databaseToken: undefined });
+  await applyDeclaration(database, parseDeclaration(declaration, "model"));
+  database.close();
+  return World.open(databaseUrl);
+}

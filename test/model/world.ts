@@ -1,0 +1,512 @@
+/**
+ * The real thing under the model: one database file, two allocators with a connection each, a clock that commands
+ * move, and clients that remember what they heard.
+ *
+ * @module
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Client, InStatement } from "@libsql/client";
+import {
+  encodeDecline,
+  encodeDiscover,
+  encodeInitReboot,
+  encodeRebinding,
+  encodeRelease,
+  encodeRenewing,
+  encodeSelecting,
+} from "../../src/client/query.ts";
+import { openDatabase } from "../../src/store/connect.ts";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import { createTestAllocator } from "../support/allocator.ts";
+import type { TestAllocator, TestAnswer } from "../support/allocator.ts";
+import { clientProfile, fullProfile } from "../support/clients.ts";
+import type { Monitor, Snapshot, Told } from "./monitor.ts";
+import { declineSeconds, freeNever, holdSeconds, leaseSeconds, serve } from "./oracle.ts";
+import type { Due, Message, Row } from "./oracle.ts";
+import { clientsCount, sharingClients, sitesCount } from "./plan.ts";
+import type { Command, Fate, Say, Settings } from "./plan.ts";
+import { namedPairs, poolsOf } from "./pools.ts";
+import type { NamedPair, Pools } from "./pools.ts";
+
+const serverIdentifier = parseIPv4("198.51.100.1");
+const otherServer = parseIPv4("198.51.100.2");
+const startSeconds = 1_700_000_000;
+
+/** The domain that every database of the model has; settings of a run replace some of its fields. */
+export const declaration = {
+  domains: [
+    {
+      name: "model",
+      default: true,
+      serverIdentifier: "198.51.100.1",
+      leaseSeconds: { default: leaseSeconds, min: 60, max: 3600 },
+      offerHoldSeconds: holdSeconds,
+      declineSeconds,
+      pools: [
+        { name: "shared", kind: "shared" as const, range: "192.0.2.0/31", psidLength: 2 },
+        { name: "full", kind: "full" as const, range: "203.0.113.0/31" },
+      ],
+    },
+  ],
+};
+
+/** An allocator whose connection can fail. */
+interface Side {
+  readonly database: Client;
+  allocator: TestAllocator;
+  /** What happens to the next write batch. */
+  fault: "none" | "before" | "after";
+}
+
+/** A message that was built: what it says, and its octets. */
+interface Built {
+  readonly message: Message;
+  readonly octets: Uint8Array;
+  /** Source address as text. */
+  readonly source: string;
+}
+
+const clientIds = Array.from({ length: clientsCount }, (_, client) =>
+  encodeHex(clientProfile(client).clientIdentifier),
+);
+
+/** One database and two allocators, used for one run after the other. */
+export class World {
+  readonly #sides: Side[];
+  readonly #reader: Client;
+  #now = startSeconds;
+  #monitor!: Monitor;
+  #settings!: Settings;
+  #changes = 0;
+  #last: Snapshot | undefined;
+  /** The pair that each client last heard of. */
+  #heard = new Map<number, NamedPair>();
+  #sent: Built[] = [];
+  #xid = 1;
+  /** Facts about all runs, to see that the model goes where it should. */
+  readonly seen = new Map<string, number>();
+
+  private constructor(sides: Side[], reader: Client) {
+    this.#sides = sides;
+    this.#reader = reader;
+  }
+
+  /** @param url A migrated database with {@link declaration}. */
+  static async open(url: string): Promise<World> {
+    const connect = async (): Promise<Client> => {
+      const database = await openDatabase({ url });
+      await quicken(database);
+      return database;
+    };
+    const sides: Side[] = [];
+    for (let side = 0; side < 2; side++) sides.push(await openSide(await connect()));
+    return new World(sides, await connect());
+  }
+
+  close(): void {
+    for (const { database } of this.#sides) database.close();
+    this.#reader.close();
+  }
+
+  /** Makes the database as if it had just been created, with the settings of a run. */
+  async reset(settings: Settings, monitor: Monitor): Promise<void> {
+    this.#now = startSeconds;
+    this.#settings = settings;
+    this.#monitor = monitor;
+    this.#heard = new Map();
+    this.#sent = [];
+    const { fill, hasReservation, softwireIntervalSeconds, ...fields } = settings;
+    const softwire = { updateIntervalSeconds: softwireIntervalSeconds };
+    const statements: InStatement[] = [
+      "DELETE FROM lease",
+      "DELETE FROM history",
+      { sql: "UPDATE pool SET cursor = 0, fill = ?", args: [fill] },
+      {
+        sql: "UPDATE domain SET settings = json_patch(settings, ?)",
+        args: [
+          JSON.stringify({
+            siteLeasesMax: fields.siteLeasesMax,
+            quarantineSeconds: fields.quarantineSeconds,
+            rebootNeedsSameSource: fields.rebootNeedsSameSource,
+            softwire,
+          }),
+        ],
+      },
+    ];
+    if (hasReservation) {
+      statements.push({
+        sql: `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, updated_at)
+          SELECT ?, id, unhex(?), 3, 0, ?, 0 FROM domain`,
+        args: [BigInt(poolsOf(settings).keys[0]!), clientIds[0]!, BigInt(freeNever)],
+      });
+    }
+    await this.#reader.batch(statements, "write");
+    this.#last = undefined;
+  }
+
+  /** Does one command and checks what must hold after it. */
+  async do(command: Command): Promise<void> {
+    switch (command.kind) {
+      case "post":
+        await this.#post(command);
+        break;
+      case "race":
+        await this.#race(command.left, command.right);
+        break;
+      case "join":
+        await this.#join(command.allocator, command.clients);
+        break;
+      case "old": {
+        const built = this.#sent.at(-1 - command.back);
+        if (built !== undefined) await this.#exchangeOne(command.allocator, built, "heard");
+        break;
+      }
+      case "advance":
+        this.#now += command.seconds;
+        break;
+      case "advance-to-end":
+        await this.#advanceToEnd(command.offset);
+        break;
+      case "restart":
+        await this.#restart(command.allocator);
+        break;
+      case "reconfigure":
+        await this.#reader.execute({
+          sql: "UPDATE domain SET settings = json_set(settings, '$.options.mtu', ?)",
+          args: [BigInt(1280 + (this.#changes++ % 100))],
+        });
+    }
+    this.#monitor.check(await this.#snapshot(), this.#now);
+  }
+
+  async #post({ allocator, says, fate, twice }: Extract<Command, { kind: "post" }>): Promise<void> {
+    const built = says.map((say) => this.#build(say));
+    this.#sent.push(...built);
+    if (built.length > 1) {
+      await this.#exchangeMany([[allocator, built]], fate);
+      return;
+    }
+    const first = await this.#exchangeOne(allocator, built[0]!, fate);
+    if (!twice) return;
+    const second = await this.#exchangeOne(1 - allocator, built[0]!, "heard");
+    if (first === "unknown" || isDeepStrictEqual(dhcpOf(first), dhcpOf(second))) return;
+    throw new Error(
+      `repeating a message gives another answer: ${describe(first, poolsOf(this.#settings))}, then ${describe(second, poolsOf(this.#settings))}`,
+    );
+  }
+
+  async #race(left: readonly Say[], right: readonly Say[]): Promise<void> {
+    const leftClients = new Set(left.map(({ client }) => client));
+    const built = [left, right.filter(({ client }) => !leftClients.has(client))].map((says) =>
+      says.map((say) => this.#build(say)),
+    );
+    this.#sent.push(...built.flat());
+    await this.#exchangeMany(
+      built.map((each, side) => [side, each] as const),
+      "heard",
+    );
+  }
+
+  async #join(allocator: number, clients: readonly number[]): Promise<void> {
+    const says = (what: Say["what"]): Say[] =>
+      clients.map((client) => ({
+        what,
+        client,
+        pair: what === "discover" ? -1 : "own",
+        withoutPortSet: false,
+        softwire: null,
+        otherKind: false,
+        place: 0,
+      }));
+    for (const what of ["discover", "select"] as const) {
+      const built = says(what).map((say) => this.#build(say));
+      this.#sent.push(...built);
+      await this.#exchangeMany([[allocator, built]], "heard");
+    }
+  }
+
+  async #advanceToEnd(offset: number): Promise<void> {
+    const { rows } = await this.#snapshot();
+    const ends = [...rows.values()].flatMap(({ expiresAt, freeAt }) => [expiresAt, freeAt]);
+    const next = Math.min(...ends.filter((end) => end > this.#now));
+    if (next < freeNever) this.#now = Math.max(this.#now, next + offset);
+  }
+
+  async #restart(allocator: number): Promise<void> {
+    const side = this.#sides[allocator]!;
+    side.database.reconnect();
+    await quicken(side.database);
+    side.allocator = await createSideAllocator(side);
+  }
+
+  #build(say: Say): Built {
+    const isSharing = say.client < sharingClients !== say.otherKind;
+    const profile = isSharing ? clientProfile(say.client) : fullProfile(say.client);
+    const site = say.place === 2 ? (say.client + 1) % sitesCount : say.client % sitesCount;
+    const source = formatIPv6(parseIPv6(`2001:db8:0:${site}00::${say.place}:${say.client + 1}`));
+    const chosen =
+      say.pair === "own" ? this.#heard.get(say.client) : say.pair < 0 ? undefined : namedPairs[say.pair];
+    const pair = chosen ?? (say.what === "discover" ? undefined : namedPairs[0]!);
+    const named = say.withoutPortSet && pair !== undefined ? { ...pair, portParams: undefined } : pair;
+    const softwire = say.softwire === null ? undefined : parseIPv6(`2001:db8:ffff::${say.softwire + 1}`);
+    const isBinding = ["select", "renew", "rebind", "reboot"].includes(say.what);
+    const message: Message = {
+      what: say.what,
+      client: say.client,
+      lists159: isSharing,
+      pair: named,
+      softwire: isBinding && softwire !== undefined ? encodeHex(softwire) : null,
+      source: encodeHex(parseIPv6(source)),
+      site: `prefix:${encodeHex(parseIPv6(source).subarray(0, 7))}`,
+    };
+    return { message, source, octets: encode(message, profile, this.#xid++, softwire) };
+  }
+
+  /** One message alone: the oracle says what is due, to the row. */
+  async #exchangeOne(
+    allocator: number,
+    built: Built,
+    fate: Fate,
+  ): Promise<TestAnswer | undefined | "unknown"> {
+    const { rows } = await this.#snapshot();
+    const expected = new Map(rows);
+    const due = serve({ now: this.#now, settings: this.#settings, rows: expected }, built.message);
+    const [answer] = await this.#exchangeMany([[allocator, [built]]], fate);
+    const after = (await this.#snapshot()).rows;
+    // A batch that broke may have been committed or not, and may have been one that found stale domains.
+    const mayBe = { "not-committed": [rows], "commit-unknown": [rows, expected] }[fate as string] ?? [
+      expected,
+    ];
+    if (!mayBe.some((each) => isDeepStrictEqual(sortRows(each), sortRows(after)))) {
+      mustEqual("the rows after a message", sortRows(mayBe.at(-1)!), sortRows(after));
+    }
+    if (answer === "unknown") return answer;
+    this.#see(`${built.message.what} ${due.kind}`);
+    mustEqual("the answer", due, dueOf(answer, poolsOf(this.#settings)));
+    return answer;
+  }
+
+  /** Any number of messages in one POST or in two at once; what must hold for all is checked. */
+  async #exchangeMany(
+    posts: readonly (readonly [allocator: number, built: readonly Built[]])[],
+    fate: Fate,
+  ): Promise<(TestAnswer | undefined | "unknown")[]> {
+    const answers = (
+      await Promise.all(posts.map(([allocator, built]) => this.#send(this.#sides[allocator]!, built, fate)))
+    ).flat();
+    const built = posts.flatMap(([, each]) => each);
+    this.#last = undefined;
+    const { rows } = await this.#snapshot();
+    const pools = poolsOf(this.#settings);
+    const exchanges = built.map(({ message, octets }, index) => {
+      const answer = answers[index];
+      if (answer === undefined || answer === "unknown") return [message, answer] as const;
+      checkAnswer(message, octets, answer, pools);
+      return [message, toldOf(answer, pools)] as const;
+    });
+    this.#monitor.learn(exchanges, this.#now, rows);
+    if (fate !== "answers-lost") this.#hear(exchanges);
+    return answers;
+  }
+
+  async #send(
+    side: Side,
+    built: readonly Built[],
+    fate: Fate,
+  ): Promise<(TestAnswer | undefined | "unknown")[]> {
+    if (built.length === 0) return [];
+    this.#last = undefined;
+    side.allocator.now = this.#now;
+    side.fault = fate === "commit-unknown" ? "after" : fate === "not-committed" ? "before" : "none";
+    try {
+      return await side.allocator.ask(...built);
+    } catch (error) {
+      const isExpected = fate === "commit-unknown" || fate === "not-committed";
+      if (!(error instanceof Error)) throw error;
+      if (!isExpected || !error.message.includes("503")) {
+        const { err } = (side.allocator.logged.at(-1)?.fields ?? {}) as { err?: Error };
+        throw new Error(`${error.message}; the allocator says: ${err?.message ?? "nothing"}`, {
+          cause: error,
+        });
+      }
+      // Mending the connection made it slow and safe again.
+      await quicken(side.database);
+      return built.map(() => "unknown");
+    } finally {
+      side.fault = "none";
+    }
+  }
+
+  /** Clients keep the pair of an OFFER or an ACK, and forget it at a NAK or when they gave it back. */
+  #hear(exchanges: readonly (readonly [Message, Told | undefined | "unknown"])[]): void {
+    for (const [{ client }, told] of exchanges) {
+      if (told === undefined || told === "unknown") continue;
+      this.#see(told.kind);
+      if (told.slot !== undefined) {
+        this.#heard.set(client, poolsOf(this.#settings).pairOf(told.slot));
+      }
+    }
+  }
+
+  #see(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
+  }
+
+  /** Nothing but a POST changes the rows. */
+  async #snapshot(): Promise<Snapshot> {
+    return (this.#last ??= await this.#read());
+  }
+
+  async #read(): Promise<Snapshot> {
+    const [leases, history, cursors] = await this.#reader.batch(
+      [
+        `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, hex(softwire) AS softwire,
+          hex(source) AS source, site FROM lease ORDER BY slot`,
+        "SELECT slot, hex(client_id) AS client, since, until FROM history ORDER BY id",
+        "SELECT id, cursor FROM pool",
+      ],
+      "read",
+    );
+    const rows = leases!.rows.map((row): [number, Row] => [
+      row[0] as number,
+      {
+        slot: row[0] as number,
+        client: row[1] === "" ? null : clientOf(row[1]),
+        state: row[2] as number,
+        expiresAt: row[3] as number,
+        freeAt: row[4] as number,
+        since: row[5] as number | null,
+        softwire: textOf(row[6]),
+        source: textOf(row[7]),
+        site: row[8] as string | null,
+      },
+    ]);
+    return {
+      rows: new Map(rows),
+      history: history!.rows.map((row) => ({
+        slot: row[0] as number,
+        client: clientOf(row[1]),
+        since: row[2] as number,
+        until: row[3] as number,
+      })),
+      cursors: new Map(cursors!.rows.map((row) => [row[0] as number, row[1] as number])),
+    };
+  }
+}
+
+const clientOf = (hex: unknown): number => clientIds.indexOf((hex as string).toLowerCase());
+const textOf = (hex: unknown): string | null => (hex === "" ? null : (hex as string).toLowerCase());
+
+/** Durability is not what the model looks at, and a sync at each commit would be most of its time. */
+async function quicken(database: Client): Promise<void> {
+  await database.execute("PRAGMA synchronous = OFF");
+}
+
+async function openSide(database: Client): Promise<Side> {
+  const side = { database, fault: "none" } as Side;
+  side.allocator = await createSideAllocator(side);
+  return side;
+}
+
+function createSideAllocator(side: Side): Promise<TestAllocator> {
+  const fail = (when: string): never => {
+    side.fault = "none";
+    throw Object.assign(new Error(`the connection broke ${when} the commit`), { name: "LibsqlError" });
+  };
+  const batch: Client["batch"] = async (statements, mode) => {
+    const { fault } = side;
+    if (mode === "write" && fault === "before") fail("before");
+    const results = await side.database.batch(statements, mode);
+    if (mode === "write" && fault === "after") fail("after");
+    return results;
+  };
+  const database = new Proxy(side.database, {
+    get(target, name) {
+      if (name === "batch") return batch;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return createTestAllocator(database);
+}
+
+function encode(
+  message: Message,
+  profile: ReturnType<typeof clientProfile>,
+  xid: number,
+  softwire: Uint8Array | undefined,
+): Uint8Array {
+  if (message.what === "discover") return encodeDiscover(profile, { xid, hint: message.pair ?? {} });
+  const pair = { ...message.pair!, serverIdentifier };
+  switch (message.what) {
+    case "select":
+      return encodeSelecting(profile, pair, { xid, softwire });
+    case "withdraw":
+      return encodeSelecting(profile, { ...pair, serverIdentifier: otherServer }, { xid, softwire });
+    case "renew":
+      return encodeRenewing(profile, pair, { xid, softwire });
+    case "rebind":
+      return encodeRebinding(profile, pair, { xid, softwire });
+    case "reboot":
+      return encodeInitReboot(profile, pair, { xid, softwire });
+    case "release":
+      return encodeRelease(profile, pair, { xid });
+    case "decline":
+      return encodeDecline(profile, pair, { xid });
+  }
+}
+
+function mustEqual(what: string, expected: unknown, found: unknown): void {
+  if (isDeepStrictEqual(expected, found)) return;
+  throw new Error(`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`);
+}
+
+const sortRows = (rows: ReadonlyMap<number, Row>): Row[] =>
+  [...rows.values()].sort((a, b) => a.slot - b.slot);
+
+const dhcpOf = (answer: TestAnswer | undefined | "unknown") =>
+  answer === undefined || answer === "unknown" ? answer : answer.message;
+
+const describe = (answer: TestAnswer | undefined | "unknown", pools: Pools): string =>
+  JSON.stringify(answer === "unknown" ? answer : dueOf(answer, pools));
+
+function toldOf(answer: TestAnswer, pools: Pools): Told {
+  const { message, type, portParams } = answer;
+  const seconds = message.options.get(OptionCode.leaseTime);
+  const softwire = message.options.get(OptionCode.softwireSourceAddress);
+  return {
+    kind: type as Told["kind"],
+    slot: type === "nak" ? undefined : pools.keyOf({ address: message.yiaddr, portParams }),
+    seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
+    softwire: softwire === undefined ? null : encodeHex(softwire),
+  };
+}
+
+function dueOf(answer: TestAnswer | undefined, pools: Pools): Due {
+  if (answer === undefined) return { kind: "silence" };
+  const { kind, slot, seconds, softwire } = toldOf(answer, pools);
+  return kind === "nak" ? { kind } : { kind, slot: slot!, seconds, softwire };
+}
+
+/** What holds for every answer. */
+function checkAnswer(message: Message, octets: Uint8Array, answer: TestAnswer, pools: Pools): void {
+  const { options } = answer.message;
+  const found = { message, type: answer.type, address: answer.address, portParams: answer.portParams };
+  const must = (condition: boolean, rule: string): void => {
+    if (!condition) throw new Error(`${rule}: ${JSON.stringify(found)}`);
+  };
+  const identifier = options.get(OptionCode.clientIdentifier);
+  must(identifier !== undefined && encodeHex(identifier) === clientIds[message.client], "option 61 returns");
+  must(encodeHex(answer.header) === "15000000", "a response has no flags");
+  // The last option of a query is 87: its BOOTP message begins 4 octets behind the header of the option.
+  must(encodeHex(octets).includes(answer.message.xid.toString(16).padStart(8, "0")), "the xid returns");
+  const hasPortSet = options.has(OptionCode.portParams);
+  must(!hasPortSet || message.lists159, "R7618-8-01: option 159 goes only to those who list it");
+  const isLease = answer.type === "offer" || answer.type === "ack";
+  must(options.has(OptionCode.leaseTime) === isLease, "a lease has a time, and nothing else has");
+  must(!isLease || toldOf(answer, pools).slot !== undefined, "a lease names a slot of a pool");
+}

@@ -1,0 +1,137 @@
+/**
+ * A copy of the project in a temporary folder, in which one rule at a time is broken and the tests are run.
+ *
+ * @module
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Mutant } from "./mutants.ts";
+
+/** What the tests said. */
+export type Verdict =
+  | { readonly kind: "green" }
+  | { readonly kind: "red"; readonly test: string }
+  /** No test failed, but a file could not be loaded: then the mutant is no program, and proves nothing. */
+  | { readonly kind: "unloadable"; readonly detail: string }
+  | { readonly kind: "too-slow" };
+
+/** The time that one run of the tests may take, in milliseconds. */
+const runMsMax = 240_000;
+
+/** Slow, or about something else than the rules; the model runs for the mutants that name it. */
+const slowTests = ["test/model/", "test/bench/", "test/mutants/"];
+
+/** Part of the report that `vitest --reporter=json` writes. */
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+/** One copy of the project. */
+export class Workshop {
+  readonly #folder: string;
+  readonly #testFiles: readonly string[];
+
+  private constructor(folder: string, testFiles: readonly string[]) {
+    this.#folder = folder;
+    this.#testFiles = testFiles;
+  }
+
+  /** Copies all files that git knows, or would know, so that what is not committed yet is tested too. */
+  static open(): Workshop {
+    const root = resolve(import.meta.dirname, "../..");
+    const list = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
+    const folder = mkdtempSync(join(tmpdir(), "apportion-mutants-"));
+    const files = new Set(list.toString("utf8").split("\0"));
+    files.delete("");
+    const existing = [...files].filter((file) => existsSync(join(root, file)));
+    for (const file of existing) cpSync(join(root, file), join(folder, file));
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    return new Workshop(
+      folder,
+      existing.filter((file) => file.endsWith(".test.ts")),
+    );
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** @returns Test files below any of the paths. */
+  select(paths: readonly string[]): string[] {
+    return this.#testFiles.filter((file) =>
+      paths.some((path) => file === path || file.startsWith(`${path}/`)),
+    );
+  }
+
+  /** @returns Test files of the quick suite. */
+  quickTests(): string[] {
+    return this.#testFiles.filter((file) => !slowTests.some((slow) => file.startsWith(slow)));
+  }
+
+  /**
+   * Breaks a rule, and returns what mends it.
+   *
+   * @throws {RangeError} When the text to replace does not stand in the file exactly once.
+   */
+  apply({ name, file, search, replacement }: Mutant): () => void {
+    const path = join(this.#folder, file);
+    const text = readFileSync(path, "utf8");
+    const found = text.split(search).length - 1;
+    if (found !== 1) {
+      throw new RangeError(`Cannot break "${name}": found its text ${found} times in ${file}, expected once`);
+    }
+    if (search === replacement) throw new RangeError(`Cannot break "${name}": it changes nothing`);
+    // A function as replacement: `$` in it has no meaning.
+    writeFileSync(
+      path,
+      text.replace(search, () => replacement),
+    );
+    return () => {
+      writeFileSync(path, text);
+    };
+  }
+
+  /** Runs tests until the first failure. */
+  async run(files: readonly string[]): Promise<Verdict> {
+    if (files.length === 0) return { kind: "green" };
+    const report = join(this.#folder, "report.json");
+    rmSync(report, { force: true });
+    const vitest = join(this.#folder, "node_modules/vitest/vitest.mjs");
+    const flags = ["run", "--bail", "1", "--reporter=json", `--outputFile=${report}`, "--root", this.#folder];
+    const child = spawn(process.execPath, [vitest, ...flags, ...files], {
+      cwd: this.#folder,
+      stdio: "ignore",
+      // A group of its own: vitest's workers, and the processes that tests start, end with it.
+      detached: true,
+      env: { ...process.env, MODEL_SEED: "1", MODEL_RUNS: "400", MODEL_SHRINK: "no" },
+    });
+    // Until then it can't have ended: the group exists.
+    const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), runMsMax);
+    const signal = await new Promise<string | number | null>((done) => {
+      child.once("exit", (code, killedBy) => {
+        done(killedBy ?? code);
+      });
+    });
+    clearTimeout(timer);
+    if (signal === "SIGKILL") return { kind: "too-slow" };
+    return signal === 0 ? { kind: "green" } : readVerdict(report);
+  }
+}
+
+function readVerdict(file: string): Verdict {
+  if (!existsSync(file)) return { kind: "unloadable", detail: "the tests ended without a report" };
+  const { testResults } = JSON.parse(readFileSync(file, "utf8")) as Report;
+  for (const { assertionResults } of testResults) {
+    const failed = assertionResults.find(({ status }) => status === "failed");
+    if (failed !== undefined) return { kind: "red", test: failed.fullName };
+  }
+  const broken = testResults.find(({ status }) => status === "failed");
+  return { kind: "unloadable", detail: broken?.message.split("\n")[0] ?? "no test failed" };
+}
