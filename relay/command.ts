@@ -51,7 +51,7 @@ export function relayCommand(
       "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
         "(default: standard when listening on 547)",
     )
-    .option("--posts-in-flight <count>", "POSTs at the same time (default: 2)")
+    .option("--posts-in-flight <count>", "POSTs at the same time (default: 3)")
     .option("--batch-frames <count>", "most datagrams in one POST (default: 256)")
     .option("--queue-length <count>", "most datagrams that wait (default: 8192)")
     .option("--queue-octets <count>", "most octets that wait (default: 16777216)")

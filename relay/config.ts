@@ -107,7 +107,7 @@ const schema = v.strictObject({
     v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
   ),
   replyPort: v.optional(v.picklist(["standard", "source"])),
-  postsInFlight: integer(1, relayPostsInFlightMax, 2),
+  postsInFlight: integer(1, relayPostsInFlightMax, 3),
   batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
   queueLength: integer(1, relayQueueLengthMax, 8192),
   queueOctets: integer(0x10000, relayQueueOctetsMax, 16 * 1024 * 1024),

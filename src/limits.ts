@@ -56,7 +56,7 @@ export const evidenceOctetsMax = 255;
 /** Sockets of one relay: their number has one octet in the Interface-Id. A BNG's host has a handful of links. */
 export const relayListenersMax = 256;
 
-/** POSTs that a relay may have in flight: two keep an allocator busy, more only make its batches smaller. */
+/** POSTs that a relay may have in flight: three keep an allocator busy through its syncs, more only make its batches smaller. */
 export const relayPostsInFlightMax = 16;
 
 /** Datagrams that may wait in a relay. The default of 8192 is half a second of load; ten seconds help no client. */
