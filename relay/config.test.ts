@@ -14,7 +14,7 @@ test("parseRelayConfig() has a default for all but allocator and token", () => {
     allocator: new URL("http://127.0.0.1:8467"),
     token: "0123456789abcdef",
     replyPort: "source",
-    postsInFlight: 2,
+    postsInFlight: 3,
     batchFrames: 256,
     queueLength: 8192,
     queueOctets: 16_777_216,
