@@ -53,6 +53,7 @@ class Connection {
       database.exec("COMMIT");
       return results;
     } catch (error) {
+      rollBack(database);
       this.close();
       throw asDatabaseError(error);
     }
@@ -87,6 +88,19 @@ class Connection {
     // The statements of a batch are few; those that come and go are not worth keeping.
     if (this.#prepared.size < preparedStatementsMax) this.#prepared.set(sql, prepared);
     return prepared;
+  }
+}
+
+/**
+ * Gives the lock back. Closing alone does not: statements that are not collected yet keep the closed connection, and
+ * the transaction in it, alive.
+ */
+function rollBack(database: Database.Database): void {
+  if (!database.inTransaction) return;
+  try {
+    database.exec("ROLLBACK");
+  } catch {
+    // The failure of the batch is what the caller has to know; the connection is replaced either way.
   }
 }
 
