@@ -15,8 +15,9 @@ import type { Query } from "./query.ts";
  * The pools that may serve a client, best first.
  *
  * A client that does not list option 159 never gets a shared address (R7618-8.1-02). One that does gets a shared
- * one wherever there are shared pools, unless the operator says otherwise (R7618-8.1-04): full addresses are scarce. A size hint puts pools of that size first; no
- * pool is cut to another size for it, because all sharers of an address have equal sets (A9).
+ * one wherever there are shared pools, because full addresses are scarce; unless the operator says otherwise
+ * (R7618-8.1-04). A size hint puts pools of that size first; no pool is cut to another size for it, because all
+ * sharers of an address have equal sets (A9).
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   const { sharedPools, fullPools } = domain;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EndClaim, Fact } from "./claim.ts";
+import type { EndClaim, Fact, SlotRange } from "./claim.ts";
 import { claimantOf, claimed, isForAnotherServer, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision } from "./decision.ts";
 import { findAddressSlots, findSlotKey, onlySlot } from "./domain.ts";
@@ -29,13 +29,7 @@ export function claimRelease(query: Query, domain: Domain): ClaimStep {
 export function claimDecline(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
   if (query.requestedAddress === undefined) return silence("release-without-lease");
-  const slot = findSlotKey(domain.pools, pairOf(query, query.requestedAddress));
-  const slots =
-    slot === undefined && query.portParams === undefined
-      ? findAddressSlots(domain.pools, query.requestedAddress)
-      : slot === undefined
-        ? undefined
-        : onlySlot(slot);
+  const slots = declinedSlots(query, domain, query.requestedAddress);
   if (slots === undefined) return silence("release-without-lease");
   const claim: EndClaim = {
     ...claimantOf(query, domain),
@@ -45,6 +39,13 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
     quarantineSeconds: domain.declineSeconds,
   };
   return claimed(claim);
+}
+
+/** The pair that option 159 names; without it, whichever of the address is the client's. */
+function declinedSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
+  const slot = findSlotKey(domain.pools, pairOf(query, address));
+  if (slot !== undefined) return onlySlot(slot);
+  return query.portParams === undefined ? findAddressSlots(domain.pools, address) : undefined;
 }
 
 /** These messages have no answer; the reason only says what became of them. */

@@ -103,7 +103,7 @@ const ruleReasons = {
   // Messages that never have an answer.
   released: { meaning: "The client gave its pair back.", source: "RFC 7618 §8" },
   declined: {
-    meaning: "The client cannot use its pair; it is kept from everyone for a while.",
+    meaning: "The client can't use a pair; if it is the client's own, it is kept from everyone for a while.",
     source: "RFC 2131 §4.3.3",
   },
   "release-without-lease": {

@@ -38,9 +38,9 @@ const claims = (parameter: string, rows: { readonly columns: string }): string =
   `claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(parameter)})`;
 
 /** Leases and offers that the site of `c` uses, for R7618-10-02. */
-const siteLeases = (site: string): string => `(
+const siteLeases = `(
     SELECT count(*) FROM clock CROSS JOIN lease used
-    WHERE used.domain_id = c.domain_id AND used.site = ${site}
+    WHERE used.domain_id = c.domain_id AND used.site = c.site
       AND used.state <= ${bound} AND used.expires_at > now
   )`;
 
@@ -48,7 +48,7 @@ const siteLeases = (site: string): string => `(
  * Whether the site of `c` may use one pair more. A batch has one claim of a site that has a limit, so neither it
  * nor two allocators side by side can pass the limit.
  */
-const siteHasRoom = `(c.site_max IS NULL OR ${siteLeases("c.site")} < c.site_max)`;
+const siteHasRoom = `(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
 
 /** Claims that hold no row, and whose site has room. */
 const unheld = `unheld AS MATERIALIZED (
@@ -249,7 +249,7 @@ SELECT (SELECT revision FROM configuration) AS revision, (
   SELECT json_group_array(json_array(
     c.ordinal, own.slot, own.state, own.expires_at - now, hex(own.softwire), hex(own.source),
     own.slot IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
-    iif(c.site_max IS NULL OR own.slot IS NOT NULL, 0, ${siteLeases("c.site")}),
+    iif(c.site_max IS NULL OR own.slot IS NOT NULL, 0, ${siteLeases}),
     c.softwire IS NOT NULL AND EXISTS (
       SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot IS NOT own.slot
         AND other.state = ${bound} AND other.expires_at > now

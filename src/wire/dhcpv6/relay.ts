@@ -45,7 +45,8 @@ export interface RelayMessage extends RelayLevel {
 
 const linkAddressOffset = 2;
 const peerAddressOffset = 18;
-const headerOctets = 34;
+/** Octets before the options. */
+export const relayHeaderOctets = 34;
 
 /**
  * Decodes one level.
@@ -55,11 +56,11 @@ const headerOctets = 34;
  */
 export function decodeRelayMessage(octets: Uint8Array): RelayMessage {
   const type = octets[0];
-  if (type === undefined || octets.length < headerOctets) {
+  if (type === undefined || octets.length < relayHeaderOctets) {
     if (type === undefined || isRelayType(type)) {
       throw new DecodeError(
         "message-truncated",
-        `Cannot decode relay message: found ${octets.length} octets, expected at least ${headerOctets}`,
+        `Cannot decode relay message: found ${octets.length} octets, expected at least ${relayHeaderOctets}`,
       );
     }
   }
@@ -69,18 +70,38 @@ export function decodeRelayMessage(octets: Uint8Array): RelayMessage {
       `Cannot decode relay message: type is ${type}, expected 12 or 13`,
     );
   }
-  const { data, rest } = takeOption6(decodeOptions6(octets, headerOctets), OptionCode6.relayMessage, {
+  const { data, rest } = takeOption6(decodeOptions6(octets, relayHeaderOctets), OptionCode6.relayMessage, {
     absent: "no-relay-message",
     duplicate: "duplicate-relay-message",
   });
+  return { type, ...readRelayHeader(octets), options: rest, message: data };
+}
+
+/** @returns What stands before the options, which is known to be there, as views. */
+export function readRelayHeader(octets: Uint8Array): Omit<RelayLevel, "options"> {
   return {
-    type,
     hopCount: octets[1]!,
     linkAddress: octets.subarray(linkAddressOffset, peerAddressOffset),
-    peerAddress: octets.subarray(peerAddressOffset, headerOctets),
-    options: rest,
-    message: data,
+    peerAddress: octets.subarray(peerAddressOffset, relayHeaderOctets),
   };
+}
+
+/**
+ * Writes what stands before the options.
+ *
+ * @returns The offset of the options.
+ */
+export function writeRelayHeader(
+  octets: Uint8Array,
+  offset: number,
+  type: number,
+  level: RelayLevel,
+): number {
+  octets[offset] = type;
+  octets[offset + 1] = level.hopCount;
+  octets.set(level.linkAddress, offset + linkAddressOffset);
+  octets.set(level.peerAddress, offset + peerAddressOffset);
+  return offset + relayHeaderOctets;
 }
 
 function isRelayType(type: number): type is RelayMessage["type"] {
@@ -98,7 +119,7 @@ export function encodeRelayMessage(
   message: Uint8Array,
 ): Uint8Array {
   const octets = new Uint8Array(
-    headerOctets + optionsOctets(level.options) + optionHeaderOctets + message.length,
+    relayHeaderOctets + optionsOctets(level.options) + optionHeaderOctets + message.length,
   );
   const start = writeLevel(octets, 0, type, level, level.options, message.length);
   octets.set(message, start);
@@ -114,11 +135,7 @@ function writeLevel(
   options: readonly Option6[],
   messageOctets: number,
 ): number {
-  octets[offset] = type;
-  octets[offset + 1] = level.hopCount;
-  octets.set(level.linkAddress, offset + linkAddressOffset);
-  octets.set(level.peerAddress, offset + peerAddressOffset);
-  const at = writeOptions6(octets, offset + headerOctets, options);
+  const at = writeOptions6(octets, writeRelayHeader(octets, offset, type, level), options);
   return writeOptionHeader6(octets, at, OptionCode6.relayMessage, messageOctets);
 }
 
@@ -167,7 +184,7 @@ export function encodeRelayReply(path: readonly RelayLevel[], message: Uint8Arra
   const sizes = new Array<number>(path.length);
   for (let level = path.length - 1; level >= 0; level--) {
     sizes[level] = size;
-    size += headerOctets + optionsOctets(echoes[level]!) + optionHeaderOctets;
+    size += relayHeaderOctets + optionsOctets(echoes[level]!) + optionHeaderOctets;
   }
   const octets = new Uint8Array(size);
   let offset = 0;
