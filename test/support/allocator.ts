@@ -35,6 +35,8 @@ export interface TestAnswer {
   readonly address: string;
   readonly portParams: PortParams | undefined;
   readonly message: DhcpV4Message;
+  /** The same, as it came. */
+  readonly octets: Uint8Array;
   /** DHCPv6 options beside the DHCPv4 message. */
   readonly options: readonly Option6[];
   /** RELAY-REPL of each level but our own, outermost first. */
@@ -120,13 +122,20 @@ function wrap(message: TestMessage, index: number): Uint8Array {
   return encodeRelayMessage(MessageType6.relayForward, level, message.octets);
 }
 
-/** Reads an answer down to its DHCPv4 message. */
+/** Reads an answer of our relay's level, down to its DHCPv4 message. */
 export function unwrap(frame: Uint8Array): TestAnswer {
-  const levels = [decodeRelayMessage(frame)];
-  while (levels.at(-1)!.message[0] === MessageType6.relayReply) {
-    levels.push(decodeRelayMessage(levels.at(-1)!.message));
+  const { levels, ...answer } = readAnswer(frame);
+  return { ...answer, envelope: levels[0]!, levels: levels.slice(1) };
+}
+
+/** Reads a datagram that comes down: a DHCPV4-RESPONSE, in as many RELAY-REPL as there are around it. */
+export function readAnswer(datagram: Uint8Array): Omit<TestAnswer, "envelope"> {
+  const levels: RelayMessage[] = [];
+  let octets = datagram;
+  while (octets[0] === MessageType6.relayReply) {
+    levels.push(decodeRelayMessage(octets));
+    octets = levels.at(-1)!.message;
   }
-  const octets = levels.at(-1)!.message;
   const { options, dhcpv4 } = decodeDhcpV4Response(octets);
   const message = decodeDhcpV4(dhcpv4);
   const type = message.options.get(OptionCode.messageType)?.[0];
@@ -135,9 +144,9 @@ export function unwrap(frame: Uint8Array): TestAnswer {
     address: formatIPv4(message.yiaddr),
     portParams: tryDecode(decodePortParams, message.options.get(OptionCode.portParams)),
     message,
+    octets: dhcpv4,
     options,
-    levels: levels.slice(1),
-    envelope: levels[0]!,
+    levels,
     header: octets.subarray(0, 4),
   };
 }
