@@ -136,7 +136,7 @@ export class Stage {
    * them: what has not arrived by then is not on its way.
    */
   async send(...datagrams: readonly Uint8Array[]): Promise<Uint8Array[]> {
-    for (const datagram of datagrams) await this.#transmit(datagram);
+    for (const datagram of datagrams) await this.transmit(datagram);
     await this.#probe();
     await this.#probe();
     const received = this.#received;
@@ -178,7 +178,8 @@ export class Stage {
     return Number(rows[0]!.leases);
   }
 
-  async #transmit(datagram: Uint8Array): Promise<void> {
+  /** Sends a datagram and nothing more; what comes back is among what the next {@link send} returns. */
+  async transmit(datagram: Uint8Array): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#socket.send(datagram, this.#port, "::1", (error) => {
         if (error === null) resolve();
@@ -198,7 +199,7 @@ export class Stage {
         if (this.#received.length < before) resolve();
       };
     });
-    await this.#transmit(enclose(inform, [levelAt(probePlace)]));
+    await this.transmit(enclose(inform, [levelAt(probePlace)]));
     await arrived;
   }
 }

@@ -1,0 +1,337 @@
+/**
+ * DHCPREQUEST in its four states: RFC 2131 §4.3.2.
+ */
+import { describe, expect, test } from "vitest";
+import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
+import { encodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
+import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import type { Speech } from "./acting-client.ts";
+import { domain, Stage } from "./stage.ts";
+
+/** One address: what one client has, no other can get. */
+const oneAddress: Partial<typeof domain> = {
+  offerHoldSeconds: 60,
+  quarantineSeconds: 0,
+  leaseSeconds: { default: 1000, min: 60, max: 2000 },
+  pools: [{ name: "one", kind: "full", range: "203.0.113.7/32" }],
+};
+const twoAddresses: Partial<typeof domain> = {
+  ...oneAddress,
+  pools: [{ name: "two", kind: "full", range: "203.0.113.6/31" }],
+};
+const seven = { address: "203.0.113.7", portParams: undefined };
+const elsewhere = { address: "192.0.2.200", portParams: undefined };
+
+const octets = (address: string) => encodeAddress(parseIPv4(address));
+const [us, them] = [octets("198.51.100.1"), octets("198.51.100.2")];
+
+/** Sends a REQUEST to a database whose COMMIT fails when all statements have run, and returns what comes back. */
+async function sendWhileCommitsFail(stage: Stage, request: Uint8Array): Promise<Uint8Array[]> {
+  const { database } = stage;
+  for (const sql of [
+    "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+    "CREATE TABLE orphan (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+    `CREATE TRIGGER break_commit AFTER UPDATE ON lease WHEN NEW.state = 2
+      BEGIN INSERT INTO orphan VALUES (1); END`,
+  ]) {
+    await database.execute(sql);
+  }
+  const batch = database.batch.bind(database);
+  await new Promise<void>((tried) => {
+    database.batch = (...parameters) => batch(...parameters).finally(tried);
+    void stage.transmit(request);
+  });
+  Object.assign(database, { batch });
+  await database.execute("DROP TRIGGER break_commit");
+  return stage.send();
+}
+
+describe("the state that a REQUEST is of", () => {
+  const held = parseIPv4(seven.address);
+  const wrong = octets(elsewhere.address);
+
+  test.each<[fields: string, speech: Speech, outcome: string]>([
+    [
+      "54 beside all others: SELECTING",
+      { unicast: true, header: { ciaddr: held }, options: { 54: them, 50: wrong } },
+      "silence:other-server-chosen",
+    ],
+    [
+      "54 beside ciaddr, and nothing requested",
+      { unicast: true, header: { ciaddr: held }, options: { 54: us } },
+      "silence:unknown-request-state",
+    ],
+    [
+      "54 beside ciaddr: what is requested is 50",
+      { header: { ciaddr: held }, options: { 54: us, 50: wrong } },
+      "nak:pair-not-offered",
+    ],
+    [
+      "ciaddr and U beside 50: RENEWING",
+      { unicast: true, header: { ciaddr: held }, options: { 50: wrong } },
+      "ack",
+    ],
+    ["ciaddr beside 50: REBINDING", { header: { ciaddr: held }, options: { 50: wrong } }, "ack"],
+    [
+      "a wrong ciaddr beside 50: REBINDING",
+      { header: { ciaddr: parseIPv4(elsewhere.address) }, options: { 50: octets(seven.address) } },
+      "nak:pair-not-held",
+    ],
+    ["50 alone: INIT-REBOOT", { options: { 50: wrong } }, "nak:wrong-network"],
+    [
+      "50 and U: INIT-REBOOT, for U says nothing here",
+      { unicast: true, options: { 50: wrong } },
+      "nak:wrong-network",
+    ],
+    ["nothing", {}, "silence:unknown-request-state"],
+    ["only U", { unicast: true }, "silence:unknown-request-state"],
+    ["50 of a wrong length", { options: { 50: [203, 0, 113] } }, "silence:unknown-request-state"],
+  ])("R2131-4.3.2-01 %s", async (_fields, speech, outcome) => {
+    const stage = await Stage.open(oneAddress);
+    const client = stage.client(1);
+    await client.lease();
+    const before = stage.count(outcome);
+    const answer = await client.say(MessageType.request, speech);
+    expect(stage.count(outcome)).toBe(before + 1);
+    expect(answer?.type).toBe(outcome.startsWith("silence") ? undefined : outcome.split(":")[0]);
+    expect(await stage.leases()).toBe(1);
+  });
+});
+
+describe("SELECTING", () => {
+  test("R2131-4.3.2-02 the choice of another server has no answer, and frees our offer", async () => {
+    const stage = await Stage.open(oneAddress);
+    const offer = (await stage.client(1).discover())!;
+    expect(await stage.client(1).select(offer, { options: { 54: them } })).toBeUndefined();
+    expect(stage.count("silence:other-server-chosen")).toBe(1);
+    expect(await stage.client(2).lease()).toMatchObject({ address: offer.address });
+  });
+
+  test("R2131-4.3.2-02 the choice of another server leaves a lease as it is", async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    expect(await stage.client(1).select(ack, { options: { 54: them } })).toBeUndefined();
+    expect(await stage.client(2).discover()).toBeUndefined();
+    expect(await stage.client(1).renew(ack)).toMatchObject({ type: "ack", address: ack.address });
+  });
+
+  test("R2131-4.3.2-03 no ACK leaves when its lease cannot be committed", async () => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const offer = (await client.discover())!;
+    const speech = { portParams: offer.portParams, options: { 50: octets(offer.address), 54: us } };
+    const request = client.message(MessageType.request, speech);
+    expect(await sendWhileCommitsFail(stage, request.datagram)).toEqual([]);
+    const { rows } = await stage.database.execute("SELECT state FROM lease");
+    expect(rows).toMatchObject([{ state: 1 }]);
+    expect(await client.select(offer)).toMatchObject({ type: "ack", address: offer.address });
+  });
+
+  test("R2131-4.3.2-03 no ACK leaves when a lease cannot be extended", async () => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const ack = await client.lease();
+    const speech = { portParams: ack.portParams, header: { ciaddr: parseIPv4(ack.address) } };
+    const request = client.message(MessageType.request, speech);
+    expect(await sendWhileCommitsFail(stage, request.datagram)).toEqual([]);
+    expect(await client.rebind(ack)).toMatchObject({ type: "ack", address: ack.address });
+  });
+
+  test("R2131-4.3.2-04 a pair that was never offered gets DHCPNAK", async () => {
+    const stage = await Stage.open(oneAddress);
+    expect(await stage.client(1).select(seven)).toMatchObject({ type: "nak", address: "0.0.0.0" });
+    expect(stage.count("nak:pair-not-offered")).toBe(1);
+    expect(await stage.leases()).toBe(0);
+  });
+
+  test("R2131-4.3.2-04 an offer that ran out and went to another client gets DHCPNAK", async () => {
+    const stage = await Stage.open(oneAddress);
+    const offer = (await stage.client(1).discover())!;
+    stage.now += 60;
+    await stage.client(2).lease();
+    expect(await stage.client(1).select(offer)).toMatchObject({ type: "nak" });
+    expect(stage.count("nak:pair-not-offered")).toBe(1);
+    expect(await stage.client(2).renew(seven)).toMatchObject({ type: "ack" });
+  });
+
+  test.each([
+    ["another address", { address: "203.0.113.6", portParams: undefined }],
+    ["an address of no pool", elsewhere],
+    [
+      "the offered address with a port set",
+      { ...seven, portParams: { psidOffset: 0, psidLength: 6, psid: 20 } },
+    ],
+  ])("R2131-4.3.2-04 %s than was offered gets DHCPNAK, and the offer stays", async (_what, pair) => {
+    const stage = await Stage.open(twoAddresses);
+    const client = stage.client(1);
+    const offer = (await client.discover({ address: parseIPv4(seven.address) }))!;
+    expect(offer.address).toBe(seven.address);
+    expect(await client.select(pair)).toMatchObject({ type: "nak" });
+    expect(stage.count("nak:pair-not-offered")).toBe(1);
+    expect(await client.select(offer)).toMatchObject({ type: "ack", address: seven.address });
+  });
+});
+
+describe("INIT-REBOOT", () => {
+  test("R2131-4.3.2-05 on the wrong network gets DHCPNAK, an unknown client too", async () => {
+    const stage = await Stage.open(oneAddress);
+    await stage.client(1).lease();
+    expect(await stage.client(1).reboot(elsewhere)).toMatchObject({ type: "nak" });
+    expect(await stage.client(2).reboot(elsewhere)).toMatchObject({ type: "nak" });
+    expect(stage.count("nak:wrong-network")).toBe(2);
+    expect(await stage.client(1).renew(seven)).toMatchObject({ type: "ack" });
+  });
+
+  test("R2131-4.3.2-05 the network of another domain is the wrong one", async () => {
+    const other = {
+      ...domain,
+      ...twoAddresses,
+      name: "other",
+      default: false,
+      prefixes: ["2001:db8:b::/48"],
+    };
+    const stage = await Stage.open([
+      domain,
+      { ...other, pools: [{ ...other.pools[0]!, range: "203.0.113.6/31" }] },
+    ]);
+    const moved = stage.client(1, { linkAddress: "2001:db8:b::1" });
+    const ack = await stage.client(1).lease();
+    expect(await moved.reboot(ack)).toMatchObject({ type: "nak" });
+    expect(stage.count("nak:wrong-network")).toBe(1);
+  });
+
+  test("R2131-4.3.2-06 an unknown client that reboots on the right network gets no answer", async () => {
+    const stage = await Stage.open({ ...oneAddress, refusesUnknownRenewals: true });
+    expect(await stage.client(1).reboot(seven)).toBeUndefined();
+    expect(await stage.client(1).reboot(seven, { unicast: true })).toBeUndefined();
+    expect(stage.count("silence:unknown-client")).toBe(2);
+    expect(await stage.leases()).toBe(0);
+  });
+
+  test("R2131-4.3.2-06 also when another client has the pair", async () => {
+    const stage = await Stage.open(oneAddress);
+    await stage.client(1).lease();
+    expect(await stage.client(2).reboot(seven)).toBeUndefined();
+    expect(stage.count("silence:unknown-client")).toBe(1);
+  });
+
+  test.each([
+    ["another address", "203.0.113.1", { psidOffset: 0, psidLength: 6, psid: 1 }],
+    ["another address of its pool", "192.0.2.19", "same"],
+    ["another PSID", "192.0.2.18", { psidOffset: 0, psidLength: 6, psid: 33 }],
+    ["another length", "192.0.2.18", { psidOffset: 0, psidLength: 5, psid: 1 }],
+    ["another offset", "192.0.2.18", { psidOffset: 4, psidLength: 6, psid: 1 }],
+  ] as const)("R2131-4.3.2-07 with %s than the record's gets DHCPNAK", async (_what, address, portParams) => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const ack = await client.lease({ address: parseIPv4("192.0.2.18") });
+    expect(ack.address).toBe("192.0.2.18");
+    const pair = { address, portParams: portParams === "same" ? ack.portParams : portParams };
+    expect(await client.reboot(pair)).toMatchObject({ type: "nak" });
+    expect(stage.count("nak:pair-not-held")).toBe(1);
+    expect(await client.reboot(ack)).toMatchObject({ type: "ack" });
+  });
+
+  test("R2131-4.3.2-08 that matches its record gets DHCPACK, and its time begins anew", async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    stage.now += 900;
+    expect(await stage.client(1).reboot(ack)).toMatchObject({ type: "ack", address: ack.address });
+    stage.now += 999;
+    expect(await stage.leases()).toBe(1);
+  });
+
+  test("R2131-4.3.2-08 an offer is no record of a lease", async () => {
+    const stage = await Stage.open(oneAddress);
+    const offer = (await stage.client(1).discover())!;
+    expect(await stage.client(1).reboot(offer)).toMatchObject({ type: "nak" });
+    stage.now += 60;
+    expect(await stage.leases()).toBe(0);
+  });
+
+  test("R2131-4.3.2-09 an ended lease whose pair nobody took is the client's again", async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    stage.now += 5000;
+    expect(await stage.leases()).toBe(0);
+    expect(await stage.client(1).reboot(ack)).toMatchObject({ type: "ack", address: ack.address });
+    expect(await stage.leases()).toBe(1);
+  });
+
+  test("R2131-4.3.2-09 an ended lease whose pair another client took is not", async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    stage.now += 5000;
+    await stage.client(2).lease();
+    expect((await stage.client(1).reboot(ack))?.type).not.toBe("ack");
+    expect(await stage.client(2).renew(ack)).toMatchObject({ type: "ack" });
+  });
+});
+
+describe.each([
+  ["R2131-4.3.2-10", "RENEWING", true],
+  ["R2131-4.3.2-11", "REBINDING", false],
+] as const)("%s", (id, state, unicast) => {
+  test(`${id} ${state} that matches gets DHCPACK and is extended`, async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    stage.now += 700;
+    const again = await stage.client(1).rebind(ack, { unicast });
+    expect(again).toMatchObject({ type: "ack", address: ack.address });
+    expect([...again!.message.options.get(51)!]).toEqual([0, 0, 1000 >> 8, 1000 & 255]);
+    stage.now += 999;
+    expect(await stage.leases()).toBe(1);
+    expect(await stage.client(2).discover()).toBeUndefined();
+  });
+
+  test(`${id} ${state} from another IPv6 source is extended too`, async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    const moved = stage.client(1, { source: "fe80::77" });
+    expect(await moved.rebind(ack, { unicast })).toMatchObject({ type: "ack", address: ack.address });
+  });
+
+  const shared = { psidOffset: 0, psidLength: 6 };
+  test.each([
+    ["another address", { address: "192.0.2.19", portParams: { ...shared, psid: 1 } }],
+    ["another PSID", { address: "192.0.2.18", portParams: { ...shared, psid: 2 } }],
+    ["no port set", { address: "192.0.2.18", portParams: undefined }],
+    ["an address of no pool", elsewhere],
+    ["a full address", { address: "203.0.113.1", portParams: undefined }],
+  ])(`R2131-4.3.2-12 ${state} of a known client with %s gets DHCPNAK`, async (_what, pair) => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const held = { address: parseIPv4("192.0.2.18"), portParams: { ...shared, psid: 1 } };
+    const ack = await client.lease(held);
+    expect(ack).toMatchObject({ address: "192.0.2.18", portParams: held.portParams });
+    expect(await client.rebind(pair, { unicast })).toMatchObject({ type: "nak", address: "0.0.0.0" });
+    expect(stage.count("nak:pair-not-held")).toBe(1);
+    expect(await client.rebind(ack, { unicast })).toMatchObject({ type: "ack", address: ack.address });
+  });
+});
+
+describe("a client that is not known", () => {
+  test.each<[what: string, unicast: boolean, refuses: boolean | undefined, outcome: string]>([
+    ["REBINDING has no answer", false, undefined, "silence:unknown-client"],
+    ["REBINDING has no answer, whatever the domain says", false, true, "silence:unknown-client"],
+    ["RENEWING has no answer by default", true, undefined, "silence:unknown-client"],
+    [
+      "RENEWING has no answer where the domain leaves it to other servers",
+      true,
+      false,
+      "silence:unknown-client",
+    ],
+    ["RENEWING gets DHCPNAK where the domain refuses it", true, true, "nak:unknown-client"],
+  ])("R2131-4.3.2-14 %s", async (_what, unicast, refuses, outcome) => {
+    const stage = await Stage.open({
+      ...oneAddress,
+      ...(refuses !== undefined && { refusesUnknownRenewals: refuses }),
+    });
+    const client = stage.client(1);
+    const answers = [await client.rebind(seven, { unicast }), await client.rebind(elsewhere, { unicast })];
+    const type = outcome.startsWith("nak") ? "nak" : undefined;
+    expect(answers.map((answer) => answer?.type)).toEqual([type, type]);
+    expect(stage.count(outcome)).toBe(2);
+    expect(await stage.leases()).toBe(0);
+  });
+});
