@@ -178,6 +178,28 @@ export class Stage {
     return answer === undefined ? undefined : readAnswer(answer);
   }
 
+  /**
+   * What comes of a message, in one line: `offer 192.0.2.18 PSID 1`, `ack 203.0.113.0`, `nak:pair-not-held`,
+   * `silence:released`. What was counted and what was answered have to agree.
+   */
+  async outcome(answering: () => Promise<Answer | undefined>): Promise<string> {
+    const before = this.counters.snapshot();
+    const answer = await answering();
+    const after = this.counters.snapshot();
+    const counted = Object.keys(after).filter((name) => {
+      const probes = name === "settings" ? 2 : 0;
+      return !["frames", "rounds"].includes(name) && after[name]! > (before[name] ?? 0) + probes;
+    });
+    const [outcome = "nothing", ...more] = counted;
+    if (more.length > 0) throw new Error(`A message has several outcomes: ${counted.join(", ")}`);
+    const kind = outcome.split(":")[0]!;
+    const isAnswered = ["offer", "ack", "nak", "settings"].includes(kind);
+    if (isAnswered !== (answer !== undefined)) {
+      throw new Error(`The allocator counted ${outcome}, and ${answer?.type ?? "no answer"} came`);
+    }
+    return answer === undefined || kind === "nak" || kind === "settings" ? outcome : pairText(answer);
+  }
+
   /** How often the allocator came to an outcome: `offer`, `nak:pair-not-held`, `silence:released`, ... */
   count(outcome: string): number {
     return this.counters.snapshot()[outcome] ?? 0;
@@ -213,6 +235,11 @@ export class Stage {
     await this.#transmit(enclose(inform, [levelAt(probePlace)]));
     await arrived;
   }
+}
+
+/** An answer's type and pair: `ack 192.0.2.18 PSID 1`. */
+export function pairText({ type, address, portParams }: Answer): string {
+  return `${type} ${address}${portParams === undefined ? "" : ` PSID ${portParams.psid}`}`;
 }
 
 /** What is no answer at all is for the test to see, not for the probe. */
