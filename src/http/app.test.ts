@@ -139,7 +139,8 @@ test("an unknown path: 404", async () => {
 
 test("createApp() refuses an empty token, which everyone would know", async () => {
   const { database } = await createTestAllocator(vectorDomain);
-  const log = { info: () => undefined, error: () => undefined };
+  const quiet = () => undefined;
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   expect(() => createApp({ database, relayToken: "", log, counters: createCounters() })).toThrow(
     /expected a secret/,
   );

@@ -16,15 +16,10 @@ import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { relayAuth } from "./auth.ts";
 import type { Counters } from "./counters.ts";
+import type { Log } from "./log.ts";
 import { createPipeline } from "./pipeline.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
-
-/** Where the application writes what an operator should know; pino has this form. */
-export interface Log {
-  readonly info: (fields: object, message: string) => void;
-  readonly error: (fields: object, message: string) => void;
-}
 
 /** What the application works with. */
 export interface AppDeps {
@@ -42,7 +37,7 @@ const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
 export function createApp({ relayToken, log, ...deps }: AppDeps): Hono {
-  const pipeline = createPipeline(deps);
+  const pipeline = createPipeline({ ...deps, log });
   const app = new Hono();
   const limit = bodyLimit({
     maxSize: relayBodyOctetsMax,

@@ -7,16 +7,19 @@
 import type { Client } from "@libsql/client";
 import type { Claim, Fact } from "../lease/claim.ts";
 import { decide } from "../lease/decide.ts";
+import { silence } from "../lease/decision.ts";
 import type { Decision } from "../lease/decision.ts";
 import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
+import { reasons } from "../lease/reasons.ts";
 import { encodeResponse } from "../lease/response.ts";
 import { batchRoundsMax } from "../limits.ts";
 import { commitClaims } from "../store/commit.ts";
 import { mendDatabase } from "../store/connect.ts";
 import { loadDirectory } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
+import type { Log } from "./log.ts";
 import { arrangeRound } from "./round.ts";
 import type { Entry } from "./round.ts";
 
@@ -24,6 +27,7 @@ import type { Entry } from "./round.ts";
 export interface PipelineDeps {
   readonly database: Client;
   readonly counters: Counters;
+  readonly log: Log;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -49,7 +53,8 @@ export interface Pipeline {
 }
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline({ database, counters, now }: PipelineDeps): Pipeline {
+export function createPipeline({ database, now, ...record }: PipelineDeps): Pipeline {
+  const { counters } = record;
   let directory: Directory | undefined;
 
   /** @returns False when the claims were made from a configuration that is no longer so. */
@@ -79,7 +84,7 @@ export function createPipeline({ database, counters, now }: PipelineDeps): Pipel
         continue;
       }
       for (const { query, domain, decision } of immediate) {
-        answers.push(...encodeAnswer(counters, query, domain, decision));
+        answers.push(...encodeAnswer(record, query, domain, decision));
       }
       const unserved: Query[] = [];
       for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
@@ -89,17 +94,17 @@ export function createPipeline({ database, counters, now }: PipelineDeps): Pipel
           continue;
         }
         const decision = decide(claim, fact, { query: asking[0]!, domain, directory: current });
-        for (const query of asking) answers.push(...encodeAnswer(counters, query, domain, decision));
+        for (const query of asking) answers.push(...encodeAnswer(record, query, domain, decision));
       }
       waiting = [...unserved, ...later];
     }
-    counters.add("silence:batch-rounds-exhausted", waiting.length);
+    for (const query of waiting) note(record, query, silence("batch-rounds-exhausted"));
     return answers;
   }
 
   return {
     async serve(frames) {
-      const queries = decodeQueries(counters, frames);
+      const queries = decodeQueries(record, frames);
       try {
         return await serveQueries(queries);
       } catch (error) {
@@ -123,23 +128,40 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
-function decodeQueries(counters: Counters, frames: readonly Uint8Array[]): Query[] {
-  counters.add("frames", frames.length);
+/** Where it is kept what became of messages. */
+type Notebook = Pick<PipelineDeps, "counters" | "log">;
+
+function decodeQueries(record: Notebook, frames: readonly Uint8Array[]): Query[] {
+  record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeQuery(frame);
     if (result.kind === "query") return [result.query];
-    counters.add(`silence:${result.reason}`);
+    note(record, undefined, silence(result.reason));
     return [];
   });
 }
 
+/** Counts what became of a message, and writes it down with the reason where it is not what the client wished. */
+function note({ counters, log }: Notebook, query: Query | undefined, decision: Decision): void {
+  if (!("reason" in decision)) {
+    counters.add(decision.kind);
+    return;
+  }
+  const { kind, reason } = decision;
+  counters.add(`${kind}:${reason}`);
+  const fields = { reason, clientId: query?.clientId, xid: query?.message.xid };
+  // A pair that is of no use means that something else uses it: someone has to look (RFC 2131 §4.3.3).
+  if (reason === "declined") log.warn(fields, reasons[reason].meaning);
+  else log.debug(fields, kind === "nak" ? "refused" : "not answered");
+}
+
 /** @returns The answer in a list, or an empty list for silence. */
 function encodeAnswer(
-  counters: Counters,
+  record: Notebook,
   query: Query,
   domain: Domain | undefined,
   decision: Decision,
 ): Uint8Array[] {
-  counters.add("reason" in decision ? `${decision.kind}:${decision.reason}` : decision.kind);
+  note(record, query, decision);
   return decision.kind === "silence" || domain === undefined ? [] : [encodeResponse(query, domain, decision)];
 }

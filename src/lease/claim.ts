@@ -112,4 +112,6 @@ export interface Fact {
   readonly siteLeases: number;
   /** The softwire address of a `bind` claim belongs to the running lease of another client. */
   readonly softwireTaken: boolean;
+  /** A `bind` claim of a client without a row names the pair of another client's running lease. */
+  readonly pairTaken: boolean;
 }

@@ -73,7 +73,7 @@ export const namedOptions = {
   "posix-timezone": textOption(100),
   "tzdb-timezone": textOption(101),
   /** RFC 8925: seconds for which a client that can do without IPv4 does without. */
-  "v6-only-preferred": option(108, uint32, encodeSeconds),
+  "v6-only-preferred": option(OptionCode.v6OnlyPreferred, uint32, encodeSeconds),
   /** RFC 8910. */
   "captive-portal": option(114, v.pipe(asciiText, v.url()), (text) => new TextEncoder().encode(text)),
   /** RFC 3397. */

@@ -7,6 +7,7 @@ import { wantedSlotsMax } from "../limits.ts";
 import type { Fact, OfferClaim } from "./claim.ts";
 import { claimantOf, claimed, leaseSeconds, leaseTerms, mayBeServed, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
+import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
 import type { Domain, Pool } from "./domain.ts";
 import type { Query } from "./query.ts";
@@ -38,9 +39,19 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
-    lease: query.rapidCommit && domain.rapidCommit ? leaseTerms(query, domain) : null,
+    lease: mayCommitAtOnce(query, domain, pools) ? leaseTerms(query, domain) : null,
   };
   return claimed(claim);
+}
+
+/** A client that may be told to do without IPv4 has to see that first, and not be given a lease (RFC 8925 §3). */
+function mayCommitAtOnce(query: Query, domain: Domain, pools: readonly Pool[]): boolean {
+  if (!query.rapidCommit || !domain.rapidCommit) return false;
+  const { v6OnlyPreferred } = OptionCode;
+  return (
+    !query.parameterRequestList.includes(v6OnlyPreferred) ||
+    !pools.some(({ options }) => options.has(v6OnlyPreferred))
+  );
 }
 
 /** Option 50 with 159 is one pair, option 50 alone any pair of that address (A8), 159 alone says only a size (A7). */

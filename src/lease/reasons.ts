@@ -14,7 +14,75 @@ export interface ReasonText {
   readonly source: string;
 }
 
-/** Reasons of the rules; those of the decoders are {@link DecodeReason}. */
+/** Octets that are no query: what the decoders say. */
+const decodeReasonTexts = {
+  "message-truncated": {
+    meaning: "A DHCPv6 message is shorter than its header.",
+    source: "RFC 8415 §8, §9",
+  },
+  "option-overrun": {
+    meaning: "A DHCPv6 option says that it is longer than what is left of its message.",
+    source: "RFC 8415 §21.1",
+  },
+  "too-many-options": {
+    meaning: "A DHCPv6 message has more options at one level than real ones ever do.",
+    source: "this server",
+  },
+  "bad-option-length": {
+    meaning: "An option that the message can't do without has a wrong length.",
+    source: "RFC 8415 §16",
+  },
+  "bad-option-value": {
+    meaning: "An option that the message can't do without has a value that is not allowed.",
+    source: "RFC 8415 §16",
+  },
+  "unexpected-message-type": {
+    meaning: "The DHCPv6 message is of a type that is not for this server: only DHCPV4-QUERY is.",
+    source: "RFC 8415 §16",
+  },
+  "no-relay-message": {
+    meaning: "A RELAY-FORW has no Relay Message (option 9).",
+    source: "RFC 8415 §19.1",
+  },
+  "duplicate-relay-message": {
+    meaning: "A RELAY-FORW has more than one Relay Message (option 9).",
+    source: "RFC 8415 §19.1",
+  },
+  "relay-too-deep": {
+    meaning: "The message passed more relays than RFC 8415 allows.",
+    source: "RFC 8415 §19.1.2",
+  },
+  "no-dhcpv4-message": {
+    meaning: "A DHCPV4-QUERY has no DHCPv4 message (option 87), or an empty one.",
+    source: "RFC 7341 §11",
+  },
+  "duplicate-dhcpv4-message": {
+    meaning: "A DHCPV4-QUERY has more than one DHCPv4 message (option 87).",
+    source: "RFC 7341 §9",
+  },
+  "dhcpv4-truncated": {
+    meaning: "The DHCPv4 message is shorter than a BOOTP header and its cookie.",
+    source: "RFC 2131 §2",
+  },
+  "dhcpv4-bad-cookie": {
+    meaning: "The DHCPv4 message does not have the magic cookie before its options.",
+    source: "RFC 2131 §3",
+  },
+  "dhcpv4-option-overrun": {
+    meaning: "A DHCPv4 option says that it is longer than what is left of its field.",
+    source: "RFC 2132 §2",
+  },
+  "bad-frame": {
+    meaning: "A frame says that it is longer than what is left of the body.",
+    source: "RFC 5460 §5.1",
+  },
+  "too-many-frames": {
+    meaning: "The body has more frames than one POST may have.",
+    source: "this server",
+  },
+} as const satisfies Record<DecodeReason, ReasonText>;
+
+/** What the rules say of a query. */
 const ruleReasons = {
   // Messages that are not a query of a 4o6 client.
   "not-a-bootrequest": {
@@ -118,10 +186,8 @@ const ruleReasons = {
   },
 } as const satisfies Record<string, ReasonText>;
 
-/** Ids of the rules' reasons. */
-export type RuleReason = keyof typeof ruleReasons;
+/** The whole list, in the order in which a message meets it. */
+export const reasons = { ...decodeReasonTexts, ...ruleReasons } as const;
 
-/** Ids of all reasons. */
-export type Reason = RuleReason | DecodeReason;
-
-export { ruleReasons };
+/** Id of a reason. */
+export type Reason = keyof typeof reasons;

@@ -100,7 +100,7 @@ function lookClaim(query: Query, domain: Domain): LookClaim {
 export function decideBind(claim: BindClaim, fact: Fact, { query, domain, directory }: Subject): Decision {
   const { held } = fact;
   const isOffer = claim.accepts === "offer-or-lease";
-  if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain);
+  if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);
   const isNamed = isInRange(claim.slots, held.slot);
   if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {
     if (fact.softwireTaken && isNamed) return nak("softwire-taken");
@@ -120,14 +120,18 @@ export function decideBind(claim: BindClaim, fact: Fact, { query, domain, direct
 
 /** @returns DHCPNAK to a client that has another pair, silence to one that is not known. */
 export function decideLook(fact: Fact, { query, domain }: Subject): Decision {
-  return fact.held === null ? decideUnknown(query, domain) : nak("pair-not-held");
+  return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");
 }
 
 /**
- * A client without a record: another server may know it (RFC 2131 §4.3.2). Only RENEWING is meant for the server
- * that gave the lease, so there a domain may refuse, if no other server hears its clients.
+ * A client without a record: another server may know it (RFC 2131 §4.3.2). But nobody can extend the lease of a pair
+ * that is another client's here, so a client that uses one has to stop. And only RENEWING is meant for the server that
+ * gave the lease, so there a domain may refuse, if no other server hears its clients. To INIT-REBOOT silence is the
+ * one answer.
  */
-function decideUnknown(query: Query, domain: Domain): Decision {
-  const isRenewing = query.unicast && query.message.ciaddr !== 0;
+function decideUnknown(query: Query, domain: Domain, { pairTaken }: Fact): Decision {
+  const isExtending = query.message.ciaddr !== 0;
+  if (isExtending && pairTaken) return nak("pair-not-held");
+  const isRenewing = isExtending && query.unicast;
   return isRenewing && domain.refusesUnknownRenewals ? nak("unknown-client") : silence("unknown-client");
 }

@@ -22,8 +22,7 @@ import { decodeHex } from "../wire/hex.ts";
 import type { ConfiguredOptions, Decision } from "./decision.ts";
 import type { Domain, Pair } from "./domain.ts";
 import type { Query } from "./query.ts";
-import { ruleReasons } from "./reasons.ts";
-import type { RuleReason } from "./reasons.ts";
+import { reasons } from "./reasons.ts";
 
 /** A decision that has an answer. */
 export type Reply = Exclude<Decision, { kind: "silence" }>;
@@ -122,7 +121,7 @@ function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, U
   options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));
   if (reply.kind === "offer" || reply.kind === "ack") addLease(options, reply.pair, reply.leaseSeconds);
   if (reply.kind === "nak") {
-    options.set(OptionCode.message, encodeMessage(ruleReasons[reply.reason as RuleReason].meaning));
+    options.set(OptionCode.message, encodeMessage(reasons[reply.reason].meaning));
   } else {
     addRequested(options, query, reply.options);
   }

@@ -17,8 +17,13 @@ async function createWorkerApp(environment: Readonly<Record<string, unknown>>): 
   const { databaseUrl, databaseToken, relayToken } = readConfig(environment);
   const database = await openDatabase({ url: databaseUrl, authToken: databaseToken });
   const log = {
+    // Workers Logs are paid for by the line.
+    debug: () => undefined,
     info: (fields: object, message: string) => {
       console.info({ message, ...fields });
+    },
+    warn: (fields: object, message: string) => {
+      console.warn({ message, ...fields });
     },
     error: (fields: object, message: string) => {
       console.error({ message, ...fields });

@@ -102,17 +102,27 @@ export const endRows = rowFormat<EndClaim>(
 );
 
 /** Rows of `:all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
-export const factRows = rowFormat<Claim>("domain_id #client_id #softwire site_max site pool_ids", (claim) =>
-  claim.kind === "offer"
-    ? [
-        claim.domainId,
-        claim.clientId,
-        claim.lease?.softwire ?? null,
-        claim.siteLeasesMax,
-        claim.site,
-        claim.poolIds,
-      ]
-    : [claim.domainId, claim.clientId, claim.kind === "bind" ? claim.lease.softwire : null],
+export const factRows = rowFormat<Claim>(
+  "domain_id #client_id #softwire first_slot site_max site pool_ids",
+  (claim) => {
+    const { domainId, clientId } = claim;
+    switch (claim.kind) {
+      case "offer":
+        return [
+          domainId,
+          clientId,
+          claim.lease?.softwire ?? null,
+          null,
+          claim.siteLeasesMax,
+          claim.site,
+          claim.poolIds,
+        ];
+      case "bind":
+        return [domainId, clientId, claim.lease.softwire, claim.slots.first];
+      default:
+        return [domainId, clientId];
+    }
+  },
 );
 
 /** @returns `:pools`: the ids of the pools that a batch may take new slots from. */

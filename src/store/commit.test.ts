@@ -68,7 +68,13 @@ describe("new slots (R7618-8-07d)", () => {
     const claims = Array.from({ length: 8 }, (_, client) => offerClaim(client, { poolIds: [1, 2] }));
     const first = await commit(...claims);
     expect(first.slice(6)).toEqual(
-      [6, 7].map(() => ({ held: null, roomLeft: true, siteLeases: 0, softwireTaken: false })),
+      [6, 7].map(() => ({
+        held: null,
+        roomLeft: true,
+        siteLeases: 0,
+        softwireTaken: false,
+        pairTaken: false,
+      })),
     );
     const second = await commit(...claims.slice(6));
     expect(second.map((fact) => fact.held?.slot)).toEqual([slotKey(0, 2), slotKey(1, 2)]);

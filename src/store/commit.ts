@@ -35,6 +35,7 @@ type FactRow = [
   roomLeft: 0 | 1,
   siteLeases: number,
   softwireTaken: 0 | 1,
+  pairTaken: 0 | 1,
 ];
 
 const stateNames: Record<LeaseState, HeldPair["state"]> = {
@@ -100,19 +101,25 @@ function parseFacts(text: string, claims: number): Fact[] {
     throw new Error(`Cannot read facts: the batch returned ${rows.length}, expected ${claims}`);
   }
   rows.sort((a, b) => a[0] - b[0]);
-  return rows.map(([, slot, state, remaining, softwire, source, roomLeft, siteLeases, softwireTaken]) => ({
-    held:
-      slot === null || state === null || remaining === null
-        ? null
-        : {
-            slot,
-            state: stateNames[state],
-            remainingSeconds: remaining,
-            softwire: softwire === "" ? null : softwire.toLowerCase(),
-            source: source === "" ? null : source.toLowerCase(),
-          },
-    roomLeft: roomLeft === 1,
-    siteLeases,
-    softwireTaken: softwireTaken === 1,
-  }));
+  return rows.map((row) => {
+    const [, , , , , , roomLeft, siteLeases, softwireTaken, pairTaken] = row;
+    return {
+      held: parseHeld(row),
+      roomLeft: roomLeft === 1,
+      siteLeases,
+      softwireTaken: softwireTaken === 1,
+      pairTaken: pairTaken === 1,
+    };
+  });
+}
+
+function parseHeld([, slot, state, remainingSeconds, softwire, source]: FactRow): HeldPair | null {
+  if (slot === null || state === null || remainingSeconds === null) return null;
+  return {
+    slot,
+    state: stateNames[state],
+    remainingSeconds,
+    softwire: softwire === "" ? null : softwire.toLowerCase(),
+    source: source === "" ? null : source.toLowerCase(),
+  };
 }

@@ -253,6 +253,10 @@ SELECT (SELECT revision FROM configuration) AS revision, (
     c.softwire IS NOT NULL AND EXISTS (
       SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot IS NOT own.slot
         AND other.state = ${bound} AND other.expires_at > now
+    ),
+    own.slot IS NULL AND c.first_slot IS NOT NULL AND EXISTS (
+      SELECT 1 FROM lease other WHERE other.slot = c.first_slot
+        AND other.state = ${bound} AND other.expires_at > now
     )
   ))
   FROM clock CROSS JOIN claim c

@@ -194,7 +194,11 @@ function keep(scene: Scene, message: Message): Due {
   const slot = pools.keyOf(pair);
   if (pool === undefined && message.what === "reboot") return nak;
   if (pool?.kind === "shared" && !message.lists159) return silence;
-  if (own === undefined) return silence;
+  if (own === undefined) {
+    const other = slot === undefined ? undefined : scene.rows.get(slot);
+    const isTaken = other !== undefined && isRunning(other, scene.now);
+    return isTaken && message.what !== "reboot" ? nak : silence;
+  }
   if (slot !== own.slot) return nak;
   const isElsewhere =
     message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;

@@ -311,8 +311,8 @@ const leaseMutants: readonly Mutant[] = [
     name: "no-nak-for-another-port-set",
     rules: ["R7618-8-03"],
     file: request,
-    search: 'return fact.held === null ? decideUnknown(query, domain) : nak("pair-not-held");',
-    replacement: "return decideUnknown(query, domain);",
+    search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
+    replacement: "return decideUnknown(query, domain, fact);",
     tests: leaseTests,
   },
   {

@@ -60,12 +60,21 @@ const probeDomain: DomainInput = {
 };
 const probeXids = 0xfade0000;
 
+/** A line of a log. */
+export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly fields: object;
+  readonly message: string;
+}
+
 /** A service that a test speaks to. */
 export class Stage {
   readonly database: Client;
   /** What became of the messages, as the allocator counts it. */
   readonly counters: Counters;
   readonly relay: RelayCounters;
+  /** Lines of the allocator's log. */
+  readonly logged: LogLine[];
   /** Unix seconds by which the allocator judges leases. */
   now = 1_800_000_000;
   readonly #socket: Socket;
@@ -78,12 +87,14 @@ export class Stage {
     database: Client;
     counters: Counters;
     relay: RelayCounters;
+    logged: LogLine[];
     socket: Socket;
     port: number;
   }) {
     this.database = parts.database;
     this.counters = parts.counters;
     this.relay = parts.relay;
+    this.logged = parts.logged;
     this.#socket = parts.socket;
     this.#port = parts.port;
     this.#socket.on("message", (octets) => {
@@ -103,7 +114,8 @@ export class Stage {
     const counters = createCounters();
     // The clock is the stage's, which is there only when all else is.
     const clock: { stage?: Stage } = {};
-    const url = await startHttp(database, counters, () => clock.stage?.now);
+    const logged: LogLine[] = [];
+    const url = await startHttp({ database, counters, logged, now: () => clock.stage?.now });
     // One POST at a time: what was sent first is answered first.
     const config = parseRelayConfig({
       listen: ["[::1]:0"],
@@ -119,7 +131,7 @@ export class Stage {
     socket.bind(0, "::1");
     await once(socket, "listening");
     const { port } = relay.addresses[0]!;
-    clock.stage = new Stage({ database, counters, relay: relay.counters, socket, port });
+    clock.stage = new Stage({ database, counters, relay: relay.counters, logged, socket, port });
     return clock.stage;
   }
 
@@ -166,6 +178,28 @@ export class Stage {
     return answer === undefined ? undefined : readAnswer(answer);
   }
 
+  /**
+   * What comes of a message, in one line: `offer 192.0.2.18 PSID 1`, `ack 203.0.113.0`, `nak:pair-not-held`,
+   * `silence:released`. What was counted and what was answered have to agree.
+   */
+  async outcome(answering: () => Promise<Answer | undefined>): Promise<string> {
+    const before = this.counters.snapshot();
+    const answer = await answering();
+    const after = this.counters.snapshot();
+    const counted = Object.keys(after).filter((name) => {
+      const probes = name === "settings" ? 2 : 0;
+      return !["frames", "rounds"].includes(name) && after[name]! > (before[name] ?? 0) + probes;
+    });
+    const [outcome = "nothing", ...more] = counted;
+    if (more.length > 0) throw new Error(`A message has several outcomes: ${counted.join(", ")}`);
+    const kind = outcome.split(":")[0]!;
+    const isAnswered = ["offer", "ack", "nak", "settings"].includes(kind);
+    if (isAnswered !== (answer !== undefined)) {
+      throw new Error(`The allocator counted ${outcome}, and ${answer?.type ?? "no answer"} came`);
+    }
+    return answer === undefined || kind === "nak" || kind === "settings" ? outcome : pairText(answer);
+  }
+
   /** How often the allocator came to an outcome: `offer`, `nak:pair-not-held`, `silence:released`, ... */
   count(outcome: string): number {
     return this.counters.snapshot()[outcome] ?? 0;
@@ -204,16 +238,25 @@ export class Stage {
   }
 }
 
+/** An answer's type and pair: `ack 192.0.2.18 PSID 1`. */
+export function pairText({ type, address, portParams }: Answer): string {
+  return `${type} ${address}${portParams === undefined ? "" : ` PSID ${portParams.psid}`}`;
+}
+
 /** What is no answer at all is for the test to see, not for the probe. */
 const tryRead = (datagram: Uint8Array): Answer | undefined => tryDecode(readAnswer, datagram);
 
-async function startHttp(
-  database: Client,
-  counters: Counters,
-  now: () => number | undefined,
-): Promise<string> {
-  const quiet = () => undefined;
-  const app = createApp({ database, relayToken, counters, log: { info: quiet, error: quiet }, now });
+async function startHttp({
+  database,
+  counters,
+  logged,
+  now,
+}: Pick<Stage, "database" | "counters" | "logged"> & { now: () => number | undefined }): Promise<string> {
+  const at = (level: LogLine["level"]) => (fields: object, message: string) => {
+    logged.push({ level, fields, message });
+  };
+  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const app = createApp({ database, relayToken, counters, log, now });
   const address = await new Promise<AddressInfo>((resolve) => {
     const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, resolve);
     onTestFinished(

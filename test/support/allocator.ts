@@ -85,7 +85,7 @@ export async function createTestAllocator(
     database,
     relayToken,
     counters,
-    log: { info: log, error: log },
+    log: { debug: () => undefined, info: log, warn: log, error: log },
     now: () => allocator.now,
   });
   const post = async (body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>

@@ -37,6 +37,7 @@ export const OptionCode = {
   vendorClassIdentifier: 60,
   clientIdentifier: 61,
   rapidCommit: 80,
+  v6OnlyPreferred: 108,
   softwireSourceAddress: 109,
   portParams: 159,
   end: 255,
