@@ -3,19 +3,8 @@
  *
  * @module
  */
-
-/** One broken rule. */
-export interface Mutant {
-  readonly name: string;
-  /** Ids of the rules that it breaks, as `conformance` lists them, or sections of RFCs. */
-  readonly rules: readonly string[];
-  readonly file: string;
-  /** Stands in the file exactly once. */
-  readonly search: string;
-  readonly replacement: string;
-  /** Tests that should notice it, so that the run is short; the whole suite runs when they do not. */
-  readonly tests: readonly string[];
-}
+import type { Mutant } from "./mutant.ts";
+import { sharedAddressMutants } from "./shared-addresses.ts";
 
 const leaseTests = ["test/vectors-served.test.ts", "src/lease", "test/spine.test.ts", "test/rules"];
 const storeTests = ["src/store/commit.test.ts"];
@@ -174,7 +163,7 @@ const wireMutants: readonly Mutant[] = [
 const queryMutants: readonly Mutant[] = [
   {
     name: "presence-of-159-is-support",
-    rules: ["R7618-8-01"],
+    rules: ["R7618-5-03", "R7618-8-01"],
     file: query,
     search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
     replacement:
@@ -191,7 +180,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "release-needs-option-55",
-    rules: ["R7618-8-08"],
+    rules: ["A1", "R7618-8-08"],
     file: query,
     search: "portParams: sharesPorts || givesBack(messageType) ? decodePortSet(options) : undefined,",
     replacement: "portParams: sharesPorts ? decodePortSet(options) : undefined,",
@@ -199,7 +188,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "source-is-the-outermost-peer",
-    rules: ["RFC 8415 §19.1"],
+    rules: ["R7618-6-11"],
     file: query,
     search: "source: path.at(-1)!.peerAddress,",
     replacement: "source: path[0]!.peerAddress,",
@@ -215,7 +204,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "identified-by-hardware-address",
-    rules: ["R7618-6-02"],
+    rules: ["A11"],
     file: "src/lease/decide.ts",
     search:
       'if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {',
@@ -268,7 +257,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "size-hint-ignored",
-    rules: ["R7618-8-05"],
+    rules: ["R7618-6-04", "A9"],
     file: "src/lease/discover.ts",
     search: "if (wantedLength === undefined) return sharedPools;",
     replacement: "if (wantedLength === undefined || wantedLength > 0) return sharedPools;",
@@ -284,7 +273,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "offset-and-length-of-a-pair-ignored",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-7-06", "A5"],
     file: "src/lease/domain.ts",
     search:
       "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
@@ -309,7 +298,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "no-nak-for-another-port-set",
-    rules: ["R7618-8-03"],
+    rules: ["R7618-7-06", "A5"],
     file: request,
     search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
     replacement: "return decideUnknown(query, domain, fact);",
@@ -317,7 +306,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "renewal-without-159-kept",
-    rules: ["R7618-8-03"],
+    rules: ["A2"],
     file: request,
     search:
       'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");',
@@ -326,7 +315,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "reboot-from-another-source",
-    rules: ["R7618-6-11"],
+    rules: ["R7618-6-11", "A10"],
     file: request,
     search: 'const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;',
     replacement: 'const sourceMustMatch = state === "init-reboot" && state !== "init-reboot";',
@@ -358,7 +347,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-another-server-served",
-    rules: ["RFC 2131 §4.3.4"],
+    rules: ["R7618-8-08"],
     file: "src/lease/end.ts",
     search: [
       "export function claimRelease(query: Query, domain: Domain): ClaimStep {",
@@ -377,7 +366,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "site-limit-by-the-outermost-relay",
-    rules: ["R7618-10-02"],
+    rules: ["A13"],
     file: "src/lease/site.ts",
     search: "const downstream = path.slice(1).reverse();",
     replacement: "const downstream = path.slice();",
@@ -388,7 +377,7 @@ const leaseMutants: readonly Mutant[] = [
 const responseMutants: readonly Mutant[] = [
   {
     name: "159-sent-unasked",
-    rules: ["R7618-8-01"],
+    rules: ["R7618-8-01", "A12"],
     file: "src/lease/discover.ts",
     search: 'if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");',
     replacement: "",
@@ -396,7 +385,7 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "159-left-out",
-    rules: ["R7618-8-02"],
+    rules: ["R7618-6-03", "R7618-6-08", "R7618-8-02", "R7618-8-09"],
     file: response,
     search:
       "if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));",
@@ -439,7 +428,7 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "softwire-options-unasked",
-    rules: ["R8539-6.1-01"],
+    rules: ["R8539-5-01"],
     file: response,
     search: "if (query.optionRequest.includes(OptionCode6.s46Br)) {",
     replacement: "if (query.optionRequest.length >= 0) {",
@@ -502,7 +491,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-another-clients-slot",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-5-04"],
     file: statements,
     search: [
       "  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id",
@@ -516,7 +505,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-any-slot-of-the-client",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-8-08", "A4"],
     file: statements,
     search: "WHERE ${isNamedSlot} AND own.state <= c.newest_state",
     replacement: "WHERE own.state <= c.newest_state",
@@ -524,7 +513,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-release-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["R7618-8-03"],
     file: "src/lease/end.ts",
     search: "quarantineSeconds: domain.quarantineSeconds,",
     replacement: "quarantineSeconds: 0,",
@@ -532,7 +521,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-quarantine-in-the-row",
-    rules: ["R7618-8-09"],
+    rules: ["design §3"],
     file: statements,
     search: "min(lease.expires_at, e.now) + e.quarantine),",
     replacement: "min(lease.expires_at, e.now)),",
@@ -540,7 +529,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-expiry-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["R7618-8-03"],
     file: statements,
     search: "c.now + c.lease_seconds + c.quarantine),",
     replacement: "c.now + c.lease_seconds),",
@@ -548,7 +537,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-decline-quarantine",
-    rules: ["RFC 2131 §4.3.3"],
+    rules: ["A14"],
     file: "src/lease/end.ts",
     search: "quarantineSeconds: domain.declineSeconds,",
     replacement: "quarantineSeconds: 0,",
@@ -556,7 +545,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "declined-pair-stays-its-clients",
-    rules: ["RFC 2131 §4.3.3"],
+    rules: ["A14"],
     file: statements,
     search: "client_id = iif(e.state = ${declined}, NULL, lease.client_id),",
     replacement: "",
@@ -597,7 +586,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "expired-lease-not-reusable",
-    rules: ["R7618-8-07d"],
+    rules: ["R7618-8-03"],
     file: statements,
     search: "WHERE lease.free_at <= excluded.updated_at`;",
     replacement: "WHERE lease.state >= ${released} AND lease.free_at <= excluded.updated_at`;",
@@ -690,7 +679,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "ended-lease-keeps-its-softwire",
-    rules: ["R8539-8.2-01"],
+    rules: ["R8539-8-03"],
     file: statements,
     search: "iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,",
     replacement: "own.softwire AS own_softwire,",
@@ -706,7 +695,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "offer-ends-a-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["design §3"],
     file: statements,
     search: "max(lease.free_at, now + c.hold)",
     replacement: "now + c.hold",
@@ -746,7 +735,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "reserved-ports-ignored",
-    rules: ["R7618-8-10", "R7618-8-11"],
+    rules: ["R7618-8-10", "R7618-8-11", "R7618-9-05"],
     file: "src/portset/port-set.ts",
     search: "if (psid !== undefined) isReserved[psid] = 1;",
     replacement: "if (psid !== undefined) isReserved[psid] = 0;",
@@ -839,4 +828,5 @@ export const mutants: readonly Mutant[] = [
   ...responseMutants,
   ...storeMutants,
   ...relayMutants,
+  ...sharedAddressMutants,
 ];
