@@ -75,7 +75,9 @@ export const namedOptions = {
   /** RFC 8925: seconds for which a client that can do without IPv4 does without. */
   "v6-only-preferred": option(OptionCode.v6OnlyPreferred, uint32, encodeSeconds),
   /** RFC 8910. */
-  "captive-portal": option(114, v.pipe(asciiText, v.url()), (text) => new TextEncoder().encode(text)),
+  "captive-portal": option(OptionCode.captivePortal, v.pipe(asciiText, v.url()), (text) =>
+    new TextEncoder().encode(text),
+  ),
   /** RFC 3397. */
   "domain-search": option(119, v.pipe(v.array(domainName), v.minLength(1), v.maxLength(16)), (names) =>
     concat(names.map(encodeDomainName)),

@@ -45,12 +45,16 @@ const datagramHeaderOctets = 28;
 /**
  * Keeps to the size that the client takes. What does not fit in the options field goes to `file` and `sname`, where
  * that is allowed; what does not fit there either is left out, from the end. Without all that may be left out, a
- * message always fits: the limit of client identifiers sees to it.
+ * message always fits: the limit of client identifiers sees to it. What must not be left out is put first, so that
+ * it takes no room in the small fields.
  */
 function encodeWithin(message: DhcpV4Message, octetsMax: number, mayOverload: boolean): Uint8Array {
   if (measureDhcpV4(message.options) <= octetsMax) return encodeDhcpV4(message);
-  const options = new Map(message.options);
-  const dispensable = [...options.keys()].filter((code) => !leaseCodes.includes(code));
+  const isNeeded = ([code]: [number, Uint8Array]): boolean => leaseCodes.includes(code);
+  const needed = [...message.options].filter(isNeeded);
+  const wanted = [...message.options].filter((option) => !isNeeded(option));
+  const options = new Map([...needed, ...wanted]);
+  const dispensable = wanted.map(([code]) => code);
   for (;;) {
     if (measureDhcpV4(options) <= octetsMax) return encodeDhcpV4({ ...message, options });
     const overloaded = mayOverload
@@ -159,10 +163,14 @@ function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: nu
 /** An address from a pool stands alone: nothing else is on its link. */
 const hostMask = encodeAddress(0xffffffff);
 
-/** What the client lists and the operator gives, in the client's order; all of it to a client that lists nothing. */
+/** Options by which a client does without IPv4, or lets a portal talk to its user: it has to ask (RFC 8925, 8910). */
+const onlyWhenListed: readonly number[] = [OptionCode.v6OnlyPreferred, OptionCode.captivePortal];
+
+/** What the client lists and the operator gives, in the client's order; to a client that lists nothing, the usual. */
 function addRequested(options: Map<number, Uint8Array>, query: Query, configured: ConfiguredOptions): void {
   const { parameterRequestList } = query;
-  const wishes = parameterRequestList.length > 0 ? parameterRequestList : configured.keys();
+  const usual = [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
+  const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;
   for (const code of wishes) {
     const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
     if (data !== undefined && !options.has(code)) options.set(code, data);

@@ -454,9 +454,9 @@ const responseMutants: readonly Mutant[] = [
     name: "options-in-the-servers-order",
     rules: ["RFC 2132 §9.8"],
     file: response,
-    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : configured.keys();",
+    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
     replacement:
-      "const wishes = [...(parameterRequestList.length > 0 ? parameterRequestList : configured.keys())].sort((a, b) => a - b);",
+      "const wishes = [...(parameterRequestList.length > 0 ? parameterRequestList : usual)].sort((a, b) => a - b);",
     tests: leaseTests,
   },
   {

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { encodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { domain, Stage } from "./stage.ts";
 
@@ -16,11 +17,14 @@ const oneAddress: Partial<typeof domain> = {
 const them = encodeAddress(parseIPv4("198.51.100.2"));
 
 describe("DECLINE", () => {
-  test("R2131-4.3.3-01 keeps the pair from everyone, has no answer, and is counted", async () => {
+  test("R2131-4.3.3-01 keeps the pair from everyone, has no answer, and the operator is told", async () => {
     const stage = await Stage.open(oneAddress);
     const { address } = await stage.client(1).lease();
     expect(await stage.client(1).decline(address)).toBeUndefined();
     expect(stage.count("silence:declined")).toBe(1);
+    expect(stage.logged.filter(({ level }) => level === "warn")).toMatchObject([
+      { fields: { reason: "declined", clientId: encodeHex(stage.client(1).clientIdentifier) } },
+    ]);
     expect(await stage.leases()).toBe(0);
     for (const seconds of [0, 499]) {
       stage.now += seconds;

@@ -311,6 +311,25 @@ describe.each([
 });
 
 describe("a client that is not known", () => {
+  test.each([
+    ["RENEWING", true],
+    ["REBINDING", false],
+  ])("R2131-4.3.2-13 %s of a pair that another client holds gets DHCPNAK", async (_state, unicast) => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    expect(await stage.client(2).rebind(ack, { unicast })).toMatchObject({ type: "nak", address: "0.0.0.0" });
+    expect(stage.count("nak:pair-not-held")).toBe(1);
+    expect(await stage.client(1).rebind(ack, { unicast })).toMatchObject({ type: "ack" });
+  });
+
+  test("R2131-4.3.2-13 and no answer where that client's lease has ended", async () => {
+    const stage = await Stage.open(oneAddress);
+    const ack = await stage.client(1).lease();
+    stage.now += 1000;
+    expect(await stage.client(2).rebind(ack)).toBeUndefined();
+    expect(stage.count("silence:unknown-client")).toBe(1);
+  });
+
   test.each<[what: string, unicast: boolean, refuses: boolean | undefined, outcome: string]>([
     ["REBINDING has no answer", false, undefined, "silence:unknown-client"],
     ["REBINDING has no answer, whatever the domain says", false, true, "silence:unknown-client"],

@@ -39,6 +39,7 @@ export const OptionCode = {
   rapidCommit: 80,
   v6OnlyPreferred: 108,
   softwireSourceAddress: 109,
+  captivePortal: 114,
   portParams: 159,
   end: 255,
 } as const;
