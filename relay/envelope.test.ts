@@ -31,7 +31,7 @@ const response = Uint8Array.of(
 const origin = (source: string, port: number): Origin => ({
   listener: 3,
   linkAddress,
-  peer: new Peers().parse(source),
+  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
   port,
 });
 

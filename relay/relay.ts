@@ -4,7 +4,7 @@
  *
  * @example
  * ```ts
- * const relay = await startRelay(parseRelayConfig({ allocator: "http://127.0.0.1:8467", token }), { log });
+ * const relay = await startRelay({ ...parseRelaySettings({}), secrets: { token } }, { log });
  * relay.addresses; // [{ address: "::1", port: 8547 }]
  * await relay.close();
  * ```
@@ -12,18 +12,24 @@
  * @module
  */
 import type { RemoteInfo } from "node:dgram";
-import { relayBodyOctetsMax } from "../src/limits.ts";
+import { isDeepStrictEqual } from "node:util";
+import { relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
+import { createAllocatorClient } from "./allocator-client.ts";
 import { Batcher } from "./batcher.ts";
-import type { BatcherPorts } from "./batcher.ts";
-import type { ListenerConfig, RelayConfig } from "./config.ts";
+import type { BatcherLimits, BatcherPorts } from "./batcher.ts";
+import type { RelayConfig } from "./config.ts";
 import { Counters } from "./counters.ts";
+import type { CountersSnapshot } from "./counters.ts";
 import { unwrapAnswer, wrapDatagram } from "./envelope.ts";
-import { formatEndpoint, openListener } from "./listener.ts";
-import type { Listener } from "./listener.ts";
+import { ListenerTable } from "./listener-table.ts";
+import type { Entry } from "./listener-table.ts";
+import { formatEndpoint } from "./listener.ts";
 import { Peers } from "./peers.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
 import { Uplink } from "./uplink.ts";
+import type { AllocatorStatus, EndedPost } from "./uplink.ts";
 
 /** A log that takes fields and a message, such as pino. */
 export interface Log {
@@ -31,18 +37,65 @@ export interface Log {
   readonly warn: (fields: object, message: string) => void;
 }
 
+/** One end of a UDP datagram. */
+export interface UdpEnd {
+  /** IPv6 address as text, perhaps with `%zone`. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Sees what the relay does, datagram by datagram and POST by POST. Whatever it does with it, it does quickly. */
+export interface RelayObserver {
+  readonly received?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
+  readonly sent?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
+  /** Frames left the queue for a POST; the oldest had waited for so many milliseconds. */
+  readonly batched?: (frames: readonly Uint8Array[], oldestWaitedMs: number) => void;
+  /** A POST begins. */
+  readonly posting?: (allocator: string, frames: readonly Uint8Array[]) => void;
+  /** A POST is over. */
+  readonly posted?: (post: EndedPost) => void;
+}
+
 /** What a relay is given beside its settings. */
 export interface RelayContext {
   readonly log: Log;
+  readonly observer?: RelayObserver;
   /** Clock, timers and randomness; those of the real world when left out. */
   readonly timing?: Timing;
+}
+
+/** How a relay is now. */
+export interface RelayStatus {
+  readonly listeners: readonly ListenerStatus[];
+  readonly allocators: readonly AllocatorStatus[];
+  /** What waits for a POST. */
+  readonly queue: { readonly frames: number; readonly octets: number; readonly oldestMs: number };
+  /** Sources whose rate is remembered. */
+  readonly sources: number;
+  readonly counters: CountersSnapshot;
+}
+
+/** How a socket is now. */
+export interface ListenerStatus {
+  readonly endpoint: string;
+  /** Octets of the receive buffer, as asked for and as the kernel granted them (Linux counts double). */
+  readonly receiveBufferWanted: number;
+  readonly receiveBufferGranted: number;
 }
 
 /** A running relay. */
 export interface Relay {
   /** Where it listens, in the order of the settings. */
-  readonly addresses: readonly { readonly address: string; readonly port: number }[];
+  readonly addresses: readonly UdpEnd[];
   readonly counters: Counters;
+  readonly status: () => RelayStatus;
+  /**
+   * Goes on with other settings, and loses no datagram: sockets that are in both stay open, new ones are open before
+   * old ones are closed, and answers to what the old ones took are still delivered.
+   *
+   * @throws {Error} When a listener can't be opened; then nothing has changed.
+   */
+  readonly reload: (config: RelayConfig) => Promise<void>;
   /** Takes no more datagrams, sends what waits, delivers the answers that are due, then stops. */
   readonly close: () => Promise<void>;
 }
@@ -50,7 +103,7 @@ export interface Relay {
 /**
  * Starts a relay.
  *
- * @throws {Error} When a listener can't be opened. The allocator need not be there yet.
+ * @throws {Error} When a listener can't be opened. The allocators need not be there yet.
  */
 export async function startRelay(config: RelayConfig, context: RelayContext): Promise<Relay> {
   const engine = new Engine(config, context);
@@ -62,8 +115,12 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
   }
   let closing: Promise<void> | undefined;
   return {
-    addresses: engine.listeners.map(({ address, port }) => ({ address, port })),
+    get addresses() {
+      return engine.addresses;
+    },
     counters: engine.counters,
+    status: () => engine.status(),
+    reload: (next) => engine.reload(next),
     close: () => (closing ??= engine.close()),
   };
 }
@@ -71,88 +128,148 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
 /** The parts of a relay, joined. */
 class Engine {
   readonly counters = new Counters();
-  readonly listeners: Listener[] = [];
-  readonly #config: RelayConfig;
   readonly #log: Log;
-  readonly #uplink: Uplink;
+  readonly #observer: RelayObserver;
+  readonly #timing: Timing;
+  readonly #listeners: ListenerTable;
   readonly #batcher: Batcher;
-  readonly #peers = new Peers();
+  #config: RelayConfig;
+  #uplink: Uplink;
+  #peers: Peers;
+  #limiter: RateLimiter;
+  /** Uplinks of former settings, while their POSTs are in flight. */
+  readonly #leaving = new Set<Promise<void>>();
   #isClosing = false;
-  /** What the log last said about an allocator that can't serve. */
-  #trouble: string | undefined;
+  /** What the log last said about each allocator that can't serve. */
+  readonly #troubles = new Map<string, string>();
 
-  constructor(config: RelayConfig, { log, timing = systemTiming }: RelayContext) {
+  constructor(config: RelayConfig, { log, observer = {}, timing = systemTiming }: RelayContext) {
     this.#config = config;
     this.#log = log;
-    // Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left.
-    const halfDeadlineMs = config.deadlineMs / 2;
-    this.#uplink = new Uplink({
-      allocator: config.allocator,
-      token: config.token,
-      connections: config.postsInFlight,
-      timeoutMs: halfDeadlineMs,
-    });
-    const limits = {
-      lengthMax: config.queueLength,
-      octetsMax: config.queueOctets,
-      waitMsMax: halfDeadlineMs,
-      postsInFlightMax: config.postsInFlight,
-      batchFramesMax: config.batchFrames,
-      batchOctetsMax: relayBodyOctetsMax,
+    this.#observer = observer;
+    this.#timing = timing;
+    this.#listeners = this.#createListeners();
+    this.#uplink = this.#createUplink(config);
+    this.#peers = new Peers(config.storm);
+    this.#limiter = new RateLimiter(config.storm);
+    this.#batcher = new Batcher(limitsOf(config), this.#batcherPorts(), timing);
+  }
+
+  get addresses(): readonly UdpEnd[] {
+    return this.#listeners.configured.map(({ listener: { address, port } }) => ({ address, port }));
+  }
+
+  status(): RelayStatus {
+    const { receiveBufferOctets } = this.#config.queue;
+    return {
+      listeners: this.#listeners.configured.map((entry) => ({
+        endpoint: formatEndpoint(entry.listener),
+        receiveBufferWanted: receiveBufferOctets,
+        receiveBufferGranted: entry.receiveBufferOctets,
+      })),
+      allocators: this.#uplink.status(),
+      queue: this.#batcher.waiting,
+      sources: this.#limiter.sources,
+      counters: this.counters.snapshot(),
     };
-    this.#batcher = new Batcher(limits, this.#batcherPorts(), timing);
   }
 
   async listen(): Promise<void> {
-    for (const [index, listener] of this.#config.listeners.entries()) {
-      this.listeners.push(await this.#open(listener, index));
+    await this.#configureListeners(this.#config);
+    this.#log.info(this.#summary(), "relay listening");
+  }
+
+  async reload(config: RelayConfig): Promise<void> {
+    await this.#configureListeners(config);
+    const before = this.#config;
+    this.#config = config;
+    if (!hasSameUplink(before, config)) this.#replaceUplink(config);
+    if (!isDeepStrictEqual(before.storm, config.storm)) {
+      this.#peers = new Peers(config.storm);
+      this.#limiter = new RateLimiter(config.storm);
     }
-    const { allocator, replyPort } = this.#config;
-    const endpoints = this.listeners.map(formatEndpoint);
-    this.#log.info({ listeners: endpoints, allocator: allocator.href, replyPort }, "relay listening");
+    this.#batcher.reconfigure(limitsOf(config));
+    this.#log.info(this.#summary(), "relay reconfigured");
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#batcher.drain();
-    await Promise.all(this.listeners.map((listener) => listener.close()));
-    await this.#uplink.close();
+    await this.#listeners.close();
+    await Promise.all([...this.#leaving, this.#uplink.close()]);
   }
 
-  async #open({ address, port, linkAddress }: ListenerConfig, index: number): Promise<Listener> {
-    const { receiveBufferOctets } = this.#config;
-    const listener = await openListener({
-      address,
-      port,
-      receiveBufferOctets,
-      onDatagram: (datagram, source) => {
-        this.#forward(datagram, index, linkAddress, source);
+  #summary() {
+    const { allocator, replyPort } = this.#config;
+    const listeners = this.addresses.map(formatEndpoint);
+    return { listeners, allocators: allocator.urls.map(({ href }) => href), replyPort };
+  }
+
+  #createListeners(): ListenerTable {
+    return new ListenerTable({
+      onDatagram: (datagram, entry, source) => {
+        this.#forward(datagram, entry, source);
       },
       onSendFailed: () => {
         this.counters.drop("send-failed");
       },
-      onTrouble: (error) => {
-        this.#log.warn(
-          { listener: formatEndpoint({ address, port }), error: error.message },
-          "socket in trouble",
-        );
+      onTrouble: ({ config }, error) => {
+        this.#log.warn({ listener: formatEndpoint(config), error: error.message }, "socket in trouble");
       },
+      timing: this.#timing,
     });
-    if (listener.receiveBufferOctets < receiveBufferOctets) {
-      const fields = { wanted: receiveBufferOctets, granted: listener.receiveBufferOctets };
-      this.#log.warn(fields, "receive buffer is smaller than wanted: raise net.core.rmem_max");
+  }
+
+  async #configureListeners({ listeners, queue }: RelayConfig): Promise<void> {
+    const { receiveBufferOctets: wanted, deadlineMs } = queue;
+    await this.#listeners.configure({ listeners, receiveBufferOctets: wanted, deadlineMs });
+    const granted = Math.min(...this.#listeners.configured.map((entry) => entry.receiveBufferOctets));
+    if (granted < wanted) {
+      this.#log.warn({ wanted, granted }, "receive buffer is smaller than wanted: raise net.core.rmem_max");
     }
-    return listener;
+  }
+
+  #createUplink({ allocator, queue, secrets }: RelayConfig): Uplink {
+    const { urls, postsInFlight, policy } = allocator;
+    const timeoutMs = postMs(queue.deadlineMs);
+    const clients = urls.map((url) =>
+      createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
+    );
+    const ports = {
+      began: (url: string, frames: readonly Uint8Array[]) => {
+        this.#observer.posting?.(url, frames);
+      },
+      ended: (post: EndedPost) => {
+        this.#endPost(post);
+      },
+      recovered: (url: string) => {
+        this.#troubles.delete(url);
+        this.#log.info({ allocator: url }, "allocator serves again");
+      },
+      available: () => {
+        this.#batcher.wake();
+      },
+    };
+    return new Uplink(clients, { policy, timeoutMs }, ports, this.#timing);
+  }
+
+  #replaceUplink(config: RelayConfig): void {
+    const leaving = this.#uplink.close().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+    this.#troubles.clear();
+    this.#uplink = this.#createUplink(config);
   }
 
   #batcherPorts(): BatcherPorts {
     const { counters } = this;
     return {
-      post: (frames) => {
-        counters.posts += 1;
+      canPost: () => this.#uplink.canPost(),
+      isAway: () => this.#uplink.isAway(),
+      taken: ({ frames, oldestMs }, nowMs) => {
         counters.forwarded += frames.length;
-        return this.#uplink.post(frames);
+        this.#observer.batched?.(frames, nowMs - oldestMs);
       },
+      post: (frames) => this.#uplink.post(frames),
       deliver: (answers) => {
         counters.answered += answers.length;
         for (const answer of answers) this.#deliver(answer);
@@ -160,42 +277,84 @@ class Engine {
       drop: (reason, count) => {
         counters.drop(reason, count);
       },
-      failed: (failure) => {
-        counters.postsFailed += 1;
-        // An outage is one line, not one for each attempt.
-        if (failure.detail === this.#trouble) return;
-        this.#trouble = failure.detail;
-        this.#log.warn(failure, "allocator can't serve: datagrams are dropped until it does");
-      },
-      recovered: () => {
-        this.#trouble = undefined;
-        this.#log.info({ allocator: this.#config.allocator.href }, "allocator serves again");
-      },
     };
   }
 
+  #endPost(post: EndedPost): void {
+    const { allocator, outcome } = post;
+    this.counters.posts += 1;
+    this.#observer.posted?.(post);
+    if (outcome.kind === "answers") return;
+    this.counters.postsFailed += 1;
+    // An outage is one line, not one for each attempt.
+    if (outcome.detail === this.#troubles.get(allocator)) return;
+    this.#troubles.set(allocator, outcome.detail);
+    this.#log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
+  }
+
   /** The way up. */
-  #forward(
-    datagram: Uint8Array,
-    listener: number,
-    linkAddress: Uint8Array,
-    { address, port }: RemoteInfo,
-  ): void {
-    this.counters.received += 1;
-    const wrapped = wrapDatagram(datagram, { listener, linkAddress, peer: this.#peers.parse(address), port });
-    if (wrapped.kind === "drop") this.counters.drop(wrapped.reason);
-    else if (this.#isClosing) this.counters.drop("relay-closing");
+  #forward(datagram: Uint8Array, entry: Entry, { address, port }: RemoteInfo): void {
+    const { counters } = this;
+    counters.received += 1;
+    counters.receivedByType.add(datagram);
+    this.#observer.received?.(datagram, { address, port }, entry.listener);
+    if (this.#isClosing || entry.state === "left") {
+      counters.drop("relay-closing");
+      return;
+    }
+    const peer = this.#peers.parse(address);
+    if (!this.#limiter.admits(peer.source, this.#timing.nowMs())) {
+      counters.drop("source-rate");
+      return;
+    }
+    const { linkAddress } = entry.config;
+    const wrapped = wrapDatagram(datagram, { listener: entry.number, linkAddress, peer, port });
+    if (wrapped.kind === "drop") counters.drop(wrapped.reason);
     else this.#batcher.add(wrapped.frame);
   }
 
   /** The way down. */
   #deliver(answer: Uint8Array): void {
-    const unwrapped = unwrapAnswer(answer, this.listeners.length, this.#config.replyPort);
+    const unwrapped = unwrapAnswer(answer, relayListenersMax, this.#config.replyPort);
     if (unwrapped.kind === "drop") {
       this.counters.drop(unwrapped.reason);
       return;
     }
+    const { listener: number, payload, port, address } = unwrapped;
+    const entry = this.#listeners.find(number);
+    if (entry === undefined) {
+      this.counters.drop("unknown-interface-id");
+      return;
+    }
     this.counters.sent += 1;
-    this.listeners[unwrapped.listener]!.send(unwrapped.payload, unwrapped.port, unwrapped.address);
+    this.counters.sentByType.add(payload);
+    this.#observer.sent?.(payload, entry.listener, { address, port });
+    entry.listener.send(payload, port, address);
   }
+}
+
+/** Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left. */
+function postMs(deadlineMs: number): number {
+  return deadlineMs / 2;
+}
+
+function limitsOf({ queue, allocator }: RelayConfig): BatcherLimits {
+  return {
+    lengthMax: queue.length,
+    octetsMax: queue.octets,
+    waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
+    postsInFlightMax: allocator.postsInFlight,
+    batchFramesMax: allocator.batchFrames,
+    batchOctetsMax: relayBodyOctetsMax,
+  };
+}
+
+/** An uplink that stays the same keeps its connections, and what it knows of its allocators. */
+function hasSameUplink(a: RelayConfig, b: RelayConfig): boolean {
+  const of = ({ allocator, secrets, queue }: RelayConfig) => [
+    allocator.urls.map(({ href }) => href),
+    [allocator.policy, allocator.postsInFlight, queue.deadlineMs],
+    secrets,
+  ];
+  return isDeepStrictEqual(of(a), of(b));
 }
