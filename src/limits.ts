@@ -112,3 +112,18 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 
 /** Statements that a connection to a file keeps prepared: those of a batch, and some room. */
 export const preparedStatementsMax = 32;
+
+/**
+ * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
+ * the event loop.
+ */
+export const scanSliceRows = 20_000;
+
+/** Shortest time in milliseconds that pool statistics are kept: a scrape and a person at the same time share them. */
+export const statisticsAgeMsMin = 5000;
+
+/**
+ * Statistics are kept for so many times the time that it took to count them: however large the pools are and
+ * however often they are asked for, counting takes no more than a twentieth of the time.
+ */
+export const statisticsAgeFactor = 20;

@@ -119,3 +119,39 @@ export const history = sqliteTable(
   },
   (table) => [index("history_by_slot").on(table.slot, table.since)],
 );
+
+/**
+ * What the binding table lost: one row for each tenure with a softwire address that began, ended or changed, with
+ * what was true of its slot before. Written by triggers, read by `bindings.ts`.
+ */
+export const bindingLog = sqliteTable("binding_log", {
+  /** Unix seconds << 20, and a count within the second. */
+  version: integer().primaryKey(),
+  /** Null where all that is known is out of date: the consumer has to take the whole table. */
+  slot: integer(),
+  /** Softwire address that the slot had in the table before; null when it was not in it. */
+  softwire: blob({ mode: "buffer" }),
+  /** When that would have left the table by itself. */
+  expiresAt: integer("expires_at"),
+});
+
+/**
+ * Settings that hold pairs longer than the present ones do, while leases that were made by them may last: a bound
+ * of `free_at - expires_at`, so that what is not in use is found by a range of `free_at`.
+ */
+export const longerHold = sqliteTable("longer_hold", {
+  domainId: integer("domain_id").primaryKey(),
+  seconds: integer().notNull(),
+  until: integer().notNull(),
+});
+
+/** One row: how far back the evidence goes. */
+export const retention = sqliteTable(
+  "retention",
+  {
+    id: integer().primaryKey(),
+    /** Tenures that ended before this were deleted. */
+    historyFrom: integer("history_from").notNull(),
+  },
+  (table) => [check("retention_is_one_row", sql`${table.id} = 1`)],
+);
