@@ -127,3 +127,12 @@ export const statisticsAgeMsMin = 5000;
  * however often they are asked for, counting takes no more than a twentieth of the time.
  */
 export const statisticsAgeFactor = 20;
+
+/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 2 ms of an embedded database. */
+export const bindingPageRows = 2000;
+
+/**
+ * Slots that an increment of the binding table may tell of, and that may change while a table is sent: what of them
+ * was before is kept in memory, 100 octets each. Who is farther behind takes the whole table.
+ */
+export const bindingChangesMax = 262_144;

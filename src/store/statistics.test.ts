@@ -62,6 +62,17 @@ test("countSlots() counts what looking at every row would, whatever happened, in
   );
 });
 
+test("a lease that was made under a longer quarantine is quarantined that long, not bound", async () => {
+  const play = await openLeasePlay();
+  await play.act({ kind: "quarantine", seconds: 200 });
+  await play.act({ kind: "discover", client: 1 });
+  await play.act({ kind: "request", client: 1, softwire: 0, leaseSeconds: 100 });
+  await play.act({ kind: "quarantine", seconds: 10 });
+  play.now += 101;
+  const [counts] = await countSlots(play.database, { now: play.now });
+  expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
+});
+
 test.each(Object.entries(countStatements))(
   "the count of %s finds leases by key or index",
   async (name, sql) => {
