@@ -114,6 +114,36 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 export const preparedStatementsMax = 32;
 
 /**
+ * Milliseconds for which an allocator remembers a token of the database, good or not: no look-up for each POST of a
+ * relay, and a token that is revoked is refused everywhere within this time.
+ */
+export const tokenCacheMs = 5000;
+
+/** Tokens that an allocator remembers: more than an operator has relays, at about 300 octets each. */
+export const tokenCacheSize = 1024;
+
+/** Unknown tokens that one address may present within {@link authFailureWindowMs}; each costs the database a look-up. */
+export const authFailuresMax = 20;
+
+/** Milliseconds over which unknown tokens are counted. */
+export const authFailureWindowMs = 60_000;
+
+/** Addresses whose failures are counted, at about 150 octets each. */
+export const authFailureAddressesMax = 4096;
+
+/** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
+export const adminBodyOctetsMax = 1024 * 1024;
+
+/** Octets of a declared state: a thousand domains, and some ten thousand lines or reservations. */
+export const configBodyOctetsMax = 8 * 1024 * 1024;
+
+/** Items on a page of a list that does not say how many it wants. */
+export const pageItemsDefault = 100;
+
+/** Items on a page of a list: a page of the largest items stays below a few megabytes. */
+export const pageItemsMax = 1000;
+
+/**
  * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
  * the event loop.
  */
