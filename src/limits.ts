@@ -166,3 +166,12 @@ export const bindingPageRows = 2000;
  * was before is kept in memory, 100 octets each. Who is farther behind takes the whole table.
  */
 export const bindingChangesMax = 262_144;
+
+/** Seconds that the clocks of a look-up may differ by: past a minute, an address and a time no longer name a subscriber. */
+export const lookupToleranceSecondsMax = 60;
+
+/** Tenures of one slot that one look-up tells of: the one that is meant, and neighbours within the tolerance. */
+export const lookupTenuresMax = 32;
+
+/** Rows that one transaction of a purge looks at: it holds the write lock for some milliseconds. */
+export const purgeStepRows = 5000;

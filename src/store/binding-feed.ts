@@ -23,10 +23,11 @@
  *
  * @module
  */
-import type { Client, InValue, ResultSet } from "@libsql/client";
+import type { Client, ResultSet } from "@libsql/client";
 import { bindingChangesMax, bindingPageRows } from "../limits.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { freeNever, LeaseState } from "./schema.ts";
+import { argumentsOf, letOthersRun } from "./slices.ts";
 
 /** One row of the table. */
 export interface BindingRow {
@@ -229,7 +230,8 @@ class Reader {
     const from = timeOfVersion(since);
     let seen = since;
     for (;;) {
-      const args = namedIntegers("log", { seen, until: this.#version, limit: this.#limit });
+      await letOthersRun();
+      const args = argumentsOf(feedStatements.log, { seen, until: this.#version, limit: this.#limit });
       const result = await this.#client.execute({ sql: feedStatements.log, args });
       for (const image of imagesOf(result)) {
         if (isReset(image)) return "border-relay-changed";
@@ -280,11 +282,12 @@ class Reader {
   /** Runs a statement together with a look at the log: what it read is then never newer than what is known. */
   async #read(name: StatementName, values: Record<string, number | string>): Promise<ResultSet> {
     for (;;) {
+      await letOthersRun();
       const look = { seen: this.#seen, until: Number.MAX_SAFE_INTEGER, limit: this.#limit };
       const [log, result] = await this.#client.batch(
         [
-          { sql: feedStatements.log, args: namedIntegers("log", look) },
-          { sql: feedStatements[name], args: namedIntegers(name, values) },
+          { sql: feedStatements.log, args: argumentsOf(feedStatements.log, look) },
+          { sql: feedStatements[name], args: argumentsOf(feedStatements[name], values) },
         ],
         "read",
       );
@@ -307,17 +310,6 @@ function imagesOf(result: ResultSet): Image[] {
 
 function octetsOrNull(hex: string | null): Uint8Array | null {
   return hex === null ? null : decodeHex(hex);
-}
-
-/** SQLite refuses a parameter that a statement does not mention; bigints are bound as integers. */
-function namedIntegers(
-  name: StatementName,
-  values: Readonly<Record<string, number | string>>,
-): Record<string, InValue> {
-  const names = [...new Set([...feedStatements[name].matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
-  return Object.fromEntries(
-    names.map((each) => [each, typeof values[each] === "number" ? BigInt(values[each]) : values[each]!]),
-  );
 }
 
 /**
@@ -346,5 +338,6 @@ export async function purgeBindingLog(
     );
     deleted += result!.rows.length;
     if (result!.rows.length < stepRows) return deleted;
+    await letOthersRun();
   }
 }

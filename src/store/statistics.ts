@@ -17,9 +17,10 @@
  *
  * @module
  */
-import type { Client, InStatement, InValue } from "@libsql/client";
+import type { Client, InStatement } from "@libsql/client";
 import { scanSliceRows, statisticsAgeFactor, statisticsAgeMsMin } from "../limits.ts";
 import { freeNever, LeaseState } from "./schema.ts";
+import { argumentsOf, letOthersRun } from "./slices.ts";
 
 const { offered, bound } = LeaseState;
 
@@ -150,6 +151,7 @@ async function countPool(client: Client, pool: PoolRow, sliceRows: number): Prom
   };
   let waiting = Object.values(counts);
   while (waiting.length > 0) {
+    await letOthersRun();
     const results = await client.batch(
       waiting.map((count) => statementOf(count, pool, sliceRows)),
       "read",
@@ -166,14 +168,15 @@ function countOf(name: CountName, after: number, end: number): Count {
 
 function statementOf(count: Count, pool: PoolRow, sliceRows: number): InStatement {
   const sql = countStatements[count.name];
-  const values = { ...pool, pool: pool.id, after: count.after!, end: count.end, limit: sliceRows };
-  return { sql, args: namedIntegers(sql, values) };
-}
-
-/** SQLite refuses a parameter that a statement does not mention. */
-function namedIntegers(sql: string, values: Readonly<Record<string, unknown>>): Record<string, InValue> {
-  const names = [...new Set([...sql.matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
-  return Object.fromEntries(names.map((name) => [name, BigInt(values[name] as number)]));
+  const values = {
+    now: pool.now,
+    hold: pool.hold,
+    pool: pool.id,
+    after: count.after!,
+    end: count.end,
+    limit: sliceRows,
+  };
+  return { sql, args: argumentsOf(sql, values) };
 }
 
 function addSlice(count: Count, row: Readonly<Record<string, unknown>>): void {
