@@ -175,3 +175,9 @@ export const lookupTenuresMax = 32;
 
 /** Rows that one transaction of a purge looks at: it holds the write lock for some milliseconds. */
 export const purgeStepRows = 5000;
+
+/**
+ * Leases that one request of a search without an index looks at; then it answers with what it found, and a cursor.
+ * Some ten milliseconds of an embedded database.
+ */
+export const leaseScanRows = 10_000;
