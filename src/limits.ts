@@ -145,3 +145,72 @@ export const relayFailoverMsMin = 50;
 
 /** Milliseconds after which a captured packet is on disk: who watches a file grow should not wonder where it is. */
 export const relayCaptureFlushMs = 500;
+
+/**
+ * Milliseconds for which an allocator remembers a token of the database, good or not: no look-up for each POST of a
+ * relay, and a token that is revoked is refused everywhere within this time.
+ */
+export const tokenCacheMs = 5000;
+
+/** Tokens that an allocator remembers: more than an operator has relays, at about 300 octets each. */
+export const tokenCacheSize = 1024;
+
+/** Unknown tokens that one address may present within {@link authFailureWindowMs}; each costs the database a look-up. */
+export const authFailuresMax = 20;
+
+/** Milliseconds over which unknown tokens are counted. */
+export const authFailureWindowMs = 60_000;
+
+/** Addresses whose failures are counted, at about 150 octets each. */
+export const authFailureAddressesMax = 4096;
+
+/** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
+export const adminBodyOctetsMax = 1024 * 1024;
+
+/** Octets of a declared state: a thousand domains, and some ten thousand lines or reservations. */
+export const configBodyOctetsMax = 8 * 1024 * 1024;
+
+/** Items on a page of a list that does not say how many it wants. */
+export const pageItemsDefault = 100;
+
+/** Items on a page of a list: a page of the largest items stays below a few megabytes. */
+export const pageItemsMax = 1000;
+
+/**
+ * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
+ * the event loop.
+ */
+export const scanSliceRows = 20_000;
+
+/** Shortest time in milliseconds that pool statistics are kept: a scrape and a person at the same time share them. */
+export const statisticsAgeMsMin = 5000;
+
+/**
+ * Statistics are kept for so many times the time that it took to count them: however large the pools are and
+ * however often they are asked for, counting takes no more than a twentieth of the time.
+ */
+export const statisticsAgeFactor = 20;
+
+/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 2 ms of an embedded database. */
+export const bindingPageRows = 2000;
+
+/**
+ * Slots that an increment of the binding table may tell of, and that may change while a table is sent: what of them
+ * was before is kept in memory, 100 octets each. Who is farther behind takes the whole table.
+ */
+export const bindingChangesMax = 262_144;
+
+/** Seconds that the clocks of a look-up may differ by: past a minute, an address and a time no longer name a subscriber. */
+export const lookupToleranceSecondsMax = 60;
+
+/** Tenures of one slot that one look-up tells of: the one that is meant, and neighbours within the tolerance. */
+export const lookupTenuresMax = 32;
+
+/** Rows that one transaction of a purge looks at: it holds the write lock for some milliseconds. */
+export const purgeStepRows = 5000;
+
+/**
+ * Leases that one request of a search without an index looks at; then it answers with what it found, and a cursor.
+ * Some ten milliseconds of an embedded database.
+ */
+export const leaseScanRows = 10_000;

@@ -11,14 +11,16 @@
  */
 import type { Client } from "@libsql/client";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
-import { relayAuth } from "./auth.ts";
+import { createAdminApp } from "./admin/app.ts";
+import { createGuard } from "./auth.ts";
 import type { Counters } from "./counters.ts";
+import { limitBody } from "./limit-body.ts";
 import type { Log } from "./log.ts";
 import { createPipeline } from "./pipeline.ts";
-import { problem, problemResponse } from "./problem.ts";
+import { problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
 
 /** What the application works with. */
@@ -26,6 +28,10 @@ export interface AppDeps {
   readonly database: Client;
   /** The secret of the relays. */
   readonly relayToken: string;
+  /** A secret of scope `admin`, to make the first tokens with; without it, only tokens of the database are good. */
+  readonly adminToken?: string | undefined;
+  /** Where a request came from, if the platform tells: failed authentications are counted by it. */
+  readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
@@ -36,27 +42,25 @@ export interface AppDeps {
 const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
-export function createApp({ relayToken, log, ...deps }: AppDeps): Hono {
+export function createApp({ log, ...deps }: AppDeps): Hono {
   const pipeline = createPipeline({ ...deps, log });
+  const guard = createGuard(deps);
   const app = new Hono();
-  const limit = bodyLimit({
-    maxSize: relayBodyOctetsMax,
-    onError: () => {
-      throw problem(
-        413,
-        `Cannot read the body: found more than ${relayBodyOctetsMax} octets, expected at most that`,
-      );
-    },
-  });
-  app.post("/v1/relay", relayAuth(relayToken), limit, relayEndpoint(pipeline));
+  app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
+  app.route("/admin/v1", createAdminApp({ database: deps.database, guard, now: deps.now }));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
     await pipeline.probe();
     return context.json({ status: "ready" });
   });
   app.notFound((context) => problemResponse(404, `Cannot find ${context.req.method} ${context.req.path}`));
-  app.onError((error) => (error instanceof HTTPException ? error.getResponse() : failure(error, log)));
+  app.onError((error) => (error instanceof HTTPException ? refusal(error) : failure(error, log)));
   return app;
+}
+
+/** Exceptions of Hono itself have no problem document yet; its only ones here are of a body that is not JSON. */
+function refusal(error: HTTPException): Response {
+  return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
 
 /** What is not the fault of the request: the database, or a fault of ours. */
@@ -67,7 +71,7 @@ function failure(error: Error, log: Log): Response {
   }
   log.error({ err: error }, "database unavailable");
   const headers = { "retry-after": String(retryAfterSeconds) };
-  return problemResponse(503, "Cannot reach the database; nothing was answered, try again", headers);
+  return problemResponse(503, "Cannot reach the database; nothing was answered, try again", { headers });
 }
 
 /** The client wraps what the database says; what `fetch` says comes as it is, and names itself in its message only. */

@@ -53,22 +53,22 @@ export interface Pipeline {
 }
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline({ database, now, ...record }: PipelineDeps): Pipeline {
+export function createPipeline({ database, now: clock, ...record }: PipelineDeps): Pipeline {
   const { counters } = record;
   let directory: Directory | undefined;
 
-  /** @returns False when the claims were made from a configuration that is no longer so. */
+  /** @returns Undefined when the claims were made from a configuration that is no longer so. */
   async function commitEntries(
     current: Directory,
     entries: readonly Entry[],
-  ): Promise<readonly Fact[] | false> {
+  ): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
     const claims = entries.map((entry) => entry.claim);
-    const { revision, facts } = await commitClaims(database, claims, {
+    const { revision, now, facts } = await commitClaims(database, claims, {
       revision: current.revision,
-      now: now?.(),
+      now: clock?.(),
     });
     counters.add("rounds");
-    return revision === current.revision && facts;
+    return revision === current.revision ? { facts, now } : undefined;
   }
 
   async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
@@ -78,8 +78,8 @@ export function createPipeline({ database, now, ...record }: PipelineDeps): Pipe
       const current = (directory ??= await loadDirectory(database));
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const facts = await commitEntries(current, entries);
-      if (facts === false) {
+      const result = await commitEntries(current, entries);
+      if (result === undefined) {
         directory = undefined;
         continue;
       }
@@ -88,12 +88,13 @@ export function createPipeline({ database, now, ...record }: PipelineDeps): Pipe
       }
       const unserved: Query[] = [];
       for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
-        const fact = facts[index]!;
+        const fact = result.facts[index]!;
         if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
           unserved.push(...asking);
           continue;
         }
-        const decision = decide(claim, fact, { query: asking[0]!, domain, directory: current });
+        const subject = { query: asking[0]!, domain, directory: current, now: result.now };
+        const decision = decide(claim, fact, subject);
         for (const query of asking) answers.push(...encodeAnswer(record, query, domain, decision));
       }
       waiting = [...unserved, ...later];

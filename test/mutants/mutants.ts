@@ -547,7 +547,7 @@ const storeMutants: readonly Mutant[] = [
     name: "declined-pair-stays-its-clients",
     rules: ["A14"],
     file: statements,
-    search: "client_id = iif(e.state = ${declined}, NULL, lease.client_id),",
+    search: "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
     replacement: "",
     tests: storeTests,
   },
@@ -579,7 +579,7 @@ const storeMutants: readonly Mutant[] = [
     name: "hint-beats-previous-pair",
     rules: ["R7618-8-07b"],
     file: statements,
-    search: "  WHERE NOT (own.state = ${bound} AND own.expires_at > now)\n)",
+    search: "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) OR ${isDrained}\n)",
     replacement:
       "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) AND json_array_length(c.wanted_slots) = 0\n)",
     tests: storeTests,

@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import type { Client } from "@libsql/client";
 import { onTestFinished } from "vitest";
-import { parseRelayConfig } from "../../relay/config.ts";
+import { parseRelaySettings } from "../../relay/config.ts";
 import type { Counters as RelayCounters } from "../../relay/counters.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { encodeInform } from "../../src/client/query.ts";
@@ -117,12 +117,11 @@ export class Stage {
     const logged: LogLine[] = [];
     const url = await startHttp({ database, counters, logged, now: () => clock.stage?.now });
     // One POST at a time: what was sent first is answered first.
-    const config = parseRelayConfig({
-      listen: ["[::1]:0"],
-      allocator: url,
-      token: relayToken,
-      postsInFlight: 1,
+    const settings = parseRelaySettings({
+      listeners: [{ address: "::1", port: 0 }],
+      allocator: { urls: [url], postsInFlight: 1 },
     });
+    const config = { ...settings, secrets: { token: relayToken } };
     const quiet = () => undefined;
     const relay = await startRelay(config, { log: { info: quiet, warn: quiet } });
     onTestFinished(() => relay.close());

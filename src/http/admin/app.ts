@@ -1,0 +1,55 @@
+/**
+ * The admin API: what an operator does with domains, pools, reservations, tokens and the record of changes.
+ *
+ * Each kind of resource is a file with one function that returns its routes; this one puts them together.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
+import type { AuthEnv, Guard } from "../auth.ts";
+import { limitBody } from "../limit-body.ts";
+
+/** What the admin API works with. */
+export interface AdminDeps {
+  readonly database: Client;
+  readonly guard: Guard;
+  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
+  readonly now?: (() => number | undefined) | undefined;
+}
+
+/** Headers of every answer: it is for a program, is of the moment, and nothing may be embedded or guessed. */
+const answerHeaders = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  referrerPolicy: "no-referrer",
+  xFrameOptions: "DENY",
+});
+
+/** Requests that change nothing though their method is POST, because a body says what is asked. */
+const questions: readonly string[] = ["/pools:plan"];
+
+/**
+ * Creates the admin API, to be mounted at `/admin/v1`.
+ *
+ * Reads want a token of scope `read` or `admin`; all that changes something wants `admin`.
+ */
+export function createAdminApp(deps: AdminDeps) {
+  const { guard } = deps;
+  const [forReaders, forAdmins] = [guard("read"), guard("admin")];
+  const app = new Hono<AuthEnv>();
+  app.use(answerHeaders);
+  app.use(async (context, next) => {
+    await next();
+    context.header("cache-control", "no-store");
+  });
+  app.use((context, next) => {
+    const isRead = ["GET", "HEAD"].includes(context.req.method);
+    const isQuestion = questions.some((path) => context.req.path.endsWith(path));
+    return isRead || isQuestion ? forReaders(context, next) : forAdmins(context, next);
+  });
+  const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
+  app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));
+  return app;
+}
