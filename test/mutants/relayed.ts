@@ -104,7 +104,7 @@ const transportMutants: readonly Mutant[] = [
   },
   {
     name: "query-without-87-is-an-empty-message",
-    rules: ["R7341-11-01", "R7341-11-02"],
+    rules: ["R7341-11-01"],
     file: dhcpv4Query,
     search: '  if (data.length === 0) {\n    throw new DecodeError(\n      "no-dhcpv4-message",',
     replacement: '  if (data.length < 0) {\n    throw new DecodeError(\n      "no-dhcpv4-message",',
