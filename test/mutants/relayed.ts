@@ -29,10 +29,12 @@ const transportMutants: readonly Mutant[] = [
   {
     name: "option-87-sent-twice",
     rules: ["R7341-6.2-01", "R7341-11-05"],
-    file: dhcpv4Query,
-    search: "return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);",
-    replacement:
-      "return encodeContent(MessageType6.dhcpv4Response, 0, [...options, { code: OptionCode6.dhcpv4Message, data: dhcpv4 }], dhcpv4);",
+    file: response,
+    search: 'const options = reply.kind === "nak" ? [] : softwireOptions(query, domain);',
+    replacement: [
+      'const options = reply.kind === "nak" ? [] : softwireOptions(query, domain);',
+      '  if (reply.kind === "offer") options.push({ code: OptionCode6.dhcpv4Message, data: dhcpv4 });',
+    ].join("\n"),
     tests: transportTests,
   },
   {
@@ -149,14 +151,6 @@ const transportMutants: readonly Mutant[] = [
     file: query,
     search: "    unicast,\n    optionRequest:",
     replacement: "    unicast: unicast && message.ciaddr === 0,\n    optionRequest:",
-    tests: transportTests,
-  },
-  {
-    name: "answer-is-of-the-query-type",
-    rules: ["R7341-11-05"],
-    file: dhcpv4Query,
-    search: "return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);",
-    replacement: "return encodeContent(MessageType6.dhcpv4Query, 0, options, dhcpv4);",
     tests: transportTests,
   },
   {
