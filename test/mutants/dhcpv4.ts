@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
 
 const discover = "src/lease/discover.ts";
 const request = "src/lease/request.ts";
@@ -247,14 +247,6 @@ const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "silence-for-another-pair-than-the-record",
-    rules: ["R2131-4.3.2-07", "R2131-4.3.2-12"],
-    file: request,
-    search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
-    replacement: "return decideUnknown(query, domain, fact);",
-    tests: requestTests,
-  },
-  {
     name: "ack-for-another-slot-than-the-record",
     rules: ["R2131-4.3.2-07", "R2131-4.3.2-12"],
     file: request,
@@ -361,7 +353,7 @@ const endMutants: readonly Mutant[] = [
   },
   {
     name: "declined-pair-offered-to-its-client",
-    rules: ["R2131-4.3.3-01"],
+    rules: ["R2131-4.3.3-01", "A14"],
     file: statements,
     search: "client_id = iif(e.state = ${declined}, NULL, lease.client_id),",
     replacement: "",

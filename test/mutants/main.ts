@@ -5,19 +5,25 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
+import { idsOf } from "../conformance/matrix.ts";
+import { rows } from "../conformance/rows.ts";
 import { mutants } from "./mutants.ts";
-import type { Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
 import { Workshop } from "./workshop.ts";
 import type { Verdict } from "./workshop.ts";
 
 /** What became of a mutant. */
 interface Outcome {
   readonly mutant: Mutant;
-  readonly result: "killed" | "survived" | "invalid";
+  /** `elsewhere`: some test went red, but none that carries the id of the rule. */
+  readonly result: "killed" | "elsewhere" | "survived" | "invalid";
   /** The test that went red, or what is wrong. */
   readonly detail: string;
   readonly seconds: number;
 }
+
+/** Tests that speak to the service, or to the relay alone, through sockets. */
+const socketTests = ["test/rules", "test/relay"];
 
 /** Copies at work at the same time, at most. */
 const jobsMax = 16;
@@ -37,7 +43,10 @@ function selectMutants(names: readonly string[]): readonly Mutant[] {
   return names.length === 0 ? mutants : mutants.filter(({ name }) => names.includes(name));
 }
 
-/** First the tests that should notice; if none of them does, all the others that are quick. */
+/**
+ * First the tests through sockets that carry an id of the rule: one of them has to notice. If none does, or the rule has
+ * no id, those that should notice; then all the others that are quick.
+ */
 async function examine(
   workshop: Workshop,
   mutant: Mutant,
@@ -50,13 +59,27 @@ async function examine(
     return { result: "invalid", detail: error instanceof Error ? error.message : String(error) };
   }
   try {
-    const first = workshop.select(mutant.tests);
-    const verdict = await workshop.run(first);
-    if (verdict.kind !== "green" || isBrief) return judge(verdict);
-    return judge(await workshop.run(workshop.quickTests().filter((file) => !first.includes(file))));
+    const ids = mutant.rules.flatMap(idsOf);
+    if (ids.length > 0) {
+      const own = await workshop.run(workshop.select(socketTests), ids);
+      if (own.kind !== "green") return judge(own);
+    }
+    const result = await examineAll(workshop, mutant, isBrief);
+    return ids.length > 0 && result.result === "killed" ? { ...result, result: "elsewhere" } : result;
   } finally {
     mend();
   }
+}
+
+async function examineAll(
+  workshop: Workshop,
+  mutant: Mutant,
+  isBrief: boolean,
+): Promise<Omit<Outcome, "mutant" | "seconds">> {
+  const first = workshop.select(mutant.tests);
+  const verdict = await workshop.run(first);
+  if (verdict.kind !== "green" || isBrief) return judge(verdict);
+  return judge(await workshop.run(workshop.quickTests().filter((file) => !first.includes(file))));
 }
 
 function judge(verdict: Verdict): Omit<Outcome, "mutant" | "seconds"> {
@@ -73,7 +96,7 @@ function judge(verdict: Verdict): Omit<Outcome, "mutant" | "seconds"> {
 }
 
 /** Works through the list with several copies, and tells of each mutant as it is done. */
-async function examineAll(
+async function examineEach(
   chosen: readonly Mutant[],
   { jobs, brief }: { readonly jobs: number; readonly brief: boolean },
 ): Promise<Outcome[]> {
@@ -98,7 +121,7 @@ async function examineAll(
 }
 
 function formatOutcome({ mutant, result, detail, seconds }: Outcome): string {
-  const columns = [result.padEnd(8), mutant.name.padEnd(44), mutant.rules.join(", ").padEnd(26)];
+  const columns = [result.padEnd(9), mutant.name.padEnd(44), mutant.rules.join(", ").padEnd(26)];
   return `${columns.join("  ")}  ${seconds.toFixed(0).padStart(3)} s  ${detail}`;
 }
 
@@ -127,8 +150,14 @@ const flags = new Command("mutants")
 
 const chosen = selectMutants(flags.only ?? []);
 if (flags.baseline) await assertGreen();
-const outcomes = await examineAll(chosen, flags);
+const outcomes = await examineEach(chosen, flags);
 const failures = outcomes.filter(({ result }) => result !== "killed");
-console.log(`\n${outcomes.length - failures.length} of ${outcomes.length} broken rules were noticed`);
+const noticed = outcomes.filter(({ result }) => result === "killed" || result === "elsewhere");
+const broken = new Set(chosen.flatMap(({ rules }) => rules.flatMap(idsOf)));
+const whole = rows.filter(({ id, untested }) => untested === undefined && !broken.has(id));
+console.log(`\n${noticed.length} of ${outcomes.length} broken rules were noticed`);
+console.log(
+  `${broken.size} rules with an id were broken; not broken: ${whole.map(({ id }) => id).join(", ")}`,
+);
 for (const failure of failures) console.log(formatOutcome(failure));
 process.exitCode = failures.length === 0 ? 0 : 1;

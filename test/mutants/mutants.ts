@@ -3,22 +3,10 @@
  *
  * @module
  */
-
 import { dhcpv4Mutants } from "./dhcpv4.ts";
+import type { Mutant } from "./mutant.ts";
 import { relayedMutants } from "./relayed.ts";
-
-/** One broken rule. */
-export interface Mutant {
-  readonly name: string;
-  /** Ids of the rules that it breaks, as `conformance` lists them, or sections of RFCs. */
-  readonly rules: readonly string[];
-  readonly file: string;
-  /** Stands in the file exactly once. */
-  readonly search: string;
-  readonly replacement: string;
-  /** Tests that should notice it, so that the run is short; the whole suite runs when they do not. */
-  readonly tests: readonly string[];
-}
+import { sharedAddressMutants } from "./shared-addresses.ts";
 
 const leaseTests = ["test/vectors-served.test.ts", "src/lease", "test/spine.test.ts", "test/rules"];
 const storeTests = ["src/store/commit.test.ts"];
@@ -89,7 +77,7 @@ const wireMutants: readonly Mutant[] = [
 const queryMutants: readonly Mutant[] = [
   {
     name: "presence-of-159-is-support",
-    rules: ["R7618-8-01"],
+    rules: ["R7618-5-03", "R7618-8-01"],
     file: query,
     search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
     replacement:
@@ -106,7 +94,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "release-needs-option-55",
-    rules: ["R7618-8-08"],
+    rules: ["A1", "R7618-8-08"],
     file: query,
     search: "portParams: sharesPorts || givesBack(messageType) ? decodePortSet(options) : undefined,",
     replacement: "portParams: sharesPorts ? decodePortSet(options) : undefined,",
@@ -114,7 +102,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "source-is-the-outermost-peer",
-    rules: ["RFC 8415 §19.1"],
+    rules: ["R7618-6-11"],
     file: query,
     search: "source: path.at(-1)!.peerAddress,",
     replacement: "source: path[0]!.peerAddress,",
@@ -122,7 +110,7 @@ const queryMutants: readonly Mutant[] = [
   },
   {
     name: "identified-by-hardware-address",
-    rules: ["R7618-6-02"],
+    rules: ["A11"],
     file: "src/lease/decide.ts",
     search:
       'if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {',
@@ -159,7 +147,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "size-hint-ignored",
-    rules: ["R7618-8-05"],
+    rules: ["R7618-6-04", "A9"],
     file: "src/lease/discover.ts",
     search: "if (wantedLength === undefined) return sharedPools;",
     replacement: "if (wantedLength === undefined || wantedLength > 0) return sharedPools;",
@@ -175,7 +163,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "offset-and-length-of-a-pair-ignored",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-7-06", "A5"],
     file: "src/lease/domain.ts",
     search:
       "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
@@ -199,8 +187,16 @@ const leaseMutants: readonly Mutant[] = [
     tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
+    name: "no-nak-for-another-port-set",
+    rules: ["R7618-7-06", "A5", "R2131-4.3.2-07", "R2131-4.3.2-12"],
+    file: request,
+    search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
+    replacement: "return decideUnknown(query, domain, fact);",
+    tests: leaseTests,
+  },
+  {
     name: "renewal-without-159-kept",
-    rules: ["R7618-8-03"],
+    rules: ["A2"],
     file: request,
     search:
       'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");',
@@ -209,7 +205,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "reboot-from-another-source",
-    rules: ["R7618-6-11"],
+    rules: ["R7618-6-11", "A10"],
     file: request,
     search: 'const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;',
     replacement: 'const sourceMustMatch = state === "init-reboot" && state !== "init-reboot";',
@@ -241,14 +237,14 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-another-server-served",
-    rules: ["R2131-4.3.4-01"],
+    rules: ["R7618-8-08", "R2131-4.3.4-01"],
     file: "src/lease/end.ts",
     search: [
       "export function claimRelease(query: Query, domain: Domain): ClaimStep {",
       '  if (isForAnotherServer(query, domain)) return silence("other-server-chosen");',
     ].join("\n"),
     replacement: "export function claimRelease(query: Query, domain: Domain): ClaimStep {",
-    tests: ["test/rules/rfc2131-end.test.ts"],
+    tests: leaseTests,
   },
   {
     name: "lease-time-not-bounded",
@@ -260,7 +256,7 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "site-limit-by-the-outermost-relay",
-    rules: ["R7618-10-02"],
+    rules: ["A13"],
     file: "src/lease/site.ts",
     search: "const downstream = path.slice(1).reverse();",
     replacement: "const downstream = path.slice();",
@@ -271,7 +267,7 @@ const leaseMutants: readonly Mutant[] = [
 const responseMutants: readonly Mutant[] = [
   {
     name: "159-sent-unasked",
-    rules: ["R7618-8-01"],
+    rules: ["R7618-8-01", "A12"],
     file: "src/lease/discover.ts",
     search: 'if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");',
     replacement: "",
@@ -279,7 +275,7 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "159-left-out",
-    rules: ["R7618-8-02"],
+    rules: ["R7618-6-03", "R7618-6-08", "R7618-8-02", "R7618-8-09"],
     file: response,
     search:
       "if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));",
@@ -322,7 +318,7 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "softwire-options-unasked",
-    rules: ["R8539-6.1-01"],
+    rules: ["R8539-5-01"],
     file: response,
     search: "if (query.optionRequest.includes(OptionCode6.s46Br)) {",
     replacement: "if (query.optionRequest.length >= 0) {",
@@ -385,7 +381,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-another-clients-slot",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-5-04"],
     file: statements,
     search: [
       "  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id",
@@ -399,7 +395,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-any-slot-of-the-client",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-8-08", "A4"],
     file: statements,
     search: "WHERE ${isNamedSlot} AND own.state <= c.newest_state",
     replacement: "WHERE own.state <= c.newest_state",
@@ -407,7 +403,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-release-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["R7618-8-03"],
     file: "src/lease/end.ts",
     search: "quarantineSeconds: domain.quarantineSeconds,",
     replacement: "quarantineSeconds: 0,",
@@ -415,7 +411,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-quarantine-in-the-row",
-    rules: ["R7618-8-09"],
+    rules: ["design §3"],
     file: statements,
     search: "min(lease.expires_at, e.now) + e.quarantine),",
     replacement: "min(lease.expires_at, e.now)),",
@@ -423,7 +419,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-expiry-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["R7618-8-03"],
     file: statements,
     search: "c.now + c.lease_seconds + c.quarantine),",
     replacement: "c.now + c.lease_seconds),",
@@ -431,7 +427,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-decline-quarantine",
-    rules: ["R2131-4.3.3-01"],
+    rules: ["R2131-4.3.3-01", "A14"],
     file: "src/lease/end.ts",
     search: "quarantineSeconds: domain.declineSeconds,",
     replacement: "quarantineSeconds: 0,",
@@ -472,7 +468,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "expired-lease-not-reusable",
-    rules: ["R7618-8-07d"],
+    rules: ["R7618-8-03"],
     file: statements,
     search: "WHERE lease.free_at <= excluded.updated_at`;",
     replacement: "WHERE lease.state >= ${released} AND lease.free_at <= excluded.updated_at`;",
@@ -565,7 +561,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "ended-lease-keeps-its-softwire",
-    rules: ["R8539-8.2-01"],
+    rules: ["R8539-8-03"],
     file: statements,
     search: "iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,",
     replacement: "own.softwire AS own_softwire,",
@@ -581,7 +577,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "offer-ends-a-quarantine",
-    rules: ["R7618-8-09"],
+    rules: ["design §3"],
     file: statements,
     search: "max(lease.free_at, now + c.hold)",
     replacement: "now + c.hold",
@@ -613,7 +609,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "reserved-ports-ignored",
-    rules: ["R7618-8-10", "R7618-8-11"],
+    rules: ["R7618-8-10", "R7618-8-11", "R7618-9-05"],
     file: "src/portset/port-set.ts",
     search: "if (psid !== undefined) isReserved[psid] = 1;",
     replacement: "if (psid !== undefined) isReserved[psid] = 0;",
@@ -706,6 +702,7 @@ export const mutants: readonly Mutant[] = [
   ...responseMutants,
   ...storeMutants,
   ...relayMutants,
+  ...sharedAddressMutants,
   ...dhcpv4Mutants,
   ...relayedMutants,
 ];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
 
 const query = "src/lease/query.ts";
 const domain = "src/lease/domain.ts";

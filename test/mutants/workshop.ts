@@ -7,7 +7,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Mutant } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
 
 /** What the tests said. */
 export type Verdict =
@@ -98,13 +98,19 @@ export class Workshop {
     };
   }
 
-  /** Runs tests until the first failure. */
-  async run(files: readonly string[]): Promise<Verdict> {
+  /**
+   * Runs tests until the first failure.
+   *
+   * @param titles Only tests whose title has one of these texts; all when left out.
+   */
+  async run(files: readonly string[], titles: readonly string[] = []): Promise<Verdict> {
     if (files.length === 0) return { kind: "green" };
     const report = join(this.#folder, "report.json");
     rmSync(report, { force: true });
     const vitest = join(this.#folder, "node_modules/vitest/vitest.mjs");
     const flags = ["run", "--bail", "1", "--reporter=json", `--outputFile=${report}`, "--root", this.#folder];
+    const pattern = titles.map((title) => `(?<![\\w.-])${title.replaceAll(".", "\\.")}(?![\\w.-])`).join("|");
+    if (pattern !== "") flags.push("--passWithNoTests", "--testNamePattern", pattern);
     const child = spawn(process.execPath, [vitest, ...flags, ...files], {
       cwd: this.#folder,
       stdio: "ignore",
