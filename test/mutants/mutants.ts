@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { dhcpv4Mutants } from "./dhcpv4.ts";
 import type { Mutant } from "./mutant.ts";
+import { relayedMutants } from "./relayed.ts";
 import { sharedAddressMutants } from "./shared-addresses.ts";
 
 const leaseTests = ["test/vectors-served.test.ts", "src/lease", "test/spine.test.ts", "test/rules"];
@@ -16,8 +18,6 @@ const relayTests = ["relay", "test/relay/relay.test.ts"];
 
 const statements = "src/store/statements.ts";
 const portParams = "src/wire/dhcpv4/options/port-params.ts";
-const message = "src/wire/dhcpv4/message.ts";
-const relayCodec = "src/wire/dhcpv6/relay.ts";
 const response = "src/lease/response.ts";
 const request = "src/lease/request.ts";
 const query = "src/lease/query.ts";
@@ -72,92 +72,6 @@ const wireMutants: readonly Mutant[] = [
     replacement: "if (psidOffset + psidLength > 2 * psidBits) {",
     tests: wireTests,
   },
-  {
-    name: "option-87-twice-accepted",
-    rules: ["R7341-6.3-02"],
-    file: "src/wire/dhcpv6/options.ts",
-    search: "else if (data === undefined) data = option.data;",
-    replacement: "else if (data === undefined || code === 87) data = option.data;",
-    tests: wireTests,
-  },
-  {
-    name: "overload-order-sname-then-file",
-    rules: ["RFC 3396 §5"],
-    file: message,
-    search: [
-      "  if ((overload & overloadFile) !== 0) decodeOptions(file, 0, file.length, options);",
-      "  if ((overload & overloadSname) !== 0) decodeOptions(sname, 0, sname.length, options);",
-    ].join("\n"),
-    replacement: [
-      "  if ((overload & overloadSname) !== 0) decodeOptions(sname, 0, sname.length, options);",
-      "  if ((overload & overloadFile) !== 0) decodeOptions(file, 0, file.length, options);",
-    ].join("\n"),
-    tests: wireTests,
-  },
-  {
-    name: "long-options-not-joined",
-    rules: ["RFC 3396 §7"],
-    file: message,
-    search: "if (before === undefined) into.set(code, data);",
-    replacement: "if (before === undefined || before.length > 0) into.set(code, data);",
-    tests: wireTests,
-  },
-  {
-    name: "accept-any-cookie",
-    rules: ["R7341-9-02"],
-    file: message,
-    search: "if (readUint32(octets, cookieOffset) !== cookie) {",
-    replacement: "if (readUint32(octets, cookieOffset) === 0) {",
-    tests: wireTests,
-  },
-  {
-    name: "message-not-padded-to-300",
-    rules: ["RFC 951 §3"],
-    file: message,
-    search: "const { octetsMin = 300, octetsMax = 0xffff } = size;",
-    replacement: "const { octetsMin = 0, octetsMax = 0xffff } = size;",
-    tests: wireTests,
-  },
-  {
-    name: "response-echoes-u",
-    rules: ["R7341-6.4-01"],
-    file: "src/wire/dhcpv6/dhcpv4-query.ts",
-    search: "return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);",
-    replacement: "return encodeContent(MessageType6.dhcpv4Response, unicastFlag, options, dhcpv4);",
-    tests: wireTests,
-  },
-  {
-    name: "relay-levels-with-the-wrong-hop-count",
-    rules: ["RFC 8415 §19.3"],
-    file: relayCodec,
-    search: "  octets[offset + 1] = level.hopCount;",
-    replacement: "  octets[offset + 1] = type === 13 ? 0 : level.hopCount;",
-    tests: wireTests,
-  },
-  {
-    name: "relay-port-not-echoed",
-    rules: ["RFC 8357 §5.2"],
-    file: relayCodec,
-    search: "({ code }) => code === OptionCode6.interfaceId || code === OptionCode6.relayPort,",
-    replacement: "({ code }) => code === OptionCode6.interfaceId,",
-    tests: wireTests,
-  },
-  {
-    name: "interface-id-not-echoed",
-    rules: ["RFC 8415 §19.3"],
-    file: relayCodec,
-    search: "({ code }) => code === OptionCode6.interfaceId || code === OptionCode6.relayPort,",
-    replacement: "({ code }) => code === OptionCode6.relayPort,",
-    tests: wireTests,
-  },
-  {
-    name: "echo-request-ignored",
-    rules: ["RFC 4994 §3"],
-    file: relayCodec,
-    search: "  if (requested === undefined) return echoed;",
-    replacement: "  if (requested === undefined || requested.length > 0) return echoed;",
-    tests: wireTests,
-  },
 ];
 
 const queryMutants: readonly Mutant[] = [
@@ -195,14 +109,6 @@ const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "bootreply-served",
-    rules: ["RFC 2131 §2"],
-    file: query,
-    search: 'if (message.op !== bootRequest) return drop("not-a-bootrequest");',
-    replacement: 'if (message.op === 0) return drop("not-a-bootrequest");',
-    tests: leaseTests,
-  },
-  {
     name: "identified-by-hardware-address",
     rules: ["A11"],
     file: "src/lease/decide.ts",
@@ -212,28 +118,12 @@ const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "unspecified-link-address-used",
-    rules: ["RFC 7341 §11", "RFC 8415 §13.1"],
-    file: "src/lease/domain.ts",
-    search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
-    replacement: "if (!isLinkLocal(linkAddress)) return linkAddress;",
-    tests: leaseTests,
-  },
-  {
-    name: "outermost-link-address",
-    rules: ["RFC 7341 §11", "RFC 8415 §13.1"],
-    file: "src/lease/domain.ts",
-    search: "for (let level = path.length - 1; level >= 0; level--) {",
-    replacement: "for (let level = 0; level < path.length; level++) {",
-    tests: leaseTests,
-  },
-  {
     name: "shortest-prefix-wins",
-    rules: ["RFC 7341 §11"],
+    rules: ["R7341-11-03"],
     file: "src/lease/domain.ts",
     search: "if (prefix.length > bestLength && prefixContains(prefix, place)) {",
     replacement: "if ((bestLength < 0 || prefix.length < bestLength) && prefixContains(prefix, place)) {",
-    tests: leaseTests,
+    tests: ["test/rules/rfc7341.test.ts"],
   },
 ];
 
@@ -282,23 +172,23 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "nak-to-unknown-rebooting-client",
-    rules: ["RFC 2131 §4.3.2"],
+    rules: ["R2131-4.3.2-06", "R2131-4.3.2-14"],
     file: request,
     search: "return isRenewing && domain.refusesUnknownRenewals",
     replacement: "return !isRenewing || domain.refusesUnknownRenewals",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "silence-on-the-wrong-network",
-    rules: ["RFC 2131 §4.3.2"],
+    rules: ["R2131-4.3.2-05"],
     file: request,
     search: 'if (state === "init-reboot") return nak("wrong-network");',
     replacement: 'if (state === "init-reboot") return silence("wrong-network");',
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "no-nak-for-another-port-set",
-    rules: ["R7618-7-06", "A5"],
+    rules: ["R7618-7-06", "A5", "R2131-4.3.2-07", "R2131-4.3.2-12"],
     file: request,
     search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
     replacement: "return decideUnknown(query, domain, fact);",
@@ -331,23 +221,23 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "request-for-another-server-served",
-    rules: ["RFC 2131 §4.3.2"],
+    rules: ["R2131-4.3.2-02"],
     file: request,
     search: "if (serverIdentifier !== domain.serverIdentifier) {",
     replacement: "if (serverIdentifier === 0) {",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "ack-whatever-the-row-says",
-    rules: ["RFC 2131 §4.3.2"],
+    rules: ["R2131-4.3.2-08"],
     file: request,
     search: 'if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {',
     replacement: 'if (!isNamed || held.state === "declined") {',
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "release-of-another-server-served",
-    rules: ["R7618-8-08"],
+    rules: ["R7618-8-08", "R2131-4.3.4-01"],
     file: "src/lease/end.ts",
     search: [
       "export function claimRelease(query: Query, domain: Domain): ClaimStep {",
@@ -358,11 +248,11 @@ const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "lease-time-not-bounded",
-    rules: ["RFC 2131 §4.3.1"],
+    rules: ["R2131-4.3.1-05"],
     file: "src/lease/decision.ts",
     search: "query.leaseSeconds === undefined ? usual : Math.min(max, Math.max(min, query.leaseSeconds));",
     replacement: "query.leaseSeconds === undefined ? usual : query.leaseSeconds;",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-discover.test.ts"],
   },
   {
     name: "site-limit-by-the-outermost-relay",
@@ -394,29 +284,29 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "client-identifier-not-echoed",
-    rules: ["RFC 6842 §3"],
+    rules: ["R6842-3-01"],
     file: response,
     search: "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);",
     replacement: "",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-answer.test.ts"],
   },
   {
     name: "client-identifier-changed",
-    rules: ["RFC 6842 §3"],
+    rules: ["R6842-3-01"],
     file: response,
     search: "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);",
     replacement:
       "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier.subarray(1));",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-answer.test.ts"],
   },
   {
     name: "lease-time-in-inform-ack",
-    rules: ["RFC 2131 §4.3.5"],
+    rules: ["R2131-4.3.5-01", "R2131-4.3.1-T3-06"],
     file: response,
     search: 'if (reply.kind === "nak") {\n    options.set(OptionCode.message',
     replacement:
       'if (reply.kind === "settings") options.set(OptionCode.leaseTime, encodeSeconds(3600));\n  if (reply.kind === "nak") {\n    options.set(OptionCode.message',
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-end.test.ts", "test/rules/rfc2131-answer.test.ts"],
   },
   {
     name: "109-only-in-the-first-ack",
@@ -436,58 +326,58 @@ const responseMutants: readonly Mutant[] = [
   },
   {
     name: "nak-has-an-address",
-    rules: ["RFC 2131 table 3"],
+    rules: ["R2131-4.3.1-T3-03"],
     file: response,
     search: "yiaddr: isLease ? reply.pair.address : 0,",
     replacement: "yiaddr: isLease ? reply.pair.address : message.ciaddr,",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-answer.test.ts"],
   },
   {
     name: "xid-not-echoed",
-    rules: ["RFC 2131 table 3"],
+    rules: ["R2131-4.3.1-T3-01"],
     file: response,
     search: "    xid: message.xid,",
     replacement: "    xid: message.secs,",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-answer.test.ts"],
   },
   {
     name: "options-in-the-servers-order",
-    rules: ["RFC 2132 §9.8"],
+    rules: ["R2132-9.8-01"],
     file: response,
     search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
     replacement:
       "const wishes = [...(parameterRequestList.length > 0 ? parameterRequestList : usual)].sort((a, b) => a - b);",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2132.test.ts"],
   },
   {
     name: "message-size-of-the-client-ignored",
-    rules: ["RFC 2132 §9.10"],
+    rules: ["R2132-9.10-01"],
     file: response,
     search: "if (measureDhcpV4(message.options) <= octetsMax) return encodeDhcpV4(message);",
     replacement: "if (octetsMax > 0) return encodeDhcpV4(message);",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2132.test.ts"],
   },
   {
     name: "t1-after-t2",
-    rules: ["RFC 2131 §4.4.5"],
+    rules: ["R2131-4.4.5-01"],
     file: response,
     search: "encodeSeconds(Math.floor(leaseSeconds / 2))",
     replacement: "encodeSeconds(leaseSeconds)",
-    tests: leaseTests,
+    tests: ["test/rules/rfc2131-answer.test.ts"],
   },
 ];
 
 const storeMutants: readonly Mutant[] = [
   {
     name: "ack-before-commit",
-    rules: ["RFC 2131 §3.1"],
+    rules: ["R2131-4.3.2-03"],
     file: "src/store/commit.ts",
     search: 'const results = await client.batch(batch, "write");',
     replacement: [
       'const results = await client.batch(batch.slice(-1), "write");',
       '  void client.batch(batch, "write").catch(() => undefined);',
     ].join("\n"),
-    tests: storeTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "release-of-another-clients-slot",
@@ -537,19 +427,11 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "no-decline-quarantine",
-    rules: ["A14"],
+    rules: ["R2131-4.3.3-01", "A14"],
     file: "src/lease/end.ts",
     search: "quarantineSeconds: domain.declineSeconds,",
     replacement: "quarantineSeconds: 0,",
-    tests: [...leaseTests, modelTests],
-  },
-  {
-    name: "declined-pair-stays-its-clients",
-    rules: ["A14"],
-    file: statements,
-    search: "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
-    replacement: "",
-    tests: storeTests,
+    tests: ["test/rules/rfc2131-end.test.ts"],
   },
   {
     name: "site-limit-counts-only-leases",
@@ -646,8 +528,8 @@ const storeMutants: readonly Mutant[] = [
     name: "stale-configuration-accepted",
     rules: ["design §3"],
     file: "src/http/pipeline.ts",
-    search: "return revision === current.revision && facts;",
-    replacement: "return revision > 0 && facts;",
+    search: "return revision === current.revision ? { facts, now } : undefined;",
+    replacement: "return revision > 0 ? { facts, now } : undefined;",
     tests: httpTests,
   },
   {
@@ -719,19 +601,11 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "renewal-binds-an-offer",
-    rules: ["RFC 2131 §4.3.2"],
+    rules: ["R2131-4.3.2-08"],
     file: statements,
     search: "AND own.state BETWEEN c.oldest_state AND ${bound}",
     replacement: "AND own.state <= ${bound}",
-    tests: [...storeTests, modelTests],
-  },
-  {
-    name: "withdrawal-ends-a-lease",
-    rules: ["RFC 2131 §4.3.2"],
-    file: "src/store/claim-rows.ts",
-    search: 'claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,',
-    replacement: "LeaseState.bound,",
-    tests: storeTests,
+    tests: ["test/rules/rfc2131-request.test.ts"],
   },
   {
     name: "reserved-ports-ignored",
@@ -829,4 +703,6 @@ export const mutants: readonly Mutant[] = [
   ...storeMutants,
   ...relayMutants,
   ...sharedAddressMutants,
+  ...dhcpv4Mutants,
+  ...relayedMutants,
 ];
