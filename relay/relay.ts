@@ -182,7 +182,9 @@ class Engine {
     { address, port }: RemoteInfo,
   ): void {
     this.counters.received += 1;
-    const wrapped = wrapDatagram(datagram, { listener, linkAddress, peer: this.#peers.parse(address), port });
+    const peer = this.#peers.parse(address);
+    const isGroup = this.#config.listeners[listener]!.address.startsWith("ff");
+    const wrapped = wrapDatagram(datagram, { listener, isGroup, linkAddress, peer, port });
     if (wrapped.kind === "drop") this.counters.drop(wrapped.reason);
     else if (this.#isClosing) this.counters.drop("relay-closing");
     else this.#batcher.add(wrapped.frame);
