@@ -7,20 +7,33 @@ import type { RelayConfig } from "./config.ts";
 
 const token = "0123456789abcdef";
 
-async function configOf(
-  flags: readonly string[],
-  environment: Record<string, string> = {},
-): Promise<RelayConfig> {
+/** Runs the command, and gives back what it was told to do. */
+async function runCommand(words: readonly string[], environment: Record<string, string> = {}) {
   const configs: RelayConfig[] = [];
-  const command = relayCommand((config) => Promise.resolve(void configs.push(config)), environment);
-  await command.parseAsync(flags, { from: "user" });
-  return configs[0]!;
+  const printed: string[] = [];
+  const run = (readConfig: () => RelayConfig) => Promise.resolve(void configs.push(readConfig()));
+  const command = relayCommand({ run, print: (line) => printed.push(line) }, environment);
+  await command.parseAsync(words, { from: "user" });
+  return { config: configs[0]!, printed };
+}
+
+const configOf = async (flags: readonly string[], environment?: Record<string, string>) =>
+  (await runCommand(flags, environment)).config;
+
+function stageFile(content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "relay-command-"));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const file = join(folder, "relay.toml");
+  writeFileSync(file, content);
+  return file;
 }
 
 test("relayCommand() needs nothing but a token", async () => {
   expect(await configOf([], { APPORTION_RELAY_TOKEN: token })).toMatchObject({
-    token,
-    allocator: new URL("http://127.0.0.1:8467"),
+    secrets: { token },
+    allocator: { urls: [new URL("http://127.0.0.1:8467")] },
     listeners: [{ address: "::1", port: 8547 }],
   });
 });
@@ -29,7 +42,8 @@ test("relayCommand() hands every flag on", async () => {
   const flags = [
     ...["--listen", "[::1]:1547,link=2001:db8::1", "--listen", "[::1]:2547"],
     ...["--interface", "eth0"],
-    ...["--allocator", "https://allocator.example"],
+    ...["--allocator", "https://a.example", "--allocator", "https://b.example"],
+    ...["--policy", "spread"],
     ...["--reply-port", "source"],
     ...["--posts-in-flight", "3"],
     ...["--batch-frames", "64"],
@@ -40,32 +54,67 @@ test("relayCommand() hands every flag on", async () => {
   ];
   expect(await configOf(flags, { APPORTION_RELAY_TOKEN: token })).toMatchObject({
     listeners: [{ port: 1547 }, { port: 2547 }, { address: "ff02::1:2%eth0", port: 547 }],
-    allocator: new URL("https://allocator.example"),
     replyPort: "source",
-    postsInFlight: 3,
-    batchFrames: 64,
-    queueLength: 100,
-    queueOctets: 100_000,
-    deadlineMs: 3000,
-    receiveBufferOctets: 65_536,
+    allocator: {
+      urls: [new URL("https://a.example"), new URL("https://b.example")],
+      policy: "spread",
+      postsInFlight: 3,
+      batchFrames: 64,
+    },
+    queue: { length: 100, octets: 100_000, deadlineMs: 3000, receiveBufferOctets: 65_536 },
   });
 });
 
-test("relayCommand() reads the token from a file rather than from the environment", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "relay-command-"));
-  onTestFinished(() => {
-    rmSync(folder, { recursive: true });
+test("relayCommand() takes a file, and lets flags override it", async () => {
+  const file = stageFile(`
+    replyPort = "source"
+    listeners = [{ address = "::1", port = 1 }, { address = "::1", port = 2 }]
+    [allocator]
+    urls = ["https://a.example"]
+    batchFrames = 7
+    [queue]
+    length = 9
+  `);
+  const flags = ["--config", file, "--listen", "[::1]:3", "--batch-frames", "8"];
+  expect(await configOf(flags, { APPORTION_RELAY_TOKEN: token })).toMatchObject({
+    replyPort: "source",
+    listeners: [{ address: "::1", port: 3 }],
+    allocator: { urls: [new URL("https://a.example")], batchFrames: 8 },
+    queue: { length: 9 },
   });
-  const file = join(folder, "token");
-  writeFileSync(file, "fedcba9876543210\n");
-  const config = await configOf(["--token-file", file], { APPORTION_RELAY_TOKEN: token });
-  expect(config.token).toBe("fedcba9876543210");
+});
+
+test("relayCommand() reads the file again whenever it is asked for the settings", async () => {
+  const file = stageFile("[queue]\nlength = 1");
+  let readConfig: (() => RelayConfig) | undefined;
+  const run = (read: () => RelayConfig) => Promise.resolve(void (readConfig = read));
+  const command = relayCommand({ run, print: () => undefined }, { APPORTION_RELAY_TOKEN: token });
+  await command.parseAsync(["--config", file], { from: "user" });
+  expect(readConfig!().queue.length).toBe(1);
+  writeFileSync(file, "[queue]\nlength = 2");
+  expect(readConfig!().queue.length).toBe(2);
 });
 
 test("relayCommand() names the file that it can't read", async () => {
   await expect(configOf(["--token-file", "/no/such/token"])).rejects.toThrow("/no/such/token");
+  await expect(configOf(["--config", "/no/such/file"])).rejects.toThrow("/no/such/file");
 });
 
 test("relayCommand() refuses to start without a token", async () => {
-  await expect(configOf([])).rejects.toThrow("token: found nothing, expected a value");
+  await expect(configOf([])).rejects.toThrow("token: found nothing, expected");
+});
+
+test("check is content with a file without faults, and needs no token of the environment", async () => {
+  const file = stageFile("[queue]\nlength = 1");
+  expect((await runCommand(["check", file])).printed).toEqual([`${file}: no faults`]);
+});
+
+test.each([
+  ["[queue]\nlength = 0", "queue.length: found 0, expected a whole number of 1 to 262144"],
+  ["[queue]\nlength = ", "relay.toml:2:10: Invalid TOML document: invalid value, expected TOML"],
+  ['allocator = "x"', 'allocator: found "x", expected a table'],
+  ['[allocator]\ntokenFile = "/no/token"', "allocator.tokenFile: found ENOENT"],
+])("check refuses %j", async (content, expected) => {
+  const file = stageFile(content);
+  await expect(runCommand(["check", file])).rejects.toThrow(expected);
 });

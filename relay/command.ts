@@ -1,51 +1,85 @@
 /**
- * Flags and environment of the relay's command.
+ * The relay's command: flags, subcommands and environment.
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { parseRelayConfig } from "./config.ts";
+import { readConfigFile } from "./config-file.ts";
+import { parseRelaySettings } from "./config.ts";
 import type { RelayConfig } from "./config.ts";
+import { collectInterface, collectListen } from "./listener-flags.ts";
+import type { ListenerInput } from "./listener-flags.ts";
+import { readSecrets } from "./secrets.ts";
+import type { Environment } from "./secrets.ts";
 
-/** What the flags say; those not listed here have the names that the settings have. */
-interface Flags extends Readonly<Record<string, unknown>> {
-  readonly interface?: string[];
+/** What the command does, given what it was told. What they throw comes out of `parseAsync`. */
+export interface RelayActions {
+  /**
+   * Runs the relay.
+   *
+   * @param readConfig Reads file, flags and secrets as they are now: at the start, and again at a reload.
+   */
+  readonly run: (readConfig: () => RelayConfig) => Promise<void>;
+  /** Writes a line for the operator to standard output. */
+  readonly print: (line: string) => void;
+}
+
+/** The flags of `apportion-relay`. */
+interface Flags {
+  readonly config?: string;
+  readonly listen?: readonly ListenerInput[];
+  readonly interface?: readonly ListenerInput[];
+  readonly allocator?: readonly string[];
+  readonly policy?: string;
   readonly tokenFile?: string;
+  readonly replyPort?: string;
+  readonly postsInFlight?: string;
+  readonly batchFrames?: string;
+  readonly queueLength?: string;
+  readonly queueOctets?: string;
+  readonly deadlineMs?: string;
+  readonly receiveBufferOctets?: string;
 }
 
 const help = `
 LINK is an address of the link that clients are on; the allocator finds their domain by it.
-Environment: APPORTION_RELAY_TOKEN (or --token-file), APPORTION_ALLOCATOR_URL, LOG_LEVEL.`;
+Flags override what the file says; relay.example.toml explains every key of it.
+Environment: APPORTION_RELAY_TOKEN (or tokenFile), APPORTION_ALLOCATOR_URL, LOG_LEVEL.
+SIGHUP reads file and token again, and keeps what it has when there is a fault.`;
 
 /**
  * Creates the command.
  *
- * @param run Is given the settings; what it throws, and what is wrong with the settings, comes out of `parseAsync`.
  * @param environment Where the token is looked for when no file is named: a flag would show it to every user.
  */
-export function relayCommand(
-  run: (config: RelayConfig) => Promise<void>,
-  environment: Readonly<Record<string, string | undefined>>,
-): Command {
-  return new Command("apportion-relay")
-    .description("Brings DHCP 4o6 queries from UDP to an allocator, and its answers back")
+export function relayCommand(actions: RelayActions, environment: Environment): Command {
+  return addFlags(new Command("apportion-relay"))
+    .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
+    .addHelpText("after", help)
+    .action((flags: Flags) => actions.run(() => readConfig(flags, environment)))
+    .addCommand(checkCommand(actions, environment));
+}
+
+function addFlags(command: Command): Command {
+  return command
+    .option("--config <file>", "settings (TOML)")
     .option(
       "--listen <[address]:port[,link=LINK]>",
       "UDP socket; may be repeated (default: [::1]:8547)",
-      collect,
+      collectListen,
     )
     .option(
       "--interface <name[,link=LINK]>",
       "link to serve by multicast, on port 547; may be repeated",
-      collect,
+      collectInterface,
     )
     .addOption(
-      new Option("--allocator <url>", "the allocator")
+      new Option("--allocator <url>", "an allocator; may be repeated (default: http://127.0.0.1:8467)")
         .env("APPORTION_ALLOCATOR_URL")
-        .default("http://127.0.0.1:8467"),
+        .argParser(collect),
     )
-    .option("--token-file <file>", "file with the secret that the allocator knows this relay by")
+    .option("--policy <which>", "which of several allocators to ask: priority or spread (default: priority)")
+    .option("--token-file <file>", "file with the secret that the allocators know this relay by")
     .option(
       "--reply-port <which>",
       "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
@@ -56,26 +90,64 @@ export function relayCommand(
     .option("--queue-length <count>", "most datagrams that wait (default: 8192)")
     .option("--queue-octets <count>", "most octets that wait (default: 16777216)")
     .option("--deadline-ms <ms>", "time that a datagram has to be answered in (default: 4000)")
-    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)")
-    .addHelpText("after", help)
-    .action((flags: Flags) => run(configOf(flags, environment)));
+    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)");
 }
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
 
-function configOf(
-  { interface: interfaces, tokenFile, ...flags }: Flags,
-  environment: Readonly<Record<string, string | undefined>>,
-): RelayConfig {
-  const token = tokenFile === undefined ? environment.APPORTION_RELAY_TOKEN : readToken(tokenFile);
-  return parseRelayConfig({
-    ...flags,
-    ...(interfaces !== undefined && { interfaces }),
-    ...(token !== undefined && { token }),
+function checkCommand({ print }: RelayActions, environment: Environment): Command {
+  return new Command("check")
+    .description("check a configuration file and the files that it names; opens no socket")
+    .argument("<file>", "settings (TOML)")
+    .action((file: string) => {
+      const settings = parseRelaySettings(readConfigFile(file));
+      // The environment of who checks is not that of the service: a token is asked for only where a file is named.
+      const { tokenFile } = settings.allocator;
+      const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: unaskedToken } : {};
+      readSecrets(settings, { ...environment, ...token });
+      print(`${file}: no faults`);
+    });
+}
+
+const unaskedToken = "0".repeat(16);
+
+/** @throws {ConfigError} With each fault of file, flags and secrets. */
+function readConfig(flags: Flags, environment: Environment): RelayConfig {
+  const input = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const settings = parseRelaySettings(override(input, flags));
+  return { ...settings, secrets: readSecrets(settings, environment) };
+}
+
+/** Lays what the flags say over what the file says. */
+function override(input: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
+  const { listen, interface: interfaces } = flags;
+  const listeners =
+    listen === undefined && interfaces === undefined ? undefined : [...(listen ?? []), ...(interfaces ?? [])];
+  const { queueLength: length, queueOctets: octets, deadlineMs, receiveBufferOctets } = flags;
+  const { allocator: urls, policy, tokenFile, postsInFlight, batchFrames } = flags;
+  return withDefined(input, {
+    listeners,
+    replyPort: flags.replyPort,
+    allocator: overrideTable(input, "allocator", { urls, policy, tokenFile, postsInFlight, batchFrames }),
+    queue: overrideTable(input, "queue", { length, octets, deadlineMs, receiveBufferOctets }),
   });
 }
 
-/** @throws {Error} With the file's name when it can't be read. */
-function readToken(file: string): string {
-  return readFileSync(file, "utf8").trim();
+/** A table of the file that is none stays as it is, for the schema to complain about. */
+function overrideTable(
+  input: Readonly<Record<string, unknown>>,
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+): unknown {
+  const table = input[name] ?? {};
+  return typeof table === "object" ? withDefined(table, values) : table;
+}
+
+function withDefined(base: object, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return {
+    ...base,
+    ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
+  };
 }

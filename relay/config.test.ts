@@ -1,82 +1,166 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "smol-toml";
 import { expect, test } from "vitest";
 import { formatIPv6 } from "../src/wire/ipv6-address.ts";
-import { parseRelayConfig } from "./config.ts";
+import { parseRelaySettings, schema } from "./config.ts";
 
-const needed = { allocator: "http://127.0.0.1:8467", token: "0123456789abcdef" };
-const listenersOf = (input: object) =>
-  parseRelayConfig({ ...needed, ...input }).listeners.map(
+const listenersOf = (listeners: object[]) =>
+  parseRelaySettings({ listeners }).listeners.map(
     ({ address, port, linkAddress }) => `[${address}]:${port} ${formatIPv6(linkAddress)}`,
   );
 
-test("parseRelayConfig() has a default for all but allocator and token", () => {
-  expect(parseRelayConfig(needed)).toEqual({
+test("parseRelaySettings() has a default for everything", () => {
+  expect(parseRelaySettings({})).toEqual({
     listeners: [{ address: "::1", port: 8547, linkAddress: new Uint8Array(16) }],
-    allocator: new URL("http://127.0.0.1:8467"),
-    token: "0123456789abcdef",
     replyPort: "source",
-    postsInFlight: 3,
-    batchFrames: 256,
-    queueLength: 8192,
-    queueOctets: 16_777_216,
-    deadlineMs: 4000,
-    receiveBufferOctets: 4_194_304,
+    allocator: {
+      urls: [new URL("http://127.0.0.1:8467")],
+      policy: "priority",
+      postsInFlight: 3,
+      batchFrames: 256,
+    },
+    queue: { length: 8192, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
+    storm: {
+      sourceRate: 0,
+      sourceBurst: 40,
+      sourcePrefixLength: 128,
+      sources: 65_536,
+      trustedSources: [],
+    },
+    metrics: {},
+    status: {},
+    capture: { octets: 104_857_600 },
+    log: { level: "info" },
   });
 });
 
 test.each([
-  [{ listen: ["[2001:db8::547]:547"] }, ["[2001:db8::547]:547 ::"]],
-  [{ listen: ["[fe80::1%eth0]:0,link=2001:db8:1::1"] }, ["[fe80::1%eth0]:0 2001:db8:1::1"]],
-  [{ interfaces: ["eth0"] }, ["[ff02::1:2%eth0]:547 ::"]],
-  [{ interfaces: ["eth0.100,link=fd00::1"] }, ["[ff02::1:2%eth0.100]:547 fd00::1"]],
-  [{ interfaces: ["eth0"], listen: ["[::1]:1547"] }, ["[::1]:1547 ::", "[ff02::1:2%eth0]:547 ::"]],
-])("parseRelayConfig() listens where %j says", (input, expected) => {
+  [[{ address: "2001:db8::547" }], ["[2001:db8::547]:547 ::"]],
+  [[{ address: "fe80::1%eth0", port: 0, linkAddress: "2001:db8:1::1" }], ["[fe80::1%eth0]:0 2001:db8:1::1"]],
+  [[{ interface: "eth0" }], ["[ff02::1:2%eth0]:547 ::"]],
+  [[{ interface: "eth0.100", linkAddress: "fd00::1" }], ["[ff02::1:2%eth0.100]:547 fd00::1"]],
+  [
+    [{ interface: "eth0" }, { address: "::1", port: 1547 }],
+    ["[ff02::1:2%eth0]:547 ::", "[::1]:1547 ::"],
+  ],
+])("parseRelaySettings() listens where %j says", (input, expected) => {
   expect(listenersOf(input)).toEqual(expected);
 });
 
 test.each([
   [{}, "source"],
-  [{ listen: ["[::1]:547"] }, "standard"],
-  [{ interfaces: ["eth0"] }, "standard"],
-  [{ interfaces: ["eth0"], replyPort: "source" }, "source"],
-])("parseRelayConfig() answers for %j to the %s port", (input, expected) => {
-  expect(parseRelayConfig({ ...needed, ...input }).replyPort).toBe(expected);
+  [{ listeners: [{ address: "::1" }] }, "standard"],
+  [{ listeners: [{ interface: "eth0" }] }, "standard"],
+  [{ listeners: [{ interface: "eth0" }], replyPort: "source" }, "source"],
+])("parseRelaySettings() answers for %j to the %s port", (input, expected) => {
+  expect(parseRelaySettings(input).replyPort).toBe(expected);
 });
 
 test.each([
-  [{ postsInFlight: "4" }, { postsInFlight: 4 }],
-  [{ deadlineMs: 100 }, { deadlineMs: 100 }],
-])("parseRelayConfig() takes numbers as such and as text: %j", (input, expected) => {
-  expect(parseRelayConfig({ ...needed, ...input })).toMatchObject(expected);
+  [{ queue: { deadlineMs: "100" } }, { queue: { deadlineMs: 100 } }],
+  [{ queue: { deadlineMs: 100 } }, { queue: { deadlineMs: 100 } }],
+  [{ metrics: { listen: "[::1]:9547" } }, { metrics: { listen: { host: "::1", port: 9547 } } }],
+  [{ metrics: { listen: "localhost:0" } }, { metrics: { listen: { host: "localhost", port: 0 } } }],
+])("parseRelaySettings() understands %j", (input, expected) => {
+  expect(parseRelaySettings(input)).toMatchObject(expected);
 });
 
+const listening = (...listeners: object[]) => ({ listeners });
+const allocator = (values: object) => ({ allocator: values });
+
 test.each([
-  [{ allocator: undefined }, "allocator: found nothing, expected a value"],
-  [{ allocator: "ftp://a" }, 'allocator: found "ftp://a", expected "https://HOST" or "http://HOST"'],
-  [{ allocator: "https://a/?b" }, "expected a URL without user, query and fragment"],
-  [{ token: undefined }, "token: found nothing, expected a value"],
-  [{ token: "short" }, "token: found a text, expected at least 16 characters"],
-  [{ token: "sixteen octets\r\n." }, "token: found a text, expected letters, digits and ~+/.-_= only"],
-  [{ listen: [] }, "listen: found 0 listeners, expected 1 to 256"],
-  [{ listen: ["::1:547"] }, 'listen.0: found "::1:547", expected "[ADDRESS]:PORT" with a port of 0 to 65535'],
-  [{ listen: ["[::1]:547", "[::1]:65536"] }, 'listen.1: found "[::1]:65536", expected "[ADDRESS]:PORT"'],
-  [{ listen: ["[1::2::3]:1"] }, 'Cannot parse IPv6 address: found "1::2::3"'],
-  [{ listen: ["[fe80::1]:1"] }, 'expected the name of an interface, as in "[fe80::1%eth0]"'],
-  [{ listen: ["[ff02::1:2]:1"] }, 'expected the name of an interface, as in "[ff02::1:2%eth0]"'],
-  [{ listen: ["[::1%lo]:1"] }, "expected an address without a zone"],
-  [{ listen: ["[::1]:1,link=fe80::1"] }, "expected a link-address of global or unique local scope"],
-  [{ listen: ["[::1]:1,lnik=::2"] }, 'expected nothing or ",link=ADDRESS" behind "[::1]:1"'],
-  [{ interfaces: ["no interface"] }, 'interfaces.0: found "no interface", expected the name of an interface'],
-  [{ postsInFlight: 17 }, "postsInFlight: found 17, expected a whole number of 1 to 16"],
-  [{ batchFrames: "many" }, 'batchFrames: found "many", expected a whole number of 1 to 256'],
-  [{ deadlineMs: 1.5 }, "deadlineMs: found 1.5, expected a whole number of 100 to 60000"],
+  [allocator({ urls: ["ftp://a"] }), 'allocator.urls.0: found "ftp://a", expected "https://HOST"'],
+  [allocator({ urls: ["https://a/?b"] }), "expected a URL without user, query and fragment"],
+  [allocator({ urls: [] }), "allocator.urls: found [], expected 1 to 16 of them"],
+  [allocator({ policy: "any" }), 'allocator.policy: found "any", expected ("priority" | "spread")'],
+  [allocator({ postsInFlight: 17 }), "allocator.postsInFlight: found 17, expected a whole number of 1 to 16"],
+  [allocator({ batchFrames: "many" }), 'batchFrames: found "many", expected a whole number of 1 to 256'],
+  [allocator({ keyFile: "a" }), "expected both of them or neither"],
+  [{ listeners: [] }, "listeners: found [], expected 1 to 256 of them"],
+  [listening({}), 'listeners.0: found "neither", expected either an interface or an address'],
+  [listening({ address: "::1", interface: "a" }), "expected either an interface or an address"],
+  [listening({ address: "1::2::3" }), 'Cannot parse IPv6 address: found "1::2::3"'],
+  [listening({ address: "fe80::1" }), 'expected the name of an interface, as in "fe80::1%eth0"'],
+  [listening({ address: "ff02::1:2" }), 'expected the name of an interface, as in "ff02::1:2%eth0"'],
+  [listening({ address: "::1%lo" }), "expected an address without a zone"],
+  [listening({ address: "::1", port: 65536 }), "listeners.0.port: found 65536, expected a whole number of 0"],
+  [
+    listening({ address: "::1", linkAddress: "fe80::1" }),
+    "expected a link-address of global or unique local",
+  ],
+  [listening({ interface: "no interface" }), "listeners.0.interface: found"],
+  [{ queue: { deadlineMs: 1.5 } }, "queue.deadlineMs: found 1.5, expected a whole number of 100 to 60000"],
+  [{ storm: { trustedSources: ["::1"] } }, 'storm.trustedSources.0: found "::1", Cannot parse IPv6 prefix'],
+  [{ metrics: { listen: "9547" } }, 'metrics.listen: found "9547", expected "HOST:PORT"'],
   [{ replyPort: "any" }, 'replyPort: found "any", expected ("standard" | "source")'],
-  [{ lisetn: [] }, "lisetn: found an unknown name, expected one of the settings"],
-])("parseRelayConfig() refuses %j with path, found and expected", (input, expected) => {
-  expect(() => parseRelayConfig({ ...needed, ...input })).toThrow(expected);
+  [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, queue"],
+  [{ queue: { lenght: 1 } }, "queue.lenght: found an unknown name, expected one of length, octets"],
+  [{ queue: 5 }, "queue: found 5, expected a table"],
+])("parseRelaySettings() refuses %j with path, found and expected", (input, expected) => {
+  expect(() => parseRelaySettings(input)).toThrow(expected);
 });
 
-test("parseRelayConfig() tells all faults at once, and repeats no token", () => {
-  expect(() => parseRelayConfig({ allocator: "x", token: "secret!", listen: ["y"] })).toThrow(
-    /^Cannot configure the relay:\n {2}listen\.0: .*\n {2}allocator: .*\n {2}token: (?!.*secret).*/,
+test("parseRelaySettings() tells all faults at once", () => {
+  expect(() => parseRelaySettings({ allocator: { urls: ["x"] }, listeners: [{ address: "y" }] })).toThrow(
+    /^Cannot configure the relay:\n {2}listeners\.0\.address: .*\n {2}allocator\.urls\.0: .*/,
   );
+});
+
+const example = readFileSync(join(import.meta.dirname, "relay.example.toml"), "utf8");
+
+test("relay.example.toml says what the defaults are", () => {
+  expect(parseRelaySettings(parse(example))).toEqual(parseRelaySettings({}));
+});
+
+/** The example with every key that it only mentions. */
+const whole = example.replaceAll(/^#(?=\[\[|\w+ = )/gm, "");
+
+test("relay.example.toml is right in what it only mentions", () => {
+  const text = whole.replace(/^address = .*$/m, "");
+  expect(parseRelaySettings(parse(text)).listeners).toMatchObject([{ address: "ff02::1:2%eth1", port: 547 }]);
+});
+
+/** Whatever wraps a table: a default, a transformation. */
+interface AnySchema {
+  readonly entries?: Readonly<Record<string, AnySchema>>;
+  readonly wrapped?: AnySchema;
+  readonly item?: AnySchema;
+  readonly pipe?: readonly [AnySchema, ...{ readonly type: string; readonly requirement?: unknown }[]];
+}
+
+/** Paths of all keys -> bounds that they have. */
+function keysOf(node: AnySchema, path = ""): (readonly [string, readonly unknown[]])[] {
+  if (node.wrapped !== undefined) return keysOf(node.wrapped, path);
+  if (node.entries !== undefined) {
+    return Object.entries(node.entries).flatMap(([name, each]) =>
+      keysOf(each, path === "" ? name : `${path}.${name}`),
+    );
+  }
+  const [first, ...actions] = node.pipe ?? [node];
+  if (first.entries ?? first.item?.entries ?? first.item?.pipe?.[0].entries) {
+    return keysOf(first.entries === undefined ? first.item! : first, path);
+  }
+  const numbers = actions.filter(({ type }) => type === "min_value" || type === "max_value");
+  return [[path, numbers.map(({ requirement }) => requirement)]];
+}
+
+const keys = keysOf(schema as unknown as AnySchema);
+
+test.each(keys)("relay.example.toml explains %s, with its bounds %j", (path, bounds) => {
+  const name = path.split(".").at(-1)!;
+  const table = path.includes(".") ? path.split(".")[0]! : undefined;
+  const start = table === undefined ? 0 : whole.search(new RegExp(`^\\[\\[?${table}\\]`, "m"));
+  expect(start).toBeGreaterThanOrEqual(0);
+  const lines = whole.slice(start).split("\n");
+  const at = lines.findIndex((line) => line.startsWith(`${name} = `) || line === `[[${name}]]`);
+  const end = lines.findIndex((line, index) => index > 0 && line.startsWith("["));
+  expect(at).toBeGreaterThan(0);
+  if (table !== undefined) expect(end === -1 || at < end).toBe(true);
+  // The comment above stands for this key and those right above it.
+  let first = at - 1;
+  while (first > 0 && /^(#|\w+ = )/.test(lines[first]!) && !lines[first]!.startsWith("[")) first--;
+  const comment = lines.slice(first, at).join("\n");
+  expect(comment).toContain("# ");
+  for (const bound of bounds) expect(comment).toContain(String(bound));
 });

@@ -1,12 +1,11 @@
 /**
- * What an operator tells a relay -> what the relay works with.
+ * What an operator tells a relay -> what the relay works with. `relay.example.toml` explains every key.
  *
  * @example
  * ```ts
- * const config = parseRelayConfig({
- *   interfaces: ["eth0,link=2001:db8:1::1"],
- *   allocator: "https://allocator.example.net",
- *   token: "…",
+ * const settings = parseRelaySettings({
+ *   listeners: [{ interface: "eth0", linkAddress: "2001:db8:1::1" }],
+ *   allocator: { urls: ["https://allocator.example.net"] },
  * });
  * ```
  *
@@ -15,6 +14,9 @@
 import * as v from "valibot";
 import {
   relayBatchFramesMax,
+  relayBurstMax,
+  relayCaptureOctetsMax,
+  relayCaptureOctetsMin,
   relayDeadlineMsMax,
   relayListenersMax,
   relayPostsInFlightMax,
@@ -22,10 +24,15 @@ import {
   relayQueueOctetsMax,
   relayReceiveBufferOctets,
   relayReceiveBufferOctetsMax,
+  relaySourceRateMax,
+  relaySourcesMax,
+  relayTrustedSourcesMax,
+  relayUrlsMax,
 } from "../src/limits.ts";
-import { isLinkLocal, isMulticast, parseIPv6 } from "../src/wire/ipv6-address.ts";
+import { isLinkLocal, isMulticast, parseIPv6, parseIPv6Prefix } from "../src/wire/ipv6-address.ts";
 import type { ReplyPort } from "./envelope.ts";
 import { isZone } from "./interface-id.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** One socket. */
 export interface ListenerConfig {
@@ -37,25 +44,25 @@ export interface ListenerConfig {
   readonly linkAddress: Uint8Array;
 }
 
+/** Where a TCP server listens. */
+export interface TcpEndpoint {
+  /** Name or address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Settings of a relay. */
-export interface RelayConfig {
+export type RelaySettings = Readonly<v.InferOutput<typeof schema>> & {
   readonly listeners: readonly ListenerConfig[];
-  /** URL of the allocator, without `/v1/relay`. */
-  readonly allocator: URL;
-  /** Secret that the allocator knows this relay by. */
-  readonly token: string;
   readonly replyPort: ReplyPort;
-  readonly postsInFlight: number;
-  /** Frames in one POST. */
-  readonly batchFrames: number;
-  /** Datagrams that may wait. */
-  readonly queueLength: number;
-  /** Octets that may wait. */
-  readonly queueOctets: number;
-  /** Milliseconds from a datagram's arrival to the end of its POST: half of it in the queue, half for the POST. */
-  readonly deadlineMs: number;
-  /** Octets of a socket's receive buffer that the kernel is asked for. */
-  readonly receiveBufferOctets: number;
+};
+
+/** Settings as an operator gives them. */
+export type RelaySettingsInput = v.InferInput<typeof schema>;
+
+/** All that a relay works with: its settings, and what the files that they name hold. */
+export interface RelayConfig extends RelaySettings {
+  readonly secrets: Secrets;
 }
 
 /** Port of relays and servers (RFC 8415 §7.2). */
@@ -65,7 +72,10 @@ const dhcpPort = 547;
 const allRelays = "ff02::1:2";
 
 /** A socket that needs no rights, for a first look. */
-const defaultListen = ["[::1]:8547"];
+const firstListener: ListenerConfig = { address: "::1", port: 8547, linkAddress: new Uint8Array(16) };
+
+/** Where the allocator of a first look listens. */
+const firstAllocator = "http://127.0.0.1:8467";
 
 /** Text that `parse` accepts; its error message becomes the issue's. */
 function parsed<T>(parse: (text: string) => T) {
@@ -95,100 +105,147 @@ function integer(min: number, max: number, preset: number) {
   );
 }
 
-const schema = v.strictObject({
-  /** `[ADDRESS]:PORT`, `[ADDRESS]:PORT,link=LINK-ADDRESS`. */
-  listen: v.optional(v.array(parsed(parseListener))),
-  /** `NAME`, `NAME,link=LINK-ADDRESS`: the clients and relays of a link, by multicast. */
-  interfaces: v.optional(v.array(parsed(parseInterface)), []),
-  allocator: parsed(parseAllocator),
-  token: v.pipe(
-    v.string(),
-    v.minLength(16, "expected at least 16 characters"),
-    v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
-  ),
-  replyPort: v.optional(v.picklist(["standard", "source"])),
-  postsInFlight: integer(1, relayPostsInFlightMax, 3),
-  batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
-  queueLength: integer(1, relayQueueLengthMax, 8192),
-  queueOctets: integer(0x10000, relayQueueOctetsMax, 16 * 1024 * 1024),
-  deadlineMs: integer(100, relayDeadlineMsMax, 4000),
-  receiveBufferOctets: integer(4096, relayReceiveBufferOctetsMax, relayReceiveBufferOctets),
-});
+/** Keys with their values; any other key is a fault, because a mistyped one would be a setting that is not obeyed. */
+function table<const T extends v.ObjectEntries>(entries: T) {
+  const names = Object.keys(entries).join(", ");
+  return v.strictObject(entries, ({ expected }) =>
+    expected === "never" ? `expected one of ${names}` : "expected a table",
+  );
+}
 
-/** Settings as an operator gives them. */
-export type RelayConfigInput = v.InferInput<typeof schema>;
+/** A table whose keys all have defaults. */
+function section<const T extends v.ObjectEntries>(entries: T) {
+  return v.optional(table(entries), {} as never);
+}
+
+function list<T extends v.GenericSchema>(item: T, min: number, max: number) {
+  const expected = `expected ${min} to ${max} of them`;
+  return v.pipe(v.array(item), v.minLength(min, expected), v.maxLength(max, expected));
+}
+
+const fileName = v.pipe(v.string(), v.minLength(1, "expected the name of a file"));
+
+const listener = v.pipe(
+  table({
+    interface: v.optional(parsed(parseInterface)),
+    address: v.optional(parsed(parseListenAddress)),
+    port: integer(0, 0xffff, dhcpPort),
+    linkAddress: v.optional(parsed(parseLinkAddress), "::"),
+  }),
+  v.rawTransform(({ dataset, addIssue, NEVER }): ListenerConfig => {
+    const { interface: zone, address, port, linkAddress } = dataset.value;
+    if ((zone === undefined) === (address === undefined)) {
+      const input = address === undefined ? "neither" : "both";
+      addIssue({ input, message: "expected either an interface or an address" });
+      return NEVER;
+    }
+    return { address: address ?? `${allRelays}%${zone}`, port, linkAddress };
+  }),
+);
+
+/** The schema of settings. Its tables and keys are those of the file. */
+export const schema = table({
+  replyPort: v.optional(v.picklist(["standard", "source"])),
+  listeners: v.optional(list(listener, 1, relayListenersMax)),
+  allocator: section({
+    urls: v.optional(list(parsed(parseAllocator), 1, relayUrlsMax), [firstAllocator]),
+    policy: v.optional(v.picklist(["priority", "spread"]), "priority"),
+    tokenFile: v.optional(fileName),
+    caFile: v.optional(fileName),
+    certificateFile: v.optional(fileName),
+    keyFile: v.optional(fileName),
+    postsInFlight: integer(1, relayPostsInFlightMax, 3),
+    batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
+  }),
+  queue: section({
+    length: integer(1, relayQueueLengthMax, 8192),
+    octets: integer(0x10000, relayQueueOctetsMax, 16 * 1024 * 1024),
+    deadlineMs: integer(100, relayDeadlineMsMax, 4000),
+    receiveBufferOctets: integer(4096, relayReceiveBufferOctetsMax, relayReceiveBufferOctets),
+  }),
+  storm: section({
+    sourceRate: integer(0, relaySourceRateMax, 0),
+    sourceBurst: integer(1, relayBurstMax, 40),
+    sourcePrefixLength: integer(32, 128, 128),
+    sources: integer(1, relaySourcesMax, 65_536),
+    trustedSources: v.optional(list(parsed(parseIPv6Prefix), 0, relayTrustedSourcesMax), []),
+  }),
+  metrics: section({ listen: v.optional(parsed(parseTcpEndpoint)) }),
+  status: section({ socket: v.optional(fileName) }),
+  capture: section({
+    file: v.optional(fileName),
+    octets: integer(relayCaptureOctetsMin, relayCaptureOctetsMax, 100 * 1024 * 1024),
+  }),
+  log: section({
+    level: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
+  }),
+});
 
 /**
  * Checks settings and fills in the defaults. Answers go to standard ports where the relay itself listens on one,
  * and to the ports that queries come from where it does not, unless `replyPort` says otherwise.
  *
- * @throws {TypeError} With each fault's path, what was found and what was expected. The token is not repeated in it.
+ * @throws {ConfigError} With each fault's path, what was found and what was expected.
  */
-export function parseRelayConfig(input: unknown): RelayConfig {
+export function parseRelaySettings(input: unknown): RelaySettings {
   const result = v.safeParse(schema, input);
-  if (!result.success) throw faultsError(result.issues.map(describeIssue));
-  const { listen, interfaces, replyPort, ...rest } = result.output;
-  const direct = listen ?? (interfaces.length > 0 ? [] : defaultListen.map(parseListener));
-  const listeners = [...direct, ...interfaces];
-  if (listeners.length === 0 || listeners.length > relayListenersMax) {
-    throw faultsError([`listen: found ${listeners.length} listeners, expected 1 to ${relayListenersMax}`]);
+  if (!result.success) throw new ConfigError(result.issues.map(describeIssue));
+  const { listeners = [firstListener], replyPort, ...rest } = result.output;
+  const { certificateFile, keyFile } = rest.allocator;
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    throw new ConfigError([
+      "allocator: found one of certificateFile and keyFile, expected both of them or neither",
+    ]);
   }
   const isStandard = listeners.some(({ port }) => port === dhcpPort);
   return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
 }
 
-function faultsError(faults: readonly string[]): TypeError {
-  return new TypeError(`Cannot configure the relay:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+/** Settings that can't be worked with. */
+export class ConfigError extends TypeError {
+  /** Each with its path, what was found and what was expected. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`Cannot configure the relay:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
 }
 
 /** Path, what was found and what was expected. Messages of ours say what was expected; valibot's own say less. */
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "(top level)";
-  if (issue.expected === "never") return `${path}: found an unknown name, expected one of the settings`;
   if (issue.input === undefined) return `${path}: found nothing, expected a value`;
   const isOurs = /^(expected|Cannot) /.test(issue.message);
-  const found = path === "token" ? "a text" : JSON.stringify(issue.input);
+  const found = issue.expected === "never" ? "an unknown name" : JSON.stringify(issue.input);
   return `${path}: found ${found}, ${isOurs ? issue.message : `expected ${issue.expected ?? "another value"}`}`;
 }
 
-/** Splits `WHAT,link=LINK-ADDRESS`. */
-function splitLink(text: string): { readonly what: string; readonly linkAddress: Uint8Array } {
-  const [what, link, ...more] = text.split(",") as [string, string?, ...string[]];
-  if (link === undefined) return { what, linkAddress: new Uint8Array(16) };
-  const linkText = /^link=(.+)$/.exec(link)?.[1];
-  if (linkText === undefined || more.length > 0) {
-    throw new SyntaxError(`expected nothing or ",link=ADDRESS" behind "${what}"`);
-  }
-  const linkAddress = parseIPv6(linkText);
-  if (isLinkLocal(linkAddress) || isMulticast(linkAddress)) {
-    throw new RangeError("expected a link-address of global or unique local scope");
-  }
-  return { what, linkAddress };
-}
-
-/** Parses `[ADDRESS]:PORT`, with or without `,link=LINK-ADDRESS`. */
-function parseListener(text: string): ListenerConfig {
-  const { what, linkAddress } = splitLink(text);
-  const [, address, port] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(what) ?? [];
-  if (address === undefined || Number(port) > 0xffff) {
-    throw new SyntaxError('expected "[ADDRESS]:PORT" with a port of 0 to 65535');
-  }
-  const [host, zone] = address.split("%", 2) as [string, string?];
+/** Parses an address with its zone where it needs one: `2001:db8::547`, `fe80::1%eth0`. */
+function parseListenAddress(text: string): string {
+  const [host, zone, ...more] = text.split("%") as [string, string?, ...string[]];
   const octets = parseIPv6(host);
   const needsZone = isLinkLocal(octets) || isMulticast(octets);
-  if (needsZone !== (zone !== undefined) || !isZone(zone ?? "") || zone === "") {
+  if (needsZone !== (zone !== undefined) || zone === "" || !isZone(zone ?? "") || more.length > 0) {
     throw new SyntaxError(
-      `expected ${needsZone ? `the name of an interface, as in "[${host}%eth0]"` : "an address without a zone"}`,
+      `expected ${needsZone ? `the name of an interface, as in "${host}%eth0"` : "an address without a zone"}`,
     );
   }
-  return { address, port: Number(port), linkAddress };
+  return text;
 }
 
-/** Parses `NAME`, with or without `,link=LINK-ADDRESS`. */
-function parseInterface(text: string): ListenerConfig {
-  const { what, linkAddress } = splitLink(text);
-  if (what === "" || !isZone(what)) throw new SyntaxError("expected the name of an interface");
-  return { address: `${allRelays}%${what}`, port: dhcpPort, linkAddress };
+function parseInterface(text: string): string {
+  if (text === "" || !isZone(text)) throw new SyntaxError("expected the name of an interface");
+  return text;
+}
+
+function parseLinkAddress(text: string): Uint8Array {
+  const address = parseIPv6(text);
+  if (isLinkLocal(address) || isMulticast(address)) {
+    throw new RangeError("expected a link-address of global or unique local scope");
+  }
+  return address;
 }
 
 function parseAllocator(text: string): URL {
@@ -196,7 +253,7 @@ function parseAllocator(text: string): URL {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new SyntaxError('expected "https://HOST" or "http://HOST"');
   }
-  if (url.username !== "" || url.search !== "" || url.hash !== "") {
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
     throw new SyntaxError("expected a URL without user, query and fragment");
   }
   return url;
@@ -208,4 +265,14 @@ function parseUrl(text: string): URL | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Parses `HOST:PORT`, an IPv6 address in brackets. */
+function parseTcpEndpoint(text: string): TcpEndpoint {
+  const [, ipv6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = ipv6 ?? name;
+  if (host === undefined || Number(port) > 0xffff) {
+    throw new SyntaxError('expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets');
+  }
+  return { host, port: Number(port) };
 }

@@ -12,8 +12,9 @@ import type { RelayConfig } from "./config.ts";
 import { startRelay } from "./relay.ts";
 import type { Relay } from "./relay.ts";
 
-async function run(config: RelayConfig): Promise<void> {
-  const log = pino({ level: process.env.LOG_LEVEL ?? "info" }, pino.destination(2));
+async function run(readConfig: () => RelayConfig): Promise<void> {
+  const config = readConfig();
+  const log = pino({ level: process.env.LOG_LEVEL ?? config.log.level }, pino.destination(2));
   const relay = await startRelay(config, { log });
   const stopReports = reportCounters(relay, log);
   const stop = (): void => {
@@ -41,7 +42,8 @@ function reportCounters({ counters }: Relay, log: Logger): () => void {
 }
 
 try {
-  await relayCommand(run, process.env).parseAsync();
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  await relayCommand({ run, print }, process.env).parseAsync();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

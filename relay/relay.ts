@@ -4,7 +4,7 @@
  *
  * @example
  * ```ts
- * const relay = await startRelay(parseRelayConfig({ allocator: "http://127.0.0.1:8467", token }), { log });
+ * const relay = await startRelay({ ...parseRelaySettings({}), secrets: { token } }, { log });
  * relay.addresses; // [{ address: "::1", port: 8547 }]
  * await relay.close();
  * ```
@@ -85,19 +85,19 @@ class Engine {
     this.#config = config;
     this.#log = log;
     // Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left.
-    const halfDeadlineMs = config.deadlineMs / 2;
+    const halfDeadlineMs = config.queue.deadlineMs / 2;
     this.#uplink = new Uplink({
-      allocator: config.allocator,
-      token: config.token,
-      connections: config.postsInFlight,
+      allocator: config.allocator.urls[0]!,
+      token: config.secrets.token,
+      connections: config.allocator.postsInFlight,
       timeoutMs: halfDeadlineMs,
     });
     const limits = {
-      lengthMax: config.queueLength,
-      octetsMax: config.queueOctets,
+      lengthMax: config.queue.length,
+      octetsMax: config.queue.octets,
       waitMsMax: halfDeadlineMs,
-      postsInFlightMax: config.postsInFlight,
-      batchFramesMax: config.batchFrames,
+      postsInFlightMax: config.allocator.postsInFlight,
+      batchFramesMax: config.allocator.batchFrames,
       batchOctetsMax: relayBodyOctetsMax,
     };
     this.#batcher = new Batcher(limits, this.#batcherPorts(), timing);
@@ -109,7 +109,10 @@ class Engine {
     }
     const { allocator, replyPort } = this.#config;
     const endpoints = this.listeners.map(formatEndpoint);
-    this.#log.info({ listeners: endpoints, allocator: allocator.href, replyPort }, "relay listening");
+    this.#log.info(
+      { listeners: endpoints, allocator: allocator.urls[0]!.href, replyPort },
+      "relay listening",
+    );
   }
 
   async close(): Promise<void> {
@@ -120,7 +123,7 @@ class Engine {
   }
 
   async #open({ address, port, linkAddress }: ListenerConfig, index: number): Promise<Listener> {
-    const { receiveBufferOctets } = this.#config;
+    const { receiveBufferOctets } = this.#config.queue;
     const listener = await openListener({
       address,
       port,
@@ -169,7 +172,7 @@ class Engine {
       },
       recovered: () => {
         this.#trouble = undefined;
-        this.#log.info({ allocator: this.#config.allocator.href }, "allocator serves again");
+        this.#log.info({ allocator: this.#config.allocator.urls[0]!.href }, "allocator serves again");
       },
     };
   }

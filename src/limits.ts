@@ -121,3 +121,27 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 
 /** Statements that a connection to a file keeps prepared: those of a batch, and some room. */
 export const preparedStatementsMax = 32;
+
+/** Octets of a relay's configuration file: some hundred listeners with comments. Bounds what is read into memory. */
+export const relayConfigOctetsMax = 1024 * 1024;
+
+/** Allocators that a relay may know: more than one for each of a provider's regions. */
+export const relayUrlsMax = 16;
+
+/** Datagrams a second that one source may be allowed: more than the relay itself can take in. */
+export const relaySourceRateMax = 1_000_000;
+
+/** Datagrams that one source may be allowed at once. */
+export const relayBurstMax = 1_000_000;
+
+/** Sources whose rate is remembered; each costs about 100 octets. */
+export const relaySourcesMax = 1_048_576;
+
+/** Prefixes of sources without a limit: each is looked at once for each new source. */
+export const relayTrustedSourcesMax = 256;
+
+/** Least octets of a capture: some hundred exchanges, below which it shows nothing. */
+export const relayCaptureOctetsMin = 1024 * 1024;
+
+/** Most octets of a capture: what a disk has left for a fault that is rare. */
+export const relayCaptureOctetsMax = 64 * 1024 * 1024 * 1024;

@@ -6,7 +6,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { parseRelayConfig } from "../../relay/config.ts";
+import { parseRelaySettings } from "../../relay/config.ts";
+import { collectInterface, collectListen } from "../../relay/listener-flags.ts";
+import type { ListenerInput } from "../../relay/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../lease/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
@@ -21,11 +23,9 @@ interface Options {
   readonly config?: string;
   readonly database: string;
   readonly http: ListenAddress;
-  readonly listen?: string[];
-  readonly interface?: string[];
+  readonly listen?: readonly ListenerInput[];
+  readonly interface?: readonly ListenerInput[];
 }
-
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** Creates the command. */
 export function startCommand(): Command {
@@ -48,12 +48,12 @@ export function startCommand(): Command {
     .option(
       "--listen <[address]:port>",
       "UDP socket of the relay; may be repeated (default: [::1]:8547)",
-      collect,
+      collectListen,
     )
     .option(
       "--interface <name>",
       "link on which the relay serves clients, port 547; may be repeated",
-      collect,
+      collectInterface,
     )
     .addHelpText("after", "\nEnvironment: LOG_LEVEL (default: info).")
     .action(exitOnFailure(runStart));
@@ -64,13 +64,11 @@ async function runStart(options: Options): Promise<void> {
   // Nobody else calls this allocator, so the secret need not outlive the process.
   const token = randomBytes(32).toString("base64url");
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const relayInput = {
-    token,
-    ...(options.listen !== undefined && { listen: options.listen }),
-    ...(options.interface !== undefined && { interfaces: options.interface }),
-  };
+  const listeners = [...(options.listen ?? []), ...(options.interface ?? [])];
+  const relaySettings = (allocatorUrl: string) =>
+    parseRelaySettings({ allocator: { urls: [allocatorUrl] }, ...(listeners.length > 0 && { listeners }) });
   // A wrong flag shall be told before there is a database.
-  parseRelayConfig({ ...relayInput, allocator: "http://127.0.0.1" });
+  relaySettings("http://127.0.0.1");
   const database = await prepareDatabase({ databaseUrl: options.database, databaseToken: undefined });
   const { domains } = await loadDirectory(database);
   const wanted =
@@ -79,7 +77,7 @@ async function runStart(options: Options): Promise<void> {
 
   const allocator = await startAllocator(database, token, options.http, log);
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
-  const relay = await startRelay(parseRelayConfig({ ...relayInput, allocator: allocator.url }), { log });
+  const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   stopOnSignal(async () => {
     await relay.close();
     await allocator.close();

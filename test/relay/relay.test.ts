@@ -4,8 +4,8 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
-import { parseRelayConfig } from "../../relay/config.ts";
-import type { RelayConfigInput } from "../../relay/config.ts";
+import { parseRelaySettings } from "../../relay/config.ts";
+import type { RelaySettingsInput } from "../../relay/config.ts";
 import { encodeInterfaceId } from "../../relay/interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
@@ -49,12 +49,17 @@ interface Stage {
   readonly skip: (ms: number) => void;
 }
 
-async function stageRelay(allocator: string, input: Partial<RelayConfigInput> = {}): Promise<Stage> {
+async function stageRelay(allocatorUrl: string, input: RelaySettingsInput = {}): Promise<Stage> {
   const pauses = new Mailbox<Pause>();
   const logged: string[] = [];
   let skippedMs = 0;
   const say = (_fields: object, message: string) => logged.push(message);
-  const config = parseRelayConfig({ listen: ["[::1]:0"], allocator, token, ...input });
+  const settings = parseRelaySettings({
+    listeners: [{ address: "::1", port: 0 }],
+    ...input,
+    allocator: { urls: [allocatorUrl], ...input.allocator },
+  });
+  const config = { ...settings, secrets: { token } };
   const relay = await startRelay(config, {
     log: { info: say, warn: say },
     timing: {
@@ -86,7 +91,7 @@ async function stagePeer() {
 }
 
 /** All three, joined. */
-async function stage(input: Partial<RelayConfigInput> = {}) {
+async function stage(input: RelaySettingsInput = {}) {
   const allocator = await stageAllocator();
   return { allocator, ...(await stageRelay(allocator.url, input)), client: await stagePeer() };
 }
@@ -116,7 +121,9 @@ async function expectToServe({ allocator, port, client }: Awaited<ReturnType<typ
 }
 
 test("R8415-19.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to the port it left from", async () => {
-  const { allocator, client, port, relay } = await stage({ listen: ["[::1]:0,link=2001:db8:a::1"] });
+  const { allocator, client, port, relay } = await stage({
+    listeners: [{ address: "::1", port: 0, linkAddress: "2001:db8:a::1" }],
+  });
   await client.send(query(1), port);
 
   const post = await allocator.posts.next();
@@ -177,7 +184,9 @@ test.each([
 });
 
 test("R7341-11-06 an answer leaves from the socket that the query came to", async () => {
-  const { allocator, client, relay } = await stage({ listen: ["[::1]:0", "[::1]:0", "[::1]:0"] });
+  const { allocator, client, relay } = await stage({
+    listeners: new Array(3).fill({ address: "::1", port: 0 }),
+  });
   for (const { port } of relay.addresses) {
     await client.send(query(port), port);
     answerAll(await allocator.posts.next());
@@ -186,7 +195,7 @@ test("R7341-11-06 an answer leaves from the socket that the query came to", asyn
 });
 
 test("many datagrams make few POSTs, never more at the same time than allowed, and all are answered", async () => {
-  const { allocator, client, port, relay } = await stage({ postsInFlight: 2 });
+  const { allocator, client, port, relay } = await stage({ allocator: { postsInFlight: 2 } });
   const count = 600;
   for (let id = 0; id < count; id++) await client.send(query(id), port);
   await untilReceived(relay, count);
@@ -263,7 +272,7 @@ test("an allocator that is not there yet is tried again after a pause, and then 
 });
 
 test("an allocator that does not answer in time costs the datagrams of its POST, and is tried again", async () => {
-  const { allocator, client, port, pauses, relay } = await stage({ deadlineMs: 200 });
+  const { allocator, client, port, pauses, relay } = await stage({ queue: { deadlineMs: 200 } });
   await client.send(query(1), port);
   await allocator.posts.next();
   const pause = await pauses.next();
@@ -275,7 +284,10 @@ test("an allocator that does not answer in time costs the datagrams of its POST,
 });
 
 test("the queue stays bounded while the allocator is busy, and drops the oldest", async () => {
-  const { allocator, client, port, relay } = await stage({ postsInFlight: 1, queueLength: 10 });
+  const { allocator, client, port, relay } = await stage({
+    allocator: { postsInFlight: 1 },
+    queue: { length: 10 },
+  });
   await client.send(query(0), port);
   const first = await allocator.posts.next();
   for (let id = 1; id <= 50; id++) await client.send(query(id), port);
@@ -290,7 +302,10 @@ test("the queue stays bounded while the allocator is busy, and drops the oldest"
 });
 
 test("a datagram that waited for half of its deadline is dropped: its POST may take the other half", async () => {
-  const { allocator, client, port, relay, skip } = await stage({ postsInFlight: 1, deadlineMs: 4000 });
+  const { allocator, client, port, relay, skip } = await stage({
+    allocator: { postsInFlight: 1 },
+    queue: { deadlineMs: 4000 },
+  });
   await client.send(query(1), port);
   const first = await allocator.posts.next();
   await client.send(query(2), port);
@@ -397,14 +412,14 @@ test("the relay keeps nothing of an exchange: another process delivers the answe
   asked.answer([]);
   await before.relay.close();
 
-  const after = await stageRelay(allocator.url, { listen: [`[::1]:${before.port}`] });
+  const after = await stageRelay(allocator.url, { listeners: [{ address: "::1", port: before.port }] });
   await (await stagePeer()).send(query(2), after.port);
   (await allocator.posts.next()).answer(asked.frames.map((frame) => mirror(frame, reply)));
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port: before.port });
 });
 
 test("close() delivers the answers that are due, sends what waits, and takes nothing more", async () => {
-  const { allocator, client, port, relay } = await stage({ postsInFlight: 1 });
+  const { allocator, client, port, relay } = await stage({ allocator: { postsInFlight: 1 } });
   await client.send(query(1), port);
   const first = await allocator.posts.next();
   await client.send(query(2), port);
@@ -423,11 +438,13 @@ test("close() delivers the answers that are due, sends what waits, and takes not
 
 test("startRelay() says which socket it can't open, and leaves none behind", async () => {
   const { port } = await stage();
-  const config = parseRelayConfig({
-    allocator: "http://127.0.0.1:1",
-    token,
-    listen: ["[::1]:0", `[::1]:${port}`],
+  const settings = parseRelaySettings({
+    listeners: [
+      { address: "::1", port: 0 },
+      { address: "::1", port },
+    ],
   });
+  const config = { ...settings, secrets: { token } };
   const log = { info: vi.fn(), warn: vi.fn() };
   await expect(startRelay(config, { log })).rejects.toThrow(`Cannot listen on [::1]:${port}: `);
 });

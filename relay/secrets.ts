@@ -1,0 +1,111 @@
+/**
+ * What the relay proves itself with, and whom it trusts: read from files and from the environment, at the start and
+ * again at each reload, so that a token or a certificate can be rotated. None of it is ever logged.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { ConfigError } from "./config.ts";
+import type { RelaySettings } from "./config.ts";
+
+/** Contents of files. */
+export interface Secrets {
+  /** Secret that the allocators know this relay by. */
+  readonly token: string;
+  /** PEM of the authorities that certify allocators; those of the system when there is none. */
+  readonly ca?: string;
+  /** PEM of the certificate that the relay shows to allocators, and of its key. */
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+/** Names of environment variables -> their values. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Name of the systemd credential: `LoadCredential=relay-token:/etc/apportion/relay.token`. */
+const credentialName = "relay-token";
+
+/**
+ * Reads the token and the files of TLS.
+ *
+ * The token is that of `tokenFile`, else of the environment's `APPORTION_RELAY_TOKEN`, else of the systemd credential
+ * `relay-token` (systemd.exec(5), Credentials).
+ *
+ * @throws {ConfigError} With each fault: a file that can't be read, a token that is none, a key that does not fit.
+ */
+export function readSecrets({ allocator }: RelaySettings, environment: Environment): Secrets {
+  const faults: string[] = [];
+  const attempt = <T>(path: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      faults.push(`${path}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const readOptional = (key: "caFile" | "certificateFile" | "keyFile"): string | undefined => {
+    const file = allocator[key];
+    return file === undefined ? undefined : attempt(`allocator.${key}`, () => readText(file));
+  };
+  const path = allocator.tokenFile === undefined ? "token" : "allocator.tokenFile";
+  const token = attempt(path, () => checkToken(readToken(allocator.tokenFile, environment)));
+  const [ca, certificate, key] = [
+    readOptional("caFile"),
+    readOptional("certificateFile"),
+    readOptional("keyFile"),
+  ];
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && { certificate }),
+    ...(key !== undefined && { key }),
+  };
+  if (faults.length === 0)
+    attempt("allocator", () => {
+      checkTls(tls);
+    });
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { token: token!, ...tls };
+}
+
+function readToken(file: string | undefined, environment: Environment): string | undefined {
+  const { APPORTION_RELAY_TOKEN: token, CREDENTIALS_DIRECTORY: credentials } = environment;
+  if (file !== undefined) return readText(file).trim();
+  if (token !== undefined) return token;
+  return credentials === undefined ? undefined : readText(join(credentials, credentialName)).trim();
+}
+
+/** @throws {TypeError} When it can't stand in an Authorization header (RFC 6750 §2.1). Does not repeat it. */
+function checkToken(token: string | undefined): string {
+  if (token === undefined) {
+    throw new TypeError("found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential");
+  }
+  if (token.length < 16) throw new TypeError(`found ${token.length} characters, expected 16 or more`);
+  if (!/^[\w~+/.-]+=*$/.test(token)) {
+    throw new TypeError(
+      "found a text with other characters, expected letters, digits and ~+/.-_= only, as in an Authorization header",
+    );
+  }
+  return token;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`found ${(error as Error).message}, expected a file that can be read`, { cause: error });
+  }
+}
+
+/** What OpenSSL does not take shall be told now, and not at the first POST. */
+function checkTls({ ca, certificate, key }: Omit<Secrets, "token">): void {
+  try {
+    createSecureContext({ ca, cert: certificate, key });
+  } catch (error) {
+    throw new TypeError(
+      `found ${(error as Error).message} in caFile, certificateFile or keyFile, expected PEM, and a key that fits`,
+      { cause: error },
+    );
+  }
+}
