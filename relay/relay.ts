@@ -12,15 +12,24 @@
  * @module
  */
 import type { RemoteInfo } from "node:dgram";
-import { relayBodyOctetsMax } from "../src/limits.ts";
+import { linkCheckIntervalMs, relayBodyOctetsMax } from "../src/limits.ts";
+import { isUnspecified } from "../src/wire/ipv6-address.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherPorts } from "./batcher.ts";
 import type { ListenerConfig, RelayConfig } from "./config.ts";
 import { Counters } from "./counters.ts";
-import { unwrapAnswer, wrapDatagram } from "./envelope.ts";
-import { formatEndpoint, openListener } from "./listener.ts";
-import type { Listener } from "./listener.ts";
+import { unwrapAnswer } from "./envelope.ts";
+import type { Delivery, Drop } from "./envelope.ts";
+import { takeDatagram } from "./intake.ts";
+import type { Services } from "./intake.ts";
+import { Links } from "./links.ts";
+import { formatEndpoint } from "./listener.ts";
 import { Peers } from "./peers.ts";
+import { deriveServerIdentifier } from "./server-identifier.ts";
+import { openServers } from "./servers.ts";
+import type { Servers } from "./servers.ts";
+import { openSteadyListener, zoneOf } from "./steady-listener.ts";
+import type { SteadyListener } from "./steady-listener.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
 import { Uplink } from "./uplink.ts";
@@ -71,12 +80,16 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
 /** The parts of a relay, joined. */
 class Engine {
   readonly counters = new Counters();
-  readonly listeners: Listener[] = [];
+  readonly listeners: SteadyListener[] = [];
   readonly #config: RelayConfig;
   readonly #log: Log;
   readonly #uplink: Uplink;
   readonly #batcher: Batcher;
   readonly #peers = new Peers();
+  readonly #links = new Links();
+  #services: Services;
+  #servers: Servers | undefined;
+  #stopLinkChecks: (() => void) | undefined;
   #isClosing = false;
   /** What the log last said about an allocator that can't serve. */
   #trouble: string | undefined;
@@ -84,6 +97,7 @@ class Engine {
   constructor(config: RelayConfig, { log, timing = systemTiming }: RelayContext) {
     this.#config = config;
     this.#log = log;
+    this.#services = servicesOf(config);
     // Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left.
     const halfDeadlineMs = config.queue.deadlineMs / 2;
     this.#uplink = new Uplink({
@@ -107,6 +121,13 @@ class Engine {
     for (const [index, listener] of this.#config.listeners.entries()) {
       this.listeners.push(await this.#open(listener, index));
     }
+    if (this.#config.servers.destinations.length > 0) await this.#openServers();
+    const timer = setInterval(() => {
+      this.#checkLinks();
+    }, linkCheckIntervalMs);
+    this.#stopLinkChecks = () => {
+      clearInterval(timer);
+    };
     const { allocator, replyPort } = this.#config;
     const endpoints = this.listeners.map(formatEndpoint);
     this.#log.info(
@@ -117,27 +138,35 @@ class Engine {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#stopLinkChecks?.();
     await this.#batcher.drain();
     await Promise.all(this.listeners.map((listener) => listener.close()));
+    await this.#servers?.close();
     await this.#uplink.close();
   }
 
-  async #open({ address, port, linkAddress }: ListenerConfig, index: number): Promise<Listener> {
+  async #open(config: ListenerConfig, index: number): Promise<SteadyListener> {
     const { receiveBufferOctets } = this.#config.queue;
-    const listener = await openListener({
+    const { address, port } = config;
+    const endpoint = formatEndpoint(config);
+    const socket = {
       address,
       port,
       receiveBufferOctets,
-      onDatagram: (datagram, source) => {
-        this.#forward(datagram, index, linkAddress, source);
+      onDatagram: (datagram: Uint8Array, source: RemoteInfo) => {
+        this.#take(datagram, config, index, source);
       },
-      onSendFailed: () => {
-        this.counters.drop("send-failed");
+      ...this.#socketTroubles(endpoint),
+    };
+    const listener = await openSteadyListener(socket, {
+      links: this.#links,
+      onReopened: () => {
+        this.#log.info({ listener: endpoint }, "interface is back: listening again");
       },
-      onTrouble: (error) => {
+      onReopenFailed: ({ message }) => {
         this.#log.warn(
-          { listener: formatEndpoint({ address, port }), error: error.message },
-          "socket in trouble",
+          { listener: endpoint, error: message },
+          "interface is back, but not to be listened on",
         );
       },
     });
@@ -146,6 +175,44 @@ class Engine {
       this.#log.warn(fields, "receive buffer is smaller than wanted: raise net.core.rmem_max");
     }
     return listener;
+  }
+
+  #socketTroubles(socket: string) {
+    return {
+      onSendFailed: () => {
+        this.counters.drop("send-failed");
+      },
+      onTrouble: ({ message }: Error) => {
+        this.#log.warn({ listener: socket, error: message }, "socket in trouble");
+      },
+    };
+  }
+
+  async #openServers(): Promise<void> {
+    const { servers, queue } = this.#config;
+    const { sourceAddress: address, sourcePort: port, destinations, relayed } = servers;
+    const source = { address, port };
+    this.#servers = await openServers(
+      { destinations, source, relayed },
+      {
+        receiveBufferOctets: queue.receiveBufferOctets,
+        onAnswer: (datagram) => {
+          this.#deliver(datagram);
+        },
+        onStranger: () => {
+          this.counters.drop("unknown-server");
+        },
+        ...this.#socketTroubles(formatEndpoint(source)),
+      },
+    );
+    this.#services = { ...this.#services, servers: this.#servers.rule };
+    const { port: bound } = this.#servers;
+    this.#log.info({ servers: destinations.map(formatEndpoint), port: bound }, "relaying to DHCPv6 servers");
+  }
+
+  #checkLinks(): void {
+    const returned = this.#links.refresh();
+    for (const listener of this.listeners) void listener.onLinks(returned);
   }
 
   #batcherPorts(): BatcherPorts {
@@ -177,30 +244,54 @@ class Engine {
     };
   }
 
-  /** The way up. */
-  #forward(
+  /** The way up, unless the answer is ours. */
+  #take(
     datagram: Uint8Array,
+    { address: listening, linkAddress }: ListenerConfig,
     listener: number,
-    linkAddress: Uint8Array,
     { address, port }: RemoteInfo,
   ): void {
     this.counters.received += 1;
     const peer = this.#peers.parse(address);
-    const isGroup = this.#config.listeners[listener]!.address.startsWith("ff");
-    const wrapped = wrapDatagram(datagram, { listener, isGroup, linkAddress, peer, port });
-    if (wrapped.kind === "drop") this.counters.drop(wrapped.reason);
+    const origin = {
+      listener,
+      isGroup: listening.startsWith("ff"),
+      linkAddress: isUnspecified(linkAddress) ? this.#linkAddressFor(peer.zone, listening) : linkAddress,
+      peer,
+      port,
+    };
+    const taken = takeDatagram(datagram, origin, this.#services);
+    if (taken.kind !== "forward") this.#finish(taken);
     else if (this.#isClosing) this.counters.drop("relay-closing");
-    else this.#batcher.add(wrapped.frame);
+    else if (taken.to === "allocator") this.#batcher.add(taken.frame);
+    else this.#servers?.send(taken.frame);
+  }
+
+  /** What comes from beyond a link has another link-address than any of ours, or none. */
+  #linkAddressFor(sourceZone: string, listening: string): Uint8Array {
+    const zone = sourceZone === "" ? zoneOf(listening) : sourceZone;
+    return this.#links.linkAddressOf(zone ?? "");
   }
 
   /** The way down. */
   #deliver(answer: Uint8Array): void {
-    const unwrapped = unwrapAnswer(answer, this.listeners.length, this.#config.replyPort);
-    if (unwrapped.kind === "drop") {
-      this.counters.drop(unwrapped.reason);
+    this.#finish(unwrapAnswer(answer, this.listeners.length, this.#config.replyPort));
+  }
+
+  #finish(outcome: Delivery | Drop): void {
+    if (outcome.kind === "drop") {
+      this.counters.drop(outcome.reason);
       return;
     }
     this.counters.sent += 1;
-    this.listeners[unwrapped.listener]!.send(unwrapped.payload, unwrapped.port, unwrapped.address);
+    this.listeners[outcome.listener]!.send(outcome.payload, outcome.port, outcome.address);
   }
+}
+
+/** @throws {ConfigError} When there is nothing to make a server identifier of. */
+function servicesOf({ information, replyPort }: RelayConfig): Services {
+  const { enabled, serverIdentifier, ...said } = information;
+  if (!enabled) return { replyPort };
+  const duid = serverIdentifier ?? deriveServerIdentifier();
+  return { replyPort, information: { ...said, serverIdentifier: duid } };
 }
