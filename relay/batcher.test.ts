@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import type { PostFailure, PostOutcome } from "./allocator-client.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits } from "./batcher.ts";
-import type { PostFailure, PostOutcome } from "./uplink.ts";
 
-const frame = (id: number): Uint8Array => Uint8Array.of(id);
+const frame = (id: number): Uint8Array => new Uint8Array(4).fill(id);
 const unavailable: PostFailure = { kind: "unavailable", detail: "no connection" };
 
 const usualLimits: BatcherLimits = {
@@ -19,11 +19,12 @@ const usualLimits: BatcherLimits = {
 function setUp(limits: Partial<BatcherLimits> = {}) {
   let nowMs = 0;
   const soon: (() => void)[] = [];
-  const timers = new Set<{ dueMs: number; run: () => void }>();
+  /** What the uplink says of its allocators. */
+  const allocators = { canPost: true, isAway: false };
   const posts: { ids: number[]; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
   const dropped: Record<string, number> = {};
-  const events: string[] = [];
+  const taken: (readonly [number, number])[] = [];
   const batcher = new Batcher(
     { ...usualLimits, ...limits },
     {
@@ -33,16 +34,15 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
         }),
       deliver: (answers) => delivered.push(...answers.map((each) => each[0]!)),
       drop: (reason, count) => (dropped[reason] = (dropped[reason] ?? 0) + count),
-      failed: (failure) => events.push(failure.kind),
-      recovered: () => events.push("recovered"),
+      canPost: () => allocators.canPost,
+      isAway: () => allocators.isAway,
+      taken: ({ frames, oldestMs }, now) => taken.push([frames.length, now - oldestMs]),
     },
     {
       nowMs: () => nowMs,
       soon: (run) => soon.push(run),
-      later: (run, delayMs) => {
-        const timer = { dueMs: nowMs + delayMs, run };
-        timers.add(timer);
-        return () => timers.delete(timer);
+      later: () => {
+        throw new Error("A batcher has no timers");
       },
       random: () => 0,
     },
@@ -52,21 +52,16 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
     posts,
     delivered,
     dropped,
-    events,
-    timers,
+    taken,
+    allocators,
     /** Adds frames within one turn of the event loop, and ends the turn. */
     add: (...ids: number[]) => {
       for (const id of ids) batcher.add(frame(id));
       for (const run of soon.splice(0)) run();
     },
-    /** Lets time pass, and runs the timers that are due. */
+    /** Lets time pass. */
     pass: (ms: number) => {
       nowMs += ms;
-      for (const timer of timers) {
-        if (timer.dueMs > nowMs) continue;
-        timers.delete(timer);
-        timer.run();
-      }
     },
     /** Ends the POST with this number. */
     end: async (post: number, outcome: PostOutcome = { kind: "answers", frames: [] }) => {
@@ -135,6 +130,29 @@ test("Batcher drops frames that waited too long", async () => {
   expect(dropped).toEqual({ "deadline-passed": 1 });
 });
 
+test("Batcher says how many frames it takes, and how long the oldest waited", async () => {
+  const { add, pass, end, taken } = setUp({ postsInFlightMax: 1 });
+  add(1);
+  pass(5);
+  add(2);
+  pass(7);
+  add(3);
+  await end(0);
+  expect(taken).toEqual([
+    [1, 0],
+    [2, 7],
+  ]);
+});
+
+test("Batcher drops a frame that waits already", async () => {
+  const { add, end, sent, dropped } = setUp({ postsInFlightMax: 1 });
+  add(1);
+  add(2, 3, 2);
+  await end(0);
+  expect(sent()).toEqual([[1], [2, 3]]);
+  expect(dropped).toEqual({ duplicate: 1 });
+});
+
 test.each([
   [unavailable, "allocator-unavailable"],
   [{ kind: "refused", status: 401, detail: "" } as const, "allocator-refused"],
@@ -142,75 +160,43 @@ test.each([
 ])(
   "Batcher drops the frames of a POST that failed as %j, and does not repeat them",
   async (failure, reason) => {
-    const { add, pass, end, sent, dropped, events } = setUp();
+    const { add, pass, end, sent, dropped } = setUp();
     add(1, 2);
     await end(0, failure);
     pass(10_000);
     expect(sent()).toEqual([[1, 2]]);
     expect(dropped).toEqual({ [reason]: 2 });
-    expect(events).toEqual([failure.kind]);
   },
 );
 
-test("Batcher pauses after a failure, then resumes by itself with one POST, then with all", async () => {
-  const { add, pass, end, sent, events } = setUp();
-  add(1);
-  await end(0, unavailable);
-  add(2);
-  pass(99);
-  expect(sent()).toEqual([[1]]);
-  pass(1);
-  expect(sent()).toEqual([[1], [2]]);
-  add(3);
-  expect(sent()).toEqual([[1], [2]]);
-  await end(1);
-  add(4);
-  expect(sent()).toEqual([[1], [2], [3], [4]]);
-  expect(events).toEqual(["unavailable", "recovered"]);
+test("Batcher lets frames wait while no allocator can be asked, and sends them when it is woken", () => {
+  const { batcher, add, allocators, sent } = setUp();
+  allocators.canPost = false;
+  add(1, 2);
+  batcher.wake();
+  expect(sent()).toEqual([]);
+  allocators.canPost = true;
+  batcher.wake();
+  expect(sent()).toEqual([[1, 2]]);
 });
 
-test("Batcher doubles its pauses up to 2 s while failures go on, and begins anew after a success", async () => {
-  const { add, pass, end, timers } = setUp();
-  const pauses: number[] = [];
-  for (let post = 0; post < 8; post++) {
-    add(1);
-    await end(post, post === 6 ? undefined : unavailable);
-    const pauseMs = timers.size === 0 ? 0 : [...timers][0]!.dueMs - pauses.reduce((sum, ms) => sum + ms, 0);
-    pauses.push(pauseMs);
-    pass(pauseMs);
-  }
-  expect(pauses).toEqual([100, 200, 400, 800, 1000, 1000, 0, 100]);
-});
-
-test("Batcher waits as long as Retry-After says", async () => {
-  const { add, pass, end, sent } = setUp({ waitMsMax: 10_000 });
-  add(1);
-  await end(0, { ...unavailable, retryAfterMs: 3000 });
-  add(2);
-  pass(2999);
-  expect(sent()).toEqual([[1]]);
-  pass(1);
-  expect(sent()).toEqual([[1], [2]]);
-});
-
-test("Batcher takes several POSTs that fail together for one failure", async () => {
-  const { add, pass, end, sent, timers } = setUp();
-  add(1);
-  add(2);
-  await end(0, unavailable);
-  await end(1, unavailable);
-  expect(timers.size).toBe(1);
-  add(3);
-  pass(100);
-  expect(sent()).toEqual([[1], [2], [3]]);
-});
-
-test("Batcher keeps its queue bounded while an allocator is away for long", async () => {
-  const { batcher, add, end, dropped } = setUp({ lengthMax: 10 });
-  add(1);
-  await end(0, { ...unavailable, retryAfterMs: 30_000 });
+test("Batcher keeps its queue bounded while allocators are away for long", () => {
+  const { batcher, allocators, dropped } = setUp({ lengthMax: 10 });
+  allocators.canPost = false;
   for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256));
-  expect(dropped).toEqual({ "allocator-unavailable": 1, "queue-full": 990 });
+  expect(dropped).toEqual({ "queue-full": 990 });
+});
+
+test("reconfigure() of a batcher makes what waits keep to the new bounds", async () => {
+  const { batcher, add, end, sent, dropped } = setUp({ postsInFlightMax: 1 });
+  add(1);
+  add(2, 3, 4, 5);
+  batcher.reconfigure({ ...usualLimits, lengthMax: 3, batchFramesMax: 2, postsInFlightMax: 1 });
+  expect(dropped).toEqual({ "queue-full": 1 });
+  await end(0);
+  expect(sent()).toEqual([[1], [3, 4]]);
+  batcher.reconfigure({ ...usualLimits, postsInFlightMax: 2 });
+  expect(sent()).toEqual([[1], [3, 4], [5]]);
 });
 
 test("drain() of a batcher sends what waits and ends with the last POST", async () => {
@@ -225,15 +211,16 @@ test("drain() of a batcher sends what waits and ends with the last POST", async 
   await drained;
 });
 
-test("drain() of a batcher does not wait for an allocator that is away", async () => {
-  const { batcher, add, end, dropped, timers } = setUp({ postsInFlightMax: 1 });
+test("drain() of a batcher does not wait for allocators that are away", async () => {
+  const { batcher, add, end, dropped, allocators } = setUp({ postsInFlightMax: 1 });
   add(1);
   add(2, 3);
   const drained = batcher.drain();
+  allocators.canPost = false;
+  allocators.isAway = true;
   await end(0, unavailable);
   await drained;
   expect(dropped).toEqual({ "allocator-unavailable": 1, "relay-closing": 2 });
-  expect(timers.size).toBe(0);
 });
 
 test("drain() of a batcher that has nothing ends at once", async () => {

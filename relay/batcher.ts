@@ -2,18 +2,15 @@
  * Gathers frames into POSTs. A frame goes at once when a POST slot is free; while all slots are taken, frames gather,
  * and the batch grows with the load by itself.
  *
- * A POST that fails is not repeated: its clients repeat their messages, and a relay that did so too would double the
- * load of an allocator that is already in trouble. Sending pauses instead, then one POST tries, and after its success
- * all slots are used again.
+ * Frames whose POST failed are dropped: their clients repeat them. While no allocator can be asked, frames wait.
  *
  * @module
  */
-import { pauseAfterFailure } from "./backoff.ts";
+import type { PostFailure, PostOutcome } from "./allocator-client.ts";
 import { FrameQueue } from "./queue.ts";
-import type { QueueLimits } from "./queue.ts";
+import type { QueueLimits, Taken } from "./queue.ts";
 import type { DropReason } from "./reasons.ts";
 import type { Timing } from "./timing.ts";
-import type { PostFailure, PostOutcome } from "./uplink.ts";
 
 /** Bounds of a batcher. */
 export interface BatcherLimits extends QueueLimits {
@@ -27,16 +24,18 @@ export interface BatcherLimits extends QueueLimits {
 
 /** What happens outside of the batcher. */
 export interface BatcherPorts {
+  /** @returns Whether an allocator may be asked now. */
+  readonly canPost: () => boolean;
+  /** @returns Whether there is none that will be asked soon. */
+  readonly isAway: () => boolean;
   /** Sends frames to the allocator. Never rejects. */
   readonly post: (frames: readonly Uint8Array[]) => Promise<PostOutcome>;
   /** Delivers the answers of a POST. */
   readonly deliver: (answers: readonly Uint8Array[]) => void;
   /** Learns of frames that were dropped. */
   readonly drop: (reason: DropReason, count: number) => void;
-  /** Learns of a POST that brought no answers. */
-  readonly failed: (failure: PostFailure) => void;
-  /** Learns of the first success after failures. */
-  readonly recovered: () => void;
+  /** Learns of frames that are about to be sent. */
+  readonly taken: (batch: Taken, nowMs: number) => void;
 }
 
 const reasonOfFailure = {
@@ -47,15 +46,12 @@ const reasonOfFailure = {
 
 /** Gathers frames into POSTs. */
 export class Batcher {
-  readonly #limits: BatcherLimits;
+  #limits: BatcherLimits;
   readonly #ports: BatcherPorts;
   readonly #timing: Timing;
   readonly #queue: FrameQueue;
   #postsInFlight = 0;
-  /** Failures since the last success. While there are any, one POST at a time tries whether the trouble is over. */
-  #failures = 0;
   #isFlushDue = false;
-  #cancelPause: (() => void) | undefined;
   /** Set when the batcher drains; called when the last POST has ended. */
   #onDrained: (() => void) | undefined;
 
@@ -66,16 +62,36 @@ export class Batcher {
     this.#queue = new FrameQueue(limits);
   }
 
+  /** Frames that wait, and for how long the oldest of them has waited, in milliseconds. */
+  get waiting(): { readonly frames: number; readonly octets: number; readonly oldestMs: number } {
+    const { length, octets, oldestMs } = this.#queue;
+    return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#timing.nowMs() - oldestMs };
+  }
+
   /** Takes a frame for one of the next POSTs. */
   add(frame: Uint8Array): void {
-    const dropped = this.#queue.push(frame, this.#timing.nowMs());
-    if (dropped > 0) this.#ports.drop("queue-full", dropped);
+    const pushed = this.#queue.push(frame, this.#timing.nowMs());
+    if (pushed === "duplicate") this.#ports.drop("duplicate", 1);
+    else if (pushed > 0) this.#ports.drop("queue-full", pushed);
     if (this.#isFlushDue || !this.#hasFreeSlot()) return;
     this.#isFlushDue = true;
     this.#timing.soon(() => {
       this.#isFlushDue = false;
       this.#flush();
     });
+  }
+
+  /** Sends what waits, when it can: an allocator may be asked again. */
+  wake(): void {
+    this.#flush();
+  }
+
+  /** Goes on within other bounds. */
+  reconfigure(limits: BatcherLimits): void {
+    this.#limits = limits;
+    const dropped = this.#queue.resize(limits);
+    if (dropped > 0) this.#ports.drop("queue-full", dropped);
+    this.#flush();
   }
 
   /**
@@ -91,17 +107,18 @@ export class Batcher {
   }
 
   #hasFreeSlot(): boolean {
-    const slots = this.#failures > 0 ? 1 : this.#limits.postsInFlightMax;
-    return this.#cancelPause === undefined && this.#postsInFlight < slots;
+    return this.#postsInFlight < this.#limits.postsInFlightMax && this.#ports.canPost();
   }
 
   #flush(): void {
     const { batchFramesMax, batchOctetsMax } = this.#limits;
     while (this.#hasFreeSlot()) {
-      const { frames, expired } = this.#queue.take(batchFramesMax, batchOctetsMax, this.#timing.nowMs());
-      if (expired > 0) this.#ports.drop("deadline-passed", expired);
-      if (frames.length === 0) break;
-      void this.#send(frames);
+      const nowMs = this.#timing.nowMs();
+      const taken = this.#queue.take(batchFramesMax, batchOctetsMax, nowMs);
+      if (taken.expired > 0) this.#ports.drop("deadline-passed", taken.expired);
+      if (taken.frames.length === 0) break;
+      this.#ports.taken(taken, nowMs);
+      void this.#send(taken.frames);
     }
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
@@ -110,38 +127,17 @@ export class Batcher {
     this.#postsInFlight++;
     const outcome = await this.#ports.post(frames);
     this.#postsInFlight--;
-    if (outcome.kind === "answers") {
-      if (this.#failures > 0) this.#ports.recovered();
-      this.#failures = 0;
-      this.#ports.deliver(outcome.frames);
-    } else {
-      this.#ports.failed(outcome);
-      this.#ports.drop(reasonOfFailure[outcome.kind], frames.length);
-      this.#pause(outcome);
-    }
+    if (outcome.kind === "answers") this.#ports.deliver(outcome.frames);
+    else this.#ports.drop(reasonOfFailure[outcome.kind], frames.length);
     this.#flush();
   }
 
-  /** The other POSTs of the same outage fail too: only the first of them begins a pause. */
-  #pause(failure: PostFailure): void {
-    if (this.#cancelPause !== undefined) return;
-    this.#failures++;
-    const wishMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
-    const pauseMs = pauseAfterFailure(this.#failures, wishMs, this.#timing.random());
-    this.#cancelPause = this.#timing.later(() => {
-      this.#cancelPause = undefined;
-      this.#flush();
-    }, pauseMs);
-  }
-
-  /** A pause ends the draining: who stops a relay does not want to wait for an allocator that is down. */
+  /** Who stops a relay does not want to wait for allocators that are down. */
   #finishDraining(onDrained: () => void): void {
-    if (this.#cancelPause !== undefined) {
+    if (this.#ports.isAway()) {
       const left = this.#queue.clear();
       if (left > 0) this.#ports.drop("relay-closing", left);
     }
-    if (this.#postsInFlight > 0) return;
-    this.#cancelPause?.();
-    onDrained();
+    if (this.#postsInFlight === 0 && this.#queue.length === 0) onDrained();
   }
 }

@@ -20,7 +20,13 @@ test("parseRelaySettings() has a default for everything", () => {
       postsInFlight: 3,
       batchFrames: 256,
     },
-    servers: { destinations: [], sourceAddress: "::", sourcePort: 0, relayed: "examine" },
+    servers: {
+      destinations: [],
+      sourceAddress: "::",
+      sourcePort: 0,
+      queries: "allocator",
+      relayed: "examine",
+    },
     information: {
       enabled: false,
       dhcp4o6Servers: [],

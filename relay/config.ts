@@ -179,6 +179,7 @@ export const schema = table({
     destinations: v.optional(list(parsed(parseServer), 0, relayServersMax), []),
     sourceAddress: v.optional(parsed(parseListenAddress), anyAddress),
     sourcePort: integer(0, 0xffff, 0),
+    queries: v.optional(v.picklist(["allocator", "servers"]), "allocator"),
     relayed: v.optional(v.picklist(["examine", "allocator", "servers"]), "examine"),
   }),
   information: section({

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { TypeCounts } from "./message-types.ts";
 import type { DropReason } from "./reasons.ts";
 
 /** A copy of the counters. Reasons that never occurred are absent. */
@@ -21,6 +22,9 @@ export interface CountersSnapshot {
   readonly postsFailed: number;
   readonly answered: number;
   readonly sent: number;
+  /** By the name of their message type. */
+  readonly receivedByType: Readonly<Record<string, number>>;
+  readonly sentByType: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 }
 
@@ -38,6 +42,8 @@ export class Counters {
   answered = 0;
   /** Datagrams handed to the operating system; those that it refused are counted as `send-failed` too. */
   sent = 0;
+  readonly receivedByType = new TypeCounts();
+  readonly sentByType = new TypeCounts();
   readonly #dropped: Partial<Record<DropReason, number>> = {};
 
   /** Counts datagrams or answers that go no further. */
@@ -48,6 +54,11 @@ export class Counters {
   /** Copies the counters as they are now. */
   snapshot(): CountersSnapshot {
     const { received, forwarded, posts, postsFailed, answered, sent } = this;
-    return { received, forwarded, posts, postsFailed, answered, sent, dropped: { ...this.#dropped } };
+    return {
+      ...{ received, forwarded, posts, postsFailed, answered, sent },
+      receivedByType: this.receivedByType.snapshot(),
+      sentByType: this.sentByType.snapshot(),
+      dropped: { ...this.#dropped },
+    };
   }
 }

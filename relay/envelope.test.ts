@@ -32,7 +32,7 @@ const origin = (source: string, port: number): Origin => ({
   listener: 3,
   isGroup: false,
   linkAddress,
-  peer: new Peers().parse(source),
+  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
   port,
 });
 
@@ -142,7 +142,7 @@ const solicit = Uint8Array.of(1, 0xab, 0xcd, 0xef);
 
 /** Where a datagram goes that there are DHCPv6 servers for, and its level. */
 function shared(datagram: Uint8Array, rule: Partial<ServersRule> = {}, port = 546) {
-  const servers: ServersRule = { relayed: "examine", asksForPort: false, ...rule };
+  const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false, ...rule };
   const wrapped = wrapDatagram(datagram, origin("2001:db8::b", port), servers);
   if (wrapped.kind === "drop") throw new Error(`dropped as ${wrapped.reason}`);
   return { to: wrapped.to, ...decodeRelayMessage(wrapped.frame) };
@@ -190,7 +190,7 @@ test.each([
 });
 
 test.each(["0d", "15", "02", "07", "0a"])("wrapDatagram() gives DHCPv6 servers no type 0x%s", (hex) => {
-  const servers: ServersRule = { relayed: "examine", asksForPort: false };
+  const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false };
   const datagram = Buffer.from(`${hex}000000`, "hex");
   expect(wrapDatagram(datagram, origin("2001:db8::5", 546), servers).kind).toBe("drop");
 });

@@ -50,9 +50,11 @@ export type Upstream = "allocator" | "servers";
 
 /** DHCPv6 servers behind this relay. */
 export interface ServersRule {
+  /** Where a client's DHCPV4-QUERY goes (R7341-10-02). `servers`: this relay treats it like any other message. */
+  readonly queries: Upstream;
   /**
-   * Where a RELAY-FORW goes: `examine` looks for a DHCPV4-QUERY in it, which is for the allocator; the others say one
-   * place for all. RFC 7341 §10 defines another destination for queries only at the relay next to the client
+   * Where a RELAY-FORW goes: `examine` looks for a DHCPV4-QUERY in it, which goes where `queries` says; the others say
+   * one place for all. RFC 7341 §10 defines another destination for queries only at the relay next to the client
    * (R7341-10-03): `servers` is that rule to the letter.
    */
   readonly relayed: "examine" | Upstream;
@@ -125,7 +127,9 @@ export function wrapDatagram(datagram: Uint8Array, origin: Origin, servers?: Ser
   const type = datagram[0];
   if (type === undefined || datagram.length < messageHeaderOctets) return drop("runt");
   if (datagram.length > datagramOctetsMax) return drop("oversized");
-  if (type === MessageType6.dhcpv4Query) return wrap(datagram, origin, client, "allocator", servers);
+  if (type === MessageType6.dhcpv4Query) {
+    return wrap(datagram, origin, client, servers?.queries ?? "allocator", servers);
+  }
   if (type === MessageType6.relayForward) return wrapRelayed(datagram, origin, servers);
   if (type === MessageType6.relayReply) return drop("relay-reply-from-below");
   if (serverMessages.includes(type)) return drop("response-from-below");
@@ -144,11 +148,11 @@ function wrapRelayed(datagram: Uint8Array, origin: Origin, servers: ServersRule 
   return wrap(datagram, origin, sender, upstreamOf(datagram, servers), servers);
 }
 
-/** What no DHCPv6 relay could read is the allocator's, too: it counts why. */
+/** What no DHCPv6 relay could read goes where queries go: the allocator counts why. */
 function upstreamOf(datagram: Uint8Array, servers: ServersRule | undefined): Upstream {
   if (servers?.relayed !== "examine") return servers?.relayed ?? "allocator";
   const type = tryDecode(decodeRelayPath, datagram)?.message[0];
-  return type === undefined || type === MessageType6.dhcpv4Query ? "allocator" : "servers";
+  return type === undefined || type === MessageType6.dhcpv4Query ? servers.queries : "servers";
 }
 
 /** Who sent a datagram. */
@@ -219,7 +223,7 @@ function standardPort(payload: Uint8Array, options: readonly Option6[]): number 
 }
 
 /** Formats where a datagram goes to. */
-export function formatPeer({ address, zone }: Peer): string {
+export function formatPeer({ address, zone }: Pick<Peer, "address" | "zone">): string {
   return zone === "" ? formatIPv6(address) : `${formatIPv6(address)}%${zone}`;
 }
 

@@ -35,7 +35,7 @@ const origin = (source: string, fields: Partial<Origin> = {}): Origin => ({
   listener: 3,
   isGroup: true,
   linkAddress: new Uint8Array(16),
-  peer: new Peers().parse(source),
+  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
   port: 546,
   ...fields,
 });
@@ -181,7 +181,7 @@ test("answerDatagram() leaves what it does not have to DHCPv6 servers, where the
 test("takeDatagram() answers no Information-Request where that is not configured", () => {
   const datagram = request("0058");
   const from = origin("fe80::5%eth0");
-  const rule = { relayed: "examine", asksForPort: false } as const;
+  const rule = { queries: "allocator", relayed: "examine", asksForPort: false } as const;
   expect(takeDatagram(datagram, from, { replyPort: "standard" })).toEqual({
     kind: "drop",
     reason: "unserved-message-type",
@@ -193,7 +193,7 @@ test("takeDatagram() answers no Information-Request where that is not configured
 });
 
 test("takeDatagram() takes any octets, and throws at none", () => {
-  const rule = { relayed: "examine", asksForPort: true } as const;
+  const rule = { queries: "allocator", relayed: "examine", asksForPort: true } as const;
   const any = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
     fc.uint8Array({ maxLength: 80 }).map((rest) => Uint8Array.of(11, ...rest)),

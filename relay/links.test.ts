@@ -15,6 +15,8 @@ const ipv4: NetworkInterfaceInfo = {
   ...{ mac: "02:00:00:00:00:01", internal: false, cidr: "192.0.2.1/24" },
 };
 
+const nothing = { gone: [], returned: [], renumbered: [] };
+
 /** Links of interfaces that the test changes. */
 function stage(interfaces: Interfaces) {
   const state = { interfaces };
@@ -44,19 +46,19 @@ test("linkAddressOf() knows nothing of an interface that is not there, or has no
 test("refresh() follows a change of address, and keeps to an address that is still there", () => {
   const { state, links } = stage({ eth0: [address("2001:db8::1"), address("fe80::1", 3)] });
   state.interfaces = { eth0: [address("2001:db8::2"), address("2001:db8::1"), address("fe80::1", 3)] };
-  expect(links.refresh()).toEqual([]);
+  expect(links.refresh()).toEqual(nothing);
   expect(formatIPv6(links.linkAddressOf("eth0"))).toBe("2001:db8::1");
   state.interfaces = { eth0: [address("2001:db8::2"), address("fe80::1", 3)] };
-  expect(links.refresh()).toEqual([]);
+  expect(links.refresh()).toEqual({ ...nothing, renumbered: ["eth0"] });
   expect(formatIPv6(links.linkAddressOf("eth0"))).toBe("2001:db8::2");
 });
 
 test("refresh() tells of an interface that has come back, and of another one with its name", () => {
   const { state, links } = stage({ eth0: [address("fe80::1", 3)], eth1: [address("fe80::2", 4)] });
   state.interfaces = { eth1: [address("fe80::2", 4)] };
-  expect(links.refresh()).toEqual([]);
+  expect(links.refresh()).toEqual({ ...nothing, gone: ["eth0"] });
   expect(links.has("eth0")).toBe(false);
   state.interfaces = { eth0: [address("fe80::1", 3)], eth1: [address("fe80::2", 5)] };
-  expect(links.refresh()).toEqual(["eth0", "eth1"]);
-  expect(links.refresh()).toEqual([]);
+  expect(links.refresh()).toEqual({ ...nothing, returned: ["eth0", "eth1"] });
+  expect(links.refresh()).toEqual(nothing);
 });

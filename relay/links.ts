@@ -7,7 +7,7 @@
  * ```ts
  * const links = new Links();
  * links.linkAddressOf("eth0"); // 2001:db8:1::1 as 16 octets, or ::
- * links.refresh(); // ["eth0"]: it went down, or away, and is there again
+ * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: it went down, or away, and is there again
  * ```
  *
  * @module
@@ -19,6 +19,16 @@ import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../src/wire/
 
 /** What the system says of its interfaces: those that are up, by name. */
 export type InterfacesReader = () => Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** What changed between two looks: names of interfaces. */
+export interface LinkChanges {
+  /** Were up, and are not. */
+  readonly gone: readonly string[];
+  /** Are up, and were not, or were other ones under the same name. */
+  readonly returned: readonly string[];
+  /** Are the same, and have another link-address. */
+  readonly renumbered: readonly string[];
+}
 
 /** One link. */
 interface Link {
@@ -50,15 +60,19 @@ export class Links {
     return this.#links.get(name)?.linkAddress ?? unspecified;
   }
 
-  /**
-   * Looks again.
-   *
-   * @returns Names of interfaces that were not there, or were other ones under the same name.
-   */
-  refresh(): string[] {
+  /** Looks again. */
+  refresh(): LinkChanges {
     const before = this.#links;
-    this.#links = this.#look();
-    return [...this.#links].flatMap(([name, { index }]) => (before.get(name)?.index === index ? [] : [name]));
+    const now = this.#look();
+    this.#links = now;
+    const isThere = (name: string) => before.get(name)?.index === now.get(name)?.index;
+    return {
+      gone: [...before.keys()].filter((name) => !now.has(name)),
+      returned: [...now.keys()].filter((name) => !isThere(name)),
+      renumbered: [...now.keys()].filter(
+        (name) => isThere(name) && !equalOctets(before.get(name)!.linkAddress, now.get(name)!.linkAddress),
+      ),
+    };
   }
 
   #look(): ReadonlyMap<string, Link> {

@@ -31,6 +31,8 @@ export interface Listener {
   readonly port: number;
   /** Octets of the receive buffer that the kernel granted. Linux counts its own bookkeeping too: twice as many. */
   readonly receiveBufferOctets: number;
+  /** Asks for another receive buffer, and tells how many octets the kernel granted. */
+  readonly resizeReceiveBuffer: (octets: number) => number;
   /** Sends a datagram from this socket. */
   readonly send: (payload: Uint8Array, port: number, address: string) => void;
   /** Closes the socket when the last datagram has left it. */
@@ -56,6 +58,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     address: options.address.includes("%") ? options.address : address,
     port,
     receiveBufferOctets,
+    resizeReceiveBuffer: (octets) => growReceiveBuffer(socket, octets),
     send: (payload, toPort, toAddress) => {
       sending.begin();
       socket.send(payload, toPort, toAddress, sending.end);

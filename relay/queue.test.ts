@@ -11,7 +11,7 @@ test("FrameQueue gives frames back in the order they came", () => {
   for (const id of [1, 2, 3]) expect(queue.push(frame(id), 0)).toBe(0);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([1, 2]);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([3]);
-  expect(queue.take(2, 1000, 0)).toEqual({ frames: [], expired: 0 });
+  expect(queue.take(2, 1000, 0)).toEqual({ frames: [], oldestMs: 0, expired: 0 });
 });
 
 test("FrameQueue drops the oldest when it has as many frames as it may", () => {
@@ -55,17 +55,58 @@ test("FrameQueue lets a frame go alone that is larger than a POST may be", () =>
   expect(ids(queue.take(9, 20, 0).frames)).toEqual([1]);
 });
 
+test("FrameQueue does not take what waits already, and takes it again when it waits no more", () => {
+  const queue = new FrameQueue(roomy);
+  expect([1, 2, 1].map((id) => queue.push(frame(id), 0))).toEqual([0, 0, "duplicate"]);
+  expect(ids(queue.take(1, 1000, 0).frames)).toEqual([1]);
+  expect([1, 2].map((id) => queue.push(frame(id), 0))).toEqual([0, "duplicate"]);
+  expect(ids(queue.take(9, 1000, 0).frames)).toEqual([2, 1]);
+});
+
+test.each([
+  ["in one octet", frame(1).with(7, 2)],
+  ["in its last octet, beyond the last word", frame(1).with(9, 2)],
+  ["in its length", frame(1, 9)],
+])("FrameQueue takes a frame that differs %s", (_where, other) => {
+  const queue = new FrameQueue(roomy);
+  expect([queue.push(frame(1), 0), queue.push(other, 0)]).toEqual([0, 0]);
+});
+
+test("FrameQueue knows when the oldest frame came, and how many octets wait", () => {
+  const queue = new FrameQueue(roomy);
+  queue.push(frame(1), 5);
+  queue.push(frame(2, 20), 7);
+  expect(queue).toMatchObject({ length: 2, octets: 30, oldestMs: 5 });
+  expect(queue.take(1, 1000, 9).oldestMs).toBe(5);
+  expect(queue).toMatchObject({ length: 1, octets: 20, oldestMs: 7 });
+});
+
+test.each([
+  [{ lengthMax: 2 }, 1, [2, 3]],
+  [{ lengthMax: 50 }, 0, [1, 2, 3]],
+  [{ octetsMax: 10 }, 2, [3]],
+])("FrameQueue resizes to %j, and drops the %i oldest", (limits, dropped, left) => {
+  const queue = new FrameQueue({ ...roomy, lengthMax: 5 });
+  for (const id of [9, 9, 9, 1, 2, 3]) queue.push(frame(id), 0);
+  queue.take(1, 1000, 0);
+  expect(queue.resize({ ...roomy, ...limits })).toBe(dropped);
+  expect(queue.push(frame(3), 0)).toBe("duplicate");
+  expect(ids(queue.take(9, 1000, 0).frames)).toEqual(left);
+});
+
 test("FrameQueue clears", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2]) queue.push(frame(id), 0);
   expect(queue.clear()).toBe(2);
-  expect(queue.length).toBe(0);
+  expect(queue).toMatchObject({ length: 0, octets: 0, oldestMs: 0 });
+  expect(queue.push(frame(1), 0)).toBe(0);
 });
 
 /** The same rules on an array, the slow way. */
 class Model {
   entries: { frame: Uint8Array; arrivedMs: number }[] = [];
-  push(pushed: Uint8Array, nowMs: number, limits: typeof roomy): number {
+  push(pushed: Uint8Array, nowMs: number, limits: typeof roomy): number | "duplicate" {
+    if (this.entries.some((entry) => Buffer.compare(entry.frame, pushed) === 0)) return "duplicate";
     if (pushed.length > limits.octetsMax) return 1;
     this.entries.push({ frame: pushed, arrivedMs: nowMs });
     const before = this.entries.length;
@@ -78,13 +119,17 @@ class Model {
     const expired = this.entries.length - alive.length;
     const frames = alive.slice(0, framesMax).map((entry) => entry.frame);
     this.entries = alive.slice(framesMax);
-    return { frames, expired };
+    return { frames, oldestMs: alive[0]?.arrivedMs ?? 0, expired };
   }
 }
 
 test("FrameQueue does what an array that is searched from end to end would do", () => {
   const step = fc.oneof(
-    fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 1, max: 60 }) }),
+    fc.record({
+      kind: fc.constant("push" as const),
+      octets: fc.integer({ min: 1, max: 60 }),
+      id: fc.integer({ min: 0, max: 9 }),
+    }),
     fc.record({ kind: fc.constant("take" as const), framesMax: fc.integer({ min: 1, max: 4 }) }),
     fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 8 }) }),
   );
@@ -93,10 +138,10 @@ test("FrameQueue does what an array that is searched from end to end would do", 
       const limits = { lengthMax: 5, octetsMax: 100, waitMsMax: 10 };
       const [queue, model] = [new FrameQueue(limits), new Model()];
       let nowMs = 0;
-      for (const [index, each] of steps.entries()) {
+      for (const each of steps) {
         if (each.kind === "wait") nowMs += each.ms;
         if (each.kind === "push") {
-          const pushed = frame(index, each.octets);
+          const pushed = frame(each.id, each.octets);
           expect(queue.push(pushed, nowMs)).toBe(model.push(pushed, nowMs, limits));
         }
         if (each.kind === "take") {

@@ -2,13 +2,16 @@
  * The frames that wait for a POST: first in, first out, bounded in number and in octets. A full queue drops its
  * oldest, because that client will be the first to repeat its message; the newest has the most time left.
  *
+ * A frame that is the same as one that waits is not taken: it would be answered the same, and a storm of clients that
+ * repeat themselves would only push others out. Our frames hold source and port, so equal frames are of one sender.
+ *
  * @example
  * ```ts
  * const queue = new FrameQueue({ lengthMax: 2, octetsMax: 1024, waitMsMax: 2000 });
  * queue.push(first, 0);
  * queue.push(second, 1);
  * queue.push(third, 2); // 1: `first` was dropped
- * queue.take(256, 65_536, 2); // { frames: [second, third], expired: 0 }
+ * queue.take(256, 65_536, 2); // { frames: [second, third], oldestMs: 1, expired: 0 }
  * ```
  *
  * @module
@@ -28,6 +31,8 @@ export interface QueueLimits {
 export interface Taken {
   /** Oldest first. */
   readonly frames: Uint8Array[];
+  /** When the first of them came; of no meaning when there are none. */
+  readonly oldestMs: number;
   /** How many had waited too long and were dropped. */
   readonly expired: number;
 }
@@ -36,12 +41,15 @@ export interface Taken {
 interface Entry {
   readonly frame: Uint8Array;
   readonly arrivedMs: number;
+  readonly hash: number;
 }
 
 /** A ring: no entry moves, and none is allocated for but the frame's own. */
 export class FrameQueue {
-  readonly #limits: QueueLimits;
-  readonly #ring: (Entry | undefined)[];
+  #limits: QueueLimits;
+  #ring: (Entry | undefined)[];
+  /** What waits, by the hash of its octets; of several with one hash, the newest. */
+  readonly #byHash = new Map<number, Entry>();
   #first = 0;
   #length = 0;
   #octets = 0;
@@ -56,23 +64,34 @@ export class FrameQueue {
     return this.#length;
   }
 
+  /** Octets of the frames that wait. */
+  get octets(): number {
+    return this.#octets;
+  }
+
+  /** When the oldest frame came; 0 when none waits. */
+  get oldestMs(): number {
+    return this.#ring[this.#first]?.arrivedMs ?? 0;
+  }
+
   /**
    * Adds a frame, after making room for it.
    *
    * @param frame The queue keeps it, and does not copy it.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
-   * @returns How many frames were dropped, the oldest first.
+   * @returns How many frames were dropped, the oldest first; or that an equal one waits already, and is kept.
    */
-  push(frame: Uint8Array, nowMs: number): number {
+  push(frame: Uint8Array, nowMs: number): number | "duplicate" {
+    const hash = hashOf(frame);
+    const twin = this.#byHash.get(hash);
+    if (twin !== undefined && isEqual(twin.frame, frame)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
     let dropped = 0;
     while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
       this.#shift();
       dropped++;
     }
-    this.#ring[(this.#first + this.#length) % this.#ring.length] = { frame, arrivedMs: nowMs };
-    this.#length++;
-    this.#octets += frame.length;
+    this.#append({ frame, arrivedMs: nowMs, hash });
     return dropped;
   }
 
@@ -85,6 +104,7 @@ export class FrameQueue {
    */
   take(framesMax: number, octetsMax: number, nowMs: number): Taken {
     const expired = this.#expire(nowMs);
+    const { oldestMs } = this;
     const frames: Uint8Array[] = [];
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
@@ -93,7 +113,7 @@ export class FrameQueue {
       if (octets > octetsMax && frames.length > 0) break;
       frames.push(this.#shift());
     }
-    return { frames, expired };
+    return { frames, oldestMs, expired };
   }
 
   /**
@@ -107,6 +127,26 @@ export class FrameQueue {
     return dropped;
   }
 
+  /**
+   * Goes on within other bounds.
+   *
+   * @returns How many frames had no room and were dropped, the oldest first.
+   */
+  resize(limits: QueueLimits): number {
+    const before = { ring: this.#ring, first: this.#first, length: this.#length };
+    this.#limits = limits;
+    this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#first = this.#length = this.#octets = 0;
+    let dropped = 0;
+    for (let at = 0; at < before.length; at++) {
+      const entry = before.ring[(before.first + at) % before.ring.length]!;
+      this.#byHash.delete(entry.hash);
+      const pushed = this.push(entry.frame, entry.arrivedMs);
+      if (pushed !== "duplicate") dropped += pushed;
+    }
+    return dropped;
+  }
+
   /** All frames may wait equally long, so those that have waited too long are the oldest. */
   #expire(nowMs: number): number {
     let expired = 0;
@@ -117,12 +157,39 @@ export class FrameQueue {
     return expired;
   }
 
+  #append(entry: Entry): void {
+    this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
+    this.#byHash.set(entry.hash, entry);
+    this.#length++;
+    this.#octets += entry.frame.length;
+  }
+
   #shift(): Uint8Array {
-    const { frame } = this.#ring[this.#first]!;
+    const entry = this.#ring[this.#first]!;
+    const { frame, hash } = entry;
+    if (this.#byHash.get(hash) === entry) this.#byHash.delete(hash);
     this.#ring[this.#first] = undefined;
     this.#first = (this.#first + 1) % this.#ring.length;
     this.#length--;
     this.#octets -= frame.length;
     return frame;
   }
+}
+
+/**
+ * FNV-1a over words of 4 octets, with a shift that lets high bits count too. What collides costs no more than that
+ * equal frames are sent twice.
+ */
+function hashOf(octets: Uint8Array): number {
+  let hash = 0x811c9dc5 ^ octets.length;
+  for (let at = 3; at < octets.length; at += 4) {
+    const word = octets[at - 3]! | (octets[at - 2]! << 8) | (octets[at - 1]! << 16) | (octets[at]! << 24);
+    hash = Math.imul(hash ^ word, 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

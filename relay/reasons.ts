@@ -19,6 +19,7 @@ export const dropReasons = {
   "hop-limit": "The RELAY-FORW passed as many relays as RFC 8415 allows (§19.1.2); it may be in a loop.",
   oversized: "The message would not fit in a frame with our relay level around it.",
   "unusable-source": "The datagram names no source that an answer could be sent to.",
+  "source-rate": "The source sent more than its rate allows.",
   // Information-Requests that this relay could answer.
   "malformed-information-request":
     "The Information-Request cannot be decoded, or has options of leases (RFC 8415 §16.12).",
@@ -30,11 +31,12 @@ export const dropReasons = {
   "unknown-server":
     "A datagram for the relay's upstream socket came from an address of no configured server.",
   // Between the two sides.
+  duplicate: "The datagram is the same as one that waits already; that one is served.",
   "queue-full":
     "The allocator was slower than the clients for so long that the queue filled; the oldest was dropped.",
   "deadline-passed":
     "The datagram waited so long that its client repeats it, and an answer would come too late.",
-  "relay-closing": "The relay was stopping.",
+  "relay-closing": "The relay was stopping, or the listener was no longer configured.",
   // Exchanges with the allocator.
   "allocator-unavailable": "The allocator did not answer in time, or answered that it can't serve now.",
   "allocator-refused": "The allocator refused the POST: wrong token, wrong URL, or another release.",

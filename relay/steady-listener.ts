@@ -22,7 +22,7 @@ export interface SteadyListener extends Listener {
   /**
    * Opens the socket again when its interface has come back, or when that failed before.
    *
-   * @param returned What {@link Links.refresh} gave.
+   * @param returned Interfaces that are back, as {@link Links.refresh} told.
    */
   readonly onLinks: (returned: readonly string[]) => Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function openSteadyListener(
 ): Promise<SteadyListener> {
   const zone = zoneOf(options.address);
   const first = await openListener(options);
-  // A port that the system chose stays the listener's.
+  // A port that the system chose stays the listener's, and so does a buffer that was asked for later.
   const again = { ...options, port: first.port };
   let current: Listener | undefined = first;
   let isClosed = false;
@@ -56,6 +56,10 @@ export async function openSteadyListener(
   };
   return {
     ...first,
+    resizeReceiveBuffer: (octets) => {
+      again.receiveBufferOctets = octets;
+      return current?.resizeReceiveBuffer(octets) ?? 0;
+    },
     send: (payload, port, address) => {
       if (current === undefined) options.onSendFailed(new Error(`Cannot send: ${zone} is not there`));
       else current.send(payload, port, address);

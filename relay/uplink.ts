@@ -1,127 +1,214 @@
 /**
- * The way to the allocator: `POST {allocator}/v1/relay` over connections that stay open.
+ * The way up: which of several allocators is asked, and which is left alone.
+ *
+ * - A failed POST quarantines its allocator. Once its pause is over, which grows with every failure, the allocator is
+ *   probed (GET /readyz); when it can serve, one POST at a time tries, and after a success all of them go there again.
+ * - A batch whose POST failed without being answered is sent once more, to another allocator, while there is time. All
+ *   allocators work on the same database, where a repeated message changes nothing and gets the same answer
+ *   (RFC 2131 §3.1), so this can't give a client two leases. It is never repeated at the allocator that failed.
+ * - What is not answered by then is dropped: its clients repeat it, and a relay that did so too would double the load of
+ *   allocators that are already in trouble.
  *
  * @module
  */
-import { Pool } from "undici";
-import type { Dispatcher } from "undici";
-import { relayBodyOctetsMax } from "../src/limits.ts";
-import { DecodeError } from "../src/wire/decode-error.ts";
-import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
+import { relayFailoverMsMin } from "../src/limits.ts";
+import type { AllocatorClient, PostFailure, PostOutcome } from "./allocator-client.ts";
+import { pauseAfterFailure } from "./backoff.ts";
+import type { Timing } from "./timing.ts";
 
-/** Why a POST brought no answers. */
-export type PostFailure =
-  /** No answer in time, no connection, or the allocator says that it can't serve now. Later may do. */
-  | { readonly kind: "unavailable"; readonly detail: string; readonly retryAfterMs?: number }
-  /** The allocator says that the POST is wrong. */
-  | { readonly kind: "refused"; readonly status: number; readonly detail: string }
-  /** The allocator says that all is well, and what it sent is not. */
-  | { readonly kind: "malformed"; readonly detail: string };
-
-/** What became of a POST. */
-export type PostOutcome = { readonly kind: "answers"; readonly frames: Uint8Array[] } | PostFailure;
-
-/** How to reach an allocator. */
+/** How an uplink chooses. */
 export interface UplinkOptions {
-  /** URL of the allocator, without `/v1/relay`. */
-  readonly allocator: URL;
-  /** Secret that the relay presents. */
-  readonly token: string;
-  /** Connections, one for each POST in flight. */
-  readonly connections: number;
-  /** Milliseconds that a POST may take, from its begin to the last octet of its answer. */
+  /** `priority`: the first that can serve. `spread`: the one with the fewest POSTs in flight. */
+  readonly policy: "priority" | "spread";
+  /** Milliseconds that the POSTs of one batch may take together. */
   readonly timeoutMs: number;
 }
 
-/** Media type of frames: none is registered for them. */
-const framesType = "application/octet-stream";
+/** What happens outside of an uplink. */
+export interface UplinkPorts {
+  /** Learns of the end of each POST. */
+  readonly ended: (post: EndedPost) => void;
+  /** Learns of the first success of an allocator after failures. */
+  readonly recovered: (allocator: string) => void;
+  /** Learns that an allocator may be asked again. */
+  readonly available: () => void;
+}
 
-/** Statuses that say "later", beside all of 500 and above. */
-const transientStatuses: readonly number[] = [408, 425, 429];
+/** A POST that is over. */
+export interface EndedPost {
+  /** URL of the allocator. */
+  readonly allocator: string;
+  readonly frames: readonly Uint8Array[];
+  readonly outcome: PostOutcome;
+  readonly elapsedMs: number;
+}
 
-/** The way to one allocator. */
+/** An allocator, as an operator wants to see it. */
+export interface AllocatorStatus {
+  readonly url: string;
+  /** `serving`; `quarantined` since a failure; `on-trial`: one POST at a time until one succeeds. */
+  readonly state: "serving" | "quarantined" | "on-trial";
+  readonly postsInFlight: number;
+  readonly posts: number;
+  readonly postsFailed: number;
+  /** What the last failed POST or probe said; absent when none has failed. */
+  readonly lastFailure?: string;
+}
+
+/** What is known of an allocator. */
+interface Allocator {
+  readonly client: AllocatorClient;
+  postsInFlight: number;
+  posts: number;
+  postsFailed: number;
+  /** Failures in a row. While there are any, one POST at a time tries whether the trouble is over. */
+  failures: number;
+  lastFailure: string | undefined;
+  /** Set while it is quarantined. */
+  cancelPause: (() => void) | undefined;
+}
+
+/** The way to several allocators. */
 export class Uplink {
-  readonly #pool: Pool;
-  readonly #request: Pick<Dispatcher.RequestOptions, "method" | "path" | "headers">;
-  readonly #timeoutMs: number;
+  readonly #allocators: readonly Allocator[];
+  readonly #options: UplinkOptions;
+  readonly #ports: UplinkPorts;
+  readonly #timing: Timing;
+  /** Where `spread` begins to look, so that equals take turns. */
+  #turn = 0;
+  #isClosed = false;
+  #onIdle: (() => void) | undefined;
 
-  constructor({ allocator, token, connections, timeoutMs }: UplinkOptions) {
-    this.#pool = new Pool(allocator.origin, {
-      connections,
-      pipelining: 1,
-      connect: { timeout: timeoutMs },
-      maxResponseSize: relayBodyOctetsMax,
-    });
-    this.#request = {
-      method: "POST",
-      path: `${allocator.pathname.replace(/\/+$/, "")}/v1/relay`,
-      headers: { authorization: `Bearer ${token}`, "content-type": framesType },
-    };
-    this.#timeoutMs = timeoutMs;
+  /** @param clients At least one, in the order of their priority. */
+  constructor(
+    clients: readonly AllocatorClient[],
+    options: UplinkOptions,
+    ports: UplinkPorts,
+    timing: Timing,
+  ) {
+    this.#allocators = clients.map((client) => ({
+      client,
+      postsInFlight: 0,
+      posts: 0,
+      postsFailed: 0,
+      failures: 0,
+      lastFailure: undefined,
+      cancelPause: undefined,
+    }));
+    this.#options = options;
+    this.#ports = ports;
+    this.#timing = timing;
+  }
+
+  /** @returns Whether an allocator may be asked now. */
+  canPost(): boolean {
+    return this.#allocators.some(isOpen);
+  }
+
+  /** @returns Whether all allocators are quarantined. */
+  isAway(): boolean {
+    return this.#allocators.every(({ cancelPause }) => cancelPause !== undefined);
+  }
+
+  /** @returns What is known of each allocator, in the order of the settings. */
+  status(): readonly AllocatorStatus[] {
+    return this.#allocators.map(
+      ({ client, postsInFlight, posts, postsFailed, failures, lastFailure, cancelPause }) => ({
+        url: client.url,
+        state: cancelPause !== undefined ? "quarantined" : failures > 0 ? "on-trial" : "serving",
+        postsInFlight,
+        posts,
+        postsFailed,
+        ...(lastFailure !== undefined && { lastFailure }),
+      }),
+    );
   }
 
   /**
-   * Sends frames and waits for their answers.
+   * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
    * @returns What became of them; failures are data, so this never rejects.
    */
   async post(frames: readonly Uint8Array[]): Promise<PostOutcome> {
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      abort.abort(new Error(`No answer within ${this.#timeoutMs} ms`));
-    }, this.#timeoutMs);
-    try {
-      const body = encodeFrames(frames);
-      const answer = await this.#pool.request({ ...this.#request, body, signal: abort.signal });
-      return await readAnswer(answer, frames.length);
-    } catch (error) {
-      return { kind: "unavailable", detail: describe(error) };
-    } finally {
-      clearTimeout(timer);
-    }
+    const { timeoutMs } = this.#options;
+    const dueMs = this.#timing.nowMs() + timeoutMs;
+    const first = this.#choose();
+    if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
+    const outcome = await this.#ask(first, frames, timeoutMs);
+    const leftMs = dueMs - this.#timing.nowMs();
+    // What was answered with 200 was served, however the answer looks.
+    if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
+      return outcome;
+    const second = this.#choose(first);
+    return second === undefined ? outcome : this.#ask(second, frames, leftMs);
   }
 
-  /** Closes the connections, at once: whoever closes has waited for the POSTs. */
+  /** Probes no more, waits for the POSTs that are in flight, and closes the connections. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    this.#isClosed = true;
+    for (const { cancelPause } of this.#allocators) cancelPause?.();
+    if (this.#postsInFlight() > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await Promise.all(this.#allocators.map(({ client }) => client.close()));
+  }
+
+  #postsInFlight(): number {
+    return this.#allocators.reduce((sum, { postsInFlight }) => sum + postsInFlight, 0);
+  }
+
+  #choose(other?: Allocator): Allocator | undefined {
+    const open = this.#allocators.filter((each) => each !== other && isOpen(each));
+    if (this.#options.policy === "priority" || open.length < 2) return open[0];
+    const least = Math.min(...open.map(({ postsInFlight }) => postsInFlight));
+    const idlest = open.filter(({ postsInFlight }) => postsInFlight === least);
+    return idlest[this.#turn++ % idlest.length];
+  }
+
+  async #ask(allocator: Allocator, frames: readonly Uint8Array[], timeoutMs: number): Promise<PostOutcome> {
+    const { client } = allocator;
+    const startedMs = this.#timing.nowMs();
+    allocator.posts++;
+    allocator.postsInFlight++;
+    const outcome = await client.post(frames, timeoutMs);
+    allocator.postsInFlight--;
+    const elapsedMs = this.#timing.nowMs() - startedMs;
+    if (outcome.kind === "answers") this.#succeeded(allocator);
+    else {
+      allocator.postsFailed++;
+      this.#failed(allocator, outcome);
+    }
+    this.#ports.ended({ allocator: client.url, frames, outcome, elapsedMs });
+    if (this.#isClosed && this.#postsInFlight() === 0) this.#onIdle?.();
+    return outcome;
+  }
+
+  /** A success of a POST that began before the quarantine says nothing of what is now. */
+  #succeeded(allocator: Allocator): void {
+    if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
+    allocator.failures = 0;
+    this.#ports.recovered(allocator.client.url);
+  }
+
+  /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
+  #failed(allocator: Allocator, failure: PostFailure): void {
+    allocator.lastFailure = failure.detail;
+    if (allocator.cancelPause !== undefined || this.#isClosed) return;
+    allocator.failures++;
+    const wishMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
+    const pauseMs = pauseAfterFailure(allocator.failures, wishMs, this.#timing.random());
+    allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
+  }
+
+  async #probe(allocator: Allocator): Promise<void> {
+    const failure = await allocator.client.probe(this.#options.timeoutMs);
+    if (this.#isClosed) return;
+    allocator.cancelPause = undefined;
+    if (failure === undefined) this.#ports.available();
+    else this.#failed(allocator, failure);
   }
 }
 
-async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): Promise<PostOutcome> {
-  const { statusCode: status, headers, body } = answer;
-  const type = String(headers["content-type"] ?? "none").split(";", 1)[0]!;
-  if (status === 200 && type === framesType) {
-    return decodeAnswer(new Uint8Array(await body.arrayBuffer()), framesMax);
-  }
-  // The connection is free for the next POST only after the body was read.
-  await body.dump();
-  if (status === 200) return { kind: "malformed", detail: `Content type is ${type}, expected ${framesType}` };
-  const detail = `Status is ${status}, expected 200`;
-  if (status < 500 && !transientStatuses.includes(status)) return { kind: "refused", status, detail };
-  const retryAfterMs = parseRetryAfter(headers["retry-after"]);
-  return retryAfterMs === undefined
-    ? { kind: "unavailable", detail }
-    : { kind: "unavailable", detail, retryAfterMs };
-}
-
-/** No more answers than questions: an allocator that errs can't make the relay a source of datagrams. */
-function decodeAnswer(body: Uint8Array, framesMax: number): PostOutcome {
-  try {
-    return { kind: "answers", frames: decodeFrames(body, framesMax) };
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    return { kind: "malformed", detail: error.message };
-  }
-}
-
-/** Reads seconds (RFC 9110 §10.2.3). The other form, a date, would need two clocks that agree. */
-function parseRetryAfter(value: string | string[] | undefined): number | undefined {
-  return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Several failed attempts to connect (one for each address of a name) come as one error with an empty message.
-  return error.message === "" ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
+/** Not quarantined, and not busy with the one POST that tries. */
+function isOpen({ cancelPause, failures, postsInFlight }: Allocator): boolean {
+  return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
 }

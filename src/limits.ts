@@ -145,3 +145,9 @@ export const relayCaptureOctetsMin = 1024 * 1024;
 
 /** Most octets of a capture: what a disk has left for a fault that is rare. */
 export const relayCaptureOctetsMax = 64 * 1024 * 1024 * 1024;
+
+/**
+ * Milliseconds that must be left of a batch's time for a second allocator to be asked: several round trips of an
+ * allocator and its database. With less, the answer would come too late, and the work be done for nothing.
+ */
+export const relayFailoverMsMin = 50;

@@ -44,7 +44,7 @@ test("a relay process serves, and at SIGTERM finishes what it has begun", async 
   const ready = await nextLog();
   expect(ready).toMatchObject({
     msg: "relay listening",
-    allocator: `${allocator.url}/`,
+    allocators: [`${allocator.url}/`],
     replyPort: "source",
   });
   const port = Number(/\]:(\d+)$/.exec((ready.listeners as string[])[0]!)![1]);

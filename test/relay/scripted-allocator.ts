@@ -5,6 +5,8 @@
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
@@ -25,6 +27,8 @@ export interface ScriptedAllocator {
   readonly url: string;
   readonly port: number;
   readonly posts: Mailbox<Post>;
+  /** Lets it say that it is ready, which it says at first, or that it is not. */
+  readonly setReady: (isReady: boolean) => void;
   /** The most POSTs that waited for their answer at the same time. */
   readonly inFlightMax: () => number;
   readonly close: () => Promise<void>;
@@ -37,25 +41,33 @@ export const framesType = "application/octet-stream";
  * Starts an allocator on 127.0.0.1.
  *
  * @param port 0 takes a free one.
+ * @param tls Key and certificate; plain HTTP without any.
  */
-export async function startScriptedAllocator(port = 0): Promise<ScriptedAllocator> {
+export async function startScriptedAllocator(port = 0, tls?: ServerOptions): Promise<ScriptedAllocator> {
   const posts = new Mailbox<Post>();
+  let isReady = true;
   let inFlight = 0;
   let inFlightMax = 0;
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.url === "/readyz") {
+      response.writeHead(isReady ? 200 : 503).end();
+      return;
+    }
     inFlight++;
     inFlightMax = Math.max(inFlightMax, inFlight);
     response.on("close", () => inFlight--);
     void readBody(request).then((body) => {
       posts.put(createPost(request, response, decodeFrames(body, 1024)));
     });
-  });
+  };
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${bound}`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${bound}`,
     port: bound,
     posts,
+    setReady: (value) => (isReady = value),
     inFlightMax: () => inFlightMax,
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));

@@ -127,8 +127,8 @@ test("R8415-19.2-01 answers are taken from configured servers only, and only REL
     // ::1 is what our test sends from: here it is a stranger.
     servers: { destinations: [`[fd00::1]:${serverPort}`], sourceAddress: "::1" },
   }));
-  const upstream = logged.find((line) => "port" in line) as { port: number };
-  await server.send(octets("0d00"), upstream.port);
+  const { serversSource } = logged[0] as { serversSource: string };
+  await server.send(octets("0d00"), Number(/\d+$/.exec(serversSource)![0]));
   await vi.waitUntil(() => dropped()["unknown-server"] === 1, { interval: 5 });
   await client.send(solicit.with(0, 7), port);
   await vi.waitUntil(() => relay.counters.received === 1, { interval: 5 });
