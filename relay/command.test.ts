@@ -12,7 +12,8 @@ async function runCommand(words: readonly string[], environment: Record<string, 
   const configs: RelayConfig[] = [];
   const printed: string[] = [];
   const run = (readConfig: () => RelayConfig) => Promise.resolve(void configs.push(readConfig()));
-  const command = relayCommand({ run, print: (line) => printed.push(line) }, environment);
+  const readStatus = (socket: string) => Promise.reject(new Error(`asked ${socket}`));
+  const command = relayCommand({ run, readStatus, print: (line) => printed.push(line) }, environment);
   await command.parseAsync(words, { from: "user" });
   return { config: configs[0]!, printed };
 }
@@ -51,6 +52,9 @@ test("relayCommand() hands every flag on", async () => {
     ...["--queue-octets", "100000"],
     ...["--deadline-ms", "3000"],
     ...["--receive-buffer-octets", "65536"],
+    ...["--metrics", "127.0.0.1:9547"],
+    ...["--status-socket", "/run/status.sock"],
+    ...["--pcap", "/tmp/relay.pcapng"],
   ];
   expect(await configOf(flags, { APPORTION_RELAY_TOKEN: token })).toMatchObject({
     listeners: [{ port: 1547 }, { port: 2547 }, { address: "ff02::1:2%eth0", port: 547 }],
@@ -62,6 +66,9 @@ test("relayCommand() hands every flag on", async () => {
       batchFrames: 64,
     },
     queue: { length: 100, octets: 100_000, deadlineMs: 3000, receiveBufferOctets: 65_536 },
+    metrics: { listen: { host: "127.0.0.1", port: 9547 } },
+    status: { socket: "/run/status.sock" },
+    capture: { file: "/tmp/relay.pcapng" },
   });
 });
 
@@ -88,7 +95,10 @@ test("relayCommand() reads the file again whenever it is asked for the settings"
   const file = stageFile("[queue]\nlength = 1");
   let readConfig: (() => RelayConfig) | undefined;
   const run = (read: () => RelayConfig) => Promise.resolve(void (readConfig = read));
-  const command = relayCommand({ run, print: () => undefined }, { APPORTION_RELAY_TOKEN: token });
+  const command = relayCommand(
+    { run, readStatus: () => Promise.reject(new Error()), print: () => undefined },
+    { APPORTION_RELAY_TOKEN: token },
+  );
   await command.parseAsync(["--config", file], { from: "user" });
   expect(readConfig!().queue.length).toBe(1);
   writeFileSync(file, "[queue]\nlength = 2");
@@ -117,4 +127,11 @@ test.each([
 ])("check refuses %j", async (content, expected) => {
   const file = stageFile(content);
   await expect(runCommand(["check", file])).rejects.toThrow(expected);
+});
+
+test.each([
+  [["status"], "asked /run/apportion-relay/status.sock"],
+  [["status", "--socket", "/tmp/other"], "asked /tmp/other"],
+])("%j asks the relay at its status socket", async (words, expected) => {
+  await expect(runCommand(words)).rejects.toThrow(expected);
 });

@@ -11,6 +11,8 @@ import { collectInterface, collectListen } from "./listener-flags.ts";
 import type { ListenerInput } from "./listener-flags.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Environment } from "./secrets.ts";
+import { defaultStatusSocket, formatStatus } from "./status.ts";
+import type { StatusReport } from "./status.ts";
 
 /** What the command does, given what it was told. What they throw comes out of `parseAsync`. */
 export interface RelayActions {
@@ -20,6 +22,8 @@ export interface RelayActions {
    * @param readConfig Reads file, flags and secrets as they are now: at the start, and again at a reload.
    */
   readonly run: (readConfig: () => RelayConfig) => Promise<void>;
+  /** Asks the relay at a status socket how it is. */
+  readonly readStatus: (socket: string) => Promise<StatusReport>;
   /** Writes a line for the operator to standard output. */
   readonly print: (line: string) => void;
 }
@@ -39,6 +43,9 @@ interface Flags {
   readonly queueOctets?: string;
   readonly deadlineMs?: string;
   readonly receiveBufferOctets?: string;
+  readonly metrics?: string;
+  readonly statusSocket?: string;
+  readonly pcap?: string;
 }
 
 const help = `
@@ -57,7 +64,8 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
     .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
     .addHelpText("after", help)
     .action((flags: Flags) => actions.run(() => readConfig(flags, environment)))
-    .addCommand(checkCommand(actions, environment));
+    .addCommand(checkCommand(actions, environment))
+    .addCommand(statusCommand(actions));
 }
 
 function addFlags(command: Command): Command {
@@ -90,7 +98,10 @@ function addFlags(command: Command): Command {
     .option("--queue-length <count>", "most datagrams that wait (default: 8192)")
     .option("--queue-octets <count>", "most octets that wait (default: 16777216)")
     .option("--deadline-ms <ms>", "time that a datagram has to be answered in (default: 4000)")
-    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)");
+    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)")
+    .option("--metrics <host:port>", "serve GET /metrics there, for Prometheus")
+    .option("--status-socket <file>", "Unix socket that `apportion-relay status` asks")
+    .option("--pcap <file>", "capture datagrams and frames there, for Wireshark");
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
@@ -113,6 +124,17 @@ function checkCommand({ print }: RelayActions, environment: Environment): Comman
 
 const unaskedToken = "0".repeat(16);
 
+function statusCommand({ readStatus, print }: RelayActions): Command {
+  return new Command("status")
+    .description("ask a running relay how it is")
+    .option("--socket <file>", "its status socket", defaultStatusSocket)
+    .option("--json", "for programs")
+    .action(async ({ socket, json }: { readonly socket: string; readonly json?: true }) => {
+      const report = await readStatus(socket);
+      for (const line of json ? [JSON.stringify(report)] : formatStatus(report)) print(line);
+    });
+}
+
 /** @throws {ConfigError} With each fault of file, flags and secrets. */
 function readConfig(flags: Flags, environment: Environment): RelayConfig {
   const input = flags.config === undefined ? {} : readConfigFile(flags.config);
@@ -132,6 +154,9 @@ function override(input: Readonly<Record<string, unknown>>, flags: Flags): Recor
     replyPort: flags.replyPort,
     allocator: overrideTable(input, "allocator", { urls, policy, tokenFile, postsInFlight, batchFrames }),
     queue: overrideTable(input, "queue", { length, octets, deadlineMs, receiveBufferOctets }),
+    metrics: overrideTable(input, "metrics", { listen: flags.metrics }),
+    status: overrideTable(input, "status", { socket: flags.statusSocket }),
+    capture: overrideTable(input, "capture", { file: flags.pcap }),
   });
 }
 

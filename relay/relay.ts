@@ -60,6 +60,9 @@ export interface RelayObserver {
   readonly sent?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
   /** Frames left the queue for a POST; the oldest had waited for so many milliseconds. */
   readonly batched?: (frames: readonly Uint8Array[], oldestWaitedMs: number) => void;
+  /** A POST begins. */
+  readonly posting?: (allocator: string, frames: readonly Uint8Array[]) => void;
+  /** A POST is over. */
   readonly posted?: (post: EndedPost) => void;
 }
 
@@ -307,6 +310,9 @@ class Engine {
       createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
     );
     const ports = {
+      began: (url: string, frames: readonly Uint8Array[]) => {
+        this.#observer.posting?.(url, frames);
+      },
       ended: (post: EndedPost) => {
         this.#endPost(post);
       },

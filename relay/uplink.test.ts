@@ -29,10 +29,12 @@ function setUp(policy: "priority" | "spread" = "priority", count = 2) {
   const fakes = ["a", "b", "c"].slice(0, count).map(fakeClient);
   const events: string[] = [];
   const ended: EndedPost[] = [];
+  const began: string[] = [];
   const uplink = new Uplink(
     fakes.map(({ client }) => client),
     { policy, timeoutMs: 2000 },
     {
+      began: (allocator) => began.push(allocator),
       ended: (post) => ended.push(post),
       recovered: (allocator) => events.push(`${allocator} recovered`),
       available: () => events.push("available"),
@@ -40,7 +42,7 @@ function setUp(policy: "priority" | "spread" = "priority", count = 2) {
     { ...timing, soon: setImmediate },
   );
   const states = () => uplink.status().map(({ state }) => state);
-  return { uplink, timing, fakes, events, ended, states, a: fakes[0]!, b: fakes[1]! };
+  return { uplink, timing, fakes, events, began, ended, states, a: fakes[0]!, b: fakes[1]! };
 }
 
 /** What follows from the end of a POST or a probe happens in the microtasks behind it. */
@@ -71,7 +73,7 @@ test("Uplink spreads over allocators: to the one with the fewest in flight, in t
 test.each([unavailable, refused])(
   "Uplink sends a batch that failed as %j once more, to another allocator, within what is left of its time",
   async (failure) => {
-    const { uplink, timing, a, b } = setUp();
+    const { uplink, timing, a, b, began } = setUp();
     const outcome = uplink.post(frames);
     timing.advance(500);
     a.posts[0]!.end(failure);
@@ -79,7 +81,7 @@ test.each([unavailable, refused])(
     expect([a.posts.length, b.posts.map(({ timeoutMs }) => timeoutMs)]).toEqual([1, [1500]]);
     b.posts[0]!.end(answers);
     expect(await outcome).toBe(answers);
-    expect(a.posts.length).toBe(1);
+    expect([a.posts.length, began]).toEqual([1, ["a", "b"]]);
   },
 );
 

@@ -26,6 +26,8 @@ export interface UplinkOptions {
 
 /** What happens outside of an uplink. */
 export interface UplinkPorts {
+  /** Learns of the begin of each POST. */
+  readonly began: (allocator: string, frames: readonly Uint8Array[]) => void;
   /** Learns of the end of each POST. */
   readonly ended: (post: EndedPost) => void;
   /** Learns of the first success of an allocator after failures. */
@@ -169,6 +171,7 @@ export class Uplink {
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
     allocator.postsInFlight++;
+    this.#ports.began(client.url, frames);
     const outcome = await client.post(frames, timeoutMs);
     allocator.postsInFlight--;
     const elapsedMs = this.#timing.nowMs() - startedMs;

@@ -151,3 +151,6 @@ export const relayCaptureOctetsMax = 64 * 1024 * 1024 * 1024;
  * allocator and its database. With less, the answer would come too late, and the work be done for nothing.
  */
 export const relayFailoverMsMin = 50;
+
+/** Milliseconds after which a captured packet is on disk: who watches a file grow should not wonder where it is. */
+export const relayCaptureFlushMs = 500;

@@ -1,0 +1,143 @@
+/**
+ * A capture file of bounded size, in the format that Wireshark writes itself (draft-ietf-opsawg-pcapng).
+ *
+ * @module
+ */
+import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs";
+
+/** LINKTYPE_RAW: a packet begins with its IP header. */
+const linkTypeRaw = 101;
+
+/** Octets of an Enhanced Packet Block beside the packet. */
+const packetBlockOctets = 32;
+
+/** Octets that are gathered before they are written. */
+const bufferOctets = 64 * 1024;
+
+/** Packets of a capture may be read and copied by nobody else: they hold what customers send. */
+const fileMode = 0o600;
+
+/** A capture file. */
+export class PcapngFile {
+  readonly path: string;
+  readonly #interfaces: readonly string[];
+  readonly #octetsMax: number;
+  #descriptor: number;
+  #octets = 0;
+  #chunks: Uint8Array[] = [];
+  #chunkOctets = 0;
+
+  /**
+   * Begins a file; one that was there becomes `PATH.1`.
+   *
+   * @param interfaces Names that Wireshark shows packets under.
+   * @param octetsMax Octets on disk, of both: at half of them, `PATH` becomes `PATH.1` and begins anew.
+   * @throws {Error} When it can't be written.
+   */
+  constructor(path: string, interfaces: readonly string[], octetsMax: number) {
+    this.path = path;
+    this.#interfaces = interfaces;
+    this.#octetsMax = octetsMax;
+    this.#descriptor = this.#begin();
+  }
+
+  /**
+   * Adds a packet.
+   *
+   * @param number Of its interface.
+   * @param packet From its IP header on.
+   * @param timeUs Microseconds since 1970.
+   * @throws {Error} When it can't be written.
+   */
+  write(number: number, packet: Uint8Array, timeUs: number): void {
+    const block = encodePacketBlock(number, packet, timeUs);
+    if (this.#octets + block.length > this.#octetsMax / 2) this.#rotate();
+    this.#add(block);
+    if (this.#chunkOctets >= bufferOctets) this.flush();
+  }
+
+  /**
+   * Writes what was gathered.
+   *
+   * @throws {Error} When it can't be written.
+   */
+  flush(): void {
+    if (this.#chunkOctets > 0) writeSync(this.#descriptor, Buffer.concat(this.#chunks));
+    this.#chunks = [];
+    this.#chunkOctets = 0;
+  }
+
+  /** Writes what was gathered, and closes the file. */
+  close(): void {
+    try {
+      this.flush();
+    } finally {
+      closeSync(this.#descriptor);
+    }
+  }
+
+  #begin(): number {
+    if (existsSync(this.path)) renameSync(this.path, `${this.path}.1`);
+    const descriptor = openSync(this.path, "wx", fileMode);
+    this.#octets = 0;
+    this.#add(encodeSectionHeader());
+    for (const name of this.#interfaces) this.#add(encodeInterface(name));
+    return descriptor;
+  }
+
+  #rotate(): void {
+    this.flush();
+    closeSync(this.#descriptor);
+    this.#descriptor = this.#begin();
+  }
+
+  #add(block: Uint8Array): void {
+    this.#chunks.push(block);
+    this.#chunkOctets += block.length;
+    this.#octets += block.length;
+  }
+}
+
+/** A block: type, length, body, length again; a reader can go through them in both directions. */
+function createBlock(type: number, bodyOctets: number) {
+  const length = 12 + bodyOctets;
+  const octets = new Uint8Array(length);
+  const view = new DataView(octets.buffer);
+  view.setUint32(0, type, true);
+  view.setUint32(4, length, true);
+  view.setUint32(length - 4, length, true);
+  return { octets, view };
+}
+
+const padded = (octets: number): number => Math.ceil(octets / 4) * 4;
+
+function encodeSectionHeader(): Uint8Array {
+  const { octets, view } = createBlock(0x0a0d0d0a, 16);
+  view.setUint32(8, 0x1a2b3c4d, true); // byte-order magic
+  view.setUint16(12, 1, true); // major version
+  view.setUint16(14, 0, true); // minor version
+  view.setBigInt64(16, -1n, true); // section length: not said
+  return octets;
+}
+
+function encodeInterface(name: string): Uint8Array {
+  const text = new TextEncoder().encode(name);
+  const { octets, view } = createBlock(1, 8 + 4 + padded(text.length) + 4);
+  view.setUint16(8, linkTypeRaw, true);
+  view.setUint32(12, 0, true); // snapshot length: no limit
+  view.setUint16(16, 2, true); // if_name
+  view.setUint16(18, text.length, true);
+  octets.set(text, 20); // the rest is padding, and opt_endofopt
+  return octets;
+}
+
+function encodePacketBlock(number: number, packet: Uint8Array, timeUs: number): Uint8Array {
+  const { octets, view } = createBlock(6, packetBlockOctets - 12 + padded(packet.length));
+  view.setUint32(8, number, true);
+  view.setUint32(12, Math.floor(timeUs / 2 ** 32), true);
+  view.setUint32(16, timeUs % 2 ** 32, true);
+  view.setUint32(20, packet.length, true); // captured
+  view.setUint32(24, packet.length, true); // on the wire
+  octets.set(packet, 28);
+  return octets;
+}
