@@ -20,6 +20,20 @@ test("parseRelaySettings() has a default for everything", () => {
       postsInFlight: 3,
       batchFrames: 256,
     },
+    servers: {
+      destinations: [],
+      sourceAddress: "::",
+      sourcePort: 0,
+      queries: "allocator",
+      relayed: "examine",
+    },
+    information: {
+      enabled: false,
+      dhcp4o6Servers: [],
+      borderRelays: [],
+      softwireContainer: false,
+      refreshSeconds: 86_400,
+    },
     queue: { length: 8192, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
     storm: {
       sourceRate: 0,
@@ -94,7 +108,7 @@ test.each([
   [{ storm: { trustedSources: ["::1"] } }, 'storm.trustedSources.0: found "::1", Cannot parse IPv6 prefix'],
   [{ metrics: { listen: "9547" } }, 'metrics.listen: found "9547", expected "HOST:PORT"'],
   [{ replyPort: "any" }, 'replyPort: found "any", expected ("standard" | "source")'],
-  [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, queue"],
+  [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, servers"],
   [{ queue: { lenght: 1 } }, "queue.lenght: found an unknown name, expected one of length, octets"],
   [{ queue: 5 }, "queue: found 5, expected a table"],
 ])("parseRelaySettings() refuses %j with path, found and expected", (input, expected) => {

@@ -13,6 +13,7 @@
  */
 import * as v from "valibot";
 import {
+  informationAddressesMax,
   relayBatchFramesMax,
   relayBurstMax,
   relayCaptureOctetsMax,
@@ -24,13 +25,27 @@ import {
   relayQueueOctetsMax,
   relayReceiveBufferOctets,
   relayReceiveBufferOctetsMax,
+  relayServersMax,
   relaySourceRateMax,
   relaySourcesMax,
   relayTrustedSourcesMax,
   relayUrlsMax,
 } from "../src/limits.ts";
-import { isLinkLocal, isMulticast, parseIPv6, parseIPv6Prefix } from "../src/wire/ipv6-address.ts";
+import { decodeDuid } from "../src/wire/dhcpv6/options/duid.ts";
+import {
+  refreshSecondsDefault,
+  refreshSecondsMin,
+} from "../src/wire/dhcpv6/options/information-refresh-time.ts";
+import { decodeHex } from "../src/wire/hex.ts";
+import {
+  isLinkLocal,
+  isMulticast,
+  isUnspecified,
+  parseIPv6,
+  parseIPv6Prefix,
+} from "../src/wire/ipv6-address.ts";
 import type { ReplyPort } from "./envelope.ts";
+import type { Endpoint } from "./servers.ts";
 import { isZone } from "./interface-id.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -40,7 +55,7 @@ export interface ListenerConfig {
   readonly address: string;
   /** UDP port; 0 lets the system choose one. */
   readonly port: number;
-  /** What our level says of the link: 16 octets, `::` when there is nothing to say. */
+  /** What our level says of the link: 16 octets; `::` leaves it to the addresses that the link has. */
   readonly linkAddress: Uint8Array;
 }
 
@@ -70,6 +85,9 @@ const dhcpPort = 547;
 
 /** All_DHCP_Relay_Agents_and_Servers (RFC 8415 §7.1). */
 const allRelays = "ff02::1:2";
+
+/** What the relay may send from: the system takes what suits the destination. */
+const anyAddress = "::";
 
 /** A socket that needs no rights, for a first look. */
 const firstListener: ListenerConfig = { address: "::1", port: 8547, linkAddress: new Uint8Array(16) };
@@ -128,7 +146,7 @@ const fileName = v.pipe(v.string(), v.minLength(1, "expected the name of a file"
 const listener = v.pipe(
   table({
     interface: v.optional(parsed(parseInterface)),
-    address: v.optional(parsed(parseListenAddress)),
+    address: v.optional(parsed(parseListenerAddress)),
     port: integer(0, 0xffff, dhcpPort),
     linkAddress: v.optional(parsed(parseLinkAddress), "::"),
   }),
@@ -156,6 +174,21 @@ export const schema = table({
     keyFile: v.optional(fileName),
     postsInFlight: integer(1, relayPostsInFlightMax, 3),
     batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
+  }),
+  servers: section({
+    destinations: v.optional(list(parsed(parseServer), 0, relayServersMax), []),
+    sourceAddress: v.optional(parsed(parseListenAddress), anyAddress),
+    sourcePort: integer(0, 0xffff, 0),
+    queries: v.optional(v.picklist(["allocator", "servers"]), "allocator"),
+    relayed: v.optional(v.picklist(["examine", "allocator", "servers"]), "examine"),
+  }),
+  information: section({
+    enabled: v.optional(v.boolean(), false),
+    serverIdentifier: v.optional(parsed(parseDuid)),
+    dhcp4o6Servers: v.optional(list(parsed(parseIPv6), 0, informationAddressesMax), []),
+    borderRelays: v.optional(list(parsed(parseUnicast), 0, informationAddressesMax), []),
+    softwireContainer: v.optional(v.boolean(), false),
+    refreshSeconds: integer(refreshSecondsMin, 0xffffffff, refreshSecondsDefault),
   }),
   queue: section({
     length: integer(1, relayQueueLengthMax, 8192),
@@ -197,6 +230,11 @@ export function parseRelaySettings(input: unknown): RelaySettings {
       "allocator: found one of certificateFile and keyFile, expected both of them or neither",
     ]);
   }
+  if (rest.information.softwireContainer && rest.information.borderRelays.length === 0) {
+    throw new ConfigError([
+      "information.borderRelays: found none, expected one or more, because softwireContainer holds them",
+    ]);
+  }
   const isStandard = listeners.some(({ port }) => port === dhcpPort);
   return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
 }
@@ -233,6 +271,35 @@ function parseListenAddress(text: string): string {
     );
   }
   return text;
+}
+
+/** R7341-11-06: an answer must leave from the address that was asked, and a socket on `::` does not know which it was. */
+function parseListenerAddress(text: string): string {
+  if (isUnspecified(parseIPv6(text.split("%", 1)[0]!))) {
+    throw new RangeError(
+      "expected an address of this host, or an interface: answers leave from what was asked",
+    );
+  }
+  return parseListenAddress(text);
+}
+
+/** Parses `ADDRESS` or `[ADDRESS]:PORT`. */
+function parseServer(text: string): Endpoint {
+  const [, bracketed, port = dhcpPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
+  const address = parseListenAddress(bracketed ?? text);
+  parseUnicast(address.split("%", 1)[0]!);
+  if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
+  return { address, port: Number(port) };
+}
+
+function parseUnicast(text: string): Uint8Array {
+  const address = parseIPv6(text);
+  if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");
+  return address;
+}
+
+function parseDuid(text: string): Uint8Array {
+  return decodeDuid("DUID", decodeHex(text.replaceAll(":", "")));
 }
 
 function parseInterface(text: string): string {

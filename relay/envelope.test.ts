@@ -12,7 +12,7 @@ import {
 import type { RelayLevel } from "../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { unwrapAnswer, wrapDatagram } from "./envelope.ts";
-import type { Origin } from "./envelope.ts";
+import type { Origin, ServersRule } from "./envelope.ts";
 import { encodeInterfaceId } from "./interface-id.ts";
 import { dropReasons } from "./reasons.ts";
 import { Peers } from "./peers.ts";
@@ -30,13 +30,14 @@ const response = Uint8Array.of(
 
 const origin = (source: string, port: number): Origin => ({
   listener: 3,
+  isGroup: false,
   linkAddress,
   peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
   port,
 });
 
 /** A RELAY-FORW of a relay nearer the client. */
-function relayed(fields: Partial<RelayLevel> = {}, message = query): Uint8Array {
+function relayed(fields: Partial<RelayLevel> = {}, message: Uint8Array = query): Uint8Array {
   const level = { hopCount: 0, linkAddress, peerAddress: parseIPv6("fe80::9"), options: [], ...fields };
   return encodeRelayMessage(12, level, message);
 }
@@ -127,11 +128,71 @@ test.each([
   [`0c00${"00".repeat(32)}00090001140009000114`, "malformed-relay-forward"], // two Relay Messages
   [`0d00${"00".repeat(32)}0009000114`, "relay-reply-from-below"],
   ["15000000", "response-from-below"],
+  ["02000000", "response-from-below"], // ADVERTISE
+  ["07000000", "response-from-below"], // REPLY
+  ["0a000000", "response-from-below"], // RECONFIGURE
   ["01000000", "unserved-message-type"], // SOLICIT
   ["c8000000", "unserved-message-type"],
 ] as const)("wrapDatagram() drops %s as %s", (hex, reason) => {
   expect(dropReasons).toHaveProperty(reason);
   expect(wrapDatagram(Buffer.from(hex, "hex"), origin("2001:db8::5", 546))).toEqual({ kind: "drop", reason });
+});
+
+const solicit = Uint8Array.of(1, 0xab, 0xcd, 0xef);
+
+/** Where a datagram goes that there are DHCPv6 servers for, and its level. */
+function shared(datagram: Uint8Array, rule: Partial<ServersRule> = {}, port = 546) {
+  const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false, ...rule };
+  const wrapped = wrapDatagram(datagram, origin("2001:db8::b", port), servers);
+  if (wrapped.kind === "drop") throw new Error(`dropped as ${wrapped.reason}`);
+  return { to: wrapped.to, ...decodeRelayMessage(wrapped.frame) };
+}
+
+test.each([1, 3, 11, 200])("R8415-19-03 wrapDatagram() forwards type %i to DHCPv6 servers", (type) => {
+  const message = solicit.with(0, type);
+  expect(shared(message)).toMatchObject({ to: "servers", hopCount: 0, message });
+});
+
+test("R7341-10-02 wrapDatagram() has another destination for a query than for other messages", () => {
+  expect([shared(query).to, shared(solicit).to]).toEqual(["allocator", "servers"]);
+});
+
+test.each([
+  ["examine", "allocator", "servers"],
+  ["allocator", "allocator", "allocator"],
+  ["servers", "servers", "servers"],
+] as const)(
+  "R7341-10-03 wrapDatagram() with relayed = %s sends a relay's query to %s and its other messages to %s",
+  (rule, ofQuery, ofOthers) => {
+    expect(shared(relayed({}, relayed()), { relayed: rule }).to).toBe(ofQuery);
+    expect(shared(relayed({}, relayed({}, solicit)), { relayed: rule }).to).toBe(ofOthers);
+  },
+);
+
+test("wrapDatagram() leaves it to the allocator to count what no relay could read", () => {
+  expect(shared(relayed({}, Uint8Array.of(12, 0))).to).toBe("allocator");
+});
+
+test.each([
+  ["servers, a client", solicit, 546, 0],
+  ["servers, a relay on 547", relayed({}, solicit), 547, 0],
+  [
+    "servers, a relay that asks for its port",
+    relayed({ options: [relayPortOption(0)] }, solicit),
+    1547,
+    1547,
+  ],
+  ["the allocator, a client", query, 546, undefined],
+])("RFC 8357 §5.2 wrapDatagram() asks for our own port: %s", (_who, datagram, port, expected) => {
+  const { options } = shared(datagram, { asksForPort: true }, port);
+  const data = findOption6(options, OptionCode6.relayPort);
+  expect(data && data[0]! * 256 + data[1]!).toBe(expected);
+});
+
+test.each(["0d", "15", "02", "07", "0a"])("wrapDatagram() gives DHCPv6 servers no type 0x%s", (hex) => {
+  const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false };
+  const datagram = Buffer.from(`${hex}000000`, "hex");
+  expect(wrapDatagram(datagram, origin("2001:db8::5", 546), servers).kind).toBe("drop");
 });
 
 test.each([

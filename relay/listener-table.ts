@@ -11,8 +11,9 @@
 import type { RemoteInfo } from "node:dgram";
 import { relayListenersMax } from "../src/limits.ts";
 import type { ListenerConfig } from "./config.ts";
-import { openListener } from "./listener.ts";
-import type { Listener } from "./listener.ts";
+import type { Links } from "./links.ts";
+import { openSteadyListener } from "./steady-listener.ts";
+import type { SteadyListener } from "./steady-listener.ts";
 import type { Timing } from "./timing.ts";
 
 /** An open socket. */
@@ -21,7 +22,7 @@ export interface Entry {
   readonly number: number;
   /** What it was, or is, configured with. */
   config: ListenerConfig;
-  readonly listener: Listener;
+  readonly listener: SteadyListener;
   /** Octets of the receive buffer that the kernel granted. */
   receiveBufferOctets: number;
   /** `leaving`: no longer configured; `left`: takes nothing more. */
@@ -34,6 +35,9 @@ export interface ListenerTableOptions {
   readonly onDatagram: (datagram: Uint8Array, entry: Entry, source: RemoteInfo) => void;
   readonly onSendFailed: (error: Error) => void;
   readonly onTrouble: (entry: Entry, error: Error) => void;
+  /** Learns that a socket is open again after its interface had gone, or could not be opened again. */
+  readonly onReopened: (entry: Entry, error?: Error) => void;
+  readonly links: Pick<Links, "has">;
   readonly timing: Timing;
 }
 
@@ -95,6 +99,15 @@ export class ListenerTable {
     this.#configured = entries;
   }
 
+  /**
+   * Opens sockets again whose interfaces are back.
+   *
+   * @param returned Interfaces, as {@link Links.refresh} told.
+   */
+  reopen(returned: readonly string[]): void {
+    for (const { listener } of this.#byNumber.values()) void listener.onLinks(returned);
+  }
+
   /** Closes all sockets, when the last datagram has left them. */
   async close(): Promise<void> {
     await Promise.all([...this.#byNumber.values()].map((entry) => this.#close(entry)));
@@ -109,18 +122,27 @@ export class ListenerTable {
   }
 
   async #open(config: ListenerConfig, receiveBufferOctets: number): Promise<Entry> {
-    const { onDatagram, onSendFailed, onTrouble } = this.#options;
+    const { onDatagram, onSendFailed, onTrouble, onReopened, links } = this.#options;
     const number = this.#freeNumber();
-    const listener = await openListener({
+    const socket = {
       address: config.address,
       port: config.port,
       receiveBufferOctets,
-      onDatagram: (datagram, source) => {
+      onDatagram: (datagram: Uint8Array, source: RemoteInfo) => {
         onDatagram(datagram, entry, source);
       },
       onSendFailed,
-      onTrouble: (error) => {
+      onTrouble: (error: Error) => {
         onTrouble(entry, error);
+      },
+    };
+    const listener = await openSteadyListener(socket, {
+      links,
+      onReopened: () => {
+        onReopened(entry);
+      },
+      onReopenFailed: (error) => {
+        onReopened(entry, error);
       },
     });
     const entry: Entry = {

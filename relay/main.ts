@@ -7,16 +7,24 @@ import pino from "pino";
 import { relayCommand } from "./command.ts";
 import type { RelayConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
+import { connectServiceManager } from "./service-manager.ts";
 import { readStatus } from "./status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
   const log = pino({}, pino.destination(2));
   const daemon = await startDaemon(readConfig, log, process.env.LOG_LEVEL);
-  const stop = (): void => void daemon.close();
+  const manager = connectServiceManager({
+    environment: process.env,
+    onFailed: ({ message }) => {
+      log.warn({ error: message }, "can't tell systemd how the relay is: is systemd-notify there?");
+    },
+  });
+  const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);
   process.on("SIGHUP", () => void daemon.reload());
   // Only once: a second signal ends the process at once, as it does by default.
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
+  await manager.ready("serving");
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -13,19 +13,29 @@
  */
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
-import { relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
+import { linkCheckIntervalMs, relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
+import { isUnspecified } from "../src/wire/ipv6-address.ts";
 import { createAllocatorClient } from "./allocator-client.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits, BatcherPorts } from "./batcher.ts";
 import type { RelayConfig } from "./config.ts";
 import { Counters } from "./counters.ts";
 import type { CountersSnapshot } from "./counters.ts";
-import { unwrapAnswer, wrapDatagram } from "./envelope.ts";
+import { unwrapAnswer } from "./envelope.ts";
+import type { Delivery, Drop, Origin } from "./envelope.ts";
+import type { Information } from "./information.ts";
+import { takeDatagram } from "./intake.ts";
+import { Links } from "./links.ts";
 import { ListenerTable } from "./listener-table.ts";
 import type { Entry } from "./listener-table.ts";
 import { formatEndpoint } from "./listener.ts";
 import { Peers } from "./peers.ts";
+import type { Peer } from "./peers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { deriveServerIdentifier } from "./server-identifier.ts";
+import { Servers } from "./servers.ts";
+import type { ServersConfig } from "./servers.ts";
+import { zoneOf } from "./steady-listener.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
 import { Uplink } from "./uplink.ts";
@@ -131,12 +141,17 @@ class Engine {
   readonly #log: Log;
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
+  readonly #links = new Links();
   readonly #listeners: ListenerTable;
+  readonly #servers: Servers;
   readonly #batcher: Batcher;
   #config: RelayConfig;
   #uplink: Uplink;
   #peers: Peers;
   #limiter: RateLimiter;
+  /** What Information-Requests are answered with, if they are. */
+  #information: Information | undefined;
+  #linkChecks: NodeJS.Timeout | undefined;
   /** Uplinks of former settings, while their POSTs are in flight. */
   readonly #leaving = new Set<Promise<void>>();
   #isClosing = false;
@@ -149,6 +164,7 @@ class Engine {
     this.#observer = observer;
     this.#timing = timing;
     this.#listeners = this.#createListeners();
+    this.#servers = this.#createServers();
     this.#uplink = this.#createUplink(config);
     this.#peers = new Peers(config.storm);
     this.#limiter = new RateLimiter(config.storm);
@@ -175,12 +191,15 @@ class Engine {
   }
 
   async listen(): Promise<void> {
-    await this.#configureListeners(this.#config);
+    await this.#configureSockets(this.#config);
+    this.#linkChecks = setInterval(() => {
+      this.#checkLinks();
+    }, linkCheckIntervalMs);
     this.#log.info(this.#summary(), "relay listening");
   }
 
   async reload(config: RelayConfig): Promise<void> {
-    await this.#configureListeners(config);
+    await this.#configureSockets(config);
     const before = this.#config;
     this.#config = config;
     if (!hasSameUplink(before, config)) this.#replaceUplink(config);
@@ -194,21 +213,26 @@ class Engine {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    clearInterval(this.#linkChecks);
     await this.#batcher.drain();
-    await this.#listeners.close();
+    await Promise.all([this.#listeners.close(), this.#servers.close()]);
     await Promise.all([...this.#leaving, this.#uplink.close()]);
   }
 
   #summary() {
     const { allocator, replyPort } = this.#config;
     const listeners = this.addresses.map(formatEndpoint);
-    return { listeners, allocators: allocator.urls.map(({ href }) => href), replyPort };
+    const { source } = this.#servers;
+    return {
+      ...{ listeners, allocators: allocator.urls.map(({ href }) => href), replyPort },
+      ...(source !== undefined && { serversSource: formatEndpoint(source) }),
+    };
   }
 
   #createListeners(): ListenerTable {
     return new ListenerTable({
       onDatagram: (datagram, entry, source) => {
-        this.#forward(datagram, entry, source);
+        this.#take(datagram, entry, source);
       },
       onSendFailed: () => {
         this.counters.drop("send-failed");
@@ -216,8 +240,46 @@ class Engine {
       onTrouble: ({ config }, error) => {
         this.#log.warn({ listener: formatEndpoint(config), error: error.message }, "socket in trouble");
       },
+      onReopened: ({ config }, error) => {
+        const fields = { listener: formatEndpoint(config) };
+        if (error === undefined) this.#log.info(fields, "interface is back: listening again");
+        else this.#log.warn({ ...fields, error: error.message }, "interface is back: can't listen on it yet");
+      },
+      links: this.#links,
       timing: this.#timing,
     });
+  }
+
+  #createServers(): Servers {
+    const ports = {
+      onAnswer: (datagram: Uint8Array) => {
+        this.#deliver(datagram);
+      },
+      onStranger: () => {
+        this.counters.drop("unknown-server");
+      },
+      onSendFailed: () => {
+        this.counters.drop("send-failed");
+      },
+      onTrouble: ({ message }: Error) => {
+        this.#log.warn({ error: message }, "socket towards DHCPv6 servers in trouble");
+      },
+    };
+    return new Servers(ports, this.#timing);
+  }
+
+  /** All of it, or nothing. */
+  async #configureSockets(config: RelayConfig): Promise<void> {
+    const information = informationOf(config);
+    const servers = await this.#servers.prepare(serversOf(config));
+    try {
+      await this.#configureListeners(config);
+    } catch (error) {
+      await servers.abandon();
+      throw error;
+    }
+    servers.commit();
+    this.#information = information;
   }
 
   async #configureListeners({ listeners, queue }: RelayConfig): Promise<void> {
@@ -227,6 +289,18 @@ class Engine {
     if (granted < wanted) {
       this.#log.warn({ wanted, granted }, "receive buffer is smaller than wanted: raise net.core.rmem_max");
     }
+  }
+
+  #checkLinks(): void {
+    const { gone, returned, renumbered } = this.#links.refresh();
+    const served = new Set(this.#listeners.configured.map(({ config }) => zoneOf(config.address)));
+    for (const name of gone) {
+      if (served.has(name)) this.#log.warn({ interface: name }, "interface is gone: waiting for it");
+    }
+    for (const name of renumbered) {
+      if (served.has(name)) this.#log.info({ interface: name }, "link-address changed");
+    }
+    this.#listeners.reopen(returned);
   }
 
   #createUplink({ allocator, queue, secrets }: RelayConfig): Uplink {
@@ -292,35 +366,51 @@ class Engine {
     this.#log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
   }
 
-  /** The way up. */
-  #forward(datagram: Uint8Array, entry: Entry, { address, port }: RemoteInfo): void {
+  /** The way up, unless the answer is ours. */
+  #take(datagram: Uint8Array, entry: Entry, source: RemoteInfo): void {
     const { counters } = this;
     counters.received += 1;
     counters.receivedByType.add(datagram);
-    this.#observer.received?.(datagram, { address, port }, entry.listener);
+    this.#observer.received?.(datagram, { address: source.address, port: source.port }, entry.listener);
     if (this.#isClosing || entry.state === "left") {
       counters.drop("relay-closing");
       return;
     }
-    const peer = this.#peers.parse(address);
+    const peer = this.#peers.parse(source.address);
     if (!this.#limiter.admits(peer.source, this.#timing.nowMs())) {
       counters.drop("source-rate");
       return;
     }
-    const { linkAddress } = entry.config;
-    const wrapped = wrapDatagram(datagram, { listener: entry.number, linkAddress, peer, port });
-    if (wrapped.kind === "drop") counters.drop(wrapped.reason);
-    else this.#batcher.add(wrapped.frame);
+    const origin = this.#originOf(entry, peer, source.port);
+    const { rule: servers } = this.#servers;
+    const services = { information: this.#information, servers, replyPort: this.#config.replyPort };
+    const taken = takeDatagram(datagram, origin, services);
+    if (taken.kind !== "forward") this.#finish(taken);
+    else if (taken.to === "allocator") this.#batcher.add(taken.frame);
+    else this.#servers.send(taken.frame);
+  }
+
+  /** A link-address that nobody configured is one of the link that the datagram came through. */
+  #originOf({ number, config }: Entry, peer: Peer, port: number): Origin {
+    const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
+    const isGroup = multicastText.test(config.address);
+    const linkAddress = isUnspecified(config.linkAddress)
+      ? this.#links.linkAddressOf(zone ?? "")
+      : config.linkAddress;
+    return { listener: number, isGroup, linkAddress, peer, port };
   }
 
   /** The way down. */
   #deliver(answer: Uint8Array): void {
-    const unwrapped = unwrapAnswer(answer, relayListenersMax, this.#config.replyPort);
-    if (unwrapped.kind === "drop") {
-      this.counters.drop(unwrapped.reason);
+    this.#finish(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
+  }
+
+  #finish(outcome: Delivery | Drop): void {
+    if (outcome.kind === "drop") {
+      this.counters.drop(outcome.reason);
       return;
     }
-    const { listener: number, payload, port, address } = unwrapped;
+    const { listener: number, payload, port, address } = outcome;
     const entry = this.#listeners.find(number);
     if (entry === undefined) {
       this.counters.drop("unknown-interface-id");
@@ -331,6 +421,21 @@ class Engine {
     this.#observer.sent?.(payload, entry.listener, { address, port });
     entry.listener.send(payload, port, address);
   }
+}
+
+/** Text of a multicast address: its first group is ff00 to ffff (RFC 4291 §2.7). */
+const multicastText = /^ff[0-9a-f]{2}:/i;
+
+/** @throws {ConfigError} When there is nothing to make a server identifier of. */
+function informationOf({ information }: RelayConfig): Information | undefined {
+  const { enabled, serverIdentifier, ...said } = information;
+  return enabled ? { ...said, serverIdentifier: serverIdentifier ?? deriveServerIdentifier() } : undefined;
+}
+
+function serversOf({ servers, queue }: RelayConfig): ServersConfig {
+  const { sourceAddress: address, sourcePort: port, ...rest } = servers;
+  const { receiveBufferOctets, deadlineMs } = queue;
+  return { ...rest, source: { address, port }, receiveBufferOctets, deadlineMs };
 }
 
 /** Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left. */

@@ -86,6 +86,15 @@ export const relayRetryAfterMsMax = 30_000;
 /** Milliseconds between two lines with the counters in a relay's log. */
 export const relayReportIntervalMs = 10_000;
 
+/** Milliseconds between two looks at the interfaces of a relay's host: a client repeats itself after 3 s at the earliest. */
+export const linkCheckIntervalMs = 1000;
+
+/** DHCPv6 servers that a relay sends each message to: what one client's message may become. */
+export const relayServersMax = 16;
+
+/** Addresses in one option that a relay answers an Information-Request with: a Reply must fit in one packet. */
+export const informationAddressesMax = 16;
+
 /** Octets of a zone in an Interface-Id: Linux lets the name of an interface have 15. */
 export const zoneOctetsMax = 15;
 

@@ -680,8 +680,8 @@ const relayMutants: readonly Mutant[] = [
     name: "relay-forwards-responses-from-below",
     rules: ["RFC 7341 §10"],
     file: "relay/envelope.ts",
-    search: "    case MessageType6.dhcpv4Query:\n",
-    replacement: "    case MessageType6.dhcpv4Query:\n    case 21 as never:\n",
+    search: 'if (serverMessages.includes(type)) return drop("response-from-below");',
+    replacement: 'if (type === 21) return wrap(datagram, origin, client, "allocator", servers);',
     tests: relayTests,
   },
   {

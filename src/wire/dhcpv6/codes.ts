@@ -6,7 +6,9 @@
 
 /** Message types. */
 export const MessageType6 = {
+  advertise: 2,
   reply: 7,
+  reconfigure: 10,
   informationRequest: 11,
   relayForward: 12,
   relayReply: 13,
@@ -18,9 +20,13 @@ export const MessageType6 = {
 export const OptionCode6 = {
   clientIdentifier: 1,
   serverIdentifier: 2,
+  iaNa: 3,
+  iaTa: 4,
   optionRequest: 6,
   relayMessage: 9,
   interfaceId: 18,
+  iaPd: 25,
+  informationRefreshTime: 32,
   remoteId: 37,
   subscriberId: 38,
   echoRequest: 43,

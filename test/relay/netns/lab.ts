@@ -1,0 +1,241 @@
+/**
+ * Network namespaces for a test: hosts joined by veth links, with processes of their own. All of it goes when the lab
+ * is closed, whatever happened in between.
+ *
+ * @module
+ */
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { buildSync } from "esbuild";
+import { Mailbox } from "../mailbox.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** Commands that a lab needs -> Debian packages that have them. */
+const packages = { ip: "iproute2", tshark: "tshark", dhcrelay: "isc-dhcp-relay" } as const;
+
+/** Command that a test needs beside `ip`. */
+export type Tool = keyof typeof packages;
+
+/**
+ * Finds out what keeps a test with namespaces from running here.
+ *
+ * @returns For the test's title: empty, or ` (skipped: no root)` and the like.
+ */
+export function whyNoLab(...tools: Tool[]): string {
+  if (process.getuid?.() !== 0) return " (skipped: no root)";
+  const missing = (["ip", ...tools] as const).find((tool) => !works("sh", ["-c", `command -v ${tool}`]));
+  if (missing !== undefined) return ` (skipped: no ${packages[missing]})`;
+  const probe = `apportion-probe-${process.pid}`;
+  if (!works("ip", ["netns", "add", probe])) return " (skipped: no network namespaces)";
+  const canLink = works("ip", [
+    "-n",
+    probe,
+    "link",
+    "add",
+    "name",
+    "v0",
+    "type",
+    "veth",
+    "peer",
+    "name",
+    "v1",
+  ]);
+  ip("netns", "delete", probe);
+  return canLink ? "" : " (skipped: no veth)";
+}
+
+function works(command: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function ip(...args: string[]): string {
+  return execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** A process in a namespace. */
+export interface LabProcess {
+  readonly pid: number;
+  /** Lines of standard output, and of standard error. */
+  readonly output: Mailbox<string>;
+  readonly errors: Mailbox<string>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<unknown>;
+  /** Writes a line to its standard input. */
+  readonly write: (line: string) => void;
+  /** Sends a signal and waits for its end. */
+  readonly end: (signal?: NodeJS.Signals) => Promise<void>;
+}
+
+/** What a host runs a process with. */
+export interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const bundles = new Map<string, string>();
+/** Two folders below the root, where sources that look for files beside them find these. */
+const bundlesFolder = join(root, "dist", `lab-${process.pid}`);
+process.on("exit", () => {
+  rmSync(bundlesFolder, { recursive: true, force: true });
+});
+
+/** Makes one file of a script: a lab starts many processes, and each would compile all over again. */
+function bundle(path: string): string {
+  const known = bundles.get(path);
+  if (known !== undefined) return known;
+  const outfile = join(bundlesFolder, `${path.replaceAll("/", "-")}.mjs`);
+  buildSync({
+    ...{ entryPoints: [join(root, path)], outfile, bundle: true, packages: "external" },
+    ...{ platform: "node", format: "esm", logLevel: "error" },
+  });
+  bundles.set(path, outfile);
+  return outfile;
+}
+
+let labs = 0;
+
+/** A set of hosts. */
+export class Lab {
+  /** Folder for databases, tokens and the like. */
+  readonly folder = mkdtempSync(join(tmpdir(), "apportion-lab-"));
+  readonly #prefix = `apportion-${process.pid}-${++labs}`;
+  readonly #hosts: Host[] = [];
+  readonly #children = new Set<ChildProcess>();
+
+  /** Adds a host, which has nothing but its loopback. */
+  host(name: string): Host {
+    const namespace = `${this.#prefix}-${name}`;
+    ip("netns", "add", namespace);
+    const host = new Host(namespace, (command, options) => this.#run(namespace, command, options));
+    this.#hosts.push(host);
+    host.ip("link", "set", "lo", "up");
+    // An address is of use at once: nobody else could have it, so there is nothing to wait for (RFC 4862 §5.4).
+    host.sysctl("net.ipv6.conf.default.accept_dad", "0");
+    host.sysctl("net.ipv6.conf.all.accept_dad", "0");
+    return host;
+  }
+
+  /** Joins two hosts by a cable. */
+  link(a: Host, nameOfA: string, b: Host, nameOfB: string): void {
+    ip(
+      ...["-n", a.namespace, "link", "add", "name", nameOfA, "type", "veth"],
+      ...["peer", "name", nameOfB, "netns", b.namespace],
+    );
+    a.ip("link", "set", nameOfA, "up");
+    b.ip("link", "set", nameOfB, "up");
+  }
+
+  /** Ends all processes, and removes all that was made. */
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#children].map(async (child) => {
+        const ended = once(child, "exit");
+        child.kill("SIGKILL");
+        await ended;
+      }),
+    );
+    for (const { namespace } of this.#hosts) ip("netns", "delete", namespace);
+    rmSync(this.folder, { recursive: true });
+  }
+
+  #run(namespace: string, command: readonly string[], { environment }: RunOptions = {}): LabProcess {
+    // `ip netns exec` replaces itself by the command: signals reach that.
+    const child = spawn("ip", ["netns", "exec", namespace, ...command], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    this.#children.add(child);
+    const ended = once(child, "close").then(() => this.#children.delete(child));
+    const output = new Mailbox<string>();
+    const errors = new Mailbox<string>();
+    createInterface(child.stdout).on("line", (line) => {
+      output.put(line);
+    });
+    createInterface(child.stderr).on("line", (line) => {
+      errors.put(line);
+    });
+    return {
+      pid: child.pid!,
+      output,
+      errors,
+      ended,
+      write: (line) => {
+        child.stdin.write(`${line}\n`);
+      },
+      end: async (signal = "SIGTERM") => {
+        child.kill(signal);
+        await ended;
+      },
+    };
+  }
+}
+
+/** A host: a network namespace. */
+export class Host {
+  readonly namespace: string;
+  /** Runs a command. */
+  readonly run: (command: readonly string[], options?: RunOptions) => LabProcess;
+
+  constructor(namespace: string, run: Host["run"]) {
+    this.namespace = namespace;
+    this.run = run;
+  }
+
+  /** Runs one of our scripts on Node. */
+  script(path: string, flags: readonly string[], options: RunOptions = {}): LabProcess {
+    return this.run([process.execPath, bundle(path), ...flags], options);
+  }
+
+  /** Runs `ip` here. */
+  ip(...args: string[]): string {
+    return ip("-n", this.namespace, ...args);
+  }
+
+  /** Gives an interface an address with its prefix length. */
+  address(interfaceName: string, address: string): void {
+    this.ip("address", "add", address, "dev", interfaceName, "nodad");
+  }
+
+  sysctl(name: string, value: string): void {
+    execFileSync("ip", ["netns", "exec", this.namespace, "sysctl", "-q", "-w", `${name}=${value}`]);
+  }
+
+  /** Link-local address of an interface. */
+  linkLocalOf(interfaceName: string): string {
+    const lines = this.ip("-6", "-o", "address", "show", "dev", interfaceName, "scope", "link");
+    return /inet6 (fe80:[0-9a-f:]+)/.exec(lines)![1]!;
+  }
+}
+
+/**
+ * Waits for a line of a log in JSON with a message.
+ *
+ * @returns Its fields.
+ * @throws {Error} With what was said instead when the process ends before.
+ */
+export async function untilLogged(
+  child: LabProcess,
+  message: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const said: string[] = [];
+  const ended = child.ended.then(() => undefined);
+  for (;;) {
+    const line = await Promise.race([child.errors.next(), ended]);
+    if (line === undefined) throw new Error(`The process ended before "${message}":\n${said.join("\n")}`);
+    said.push(line);
+    if (!line.startsWith("{")) continue;
+    const fields = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (fields.msg === message) return fields;
+  }
+}
