@@ -337,7 +337,7 @@ const responseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.1-T3-01"],
     file: response,
     search: "    xid: message.xid,",
-    replacement: "    xid: message.secs,",
+    replacement: '    xid: reply.kind === "nak" ? 0 : message.xid,',
     tests: ["test/rules/rfc2131-answer.test.ts"],
   },
   {
