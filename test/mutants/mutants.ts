@@ -5,6 +5,7 @@
  */
 import { dhcpv4Mutants } from "./dhcpv4.ts";
 import type { Mutant } from "./mutant.ts";
+import { relayMutants } from "./relay.ts";
 import { relayedMutants } from "./relayed.ts";
 import { sharedAddressMutants } from "./shared-addresses.ts";
 
@@ -14,7 +15,6 @@ const storeTests = ["src/store/commit.test.ts"];
 const modelTests = "test/model";
 const httpTests = ["src/http"];
 const wireTests = ["src/wire", "test/vectors-served.test.ts", "src/client"];
-const relayTests = ["relay", "test/relay/relay.test.ts"];
 
 const statements = "src/store/statements.ts";
 const portParams = "src/wire/dhcpv4/options/port-params.ts";
@@ -622,75 +622,6 @@ const storeMutants: readonly Mutant[] = [
     search: "for (let a = psidOffset > 0 ? 1 : 0; a < 2 ** psidOffset; a++) {",
     replacement: "for (let a = 0; a < 2 ** psidOffset; a++) {",
     tests: ["src/portset"],
-  },
-];
-
-const relayMutants: readonly Mutant[] = [
-  {
-    name: "hop-count-8-forwarded",
-    rules: ["RFC 8415 §19.1.2"],
-    file: "relay/envelope.ts",
-    search: 'if (message.hopCount >= hopCountLimit) return drop("hop-limit");',
-    replacement: 'if (message.hopCount > hopCountLimit) return drop("hop-limit");',
-    tests: relayTests,
-  },
-  {
-    name: "hop-count-not-increased",
-    rules: ["RFC 8415 §19.1.2"],
-    file: "relay/envelope.ts",
-    search: "hopCount: message.hopCount + 1, isRelay: true",
-    replacement: "hopCount: message.hopCount, isRelay: true",
-    tests: relayTests,
-  },
-  {
-    name: "link-address-for-a-far-relay",
-    rules: ["RFC 8415 §19.1.2"],
-    file: "relay/envelope.ts",
-    search: "sender.isRelay && !isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;",
-    replacement: "sender.isRelay && isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;",
-    tests: relayTests,
-  },
-  {
-    name: "relay-answers-to-546-for-relays",
-    rules: ["RFC 8415 §7.2"],
-    file: "relay/envelope.ts",
-    search: "if (payload[0] !== MessageType6.relayReply) return clientPort;",
-    replacement: "if (payload[0] !== 0) return clientPort;",
-    tests: relayTests,
-  },
-  {
-    name: "relay-port-of-135-ignored",
-    rules: ["RFC 8357 §5.2"],
-    file: "relay/envelope.ts",
-    search: "return asked === 0 ? relayPort : asked;",
-    replacement: "return relayPort;",
-    tests: relayTests,
-  },
-  {
-    name: "relay-drops-the-newest",
-    rules: ["design §1"],
-    file: "relay/queue.ts",
-    search:
-      "    while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {",
-    replacement:
-      "    if (this.#length === this.#limits.lengthMax) return 1;\n    while (this.#octets + frame.length > this.#limits.octetsMax) {",
-    tests: relayTests,
-  },
-  {
-    name: "relay-forwards-responses-from-below",
-    rules: ["RFC 7341 §10"],
-    file: "relay/envelope.ts",
-    search: 'if (serverMessages.includes(type)) return drop("response-from-below");',
-    replacement: 'if (type === 21) return wrap(datagram, origin, client, "allocator", servers);',
-    tests: relayTests,
-  },
-  {
-    name: "relay-sends-what-waited-too-long",
-    rules: ["design §1"],
-    file: "relay/queue.ts",
-    search: "nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax",
-    replacement: "nowMs - this.#ring[this.#first]!.arrivedMs > Infinity",
-    tests: relayTests,
   },
 ];
 

@@ -29,7 +29,7 @@ const multicast = ["--server", "ff02::1:2", "--port", "547", "--interface", "wan
 const onCpe0 = '[[listeners]]\ninterface = "cpe0"\n';
 
 test.skipIf(without !== "")(
-  `R7341-11-06 R8415-19.1.1-01 a client on a link is served by multicast, from the link's own address${without}`,
+  `R7341-11-06 R8415-7.2-01 R8415-19.1.1-01 a client on a link is served by multicast, from the link's own address${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     bng.address("cpe0", "2001:db8:b::1/64");
@@ -66,7 +66,7 @@ test.skipIf(without !== "")(
 );
 
 test.skipIf(without !== "")(
-  `R7341-11-06 two links with the same link-local client are told apart${without}`,
+  `R7341-11-06 R8415-19.1.1-02 two links with the same link-local client are told apart${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     const other = lab.host("other");
@@ -110,7 +110,7 @@ test.skipIf(without !== "")(
 );
 
 test.skipIf(withoutDhcrelay !== "")(
-  `R8415-19.2-01 R8415-19.1.2-02 a client behind Debian's dhcrelay gets its lease through both relays${withoutDhcrelay}`,
+  `R8415-7.2-01 R8415-19.2-01 R8415-19.1.2-02 a client behind Debian's dhcrelay gets its lease through both relays${withoutDhcrelay}`,
   async () => {
     const { lab, bng, cpe } = stage();
     const central = lab.host("central");

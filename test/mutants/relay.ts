@@ -1,0 +1,170 @@
+/**
+ * Broken rules of the relay.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutant.ts";
+
+const relayTests = ["relay", "test/relay/relay.test.ts"];
+const envelope = "relay/envelope.ts";
+
+export const relayMutants: readonly Mutant[] = [
+  {
+    name: "hop-count-8-forwarded",
+    rules: ["R8415-19.1.2-01"],
+    file: "relay/envelope.ts",
+    search: 'if (message.hopCount >= hopCountLimit) return drop("hop-limit");',
+    replacement: 'if (message.hopCount > hopCountLimit) return drop("hop-limit");',
+    tests: relayTests,
+  },
+  {
+    name: "hop-count-not-increased",
+    rules: ["R8415-19.1.2-02"],
+    file: "relay/envelope.ts",
+    search: "hopCount: message.hopCount + 1, isRelay: true",
+    replacement: "hopCount: message.hopCount, isRelay: true",
+    tests: relayTests,
+  },
+  {
+    name: "link-address-for-a-far-relay",
+    rules: ["R8415-19.1.2-02"],
+    file: "relay/envelope.ts",
+    search: "sender.isRelay && !isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;",
+    replacement: "sender.isRelay && isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;",
+    tests: relayTests,
+  },
+  {
+    name: "relay-answers-to-546-for-relays",
+    rules: ["R8415-7.2-01"],
+    file: "relay/envelope.ts",
+    search: "if (payload[0] !== MessageType6.relayReply) return clientPort;",
+    replacement: "if (payload[0] !== 0) return clientPort;",
+    tests: relayTests,
+  },
+  {
+    name: "relay-port-of-135-ignored",
+    rules: ["R8357-5.1-01"],
+    file: "relay/envelope.ts",
+    search: "return asked === 0 ? relayPort : asked;",
+    replacement: "return relayPort;",
+    tests: relayTests,
+  },
+  {
+    name: "relay-drops-the-newest",
+    rules: ["design §1"],
+    file: "relay/queue.ts",
+    search:
+      "    while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {",
+    replacement:
+      "    if (this.#length === this.#limits.lengthMax) return 1;\n    while (this.#octets + frame.length > this.#limits.octetsMax) {",
+    tests: relayTests,
+  },
+  {
+    name: "relay-forwards-responses-from-below",
+    rules: ["R8415-19-04"],
+    file: "relay/envelope.ts",
+    search: 'if (serverMessages.includes(type)) return drop("response-from-below");',
+    replacement: 'if (type === 21) return wrap(datagram, origin, client, "allocator", servers);',
+    tests: relayTests,
+  },
+  {
+    name: "relay-sends-what-waited-too-long",
+    rules: ["design §1"],
+    file: "relay/queue.ts",
+    search: "nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax",
+    replacement: "nowMs - this.#ring[this.#first]!.arrivedMs > Infinity",
+    tests: relayTests,
+  },
+  {
+    name: "other-messages-go-nowhere",
+    rules: ["R7341-10-01", "R8415-19-03"],
+    file: envelope,
+    search: 'if (servers === undefined) return drop("unserved-message-type");',
+    replacement: 'if (servers === undefined || type > 20) return drop("unserved-message-type");',
+    tests: relayTests,
+  },
+  {
+    name: "queries-go-to-the-servers",
+    rules: ["R7341-10-02"],
+    file: envelope,
+    search: 'return wrap(datagram, origin, client, servers?.queries ?? "allocator", servers);',
+    replacement:
+      'return wrap(datagram, origin, client, servers === undefined ? "allocator" : "servers", servers);',
+    tests: relayTests,
+  },
+  {
+    name: "relayed-messages-always-examined",
+    rules: ["R7341-10-03"],
+    file: envelope,
+    search: 'if (servers?.relayed !== "examine") return servers?.relayed ?? "allocator";',
+    replacement: 'if (servers === undefined) return "allocator";',
+    tests: relayTests,
+  },
+  {
+    name: "answers-leave-by-the-first-listener",
+    rules: ["R7341-11-06", "R8415-19.1.1-02"],
+    file: envelope,
+    search: "    listener: interfaceId.listener,\n    address: formatPeer",
+    replacement: "    listener: 0,\n    address: formatPeer",
+    tests: relayTests,
+  },
+  {
+    name: "unknown-options-of-a-relay-dropped",
+    rules: ["R8415-16-01"],
+    file: envelope,
+    search: 'if (message === undefined) return drop("malformed-relay-forward");',
+    replacement:
+      'if (message === undefined || message.options.some(({ code }) => code > 200)) return drop("malformed-relay-forward");',
+    tests: relayTests,
+  },
+  {
+    name: "multicast-to-servers",
+    rules: ["R8415-19-01", "R8415-19-02"],
+    file: "relay/config.ts",
+    search:
+      'if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");',
+    replacement: 'if (isUnspecified(address)) throw new RangeError("expected a unicast address");',
+    tests: relayTests,
+  },
+  {
+    name: "no-peer-address",
+    rules: ["R8415-19.1-01"],
+    file: envelope,
+    search: "const level = { hopCount: sender.hopCount, linkAddress, peerAddress, options };",
+    replacement:
+      "const level = { hopCount: sender.hopCount, linkAddress, peerAddress: linkAddress, options };",
+    tests: relayTests,
+  },
+  {
+    name: "clients-one-hop-away",
+    rules: ["R8415-19.1.1-01"],
+    file: envelope,
+    search: "const client: Sender = { hopCount: 0,",
+    replacement: "const client: Sender = { hopCount: 1,",
+    tests: relayTests,
+  },
+  {
+    name: "answer-touched-on-its-way",
+    rules: ["R8415-19.2-01"],
+    file: envelope,
+    search: "standardPort(payload, answer.options),\n    payload,",
+    replacement: "standardPort(payload, answer.options),\n    payload: payload.with(1, 0),",
+    tests: relayTests,
+  },
+  {
+    name: "answers-of-other-types-not-delivered",
+    rules: ["R8415-19.2-02"],
+    file: envelope,
+    search: "if (answer?.type !== MessageType6.relayReply || answer.message.length < messageHeaderOctets) {",
+    replacement: "if (answer?.type !== MessageType6.relayReply || ![13, 21].includes(answer.message[0]!)) {",
+    tests: relayTests,
+  },
+  {
+    name: "query-touched-on-its-way",
+    rules: ["R8415-19.1-01", "R8415-19.4-01"],
+    file: envelope,
+    search: "frame: encodeRelayMessage(MessageType6.relayForward, level, datagram) };",
+    replacement: "frame: encodeRelayMessage(MessageType6.relayForward, level, datagram.with(1, 0)) };",
+    tests: relayTests,
+  },
+];
