@@ -114,4 +114,6 @@ export interface Fact {
   readonly softwireTaken: boolean;
   /** A `bind` claim of a client without a row names the pair of another client's running lease. */
   readonly pairTaken: boolean;
+  /** A pair of those that an `end` claim names has ended in this batch. */
+  readonly ended: boolean;
 }

@@ -49,12 +49,9 @@ function declinedSlots(query: Query, domain: Domain, address: number): SlotRange
 }
 
 /** These messages have no answer; the reason only says what became of them. */
-export function decideEnd(claim: EndClaim, { held }: Fact): Decision {
+export function decideEnd(claim: EndClaim, { held, ended }: Fact): Decision {
   if (claim.as === "withdrawn") return silence("other-server-chosen");
-  // Only a pair that is reserved is still its client's after a DECLINE.
-  if (claim.as === "declined") {
-    return silence(held === null || held.state === "declined" ? "declined" : "release-without-lease");
-  }
+  if (claim.as === "declined") return silence(ended ? "declined" : "release-without-lease");
   const gone = held?.state === "released" && held.slot === claim.slots?.first;
   return silence(gone ? "released" : "release-without-lease");
 }

@@ -74,6 +74,7 @@ describe("new slots (R7618-8-07d)", () => {
         siteLeases: 0,
         softwireTaken: false,
         pairTaken: false,
+        ended: false,
       })),
     );
     const second = await commit(...claims.slice(6));

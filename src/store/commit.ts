@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
+import type { Client, ResultSet } from "@libsql/client";
+import { isInRange } from "../lease/claim.ts";
 import type { Claim, Fact, HeldPair } from "../lease/claim.ts";
 import { bindingsOf, bindRows, endRows, factRows, formatPools, offerRows } from "./claim-rows.ts";
 import { LeaseState } from "./schema.ts";
@@ -87,7 +88,7 @@ export async function commitClaims(
   return {
     revision: Number(row.revision),
     now: Number(row.now),
-    facts: parseFacts(row.facts as string, claims.length),
+    facts: parseFacts(row.facts as string, claims, endedSlots(results[0]!)),
   };
 }
 
@@ -101,13 +102,14 @@ const statementsWithParameters = batchStatements.map(({ sql }) => ({
 }));
 
 /** No facts at all is how the statements say that the configuration has moved on. */
-function parseFacts(text: string, claims: number): Fact[] {
+function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {
   const rows = JSON.parse(text) as FactRow[];
-  if (rows.length !== 0 && rows.length !== claims) {
-    throw new Error(`Cannot read facts: the batch returned ${rows.length}, expected ${claims}`);
+  if (rows.length !== 0 && rows.length !== claims.length) {
+    throw new Error(`Cannot read facts: the batch returned ${rows.length}, expected ${claims.length}`);
   }
   rows.sort((a, b) => a[0] - b[0]);
-  return rows.map((row) => {
+  return rows.map((row, index) => {
+    const claim = claims[index]!;
     const [, , , , , , roomLeft, siteLeases, softwireTaken, pairTaken] = row;
     return {
       held: parseHeld(row),
@@ -115,8 +117,15 @@ function parseFacts(text: string, claims: number): Fact[] {
       siteLeases,
       softwireTaken: softwireTaken === 1,
       pairTaken: pairTaken === 1,
+      ended:
+        claim.kind === "end" && ended.some((slot) => claim.slots !== null && isInRange(claim.slots, slot)),
     };
   });
+}
+
+/** Slots that the first statement of a batch has ended. */
+function endedSlots({ rows }: ResultSet): number[] {
+  return rows.map((row) => Number(row.slot));
 }
 
 function parseHeld([, slot, state, remainingSeconds, softwire, source]: FactRow): HeldPair | null {

@@ -111,7 +111,8 @@ UPDATE lease SET
   expires_at = min(lease.expires_at, e.now),
   free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),
   since = NULL, softwire = NULL, updated_at = e.now
-FROM ending e WHERE lease.slot = +e.own_slot`,
+FROM ending e WHERE lease.slot = +e.own_slot
+RETURNING lease.slot`,
 };
 
 /**

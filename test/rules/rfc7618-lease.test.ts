@@ -183,7 +183,10 @@ describe("DECLINE", () => {
   test("A14 of a client without a pair there changes nothing", async () => {
     const stage = await Stage.open(small);
     const lease = await stage.client(1).lease();
-    await stage.client(2).decline("192.0.2.18");
+    expect(await stage.outcome(() => stage.client(2).decline("192.0.2.18"))).toBe(
+      "silence:release-without-lease",
+    );
+    expect(stage.logged.filter(({ level }) => level === "warn")).toEqual([]);
     const { portParams } = lease;
     const named = { portParams: { ...portParams!, psid: 2 } };
     expect(await stage.outcome(() => stage.client(1).decline("192.0.2.18", named))).toBe(
