@@ -98,7 +98,8 @@ describe("what is dropped", () => {
       changeDhcpV4(query, put(236, 0)),
       query.subarray(0, 3),
       query.subarray(0, -1),
-      withMessages(query, () => []),
+      // With another flag than the first: the relay sends the same datagram on once only.
+      withMessages(stage.client(1).query(MessageType.discover, { unicast: true }), () => []),
     ];
     expect(await stage.send(...bad.map((each) => enclose(each, place)))).toEqual([]);
     const silences = Object.entries(stage.counters.snapshot()).filter(([name]) => name.startsWith("silence"));
