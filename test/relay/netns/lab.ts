@@ -125,12 +125,17 @@ export class Lab {
     return host;
   }
 
-  /** Joins two hosts by a cable. */
-  link(a: Host, nameOfA: string, b: Host, nameOfB: string): void {
+  /**
+   * Joins two hosts by a cable.
+   *
+   * @param addressOfA Is there before the interface is up.
+   */
+  link(a: Host, nameOfA: string, b: Host, nameOfB: string, addressOfA?: string): void {
     ip(
       ...["-n", a.namespace, "link", "add", "name", nameOfA, "type", "veth"],
       ...["peer", "name", nameOfB, "netns", b.namespace],
     );
+    if (addressOfA !== undefined) a.address(nameOfA, addressOfA);
     a.ip("link", "set", nameOfA, "up");
     b.ip("link", "set", nameOfB, "up");
   }
