@@ -1,13 +1,16 @@
 /**
  * The relay as a process: what it says, how it stops, how it refuses to start.
  */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { Mailbox } from "./mailbox.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";
+import { answerAll, portsOf, query, stageAllocator, stageFolder, stagePeer } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
 const main = join(import.meta.dirname, "../../relay/main.ts");
@@ -49,12 +52,12 @@ test("a relay process serves, and at SIGTERM finishes what it has begun", async 
   });
   const port = Number(/\]:(\d+)$/.exec((ready.listeners as string[])[0]!)![1]);
 
-  const query = Uint8Array.of(20, 0, 0, 0);
-  await client.send(query, port);
+  const asked = Uint8Array.of(20, 0, 0, 0);
+  await client.send(asked, port);
   const post = await allocator.posts.next();
   child.kill("SIGTERM");
-  post.answer(post.frames.map((frame) => mirror(frame, () => query.with(0, 21))));
-  expect(await client.received.next()).toEqual({ octets: query.with(0, 21), port });
+  post.answer(post.frames.map((frame) => mirror(frame, () => asked.with(0, 21))));
+  expect(await client.received.next()).toEqual({ octets: asked.with(0, 21), port });
   expect(await nextLog()).toMatchObject({ msg: "relay stopped", received: 1, sent: 1 });
   expect(await exited).toEqual([0, null]);
 });
@@ -66,4 +69,72 @@ test("a relay process that is configured wrong says so in words, and exits with 
     "Cannot configure the relay:",
     '  allocator.postsInFlight: found "many", expected a whole number of 1 to 16',
   ]);
+});
+
+test("a relay process takes new settings at SIGHUP, keeps those it has when there is a fault, and tells its status", async () => {
+  const [before, after] = [await stageAllocator(), await stageAllocator()];
+  const client = await stagePeer();
+  const folder = stageFolder();
+  const [file, tokenFile, socket] = ["relay.toml", "token", "status.sock"].map((name) =>
+    join(folder, name),
+  ) as [string, string, string];
+  const configure = (url: string, more = ""): void => {
+    writeFileSync(
+      file,
+      `listeners = [{ address = "::1", port = 0 }]
+       [allocator]
+       urls = ["${url}"]
+       tokenFile = "${tokenFile}"
+       [status]
+       socket = "${socket}"
+       ${more}`,
+    );
+  };
+  configure(before.url);
+  writeFileSync(tokenFile, "0123456789abcdef\n");
+  const { child, nextLog } = spawnRelay(["--config", file], {});
+  const port = portsOf(await nextLog())[0]!;
+  expect(await nextLog()).toMatchObject({ msg: "status listening", address: socket });
+
+  configure("no URL");
+  child.kill("SIGHUP");
+  expect(await nextLog()).toMatchObject({
+    msg: "reload refused: the relay goes on with the settings it has",
+    faults: ['allocator.urls.0: found "no URL", expected "https://HOST" or "http://HOST"'],
+  });
+  await client.send(query(1), port);
+  answerAll(await before.posts.next());
+  await client.received.next();
+
+  configure(after.url, '[log]\nlevel = "warn"');
+  writeFileSync(tokenFile, "fedcba9876543210\n");
+  child.kill("SIGHUP");
+  expect(await nextLog()).toMatchObject({ msg: "relay reconfigured", allocators: [`${after.url}/`] });
+  await client.send(query(2), port);
+  const post = await after.posts.next();
+  expect(post.request.headers.authorization).toBe("Bearer fedcba9876543210");
+  answerAll(post);
+  await client.received.next();
+
+  const run = promisify(execFile);
+  const relay = ["--import", "tsx", main];
+  const status = await run(process.execPath, [...relay, "status", "--socket", socket]);
+  expect(status.stdout).toContain("2 datagrams received, 2 sent");
+  const json = await run(process.execPath, [...relay, "status", "--socket", socket, "--json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject({ pid: child.pid });
+});
+
+test("check says what is wrong with a file, and exits with 1; with 0 when nothing is", async () => {
+  const folder = stageFolder();
+  const [right, wrong] = [join(folder, "right.toml"), join(folder, "wrong.toml")];
+  writeFileSync(right, "[queue]\nlength = 100");
+  writeFileSync(wrong, "[queue]\nlength = 0\nlenght = 0");
+  const checked = spawnRelay(["check", wrong], {});
+  expect(await checked.exited).toEqual([1, null]);
+  expect([await checked.lines.next(), await checked.lines.next(), await checked.lines.next()]).toEqual([
+    "Cannot configure the relay:",
+    "  queue.length: found 0, expected a whole number of 1 to 262144",
+    expect.stringMatching(/^ {2}queue\.lenght: found an unknown name, expected one of length, /),
+  ]);
+  expect(await spawnRelay(["check", right], {}).exited).toEqual([0, null]);
 });

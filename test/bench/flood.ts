@@ -1,0 +1,102 @@
+/**
+ * A flood of queries at a given rate, whatever becomes of them: clients that do not wait for each other.
+ *
+ * @module
+ */
+import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
+import { readUint32, writeUint16, writeUint32 } from "../../src/wire/octets.ts";
+
+/** What came of a flood, or of a part of it. */
+export interface FloodCounts {
+  readonly sent: number;
+  /** Answers that came within the deadline of their query. */
+  readonly inTime: number;
+  readonly late: number;
+}
+
+/** Octets of a query: those of a DHCPV4-QUERY with a usual DISCOVER. */
+const queryOctets = 350;
+
+/** Where the number of a query stands: in the data of its option 87. */
+const numberAt = 8;
+
+/** Queries whose time of sending is remembered. */
+const remembered = 2 ** 22;
+
+/** Datagrams that are sent in one turn of the event loop: answers must be read too. */
+const burst = 64;
+
+/** Sends queries, and counts answers. */
+export class Flood {
+  readonly #sockets: readonly Socket[];
+  readonly #deadlineMs: number;
+  readonly #sentAtMs = new Float64Array(remembered);
+  #sent = 0;
+  #inTime = 0;
+  #late = 0;
+
+  private constructor(sockets: readonly Socket[], deadlineMs: number) {
+    this.#sockets = sockets;
+    this.#deadlineMs = deadlineMs;
+    for (const socket of sockets) {
+      socket.on("message", (answer) => {
+        this.#count(answer);
+      });
+    }
+  }
+
+  /** Opens sockets to a port of ::1. */
+  static async open(port: number, sockets: number, deadlineMs: number): Promise<Flood> {
+    const opened = Array.from({ length: sockets }, () => createSocket({ type: "udp6" }));
+    for (const socket of opened) {
+      await new Promise<void>((resolve) => {
+        socket.connect(port, "::1", resolve);
+      });
+      socket.setRecvBufferSize(4 * 1024 * 1024);
+    }
+    return new Flood(opened, deadlineMs);
+  }
+
+  /** What was counted since the begin. */
+  get counts(): FloodCounts {
+    return { sent: this.#sent, inTime: this.#inTime, late: this.#late };
+  }
+
+  /** Sends so many queries a second for so many seconds. */
+  async run(rate: number, seconds: number): Promise<FloodCounts> {
+    const before = this.counts;
+    const beganMs = performance.now();
+    for (let sent = 0; ;) {
+      const elapsedMs = performance.now() - beganMs;
+      if (elapsedMs >= seconds * 1000) break;
+      const due = Math.min(Math.floor((elapsedMs / 1000) * rate) - sent, burst);
+      for (let each = 0; each < due; each++) this.#send();
+      sent += Math.max(due, 0);
+      await new Promise(due < burst ? (resolve) => setTimeout(resolve, 1) : setImmediate);
+    }
+    const { sent, inTime, late } = this.counts;
+    return { sent: sent - before.sent, inTime: inTime - before.inTime, late: late - before.late };
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+
+  #send(): void {
+    const number = this.#sent++;
+    const query = new Uint8Array(queryOctets);
+    query[0] = 20;
+    writeUint16(query, 4, 87);
+    writeUint16(query, 6, queryOctets - numberAt);
+    writeUint32(query, numberAt, number);
+    this.#sentAtMs[number % remembered] = performance.now();
+    this.#sockets[number % this.#sockets.length]!.send(query);
+  }
+
+  #count(answer: Uint8Array): void {
+    const waitedMs = performance.now() - this.#sentAtMs[readUint32(answer, numberAt) % remembered]!;
+    if (waitedMs <= this.#deadlineMs) this.#inTime++;
+    else this.#late++;
+  }
+}

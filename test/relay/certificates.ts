@@ -1,0 +1,65 @@
+/**
+ * Certificates for a test, made by openssl: an authority, and what it certifies.
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** PEM of a certificate and of its key. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** An authority. */
+export interface Authority {
+  readonly ca: string;
+  /** Certifies a name; 127.0.0.1 is among the addresses of every certificate. */
+  readonly certify: (name: string) => Certificate;
+}
+
+/** @returns Whether there is an openssl. */
+export function hasOpenssl(): boolean {
+  try {
+    execFileSync("openssl", ["version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Creates an authority, with its files in a folder. */
+export function createAuthority(folder: string, name: string): Authority {
+  const run = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "ignore" });
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const read = (file: string) => readFileSync(join(folder, file), "utf8");
+  const files = (of: string) => ["-keyout", `${of}.key`, "-out", `${of}.pem`];
+  run("req", "-x509", ...newKey, "-days", "2", "-subj", `/CN=${name}`, ...files(name));
+  return {
+    ca: read(`${name}.pem`),
+    certify: (subject) => {
+      const signed = ["-CA", `${name}.pem`, "-CAkey", `${name}.key`];
+      const names = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+      ];
+      run(
+        "req",
+        "-x509",
+        ...newKey,
+        "-days",
+        "1",
+        "-subj",
+        `/CN=${subject}`,
+        ...names,
+        ...signed,
+        ...files(subject),
+      );
+      return { certificate: read(`${subject}.pem`), key: read(`${subject}.key`) };
+    },
+  };
+}

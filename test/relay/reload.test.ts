@@ -1,0 +1,149 @@
+/**
+ * New settings for a relay that runs: no datagram is lost, no wrong setting is taken.
+ */
+import { expect, test, vi } from "vitest";
+import { ConfigError } from "../../relay/config.ts";
+import {
+  answerAll,
+  answerAlways,
+  configOf,
+  freePort,
+  idOf,
+  portsOf,
+  query,
+  reply,
+  stageAllocator,
+  stageDaemon,
+  stagePeer,
+  token,
+} from "./stage.ts";
+
+/** Settings of a relay with these ports, and the port of each one's only listener. */
+async function stage() {
+  const allocator = await stageAllocator();
+  const urls = [allocator.url];
+  const service = await stageDaemon(configOf({ allocator: { urls } }));
+  const [port] = portsOf(await service.logged("relay listening")) as [number];
+  const onPorts = (...ports: number[]) =>
+    configOf({ listeners: ports.map((each) => ({ address: "::1", port: each })), allocator: { urls } });
+  // A listener is known by what was configured; this one by port 0.
+  return { allocator, ...service, port, onPorts, client: await stagePeer() };
+}
+
+test("an answer that is on its way when its listener is configured no more is delivered from that listener", async () => {
+  const { allocator, client, port, reload, logged, onPorts } = await stage();
+  await client.send(query(1), port);
+  const post = await allocator.posts.next();
+  const spare = await freePort();
+  await reload(onPorts(spare));
+  expect(portsOf(await logged("relay reconfigured"))).toEqual([spare]);
+  answerAll(post);
+  expect(await client.received.next()).toEqual({ octets: reply(query(1)), port });
+  // What still comes to it is taken, too: it may have been in its buffer.
+  await client.send(query(2), port);
+  answerAll(await allocator.posts.next());
+  expect(await client.received.next()).toEqual({ octets: reply(query(2)), port });
+  await client.send(query(3), spare);
+  answerAll(await allocator.posts.next());
+  expect(await client.received.next()).toEqual({ octets: reply(query(3)), port: spare });
+});
+
+test("a listener that is configured no more is closed once no answer can be due", async () => {
+  const allocator = await stageAllocator();
+  const input = { allocator: { urls: [allocator.url] }, queue: { deadlineMs: 300 } };
+  const { reload, logged } = await stageDaemon(configOf(input));
+  const [port] = portsOf(await logged("relay listening")) as [number];
+  await reload(configOf({ ...input, listeners: [{ address: "::1", port: await freePort() }] }));
+  const onSamePort = () => stageDaemon(configOf({ ...input, listeners: [{ address: "::1", port }] }));
+  await expect(onSamePort()).rejects.toThrow("EADDRINUSE");
+  // The port can be bound by another relay once it is closed.
+  await vi.waitFor(onSamePort, { interval: 50, timeout: 20_000 });
+});
+
+test("a load goes on while settings change over and over, and every query is answered", async () => {
+  const { allocator, client, port, reload, onPorts, logged } = await stage();
+  answerAlways(allocator);
+  const count = 2000;
+  const sending = (async () => {
+    for (let id = 0; id < count; id++) await client.send(query(id), port);
+  })();
+  const spare = await freePort();
+  for (let turn = 0; turn < 10; turn++) {
+    await reload(turn % 2 === 0 ? onPorts(spare, 0) : onPorts(0));
+    await logged("relay reconfigured");
+  }
+  await sending;
+  const answered = new Set<number>();
+  while (answered.size < count) answered.add(idOf((await client.received.next()).octets));
+});
+
+test("settings with faults change nothing, and the log says why", async () => {
+  const { allocator, client, port, reload, logged } = await stage();
+  await reload(new ConfigError(["queue.length: found 0, expected a whole number of 1 to 262144"]));
+  expect(await logged("reload refused: the relay goes on with the settings it has")).toMatchObject({
+    faults: ["queue.length: found 0, expected a whole number of 1 to 262144"],
+  });
+  await client.send(query(1), port);
+  answerAll(await allocator.posts.next());
+  expect((await client.received.next()).port).toBe(port);
+});
+
+test("a listener that can't be opened changes nothing, and leaves none behind of those that could", async () => {
+  const { allocator, client, port, reload, logged, onPorts } = await stage();
+  const spare = await freePort();
+  const taken = await stagePeer();
+  await reload(onPorts(spare, taken.port));
+  const { faults } = await logged("reload refused: the relay goes on with the settings it has");
+  expect(faults).toEqual([expect.stringContaining(`Cannot listen on [::1]:${taken.port}`)]);
+  await client.send(query(1), port);
+  answerAll(await allocator.posts.next());
+  expect((await client.received.next()).port).toBe(port);
+  await stageDaemon(onPorts(spare));
+});
+
+test("a new token is used from the next POST on, and none is ever logged", async () => {
+  const { allocator, client, port, reload, logged, everything } = await stage();
+  const next = "fedcba9876543210";
+  const posted = async (id: number): Promise<string | undefined> => {
+    await client.send(query(id), port);
+    const post = await allocator.posts.next();
+    answerAll(post);
+    await client.received.next();
+    return post.request.headers.authorization;
+  };
+  expect(await posted(1)).toBe(`Bearer ${token}`);
+  await reload(configOf({ allocator: { urls: [allocator.url] } }, { token: next }));
+  await logged("relay reconfigured");
+  expect(await posted(2)).toBe(`Bearer ${next}`);
+  for (const secret of [token, next]) expect(everything.join("")).not.toContain(secret);
+});
+
+test("answers of the allocators that were configured before are still delivered", async () => {
+  const { allocator, client, port, reload, logged } = await stage();
+  await client.send(query(1), port);
+  const post = await allocator.posts.next();
+  const next = await stageAllocator();
+  await reload(configOf({ allocator: { urls: [next.url] } }));
+  await logged("relay reconfigured");
+  await client.send(query(2), port);
+  answerAll(await next.posts.next());
+  expect(idOf((await client.received.next()).octets)).toBe(2);
+  answerAll(post);
+  expect(idOf((await client.received.next()).octets)).toBe(1);
+});
+
+test("metrics and status move with the settings, and stay where they were when something else can't be opened", async () => {
+  const allocator = await stageAllocator();
+  const input = { allocator: { urls: [allocator.url] } };
+  const metrics = { listen: "127.0.0.1:0" };
+  const { reload, logged } = await stageDaemon(configOf(input));
+  await reload(configOf({ ...input, metrics }));
+  const { address } = await logged("metrics listening");
+  const status = async () => (await fetch(`${String(address)}/metrics`)).status;
+  expect(await status()).toBe(200);
+  await reload(configOf({ ...input, metrics, status: { socket: "/no/such/folder/status.sock" } }));
+  await logged("reload refused: the relay goes on with the settings it has");
+  expect(await status()).toBe(200);
+  await reload(configOf(input));
+  await expect(status()).rejects.toThrow("fetch failed");
+});
