@@ -869,6 +869,38 @@ const relayMutants: readonly Mutant[] = [
     replacement: "nowMs - this.#ring[this.#first]!.arrivedMs > Infinity",
     tests: relayTests,
   },
+  {
+    name: "relay-takes-a-datagram-that-waits-already",
+    rules: ["design §1"],
+    file: "relay/queue.ts",
+    search: 'if (twin !== undefined && isEqual(twin.frame, frame)) return "duplicate";',
+    replacement: "if (twin !== undefined && isEqual(twin.frame, frame)) Math.abs(0);",
+    tests: relayTests,
+  },
+  {
+    name: "relay-repeats-a-batch-where-it-failed",
+    rules: ["design §1"],
+    file: "relay/uplink.ts",
+    search: "const second = this.#choose(first);",
+    replacement: "const second = this.#choose(first) && first;",
+    tests: relayTests,
+  },
+  {
+    name: "relay-asks-an-allocator-that-is-quarantined",
+    rules: ["design §1"],
+    file: "relay/uplink.ts",
+    search: "return cancelPause === undefined && (failures === 0 || postsInFlight === 0);",
+    replacement: "return cancelPause === undefined || failures === 0 || postsInFlight === 0;",
+    tests: relayTests,
+  },
+  {
+    name: "relay-closes-a-listener-before-its-answers",
+    rules: ["RFC 7341 §11"],
+    file: "relay/listener-table.ts",
+    search: "if (!kept.has(entry)) this.#leave(entry, deadlineMs);",
+    replacement: "if (!kept.has(entry)) void this.#close(entry);",
+    tests: ["test/relay/reload.test.ts"],
+  },
 ];
 
 /** All broken rules. */
