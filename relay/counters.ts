@@ -22,6 +22,7 @@ export interface CountersSnapshot {
   readonly postsFailed: number;
   readonly answered: number;
   readonly sent: number;
+  readonly toServers: number;
   /** By the name of their message type. */
   readonly receivedByType: Readonly<Record<string, number>>;
   readonly sentByType: Readonly<Record<string, number>>;
@@ -42,6 +43,8 @@ export class Counters {
   answered = 0;
   /** Datagrams handed to the operating system; those that it refused are counted as `send-failed` too. */
   sent = 0;
+  /** Messages that were relayed to DHCPv6 servers; each is one, however many servers there are. */
+  toServers = 0;
   readonly receivedByType = new TypeCounts();
   readonly sentByType = new TypeCounts();
   readonly #dropped: Partial<Record<DropReason, number>> = {};
@@ -53,9 +56,9 @@ export class Counters {
 
   /** Copies the counters as they are now. */
   snapshot(): CountersSnapshot {
-    const { received, forwarded, posts, postsFailed, answered, sent } = this;
+    const { received, forwarded, posts, postsFailed, answered, sent, toServers } = this;
     return {
-      ...{ received, forwarded, posts, postsFailed, answered, sent },
+      ...{ received, forwarded, posts, postsFailed, answered, sent, toServers },
       receivedByType: this.receivedByType.snapshot(),
       sentByType: this.sentByType.snapshot(),
       dropped: { ...this.#dropped },

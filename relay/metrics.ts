@@ -133,6 +133,9 @@ function addCounters(registry: Registry, status: () => RelayStatus): void {
   addCounter(registry, ["forwarded_frames_total", "Frames that were put into POSTs"], () => [
     [{}, status().counters.forwarded],
   ]);
+  addCounter(registry, ["server_messages_total", "Messages that were relayed to DHCPv6 servers"], () => [
+    [{}, status().counters.toServers],
+  ]);
   addCounter(registry, ["answered_frames_total", "Frames in the answers to POSTs"], () => [
     [{}, status().counters.answered],
   ]);

@@ -387,7 +387,10 @@ class Engine {
     const taken = takeDatagram(datagram, origin, services);
     if (taken.kind !== "forward") this.#finish(taken);
     else if (taken.to === "allocator") this.#batcher.add(taken.frame);
-    else this.#servers.send(taken.frame);
+    else {
+      counters.toServers += 1;
+      this.#servers.send(taken.frame);
+    }
   }
 
   /** A link-address that nobody configured is one of the link that the datagram came through. */

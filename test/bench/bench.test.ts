@@ -86,6 +86,6 @@ test("startService() shows what a process said that ends before it is ready", as
     readyMessage: "relay listening",
   });
   await expect(starting).rejects.toThrow(
-    /^The relay ended with 1 before it was ready\n.*\n {2}token: found a text/,
+    /^The relay ended with 1 before it was ready\n.*\n {2}token: found 5 characters/,
   );
 });

@@ -21,7 +21,13 @@ export type Verdict =
 const runMsMax = 240_000;
 
 /** Slow, or about something else than the rules; the model runs for the mutants that name it. */
-const slowTests = ["test/model/", "test/bench/", "test/mutants/"];
+const slowTests = [
+  "test/model/",
+  "test/bench/",
+  "test/mutants/",
+  "test/relay/netns/",
+  "test/relay/packaging",
+];
 
 /** Part of the report that `vitest --reporter=json` writes. */
 interface Report {

@@ -47,8 +47,18 @@ async function stage(input: (serverPort: number) => RelaySettingsInput) {
   const relay = await startRelay(config, { log: { info: say, warn: say } });
   leftovers.push(() => relay.close());
   const { port } = relay.addresses[0]!;
+  /** Goes on with other settings, on the same socket. */
+  const reload = (changed: RelaySettingsInput) =>
+    relay.reload({
+      ...config,
+      ...parseRelaySettings({
+        listeners: [{ address: "::1", port: 0 }],
+        allocator: { urls: [allocator.url] },
+        ...changed,
+      }),
+    });
   const dropped = () => relay.counters.snapshot().dropped;
-  return { allocator, client, server, relay, port, dropped, logged };
+  return { allocator, client, server, relay, port, dropped, logged, reload };
 }
 
 const withServer = (port: number): RelaySettingsInput => ({
@@ -75,7 +85,13 @@ test("R7341-10-01 R8415-19-03 R8415-19-01 R8415-19.2-02 other messages than 4o6 
     );
     expect(await client.received.next()).toEqual({ octets: advertise, port });
   }
-  expect(relay.counters.snapshot()).toMatchObject({ received: 2, sent: 2, forwarded: 0, dropped: {} });
+  expect(relay.counters.snapshot()).toMatchObject({
+    received: 2,
+    sent: 2,
+    forwarded: 0,
+    toServers: 2,
+    dropped: {},
+  });
 });
 
 test("R7341-10-02 a query goes to the allocator alone", async () => {
@@ -133,6 +149,45 @@ test("R8415-19.2-01 answers are taken from configured servers only, and only REL
   await client.send(solicit.with(0, 7), port);
   await vi.waitUntil(() => relay.counters.received === 1, { interval: 5 });
   expect(dropped()).toEqual({ "unknown-server": 1, "response-from-below": 1 });
+});
+
+test("a reload changes the servers: answers that are due still come, and later messages go to the new ones", async () => {
+  const { client, server, port, reload } = await stage(withServer);
+  const other = await stagePeer();
+  await client.send(solicit, port);
+  const before = await server.received.next();
+  await reload(withServer(other.port));
+  await server.send(
+    mirror(before.octets, () => advertise),
+    before.port,
+  );
+  expect((await client.received.next()).octets).toEqual(advertise);
+  await client.send(solicit, port);
+  const after = await other.received.next();
+  // The settings of our socket are the same, so it is the same socket.
+  expect(after.port).toBe(before.port);
+});
+
+test("a reload takes servers and information away, and gives them", async () => {
+  const { client, port, server, dropped, reload } = await stage(withServer);
+  await reload({});
+  await client.send(solicit, port);
+  await vi.waitUntil(() => dropped()["unserved-message-type"] === 1, { interval: 5 });
+  await reload({ ...withInformation, ...withServer(server.port) });
+  await client.send(solicit, port);
+  expect(decodeRelayMessage((await server.received.next()).octets).message).toEqual(solicit);
+  await client.send(relayed(informationRequest), port);
+  expect((await client.received.next()).octets[0]).toBe(13);
+});
+
+test("a reload that can't bind the address towards the servers changes nothing", async () => {
+  const { client, port, server, reload } = await stage(withServer);
+  const { servers } = withServer(server.port);
+  await expect(reload({ servers: { ...servers, sourceAddress: "2001:db8::1" } })).rejects.toThrow(
+    "Cannot listen on [2001:db8::1]",
+  );
+  await client.send(solicit, port);
+  expect(decodeRelayMessage((await server.received.next()).octets).message).toEqual(solicit);
 });
 
 test("R8415-19.2-01 what a server sends that is no answer to us is dropped", async () => {

@@ -7,7 +7,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -102,6 +102,16 @@ function bundle(path: string): string {
   return outfile;
 }
 
+/** Removes what a run left behind that was killed: its namespaces have the number of a process that is no more. */
+function sweep(): void {
+  for (const [, namespace, pid] of ip("netns", "list").matchAll(/^(apportion-(\d+)-\S+)/gm)) {
+    if (existsSync(`/proc/${pid}`)) continue;
+    const pids = ip("netns", "pids", namespace!).split("\n").filter(Boolean).map(Number);
+    for (const each of pids) process.kill(each, "SIGKILL");
+    ip("netns", "delete", namespace!);
+  }
+}
+
 let labs = 0;
 
 /** A set of hosts. */
@@ -111,6 +121,10 @@ export class Lab {
   readonly #prefix = `apportion-${process.pid}-${++labs}`;
   readonly #hosts: Host[] = [];
   readonly #children = new Set<ChildProcess>();
+
+  constructor() {
+    if (labs === 1) sweep();
+  }
 
   /** Adds a host, which has nothing but its loopback. */
   host(name: string): Host {
@@ -125,12 +139,17 @@ export class Lab {
     return host;
   }
 
-  /** Joins two hosts by a cable. */
-  link(a: Host, nameOfA: string, b: Host, nameOfB: string): void {
+  /**
+   * Joins two hosts by a cable.
+   *
+   * @param addressOfA Is there before the interface is up.
+   */
+  link(a: Host, nameOfA: string, b: Host, nameOfB: string, addressOfA?: string): void {
     ip(
       ...["-n", a.namespace, "link", "add", "name", nameOfA, "type", "veth"],
       ...["peer", "name", nameOfB, "netns", b.namespace],
     );
+    if (addressOfA !== undefined) a.address(nameOfA, addressOfA);
     a.ip("link", "set", nameOfA, "up");
     b.ip("link", "set", nameOfB, "up");
   }

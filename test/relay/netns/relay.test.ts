@@ -1,11 +1,19 @@
 /**
  * The relay on links of its own: hosts in network namespaces, multicast, and tshark as the witness.
  */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { decodeMessage6 } from "../../../src/wire/dhcpv6/message.ts";
+import { decodeRelayMessage, decodeRelayPath } from "../../../src/wire/dhcpv6/relay.ts";
+import { octets } from "../../support/octets.ts";
+import { vectorOctets } from "../../support/vectors.ts";
+import { mirror } from "../scripted-allocator.ts";
 import { startCapture } from "./capture.ts";
 import { Lab, whyNoLab } from "./lab.ts";
 import type { Host } from "./lab.ts";
-import { obtainLease, startAllocator, startRelay } from "./service.ts";
+import { obtainLease, openSpeaker, startAllocator, startRelay } from "./service.ts";
+
+// Each test starts a handful of processes one after the other.
+vi.setConfig({ testTimeout: 180_000 });
 
 const without = whyNoLab("tshark");
 const withoutDhcrelay = whyNoLab("tshark", "dhcrelay");
@@ -137,6 +145,136 @@ test.skipIf(withoutDhcrelay !== "")(
       destination: "2001:db8:c::b",
       destinationPort: 547,
       complaints: [],
+    });
+  },
+);
+
+test.skipIf(without !== "")(
+  `R8415-19.1.2-02 two of our relays in a chain, the first as a plain relay with a port of its own (RFC 8357)${without}`,
+  async () => {
+    const { lab, bng, cpe } = stage();
+    const central = lab.host("central");
+    lab.link(bng, "up0", central, "bng0");
+    bng.address("cpe0", "2001:db8:b::1/64");
+    bng.address("up0", "2001:db8:c::b/64");
+    central.address("bng0", "2001:db8:c::1/64");
+    await startAllocator(lab, central);
+    await startRelay(lab, central, '[[listeners]]\naddress = "2001:db8:c::1"\n');
+    const servers = '[servers]\ndestinations = ["2001:db8:c::1"]\nqueries = "servers"\nsourcePort = 1547\n';
+    await startRelay(lab, bng, `${onCpe0}${servers}`);
+    const capture = await startCapture(bng, "up0");
+    const lease = await obtainLease(lab, cpe, multicast);
+    expect(lease.address).toMatch(/^198\.51\.100\./);
+    expect(await capture.next(({ types }) => types[0] === 12)).toMatchObject({
+      types: [12, 20],
+      hopCounts: [0],
+      linkAddresses: ["2001:db8:b::1"],
+      peerAddresses: [cpe.linkLocalOf("wan0")],
+      sourcePort: 1547,
+      destinationPort: 547,
+      options: expect.arrayContaining([9, 18, 135]) as number[],
+      complaints: [],
+    });
+    expect(await capture.next(({ types }) => types[0] === 13)).toMatchObject({
+      types: [13, 21],
+      source: "2001:db8:c::1",
+      destination: "2001:db8:c::b",
+      sourcePort: 547,
+      destinationPort: 1547,
+      complaints: [],
+    });
+  },
+);
+
+test.skipIf(without !== "")(
+  `R8415-19.1.2-02 an LDRA's level names no link: ours does, and the answer goes to its port 547${without}`,
+  async () => {
+    const { lab, bng, cpe: ldra } = stage();
+    bng.address("cpe0", "2001:db8:a::1/64");
+    await startAllocator(lab, bng);
+    await startRelay(lab, bng, onCpe0);
+    const capture = await startCapture(ldra, "wan0");
+    const source = `${ldra.linkLocalOf("wan0")}%wan0`;
+    const speaker = await openSpeaker(ldra, source, 547);
+    const forward = vectorOctets("relay-forw-ldra").octets;
+    speaker.send(forward, 547, "ff02::1:2%wan0");
+    const { octets: reply, address } = await speaker.next();
+    expect(address).toBe(`${bng.linkLocalOf("cpe0")}%wan0`);
+    const [sent, answered] = [decodeRelayMessage(forward), decodeRelayMessage(reply)];
+    expect(answered).toMatchObject({
+      type: 13,
+      hopCount: sent.hopCount,
+      linkAddress: sent.linkAddress,
+      peerAddress: sent.peerAddress,
+    });
+    expect(answered.linkAddress).toEqual(new Uint8Array(16));
+    // Domain east: the allocator ignored `::` and took the link that our level names.
+    const message = answered.message;
+    expect(message[0]).toBe(21);
+    expect(Buffer.from(message).includes(Buffer.from([192, 0, 2]))).toBe(true);
+    expect(await capture.next(({ types }) => types[0] === 13)).toMatchObject({
+      types: [13, 21],
+      destinationPort: 547,
+      complaints: [],
+    });
+  },
+);
+
+test.skipIf(without !== "")(
+  `RFC 8415 §18.3.6 RFC 7341 §7.2 a client asks the link for option 88, and tshark finds the Reply well formed${without}`,
+  async () => {
+    const { lab, bng, cpe } = stage();
+    bng.address("cpe0", "2001:db8:a::1/64");
+    const information =
+      '[information]\nenabled = true\ndhcp4o6Servers = ["ff02::1:2"]\nborderRelays = ["2001:db8:ffff::1"]\nsoftwireContainer = true\n';
+    await startRelay(lab, bng, `${onCpe0}${information}`);
+    const capture = await startCapture(cpe, "wan0");
+    const speaker = await openSpeaker(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
+    const request = octets(
+      "0b abcdef 0001 000a 0003000102005e100001", // Information-Request with a Client-Id
+      "0006 0008 0058 005a 0060 0020", // option request: 88, 90, 96, 32
+    );
+    speaker.send(request, 547, "ff02::1:2%wan0");
+    const reply = decodeMessage6((await speaker.next()).octets);
+    expect([reply.type, reply.flags]).toEqual([7, 0xabcdef]);
+    expect(reply.options.map(({ code }) => code)).toEqual([1, 2, 88, 90, 96, 32]);
+    expect(await capture.next(({ types }) => types[0] === 7)).toMatchObject({
+      source: bng.linkLocalOf("cpe0"),
+      destination: cpe.linkLocalOf("wan0"),
+      sourcePort: 547,
+      destinationPort: 546,
+      complaints: [],
+    });
+  },
+);
+
+test.skipIf(without !== "")(
+  `R7341-10-01 R8415-19.2-01 a client's Solicit reaches a DHCPv6 server, and its Advertise the client${without}`,
+  async () => {
+    const { lab, bng, cpe } = stage();
+    const server = lab.host("server");
+    lab.link(bng, "up0", server, "bng0");
+    bng.address("cpe0", "2001:db8:a::1/64");
+    bng.address("up0", "2001:db8:c::b/64");
+    server.address("bng0", "2001:db8:c::d/64");
+    const servers = 'destinations = ["2001:db8:c::d"]\nsourceAddress = "2001:db8:c::b"\nsourcePort = 547\n';
+    await startRelay(lab, bng, `${onCpe0}[servers]\n${servers}`);
+    const client = await openSpeaker(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
+    const dhcpd = await openSpeaker(server, "2001:db8:c::d", 547);
+    const solicit = octets("01 abcdef 0001 000a 0003000102005e100001");
+    client.send(solicit, 547, "ff02::1:2%wan0");
+    const up = await dhcpd.next();
+    expect(up).toMatchObject({ address: "2001:db8:c::b", port: 547 });
+    const { path, message } = decodeRelayPath(up.octets);
+    expect(message).toEqual(solicit);
+    // With port 547 there is nothing for RFC 8357 to say.
+    expect(path[0]!.options.map(({ code }) => code)).toEqual([18]);
+    const reply = mirror(up.octets, (each) => each.with(0, 2));
+    dhcpd.send(reply, 547, "2001:db8:c::b");
+    expect(await client.next()).toEqual({
+      octets: solicit.with(0, 2),
+      port: 547,
+      address: `${bng.linkLocalOf("cpe0")}%wan0`,
     });
   },
 );

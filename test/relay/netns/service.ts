@@ -132,21 +132,46 @@ export async function openSpeaker(
   };
 }
 
+/** A load of several rounds, each of other clients. */
+export interface LoadOfRounds extends LoadOptions {
+  readonly rounds: number;
+}
+
 /** What a load found. */
 export interface LoadReport {
+  /** Leases that are held in the end. */
   readonly held: number;
+  /** Ports that two clients hold, pairs that changed, clients without a lease. */
   readonly violations: readonly string[];
+  /** Renewals that were refused, or not answered. */
+  readonly naks: number;
+  /** Messages that were sent again. */
   readonly retransmits: number;
 }
 
-/** A load of many clients on a host: a line for each step that is over. */
-export function startLoad(host: Host, options: LoadOptions): LabProcess {
-  return host.script("test/relay/netns/load.ts", [JSON.stringify(options)]);
+/** A load at work. */
+export interface Load {
+  /** Resolves when the next round is over; the one after it has begun then. */
+  readonly round: () => Promise<void>;
+  readonly report: () => Promise<LoadReport>;
 }
 
-/** Waits for the report of a load. */
-export async function reportOf(load: LabProcess): Promise<LoadReport> {
+/** Starts a load on a host. */
+export function startLoad(host: Host, options: LoadOfRounds): Load {
+  const load = host.script("test/relay/netns/load.ts", [JSON.stringify(options)]);
   const failed = load.ended.then(async () => Promise.reject(new Error(await load.errors.next())));
   failed.catch(() => undefined);
-  return JSON.parse(await Promise.race([load.output.next(), failed])) as LoadReport;
+  const next = () => Promise.race([load.output.next(), failed]);
+  return {
+    round: async () => {
+      const line = await next();
+      if (!line.startsWith("round ")) throw new Error(`Cannot await a round: found ${line}`);
+    },
+    report: async () => {
+      for (;;) {
+        const line = await next();
+        if (line.startsWith("{")) return JSON.parse(line) as LoadReport;
+      }
+    },
+  };
 }
