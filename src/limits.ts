@@ -143,6 +143,30 @@ export const pageItemsDefault = 100;
 /** Items on a page of a list: a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/** Domains of one database: allocators keep them in memory, and look through them for each client. */
+export const domainsMax = 1024;
+
+/** Pools of one domain. */
+export const poolsPerDomainMax = 1024;
+
+/** Lines that a domain names. */
+export const linesMax = 65_536;
+
+/** Reservations of one domain in a declared state. */
+export const reservationsPerDomainMax = 65_536;
+
+/** Nesting of a JSON merge patch: resources nest four deep; a stack has an end. */
+export const patchDepthMax = 16;
+
+/** Leases that one transaction of a pool's deletion ends: it holds the write lock for some 50 ms. */
+export const poolDeletionStepLeases = 5000;
+
+/** Transactions that one request to delete a pool may take; what is left then is for the next request. */
+export const poolDeletionStepsMax = 200;
+
+/** Plans that one application of a declared state makes, when others change the configuration at the same time. */
+export const applyAttemptsMax = 5;
+
 /**
  * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
  * the event loop.
