@@ -167,6 +167,9 @@ export const poolDeletionStepsMax = 200;
 /** Plans that one application of a declared state makes, when others change the configuration at the same time. */
 export const applyAttemptsMax = 5;
 
+/** PSIDs lost to reserved ports that the planner lists: beyond that, their number says enough. */
+export const lostPsidsShownMax = 256;
+
 /**
  * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
  * the event loop.

@@ -15,6 +15,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { createAdminApp } from "./admin/app.ts";
+import { documentRoutes } from "./admin/openapi.ts";
 import { createGuard } from "./auth.ts";
 import type { Counters } from "./counters.ts";
 import { limitBody } from "./limit-body.ts";
@@ -39,6 +40,8 @@ export interface AppDeps {
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
+  /** Milliseconds of any clock that goes forward, for what is remembered of tokens: for tests. */
+  readonly clockMs?: (() => number) | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -53,6 +56,7 @@ export function createApp({ log, ...deps }: AppDeps): Hono {
   const app = new Hono();
   app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
   app.route("/admin/v1", createAdminApp({ database: deps.database, guard, now: deps.now }));
+  app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
     await pipeline.probe();

@@ -11,6 +11,12 @@ import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import type { AuthEnv, Guard } from "../auth.ts";
 import { limitBody } from "../limit-body.ts";
+import { auditRoutes } from "./audit.ts";
+import { configRoutes } from "./config.ts";
+import { domainRoutes } from "./domains.ts";
+import { poolRoutes } from "./pools.ts";
+import { reservationRoutes } from "./reservations.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 /** What the admin API works with. */
 export interface AdminDeps {
@@ -51,5 +57,14 @@ export function createAdminApp(deps: AdminDeps) {
   });
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));
-  return app;
+  return app
+    .route("/", domainRoutes(deps))
+    .route("/", poolRoutes(deps))
+    .route("/", reservationRoutes(deps))
+    .route("/", tokenRoutes(deps))
+    .route("/", auditRoutes(deps))
+    .route("/", configRoutes(deps));
 }
+
+/** What the typed client knows of the API. */
+export type AdminApp = ReturnType<typeof createAdminApp>;
