@@ -208,3 +208,9 @@ export const purgeStepRows = 5000;
  * Some ten milliseconds of an embedded database.
  */
 export const leaseScanRows = 10_000;
+
+/** Octets of a binding table that one hash of its checksum is of: `split` and `openssl` do the same. */
+export const digestChunkOctets = 65_536;
+
+/** Times that a read of several tables is tried again when the configuration changes between them. */
+export const snapshotTries = 3;

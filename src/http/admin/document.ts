@@ -17,6 +17,7 @@ const meanings: Readonly<Record<number, string>> = {
   403: "The token may not do this",
   404: "There is none",
   409: "What is there does not allow it",
+  410: "What is asked for is kept no longer",
   412: "It is not, or no longer, what If-Match or If-None-Match says",
   428: "A replacement has to say by If-Match what it replaces",
 };
