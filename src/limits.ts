@@ -214,3 +214,6 @@ export const digestChunkOctets = 65_536;
 
 /** Times that a read of several tables is tried again when the configuration changes between them. */
 export const snapshotTries = 3;
+
+/** Days that something may be kept: a century, which is to say for ever. */
+export const housekeepingDaysMax = 36_500;

@@ -10,7 +10,7 @@ import { decodeHex } from "../../wire/hex.ts";
 export const wholeNumber = (min: number, max: number) =>
   v.pipe(
     v.string(),
-    v.regex(/^\d{1,15}$/, `expected ${min} to ${max}`),
+    v.regex(/^\d{1,16}$/, `expected ${min} to ${max}`),
     v.transform(Number),
     v.minValue(min, `expected ${min} to ${max}`),
     v.maxValue(max, `expected ${min} to ${max}`),
