@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "commander";
+import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
 import { housekeepingCommand } from "./housekeeping-command.ts";
@@ -14,6 +15,7 @@ const program = new Command("apportion")
   .addCommand(startCommand())
   .addCommand(allocatorCommand())
   .addCommand(clientCommand())
-  .addCommand(housekeepingCommand());
+  .addCommand(housekeepingCommand())
+  .addCommand(adminCommand());
 
 await program.parseAsync();

@@ -55,7 +55,7 @@ export function documentRoutes<E extends Env>(app: Hono<E>) {
       documentation: information,
       excludeStaticFile: false,
       defaultValidationErrorResponse: false,
-    }) as Promise<OpenApiDocument>);
+    }) as unknown as Promise<OpenApiDocument>);
   return new Hono()
     .get("/openapi.json", async (context) => context.json(await load()))
     .get("/docs", pageHeaders, async (context) => context.html(renderReference(await load())));
