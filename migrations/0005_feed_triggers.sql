@@ -28,6 +28,17 @@ BEGIN
   INSERT INTO binding_log (version) VALUES (max((SELECT max(version) FROM binding_log), unixepoch() << 20) + 1);
 END;
 --> statement-breakpoint
+-- Which rows there can be, and how VPP numbers them, goes by the pools that there are.
+CREATE TRIGGER pool_created_for_bindings AFTER INSERT ON pool
+BEGIN
+  INSERT INTO binding_log (version) VALUES (max((SELECT max(version) FROM binding_log), unixepoch() << 20) + 1);
+END;
+--> statement-breakpoint
+CREATE TRIGGER pool_deleted_for_bindings AFTER DELETE ON pool
+BEGIN
+  INSERT INTO binding_log (version) VALUES (max((SELECT max(version) FROM binding_log), unixepoch() << 20) + 1);
+END;
+--> statement-breakpoint
 -- Leases that were made by the old settings are held by them: to their end, and through the old quarantine.
 CREATE TRIGGER domain_hold_shortened AFTER UPDATE OF settings ON domain
 WHEN max(OLD.settings ->> '$.quarantineSeconds', OLD.settings ->> '$.offerHoldSeconds')

@@ -185,6 +185,33 @@ export const pageItemsDefault = 100;
 /** Items on a page of a list: a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/** Domains of one database: allocators keep them in memory, and look through them for each client. */
+export const domainsMax = 1024;
+
+/** Pools of one domain. */
+export const poolsPerDomainMax = 1024;
+
+/** Lines that a domain names. */
+export const linesMax = 65_536;
+
+/** Reservations of one domain in a declared state. */
+export const reservationsPerDomainMax = 65_536;
+
+/** Nesting of a JSON merge patch: resources nest four deep; a stack has an end. */
+export const patchDepthMax = 16;
+
+/** Leases that one transaction of a pool's deletion ends: it holds the write lock for some 50 ms. */
+export const poolDeletionStepLeases = 5000;
+
+/** Transactions that one request to delete a pool may take; what is left then is for the next request. */
+export const poolDeletionStepsMax = 200;
+
+/** Plans that one application of a declared state makes, when others change the configuration at the same time. */
+export const applyAttemptsMax = 5;
+
+/** PSIDs lost to reserved ports that the planner lists: beyond that, their number says enough. */
+export const lostPsidsShownMax = 256;
+
 /**
  * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
  * the event loop.
@@ -223,3 +250,12 @@ export const purgeStepRows = 5000;
  * Some ten milliseconds of an embedded database.
  */
 export const leaseScanRows = 10_000;
+
+/** Octets of a binding table that one hash of its checksum is of: `split` and `openssl` do the same. */
+export const digestChunkOctets = 65_536;
+
+/** Times that a read of several tables is tried again when the configuration changes between them. */
+export const snapshotTries = 3;
+
+/** Days that something may be kept: a century, which is to say for ever. */
+export const housekeepingDaysMax = 36_500;

@@ -4,14 +4,18 @@
  * @module
  */
 import { Command } from "commander";
+import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
+import { housekeepingCommand } from "./housekeeping-command.ts";
 import { startCommand } from "./start-command.ts";
 
 const program = new Command("apportion")
   .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
   .addCommand(startCommand())
   .addCommand(allocatorCommand())
-  .addCommand(clientCommand());
+  .addCommand(clientCommand())
+  .addCommand(housekeepingCommand())
+  .addCommand(adminCommand());
 
 await program.parseAsync();

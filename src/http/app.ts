@@ -14,11 +14,15 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
+import { createSlotCounter } from "../store/statistics.ts";
 import { createAdminApp } from "./admin/app.ts";
+import { documentRoutes } from "./admin/openapi.ts";
 import { createGuard } from "./auth.ts";
 import type { Counters } from "./counters.ts";
+import { createHistogram, databaseSecondsBounds } from "./histogram.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "./log.ts";
+import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPipeline } from "./pipeline.ts";
 import { problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
@@ -34,6 +38,8 @@ export interface AppDeps {
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
+  /** Milliseconds of any clock that goes forward, for what is remembered of tokens: for tests. */
+  readonly clockMs?: (() => number) | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -43,11 +49,19 @@ const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
 export function createApp({ log, ...deps }: AppDeps): Hono {
-  const pipeline = createPipeline({ ...deps, log });
+  const databaseSeconds = createHistogram(databaseSecondsBounds);
+  const pipeline = createPipeline({ ...deps, databaseSeconds, log });
   const guard = createGuard(deps);
+  const countSlots = createSlotCounter(deps.database, { now: deps.now });
   const app = new Hono();
   app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
-  app.route("/admin/v1", createAdminApp({ database: deps.database, guard, now: deps.now }));
+  app.route("/admin/v1", createAdminApp({ database: deps.database, guard, countSlots, now: deps.now }));
+  app.get(
+    "/metrics",
+    guard("read"),
+    metricsEndpoint({ countSlots, counters: deps.counters, databaseSeconds }),
+  );
+  app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
     await pipeline.probe();

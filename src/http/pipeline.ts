@@ -19,6 +19,7 @@ import { commitClaims } from "../store/commit.ts";
 import { mendDatabase } from "../store/connect.ts";
 import { loadDirectory } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
+import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
 import { arrangeRound } from "./round.ts";
 import type { Entry } from "./round.ts";
@@ -28,6 +29,8 @@ export interface PipelineDeps {
   readonly database: Client;
   readonly counters: Counters;
   readonly log: Log;
+  /** How long transactions take. */
+  readonly databaseSeconds?: Histogram | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -53,8 +56,9 @@ export interface Pipeline {
 }
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline({ database, now: clock, ...record }: PipelineDeps): Pipeline {
-  const { counters } = record;
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const { database, counters, databaseSeconds, now: clock, log } = deps;
+  const record = { counters, log };
   let directory: Directory | undefined;
 
   /** @returns Undefined when the claims were made from a configuration that is no longer so. */
@@ -63,10 +67,12 @@ export function createPipeline({ database, now: clock, ...record }: PipelineDeps
     entries: readonly Entry[],
   ): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
     const claims = entries.map((entry) => entry.claim);
+    const begin = performance.now();
     const { revision, now, facts } = await commitClaims(database, claims, {
       revision: current.revision,
       now: clock?.(),
     });
+    databaseSeconds?.observe((performance.now() - begin) / 1000);
     counters.add("rounds");
     return revision === current.revision ? { facts, now } : undefined;
   }

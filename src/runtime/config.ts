@@ -5,6 +5,13 @@
  */
 import * as v from "valibot";
 
+const secret = (expected: string) =>
+  v.pipe(
+    v.string(expected),
+    v.minLength(16, "expected at least 16 characters"),
+    v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
+  );
+
 const schema = v.object({
   /** `file:PATH`, `http(s)://…` or `libsql://…`. */
   APPORTION_DATABASE_URL: v.pipe(
@@ -15,11 +22,9 @@ const schema = v.object({
     ),
   ),
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
-  APPORTION_RELAY_TOKEN: v.pipe(
-    v.string("expected the secret that the relays present"),
-    v.minLength(16, "expected at least 16 characters"),
-    v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
-  ),
+  APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
+  /** Of scope `admin`: makes the first tokens. Without it, only tokens of the database are good for the admin API. */
+  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret of the operator")),
 });
 
 /** Settings of an allocator. */
@@ -27,6 +32,7 @@ export interface AllocatorConfig {
   readonly databaseUrl: string;
   readonly databaseToken: string | undefined;
   readonly relayToken: string;
+  readonly adminToken: string | undefined;
 }
 
 /**
@@ -48,5 +54,6 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     databaseUrl: result.output.APPORTION_DATABASE_URL,
     databaseToken: result.output.APPORTION_DATABASE_TOKEN,
     relayToken: result.output.APPORTION_RELAY_TOKEN,
+    adminToken: result.output.APPORTION_ADMIN_TOKEN,
   };
 }

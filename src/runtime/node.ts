@@ -7,12 +7,14 @@ import { mkdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { serve } from "@hono/node-server";
+import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Client } from "@libsql/client";
+import type { Context } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
 import type { Counters } from "../http/counters.ts";
 import type { Log } from "../http/log.ts";
-import { parseDeclaration } from "../lease/declaration.ts";
+import { formatOfFile, readDeclarationText } from "../lease/declaration-text.ts";
 import type { Declaration } from "../lease/declaration.ts";
 import { applyDeclaration } from "../store/apply.ts";
 import { openDatabase } from "../store/connect.ts";
@@ -26,6 +28,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Secrets that are known without the database. */
+export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">;
+
 /** A running allocator. */
 export interface Allocator {
   readonly url: string;
@@ -34,18 +39,20 @@ export interface Allocator {
   readonly close: () => Promise<void>;
 }
 
+type DatabaseSettings = Pick<AllocatorConfig, "databaseUrl" | "databaseToken">;
+
 /**
  * Opens the database, creating a file where there is none, and brings it to this release's schema.
  *
  * @throws {LibsqlError} When it can't be opened or migrated.
  */
-export async function prepareDatabase(config: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
+export async function prepareDatabase(config: DatabaseSettings): Promise<Client> {
   const database = await openAny(config);
   await migrateDatabase(database);
   return database;
 }
 
-async function openAny({ databaseUrl, databaseToken }: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
+async function openAny({ databaseUrl, databaseToken }: DatabaseSettings): Promise<Client> {
   if (!databaseUrl.startsWith("file:")) return openDatabase({ url: databaseUrl, authToken: databaseToken });
   await mkdir(dirname(databaseUrl.slice("file:".length)), { recursive: true });
   return openEmbedded(databaseUrl);
@@ -63,33 +70,27 @@ export async function configureDatabase(database: Client, declaration: Declarati
 }
 
 /**
- * Reads a declared state from a JSON file.
+ * Reads a declared state from a file: YAML when its name ends so, else JSON.
  *
  * @throws {DeclarationError} When it is not one.
- * @throws {SyntaxError} When the file is not JSON.
+ * @throws {SyntaxError} When the file is neither.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
-  const text = await readFile(path, "utf8");
-  let input: unknown;
-  try {
-    input = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read ${path}: ${error instanceof Error ? error.message : "no JSON"}`, {
-      cause: error,
-    });
-  }
-  return parseDeclaration(input, path);
+  return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
+
+/** Without a socket there is no address: then the application was called and not asked over HTTP. */
+const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
 /** Serves a database that is ready. */
 export async function startAllocator(
   database: Client,
-  relayToken: string,
+  tokens: AllocatorTokens,
   listen: ListenAddress,
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
-  const app = createApp({ database, relayToken, log, counters });
+  const app = createApp({ database, ...tokens, log, counters, clientAddress });
   const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
     (resolve, reject) => {
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {

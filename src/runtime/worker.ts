@@ -14,7 +14,7 @@ import { readConfig } from "./config.ts";
 let app: Promise<Hono> | undefined;
 
 async function createWorkerApp(environment: Readonly<Record<string, unknown>>): Promise<Hono> {
-  const { databaseUrl, databaseToken, relayToken } = readConfig(environment);
+  const { databaseUrl, databaseToken, relayToken, adminToken } = readConfig(environment);
   const database = await openDatabase({ url: databaseUrl, authToken: databaseToken });
   const log = {
     // Workers Logs are paid for by the line.
@@ -29,7 +29,10 @@ async function createWorkerApp(environment: Readonly<Record<string, unknown>>): 
       console.error({ message, ...fields });
     },
   };
-  return createApp({ database, relayToken, log, counters: createCounters() });
+  return createApp({
+    ...{ database, relayToken, adminToken, log, counters: createCounters() },
+    clientAddress: (context) => context.req.header("cf-connecting-ip"),
+  });
 }
 
 export default {

@@ -46,7 +46,7 @@ export interface BindingChange {
 }
 
 /** Why there is no increment: the whole table has to be taken. */
-export type NoIncrement = "purged" | "ahead" | "border-relay-changed" | "too-many";
+export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "too-many";
 
 /** The table as of one version. */
 export interface BindingSnapshot {
@@ -234,7 +234,7 @@ class Reader {
       const args = argumentsOf(feedStatements.log, { seen, until: this.#version, limit: this.#limit });
       const result = await this.#client.execute({ sql: feedStatements.log, args });
       for (const image of imagesOf(result)) {
-        if (isReset(image)) return "border-relay-changed";
+        if (isReset(image)) return "configuration-changed";
         const [slot, softwire, expiresAt] = image;
         if (!before.has(slot)) before.set(slot, expiresAt > from ? softwire : null);
       }

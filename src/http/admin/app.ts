@@ -9,13 +9,25 @@ import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
+import type { SlotCounter } from "../../store/statistics.ts";
 import type { AuthEnv, Guard } from "../auth.ts";
 import { limitBody } from "../limit-body.ts";
+import { auditRoutes } from "./audit.ts";
+import { bindingRoutes } from "./bindings.ts";
+import { configRoutes } from "./config.ts";
+import { domainRoutes } from "./domains.ts";
+import { leaseChangeRoutes, leaseRoutes } from "./leases.ts";
+import { lookupRoutes } from "./lookup.ts";
+import { poolRoutes } from "./pools.ts";
+import { reservationRoutes } from "./reservations.ts";
+import { statisticsRoutes } from "./statistics.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 /** What the admin API works with. */
 export interface AdminDeps {
   readonly database: Client;
   readonly guard: Guard;
+  readonly countSlots: SlotCounter;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -51,5 +63,19 @@ export function createAdminApp(deps: AdminDeps) {
   });
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));
-  return app;
+  return app
+    .route("/", domainRoutes(deps))
+    .route("/", poolRoutes(deps))
+    .route("/", reservationRoutes(deps))
+    .route("/", tokenRoutes(deps))
+    .route("/", auditRoutes(deps))
+    .route("/", configRoutes(deps))
+    .route("/", leaseRoutes(deps))
+    .route("/", leaseChangeRoutes(deps))
+    .route("/", lookupRoutes(deps))
+    .route("/", bindingRoutes(deps))
+    .route("/", statisticsRoutes(deps.countSlots));
 }
+
+/** What the typed client knows of the API. */
+export type AdminApp = ReturnType<typeof createAdminApp>;

@@ -52,9 +52,11 @@ const foundCharactersMax = 100;
 /** Says an issue of a schema in the words of the API. */
 export function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
-  const found = typeof issue.received === "string" ? issue.received : "a value that does not fit";
+  // What no single field can show says itself what it is about.
+  const [, subject, told] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
+  const found = told ?? (typeof issue.received === "string" ? issue.received : "a value that does not fit");
   return {
-    path: prefix + (keys.join(".") || "(top level)"),
+    path: prefix + (keys.join(".") || (subject ?? "(top level)")),
     found: found === "undefined" ? "nothing" : found.slice(0, foundCharactersMax),
     expected: expectationOf(issue),
   };

@@ -1,0 +1,100 @@
+/**
+ * What `apportion admin` can do with each kind of resource. One entry for each; a table shows its columns.
+ *
+ * @module
+ */
+import { hc } from "hono/client";
+import type { AdminApp } from "../../http/admin/app.ts";
+
+/** Calls of the admin API, with the types of its routes. */
+export type AdminClient = ReturnType<typeof hc<AdminApp>>;
+
+/** Creates a client. */
+export function createAdminClient(url: string, token: string): AdminClient {
+  return hc<AdminApp>(`${url.replace(/\/$/, "")}/admin/v1`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+}
+
+/** What the command line looks at of an answer. */
+export interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { readonly get: (name: string) => string | null };
+  readonly text: () => Promise<string>;
+}
+
+/** One kind of resource. What a file holds is checked by the API, so here it is any JSON. */
+export interface Resource {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Filters of its list, as flags. */
+  readonly filters: readonly string[];
+  readonly list: (client: AdminClient, query: Record<string, string>) => Promise<Answer>;
+  readonly get?: (client: AdminClient, name: string) => Promise<Answer>;
+  readonly put?: (client: AdminClient, name: string, json: unknown, headers: Headers) => Promise<Answer>;
+  readonly patch?: (client: AdminClient, name: string, json: unknown, headers: Headers) => Promise<Answer>;
+  readonly delete?: (client: AdminClient, name: string, query: Record<string, string>) => Promise<Answer>;
+}
+
+type Headers = Record<string, string>;
+
+const domains: Resource = {
+  name: "domains",
+  columns: ["name", "default", "serverIdentifier", "prefixes", "siteLeasesMax"],
+  filters: [],
+  list: (client, query) => client.domains.$get({ query }),
+  get: (client, name) => client.domains[":name"].$get({ param: { name } }),
+  put: (client, name, json, headers) =>
+    client.domains[":name"].$put({ param: { name }, json: json as never }, { headers }),
+  patch: (client, name, json, headers) =>
+    client.domains[":name"].$patch({ param: { name }, json: json as never }, { headers }),
+  delete: (client, name) => client.domains[":name"].$delete({ param: { name } }),
+};
+
+const pools: Resource = {
+  name: "pools",
+  columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
+  filters: ["domain", "kind", "draining", "address"],
+  list: (client, query) => client.pools.$get({ query }),
+  get: (client, name) => client.pools[":name"].$get({ param: { name } }),
+  put: (client, name, json, headers) =>
+    client.pools[":name"].$put({ param: { name }, json: json as never }, { headers }),
+  patch: (client, name, json, headers) =>
+    client.pools[":name"].$patch({ param: { name }, json: json as never }, { headers }),
+  delete: (client, name, query) => client.pools[":name"].$delete({ param: { name }, query }),
+};
+
+const reservations: Resource = {
+  name: "reservations",
+  columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
+  filters: ["domain", "pool", "clientIdentifier"],
+  list: (client, query) => client.reservations.$get({ query }),
+  get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
+  put: (client, name, json, headers) =>
+    client.reservations[":name"].$put({ param: { name }, query: {}, json: json as never }, { headers }),
+  patch: (client, name, json, headers) =>
+    client.reservations[":name"].$patch({ param: { name }, query: {}, json: json as never }, { headers }),
+  delete: (client, name) => client.reservations[":name"].$delete({ param: { name } }),
+};
+
+const tokens: Resource = {
+  name: "tokens",
+  columns: ["name", "scope", "domain", "createdAt", "rotatedAt", "expiresAt"],
+  filters: [],
+  list: (client, query) => client.tokens.$get({ query }),
+  get: (client, name) => client.tokens[":name"].$get({ param: { name } }),
+  put: (client, name, json) => client.tokens[":name"].$put({ param: { name }, json: json as never }),
+  patch: (client, name, json) => client.tokens[":name"].$patch({ param: { name }, json: json as never }),
+  delete: (client, name) => client.tokens[":name"].$delete({ param: { name } }),
+};
+
+const audit: Resource = {
+  name: "audit",
+  columns: ["at", "actor", "action", "resource", "name"],
+  filters: ["resource", "name", "actor", "domain", "since", "until"],
+  list: (client, query) => client.audit.$get({ query }),
+};
+
+/** All kinds, in the order of the help. */
+export const resources: readonly Resource[] = [domains, pools, reservations, tokens, audit];

@@ -1,0 +1,165 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { operator } from "../../../test/support/admin.ts";
+import { createTestAllocator } from "../../../test/support/allocator.ts";
+
+/** What of a JSON schema values are made from. */
+interface Schema {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: unknown[];
+  readonly properties?: Record<string, Schema>;
+  readonly required?: string[];
+  readonly items?: Schema;
+  readonly anyOf?: Schema[];
+  readonly oneOf?: Schema[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+interface Operation {
+  readonly parameters?: { readonly name: string; readonly in: string; readonly schema: Schema }[];
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
+}
+
+/** Texts that mean something here: most fields are text with a form. */
+const text = fc.oneof(
+  fc.constantFrom(
+    "isp",
+    "north",
+    "new",
+    "192.0.2.0/24",
+    "10.0.0.0/8",
+    "192.0.2.9",
+    "0-1023",
+    "ff00000007",
+    "2001:db8::/32",
+  ),
+  fc.constantFrom(
+    "2099-01-01T00:00:00Z",
+    "",
+    "\u0000",
+    "'; DROP TABLE pool; --",
+    "__proto__",
+    "${x}",
+    "\ud800",
+  ),
+  fc.string(),
+);
+
+/** Mostly what the schema says, at times something else. */
+function valueOf(schema: Schema, depth = 0): fc.Arbitrary<unknown> {
+  const fitting = fittingValue(schema, depth);
+  return fc.oneof(
+    { weight: 12, arbitrary: fitting },
+    { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
+  );
+}
+
+function fittingValue(schema: Schema, depth: number): fc.Arbitrary<unknown> {
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (alternatives !== undefined) return fc.oneof(...alternatives.map((each) => valueOf(each, depth)));
+  if ("const" in schema) return fc.constant(schema.const);
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  switch (schema.type) {
+    case "object":
+      return fc.record(
+        Object.fromEntries(
+          Object.entries(schema.properties ?? {}).map(([key, each]) => [key, valueOf(each, depth + 1)]),
+        ),
+        { requiredKeys: schema.required ?? [] },
+      );
+    case "array":
+      return fc.array(valueOf(schema.items ?? {}, depth + 1), { maxLength: depth > 3 ? 1 : 3 });
+    case "integer":
+    case "number":
+      return fc.oneof(fc.integer({ min: schema.minimum ?? -5, max: schema.maximum ?? 70_000 }), fc.double());
+    case "boolean":
+      return fc.boolean();
+    case "null":
+      return fc.constant(null);
+    case "string":
+      return text;
+    default:
+      return fc.jsonValue({ maxDepth: 2 });
+  }
+}
+
+const state = `SELECT json_group_array(json_array(name, settings, version)) AS rows FROM domain
+  UNION ALL SELECT json_group_array(json_array(name, options, drain_until, version, cursor)) FROM pool
+  UNION ALL SELECT json_group_array(json_array(name, slot, version)) FROM reservation
+  UNION ALL SELECT json_group_array(json_array(name, scope, expires_at, version)) FROM access_token
+  UNION ALL SELECT json_group_array(json_array(slot, state, free_at)) FROM lease
+  UNION ALL SELECT count(*) FROM audit`;
+
+const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
+const declaration = {
+  domains: [
+    { name: "isp", default: true, serverIdentifier: "203.0.113.1", pools: [north] },
+    {
+      name: "hidden-domain",
+      serverIdentifier: "203.0.113.2",
+      pools: [{ ...north, name: "hidden-pool", range: "198.51.100.0/24" }],
+    },
+  ],
+};
+
+test("no request that is made from the schemas is a 500, changes a part, or reads across domains and scopes", async () => {
+  const allocator = await createTestAllocator(declaration);
+  const { app, database } = allocator;
+  const admin = operator(app);
+  const secretOf = async (name: string, scope: string) =>
+    (await admin("PUT", `/tokens/${name}`, { scope, domain: "isp" })).body.secret as string;
+  const callers = {
+    admin,
+    reader: operator(app, await secretOf("reader", "read")),
+    northern: operator(app, await secretOf("northern", "admin")),
+  };
+  const read = async () => JSON.stringify((await database.execute(state)).rows);
+  const document = await (
+    await app.request("/openapi.json")
+  ).json<{
+    paths: Record<string, Record<string, Operation>>;
+  }>();
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+  expect(operations.length).toBeGreaterThan(20);
+  const request = fc.constantFrom(...operations).chain(({ path, method, operation }) => {
+    const schema = Object.values(operation.requestBody?.content ?? {})[0]?.schema;
+    const query = (operation.parameters ?? []).filter((each) => each.in === "query");
+    return fc.record({
+      method: fc.constant(method),
+      path: fc.constant(path),
+      name: fc.oneof(
+        fc.constantFrom("isp", "north", "new", "reader", "hidden-domain", "hidden-pool"),
+        fc.webSegment(),
+      ),
+      body: schema === undefined ? fc.constant(undefined) : valueOf(schema),
+      query: fc.record(Object.fromEntries(query.map(({ name, schema: each }) => [name, valueOf(each)])), {
+        requiredKeys: [],
+      }),
+      ifMatch: fc.option(fc.constantFrom("*", '"1"', '"2"', "nonsense"), { nil: undefined }),
+      caller: fc.constantFrom(...(Object.keys(callers) as (keyof typeof callers)[])),
+    });
+  });
+  await fc.assert(
+    fc.asyncProperty(request, async ({ method, path, name, body, query, ifMatch, caller }) => {
+      const search = new URLSearchParams(
+        Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
+      );
+      const where = `${path.replace("/admin/v1", "").replace("{name}", encodeURIComponent(name))}?${search.toString()}`;
+      const before = await read();
+      const headers: Record<string, string> = ifMatch === undefined ? {} : { "if-match": ifMatch };
+      const answer = await callers[caller](method, where, body, headers);
+      const answered = JSON.stringify(answer.body);
+      expect(answer.status, `${method} ${where}: ${answered}`).toBeLessThan(500);
+      if (answer.status >= 400) expect(answer.body).toMatchObject({ status: answer.status });
+      const isQuestion = method === "GET" || path.endsWith(":plan") || "dryRun" in query;
+      if (answer.status >= 400 || isQuestion || caller === "reader") expect(await read()).toBe(before);
+      if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(/hidden-(pool|domain)/);
+    }),
+    { numRuns: 400 },
+  );
+  expect(allocator.logged).toEqual([]);
+});

@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { operator } from "../../../test/support/admin.ts";
+import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
+import { clientProfile, says } from "../../../test/support/clients.ts";
+import { vectorDomain } from "../../../test/support/database.ts";
+import { createHistogram } from "../histogram.ts";
+import { formatMetrics } from "./exposition.ts";
+
+async function scrape() {
+  const allocator = await createTestAllocator(vectorDomain);
+  const client = clientProfile(1);
+  const [offer] = await allocator.ask(says.discover(client));
+  await allocator.ask(says.selecting(client, offer!));
+  await allocator.ask(says.renew(clientProfile(2), offer!));
+  const get = (token: string) =>
+    allocator.app.request("/metrics", { headers: { authorization: `Bearer ${token}` } });
+  return { allocator, get };
+}
+
+test("/metrics has pools from the database and counters of the instance, in the text format", async () => {
+  const { get } = await scrape();
+  const response = await get(adminToken);
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  const text = await response.text();
+  expect(text).toContain('apportion_pool_slots{domain="vectors",pool="shared"} 63\n');
+  expect(text).toContain('apportion_pool_slots_by_state{domain="vectors",pool="shared",state="bound"} 1\n');
+  expect(text).toContain('apportion_answers_total{kind="ack",reason=""} 1\n');
+  expect(text).toContain("apportion_frames_total 3\n");
+  expect(text).toMatch(/apportion_database_seconds_bucket\{le="\+Inf"\} 3\n/);
+  expect(text).toMatch(/# HELP apportion_answers_total .*an isolate at the edge keeps none for long/);
+  for (const line of text.trimEnd().split("\n")) {
+    expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)*\})? [\d.e+-]+)$/);
+  }
+});
+
+test("/metrics wants a token of scope read, and shows one domain's token nothing of the instance", async () => {
+  const { allocator, get } = await scrape();
+  expect((await get(relayToken)).status).toBe(403);
+  const call = operator(allocator.app);
+  const created = await call("PUT", "/tokens/one", { scope: "read", domain: "vectors" });
+  const text = await (await get(created.body.secret as string)).text();
+  expect(text).toContain("apportion_pool_slots{");
+  expect(text).not.toContain("apportion_frames_total");
+});
+
+test("the dashboard and the alert rules name metrics that there are, with labels that they have", async () => {
+  const { get } = await scrape();
+  const text = await (await get(adminToken)).text();
+  const names = new Set([...text.matchAll(/^([a-z_]+)[ {]/gm)].map((match) => match[1]!));
+  const read = (name: string) => readFileSync(join(import.meta.dirname, name), "utf8");
+  const { panels } = JSON.parse(read("dashboard.json")) as { panels: { targets: { expr: string }[] }[] };
+  const { groups } = parse(read("alerts.yaml")) as { groups: { rules: { alert: string; expr: string }[] }[] };
+  const rules = groups.flatMap((group) => group.rules);
+  const expressions = [
+    ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+    ...rules.map(({ expr }) => expr),
+  ];
+  const used = new Set(expressions.flatMap((expr) => expr.match(/\bapportion_[a-z_]+/g) ?? []));
+  expect([...used].filter((name) => !names.has(name))).toEqual([]);
+  expect(used.size).toBeGreaterThan(5);
+  const alerts = rules.map(({ alert }) => alert);
+  expect(alerts).toEqual(
+    expect.arrayContaining([
+      "ApportionPoolFilling",
+      "ApportionPoolFull",
+      "ApportionRefusals",
+      "ApportionSiteLimit",
+      "ApportionDatabaseSlow",
+    ]),
+  );
+});
+
+test("formatMetrics() escapes what a label or a help text may have", () => {
+  const samples = [{ labels: { name: 'a"b\\c\nd' }, value: Infinity }];
+  expect(formatMetrics([{ name: "x", type: "gauge", help: "a\\b\nc", samples }])).toBe(
+    '# HELP x a\\\\b\\nc\n# TYPE x gauge\nx{name="a\\"b\\\\c\\nd"} +Inf\n',
+  );
+});
+
+test("createHistogram() counts what is not above each bound", () => {
+  const histogram = createHistogram([0.1, 1]);
+  for (const seconds of [0.05, 0.1, 0.5, 7]) histogram.observe(seconds);
+  expect(histogram.snapshot()).toEqual({
+    buckets: [
+      { bound: 0.1, count: 2 },
+      { bound: 1, count: 3 },
+    ],
+    sum: 7.65,
+    count: 4,
+  });
+});

@@ -1,0 +1,109 @@
+/**
+ * The walk-through of the README, word for word, against a started allocator; and the command line over the same.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import pino from "pino";
+import { expect, onTestFinished, test } from "vitest";
+import { adminCommand } from "../src/cli/admin-command.ts";
+import { startAllocator } from "../src/runtime/node.ts";
+import { adminToken, relayToken } from "./support/allocator.ts";
+import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
+
+const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
+const script = /<!-- walkthrough -->\s*```sh\n(.*?)```/s.exec(readme)![1]!;
+
+async function open() {
+  const database = await temporaryDatabase();
+  const listen = { host: "127.0.0.1", port: 0 };
+  const allocator = await startAllocator(
+    database,
+    { relayToken, adminToken },
+    listen,
+    pino({ level: "silent" }),
+  );
+  onTestFinished(() => allocator.close());
+  const folder = await temporaryFolder();
+  const environment = { ...process.env, APPORTION_URL: allocator.url, APPORTION_ADMIN_TOKEN: adminToken };
+  return { database, environment, folder };
+}
+
+class Exit extends Error {}
+
+test("the walk-through of the README runs as it stands", async () => {
+  const { database, environment, folder } = await open();
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
+    cwd: folder,
+    env: environment,
+  });
+  expect(stdout).toContain('"lostPsidsCount":1');
+  expect(stdout).toMatch(/"secret":"apportion_[\w-]{43}"/);
+  expect(stdout).toContain('"applied":false');
+  expect(stdout).not.toContain('"refuse"');
+  const { rows } = await database.execute("SELECT resource, action FROM audit ORDER BY id");
+  expect(rows.map(({ resource, action }) => `${String(action)} ${String(resource)}`)).toEqual([
+    ...["create domain", "create pool", "create reservation", "change pool", "create token"],
+  ]);
+});
+
+test("apportion admin: tables, JSON, declared states, refusals and exit codes", async () => {
+  const { environment, folder } = await open();
+  const run = async (...args: string[]) => {
+    const result = { code: 0, stdout: "", stderr: "" };
+    const command = adminCommand({
+      stdout: (text) => (result.stdout += text),
+      stderr: (text) => (result.stderr += text),
+      setExitCode: (code) => {
+        result.code = code;
+      },
+      exit: (code) => {
+        result.code = code;
+        throw new Exit();
+      },
+      environment,
+    });
+    try {
+      await command.parseAsync(["node", "admin", ...args]);
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+    }
+    return result;
+  };
+  const file = join(folder, "state.yaml");
+  writeFileSync(
+    file,
+    `domains:
+  - name: isp
+    default: true
+    serverIdentifier: 203.0.113.1
+    pools:
+      - { name: north, kind: shared, range: 192.0.2.0/24, psidLength: 6 }
+`,
+  );
+  expect((await run("apply", file, "--dry-run")).stdout).toContain("pool    north  create");
+  expect((await run("pools", "list")).stdout).toBe(
+    "NAME  DOMAIN  KIND  RANGE  PSIDOFFSET  PSIDLENGTH  SUBSCRIBERS  DRAINUNTIL\n",
+  );
+  expect(await run("apply", file)).toMatchObject({ code: 0, stderr: "" });
+  expect((await run("plan", file)).stdout).toContain("unchanged");
+  expect((await run("pools", "list", "--domain", "isp")).stdout).toMatch(
+    /^north +isp +shared +192\.0\.2\.0\/24 +0 +6 +16128 +-$/m,
+  );
+  expect(JSON.parse((await run("--json", "pools", "get", "north")).stdout)).toMatchObject({ name: "north" });
+  expect((await run("pools", "drain", "north", "--until", "2099-01-01T00:00:00Z")).stdout).toContain(
+    "2099-01-01",
+  );
+  expect((await run("domains", "patch", "isp", '{"rapidCommit": true}')).stdout).toContain(
+    "rapidCommit: true",
+  );
+  expect((await run("export")).stdout).toContain("drainUntil: 2099-01-01T00:00:00Z");
+  const refused = await run("domains", "patch", "isp", '{"colour": "red"}');
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain('colour: found "colour", expected no field of this name');
+  expect((await run("pools", "get", "nowhere")).code).toBe(1);
+  expect((await run("pools", "paint")).code).toBe(2);
+  expect((await run("pools", "plan", join(folder, "none.json"))).code).toBe(2);
+  expect((await run("--url", "http://127.0.0.1:1", "pools", "list")).code).toBe(3);
+});
