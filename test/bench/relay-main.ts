@@ -144,7 +144,7 @@ async function measureMemory({ relay, status, flood }: Stage, flags: Flags): Pro
   print("  datagrams received      answered  RSS MiB  peak MiB");
   for (let step = 1; step <= 10; step++) {
     const due = (datagrams / 10) * step;
-    while (flood.counts.sent < due) await flood.run(rate, Math.min((due - flood.counts.sent) / rate, 1));
+    while (flood.counts.sent < due) await flood.run(rate, 0.5);
     const { received, answered } = (await status()).counters;
     const { peakMiB } = readUsage(relay.pid);
     print(
