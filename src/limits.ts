@@ -112,3 +112,24 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 
 /** Statements that a connection to a file keeps prepared: those of a batch, and some room. */
 export const preparedStatementsMax = 32;
+
+/** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s shall still hear of it. */
+export const databaseAnswerMsMax = 3000;
+
+/** Milliseconds that a libSQL server may take for one statement of a command, such as a migration of millions of rows. */
+export const databaseCommandMsMax = 600_000;
+
+/**
+ * Milliseconds that an allocator with several databases may go by what one of them said of its domains. With one, each
+ * batch asks; with several, a batch asks only those that it concerns, and a new domain elsewhere must become known.
+ */
+export const placementAgeMsMax = 1000;
+
+/** Databases that domains can be placed on: each costs an idle allocator a request a second. */
+export const placementsMax = 1024;
+
+/** Requests to a libSQL server that an instance may have in flight: far above what relays cause, each has a few POSTs. */
+export const databaseRequestsMax = 1024;
+
+/** Connections of one process to a libSQL server: it has one writer, so more would only wait there and not here. */
+export const databaseConnectionsMax = 16;

@@ -12,6 +12,7 @@ import { parseDeclaration } from "../lease/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
+import { onlyDatabase } from "../store/databases.ts";
 import { loadDirectory } from "../store/directory.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { createLog } from "./log.ts";
@@ -77,7 +78,7 @@ async function runStart(options: Options): Promise<void> {
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
   if (wanted !== undefined) await configureDatabase(database, wanted, log);
 
-  const allocator = await startAllocator(database, token, options.http, log);
+  const allocator = await startAllocator(onlyDatabase(database), token, options.http, log);
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
   const relay = await startRelay(parseRelayConfig({ ...relayInput, allocator: allocator.url }), { log });
   stopOnSignal(async () => {

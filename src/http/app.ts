@@ -16,7 +16,7 @@ import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { relayAuth } from "./auth.ts";
 import type { Counters } from "./counters.ts";
-import { createPipeline } from "./pipeline.ts";
+import { createPlacedPipeline } from "./placement.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
 
@@ -29,6 +29,8 @@ export interface Log {
 /** What the application works with. */
 export interface AppDeps {
   readonly database: Client;
+  /** Databases of the domains that are not in `database`: name of the domain -> database. Default: none. */
+  readonly placed?: ReadonlyMap<string, Client> | undefined;
   /** The secret of the relays. */
   readonly relayToken: string;
   readonly log: Log;
@@ -41,8 +43,8 @@ export interface AppDeps {
 const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
-export function createApp({ relayToken, log, ...deps }: AppDeps): Hono {
-  const pipeline = createPipeline(deps);
+export function createApp({ relayToken, log, database, placed = new Map(), counters, now }: AppDeps): Hono {
+  const pipeline = createPlacedPipeline({ databases: { main: database, placed }, counters, now, log });
   const app = new Hono();
   const limit = bodyLimit({
     maxSize: relayBodyOctetsMax,

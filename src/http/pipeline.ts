@@ -26,6 +26,8 @@ export interface PipelineDeps {
   readonly counters: Counters;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
+  /** Which of the database's domains are served, by name. Default: all. */
+  readonly serves?: ((domainName: string) => boolean) | undefined;
 }
 
 /** Answers batches of frames. */
@@ -48,9 +50,28 @@ export interface Pipeline {
   readonly probe: () => Promise<void>;
 }
 
+/** A pipeline to one database, as `placement.ts` puts several together. */
+export interface DatabasePipeline extends Pipeline {
+  /** Serves queries, as {@link Pipeline.serve} does frames. */
+  readonly serveQueries: (queries: readonly Query[]) => Promise<Uint8Array[]>;
+  /**
+   * Says which domains and pools there are.
+   *
+   * @param ageMsMax How long ago the database may have said so last, in milliseconds.
+   * @throws {LibsqlError} When the database has to be asked and can't be reached.
+   */
+  readonly directory: (ageMsMax: number) => Promise<Directory>;
+}
+
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline({ database, counters, now }: PipelineDeps): Pipeline {
+export function createPipeline({ database, counters, now, serves }: PipelineDeps): DatabasePipeline {
   let directory: Directory | undefined;
+  let confirmedMs = 0;
+
+  function load(): Promise<Directory> {
+    confirmedMs = performance.now();
+    return loadServed(database, serves);
+  }
 
   /** @returns False when the claims were made from a configuration that is no longer so. */
   async function commitEntries(
@@ -63,14 +84,15 @@ export function createPipeline({ database, counters, now }: PipelineDeps): Pipel
       now: now?.(),
     });
     counters.add("rounds");
+    if (revision === current.revision) confirmedMs = performance.now();
     return revision === current.revision && facts;
   }
 
-  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+  async function serveRounds(queries: readonly Query[]): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
-      const current = (directory ??= await loadDirectory(database));
+      const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
       const facts = await commitEntries(current, entries);
@@ -97,21 +119,37 @@ export function createPipeline({ database, counters, now }: PipelineDeps): Pipel
     return answers;
   }
 
+  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+    try {
+      return await serveRounds(queries);
+    } catch (error) {
+      directory = undefined;
+      await mendDatabase(database).catch(() => undefined);
+      throw error;
+    }
+  }
+
   return {
-    async serve(frames) {
-      const queries = decodeQueries(counters, frames);
-      try {
-        return await serveQueries(queries);
-      } catch (error) {
-        directory = undefined;
-        await mendDatabase(database).catch(() => undefined);
-        throw error;
-      }
-    },
+    serveQueries,
+    serve: (frames) => serveQueries(decodeQueries(counters, frames)),
     async probe() {
-      directory = await loadDirectory(database);
+      directory = await load();
+    },
+    async directory(ageMsMax) {
+      if (directory === undefined || performance.now() - confirmedMs > ageMsMax) directory = await load();
+      return directory;
     },
   };
+}
+
+/** Leaves out the domains that another database serves. */
+async function loadServed(
+  database: Client,
+  serves: ((domainName: string) => boolean) | undefined,
+): Promise<Directory> {
+  const directory = await loadDirectory(database);
+  if (serves === undefined) return directory;
+  return { ...directory, domains: directory.domains.filter(({ name }) => serves(name)) };
 }
 
 /** Its pool was full for this batch, but another on its list, or a slot further on, is not. */
@@ -123,7 +161,8 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
-function decodeQueries(counters: Counters, frames: readonly Uint8Array[]): Query[] {
+/** @returns The queries of those frames that have one. */
+export function decodeQueries(counters: Counters, frames: readonly Uint8Array[]): Query[] {
   counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeQuery(frame);

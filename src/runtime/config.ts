@@ -3,18 +3,37 @@
  *
  * @module
  */
+import type { Client } from "@libsql/client";
 import * as v from "valibot";
+import { placementsMax } from "../limits.ts";
+import type { Databases } from "../store/databases.ts";
+
+/** `file:PATH`, `http(s)://…` or `libsql://…`. */
+const databaseUrl = v.pipe(
+  v.string("expected a database URL"),
+  v.regex(
+    /^(file:|https?:\/\/|libsql:\/\/)./,
+    'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
+  ),
+);
+
+const placements = v.pipe(
+  v.record(v.string(), v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
+  v.maxEntries(placementsMax, `expected at most ${placementsMax} domains`),
+);
 
 const schema = v.object({
-  /** `file:PATH`, `http(s)://…` or `libsql://…`. */
-  APPORTION_DATABASE_URL: v.pipe(
-    v.string("expected a database URL"),
-    v.regex(
-      /^(file:|https?:\/\/|libsql:\/\/)./,
-      'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
-    ),
-  ),
+  APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
+  /** Domains that are in other databases. */
+  APPORTION_PLACEMENTS: v.optional(
+    v.pipe(
+      v.string(),
+      v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
+      placements,
+    ),
+    "{}",
+  ),
   APPORTION_RELAY_TOKEN: v.pipe(
     v.string("expected the secret that the relays present"),
     v.minLength(16, "expected at least 16 characters"),
@@ -22,10 +41,18 @@ const schema = v.object({
   ),
 });
 
+/** Where a database is, and the secret for it. */
+export interface DatabaseAccess {
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
 /** Settings of an allocator. */
 export interface AllocatorConfig {
   readonly databaseUrl: string;
   readonly databaseToken: string | undefined;
+  /** Domains that are in other databases, by name. Default: none. */
+  readonly placements?: Readonly<Record<string, DatabaseAccess>>;
   readonly relayToken: string;
 }
 
@@ -47,6 +74,28 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
   return {
     databaseUrl: result.output.APPORTION_DATABASE_URL,
     databaseToken: result.output.APPORTION_DATABASE_TOKEN,
+    placements: result.output.APPORTION_PLACEMENTS,
     relayToken: result.output.APPORTION_RELAY_TOKEN,
   };
+}
+
+/**
+ * Opens the databases of an allocator: one for the domains that are placed nowhere, and those that have the others.
+ * Domains of the same URL share a connection.
+ *
+ * @param open How this platform opens one.
+ */
+export async function openDatabases(
+  { databaseUrl: url, databaseToken: token, placements: places = {} }: Omit<AllocatorConfig, "relayToken">,
+  open: (access: DatabaseAccess) => Client | Promise<Client>,
+): Promise<Databases> {
+  const main = await open({ url, token });
+  const opened = new Map([[url, main]]);
+  const placed = new Map<string, Client>();
+  for (const [domainName, access] of Object.entries(places)) {
+    const database = opened.get(access.url) ?? (await open(access));
+    opened.set(access.url, database);
+    placed.set(domainName, database);
+  }
+  return { main, placed };
 }

@@ -1,5 +1,5 @@
 /**
- * The allocator on Cloudflare Workers. The database is a libSQL server over HTTP; it is migrated and given its
+ * The allocator on Cloudflare Workers. The databases are libSQL servers over HTTP; they are migrated and given their
  * domains from a command line, not here.
  *
  * @module
@@ -7,24 +7,20 @@
 import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
-import { openDatabase } from "../store/connect.ts";
-import { readConfig } from "./config.ts";
+import { openServer } from "../store/connect.ts";
+import { openDatabases, readConfig } from "./config.ts";
+import { consoleLog } from "./console-log.ts";
 
 /** One application for each isolate, made at its first request: an isolate gets its bindings with a request. */
 let app: Promise<Hono> | undefined;
 
 async function createWorkerApp(environment: Readonly<Record<string, unknown>>): Promise<Hono> {
-  const { databaseUrl, databaseToken, relayToken } = readConfig(environment);
-  const database = await openDatabase({ url: databaseUrl, authToken: databaseToken });
-  const log = {
-    info: (fields: object, message: string) => {
-      console.info({ message, ...fields });
-    },
-    error: (fields: object, message: string) => {
-      console.error({ message, ...fields });
-    },
-  };
-  return createApp({ database, relayToken, log, counters: createCounters() });
+  const config = readConfig(environment);
+  const { main, placed } = await openDatabases(config, ({ url, token }) =>
+    openServer({ url, authToken: token }),
+  );
+  const { relayToken } = config;
+  return createApp({ database: main, placed, relayToken, log: consoleLog, counters: createCounters() });
 }
 
 export default {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client, InStatement } from "@libsql/client";
-import { drizzle } from "drizzle-orm/libsql";
+import { drizzle } from "drizzle-orm/libsql/http";
 import { geometryOf, parsePortRange } from "../lease/declaration.ts";
 import type { Declaration, DomainDeclaration, PoolDeclaration } from "../lease/declaration.ts";
 import { domain, pool } from "./schema.ts";
