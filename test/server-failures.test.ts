@@ -213,7 +213,9 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(mount("-o", "remount,size=64m")).toBe(true);
     const [offer] = await ask(says.discover(clientProfile(20_000)));
     expect(offer!.type).toBe("offer");
-    const kept = new Set((await stateOf(direct)).leases.map(({ client }) => (client as string).toLowerCase()));
+    const kept = new Set(
+      (await stateOf(direct)).leases.map(({ client }) => (client as string).toLowerCase()),
+    );
     expect(told.filter((client) => !kept.has(client))).toEqual([]);
   });
 });
