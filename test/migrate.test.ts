@@ -2,13 +2,13 @@
  * Migrations, on a file and on a real server: repeated, at the same time, and from another release.
  */
 import { execFile } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openAccess } from "../src/runtime/node.ts";
 import { migrateDatabase } from "../src/store/migrate.ts";
 import { temporaryFolder } from "./support/database.ts";
+import { laterRelease } from "./support/later-release.ts";
 import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -32,19 +32,6 @@ const kinds = [
     },
   ],
 ] as const;
-
-/** The migrations of this release and one more, as a later release would have them. */
-async function laterRelease(statement: string): Promise<string> {
-  const folder = join(await temporaryFolder(), "migrations");
-  await cp(join(root, "migrations"), folder, { recursive: true });
-  const path = join(folder, "meta/_journal.json");
-  const journal = JSON.parse(await readFile(path, "utf8")) as { entries: { when: number; tag: string }[] };
-  const last = journal.entries.at(-1)!;
-  journal.entries.push({ ...last, when: last.when + 1000, tag: "9999_later" });
-  await writeFile(path, JSON.stringify(journal));
-  await writeFile(join(folder, "9999_later.sql"), statement);
-  return folder;
-}
 
 describe.each(kinds)("on %s", (kind, makeUrl) => {
   const isSkipped = kind === "a server" && !hasSqld;
