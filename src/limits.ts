@@ -133,3 +133,108 @@ export const databaseRequestsMax = 1024;
 
 /** Connections of one process to a libSQL server: it has one writer, so more would only wait there and not here. */
 export const databaseConnectionsMax = 16;
+
+/**
+ * Milliseconds for which an allocator remembers a token of the database, good or not: no look-up for each POST of a
+ * relay, and a token that is revoked is refused everywhere within this time.
+ */
+export const tokenCacheMs = 5000;
+
+/** Tokens that an allocator remembers: more than an operator has relays, at about 300 octets each. */
+export const tokenCacheSize = 1024;
+
+/** Unknown tokens that one address may present within {@link authFailureWindowMs}; each costs the database a look-up. */
+export const authFailuresMax = 20;
+
+/** Milliseconds over which unknown tokens are counted. */
+export const authFailureWindowMs = 60_000;
+
+/** Addresses whose failures are counted, at about 150 octets each. */
+export const authFailureAddressesMax = 4096;
+
+/** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
+export const adminBodyOctetsMax = 1024 * 1024;
+
+/** Octets of a declared state: a thousand domains, and some ten thousand lines or reservations. */
+export const configBodyOctetsMax = 8 * 1024 * 1024;
+
+/** Items on a page of a list that does not say how many it wants. */
+export const pageItemsDefault = 100;
+
+/** Items on a page of a list: a page of the largest items stays below a few megabytes. */
+export const pageItemsMax = 1000;
+
+/** Domains of one database: allocators keep them in memory, and look through them for each client. */
+export const domainsMax = 1024;
+
+/** Pools of one domain. */
+export const poolsPerDomainMax = 1024;
+
+/** Lines that a domain names. */
+export const linesMax = 65_536;
+
+/** Reservations of one domain in a declared state. */
+export const reservationsPerDomainMax = 65_536;
+
+/** Nesting of a JSON merge patch: resources nest four deep; a stack has an end. */
+export const patchDepthMax = 16;
+
+/** Leases that one transaction of a pool's deletion ends: it holds the write lock for some 50 ms. */
+export const poolDeletionStepLeases = 5000;
+
+/** Transactions that one request to delete a pool may take; what is left then is for the next request. */
+export const poolDeletionStepsMax = 200;
+
+/** Plans that one application of a declared state makes, when others change the configuration at the same time. */
+export const applyAttemptsMax = 5;
+
+/** PSIDs lost to reserved ports that the planner lists: beyond that, their number says enough. */
+export const lostPsidsShownMax = 256;
+
+/**
+ * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
+ * the event loop.
+ */
+export const scanSliceRows = 20_000;
+
+/** Shortest time in milliseconds that pool statistics are kept: a scrape and a person at the same time share them. */
+export const statisticsAgeMsMin = 5000;
+
+/**
+ * Statistics are kept for so many times the time that it took to count them: however large the pools are and
+ * however often they are asked for, counting takes no more than a twentieth of the time.
+ */
+export const statisticsAgeFactor = 20;
+
+/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 2 ms of an embedded database. */
+export const bindingPageRows = 2000;
+
+/**
+ * Slots that an increment of the binding table may tell of, and that may change while a table is sent: what of them
+ * was before is kept in memory, 100 octets each. Who is farther behind takes the whole table.
+ */
+export const bindingChangesMax = 262_144;
+
+/** Seconds that the clocks of a look-up may differ by: past a minute, an address and a time no longer name a subscriber. */
+export const lookupToleranceSecondsMax = 60;
+
+/** Tenures of one slot that one look-up tells of: the one that is meant, and neighbours within the tolerance. */
+export const lookupTenuresMax = 32;
+
+/** Rows that one transaction of a purge looks at: it holds the write lock for some milliseconds. */
+export const purgeStepRows = 5000;
+
+/**
+ * Leases that one request of a search without an index looks at; then it answers with what it found, and a cursor.
+ * Some ten milliseconds of an embedded database.
+ */
+export const leaseScanRows = 10_000;
+
+/** Octets of a binding table that one hash of its checksum is of: `split` and `openssl` do the same. */
+export const digestChunkOctets = 65_536;
+
+/** Times that a read of several tables is tried again when the configuration changes between them. */
+export const snapshotTries = 3;
+
+/** Days that the log of the binding tables is kept: a consumer that was away for longer takes the whole table. */
+export const bindingLogDays = 7;

@@ -25,10 +25,10 @@ export function allocatorCommand(): Command {
       port: 8467,
     })
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
-    .option("--config <file>", "declared state (JSON) to apply before serving")
+    .option("--config <file>", "declared state (JSON or YAML) to apply before serving")
     .addHelpText(
       "after",
-      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
+      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
         '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains that are in other databases), LOG_LEVEL.',
     )
     .action(exitOnFailure(runAllocator));
@@ -43,7 +43,7 @@ async function runAllocator(options: Options): Promise<void> {
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const databases = await prepareDatabases(config);
   if (declaration !== undefined) await configureDatabases(databases, declaration, log);
-  const allocator = await startAllocator(databases, config.relayToken, options.listen, log);
+  const allocator = await startAllocator(databases, config, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
   stopOnSignal(async () => {
     await allocator.close();

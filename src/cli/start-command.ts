@@ -35,7 +35,7 @@ export function startCommand(): Command {
     .option("--database <url>", "where the leases are kept", "file:data/apportion.db")
     .option(
       "--config <file>",
-      "declared state (JSON) to apply; without one, an empty database gets a demo domain",
+      "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
     .option(
       "--http <host:port>",
@@ -56,7 +56,10 @@ export function startCommand(): Command {
       "link on which the relay serves clients, port 547; may be repeated",
       collect,
     )
-    .addHelpText("after", "\nEnvironment: LOG_LEVEL (default: info).")
+    .addHelpText(
+      "after",
+      "\nEnvironment: APPORTION_ADMIN_TOKEN (opens the admin API), LOG_LEVEL (default: info).",
+    )
     .action(exitOnFailure(runStart));
 }
 
@@ -64,6 +67,7 @@ async function runStart(options: Options): Promise<void> {
   const log = createLog();
   // Nobody else calls this allocator, so the secret need not outlive the process.
   const token = randomBytes(32).toString("base64url");
+  const adminToken = process.env.APPORTION_ADMIN_TOKEN;
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const relayInput = {
     token,
@@ -78,7 +82,12 @@ async function runStart(options: Options): Promise<void> {
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
   if (wanted !== undefined) await configureDatabase(database, wanted, log);
 
-  const allocator = await startAllocator(onlyDatabase(database), token, options.http, log);
+  const allocator = await startAllocator(
+    onlyDatabase(database),
+    { relayToken: token, adminToken },
+    options.http,
+    log,
+  );
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
   const relay = await startRelay(parseRelayConfig({ ...relayInput, allocator: allocator.url }), { log });
   stopOnSignal(async () => {

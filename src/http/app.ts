@@ -11,13 +11,19 @@
  */
 import type { Client } from "@libsql/client";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
-import { relayAuth } from "./auth.ts";
+import { createSlotCounter } from "../store/statistics.ts";
+import { createAdminApp } from "./admin/app.ts";
+import { documentRoutes } from "./admin/openapi.ts";
+import { createGuard } from "./auth.ts";
 import type { Counters } from "./counters.ts";
+import { createHistogram, databaseSecondsBounds } from "./histogram.ts";
+import { limitBody } from "./limit-body.ts";
+import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "./placement.ts";
-import { problem, problemResponse } from "./problem.ts";
+import { problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
 
 /** Where the application writes what an operator should know; pino has this form. */
@@ -33,8 +39,14 @@ export interface AppDeps {
   readonly placed?: ReadonlyMap<string, Client> | undefined;
   /** The secret of the relays. */
   readonly relayToken: string;
+  /** A secret of scope `admin`, to make the first tokens with; without it, only tokens of the database are good. */
+  readonly adminToken?: string | undefined;
+  /** Where a request came from, if the platform tells: failed authentications are counted by it. */
+  readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
+  /** Milliseconds of any clock that goes forward, for what is remembered of tokens: for tests. */
+  readonly clockMs?: (() => number) | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -43,27 +55,34 @@ export interface AppDeps {
 const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
-export function createApp({ relayToken, log, database, placed = new Map(), counters, now }: AppDeps): Hono {
-  const pipeline = createPlacedPipeline({ databases: { main: database, placed }, counters, now, log });
+export function createApp({ log, ...deps }: AppDeps): Hono {
+  const databaseSeconds = createHistogram(databaseSecondsBounds);
+  const { database: main, placed = new Map<string, Client>(), counters, now } = deps;
+  const pipeline = createPlacedPipeline({ databases: { main, placed }, counters, databaseSeconds, now, log });
+  const guard = createGuard(deps);
+  const countSlots = createSlotCounter(deps.database, { now: deps.now });
   const app = new Hono();
-  const limit = bodyLimit({
-    maxSize: relayBodyOctetsMax,
-    onError: () => {
-      throw problem(
-        413,
-        `Cannot read the body: found more than ${relayBodyOctetsMax} octets, expected at most that`,
-      );
-    },
-  });
-  app.post("/v1/relay", relayAuth(relayToken), limit, relayEndpoint(pipeline));
+  app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
+  app.route("/admin/v1", createAdminApp({ database: deps.database, guard, countSlots, now: deps.now }));
+  app.get(
+    "/metrics",
+    guard("read"),
+    metricsEndpoint({ countSlots, counters: deps.counters, databaseSeconds }),
+  );
+  app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
     await pipeline.probe();
     return context.json({ status: "ready" });
   });
   app.notFound((context) => problemResponse(404, `Cannot find ${context.req.method} ${context.req.path}`));
-  app.onError((error) => (error instanceof HTTPException ? error.getResponse() : failure(error, log)));
+  app.onError((error) => (error instanceof HTTPException ? refusal(error) : failure(error, log)));
   return app;
+}
+
+/** Exceptions of Hono itself have no problem document yet; its only ones here are of a body that is not JSON. */
+function refusal(error: HTTPException): Response {
+  return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
 
 /** What is not the fault of the request: the database, or a fault of ours. */
@@ -74,7 +93,7 @@ function failure(error: Error, log: Log): Response {
   }
   log.error({ err: error }, "database unavailable");
   const headers = { "retry-after": String(retryAfterSeconds) };
-  return problemResponse(503, "Cannot reach the database; nothing was answered, try again", headers);
+  return problemResponse(503, "Cannot reach the database; nothing was answered, try again", { headers });
 }
 
 /** The client wraps what the database says; what `fetch` says comes as it is, and names itself in its message only. */

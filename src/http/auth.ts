@@ -1,30 +1,168 @@
 /**
- * Who may call what.
+ * Who calls, and what may they do? Bearer tokens (RFC 6750) of the environment and of the database.
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
-import { bearerAuth } from "hono/bearer-auth";
-import { problemResponse } from "./problem.ts";
+import type { Client } from "@libsql/client";
+import type { Context, MiddlewareHandler } from "hono";
+import { tokenCacheMs, tokenCacheSize } from "../limits.ts";
+import { findToken } from "../store/tokens.ts";
+import type { KnownToken, Scope } from "../store/tokens.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { createFailureLimit } from "./failure-limit.ts";
+import { problem } from "./problem.ts";
+
+/** Who calls. Its name is what `audit` has. */
+export type Principal = KnownToken;
+
+/** What a guarded handler finds in its context. */
+export interface AuthEnv {
+  Variables: { principal: Principal };
+}
+
+/** What an authenticator works with. */
+export interface AuthDeps {
+  readonly database: Client;
+  /** The secret of the relays, known without the database. */
+  readonly relayToken: string;
+  /** A secret of scope `admin` that is known without the database: it makes the first tokens. */
+  readonly adminToken?: string | undefined;
+  /** Where a request came from, if the platform tells. */
+  readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
+  /** Milliseconds of any clock that goes forward: for tests. */
+  readonly clockMs?: (() => number) | undefined;
+}
+
+/** Lets requests pass that have one of the scopes. `admin` may all that `read` may. */
+export type Guard = (...scopes: readonly Scope[]) => MiddlewareHandler<AuthEnv>;
+
+const environmentName = "environment";
+
+/** Who can't get in has to know that the door of the first day is shut. */
+const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of the database are known)";
 
 /**
- * Lets relays pass: those that present the token (RFC 6750).
+ * Creates the guard of all endpoints.
  *
- * @param token The secret that relays and allocator share.
- * @throws {TypeError} When the token is empty, because then everyone would know it.
+ * The tokens of the environment are compared in memory. Those of the database are looked up, and remembered for
+ * {@link tokenCacheMs}: so long may a token that was revoked or rotated still be good.
+ *
+ * @throws {TypeError} When a token is empty, because then everyone would know it.
  */
-export function relayAuth(token: string): MiddlewareHandler {
-  if (token === "")
-    throw new TypeError("Cannot guard the relay endpoint: found an empty token, expected a secret");
-  const refusal = (found: string) => ({
-    message: () =>
-      problemResponse(401, `Cannot accept the request: found ${found}, expected the token of a relay`),
+export function createGuard(deps: AuthDeps): Guard {
+  const { relayToken, adminToken, clientAddress, clockMs = () => Date.now() } = deps;
+  const known = environmentTokens({ relay: relayToken, admin: adminToken });
+  const remember = createTokenMemory(deps.database, clockMs);
+  const failures = createFailureLimit(clockMs);
+
+  async function authenticate(context: Context): Promise<Principal> {
+    const presented = presentedToken(context.req.header("authorization"));
+    if (presented.kind === "none") throw refusal(presented.found);
+    const hash = await sha256(presented.token);
+    for (const token of await known) if (equalInConstantTime(token.hash, hash)) return token.principal;
+    const address = clientAddress?.(context) ?? "unknown";
+    const remembered = remember.recall(hash);
+    if (remembered !== undefined && remembered !== null) return remembered;
+    const waitSeconds = failures.waitSeconds(address);
+    if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
+    const found = remembered === null ? undefined : await remember.lookUp(hash);
+    if (found !== undefined) return found;
+    failures.add(address);
+    throw refusal(
+      adminToken === undefined ? `an unknown bearer token${noAdminToken}` : "an unknown bearer token",
+    );
+  }
+
+  return (...scopes) =>
+    async (context, next) => {
+      const principal = await authenticate(context);
+      const isAllowed =
+        scopes.includes(principal.scope) || (principal.scope === "admin" && scopes.includes("read"));
+      if (!isAllowed) {
+        const expected = scopes.join(" or ");
+        throw problem(
+          403,
+          `Cannot accept the request: found a token of scope ${principal.scope}, expected ${expected}`,
+        );
+      }
+      context.set("principal", principal);
+      await next();
+    };
+}
+
+function refusal(found: string): Error {
+  const headers = { "www-authenticate": 'Bearer realm="apportion"' };
+  const detail = `Cannot accept the request: found ${found}, expected one that is valid here (Authorization: Bearer …)`;
+  return problem(401, detail, { headers });
+}
+
+function tooManyFailures(waitSeconds: number): Error {
+  const detail = `Cannot check the token: found too many unknown tokens from your address, expected a pause of ${waitSeconds} s`;
+  return problem(429, detail, { headers: { "retry-after": String(waitSeconds) } });
+}
+
+type Presented = { readonly kind: "token"; readonly token: string } | { kind: "none"; found: string };
+
+/** RFC 6750 §2.1. */
+function presentedToken(header: string | undefined): Presented {
+  if (header === undefined) return { kind: "none", found: "no bearer token" };
+  const token = /^Bearer +([\w~+/.-]+=*) *$/i.exec(header)?.[1];
+  return token === undefined
+    ? { kind: "none", found: "a malformed Authorization header" }
+    : { kind: "token", token };
+}
+
+/** @returns SHA-256 of a text. */
+export async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+}
+
+/** Looks at every octet, wherever the first difference is. */
+function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < a.length; index++) difference |= a[index]! ^ (b[index] ?? 0);
+  return difference === 0;
+}
+
+interface EnvironmentToken {
+  readonly hash: Uint8Array;
+  readonly principal: Principal;
+}
+
+function environmentTokens(
+  secrets: Readonly<Record<"relay" | "admin", string | undefined>>,
+): Promise<EnvironmentToken[]> {
+  const given = (["relay", "admin"] as const).flatMap((scope) => {
+    const secret = secrets[scope];
+    if (secret === "") {
+      throw new TypeError(`Cannot guard the API: found an empty ${scope} token, expected a secret`);
+    }
+    return secret === undefined ? [] : [{ scope, secret }];
   });
-  return bearerAuth({
-    token,
-    realm: "apportion",
-    noAuthenticationHeader: refusal("no bearer token"),
-    invalidAuthenticationHeader: refusal("a malformed Authorization header"),
-    invalidToken: refusal("an unknown bearer token"),
-  });
+  return Promise.all(
+    given.map(async ({ scope, secret }) => ({
+      hash: await sha256(secret),
+      principal: { name: environmentName, scope, domain: null },
+    })),
+  );
+}
+
+/** Tokens that were looked up lately; the oldest are forgotten first. */
+function createTokenMemory(database: Client, clockMs: () => number) {
+  const entries = new Map<string, { readonly token: KnownToken | null; readonly until: number }>();
+  return {
+    /** @returns A token, null for one that is known not to be good, or undefined for one that has to be looked up. */
+    recall(hash: Uint8Array): KnownToken | null | undefined {
+      const entry = entries.get(encodeHex(hash));
+      return entry !== undefined && clockMs() < entry.until ? entry.token : undefined;
+    },
+    async lookUp(hash: Uint8Array): Promise<KnownToken | undefined> {
+      const token = await findToken(database, hash);
+      const key = encodeHex(hash);
+      entries.delete(key);
+      if (entries.size >= tokenCacheSize) entries.delete(entries.keys().next().value!);
+      entries.set(key, { token: token ?? null, until: clockMs() + tokenCacheMs });
+      return token;
+    },
+  };
 }

@@ -17,6 +17,7 @@ import { commitClaims } from "../store/commit.ts";
 import { mendDatabase } from "../store/connect.ts";
 import { loadDirectory } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
+import type { Histogram } from "./histogram.ts";
 import { arrangeRound } from "./round.ts";
 import type { Entry } from "./round.ts";
 
@@ -24,6 +25,8 @@ import type { Entry } from "./round.ts";
 export interface PipelineDeps {
   readonly database: Client;
   readonly counters: Counters;
+  /** How long transactions take. */
+  readonly databaseSeconds?: Histogram | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
   /** Which of the database's domains are served, by name. Default: all. */
@@ -64,28 +67,14 @@ export interface DatabasePipeline extends Pipeline {
 }
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline({ database, counters, now, serves }: PipelineDeps): DatabasePipeline {
+export function createPipeline(deps: PipelineDeps): DatabasePipeline {
+  const { database, counters, serves } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
 
   function load(): Promise<Directory> {
     confirmedMs = performance.now();
     return loadServed(database, serves);
-  }
-
-  /** @returns False when the claims were made from a configuration that is no longer so. */
-  async function commitEntries(
-    current: Directory,
-    entries: readonly Entry[],
-  ): Promise<readonly Fact[] | false> {
-    const claims = entries.map((entry) => entry.claim);
-    const { revision, facts } = await commitClaims(database, claims, {
-      revision: current.revision,
-      now: now?.(),
-    });
-    counters.add("rounds");
-    if (revision === current.revision) confirmedMs = performance.now();
-    return revision === current.revision && facts;
   }
 
   async function serveRounds(queries: readonly Query[]): Promise<Uint8Array[]> {
@@ -95,22 +84,24 @@ export function createPipeline({ database, counters, now, serves }: PipelineDeps
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const facts = await commitEntries(current, entries);
-      if (facts === false) {
+      const result = await commitEntries(deps, current, entries);
+      if (result === undefined) {
         directory = undefined;
         continue;
       }
+      confirmedMs = performance.now();
       for (const { query, domain, decision } of immediate) {
         answers.push(...encodeAnswer(counters, query, domain, decision));
       }
       const unserved: Query[] = [];
       for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
-        const fact = facts[index]!;
+        const fact = result.facts[index]!;
         if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
           unserved.push(...asking);
           continue;
         }
-        const decision = decide(claim, fact, { query: asking[0]!, domain, directory: current });
+        const subject = { query: asking[0]!, domain, directory: current, now: result.now };
+        const decision = decide(claim, fact, subject);
         for (const query of asking) answers.push(...encodeAnswer(counters, query, domain, decision));
       }
       waiting = [...unserved, ...later];
@@ -140,6 +131,23 @@ export function createPipeline({ database, counters, now, serves }: PipelineDeps
       return directory;
     },
   };
+}
+
+/** @returns Undefined when the claims were made from a configuration that is no longer so. */
+async function commitEntries(
+  { database, counters, databaseSeconds, now: clock }: PipelineDeps,
+  current: Directory,
+  entries: readonly Entry[],
+): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
+  const claims = entries.map((entry) => entry.claim);
+  const begin = performance.now();
+  const { revision, now, facts } = await commitClaims(database, claims, {
+    revision: current.revision,
+    now: clock?.(),
+  });
+  databaseSeconds?.observe((performance.now() - begin) / 1000);
+  counters.add("rounds");
+  return revision === current.revision ? { facts, now } : undefined;
 }
 
 /** Leaves out the domains that another database serves. */

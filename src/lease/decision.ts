@@ -44,6 +44,8 @@ export interface Subject {
   readonly domain: Domain;
   /** The configuration that the claim was made from. */
   readonly directory: Directory;
+  /** Unix seconds of the database's clock, by which the claim was judged. */
+  readonly now: number;
 }
 
 /** What the first step finds: a claim to make, or a decision without one. */

@@ -11,16 +11,25 @@
  * @module
  */
 import * as v from "valibot";
-import { createPoolGeometry } from "../portset/pool-geometry.ts";
+import {
+  clientIdentifierOctetsMax,
+  domainsMax,
+  linesMax,
+  poolsPerDomainMax,
+  reservationsPerDomainMax,
+} from "../limits.ts";
+import { createPoolGeometry, slotOf } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
 import { textOf } from "./schema-text.ts";
 
-const name = v.pipe(
+/** Names are ids: they never change. */
+export const nameSchema = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, "expected 1 to 63 of a-z, 0-9, '-' and '.'"),
 );
@@ -69,48 +78,96 @@ export function parseIPv4Range(text: string): {
   return { firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
 }
 
+const described = <S extends v.GenericSchema>(text: string, schema: S) => v.pipe(schema, v.description(text));
+
 const poolFields = {
-  name,
-  range: textOf(parseIPv4Range),
-  fill: v.optional(v.picklist(["spread", "pack"]), "spread"),
-  /** Options for the clients of this pool; they come before those of the domain. */
-  options: v.optional(dhcpOptionsSchema, {}),
+  range: described("IPv4 addresses: `192.0.2.0/24` or `192.0.2.10-192.0.2.20`.", textOf(parseIPv4Range)),
+  fill: v.optional(
+    described(
+      "How new slots are taken: fewest subscribers an address first, or one address after the other.",
+      v.picklist(["spread", "pack"]),
+    ),
+    "spread",
+  ),
+  options: v.optional(
+    described(
+      "DHCP options for the clients of this pool; they come before those of the domain.",
+      dhcpOptionsSchema,
+    ),
+    {},
+  ),
+  drainUntil: v.optional(
+    described(
+      "While set, the pool gives no new leases; those that run may be renewed until this date.",
+      v.nullable(dateSchema),
+    ),
+    null,
+  ),
 };
 
-const sharedPool = v.strictObject({
-  ...poolFields,
+const sharedFields = {
   kind: v.literal("shared"),
-  /** RFC 7597 §5.1 `a`: 0 is one contiguous range, as lw4o6 wants it; MAP uses 6. */
-  psidOffset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15)), 0),
-  /** RFC 7597 §5.1 `k`: an address serves up to 2^k clients. */
-  psidLength: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
-  /** Ports that no client gets (R7618-8-10, R7618-8-11). */
-  reservedPorts: v.optional(v.pipe(v.array(textOf(parsePortRange)), v.maxLength(64)), ["0-1023"]),
-});
+  psidOffset: v.optional(
+    described(
+      "RFC 7597 §5.1 `a`: 0 is one contiguous range, as lw4o6 wants it; MAP uses 6.",
+      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15)),
+    ),
+    0,
+  ),
+  psidLength: described(
+    "RFC 7597 §5.1 `k`: an address serves up to 2^k subscribers.",
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
+  ),
+  reservedPorts: v.optional(
+    described(
+      "Ports that no subscriber gets (RFC 7618 §8): `0-1023`, `8080`.",
+      v.pipe(v.array(textOf(parsePortRange)), v.maxLength(64)),
+    ),
+    ["0-1023"],
+  ),
+};
 
-const fullPool = v.strictObject({ ...poolFields, kind: v.literal("full") });
+/** The schema of a pool with what it is known by, where that is not its name alone. */
+export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
+  return v.pipe(
+    v.variant("kind", [
+      v.strictObject({ ...entries, ...sharedFields, ...poolFields }),
+      v.strictObject({ ...entries, kind: v.literal("full"), ...poolFields }),
+    ]),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed || dataset.issues !== undefined) return;
+      try {
+        geometryOf(dataset.value as PoolShape);
+      } catch (error) {
+        addIssue({ message: error instanceof Error ? error.message : String(error) });
+      }
+    }),
+  );
+}
 
-const poolSchema = v.pipe(
-  v.variant("kind", [sharedPool, fullPool]),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed || dataset.issues !== undefined) return;
-    try {
-      geometryOf(dataset.value);
-    } catch (error) {
-      addIssue({ message: error instanceof Error ? error.message : String(error) });
-    }
-  }),
-);
+const poolSchema = poolSchemaWith({ name: nameSchema });
 
 /** A pool as it is declared. */
-export type PoolDeclaration = v.InferOutput<typeof sharedPool> | v.InferOutput<typeof fullPool>;
+export type PoolDeclaration = v.InferOutput<typeof poolSchema>;
+
+/** What a pool's slots follow from. */
+export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
+  (
+    | { readonly kind: "full" }
+    | {
+        readonly kind: "shared";
+        readonly psidOffset: number;
+        readonly psidLength: number;
+        readonly reservedPorts: readonly string[];
+      }
+  );
 
 /**
  * Computes the slots of a declared pool.
  *
  * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a port (RFC 7597 §5.1).
  */
-export function geometryOf(pool: PoolDeclaration): PoolGeometry {
+export function geometryOf(pool: PoolShape): PoolGeometry {
   const range = { ...parseIPv4Range(pool.range), fill: pool.fill };
   return pool.kind === "full"
     ? createPoolGeometry({ ...range, psidOffset: 0, psidLength: 0, reservedPorts: [] })
@@ -132,7 +189,7 @@ const leaseSecondsSchema = v.pipe(
 );
 
 /** What a domain says about itself, without its name and pools: the database keeps it as JSON. */
-const settingsFields = {
+export const domainSettingsFields = {
   /** Takes the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
@@ -141,7 +198,7 @@ const settingsFields = {
   lines: v.optional(
     v.pipe(
       v.array(v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) })),
-      v.maxLength(65_536),
+      v.maxLength(linesMax),
     ),
     [],
   ),
@@ -171,19 +228,48 @@ const settingsFields = {
 };
 
 /** Settings of a domain, as the database keeps them. */
-export const domainSettingsSchema = v.strictObject(settingsFields);
+export const domainSettingsSchema = v.strictObject(domainSettingsFields);
 export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;
 
+/** Octets of a client identifier in hexadecimal; colons may stand between them. */
+export function parseClientIdentifier(text: string): Uint8Array {
+  const octets = decodeHex(text.replaceAll(":", ""));
+  if (octets.length >= 2 && octets.length <= clientIdentifierOctetsMax) return octets;
+  throw new RangeError(
+    `Cannot parse client identifier: found ${octets.length} octets, expected 2 to ${clientIdentifierOctetsMax}`,
+  );
+}
+
+/** Which pair belongs to whom. */
+export const reservationFields = {
+  clientIdentifier: described(
+    "Option 61 in hexadecimal: type 255, IAID and DUID for 4o6 clients (RFC 7618 §6).",
+    textOf(parseClientIdentifier),
+  ),
+  address: textOf(parseIPv4),
+  psid: v.optional(
+    described(
+      "Port set of the address, right-justified; null in a full pool.",
+      v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff))),
+    ),
+    null,
+  ),
+};
+
+const reservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
+export type ReservationDeclaration = v.InferOutput<typeof reservationSchema>;
+
 const domainSchema = v.strictObject({
-  name,
-  ...settingsFields,
-  pools: v.pipe(v.array(poolSchema), v.maxLength(1024)),
+  name: nameSchema,
+  ...domainSettingsFields,
+  pools: v.pipe(v.array(poolSchema), v.maxLength(poolsPerDomainMax)),
+  reservations: v.optional(v.pipe(v.array(reservationSchema), v.maxLength(reservationsPerDomainMax)), []),
 });
 export type DomainDeclaration = v.InferOutput<typeof domainSchema>;
 
 /** The whole of a declared state. */
 export const declarationSchema = v.pipe(
-  v.strictObject({ domains: v.pipe(v.array(domainSchema), v.maxLength(1024)) }),
+  v.strictObject({ domains: v.pipe(v.array(domainSchema), v.maxLength(domainsMax)) }),
   v.rawCheck(({ dataset, addIssue }) => {
     // What has faults of its own can't be compared with others.
     if (!dataset.typed || dataset.issues !== undefined) return;
@@ -203,14 +289,14 @@ function contradictions(domains: readonly DomainDeclaration[]): string[] {
   }
   found.push(
     ...repeated(
-      "domain",
+      "domain name",
       domains.map((domain) => domain.name),
     ),
   );
   const pools = domains.flatMap((domain) => domain.pools);
   found.push(
     ...repeated(
-      "pool",
+      "pool name",
       pools.map((pool) => pool.name),
     ),
   );
@@ -225,12 +311,46 @@ function contradictions(domains: readonly DomainDeclaration[]): string[] {
       );
     }
   }
+  found.push(
+    ...repeated(
+      "reservation name",
+      domains.flatMap((domain) => domain.reservations.map((each) => each.name)),
+    ),
+    ...domains.flatMap(reservationFaults),
+  );
   return found;
 }
 
+/** A pair and a client have one reservation at most, and the pair is one of the domain's pools. */
+function reservationFaults({ name, pools, reservations }: DomainDeclaration): string[] {
+  if (reservations.length === 0) return [];
+  const geometries = pools.map((pool) => ({ kind: pool.kind, geometry: geometryOf(pool) }));
+  const hasPair = ({ address, psid }: ReservationDeclaration): boolean =>
+    geometries.some(
+      ({ kind, geometry }) =>
+        (kind === "full") === (psid === null) &&
+        slotOf(geometry, parseIPv4(address), psid ?? 0) !== undefined,
+    );
+  const pairOf = ({ address, psid }: ReservationDeclaration) =>
+    `${address}${psid === null ? "" : ` PSID ${psid}`}`;
+  return [
+    ...reservations
+      .filter((each) => !hasPair(each))
+      .map(
+        (each) => `reservation "${each.name}": found ${pairOf(each)}, expected a pair of a pool of "${name}"`,
+      ),
+    ...repeated(`domain "${name}": reserved pair`, reservations.map(pairOf)),
+    ...repeated(
+      `domain "${name}": reserved client`,
+      reservations.map((each) => each.clientIdentifier.replaceAll(":", "").toLowerCase()),
+    ),
+  ];
+}
+
 function repeated(what: string, names: readonly string[]): string[] {
-  const twice = new Set(names.filter((each, index) => names.indexOf(each) !== index));
-  return [...twice].map((each) => `${what} name: found "${each}" twice, expected it once`);
+  const seen = new Set<string>();
+  const twice = new Set(names.filter((each) => seen.has(each) || !seen.add(each)));
+  return [...twice].map((each) => `${what}: found "${each}" twice, expected it once`);
 }
 
 /** Wrong configuration: one line for each fault, with the path of the field. */

@@ -7,7 +7,7 @@ import { wantedSlotsMax } from "../limits.ts";
 import type { Fact, OfferClaim } from "./claim.ts";
 import { claimantOf, claimed, leaseSeconds, leaseTerms, mayBeServed, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
-import { findAddressSlots, findSlotKey, pairOfKey } from "./domain.ts";
+import { findAddressSlots, findSlotKey, isOpen, pairOfKey } from "./domain.ts";
 import type { Domain, Pool } from "./domain.ts";
 import type { Query } from "./query.ts";
 
@@ -17,11 +17,12 @@ import type { Query } from "./query.ts";
  * A client that does not list option 159 never gets a shared address (R7618-8.1-02). One that does gets a shared
  * one wherever there are shared pools, because full addresses are scarce; unless the operator says otherwise
  * (R7618-8.1-04). A size hint puts pools of that size first; no pool is cut to another size for it, because all
- * sharers of an address have equal sets (A9).
+ * sharers of an address have equal sets (A9). Shared pools that are all drained are no shared pools.
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   const { sharedPools, fullPools } = domain;
   if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;
+  if (!sharedPools.some(isOpen) && fullPools.some(isOpen)) return fullPools;
   const wantedLength = query.portParams?.psidLength;
   if (wantedLength === undefined) return sharedPools;
   const fits = (pool: Pool): boolean => pool.geometry.psidLength === wantedLength;
@@ -30,8 +31,9 @@ function poolsFor(query: Query, domain: Domain): readonly Pool[] {
 
 /** @returns The claim for any pair that suits the client. */
 export function claimOffer(query: Query, domain: Domain): ClaimStep {
-  const pools = poolsFor(query, domain);
-  if (pools.length === 0) return silence(mayBeServed(query, domain) ? "no-pool" : "shared-pools-only");
+  const candidates = poolsFor(query, domain);
+  if (candidates.length === 0) return silence(mayBeServed(query, domain) ? "no-pool" : "shared-pools-only");
+  const pools = candidates.filter(isOpen);
   const claim: OfferClaim = {
     ...claimantOf(query, domain),
     kind: "offer",
@@ -59,7 +61,7 @@ function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
 export function decideOffer(
   claim: OfferClaim,
   { held, siteLeases }: Fact,
-  { query, domain, directory }: Subject,
+  { query, domain, directory, now }: Subject,
 ): Decision {
   if (held === null) {
     const limited = claim.siteLeasesMax !== null && siteLeases >= claim.siteLeasesMax;
@@ -75,6 +77,7 @@ export function decideOffer(
   }
   // RFC 2131 §4.3.1: without a wish of its own, a client is offered what is left of its lease.
   const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  const seconds = isUnchanged ? held.remainingSeconds : leaseSeconds(query, domain);
+  const wanted = isUnchanged ? held.remainingSeconds : leaseSeconds(query, domain);
+  const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
   return { kind: "offer", pair, leaseSeconds: seconds, options };
 }

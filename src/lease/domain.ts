@@ -21,6 +21,13 @@ export interface Pool {
   readonly geometry: PoolGeometry;
   /** DHCP options for its clients, those of the domain included: code -> data. */
   readonly options: ReadonlyMap<number, Uint8Array>;
+  /** While the pool is drained: Unix seconds at which its last lease ends. It gives no new ones. */
+  readonly drainUntil: number | null;
+}
+
+/** @returns Whether a pool gives new leases. */
+export function isOpen(pool: Pool): boolean {
+  return pool.drainUntil === null;
 }
 
 /** A line of an access network, as the relay next to it names it. Interface-Ids are unique for one relay only. */

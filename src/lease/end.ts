@@ -51,7 +51,10 @@ function declinedSlots(query: Query, domain: Domain, address: number): SlotRange
 /** These messages have no answer; the reason only says what became of them. */
 export function decideEnd(claim: EndClaim, { held }: Fact): Decision {
   if (claim.as === "withdrawn") return silence("other-server-chosen");
-  if (claim.as === "declined") return silence(held === null ? "declined" : "release-without-lease");
+  // Only a pair that is reserved is still its client's after a DECLINE.
+  if (claim.as === "declined") {
+    return silence(held === null || held.state === "declined" ? "declined" : "release-without-lease");
+  }
   const gone = held?.state === "released" && held.slot === claim.slots?.first;
   return silence(gone ? "released" : "release-without-lease");
 }

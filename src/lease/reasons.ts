@@ -83,6 +83,10 @@ const ruleReasons = {
     meaning: "The client asks to keep a pair of address and port set that is not its lease.",
     source: "RFC 2131 §4.3.2",
   },
+  "pool-drained": {
+    meaning: "The pool of the lease is drained: its leases went on until a date that has passed.",
+    source: "this server",
+  },
   "unknown-client": {
     meaning: "The client asks to keep a lease, and there is no record of it; another server may have one.",
     source: "RFC 2131 §4.3.2",

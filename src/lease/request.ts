@@ -97,17 +97,22 @@ function lookClaim(query: Query, domain: Domain): LookClaim {
 }
 
 /** @returns DHCPACK for the pair that is now the client's lease, DHCPNAK when it is not, or silence. */
-export function decideBind(claim: BindClaim, fact: Fact, { query, domain, directory }: Subject): Decision {
+export function decideBind(
+  claim: BindClaim,
+  fact: Fact,
+  { query, domain, directory, now }: Subject,
+): Decision {
   const { held } = fact;
   const isOffer = claim.accepts === "offer-or-lease";
   if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain);
   const isNamed = isInRange(claim.slots, held.slot);
+  const { pool, pair } = pairOfKey(directory, held.slot);
+  if (isNamed && pool.drainUntil !== null && pool.drainUntil <= now) return nak("pool-drained");
   if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {
     if (fact.softwireTaken && isNamed) return nak("softwire-taken");
     return nak(isOffer ? "pair-not-offered" : "pair-not-held");
   }
   if (claim.sourceMustMatch && held.source !== claim.lease.source) return nak("source-changed");
-  const { pool, pair } = pairOfKey(directory, held.slot);
   return {
     kind: "ack",
     pair,

@@ -22,6 +22,13 @@ const placements = v.pipe(
   v.maxEntries(placementsMax, `expected at most ${placementsMax} domains`),
 );
 
+const secret = (expected: string) =>
+  v.pipe(
+    v.string(expected),
+    v.minLength(16, "expected at least 16 characters"),
+    v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
+  );
+
 const schema = v.object({
   APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
@@ -34,10 +41,12 @@ const schema = v.object({
     ),
     "{}",
   ),
-  APPORTION_RELAY_TOKEN: v.pipe(
-    v.string("expected the secret that the relays present"),
-    v.minLength(16, "expected at least 16 characters"),
-    v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
+  APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
+  /** Of scope `admin`: makes the first tokens. Without it, only tokens of the database are good for the admin API. */
+  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret of the operator")),
+  /** Days that the history of leases is kept; without it, for ever. */
+  APPORTION_HISTORY_DAYS: v.optional(
+    v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
   ),
 });
 
@@ -47,6 +56,9 @@ export interface DatabaseAccess {
   readonly token?: string | undefined;
 }
 
+/** Where the databases of an allocator are. */
+export type DatabaseSettings = Pick<AllocatorConfig, "databaseUrl" | "databaseToken" | "placements">;
+
 /** Settings of an allocator. */
 export interface AllocatorConfig {
   readonly databaseUrl: string;
@@ -54,6 +66,9 @@ export interface AllocatorConfig {
   /** Domains that are in other databases, by name. Default: none. */
   readonly placements?: Readonly<Record<string, DatabaseAccess>>;
   readonly relayToken: string;
+  readonly adminToken: string | undefined;
+  /** Days that tenures are kept after their end; null keeps them for ever. */
+  readonly historyDays: number | null;
 }
 
 /**
@@ -76,6 +91,8 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     databaseToken: result.output.APPORTION_DATABASE_TOKEN,
     placements: result.output.APPORTION_PLACEMENTS,
     relayToken: result.output.APPORTION_RELAY_TOKEN,
+    adminToken: result.output.APPORTION_ADMIN_TOKEN,
+    historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
 }
 
@@ -86,7 +103,7 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
  * @param open How this platform opens one.
  */
 export async function openDatabases(
-  { databaseUrl: url, databaseToken: token, placements: places = {} }: Omit<AllocatorConfig, "relayToken">,
+  { databaseUrl: url, databaseToken: token, placements: places = {} }: DatabaseSettings,
   open: (access: DatabaseAccess) => Client | Promise<Client>,
 ): Promise<Databases> {
   const main = await open({ url, token });

@@ -7,12 +7,14 @@ import { mkdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { serve } from "@hono/node-server";
+import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Client } from "@libsql/client";
+import type { Context } from "hono";
 import { createApp } from "../http/app.ts";
 import type { Log } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
 import type { Counters } from "../http/counters.ts";
-import { parseDeclaration } from "../lease/declaration.ts";
+import { formatOfFile, readDeclarationText } from "../lease/declaration-text.ts";
 import type { Declaration } from "../lease/declaration.ts";
 import { applyDeclaration } from "../store/apply.ts";
 import { openServer } from "../store/connect.ts";
@@ -21,7 +23,7 @@ import type { Databases } from "../store/databases.ts";
 import { openEmbedded } from "../store/embedded.ts";
 import { migrateDatabase } from "../store/migrate.ts";
 import { openDatabases } from "./config.ts";
-import type { AllocatorConfig, DatabaseAccess } from "./config.ts";
+import type { AllocatorConfig, DatabaseAccess, DatabaseSettings } from "./config.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 
 /** Where the HTTP server listens; port 0 lets the system choose one. */
@@ -29,6 +31,9 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
+
+/** Secrets that are known without the database. */
+export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">;
 
 /** A running allocator. */
 export interface Allocator {
@@ -44,12 +49,12 @@ export interface Allocator {
  * @throws {LibsqlError} When it can't be opened or migrated.
  * @throws {NewerSchemaError} When it is of a later release.
  */
-export async function prepareDatabase(config: Omit<AllocatorConfig, "relayToken">): Promise<Client> {
+export async function prepareDatabase(config: DatabaseSettings): Promise<Client> {
   return prepareAccess({ url: config.databaseUrl, token: config.databaseToken });
 }
 
 /** Prepares all databases of an allocator as {@link prepareDatabase} does one, and throws what it throws. */
-export async function prepareDatabases(config: Omit<AllocatorConfig, "relayToken">): Promise<Databases> {
+export async function prepareDatabases(config: DatabaseSettings): Promise<Databases> {
   return openDatabases(config, prepareAccess);
 }
 
@@ -105,34 +110,28 @@ export async function configureDatabases(
 }
 
 /**
- * Reads a declared state from a JSON file.
+ * Reads a declared state from a file: YAML when its name ends so, else JSON.
  *
  * @throws {DeclarationError} When it is not one.
- * @throws {SyntaxError} When the file is not JSON.
+ * @throws {SyntaxError} When the file is neither.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
-  const text = await readFile(path, "utf8");
-  let input: unknown;
-  try {
-    input = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read ${path}: ${error instanceof Error ? error.message : "no JSON"}`, {
-      cause: error,
-    });
-  }
-  return parseDeclaration(input, path);
+  return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
+
+/** Without a socket there is no address: then the application was called and not asked over HTTP. */
+const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
 /** Serves databases that are ready. */
 export async function startAllocator(
   databases: Databases,
-  relayToken: string,
+  tokens: AllocatorTokens,
   listen: ListenAddress,
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
   const { main: database, placed } = databases;
-  const app = createApp({ database, placed, relayToken, log, counters });
+  const app = createApp({ database, placed, ...tokens, log, counters, clientAddress });
   const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
     (resolve, reject) => {
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {

@@ -8,24 +8,36 @@ import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
 import { openServer } from "../store/connect.ts";
+import type { Databases } from "../store/databases.ts";
 import { openDatabases, readConfig } from "./config.ts";
-import { consoleLog } from "./console-log.ts";
+import { consoleLog as log } from "./console-log.ts";
+import { keepAllHouses } from "./housekeeping.ts";
+
+type Environment = Readonly<Record<string, unknown>>;
 
 /** One application for each isolate, made at its first request: an isolate gets its bindings with a request. */
 let app: Promise<Hono> | undefined;
 
-async function createWorkerApp(environment: Readonly<Record<string, unknown>>): Promise<Hono> {
-  const config = readConfig(environment);
-  const { main, placed } = await openDatabases(config, ({ url, token }) =>
-    openServer({ url, authToken: token }),
-  );
-  const { relayToken } = config;
-  return createApp({ database: main, placed, relayToken, log: consoleLog, counters: createCounters() });
+function openServers(environment: Environment): Promise<Databases> {
+  return openDatabases(readConfig(environment), ({ url, token }) => openServer({ url, authToken: token }));
+}
+
+async function createWorkerApp(environment: Environment): Promise<Hono> {
+  const { relayToken, adminToken } = readConfig(environment);
+  const { main: database, placed } = await openServers(environment);
+  return createApp({
+    ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },
+    clientAddress: (context) => context.req.header("cf-connecting-ip"),
+  });
 }
 
 export default {
-  async fetch(request, environment: Readonly<Record<string, unknown>>, context) {
+  async fetch(request, environment: Environment, context) {
     app ??= createWorkerApp(environment);
     return (await app).fetch(request, environment, context);
   },
-} satisfies ExportedHandler<Readonly<Record<string, unknown>>>;
+  async scheduled(_controller, environment: Environment) {
+    const { historyDays } = readConfig(environment);
+    await keepAllHouses(await openServers(environment), historyDays, log);
+  },
+} satisfies ExportedHandler<Environment>;

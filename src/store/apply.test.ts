@@ -16,7 +16,7 @@ const changesOf = async (...args: Parameters<typeof applyDeclaration>) =>
 
 test("applyDeclaration() creates, and applied again changes nothing", async () => {
   const database = await temporaryDatabase();
-  expect(await changesOf(database, declare(north))).toEqual(["domain isp created", "pool north created"]);
+  expect(await changesOf(database, declare(north))).toEqual(["domain isp create", "pool north create"]);
   const { revision } = await loadDirectory(database);
   expect(await changesOf(database, declare(north))).toEqual(["domain isp unchanged", "pool north unchanged"]);
   expect((await loadDirectory(database)).revision).toBe(revision);
@@ -28,7 +28,7 @@ test("applyDeclaration() changes settings and options, and tells allocators by t
   const before = await loadDirectory(database);
   const changed = declare({ ...north, options: { mtu: 1400 } });
   changed.domains[0]!.leaseSeconds.default = 7200;
-  expect(await changesOf(database, changed)).toEqual(["domain isp changed", "pool north changed"]);
+  expect(await changesOf(database, changed)).toEqual(["domain isp change", "pool north change"]);
   const after = await loadDirectory(database);
   expect(after.revision).toBeGreaterThan(before.revision);
   expect(after.domains[0]!.leaseSeconds.default).toBe(7200);
@@ -37,15 +37,15 @@ test("applyDeclaration() changes settings and options, and tells allocators by t
 test("applyDeclaration() keeps what is no longer declared, and says so", async () => {
   const database = await temporaryDatabase();
   await applyDeclaration(database, declare(north));
-  expect(await changesOf(database, declare())).toEqual(["domain isp unchanged", "pool north kept"]);
+  expect(await changesOf(database, declare())).toEqual(["domain isp unchanged", "pool north keep"]);
   expect((await loadDirectory(database)).domains[0]!.pools).toHaveLength(1);
 });
 
 test.each([
-  ["another length", { ...north, psidLength: 7 }, /found psidLength 7, expected 6/],
-  ["another range", { ...north, range: "192.0.2.0/25" }, /found lastAddress/],
-  ["another fill order", { ...north, fill: "pack" }, /found fill pack, expected spread/],
-  ["other reserved ports", { ...north, reservedPorts: ["0-2047"] }, /found reservedPorts/],
+  ["another length", { ...north, psidLength: 7 }, /another psidLength, which never changes/],
+  ["another range", { ...north, range: "192.0.2.0/25" }, /another range, which/],
+  ["another fill order", { ...north, fill: "pack" }, /another fill, which/],
+  ["other reserved ports", { ...north, reservedPorts: ["0-2047"] }, /another reservedPorts, which/],
   ["a range that overlaps a pool which is kept", { ...north, name: "new" }, /overlaps pool "north"/],
 ])("applyDeclaration() refuses %s as a whole", async (_, pool, message) => {
   const database = await temporaryDatabase();

@@ -55,7 +55,7 @@ type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 /** Rows of `:binds`. */
 export const bindRows = rowFormat<Binding>(
   `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
-   lease_seconds quarantine #softwire softwire_interval #source #relay_path`,
+   wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
     return [

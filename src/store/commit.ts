@@ -13,6 +13,8 @@ import { batchStatements } from "./statements.ts";
 export interface CommitResult {
   /** Revision of the configuration in the database. When it is not the caller's, no claim was looked at. */
   readonly revision: number;
+  /** Unix seconds by which the batch was judged. */
+  readonly now: number;
   /** One fact for each claim, in their order; empty when the revision differs. */
   readonly facts: readonly Fact[];
 }
@@ -81,7 +83,11 @@ export async function commitClaims(
   const results = await client.batch(batch, "write");
   const row = results.at(-1)?.rows[0];
   if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
-  return { revision: Number(row.revision), facts: parseFacts(row.facts as string, claims.length) };
+  return {
+    revision: Number(row.revision),
+    now: Number(row.now),
+    facts: parseFacts(row.facts as string, claims.length),
+  };
 }
 
 const parameterNames = ["offers", "wishes", "pools", "binds", "ends", "all", "revision", "now"] as const;

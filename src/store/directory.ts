@@ -52,7 +52,7 @@ function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number
   const kind = row.psidLength === 0 ? "full" : "shared";
   const own = encodeDhcpOptions(v.parse(dhcpOptionsSchema, JSON.parse(row.options)));
   const options = new Map([...domainOptions, ...own]);
-  return { id: row.id, name: row.name, kind, geometry, options };
+  return { id: row.id, name: row.name, kind, geometry, options, drainUntil: row.drainUntil };
 }
 
 function domainOf(

@@ -31,6 +31,8 @@ export const domain = sqliteTable("domain", {
   id: integer().primaryKey({ autoIncrement: true }),
   name: text().notNull().unique(),
   settings: text().notNull(),
+  /** Grows with each change: the ETag of the admin API. */
+  version: integer().notNull().default(1),
 });
 
 /**
@@ -59,6 +61,10 @@ export const pool = sqliteTable(
     slots: integer().notNull(),
     /** The first slot that was never used. Every slot below has a lease row. */
     cursor: integer().notNull().default(0),
+    /** While drained: when its last lease ends. It gives no new ones from the moment that this is set. */
+    drainUntil: integer("drain_until"),
+    /** Grows with each change: the ETag of the admin API. The cursor is none. */
+    version: integer().notNull().default(1),
   },
   (table) => [index("pool_by_domain").on(table.domainId)],
 );
@@ -118,4 +124,133 @@ export const history = sqliteTable(
     relayPath: blob("relay_path", { mode: "buffer" }),
   },
   (table) => [index("history_by_slot").on(table.slot, table.since)],
+);
+
+/**
+ * Pools that were deleted: what their slots meant, so that history can still be read. A trigger writes a row when
+ * one leaves `pool`; ids are never given out twice, so a slot belongs to one row of either table.
+ */
+export const retiredPool = sqliteTable(
+  "retired_pool",
+  {
+    id: integer().primaryKey(),
+    domainId: integer("domain_id").notNull(),
+    /** Its domain may be gone too. */
+    domainName: text("domain_name").notNull(),
+    name: text().notNull(),
+    firstAddress: integer("first_address").notNull(),
+    lastAddress: integer("last_address").notNull(),
+    psidOffset: integer("psid_offset").notNull(),
+    psidLength: integer("psid_length").notNull(),
+    reservedPorts: text("reserved_ports").notNull(),
+    fill: text({ enum: ["spread", "pack"] }).notNull(),
+    psids: integer().notNull(),
+    slots: integer().notNull(),
+    retiredAt: integer("retired_at").notNull(),
+  },
+  (table) => [index("retired_pool_by_range").on(table.firstAddress, table.lastAddress)],
+);
+
+/**
+ * A pair that belongs to one client whether it uses it or not. The row of the slot in `lease` carries it: its
+ * `free_at` is {@link freeNever}, so that the statements of a batch need not look here.
+ */
+export const reservation = sqliteTable(
+  "reservation",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    name: text().notNull().unique(),
+    domainId: integer("domain_id")
+      .notNull()
+      .references(() => domain.id),
+    slot: integer().notNull().unique(),
+    poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
+    clientId: blob("client_id", { mode: "buffer" }).notNull(),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    uniqueIndex("reservation_by_client").on(table.domainId, table.clientId),
+    index("reservation_by_pool").on(table.poolId),
+  ],
+);
+
+/** Bearer tokens. Of a secret only its SHA-256 is kept; it has 256 bits, so no guess will find it. */
+export const accessToken = sqliteTable(
+  "access_token",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    name: text().notNull().unique(),
+    scope: text({ enum: ["relay", "read", "admin"] }).notNull(),
+    /** The one domain that it may see; null is all of them. */
+    domainId: integer("domain_id").references(() => domain.id),
+    secretHash: blob("secret_hash", { mode: "buffer" }).notNull().unique(),
+    /** The secret before the last rotation, while both are good. */
+    previousHash: blob("previous_hash", { mode: "buffer" }),
+    previousUntil: integer("previous_until"),
+    createdAt: integer("created_at").notNull(),
+    rotatedAt: integer("rotated_at"),
+    expiresAt: integer("expires_at"),
+    version: integer().notNull().default(1),
+  },
+  (table) => [index("access_token_by_previous_hash").on(table.previousHash)],
+);
+
+/** Changes that people made: one row for each, written in the transaction of the change. */
+export const audit = sqliteTable(
+  "audit",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    at: integer().notNull(),
+    /** Name of the token, or `environment` for the one that is not in the database. */
+    actor: text().notNull(),
+    action: text().notNull(),
+    /** `domain`, `pool`, `reservation`, `token`, … */
+    resource: text().notNull(),
+    name: text().notNull(),
+    /** Name of the domain that it concerns; null for what belongs to none. */
+    domain: text(),
+    /** JSON of the resource, as the API shows it; null where it was not there. */
+    before: text(),
+    after: text(),
+  },
+  (table) => [
+    index("audit_by_resource").on(table.resource, table.name),
+    index("audit_by_domain").on(table.domain),
+  ],
+);
+
+/**
+ * What the binding table lost: one row for each tenure with a softwire address that began, ended or changed, with
+ * what was true of its slot before. Written by triggers, read by `bindings.ts`.
+ */
+export const bindingLog = sqliteTable("binding_log", {
+  /** Unix seconds << 20, and a count within the second. */
+  version: integer().primaryKey(),
+  /** Null where all that is known is out of date: the consumer has to take the whole table. */
+  slot: integer(),
+  /** Softwire address that the slot had in the table before; null when it was not in it. */
+  softwire: blob({ mode: "buffer" }),
+  /** When that would have left the table by itself. */
+  expiresAt: integer("expires_at"),
+});
+
+/**
+ * Settings that hold pairs longer than the present ones do, while leases that were made by them may last: a bound
+ * of `free_at - expires_at`, so that what is not in use is found by a range of `free_at`.
+ */
+export const longerHold = sqliteTable("longer_hold", {
+  domainId: integer("domain_id").primaryKey(),
+  seconds: integer().notNull(),
+  until: integer().notNull(),
+});
+
+/** One row: how far back the evidence goes. */
+export const retention = sqliteTable(
+  "retention",
+  {
+    id: integer().primaryKey(),
+    /** Tenures that ended before this were deleted. */
+    historyFrom: integer("history_from").notNull(),
+  },
+  (table) => [check("retention_is_one_row", sql`${table.id} = 1`)],
 );

@@ -50,6 +50,9 @@ const siteLeases = `(
  */
 const siteHasRoom = `(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
 
+/** The pool of the row is drained to the end: its clients have to move, whatever they were told. */
+const isDrained = `EXISTS (SELECT 1 FROM pool p WHERE p.id = own.pool_id AND p.drain_until <= now)`;
+
 /** Claims that hold no row, and whose site has room. */
 const unheld = `unheld AS MATERIALIZED (
   SELECT c.* FROM claim c
@@ -91,7 +94,10 @@ const takeOver = `ON CONFLICT (slot) DO UPDATE SET
   source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
 WHERE lease.free_at <= excluded.updated_at`;
 
-/** Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. */
+/**
+ * Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. A pair
+ * that is reserved stays its client's, also when the client can't use it now.
+ */
 const endLeases: Statement = {
   name: "end-leases",
   sql: `WITH ${clock}, ${claims(":ends", endRows)}, ending AS MATERIALIZED (
@@ -101,7 +107,7 @@ const endLeases: Statement = {
 )
 UPDATE lease SET
   state = e.state,
-  client_id = iif(e.state = ${declined}, NULL, lease.client_id),
+  client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),
   expires_at = min(lease.expires_at, e.now),
   free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),
   since = NULL, softwire = NULL, updated_at = e.now
@@ -110,8 +116,8 @@ FROM ending e WHERE lease.slot = +e.own_slot`,
 
 /**
  * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease is
- * left as it is, because an offer takes nothing away. A pair of a pool that no longer serves its client forgets
- * the client, so that it can get another.
+ * left as it is, because an offer takes nothing away; unless its pool is drained to the end. A pair of a pool that
+ * no longer serves its client forgets the client, so that it can get another.
  */
 const offerOwn: Statement = {
   name: "offer-own",
@@ -121,7 +127,7 @@ const offerOwn: Statement = {
     own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served
   FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-  WHERE NOT (own.state = ${bound} AND own.expires_at > now)
+  WHERE NOT (own.state = ${bound} AND own.expires_at > now) OR ${isDrained}
 )
 UPDATE lease SET
   state = iif(c.served, ${offered}, ${released}),
@@ -205,18 +211,20 @@ WHERE target.id = +t.pool_id AND EXISTS (
 /**
  * Which REQUESTs name the pair that is theirs, and so become or stay leases? The softwire address of RFC 8539 §8
  * is taken over unless the running lease of another client has it, or it changes too often. A pair that is not
- * in use any more counts against its site like a new one.
+ * in use any more counts against its site like a new one. In a pool that is drained no lease goes on after its end.
  */
 const bindLeases: Statement = {
   name: "bind-leases",
   sql: `WITH ${clock}, ${claims(":binds", bindRows)}, request AS MATERIALIZED (
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
-    own_softwire, softwire) AS new_softwire
+    own_softwire, softwire) AS new_softwire,
+    min(wanted_seconds, ifnull(drain_until - now, wanted_seconds)) AS lease_seconds
   FROM (
     SELECT c.*, now, own.slot, own.since,
       iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
       own.expires_at > now AS in_use,
+      (SELECT p.drain_until FROM pool p WHERE p.id = own.pool_id) AS drain_until,
       own.state = ${bound} AND own.expires_at > now AS running,
       c.softwire IS NOT NULL AND EXISTS (
         SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
@@ -229,6 +237,7 @@ const bindLeases: Statement = {
       AND own.state BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR own.source IS c.source)
   )
+  WHERE drain_until IS NULL OR drain_until > now
 )
 UPDATE lease SET
   state = ${bound},
@@ -245,7 +254,7 @@ FROM request c WHERE lease.slot = +c.slot
 const readFacts: Statement = {
   name: "read-facts",
   sql: `WITH ${clock}, ${claims(":all", factRows)}
-SELECT (SELECT revision FROM configuration) AS revision, (
+SELECT (SELECT revision FROM configuration) AS revision, (SELECT now FROM clock) AS now, (
   SELECT json_group_array(json_array(
     c.ordinal, own.slot, own.state, own.expires_at - now, hex(own.softwire), hex(own.source),
     own.slot IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,

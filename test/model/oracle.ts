@@ -254,7 +254,7 @@ function end(scene: Scene, message: Message): void {
   const quarantine = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
   change(scene, own, {
     state: message.what === "decline" ? declined : released,
-    client: message.what === "decline" ? null : own.client,
+    client: message.what === "decline" && own.freeAt !== freeNever ? null : own.client,
     expiresAt: endedAt,
     freeAt: own.freeAt === freeNever ? freeNever : endedAt + quarantine[message.what as "release"],
     since: null,

@@ -558,7 +558,7 @@ const storeMutants: readonly Mutant[] = [
     name: "declined-pair-stays-its-clients",
     rules: ["RFC 2131 §4.3.3"],
     file: statements,
-    search: "client_id = iif(e.state = ${declined}, NULL, lease.client_id),",
+    search: "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
     replacement: "",
     tests: storeTests,
   },
@@ -590,7 +590,7 @@ const storeMutants: readonly Mutant[] = [
     name: "hint-beats-previous-pair",
     rules: ["R7618-8-07b"],
     file: statements,
-    search: "  WHERE NOT (own.state = ${bound} AND own.expires_at > now)\n)",
+    search: "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) OR ${isDrained}\n)",
     replacement:
       "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) AND json_array_length(c.wanted_slots) = 0\n)",
     tests: storeTests,
@@ -657,8 +657,8 @@ const storeMutants: readonly Mutant[] = [
     name: "stale-configuration-accepted",
     rules: ["design §3"],
     file: "src/http/pipeline.ts",
-    search: "return revision === current.revision && facts;",
-    replacement: "return revision > 0 && facts;",
+    search: "return revision === current.revision ? { facts, now } : undefined;",
+    replacement: "return revision > 0 ? { facts, now } : undefined;",
     tests: httpTests,
   },
   {

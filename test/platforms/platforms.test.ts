@@ -41,6 +41,20 @@ for (const { name, missing, start } of platforms) {
       await rm(folder, { recursive: true, force: true });
     });
     relayCases(() => ({ ...target, relayToken }));
+    if (name.startsWith("workerd")) {
+      test("the cron trigger deletes history that is older than it shall be kept", async () => {
+        const tenure = (days: number) =>
+          `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
+        await target.database.execute(
+          `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES ${tenure(40)}, ${tenure(20)}`,
+        );
+        await target.trigger!();
+        const { rows } = await target.database.execute(
+          "SELECT count(*) AS n FROM history WHERE client_id = x'ff'",
+        );
+        expect(rows[0]!.n).toBe(1);
+      });
+    }
   });
   table.set(name, missing === "" ? "did not start" : missing);
 }

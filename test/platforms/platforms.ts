@@ -27,6 +27,8 @@ export interface Target {
   readonly url: string;
   /** The same database, from outside. */
   readonly database: Client;
+  /** Does what a cron trigger does, where the platform has one. */
+  readonly trigger: (() => Promise<void>) | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -42,6 +44,7 @@ export interface Platform {
 /** An allocator without its database. */
 interface Running {
   readonly url: string;
+  readonly trigger?: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -114,7 +117,12 @@ async function startOnWorkerd(environment: Record<string, string>): Promise<Runn
     },
   });
   await worker.ready;
-  return { url: (await worker.url).origin, close: () => worker.dispose() };
+  const { origin } = await worker.url;
+  const trigger = async (): Promise<void> => {
+    const response = await fetch(`${origin}/__scheduled?cron=17+3+*+*+*`);
+    if (!response.ok) throw new Error(`The cron trigger ended with ${response.status}, expected 200`);
+  };
+  return { url: origin, trigger, close: () => worker.dispose() };
 }
 
 async function prepare(url: string, token: string | undefined, declaration: DeclarationInput): Promise<void> {
@@ -132,6 +140,7 @@ function onFile(start: Start): Platform["start"] {
     return {
       url: running.url,
       database,
+      trigger: running.trigger,
       close: async () => {
         database.close();
         await running.close();
@@ -154,6 +163,7 @@ function onServer(start: Start): Platform["start"] {
         APPORTION_RELAY_TOKEN: relayToken,
         APPORTION_DATABASE_URL: sqld.url,
         APPORTION_DATABASE_TOKEN: token,
+        APPORTION_HISTORY_DAYS: "30",
       },
       folder,
     );
@@ -161,6 +171,7 @@ function onServer(start: Start): Platform["start"] {
     return {
       url: running.url,
       database,
+      trigger: running.trigger,
       close: async () => {
         database.close();
         await running.close();

@@ -29,12 +29,13 @@ test("the bundle is below 300 KiB after gzip, and asks for no module of Node", a
   expect(code).not.toMatch(/(from|require\()\s*"(node:|fs"|ws")/);
 });
 
-test("wrangler.toml says where the Worker runs and that it logs, and holds no secret", async () => {
+test("wrangler.toml says where the Worker runs, that it logs and when it cleans up, and holds no secret", async () => {
   const settings = parse(await readFile(join(root, "wrangler.toml"), "utf8"));
   expect(settings).toMatchObject({
     main: "src/runtime/worker.ts",
     placement: { mode: "smart" },
     observability: { enabled: true },
+    triggers: { crons: [expect.any(String)] },
   });
   expect(settings.compatibility_flags).toBeUndefined();
   expect(Object.keys(settings.vars as object)).toEqual(["APPORTION_DATABASE_URL"]);

@@ -28,6 +28,9 @@ import { temporaryDatabase } from "./database.ts";
 /** Secret of the tests' relays. */
 export const relayToken = "a-token-of-the-tests";
 
+/** Secret of the tests' operator. */
+export const adminToken = "an-admin-token-of-the-tests";
+
 /** What came back for one message. */
 export interface TestAnswer {
   /** `offer`, `ack`, `nak`. */
@@ -82,6 +85,7 @@ export async function createTestAllocator(
   const app = createApp({
     database,
     relayToken,
+    adminToken,
     counters,
     log: { info: log, error: log },
     now: () => allocator.now,

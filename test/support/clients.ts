@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  encodeDecline,
   encodeDiscover,
   encodeInitReboot,
   encodeRebinding,
@@ -62,6 +63,9 @@ export const says = {
   }),
   rebind: (profile: ClientProfile, answer: TestAnswer) => ({
     octets: encodeRebinding(profile, pairOf(answer), { xid, softwire: undefined }),
+  }),
+  decline: (profile: ClientProfile, answer: TestAnswer) => ({
+    octets: encodeDecline(profile, pairOf(answer), { xid }),
   }),
   release: (profile: ClientProfile, answer: TestAnswer) => ({
     octets: encodeRelease(profile, pairOf(answer), { xid }),

@@ -17,6 +17,8 @@ const variables = [
   "APPORTION_DATABASE_TOKEN",
   "APPORTION_PLACEMENTS",
   "APPORTION_RELAY_TOKEN",
+  "APPORTION_ADMIN_TOKEN",
+  "APPORTION_HISTORY_DAYS",
 ];
 
 /** What the entry needs with a libSQL server at an address: its settings, and the way there. */

@@ -1,0 +1,81 @@
+/**
+ * The admin API: what an operator does with domains, pools, reservations, tokens and the record of changes.
+ *
+ * Each kind of resource is a file with one function that returns its routes; this one puts them together.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
+import type { SlotCounter } from "../../store/statistics.ts";
+import type { AuthEnv, Guard } from "../auth.ts";
+import { limitBody } from "../limit-body.ts";
+import { auditRoutes } from "./audit.ts";
+import { bindingRoutes } from "./bindings.ts";
+import { configRoutes } from "./config.ts";
+import { domainRoutes } from "./domains.ts";
+import { leaseChangeRoutes, leaseRoutes } from "./leases.ts";
+import { lookupRoutes } from "./lookup.ts";
+import { poolRoutes } from "./pools.ts";
+import { reservationRoutes } from "./reservations.ts";
+import { statisticsRoutes } from "./statistics.ts";
+import { tokenRoutes } from "./tokens.ts";
+
+/** What the admin API works with. */
+export interface AdminDeps {
+  readonly database: Client;
+  readonly guard: Guard;
+  readonly countSlots: SlotCounter;
+  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
+  readonly now?: (() => number | undefined) | undefined;
+}
+
+/** Headers of every answer: it is for a program, is of the moment, and nothing may be embedded or guessed. */
+const answerHeaders = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  referrerPolicy: "no-referrer",
+  xFrameOptions: "DENY",
+});
+
+/** Requests that change nothing though their method is POST, because a body says what is asked. */
+const questions: readonly string[] = ["/pools:plan"];
+
+/**
+ * Creates the admin API, to be mounted at `/admin/v1`.
+ *
+ * Reads want a token of scope `read` or `admin`; all that changes something wants `admin`.
+ */
+export function createAdminApp(deps: AdminDeps) {
+  const { guard } = deps;
+  const [forReaders, forAdmins] = [guard("read"), guard("admin")];
+  const app = new Hono<AuthEnv>();
+  app.use(answerHeaders);
+  app.use(async (context, next) => {
+    await next();
+    context.header("cache-control", "no-store");
+  });
+  app.use((context, next) => {
+    const isRead = ["GET", "HEAD"].includes(context.req.method);
+    const isQuestion = questions.some((path) => context.req.path.endsWith(path));
+    return isRead || isQuestion ? forReaders(context, next) : forAdmins(context, next);
+  });
+  const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
+  app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));
+  return app
+    .route("/", domainRoutes(deps))
+    .route("/", poolRoutes(deps))
+    .route("/", reservationRoutes(deps))
+    .route("/", tokenRoutes(deps))
+    .route("/", auditRoutes(deps))
+    .route("/", configRoutes(deps))
+    .route("/", leaseRoutes(deps))
+    .route("/", leaseChangeRoutes(deps))
+    .route("/", lookupRoutes(deps))
+    .route("/", bindingRoutes(deps))
+    .route("/", statisticsRoutes(deps.countSlots));
+}
+
+/** What the typed client knows of the API. */
+export type AdminApp = ReturnType<typeof createAdminApp>;

@@ -1,0 +1,57 @@
+/**
+ * Versions of resources: an ETag on each answer, If-Match and If-None-Match on each change (RFC 9110 §13.1).
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import { problem } from "../problem.ts";
+
+/** What a change may be done to. */
+export interface Precondition {
+  /** If-Match: the version that it must have; undefined without the header, "any" for `*`. */
+  readonly version: number | "any" | undefined;
+  /** If-None-Match: `*`, so it must not be there. */
+  readonly mustBeNew: boolean;
+}
+
+/** @returns The entity tag of a version. */
+export function formatETag(version: number): string {
+  return `"${version}"`;
+}
+
+/**
+ * Reads If-Match and If-None-Match.
+ *
+ * @throws {HTTPException} 412 for a tag that can't be one of ours, 400 for an If-None-Match other than `*`.
+ */
+export function readPrecondition(context: Context): Precondition {
+  const none = context.req.header("if-none-match")?.trim();
+  if (none !== undefined && none !== "*") {
+    throw problem(400, `Cannot check If-None-Match: found ${none.slice(0, 40)}, expected *`);
+  }
+  const match = context.req.header("if-match")?.trim();
+  if (match === undefined) return { version: undefined, mustBeNew: none === "*" };
+  if (match === "*") return { version: "any", mustBeNew: none === "*" };
+  const version = /^"(\d{1,15})"$/.exec(match)?.[1];
+  if (version === undefined) throw versionConflict(match.slice(0, 40), "an ETag that a GET has shown");
+  return { version: Number(version), mustBeNew: none === "*" };
+}
+
+/** Somebody was faster, or the ETag is not of this resource. */
+export function versionConflict(found: string, expected: string): Error {
+  return problem(
+    412,
+    `Cannot change the resource: found If-Match ${found}, expected ${expected}; read it again and decide anew`,
+  );
+}
+
+/**
+ * Refuses a change whose If-Match is not the version that is there.
+ *
+ * @throws {HTTPException} 412.
+ */
+export function checkVersion({ version }: Precondition, current: number): void {
+  if (typeof version === "number" && version !== current) {
+    throw versionConflict(formatETag(version), formatETag(current));
+  }
+}

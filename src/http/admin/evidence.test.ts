@@ -1,0 +1,294 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { itemsOf, operator } from "../../../test/support/admin.ts";
+import { createTestAllocator } from "../../../test/support/allocator.ts";
+import { clientProfile, says } from "../../../test/support/clients.ts";
+import { temporaryFolder } from "../../../test/support/database.ts";
+import { digestChunkOctets } from "../../limits.ts";
+import { encodeHex } from "../../wire/hex.ts";
+
+const run = promisify(execFile);
+const hasYanglint = await run("yanglint", ["--version"]).then(
+  () => true,
+  () => false,
+);
+
+/** An allocator of two domains: clients 1 and 2 have leases in the first, whose softwires the database is given. */
+async function open() {
+  const domain = (name: string, range: string, isDefault: boolean) => ({
+    name,
+    default: isDefault,
+    serverIdentifier: "203.0.113.1",
+    softwire: { borderRelays: ["2001:db8:ffff::1"] },
+    pools: [{ name: `${name}-pool`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
+  });
+  const allocator = await createTestAllocator({
+    domains: [domain("north", "192.0.2.0/31", true), domain("south", "198.51.100.0/31", false)],
+  });
+  const call = operator(allocator.app);
+  const clients = [clientProfile(1), clientProfile(2)];
+  const offers = await allocator.ask(...clients.map((client) => says.discover(client)));
+  await allocator.ask(...clients.map((client, index) => says.selecting(client, offers[index]!)));
+  await allocator.database.execute(
+    "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001' ) WHERE slot = (SELECT min(slot) FROM lease)",
+  );
+  const created = await call("PUT", "/tokens/southern", { scope: "admin", domain: "south" });
+  const south = operator(allocator.app, created.body.secret as string);
+  return { allocator, call, south };
+}
+
+describe("/leases", () => {
+  test("shows pair, ports and client as people write them, and finds by what is known", async () => {
+    const { call } = await open();
+    const all = await call("GET", "/leases");
+    expect(itemsOf(all)).toHaveLength(2);
+    const [lease] = itemsOf(all);
+    expect(lease).toMatchObject({
+      id: "192.0.2.0-0",
+      domain: "north",
+      pool: "north-pool",
+      address: "192.0.2.0",
+      psid: 0,
+      state: "bound",
+      softwire: "2001:db8::1",
+      clientId: encodeHex(clientProfile(1).clientIdentifier),
+    });
+    expect((lease!.ports as unknown[])[0]).toEqual({ first: 1024, last: 1027 });
+    expect(lease!.expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    expect((lease!.relayPath as unknown[])[0]).toMatchObject({ linkAddress: "::", interfaceId: "hex:0000" });
+    for (const query of [
+      "address=192.0.2.0&port=1025",
+      `clientId=${lease!.clientId as string}`,
+      `duid=${lease!.duid as string}`,
+      `duid=${lease!.duid as string}&iaid=${lease!.iaid as number}`,
+      "softwire=2001:db8::1",
+    ]) {
+      expect(itemsOf(await call("GET", `/leases?${query}`)).map(({ id }) => id)).toEqual(["192.0.2.0-0"]);
+    }
+    const page = await call("GET", "/leases?limit=1&state=bound");
+    expect(itemsOf(page)).toHaveLength(1);
+    const next = await call(
+      "GET",
+      `/leases?limit=1&state=bound&cursor=${encodeURIComponent(page.body.next as string)}`,
+    );
+    expect(itemsOf(next)[0]!.id).not.toBe(itemsOf(page)[0]!.id);
+    expect((await call("GET", "/leases?port=80")).body.errors).toMatchObject([{ path: "?address" }]);
+  });
+
+  test("are released and moved by hand, and the record says by whom", async () => {
+    const { allocator, call } = await open();
+    const moved = await call("POST", "/leases/192.0.2.0-0/move", { address: "192.0.2.1", psid: 9 });
+    expect([moved.status, moved.body.id, moved.body.softwire]).toEqual([200, "192.0.2.1-9", "2001:db8::1"]);
+    expect((await call("GET", "/leases/192.0.2.0-0")).body).toMatchObject({
+      state: "quarantined",
+      clientId: null,
+    });
+    expect((await call("POST", "/leases/192.0.2.1-9/move", { address: "203.0.113.9" })).status).toBe(400);
+    expect((await call("POST", "/leases/192.0.2.1-9/move", { address: "192.0.2.0", psid: 0 })).status).toBe(
+      409,
+    );
+    const [offer] = await allocator.ask(says.discover(clientProfile(1)));
+    expect([offer?.address, offer?.portParams?.psid]).toEqual(["192.0.2.1", 9]);
+    const released = await call("POST", "/leases/192.0.2.1-9/release");
+    expect([released.status, released.body.state]).toEqual([200, "quarantined"]);
+    expect((await call("POST", "/leases/192.0.2.1-9/release")).status).toBe(409);
+    const audit = itemsOf(await call("GET", "/audit?resource=lease"));
+    expect(audit.map(({ action, name }) => [action, name])).toEqual([
+      ["release", "192.0.2.1-9"],
+      ["move", "192.0.2.0-0"],
+    ]);
+  });
+});
+
+describe("/lookup", () => {
+  test("names the subscriber, or says 'nobody' and why", async () => {
+    const { call } = await open();
+    const at = new Date().toISOString().slice(0, 19) + "Z";
+    const found = await call("GET", `/lookup?address=192.0.2.0&port=1025&at=${at}`);
+    expect(found.body).toMatchObject({
+      found: "subscriber",
+      reason: null,
+      holders: [
+        {
+          certainty: "certain",
+          psid: 0,
+          isRunning: true,
+          clientId: encodeHex(clientProfile(1).clientIdentifier),
+        },
+      ],
+    });
+    const nobody = async (query: string) => (await call("GET", `/lookup?at=${at}&${query}`)).body;
+    expect(await nobody("address=192.0.2.0&port=80")).toMatchObject({
+      found: "nobody",
+      reason: { id: "excluded-port" },
+    });
+    expect(await nobody("address=192.0.2.0&port=1060")).toMatchObject({ reason: { id: "not-leased" } });
+    expect(await nobody("address=192.0.9.9&port=1060")).toMatchObject({
+      reason: { id: "address-in-no-pool" },
+    });
+    expect((await call("GET", `/lookup?address=192.0.2.0&at=${at}`)).body.errors).toMatchObject([
+      { path: "?port" },
+    ]);
+  });
+});
+
+describe("/bindings", () => {
+  test.skipIf(!hasYanglint)("is valid RFC 8676 (skipped: no yanglint)", async () => {
+    const { call } = await open();
+    const table = await call("GET", "/bindings");
+    const path = join(await temporaryFolder(), "table.json");
+    await writeFile(path, JSON.stringify(table.body));
+    const yang = join(import.meta.dirname, "../../../test/yang");
+    const modules = [join(yang, "ietf-softwire-br@2019-11-16.yang")];
+    await run("yanglint", [
+      "-p",
+      yang,
+      "-p",
+      "/usr/share/yang/modules/libyang",
+      "-t",
+      "config",
+      ...modules,
+      path,
+    ]);
+    await writeFile(path, JSON.stringify(table.body).replace('"psid":0', '"psid":"0x"'));
+    await expect(
+      run("yanglint", [
+        "-p",
+        yang,
+        "-p",
+        "/usr/share/yang/modules/libyang",
+        "-t",
+        "config",
+        ...modules,
+        path,
+      ]),
+    ).rejects.toThrow();
+  });
+
+  test("follows from version to version, and tells its checksum", async () => {
+    const { allocator, call } = await open();
+    const whole = await call("GET", "/bindings?format=snabb&digest=true");
+    const text = whole.body.text as string;
+    expect(text).toContain(
+      "softwire { ipv4 192.0.2.0; psid 0; b4-ipv6 2001:db8::1; br-address 2001:db8:ffff::1;",
+    );
+    const octets = Buffer.from(text);
+    const hash = createHash("sha256");
+    for (let at = 0; at < octets.length; at += digestChunkOctets) {
+      hash.update(
+        createHash("sha256")
+          .update(octets.subarray(at, at + digestChunkOctets))
+          .digest(),
+      );
+    }
+    expect(whole.headers.get("apportion-digest")).toBe(`sha-256=${hash.digest("hex")}`);
+    const version = whole.headers.get("apportion-version")!;
+    expect((await call("POST", "/leases/192.0.2.0-0/release")).status).toBe(200);
+    const changes = await call("GET", `/bindings?since=${version}&domain=north`);
+    expect(changes.body).toMatchObject({ since: version });
+    expect(changes.body["bind-instance"]).toEqual([
+      { name: "north", removed: ["2001:db8::1"], changed: [], added: [] },
+    ]);
+    await allocator.database.execute(
+      "DELETE FROM binding_log WHERE version < (SELECT max(version) FROM binding_log)",
+    );
+    const gone = await call("GET", `/bindings?since=${Number(version) - 2 ** 30}`);
+    expect([gone.status, gone.body.title]).toEqual([410, "Gone"]);
+    expect(gone.body.detail).toMatch(/take the whole table/);
+  });
+});
+
+test("/statistics counts by domain and pool, and a restricted token sees its domain", async () => {
+  const { call, south } = await open();
+  const counts = (await call("GET", "/statistics")).body;
+  expect(counts).toMatchObject({ total: 1024, bound: 2, free: 1022 });
+  expect((await south("GET", "/statistics")).body).toMatchObject({
+    total: 512,
+    bound: 0,
+    domains: [{ domain: "south" }],
+  });
+});
+
+test("a token of another domain finds, reads, changes and follows nothing", async () => {
+  const { south } = await open();
+  const at = new Date().toISOString().slice(0, 19) + "Z";
+  expect(itemsOf(await south("GET", "/leases"))).toEqual([]);
+  expect(itemsOf(await south("GET", "/leases?address=192.0.2.0"))).toEqual([]);
+  expect(itemsOf(await south("GET", "/leases?softwire=2001:db8::1"))).toEqual([]);
+  for (const [method, path] of [
+    ["GET", "/leases/192.0.2.0-0"],
+    ["POST", "/leases/192.0.2.0-0/release"],
+    ["GET", "/leases?domain=north"],
+    ["GET", "/leases?pool=north-pool"],
+    ["GET", "/bindings?domain=north"],
+  ] as const) {
+    expect((await south(method, path)).status).toBe(404);
+  }
+  const lookup = await south("GET", `/lookup?address=192.0.2.0&port=1025&at=${at}`);
+  expect(lookup.body).toMatchObject({ holders: [], pool: null, reason: { id: "address-in-no-pool" } });
+  expect(JSON.stringify((await south("GET", "/bindings")).body)).not.toContain("192.0.2.");
+});
+
+test("no query and no path makes any of it fail", async () => {
+  const { call } = await open();
+  const names = [
+    "address",
+    "port",
+    "at",
+    "toleranceSeconds",
+    "format",
+    "domain",
+    "since",
+    "digest",
+    "limit",
+    "cursor",
+    "pool",
+    "clientId",
+    "duid",
+    "iaid",
+    "softwire",
+    "source",
+    "site",
+    "state",
+    "expiresFrom",
+    "expiresBefore",
+  ];
+  const value = fc.oneof(
+    fc.constantFrom(
+      "",
+      "0",
+      "1025",
+      "-1",
+      "192.0.2.0",
+      "::1",
+      "ff",
+      "snabb",
+      "vpp",
+      "true",
+      "2026-11-24T00:00:00Z",
+      "bound",
+      "99999999999999999999",
+    ),
+    fc.string(),
+  );
+  const path = fc.oneof(
+    fc.constantFrom("/leases", "/lookup", "/bindings", "/statistics"),
+    fc.string().map((id) => `/leases/${encodeURIComponent(id)}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      path,
+      fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 }),
+      async (where, query) => {
+        const { status } = await call("GET", `${where}?${new URLSearchParams(query).toString()}`);
+        expect([200, 400, 404, 409, 410]).toContain(status);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

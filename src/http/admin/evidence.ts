@@ -1,0 +1,97 @@
+/**
+ * How a subscriber looks in the API: what the octets of a lease say, as text.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { tryDecode } from "../../wire/decode-error.ts";
+import { decodeClientIdentifier, formatDuid } from "../../wire/dhcpv4/options/client-identifier.ts";
+import { OptionCode6 } from "../../wire/dhcpv6/codes.ts";
+import { findOption6 } from "../../wire/dhcpv6/options.ts";
+import { decodeRemoteId } from "../../wire/dhcpv6/options/remote-id.ts";
+import { decodeRelayPathRecord } from "../../wire/dhcpv6/relay-path.ts";
+import type { RelayLevel } from "../../wire/dhcpv6/relay.ts";
+import { encodeHex } from "../../wire/hex.ts";
+import { formatIPv6 } from "../../wire/ipv6-address.ts";
+
+/** Octets of a relay: text where all of them can be read, else `hex:` and digits; as in a declared line. */
+export const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
+
+const hexSchema = v.pipe(v.string(), v.description("Octets in hexadecimal."));
+
+/** One relay on the way of the client's last REQUEST. */
+const relayLevelSchema = v.strictObject({
+  linkAddress: v.string(),
+  peerAddress: v.string(),
+  interfaceId: v.nullable(octetsTextSchema),
+  remoteId: v.nullable(v.strictObject({ enterpriseNumber: v.number(), value: octetsTextSchema })),
+  subscriberId: v.nullable(octetsTextSchema),
+  linkLayerAddress: v.nullable(hexSchema),
+});
+
+/** Who a client is and where it was: fields of leases and of answers to look-ups. */
+export const evidenceFields = {
+  clientId: v.nullable(v.pipe(v.string(), v.description("Option 61 in hexadecimal, as it came."))),
+  duid: v.nullable(v.pipe(v.string(), v.description("The DUID in it, in hexadecimal (RFC 4361)."))),
+  duidText: v.nullable(v.pipe(v.string(), v.description("The DUID with the name of its type."))),
+  iaid: v.nullable(v.pipe(v.number(), v.integer(), v.description("The IAID in it."))),
+  source: v.nullable(v.pipe(v.string(), v.description("IPv6 address that the last REQUEST came from."))),
+  softwire: v.nullable(v.pipe(v.string(), v.description("Softwire source address (RFC 8539)."))),
+  site: v.nullable(v.pipe(v.string(), v.description("Customer site, which a limit of leases counts."))),
+  relayPath: v.pipe(
+    v.array(relayLevelSchema),
+    v.description("Relays, the outermost first: the first is ours."),
+  ),
+} as const;
+
+type Evidence = v.InferOutput<v.StrictObjectSchema<typeof evidenceFields, undefined>>;
+
+/** What the store keeps of a subscriber. */
+interface EvidenceOctets {
+  readonly clientId: Uint8Array | null;
+  readonly source: Uint8Array | null;
+  readonly softwire: Uint8Array | null;
+  readonly site: string | null;
+  readonly relayPath: Uint8Array | null;
+}
+
+/** Says it as text. What can't be decoded is shown as octets, or left out: it is evidence, not configuration. */
+export function showEvidence({ clientId, source, softwire, site, relayPath }: EvidenceOctets): Evidence {
+  const identifier = tryDecode(decodeClientIdentifier, clientId ?? undefined);
+  const { duid, iaid } = identifier?.kind === "rfc4361" ? identifier : { duid: null, iaid: null };
+  return {
+    clientId: clientId === null ? null : encodeHex(clientId),
+    duid: duid === null ? null : encodeHex(duid),
+    duidText: duid === null ? null : formatDuid(duid),
+    iaid,
+    source: source === null ? null : formatIPv6(source),
+    softwire: softwire === null ? null : formatIPv6(softwire),
+    site,
+    relayPath: (tryDecode(decodeRelayPathRecord, relayPath ?? undefined) ?? []).map(showLevel),
+  };
+}
+
+function showLevel({ linkAddress, peerAddress, options }: RelayLevel): Evidence["relayPath"][number] {
+  const option = (code: number) => findOption6(options, code);
+  const text = (octets: Uint8Array | undefined) => (octets === undefined ? null : showOctets(octets));
+  const remoteId = tryDecode(decodeRemoteId, option(OptionCode6.remoteId));
+  const linkLayer = option(OptionCode6.clientLinkLayerAddress);
+  return {
+    linkAddress: formatIPv6(linkAddress),
+    peerAddress: formatIPv6(peerAddress),
+    interfaceId: text(option(OptionCode6.interfaceId)),
+    remoteId:
+      remoteId === undefined
+        ? null
+        : { enterpriseNumber: remoteId.enterprise, value: showOctets(remoteId.remoteId) },
+    subscriberId: text(option(OptionCode6.subscriberId)),
+    linkLayerAddress: linkLayer === undefined ? null : encodeHex(linkLayer),
+  };
+}
+
+/** @returns Text where all octets are printable ASCII, else `hex:` and digits. */
+export function showOctets(octets: Uint8Array): string {
+  const isText = octets.length > 0 && octets.every((octet) => octet >= 0x20 && octet < 0x7f);
+  const text = isText ? String.fromCharCode(...octets) : "";
+  return isText && !text.startsWith("hex:") ? text : `hex:${encodeHex(octets)}`;
+}

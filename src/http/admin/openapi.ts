@@ -1,0 +1,62 @@
+/**
+ * `/openapi.json`: the API's document, made from the schemas that check the requests; and `/docs`, a page that shows it.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Env } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { generateSpecs } from "hono-openapi";
+import { renderReference } from "./reference-page.ts";
+import type { OpenApiDocument } from "./reference-page.ts";
+
+const information = {
+  info: {
+    title: "Apportion admin API",
+    version: "1",
+    description:
+      "Domains, pools, reservations, tokens, the record of changes and the declared state of an Apportion allocator. " +
+      "Names are ids. Dates are RFC 3339, addresses are text, PSIDs are plain numbers. Errors are problem documents (RFC 9457). " +
+      "What has an ETag is changed with If-Match; lists come in pages.",
+  },
+  tags: [
+    { name: "domains", description: "Softwire domains: whom is served, and how." },
+    { name: "pools", description: "Which addresses are leased, and in how many parts." },
+    { name: "reservations", description: "Pairs of address and port set that belong to one client." },
+    { name: "config", description: "All of the above as one declared document." },
+    { name: "tokens", description: "Who may call." },
+    { name: "audit", description: "Who changed what, and when." },
+  ],
+  components: {
+    securitySchemes: { bearer: { type: "http" as const, scheme: "bearer" } },
+  },
+  security: [{ bearer: [] }],
+};
+
+/** The page has its style within it, and nothing else: no script, no other host. */
+const pageHeaders = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: ["'unsafe-inline'"],
+    frameAncestors: ["'none'"],
+  },
+  referrerPolicy: "no-referrer",
+});
+
+/**
+ * The routes of the document and its page. They need no token: they say what the API is, and nothing of what it has.
+ *
+ * @param app The application with all routes that have a description.
+ */
+export function documentRoutes<E extends Env>(app: Hono<E>) {
+  let document: Promise<OpenApiDocument> | undefined;
+  const load = () =>
+    (document ??= generateSpecs(app, {
+      documentation: information,
+      excludeStaticFile: false,
+      defaultValidationErrorResponse: false,
+    }) as unknown as Promise<OpenApiDocument>);
+  return new Hono()
+    .get("/openapi.json", async (context) => context.json(await load()))
+    .get("/docs", pageHeaders, async (context) => context.html(renderReference(await load())));
+}

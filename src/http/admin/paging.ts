@@ -1,0 +1,127 @@
+/**
+ * Lists in pages: a limit and a cursor in, items and the next cursor out.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import * as v from "valibot";
+import { pageItemsDefault, pageItemsMax } from "../../limits.ts";
+import { invalid } from "./validation.ts";
+
+/** Fields of the query of every list. */
+export const pageFields = {
+  limit: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[1-9]\d{0,4}$/, `expected 1 to ${pageItemsMax}`),
+      v.transform(Number),
+      v.maxValue(pageItemsMax, `expected 1 to ${pageItemsMax}`),
+      v.description(`Items on a page: 1 to ${pageItemsMax}, by default ${pageItemsDefault}.`),
+    ),
+  ),
+  cursor: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(512),
+      v.description("The `next` of the page before; it means nothing else."),
+    ),
+  ),
+};
+
+/** The query of a list without filters. */
+export const pageQuerySchema = v.strictObject(pageFields);
+
+/** Where a page begins. */
+export interface PageRequest {
+  /** Items that are wanted. */
+  readonly limit: number;
+  /** The position of the last item of the page before. */
+  readonly after: readonly (string | number)[] | undefined;
+}
+
+/** A page. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Cursor of the page after it; null behind the last item. */
+  readonly next: string | null;
+}
+
+/**
+ * Reads where a page begins.
+ *
+ * @param schema What a position is made of.
+ * @throws {HTTPException} 400 for a cursor that this list did not give.
+ */
+export function readPage(
+  query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
+  schema: v.GenericSchema<(string | number)[]>,
+): PageRequest {
+  const limit = query.limit ?? pageItemsDefault;
+  if (query.cursor === undefined) return { limit, after: undefined };
+  const result = v.safeParse(schema, decodeCursor(query.cursor));
+  if (result.success) return { limit, after: result.output };
+  const message = "expected the `next` of a page of this list";
+  throw invalid("query", [{ path: ["cursor"], received: `"${query.cursor.slice(0, 40)}"`, message }]);
+}
+
+/** A list that is ordered by name. */
+export const namePosition = v.strictTuple([v.string()]);
+/** A list that is ordered by number. */
+export const numberPosition = v.strictTuple([v.pipe(v.number(), v.safeInteger())]);
+
+/**
+ * Makes a page of one item more than was wanted: the last says that there is a next page.
+ *
+ * @param found Items of the store, at most `limit + 1`.
+ * @param positionOf What the cursor of an item is made of.
+ */
+export function pageOf<Row, T>(
+  found: readonly Row[],
+  { limit }: PageRequest,
+  positionOf: (row: Row) => readonly (string | number)[],
+  itemOf: (row: Row) => T,
+): Page<T> {
+  const rows = found.slice(0, limit);
+  const next = found.length > limit ? encodeCursor(positionOf(rows.at(-1)!)) : null;
+  return { items: rows.map(itemOf), next };
+}
+
+/** Answers with a page, and a Link to the next (RFC 8288). */
+export function respondPage<T>(context: Context, page: Page<T>) {
+  if (page.next !== null) {
+    const url = new URL(context.req.url);
+    url.searchParams.set("cursor", page.next);
+    context.header("link", `<${url.pathname}${url.search}>; rel="next"`);
+  }
+  return context.json({ items: page.items as T[], next: page.next }, 200);
+}
+
+function encodeCursor(position: readonly (string | number)[]): string {
+  const octets = new TextEncoder().encode(JSON.stringify(position));
+  return btoa(String.fromCharCode(...octets))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+}
+
+/** @returns What a cursor says, or undefined when it is none. */
+function decodeCursor(cursor: string): unknown {
+  try {
+    const text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
+    const octets = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The document's schema of a page. */
+export function pageSchema<T extends v.GenericSchema>(item: T) {
+  return v.strictObject({
+    items: v.array(item),
+    next: v.pipe(
+      v.nullable(v.string()),
+      v.description("`cursor` of the next page; null behind the last item."),
+    ),
+  });
+}

@@ -1,0 +1,365 @@
+/**
+ * `/pools`: which addresses are leased, and in how many parts.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import { Hono } from "hono";
+import type { Context } from "hono";
+import * as v from "valibot";
+import { nameSchema } from "../../lease/declaration.ts";
+import type { PoolDeclaration } from "../../lease/declaration.ts";
+import { dateSchema, formatDate } from "../../lease/dates.ts";
+import { textOf } from "../../lease/schema-text.ts";
+import { commitChange } from "../../store/change.ts";
+import { poolParameters } from "../../store/declared.ts";
+import type { StoredPool } from "../../store/declared.ts";
+import { findDomain } from "../../store/domains.ts";
+import {
+  changePool,
+  createPool,
+  deletePool,
+  findOverlap,
+  findPool,
+  fixedDifferences,
+  listPools,
+  reservationsOfPool,
+} from "../../store/pools.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
+import type { AuthEnv, Principal } from "../auth.ts";
+import { problem } from "../problem.ts";
+import type { AdminDeps } from "./app.ts";
+import { operation } from "./document.ts";
+import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
+import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "./paging.ts";
+import { planPool, sizesOf } from "./pool-plan.ts";
+import {
+  alreadyThere,
+  changedMeanwhile,
+  checkName,
+  checkNewName,
+  maySee,
+  notFound,
+  patched,
+  replacesBlindly,
+} from "./resource.ts";
+import { mergePatchSchema, poolPlanRequestSchema, poolPlanSchema, poolSchema } from "./schemas.ts";
+import { requireJson, validBody, validQuery } from "./validation.ts";
+
+const tag = "pools";
+
+const listQuery = v.strictObject({
+  ...pageFields,
+  domain: v.optional(nameSchema),
+  kind: v.optional(v.picklist(["shared", "full"])),
+  draining: v.optional(v.picklist(["true", "false"])),
+  address: v.optional(v.pipe(textOf(parseIPv4), v.description("Only the pool that has this address."))),
+});
+
+const drainRequest = v.strictObject({
+  until: v.optional(
+    v.pipe(dateSchema, v.description("Renewals go on until then; by default for the longest lease.")),
+  ),
+});
+
+const deleteQuery = v.strictObject({
+  force: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description(
+        "End the leases that run; each is kept in history. Their clients are refused at the next renewal.",
+      ),
+    ),
+  ),
+});
+
+/** The routes of pools. */
+export function poolRoutes(deps: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .route("/", readRoutes(deps))
+    .route("/", changeRoutes(deps))
+    .route("/", endRoutes(deps));
+}
+
+function readRoutes({ database }: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .get(
+      "/pools",
+      operation({ tag, summary: "List pools", answers: { 200: pageSchema(poolSchema) } }),
+      validQuery(listQuery),
+      async (context) =>
+        respondPage(context, await list(database, context.get("principal"), context.req.valid("query"))),
+    )
+    .post(
+      "/pools:plan",
+      operation({
+        ...{ tag, summary: "Plan a pool", answers: { 200: poolPlanSchema } },
+        description:
+          "Says how many fit into a pool, and which PSIDs are lost to reserved ports. Creates nothing.",
+      }),
+      requireJson(),
+      validBody(poolPlanRequestSchema),
+      async (context) => {
+        const shape = context.req.valid("json");
+        const { firstAddress, lastAddress } = poolParameters({ ...shape, name: "plan" });
+        const isWhole = context.get("principal").domain === null;
+        const overlaps = isWhole ? await findOverlap(database, { firstAddress, lastAddress }) : undefined;
+        return context.json({ ...planPool(shape), overlaps: overlaps ?? null }, 200);
+      },
+    )
+    .get(
+      "/pools/:name",
+      operation({ tag, summary: "Read a pool", answers: { 200: poolSchema }, problems: [404] }),
+      async (context) =>
+        respond(context, await read(database, context.get("principal"), context.req.param("name"))),
+    );
+}
+
+function changeRoutes({ database }: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .put(
+      "/pools/:name",
+      operation({
+        ...{ tag, summary: "Create or replace a pool", problems: [409, 412, 428] },
+        description:
+          "A pool of millions of leases is created at once. Its range, kind, offset, length, reserved ports and fill order never change: drain it and create another.",
+        answers: { 200: poolSchema, 201: poolSchema },
+      }),
+      requireJson(),
+      validBody(poolSchema),
+      async (context) => {
+        const name = context.req.param("name");
+        const body = context.req.valid("json");
+        checkName(name, body.name);
+        return putPool(context, database, body.domain, declaredOf(name, body));
+      },
+    )
+    .patch(
+      "/pools/:name",
+      operation({
+        ...{ tag, summary: "Change fields of a pool", isPatch: true, problems: [404, 409, 412] },
+        answers: { 200: poolSchema },
+      }),
+      requireJson("application/merge-patch+json"),
+      validBody(mergePatchSchema),
+      async (context) => {
+        const stored = await read(database, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const body = patched(poolSchema, shown(stored), context.req.valid("json"));
+        const { name } = stored.declared;
+        checkName(name, body.name);
+        return change(context, database, stored, body.domain, declaredOf(name, body));
+      },
+    );
+}
+
+function endRoutes({ database }: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .post(
+      "/pools/:name/drain",
+      operation({
+        ...{ tag, summary: "Drain a pool", answers: { 200: poolSchema }, problems: [404, 409, 412] },
+        description: "From now on it gives no new leases; those that run may be renewed until the date.",
+      }),
+      requireJson(),
+      validBody(drainRequest),
+      async (context) => {
+        const stored = await read(database, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const drainUntil = context.req.valid("json").until ?? (await longestLeaseEnd(database, stored));
+        return change(context, database, stored, stored.domain, { ...stored.declared, drainUntil });
+      },
+    )
+    .delete(
+      "/pools/:name",
+      operation({
+        ...{ tag, summary: "Delete a pool", answers: { 202: null, 204: null }, problems: [404, 409, 412] },
+        description: "A pool with very many leases is deleted in several requests: 202 says to ask again.",
+      }),
+      validQuery(deleteQuery),
+      async (context) => {
+        const stored = await read(database, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const force = context.req.valid("query").force === "true";
+        const deletion = await deletePool(database, context.get("principal").name, stored, { force });
+        if (deletion.kind === "deleted") return context.body(null, 204);
+        if (deletion.kind === "unfinished") return context.body(null, 202);
+        throw await whyNotDeleted(database, stored, deletion.kind);
+      },
+    );
+}
+
+/** What is declared of a pool, without its domain and what is computed. */
+function declaredOf(name: string, body: v.InferOutput<typeof poolSchema>): PoolDeclaration {
+  const declared: Partial<typeof body> = { ...body };
+  delete declared.domain;
+  delete declared.sizes;
+  return { ...declared, name } as PoolDeclaration;
+}
+
+const shown = ({ domain, declared, geometry }: StoredPool) => ({
+  domain,
+  ...declared,
+  sizes: sizesOf(geometry),
+});
+
+async function list(database: Client, principal: Principal, query: v.InferOutput<typeof listQuery>) {
+  const page = readPage(query, namePosition);
+  const { domain, kind, draining, address } = query;
+  if (domain !== undefined && !maySee(principal, domain)) return { items: [], next: null };
+  const found = await listPools(database, {
+    limit: page.limit + 1,
+    after: page.after?.[0] as string | undefined,
+    domain: principal.domain?.name ?? domain,
+    kind,
+    draining: draining === undefined ? undefined : draining === "true",
+    address: address === undefined ? undefined : parseIPv4(address),
+  });
+  return pageOf(found, page, ({ declared }) => [declared.name], shown);
+}
+
+async function read(database: Client, principal: Principal, name: string): Promise<StoredPool> {
+  const stored = await findPool(database, name);
+  if (stored === undefined || !maySee(principal, stored.domain)) throw notFound("pool", name);
+  return stored;
+}
+
+function respond(context: Context, stored: StoredPool, status: 200 | 201 = 200) {
+  context.header("etag", formatETag(stored.version));
+  if (status === 201) context.header("location", new URL(context.req.url).pathname);
+  return context.json(shown(stored), status);
+}
+
+async function putPool(
+  context: Context<AuthEnv>,
+  database: Client,
+  domain: string,
+  declared: PoolDeclaration,
+) {
+  const principal = context.get("principal");
+  const { name } = declared;
+  const precondition = readPrecondition(context);
+  const stored = await findPool(database, name);
+  if (stored !== undefined && !maySee(principal, stored.domain)) {
+    throw problem(409, `Cannot create pool "${name}": found one of this name, expected another name`);
+  }
+  if (stored === undefined) {
+    if (precondition.version !== undefined) throw notFound("pool", name);
+    checkNewName(nameSchema, name);
+    const isDone =
+      maySee(principal, domain) &&
+      (await commitChange(database, createPool(principal.name, domain, declared)));
+    const created = await findPool(database, name);
+    if (isDone && created !== undefined) return respond(context, created, 201);
+    throw await whyNotCreated(database, principal, domain, declared);
+  }
+  if (precondition.mustBeNew) throw alreadyThere("pool", name);
+  checkVersion(precondition, stored.version);
+  const isSame = isUnchanged(stored, domain, declared);
+  if (!isSame && precondition.version === undefined) throw replacesBlindly("pool", name);
+  return isSame ? respond(context, stored) : change(context, database, stored, domain, declared);
+}
+
+function isUnchanged(stored: StoredPool, domain: string, declared: PoolDeclaration): boolean {
+  return (
+    stored.domain === domain &&
+    JSON.stringify(poolParameters(stored.declared)) === JSON.stringify(poolParameters(declared))
+  );
+}
+
+async function change(
+  context: Context<AuthEnv>,
+  database: Client,
+  stored: StoredPool,
+  domain: string,
+  declared: PoolDeclaration,
+) {
+  const { name } = declared;
+  const fixed = fixedDifferences(stored, domain, declared);
+  if (fixed.length > 0) throw neverChanges(stored, domain, declared, fixed);
+  if (isUnchanged(stored, domain, declared)) return respond(context, stored);
+  const isDone = await commitChange(database, changePool(context.get("principal").name, stored, declared));
+  const current = await findPool(database, name);
+  if (isDone && current !== undefined) return respond(context, current);
+  if (current?.version !== stored.version) throw changedMeanwhile("pool", name);
+  throw await hasReservations(database, stored, "drain");
+}
+
+function neverChanges(
+  stored: StoredPool,
+  domain: string,
+  declared: PoolDeclaration,
+  fixed: readonly string[],
+): Error {
+  const [was, wanted] = [
+    { ...stored.declared, domain: stored.domain } as Readonly<Record<string, unknown>>,
+    { ...declared, domain } as Readonly<Record<string, unknown>>,
+  ];
+  const errors = fixed.map((path) => ({
+    path,
+    found: textOfField(wanted[path]),
+    expected: textOfField(was[path]),
+  }));
+  return problem(
+    409,
+    `Cannot change pool "${declared.name}": found another ${fixed.join(", ")}, which never changes because leases and history name its slots by number; drain it and create another`,
+    { errors },
+  );
+}
+
+/** A full pool has no lengths. */
+const textOfField = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
+
+async function longestLeaseEnd(database: Client, { domain }: StoredPool): Promise<string> {
+  const { rows } = await database.execute("SELECT unixepoch() AS now");
+  const settings = (await findDomain(database, domain))?.settings;
+  return formatDate(Number(rows[0]!.now) + (settings?.leaseSeconds.max ?? 0));
+}
+
+async function whyNotCreated(
+  database: Client,
+  principal: Principal,
+  domain: string,
+  declared: PoolDeclaration,
+): Promise<Error> {
+  const { name, range } = declared;
+  if (!maySee(principal, domain) || (await findDomain(database, domain)) === undefined) {
+    const errors = [{ path: "domain", found: `"${domain}"`, expected: "a domain that is there" }];
+    return problem(409, `Cannot create pool "${name}": found no domain "${domain}"`, { errors });
+  }
+  if ((await findPool(database, name)) !== undefined) return alreadyThere("pool", name);
+  const other = await findOverlap(database, poolParameters(declared));
+  if (other === undefined) return changedMeanwhile("pool", name);
+  const otherPool = await findPool(database, other);
+  const isSeen = otherPool !== undefined && maySee(principal, otherPool.domain);
+  const whose = isSeen ? `pool "${other}" (${otherPool.declared.range})` : "a pool of another domain";
+  const errors = [{ path: "range", found: `"${range}"`, expected: `a range that does not overlap ${whose}` }];
+  return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
+}
+
+async function hasReservations(database: Client, stored: StoredPool, verb: string): Promise<Error> {
+  const names = (await reservationsOfPool(database, stored.id)).join(", ");
+  return problem(
+    409,
+    `Cannot ${verb} pool "${stored.declared.name}": found reservations ${names}, expected none; move or delete them first`,
+  );
+}
+
+async function whyNotDeleted(
+  database: Client,
+  stored: StoredPool,
+  kind: "in-use" | "has-reservations" | "changed",
+): Promise<Error> {
+  const { name } = stored.declared;
+  switch (kind) {
+    case "changed":
+      return changedMeanwhile("pool", name);
+    case "has-reservations":
+      return hasReservations(database, stored, "delete");
+    case "in-use":
+      return problem(
+        409,
+        `Cannot delete pool "${name}": found leases, offers or quarantines that run, expected none; drain it first, or use ?force=true`,
+      );
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * What the resources of the API look like. The fields come from the schemas of the declared state, so that there is
+ * one description of each.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { dateSchema } from "../../lease/dates.ts";
+import {
+  domainSettingsFields,
+  nameSchema,
+  poolSchemaWith,
+  reservationFields,
+} from "../../lease/declaration.ts";
+
+const count = v.pipe(v.number(), v.integer());
+
+/** A field that answers have. Requests may repeat it, so that what was read can be sent back; it is not looked at. */
+const computed = <S extends v.GenericSchema>(text: string, schema: S) =>
+  v.optional(v.pipe(schema, v.description(`${text} Computed: ignored in requests.`)));
+
+/** `name` in a body must be the one of the path, or be left out. */
+const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id; as in the path.")));
+
+/** A domain. */
+export const domainSchema = v.strictObject({ name: nameInBody, ...domainSettingsFields });
+
+const portRange = v.strictObject({ first: count, last: count });
+
+const poolSizes = v.strictObject({
+  addresses: count,
+  usablePsids: count,
+  subscribers: v.pipe(count, v.description("Addresses × usable PSIDs: leases that fit into it.")),
+  portsPerSubscriber: count,
+});
+
+/** A pool. */
+export const poolSchema = poolSchemaWith({
+  name: nameInBody,
+  domain: nameSchema,
+  sizes: computed("How many fit.", poolSizes),
+});
+
+/** What the planner is asked: a pool that need not be there. */
+export const poolPlanRequestSchema = poolSchemaWith({
+  name: v.optional(nameSchema),
+  domain: v.optional(nameSchema),
+});
+
+/** What the planner says. */
+export const poolPlanSchema = v.strictObject({
+  sizes: poolSizes,
+  sharingRatio: v.pipe(count, v.description("Port sets that an address has, usable or not: 2^k.")),
+  examplePorts: v.pipe(v.array(portRange), v.description("Ports of the first usable PSID.")),
+  lostPsids: v.array(
+    v.strictObject({
+      psid: count,
+      ports: v.array(portRange),
+      reserved: v.pipe(v.string(), v.description("The reserved ports that it has.")),
+    }),
+  ),
+  lostPsidsCount: v.pipe(count, v.description("`lostPsids` lists 256 at most.")),
+  overlaps: v.pipe(
+    v.nullable(v.string()),
+    v.description("A pool that has some of the addresses, if there is one."),
+  ),
+});
+
+/** A reservation. */
+export const reservationSchema = v.strictObject({
+  name: nameInBody,
+  domain: nameSchema,
+  ...reservationFields,
+  pool: computed("The pool of the pair.", v.string()),
+  ports: computed("Port ranges of the PSID; all of them in a full pool.", v.array(portRange)),
+});
+
+const scopeSchema = v.pipe(
+  v.picklist(["relay", "read", "admin"]),
+  v.description("`relay` may POST messages, `read` may GET, `admin` may GET and change."),
+);
+
+const tokenFields = {
+  scope: scopeSchema,
+  domain: v.optional(
+    v.pipe(
+      v.nullable(nameSchema),
+      v.description("The one domain that it may see; null is all. Not for relays."),
+    ),
+    null,
+  ),
+  expiresAt: v.optional(v.nullable(dateSchema), null),
+};
+
+/** What a token is made with. */
+export const tokenRequestSchema = v.pipe(
+  v.strictObject({ name: nameInBody, ...tokenFields }),
+  v.forward(
+    v.check(
+      ({ scope, domain }) => scope !== "relay" || domain === null,
+      "expected null: a relay serves clients of all domains",
+    ),
+    ["domain"],
+  ),
+);
+
+/** What may change of a token. */
+export const tokenPatchSchema = v.strictObject({ expiresAt: v.nullable(dateSchema) });
+
+/** How a token is rotated. */
+export const tokenRotationSchema = v.strictObject({
+  overlapSeconds: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.maxValue(30 * 86_400),
+      v.description("Seconds for which the old secret is good, too."),
+    ),
+    3600,
+  ),
+});
+
+/** A token, as it is read. */
+export const tokenSchema = v.strictObject({
+  name: v.string(),
+  ...{ scope: scopeSchema, domain: v.nullable(v.string()) },
+  ...{ createdAt: dateSchema, rotatedAt: v.nullable(dateSchema), expiresAt: v.nullable(dateSchema) },
+  previousSecretUntil: v.nullable(dateSchema),
+});
+
+/** A token with its secret: the answer that makes one. */
+export const tokenWithSecretSchema = v.strictObject({
+  ...tokenSchema.entries,
+  secret: v.pipe(v.string(), v.description("Shown this once.")),
+});
+
+/** One change that someone made. */
+export const auditSchema = v.strictObject({
+  id: count,
+  at: dateSchema,
+  actor: v.pipe(
+    v.string(),
+    v.description("Name of the token; `environment` for the one of the environment."),
+  ),
+  action: v.string(),
+  resource: v.string(),
+  name: v.string(),
+  domain: v.nullable(v.string()),
+  before: v.unknown(),
+  after: v.unknown(),
+});
+
+/** A patch is any object; what it makes of the resource is checked. */
+export const mergePatchSchema = v.pipe(
+  v.record(v.string(), v.unknown()),
+  v.description("JSON merge patch (RFC 7396): fields to set; null takes the default."),
+);
+
+/** RFC 9457. */
+export const problemSchema = v.strictObject({
+  ...{ type: v.string(), title: v.string(), status: count, detail: v.string() },
+  errors: v.optional(v.array(v.strictObject({ path: v.string(), found: v.string(), expected: v.string() }))),
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "vitest";
+import { itemsOf, operator } from "../../../test/support/admin.ts";
+import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import { adminBodyOctetsMax, authFailuresMax, tokenCacheMs } from "../../limits.ts";
+import { createApp } from "../app.ts";
+import { createCounters } from "../counters.ts";
+
+const domain = (name: string) => ({ name, serverIdentifier: "203.0.113.1" });
+const declaration = {
+  domains: [
+    { ...domain("north"), pools: [{ name: "n", kind: "full" as const, range: "192.0.2.0/24" }] },
+    { ...domain("south"), pools: [{ name: "s", kind: "full" as const, range: "198.51.100.0/24" }] },
+  ],
+};
+
+/** An allocator whose clock and client address the test sets. */
+async function open() {
+  const database = await temporaryDatabase(declaration);
+  const state = { clockMs: 0, address: "192.0.2.1", logged: [] as unknown[] };
+  const log = (...line: unknown[]) => void state.logged.push(line);
+  const app = createApp({
+    ...{ database, relayToken, adminToken, counters: createCounters(), log: { info: log, error: log } },
+    clockMs: () => state.clockMs,
+    clientAddress: () => state.address,
+  });
+  const call = operator(app);
+  const make = async (name: string, fields: object) =>
+    (await call("PUT", `/tokens/${name}`, fields)).body.secret as string;
+  const relay = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" };
+    return (await app.request("/v1/relay", { method: "POST", headers, body: new Uint8Array() })).status;
+  };
+  return { ...state, state, app, database, call, make, relay };
+}
+
+describe("tokens", () => {
+  test("are shown once, and kept as their SHA-256 only", async () => {
+    const { call, database, make, state } = await open();
+    const secret = await make("reader", { scope: "read" });
+    expect(secret).toMatch(/^apportion_[\w-]{43}$/);
+    const everything = JSON.stringify([
+      await call("GET", "/tokens"),
+      await call("GET", "/tokens/reader"),
+      await call("GET", "/audit"),
+      (await database.execute("SELECT * FROM access_token")).rows,
+      state.logged,
+    ]);
+    expect(everything).not.toContain(secret.slice(10));
+    const { rows } = await database.execute("SELECT hex(secret_hash) AS hash FROM access_token");
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
+    expect(rows[0]!.hash).toBe(Buffer.from(digest).toString("hex").toUpperCase());
+  });
+
+  test.each([
+    ["relay", { get: 403, put: 403, relay: 200 }],
+    ["read", { get: 200, put: 403, relay: 403 }],
+    ["admin", { get: 200, put: 201, relay: 403 }],
+  ])("of scope %s may do what it is for", async (scope, expected) => {
+    const { app, make, relay } = await open();
+    const secret = await make("one", { scope });
+    const caller = operator(app, secret);
+    expect({
+      get: (await caller("GET", "/domains")).status,
+      put: (await caller("PUT", "/domains/new", { serverIdentifier: "203.0.113.9" })).status,
+      relay: await relay(secret),
+    }).toEqual(expected);
+    const plan = { kind: "full", range: "203.0.113.0/24" };
+    expect((await caller("POST", "/pools:plan", plan)).status).toBe(expected.get);
+  });
+
+  test("that nobody knows are 401, with the scheme that is wanted", async () => {
+    const { app, relay } = await open();
+    for (const token of ["nonsense", "apportion_"]) {
+      const answer = await operator(app, token)("GET", "/domains");
+      expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([
+        401,
+        'Bearer realm="apportion"',
+      ]);
+    }
+    expect(await relay("nonsense")).toBe(401);
+    expect((await app.request("/admin/v1/domains")).status).toBe(401);
+    expect((await app.request("/admin/v1/nowhere")).status).toBe(401);
+  });
+
+  test("are refused at their end, and when they are deleted within 5 s", async () => {
+    const { app, call, make, state } = await open();
+    const caller = operator(app, await make("old", { scope: "read", expiresAt: "2020-01-01T00:00:00Z" }));
+    expect((await caller("GET", "/domains")).status).toBe(401);
+    const other = operator(app, await make("other", { scope: "read" }));
+    expect((await other("GET", "/domains")).status).toBe(200);
+    await call("DELETE", "/tokens/other");
+    state.clockMs += tokenCacheMs;
+    expect((await other("GET", "/domains")).status).toBe(401);
+  });
+
+  test("are rotated, and both secrets are good for the overlap", async () => {
+    const { app, call, make, state } = await open();
+    const first = operator(app, await make("rotating", { scope: "read" }));
+    const rotate = async (overlapSeconds: number) =>
+      operator(
+        app,
+        (await call("POST", "/tokens/rotating/rotate", { overlapSeconds })).body.secret as string,
+      );
+    const second = await rotate(600);
+    for (const caller of [first, second]) expect((await caller("GET", "/domains")).status).toBe(200);
+    const third = await rotate(0);
+    state.clockMs += tokenCacheMs;
+    const statuses = await Promise.all(
+      [first, second, third].map(async (caller) => (await caller("GET", "/domains")).status),
+    );
+    expect(statuses).toEqual([401, 401, 200]);
+  });
+
+  test("for one domain see nothing of another, and change nothing of it", async () => {
+    const { app, call, make } = await open();
+    const caller = operator(app, await make("northern", { scope: "admin", domain: "north" }));
+    await call("PATCH", "/domains/south", { rapidCommit: true });
+    const names = async (path: string) => itemsOf(await caller("GET", path)).map(({ name }) => name);
+    expect(await names("/domains")).toEqual(["north"]);
+    expect(await names("/pools")).toEqual(["n"]);
+    expect(await names("/pools?domain=south")).toEqual([]);
+    expect(await names("/pools?address=198.51.100.1")).toEqual([]);
+    expect(itemsOf(await caller("GET", "/audit")).every(({ domain }) => domain === "north")).toBe(true);
+    expect(await names("/audit?domain=south")).toEqual([]);
+    for (const path of ["/domains/south", "/pools/s"]) {
+      expect((await caller("GET", path)).status).toBe(404);
+      expect((await caller("PATCH", path, {})).status).toBe(404);
+    }
+    expect((await caller("DELETE", "/pools/s?force=true")).status).toBe(404);
+    const overlapping = await caller("PUT", "/pools/x", {
+      domain: "north",
+      kind: "full",
+      range: "198.51.100.0/25",
+    });
+    expect([overlapping.status, JSON.stringify(overlapping.body)]).toEqual([
+      409,
+      expect.not.stringContaining('\\"s\\"'),
+    ]);
+    for (const [method, path] of [
+      ["GET", "/tokens"],
+      ["GET", "/config"],
+      ["PUT", "/domains/third"],
+      ["DELETE", "/domains/north"],
+    ] as const) {
+      const body = method === "PUT" ? { serverIdentifier: "203.0.113.1" } : undefined;
+      expect((await caller(method, path, body)).status, path).toBe(403);
+    }
+    expect((await caller("PATCH", "/pools/n", { options: { mtu: 1400 } })).status).toBe(200);
+    expect((await call("PUT", "/tokens/r", { scope: "relay", domain: "north" })).status).toBe(400);
+  });
+
+  test("that are guessed cost the guesser a pause, and nobody else", async () => {
+    const { app, make, state } = await open();
+    const good = operator(app, await make("good", { scope: "read" }));
+    expect((await good("GET", "/domains")).status).toBe(200);
+    for (let guess = 0; guess < authFailuresMax; guess++) {
+      expect((await operator(app, `guess${guess}`)("GET", "/domains")).status).toBe(401);
+    }
+    const limited = await operator(app, "guess")("GET", "/domains");
+    expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect((await good("GET", "/domains")).status).toBe(200);
+    expect((await operator(app)("GET", "/domains")).status).toBe(200);
+    state.address = "192.0.2.2";
+    expect((await operator(app, "guess")("GET", "/domains")).status).toBe(401);
+    state.address = "192.0.2.1";
+    state.clockMs += 60_000;
+    expect((await operator(app, "guess")("GET", "/domains")).status).toBe(401);
+  });
+});
+
+test("without a token in the environment, 401 says so", async () => {
+  const { database } = await open();
+  const log = { info: () => undefined, error: () => undefined };
+  const app = createApp({ database, relayToken, log, counters: createCounters() });
+  const { status, body } = await operator(app)("GET", "/domains");
+  expect([status, body.detail]).toEqual([401, expect.stringContaining("APPORTION_ADMIN_TOKEN")]);
+});
+
+test("a POST of a relay with the environment's token asks the database for no token", async () => {
+  const { database } = await open();
+  let lookUps = 0;
+  const counting = Object.assign(Object.create(database) as typeof database, {
+    execute: (...args: Parameters<typeof database.execute>) => {
+      lookUps += 1;
+      return database.execute(...args);
+    },
+  });
+  const { post } = await createTestAllocator(counting);
+  expect((await post(new Uint8Array())).status).toBe(200);
+  expect(lookUps).toBe(0);
+});
+
+test("answers may not be kept, embedded or guessed at, and bodies have a bound", async () => {
+  const { call } = await open();
+  const { headers } = await call("GET", "/domains");
+  expect(Object.fromEntries(headers)).toMatchObject({
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+  });
+  const body = JSON.stringify({ range: "x".repeat(adminBodyOctetsMax) });
+  expect((await call("PUT", "/pools/x", body)).status).toBe(413);
+  expect((await call("PUT", "/pools/x", "{", {})).status).toBe(400);
+  expect((await call("PUT", "/pools/x", "a: 1", { "content-type": "text/plain" })).status).toBe(415);
+  expect((await call("GET", "/pools?limit=0")).body.errors).toMatchObject([{ path: "?limit", found: '"0"' }]);
+  expect((await call("GET", "/pools?cursor=WzEsMl0")).status).toBe(400);
+  expect((await call("GET", "/pools?colour=red")).status).toBe(400);
+});

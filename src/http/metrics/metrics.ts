@@ -1,0 +1,102 @@
+/**
+ * `/metrics`: pools as the database has them, and what this instance counted.
+ *
+ * @module
+ */
+import type { Handler } from "hono";
+import type { PoolStatistics, SlotCounter } from "../../store/statistics.ts";
+import type { AuthEnv } from "../auth.ts";
+import type { Counters } from "../counters.ts";
+import type { Histogram } from "../histogram.ts";
+import { expositionType, formatMetrics } from "./exposition.ts";
+import type { Metric, Sample } from "./exposition.ts";
+
+/** What the metrics are made of. */
+export interface MetricsDeps {
+  readonly countSlots: SlotCounter;
+  readonly counters: Counters;
+  readonly databaseSeconds: Histogram;
+}
+
+const ofInstance = "Counted by this instance since it began; an isolate at the edge keeps none for long.";
+
+const slotStates = ["free", "offered", "bound", "quarantined", "reserved"] as const;
+
+/** Creates the handler. A token that is restricted to a domain sees its pools, and nothing of the instance. */
+export function metricsEndpoint({ countSlots, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
+  return async (context) => {
+    const { domain } = context.get("principal");
+    const pools = (await countSlots()).filter((pool) => domain === null || pool.domain === domain.name);
+    const own = domain === null ? [...countersOf(counters), histogramOf(databaseSeconds)] : [];
+    return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
+      headers: { "content-type": expositionType, "cache-control": "no-store" },
+    });
+  };
+}
+
+function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
+  const labels = ({ domain, pool }: PoolStatistics) => ({ domain, pool });
+  return [
+    {
+      name: "apportion_pool_slots",
+      type: "gauge",
+      help: "Slots of a pool: addresses times usable PSIDs. From the database.",
+      samples: pools.map((pool) => ({ labels: labels(pool), value: pool.total })),
+    },
+    {
+      name: "apportion_pool_slots_by_state",
+      type: "gauge",
+      help: "Slots of a pool by what they are used for; the states add up to apportion_pool_slots. From the database.",
+      samples: pools.flatMap((pool) =>
+        slotStates.map((state) => ({ labels: { ...labels(pool), state }, value: pool[state] })),
+      ),
+    },
+  ];
+}
+
+/** Names of counters are `kind` or `kind:reason` (`pipeline.ts`). */
+function countersOf(counters: Counters): Metric[] {
+  const { frames = 0, rounds = 0, ...answers } = counters.snapshot();
+  return [
+    {
+      name: "apportion_frames_total",
+      type: "counter",
+      help: `Messages that relays sent. ${ofInstance}`,
+      samples: [{ value: frames }],
+    },
+    {
+      name: "apportion_rounds_total",
+      type: "counter",
+      help: `Transactions that served messages. ${ofInstance}`,
+      samples: [{ value: rounds }],
+    },
+    {
+      name: "apportion_answers_total",
+      type: "counter",
+      help: `Messages by what they got: offer, ack, nak or silence, and why. ${ofInstance}`,
+      samples: Object.entries(answers).map(([name, value]): Sample => {
+        const [kind = "", reason = ""] = name.split(":");
+        return { labels: { kind, reason }, value };
+      }),
+    },
+  ];
+}
+
+function histogramOf(histogram: Histogram): Metric {
+  const { buckets, sum, count } = histogram.snapshot();
+  return {
+    name: "apportion_database_seconds",
+    type: "histogram",
+    help: `Time of one transaction that served messages, round trip and commit included. ${ofInstance}`,
+    samples: [
+      ...buckets.map((bucket) => ({
+        suffix: "_bucket",
+        labels: { le: String(bucket.bound) },
+        value: bucket.count,
+      })),
+      { suffix: "_bucket", labels: { le: "+Inf" }, value: count },
+      { suffix: "_sum", value: sum },
+      { suffix: "_count", value: count },
+    ],
+  };
+}

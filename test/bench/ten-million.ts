@@ -1,0 +1,164 @@
+/**
+ * `npx tsx test/bench/ten-million.ts [--rows N] [--keep FILE]`: what the admin side costs on a large database.
+ *
+ * Fills a file with leases and as many ended tenures, by SQL alone, and measures pool statistics (in whole, and the
+ * longest time that they hold the event loop), look-ups, searches and the binding table.
+ *
+ * @module
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Client } from "@libsql/client";
+import { parseDeclaration } from "../../src/lease/declaration.ts";
+import { prepareDatabase } from "../../src/runtime/node.ts";
+import { applyDeclaration } from "../../src/store/apply.ts";
+import { openBindingSnapshot } from "../../src/store/binding-feed.ts";
+import { lookUp } from "../../src/store/history.ts";
+import { findLeases } from "../../src/store/leases.ts";
+import { countSlots } from "../../src/store/statistics.ts";
+import { decodeHex } from "../../src/wire/hex.ts";
+import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+
+const { values } = parseArgs({
+  options: { rows: { type: "string", default: "10000000" }, keep: { type: "string" } },
+});
+const rows = Number(values.rows);
+const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
+const database = await prepareDatabase({
+  databaseUrl: `file:${values.keep ?? join(folder, "large.db")}`,
+  databaseToken: undefined,
+});
+try {
+  const { rows: found } = await database.execute("SELECT count(*) AS pools FROM pool");
+  if (Number(found[0]!.pools) === 0) await fill(database);
+  await measure(database);
+} finally {
+  database.close();
+  await rm(folder, { recursive: true });
+}
+
+/** Of a hundred slots 90 are bound, 4 free again, 3 quarantined, 2 offered and 1 declined; the first thousand reserved. */
+async function fill(client: Client): Promise<void> {
+  const declaration = {
+    domains: [
+      {
+        name: "large",
+        default: true,
+        serverIdentifier: "192.0.2.1",
+        softwire: { borderRelays: ["2001:db8:ffff::1"] },
+        pools: [{ name: "large", kind: "shared" as const, range: "10.0.0.0/14", psidLength: 6 }],
+      },
+    ],
+  };
+  await applyDeclaration(client, parseDeclaration(declaration, "bench"));
+  const begin = performance.now();
+  for (const pragma of ["synchronous = OFF", "cache_size = -1000000"])
+    await client.execute(`PRAGMA ${pragma}`);
+  const step = 1_000_000;
+  for (let from = 0; from < rows; from += step) {
+    const numbers = `WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${Math.min(rows, from + step)})`;
+    await client.execute(`${numbers}, numbered AS (
+        SELECT i, i % 100 AS kind, unixepoch() + CASE WHEN i % 100 < 90 THEN 1900 + i % 1700 WHEN i % 100 < 93 THEN -i % 50 - 1
+          WHEN i % 100 < 97 THEN -i % 100000 - 61 WHEN i % 100 < 99 THEN 30 ELSE -i % 1000 END AS ends FROM n)
+      INSERT INTO lease
+        (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path)
+      SELECT (1 << 32) + i, 1, iif(kind = 99, NULL, unhex(printf('ff%08x00030001%012x', i, i))),
+        CASE WHEN kind < 93 THEN 2 WHEN kind < 97 THEN 3 WHEN kind < 99 THEN 1 ELSE 4 END, ends,
+        CASE WHEN i < 1000 THEN 253402300799 WHEN kind = 99 THEN ends + 86400 ELSE ends + 60 END,
+        iif(kind < 93, unixepoch() - 5000, NULL), unixepoch() - i % 1700, unhex(printf('fe80%028x', i)),
+        iif(kind < 93, unhex(printf('20010db8%024x', i)), NULL), printf('remote:%08x', i / 4), NULL FROM numbered`);
+    await client.execute(`${numbers} INSERT INTO history (slot, domain_id, client_id, since, until, source)
+      SELECT (1 << 32) + i, 1, unhex(printf('ff%08x00030001%012x', i, i + 1)), unixepoch() - 90000 - i % 1000,
+        unixepoch() - 6000, unhex(printf('fe80%028x', i)) FROM n`);
+    process.stderr.write(`${from + step} rows, ${Math.round((performance.now() - begin) / 1000)} s\n`);
+  }
+  await client.execute({ sql: "UPDATE pool SET cursor = ?", args: [BigInt(rows)] });
+  await client.execute("PRAGMA optimize");
+}
+
+async function measure(client: Client): Promise<void> {
+  const now = Math.floor(Date.now() / 1000);
+  const print = (what: string, text: string) => process.stdout.write(`${what.padEnd(44)} ${text}\n`);
+  print("machine", `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, node ${process.versions.node}`);
+  print("leases, ended tenures", `${rows}, ${rows}`);
+  for (const turn of ["first", "second"]) {
+    const hold = watchEventLoop();
+    const begin = performance.now();
+    const [counts] = await countSlots(client);
+    print(
+      `statistics, ${turn}`,
+      `${(performance.now() - begin).toFixed(0)} ms, event loop held ${hold().toFixed(0)} ms at most`,
+    );
+    if (turn === "second") print("", JSON.stringify(counts));
+  }
+  const random = () => Math.floor(Math.random() * rows);
+  const addressOf = (slot: number) => parseIPv4("10.0.0.0") + (slot % 2 ** 18);
+  const portOf = (slot: number) => (1 + Math.floor(slot / 2 ** 18)) * 1024 + 5;
+  await sample(print, "look-up of an ended tenure", async () => {
+    const slot = random();
+    const answer = await lookUp(client, {
+      address: addressOf(slot),
+      port: portOf(slot),
+      at: now - 50_000,
+      toleranceSeconds: 5,
+    });
+    if (answer === "port-needed" || answer.reason !== null)
+      throw new Error("Cannot measure: the tenure was not found");
+  });
+  await sample(print, "search by client identifier", async () => {
+    const hex = random().toString(16);
+    await findLeases(
+      client,
+      { clientId: decodeHex(`ff${hex.padStart(8, "0")}00030001${hex.padStart(12, "0")}`) },
+      { after: undefined, limit: 10 },
+    );
+  });
+  await sample(print, "search by state, one page", () =>
+    findLeases(client, { state: "offered" }, { after: 2 ** 32 + random(), limit: 100 }),
+  );
+  await measureTable(client, print);
+}
+
+async function measureTable(client: Client, print: (what: string, text: string) => void): Promise<void> {
+  const hold = watchEventLoop();
+  const begin = performance.now();
+  const snapshot = await openBindingSnapshot(client);
+  let entries = 0;
+  for await (const page of snapshot.rows(1)) entries += page.length;
+  const seconds = (performance.now() - begin) / 1000;
+  print(
+    "binding table",
+    `${entries} rows in ${seconds.toFixed(1)} s, event loop held ${hold().toFixed(0)} ms at most`,
+  );
+}
+
+async function sample(
+  print: (what: string, text: string) => void,
+  what: string,
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const times: number[] = [];
+  for (let turn = 0; turn < 300; turn++) {
+    const begin = performance.now();
+    await run();
+    times.push(performance.now() - begin);
+  }
+  times.sort((a, b) => a - b);
+  print(what, `median ${times[150]!.toFixed(2)} ms, p99 ${times[297]!.toFixed(2)} ms`);
+}
+
+/** @returns A function that ends the watch, and says the longest time in milliseconds that a timer was late. */
+function watchEventLoop(): () => number {
+  let [longest, last] = [0, performance.now()];
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last - 1);
+    last = now;
+  }, 1);
+  return () => {
+    clearInterval(timer);
+    return longest;
+  };
+}

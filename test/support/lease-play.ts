@@ -1,0 +1,142 @@
+/**
+ * Random histories of a few leases, for properties: clients ask, keep, change and end them, and time passes.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import fc from "fast-check";
+import { parseDeclaration } from "../../src/lease/declaration.ts";
+import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { applyDeclaration } from "../../src/store/apply.ts";
+import { commitClaims } from "../../src/store/commit.ts";
+import { loadDirectory } from "../../src/store/directory.ts";
+import { freeNever } from "../../src/store/schema.ts";
+import { bindClaim, endClaim, lookClaim, offerClaim } from "./claims.ts";
+import { temporaryDatabase } from "./database.ts";
+
+const clients = 6;
+
+/** What happens next. */
+export type LeaseEvent =
+  | { readonly kind: "discover"; readonly client: number }
+  | {
+      readonly kind: "request";
+      readonly client: number;
+      readonly softwire: number;
+      readonly leaseSeconds: number;
+    }
+  | { readonly kind: "release" | "decline" | "reserve"; readonly client: number }
+  | { readonly kind: "wait"; readonly seconds: number }
+  | { readonly kind: "quarantine"; readonly seconds: number };
+
+const client = fc.nat({ max: clients - 1 });
+
+/** Any event; what can't be done when its turn comes changes nothing. */
+export const anyLeaseEvent: fc.Arbitrary<LeaseEvent> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("discover" as const), client }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("request" as const),
+      client,
+      softwire: fc.nat({ max: 4 }),
+      leaseSeconds: fc.constantFrom(60, 100, 1000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom("release" as const, "decline" as const), client }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reserve" as const), client }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("wait" as const),
+      seconds: fc.constantFrom(0, 1, 30, 100, 500),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("quarantine" as const), seconds: fc.constantFrom(0, 10, 200) }),
+  },
+);
+
+const declarationOf = (quarantineSeconds: number): DeclarationInput => ({
+  domains: [
+    {
+      name: "play",
+      default: true,
+      serverIdentifier: "192.0.2.1",
+      quarantineSeconds,
+      offerHoldSeconds: 60,
+      softwire: { borderRelays: ["2001:db8:ffff::1"] },
+      pools: [
+        { name: "first", kind: "shared", range: "192.0.2.0/31", psidLength: 2, fill: "pack" },
+        { name: "second", kind: "full", range: "192.0.2.8/31" },
+      ],
+    },
+  ],
+});
+
+/** A database in which events can happen. */
+export interface LeasePlay {
+  readonly database: Client;
+  now: number;
+  readonly act: (event: LeaseEvent) => Promise<void>;
+}
+
+/** Opens an empty one. */
+export async function openLeasePlay(): Promise<LeasePlay> {
+  const database = await temporaryDatabase(declarationOf(10));
+  // The creation of the pools is an event of the real clock, which is ahead of that of the play.
+  await database.execute("DELETE FROM binding_log WHERE version > 1");
+  let quarantineSeconds = 10;
+  const commit = async (...claims: Parameters<typeof commitClaims>[1]) => {
+    const { revision } = await loadDirectory(database);
+    return (await commitClaims(database, claims, { revision, now: play.now })).facts;
+  };
+  const heldBy = async (who: number) => (await commit(lookClaim(who)))[0]!.held;
+  const play: LeasePlay = {
+    database,
+    // Behind the real clock, by which triggers judge changes of settings.
+    now: 1_750_000_000,
+    async act(event) {
+      if (event.kind === "wait") {
+        play.now += event.seconds;
+      } else if (event.kind === "quarantine") {
+        quarantineSeconds = event.seconds;
+        await applyDeclaration(database, parseDeclaration(declarationOf(quarantineSeconds), "play"));
+      } else if (event.kind === "discover") {
+        await commit(offerClaim(event.client, { poolIds: [1, 2] }));
+      } else if (event.kind === "reserve") {
+        const held = await heldBy(event.client);
+        if (held !== null) {
+          await database.execute({
+            sql: "UPDATE lease SET free_at = ? WHERE slot = ?",
+            args: [BigInt(freeNever), BigInt(held.slot)],
+          });
+        }
+      } else {
+        const held = await heldBy(event.client);
+        if (held === null) return;
+        const octets = "softwire" in event && event.softwire > 0 ? event.softwire : undefined;
+        await commit(
+          event.kind === "request"
+            ? bindClaim(event.client, held.slot, {
+                lease: {
+                  leaseSeconds: event.leaseSeconds,
+                  quarantineSeconds,
+                  softwireIntervalSeconds: 0,
+                  softwire: octets === undefined ? null : `20010db8${"0".repeat(22)}0${octets}`,
+                },
+              })
+            : endClaim(event.client, held.slot, {
+                as: event.kind === "release" ? "released" : "declined",
+                quarantineSeconds: event.kind === "release" ? quarantineSeconds : 5000,
+              }),
+        );
+      }
+    },
+  };
+  return play;
+}
