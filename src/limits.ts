@@ -155,6 +155,27 @@ export const relayFailoverMsMin = 50;
 /** Milliseconds after which a captured packet is on disk: who watches a file grow should not wonder where it is. */
 export const relayCaptureFlushMs = 500;
 
+/** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s shall still hear of it. */
+export const databaseAnswerMsMax = 3000;
+
+/** Milliseconds that a libSQL server may take for one statement of a command, such as a migration of millions of rows. */
+export const databaseCommandMsMax = 600_000;
+
+/**
+ * Milliseconds that an allocator with several databases may go by what one of them said of its domains. With one, each
+ * batch asks; with several, a batch asks only those that it concerns, and a new domain elsewhere must become known.
+ */
+export const placementAgeMsMax = 1000;
+
+/** Databases that domains can be placed on: each costs an idle allocator a request a second. */
+export const placementsMax = 1024;
+
+/** Requests to a libSQL server that an instance may have in flight: far above what relays cause, each has a few POSTs. */
+export const databaseRequestsMax = 1024;
+
+/** Connections of one process to a libSQL server: it has one writer, so more would only wait there and not here. */
+export const databaseConnectionsMax = 16;
+
 /**
  * Milliseconds for which an allocator remembers a token of the database, good or not: no look-up for each POST of a
  * relay, and a token that is revoked is refused everywhere within this time.
@@ -259,3 +280,6 @@ export const snapshotTries = 3;
 
 /** Days that something may be kept: a century, which is to say for ever. */
 export const housekeepingDaysMax = 36_500;
+
+/** Days that the log of the binding tables is kept: a consumer that was away for longer takes the whole table. */
+export const bindingLogDays = 7;

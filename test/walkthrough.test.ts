@@ -9,6 +9,7 @@ import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { adminCommand } from "../src/cli/admin-command.ts";
 import { startAllocator } from "../src/runtime/node.ts";
+import { onlyDatabase } from "../src/store/databases.ts";
 import { adminToken, relayToken } from "./support/allocator.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
 
@@ -19,7 +20,7 @@ async function open() {
   const database = await temporaryDatabase();
   const listen = { host: "127.0.0.1", port: 0 };
   const allocator = await startAllocator(
-    database,
+    onlyDatabase(database),
     { relayToken, adminToken },
     listen,
     pino({ level: "silent" }),

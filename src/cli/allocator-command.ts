@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { configureDatabases, prepareDatabases, readDeclaration, startAllocator } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { createLog } from "./log.ts";
@@ -28,7 +28,8 @@ export function allocatorCommand(): Command {
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving")
     .addHelpText(
       "after",
-      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN, LOG_LEVEL.",
+      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
+        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains that are in other databases), LOG_LEVEL.',
     )
     .action(exitOnFailure(runAllocator));
 }
@@ -40,9 +41,9 @@ async function runAllocator(options: Options): Promise<void> {
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const database = await prepareDatabase(config);
-  if (declaration !== undefined) await configureDatabase(database, declaration, log);
-  const allocator = await startAllocator(database, config, options.listen, log);
+  const databases = await prepareDatabases(config);
+  if (declaration !== undefined) await configureDatabases(databases, declaration, log);
+  const allocator = await startAllocator(databases, config, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
   stopOnSignal(async () => {
     await allocator.close();

@@ -3,6 +3,24 @@
  *
  * @module
  */
+import { Option } from "commander";
+import type { Command } from "commander";
+
+/** Adds the flags of commands that work on a database themselves; each can also come from the environment. */
+export function databaseOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--url <url>", "database: file:PATH, http(s)://… or libsql://…")
+        .env("APPORTION_DATABASE_URL")
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "--token <token>",
+        "token of its server; better in the environment, where no list of processes shows it",
+      ).env("APPORTION_DATABASE_TOKEN"),
+    );
+}
 
 /** Exit code of a process that could not start: wrong configuration, port in use, no database. */
 const exitFailure = 1;

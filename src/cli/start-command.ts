@@ -14,6 +14,7 @@ import { parseDeclaration } from "../lease/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
+import { onlyDatabase } from "../store/databases.ts";
 import { loadDirectory } from "../store/directory.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { createLog } from "./log.ts";
@@ -79,7 +80,12 @@ async function runStart(options: Options): Promise<void> {
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
   if (wanted !== undefined) await configureDatabase(database, wanted, log);
 
-  const allocator = await startAllocator(database, { relayToken: token, adminToken }, options.http, log);
+  const allocator = await startAllocator(
+    onlyDatabase(database),
+    { relayToken: token, adminToken },
+    options.http,
+    log,
+  );
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   stopOnSignal(async () => {

@@ -67,6 +67,13 @@ export function clientOfIdentifier(data: Uint8Array): number | undefined {
   return readUint32(data, numberInIdentifier);
 }
 
+/** @returns Option 61 of a client, by its number. */
+export function identifierOfClient(client: number): Uint8Array {
+  const data = clientIdentifier.slice();
+  writeUint32(data, numberInIdentifier, client);
+  return data;
+}
+
 /** Prepares the messages. */
 export function createLoadQueries({ sharesPorts, optionRequest, relay }: LoadProfile): LoadQueries {
   const profile: ClientProfile = {

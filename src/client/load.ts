@@ -25,18 +25,20 @@ import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { decodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { readUint32 } from "../wire/octets.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { readUint32, writeUint32 } from "../wire/octets.ts";
 import { unwrapRelayReply } from "./answer.ts";
 import { createLatencies } from "./latencies.ts";
 import type { LatencySummary } from "./latencies.ts";
 import { createLeaseTable } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
-import { clientOfIdentifier, createLoadQueries } from "./load-queries.ts";
+import { clientOfIdentifier, createLoadQueries, identifierOfClient } from "./load-queries.ts";
 import type { LoadPair, LoadQueries } from "./load-queries.ts";
 import { openLoadSockets } from "./load-sockets.ts";
 import type { LoadSockets } from "./load-sockets.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
+import type { WireLog } from "./wire-log.ts";
 
 /** Who loads whom, and how much. */
 export interface LoadOptions {
@@ -65,6 +67,8 @@ export interface LoadOptions {
   /** Milliseconds that the whole may take. Default: 60000. */
   readonly durationMsMax?: number;
   readonly timing?: Timing;
+  /** Gets what happens to each client, by the clock of this machine. Default: nobody does. */
+  readonly wireLog?: WireLog | undefined;
 }
 
 /** What came of a load. */
@@ -159,6 +163,8 @@ export async function releaseLoad(
   let sent = 0;
   for (let row = 0; row < clients; row++) {
     if (leases.isHeld[row] === 0) continue;
+    const client = encodeHex(identifierOfClient(firstClient + row));
+    settings.wireLog?.({ is: "release", client, at: Date.now() });
     // The system may still hold the octets of the messages before: each has its own.
     const octets = new Uint8Array(queries.octetsMax);
     const length = queries.release(octets, firstClient + row, row, pairAt(leases, row));
@@ -445,8 +451,33 @@ class Load {
     this.#ack.add(nowMs - this.#phaseMs[slot]!);
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
     this.#hold(this.#row[slot]!, lease);
+    this.#writeAck(slot, message, lease, nowMs);
     this.#finish(slot);
     return true;
+  }
+
+  /** It was asked for when the phase began, whichever of the repeats was answered. */
+  #writeAck(
+    slot: number,
+    { options }: DhcpV4Message,
+    { address, portParams }: LoadPair,
+    nowMs: number,
+  ): void {
+    const { wireLog } = this.#settings;
+    const leaseTime = options.get(OptionCode.leaseTime);
+    if (wireLog === undefined || leaseTime === undefined) return;
+    const data = new Uint8Array(4);
+    writeUint32(data, 0, portParams);
+    const at = Date.now();
+    wireLog({
+      is: "ack",
+      client: encodeHex(identifierOfClient(this.#clientOf(slot))),
+      at,
+      sentAt: at - (nowMs - this.#phaseMs[slot]!),
+      address,
+      ...decodePortParams(data),
+      leaseSeconds: readUint32(leaseTime, 0),
+    });
   }
 
   #hold(row: number, lease: LoadPair): void {
@@ -461,6 +492,8 @@ class Load {
 
   #onNak(slot: number): boolean {
     this.#counts.naks++;
+    const client = encodeHex(identifierOfClient(this.#clientOf(slot)));
+    this.#settings.wireLog?.({ is: "nak", client, at: Date.now() });
     this.#leases.isHeld[this.#row[slot]!] = 0;
     this.#finish(slot);
     return true;

@@ -23,13 +23,15 @@ import { createHistogram, databaseSecondsBounds } from "./histogram.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "./log.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
-import { createPipeline } from "./pipeline.ts";
+import { createPlacedPipeline } from "./placement.ts";
 import { problemResponse } from "./problem.ts";
 import { relayEndpoint } from "./relay-endpoint.ts";
 
 /** What the application works with. */
 export interface AppDeps {
   readonly database: Client;
+  /** Databases of the domains that are not in `database`: name of the domain -> database. Default: none. */
+  readonly placed?: ReadonlyMap<string, Client> | undefined;
   /** The secret of the relays. */
   readonly relayToken: string;
   /** A secret of scope `admin`, to make the first tokens with; without it, only tokens of the database are good. */
@@ -50,7 +52,8 @@ const retryAfterSeconds = 1;
 /** Creates the application. It starts no work of its own, and listens nowhere. */
 export function createApp({ log, ...deps }: AppDeps): Hono {
   const databaseSeconds = createHistogram(databaseSecondsBounds);
-  const pipeline = createPipeline({ ...deps, databaseSeconds, log });
+  const { database: main, placed = new Map<string, Client>(), counters, now } = deps;
+  const pipeline = createPlacedPipeline({ databases: { main, placed }, counters, databaseSeconds, now, log });
   const guard = createGuard(deps);
   const countSlots = createSlotCounter(deps.database, { now: deps.now });
   const app = new Hono();

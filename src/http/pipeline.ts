@@ -12,7 +12,6 @@ import type { Decision } from "../lease/decision.ts";
 import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
-import { reasons } from "../lease/reasons.ts";
 import { encodeResponse } from "../lease/response.ts";
 import { batchRoundsMax } from "../limits.ts";
 import { commitClaims } from "../store/commit.ts";
@@ -21,6 +20,8 @@ import { loadDirectory } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
+import { note } from "./note.ts";
+import type { Notebook } from "./note.ts";
 import { arrangeRound } from "./round.ts";
 import type { Entry } from "./round.ts";
 
@@ -33,6 +34,8 @@ export interface PipelineDeps {
   readonly databaseSeconds?: Histogram | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
+  /** Which of the database's domains are served, by name. Default: all. */
+  readonly serves?: ((domainName: string) => boolean) | undefined;
 }
 
 /** Answers batches of frames. */
@@ -55,42 +58,45 @@ export interface Pipeline {
   readonly probe: () => Promise<void>;
 }
 
-/** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
-export function createPipeline(deps: PipelineDeps): Pipeline {
-  const { database, counters, databaseSeconds, now: clock, log } = deps;
-  const record = { counters, log };
-  let directory: Directory | undefined;
+/** A pipeline to one database, as `placement.ts` puts several together. */
+export interface DatabasePipeline extends Pipeline {
+  /** Serves queries, as {@link Pipeline.serve} does frames. */
+  readonly serveQueries: (queries: readonly Query[]) => Promise<Uint8Array[]>;
+  /**
+   * Says which domains and pools there are.
+   *
+   * @param ageMsMax How long ago the database may have said so last, in milliseconds.
+   * @throws {LibsqlError} When the database has to be asked and can't be reached.
+   */
+  readonly directory: (ageMsMax: number) => Promise<Directory>;
+}
 
-  /** @returns Undefined when the claims were made from a configuration that is no longer so. */
-  async function commitEntries(
-    current: Directory,
-    entries: readonly Entry[],
-  ): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
-    const claims = entries.map((entry) => entry.claim);
-    const begin = performance.now();
-    const { revision, now, facts } = await commitClaims(database, claims, {
-      revision: current.revision,
-      now: clock?.(),
-    });
-    databaseSeconds?.observe((performance.now() - begin) / 1000);
-    counters.add("rounds");
-    return revision === current.revision ? { facts, now } : undefined;
+/** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
+export function createPipeline(deps: PipelineDeps): DatabasePipeline {
+  const { database, serves } = deps;
+  let directory: Directory | undefined;
+  let confirmedMs = 0;
+
+  function load(): Promise<Directory> {
+    confirmedMs = performance.now();
+    return loadServed(database, serves);
   }
 
-  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+  async function serveRounds(queries: readonly Query[]): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
-      const current = (directory ??= await loadDirectory(database));
+      const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const result = await commitEntries(current, entries);
+      const result = await commitEntries(deps, current, entries);
       if (result === undefined) {
         directory = undefined;
         continue;
       }
+      confirmedMs = performance.now();
       for (const { query, domain, decision } of immediate) {
-        answers.push(...encodeAnswer(record, query, domain, decision));
+        answers.push(...encodeAnswer(deps, query, domain, decision));
       }
       const unserved: Query[] = [];
       for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
@@ -101,29 +107,62 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         }
         const subject = { query: asking[0]!, domain, directory: current, now: result.now };
         const decision = decide(claim, fact, subject);
-        for (const query of asking) answers.push(...encodeAnswer(record, query, domain, decision));
+        for (const query of asking) answers.push(...encodeAnswer(deps, query, domain, decision));
       }
       waiting = [...unserved, ...later];
     }
-    for (const query of waiting) note(record, query, silence("batch-rounds-exhausted"));
+    for (const query of waiting) note(deps, query, silence("batch-rounds-exhausted"));
     return answers;
   }
 
+  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+    try {
+      return await serveRounds(queries);
+    } catch (error) {
+      directory = undefined;
+      await mendDatabase(database).catch(() => undefined);
+      throw error;
+    }
+  }
+
   return {
-    async serve(frames) {
-      const queries = decodeQueries(record, frames);
-      try {
-        return await serveQueries(queries);
-      } catch (error) {
-        directory = undefined;
-        await mendDatabase(database).catch(() => undefined);
-        throw error;
-      }
-    },
+    serveQueries,
+    serve: (frames) => serveQueries(decodeQueries(deps, frames)),
     async probe() {
-      directory = await loadDirectory(database);
+      directory = await load();
+    },
+    async directory(ageMsMax) {
+      if (directory === undefined || performance.now() - confirmedMs > ageMsMax) directory = await load();
+      return directory;
     },
   };
+}
+
+/** @returns Undefined when the claims were made from a configuration that is no longer so. */
+async function commitEntries(
+  { database, counters, databaseSeconds, now: clock }: PipelineDeps,
+  current: Directory,
+  entries: readonly Entry[],
+): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
+  const claims = entries.map((entry) => entry.claim);
+  const begin = performance.now();
+  const { revision, now, facts } = await commitClaims(database, claims, {
+    revision: current.revision,
+    now: clock?.(),
+  });
+  databaseSeconds?.observe((performance.now() - begin) / 1000);
+  counters.add("rounds");
+  return revision === current.revision ? { facts, now } : undefined;
+}
+
+/** Leaves out the domains that another database serves. */
+async function loadServed(
+  database: Client,
+  serves: ((domainName: string) => boolean) | undefined,
+): Promise<Directory> {
+  const directory = await loadDirectory(database);
+  if (serves === undefined) return directory;
+  return { ...directory, domains: directory.domains.filter(({ name }) => serves(name)) };
 }
 
 /** Its pool was full for this batch, but another on its list, or a slot further on, is not. */
@@ -135,40 +174,24 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
-/** Where it is kept what became of messages. */
-type Notebook = Pick<PipelineDeps, "counters" | "log">;
-
-function decodeQueries(record: Notebook, frames: readonly Uint8Array[]): Query[] {
-  record.counters.add("frames", frames.length);
+/** @returns The queries of those frames that have one. */
+export function decodeQueries(notebook: Notebook, frames: readonly Uint8Array[]): Query[] {
+  notebook.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeQuery(frame);
     if (result.kind === "query") return [result.query];
-    note(record, undefined, silence(result.reason));
+    note(notebook, undefined, silence(result.reason));
     return [];
   });
 }
 
-/** Counts what became of a message, and writes it down with the reason where it is not what the client wished. */
-function note({ counters, log }: Notebook, query: Query | undefined, decision: Decision): void {
-  if (!("reason" in decision)) {
-    counters.add(decision.kind);
-    return;
-  }
-  const { kind, reason } = decision;
-  counters.add(`${kind}:${reason}`);
-  const fields = { reason, clientId: query?.clientId, xid: query?.message.xid };
-  // A pair that is of no use means that something else uses it: someone has to look (RFC 2131 §4.3.3).
-  if (reason === "declined") log.warn(fields, reasons[reason].meaning);
-  else log.debug(fields, kind === "nak" ? "refused" : "not answered");
-}
-
 /** @returns The answer in a list, or an empty list for silence. */
 function encodeAnswer(
-  record: Notebook,
+  notebook: Notebook,
   query: Query,
   domain: Domain | undefined,
   decision: Decision,
 ): Uint8Array[] {
-  note(record, query, decision);
+  note(notebook, query, decision);
   return decision.kind === "silence" || domain === undefined ? [] : [encodeResponse(query, domain, decision)];
 }

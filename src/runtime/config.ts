@@ -3,7 +3,24 @@
  *
  * @module
  */
+import type { Client } from "@libsql/client";
 import * as v from "valibot";
+import { placementsMax } from "../limits.ts";
+import type { Databases } from "../store/databases.ts";
+
+/** `file:PATH`, `http(s)://…` or `libsql://…`. */
+const databaseUrl = v.pipe(
+  v.string("expected a database URL"),
+  v.regex(
+    /^(file:|https?:\/\/|libsql:\/\/)./,
+    'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
+  ),
+);
+
+const placements = v.pipe(
+  v.record(v.string(), v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
+  v.maxEntries(placementsMax, `expected at most ${placementsMax} domains`),
+);
 
 const secret = (expected: string) =>
   v.pipe(
@@ -13,26 +30,45 @@ const secret = (expected: string) =>
   );
 
 const schema = v.object({
-  /** `file:PATH`, `http(s)://…` or `libsql://…`. */
-  APPORTION_DATABASE_URL: v.pipe(
-    v.string("expected a database URL"),
-    v.regex(
-      /^(file:|https?:\/\/|libsql:\/\/)./,
-      'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
-    ),
-  ),
+  APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
+  /** Domains that are in other databases. */
+  APPORTION_PLACEMENTS: v.optional(
+    v.pipe(
+      v.string(),
+      v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
+      placements,
+    ),
+    "{}",
+  ),
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
   /** Of scope `admin`: makes the first tokens. Without it, only tokens of the database are good for the admin API. */
   APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret of the operator")),
+  /** Days that the history of leases is kept; without it, for ever. */
+  APPORTION_HISTORY_DAYS: v.optional(
+    v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
+  ),
 });
+
+/** Where a database is, and the secret for it. */
+export interface DatabaseAccess {
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
+/** Where the databases of an allocator are. */
+export type DatabaseSettings = Pick<AllocatorConfig, "databaseUrl" | "databaseToken" | "placements">;
 
 /** Settings of an allocator. */
 export interface AllocatorConfig {
   readonly databaseUrl: string;
   readonly databaseToken: string | undefined;
+  /** Domains that are in other databases, by name. Default: none. */
+  readonly placements?: Readonly<Record<string, DatabaseAccess>>;
   readonly relayToken: string;
   readonly adminToken: string | undefined;
+  /** Days that tenures are kept after their end; null keeps them for ever. */
+  readonly historyDays: number | null;
 }
 
 /**
@@ -53,7 +89,30 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
   return {
     databaseUrl: result.output.APPORTION_DATABASE_URL,
     databaseToken: result.output.APPORTION_DATABASE_TOKEN,
+    placements: result.output.APPORTION_PLACEMENTS,
     relayToken: result.output.APPORTION_RELAY_TOKEN,
     adminToken: result.output.APPORTION_ADMIN_TOKEN,
+    historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
+}
+
+/**
+ * Opens the databases of an allocator: one for the domains that are placed nowhere, and those that have the others.
+ * Domains of the same URL share a connection.
+ *
+ * @param open How this platform opens one.
+ */
+export async function openDatabases(
+  { databaseUrl: url, databaseToken: token, placements: places = {} }: DatabaseSettings,
+  open: (access: DatabaseAccess) => Client | Promise<Client>,
+): Promise<Databases> {
+  const main = await open({ url, token });
+  const opened = new Map([[url, main]]);
+  const placed = new Map<string, Client>();
+  for (const [domainName, access] of Object.entries(places)) {
+    const database = opened.get(access.url) ?? (await open(access));
+    opened.set(access.url, database);
+    placed.set(domainName, database);
+  }
+  return { main, placed };
 }

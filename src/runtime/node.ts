@@ -17,10 +17,14 @@ import type { Log } from "../http/log.ts";
 import { formatOfFile, readDeclarationText } from "../lease/declaration-text.ts";
 import type { Declaration } from "../lease/declaration.ts";
 import { applyDeclaration } from "../store/apply.ts";
-import { openDatabase } from "../store/connect.ts";
+import { openServer } from "../store/connect.ts";
+import { allDatabases, databaseOf } from "../store/databases.ts";
+import type { Databases } from "../store/databases.ts";
 import { openEmbedded } from "../store/embedded.ts";
 import { migrateDatabase } from "../store/migrate.ts";
-import type { AllocatorConfig } from "./config.ts";
+import { openDatabases } from "./config.ts";
+import type { AllocatorConfig, DatabaseAccess, DatabaseSettings } from "./config.ts";
+import { createPooledFetch } from "./pooled-fetch.ts";
 
 /** Where the HTTP server listens; port 0 lets the system choose one. */
 export interface ListenAddress {
@@ -39,23 +43,47 @@ export interface Allocator {
   readonly close: () => Promise<void>;
 }
 
-type DatabaseSettings = Pick<AllocatorConfig, "databaseUrl" | "databaseToken">;
-
 /**
  * Opens the database, creating a file where there is none, and brings it to this release's schema.
  *
  * @throws {LibsqlError} When it can't be opened or migrated.
+ * @throws {NewerSchemaError} When it is of a later release.
  */
 export async function prepareDatabase(config: DatabaseSettings): Promise<Client> {
-  const database = await openAny(config);
+  return prepareAccess({ url: config.databaseUrl, token: config.databaseToken });
+}
+
+/** Prepares all databases of an allocator as {@link prepareDatabase} does one, and throws what it throws. */
+export async function prepareDatabases(config: DatabaseSettings): Promise<Databases> {
+  return openDatabases(config, prepareAccess);
+}
+
+async function prepareAccess(access: DatabaseAccess): Promise<Client> {
+  const database = await openAccess(access);
   await migrateDatabase(database);
   return database;
 }
 
-async function openAny({ databaseUrl, databaseToken }: DatabaseSettings): Promise<Client> {
-  if (!databaseUrl.startsWith("file:")) return openDatabase({ url: databaseUrl, authToken: databaseToken });
-  await mkdir(dirname(databaseUrl.slice("file:".length)), { recursive: true });
-  return openEmbedded(databaseUrl);
+/**
+ * Opens a database as it is; a file is created where there is none.
+ *
+ * @param answerMsMax Milliseconds that a server may take for one answer. Default: what suits an allocator.
+ * @throws {LibsqlError} When a file can't be opened.
+ */
+export async function openAccess({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Client> {
+  if (url.startsWith("file:")) {
+    await mkdir(dirname(url.slice("file:".length)), { recursive: true });
+    return openEmbedded(url);
+  }
+  const { fetch, close: closeConnections } = createPooledFetch();
+  const database = openServer({ url, authToken: token, fetch, answerMsMax });
+  const close = database.close.bind(database);
+  return Object.assign(database, {
+    close: () => {
+      close();
+      void closeConnections();
+    },
+  });
 }
 
 /**
@@ -66,6 +94,18 @@ async function openAny({ databaseUrl, databaseToken }: DatabaseSettings): Promis
 export async function configureDatabase(database: Client, declaration: Declaration, log: Log): Promise<void> {
   for (const { what, name, change } of await applyDeclaration(database, declaration)) {
     log.info({ [what]: name, change }, "declared state applied");
+  }
+}
+
+/** Does the same with several databases: each gets the domains that are placed there. */
+export async function configureDatabases(
+  databases: Databases,
+  { domains }: Declaration,
+  log: Log,
+): Promise<void> {
+  for (const database of allDatabases(databases)) {
+    const here = domains.filter(({ name }) => databaseOf(databases, name) === database);
+    if (here.length > 0) await configureDatabase(database, { domains: here }, log);
   }
 }
 
@@ -82,15 +122,16 @@ export async function readDeclaration(path: string): Promise<Declaration> {
 /** Without a socket there is no address: then the application was called and not asked over HTTP. */
 const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
-/** Serves a database that is ready. */
+/** Serves databases that are ready. */
 export async function startAllocator(
-  database: Client,
+  databases: Databases,
   tokens: AllocatorTokens,
   listen: ListenAddress,
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
-  const app = createApp({ database, ...tokens, log, counters, clientAddress });
+  const { main: database, placed } = databases;
+  const app = createApp({ database, placed, ...tokens, log, counters, clientAddress });
   const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
     (resolve, reject) => {
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
@@ -105,7 +146,7 @@ export async function startAllocator(
     counters,
     close: async () => {
       await new Promise((resolve) => server.close(resolve));
-      database.close();
+      for (const each of allDatabases(databases)) each.close();
     },
   };
 }

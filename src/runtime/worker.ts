@@ -1,5 +1,5 @@
 /**
- * The allocator on Cloudflare Workers. The database is a libSQL server over HTTP; it is migrated and given its
+ * The allocator on Cloudflare Workers. The databases are libSQL servers over HTTP; they are migrated and given their
  * domains from a command line, not here.
  *
  * @module
@@ -7,37 +7,37 @@
 import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
-import { openDatabase } from "../store/connect.ts";
-import { readConfig } from "./config.ts";
+import { openServer } from "../store/connect.ts";
+import type { Databases } from "../store/databases.ts";
+import { openDatabases, readConfig } from "./config.ts";
+import { consoleLog as log } from "./console-log.ts";
+import { keepAllHouses } from "./housekeeping.ts";
+
+type Environment = Readonly<Record<string, unknown>>;
 
 /** One application for each isolate, made at its first request: an isolate gets its bindings with a request. */
 let app: Promise<Hono> | undefined;
 
-async function createWorkerApp(environment: Readonly<Record<string, unknown>>): Promise<Hono> {
-  const { databaseUrl, databaseToken, relayToken, adminToken } = readConfig(environment);
-  const database = await openDatabase({ url: databaseUrl, authToken: databaseToken });
-  const log = {
-    // Workers Logs are paid for by the line.
-    debug: () => undefined,
-    info: (fields: object, message: string) => {
-      console.info({ message, ...fields });
-    },
-    warn: (fields: object, message: string) => {
-      console.warn({ message, ...fields });
-    },
-    error: (fields: object, message: string) => {
-      console.error({ message, ...fields });
-    },
-  };
+function openServers(environment: Environment): Promise<Databases> {
+  return openDatabases(readConfig(environment), ({ url, token }) => openServer({ url, authToken: token }));
+}
+
+async function createWorkerApp(environment: Environment): Promise<Hono> {
+  const { relayToken, adminToken } = readConfig(environment);
+  const { main: database, placed } = await openServers(environment);
   return createApp({
-    ...{ database, relayToken, adminToken, log, counters: createCounters() },
+    ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },
     clientAddress: (context) => context.req.header("cf-connecting-ip"),
   });
 }
 
 export default {
-  async fetch(request, environment: Readonly<Record<string, unknown>>, context) {
+  async fetch(request, environment: Environment, context) {
     app ??= createWorkerApp(environment);
     return (await app).fetch(request, environment, context);
   },
-} satisfies ExportedHandler<Readonly<Record<string, unknown>>>;
+  async scheduled(_controller, environment: Environment) {
+    const { historyDays } = readConfig(environment);
+    await keepAllHouses(await openServers(environment), historyDays, log);
+  },
+} satisfies ExportedHandler<Environment>;

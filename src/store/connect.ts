@@ -1,17 +1,54 @@
 /**
- * Opens the database: a file of this process, or a libSQL server over HTTP.
+ * Opens a database that a libSQL server keeps, over HTTP; `embedded.ts` opens files. Nothing but `fetch` is needed
+ * here, so that this runs on every platform.
  *
  * @module
  */
-import { createClient } from "@libsql/client";
 import type { Client } from "@libsql/client";
+import { createClient } from "@libsql/client/http";
+import { databaseAnswerMsMax, databaseRequestsMax } from "../limits.ts";
+
+/** How requests get to the server: `fetch`, or something that does the same for less. */
+export type Fetch = (request: Request, init: { readonly signal: AbortSignal }) => Promise<Response>;
 
 /** Where the database is. */
-export interface DatabaseConfig {
-  /** `file:PATH`, `http(s)://…` or `libsql://…`. */
+export interface ServerConfig {
+  /** `http(s)://…` or `libsql://…`. */
   readonly url: string;
   /** Token of the server, if it wants one. */
   readonly authToken?: string | undefined;
+  /** Default: the platform's `fetch`. */
+  readonly fetch?: Fetch | undefined;
+  /** Milliseconds that the server may take for an answer. Default: {@link databaseAnswerMsMax}. */
+  readonly answerMsMax?: number | undefined;
+}
+
+/**
+ * Opens a database of a libSQL server. The server is not asked before the first statement.
+ *
+ * @throws {LibsqlError} When the URL is none of a server.
+ */
+export function openServer(config: ServerConfig): Client {
+  const { url, authToken, fetch: send = fetch, answerMsMax = databaseAnswerMsMax } = config;
+  return createClient({
+    url,
+    ...(authToken !== undefined && { authToken }),
+    // The client would queue what is above its own bound of 20; on Workers a request must not wait for another's.
+    concurrency: databaseRequestsMax,
+    fetch: withDeadline(send, answerMsMax),
+  });
+}
+
+/** A server that says nothing must not hold the requests of relays for ever. */
+function withDeadline(send: Fetch, answerMsMax: number): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      return await send(request, { signal: AbortSignal.timeout(answerMsMax) });
+    } catch (error) {
+      // However it failed, it has the form that `fetch` gives to failures of the network.
+      throw new TypeError("fetch failed", { cause: error });
+    }
+  };
 }
 
 /** How long a writer of a file waits for another process, in milliseconds. */
@@ -23,32 +60,15 @@ export const busyTimeoutMs = 5000;
  */
 const walAutocheckpointPages = 1000;
 
-/**
- * Opens a database. A file gets write-ahead logging with a sync at every commit, so that a lease is on the disk
- * before its DHCPACK leaves.
- *
- * @throws {LibsqlError} When a file cannot be opened. A server is not asked before the first statement.
- */
-export async function openDatabase(config: DatabaseConfig): Promise<Client> {
-  const isFile = config.url.startsWith("file:");
-  const client = createClient({
-    url: config.url,
-    ...(config.authToken !== undefined && { authToken: config.authToken }),
-    // One connection for a file: pragmas hold for a connection, and SQLite has one writer anyway.
-    ...(isFile && { concurrency: 1, timeout: busyTimeoutMs }),
-  });
-  if (isFile) await setPragmas(client);
-  return client;
-}
-
-/** What each connection to a file begins with. */
+/** What each connection to a file begins with: a lease is on the disk before its DHCPACK leaves. */
 export const filePragmas: readonly string[] = [
   "PRAGMA journal_mode = WAL",
   "PRAGMA synchronous = FULL",
   `PRAGMA wal_autocheckpoint = ${walAutocheckpointPages}`,
 ];
 
-async function setPragmas(client: Client): Promise<void> {
+/** Runs {@link filePragmas} on a connection. */
+export async function setFilePragmas(client: Client): Promise<void> {
   for (const pragma of filePragmas) await client.execute(pragma);
 }
 
@@ -59,5 +79,5 @@ async function setPragmas(client: Client): Promise<void> {
 export async function mendDatabase(client: Client): Promise<void> {
   if (client.protocol !== "file") return;
   client.reconnect();
-  await setPragmas(client);
+  await setFilePragmas(client);
 }

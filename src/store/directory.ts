@@ -5,7 +5,7 @@
  */
 import type { Client } from "@libsql/client";
 import { asc } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/libsql";
+import { drizzle } from "drizzle-orm/libsql/http";
 import * as v from "valibot";
 import { dhcpOptionsSchema, encodeDhcpOptions } from "../lease/dhcp-options.ts";
 import { domainSettingsSchema, parseInterfaceId } from "../lease/declaration.ts";

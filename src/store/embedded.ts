@@ -6,22 +6,36 @@
  *
  * @module
  */
+import { createClient } from "@libsql/client";
 import type { Client, InStatement, ResultSet, TransactionMode } from "@libsql/client";
 import Database from "libsql";
 import { preparedStatementsMax } from "../limits.ts";
-import { busyTimeoutMs, filePragmas, openDatabase } from "./connect.ts";
+import { busyTimeoutMs, filePragmas, setFilePragmas } from "./connect.ts";
 
 type Prepared = Database.Statement<[Record<string, unknown>]>;
 
 /**
- * Opens a database file.
+ * Opens a database file as the client does: with write-ahead logging and a sync at every commit.
+ *
+ * @param url `file:PATH`.
+ * @throws {LibsqlError} When the file can't be opened.
+ */
+export async function openFile(url: string): Promise<Client> {
+  // One connection: pragmas hold for a connection, and SQLite has one writer anyway.
+  const client = createClient({ url, concurrency: 1, timeout: busyTimeoutMs });
+  await setFilePragmas(client);
+  return client;
+}
+
+/**
+ * Opens a database file, and keeps the statements of batches prepared.
  *
  * @param url `file:PATH`.
  * @returns A client like any other.
  * @throws {LibsqlError} When the file can't be opened.
  */
 export async function openEmbedded(url: string): Promise<Client> {
-  const client = await openDatabase({ url });
+  const client = await openFile(url);
   const connection = new Connection(url.slice("file:".length));
   const [batch, close] = [client.batch.bind(client), client.close.bind(client)];
   return Object.assign(client, {

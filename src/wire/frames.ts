@@ -14,7 +14,7 @@ const lengthOctets = 2;
  * @param messages Each of at most 65535 octets.
  * @throws {RangeError} When one is longer.
  */
-export function encodeFrames(messages: readonly Uint8Array[]): Uint8Array {
+export function encodeFrames(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const message of messages) {
     if (message.length > messageOctetsMax) {

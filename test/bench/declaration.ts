@@ -50,6 +50,36 @@ export function benchDeclaration(clients: number, isShared: boolean): Declaratio
   };
 }
 
+/** Link-addresses by which clients of {@link placedDeclaration} find their domains. */
+export const benchLinks = ["2001:db8:1::1", "2001:db8:2::1"] as const;
+
+/**
+ * Declares two domains with half of the clients each, so that they can be on databases of their own.
+ *
+ * @throws {RangeError} When there are more clients than room.
+ */
+export function placedDeclaration(clients: number): DeclarationInput {
+  const addresses = Math.ceil(((clients / 2) * margin) / clientsPerAddress());
+  const { first, last } = sharedRange;
+  if (first + 2 * addresses - 1 > last) {
+    throw new RangeError(
+      `Cannot make pools for ${clients} clients: they have ${2 * addresses} addresses, expected 65536 at most`,
+    );
+  }
+  return {
+    domains: benchLinks.map((link, index) => {
+      const begin = first + index * addresses;
+      const range = `${formatIPv4(begin)}-${formatIPv4(begin + addresses - 1)}`;
+      return {
+        name: `bench-${index}`,
+        prefixes: [`${link}/128`],
+        serverIdentifier: "198.51.100.1",
+        pools: [{ name: `shared-${index}`, kind: "shared", range, ...shared }],
+      };
+    }),
+  };
+}
+
 function clientsPerAddress(): number {
   const reservedPorts = [{ first: 0, last: 1023 }];
   return createPoolGeometry({ firstAddress: 0, lastAddress: 0, ...shared, reservedPorts, fill: "pack" })

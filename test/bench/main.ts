@@ -18,6 +18,8 @@ interface Flags {
   readonly repeat: number;
   readonly mode: Mode;
   readonly full: boolean;
+  readonly servers: number;
+  readonly distance: boolean;
   readonly relayFlag: readonly string[];
   readonly cpuProfile?: string;
   readonly json?: string;
@@ -42,6 +44,13 @@ const program = new Command("bench")
   .option("--repeat <count>", "rounds; the report is of the median one", positive, 3)
   .addOption(new Option("--mode <mode>", "what is measured").choices(modes).default("dora"))
   .option("--full", "full addresses instead of shared ones", false)
+  .option(
+    "--servers <count>",
+    "two domains on this many libSQL servers (1 or 2), instead of one domain in a file",
+    wholeNumber,
+    0,
+  )
+  .option("--distance", "the servers are 20 ms away and take 25 ms for a commit", false)
   .option(
     "--relay-flag <flag>",
     "flag for the relay, such as --posts-in-flight=1; may be repeated",
@@ -68,6 +77,8 @@ async function run({ cpuProfile, json, repeat, ...flags }: Flags): Promise<void>
         inFlight: flags.inFlight,
         mode: flags.mode,
         isShared: !flags.full,
+        servers: flags.distance ? Math.max(flags.servers, 1) : flags.servers,
+        isDistant: flags.distance,
         relayFlags: flags.relayFlag,
         profileFolder,
       }),

@@ -58,6 +58,9 @@ export function formatReport({ command, machine, rounds }: Report): string[] {
     "",
     `${round.framesPerPost.toFixed(1)} frames a POST; ${counts.retransmits} retransmits, ${counts.naks} NAKs, ` +
       `${counts.timeouts} timeouts, ${counts.unfinished} unfinished; relay dropped ${formatDrops(round.dropped)}`,
+    ...(round.databaseRequestsPerPost > 0
+      ? [`${round.databaseRequestsPerPost.toFixed(3)} requests to libSQL servers a POST`]
+      : []),
     ...formatViolations(rounds),
   ];
 }

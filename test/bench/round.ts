@@ -4,16 +4,20 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LatencySummary } from "../../src/client/latencies.ts";
 import { leaseLoad, renewLoad } from "../../src/client/load.ts";
-import type { LoadCounts, LoadOptions } from "../../src/client/load.ts";
+import type { LoadCounts, LoadOptions, LoadResult } from "../../src/client/load.ts";
+import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { CountersSnapshot } from "../../relay/counters.ts";
-import { benchDeclaration } from "./declaration.ts";
+import { benchDeclaration, benchLinks, placedDeclaration } from "./declaration.ts";
 import { startService } from "./service.ts";
 import type { Service } from "./service.ts";
+import { openStorage } from "./storage.ts";
+import type { Storage, StorageOptions } from "./storage.ts";
 import { readUsage } from "./usage.ts";
 import type { Usage } from "./usage.ts";
 import { violationsOf } from "./violations.ts";
@@ -23,7 +27,7 @@ export const modes = ["dora", "renew"] as const;
 export type Mode = (typeof modes)[number];
 
 /** What to measure. */
-export interface RoundOptions {
+export interface RoundOptions extends StorageOptions {
   readonly clients: number;
   /** Other clients that obtain a lease before, so that what is measured is not how Node compiles the program. */
   readonly warmUpClients: number;
@@ -48,6 +52,8 @@ export interface Round {
   readonly processes: { readonly allocator: Usage; readonly relay: Usage; readonly generator: Usage };
   /** Frames in one POST of the relay, on average since it began. */
   readonly framesPerPost: number;
+  /** Requests to libSQL servers for one POST of the relay, on average; 0 with a file. */
+  readonly databaseRequestsPerPost: number;
   /** What the relay dropped, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   /** What must not be; empty when all is well. */
@@ -60,19 +66,30 @@ const root = join(import.meta.dirname, "../..");
 export async function runRound(options: RoundOptions): Promise<Round> {
   const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
   const services: Service[] = [];
+  let storage: Storage | undefined;
   try {
-    const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url") };
-    const allocator = await startAllocator(folder, environment, options);
+    const clients = options.clients + options.warmUpClients;
+    const declaration =
+      options.servers > 0 ? placedDeclaration(clients) : benchDeclaration(clients, options.isShared);
+    storage = await openStorage(folder, declaration, options);
+    const environment = {
+      APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"),
+      ...storage.environment,
+    };
+    const before = storage.requests();
+    const allocator = await startAllocator(environment, options);
     services.push(allocator);
     const relay = await startRelay(allocator, environment, options);
     services.push(relay);
     const measured = await whileAlive(services, measure({ allocator, relay }, options));
     const { forwarded, posts, dropped } = (await relay.stop()) as unknown as CountersSnapshot;
     await allocator.stop();
-    return { ...measured, framesPerPost: forwarded / posts, dropped };
+    const databaseRequestsPerPost = (storage.requests() - before) / posts;
+    return { ...measured, framesPerPost: forwarded / posts, databaseRequestsPerPost, dropped };
   } finally {
     for (const service of services) service.kill();
     await Promise.allSettled(services.map(({ ended }) => ended));
+    await storage?.close();
     await rm(folder, { recursive: true });
   }
 }
@@ -87,23 +104,12 @@ async function whileAlive<T>(services: readonly Service[], work: Promise<T>): Pr
 }
 
 async function startAllocator(
-  folder: string,
   environment: Record<string, string>,
-  { clients, warmUpClients, isShared, profileFolder }: RoundOptions,
+  { profileFolder }: RoundOptions,
 ): Promise<Service> {
-  const config = join(folder, "config.json");
-  await writeFile(config, JSON.stringify(benchDeclaration(clients + warmUpClients, isShared)));
-  const flags = [
-    "--config",
-    config,
-    "--database",
-    `file:${join(folder, "leases.db")}`,
-    "--listen",
-    "127.0.0.1:0",
-  ];
   return startService({
     name: "allocator",
-    script: [join(root, "src/cli/main.ts"), "allocator", ...flags],
+    script: [join(root, "src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
     environment,
     readyMessage: "allocator listening",
     profileFolder,
@@ -129,33 +135,61 @@ type Services = Readonly<Record<"allocator" | "relay", Service>>;
 
 async function measure(services: Services, options: RoundOptions) {
   const { clients, warmUpClients, mode } = options;
-  const target = targetOf(services.relay, options);
-  const warmUp =
-    warmUpClients === 0 ? [] : [await leaseLoad({ ...target, firstClient: clients, clients: warmUpClients })];
-  const lease = () => leaseLoad({ ...target, clients });
-  const leases = mode === "renew" ? (await lease()).leases : undefined;
+  const targets = targetsOf(services.relay, options);
+  const leaseAll = (first: number, count: number): Promise<LoadResult[]> =>
+    Promise.all(
+      targets.map((target, index) => {
+        const share = Math.ceil(count / targets.length);
+        const firstClient = first + index * share;
+        return leaseLoad({ ...target, firstClient, clients: Math.min(share, first + count - firstClient) });
+      }),
+    );
+  const warmUp = warmUpClients === 0 ? [] : await leaseAll(clients, warmUpClients);
+  const held = mode === "renew" ? await leaseAll(0, clients) : undefined;
   const before = usageOfAll(services);
-  const load = leases === undefined ? await lease() : await renewLoad(target, leases);
+  const loads =
+    held === undefined
+      ? await leaseAll(0, clients)
+      : await Promise.all(targets.map((target, index) => renewLoad(target, held[index]!.leases)));
   const after = usageOfAll(services);
-  const elapsedSeconds = load.elapsedMs / 1000;
+  // Of two loads side by side, the slower one says how long it took; latencies are those of the first.
+  const elapsedSeconds = Math.max(...loads.map(({ elapsedMs }) => elapsedMs)) / 1000;
+  const [first] = loads as [LoadResult];
+  const exchanges = loads.reduce((sum, { exchange }) => sum + exchange.count, 0);
   return {
-    exchangesPerSecond: load.exchange.count / elapsedSeconds,
+    exchangesPerSecond: exchanges / elapsedSeconds,
     elapsedSeconds,
-    offer: load.offer,
-    ack: load.ack,
-    exchange: load.exchange,
-    counts: load.counts,
+    offer: first.offer,
+    ack: first.ack,
+    exchange: { ...first.exchange, count: exchanges },
+    counts: loads.map(({ counts }) => counts).reduce(addCounts),
     processes: usageSince(before, after),
-    violations: violationsOf([...warmUp, load]),
+    violations: violationsOf([...warmUp, ...loads]),
   };
+}
+
+function addCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
+  const names = Object.keys(a) as (keyof LoadCounts)[];
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as LoadCounts;
 }
 
 type Target = Omit<LoadOptions, "clients" | "firstClient">;
 
-function targetOf(relay: Service, { inFlight, isShared }: RoundOptions): Target {
+/** One load, or one for each domain where there are several: its clients are behind a relay on the domain's link. */
+function targetsOf(relay: Service, { inFlight, isShared, servers }: RoundOptions): Target[] {
   const [listener] = relay.ready.listeners as [string];
   const port = Number(/]:(\d+)$/.exec(listener)?.[1]);
-  return { server: "::1", port, inFlight, sharesPorts: isShared };
+  const target = { server: "::1", port, inFlight, sharesPorts: isShared };
+  if (servers === 0) return [target];
+  return benchLinks.map((link) => ({
+    ...target,
+    inFlight: Math.ceil(inFlight / benchLinks.length),
+    relay: relayOn(link),
+  }));
+}
+
+function relayOn(link: string): RelayLevel {
+  return { hopCount: 0, linkAddress: parseIPv6(link), peerAddress: parseIPv6("fe80::1"), options: [] };
 }
 
 type Usages = Readonly<Record<"allocator" | "relay" | "generator", Usage>>;

@@ -15,7 +15,7 @@ import {
   encodeRenewing,
   encodeSelecting,
 } from "../../src/client/query.ts";
-import { openDatabase } from "../../src/store/connect.ts";
+import { openFile } from "../../src/store/embedded.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
@@ -98,7 +98,7 @@ export class World {
   /** @param url A migrated database with {@link declaration}. */
   static async open(url: string): Promise<World> {
     const connect = async (): Promise<Client> => {
-      const database = await openDatabase({ url });
+      const database = await openFile(url);
       await quicken(database);
       return database;
     };

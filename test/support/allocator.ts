@@ -102,7 +102,12 @@ export async function createTestAllocator(
       },
       body,
     });
-  const ask = async (...messages: TestMessage[]): Promise<(TestAnswer | undefined)[]> => {
+  return Object.assign(allocator, { app, database, counters, logged, post, ask: askBy(post) });
+}
+
+/** Asks as our relay would, over whatever posts. */
+export function askBy(post: TestAllocator["post"]): TestAllocator["ask"] {
+  return async (...messages) => {
     const response = await post(encodeFrames(messages.map(wrap)));
     if (response.status !== 200) throw new Error(`Cannot ask: status is ${response.status}, expected 200`);
     const frames = decodeFrames(new Uint8Array(await response.arrayBuffer()), messages.length);
@@ -113,10 +118,24 @@ export async function createTestAllocator(
     }
     return answers;
   };
-  return Object.assign(allocator, { app, database, counters, logged, post, ask });
 }
 
-function wrap(message: TestMessage, index: number): Uint8Array {
+/** Posts to an allocator that listens at a URL. */
+export function postTo(url: string, token: string): TestAllocator["post"] {
+  return (body, headers = {}) =>
+    fetch(`${url}/v1/relay`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/octet-stream",
+        ...headers,
+      },
+      body: body as Uint8Array<ArrayBuffer>,
+    });
+}
+
+/** Puts a message into the level of our relay; its Interface-Id is the place in the batch. */
+export function wrap(message: TestMessage, index: number): Uint8Array {
   const level = {
     hopCount: 0,
     linkAddress: parseIPv6(message.linkAddress ?? "::"),

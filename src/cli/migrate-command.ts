@@ -1,0 +1,42 @@
+/**
+ * `apportion migrate`: brings a database to the schema of this release, before allocators of this release use it.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { databaseCommandMsMax } from "../limits.ts";
+import { configureDatabase, openAccess, readDeclaration } from "../runtime/node.ts";
+import { migrateDatabase } from "../store/migrate.ts";
+import { createLog } from "./log.ts";
+import { databaseOptions, exitOnFailure } from "./process.ts";
+
+interface Options {
+  readonly url: string;
+  readonly token?: string;
+  readonly config?: string;
+}
+
+/** Creates the command. */
+export function migrateCommand(): Command {
+  return databaseOptions(new Command("migrate"))
+    .description("bring a database to the schema of this release; safe to repeat")
+    .option("--config <file>", "declared state (JSON) to apply afterwards")
+    .action(exitOnFailure(runMigrate));
+}
+
+async function runMigrate({ url, token, config }: Options): Promise<void> {
+  const declaration = config === undefined ? undefined : await readDeclaration(config);
+  const database = await openAccess({ url, token }, databaseCommandMsMax);
+  try {
+    const { applied, present } = await migrateDatabase(database);
+    for (const name of applied) process.stdout.write(`applied ${name}\n`);
+    process.stdout.write(
+      applied.length === 0
+        ? `nothing to do: the database has all ${present.length} migrations\n`
+        : `done: ${applied.length} applied, ${present.length} were there\n`,
+    );
+    if (declaration !== undefined) await configureDatabase(database, declaration, createLog());
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Who certainly held what, and when: worked out from what clients were told, and from nothing else.
+ *
+ * A client holds its lease from the moment that it hears of it. It holds it at least until the lease time has gone by
+ * since it asked, because the server can't have judged earlier; the database counts whole seconds, which is one less.
+ *
+ * @module
+ */
+import { portRanges } from "../portset/port-set.ts";
+import type { PortLease } from "./overlaps.ts";
+import type { WireRecord } from "./wire-log.ts";
+
+/** A time for which a client certainly held ports. */
+export interface Tenure extends PortLease {
+  readonly client: string;
+  readonly fromMs: number;
+  untilMs: number;
+}
+
+/** What a wire log says. */
+export interface WireEvidence {
+  /** Two clients that certainly held one port at one time. */
+  readonly conflicts: readonly { readonly first: Tenure; readonly second: Tenure }[];
+  /** Clients that were told by a NAK, or by a lease of other ports, that what they held was not theirs any more. */
+  readonly broken: readonly { readonly tenure: Tenure; readonly atMs: number }[];
+  /** What each client held at the end, by its word: a database of a later time has it, if the time is not over. */
+  readonly held: readonly Tenure[];
+  readonly acks: number;
+}
+
+/**
+ * Works out what a wire log proves.
+ *
+ * @param records In the order in which they happened.
+ */
+export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
+  const open = new Map<string, Tenure>();
+  const tenures: Tenure[] = [];
+  const broken: { readonly tenure: Tenure; readonly atMs: number }[] = [];
+  let acks = 0;
+  const end = (client: string, atMs: number, isBreach: boolean): void => {
+    const tenure = open.get(client);
+    if (tenure === undefined) return;
+    open.delete(client);
+    if (isBreach && tenure.untilMs > atMs) broken.push({ tenure, atMs });
+    tenure.untilMs = Math.min(tenure.untilMs, atMs);
+  };
+  for (const record of records) {
+    if (record.is !== "ack") {
+      end(record.client, record.at, record.is === "nak");
+      continue;
+    }
+    acks++;
+    const { client, at, sentAt, address, psidOffset, psidLength, psid, leaseSeconds } = record;
+    const untilMs = sentAt + (leaseSeconds - 1) * 1000;
+    const before = open.get(client);
+    if (before !== undefined && isSamePair(before, record)) {
+      before.untilMs = Math.max(before.untilMs, untilMs);
+      continue;
+    }
+    end(client, sentAt, true);
+    const tenure = { client, address, psidOffset, psidLength, psid, fromMs: at, untilMs };
+    open.set(client, tenure);
+    tenures.push(tenure);
+  }
+  return { conflicts: findConflicts(tenures), broken, held: [...open.values()], acks };
+}
+
+function isSamePair(a: PortLease, b: PortLease): boolean {
+  return (
+    a.address === b.address &&
+    a.psidOffset === b.psidOffset &&
+    a.psidLength === b.psidLength &&
+    a.psid === b.psid
+  );
+}
+
+type Conflict = WireEvidence["conflicts"][number];
+
+function findConflicts(tenures: readonly Tenure[]): Conflict[] {
+  const byAddress = groupBy(tenures, ({ address }) => address);
+  return [...byAddress.values()].flatMap((sharers) => {
+    const divisions = new Set(sharers.map(({ psidOffset, psidLength }) => `${psidOffset} ${psidLength}`));
+    if (divisions.size > 1) return conflictsOfPairs(sharers);
+    return [...groupBy(sharers, ({ psid }) => psid).values()].flatMap(conflictsInTime);
+  });
+}
+
+/** Tenures of the same ports: each with the one before it that lasts longest. */
+function conflictsInTime(tenures: readonly Tenure[]): Conflict[] {
+  const [earliest, ...others] = tenures.toSorted((a, b) => a.fromMs - b.fromMs);
+  const conflicts: Conflict[] = [];
+  let longest = earliest!;
+  for (const next of others) {
+    if (next.fromMs < longest.untilMs && next.client !== longest.client) {
+      conflicts.push({ first: longest, second: next });
+    }
+    if (next.untilMs > longest.untilMs) longest = next;
+  }
+  return conflicts;
+}
+
+/** An address whose ports were divided in two ways, which RFC 7597 §5.1 does not want: each tenure with each other. */
+function conflictsOfPairs(tenures: readonly Tenure[]): Conflict[] {
+  const sorted = tenures.toSorted((a, b) => a.fromMs - b.fromMs);
+  return sorted.flatMap((first, index) =>
+    sorted
+      .slice(index + 1)
+      .filter(
+        (second) =>
+          second.fromMs < first.untilMs && second.client !== first.client && sharePorts(first, second),
+      )
+      .map((second) => ({ first, second })),
+  );
+}
+
+function sharePorts(a: Tenure, b: Tenure): boolean {
+  const ranges = portRanges(b, b.psid);
+  return portRanges(a, a.psid).some((one) =>
+    ranges.some((other) => one.first <= other.last && other.first <= one.last),
+  );
+}
+
+/** Groups in the order of their first member. */
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

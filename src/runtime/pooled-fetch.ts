@@ -1,0 +1,40 @@
+/**
+ * `fetch` for Node at a tenth of its cost: the same requests over undici's connections, without the machinery that
+ * a browser's `fetch` has. For requests and answers that are small and read whole.
+ *
+ * @module
+ */
+import { Agent } from "undici";
+import { databaseConnectionsMax } from "../limits.ts";
+import type { Fetch } from "../store/connect.ts";
+
+/** A `fetch`, and the end of its connections. */
+export interface PooledFetch {
+  readonly fetch: Fetch;
+  readonly close: () => Promise<void>;
+}
+
+/** Creates a `fetch` with connections of its own, which stay open. */
+export function createPooledFetch(): PooledFetch {
+  const agent = new Agent({ connections: databaseConnectionsMax, pipelining: 1 });
+  return {
+    fetch: async (request, { signal }) => {
+      const { origin, pathname, search } = new URL(request.url);
+      const { statusCode, headers, body } = await agent.request({
+        origin,
+        path: pathname + search,
+        method: request.method,
+        headers: Object.fromEntries(request.headers),
+        ...(request.body !== null && { body: new Uint8Array(await request.arrayBuffer()) }),
+        signal,
+      });
+      const octets = await body.arrayBuffer();
+      const type = headers["content-type"];
+      return new Response(octets, {
+        status: statusCode,
+        ...(typeof type === "string" && { headers: { "content-type": type } }),
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}

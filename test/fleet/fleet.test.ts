@@ -1,0 +1,27 @@
+/**
+ * The fleet on a small scale; `npm run fleet` is the large one.
+ */
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../support/database.ts";
+import { hasSqld, withoutSqld } from "../support/sqld.ts";
+import { runFleet } from "./fleet.ts";
+
+test.skipIf(!hasSqld)(
+  `allocators and server are killed under load: nothing is given out twice, nothing is lost${withoutSqld}`,
+  { timeout: 240_000 },
+  async () => {
+    const { report, ...counts } = await runFleet({
+      clients: 1000,
+      allocators: 2,
+      groupSize: 250,
+      inFlight: 64,
+      killMsMax: 1500,
+      folder: await temporaryFolder(),
+      random: Math.random,
+    });
+    expect(report.faults).toEqual([]);
+    expect(counts.obtained).toBeGreaterThan(0);
+    expect(counts.killedAllocators).toBeGreaterThan(0);
+    expect(report.wire!.acks).toBeGreaterThanOrEqual(counts.renewed);
+  },
+);

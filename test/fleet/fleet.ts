@@ -1,0 +1,210 @@
+/**
+ * Several allocators on one libSQL server, thousands of clients that come, renew and go, and somebody who kills
+ * allocators and server at random. What clients were told goes into a wire log.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { leasesOf } from "../../src/client/lease-table.ts";
+import { leaseLoad, releaseLoad, renewLoad } from "../../src/client/load.ts";
+import type { LoadOptions } from "../../src/client/load.ts";
+import { formatWireRecord } from "../../src/client/wire-log.ts";
+import { verify } from "../../src/cli/verify-command.ts";
+import type { Report } from "../../src/cli/verify-command.ts";
+import { parseDeclaration } from "../../src/lease/declaration.ts";
+import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
+import { applyDeclaration } from "../../src/store/apply.ts";
+import { benchDeclaration } from "../bench/declaration.ts";
+import { startService } from "../bench/service.ts";
+import type { Service } from "../bench/service.ts";
+import { startSqld } from "../support/sqld.ts";
+import type { Sqld } from "../support/sqld.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** What is to happen. */
+export interface FleetOptions {
+  readonly clients: number;
+  readonly allocators: number;
+  /** Clients that come, renew and go together. */
+  readonly groupSize: number;
+  /** Exchanges at a time of each group at work; there are as many as allocators. */
+  readonly inFlight: number;
+  /** Milliseconds between two kills, at most; the least is a quarter. */
+  readonly killMsMax: number;
+  /** Empty, and its own. */
+  readonly folder: string;
+  /** 0 to 1, as `Math.random`. */
+  readonly random: () => number;
+}
+
+/** What happened. */
+export interface FleetResult {
+  readonly seconds: number;
+  readonly killedAllocators: number;
+  readonly killedServers: number;
+  readonly obtained: number;
+  readonly renewed: number;
+  readonly released: number;
+  readonly timeouts: number;
+  readonly report: Report;
+}
+
+/** An allocator and the relay in front of it; the allocator may be killed, and comes back where it was. */
+interface Post {
+  readonly relayPort: number;
+  readonly killAllocator: () => Promise<void>;
+  readonly close: () => void;
+}
+
+/** Runs all of it, and checks the database at the end. */
+export async function runFleet(options: FleetOptions): Promise<FleetResult> {
+  const { folder, allocators, clients } = options;
+  const sqld = await startSqld({ folder: join(folder, "sqld") });
+  const posts: Post[] = [];
+  try {
+    const database = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: undefined });
+    await applyDeclaration(database, parseDeclaration(benchDeclaration(clients, true), "fleet"));
+    database.close();
+    const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"), LOG_LEVEL: "info" };
+    for (let index = 0; index < allocators; index++) posts.push(await startPost(sqld, environment));
+    const chaos = startChaos(posts, sqld, options);
+    const wireLog = join(folder, "wire.log");
+    const startMs = performance.now();
+    const counts = await runClients(posts, wireLog, options);
+    const seconds = (performance.now() - startMs) / 1000;
+    const killed = await chaos.stop();
+    const reader = await openAccess({ url: sqld.url }, 600_000);
+    const report = await verify(reader, wireLog);
+    reader.close();
+    return { seconds, ...killed, ...counts, report };
+  } finally {
+    for (const post of posts) post.close();
+    await sqld.kill();
+  }
+}
+
+async function startPost(sqld: Sqld, environment: Record<string, string>): Promise<Post> {
+  const startAllocator = (listen: string): Promise<Service> =>
+    startService({
+      name: "allocator",
+      script: [join(root, "src/cli/main.ts"), "allocator", "--listen", listen],
+      environment: { ...environment, APPORTION_DATABASE_URL: sqld.url },
+      readyMessage: "allocator listening",
+    });
+  let allocator = await startAllocator("127.0.0.1:0");
+  const url = String(allocator.ready.url);
+  const relay = await startService({
+    name: "relay",
+    script: [join(root, "relay/main.ts"), "--listen", "[::1]:0"],
+    environment: { ...environment, APPORTION_ALLOCATOR_URL: url },
+    readyMessage: "relay listening",
+  });
+  const [listener] = relay.ready.listeners as [string];
+  return {
+    relayPort: Number(/]:(\d+)$/.exec(listener)![1]),
+    killAllocator: async () => {
+      allocator.kill();
+      await allocator.ended.catch(() => undefined);
+      allocator = await restart(() => startAllocator(new URL(url).host));
+    },
+    close: () => {
+      relay.kill();
+      allocator.kill();
+    },
+  };
+}
+
+/** An allocator looks at its database when it starts, and the server may just be away. */
+async function restart(start: () => Promise<Service>): Promise<Service> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
+/** Kills one after the other: mostly an allocator, now and then the server. */
+function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: FleetOptions) {
+  const counts = { killedAllocators: 0, killedServers: 0 };
+  const stopping = new AbortController();
+  async function run(): Promise<void> {
+    for (let turn = 1; ; turn++) {
+      try {
+        await delay(killMsMax * (0.25 + 0.75 * random()), undefined, { signal: stopping.signal });
+      } catch {
+        return;
+      }
+      if (turn % 3 === 0) {
+        await sqld.kill();
+        await sqld.restart();
+        counts.killedServers++;
+      } else {
+        await posts[Math.floor(random() * posts.length)]!.killAllocator();
+        counts.killedAllocators++;
+      }
+    }
+  }
+  const running = run();
+  // A failure is told by `stop`, where somebody waits for it.
+  running.catch(() => undefined);
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+      return counts;
+    },
+  };
+}
+
+/** Milliseconds that a group may take for one sort of message: more than any client tries. */
+const groupMsMax = 120_000;
+
+/**
+ * As many groups at a time as there are allocators. A group speaks to another relay each time, so what one allocator
+ * gave is renewed and released at another.
+ */
+async function runClients(posts: readonly Post[], path: string, options: FleetOptions) {
+  const { clients, groupSize, inFlight, random } = options;
+  const log = createWriteStream(path);
+  const counts = { obtained: 0, renewed: 0, released: 0, timeouts: 0 };
+  const target = (): Omit<LoadOptions, "clients"> => ({
+    server: "::1",
+    port: posts[Math.floor(random() * posts.length)]!.relayPort,
+    inFlight,
+    durationMsMax: groupMsMax,
+    retransmitMs: 500,
+    triesMax: 8,
+    wireLog: (record) => void log.write(formatWireRecord(record)),
+  });
+  async function runGroup(firstClient: number, size: number): Promise<void> {
+    const load = await leaseLoad({ ...target(), firstClient, clients: size });
+    counts.obtained += leasesOf(load.leases).length;
+    const renewal = await renewLoad(target(), load.leases);
+    counts.renewed += renewal.exchange.count;
+    counts.timeouts += load.counts.timeouts + renewal.counts.timeouts;
+    if (random() < 0.5) return;
+    counts.released += await releaseLoad(target(), load.leases);
+    if (random() < 0.5) return;
+    const again = await leaseLoad({ ...target(), firstClient, clients: size });
+    counts.obtained += leasesOf(again.leases).length;
+    counts.timeouts += again.counts.timeouts;
+  }
+  let next = 0;
+  await Promise.all(
+    posts.map(async () => {
+      while (next < clients) {
+        const first = next;
+        next += groupSize;
+        await runGroup(first, Math.min(groupSize, clients - first));
+      }
+    }),
+  );
+  await new Promise((resolve) => log.end(resolve));
+  return counts;
+}

@@ -1,0 +1,92 @@
+/**
+ * Migrations, on a file and on a real server: repeated, at the same time, and from another release.
+ */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { openAccess } from "../src/runtime/node.ts";
+import { migrateDatabase } from "../src/store/migrate.ts";
+import { temporaryFolder } from "./support/database.ts";
+import { laterRelease } from "./support/later-release.ts";
+import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
+
+const root = join(import.meta.dirname, "..");
+
+async function open(url: string) {
+  const database = await openAccess({ url });
+  onTestFinished(() => {
+    database.close();
+  });
+  return database;
+}
+
+const kinds = [
+  ["a file", async () => `file:${join(await temporaryFolder(), "apportion.db")}`],
+  [
+    "a server",
+    async () => {
+      const sqld = await startSqld({ folder: join(await temporaryFolder(), "sqld") });
+      onTestFinished(() => sqld.kill());
+      return sqld.url;
+    },
+  ],
+] as const;
+
+describe.each(kinds)("on %s", (kind, makeUrl) => {
+  const isSkipped = kind === "a server" && !hasSqld;
+
+  test.skipIf(isSkipped)(`npm run migrate says what it did, and does it once${withoutSqld}`, async () => {
+    const url = await makeUrl();
+    const command = () =>
+      promisify(execFile)(
+        process.execPath,
+        ["--import", "tsx", join(root, "src/cli/main.ts"), "migrate", "--url", url],
+        { cwd: root },
+      );
+    const first = await command();
+    expect(first.stdout).toMatch(
+      /^applied 0000_tables\napplied 0001_triggers\n(.*\n)*done: \d+ applied, 0 were there\n$/,
+    );
+    expect((await command()).stdout).toMatch(/^nothing to do: the database has all \d+ migrations\n$/);
+  });
+
+  test.skipIf(isSkipped)(`eight at once apply each migration once${withoutSqld}`, async () => {
+    const url = await makeUrl();
+    const databases = await Promise.all(Array.from({ length: 8 }, () => open(url)));
+    const reports = await Promise.all(databases.map((database) => migrateDatabase(database)));
+    const [once] = reports.filter(({ applied }) => applied.length > 0);
+    expect(reports.flatMap(({ applied }) => applied)).toEqual(once!.applied);
+    const [record] = (await databases[0]!.execute("SELECT count(*) AS n FROM __drizzle_migrations")).rows;
+    expect(record!.n).toBe(once!.applied.length);
+    const [revision] = (await databases[0]!.execute("SELECT count(*) AS n FROM configuration")).rows;
+    expect(revision!.n).toBe(1);
+  });
+
+  test.skipIf(isSkipped)(
+    `a database of a later release is refused, and left as it is${withoutSqld}`,
+    async () => {
+      const database = await open(await makeUrl());
+      const later = await laterRelease("CREATE TABLE later (id integer);");
+      await migrateDatabase(database);
+      expect((await migrateDatabase(database, later)).applied).toEqual(["9999_later"]);
+      await expect(migrateDatabase(database)).rejects.toThrow(
+        /found 1 migration\(s\) that this release does not know/,
+      );
+      expect((await migrateDatabase(database, later)).applied).toEqual([]);
+    },
+  );
+
+  test.skipIf(isSkipped)(`a migration that fails changes nothing${withoutSqld}`, async () => {
+    const database = await open(await makeUrl());
+    await migrateDatabase(database);
+    const later = await laterRelease(
+      "CREATE TABLE later (id integer);\n--> statement-breakpoint\nINSERT INTO nowhere VALUES (1);",
+    );
+    await expect(migrateDatabase(database, later)).rejects.toThrow(/nowhere/);
+    const [table] = (await database.execute("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'later'"))
+      .rows;
+    expect(table!.n).toBe(0);
+    expect((await migrateDatabase(database)).applied).toEqual([]);
+  });
+});

@@ -1,0 +1,17 @@
+/**
+ * What a file of cases works with: an allocator somewhere, and domains that it brings itself.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import type { DeclarationInput } from "../../../src/lease/declaration.ts";
+
+/** The allocator under test; it runs only while its tests do. */
+export type CaseTarget = () => {
+  readonly url: string;
+  readonly relayToken: string;
+  readonly database: Client;
+};
+
+/** Domains that the cases of one file need. */
+export type CaseDomains = DeclarationInput["domains"];

@@ -1,0 +1,73 @@
+/**
+ * One set of black-box tests, wherever the allocator runs. Cases are in `cases/`, a file for each kind of caller.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deno } from "../support/deno.ts";
+import { relayCases, relayDomains } from "./cases/relay.ts";
+import { platforms, relayToken } from "./platforms.ts";
+import type { Target } from "./platforms.ts";
+
+const domains = [...relayDomains];
+
+/** Name of a platform -> what became of it. */
+const table = new Map<string, string>();
+
+afterAll(() => {
+  console.info(
+    ["", "platform        cases", ...[...table].map(([name, what]) => `${name.padEnd(16)}${what}`)].join(
+      "\n",
+    ),
+  );
+});
+
+for (const { name, missing, start } of platforms) {
+  const title = missing === "" ? name : `${name} (${missing})`;
+  describe.skipIf(missing !== "")(title, () => {
+    let folder: string;
+    let target: Target;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "apportion-platform-"));
+      target = await start(folder, { domains });
+      table.set(name, "ran");
+    });
+    afterAll(async () => {
+      // Where it did not start there is nothing to close, and the failure has been told.
+      await (target as Target | undefined)?.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+    relayCases(() => ({ ...target, relayToken }));
+    if (name.startsWith("workerd")) {
+      test("the cron trigger deletes history that is older than it shall be kept", async () => {
+        const tenure = (days: number) =>
+          `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
+        await target.database.execute(
+          `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES ${tenure(40)}, ${tenure(20)}`,
+        );
+        await target.trigger!();
+        const { rows } = await target.database.execute(
+          "SELECT count(*) AS n FROM history WHERE client_id = x'ff'",
+        );
+        expect(rows[0]!.n).toBe(1);
+      });
+    }
+  });
+  table.set(name, missing === "" ? "did not start" : missing);
+}
+
+test.skipIf(deno === undefined)(
+  `deno check accepts the entry${deno ? "" : " (skipped: no deno)"}`,
+  async () => {
+    const root = join(import.meta.dirname, "../..");
+    await promisify(execFile)(deno!, ["check", "src/runtime/deno.ts"], { cwd: root });
+  },
+);
+
+test("in CI all platforms run", () => {
+  if (process.env.APPORTION_ALL_PLATFORMS === undefined) return;
+  expect(platforms.filter(({ missing }) => missing !== "").map(({ name }) => name)).toEqual([]);
+});

@@ -1,0 +1,194 @@
+/**
+ * The five places where one allocator has to be right: each started as an operator would, on a database of its own.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Client } from "@libsql/client";
+import { unstable_startWorker as startWorker } from "wrangler";
+import { parseDeclaration } from "../../src/lease/declaration.ts";
+import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
+import { applyDeclaration } from "../../src/store/apply.ts";
+import { startService } from "../bench/service.ts";
+import { deno, filePermissions, serverPermissions } from "../support/deno.ts";
+import { createTokenKey, hasSqld, signToken, startSqld } from "../support/sqld.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Secret of the relays of these tests. */
+export const relayToken = "a-token-of-the-platform-tests";
+
+/** An allocator that serves. */
+export interface Target {
+  readonly url: string;
+  /** The same database, from outside. */
+  readonly database: Client;
+  /** Does what a cron trigger does, where the platform has one. */
+  readonly trigger: (() => Promise<void>) | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** A place to run. */
+export interface Platform {
+  readonly name: string;
+  /** Why it can't run here, or an empty text. */
+  readonly missing: string;
+  /** @param folder Is its own, and goes with the test. */
+  readonly start: (folder: string, declaration: DeclarationInput) => Promise<Target>;
+}
+
+/** An allocator without its database. */
+interface Running {
+  readonly url: string;
+  readonly trigger?: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+type Start = (environment: Record<string, string>, folder: string) => Promise<Running>;
+
+async function startOnNode(environment: Record<string, string>): Promise<Running> {
+  const service = await startService({
+    name: "allocator",
+    script: [join(root, "src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
+    environment,
+    readyMessage: "allocator listening",
+  });
+  return {
+    url: String(service.ready.url),
+    close: async () => {
+      await service.stop();
+    },
+  };
+}
+
+async function startOnDeno(environment: Record<string, string>, folder: string): Promise<Running> {
+  const { APPORTION_DATABASE_URL: url } = environment;
+  const permissions = url!.startsWith("file:")
+    ? filePermissions(folder)
+    : serverPermissions(new URL(url!).host);
+  const child = spawn(
+    deno!,
+    ["serve", "--no-prompt", "--host", "127.0.0.1", "--port", "0", ...permissions, "src/runtime/deno.ts"],
+    { cwd: root, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const lines: string[] = [];
+  const listening = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on("line", (line) => {
+        lines.push(line);
+        const match = /Listening on (http:\/\/\S+?)\/?$/.exec(line);
+        if (match !== null) resolve(match[1]!);
+      });
+    }
+    child.once("exit", () => {
+      reject(new Error(`Deno ended before it listened:\n${lines.join("\n")}`));
+    });
+  });
+  return {
+    url: await listening,
+    close: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** The Worker as wrangler builds it for a deployment, in workerd, with its bindings. */
+async function startOnWorkerd(environment: Record<string, string>): Promise<Running> {
+  // Without these, wrangler asks the network for things that no test needs.
+  Object.assign(process.env, { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" });
+  const worker = await startWorker({
+    config: join(root, "wrangler.toml"),
+    bindings: Object.fromEntries(
+      Object.entries(environment).map(([name, value]) => [name, { type: "secret_text", value }]),
+    ),
+    dev: {
+      server: { hostname: "127.0.0.1", port: 0 },
+      inspector: false,
+      watch: false,
+      logLevel: "none",
+      testScheduled: true,
+    },
+  });
+  await worker.ready;
+  const { origin } = await worker.url;
+  const trigger = async (): Promise<void> => {
+    const response = await fetch(`${origin}/__scheduled?cron=17+3+*+*+*`);
+    if (!response.ok) throw new Error(`The cron trigger ended with ${response.status}, expected 200`);
+  };
+  return { url: origin, trigger, close: () => worker.dispose() };
+}
+
+async function prepare(url: string, token: string | undefined, declaration: DeclarationInput): Promise<void> {
+  const database = await prepareDatabase({ databaseUrl: url, databaseToken: token });
+  await applyDeclaration(database, parseDeclaration(declaration, "test"));
+  database.close();
+}
+
+function onFile(start: Start): Platform["start"] {
+  return async (folder, declaration) => {
+    const url = `file:${join(folder, "apportion.db")}`;
+    await prepare(url, undefined, declaration);
+    const running = await start({ APPORTION_RELAY_TOKEN: relayToken, APPORTION_DATABASE_URL: url }, folder);
+    const database = await openAccess({ url });
+    return {
+      url: running.url,
+      database,
+      trigger: running.trigger,
+      close: async () => {
+        database.close();
+        await running.close();
+      },
+    };
+  };
+}
+
+const hourSeconds = 3600;
+
+/** The server wants tokens, as a server in the net does. */
+function onServer(start: Start): Platform["start"] {
+  return async (folder, declaration) => {
+    const { publicKey, privateKey } = createTokenKey();
+    const token = signToken(privateKey, Math.floor(Date.now() / 1000) + hourSeconds);
+    const sqld = await startSqld({ folder: join(folder, "sqld"), tokenKey: publicKey });
+    await prepare(sqld.url, token, declaration);
+    const running = await start(
+      {
+        APPORTION_RELAY_TOKEN: relayToken,
+        APPORTION_DATABASE_URL: sqld.url,
+        APPORTION_DATABASE_TOKEN: token,
+        APPORTION_HISTORY_DAYS: "30",
+      },
+      folder,
+    );
+    const database = await openAccess({ url: sqld.url, token });
+    return {
+      url: running.url,
+      database,
+      trigger: running.trigger,
+      close: async () => {
+        database.close();
+        await running.close();
+        await sqld.kill();
+      },
+    };
+  };
+}
+
+const noDeno = deno === undefined ? "skipped: no deno" : "";
+const noSqld = hasSqld ? "" : "skipped: no sqld";
+
+/** All of them, in the order of the table that the tests print. */
+export const platforms: readonly Platform[] = [
+  { name: "Node + file", missing: "", start: onFile(startOnNode) },
+  { name: "Node + sqld", missing: noSqld, start: onServer(startOnNode) },
+  { name: "Deno + file", missing: noDeno, start: onFile(startOnDeno) },
+  { name: "Deno + sqld", missing: noDeno || noSqld, start: onServer(startOnDeno) },
+  { name: "workerd + sqld", missing: noSqld, start: onServer(startOnWorkerd) },
+];

@@ -1,0 +1,221 @@
+/**
+ * What can happen to a real libSQL server, and to the way there: no client hears of a lease that is not there, and
+ * whoever asks again finds what was done.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "@libsql/client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { DeclarationInput } from "../src/lease/declaration.ts";
+import { parseDeclaration } from "../src/lease/declaration.ts";
+import { openAccess, prepareDatabase } from "../src/runtime/node.ts";
+import { applyDeclaration } from "../src/store/apply.ts";
+import { encodeFrames } from "../src/wire/frames.ts";
+import { createTestAllocator, wrap } from "./support/allocator.ts";
+import type { TestAllocator, TestAnswer, TestMessage } from "./support/allocator.ts";
+import { clientProfile, says } from "./support/clients.ts";
+import { temporaryFolder } from "./support/database.ts";
+import { startDatabaseProxy } from "./support/database-proxy.ts";
+import type { DatabaseProxy } from "./support/database-proxy.ts";
+import { createTokenKey, hasSqld, signToken, startSqld, withoutSqld } from "./support/sqld.ts";
+import type { Sqld } from "./support/sqld.ts";
+
+const declaration: DeclarationInput = {
+  domains: [
+    {
+      name: "isp",
+      default: true,
+      serverIdentifier: "203.0.113.1",
+      pools: [{ name: "shared", kind: "shared", range: "192.0.2.0/24", psidLength: 6 }],
+    },
+  ],
+};
+
+interface Scene extends TestAllocator {
+  readonly sqld: Sqld;
+  readonly proxy: DatabaseProxy;
+  /** The database, by another way than the allocator's. */
+  readonly direct: Client;
+}
+
+async function open(access: Parameters<typeof openAccess>[0], answerMsMax?: number): Promise<Client> {
+  const database = await openAccess(access, answerMsMax);
+  onTestFinished(() => {
+    database.close();
+  });
+  return database;
+}
+
+/** An allocator in this process, a proxy, and a server. */
+async function setScene({
+  answerMsMax,
+  folder,
+}: { answerMsMax?: number; folder?: string } = {}): Promise<Scene> {
+  const sqld = await startSqld({ folder: join(folder ?? (await temporaryFolder()), "sqld") });
+  onTestFinished(() => sqld.kill());
+  const direct = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: undefined });
+  onTestFinished(() => {
+    direct.close();
+  });
+  await applyDeclaration(direct, parseDeclaration(declaration, "test"));
+  const proxy = await startDatabaseProxy(sqld.port);
+  onTestFinished(() => proxy.close());
+  const allocator = await createTestAllocator(await open({ url: proxy.url }, answerMsMax));
+  // Loads the directory, so that what follows is the common case.
+  await allocator.ask(says.discover(clientProfile(9999)));
+  return Object.assign(allocator, { sqld, proxy, direct });
+}
+
+const bodyOf = (...messages: TestMessage[]) => encodeFrames(messages.map(wrap));
+const clients = Array.from({ length: 256 }, (_, client) => clientProfile(client));
+
+const stateOf = async (database: Client) => ({
+  leases: (
+    await database.execute("SELECT slot, hex(client_id) AS client, state, since FROM lease ORDER BY slot")
+  ).rows.map((row) => ({ ...row })),
+  tenures: Number((await database.execute("SELECT count(*) AS n FROM history")).rows[0]!.n),
+});
+
+const pairText = (answer: TestAnswer | undefined) =>
+  answer && `${answer.type} ${answer.address} ${answer.portParams?.psid}`;
+
+describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
+  test("one POST of 256 messages costs one round trip", async () => {
+    const { ask, proxy } = await setScene();
+    const before = proxy.requests();
+    const offers = await ask(...clients.map((client) => says.discover(client)));
+    expect(proxy.requests() - before).toBe(1);
+    const acks = await ask(...clients.map((client, index) => says.selecting(client, offers[index]!)));
+    expect(proxy.requests() - before).toBe(2);
+    await ask(...clients.map((client, index) => says.renew(client, acks[index]!)));
+    expect(proxy.requests() - before).toBe(3);
+  });
+
+  test("an answer that is lost after the commit: the client asks again, finds its lease, and nothing changes", async () => {
+    const { ask, post, proxy, direct } = await setScene();
+    const client = clientProfile(1);
+
+    let lost = proxy.next("lose-answer");
+    expect((await post(bodyOf(says.discover(client)))).status).toBe(503);
+    await lost;
+    const offered = await stateOf(direct);
+    const [offer] = await ask(says.discover(client));
+    expect(offer!.type).toBe("offer");
+    expect(await stateOf(direct)).toEqual(offered);
+
+    lost = proxy.next("lose-answer");
+    expect((await post(bodyOf(says.selecting(client, offer!)))).status).toBe(503);
+    await lost;
+    const bound = await stateOf(direct);
+    expect(bound.leases.filter(({ state }) => state === 2)).toHaveLength(1);
+    const [ack] = await ask(says.selecting(client, offer!));
+    expect(pairText(ack)).toBe(pairText(offer)!.replace("offer", "ack"));
+    expect(await stateOf(direct)).toEqual(bound);
+  });
+
+  test("a RELEASE whose answer is lost ends one tenure, also when it is sent again", async () => {
+    const { ask, post, proxy, direct } = await setScene();
+    const client = clientProfile(1);
+    const [offer] = await ask(says.discover(client));
+    const [ack] = await ask(says.selecting(client, offer!));
+    const lost = proxy.next("lose-answer");
+    expect((await post(bodyOf(says.release(client, ack!)))).status).toBe(503);
+    await lost;
+    const released = await stateOf(direct);
+    await ask(says.release(client, ack!));
+    expect(await stateOf(direct)).toEqual(released);
+  });
+
+  test("a server that is killed in the middle of a batch: all or nothing, and service after its restart", async () => {
+    const { ask, post, proxy, sqld, direct } = await setScene();
+    const offers = await ask(...clients.map((client) => says.discover(client)));
+    const requests = clients.map((client, index) => says.selecting(client, offers[index]!));
+    const killed = new Promise<void>((resolve, reject) => {
+      proxy.onForwarded(() => {
+        sqld.kill().then(resolve, reject);
+      });
+    });
+    expect((await post(bodyOf(...requests))).status).toBe(503);
+    await killed;
+    expect((await post(bodyOf(...requests))).status).toBe(503);
+    await sqld.restart();
+    const { leases } = await stateOf(direct);
+    expect([0, 256]).toContain(leases.filter(({ state }) => state === 2).length);
+    const acks = await ask(...requests);
+    expect(acks.map(pairText)).toEqual(offers.map((offer) => pairText(offer)!.replace("offer", "ack")));
+    expect(new Set(acks.map(pairText)).size).toBe(256);
+  });
+
+  test("a server that says nothing costs a bounded time, and the next message finds it again", async () => {
+    const { ask, post, proxy, logged } = await setScene({ answerMsMax: 300 });
+    const stalled = proxy.next("stall");
+    const response = await post(bodyOf(says.discover(clientProfile(1))));
+    await stalled;
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(logged.at(-1)!.message).toBe("database unavailable");
+    expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+  });
+
+  test("a connection that breaks before the server heard: nothing is done, and the retry does it", async () => {
+    const { ask, post, proxy, direct } = await setScene();
+    const before = await stateOf(direct);
+    const refused = proxy.next("refuse");
+    expect((await post(bodyOf(says.discover(clientProfile(1))))).status).toBe(503);
+    await refused;
+    expect(await stateOf(direct)).toEqual(before);
+    expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+  });
+
+  test("an expired token, or another key's: 503, the log says why, and shows no token", async () => {
+    const { publicKey, privateKey } = createTokenKey();
+    const sqld = await startSqld({ folder: join(await temporaryFolder(), "sqld"), tokenKey: publicKey });
+    onTestFinished(() => sqld.kill());
+    const hour = 3600;
+    const now = Math.floor(Date.now() / 1000);
+    const good = signToken(privateKey, now + hour);
+    const direct = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: good });
+    await applyDeclaration(direct, parseDeclaration(declaration, "test"));
+    direct.close();
+    for (const token of [
+      signToken(privateKey, now - hour),
+      signToken(createTokenKey().privateKey, now + hour),
+    ]) {
+      const { post, logged } = await createTestAllocator(await open({ url: sqld.url, token }));
+      expect((await post(bodyOf(says.discover(clientProfile(1))))).status).toBe(503);
+      const { err } = logged[0]!.fields as { readonly err: Error };
+      expect(err.message).toMatch(/401|auth/i);
+      expect(JSON.stringify([err.message, err.stack])).not.toContain(token);
+    }
+    const { ask } = await createTestAllocator(await open({ url: sqld.url, token: good }));
+    expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+  });
+
+  test("a disk that is full: 503, no client hears of a lease that is not there, and service when there is room", async (context) => {
+    const folder = await temporaryFolder();
+    const disk = join(folder, "disk");
+    await mkdir(disk);
+    const mount = (...flags: string[]) => spawnSync("mount", [...flags, disk]).status === 0;
+    if (!mount("-t", "tmpfs", "-o", "size=3m", "tmpfs")) context.skip("skipped: no tmpfs");
+    onTestFinished(() => void spawnSync("umount", ["--lazy", disk]));
+    const { ask, post, direct, logged } = await setScene({ folder: disk });
+    const told: string[] = [];
+    let status = 200;
+    for (let first = 0; status === 200 && first < 16_000; first += 256) {
+      const batch = Array.from({ length: 256 }, (_, index) => clientProfile(first + index));
+      const response = await post(bodyOf(...batch.map((client) => says.discover(client))));
+      status = response.status;
+      if (status === 200)
+        told.push(...batch.map((client) => Buffer.from(client.clientIdentifier).toString("hex")));
+    }
+    expect(status).toBe(503);
+    expect(logged.at(-1)!.message).toBe("database unavailable");
+    expect(mount("-o", "remount,size=64m")).toBe(true);
+    const [offer] = await ask(says.discover(clientProfile(20_000)));
+    expect(offer!.type).toBe("offer");
+    const kept = new Set(
+      (await stateOf(direct)).leases.map(({ client }) => (client as string).toLowerCase()),
+    );
+    expect(told.filter((client) => !kept.has(client))).toEqual([]);
+  });
+});

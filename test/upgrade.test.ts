@@ -1,0 +1,187 @@
+/**
+ * Old and new side by side, and what is kept of a database: the wire between relay and allocator in octets, a
+ * migration under load, backups.
+ */
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "@libsql/client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { unwrapAnswer, wrapDatagram } from "../relay/envelope.ts";
+import { Peers } from "../relay/peers.ts";
+import { parseDeclaration } from "../src/lease/declaration.ts";
+import { openAccess, prepareDatabase } from "../src/runtime/node.ts";
+import { applyDeclaration } from "../src/store/apply.ts";
+import { migrateDatabase } from "../src/store/migrate.ts";
+import { verifyDatabase } from "../src/store/verify.ts";
+import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
+import { parseIPv6 } from "../src/wire/ipv6-address.ts";
+import { createTestAllocator } from "./support/allocator.ts";
+import { clientProfile, says } from "./support/clients.ts";
+import { temporaryDatabase, temporaryFolder, vectorDomain } from "./support/database.ts";
+import { laterRelease } from "./support/later-release.ts";
+import { octets } from "./support/octets.ts";
+import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
+import { vectorOctets } from "./support/vectors.ts";
+
+describe("version 1 of the wire between relay and allocator, as the first release spoke it", () => {
+  const query = vectorOctets("discover-shared-nohint").octets;
+  const length = (count: number) => count.toString(16).padStart(4, "0");
+
+  /** A POST with one frame: the level that the relay puts around a client's message. */
+  const body = (type: "0c" | "0d", message: Uint8Array) =>
+    octets(
+      length(34 + 4 + 8 + 4 + message.length), // length of the frame (RFC 5460 §5.1)
+      type, // RELAY-FORW or RELAY-REPL
+      "00", // hop-count
+      "20010db8000a0000 0000000000000001", // link-address
+      "fe80000000000000 0000000000000005", // peer-address
+      "0012 0008", // Interface-Id, and its length:
+      "01 03 0222 65746830", // format, listener 3, port 546, zone "eth0"
+      `0009 ${length(message.length)}`, // Relay Message
+      Buffer.from(message).toString("hex"),
+    );
+
+  test("today's relay sends the same octets to an old allocator, and delivers what that one answers", () => {
+    const wrapped = wrapDatagram(query, {
+      listener: 3,
+      linkAddress: parseIPv6("2001:db8:a::1"),
+      peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse("fe80::5%eth0"),
+      port: 546,
+      isGroup: false,
+    });
+    if (wrapped.kind !== "forward") throw new Error(wrapped.reason);
+    expect(encodeFrames([wrapped.frame])).toEqual(body("0c", query));
+    const response = Uint8Array.of(21, 0, 0, 0, 1, 2, 3);
+    const [answer] = decodeFrames(body("0d", response), 1);
+    expect(unwrapAnswer(answer!, 4, "standard")).toMatchObject({
+      ...{ kind: "deliver", listener: 3, port: 546, address: "fe80::5%eth0", payload: response },
+    });
+  });
+
+  test("today's allocator understands an old relay, and answers in its octets", async () => {
+    const { post } = await createTestAllocator(vectorDomain);
+    const response = await post(body("0c", query));
+    expect(response.headers.get("content-type")).toBe("application/octet-stream");
+    const answer = new Uint8Array(await response.arrayBuffer());
+    const message = answer.subarray(2 + 34 + 4 + 8 + 4);
+    expect(answer).toEqual(body("0d", message));
+    expect(message.subarray(0, 4)).toEqual(Uint8Array.of(21, 0, 0, 0));
+  });
+});
+
+const roomy = parseDeclaration(
+  {
+    domains: [
+      {
+        ...{ name: "isp", default: true, serverIdentifier: "203.0.113.1" },
+        pools: [{ name: "shared", kind: "shared", range: "192.0.2.0/24", psidLength: 6 }],
+      },
+    ],
+  },
+  "test",
+);
+
+async function openServer() {
+  const sqld = await startSqld({ folder: join(await temporaryFolder(), "sqld") });
+  onTestFinished(() => sqld.kill());
+  return sqld;
+}
+
+/** Leases for so many clients, in batches; a batch whose answer fails is sent again, as clients do. */
+async function lease(database: Client, clients: number, first = 0): Promise<number> {
+  const { ask } = await createTestAllocator(database);
+  const askAgain: typeof ask = async (...messages) => {
+    try {
+      return await ask(...messages);
+    } catch {
+      return askAgain(...messages);
+    }
+  };
+  let acks = 0;
+  for (let from = first; from < first + clients; from += 50) {
+    const profiles = Array.from({ length: 50 }, (_, index) => clientProfile(from + index));
+    const offers = await askAgain(...profiles.map((profile) => says.discover(profile)));
+    const answers = await askAgain(
+      ...profiles.map((profile, index) => says.selecting(profile, offers[index]!)),
+    );
+    acks += answers.filter((answer) => answer?.type === "ack").length;
+  }
+  return acks;
+}
+
+const boundIn = async (database: Client) =>
+  Number((await database.execute("SELECT count(*) AS n FROM lease WHERE state = 2")).rows[0]!.n);
+
+async function open(url: string): Promise<Client> {
+  const database = await openAccess({ url });
+  onTestFinished(() => {
+    database.close();
+  });
+  return database;
+}
+
+test.skipIf(!hasSqld)(`a migration under load loses nothing, and stops nobody${withoutSqld}`, async () => {
+  const { url } = await openServer();
+  const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
+  await applyDeclaration(database, roomy);
+  const later = await laterRelease(
+    [
+      "ALTER TABLE lease ADD COLUMN later integer DEFAULT 0 NOT NULL;",
+      "CREATE INDEX lease_by_later ON lease (later);",
+      "UPDATE lease SET later = 1;",
+    ].join("\n--> statement-breakpoint\n"),
+  );
+  const loads = Promise.all([lease(database, 1000), lease(await open(url), 1000, 5000)]);
+  const { applied } = await migrateDatabase(await open(url), later);
+  expect(applied).toEqual(["9999_later"]);
+  expect(await loads).toEqual([1000, 1000]);
+  expect(await boundIn(database)).toBe(2000);
+  expect((await verifyDatabase(database)).faults).toEqual([]);
+  database.close();
+});
+
+describe("a backup holds every lease of its moment", () => {
+  test("of a file in use: VACUUM INTO", async () => {
+    const database = await temporaryDatabase();
+    await applyDeclaration(database, roomy);
+    const copy = join(await temporaryFolder(), "backup.db");
+    const before = await lease(database, 200);
+    await database.execute({ sql: "VACUUM INTO :copy", args: { copy } });
+    await lease(database, 100, 1000);
+    const restored = await prepareDatabase({ databaseUrl: `file:${copy}`, databaseToken: undefined });
+    expect(await boundIn(restored)).toBe(before);
+    expect((await verifyDatabase(restored)).faults).toEqual([]);
+    restored.close();
+  });
+
+  test("of a file whose allocator was killed: the file and its write-ahead log", async () => {
+    const folder = await temporaryFolder();
+    const database = await prepareDatabase({ databaseUrl: `file:${folder}/a.db`, databaseToken: undefined });
+    await applyDeclaration(database, roomy);
+    const leases = await lease(database, 200);
+    // Not closed, so that the log is as a killed process leaves it.
+    for (const end of ["", "-wal"]) await copyFile(`${folder}/a.db${end}`, `${folder}/b.db${end}`);
+    expect(await boundIn(await open(`file:${folder}/b.db`))).toBe(leases);
+    database.close();
+  });
+
+  test.skipIf(!hasSqld)(`of a server in use: its dump${withoutSqld}`, async () => {
+    const { url } = await openServer();
+    const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
+    await applyDeclaration(database, roomy);
+    const leases = await lease(database, 200);
+    const dump = await (await fetch(`${url}/dump`)).text();
+    database.close();
+    const restored = await open((await openServer()).url);
+    await restored.executeMultiple(dump);
+    expect(await boundIn(restored)).toBe(leases);
+    expect((await migrateDatabase(restored)).applied).toEqual([]);
+    expect((await verifyDatabase(restored)).faults).toEqual([]);
+    // Triggers came along: who gives a lease back gets a line in the history.
+    const { ask } = await createTestAllocator(restored);
+    const [renewed] = await ask(says.discover(clientProfile(1)));
+    await ask(says.release(clientProfile(1), renewed!));
+    const tenures = (await restored.execute("SELECT count(*) AS n FROM history")).rows[0]!.n;
+    expect(tenures).toBe(1);
+  });
+});
