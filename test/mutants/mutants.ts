@@ -558,7 +558,8 @@ const storeMutants: readonly Mutant[] = [
     name: "declined-pair-stays-its-clients",
     rules: ["RFC 2131 §4.3.3"],
     file: statements,
-    search: "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
+    search:
+      "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
     replacement: "",
     tests: storeTests,
   },
