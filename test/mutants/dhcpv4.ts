@@ -363,7 +363,7 @@ const endMutants: readonly Mutant[] = [
   {
     name: "decline-not-told",
     rules: ["R2131-4.3.3-01"],
-    file: "src/http/pipeline.ts",
+    file: "src/http/note.ts",
     search: 'if (reason === "declined") log.warn(fields, reasons[reason].meaning);\n  else log.debug',
     replacement: "void reasons;\n  log.debug",
     tests: endTests,

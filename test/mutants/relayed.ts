@@ -116,7 +116,7 @@ const transportMutants: readonly Mutant[] = [
     name: "drops-not-counted",
     rules: ["R7341-11-02"],
     file: "src/http/pipeline.ts",
-    search: "    note(record, undefined, silence(result.reason));\n",
+    search: "    note(notebook, undefined, silence(result.reason));\n",
     replacement: "",
     tests: transportTests,
   },
