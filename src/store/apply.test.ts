@@ -42,10 +42,22 @@ test("applyDeclaration() keeps what is no longer declared, and says so", async (
 });
 
 test.each([
-  ["another length", { ...north, psidLength: 7 }, /another psidLength, which never changes/],
-  ["another range", { ...north, range: "192.0.2.0/25" }, /another range, which/],
-  ["another fill order", { ...north, fill: "pack" }, /another fill, which/],
-  ["other reserved ports", { ...north, reservedPorts: ["0-2047"] }, /another reservedPorts, which/],
+  [
+    "another length",
+    { ...north, psidLength: 7 },
+    /pool "north": psidLength: found 7, expected 6: that never changes/,
+  ],
+  [
+    "another range",
+    { ...north, range: "192.0.2.0/25" },
+    /range: found "192.0.2.0\/25", expected "192.0.2.0\/24"/,
+  ],
+  ["another fill order", { ...north, fill: "pack" }, /fill: found "pack", expected "spread"/],
+  [
+    "other reserved ports",
+    { ...north, reservedPorts: ["0-2047"] },
+    /reservedPorts: found \["0-2047"\], expected \["0-1023"\]/,
+  ],
   ["a range that overlaps a pool which is kept", { ...north, name: "new" }, /overlaps pool "north"/],
 ])("applyDeclaration() refuses %s as a whole", async (_, pool, message) => {
   const database = await temporaryDatabase();

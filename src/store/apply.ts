@@ -269,9 +269,10 @@ function planPools(plan: Draft, domain: DomainDeclaration, state: State, { actor
     }
     const fixed = fixedDifferences(existing, domain.name, declared);
     if (fixed.length > 0) {
-      refuse(
-        `found another ${fixed.join(", ")}, which never changes; drain the pool and create one of another name`,
+      const faults = fixed.map(
+        ({ path, found, expected }) => `${path}: found ${found}, expected ${expected}`,
       );
+      refuse(`${faults.join("; ")}: that never changes; drain the pool and create one of another name`);
       continue;
     }
     const was = poolParameters(existing.declared);

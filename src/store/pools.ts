@@ -91,8 +91,32 @@ export function createPool(actor: string, domain: string, declared: PoolDeclarat
   };
 }
 
-/** Names of what a pool keeps for ever: leases and history name its slots by number. */
-export function fixedDifferences(stored: StoredPool, domain: string, declared: PoolDeclaration): string[] {
+/** A field that a pool keeps for ever, and that is declared otherwise. Values are JSON; a full pool has no lengths. */
+export interface FixedDifference {
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Finds what a pool keeps for ever and a declaration would change: leases and history name its slots by number. */
+export function fixedDifferences(
+  stored: StoredPool,
+  domain: string,
+  declared: PoolDeclaration,
+): FixedDifference[] {
+  const [has, wants] = [
+    { ...stored.declared, domain: stored.domain } as Readonly<Record<string, unknown>>,
+    { ...declared, domain } as Readonly<Record<string, unknown>>,
+  ];
+  const textOf = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
+  return fixedPaths(stored, domain, declared).map((path) => ({
+    path,
+    found: textOf(wants[path]),
+    expected: textOf(has[path]),
+  }));
+}
+
+function fixedPaths(stored: StoredPool, domain: string, declared: PoolDeclaration): string[] {
   const [was, wanted] = [poolParameters(stored.declared), poolParameters(declared)];
   const differing: string[] = [];
   if (domain !== stored.domain) differing.push("domain");

@@ -102,7 +102,7 @@ describe("PUT /config", () => {
     const refused = await put(fixed);
     expect([refused.status, refused.answer.detail]).toEqual([
       409,
-      expect.stringContaining("another psidLength"),
+      expect.stringContaining("psidLength: found 7, expected 6"),
     ]);
     expect((await call("GET", "/pools/south")).status).toBe(404);
   });

@@ -22,6 +22,7 @@ import {
   findOverlap,
   findPool,
   fixedDifferences,
+  type FixedDifference,
   listPools,
   reservationsOfPool,
 } from "../../store/pools.ts";
@@ -276,7 +277,7 @@ async function change(
 ) {
   const { name } = declared;
   const fixed = fixedDifferences(stored, domain, declared);
-  if (fixed.length > 0) throw neverChanges(stored, domain, declared, fixed);
+  if (fixed.length > 0) throw neverChanges(declared.name, fixed);
   if (isUnchanged(stored, domain, declared)) return respond(context, stored);
   const isDone = await commitChange(database, changePool(context.get("principal").name, stored, declared));
   const current = await findPool(database, name);
@@ -285,30 +286,14 @@ async function change(
   throw await hasReservations(database, stored, "drain");
 }
 
-function neverChanges(
-  stored: StoredPool,
-  domain: string,
-  declared: PoolDeclaration,
-  fixed: readonly string[],
-): Error {
-  const [was, wanted] = [
-    { ...stored.declared, domain: stored.domain } as Readonly<Record<string, unknown>>,
-    { ...declared, domain } as Readonly<Record<string, unknown>>,
-  ];
-  const errors = fixed.map((path) => ({
-    path,
-    found: textOfField(wanted[path]),
-    expected: textOfField(was[path]),
-  }));
+function neverChanges(name: string, errors: readonly FixedDifference[]): Error {
+  const paths = errors.map(({ path }) => path).join(", ");
   return problem(
     409,
-    `Cannot change pool "${declared.name}": found another ${fixed.join(", ")}, which never changes because leases and history name its slots by number; drain it and create another`,
+    `Cannot change pool "${name}": found another ${paths}, which never changes because leases and history name its slots by number; drain it and create another`,
     { errors },
   );
 }
-
-/** A full pool has no lengths. */
-const textOfField = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
 
 async function longestLeaseEnd(database: Client, { domain }: StoredPool): Promise<string> {
   const { rows } = await database.execute("SELECT unixepoch() AS now");
