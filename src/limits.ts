@@ -227,8 +227,8 @@ export const statisticsAgeMsMin = 5000;
  */
 export const statisticsAgeFactor = 20;
 
-/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 2 ms of an embedded database. */
-export const bindingPageRows = 2000;
+/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 3 ms of an embedded database. */
+export const bindingPageRows = 1000;
 
 /**
  * Slots that an increment of the binding table may tell of, and that may change while a table is sent: what of them
@@ -259,3 +259,6 @@ export const snapshotTries = 3;
 
 /** Days that something may be kept: a century, which is to say for ever. */
 export const housekeepingDaysMax = 36_500;
+
+/** Minutes between two runs of housekeeping: a week, after which there is much to delete at once. */
+export const housekeepingMinutesMax = 10_080;
