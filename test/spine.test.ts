@@ -93,7 +93,7 @@ test("a declared state is applied at each start, and a contradiction to what exi
   await writeFile(config, JSON.stringify({ domains: [domain] }));
   const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
   expect(code).toBe(1);
-  expect(stderr).toMatch(/domains\.0\.pools\.0: found psidLength 6, expected 8 as pool "one" has it/);
+  expect(stderr).toContain('pool "one": found another psidLength, which never changes');
 });
 
 test.each([
