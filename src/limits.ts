@@ -248,8 +248,8 @@ export const statisticsAgeMsMin = 5000;
  */
 export const statisticsAgeFactor = 20;
 
-/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 2 ms of an embedded database. */
-export const bindingPageRows = 2000;
+/** Rows of leases, or of the log of bindings, that one statement of a binding feed reads: 3 ms of an embedded database. */
+export const bindingPageRows = 1000;
 
 /**
  * Slots that an increment of the binding table may tell of, and that may change while a table is sent: what of them
@@ -283,3 +283,6 @@ export const housekeepingDaysMax = 36_500;
 
 /** Days that the log of the binding tables is kept: a consumer that was away for longer takes the whole table. */
 export const bindingLogDays = 7;
+
+/** Minutes between two runs of housekeeping: a week, after which there is much to delete at once. */
+export const housekeepingMinutesMax = 10_080;

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
-import { adminCommand } from "../src/cli/admin-command.ts";
 import { startAllocator } from "../src/runtime/node.ts";
 import { onlyDatabase } from "../src/store/databases.ts";
+import { commandLine } from "./support/command-line.ts";
 import { adminToken, relayToken } from "./support/allocator.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
 
@@ -31,8 +31,6 @@ async function open() {
   return { database, environment, folder };
 }
 
-class Exit extends Error {}
-
 test("the walk-through of the README runs as it stands", async () => {
   const { database, environment, folder } = await open();
   const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
@@ -44,34 +42,14 @@ test("the walk-through of the README runs as it stands", async () => {
   expect(stdout).toContain('"applied":false');
   expect(stdout).not.toContain('"refuse"');
   const { rows } = await database.execute("SELECT resource, action FROM audit ORDER BY id");
-  expect(rows.map(({ resource, action }) => `${String(action)} ${String(resource)}`)).toEqual([
+  expect(rows.map(({ resource, action }) => `${action as string} ${resource as string}`)).toEqual([
     ...["create domain", "create pool", "create reservation", "change pool", "create token"],
   ]);
 });
 
 test("apportion admin: tables, JSON, declared states, refusals and exit codes", async () => {
   const { environment, folder } = await open();
-  const run = async (...args: string[]) => {
-    const result = { code: 0, stdout: "", stderr: "" };
-    const command = adminCommand({
-      stdout: (text) => (result.stdout += text),
-      stderr: (text) => (result.stderr += text),
-      setExitCode: (code) => {
-        result.code = code;
-      },
-      exit: (code) => {
-        result.code = code;
-        throw new Exit();
-      },
-      environment,
-    });
-    try {
-      await command.parseAsync(["node", "admin", ...args]);
-    } catch (error) {
-      if (!(error instanceof Exit)) throw error;
-    }
-    return result;
-  };
+  const run = commandLine(environment);
   const file = join(folder, "state.yaml");
   writeFileSync(
     file,

@@ -3,52 +3,29 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { formatOfFile, formatText, parseText } from "../lease/declaration-text.ts";
-import { createAdminClient, resources } from "./admin/resources.ts";
-import type { AdminClient, Answer, Resource } from "./admin/resources.ts";
-import { formatTable } from "./admin/table.ts";
-
-/** How the process ends. */
-export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
-
-/** What the command does to the process; a test puts its own in place. */
-export interface AdminIo {
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  readonly setExitCode: (code: number) => void;
-  /** Ends at once: help was asked for, or a flag is wrong. */
-  readonly exit: (code: number) => never;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
+import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
+import { resources } from "./admin/resources.ts";
+import type { Resource } from "./admin/resources.ts";
+import { adminExitCodes, createRunner } from "./admin/runner.ts";
+import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import { formatPage, formatTable } from "./admin/table.ts";
 
 const processIo: AdminIo = {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
+  drain: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+  },
   setExitCode: (code) => {
     process.exitCode = code;
   },
   exit: (code) => process.exit(code),
   environment: process.env,
 };
-
-interface Global {
-  readonly url?: string;
-  readonly token?: string;
-  readonly json?: boolean;
-}
-
-type Flags = Record<string, string | boolean | undefined>;
-
-/** The API said no, or something that is not of the API. */
-class AnswerError extends Error {
-  readonly exitCode: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.exitCode = status >= 500 ? adminExitCodes.unreachable : adminExitCodes.refused;
-  }
-}
 
 const footer = `
 Environment: APPORTION_URL, APPORTION_ADMIN_TOKEN.
@@ -68,84 +45,42 @@ export function adminCommand(io: AdminIo = processIo): Command {
   const run = createRunner(io, admin);
   for (const resource of resources)
     admin.addCommand(resourceCommand(resource, run).copyInheritedSettings(admin));
-  const pools = admin.commands.find((command) => command.name() === "pools")!;
+  const find = (name: string) => admin.commands.find((command) => command.name() === name)!;
+  addLeaseChanges(find("leases"), run);
+  const pools = find("pools");
   pools
     .command("plan <file>")
     .description("say what the pool of a JSON or YAML file would be")
     .action(
-      run(async (client, [file]) => client["pools:plan"].$post({ json: (await readJson(file!)) as never })),
+      run(async ({ client }, [file]) =>
+        client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
+      ),
     );
   pools
     .command("drain <name>")
     .description("give no new leases from a pool")
     .option("--until <date>", "renewals go on until then (default: as long as the longest lease)")
     .action(
-      run((client, [name], { until }) => {
+      run(({ client }, [name], { until }) => {
         const json = typeof until === "string" ? { until } : {};
         return client.pools[":name"].drain.$post({ param: { name: name! }, json });
       }),
     );
-  admin.commands
-    .find((command) => command.name() === "tokens")!
+  find("tokens")
     .command("rotate <name>")
     .description("give a token another secret, which is shown once")
     .option("--overlap <seconds>", "how long the old one is good, too", "3600")
     .action(
-      run((client, [name], { overlap }) =>
+      run(({ client }, [name], { overlap }) =>
         client.tokens[":name"].rotate.$post({
           param: { name: name! },
           json: { overlapSeconds: Number(overlap) },
         }),
       ),
     );
-  addDeclaredState(admin, run, io);
+  addEvidence(admin, run);
+  addDeclaredState(admin, run);
   return admin;
-}
-
-type Action = (client: AdminClient, args: string[], flags: Flags) => Promise<Answer>;
-type Show = (body: unknown) => string;
-type Run = (action: Action, show?: Show) => (...args: unknown[]) => Promise<void>;
-
-/** Calls, prints the answer, and says by the exit code how it went. */
-function createRunner(io: AdminIo, admin: Command): Run {
-  return (action, show = (body) => formatText(body, "yaml")) =>
-    async (...given) => {
-      const command = given.at(-1) as Command;
-      const { url, token, json } = admin.opts<Global>();
-      try {
-        const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
-        if (secret === undefined) {
-          throw new TypeError(
-            "Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN",
-          );
-        }
-        const base = url ?? io.environment.APPORTION_URL ?? "http://127.0.0.1:8467";
-        const response = await action(createAdminClient(base, secret), command.args, command.opts<Flags>());
-        const body = await readAnswer(response);
-        if (body !== undefined) io.stdout(json === true ? formatText(body, "json") : show(body));
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        const isNetwork = error instanceof TypeError && /fetch|network/i.test(message);
-        io.stderr(isNetwork ? `Cannot reach the allocator: ${message}\n` : `${message}\n`);
-        const usage = isNetwork ? adminExitCodes.unreachable : adminExitCodes.usage;
-        io.setExitCode(error instanceof AnswerError ? error.exitCode : usage);
-      }
-    };
-}
-
-async function readAnswer(response: Answer): Promise<unknown> {
-  const text = await response.text();
-  const isJson = (response.headers.get("content-type") ?? "").includes("json");
-  const body = isJson && text !== "" ? (JSON.parse(text) as unknown) : undefined;
-  if (response.ok) return response.status === 202 ? { status: "unfinished: ask again to go on" } : body;
-  const { detail, errors = [] } = (body ?? {}) as { detail?: string; errors?: Record<string, string>[] };
-  const lines = errors.map(
-    ({ path, found, expected }) => `\n  ${path}: found ${found}, expected ${expected}`,
-  );
-  throw new AnswerError(
-    response.status,
-    `${detail ?? `Cannot call the API: found status ${response.status}`}${lines.join("")}`,
-  );
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -154,13 +89,17 @@ async function readJson(file: string): Promise<unknown> {
 
 function resourceCommand(resource: Resource, run: Run): Command {
   const command = new Command(resource.name).description(`read and change ${resource.name}`);
-  const table: Show = (body) => formatTable(resource.columns, (body as { items: unknown[] }).items);
+  const table: Show = (body) => formatPage(resource.columns, body);
   const list = command.command("list").description(`list ${resource.name}`);
   for (const filter of resource.filters) list.option(`--${filter} <value>`);
   list.option("--limit <count>").option("--cursor <next>");
-  list.action(run((client, _, flags) => resource.list(client, flags as Record<string, string>), table));
+  list.action(run(({ client }, _, flags) => resource.list(client, flags as Record<string, string>), table));
   const { get, put, patch } = resource;
-  if (get !== undefined) command.command("get <name>").action(run((client, [name]) => get(client, name!)));
+  if (get !== undefined)
+    command
+      .command("get <name>")
+      .alias("show")
+      .action(run(({ client }, [name]) => get(client, name!)));
   const ifMatch = (flags: Flags) => ("ifMatch" in flags ? { "if-match": String(flags.ifMatch) } : {});
   if (put !== undefined) {
     command
@@ -168,7 +107,9 @@ function resourceCommand(resource: Resource, run: Run): Command {
       .description("create or replace, from a JSON or YAML file")
       .option("--if-match <etag>", 'what is replaced; "*" for whatever is there')
       .action(
-        run(async (client, [name, file], flags) => put(client, name!, await readJson(file!), ifMatch(flags))),
+        run(async ({ client }, [name, file], flags) =>
+          put(client, name!, await readJson(file!), ifMatch(flags)),
+        ),
       );
   }
   if (patch !== undefined) {
@@ -177,7 +118,7 @@ function resourceCommand(resource: Resource, run: Run): Command {
       .description("change fields: a JSON merge patch")
       .option("--if-match <etag>")
       .action(
-        run((client, [name, json], flags) =>
+        run(({ client }, [name, json], flags) =>
           patch(client, name!, parseText(json!, "json", "<json>"), ifMatch(flags)),
         ),
       );
@@ -188,7 +129,9 @@ function resourceCommand(resource: Resource, run: Run): Command {
       .command("delete <name>")
       .option("--force", "also when it has leases: they end, and are kept in history")
       .action(
-        run((client, [name], { force }) => remove(client, name!, force === true ? { force: "true" } : {})),
+        run(({ client }, [name], { force }) =>
+          remove(client, name!, force === true ? { force: "true" } : {}),
+        ),
       );
   }
   return command;
@@ -196,27 +139,24 @@ function resourceCommand(resource: Resource, run: Run): Command {
 
 const planColumns = ["what", "name", "change", "reason"];
 
-function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
-  const put = async (client: AdminClient, file: string, dryRun: boolean): Promise<Answer> => {
+function addDeclaredState(admin: Command, run: Run): void {
+  const put = async ({ request }: Api, file: string, dryRun: boolean): Promise<Response> => {
     const body = formatText(await readJson(file), "json");
-    const url = client.config.$url({ query: {} });
-    if (dryRun) url.searchParams.set("dryRun", "true");
-    const token = admin.opts<Global>().token ?? io.environment.APPORTION_ADMIN_TOKEN ?? "";
-    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
-    return fetch(url, { method: "PUT", body, headers });
+    const headers = { "content-type": "application/json" };
+    return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
   const table: Show = (body) => formatTable(planColumns, (body as { steps: unknown[] }).steps);
   admin
     .command("plan <file>")
     .description("say what applying a declared state (JSON or YAML) would do")
-    .action(run((client, [file]) => put(client, file!, true), table));
+    .action(run((api, [file]) => put(api, file!, true), table));
   admin
     .command("apply <file>")
     .description("make domains, pools and reservations what a declared state says")
     .option("--dry-run", "only say what would be done")
-    .action(run((client, [file], { dryRun }) => put(client, file!, dryRun === true), table));
+    .action(run((api, [file], { dryRun }) => put(api, file!, dryRun === true), table));
   admin
     .command("export")
     .description("print domains, pools and reservations as a declared state")
-    .action(run((client) => client.config.$get()));
+    .action(run(({ client }) => client.config.$get()));
 }

@@ -6,11 +6,14 @@
 import { Command } from "commander";
 import { configureDatabases, prepareDatabases, readDeclaration, startAllocator } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
+import { startHousekeeping } from "../runtime/housekeeping.ts";
+import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
+import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
-interface Options {
+interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly database?: string;
   readonly listen: ReturnType<typeof parseListenAddress>;
@@ -18,7 +21,7 @@ interface Options {
 
 /** Creates the command. */
 export function allocatorCommand(): Command {
-  return new Command("allocator")
+  const command = new Command("allocator")
     .description("run the allocator: HTTP in, libSQL behind")
     .option("--listen <host:port>", "where to listen; port 0 takes a free one", parseListenAddress, {
       host: "127.0.0.1",
@@ -30,8 +33,8 @@ export function allocatorCommand(): Command {
       "after",
       "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
         '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains that are in other databases), LOG_LEVEL.',
-    )
-    .action(exitOnFailure(runAllocator));
+    );
+  return addHousekeepingFlags(command).action(exitOnFailure(runAllocator));
 }
 
 async function runAllocator(options: Options): Promise<void> {
@@ -45,7 +48,9 @@ async function runAllocator(options: Options): Promise<void> {
   if (declaration !== undefined) await configureDatabases(databases, declaration, log);
   const allocator = await startAllocator(databases, config, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
+  const stopHousekeeping = startHousekeeping(databases, housekeepingSettings(options), log);
   stopOnSignal(async () => {
+    await stopHousekeeping();
     await allocator.close();
     log.info({ counters: allocator.counters.snapshot() }, "allocator stopped");
   });

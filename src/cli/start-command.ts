@@ -12,15 +12,18 @@ import type { ListenerInput } from "../../relay/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../lease/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
+import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 import { onlyDatabase } from "../store/databases.ts";
 import { loadDirectory } from "../store/directory.ts";
+import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
+import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
-interface Options {
+interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly database: string;
   readonly http: ListenAddress;
@@ -30,7 +33,7 @@ interface Options {
 
 /** Creates the command. */
 export function startCommand(): Command {
-  return new Command("start")
+  const command = new Command("start")
     .description("run allocator and relay in one process, on a database file")
     .option("--database <url>", "where the leases are kept", "file:data/apportion.db")
     .option(
@@ -59,8 +62,8 @@ export function startCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: APPORTION_ADMIN_TOKEN (opens the admin API), LOG_LEVEL (default: info).",
-    )
-    .action(exitOnFailure(runStart));
+    );
+  return addHousekeepingFlags(command).action(exitOnFailure(runStart));
 }
 
 async function runStart(options: Options): Promise<void> {
@@ -88,7 +91,9 @@ async function runStart(options: Options): Promise<void> {
   );
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
+  const stopHousekeeping = startHousekeeping(onlyDatabase(database), housekeepingSettings(options), log);
   stopOnSignal(async () => {
+    await stopHousekeeping();
     await relay.close();
     await allocator.close();
     log.info({ counters: allocator.counters.snapshot() }, "stopped");

@@ -7,6 +7,7 @@
 import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../http/counters.ts";
+import { bindingLogDays } from "../limits.ts";
 import { openServer } from "../store/connect.ts";
 import type { Databases } from "../store/databases.ts";
 import { openDatabases, readConfig } from "./config.ts";
@@ -38,6 +39,6 @@ export default {
   },
   async scheduled(_controller, environment: Environment) {
     const { historyDays } = readConfig(environment);
-    await keepAllHouses(await openServers(environment), historyDays, log);
+    await keepAllHouses(await openServers(environment), { historyDays, bindingLogDays }, log);
   },
 } satisfies ExportedHandler<Environment>;

@@ -312,18 +312,28 @@ function octetsOrNull(hex: string | null): Uint8Array | null {
   return hex === null ? null : decodeHex(hex);
 }
 
+/** How far back the log shall go. */
+export interface PurgeLogOptions {
+  /** Unix seconds; entries of that time and later stay. */
+  readonly before: number;
+  /** Entries that one transaction deletes. */
+  readonly stepRows: number;
+  /** Ends it before the next step. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Deletes entries of the log, so many in a transaction, oldest first. The newest stays: it says where the log begins.
  *
- * @param before Unix seconds; entries of that time and later stay.
  * @returns How many were deleted.
  */
 export async function purgeBindingLog(
   client: Client,
-  { before, stepRows }: { readonly before: number; readonly stepRows: number },
+  { before, stepRows, signal }: PurgeLogOptions,
 ): Promise<number> {
   let deleted = 0;
   for (;;) {
+    signal?.throwIfAborted();
     const [result] = await client.batch(
       [
         {

@@ -15,6 +15,8 @@ export interface PurgeOptions {
   readonly before: number;
   /** Rows that one transaction looks at. */
   readonly stepRows?: number | undefined;
+  /** Ends it before the next step. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a purge did. */
@@ -59,10 +61,11 @@ export const purgeStatements = {
  * Deletes the evidence of tenures that ended before a time.
  *
  * @throws {LibsqlError} When the database can't be reached. What was deleted is deleted; the rest is for next time.
+ * @throws {DOMException} `AbortError`, when it was ended. The same holds.
  */
 export async function purgeHistory(
   client: Client,
-  { before, stepRows = purgeStepRows }: PurgeOptions,
+  { before, stepRows = purgeStepRows, signal }: PurgeOptions,
 ): Promise<PurgeReport> {
   const statement = (name: keyof typeof purgeStatements, values: Record<string, number>) => {
     const sql = purgeStatements[name];
@@ -70,10 +73,12 @@ export async function purgeHistory(
   };
   const look = async (...step: Parameters<typeof statement>): Promise<Row> => {
     await letOthersRun();
+    signal?.throwIfAborted();
     return (await client.execute(statement(...step))).rows[0]!;
   };
   const write = async (...step: Parameters<typeof statement>): Promise<number> => {
     await letOthersRun();
+    signal?.throwIfAborted();
     return (await client.batch([statement(...step)], "write"))[0]!.rows.length;
   };
   // First of all: whoever looks up an older time from now on is told that the record is not whole.
@@ -106,6 +111,8 @@ export interface HousekeepingOptions {
   readonly bindingLogDays: number;
   /** Unix seconds in place of the database's clock: for tests. */
   readonly now?: number | undefined;
+  /** Ends it before the next step. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What housekeeping did. */
@@ -119,19 +126,21 @@ const daySeconds = 86_400;
  * Deletes what has been kept long enough. Any number of processes may run it, at any time and again.
  *
  * @throws {LibsqlError} When the database can't be reached.
+ * @throws {DOMException} `AbortError`, when it was ended.
  */
 export async function keepHouse(
   client: Client,
-  { historyDays, bindingLogDays, now }: HousekeepingOptions,
+  { historyDays, bindingLogDays, now, signal }: HousekeepingOptions,
 ): Promise<HousekeepingReport> {
   const clock = now ?? Number((await client.execute("SELECT unixepoch() AS now")).rows[0]!.now);
   const purged =
     historyDays === null
       ? { tenures: 0, slots: 0 }
-      : await purgeHistory(client, { before: clock - historyDays * daySeconds });
+      : await purgeHistory(client, { before: clock - historyDays * daySeconds, signal });
   const bindingLogEntries = await purgeBindingLog(client, {
     before: clock - bindingLogDays * daySeconds,
     stepRows: purgeStepRows,
+    signal,
   });
   return { ...purged, bindingLogEntries };
 }

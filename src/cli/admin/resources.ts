@@ -22,6 +22,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: { readonly get: (name: string) => string | null };
   readonly text: () => Promise<string>;
+  readonly body: ReadableStream<Uint8Array> | null;
 }
 
 /** One kind of resource. What a file holds is checked by the API, so here it is any JSON. */
@@ -78,6 +79,17 @@ const reservations: Resource = {
   delete: (client, name) => client.reservations[":name"].$delete({ param: { name } }),
 };
 
+const leases: Resource = {
+  name: "leases",
+  columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt"],
+  filters: [
+    ...["domain", "pool", "address", "port", "clientId", "duid", "iaid", "softwire", "source", "site"],
+    ...["state", "expiresFrom", "expiresBefore"],
+  ],
+  list: (client, query) => client.leases.$get({ query }),
+  get: (client, id) => client.leases[":id"].$get({ param: { id } }),
+};
+
 const tokens: Resource = {
   name: "tokens",
   columns: ["name", "scope", "domain", "createdAt", "rotatedAt", "expiresAt"],
@@ -97,4 +109,4 @@ const audit: Resource = {
 };
 
 /** All kinds, in the order of the help. */
-export const resources: readonly Resource[] = [domains, pools, reservations, tokens, audit];
+export const resources: readonly Resource[] = [domains, pools, reservations, leases, tokens, audit];

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
+import { clientProfile, says } from "../../../test/support/clients.ts";
+import { encodeHex } from "../../wire/hex.ts";
 
 /** What of a JSON schema values are made from. */
 interface Schema {
@@ -93,12 +95,14 @@ const state = `SELECT json_group_array(json_array(name, settings, version)) AS r
   UNION ALL SELECT count(*) FROM audit`;
 
 const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
+const hiddenLink = "2001:db8:2::1";
 const declaration = {
   domains: [
     { name: "isp", default: true, serverIdentifier: "203.0.113.1", pools: [north] },
     {
       name: "hidden-domain",
       serverIdentifier: "203.0.113.2",
+      prefixes: [`${hiddenLink}/128`],
       pools: [{ ...north, name: "hidden-pool", range: "198.51.100.0/24" }],
     },
   ],
@@ -115,6 +119,15 @@ test("no request that is made from the schemas is a 500, changes a part, or read
     reader: operator(app, await secretOf("reader", "read")),
     northern: operator(app, await secretOf("northern", "admin")),
   };
+  for (const linkAddress of ["::", hiddenLink]) {
+    const client = clientProfile(linkAddress === "::" ? 1 : 0xbeef);
+    const [offer] = await allocator.ask({ ...says.discover(client), linkAddress });
+    await allocator.ask({ ...says.selecting(client, offer!), linkAddress });
+  }
+  const { rows } = await database.execute("SELECT DISTINCT domain_id FROM lease WHERE since IS NOT NULL");
+  expect(rows).toHaveLength(2);
+  // Neither the hidden domain nor who is in it.
+  const secrets = new RegExp(`hidden-(pool|domain)|${encodeHex(clientProfile(0xbeef).clientIdentifier)}`);
   const read = async () => JSON.stringify((await database.execute(state)).rows);
   const document = await (
     await app.request("/openapi.json")
@@ -133,6 +146,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
       path: fc.constant(path),
       name: fc.oneof(
         fc.constantFrom("isp", "north", "new", "reader", "hidden-domain", "hidden-pool"),
+        fc.constantFrom("192.0.2.0-1", "192.0.2.1-1", "198.51.100.0-1", "198.51.100.0", "192.0.2.0-99999"),
         fc.webSegment(),
       ),
       body: schema === undefined ? fc.constant(undefined) : valueOf(schema),
@@ -148,7 +162,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
       const search = new URLSearchParams(
         Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
       );
-      const where = `${path.replace("/admin/v1", "").replace("{name}", encodeURIComponent(name))}?${search.toString()}`;
+      const where = `${path.replace("/admin/v1", "").replace(/\{\w+\}/, encodeURIComponent(name))}?${search.toString()}`;
       const before = await read();
       const headers: Record<string, string> = ifMatch === undefined ? {} : { "if-match": ifMatch };
       const answer = await callers[caller](method, where, body, headers);
@@ -157,7 +171,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
       if (answer.status >= 400) expect(answer.body).toMatchObject({ status: answer.status });
       const isQuestion = method === "GET" || path.endsWith(":plan") || "dryRun" in query;
       if (answer.status >= 400 || isQuestion || caller === "reader") expect(await read()).toBe(before);
-      if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(/hidden-(pool|domain)/);
+      if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(secrets);
     }),
     { numRuns: 400 },
   );

@@ -1,0 +1,80 @@
+import { expect, test, vi } from "vitest";
+import { temporaryDatabase } from "../../test/support/database.ts";
+import { createManualTiming } from "../../test/support/manual-timing.ts";
+import { onlyDatabase } from "../store/databases.ts";
+import { startHousekeeping } from "./housekeeping.ts";
+
+const settings = { historyDays: 30, bindingLogDays: 1, everyMinutes: 10 };
+const intervalMs = 600_000;
+
+async function open() {
+  const database = await temporaryDatabase();
+  const { later, advance, waiting } = createManualTiming();
+  const lines: { level: string; fields: object; message: string }[] = [];
+  const at = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, fields, message });
+  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const addTenure = (days: number) =>
+    database.execute(
+      `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES (1, 1, x'01', 1, unixepoch() - ${days} * 86400)`,
+    );
+  const tenures = async () => (await database.execute("SELECT count(*) AS n FROM history")).rows[0]!.n;
+  return { database, later, advance, waiting, lines, log, addTenure, tenures };
+}
+
+test("startHousekeeping() deletes at each interval what was kept long enough, and no more", async () => {
+  const { database, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  await addTenure(31);
+  await addTenure(29);
+  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  advance(intervalMs - 1);
+  expect(await tenures()).toBe(2);
+  advance(1);
+  await vi.waitFor(() => {
+    expect(lines).toEqual([
+      { level: "info", message: "housekeeping done", fields: expect.anything() as object },
+    ]);
+  });
+  expect(lines[0]!.fields).toMatchObject({ tenures: 1 });
+  expect(await tenures()).toBe(1);
+  advance(intervalMs);
+  await vi.waitFor(() => {
+    expect(lines.at(-1)).toMatchObject({ level: "debug", fields: { tenures: 0 } });
+  });
+  expect(waiting()).toBe(1);
+  await stop();
+  expect(waiting()).toBe(0);
+});
+
+test("startHousekeeping() logs a failure and tries again", async () => {
+  const { database, later, advance, waiting, lines, log, addTenure } = await open();
+  await addTenure(31);
+  const fault = vi.spyOn(database, "execute").mockRejectedValueOnce(new Error("the disk is gone"));
+  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  advance(intervalMs);
+  await vi.waitFor(() => {
+    expect(waiting()).toBe(1);
+  });
+  expect(lines).toMatchObject([{ level: "warn", fields: { err: { message: "the disk is gone" } } }]);
+  fault.mockRestore();
+  advance(intervalMs);
+  await vi.waitFor(() => {
+    expect(lines.at(-1)).toMatchObject({ level: "info", fields: { tenures: 1 } });
+  });
+  await stop();
+});
+
+test("startHousekeeping() stops after the step that has begun, without a word", async () => {
+  const { database, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  await addTenure(31);
+  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  advance(intervalMs);
+  await stop();
+  expect([lines, waiting(), await tenures()]).toEqual([[], 0, 1]);
+});
+
+test("startHousekeeping() does nothing when it is switched off", async () => {
+  const { database, later, waiting, log } = await open();
+  await startHousekeeping(onlyDatabase(database), { ...settings, everyMinutes: 0 }, log, later)();
+  expect(waiting()).toBe(0);
+});

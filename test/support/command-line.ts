@@ -1,0 +1,34 @@
+/**
+ * `apportion admin` as a person at a terminal sees it.
+ *
+ * @module
+ */
+import { adminCommand } from "../../src/cli/admin-command.ts";
+
+class Exit extends Error {}
+
+/** @returns Runs the command with arguments, and says what it printed and how it ended. */
+export function commandLine(environment: Readonly<Record<string, string | undefined>>) {
+  return async (...args: string[]) => {
+    const result = { code: 0, stdout: "", stderr: "" };
+    const command = adminCommand({
+      stdout: (text) => (result.stdout += text),
+      stderr: (text) => (result.stderr += text),
+      drain: () => Promise.resolve(),
+      setExitCode: (code) => {
+        result.code = code;
+      },
+      exit: (code) => {
+        result.code = code;
+        throw new Exit();
+      },
+      environment,
+    });
+    try {
+      await command.parseAsync(["node", "admin", ...args]);
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+    }
+    return result;
+  };
+}
