@@ -186,3 +186,11 @@ test.each([
   const [domain] = (await loadDirectory(database)).domains;
   expect(format.refuse(domain!.pools[0]!, domain!)).toMatch(expected);
 });
+
+test("vpp passes over a domain without pools, which needs no border relay", async () => {
+  const database = await temporaryDatabase({
+    domains: [{ name: "empty", serverIdentifier: "192.0.2.1", pools: [] }],
+  });
+  const [domain] = (await loadDirectory(database)).domains;
+  expect([...vpp.beginDomain(domain!)]).toEqual([]);
+});

@@ -19,6 +19,8 @@ import type { BindingEntry, BindingFormat, TableVersion } from "./entry.ts";
 const linesPerPiece = 1000;
 
 function* domainLines({ pools, softwire }: Domain): Iterable<string> {
+  // A domain without pools needs no border relay, and is not refused for it.
+  if (pools.length === 0) return;
   const source = formatIPv6(softwire.borderRelays[0]!);
   for (const { geometry } of pools) {
     const { firstAddress, lastAddress, psidOffset, psidLength } = geometry;
