@@ -151,6 +151,33 @@ describe("tokens", () => {
     expect((await call("PUT", "/tokens/r", { scope: "relay", domain: "north" })).status).toBe(400);
   });
 
+  test("open what their scope says, operation by operation", async () => {
+    const { app, make } = await open();
+    const callers = {
+      reader: operator(app, await make("reader", { scope: "read" })),
+      relay: operator(app, await make("relay-1", { scope: "relay" })),
+      nobody: operator(app, "of-nobody"),
+    };
+    const response = await app.request("/openapi.json");
+    const { paths } = await response.json<{ paths: Record<string, Record<string, unknown>> }>();
+    const found = Object.entries(paths)
+      .filter(([path]) => path.startsWith("/admin/v1"))
+      .flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => ({ path, method: method.toUpperCase() })),
+      );
+    expect(found.length).toBeGreaterThan(25);
+    for (const { path, method } of found) {
+      const where = path.replace("/admin/v1", "").replace(/\{\w+\}/, "nothing");
+      const body = method === "GET" ? undefined : {};
+      const status = async (caller: keyof typeof callers) =>
+        (await callers[caller](method, where, body)).status;
+      const isRead = method === "GET" || path.endsWith(":plan");
+      expect((await status("reader")) === 403, `${method} ${path}`).toBe(!isRead);
+      expect(await status("relay"), `${method} ${path}`).toBe(403);
+    }
+    expect((await callers.nobody("GET", "/domains")).status).toBe(401);
+  });
+
   test("that are guessed cost the guesser a pause, and nobody else", async () => {
     const { app, make, state } = await open();
     const good = operator(app, await make("good", { scope: "read" }));
