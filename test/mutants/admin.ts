@@ -9,6 +9,7 @@ const adminTests = ["src/http/admin"];
 const storeTests = ["src/store", "src/http/admin/evidence.test.ts"];
 const change = "src/store/change.ts";
 const pools = "src/http/admin/pools.ts";
+const reservations = "src/http/admin/reservations.ts";
 const leases = "src/http/admin/leases.ts";
 const tokens = "src/store/tokens.ts";
 const feedTriggers = "migrations/0005_feed_triggers.sql";
@@ -45,6 +46,30 @@ const accessMutants: readonly Mutant[] = [
     file: pools,
     search: "if (stored === undefined || !maySee(principal, stored.domain)) throw",
     replacement: "if (stored === undefined) throw",
+    tests: adminTests,
+  },
+  {
+    name: "reservations-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: reservations,
+    search: "domain: principal.domain?.name ?? domain,",
+    replacement: "domain,",
+    tests: adminTests,
+  },
+  {
+    name: "reservations-read-across-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: reservations,
+    search: "if (stored === undefined || !maySee(principal, stored.domain)) throw",
+    replacement: "if (stored === undefined) throw",
+    tests: adminTests,
+  },
+  {
+    name: "record-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: "src/http/admin/audit.ts",
+    search: "domain: principal.domain?.name ?? query.domain },",
+    replacement: "domain: query.domain },",
     tests: adminTests,
   },
   {

@@ -117,18 +117,25 @@ describe("tokens", () => {
     const { app, call, make } = await open();
     const caller = operator(app, await make("northern", { scope: "admin", domain: "north" }));
     await call("PATCH", "/domains/south", { rapidCommit: true });
+    const reservation = { domain: "south", clientIdentifier: "ff00000007", address: "198.51.100.7" };
+    expect((await call("PUT", "/reservations/seven", reservation)).status).toBe(201);
     const names = async (path: string) => itemsOf(await caller("GET", path)).map(({ name }) => name);
     expect(await names("/domains")).toEqual(["north"]);
     expect(await names("/pools")).toEqual(["n"]);
     expect(await names("/pools?domain=south")).toEqual([]);
     expect(await names("/pools?address=198.51.100.1")).toEqual([]);
+    expect(await names("/reservations")).toEqual([]);
     expect(itemsOf(await caller("GET", "/audit")).every(({ domain }) => domain === "north")).toBe(true);
     expect(await names("/audit?domain=south")).toEqual([]);
-    for (const path of ["/domains/south", "/pools/s"]) {
+    for (const path of ["/domains/south", "/pools/s", "/reservations/seven"]) {
       expect((await caller("GET", path)).status).toBe(404);
       expect((await caller("PATCH", path, {})).status).toBe(404);
     }
     expect((await caller("DELETE", "/pools/s?force=true")).status).toBe(404);
+    expect((await caller("DELETE", "/reservations/seven")).status).toBe(404);
+    expect(
+      (await caller("PUT", "/reservations/eight", { ...reservation, address: "198.51.100.8" })).status,
+    ).toBe(409);
     const overlapping = await caller("PUT", "/pools/x", {
       domain: "north",
       kind: "full",
@@ -141,6 +148,8 @@ describe("tokens", () => {
     for (const [method, path] of [
       ["GET", "/tokens"],
       ["GET", "/config"],
+      ["PUT", "/config"],
+      ["PUT", "/config?dryRun=true"],
       ["PUT", "/domains/third"],
       ["DELETE", "/domains/north"],
     ] as const) {
