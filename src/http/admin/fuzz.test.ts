@@ -17,6 +17,7 @@ interface Schema {
   readonly oneOf?: Schema[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly pattern?: string;
 }
 
 interface Operation {
@@ -81,7 +82,8 @@ function fittingValue(schema: Schema, depth: number): fc.Arbitrary<unknown> {
     case "null":
       return fc.constant(null);
     case "string":
-      return text;
+      // Only numbers have a form in the query that the document tells.
+      return schema.pattern === undefined ? text : fc.oneof(fc.nat(20).map(String), text);
     default:
       return fc.jsonValue({ maxDepth: 2 });
   }

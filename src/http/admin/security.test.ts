@@ -243,6 +243,10 @@ test("answers may not be kept, embedded or guessed at, and bodies have a bound",
   expect((await call("PUT", "/pools/x", "{", {})).status).toBe(400);
   expect((await call("PUT", "/pools/x", "a: 1", { "content-type": "text/plain" })).status).toBe(415);
   expect((await call("GET", "/pools?limit=0")).body.errors).toMatchObject([{ path: "?limit", found: '"0"' }]);
-  expect((await call("GET", "/pools?cursor=WzEsMl0")).status).toBe(400);
+  // Another list's position, what is no JSON, no UTF-8, no base64, and nothing.
+  for (const cursor of ["WzEsMl0", "AAAA", "_w", "%25", "%ED%A0%80", ""]) {
+    const answer = await call("GET", `/pools?cursor=${cursor}`);
+    expect([answer.status, answer.body.errors], cursor).toMatchObject([400, [{ path: "?cursor" }]]);
+  }
   expect((await call("GET", "/pools?colour=red")).status).toBe(400);
 });
