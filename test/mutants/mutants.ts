@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { adminMutants } from "./admin.ts";
 import { dhcpv4Mutants } from "./dhcpv4.ts";
 import type { Mutant } from "./mutant.ts";
 import { relayMutants } from "./relay.ts";
@@ -636,4 +637,5 @@ export const mutants: readonly Mutant[] = [
   ...sharedAddressMutants,
   ...dhcpv4Mutants,
   ...relayedMutants,
+  ...adminMutants,
 ];

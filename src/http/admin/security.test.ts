@@ -117,18 +117,25 @@ describe("tokens", () => {
     const { app, call, make } = await open();
     const caller = operator(app, await make("northern", { scope: "admin", domain: "north" }));
     await call("PATCH", "/domains/south", { rapidCommit: true });
+    const reservation = { domain: "south", clientIdentifier: "ff00000007", address: "198.51.100.7" };
+    expect((await call("PUT", "/reservations/seven", reservation)).status).toBe(201);
     const names = async (path: string) => itemsOf(await caller("GET", path)).map(({ name }) => name);
     expect(await names("/domains")).toEqual(["north"]);
     expect(await names("/pools")).toEqual(["n"]);
     expect(await names("/pools?domain=south")).toEqual([]);
     expect(await names("/pools?address=198.51.100.1")).toEqual([]);
+    expect(await names("/reservations")).toEqual([]);
     expect(itemsOf(await caller("GET", "/audit")).every(({ domain }) => domain === "north")).toBe(true);
     expect(await names("/audit?domain=south")).toEqual([]);
-    for (const path of ["/domains/south", "/pools/s"]) {
+    for (const path of ["/domains/south", "/pools/s", "/reservations/seven"]) {
       expect((await caller("GET", path)).status).toBe(404);
       expect((await caller("PATCH", path, {})).status).toBe(404);
     }
     expect((await caller("DELETE", "/pools/s?force=true")).status).toBe(404);
+    expect((await caller("DELETE", "/reservations/seven")).status).toBe(404);
+    expect(
+      (await caller("PUT", "/reservations/eight", { ...reservation, address: "198.51.100.8" })).status,
+    ).toBe(409);
     const overlapping = await caller("PUT", "/pools/x", {
       domain: "north",
       kind: "full",
@@ -141,6 +148,8 @@ describe("tokens", () => {
     for (const [method, path] of [
       ["GET", "/tokens"],
       ["GET", "/config"],
+      ["PUT", "/config"],
+      ["PUT", "/config?dryRun=true"],
       ["PUT", "/domains/third"],
       ["DELETE", "/domains/north"],
     ] as const) {
@@ -149,6 +158,33 @@ describe("tokens", () => {
     }
     expect((await caller("PATCH", "/pools/n", { options: { mtu: 1400 } })).status).toBe(200);
     expect((await call("PUT", "/tokens/r", { scope: "relay", domain: "north" })).status).toBe(400);
+  });
+
+  test("open what their scope says, operation by operation", async () => {
+    const { app, make } = await open();
+    const callers = {
+      reader: operator(app, await make("reader", { scope: "read" })),
+      relay: operator(app, await make("relay-1", { scope: "relay" })),
+      nobody: operator(app, "of-nobody"),
+    };
+    const response = await app.request("/openapi.json");
+    const { paths } = await response.json<{ paths: Record<string, Record<string, unknown>> }>();
+    const found = Object.entries(paths)
+      .filter(([path]) => path.startsWith("/admin/v1"))
+      .flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => ({ path, method: method.toUpperCase() })),
+      );
+    expect(found.length).toBeGreaterThan(25);
+    for (const { path, method } of found) {
+      const where = path.replace("/admin/v1", "").replace(/\{\w+\}/, "nothing");
+      const body = method === "GET" ? undefined : {};
+      const status = async (caller: keyof typeof callers) =>
+        (await callers[caller](method, where, body)).status;
+      const isRead = method === "GET" || path.endsWith(":plan");
+      expect((await status("reader")) === 403, `${method} ${path}`).toBe(!isRead);
+      expect(await status("relay"), `${method} ${path}`).toBe(403);
+    }
+    expect((await callers.nobody("GET", "/domains")).status).toBe(401);
   });
 
   test("that are guessed cost the guesser a pause, and nobody else", async () => {
@@ -207,6 +243,10 @@ test("answers may not be kept, embedded or guessed at, and bodies have a bound",
   expect((await call("PUT", "/pools/x", "{", {})).status).toBe(400);
   expect((await call("PUT", "/pools/x", "a: 1", { "content-type": "text/plain" })).status).toBe(415);
   expect((await call("GET", "/pools?limit=0")).body.errors).toMatchObject([{ path: "?limit", found: '"0"' }]);
-  expect((await call("GET", "/pools?cursor=WzEsMl0")).status).toBe(400);
+  // Another list's position, what is no JSON, no UTF-8, no base64, and nothing.
+  for (const cursor of ["WzEsMl0", "AAAA", "_w", "%25", "%ED%A0%80", ""]) {
+    const answer = await call("GET", `/pools?cursor=${cursor}`);
+    expect([answer.status, answer.body.errors], cursor).toMatchObject([400, [{ path: "?cursor" }]]);
+  }
   expect((await call("GET", "/pools?colour=red")).status).toBe(400);
 });

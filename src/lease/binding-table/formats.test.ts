@@ -192,5 +192,6 @@ test("vpp passes over a domain without pools, which needs no border relay", asyn
     domains: [{ name: "empty", serverIdentifier: "192.0.2.1", pools: [] }],
   });
   const [domain] = (await loadDirectory(database)).domains;
-  expect([...vpp.beginDomain(domain!)]).toEqual([]);
+  const table = { version: 1, date: "2026-11-24T00:00:00Z", domains: [domain!] };
+  expect([...vpp.beginDomain(domain!, table)]).toEqual([]);
 });

@@ -1,0 +1,277 @@
+/**
+ * Broken promises of the admin API, of the evidence and of the binding table.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutant.ts";
+
+const adminTests = ["src/http/admin"];
+const storeTests = ["src/store", "src/http/admin/evidence.test.ts"];
+const change = "src/store/change.ts";
+const pools = "src/http/admin/pools.ts";
+const reservations = "src/http/admin/reservations.ts";
+const leases = "src/http/admin/leases.ts";
+const tokens = "src/store/tokens.ts";
+const feedTriggers = "migrations/0005_feed_triggers.sql";
+
+const accessMutants: readonly Mutant[] = [
+  {
+    name: "drain-with-a-token-that-may-only-read",
+    rules: ["what changes something wants the scope admin"],
+    file: "src/http/admin/app.ts",
+    search: 'const isRead = ["GET", "HEAD"].includes(context.req.method);',
+    replacement:
+      'const isRead = ["GET", "HEAD"].includes(context.req.method) || context.req.path.endsWith("/drain");',
+    tests: adminTests,
+  },
+  {
+    name: "relays-read-the-admin-api",
+    rules: ["the scope relay opens the relay endpoint alone"],
+    file: "src/http/admin/app.ts",
+    search: '[guard("read"), guard("admin")]',
+    replacement: '[guard("read", "relay"), guard("admin")]',
+    tests: adminTests,
+  },
+  {
+    name: "lists-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: pools,
+    search: "domain: principal.domain?.name ?? domain,",
+    replacement: "domain,",
+    tests: adminTests,
+  },
+  {
+    name: "reads-across-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: pools,
+    search: "if (stored === undefined || !maySee(principal, stored.domain)) throw",
+    replacement: "if (stored === undefined) throw",
+    tests: adminTests,
+  },
+  {
+    name: "reservations-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: reservations,
+    search: "domain: principal.domain?.name ?? domain,",
+    replacement: "domain,",
+    tests: adminTests,
+  },
+  {
+    name: "reservations-read-across-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: reservations,
+    search: "if (stored === undefined || !maySee(principal, stored.domain)) throw",
+    replacement: "if (stored === undefined) throw",
+    tests: adminTests,
+  },
+  {
+    name: "record-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: "src/http/admin/audit.ts",
+    search: "domain: principal.domain?.name ?? query.domain },",
+    replacement: "domain: query.domain },",
+    tests: adminTests,
+  },
+  {
+    name: "leases-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: leases,
+    search: "({ name }) => maySee(principal, name) && (",
+    replacement: "({ name }) => (",
+    tests: adminTests,
+  },
+  {
+    name: "leases-named-across-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: leases,
+    search: "    .filter(({ name }) => maySee(principal, name))\n",
+    replacement: "",
+    tests: adminTests,
+  },
+  {
+    name: "look-ups-across-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: "src/http/admin/lookup.ts",
+    search: 'domainId: context.get("principal").domain?.id,',
+    replacement: "domainId: undefined,",
+    tests: adminTests,
+  },
+  {
+    name: "binding-table-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: "src/http/admin/bindings.ts",
+    search: "directory.domains.filter((domain) => maySee(principal, domain.name));",
+    replacement: "directory.domains.filter((domain) => maySee(principal, domain.name) || true);",
+    tests: adminTests,
+  },
+  {
+    name: "statistics-of-all-domains",
+    rules: ["a token of one domain sees nothing of another"],
+    file: "src/http/admin/statistics.ts",
+    search: "(await countSlots()).filter(({ domain }) => maySee(principal, domain));",
+    replacement: "(await countSlots()).filter(({ domain }) => maySee(principal, domain) || true);",
+    tests: adminTests,
+  },
+  {
+    name: "whole-configuration-for-one-domain",
+    rules: ["a token of one domain changes nothing of another"],
+    file: "src/http/admin/config.ts",
+    search: 'requireAllDomains(principal, "change the whole configuration");',
+    replacement: "",
+    tests: adminTests,
+  },
+  {
+    name: "token-without-an-end",
+    rules: ["a token is good until it expires"],
+    file: tokens,
+    search: "AND (t.expires_at IS NULL OR t.expires_at > unixepoch())`",
+    replacement: "`",
+    tests: adminTests,
+  },
+  {
+    name: "rotated-secret-good-for-ever",
+    rules: ["a rotated secret is good for the overlap alone"],
+    file: tokens,
+    search: "AND t.previous_until > unixepoch()",
+    replacement: "AND t.previous_until IS NOT NULL",
+    tests: adminTests,
+  },
+  {
+    name: "guesses-cost-nothing",
+    rules: ["failures are limited by address"],
+    file: "src/http/auth.ts",
+    search: "failures.add(address);",
+    replacement: "",
+    tests: adminTests,
+  },
+];
+
+const changeMutants: readonly Mutant[] = [
+  {
+    name: "if-match-dropped",
+    rules: ["RFC 9110 §13.1.1"],
+    file: "src/http/admin/etag.ts",
+    search: 'if (typeof version === "number" && version !== current) {',
+    replacement: 'if (typeof version === "number" && version < 0 && version !== current) {',
+    tests: adminTests,
+  },
+  {
+    name: "odd-cursor-is-a-fault-of-ours",
+    rules: ["no request is a 500"],
+    file: "src/http/admin/paging.ts",
+    search: "  } catch {\n    return undefined;\n  }",
+    replacement: '  } catch {\n    throw new RangeError("Cannot read the cursor");\n  }',
+    tests: adminTests,
+  },
+  {
+    name: "change-without-its-record",
+    rules: ["every change is in audit"],
+    file: change,
+    search: "[statement, auditOfLast(audit), ...further]",
+    replacement: "[statement, ...further]",
+    tests: adminTests,
+  },
+  {
+    name: "record-of-what-was-refused",
+    rules: ["what was refused is not in audit"],
+    file: "src/store/audit.ts",
+    search: "`${insert} WHERE changes() > 0`",
+    replacement: "insert",
+    tests: adminTests,
+  },
+  {
+    name: "overlapping-pools-let-in",
+    rules: ["pools do not overlap"],
+    file: "src/store/pools.ts",
+    search:
+      "AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress)",
+    replacement:
+      "AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address = :firstAddress AND last_address = :lastAddress)",
+    tests: adminTests,
+  },
+  {
+    name: "declared-state-applied-in-part",
+    rules: ["a declared state is applied as a whole, or not"],
+    file: change,
+    search: "SELECT 2, 0 WHERE changes() = 0",
+    replacement: "SELECT 2, 0 WHERE changes() < 0",
+    tests: storeTests,
+  },
+  {
+    name: "plan-of-an-older-configuration-applied",
+    rules: ["a declared state is applied to what it was planned by"],
+    file: change,
+    search: "WHERE id = 1 AND revision <> :revision",
+    replacement: "WHERE id = 1 AND revision < 0 AND revision <> :revision",
+    tests: storeTests,
+  },
+  {
+    name: "dry-run-that-does-it",
+    rules: ["a dry run changes nothing"],
+    file: "src/http/admin/config.ts",
+    search: 'if (context.req.valid("query").dryRun === "true") {',
+    replacement: 'if (context.req.valid("query").dryRun === "false") {',
+    tests: adminTests,
+  },
+  {
+    name: "released-by-hand-without-a-quarantine",
+    rules: ["a lease's row leaves the feed before its pair is another's"],
+    file: "src/store/leases.ts",
+    search: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + :quarantine)",
+    replacement: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + 0 * :quarantine)",
+    tests: storeTests,
+  },
+];
+
+const evidenceMutants: readonly Mutant[] = [
+  {
+    name: "tenure-that-has-its-end",
+    rules: ["a tenure is half-open"],
+    file: "src/store/history.ts",
+    search: "tenure.since <= at && at < tenure.until;",
+    replacement: "tenure.since <= at && at <= tenure.until;",
+    tests: storeTests,
+  },
+  {
+    name: "binding-log-without-begins-and-ends",
+    rules: ["RFC 7596 §6.1"],
+    file: feedTriggers,
+    search: "WHEN (NEW.since IS NOT OLD.since OR NEW.softwire IS NOT OLD.softwire)",
+    replacement: "WHEN (NEW.softwire IS NOT OLD.softwire)",
+    tests: storeTests,
+  },
+  {
+    name: "binding-log-of-leases-that-were-none",
+    rules: ["RFC 7596 §6.1"],
+    file: feedTriggers,
+    search: "iif(OLD.since IS NULL, NULL, OLD.softwire), OLD.expires_at);",
+    replacement: "NEW.softwire, OLD.expires_at);",
+    tests: storeTests,
+  },
+  {
+    name: "binding-log-without-deletions",
+    rules: ["RFC 7596 §6.1"],
+    file: feedTriggers,
+    search: "WHEN OLD.since IS NOT NULL AND OLD.softwire IS NOT NULL\n",
+    replacement: "WHEN OLD.since IS NULL AND OLD.softwire IS NOT NULL\n",
+    tests: storeTests,
+  },
+  {
+    name: "psid-of-a-binding-left-justified",
+    rules: ["the PSIDs of a binding table are right-justified"],
+    file: "src/lease/binding-table/rfc8676.ts",
+    search: '"psid-len": psidLength, psid },',
+    replacement: '"psid-len": psidLength, psid: psid << (16 - psidLength) },',
+    tests: ["src/lease/binding-table", "src/http/admin/evidence.test.ts"],
+  },
+  {
+    name: "housekeeping-that-gives-up",
+    rules: ["a failure of housekeeping is not the end of it"],
+    file: "src/runtime/housekeeping.ts",
+    search: 'log.warn({ err: error }, "housekeeping failed; it is tried again");',
+    replacement: "return;",
+    tests: ["src/runtime"],
+  },
+];
+
+export const adminMutants: readonly Mutant[] = [...accessMutants, ...changeMutants, ...evidenceMutants];
