@@ -162,12 +162,16 @@ async function measureMemory({ relay, status, flood }: Stage, flags: Flags): Pro
   const { datagrams, rate } = flags;
   const step = Math.min(Math.ceil(datagrams / 10), 1_000_000);
   const rows: MemoryRow[] = [];
-  const beganMs = performance.now();
+  await flood.run(rate / 4, warmUpSeconds);
+  const [beganMs, before] = [performance.now(), { ...flood.counts, ...(await status()) }];
   print("   received       sent  kernel dropped   answered  RSS MiB  peak MiB");
   for (let due = step; due < datagrams + step; due += step) {
     const report = await floodUntil(Math.min(due, datagrams), { status, flood }, rate);
     const { sent, inTime, late } = flood.counts;
-    const [kernelDrops, answered] = [kernelDropsOf(report.kernel), inTime + late];
+    const [kernelDrops, answered] = [
+      kernelDropsOf(report.kernel) - kernelDropsOf(before.kernel),
+      inTime + late,
+    ];
     const rssMiB = await readRssMiB(relay.pid);
     rows.push({ sent, kernelDrops, answered, rssMiB });
     const cells = [
@@ -176,7 +180,7 @@ async function measureMemory({ relay, status, flood }: Stage, flags: Flags): Pro
     ];
     print(cells.join(" "));
   }
-  const reached = flood.counts.sent / ((performance.now() - beganMs) / 1000);
+  const reached = (flood.counts.sent - before.sent) / ((performance.now() - beganMs) / 1000);
   print(`\n${integer(reached, 0)} datagrams a second were sent, ${rate} were asked for`);
   return judgeMemory(rows);
 }
