@@ -56,6 +56,7 @@ export interface UdpEnd {
 
 /** Sees what the relay does, datagram by datagram and POST by POST. Whatever it does with it, it does quickly. */
 export interface RelayObserver {
+  /** Datagrams of clients and of relays nearer them, and of DHCPv6 servers. */
   readonly received?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
   readonly sent?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
   /** Frames left the queue for a POST; the oldest had waited for so many milliseconds. */
@@ -257,6 +258,12 @@ class Engine {
       },
       onStranger: () => {
         this.counters.drop("unknown-server");
+      },
+      onReceived: (datagram: Uint8Array, { address, port }: UdpEnd, to: UdpEnd) => {
+        this.#observer.received?.(datagram, { address, port }, to);
+      },
+      onSent: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => {
+        this.#observer.sent?.(datagram, from, to);
       },
       onSendFailed: () => {
         this.counters.drop("send-failed");

@@ -9,6 +9,7 @@ import { expect, test, vi } from "vitest";
 import type { RelaySettingsInput } from "../../relay/config.ts";
 import { formatStatus, readStatus } from "../../relay/status.ts";
 import { whyWithout } from "../support/tools.ts";
+import { mirror } from "./scripted-allocator.ts";
 import {
   answerAll,
   answerAlways,
@@ -236,6 +237,33 @@ test.skipIf(withoutTshark !== "")(
       "::1\t::1",
     ]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  },
+);
+
+test.skipIf(withoutTshark !== "")(
+  `a capture shows what goes to DHCPv6 servers and comes from them${withoutTshark}`,
+  async () => {
+    const file = join(stageFolder(), "relay.pcapng");
+    const server = await stagePeer();
+    const servers = { destinations: [`[::1]:${server.port}`], sourceAddress: "::1" };
+    const { client, port, daemon } = await stage({ capture: { file }, servers });
+    const solicit = Uint8Array.of(1, 0xab, 0xcd, 0xef);
+    await client.send(solicit, port);
+    const up = await server.received.next();
+    await server.send(
+      mirror(up.octets, () => solicit.with(0, 2)),
+      up.port,
+    );
+    await client.received.next();
+    await daemon.close();
+    const decode = ["-d", `udp.port==${port},dhcpv6`, "-d", `udp.port==${server.port},dhcpv6`];
+    const fields = ["frame.interface_name", "udp.srcport", "udp.dstport", "dhcpv6.msgtype"];
+    expect(readCapture(file, fields, decode)).toEqual([
+      `datagrams\t${client.port}\t${port}\t1`,
+      `datagrams\t${up.port}\t${server.port}\t12,1`,
+      `datagrams\t${server.port}\t${up.port}\t13,2`,
+      `datagrams\t${port}\t${client.port}\t2`,
+    ]);
   },
 );
 
