@@ -32,7 +32,7 @@ import { formatEndpoint } from "./listener.ts";
 import { Peers } from "./peers.ts";
 import type { Peer } from "./peers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { deriveServerIdentifier } from "./server-identifier.ts";
+import { serverIdentifierOf } from "./server-identifier.ts";
 import { Servers } from "./servers.ts";
 import type { ServersConfig } from "./servers.ts";
 import { zoneOf } from "./steady-listener.ts";
@@ -438,8 +438,8 @@ const multicastText = /^ff[0-9a-f]{2}:/i;
 
 /** @throws {ConfigError} When there is nothing to make a server identifier of. */
 function informationOf({ information }: RelayConfig): Information | undefined {
-  const { enabled, serverIdentifier, ...said } = information;
-  return enabled ? { ...said, serverIdentifier: serverIdentifier ?? deriveServerIdentifier() } : undefined;
+  const serverIdentifier = serverIdentifierOf(information);
+  return serverIdentifier && { ...information, serverIdentifier };
 }
 
 function serversOf({ servers, queue }: RelayConfig): ServersConfig {

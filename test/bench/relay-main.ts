@@ -173,7 +173,7 @@ async function measureMemory({ relay, status, flood }: Stage, flags: Flags): Pro
       inTime + late,
     ];
     const rssMiB = await readRssMiB(relay.pid);
-    rows.push({ sent, kernelDrops, answered, rssMiB });
+    rows.push({ answered, rssMiB });
     const cells = [
       ...[integer(report.counters.received, 11), integer(sent, 10), integer(kernelDrops, 15)],
       ...[integer(answered, 10), integer(rssMiB, 8), integer(readUsage(relay.pid).peakMiB, 9)],
