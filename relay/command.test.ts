@@ -129,6 +129,26 @@ test.each([
   await expect(runCommand(["check", file])).rejects.toThrow(expected);
 });
 
+test("check finds that there is nothing to make a server identifier of, where one is needed", async () => {
+  const actions = {
+    ...{
+      run: () => Promise.resolve(),
+      readStatus: () => Promise.reject(new Error()),
+      print: () => undefined,
+    },
+    readMachineId: () => {
+      throw new Error("ENOENT");
+    },
+  };
+  const check = (content: string) =>
+    relayCommand(actions, {}).parseAsync(["check", stageFile(content)], { from: "user" });
+  await expect(check("[information]\nenabled = true")).rejects.toThrow(
+    "information.serverIdentifier: found nothing, and no machine id in /etc/machine-id, expected a DUID",
+  );
+  await check("[information]\nenabled = false");
+  await check('[information]\nenabled = true\nserverIdentifier = "0003000102005e530001"');
+});
+
 test.each([
   [["status"], "asked /run/apportion-relay/status.sock"],
   [["status", "--socket", "/tmp/other"], "asked /tmp/other"],

@@ -11,6 +11,7 @@ import { collectInterface, collectListen } from "./listener-flags.ts";
 import type { ListenerInput } from "./listener-flags.ts";
 import { readSecrets } from "./secrets.ts";
 import type { Environment } from "./secrets.ts";
+import { serverIdentifierOf } from "./server-identifier.ts";
 import { defaultStatusSocket, formatStatus } from "./status.ts";
 import type { StatusReport } from "./status.ts";
 
@@ -26,6 +27,8 @@ export interface RelayActions {
   readonly readStatus: (socket: string) => Promise<StatusReport>;
   /** Writes a line for the operator to standard output. */
   readonly print: (line: string) => void;
+  /** Gives the machine's id; that of machine-id(5) when left out. */
+  readonly readMachineId?: () => string;
 }
 
 /** The flags of `apportion-relay`. */
@@ -108,7 +111,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-function checkCommand({ print }: RelayActions, environment: Environment): Command {
+function checkCommand({ print, readMachineId }: RelayActions, environment: Environment): Command {
   return new Command("check")
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
@@ -118,6 +121,7 @@ function checkCommand({ print }: RelayActions, environment: Environment): Comman
       const { tokenFile } = settings.allocator;
       const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: unaskedToken } : {};
       readSecrets(settings, { ...environment, ...token });
+      serverIdentifierOf(settings.information, readMachineId);
       print(`${file}: no faults`);
     });
 }

@@ -110,9 +110,16 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
     socket.on("message", onDatagram);
   } catch (error) {
     socket.close();
-    throw new Error(`Cannot listen on [${address}]:${port}: ${(error as Error).message}`, { cause: error });
+    const { message, code } = error as NodeJS.ErrnoException;
+    const hint = code === "EADDRINUSE" ? `, ${addressInUse}` : "";
+    throw new Error(`Cannot listen on [${address}]:${port}: ${message}${hint}`, { cause: error });
   }
 }
+
+/** Also at a reload, which opens the new socket before it closes the old one. */
+const addressInUse =
+  "expected an address and port that no socket has: one on [::] has all addresses, and to move to it or away from it " +
+  "on the same port, restart the relay";
 
 /** A smaller buffer than wanted is worth a warning, not an end. */
 function growReceiveBuffer(socket: Socket, octets: number): number {

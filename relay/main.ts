@@ -12,7 +12,15 @@ import { readStatus } from "./status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
   const log = pino({}, pino.destination(2));
-  const daemon = await startDaemon(readConfig, log, process.env.LOG_LEVEL);
+  const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
+  // A SIGHUP that comes too early must not end the process, as it does by default: it is obeyed after the start.
+  process.on("SIGHUP", () => {
+    starting.then(
+      (daemon) => daemon.reload(),
+      () => undefined,
+    );
+  });
+  const daemon = await starting;
   const manager = connectServiceManager({
     environment: process.env,
     onFailed: ({ message }) => {
@@ -20,7 +28,6 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
     },
   });
   const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);
-  process.on("SIGHUP", () => void daemon.reload());
   // Only once: a second signal ends the process at once, as it does by default.
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);

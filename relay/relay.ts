@@ -32,7 +32,7 @@ import { formatEndpoint } from "./listener.ts";
 import { Peers } from "./peers.ts";
 import type { Peer } from "./peers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { deriveServerIdentifier } from "./server-identifier.ts";
+import { serverIdentifierOf } from "./server-identifier.ts";
 import { Servers } from "./servers.ts";
 import type { ServersConfig } from "./servers.ts";
 import { zoneOf } from "./steady-listener.ts";
@@ -56,6 +56,7 @@ export interface UdpEnd {
 
 /** Sees what the relay does, datagram by datagram and POST by POST. Whatever it does with it, it does quickly. */
 export interface RelayObserver {
+  /** Datagrams of clients and of relays nearer them, and of DHCPv6 servers. */
   readonly received?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
   readonly sent?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
   /** Frames left the queue for a POST; the oldest had waited for so many milliseconds. */
@@ -258,6 +259,12 @@ class Engine {
       onStranger: () => {
         this.counters.drop("unknown-server");
       },
+      onReceived: (datagram: Uint8Array, { address, port }: UdpEnd, to: UdpEnd) => {
+        this.#observer.received?.(datagram, { address, port }, to);
+      },
+      onSent: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => {
+        this.#observer.sent?.(datagram, from, to);
+      },
       onSendFailed: () => {
         this.counters.drop("send-failed");
       },
@@ -431,8 +438,8 @@ const multicastText = /^ff[0-9a-f]{2}:/i;
 
 /** @throws {ConfigError} When there is nothing to make a server identifier of. */
 function informationOf({ information }: RelayConfig): Information | undefined {
-  const { enabled, serverIdentifier, ...said } = information;
-  return enabled ? { ...said, serverIdentifier: serverIdentifier ?? deriveServerIdentifier() } : undefined;
+  const serverIdentifier = serverIdentifierOf(information);
+  return serverIdentifier && { ...information, serverIdentifier };
 }
 
 function serversOf({ servers, queue }: RelayConfig): ServersConfig {

@@ -38,6 +38,10 @@ export interface ServersPorts extends Pick<ListenerOptions, "onSendFailed" | "on
   readonly onAnswer: (datagram: Uint8Array) => void;
   /** Learns of a datagram from anyone else. */
   readonly onStranger: () => void;
+  /** Sees every datagram that comes to our socket, whoever sent it. */
+  readonly onReceived: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
+  /** Sees every datagram that leaves our socket. */
+  readonly onSent: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
 }
 
 /** A change of settings that is ready to be made. */
@@ -96,6 +100,7 @@ export class Servers {
     const socket = await openListener({
       ...{ ...source, receiveBufferOctets, onSendFailed, onTrouble },
       onDatagram: (datagram, from) => {
+        this.#ports.onReceived(datagram, from, socket);
         this.#receive(datagram, from);
       },
     });
@@ -106,7 +111,10 @@ export class Servers {
   send(frame: Uint8Array): void {
     if (this.#current === undefined) return;
     const { config, socket } = this.#current;
-    for (const { address, port } of config.destinations) socket.send(frame, port, address);
+    for (const destination of config.destinations) {
+      this.#ports.onSent(frame, socket, destination);
+      socket.send(frame, destination.port, destination.address);
+    }
   }
 
   /** Closes the sockets, when the last datagram has left them. */

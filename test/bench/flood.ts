@@ -27,6 +27,12 @@ const remembered = 2 ** 22;
 /** Datagrams that are sent in one turn of the event loop: answers must be read too. */
 const burst = 64;
 
+/**
+ * Datagrams that a generator which was kept from sending makes up for; more are left out, and missing in the count of
+ * those sent. A burst that no receive buffer holds would measure the kernel.
+ */
+const behindMax = 2048;
+
 /** Sends queries, and counts answers. */
 export class Flood {
   readonly #sockets: readonly Socket[];
@@ -63,16 +69,17 @@ export class Flood {
     return { sent: this.#sent, inTime: this.#inTime, late: this.#late };
   }
 
-  /** Sends so many queries a second for so many seconds. */
+  /** Sends so many queries a second for so many seconds, or as many as this process gets to send. */
   async run(rate: number, seconds: number): Promise<FloodCounts> {
     const before = this.counts;
     const beganMs = performance.now();
-    for (let sent = 0; ;) {
+    for (let done = 0; ;) {
       const elapsedMs = performance.now() - beganMs;
       if (elapsedMs >= seconds * 1000) break;
-      const due = Math.min(Math.floor((elapsedMs / 1000) * rate) - sent, burst);
+      const behind = Math.floor((elapsedMs / 1000) * rate) - done;
+      const due = Math.min(behind, burst);
       for (let each = 0; each < due; each++) this.#send();
-      sent += Math.max(due, 0);
+      done += due + Math.max(behind - behindMax, 0);
       await new Promise(due < burst ? (resolve) => setTimeout(resolve, 1) : setImmediate);
     }
     const { sent, inTime, late } = this.counts;

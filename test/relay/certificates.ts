@@ -20,16 +20,6 @@ export interface Authority {
   readonly certify: (name: string) => Certificate;
 }
 
-/** @returns Whether there is an openssl. */
-export function hasOpenssl(): boolean {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Creates an authority, with its files in a folder. */
 export function createAuthority(folder: string, name: string): Authority {
   const run = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "ignore" });

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import type { RelaySettingsInput } from "../../relay/config.ts";
 import { formatStatus, readStatus } from "../../relay/status.ts";
+import { whyWithout } from "../support/tools.ts";
+import { mirror } from "./scripted-allocator.ts";
 import {
   answerAll,
   answerAlways,
@@ -210,54 +212,80 @@ function readCapture(file: string, fields: readonly string[], options: readonly 
   return output.trimEnd().split("\n");
 }
 
-function hasTshark(): boolean {
-  try {
-    execFileSync("tshark", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const withoutTshark = whyWithout("tshark");
 
-test.skipIf(!hasTshark())("Wireshark reads both sides of an exchange in a capture", async () => {
-  const file = join(stageFolder(), "relay.pcapng");
-  const staged = await stage({ capture: { file } });
-  const { client, port } = staged;
-  await exchange(staged, 1);
-  await staged.daemon.close();
-  const decode = ["-d", `udp.port==${port},dhcpv6`, "-o", "udp.check_checksum:TRUE"];
-  const fields = ["frame.interface_name", "udp.srcport", "udp.dstport", "udp.checksum.status"];
-  expect(readCapture(file, [...fields, "dhcpv6.msgtype"], decode)).toEqual([
-    `datagrams\t${client.port}\t${port}\t1\t20`,
-    "allocators\t547\t547\t1\t12,20",
-    "allocators\t547\t547\t1\t13,21",
-    `datagrams\t${port}\t${client.port}\t1\t21`,
-  ]);
-  expect(readCapture(file, ["ipv6.src", "ipv6.dst"])).toEqual([
-    "::1\t::1",
-    "100::547\t100::1",
-    "100::1\t100::547",
-    "::1\t::1",
-  ]);
-  expect(statSync(file).mode & 0o777).toBe(0o600);
-});
+test.skipIf(withoutTshark !== "")(
+  `Wireshark reads both sides of an exchange in a capture${withoutTshark}`,
+  async () => {
+    const file = join(stageFolder(), "relay.pcapng");
+    const staged = await stage({ capture: { file } });
+    const { client, port } = staged;
+    await exchange(staged, 1);
+    await staged.daemon.close();
+    const decode = ["-d", `udp.port==${port},dhcpv6`, "-o", "udp.check_checksum:TRUE"];
+    const fields = ["frame.interface_name", "udp.srcport", "udp.dstport", "udp.checksum.status"];
+    expect(readCapture(file, [...fields, "dhcpv6.msgtype"], decode)).toEqual([
+      `datagrams\t${client.port}\t${port}\t1\t20`,
+      "allocators\t547\t547\t1\t12,20",
+      "allocators\t547\t547\t1\t13,21",
+      `datagrams\t${port}\t${client.port}\t1\t21`,
+    ]);
+    expect(readCapture(file, ["ipv6.src", "ipv6.dst"])).toEqual([
+      "::1\t::1",
+      "100::547\t100::1",
+      "100::1\t100::547",
+      "::1\t::1",
+    ]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  },
+);
 
-test.skipIf(!hasTshark())("a capture keeps to its octets, and its newest packets", async () => {
-  const file = join(stageFolder(), "relay.pcapng");
-  writeFileSync(file, "what was there");
-  const octets = 1024 * 1024;
-  const staged = await stage({ capture: { file, octets } });
-  const { client, port, allocator } = staged;
-  answerAlways(allocator);
-  const large = (id: number) => Uint8Array.of(...query(id), ...new Uint8Array(9000));
-  for (let id = 0; id < 200; id++) {
-    await client.send(large(id), port);
+test.skipIf(withoutTshark !== "")(
+  `a capture shows what goes to DHCPv6 servers and comes from them${withoutTshark}`,
+  async () => {
+    const file = join(stageFolder(), "relay.pcapng");
+    const server = await stagePeer();
+    const servers = { destinations: [`[::1]:${server.port}`], sourceAddress: "::1" };
+    const { client, port, daemon } = await stage({ capture: { file }, servers });
+    const solicit = Uint8Array.of(1, 0xab, 0xcd, 0xef);
+    await client.send(solicit, port);
+    const up = await server.received.next();
+    await server.send(
+      mirror(up.octets, () => solicit.with(0, 2)),
+      up.port,
+    );
     await client.received.next();
-  }
-  await staged.daemon.close();
-  const sizes = [file, `${file}.1`].map((each) => statSync(each).size);
-  for (const size of sizes) expect(size).toBeLessThanOrEqual(octets / 2);
-  expect(sizes[1]).toBeGreaterThan(octets / 2 - 10_000);
-  expect(existsSync(`${file}.2`)).toBe(false);
-  expect(readCapture(file, ["udp.srcport"]).at(-1)).toBe(String(port));
-});
+    await daemon.close();
+    const decode = ["-d", `udp.port==${port},dhcpv6`, "-d", `udp.port==${server.port},dhcpv6`];
+    const fields = ["frame.interface_name", "udp.srcport", "udp.dstport", "dhcpv6.msgtype"];
+    expect(readCapture(file, fields, decode)).toEqual([
+      `datagrams\t${client.port}\t${port}\t1`,
+      `datagrams\t${up.port}\t${server.port}\t12,1`,
+      `datagrams\t${server.port}\t${up.port}\t13,2`,
+      `datagrams\t${port}\t${client.port}\t2`,
+    ]);
+  },
+);
+
+test.skipIf(withoutTshark !== "")(
+  `a capture keeps to its octets, and its newest packets${withoutTshark}`,
+  async () => {
+    const file = join(stageFolder(), "relay.pcapng");
+    writeFileSync(file, "what was there");
+    const octets = 1024 * 1024;
+    const staged = await stage({ capture: { file, octets } });
+    const { client, port, allocator } = staged;
+    answerAlways(allocator);
+    const large = (id: number) => Uint8Array.of(...query(id), ...new Uint8Array(9000));
+    for (let id = 0; id < 200; id++) {
+      await client.send(large(id), port);
+      await client.received.next();
+    }
+    await staged.daemon.close();
+    const sizes = [file, `${file}.1`].map((each) => statSync(each).size);
+    for (const size of sizes) expect(size).toBeLessThanOrEqual(octets / 2);
+    expect(sizes[1]).toBeGreaterThan(octets / 2 - 10_000);
+    expect(existsSync(`${file}.2`)).toBe(false);
+    expect(readCapture(file, ["udp.srcport"]).at(-1)).toBe(String(port));
+  },
+);

@@ -4,12 +4,13 @@
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { watchdogIntervalMs } from "../../relay/service-manager.ts";
+import { findCommand, whyWithout } from "../support/tools.ts";
 import { Mailbox } from "./mailbox.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";
 import { openUdpPeer } from "./udp-peer.ts";
@@ -29,20 +30,6 @@ beforeAll(() => {
     rmSync(folder, { recursive: true });
   };
 });
-
-function find(command: string): string | undefined {
-  const folders = (process.env.PATH ?? "").split(":");
-  return folders.map((each) => join(each, command)).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 interface Child {
   readonly process: ChildProcess;
@@ -103,7 +90,7 @@ test("the bundle serves on plain Node, from a folder with nothing else in it", a
   expect(await relay.ended).toEqual([0, null]);
 });
 
-const deno = process.env.APPORTION_DENO ?? find("deno");
+const deno = process.env.APPORTION_DENO ?? findCommand("deno");
 const denoPermissions = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
 
 test.skipIf(deno === undefined)(
@@ -126,8 +113,7 @@ while True:
         print(line, flush=True)
 `;
 
-const missingForNotify = ["python3", "systemd-notify"].find((command) => find(command) === undefined);
-const withoutNotify = missingForNotify === undefined ? "" : ` (skipped: no ${missingForNotify})`;
+const withoutNotify = whyWithout("python3", "systemd-notify");
 
 test.skipIf(withoutNotify !== "")(
   `sd_notify(3): the relay says that it is ready, alive, and stopping${withoutNotify}`,
@@ -177,7 +163,7 @@ test.each([
   expect(unit.split("\n")).toContain(line);
 });
 
-const withoutVerify = find("systemd-analyze") === undefined ? " (skipped: no systemd-analyze)" : "";
+const withoutVerify = whyWithout("systemd-analyze");
 
 test.skipIf(withoutVerify !== "")(`systemd has nothing against the unit${withoutVerify}`, () => {
   // What it runs and the manual page are not installed here: a stand-in is as good.
@@ -189,7 +175,7 @@ test.skipIf(withoutVerify !== "")(`systemd has nothing against the unit${without
   execFileSync("systemd-analyze", ["verify", file], { stdio: "pipe" });
 });
 
-const withoutMan = find("man") === undefined ? " (skipped: no man)" : "";
+const withoutMan = whyWithout("man");
 
 test.skipIf(withoutMan !== "")(`the manual page is well formed${withoutMan}`, () => {
   const page = join(root, "relay/packaging/apportion-relay.8");
@@ -198,7 +184,7 @@ test.skipIf(withoutMan !== "")(`the manual page is well formed${withoutMan}`, ()
 });
 
 const isRoot = process.getuid?.() === 0;
-const withoutDpkg = find("dpkg-deb") === undefined ? " (skipped: no dpkg-deb)" : "";
+const withoutDpkg = whyWithout("dpkg-deb");
 
 function buildPackage(name: string): string {
   const into = join(folder, name);
@@ -213,7 +199,8 @@ test.skipIf(withoutDpkg !== "")(`the Debian package is the same each time${witho
 });
 
 function whyNotInstall(): string {
-  if (withoutDpkg !== "") return withoutDpkg;
+  const without = whyWithout("dpkg-deb", "adduser");
+  if (without !== "") return without;
   if (!isRoot) return " (skipped: no root)";
   return existsSync("/usr/lib/apportion-relay") ? " (skipped: it is installed here)" : "";
 }

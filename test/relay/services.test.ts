@@ -14,6 +14,7 @@ import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { octets } from "../support/octets.ts";
 import { vectorOctets } from "../support/vectors.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";
+import { freePort } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
 /** What a test leaves behind is closed in reverse order. */
@@ -188,6 +189,19 @@ test("a reload that can't bind the address towards the servers changes nothing",
   );
   await client.send(solicit, port);
   expect(decodeRelayMessage((await server.received.next()).octets).message).toEqual(solicit);
+});
+
+test("a reload that would move the socket towards the servers to [::] on its port says that this needs a restart", async () => {
+  const sourcePort = await freePort();
+  const { client, port, server, reload } = await stage((serverPort) => ({
+    servers: { ...withServer(serverPort).servers, sourcePort },
+  }));
+  const { servers } = withServer(server.port);
+  await expect(reload({ servers: { ...servers, sourcePort, sourceAddress: "::" } })).rejects.toThrow(
+    /^Cannot listen on \[::\]:\d+: bind EADDRINUSE .*restart the relay$/,
+  );
+  await client.send(solicit, port);
+  expect((await server.received.next()).port).toBe(sourcePort);
 });
 
 test("R8415-19.2-01 what a server sends that is no answer to us is dropped", async () => {

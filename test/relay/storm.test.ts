@@ -3,49 +3,84 @@
  * the relay makes of it must not depend on how busy the machine is that runs the test.
  */
 import { expect, test } from "vitest";
-import type { AllocatorClient } from "../../relay/allocator-client.ts";
+import type { AllocatorClient, Unavailable } from "../../relay/allocator-client.ts";
+import { pauseAfterFailure } from "../../relay/backoff.ts";
 import { Batcher } from "../../relay/batcher.ts";
+import type { BatcherLimits } from "../../relay/batcher.ts";
 import { parseRelaySettings } from "../../relay/config.ts";
 import { Uplink } from "../../relay/uplink.ts";
-import { relayBodyOctetsMax } from "../../src/limits.ts";
+import { relayBodyOctetsMax, relayPauseMsMax } from "../../src/limits.ts";
 import { readUint32, writeUint32 } from "../../src/wire/octets.ts";
 import { createManualTiming } from "../support/manual-timing.ts";
+import type { ManualTiming } from "../support/manual-timing.ts";
 
 /** Frames a millisecond that the allocator can serve. */
 const capacity = 2;
 
 const { queue, allocator } = parseRelaySettings({});
 
+const limits: BatcherLimits = {
+  ...{ lengthMax: queue.length, octetsMax: queue.octets, waitMsMax: queue.deadlineMs / 2 },
+  ...{ postsInFlightMax: allocator.postsInFlight, batchFramesMax: allocator.batchFrames },
+  batchOctetsMax: relayBodyOctetsMax,
+};
+
 /** What clients send in one millisecond: numbers; a number again is the same octets again. */
 type Arrivals = (ms: number) => readonly number[];
 
+/** How an allocator fails: it refuses connections, or says nothing. */
+interface Outage {
+  readonly kind: "refusing" | "silent";
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** An allocator that serves frames one after the other, unless it is down, and remembers what it was asked. */
+function createAllocator(timing: ManualTiming, outage?: Outage) {
+  const posts: { readonly atMs: number; readonly numbers: readonly number[] }[] = [];
+  const probesAtMs: number[] = [];
+  let freeAtMs = 0;
+  const isDown = () =>
+    outage !== undefined && timing.nowMs() >= outage.fromMs && timing.nowMs() < outage.toMs;
+  const failAfter = (ms: number) =>
+    new Promise<Unavailable>((resolve) => {
+      timing.later(() => {
+        resolve({ kind: "unavailable", detail: "late or down" });
+      }, ms);
+    });
+  const fail = (timeoutMs: number) => failAfter(outage?.kind === "refusing" ? 0 : timeoutMs);
+  const client: AllocatorClient = {
+    url: "https://allocator.example",
+    post: (frames, timeoutMs) => {
+      posts.push({ atMs: timing.nowMs(), numbers: frames.map((frame) => readUint32(frame, 0)) });
+      if (isDown()) return fail(timeoutMs);
+      freeAtMs = Math.max(freeAtMs, timing.nowMs()) + frames.length / capacity;
+      const waitMs = freeAtMs - timing.nowMs();
+      if (waitMs > timeoutMs) return failAfter(timeoutMs);
+      return new Promise((resolve) => {
+        timing.later(() => {
+          resolve({ kind: "answers", frames: [...frames] });
+        }, waitMs);
+      });
+    },
+    probe: (timeoutMs) => {
+      probesAtMs.push(timing.nowMs());
+      return isDown() ? fail(timeoutMs) : Promise.resolve(undefined);
+    },
+    close: () => Promise.resolve(),
+  };
+  return { client, posts, probesAtMs };
+}
+
 /** Lets a storm rage for so many milliseconds, with the relay's default settings. */
-async function rage(arrivals: Arrivals, durationMs: number) {
+async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
   const timing = createManualTiming();
   const soon: (() => void)[] = [];
   const firstSentMs = new Map<number, number>();
   const answeredInTime = new Set<number>();
+  const answersAtMs: number[] = [];
   const dropped: Record<string, number> = {};
-  let [freeAtMs, served] = [0, 0];
-  const client: AllocatorClient = {
-    url: "https://allocator.example",
-    post: (frames, timeoutMs) =>
-      new Promise((resolve) => {
-        served += frames.length;
-        freeAtMs = Math.max(freeAtMs, timing.nowMs()) + frames.length / capacity;
-        const waitMs = freeAtMs - timing.nowMs();
-        if (waitMs > timeoutMs)
-          timing.later(() => {
-            resolve({ kind: "unavailable", detail: "late" });
-          }, timeoutMs);
-        else
-          timing.later(() => {
-            resolve({ kind: "answers", frames: [...frames] });
-          }, waitMs);
-      }),
-    probe: () => Promise.resolve(undefined),
-    close: () => Promise.resolve(),
-  };
+  const { client, posts, probesAtMs } = createAllocator(timing, outage);
   const uplink = new Uplink(
     [client],
     { policy: "priority", timeoutMs: queue.deadlineMs / 2 },
@@ -60,11 +95,7 @@ async function rage(arrivals: Arrivals, durationMs: number) {
     { ...timing, soon: (run) => soon.push(run) },
   );
   const batcher: Batcher = new Batcher(
-    {
-      ...{ lengthMax: queue.length, octetsMax: queue.octets, waitMsMax: queue.deadlineMs / 2 },
-      ...{ postsInFlightMax: allocator.postsInFlight, batchFramesMax: allocator.batchFrames },
-      batchOctetsMax: relayBodyOctetsMax,
-    },
+    limits,
     {
       canPost: () => uplink.canPost(),
       isAway: () => uplink.isAway(),
@@ -73,6 +104,7 @@ async function rage(arrivals: Arrivals, durationMs: number) {
       deliver: (answers) => {
         for (const answer of answers) {
           const number = readUint32(answer, 0);
+          answersAtMs.push(timing.nowMs());
           if (timing.nowMs() - firstSentMs.get(number)! <= queue.deadlineMs) answeredInTime.add(number);
         }
       },
@@ -82,16 +114,21 @@ async function rage(arrivals: Arrivals, durationMs: number) {
   );
   for (let ms = 0; ms < durationMs; ms++) {
     for (const number of arrivals(ms)) {
-      const frame = new Uint8Array(350);
-      writeUint32(frame, 0, number);
       if (!firstSentMs.has(number)) firstSentMs.set(number, timing.nowMs());
-      batcher.add(frame);
+      batcher.add(frameOf(number));
     }
     for (const run of soon.splice(0)) run();
     timing.advance(1);
     await new Promise(setImmediate);
   }
-  return { goodput: answeredInTime.size / durationMs / capacity, served, dropped, batcher };
+  const goodput = answeredInTime.size / durationMs / capacity;
+  return { goodput, firstSentMs, answersAtMs, dropped, batcher, posts, probesAtMs };
+}
+
+function frameOf(number: number): Uint8Array {
+  const frame = new Uint8Array(350);
+  writeUint32(frame, 0, number);
+  return frame;
 }
 
 /** So many times the capacity, each datagram another. */
@@ -110,7 +147,8 @@ test("at five times of what the allocator can serve, the relay serves at least 9
 
 test("a slow allocator gets no work whose answer would come too late", async () => {
   // Queue and allocator together hold more than a deadline's worth of it, unless the relay drops what is too old.
-  const { served, goodput, dropped } = await rage(distinct(20), 10_000);
+  const { posts, goodput, dropped } = await rage(distinct(20), 10_000);
+  const served = posts.reduce((sum, { numbers }) => sum + numbers.length, 0);
   expect(goodput).toBeGreaterThan(0.85);
   expect(served).toBeLessThanOrEqual(10_000 * capacity + allocator.postsInFlight * allocator.batchFrames);
   expect(Object.keys(dropped)).toEqual(["queue-full"]);
@@ -128,3 +166,48 @@ test("clients that repeat themselves cost no one else an answer", async () => {
   // Those that came again while the first was with the allocator are served twice.
   expect(goodput).toBeGreaterThan(0.75);
 });
+
+test.each(["refusing", "silent"] as const)(
+  "an allocator that is %s for 60 s under load costs what came meanwhile, and nothing after it",
+  async (kind) => {
+    const outage: Outage = { kind, fromMs: 5000, toMs: 65_000 };
+    const { fromMs, toMs } = outage;
+    const [loadMs, quietMs] = [75_000, 5000];
+    const load = distinct(0.5);
+    const arrivals: Arrivals = (ms) => (ms < loadMs ? load(ms) : []);
+    const run = await rage(arrivals, loadMs + quietMs, outage);
+
+    // Probes come as the backoff has them, and stop with the first that succeeds.
+    const failureMs = kind === "silent" ? queue.deadlineMs / 2 : 0;
+    const gaps = run.probesAtMs.slice(1).map((atMs, index) => atMs - run.probesAtMs[index]!);
+    expect(gaps).toEqual(gaps.map((_gap, index) => pauseAfterFailure(index + 2, undefined, 0.5) + failureMs));
+    expect(run.probesAtMs.filter((atMs) => atMs >= toMs)).toHaveLength(1);
+
+    // Until then no POST is begun but those that found out.
+    const backAtMs = run.probesAtMs.at(-1)!;
+    const during = run.posts.filter(({ atMs }) => atMs >= fromMs && atMs < backAtMs);
+    expect(during.length).toBeGreaterThan(0);
+    expect(during.length).toBeLessThanOrEqual(allocator.postsInFlight);
+
+    // Service is back within one interval of probes, with one POST first.
+    expect(backAtMs - toMs).toBeLessThanOrEqual(relayPauseMsMax + failureMs);
+    const firstAnswerMs = run.answersAtMs.find((atMs) => atMs >= toMs)!;
+    expect(firstAnswerMs - backAtMs).toBeLessThanOrEqual(allocator.batchFrames / capacity);
+    expect(run.posts.filter(({ atMs }) => atMs >= backAtMs && atMs < firstAnswerMs)).toHaveLength(1);
+
+    // The relay repeats nothing, and sends nothing that waited for too long: there is no burst of old work.
+    const posted = run.posts.flatMap(({ atMs, numbers }) => numbers.map((number) => ({ atMs, number })));
+    expect(new Set(posted.map(({ number }) => number)).size).toBe(posted.length);
+    const ages = posted.map(({ atMs, number }) => atMs - run.firstSentMs.get(number)!);
+    expect(ages.reduce((a, b) => Math.max(a, b))).toBeLessThanOrEqual(limits.waitMsMax);
+
+    // Every datagram was answered, or dropped and counted with its reason.
+    const drops = Object.values(run.dropped).reduce((sum, count) => sum + count, 0);
+    expect(run.answersAtMs.length + drops).toBe(run.firstSentMs.size);
+    expect(Object.keys(run.dropped).toSorted()).toEqual([
+      ...["allocator-unavailable", "deadline-passed", "queue-full"],
+    ]);
+    expect(run.dropped["allocator-unavailable"]).toBe(during.flatMap(({ numbers }) => numbers).length);
+    expect(run.batcher.waiting.frames).toBe(0);
+  },
+);

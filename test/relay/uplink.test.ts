@@ -4,7 +4,8 @@
 import { expect, test, vi } from "vitest";
 import type { RelaySettingsInput } from "../../relay/config.ts";
 import type { Secrets } from "../../relay/secrets.ts";
-import { createAuthority, hasOpenssl } from "./certificates.ts";
+import { whyWithout } from "../support/tools.ts";
+import { createAuthority } from "./certificates.ts";
 import type { ScriptedAllocator } from "./scripted-allocator.ts";
 import {
   answerAll,
@@ -115,29 +116,34 @@ test("an allocator that is out of breath gets nothing until its Retry-After is o
   expect(allocator.inFlightMax()).toBe(1);
 });
 
-test.skipIf(!hasOpenssl())("TLS: the authority that is configured is trusted, and no other", async () => {
-  const folder = stageFolder();
-  const ours = createAuthority(folder, "ours");
-  const others = createAuthority(folder, "others");
-  const { certificate: cert, key } = ours.certify("allocator");
-  const allocator = await stageAllocator(0, { cert, key });
+const withoutOpenssl = whyWithout("openssl");
 
-  const trusting = await stage([allocator], {}, { ca: ours.ca });
-  await trusting.ask(1);
-  answerAll(await allocator.posts.next());
-  expect(await trusting.answered()).toBe(1);
+test.skipIf(withoutOpenssl !== "")(
+  `TLS: the authority that is configured is trusted, and no other${withoutOpenssl}`,
+  async () => {
+    const folder = stageFolder();
+    const ours = createAuthority(folder, "ours");
+    const others = createAuthority(folder, "others");
+    const { certificate: cert, key } = ours.certify("allocator");
+    const allocator = await stageAllocator(0, { cert, key });
 
-  for (const secrets of [{ ca: others.ca }, {}]) {
-    const wary = await stage([allocator], {}, secrets);
-    await wary.ask(2);
-    const { detail } = await wary.logged("allocator can't serve: it is left alone for a while");
-    expect(detail).toMatch(/certificate|self-signed|issuer/);
-  }
-  expect(allocator.posts.size).toBe(0);
-});
+    const trusting = await stage([allocator], {}, { ca: ours.ca });
+    await trusting.ask(1);
+    answerAll(await allocator.posts.next());
+    expect(await trusting.answered()).toBe(1);
 
-test.skipIf(!hasOpenssl())(
-  "TLS: the relay shows its certificate to an allocator that wants one",
+    for (const secrets of [{ ca: others.ca }, {}]) {
+      const wary = await stage([allocator], {}, secrets);
+      await wary.ask(2);
+      const { detail } = await wary.logged("allocator can't serve: it is left alone for a while");
+      expect(detail).toMatch(/certificate|self-signed|issuer/);
+    }
+    expect(allocator.posts.size).toBe(0);
+  },
+);
+
+test.skipIf(withoutOpenssl !== "")(
+  `TLS: the relay shows its certificate to an allocator that wants one${withoutOpenssl}`,
   async () => {
     const authority = createAuthority(stageFolder(), "ours");
     const { certificate: cert, key } = authority.certify("allocator");

@@ -5,7 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { startCapture } from "./capture.ts";
 import { Lab, untilLogged, whyNoLab } from "./lab.ts";
 import type { Host } from "./lab.ts";
-import { obtainLease, startAllocator, startLoad, startRelay } from "./service.ts";
+import { obtainLease, reloadRelay, startAllocator, startLoad, startRelay } from "./service.ts";
 
 // Each test starts a handful of processes one after the other.
 vi.setConfig({ testTimeout: 180_000 });
@@ -80,6 +80,26 @@ test.skipIf(without !== "")(
     await untilLogged(relay, "link-address changed");
     // A link without an address is the default domain's.
     expect((await obtainLease(lab, cpe, client(3))).address).toMatch(/^203\.0\.113\./);
+  },
+);
+
+test.skipIf(without !== "")(
+  `a reload moves a listener to another address on the same port, and a client finds it there${without}`,
+  async () => {
+    const { lab, bng, cpe } = stage();
+    for (const address of ["2001:db8:a::1/64", "2001:db8:a::2/64"]) bng.address("cpe0", address);
+    cpe.address("wan0", "2001:db8:a::c/64");
+    await startAllocator(lab, bng);
+    const at = (address: string) => `replyPort = "source"\n[[listeners]]\naddress = "${address}"\n`;
+    const relay = await startRelay(lab, bng, at("2001:db8:a::1"));
+    for (const [number, address] of [
+      [1, "2001:db8:a::1"],
+      [2, "2001:db8:a::2"],
+    ] as const) {
+      await reloadRelay(lab, bng, relay, at(address));
+      const flags = ["--server", address, "--port", "547", "--mac", `02:00:00:00:00:0${number}`];
+      expect((await obtainLease(lab, cpe, flags)).address).toMatch(/^192\.0\.2\./);
+    }
   },
 );
 

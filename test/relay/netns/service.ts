@@ -57,11 +57,22 @@ export async function startAllocator(lab: Lab, host: Host): Promise<LabProcess> 
 
 /** Starts a relay; without an allocator in its settings, that of its own host. */
 export async function startRelay(lab: Lab, host: Host, settings: string): Promise<LabProcess> {
-  const file = join(lab.folder, `${host.namespace}.toml`);
+  const file = settingsFileOf(lab, host);
   writeFileSync(file, settings);
   const relay = host.script("relay/main.ts", ["--config", file], { environment });
   await untilLogged(relay, "relay listening");
   return relay;
+}
+
+/** Gives a relay other settings. */
+export async function reloadRelay(lab: Lab, host: Host, relay: LabProcess, settings: string): Promise<void> {
+  writeFileSync(settingsFileOf(lab, host), settings);
+  process.kill(relay.pid, "SIGHUP");
+  await untilLogged(relay, "relay reconfigured");
+}
+
+function settingsFileOf(lab: Lab, host: Host): string {
+  return join(lab.folder, `${host.namespace}.toml`);
 }
 
 /** What `apportion client` says of a lease. */

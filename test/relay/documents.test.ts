@@ -1,0 +1,88 @@
+/**
+ * What README and manual page name is there: flags, keys of the file, reasons and metrics.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+import { relayCommand } from "../../relay/command.ts";
+import { schema } from "../../relay/config.ts";
+import { createMetrics } from "../../relay/metrics.ts";
+import { dropReasons } from "../../relay/reasons.ts";
+import { startRelay } from "../../relay/relay.ts";
+import { configOf } from "./stage.ts";
+
+const read = (file: string): string => readFileSync(join(import.meta.dirname, "../../relay", file), "utf8");
+
+const readme = read("README.md");
+/** Roff writes a hyphen that is one as `\-`. */
+const manual = read("packaging/apportion-relay.8").replaceAll("\\-", "-");
+const example = read("relay.example.toml");
+const documents = { readme, manual, example };
+
+/** Flags of the tools that the documents use beside the relay. */
+const othersFlags = new Set([
+  ...["--now"], // systemctl
+  ...["--unix-socket"], // curl
+  ...["--allow-net", "--allow-env", "--allow-read", "--allow-sys", "--allow-write"], // deno
+  ...["--capacity", "--loads", "--seconds", "--datagrams", "--rate", "--relay-flag"], // npm run bench:relay
+]);
+
+function flagsOf(command: Command): string[] {
+  return ["--help", ...command.options.map(({ long }) => long!), ...command.commands.flatMap(flagsOf)];
+}
+
+test.each(Object.entries(documents))("the %s names no flag that does not exist", (_name, text) => {
+  const nothing = { run: () => Promise.resolve(), readStatus: () => Promise.reject(new Error()) };
+  const known = new Set(flagsOf(relayCommand({ ...nothing, print: () => undefined }, {})));
+  const named = [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter((flag) => !known.has(flag) && !othersFlags.has(flag))).toEqual([]);
+});
+
+/** Whatever wraps a table: a default, a list, a transformation. */
+interface AnySchema {
+  readonly entries?: Readonly<Record<string, AnySchema>>;
+  readonly wrapped?: AnySchema;
+  readonly item?: AnySchema;
+}
+
+function keysOf({ entries = {}, wrapped, item }: AnySchema): string[] {
+  const inner = wrapped ?? item;
+  if (inner !== undefined) return keysOf(inner);
+  return Object.entries(entries).flatMap(([name, each]) => [
+    name,
+    ...keysOf(each).map((key) => `${name}.${key}`),
+  ]);
+}
+
+const paths = keysOf(schema as unknown as AnySchema);
+const names = new Set(paths.map((path) => path.split(".").at(-1)));
+
+test("the README names no table and no key that does not exist", () => {
+  const tables = [...readme.matchAll(/`\[([a-z]+)\]/g)].map(([, name]) => name!);
+  expect(tables.length).toBeGreaterThan(0);
+  expect(tables.filter((name) => !paths.includes(name))).toEqual([]);
+  const keys = [...readme.matchAll(/`([a-z]+[A-Z]\w*)(?: = [^`]*)?`/g)].map(([, name]) => name!);
+  expect(keys.length).toBeGreaterThan(5);
+  expect(keys.filter((name) => !names.has(name))).toEqual([]);
+  const dotted = [...readme.matchAll(/`([a-z]+\.[a-z]+[A-Za-z]*)`/g)].map(([, path]) => path!);
+  const files = /\.(ts|toml|service|token|mjs|js)$/;
+  expect(dotted.filter((path) => !files.test(path) && !paths.includes(path))).toEqual([]);
+});
+
+test("the README names no reason that does not exist", () => {
+  const others = new Set(["apportion-relay", "relay-token", "pools-exhausted"]);
+  const named = [...readme.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, word]) => word!);
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((word) => !others.has(word) && !(word in dropReasons))).toEqual([]);
+});
+
+test("the README names no metric that does not exist", async () => {
+  const relay = await startRelay(configOf({}), { log: { info: () => undefined, warn: () => undefined } });
+  const metrics = await createMetrics(() => relay.status()).read();
+  await relay.close();
+  const named = [...readme.matchAll(/apportion_relay_\w+/g)].map(([name]) => name);
+  expect(named.length).toBeGreaterThan(0);
+  for (const name of named) expect(metrics).toContain(`# TYPE ${name} `);
+});
