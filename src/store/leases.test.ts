@@ -38,8 +38,7 @@ async function openLeases() {
     },
     find: async (filter: LeaseFilter, page: { limit?: number; after?: number; scanRows?: number } = {}) =>
       findLeases(database, filter, { after: undefined, limit: 100, now: world.now, ...page }),
-    audits: async () =>
-      (await database.execute("SELECT id FROM audit WHERE resource = 'lease'")).rows.length,
+    audits: async () => (await database.execute("SELECT id FROM audit WHERE resource = 'lease'")).rows.length,
     handle: async (slot: number) => {
       const { leases } = await world.find({ slots: { first: slotKey(slot), last: slotKey(slot), step: 1 } });
       return { slot: slotKey(slot), clientId: leases[0]!.clientId!, since: leases[0]!.since };
