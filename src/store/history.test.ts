@@ -105,6 +105,8 @@ describe("lookUp()", () => {
       [1, 2],
       "not-leased",
     ]);
+    const end = await world.who({ at: start + 100, toleranceSeconds: 2 });
+    expect([clientOf(end), clientOf(end, "possible"), end.reason]).toEqual([[], [1], "not-leased"]);
     const exact = await world.who({ at: start + 101 });
     expect([exact.holders, exact.reason]).toEqual([[], "not-leased"]);
   });

@@ -249,14 +249,6 @@ const evidenceMutants: readonly Mutant[] = [
     tests: storeTests,
   },
   {
-    name: "binding-log-without-deletions",
-    rules: ["RFC 7596 §6.1"],
-    file: feedTriggers,
-    search: "WHEN OLD.since IS NOT NULL AND OLD.softwire IS NOT NULL\n",
-    replacement: "WHEN OLD.since IS NULL AND OLD.softwire IS NOT NULL\n",
-    tests: storeTests,
-  },
-  {
     name: "psid-of-a-binding-left-justified",
     rules: ["the PSIDs of a binding table are right-justified"],
     file: "src/lease/binding-table/rfc8676.ts",
