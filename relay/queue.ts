@@ -48,8 +48,10 @@ interface Entry {
 export class FrameQueue {
   #limits: QueueLimits;
   #ring: (Entry | undefined)[];
-  /** What waits, by the hash of its octets; of several with one hash, the newest. */
-  readonly #byHash = new Map<number, Entry>();
+  /**
+   * What waits, by the low bits of the hash of its octets; of several, the newest. A table of fixed size, as the ring is.
+   */
+  #byHash: (Entry | undefined)[];
   #first = 0;
   #length = 0;
   #octets = 0;
@@ -57,6 +59,7 @@ export class FrameQueue {
   constructor(limits: QueueLimits) {
     this.#limits = limits;
     this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#byHash = createTable(limits.lengthMax);
   }
 
   /** Frames that wait. */
@@ -83,8 +86,8 @@ export class FrameQueue {
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);
-    const twin = this.#byHash.get(hash);
-    if (twin !== undefined && isEqual(twin.frame, frame)) return "duplicate";
+    const twin = this.#byHash[hash & (this.#byHash.length - 1)];
+    if (twin?.hash === hash && isEqual(twin.frame, frame)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
     let dropped = 0;
     while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
@@ -136,11 +139,11 @@ export class FrameQueue {
     const before = { ring: this.#ring, first: this.#first, length: this.#length };
     this.#limits = limits;
     this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#byHash = createTable(limits.lengthMax);
     this.#first = this.#length = this.#octets = 0;
     let dropped = 0;
     for (let at = 0; at < before.length; at++) {
       const entry = before.ring[(before.first + at) % before.ring.length]!;
-      this.#byHash.delete(entry.hash);
       const pushed = this.push(entry.frame, entry.arrivedMs);
       if (pushed !== "duplicate") dropped += pushed;
     }
@@ -159,7 +162,7 @@ export class FrameQueue {
 
   #append(entry: Entry): void {
     this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
-    this.#byHash.set(entry.hash, entry);
+    this.#byHash[entry.hash & (this.#byHash.length - 1)] = entry;
     this.#length++;
     this.#octets += entry.frame.length;
   }
@@ -167,7 +170,8 @@ export class FrameQueue {
   #shift(): Uint8Array {
     const entry = this.#ring[this.#first]!;
     const { frame, hash } = entry;
-    if (this.#byHash.get(hash) === entry) this.#byHash.delete(hash);
+    const at = hash & (this.#byHash.length - 1);
+    if (this.#byHash[at] === entry) this.#byHash[at] = undefined;
     this.#ring[this.#first] = undefined;
     this.#first = (this.#first + 1) % this.#ring.length;
     this.#length--;
@@ -176,13 +180,28 @@ export class FrameQueue {
   }
 }
 
+/** @returns As many places as there may be frames, up to the next power of two. */
+function createTable(lengthMax: number): (Entry | undefined)[] {
+  return new Array<Entry | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
+}
+
+/** Octets that are hashed, at the begin and at the end of a frame. */
+const hashedHeadOctets = 160;
+const hashedTailOctets = 64;
+
 /**
- * FNV-1a over words of 4 octets, with a shift that lets high bits count too. What collides costs no more than that
- * equal frames are sent twice.
+ * FNV-1a over words of 4 octets: the first 160 octets, where relays, client and xid are, and the last 64, where the
+ * options are. Between them is little but zeros, and what collides costs no more than that equal frames are sent twice.
  */
 function hashOf(octets: Uint8Array): number {
-  let hash = 0x811c9dc5 ^ octets.length;
-  for (let at = 3; at < octets.length; at += 4) {
+  const { length } = octets;
+  const head = hashWords(octets, 0, Math.min(length, hashedHeadOctets), 0x811c9dc5 ^ length);
+  return hashWords(octets, Math.max(0, length - hashedTailOctets), length, head);
+}
+
+function hashWords(octets: Uint8Array, from: number, to: number, seed: number): number {
+  let hash = seed;
+  for (let at = from + 3; at < to; at += 4) {
     const word = octets[at - 3]! | (octets[at - 2]! << 8) | (octets[at - 1]! << 16) | (octets[at]! << 24);
     hash = Math.imul(hash ^ word, 0x01000193);
     hash ^= hash >>> 15;

@@ -211,8 +211,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-a-datagram-that-waits-already",
     rules: ["design §1"],
     file: "relay/queue.ts",
-    search: 'if (twin !== undefined && isEqual(twin.frame, frame)) return "duplicate";',
-    replacement: "if (twin !== undefined && isEqual(twin.frame, frame)) Math.abs(0);",
+    search: 'if (twin?.hash === hash && isEqual(twin.frame, frame)) return "duplicate";',
+    replacement: "if (twin?.hash === hash && isEqual(twin.frame, frame)) Math.abs(0);",
     tests: relayTests,
   },
   {
