@@ -67,7 +67,7 @@ const wireMutants: readonly Mutant[] = [
   },
   {
     name: "accept-a-plus-k-above-16",
-    rules: ["R7618-9-03"],
+    rules: ["RFC 7597 §5.1"],
     file: portParams,
     search: "if (psidOffset + psidLength > psidBits) {",
     replacement: "if (psidOffset + psidLength > 2 * psidBits) {",
