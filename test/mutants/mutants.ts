@@ -382,7 +382,7 @@ const storeMutants: readonly Mutant[] = [
   },
   {
     name: "release-of-another-clients-slot",
-    rules: ["R7618-5-04"],
+    rules: ["R7618-6-07"],
     file: statements,
     search: [
       "  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id",
