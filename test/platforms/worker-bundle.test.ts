@@ -1,14 +1,13 @@
 /**
  * The Worker as it would be deployed: small enough to start in a moment, and without Node's modules.
  */
-import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { parse } from "smol-toml";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../support/database.ts";
+import { bundleWorker } from "../support/workerd.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -17,11 +16,7 @@ const bundleOctetsMax = 300 * 1024;
 
 test("the bundle is below 300 KiB after gzip, and asks for no module of Node", async () => {
   const folder = await temporaryFolder();
-  await promisify(execFile)(
-    process.execPath,
-    [join(root, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", folder],
-    { cwd: root, env: { ...process.env, WRANGLER_SEND_METRICS: "false" } },
-  );
+  await bundleWorker(folder);
   const scripts = (await readdir(folder)).filter((name) => name.endsWith(".js"));
   expect(scripts).toEqual(["worker.js"]);
   const code = await readFile(join(folder, "worker.js"), "utf8");
