@@ -22,6 +22,14 @@ const meanings: Readonly<Record<number, string>> = {
   428: "A replacement has to say by If-Match what it replaces",
 };
 
+/** What may be asked of the resource that is changed; where 412 is an answer. */
+const ifMatch = {
+  in: "header",
+  name: "If-Match",
+  description: "Only if this is its ETag; `*` for whatever is there.",
+  schema: { type: "string" },
+} as const;
+
 const problemContent = { "application/problem+json": { schema: resolver(problemSchema) } };
 
 /** What an operation says about itself. */
@@ -57,6 +65,7 @@ export function operation({ tag, summary, description, answers, problems = [], i
     summary,
     ...(description !== undefined && { description }),
     responses,
+    ...(problems.includes(412) && { parameters: [ifMatch] }),
     ...(isPatch && {
       requestBody: {
         required: true,

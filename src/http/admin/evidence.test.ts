@@ -80,6 +80,54 @@ describe("/leases", () => {
     expect((await call("GET", "/leases?port=80")).body.errors).toMatchObject([{ path: "?address" }]);
   });
 
+  test("have an ETag that a renewal keeps, and that another tenure changes", async () => {
+    const { allocator, call } = await open();
+    const path = "/leases/192.0.2.0-0";
+    const { etag } = await call("GET", path);
+    expect(etag).toMatch(/^"\d{1,15}"$/);
+    const change = (set: string) =>
+      allocator.database.execute(`UPDATE lease SET ${set} WHERE slot = (SELECT min(slot) FROM lease)`);
+    await change("expires_at = expires_at + 60, free_at = free_at + 60, updated_at = updated_at + 60");
+    expect((await call("GET", path)).etag).toBe(etag);
+    await change("since = since + 1");
+    const refused = await call("POST", `${path}/release`, undefined, { "if-match": etag! });
+    expect([refused.status, refused.body.detail]).toEqual([412, expect.stringContaining(etag!)]);
+    const target = { address: "192.0.2.1", psid: 9 };
+    expect((await call("POST", `${path}/move`, target, { "if-match": etag! })).status).toBe(412);
+    const again = await call("GET", path);
+    expect([again.body.state, again.etag]).toEqual(["bound", expect.not.stringMatching(`^${etag!}$`)]);
+    const moved = await call("POST", `${path}/move`, target, { "if-match": again.etag! });
+    const there = await call("GET", "/leases/192.0.2.1-9");
+    expect([moved.status, moved.etag]).toEqual([200, there.etag]);
+    const released = await call("POST", "/leases/192.0.2.1-9/release", undefined, {
+      "if-match": there.etag!,
+    });
+    expect([released.status, released.etag]).toEqual([200, expect.not.stringMatching(`^${there.etag!}$`)]);
+    const ended = await call("POST", "/leases/192.0.2.1-9/release", undefined, { "if-match": there.etag! });
+    expect(ended.status).toBe(412);
+    const wrong = await call("POST", "/leases/192.0.2.1-0/release", undefined, { "if-match": "W/nonsense" });
+    expect(wrong.status).toBe(412);
+    expect((await call("POST", "/leases/192.0.2.1-0/release", undefined, { "if-match": "*" })).status).toBe(
+      200,
+    );
+  });
+
+  test("are not changed when the tenure that If-Match names ends between the check and the change", async () => {
+    const { allocator, call } = await open();
+    const { etag } = await call("GET", "/leases/192.0.2.0-0");
+    const { database } = allocator;
+    const batch = database.batch.bind(database);
+    database.batch = async (...given) => {
+      database.batch = batch;
+      await database.execute("UPDATE lease SET since = since + 1");
+      return batch(...given);
+    };
+    const refused = await call("POST", "/leases/192.0.2.0-0/release", undefined, { "if-match": etag! });
+    expect(refused.status).toBe(412);
+    expect((await call("GET", "/leases/192.0.2.0-0")).body.state).toBe("bound");
+    expect(itemsOf(await call("GET", "/audit?resource=lease"))).toEqual([]);
+  });
+
   test("are released and moved by hand, and the record says by whom", async () => {
     const { allocator, call } = await open();
     const moved = await call("POST", "/leases/192.0.2.0-0/move", { address: "192.0.2.1", psid: 9 });

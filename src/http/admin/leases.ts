@@ -3,10 +3,16 @@
  *
  * A lease is named by its pair: `192.0.2.7-18` is PSID 18 of that address, `198.51.100.7` is the whole address.
  *
+ * **What its ETag stands for** is the tenure: state, client, and since when all that is said of the client is so. Who
+ * ends or moves a lease has decided that by who has it. A renewal changes dates and not that: if it changed the ETag,
+ * every busy lease would refuse the change until its operator were faster than its client. The same is what the
+ * statements in `store/leases.ts` require of the row that they change, so that nothing comes between check and change.
+ *
  * @module
  */
 import type { Client } from "@libsql/client";
 import { Hono } from "hono";
+import type { Context } from "hono";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../lease/dates.ts";
 import type { Directory, Domain, Pool } from "../../lease/domain.ts";
@@ -26,12 +32,14 @@ import { loadDirectory } from "../../store/directory.ts";
 import { findLeases, moveLease, releaseLease, slotStates } from "../../store/leases.ts";
 import type { LeaseFilter, LeaseRecord } from "../../store/leases.ts";
 import { encodeClientIdentifier } from "../../wire/dhcpv4/options/client-identifier.ts";
+import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
 import { parseIPv6 } from "../../wire/ipv6-address.ts";
 import type { AuthEnv, Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
 import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
+import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
 import { evidenceFields, showEvidence } from "./evidence.ts";
 import { numberPosition, pageFields, pageSchema, readPage, respondPage } from "./paging.ts";
 import { hexSchema, portSchema, wholeNumber } from "./query-fields.ts";
@@ -121,11 +129,12 @@ export function leaseRoutes({ database, now }: AdminDeps) {
     )
     .get(
       "/leases/:id",
-      operation({ tag, summary: "Read a lease", answers: { 200: leaseSchema }, problems: [404] }),
-      async (context) => {
-        const { directory, lease } = await find(context.get("principal"), context.req.param("id"));
-        return context.json(show(directory, lease), 200);
-      },
+      operation({
+        ...{ tag, summary: "Read a lease", answers: { 200: leaseSchema }, problems: [404] },
+        description:
+          "Its ETag stays the same as long as the same client has it: a renewal does not change it.",
+      }),
+      async (context) => respond(context, await find(context.get("principal"), context.req.param("id"))),
     );
 }
 
@@ -136,14 +145,16 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
     .post(
       "/leases/:id/release",
       operation({
-        ...{ tag, summary: "End a lease or an offer by hand", problems: [404, 409] },
+        ...{ tag, summary: "End a lease or an offer by hand", problems: [404, 409, 412] },
         description:
           "As a DHCPRELEASE would: the pair is kept from other clients for the quarantine of its domain. The client learns of it at its next renewal.",
         answers: { 200: leaseSchema },
       }),
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
+        const precondition = readPrecondition(context);
         const { directory, domain, lease } = await find(principal, id);
+        checkVersion(precondition, await versionOf(lease));
         const handle = requireRunning(lease, id);
         const before = show(directory, lease);
         const record = recordOf(principal, "release", domain, before, { state: "quarantined" });
@@ -151,15 +162,16 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
           record,
           now: now?.(),
         });
-        if (!isDone) throw changed(id);
         const after = await find(principal, id);
-        return context.json(show(after.directory, after.lease), 200);
+        if (isDone) return respond(context, after);
+        checkVersion(precondition, await versionOf(after.lease));
+        throw changed(id);
       },
     )
     .post(
       "/leases/:id/move",
       operation({
-        ...{ tag, summary: "Move a lease to another pair", problems: [404, 409] },
+        ...{ tag, summary: "Move a lease to another pair", problems: [404, 409, 412] },
         description:
           "The pair has to be free and of the same domain. The client is refused at its next renewal, asks anew and gets it. The old pair is kept until the lease that the client knows of has ended, and through the quarantine.",
         answers: { 200: leaseSchema },
@@ -168,7 +180,9 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
       validBody(moveSchema),
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
+        const precondition = readPrecondition(context);
         const { directory, domain, lease } = await find(principal, id);
+        checkVersion(precondition, await versionOf(lease));
         const handle = requireRunning(lease, id);
         const target = targetOf(domain, context.req.valid("json"));
         const before = show(directory, lease);
@@ -177,9 +191,9 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
           record,
           now: now?.(),
         });
-        if (!isDone) throw changed(id);
-        const after = await find(principal, idOf(directory, target));
-        return context.json(show(after.directory, after.lease), 200);
+        if (isDone) return respond(context, await find(principal, idOf(directory, target)));
+        checkVersion(precondition, await versionOf((await find(principal, id)).lease));
+        throw changed(id);
       },
     );
 }
@@ -239,7 +253,30 @@ function clientIdOf(duid: Uint8Array | undefined, iaid: number | undefined): Uin
   return encodeClientIdentifier({ iaid, duid });
 }
 
-async function findById(database: Client, principal: Principal, id: string, now: number | undefined) {
+interface Found {
+  readonly directory: Directory;
+  readonly domain: Domain;
+  readonly lease: LeaseRecord;
+}
+
+async function respond(context: Context, { directory, lease }: Found) {
+  context.header("etag", formatETag(await versionOf(lease)));
+  return context.json(show(directory, lease), 200);
+}
+
+/** @returns 48 bits of a hash of what a tenure is known by: no client identifier in a header, and as long as other ETags. */
+async function versionOf({ slot, clientId, since, state }: LeaseRecord): Promise<number> {
+  const tenure = JSON.stringify([slot, clientId === null ? null : encodeHex(clientId), since, state]);
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(tenure));
+  return Number(new DataView(hash).getBigUint64(0) >> 16n);
+}
+
+async function findById(
+  database: Client,
+  principal: Principal,
+  id: string,
+  now: number | undefined,
+): Promise<Found> {
   const directory = await loadDirectory(database);
   const slot = slotOfId(directory, principal, id);
   const { leases } = await findLeases(
