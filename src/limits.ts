@@ -234,10 +234,22 @@ export const applyAttemptsMax = 5;
 export const lostPsidsShownMax = 256;
 
 /**
- * Rows that one statement of a long count or scan looks at: some milliseconds, for which an embedded database holds
- * the event loop.
+ * Rows that the first slice of a count looks at. A pool that has no more than these is counted in one transaction; on
+ * a file that is not in memory each row may be a page of the disk, which takes some 0.1 ms.
  */
-export const scanSliceRows = 20_000;
+export const countSliceRowsFirst = 500;
+
+/** Least rows of a slice: with fewer, most of the time goes into beginning and ending slices. */
+export const countSliceRowsMin = 100;
+
+/** Most rows of a slice, however fast they are. */
+export const countSliceRowsMax = 100_000;
+
+/**
+ * Milliseconds that a slice of a count is meant to take, for which an embedded database holds the event loop. Slices
+ * may take twice that until the next is made smaller.
+ */
+export const countSliceMs = 50;
 
 /** Shortest time in milliseconds that pool statistics are kept: a scrape and a person at the same time share them. */
 export const statisticsAgeMsMin = 5000;

@@ -42,12 +42,17 @@ test("countSlots() counts what looking at every row would, whatever happened, in
     fc.asyncProperty(
       fc.array(anyLeaseEvent, { maxLength: 40 }),
       fc.integer({ min: 1, max: 4 }),
-      async (events, sliceRows) => {
+      fc.array(fc.nat(200), { minLength: 1 }),
+      async (events, first, steps) => {
+        let [elapsedMs, turn] = [0, 0];
+        const clockMs = () => (elapsedMs += steps[turn++ % steps.length]!);
+        const sliceRows = { first, min: 1, max: 8 };
         const play = await openLeasePlay();
         for (const event of events) await play.act(event);
         const expected = await countByLooking(play.database, play.now);
         for (const { poolId, pool, domain, ...counts } of await countSlots(play.database, {
           now: play.now,
+          clockMs,
           sliceRows,
         })) {
           expect({ pool, domain, counts }).toEqual({ pool, domain, counts: expected.get(poolId) });
@@ -77,7 +82,7 @@ test.each(Object.entries(countStatements))(
   "the count of %s finds leases by key or index",
   async (name, sql) => {
     const database = await temporaryDatabase(vectorDomain);
-    const names = [...new Set([...sql.matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
+    const names = [...new Set([...sql.matchAll(/:([a-zA-Z]+)/g)].map((match) => match[1]!))];
     const args = Object.fromEntries(names.map((each) => [each, 1n]));
     const plan = await database.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args });
     const steps = plan.rows

@@ -12,15 +12,25 @@
  *   (`free_at` is never), and those that have lost their client (declined, moved), by `lease_by_client`.
  * - What is left is bound: nobody looks at the millions that are.
  *
- * All counts go by slices, so that an embedded database holds nobody up for long. Where one slice is enough, all is
- * counted in one transaction. Otherwise leases may change between slices; the sum is the pool's slots all the same.
+ * All counts go by slices, so that an embedded database holds nobody up for long. They begin small, and grow as long
+ * as the database is fast: a file that is not in memory yet is read from the disk, in no order. Where the first slice
+ * is enough, all is counted in one transaction. Otherwise leases may change between slices; the sum is the pool's
+ * slots all the same.
  *
  * @module
  */
 import type { Client, InStatement } from "@libsql/client";
-import { scanSliceRows, statisticsAgeFactor, statisticsAgeMsMin } from "../limits.ts";
+import {
+  countSliceMs,
+  countSliceRowsFirst,
+  countSliceRowsMax,
+  countSliceRowsMin,
+  statisticsAgeFactor,
+  statisticsAgeMsMin,
+} from "../limits.ts";
 import { freeNever, LeaseState } from "./schema.ts";
-import { argumentsOf, letOthersRun } from "./slices.ts";
+import { argumentsOf, createSliceSizer, letOthersRun } from "./slices.ts";
+import type { SliceRows, SliceSizer } from "./slices.ts";
 
 const { offered, bound } = LeaseState;
 
@@ -44,13 +54,17 @@ export interface PoolStatistics extends SlotCounts {
   readonly domain: string;
 }
 
-/** Clock of tests, and the size of slices. */
+/** Clocks of tests, and the size of slices. */
 export interface StatisticsOptions {
   /** Unix seconds to judge by in place of the database's clock. */
   readonly now?: number | undefined;
+  /** Milliseconds of any clock that goes forward: slices are made to fit by it. */
+  readonly clockMs?: (() => number) | undefined;
   /** Rows that one statement looks at. */
-  readonly sliceRows?: number | undefined;
+  readonly sliceRows?: SliceRows | undefined;
 }
+
+const usualSliceRows = { first: countSliceRowsFirst, min: countSliceRowsMin, max: countSliceRowsMax };
 
 interface PoolRow {
   readonly id: number;
@@ -63,12 +77,16 @@ interface PoolRow {
   readonly now: number;
 }
 
-/** Rows of a pool behind `:after` and not behind `:end`, by the time at which they are free: one slice of them. */
-const slice = `WITH edge(last) AS MATERIALIZED (SELECT coalesce((
-    SELECT free_at FROM lease WHERE pool_id = :pool AND free_at > :after AND free_at <= :end
-    ORDER BY free_at LIMIT 1 OFFSET :limit), :end))`;
-const ofSlice = `nullif(last, :end) AS last
-    FROM edge CROSS JOIN lease WHERE pool_id = :pool AND free_at > :after AND free_at <= edge.last`;
+/**
+ * Rows of a pool behind `:after` and `:afterSlot`, whose `free_at` is not behind `:end`, by the time at which they are
+ * free: one slice of them. Many may be free in the same second, so the slot says where in that second a slice ends.
+ */
+const behind = `pool_id = :pool AND (free_at, lease.slot) > (:after, :afterSlot)`;
+const slice = `WITH edge(last, slot) AS MATERIALIZED (SELECT * FROM (
+    SELECT free_at, slot FROM lease WHERE ${behind} AND free_at <= :end ORDER BY free_at, slot LIMIT 1 OFFSET :limit - 1)
+    UNION ALL SELECT NULL, NULL LIMIT 1)`;
+const ofSlice = `last, edge.slot AS lastSlot FROM edge CROSS JOIN lease
+    WHERE ${behind} AND free_at <= coalesce(last, :end) AND (last IS NULL OR (free_at, lease.slot) <= (last, edge.slot))`;
 
 /** Offers and leases that run. */
 const running = `coalesce(sum(state = ${offered} AND expires_at > :now), 0) AS offered,
@@ -77,8 +95,8 @@ const running = `coalesce(sum(state = ${offered} AND expires_at > :now), 0) AS o
 const ofSlots = `iif(count(*) < :limit, NULL, max(slot)) AS last`;
 
 /**
- * The statements. Each but the first counts one slice, behind `:after`, and says as `last` where the next begins: null
- * behind the last. A test reads their query plans.
+ * The statements. Each but the first counts one slice, behind `:after`, and says as `last` where it ends: null for the
+ * last. A test reads their query plans.
  */
 export const countStatements = {
   pools: `SELECT p.id, p.name, d.name AS domain, p.slots, p.cursor, coalesce(CAST(:now AS INTEGER), unixepoch()) AS now,
@@ -118,10 +136,13 @@ interface Count {
   readonly tally: Tally;
   /** Behind which free_at or slot the next slice begins; null when all is counted. */
   after: number | null;
+  /** Behind which slot of that free_at. */
+  afterSlot: number;
   readonly end: number;
 }
 
 const slotsPerPool = 2 ** 32;
+const noSlot = Number.MAX_SAFE_INTEGER;
 
 /**
  * Counts the slots of all pools by what they are used for.
@@ -131,16 +152,17 @@ const slotsPerPool = 2 ** 32;
  */
 export async function countSlots(
   client: Client,
-  { now, sliceRows = scanSliceRows }: StatisticsOptions = {},
+  { now, clockMs = () => performance.now(), sliceRows = usualSliceRows }: StatisticsOptions = {},
 ): Promise<readonly PoolStatistics[]> {
   const args = { now: now === undefined ? null : BigInt(now) };
-  const { rows } = await client.execute({ sql: countStatements.pools, args });
+  const sizer = createSliceSizer(sliceRows, countSliceMs, clockMs);
+  const { rows } = await sizer.ask(() => client.execute({ sql: countStatements.pools, args }));
   const statistics: PoolStatistics[] = [];
-  for (const row of rows) statistics.push(await countPool(client, row as unknown as PoolRow, sliceRows));
+  for (const row of rows) statistics.push(await countPool(client, row as unknown as PoolRow, sizer));
   return statistics;
 }
 
-async function countPool(client: Client, pool: PoolRow, sliceRows: number): Promise<PoolStatistics> {
+async function countPool(client: Client, pool: PoolRow, sizer: SliceSizer): Promise<PoolStatistics> {
   const [first, last] = [pool.id * slotsPerPool, pool.id * slotsPerPool + pool.slots - 1];
   const counts = {
     ahead: countOf("ahead", first + pool.cursor - 1, last),
@@ -152,10 +174,8 @@ async function countPool(client: Client, pool: PoolRow, sliceRows: number): Prom
   let waiting = Object.values(counts);
   while (waiting.length > 0) {
     await letOthersRun();
-    const results = await client.batch(
-      waiting.map((count) => statementOf(count, pool, sliceRows)),
-      "read",
-    );
+    const statements = waiting.map((count) => statementOf(count, pool, sizer.rows()));
+    const results = await sizer.run(() => client.batch(statements, "read"));
     for (const [index, count] of waiting.entries()) addSlice(count, results[index]!.rows[0]!);
     waiting = waiting.filter((count) => count.after !== null);
   }
@@ -163,7 +183,7 @@ async function countPool(client: Client, pool: PoolRow, sliceRows: number): Prom
 }
 
 function countOf(name: CountName, after: number, end: number): Count {
-  return { name, tally: { rows: 0, offered: 0, bound: 0 }, after, end };
+  return { name, tally: { rows: 0, offered: 0, bound: 0 }, after, afterSlot: noSlot, end };
 }
 
 function statementOf(count: Count, pool: PoolRow, sliceRows: number): InStatement {
@@ -173,6 +193,7 @@ function statementOf(count: Count, pool: PoolRow, sliceRows: number): InStatemen
     hold: pool.hold,
     pool: pool.id,
     after: count.after!,
+    afterSlot: count.afterSlot,
     end: count.end,
     limit: sliceRows,
   };
@@ -184,6 +205,7 @@ function addSlice(count: Count, row: Readonly<Record<string, unknown>>): void {
   count.tally.offered += Number(row.offered ?? 0);
   count.tally.bound += Number(row.bound ?? 0);
   count.after = row.last === null ? null : Number(row.last);
+  count.afterSlot = Number(row.lastSlot ?? noSlot);
 }
 
 /** Leases may have changed between slices: what is left for bound and free is never less than nothing. */
