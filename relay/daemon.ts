@@ -14,9 +14,10 @@ import { startLocalServer } from "./local-server.ts";
 import type { LocalEndpoint, LocalServer, Pages } from "./local-server.ts";
 import { createMetrics } from "./metrics.ts";
 import type { RelayMetrics } from "./metrics.ts";
+import type { RelayObserver } from "./observer.ts";
 import { startReports } from "./report.ts";
 import { startRelay } from "./relay.ts";
-import type { Relay, RelayObserver } from "./relay.ts";
+import type { Relay } from "./relay.ts";
 import type { StatusReport } from "./status.ts";
 
 /** A relay that runs as a service. */
