@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { relayReportIntervalMs } from "../src/limits.ts";
 import { Capture } from "./capture.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { RelayConfig } from "./config.ts";
 import { readKernelSockets } from "./kernel-sockets.ts";
 import { startLocalServer } from "./local-server.ts";

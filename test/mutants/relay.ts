@@ -15,7 +15,7 @@ export const relayMutants: readonly Mutant[] = [
   {
     name: "multicast-to-servers",
     rules: ["R8415-19-01", "R8415-19-02"],
-    file: "relay/config.ts",
+    file: "relay/config-values.ts",
     search:
       'if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");',
     replacement: 'if (isUnspecified(address)) throw new RangeError("expected a unicast address");',
