@@ -8,9 +8,9 @@
  */
 import { relayCaptureFlushMs } from "../src/limits.ts";
 import { isMulticast, parseIPv6 } from "../src/wire/ipv6-address.ts";
+import type { Log, RelayObserver, UdpEnd } from "./observer.ts";
 import { encodeUdpPacket } from "./packet.ts";
 import { PcapngFile } from "./pcapng.ts";
-import type { Log, RelayObserver, UdpEnd } from "./relay.ts";
 
 /** Where to capture to. */
 export interface CaptureConfig {

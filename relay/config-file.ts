@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { relayConfigOctetsMax } from "../src/limits.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 
 /**
  * Reads a file, and checks no more than that it is TOML.

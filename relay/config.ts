@@ -31,22 +31,25 @@ import {
   relayTrustedSourcesMax,
   relayUrlsMax,
 } from "../src/limits.ts";
-import { decodeDuid } from "../src/wire/dhcpv6/options/duid.ts";
 import {
   refreshSecondsDefault,
   refreshSecondsMin,
 } from "../src/wire/dhcpv6/options/information-refresh-time.ts";
-import { decodeHex } from "../src/wire/hex.ts";
+import { parseIPv6, parseIPv6Prefix } from "../src/wire/ipv6-address.ts";
+import { ConfigError } from "./config-error.ts";
 import {
-  isLinkLocal,
-  isMulticast,
-  isUnspecified,
-  parseIPv6,
-  parseIPv6Prefix,
-} from "../src/wire/ipv6-address.ts";
+  dhcpPort,
+  parseAllocator,
+  parseDuid,
+  parseInterface,
+  parseLinkAddress,
+  parseListenAddress,
+  parseListenerAddress,
+  parseServer,
+  parseTcpEndpoint,
+  parseUnicast,
+} from "./config-values.ts";
 import type { ReplyPort } from "./envelope.ts";
-import type { Endpoint } from "./servers.ts";
-import { isZone } from "./interface-id.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** One socket. */
@@ -57,13 +60,6 @@ export interface ListenerConfig {
   readonly port: number;
   /** What our level says of the link: 16 octets; `::` leaves it to the addresses that the link has. */
   readonly linkAddress: Uint8Array;
-}
-
-/** Where a TCP server listens. */
-export interface TcpEndpoint {
-  /** Name or address, IPv6 without brackets. */
-  readonly host: string;
-  readonly port: number;
 }
 
 /** Settings of a relay. */
@@ -79,9 +75,6 @@ export type RelaySettingsInput = v.InferInput<typeof schema>;
 export interface RelayConfig extends RelaySettings {
   readonly secrets: Secrets;
 }
-
-/** Port of relays and servers (RFC 8415 §7.2). */
-const dhcpPort = 547;
 
 /** All_DHCP_Relay_Agents_and_Servers (RFC 8415 §7.1). */
 const allRelays = "ff02::1:2";
@@ -239,18 +232,6 @@ export function parseRelaySettings(input: unknown): RelaySettings {
   return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
 }
 
-/** Settings that can't be worked with. */
-export class ConfigError extends TypeError {
-  /** Each with its path, what was found and what was expected. */
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(`Cannot configure the relay:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
-    this.name = "ConfigError";
-    this.faults = faults;
-  }
-}
-
 /** Path, what was found and what was expected. Messages of ours say what was expected; valibot's own say less. */
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "(top level)";
@@ -258,88 +239,4 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
   const isOurs = /^(expected|Cannot) /.test(issue.message);
   const found = issue.expected === "never" ? "an unknown name" : JSON.stringify(issue.input);
   return `${path}: found ${found}, ${isOurs ? issue.message : `expected ${issue.expected ?? "another value"}`}`;
-}
-
-/** Parses an address with its zone where it needs one: `2001:db8::547`, `fe80::1%eth0`. */
-function parseListenAddress(text: string): string {
-  const [host, zone, ...more] = text.split("%") as [string, string?, ...string[]];
-  const octets = parseIPv6(host);
-  const needsZone = isLinkLocal(octets) || isMulticast(octets);
-  if (needsZone !== (zone !== undefined) || zone === "" || !isZone(zone ?? "") || more.length > 0) {
-    throw new SyntaxError(
-      `expected ${needsZone ? `the name of an interface, as in "${host}%eth0"` : "an address without a zone"}`,
-    );
-  }
-  return text;
-}
-
-/** R7341-11-06: an answer must leave from the address that was asked, and a socket on `::` does not know which it was. */
-function parseListenerAddress(text: string): string {
-  if (isUnspecified(parseIPv6(text.split("%", 1)[0]!))) {
-    throw new RangeError(
-      "expected an address of this host, or an interface: answers leave from what was asked",
-    );
-  }
-  return parseListenAddress(text);
-}
-
-/** Parses `ADDRESS` or `[ADDRESS]:PORT`. */
-function parseServer(text: string): Endpoint {
-  const [, bracketed, port = dhcpPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
-  const address = parseListenAddress(bracketed ?? text);
-  parseUnicast(address.split("%", 1)[0]!);
-  if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
-  return { address, port: Number(port) };
-}
-
-function parseUnicast(text: string): Uint8Array {
-  const address = parseIPv6(text);
-  if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");
-  return address;
-}
-
-function parseDuid(text: string): Uint8Array {
-  return decodeDuid("DUID", decodeHex(text.replaceAll(":", "")));
-}
-
-function parseInterface(text: string): string {
-  if (text === "" || !isZone(text)) throw new SyntaxError("expected the name of an interface");
-  return text;
-}
-
-function parseLinkAddress(text: string): Uint8Array {
-  const address = parseIPv6(text);
-  if (isLinkLocal(address) || isMulticast(address)) {
-    throw new RangeError("expected a link-address of global or unique local scope");
-  }
-  return address;
-}
-
-function parseAllocator(text: string): URL {
-  const url = parseUrl(text);
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new SyntaxError('expected "https://HOST" or "http://HOST"');
-  }
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new SyntaxError("expected a URL without user, query and fragment");
-  }
-  return url;
-}
-
-function parseUrl(text: string): URL | undefined {
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Parses `HOST:PORT`, an IPv6 address in brackets. */
-function parseTcpEndpoint(text: string): TcpEndpoint {
-  const [, ipv6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
-  const host = ipv6 ?? name;
-  if (host === undefined || Number(port) > 0xffff) {
-    throw new SyntaxError('expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets');
-  }
-  return { host, port: Number(port) };
 }

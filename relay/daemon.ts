@@ -7,16 +7,17 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { relayReportIntervalMs } from "../src/limits.ts";
 import { Capture } from "./capture.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { RelayConfig } from "./config.ts";
 import { readKernelSockets } from "./kernel-sockets.ts";
 import { startLocalServer } from "./local-server.ts";
 import type { LocalEndpoint, LocalServer, Pages } from "./local-server.ts";
 import { createMetrics } from "./metrics.ts";
 import type { RelayMetrics } from "./metrics.ts";
+import type { RelayObserver } from "./observer.ts";
 import { startReports } from "./report.ts";
 import { startRelay } from "./relay.ts";
-import type { Relay, RelayObserver } from "./relay.ts";
+import type { Relay } from "./relay.ts";
 import type { StatusReport } from "./status.ts";
 
 /** A relay that runs as a service. */

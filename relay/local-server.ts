@@ -7,7 +7,7 @@ import { chmodSync, unlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo, ListenOptions } from "node:net";
-import type { TcpEndpoint } from "./config.ts";
+import type { TcpEndpoint } from "./config-values.ts";
 
 /** Where a server listens. */
 export type LocalEndpoint = TcpEndpoint | { readonly socket: string };

@@ -6,8 +6,9 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import { readKernelSockets } from "./kernel-sockets.ts";
+import type { RelayObserver } from "./observer.ts";
 import { dropReasons } from "./reasons.ts";
-import type { RelayObserver, RelayStatus } from "./relay.ts";
+import type { RelayStatus } from "./relay.ts";
 
 /** Metrics, and the observer that feeds their histograms. */
 export interface RelayMetrics {

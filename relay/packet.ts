@@ -6,7 +6,7 @@
  */
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { readUint16, writeUint16 } from "../src/wire/octets.ts";
-import type { UdpEnd } from "./relay.ts";
+import type { UdpEnd } from "./observer.ts";
 
 /** Octets of the headers (RFC 8200 §3, RFC 768). */
 const ipv6HeaderOctets = 40;

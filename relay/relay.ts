@@ -13,9 +13,8 @@
  */
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
-import { linkCheckIntervalMs, relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
+import { relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
-import { createAllocatorClient } from "./allocator-client.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits, BatcherPorts } from "./batcher.ts";
 import type { RelayConfig } from "./config.ts";
@@ -25,47 +24,21 @@ import { unwrapAnswer } from "./envelope.ts";
 import type { Delivery, Drop, Origin } from "./envelope.ts";
 import type { Information } from "./information.ts";
 import { takeDatagram } from "./intake.ts";
-import { Links } from "./links.ts";
-import { ListenerTable } from "./listener-table.ts";
-import type { Entry } from "./listener-table.ts";
+import type { Links } from "./links.ts";
+import type { Entry, ListenerTable } from "./listener-table.ts";
 import { formatEndpoint } from "./listener.ts";
+import type { Log, RelayObserver, UdpEnd } from "./observer.ts";
 import { Peers } from "./peers.ts";
 import type { Peer } from "./peers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { serverIdentifierOf } from "./server-identifier.ts";
-import { Servers } from "./servers.ts";
-import type { ServersConfig } from "./servers.ts";
+import type { Servers } from "./servers.ts";
+import { Sockets } from "./sockets.ts";
 import { zoneOf } from "./steady-listener.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
-import { Uplink } from "./uplink.ts";
-import type { AllocatorStatus, EndedPost } from "./uplink.ts";
-
-/** A log that takes fields and a message, such as pino. */
-export interface Log {
-  readonly info: (fields: object, message: string) => void;
-  readonly warn: (fields: object, message: string) => void;
-}
-
-/** One end of a UDP datagram. */
-export interface UdpEnd {
-  /** IPv6 address as text, perhaps with `%zone`. */
-  readonly address: string;
-  readonly port: number;
-}
-
-/** Sees what the relay does, datagram by datagram and POST by POST. Whatever it does with it, it does quickly. */
-export interface RelayObserver {
-  /** Datagrams of clients and of relays nearer them, and of DHCPv6 servers. */
-  readonly received?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
-  readonly sent?: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => void;
-  /** Frames left the queue for a POST; the oldest had waited for so many milliseconds. */
-  readonly batched?: (frames: readonly Uint8Array[], oldestWaitedMs: number) => void;
-  /** A POST begins. */
-  readonly posting?: (allocator: string, frames: readonly Uint8Array[]) => void;
-  /** A POST is over. */
-  readonly posted?: (post: EndedPost) => void;
-}
+import type { AllocatorStatus } from "./uplink.ts";
+import { postMs, Uplinks } from "./uplinks.ts";
 
 /** What a relay is given beside its settings. */
 export interface RelayContext {
@@ -142,31 +115,33 @@ class Engine {
   readonly #log: Log;
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
-  readonly #links = new Links();
+  readonly #sockets: Sockets;
+  readonly #links: Links;
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
   readonly #batcher: Batcher;
+  readonly #uplinks: Uplinks;
   #config: RelayConfig;
-  #uplink: Uplink;
   #peers: Peers;
   #limiter: RateLimiter;
   /** What Information-Requests are answered with, if they are. */
   #information: Information | undefined;
-  #linkChecks: NodeJS.Timeout | undefined;
-  /** Uplinks of former settings, while their POSTs are in flight. */
-  readonly #leaving = new Set<Promise<void>>();
+  #stopLinkChecks: (() => void) | undefined;
   #isClosing = false;
-  /** What the log last said about each allocator that can't serve. */
-  readonly #troubles = new Map<string, string>();
 
   constructor(config: RelayConfig, { log, observer = {}, timing = systemTiming }: RelayContext) {
+    const { counters } = this;
     this.#config = config;
     this.#log = log;
     this.#observer = observer;
     this.#timing = timing;
-    this.#listeners = this.#createListeners();
-    this.#servers = this.#createServers();
-    this.#uplink = this.#createUplink(config);
+    this.#sockets = this.#createSockets();
+    // Of these, what each datagram needs.
+    ({ links: this.#links, listeners: this.#listeners, servers: this.#servers } = this.#sockets);
+    const onAvailable = () => {
+      this.#batcher.wake();
+    };
+    this.#uplinks = new Uplinks(config, { counters, log, observer, timing, onAvailable });
     this.#peers = new Peers(config.storm);
     this.#limiter = new RateLimiter(config.storm);
     this.#batcher = new Batcher(limitsOf(config), this.#batcherPorts(), timing);
@@ -184,7 +159,7 @@ class Engine {
         receiveBufferWanted: receiveBufferOctets,
         receiveBufferGranted: entry.receiveBufferOctets,
       })),
-      allocators: this.#uplink.status(),
+      allocators: this.#uplinks.current.status(),
       queue: this.#batcher.waiting,
       sources: this.#limiter.sources,
       counters: this.counters.snapshot(),
@@ -192,18 +167,16 @@ class Engine {
   }
 
   async listen(): Promise<void> {
-    await this.#configureSockets(this.#config);
-    this.#linkChecks = setInterval(() => {
-      this.#checkLinks();
-    }, linkCheckIntervalMs);
+    await this.#configure(this.#config);
+    this.#stopLinkChecks = this.#sockets.watchLinks();
     this.#log.info(this.#summary(), "relay listening");
   }
 
   async reload(config: RelayConfig): Promise<void> {
-    await this.#configureSockets(config);
+    await this.#configure(config);
     const before = this.#config;
     this.#config = config;
-    if (!hasSameUplink(before, config)) this.#replaceUplink(config);
+    this.#uplinks.reconfigure(config);
     if (!isDeepStrictEqual(before.storm, config.storm)) {
       this.#peers = new Peers(config.storm);
       this.#limiter = new RateLimiter(config.storm);
@@ -214,10 +187,17 @@ class Engine {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearInterval(this.#linkChecks);
+    this.#stopLinkChecks?.();
     await this.#batcher.drain();
-    await Promise.all([this.#listeners.close(), this.#servers.close()]);
-    await Promise.all([...this.#leaving, this.#uplink.close()]);
+    await this.#sockets.close();
+    await this.#uplinks.close();
+  }
+
+  /** All of it, or nothing. */
+  async #configure(config: RelayConfig): Promise<void> {
+    const information = informationOf(config);
+    await this.#sockets.configure(config);
+    this.#information = information;
   }
 
   #summary() {
@@ -230,127 +210,34 @@ class Engine {
     };
   }
 
-  #createListeners(): ListenerTable {
-    return new ListenerTable({
+  #createSockets(): Sockets {
+    return new Sockets({
       onDatagram: (datagram, entry, source) => {
         this.#take(datagram, entry, source);
       },
-      onSendFailed: () => {
-        this.counters.drop("send-failed");
-      },
-      onTrouble: ({ config }, error) => {
-        this.#log.warn({ listener: formatEndpoint(config), error: error.message }, "socket in trouble");
-      },
-      onReopened: ({ config }, error) => {
-        const fields = { listener: formatEndpoint(config) };
-        if (error === undefined) this.#log.info(fields, "interface is back: listening again");
-        else this.#log.warn({ ...fields, error: error.message }, "interface is back: can't listen on it yet");
-      },
-      links: this.#links,
-      timing: this.#timing,
-    });
-  }
-
-  #createServers(): Servers {
-    const ports = {
-      onAnswer: (datagram: Uint8Array) => {
+      onAnswer: (datagram) => {
         this.#deliver(datagram);
       },
       onStranger: () => {
         this.counters.drop("unknown-server");
       },
-      onReceived: (datagram: Uint8Array, { address, port }: UdpEnd, to: UdpEnd) => {
-        this.#observer.received?.(datagram, { address, port }, to);
-      },
-      onSent: (datagram: Uint8Array, from: UdpEnd, to: UdpEnd) => {
-        this.#observer.sent?.(datagram, from, to);
-      },
       onSendFailed: () => {
         this.counters.drop("send-failed");
       },
-      onTrouble: ({ message }: Error) => {
-        this.#log.warn({ error: message }, "socket towards DHCPv6 servers in trouble");
-      },
-    };
-    return new Servers(ports, this.#timing);
-  }
-
-  /** All of it, or nothing. */
-  async #configureSockets(config: RelayConfig): Promise<void> {
-    const information = informationOf(config);
-    const servers = await this.#servers.prepare(serversOf(config));
-    try {
-      await this.#configureListeners(config);
-    } catch (error) {
-      await servers.abandon();
-      throw error;
-    }
-    servers.commit();
-    this.#information = information;
-  }
-
-  async #configureListeners({ listeners, queue }: RelayConfig): Promise<void> {
-    const { receiveBufferOctets: wanted, deadlineMs } = queue;
-    await this.#listeners.configure({ listeners, receiveBufferOctets: wanted, deadlineMs });
-    const granted = Math.min(...this.#listeners.configured.map((entry) => entry.receiveBufferOctets));
-    if (granted < wanted) {
-      this.#log.warn({ wanted, granted }, "receive buffer is smaller than wanted: raise net.core.rmem_max");
-    }
-  }
-
-  #checkLinks(): void {
-    const { gone, returned, renumbered } = this.#links.refresh();
-    const served = new Set(this.#listeners.configured.map(({ config }) => zoneOf(config.address)));
-    for (const name of gone) {
-      if (served.has(name)) this.#log.warn({ interface: name }, "interface is gone: waiting for it");
-    }
-    for (const name of renumbered) {
-      if (served.has(name)) this.#log.info({ interface: name }, "link-address changed");
-    }
-    this.#listeners.reopen(returned);
-  }
-
-  #createUplink({ allocator, queue, secrets }: RelayConfig): Uplink {
-    const { urls, postsInFlight, policy } = allocator;
-    const timeoutMs = postMs(queue.deadlineMs);
-    const clients = urls.map((url) =>
-      createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
-    );
-    const ports = {
-      began: (url: string, frames: readonly Uint8Array[]) => {
-        this.#observer.posting?.(url, frames);
-      },
-      ended: (post: EndedPost) => {
-        this.#endPost(post);
-      },
-      recovered: (url: string) => {
-        this.#troubles.delete(url);
-        this.#log.info({ allocator: url }, "allocator serves again");
-      },
-      available: () => {
-        this.#batcher.wake();
-      },
-    };
-    return new Uplink(clients, { policy, timeoutMs }, ports, this.#timing);
-  }
-
-  #replaceUplink(config: RelayConfig): void {
-    const leaving = this.#uplink.close().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
-    this.#troubles.clear();
-    this.#uplink = this.#createUplink(config);
+      ...{ log: this.#log, observer: this.#observer, timing: this.#timing },
+    });
   }
 
   #batcherPorts(): BatcherPorts {
     const { counters } = this;
     return {
-      canPost: () => this.#uplink.canPost(),
-      isAway: () => this.#uplink.isAway(),
+      canPost: () => this.#uplinks.current.canPost(),
+      isAway: () => this.#uplinks.current.isAway(),
       taken: ({ frames, oldestMs }, nowMs) => {
         counters.forwarded += frames.length;
         this.#observer.batched?.(frames, nowMs - oldestMs);
       },
-      post: (frames) => this.#uplink.post(frames),
+      post: (frames) => this.#uplinks.current.post(frames),
       deliver: (answers) => {
         counters.answered += answers.length;
         for (const answer of answers) this.#deliver(answer);
@@ -359,18 +246,6 @@ class Engine {
         counters.drop(reason, count);
       },
     };
-  }
-
-  #endPost(post: EndedPost): void {
-    const { allocator, outcome } = post;
-    this.counters.posts += 1;
-    this.#observer.posted?.(post);
-    if (outcome.kind === "answers") return;
-    this.counters.postsFailed += 1;
-    // An outage is one line, not one for each attempt.
-    if (outcome.detail === this.#troubles.get(allocator)) return;
-    this.#troubles.set(allocator, outcome.detail);
-    this.#log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
   }
 
   /** The way up, unless the answer is ours. */
@@ -442,17 +317,6 @@ function informationOf({ information }: RelayConfig): Information | undefined {
   return serverIdentifier && { ...information, serverIdentifier };
 }
 
-function serversOf({ servers, queue }: RelayConfig): ServersConfig {
-  const { sourceAddress: address, sourcePort: port, ...rest } = servers;
-  const { receiveBufferOctets, deadlineMs } = queue;
-  return { ...rest, source: { address, port }, receiveBufferOctets, deadlineMs };
-}
-
-/** Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left. */
-function postMs(deadlineMs: number): number {
-  return deadlineMs / 2;
-}
-
 function limitsOf({ queue, allocator }: RelayConfig): BatcherLimits {
   return {
     lengthMax: queue.length,
@@ -462,14 +326,4 @@ function limitsOf({ queue, allocator }: RelayConfig): BatcherLimits {
     batchFramesMax: allocator.batchFrames,
     batchOctetsMax: relayBodyOctetsMax,
   };
-}
-
-/** An uplink that stays the same keeps its connections, and what it knows of its allocators. */
-function hasSameUplink(a: RelayConfig, b: RelayConfig): boolean {
-  const of = ({ allocator, secrets, queue }: RelayConfig) => [
-    allocator.urls.map(({ href }) => href),
-    [allocator.policy, allocator.postsInFlight, queue.deadlineMs],
-    secrets,
-  ];
-  return isDeepStrictEqual(of(a), of(b));
 }

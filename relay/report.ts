@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from "node:util";
 import { readKernelSockets } from "./kernel-sockets.ts";
 import { dropReasons } from "./reasons.ts";
 import type { DropReason } from "./reasons.ts";
-import type { Log, Relay } from "./relay.ts";
+import type { Log } from "./observer.ts";
+import type { Relay } from "./relay.ts";
 
 /**
  * Logs what has changed, in intervals: one line with all counters, and one for each reason with how often it occurred.

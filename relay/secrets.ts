@@ -7,8 +7,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { ConfigError } from "./config.ts";
-import type { RelaySettings } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+
+/** Names of the files, as the settings give them. */
+export interface SecretFiles {
+  readonly tokenFile?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly certificateFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
 
 /** Contents of files. */
 export interface Secrets {
@@ -35,7 +42,10 @@ const credentialName = "relay-token";
  *
  * @throws {ConfigError} With each fault: a file that can't be read, a token that is none, a key that does not fit.
  */
-export function readSecrets({ allocator }: RelaySettings, environment: Environment): Secrets {
+export function readSecrets(
+  { allocator }: { readonly allocator: SecretFiles },
+  environment: Environment,
+): Secrets {
   const faults: string[] = [];
   const attempt = <T>(path: string, read: () => T): T | undefined => {
     try {

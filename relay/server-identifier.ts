@@ -7,7 +7,7 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { encodeDuidUuid } from "../src/wire/dhcpv6/options/duid.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { RelaySettings } from "./config.ts";
 
 /** machine-id(5): 32 hexadecimal digits, made when the system was installed. */

@@ -13,6 +13,7 @@
  */
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { writeUint32 } from "../wire/octets.ts";
+import type { LoadPair } from "./load-queries.ts";
 import type { PortLease } from "./overlaps.ts";
 
 /** Columns of as many rows as there are clients. */
@@ -59,4 +60,13 @@ export function leasesOf(table: LeaseTable): ClientLease[] {
     });
   }
   return leases;
+}
+
+/** @returns What the client of a row holds, as a message names it. */
+export function pairAt(leases: LeaseTable, row: number): LoadPair {
+  return {
+    address: leases.address[row]!,
+    serverIdentifier: leases.serverIdentifier[row]!,
+    portParams: leases.portParams[row]!,
+  };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createLeaseTable } from "../../src/client/lease-table.ts";
-import type { LoadCounts } from "../../src/client/load.ts";
+import type { LoadCounts } from "../../src/client/load-result.ts";
 import { benchDeclaration } from "./declaration.ts";
 import type { Report } from "./report.ts";
 import { modes } from "./round.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { leasesOf } from "../../src/client/lease-table.ts";
-import type { LoadResult } from "../../src/client/load.ts";
+import type { LoadResult } from "../../src/client/load-result.ts";
 import { findOverlaps } from "../../src/client/overlaps.ts";
 import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { leasesOf } from "../../src/client/lease-table.ts";
 import { leaseLoad, releaseLoad, renewLoad } from "../../src/client/load.ts";
-import type { LoadOptions } from "../../src/client/load.ts";
+import type { LoadOptions } from "../../src/client/load-options.ts";
 import { formatWireRecord } from "../../src/client/wire-log.ts";
 import { verify } from "../../src/cli/verify-command.ts";
 import type { Report } from "../../src/cli/verify-command.ts";

@@ -169,7 +169,7 @@ describe("rapid commit", () => {
     const ack = (await client.discover({}, rapid))!;
     expect(ack.type).toBe("ack");
     expect(ack.message.options.get(80)).toEqual(new Uint8Array(0));
-    expect(ack.portParams).toBeDefined();
+    expect(ack.portParams).toEqual({ psidOffset: 0, psidLength: 6, psid: 1 });
     expect(await states(stage)).toEqual([2]);
     expect(await client.rebind(ack)).toMatchObject({ type: "ack", address: ack.address });
   });

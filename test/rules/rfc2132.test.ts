@@ -220,7 +220,11 @@ describe("how options of a query are read", () => {
         ),
       );
     const [split, whole] = [list([1, 6], [159]), list([1, 6])];
-    expect((await stage.ask(enclose(split, place)))?.portParams).toBeDefined();
+    expect((await stage.ask(enclose(split, place)))?.portParams).toEqual({
+      psidOffset: 0,
+      psidLength: 6,
+      psid: 1,
+    });
     expect((await stage.ask(enclose(whole, place)))?.portParams).toBeUndefined();
   });
 
@@ -248,7 +252,7 @@ describe("how options of a query are read", () => {
     const list = Array.from({ length: 300 }, (_, index) => (index === 299 ? 159 : 224));
     const stage = await Stage.open();
     const offer = await stage.client(1).discover({}, { parameterRequestList: list });
-    expect(offer!.portParams).toBeDefined();
+    expect(offer!.portParams).toEqual({ psidOffset: 0, psidLength: 6, psid: 1 });
   });
 });
 

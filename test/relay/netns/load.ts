@@ -4,7 +4,7 @@
  */
 import { leasesOf } from "../../../src/client/lease-table.ts";
 import { leaseLoad, renewLoad } from "../../../src/client/load.ts";
-import type { LoadResult } from "../../../src/client/load.ts";
+import type { LoadResult } from "../../../src/client/load-result.ts";
 import { violationsOf } from "../../bench/violations.ts";
 import type { LoadOfRounds, LoadReport } from "./service.ts";
 

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadOptions } from "../../../src/client/load.ts";
+import type { LoadOptions } from "../../../src/client/load-options.ts";
 import type { DeclarationInput } from "../../../src/lease/declaration.ts";
 import { decodeHex, encodeHex } from "../../../src/wire/hex.ts";
 import { untilLogged } from "./lab.ts";

@@ -1,0 +1,167 @@
+/**
+ * Broken rules of DISCOVER, and of which pools a client is served from and for how long.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import { discoverTests, leaseTests, optionTests, sharingTests } from "../noticing-tests.ts";
+
+const discover = "src/lease/discover.ts";
+const decision = "src/lease/decision.ts";
+
+export const discoverMutants: readonly Mutant[] = [
+  {
+    name: "full-only-client-gets-shared-address",
+    rules: ["R7618-8.1-02"],
+    file: discover,
+    search:
+      "if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
+    replacement: "if (domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
+    tests: leaseTests,
+  },
+  {
+    name: "full-addresses-only-when-nothing-is-shared",
+    rules: ["R7618-8.1-04"],
+    file: discover,
+    search:
+      "if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
+    replacement: "if (!query.sharesPorts || sharedPools.length === 0) return fullPools;",
+    tests: sharingTests,
+  },
+  {
+    name: "sharing-client-gets-a-full-address",
+    rules: ["R7618-8-06"],
+    file: discover,
+    search: "sharedPools.length === 0) return fullPools;",
+    replacement: "sharedPools.length === 0 || fullPools.length > 0) return fullPools;",
+    tests: sharingTests,
+  },
+  {
+    name: "size-hint-ignored",
+    rules: ["R7618-6-04", "A9"],
+    file: discover,
+    search: "if (wantedLength === undefined) return sharedPools;",
+    replacement: "if (wantedLength === undefined || wantedLength > 0) return sharedPools;",
+    tests: leaseTests,
+  },
+  {
+    name: "rapid-commit-always-on",
+    rules: ["R4039-3.1-02"],
+    file: discover,
+    search: "if (!query.rapidCommit || !domain.rapidCommit) return false;",
+    replacement: "if (!query.rapidCommit) return false;",
+    tests: discoverTests,
+  },
+  {
+    name: "rapid-commit-despite-option-108",
+    rules: ["R8925-3.3-01"],
+    file: discover,
+    search: "!query.parameterRequestList.includes(v6OnlyPreferred) ||",
+    replacement: "query.parameterRequestList.includes(v6OnlyPreferred) ||",
+    tests: optionTests,
+  },
+  {
+    name: "psid-0-of-a-size-hint-wanted",
+    rules: ["A7"],
+    file: discover,
+    search: "if (query.requestedAddress === undefined) return [];",
+    replacement: [
+      "if (query.requestedAddress === undefined) {",
+      "    const first = pools[0]!.geometry.firstAddress;",
+      "    const wanted = query.portParams === undefined ? undefined : findSlotKey(pools, pairOf(query, first));",
+      "    return wanted === undefined ? [] : [wanted];",
+      "  }",
+    ].join("\n"),
+    tests: sharingTests,
+  },
+  {
+    name: "pair-hint-ignored",
+    rules: ["R7618-8-07c"],
+    file: discover,
+    search: "if (slot !== undefined) return [slot];",
+    replacement: "if (slot !== undefined) return [];",
+    tests: leaseTests,
+  },
+  {
+    name: "address-hint-ignored",
+    rules: ["A8"],
+    file: discover,
+    search:
+      "const slots = findAddressSlots(pools, query.requestedAddress);\n  if (slots === undefined) return [];",
+    replacement:
+      "const slots = findAddressSlots(pools, query.requestedAddress);\n  if (slots !== undefined || pools.length > 0) return [];",
+    tests: sharingTests,
+  },
+  {
+    name: "nak-to-discover",
+    rules: ["R2131-4.3.1-04"],
+    file: discover,
+    search: 'return silence(limited ? "site-limit" : "pools-exhausted");',
+    replacement: 'return { kind: "nak", reason: limited ? "site-limit" : "pools-exhausted" };',
+    tests: discoverTests,
+  },
+  {
+    name: "159-sent-unasked",
+    rules: ["R7618-8-01", "A12"],
+    file: discover,
+    search: 'if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");',
+    replacement: "",
+    tests: leaseTests,
+  },
+  {
+    name: "rapid-commit-only-offers",
+    rules: ["R4039-3.1-01"],
+    file: discover,
+    search: 'if (claim.lease !== null && held.state === "bound") {',
+    replacement: 'if (claim.lease !== null && held.state === "offered") {',
+    tests: discoverTests,
+  },
+  {
+    name: "whole-lease-time-offered-again",
+    rules: ["R2131-4.3.1-05"],
+    file: discover,
+    search: 'held.state === "bound" && query.leaseSeconds === undefined;',
+    replacement: 'held.state !== "bound" && query.leaseSeconds === undefined;',
+    tests: discoverTests,
+  },
+  {
+    name: "wish-of-a-leaseholder-ignored",
+    rules: ["R2131-4.3.1-05"],
+    file: discover,
+    search: 'held.state === "bound" && query.leaseSeconds === undefined;',
+    replacement: 'held.state === "bound";',
+    tests: discoverTests,
+  },
+  {
+    name: "lease-time-not-bounded",
+    rules: ["R2131-4.3.1-05"],
+    file: decision,
+    search: "query.leaseSeconds === undefined ? usual : Math.min(max, Math.max(min, query.leaseSeconds));",
+    replacement: "query.leaseSeconds === undefined ? usual : query.leaseSeconds;",
+    tests: discoverTests,
+  },
+  {
+    name: "wished-lease-time-ignored",
+    rules: ["R2131-4.3.1-05"],
+    file: decision,
+    search: "query.leaseSeconds === undefined ? usual :",
+    replacement: "query.leaseSeconds === undefined || query.leaseSeconds > 0 ? usual :",
+    tests: discoverTests,
+  },
+  {
+    name: "full-only-client-served-where-all-is-shared",
+    rules: ["R7618-8.1-03"],
+    file: decision,
+    search: "return query.sharesPorts || domain.fullPools.length > 0;",
+    replacement: "return query.sharesPorts || domain.pools.length > 0;",
+    tests: leaseTests,
+  },
+  {
+    name: "only-one-kind-of-client",
+    rules: ["R7618-8.1-01"],
+    file: decision,
+    search: "return query.sharesPorts || domain.fullPools.length > 0;",
+    replacement: "return query.sharesPorts || domain.sharedPools.length === 0;",
+    tests: sharingTests,
+  },
+];

@@ -1,0 +1,281 @@
+/**
+ * Broken rules of what a query is: who asks, for what, and of which domain.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import { discoverTests, leaseTests, relayedTests, sharingTests, transportTests } from "../noticing-tests.ts";
+
+const query = "src/lease/query.ts";
+const domain = "src/lease/domain.ts";
+const site = "src/lease/site.ts";
+const decide = "src/lease/decide.ts";
+
+export const queryMutants: readonly Mutant[] = [
+  {
+    name: "unknown-options-refused",
+    rules: ["R8415-16-01"],
+    file: query,
+    search: "  const message = decodeDhcpV4(dhcpv4);",
+    replacement:
+      '  if (options6.some(({ code }) => code > 200)) return drop("bad-option-value");\n  const message = decodeDhcpV4(dhcpv4);',
+    tests: relayedTests,
+  },
+  {
+    name: "bootreply-taken-for-a-request",
+    rules: ["R7341-9-01"],
+    file: query,
+    search: 'if (message.op !== bootRequest) return drop("not-a-bootrequest");',
+    replacement: 'if (message.op === 0) return drop("not-a-bootrequest");',
+    tests: transportTests,
+  },
+  {
+    name: "bootp-taken-for-discover",
+    rules: ["R7341-5-01"],
+    file: query,
+    search: "const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType));",
+    replacement:
+      "const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType) ?? Uint8Array.of(1));",
+    tests: transportTests,
+  },
+  {
+    name: "presence-of-159-is-support",
+    rules: ["R7618-5-03", "R7618-8-01"],
+    file: query,
+    search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
+    replacement:
+      "const sharesPorts = parameterRequestList.includes(OptionCode.portParams) || options.has(OptionCode.portParams);",
+    tests: leaseTests,
+  },
+  {
+    name: "everybody-shares",
+    rules: ["R7618-8-01", "R7618-8.1-02"],
+    file: query,
+    search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
+    replacement: "const sharesPorts = true;",
+    tests: leaseTests,
+  },
+  {
+    name: "source-is-the-outermost-peer",
+    rules: ["R7618-6-11"],
+    file: query,
+    search: "source: path.at(-1)!.peerAddress,",
+    replacement: "source: path[0]!.peerAddress,",
+    tests: leaseTests,
+  },
+  {
+    name: "u-ignored",
+    rules: ["R7341-11-04"],
+    file: query,
+    search: "    unicast,\n    optionRequest:",
+    replacement: "    unicast: unicast && message.ciaddr === 0,\n    optionRequest:",
+    tests: transportTests,
+  },
+  {
+    name: "release-needs-option-55",
+    rules: ["A1", "R7618-8-08"],
+    file: query,
+    search: "portParams: sharesPorts || givesBack(messageType) ? decodePortSet(options) : undefined,",
+    replacement: "portParams: sharesPorts ? decodePortSet(options) : undefined,",
+    tests: leaseTests,
+  },
+  {
+    name: "source-is-part-of-the-client",
+    rules: ["R7618-6-13"],
+    file: query,
+    search: '? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }',
+    replacement: '? { clientId: encodeHex(clientIdentifier) + String(hlen), identity: "client-identifier" }',
+    tests: sharingTests,
+  },
+  {
+    name: "client-is-its-hardware-address",
+    rules: ["R2131-4.2-01"],
+    file: query,
+    search: '? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }',
+    replacement: '? { clientId: encodeHex(chaddr), identity: "client-identifier" }',
+    tests: discoverTests,
+  },
+  {
+    name: "client-identifier-without-trailing-zeros",
+    rules: ["R2131-4.2-01"],
+    file: query,
+    search: '? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }',
+    replacement:
+      '? { clientId: encodeHex(clientIdentifier).replace(/(00)+$/, ""), identity: "client-identifier" }',
+    tests: discoverTests,
+  },
+  {
+    name: "client-is-its-duid",
+    rules: ["R4361-6-01"],
+    file: query,
+    search: '? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }',
+    replacement:
+      '? { clientId: encodeHex(clientIdentifier[0] === 255 ? clientIdentifier.subarray(5) : clientIdentifier), identity: "client-identifier" }',
+    tests: discoverTests,
+  },
+  {
+    name: "length-0-is-a-port-set",
+    rules: ["A6"],
+    file: query,
+    search: "return portParams?.psidLength === 0 ? undefined : portParams;",
+    replacement: "return portParams;",
+    tests: sharingTests,
+  },
+  {
+    name: "source-chooses-before-link-address",
+    rules: ["R7341-11-03"],
+    file: domain,
+    search: "  const place = placeOf(path);",
+    replacement:
+      "  const peer = path.at(-1)!.peerAddress;\n  const place = isLinkLocal(peer) ? placeOf(path) : peer;",
+    tests: transportTests,
+  },
+  {
+    name: "shortest-prefix-wins",
+    rules: ["R7341-11-03"],
+    file: domain,
+    search: "if (prefix.length > bestLength && prefixContains(prefix, place)) {",
+    replacement: "if ((bestLength < 0 || prefix.length < bestLength) && prefixContains(prefix, place)) {",
+    tests: transportTests,
+  },
+  {
+    name: "first-prefix-that-fits",
+    rules: ["R7341-11-03"],
+    file: domain,
+    search: "if (prefix.length > bestLength && prefixContains(prefix, place)) {",
+    replacement: "if (bestLength < 0 && prefixContains(prefix, place)) {",
+    tests: transportTests,
+  },
+  {
+    name: "interface-id-of-any-relay",
+    rules: ["R7969-3.2-01"],
+    file: domain,
+    search:
+      "      equalOctets(interfaceId, line.interfaceId) &&\n      equalOctets(linkAddress, line.linkAddress)",
+    replacement: "      equalOctets(interfaceId, line.interfaceId) && linkAddress.length > 0",
+    tests: relayedTests,
+  },
+  {
+    name: "interface-id-compared-by-its-beginning",
+    rules: ["R7969-3.2-01"],
+    file: domain,
+    search: "equalOctets(interfaceId, line.interfaceId) &&",
+    replacement: "equalOctets(interfaceId.subarray(0, line.interfaceId.length), line.interfaceId) &&",
+    tests: relayedTests,
+  },
+  {
+    name: "outermost-link-address-first",
+    rules: ["R8415-13.1-01"],
+    file: domain,
+    search: "for (let level = path.length - 1; level >= 0; level--) {",
+    replacement: "for (let level = 0; level < path.length; level++) {",
+    tests: relayedTests,
+  },
+  {
+    name: "unspecified-link-address-is-a-place",
+    rules: ["R8415-13.1-01"],
+    file: domain,
+    search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
+    replacement: "if (!isLinkLocal(linkAddress)) return linkAddress;",
+    tests: relayedTests,
+  },
+  {
+    name: "link-local-link-address-is-a-place",
+    rules: ["R8415-13.1-02"],
+    file: domain,
+    search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
+    replacement: "if (!isUnspecified(linkAddress)) return linkAddress;",
+    tests: relayedTests,
+  },
+  {
+    name: "source-chooses-nothing",
+    rules: ["R7341-11-03"],
+    file: domain,
+    search: "return source === undefined || isLinkLocal(source) ? undefined : source;",
+    replacement: "return source === undefined || isLinkLocal(source) ? undefined : undefined;",
+    tests: transportTests,
+  },
+  {
+    name: "offset-and-length-of-a-pair-ignored",
+    rules: ["R7618-7-06", "A5"],
+    file: domain,
+    search:
+      "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
+    replacement: "pair.portSet.psidOffset > 15",
+    tests: leaseTests,
+  },
+  {
+    name: "lease-line-hint-of-another-length",
+    rules: ["R7618-8-07c"],
+    file: domain,
+    search:
+      "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
+    replacement: "pair.portSet.psidOffset !== geometry.psidOffset",
+    tests: sharingTests,
+  },
+  {
+    name: "site-limit-by-the-outermost-relay",
+    rules: ["A13"],
+    file: site,
+    search: "const downstream = path.slice(1).reverse();",
+    replacement: "const downstream = path.slice();",
+    tests: leaseTests,
+  },
+  {
+    name: "site-is-the-subscriber-before-the-line",
+    rules: ["A13"],
+    file: site,
+    search: "if (remoteId !== undefined) return `remote:${encodeHex(remoteId.value)}`;",
+    replacement: "",
+    tests: sharingTests,
+  },
+  {
+    name: "subscriber-id-is-no-site",
+    rules: ["A13"],
+    file: site,
+    search: "if (subscriberId !== undefined) return `subscriber:${encodeHex(subscriberId.value)}`;",
+    replacement: "",
+    tests: sharingTests,
+  },
+  {
+    name: "line-without-its-relay-is-a-site",
+    rules: ["A13"],
+    file: site,
+    search: "return `interface:${encodeHex(interfaceId.level.linkAddress)}:${encodeHex(interfaceId.value)}`;",
+    replacement: "return `interface:${encodeHex(interfaceId.value)}`;",
+    tests: sharingTests,
+  },
+  {
+    name: "link-local-clients-are-one-site",
+    rules: ["A13"],
+    file: site,
+    search: "encodeHex(isLinkLocal(source) ? source : source.subarray(0, prefixLength / 8))",
+    replacement: "encodeHex(source.subarray(0, prefixLength / 8))",
+    tests: sharingTests,
+  },
+  {
+    name: "site-prefix-length-ignored",
+    rules: ["A13"],
+    file: site,
+    search: "encodeHex(isLinkLocal(source) ? source : source.subarray(0, prefixLength / 8))",
+    replacement: "encodeHex(isLinkLocal(source) ? source : source.subarray(0, prefixLength > 0 ? 7 : 8))",
+    tests: sharingTests,
+  },
+  {
+    name: "identified-by-hardware-address",
+    rules: ["A11"],
+    file: decide,
+    search:
+      'if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {',
+    replacement: 'if (query.identity === "hardware-address" && query.identity !== "hardware-address") {',
+    tests: leaseTests,
+  },
+  {
+    name: "unknown-message-types-informed",
+    rules: ["R2131-3-01"],
+    file: decide,
+    search: '    default:\n      return silence("unserved-message-type");',
+    replacement: "    default:\n      return decideInform(query, domain);",
+    tests: discoverTests,
+  },
+];

@@ -1,0 +1,252 @@
+/**
+ * Broken rules of REQUEST in its four states.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import { leaseTests, requestTests, sharingTests } from "../noticing-tests.ts";
+
+const request = "src/lease/request.ts";
+
+export const requestMutants: readonly Mutant[] = [
+  {
+    name: "ciaddr-before-server-identifier",
+    rules: ["R2131-4.3.2-01"],
+    file: request,
+    search: "if (serverIdentifier !== undefined) return claimSelecting",
+    replacement: "if (serverIdentifier !== undefined && message.ciaddr === 0) return claimSelecting",
+    tests: requestTests,
+  },
+  {
+    name: "requested-address-before-ciaddr",
+    rules: ["R2131-4.3.2-01"],
+    file: request,
+    search: "  if (message.ciaddr !== 0)\n    return claimKept",
+    replacement: "  if (message.ciaddr !== 0 && requestedAddress === undefined)\n    return claimKept",
+    tests: requestTests,
+  },
+  {
+    name: "request-for-another-server-served",
+    rules: ["R2131-4.3.2-02"],
+    file: request,
+    search: "if (serverIdentifier !== domain.serverIdentifier) {",
+    replacement: "if (serverIdentifier === 0) {",
+    tests: requestTests,
+  },
+  {
+    name: "offer-kept-from-others-after-all",
+    rules: ["R2131-4.3.2-02"],
+    file: request,
+    search: '      kind: "end",\n      slots: null,',
+    replacement: '      kind: "end",\n      slots: { first: 0, last: 0, step: 1 },',
+    tests: requestTests,
+  },
+  {
+    name: "silence-to-selecting-of-no-pair",
+    rules: ["R2131-4.3.2-04"],
+    file: request,
+    search: '    ? nak("pair-not-offered")\n    : claimed(bindClaim',
+    replacement: '    ? silence("pair-not-offered")\n    : claimed(bindClaim',
+    tests: requestTests,
+  },
+  {
+    name: "half-a-pair-taken-for-the-offer",
+    rules: ["A3"],
+    file: request,
+    search: "domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;",
+    replacement: "query.sharesPorts && query.portParams === undefined;",
+    tests: sharingTests,
+  },
+  {
+    name: "lenient-domain-is-strict",
+    rules: ["A3"],
+    file: request,
+    search: "return isLenient ? findAddressSlots(domain.pools, address) : undefined;",
+    replacement: "return isLenient ? undefined : undefined;",
+    tests: sharingTests,
+  },
+  {
+    name: "silence-on-the-wrong-network",
+    rules: ["R2131-4.3.2-05"],
+    file: request,
+    search: 'if (state === "init-reboot") return nak("wrong-network");',
+    replacement: 'if (state === "init-reboot") return silence("wrong-network");',
+    tests: requestTests,
+  },
+  {
+    name: "nak-on-the-wrong-network-only-when-known",
+    rules: ["R2131-4.3.2-05"],
+    file: request,
+    search: 'if (state === "init-reboot") return nak("wrong-network");',
+    replacement: "",
+    tests: requestTests,
+  },
+  {
+    name: "renewal-without-159-kept",
+    rules: ["A2"],
+    file: request,
+    search:
+      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");',
+    replacement: "",
+    tests: leaseTests,
+  },
+  {
+    name: "renewal-of-a-shared-lease-without-159-acknowledged",
+    rules: ["R7618-7-04"],
+    file: request,
+    search:
+      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");\n  const slot = findSlotKey(domain.pools, pairOf(query, address));',
+    replacement: "const slot = findAddressSlots(domain.pools, address)?.first;",
+    tests: sharingTests,
+  },
+  {
+    name: "reboot-only-looks",
+    rules: ["R2131-4.3.2-08", "R2131-4.3.2-09"],
+    file: request,
+    search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
+    replacement:
+      '  if (slot === undefined || state === "init-reboot") return claimed(lookClaim(query, domain));',
+    tests: requestTests,
+  },
+  {
+    name: "renewing-only-looks",
+    rules: ["R2131-4.3.2-10"],
+    file: request,
+    search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
+    replacement:
+      '  if (slot === undefined || state === "renewing") return claimed(lookClaim(query, domain));',
+    tests: requestTests,
+  },
+  {
+    name: "rebinding-only-looks",
+    rules: ["R2131-4.3.2-11"],
+    file: request,
+    search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
+    replacement:
+      '  if (slot === undefined || state === "rebinding") return claimed(lookClaim(query, domain));',
+    tests: requestTests,
+  },
+  {
+    name: "reboot-from-another-source",
+    rules: ["R7618-6-11", "A10"],
+    file: request,
+    search: 'const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;',
+    replacement: 'const sourceMustMatch = state === "init-reboot" && state !== "init-reboot";',
+    tests: leaseTests,
+  },
+  {
+    name: "renewal-from-another-source-refused",
+    rules: ["R7618-6-11"],
+    file: request,
+    search: 'const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;',
+    replacement: "const sourceMustMatch = domain.rebootNeedsSameSource;",
+    tests: leaseTests,
+  },
+  {
+    name: "reboot-binds-an-offer",
+    rules: ["R2131-4.3.2-08"],
+    file: request,
+    search: 'bindClaim(query, domain, onlySlot(slot), "lease", sourceMustMatch)',
+    replacement: 'bindClaim(query, domain, onlySlot(slot), "offer-or-lease", sourceMustMatch)',
+    tests: requestTests,
+  },
+  {
+    name: "leased-pair-extended-for-anybody",
+    rules: ["R7618-6-07"],
+    file: request,
+    search:
+      'if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);',
+    replacement:
+      'if (held === null) return isOffer ? silence("unknown-client") : decideUnknown(query, domain, fact);',
+    tests: sharingTests,
+  },
+  {
+    name: "silence-to-selecting-without-an-offer",
+    rules: ["R2131-4.3.2-04"],
+    file: request,
+    search: 'if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown',
+    replacement: "if (held === null) return decideUnknown",
+    tests: requestTests,
+  },
+  {
+    name: "ack-whatever-the-row-says",
+    rules: ["R2131-4.3.2-08"],
+    file: request,
+    search: 'if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {',
+    replacement: 'if (!isNamed || held.state === "declined") {',
+    tests: requestTests,
+  },
+  {
+    name: "ack-for-another-slot-than-the-record",
+    rules: ["R2131-4.3.2-07", "R2131-4.3.2-12"],
+    file: request,
+    search: 'if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {',
+    replacement: 'if (held.state !== "bound" || held.remainingSeconds <= 0) {',
+    tests: requestTests,
+  },
+  {
+    name: "softwire-conflict-ends-the-lease",
+    rules: ["R8539-8.2-03"],
+    file: request,
+    search: "if (claim.sourceMustMatch && held.source !== claim.lease.source)",
+    replacement:
+      'if (fact.softwireTaken) return nak("softwire-taken");\n  if (claim.sourceMustMatch && held.source !== claim.lease.source)',
+    tests: sharingTests,
+  },
+  {
+    name: "no-nak-for-another-port-set",
+    rules: ["R7618-7-06", "A5", "R2131-4.3.2-07", "R2131-4.3.2-12"],
+    file: request,
+    search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
+    replacement: "return decideUnknown(query, domain, fact);",
+    tests: leaseTests,
+  },
+  {
+    name: "nak-to-unknown-client-whose-pair-is-taken",
+    rules: ["R2131-4.3.2-06"],
+    file: request,
+    search: 'if (isExtending && pairTaken) return nak("pair-not-held");',
+    replacement: 'if (pairTaken) return nak("pair-not-held");',
+    tests: requestTests,
+  },
+  {
+    name: "silence-to-a-pair-of-another-client",
+    rules: ["R2131-4.3.2-13"],
+    file: request,
+    search: 'if (isExtending && pairTaken) return nak("pair-not-held");',
+    replacement: "",
+    tests: requestTests,
+  },
+  {
+    name: "reboot-refused-like-a-renewal",
+    rules: ["R2131-4.3.2-06"],
+    file: request,
+    search: "const isRenewing = isExtending && query.unicast;",
+    replacement: "const isRenewing = query.unicast;",
+    tests: requestTests,
+  },
+  {
+    name: "unknown-rebinding-refused",
+    rules: ["R2131-4.3.2-14"],
+    file: request,
+    search: "const isRenewing = isExtending && query.unicast;",
+    replacement: "const isRenewing = isExtending;",
+    tests: requestTests,
+  },
+  {
+    name: "nak-to-unknown-rebooting-client",
+    rules: ["R2131-4.3.2-06", "R2131-4.3.2-14"],
+    file: request,
+    search: "return isRenewing && domain.refusesUnknownRenewals",
+    replacement: "return !isRenewing || domain.refusesUnknownRenewals",
+    tests: requestTests,
+  },
+  {
+    name: "unknown-renewing-never-refused",
+    rules: ["R2131-4.3.2-14"],
+    file: request,
+    search: "return isRenewing && domain.refusesUnknownRenewals ?",
+    replacement: "return !isRenewing && domain.refusesUnknownRenewals ?",
+    tests: requestTests,
+  },
+];

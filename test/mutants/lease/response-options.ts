@@ -1,0 +1,221 @@
+/**
+ * Broken rules of the DHCP options in the answer.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import {
+  answerTests,
+  discoverTests,
+  endTests,
+  leaseTests,
+  optionTests,
+  sharingTests,
+} from "../noticing-tests.ts";
+
+const response = "src/lease/response.ts";
+
+export const responseOptionMutants: readonly Mutant[] = [
+  {
+    name: "server-identifier-missing-in-nak",
+    rules: ["R2131-4.3.1-T3-07"],
+    file: response,
+    search: "  options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));",
+    replacement:
+      '  if (reply.kind !== "nak") options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));',
+    tests: answerTests,
+  },
+  {
+    name: "lease-time-missing-in-ack",
+    rules: ["R2131-4.3.1-T3-06"],
+    file: response,
+    search: 'if (reply.kind === "offer" || reply.kind === "ack") addLease(',
+    replacement: 'if (reply.kind === "offer") addLease(',
+    tests: answerTests,
+  },
+  {
+    name: "lease-time-in-inform-ack",
+    rules: ["R2131-4.3.5-01", "R2131-4.3.1-T3-06"],
+    file: response,
+    search: 'if (reply.kind === "nak") {\n    options.set(OptionCode.message',
+    replacement:
+      'if (reply.kind === "settings") options.set(OptionCode.leaseTime, encodeSeconds(3600));\n  if (reply.kind === "nak") {\n    options.set(OptionCode.message',
+    tests: [...endTests, ...answerTests],
+  },
+  {
+    name: "159-in-a-nak",
+    rules: ["A15"],
+    file: response,
+    search: 'if (reply.kind === "nak") {\n    options.set(OptionCode.message',
+    replacement: [
+      'if (reply.kind === "nak" && query.portParams !== undefined)',
+      "    options.set(OptionCode.portParams, encodePortParams(query.portParams));",
+      '  if (reply.kind === "nak") {\n    options.set(OptionCode.message',
+    ].join("\n"),
+    tests: sharingTests,
+  },
+  {
+    name: "nak-without-a-word",
+    rules: ["R2131-4.3.1-T3-08"],
+    file: response,
+    search: "    options.set(OptionCode.message, encodeMessage(reasons[reply.reason].meaning));",
+    replacement: "    void [encodeMessage, reasons];",
+    tests: answerTests,
+  },
+  {
+    name: "nak-with-requested-options",
+    rules: ["R2131-4.3.1-T3-09"],
+    file: response,
+    search: "meaning));\n  } else {",
+    replacement: "meaning));\n    addRequested(options, query, domain.options);\n  } else {",
+    tests: answerTests,
+  },
+  {
+    name: "159-in-the-answer-to-an-inform",
+    rules: ["A17"],
+    file: response,
+    search: "    addRequested(options, query, reply.options);",
+    replacement: [
+      "    addRequested(options, query, reply.options);",
+      '    if (reply.kind === "settings" && query.sharesPorts)',
+      "      options.set(OptionCode.portParams, Uint8Array.of(0, 6, 4, 0));",
+    ].join("\n"),
+    tests: sharingTests,
+  },
+  {
+    name: "109-only-in-the-first-ack",
+    rules: ["R8539-8-02"],
+    file: response,
+    search: 'if (reply.kind === "ack" && reply.softwire !== null) {',
+    replacement: 'if (reply.kind === "ack" && reply.softwire !== null && message.ciaddr === 0) {',
+    tests: leaseTests,
+  },
+  {
+    name: "rapid-commit-without-option-80",
+    rules: ["R4039-3.1-01"],
+    file: response,
+    search:
+      'if (reply.kind === "ack" && reply.rapidCommit) options.set(OptionCode.rapidCommit, encodeRapidCommit());',
+    replacement: "void encodeRapidCommit;",
+    tests: discoverTests,
+  },
+  {
+    name: "option-80-in-every-ack",
+    rules: ["R4039-3.1-02"],
+    file: response,
+    search: 'if (reply.kind === "ack" && reply.rapidCommit) options.set',
+    replacement: 'if (reply.kind === "ack" && query.rapidCommit) options.set',
+    tests: discoverTests,
+  },
+  {
+    name: "client-identifier-made-up",
+    rules: ["R6842-3-02"],
+    file: response,
+    search: "const clientIdentifier = query.message.options.get(OptionCode.clientIdentifier);",
+    replacement:
+      "const clientIdentifier = query.message.options.get(OptionCode.clientIdentifier) ?? decodeHex(query.clientId);",
+    tests: answerTests,
+  },
+  {
+    name: "client-identifier-not-echoed",
+    rules: ["R6842-3-01"],
+    file: response,
+    search: "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);",
+    replacement: "",
+    tests: answerTests,
+  },
+  {
+    name: "client-identifier-changed",
+    rules: ["R6842-3-01"],
+    file: response,
+    search: "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);",
+    replacement:
+      "if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier.subarray(1));",
+    tests: answerTests,
+  },
+  {
+    name: "client-identifier-not-in-nak",
+    rules: ["R6842-3-01"],
+    file: response,
+    search: "if (clientIdentifier !== undefined) options.set(",
+    replacement: 'if (clientIdentifier !== undefined && reply.kind !== "nak") options.set(',
+    tests: answerTests,
+  },
+  {
+    name: "t1-after-t2",
+    rules: ["R2131-4.4.5-01"],
+    file: response,
+    search: "encodeSeconds(Math.floor(leaseSeconds / 2))",
+    replacement: "encodeSeconds(leaseSeconds)",
+    tests: answerTests,
+  },
+  {
+    name: "t2-at-the-end-of-the-lease",
+    rules: ["R2131-4.4.5-01"],
+    file: response,
+    search: "encodeSeconds(Math.floor((leaseSeconds * 7) / 8))",
+    replacement: "encodeSeconds(leaseSeconds)",
+    tests: answerTests,
+  },
+  {
+    name: "159-left-out",
+    rules: ["R7618-6-03", "R7618-6-08", "R7618-8-02", "R7618-8-09"],
+    file: response,
+    search:
+      "if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));",
+    replacement: "",
+    tests: leaseTests,
+  },
+  {
+    name: "full-address-with-a-psid-length-of-0",
+    rules: ["A16", "R7618-8-01"],
+    file: response,
+    search:
+      "if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));",
+    replacement:
+      "options.set(OptionCode.portParams, encodePortParams(pair.portSet ?? { psidOffset: 0, psidLength: 0, psid: 0 }));",
+    tests: sharingTests,
+  },
+  {
+    name: "options-108-and-114-sent-unasked",
+    rules: ["R8925-3.3-01", "R8910-2-01"],
+    file: response,
+    search: "filter((code) => !onlyWhenListed.includes(code));",
+    replacement: "filter((code) => !onlyWhenListed.includes(-code));",
+    tests: optionTests,
+  },
+  {
+    name: "options-in-the-servers-order",
+    rules: ["R2132-9.8-01"],
+    file: response,
+    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
+    replacement:
+      "const wishes = [...(parameterRequestList.length > 0 ? parameterRequestList : usual)].sort((a, b) => a - b);",
+    tests: optionTests,
+  },
+  {
+    name: "all-configured-options-sent",
+    rules: ["R2132-9.8-02"],
+    file: response,
+    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
+    replacement: "const wishes = [...parameterRequestList, ...usual];",
+    tests: optionTests,
+  },
+  {
+    name: "options-of-the-query-returned",
+    rules: ["R2131-4.3.1-T3-05"],
+    file: response,
+    search: "const data = configured.get(code) ?? (",
+    replacement: "const data = configured.get(code) ?? query.message.options.get(code) ?? (",
+    tests: answerTests,
+  },
+  {
+    name: "captive-portal-never-sent",
+    rules: ["R8910-2-01"],
+    file: response,
+    search: "if (data !== undefined && !options.has(code)) options.set(code, data);",
+    replacement:
+      "if (data !== undefined && !options.has(code) && code !== OptionCode.captivePortal) options.set(code, data);",
+    tests: optionTests,
+  },
+];

@@ -1,0 +1,264 @@
+/**
+ * Broken rules of how leases begin, go on and end in the database, and of the batch that does it.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import {
+  commitTests,
+  endTests,
+  httpTests,
+  modelTests,
+  requestTests,
+  sharingTests,
+} from "../noticing-tests.ts";
+
+const statements = "src/store/statements.ts";
+const triggers = "migrations/0001_triggers.sql";
+
+export const storedLeaseMutants: readonly Mutant[] = [
+  {
+    name: "stale-claims-act",
+    rules: ["design §3"],
+    file: statements,
+    search:
+      "`json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER), ${parameter}, '[]'))`;",
+    replacement: "`json_each(iif(CAST(:revision AS INTEGER) >= 0, ${parameter}, '[]'))`;",
+    tests: [...commitTests, ...httpTests],
+  },
+  {
+    name: "site-limit-counts-only-leases",
+    rules: ["R7618-10-02"],
+    file: statements,
+    search: "AND used.state <= ${bound} AND used.expires_at > now",
+    replacement: "AND used.state = ${bound} AND used.expires_at > now",
+    tests: commitTests,
+  },
+  {
+    name: "site-limit-counts-what-has-ended",
+    rules: ["R7618-10-02"],
+    file: statements,
+    search: "AND used.state <= ${bound} AND used.expires_at > now",
+    replacement: "AND used.state <= ${bound}",
+    tests: [...commitTests, ...modelTests],
+  },
+  {
+    name: "release-of-another-clients-slot",
+    rules: ["R7618-6-07"],
+    file: statements,
+    search: [
+      "  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id",
+      "  WHERE ${isNamedSlot} AND own.state <= c.newest_state",
+    ].join("\n"),
+    replacement: [
+      "  CROSS JOIN lease own ON own.domain_id = c.domain_id",
+      "  WHERE ${isNamedSlot} AND own.state <= c.newest_state",
+    ].join("\n"),
+    tests: commitTests,
+  },
+  {
+    name: "release-of-any-slot-of-the-client",
+    rules: ["R7618-8-08", "A4"],
+    file: statements,
+    search: "WHERE ${isNamedSlot} AND own.state <= c.newest_state",
+    replacement: "WHERE own.state <= c.newest_state",
+    tests: commitTests,
+  },
+  {
+    name: "declined-pair-offered-to-its-client",
+    rules: ["R2131-4.3.3-01", "A14"],
+    file: statements,
+    search:
+      "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
+    replacement: "",
+    tests: endTests,
+  },
+  {
+    name: "release-forgets-the-client",
+    rules: ["R2131-4.3.4-01"],
+    file: statements,
+    search:
+      "client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),",
+    replacement: "client_id = NULL,",
+    tests: endTests,
+  },
+  {
+    name: "release-frees-nothing",
+    rules: ["R2131-4.3.4-01"],
+    file: statements,
+    search:
+      "  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),",
+    replacement: "  free_at = lease.free_at,",
+    tests: endTests,
+  },
+  {
+    name: "no-quarantine-in-the-row",
+    rules: ["design §3"],
+    file: statements,
+    search: "min(lease.expires_at, e.now) + e.quarantine),",
+    replacement: "min(lease.expires_at, e.now)),",
+    tests: commitTests,
+  },
+  {
+    name: "released-lease-keeps-its-softwire",
+    rules: ["R8539-8-03"],
+    file: statements,
+    search: "since = NULL, softwire = NULL, updated_at = e.now",
+    replacement: "since = NULL, updated_at = e.now",
+    tests: sharingTests,
+  },
+  {
+    name: "softwire-interval-ignored",
+    rules: ["R8539-8.1-02"],
+    file: statements,
+    search: "OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),",
+    replacement: "OR softwire IS NULL,",
+    tests: commitTests,
+  },
+  {
+    name: "first-softwire-address-for-ever",
+    rules: ["R8539-8.1-01"],
+    file: statements,
+    search: "OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),",
+    replacement: "OR (running AND own_softwire IS NOT NULL),",
+    tests: sharingTests,
+  },
+  {
+    name: "ended-lease-keeps-its-softwire",
+    rules: ["R8539-8-03"],
+    file: statements,
+    search: "iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,",
+    replacement: "own.softwire AS own_softwire,",
+    tests: modelTests,
+  },
+  {
+    name: "softwire-conflict-stored",
+    rules: ["R8539-8.2-01"],
+    file: statements,
+    search:
+      "c.softwire IS NOT NULL AND EXISTS (\n        SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot",
+    replacement:
+      "c.softwire IS NULL AND EXISTS (\n        SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot",
+    tests: commitTests,
+  },
+  {
+    name: "ended-lease-stays-ended",
+    rules: ["R2131-4.3.2-09"],
+    file: statements,
+    search: "      AND own.state BETWEEN c.oldest_state AND ${bound}",
+    replacement: "      AND own.state BETWEEN c.oldest_state AND ${bound} AND own.expires_at > now",
+    tests: requestTests,
+  },
+  {
+    name: "renewal-binds-an-offer",
+    rules: ["R2131-4.3.2-08"],
+    file: statements,
+    search: "AND own.state BETWEEN c.oldest_state AND ${bound}",
+    replacement: "AND own.state <= ${bound}",
+    tests: requestTests,
+  },
+  {
+    name: "client-identifier-not-kept",
+    rules: ["R7618-8-05"],
+    file: statements,
+    search: "state = ${bound},\n  expires_at = c.now + c.lease_seconds,",
+    replacement:
+      "state = ${bound}, client_id = unhex(hex(lease.client_id) || '00'),\n  expires_at = c.now + c.lease_seconds,",
+    tests: sharingTests,
+  },
+  {
+    name: "renewal-does-not-extend",
+    rules: ["R2131-4.3.2-08", "R2131-4.3.2-10", "R2131-4.3.2-11"],
+    file: statements,
+    search: "  expires_at = c.now + c.lease_seconds,",
+    replacement: "  expires_at = iif(c.running, lease.expires_at, c.now + c.lease_seconds),",
+    tests: requestTests,
+  },
+  {
+    name: "no-expiry-quarantine",
+    rules: ["R7618-8-03"],
+    file: statements,
+    search: "c.now + c.lease_seconds + c.quarantine),",
+    replacement: "c.now + c.lease_seconds),",
+    tests: [...commitTests, ...modelTests],
+  },
+  {
+    name: "softwire-address-not-stored",
+    rules: ["R8539-8-01", "R8539-8-02"],
+    file: statements,
+    search: "updated_at = c.now, source = c.source, softwire = c.new_softwire,",
+    replacement: "updated_at = c.now, source = c.source,",
+    tests: sharingTests,
+  },
+  {
+    name: "softwire-conflict-costs-the-softwire-only",
+    rules: ["R8539-8.2-02"],
+    file: statements,
+    search: "AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})",
+    replacement: "AND (c.in_use OR ${siteHasRoom})",
+    tests: sharingTests,
+  },
+  {
+    name: "nak-to-a-pair-of-an-ended-lease",
+    rules: ["R2131-4.3.2-13"],
+    file: statements,
+    search: [
+      "      SELECT 1 FROM lease other WHERE other.slot = c.first_slot",
+      "        AND other.state = ${bound} AND other.expires_at > now",
+    ].join("\n"),
+    replacement: "      SELECT 1 FROM lease other WHERE other.slot = c.first_slot AND other.state = ${bound}",
+    tests: requestTests,
+  },
+  {
+    name: "lease-ended-by-another-servers-offer",
+    rules: ["R2131-4.3.2-02"],
+    file: "src/store/claim-rows.ts",
+    search: 'claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,',
+    replacement: "LeaseState.bound,",
+    tests: requestTests,
+  },
+  {
+    name: "ack-before-commit",
+    rules: ["R2131-4.3.2-03"],
+    file: "src/store/commit.ts",
+    search: 'const results = await client.batch(batch, "write");',
+    replacement: [
+      'const results = await client.batch(batch.slice(-1), "write");',
+      '  void client.batch(batch, "write").catch(() => undefined);',
+    ].join("\n"),
+    tests: requestTests,
+  },
+  {
+    name: "ack-after-a-failed-commit",
+    rules: ["R2131-4.3.2-03"],
+    file: "src/store/embedded.ts",
+    search: '      database.exec("COMMIT");\n      return results;',
+    replacement: [
+      "      try {",
+      '        database.exec("COMMIT");',
+      "      } catch {",
+      "        rollBack(database);",
+      "      }",
+      "      return results;",
+    ].join("\n"),
+    tests: requestTests,
+  },
+  {
+    name: "history-not-written",
+    rules: ["design §3"],
+    file: triggers,
+    search:
+      "WHEN OLD.since IS NOT NULL AND (NEW.since IS NOT OLD.since OR NEW.client_id IS NOT OLD.client_id)",
+    replacement:
+      "WHEN OLD.since IS NOT NULL AND OLD.expires_at > NEW.updated_at AND NEW.since IS NOT OLD.since",
+    tests: commitTests,
+  },
+  {
+    name: "history-ends-when-the-row-changes",
+    rules: ["design §3"],
+    file: triggers,
+    search: "min(OLD.expires_at, NEW.updated_at),",
+    replacement: "NEW.updated_at,",
+    tests: commitTests,
+  },
+];

@@ -1,0 +1,126 @@
+/**
+ * Broken rules of how offers are stored: which slot a client gets, and for how long it is kept for it.
+ *
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import { commitTests, discoverTests, modelTests, sharingTests } from "../noticing-tests.ts";
+
+const statements = "src/store/statements.ts";
+
+export const offerMutants: readonly Mutant[] = [
+  {
+    name: "offered-pair-is-free-at-once",
+    rules: ["R2131-4.3.1-02"],
+    file: statements,
+    search: "c.client_id, ${offered}, now + c.hold, now + c.hold, NULL,",
+    replacement: "c.client_id, ${offered}, now + c.hold, now, NULL,",
+    tests: discoverTests,
+  },
+  {
+    name: "offers-are-never-free-again",
+    rules: ["R2131-4.3.1-03"],
+    file: statements,
+    search: "c.client_id, ${offered}, now + c.hold, now + c.hold, NULL,",
+    replacement: "c.client_id, ${offered}, now + c.hold, ${freeNever}, NULL,",
+    tests: discoverTests,
+  },
+  {
+    name: "expired-lease-not-reusable",
+    rules: ["R7618-8-03"],
+    file: statements,
+    search: "WHERE lease.free_at <= excluded.updated_at`;",
+    replacement: "WHERE lease.state >= ${released} AND lease.free_at <= excluded.updated_at`;",
+    tests: commitTests,
+  },
+  {
+    name: "offer-moves-past-a-site-limit",
+    rules: ["R7618-10-02"],
+    file: statements,
+    search: "AND own.expires_at > now AND own.site IS c.site AS running,",
+    replacement: "AND own.expires_at > now AS running,",
+    tests: modelTests,
+  },
+  {
+    name: "repeated-discover-gets-another-pair",
+    rules: ["R2131-4.3.1-01"],
+    file: statements,
+    search: "own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served",
+    replacement:
+      "own.state <> ${offered} AND own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served",
+    tests: discoverTests,
+  },
+  {
+    name: "hint-beats-previous-pair",
+    rules: ["R7618-8-07b"],
+    file: statements,
+    search: "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) OR ${isDrained}\n)",
+    replacement:
+      "  WHERE NOT (own.state = ${bound} AND own.expires_at > now) AND json_array_length(c.wanted_slots) = 0\n)",
+    tests: commitTests,
+  },
+  {
+    name: "offer-shortens-a-lease",
+    rules: ["R7618-8-07a"],
+    file: statements,
+    search: "WHERE NOT (own.state = ${bound} AND own.expires_at > now)",
+    replacement: "WHERE true",
+    tests: commitTests,
+  },
+  {
+    name: "previous-pair-forgotten",
+    rules: ["R7618-8-07b"],
+    file: statements,
+    search: "client_id = iif(c.served, lease.client_id, NULL),",
+    replacement: "client_id = iif(c.running, lease.client_id, NULL),",
+    tests: commitTests,
+  },
+  {
+    name: "offer-ends-a-quarantine",
+    rules: ["design §3"],
+    file: statements,
+    search: "max(lease.free_at, now + c.hold)",
+    replacement: "now + c.hold",
+    tests: modelTests,
+  },
+  {
+    name: "pair-in-use-taken-over",
+    rules: ["R7618-8-07c"],
+    file: statements,
+    search: "WHERE taken.slot IS NULL OR taken.free_at <= now ORDER BY w.key LIMIT 1",
+    replacement: "ORDER BY w.key LIMIT 1",
+    tests: commitTests,
+  },
+  {
+    name: "cursor-does-not-skip",
+    rules: ["design §3"],
+    file: statements,
+    search: "min(slots, cursor + claims + ${offerSkipMax}) - 1 FROM need",
+    replacement: "min(slots, cursor + claims) - 1 FROM need",
+    tests: commitTests,
+  },
+  {
+    name: "only-the-first-address",
+    rules: ["R7618-8-04", "R7618-8-07d"],
+    file: statements,
+    search: "WHERE claims > 0 AND cursor < slots\n",
+    replacement: "WHERE claims > 0 AND cursor < slots / 2\n",
+    tests: sharingTests,
+  },
+  {
+    name: "newest-released-first",
+    rules: ["R7618-8-07d"],
+    file: statements,
+    search: "ORDER BY free.free_at LIMIT (SELECT count(*) FROM unheld)",
+    replacement: "ORDER BY free.free_at DESC LIMIT (SELECT count(*) FROM unheld)",
+    tests: [...commitTests, ...modelTests],
+  },
+  {
+    name: "cursor-passes-free-slots",
+    rules: ["design §3"],
+    file: statements,
+    search: "  SELECT max(number) FROM step\n",
+    replacement: "  SELECT max(number) + 1 FROM step\n",
+    tests: commitTests,
+  },
+];
