@@ -34,7 +34,7 @@ export async function keepAllHouses(databases: Databases, kept: Kept, log: Log):
 }
 
 /** Calls `run` after a time; the function that comes back cancels it. */
-type Later = (run: () => void, delayMs: number) => () => void;
+export type Later = (run: () => void, delayMs: number) => () => void;
 
 /** A timer that keeps no process alive. */
 const laterIdle: Later = (run, delayMs) => {
