@@ -8,7 +8,6 @@ import type { Log } from "../http/log.ts";
 import { bindingLogDays, housekeepingMinutes } from "../limits.ts";
 import type { Databases } from "../store/databases.ts";
 import { keepAllHouses, startHousekeeping } from "./housekeeping.ts";
-import type { Later } from "./housekeeping.ts";
 
 /** The part of `Deno` that is not on every Deno. Without the flag it is not among Deno's types either. */
 export interface Scheduler {
@@ -17,14 +16,6 @@ export interface Scheduler {
 
 /** Each night, when clients sleep (UTC), as on Workers. */
 const schedule = "17 3 * * *";
-
-/** Timers of older Denos are plain numbers, which can't be told to keep no process alive: here the server does, anyway. */
-const later: Later = (run, delayMs) => {
-  const timer = setTimeout(run, delayMs);
-  return () => {
-    clearTimeout(timer);
-  };
-};
 
 /**
  * Sees to it that housekeeping runs.
@@ -44,7 +35,7 @@ export async function scheduleHousekeeping(
 ): Promise<void> {
   if (scheduler.cron === undefined) {
     const settings = { historyDays, bindingLogDays, everyMinutes: housekeepingMinutes };
-    startHousekeeping(await opening, settings, log, later);
+    startHousekeeping(await opening, settings, log);
     return;
   }
   const runs = scheduler.cron("housekeeping", schedule, async () => {

@@ -17,8 +17,11 @@ const timers: Run[] = [];
 const jobs: Run[] = [];
 
 const ordinary = globalThis.setTimeout;
-const kept = (run: Run, delayMs = 0): unknown =>
-  delayMs < hourMs ? ordinary(run, delayMs) : timers.push(run);
+const kept = (run: Run, delayMs = 0): unknown => {
+  if (delayMs < hourMs) return ordinary(run, delayMs);
+  timers.push(run);
+  return { unref: () => undefined };
+};
 Object.assign(globalThis, { setTimeout: kept });
 
 const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };

@@ -48,6 +48,8 @@ export interface DenoServer {
   /** Waits for a line of its output, from now on. */
   readonly nextLine: (pattern: RegExp) => Promise<string>;
   readonly signal: (name: NodeJS.Signals) => void;
+  /** Its end, by itself or by {@link DenoServer.close}. */
+  readonly ended: Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export async function serveOnDeno(
     ["serve", "--no-prompt", "--host", "127.0.0.1", "--port", "0", ...flags, entry],
     { cwd: root, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] },
   );
+  const ended = once(child, "exit");
   const lines: string[] = [];
   const readers = new Set<(line: string) => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -92,9 +95,8 @@ export async function serveOnDeno(
     url: listening.exec(await nextLine(listening))![1]!,
     nextLine,
     signal: (name) => child.kill(name),
+    ended,
     close: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
     },
