@@ -296,5 +296,8 @@ export const housekeepingDaysMax = 36_500;
 /** Days that the log of the binding tables is kept: a consumer that was away for longer takes the whole table. */
 export const bindingLogDays = 7;
 
+/** Minutes between two runs of housekeeping, unless told otherwise: often enough that each has little to delete. */
+export const housekeepingMinutes = 60;
+
 /** Minutes between two runs of housekeeping: a week, after which there is much to delete at once. */
 export const housekeepingMinutesMax = 10_080;

@@ -5,7 +5,12 @@
  */
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { bindingLogDays, housekeepingDaysMax, housekeepingMinutesMax } from "../limits.ts";
+import {
+  bindingLogDays,
+  housekeepingDaysMax,
+  housekeepingMinutes,
+  housekeepingMinutesMax,
+} from "../limits.ts";
 
 /** What the flags give. */
 export interface KeepFlags {
@@ -48,7 +53,7 @@ export function addHousekeepingFlags(command: Command): Command {
   return addKeepFlags(command).addOption(
     new Option("--housekeeping-minutes <minutes>", often)
       .env("APPORTION_HOUSEKEEPING_MINUTES")
-      .default(60)
+      .default(housekeepingMinutes)
       .argParser(wholeNumber(0, housekeepingMinutesMax, "minutes")),
   );
 }

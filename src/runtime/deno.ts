@@ -14,7 +14,9 @@ import { createCounters } from "../http/counters.ts";
 import { openServer } from "../store/connect.ts";
 import { openDatabases, readConfig } from "./config.ts";
 import type { DatabaseAccess } from "./config.ts";
-import { consoleLineLog } from "./console-log.ts";
+import { consoleLineLog as log } from "./console-log.ts";
+import { scheduleHousekeeping } from "./deno-housekeeping.ts";
+import type { Scheduler } from "./deno-housekeeping.ts";
 
 /** The driver of files is native code, which wants permissions of its own: who has a server never loads it. */
 async function openAccess(access: DatabaseAccess) {
@@ -28,17 +30,22 @@ async function openAccess(access: DatabaseAccess) {
   return database;
 }
 
-const config = readConfig(process.env);
-const { main, placed } = await openDatabases(config, openAccess);
-const { relayToken } = config;
+/** What Deno tells of a connection. That of a Unix socket has no host name. */
+interface Connection {
+  readonly remoteAddr: { readonly hostname?: string };
+}
+
+const { historyDays, relayToken, adminToken, ...settings } = readConfig(process.env);
+const opening = openDatabases(settings, openAccess);
+const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
+await scheduleHousekeeping(opening, historyDays, log, scheduler);
+const { main: database, placed } = await opening;
 const app = createApp({
-  database: main,
-  placed,
-  relayToken,
-  log: consoleLineLog,
-  counters: createCounters(),
+  ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },
+  clientAddress: ({ env }) => (env as Connection).remoteAddr.hostname,
 });
 
 export default {
-  fetch: (request: Request): Response | Promise<Response> => app.fetch(request),
+  fetch: (request: Request, connection: Connection): Response | Promise<Response> =>
+    app.fetch(request, connection),
 };

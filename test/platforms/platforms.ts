@@ -3,10 +3,7 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Client } from "@libsql/client";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { parseDeclaration } from "../../src/lease/declaration.ts";
@@ -14,13 +11,23 @@ import type { DeclarationInput } from "../../src/lease/declaration.ts";
 import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
 import { applyDeclaration } from "../../src/store/apply.ts";
 import { startService } from "../bench/service.ts";
-import { deno, filePermissions, serverPermissions } from "../support/deno.ts";
+import { deno, filePermissions, serveOnDeno, serverPermissions } from "../support/deno.ts";
 import { createTokenKey, hasSqld, signToken, startSqld } from "../support/sqld.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 /** Secret of the relays of these tests. */
 export const relayToken = "a-token-of-the-platform-tests";
+
+/** Secret of their operator. */
+export const adminToken = "an-admin-token-of-the-platform-tests";
+
+/** What is set on each of them, beside its database. */
+const settings = {
+  APPORTION_RELAY_TOKEN: relayToken,
+  APPORTION_ADMIN_TOKEN: adminToken,
+  APPORTION_HISTORY_DAYS: "30",
+};
 
 /** An allocator that serves. */
 export interface Target {
@@ -65,38 +72,12 @@ async function startOnNode(environment: Record<string, string>): Promise<Running
   };
 }
 
-async function startOnDeno(environment: Record<string, string>, folder: string): Promise<Running> {
+function startOnDeno(environment: Record<string, string>, folder: string): Promise<Running> {
   const { APPORTION_DATABASE_URL: url } = environment;
   const permissions = url!.startsWith("file:")
     ? filePermissions(folder)
     : serverPermissions(new URL(url!).host);
-  const child = spawn(
-    deno!,
-    ["serve", "--no-prompt", "--host", "127.0.0.1", "--port", "0", ...permissions, "src/runtime/deno.ts"],
-    { cwd: root, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  const lines: string[] = [];
-  const listening = new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface(stream).on("line", (line) => {
-        lines.push(line);
-        const match = /Listening on (http:\/\/\S+?)\/?$/.exec(line);
-        if (match !== null) resolve(match[1]!);
-      });
-    }
-    child.once("exit", () => {
-      reject(new Error(`Deno ended before it listened:\n${lines.join("\n")}`));
-    });
-  });
-  return {
-    url: await listening,
-    close: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
+  return serveOnDeno(environment, permissions);
 }
 
 /** The Worker as wrangler builds it for a deployment, in workerd, with its bindings. */
@@ -135,7 +116,7 @@ function onFile(start: Start): Platform["start"] {
   return async (folder, declaration) => {
     const url = `file:${join(folder, "apportion.db")}`;
     await prepare(url, undefined, declaration);
-    const running = await start({ APPORTION_RELAY_TOKEN: relayToken, APPORTION_DATABASE_URL: url }, folder);
+    const running = await start({ ...settings, APPORTION_DATABASE_URL: url }, folder);
     const database = await openAccess({ url });
     return {
       url: running.url,
@@ -159,12 +140,7 @@ function onServer(start: Start): Platform["start"] {
     const sqld = await startSqld({ folder: join(folder, "sqld"), tokenKey: publicKey });
     await prepare(sqld.url, token, declaration);
     const running = await start(
-      {
-        APPORTION_RELAY_TOKEN: relayToken,
-        APPORTION_DATABASE_URL: sqld.url,
-        APPORTION_DATABASE_TOKEN: token,
-        APPORTION_HISTORY_DAYS: "30",
-      },
+      { ...settings, APPORTION_DATABASE_URL: sqld.url, APPORTION_DATABASE_TOKEN: token },
       folder,
     );
     const database = await openAccess({ url: sqld.url, token });

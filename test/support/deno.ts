@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = join(import.meta.dirname, "../..");
 
 /** Path of Deno, or undefined where there is none: `APPORTION_DENO`, else what PATH finds. */
 export const deno = [process.env.APPORTION_DENO, "deno"].find(
@@ -35,4 +40,65 @@ export function filePermissions(folder: string): string[] {
     "--allow-ffi=node_modules/@libsql",
     "--allow-sys=cpus,hostname,networkInterfaces,osRelease",
   ];
+}
+
+/** An allocator as `deno serve` runs it, on a free port. */
+export interface DenoServer {
+  readonly url: string;
+  /** Waits for a line of its output, from now on. */
+  readonly nextLine: (pattern: RegExp) => Promise<string>;
+  readonly signal: (name: NodeJS.Signals) => void;
+  /** Its end, by itself or by {@link DenoServer.close}. */
+  readonly ended: Promise<unknown>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Starts it and waits until it listens.
+ *
+ * @param flags Of Deno: permissions, and what else a test wants.
+ * @throws {Error} With what it said, when it does not start.
+ */
+export async function serveOnDeno(
+  environment: Readonly<Record<string, string>>,
+  flags: readonly string[],
+  entry = "src/runtime/deno.ts",
+): Promise<DenoServer> {
+  const child = spawn(
+    deno!,
+    ["serve", "--no-prompt", "--host", "127.0.0.1", "--port", "0", ...flags, entry],
+    { cwd: root, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const ended = once(child, "exit");
+  const lines: string[] = [];
+  const readers = new Set<(line: string) => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on("line", (line) => {
+      lines.push(line);
+      for (const read of readers) read(line);
+    });
+  }
+  const nextLine = (pattern: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const read = (line: string): void => {
+        if (!pattern.test(line)) return;
+        readers.delete(read);
+        resolve(line);
+      };
+      readers.add(read);
+      child.once("exit", () => {
+        reject(new Error(`Deno ended before it said ${String(pattern)}:\n${lines.join("\n")}`));
+      });
+    });
+  const listening = /Listening on (http:\/\/\S+?)\/?$/;
+  return {
+    url: listening.exec(await nextLine(listening))![1]!,
+    nextLine,
+    signal: (name) => child.kill(name),
+    ended,
+    close: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
 }

@@ -1,0 +1,54 @@
+/**
+ * Housekeeping on Deno: by the clock of the process, or by `Deno.cron` where there is one. `deno-clock.ts` is the clock.
+ */
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { prepareDatabase } from "../../src/runtime/node.ts";
+import { temporaryFolder } from "../support/database.ts";
+import { deno, filePermissions, serveOnDeno } from "../support/deno.ts";
+
+const skipped = deno === undefined ? " (skipped: no deno)" : "";
+
+/** An empty database in a folder of its own, and an allocator on it. */
+async function open(flags: readonly string[], entry?: string) {
+  const folder = await temporaryFolder();
+  const url = `file:${join(folder, "apportion.db")}`;
+  const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
+  onTestFinished(() => {
+    database.close();
+  });
+  const server = await serveOnDeno(
+    {
+      APPORTION_DATABASE_URL: url,
+      APPORTION_RELAY_TOKEN: "a-token-of-the-platform-tests",
+      APPORTION_HISTORY_DAYS: "30",
+    },
+    [...flags, ...filePermissions(folder)],
+    entry,
+  );
+  onTestFinished(() => server.close());
+  return { database, server };
+}
+
+test.skipIf(deno === undefined).each([
+  ["a process that serves does it by the clock", [], "SIGUSR2"],
+  ["Deno.cron does it at its time", ["--unstable-cron"], "SIGHUP"],
+] as const)(`%s: history that was kept long enough is deleted${skipped}`, async (_, flags, signal) => {
+  const { database, server } = await open(flags, "test/platforms/deno-clock.ts");
+  const tenure = (days: number) =>
+    `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
+  await database.execute(
+    `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES ${tenure(40)}, ${tenure(20)}`,
+  );
+  const done = server.nextLine(/housekeeping done/);
+  server.signal(signal);
+  expect(JSON.parse(await done)).toMatchObject({ level: "info", tenures: 1 });
+  const { rows } = await database.execute("SELECT count(*) AS n FROM history");
+  expect(rows[0]!.n).toBe(1);
+});
+
+test.skipIf(deno === undefined)(`it keeps no process that shall end${skipped}`, async () => {
+  const { server } = await open([]);
+  server.signal("SIGTERM");
+  await server.ended;
+});
