@@ -14,6 +14,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
+import { allPlaces } from "../store/databases.ts";
 import { createSlotCounter } from "../store/statistics.ts";
 import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./admin/openapi.ts";
@@ -53,17 +54,15 @@ const retryAfterSeconds = 1;
 export function createApp({ log, ...deps }: AppDeps): Hono {
   const databaseSeconds = createHistogram(databaseSecondsBounds);
   const { database: main, placed = new Map<string, Client>(), counters, now } = deps;
-  const pipeline = createPlacedPipeline({ databases: { main, placed }, counters, databaseSeconds, now, log });
-  const guard = createGuard(deps);
-  const countSlots = createSlotCounter(deps.database, { now: deps.now });
+  const databases = { main, placed };
+  const places = allPlaces(databases);
+  const pipeline = createPlacedPipeline({ databases, counters, databaseSeconds, now, log });
+  const guard = createGuard({ ...deps, places });
+  const countSlots = createSlotCounter(places, { now });
   const app = new Hono();
   app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
-  app.route("/admin/v1", createAdminApp({ database: deps.database, guard, countSlots, now: deps.now }));
-  app.get(
-    "/metrics",
-    guard("read"),
-    metricsEndpoint({ countSlots, counters: deps.counters, databaseSeconds }),
-  );
+  app.route("/admin/v1", createAdminApp({ databases, guard, countSlots, now }));
+  app.get("/metrics", guard("read"), metricsEndpoint({ countSlots, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import type { Context, MiddlewareHandler } from "hono";
 import { tokenCacheMs, tokenCacheSize } from "../limits.ts";
+import type { Place } from "../store/databases.ts";
 import { findToken } from "../store/tokens.ts";
 import type { KnownToken, Scope } from "../store/tokens.ts";
 import { encodeHex } from "../wire/hex.ts";
@@ -22,7 +22,8 @@ export interface AuthEnv {
 
 /** What an authenticator works with. */
 export interface AuthDeps {
-  readonly database: Client;
+  /** Where tokens are: one for a domain is where the domain is, the others are in the main database. */
+  readonly places: readonly Place[];
   /** The secret of the relays, known without the database. */
   readonly relayToken: string;
   /** A secret of scope `admin` that is known without the database: it makes the first tokens. */
@@ -52,7 +53,7 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of t
 export function createGuard(deps: AuthDeps): Guard {
   const { relayToken, adminToken, clientAddress, clockMs = () => Date.now() } = deps;
   const known = environmentTokens({ relay: relayToken, admin: adminToken });
-  const remember = createTokenMemory(deps.database, clockMs);
+  const remember = createTokenMemory(deps.places, clockMs);
   const failures = createFailureLimit(clockMs);
 
   async function authenticate(context: Context): Promise<Principal> {
@@ -147,8 +148,22 @@ function environmentTokens(
   );
 }
 
+/**
+ * A database that is away does not keep out who is known to another.
+ *
+ * @throws {LibsqlError} When nobody knows it, and one of those that can't be reached might.
+ */
+async function findAmong(places: readonly Place[], hash: Uint8Array): Promise<KnownToken | undefined> {
+  const answers = await Promise.allSettled(places.map((place) => findToken(place, hash)));
+  for (const answer of answers) {
+    if (answer.status === "fulfilled" && answer.value !== undefined) return answer.value;
+  }
+  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  return undefined;
+}
+
 /** Tokens that were looked up lately; the oldest are forgotten first. */
-function createTokenMemory(database: Client, clockMs: () => number) {
+function createTokenMemory(places: readonly Place[], clockMs: () => number) {
   const entries = new Map<string, { readonly token: KnownToken | null; readonly until: number }>();
   return {
     /** @returns A token, null for one that is known not to be good, or undefined for one that has to be looked up. */
@@ -157,7 +172,7 @@ function createTokenMemory(database: Client, clockMs: () => number) {
       return entry !== undefined && clockMs() < entry.until ? entry.token : undefined;
     },
     async lookUp(hash: Uint8Array): Promise<KnownToken | undefined> {
-      const token = await findToken(database, hash);
+      const token = await findAmong(places, hash);
       const key = encodeHex(hash);
       entries.delete(key);
       if (entries.size >= tokenCacheSize) entries.delete(entries.keys().next().value!);

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import type { Claim, Fact } from "../lease/claim.ts";
 import { decide } from "../lease/decide.ts";
 import { silence } from "../lease/decision.ts";
@@ -13,10 +12,14 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax } from "../limits.ts";
+import { batchRoundsMax, databaseAnswerMsMax } from "../limits.ts";
 import { commitClaims } from "../store/commit.ts";
+import type { CommitResult } from "../store/commit.ts";
 import { mendDatabase } from "../store/connect.ts";
-import { loadDirectory } from "../store/directory.ts";
+import type { Place } from "../store/databases.ts";
+import { wantedUntil } from "../store/deadline.ts";
+import type { ClockReading } from "../store/deadline.ts";
+import { loadPlace } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
@@ -27,15 +30,13 @@ import type { Entry } from "./round.ts";
 
 /** What a pipeline works with. */
 export interface PipelineDeps {
-  readonly database: Client;
+  readonly place: Place;
   readonly counters: Counters;
   readonly log: Log;
   /** How long transactions take. */
   readonly databaseSeconds?: Histogram | undefined;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
-  /** Which of the database's domains are served, by name. Default: all. */
-  readonly serves?: ((domainName: string) => boolean) | undefined;
 }
 
 /** Answers batches of frames. */
@@ -73,13 +74,14 @@ export interface DatabasePipeline extends Pipeline {
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
 export function createPipeline(deps: PipelineDeps): DatabasePipeline {
-  const { database, serves } = deps;
+  const { place } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
+  let clockReading: ClockReading | undefined;
 
   function load(): Promise<Directory> {
     confirmedMs = performance.now();
-    return loadServed(database, serves);
+    return loadPlace(place);
   }
 
   async function serveRounds(queries: readonly Query[]): Promise<Uint8Array[]> {
@@ -89,8 +91,11 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const result = await commitEntries(deps, current, entries);
-      if (result === undefined) {
+      const sentMs = performance.now();
+      const result = await commitEntries(deps, current, entries, clockReading);
+      if (deps.now === undefined) clockReading = { now: result.now, askedMs: sentMs };
+      if (result.isLate) continue;
+      if (result.revision !== current.revision) {
         directory = undefined;
         continue;
       }
@@ -120,7 +125,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return await serveRounds(queries);
     } catch (error) {
       directory = undefined;
-      await mendDatabase(database).catch(() => undefined);
+      await mendDatabase(place.database).catch(() => undefined);
       throw error;
     }
   }
@@ -138,31 +143,23 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   };
 }
 
-/** @returns Undefined when the claims were made from a configuration that is no longer so. */
 async function commitEntries(
-  { database, counters, databaseSeconds, now: clock }: PipelineDeps,
+  { place, counters, databaseSeconds, now: clock }: PipelineDeps,
   current: Directory,
   entries: readonly Entry[],
-): Promise<{ readonly facts: readonly Fact[]; readonly now: number } | undefined> {
+  clockReading: ClockReading | undefined,
+): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
   const begin = performance.now();
-  const { revision, now, facts } = await commitClaims(database, claims, {
+  const until = clockReading && wantedUntil(clockReading, begin, databaseAnswerMsMax);
+  const result = await commitClaims(place.database, claims, {
     revision: current.revision,
     now: clock?.(),
+    until,
   });
   databaseSeconds?.observe((performance.now() - begin) / 1000);
   counters.add("rounds");
-  return revision === current.revision ? { facts, now } : undefined;
-}
-
-/** Leaves out the domains that another database serves. */
-async function loadServed(
-  database: Client,
-  serves: ((domainName: string) => boolean) | undefined,
-): Promise<Directory> {
-  const directory = await loadDirectory(database);
-  if (serves === undefined) return directory;
-  return { ...directory, domains: directory.domains.filter(({ name }) => serves(name)) };
+  return result;
 }
 
 /** Its pool was full for this batch, but another on its list, or a slot further on, is not. */

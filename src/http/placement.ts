@@ -8,13 +8,13 @@ import { selectDomain } from "../lease/domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
-import { allDatabases, databaseOf } from "../store/databases.ts";
+import { allPlaces } from "../store/databases.ts";
 import type { Databases } from "../store/databases.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 
 /** What it works with. */
-export interface PlacedPipelineDeps extends Omit<PipelineDeps, "database" | "serves"> {
+export interface PlacedPipelineDeps extends Omit<PipelineDeps, "place"> {
   readonly databases: Databases;
 }
 
@@ -25,13 +25,7 @@ export interface PlacedPipelineDeps extends Omit<PipelineDeps, "database" | "ser
  * reached, {@link Pipeline.serve} rejects as it does with one.
  */
 export function createPlacedPipeline({ databases, ...deps }: PlacedPipelineDeps): Pipeline {
-  const pipelines = allDatabases(databases).map((database) =>
-    createPipeline({
-      ...deps,
-      database,
-      serves: (domainName) => databaseOf(databases, domainName) === database,
-    }),
-  );
+  const pipelines = allPlaces(databases).map((place) => createPipeline({ ...deps, place }));
   const [first, ...others] = pipelines as [DatabasePipeline, ...DatabasePipeline[]];
   if (others.length === 0) return first;
   const known = new Map<DatabasePipeline, Directory>();

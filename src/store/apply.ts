@@ -16,6 +16,8 @@ import type { Declaration, DomainDeclaration } from "../lease/declaration.ts";
 import { applyAttemptsMax } from "../limits.ts";
 import { commitAll, commitChange } from "./change.ts";
 import type { Change } from "./change.ts";
+import { isInScope } from "./databases.ts";
+import type { Place, Scope } from "./databases.ts";
 import {
   canonicalReservation,
   domainColumns,
@@ -52,6 +54,18 @@ export interface ApplyOptions {
   readonly unnamed: "keep" | "drain";
   /** Revision that the configuration must have (If-Match); otherwise nothing is done. */
   readonly revision?: number | undefined;
+  /** The domains of the database that count; default: all. The state has no others. */
+  readonly scope?: Scope | undefined;
+  /** What other databases have, where the state is spread over several. */
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
+/** What one database has to know of the others. */
+export interface Elsewhere {
+  /** No range may overlap theirs, and no name be one of theirs. */
+  readonly pools: readonly StoredPool[];
+  /** The domain that shall be the default, if it is in another database. */
+  readonly defaultDomain: string | undefined;
 }
 
 /** What an application does. */
@@ -138,9 +152,14 @@ interface State {
   readonly domains: readonly StoredDomain[];
   readonly pools: readonly StoredPool[];
   readonly reservations: readonly StoredReservation[];
+  /** Pools that do not count, and are in the way all the same: of domains that were moved, and of other databases. */
+  readonly otherPools: readonly StoredPool[];
 }
 
-async function loadState(client: Client): Promise<State> {
+async function loadState(
+  client: Client,
+  { scope, elsewhere }: Pick<ApplyOptions, "scope" | "elsewhere">,
+): Promise<State> {
   const [revisions, domains, pools, reservations] = await client.batch(
     [
       "SELECT revision FROM configuration",
@@ -151,12 +170,21 @@ async function loadState(client: Client): Promise<State> {
     ],
     "read",
   );
+  const counts = (domain: string): boolean => scope === undefined || isInScope(scope, domain);
+  const allPools = pools!.rows.map(poolOfRow);
   return {
     revision: Number(revisions!.rows[0]!.revision),
-    domains: domains!.rows.map(domainOfRow),
-    pools: pools!.rows.map(poolOfRow),
-    reservations: reservations!.rows.map(reservationOfRow),
+    domains: domains!.rows.map(domainOfRow).filter(({ name }) => counts(name)),
+    pools: allPools.filter(({ domain }) => counts(domain)),
+    reservations: reservations!.rows.map(reservationOfRow).filter(({ domain }) => counts(domain)),
+    otherPools: [...allPools.filter(({ domain }) => !counts(domain)), ...(elsewhere?.pools ?? [])],
   };
+}
+
+/** A configuration, and the revision that it is of. */
+export interface Declared {
+  readonly revision: number;
+  readonly declaration: Declaration;
 }
 
 /**
@@ -164,10 +192,8 @@ async function loadState(client: Client): Promise<State> {
  *
  * @throws {LibsqlError} When the database cannot be reached.
  */
-export async function readDeclared(
-  client: Client,
-): Promise<{ readonly revision: number; readonly declaration: Declaration }> {
-  const { revision, ...state } = await loadState(client);
+export async function readDeclared({ database, scope }: Place): Promise<Declared> {
+  const { revision, ...state } = await loadState(database, { scope });
   const domains = state.domains.map(({ name, settings }) => ({
     name,
     ...settings,
@@ -188,7 +214,7 @@ interface Draft extends Plan {
 }
 
 async function draft(client: Client, declaration: Declaration, options: ApplyOptions): Promise<Draft> {
-  const state = await loadState(client);
+  const state = await loadState(client, options);
   const plan: Draft = {
     ...{ revision: state.revision, steps: [], changes: [] },
     ...{ emptyPools: [], emptyDomains: [] },
@@ -211,7 +237,7 @@ function planDomains(
   plan: Draft,
   { domains }: Declaration,
   state: State,
-  { actor, unnamed }: ApplyOptions,
+  { actor, unnamed, elsewhere }: ApplyOptions,
 ): Change[] {
   const changes: { readonly isDefault: boolean; readonly change: Change }[] = [];
   for (const declared of domains) {
@@ -231,11 +257,11 @@ function planDomains(
   const former = state.domains.find(
     ({ name, settings }) => settings.default && !domains.some((each) => each.name === name),
   );
-  const heir = domains.find((each) => each.default);
+  const heir = domains.find((each) => each.default)?.name ?? elsewhere?.defaultDomain;
   if (former === undefined || heir === undefined) return inOrder(changes);
   if (unnamed === "keep") {
     const reason = `found default true, expected false: "${former.name}" is the default, and is kept`;
-    plan.steps.push({ what: "domain", name: heir.name, change: "refuse", reason });
+    plan.steps.push({ what: "domain", name: heir, change: "refuse", reason });
   } else {
     const change = changeDomain(actor, former, { ...former.settings, default: false });
     changes.push({ isDefault: false, change });
@@ -255,7 +281,12 @@ function planPools(plan: Draft, domain: DomainDeclaration, state: State, { actor
     const wanted = poolParameters(declared);
     const existing = state.pools.find((pool) => pool.declared.name === name);
     if (existing === undefined) {
-      const other = state.pools.find(
+      const namesake = state.otherPools.find((pool) => pool.declared.name === name);
+      if (namesake !== undefined) {
+        refuse(`name: found a pool of domain "${namesake.domain}" that has it, expected another`);
+        continue;
+      }
+      const other = [...state.pools, ...state.otherPools].find(
         ({ geometry }) =>
           geometry.firstAddress <= wanted.lastAddress && wanted.firstAddress <= geometry.lastAddress,
       );

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Client, InStatement } from "@libsql/client";
+import type { InStatement } from "@libsql/client";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 
 /** A change, as it is recorded. */
 export interface AuditEntry {
@@ -55,7 +57,6 @@ export interface AuditQuery {
   readonly limit: number;
   /** Only records that are older than this one. */
   readonly beforeId: number | undefined;
-  readonly domain: string | undefined;
   readonly resource: string | undefined;
   readonly name: string | undefined;
   readonly actor: string | undefined;
@@ -66,7 +67,7 @@ export interface AuditQuery {
 
 const select = `SELECT id, at, actor, action, resource, name, domain, before, after FROM audit
 WHERE (:beforeId IS NULL OR id < :beforeId)
-  AND (:domain IS NULL OR domain = :domain) AND (:resource IS NULL OR resource = :resource)
+  AND ${scopeCondition("domain")} AND (:resource IS NULL OR resource = :resource)
   AND (:name IS NULL OR name = :name) AND (:actor IS NULL OR actor = :actor)
   AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at <= :until)
 ORDER BY id DESC LIMIT :limit`;
@@ -76,9 +77,9 @@ ORDER BY id DESC LIMIT :limit`;
  *
  * @throws {LibsqlError} When the database cannot be reached.
  */
-export async function readAudit(client: Client, query: AuditQuery): Promise<AuditRecord[]> {
-  const args = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, value ?? null]));
-  const { rows } = await client.execute({ sql: select, args });
+export async function readAudit({ database, scope }: Place, query: AuditQuery): Promise<AuditRecord[]> {
+  const given = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, value ?? null]));
+  const { rows } = await database.execute({ sql: select, args: { ...given, ...scopeArguments(scope) } });
   return rows.map((row) => ({
     id: Number(row.id),
     at: Number(row.at),

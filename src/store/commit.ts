@@ -14,9 +14,11 @@ import { batchStatements } from "./statements.ts";
 export interface CommitResult {
   /** Revision of the configuration in the database. When it is not the caller's, no claim was looked at. */
   readonly revision: number;
+  /** Whether the batch came too late: what it did, if anything, the same claims will find when they are made again. */
+  readonly isLate: boolean;
   /** Unix seconds by which the batch was judged. */
   readonly now: number;
-  /** One fact for each claim, in their order; empty when the revision differs. */
+  /** One fact for each claim, in their order; empty when the revision differs, or the batch came too late. */
   readonly facts: readonly Fact[];
 }
 
@@ -26,6 +28,8 @@ export interface CommitOptions {
   readonly revision: number;
   /** Unix seconds to judge by in place of the database's clock: for tests. */
   readonly now?: number | undefined;
+  /** The last Unix second of the database's own clock at which the batch is wanted. Default: whenever it comes. */
+  readonly until?: number | undefined;
 }
 
 type FactRow = [
@@ -77,6 +81,7 @@ export async function commitClaims(
     all: factRows.format(claims),
     revision: BigInt(options.revision),
     now: options.now === undefined ? null : BigInt(options.now),
+    until: options.until === undefined ? null : BigInt(options.until),
   };
   const batch = statementsWithParameters.map(({ sql, names }) => ({
     sql,
@@ -85,14 +90,20 @@ export async function commitClaims(
   const results = await client.batch(batch, "write");
   const row = results.at(-1)?.rows[0];
   if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
+  const revision = Number(row.revision);
+  const facts = parseFacts(row.facts as string, claims, endedSlots(results[0]!));
   return {
-    revision: Number(row.revision),
+    revision,
+    isLate: revision === options.revision && facts.length < claims.length,
     now: Number(row.now),
-    facts: parseFacts(row.facts as string, claims, endedSlots(results[0]!)),
+    facts,
   };
 }
 
-const parameterNames = ["offers", "wishes", "pools", "binds", "ends", "all", "revision", "now"] as const;
+const parameterNames = [
+  ...(["offers", "wishes", "pools", "binds", "ends", "all"] as const),
+  ...(["revision", "now", "until"] as const),
+];
 type ParameterName = (typeof parameterNames)[number];
 
 /** SQLite refuses a parameter that a statement does not mention. */
@@ -101,7 +112,7 @@ const statementsWithParameters = batchStatements.map(({ sql }) => ({
   names: parameterNames.filter((name) => sql.includes(`:${name}`)),
 }));
 
-/** No facts at all is how the statements say that the configuration has moved on. */
+/** No facts at all is how the statements say that the configuration has moved on, or the time. */
 function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {
   const rows = JSON.parse(text) as FactRow[];
   if (rows.length !== 0 && rows.length !== claims.length) {

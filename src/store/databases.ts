@@ -2,6 +2,9 @@
  * Several databases behind one allocator: each has domains of its own, so that writing scales with their number.
  * Which domain is where is configuration; nothing of a domain is in two places.
  *
+ * A domain that was moved may be left behind where it was. So who reads a database says which of its domains count:
+ * that is a {@link Place}.
+ *
  * @module
  */
 import type { Client } from "@libsql/client";
@@ -14,9 +17,28 @@ export interface Databases {
   readonly placed: ReadonlyMap<string, Client>;
 }
 
+/** Which domains of a database count. */
+export interface Scope {
+  /** These; null is all, and what belongs to no domain. */
+  readonly only: readonly string[] | null;
+  /** None of these. */
+  readonly except: readonly string[];
+}
+
+/** A database, and which of its domains count. */
+export interface Place {
+  readonly database: Client;
+  readonly scope: Scope;
+}
+
 /** @returns The databases of an allocator that has one. */
 export function onlyDatabase(main: Client): Databases {
   return { main, placed: new Map() };
+}
+
+/** @returns A database all of whose domains count. */
+export function wholeDatabase(database: Client): Place {
+  return { database, scope: { only: null, except: [] } };
 }
 
 /** @returns Each database once, the main one first. */
@@ -27,4 +49,88 @@ export function allDatabases({ main, placed }: Databases): readonly Client[] {
 /** @returns The database that has a domain. */
 export function databaseOf({ main, placed }: Databases, domainName: string): Client {
   return placed.get(domainName) ?? main;
+}
+
+/** @returns Where a domain is, and nothing but it. */
+export function placeOf(databases: Databases, domainName: string): Place {
+  return { database: databaseOf(databases, domainName), scope: { only: [domainName], except: [] } };
+}
+
+/** @returns All that there is, the main database first. */
+export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
+  const { main, placed } = databases;
+  const namesOf = (isThere: (database: Client) => boolean) =>
+    [...placed].filter(([, database]) => isThere(database)).map(([name]) => name);
+  const others = allDatabases(databases).filter((database) => database !== main);
+  return [
+    { database: main, scope: { only: null, except: namesOf((database) => database !== main) } },
+    ...others.map((database) => ({
+      database,
+      scope: { only: namesOf((each) => each === database), except: [] },
+    })),
+  ];
+}
+
+/** @returns Whether a domain counts. */
+export function isInScope({ only, except }: Scope, domainName: string): boolean {
+  return (only === null || only.includes(domainName)) && !except.includes(domainName);
+}
+
+/**
+ * A condition of SQL: the domain whose name a column has counts. Its arguments are those of {@link scopeArguments}.
+ *
+ * @param column Null in it is what belongs to no domain.
+ */
+export function scopeCondition(column: string): string {
+  return `iif(${column} IS NULL, :only IS NULL,
+    (:only IS NULL OR ${column} IN (SELECT value FROM json_each(:only)))
+    AND ${column} NOT IN (SELECT value FROM json_each(:except)))`;
+}
+
+/** The arguments of {@link scopeCondition}. */
+export function scopeArguments({ only, except }: Scope): { only: string | null; except: string } {
+  return { only: only === null ? null : JSON.stringify(only), except: JSON.stringify(except) };
+}
+
+/** Something that was found, and where. */
+export interface Found<T> {
+  readonly place: Place;
+  readonly found: T;
+}
+
+/**
+ * Asks all places at the same time.
+ *
+ * @returns What the first of them that has it says.
+ * @throws {LibsqlError} When one can't be reached: it might have had it.
+ */
+export async function findIn<T>(
+  places: readonly Place[],
+  find: (place: Place) => Promise<T | undefined>,
+): Promise<Found<T> | undefined> {
+  const answers = await Promise.all(places.map(async (place) => ({ place, found: await find(place) })));
+  for (const { place, found } of answers) if (found !== undefined) return { place, found };
+  return undefined;
+}
+
+/**
+ * Lists from all places what each has in the order of names.
+ *
+ * @param list At most `limit` of one place.
+ * @returns The first `limit` of all, in the order of names.
+ * @throws {LibsqlError} When one can't be reached.
+ */
+export async function listByName<T>(
+  places: readonly Place[],
+  limit: number,
+  list: (place: Place) => Promise<readonly T[]>,
+  nameOf: (item: T) => string,
+): Promise<readonly T[]> {
+  const lists = await Promise.all(places.map(list));
+  const [only = [], ...others] = lists;
+  if (others.length === 0) return only;
+  return lists
+    .flat()
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    .slice(0, limit);
 }

@@ -15,6 +15,8 @@ import { createPoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { isInScope } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { configuration, domain, pool } from "./schema.ts";
 
 /**
@@ -37,6 +39,17 @@ export async function loadDirectory(client: Client): Promise<Directory> {
   });
   const poolsById = new Map(domains.flatMap(({ pools }) => pools.map((each) => [each.id, each])));
   return { revision: revisions[0]!.revision, domains, poolsById };
+}
+
+/**
+ * Reads the domains that count, with their pools.
+ *
+ * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ */
+export async function loadPlace({ database, scope }: Place): Promise<Directory> {
+  const directory = await loadDirectory(database);
+  const domains = directory.domains.filter(({ name }) => isInScope(scope, name));
+  return { ...directory, domains };
 }
 
 function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {

@@ -6,6 +6,8 @@
 import type { Client } from "@libsql/client";
 import type { DomainSettings } from "../lease/declaration.ts";
 import type { Change } from "./change.ts";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { domainColumns, domainOfRow, settingsText } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
 
@@ -14,8 +16,6 @@ export interface DomainQuery {
   readonly limit: number;
   /** Only names behind this one. */
   readonly after: string | undefined;
-  /** Only the domain of this id. */
-  readonly id: number | undefined;
 }
 
 /**
@@ -23,11 +23,14 @@ export interface DomainQuery {
  *
  * @throws {LibsqlError} When the database cannot be reached.
  */
-export async function listDomains(client: Client, query: DomainQuery): Promise<StoredDomain[]> {
-  const { rows } = await client.execute({
-    sql: `SELECT ${domainColumns} FROM domain d WHERE d.name > :after AND (:id IS NULL OR d.id = :id)
+export async function listDomains(
+  { database, scope }: Place,
+  { after, limit }: DomainQuery,
+): Promise<StoredDomain[]> {
+  const { rows } = await database.execute({
+    sql: `SELECT ${domainColumns} FROM domain d WHERE d.name > :after AND ${scopeCondition("d.name")}
       ORDER BY d.name LIMIT :limit`,
-    args: { after: query.after ?? "", id: query.id ?? null, limit: query.limit },
+    args: { after: after ?? "", limit, ...scopeArguments(scope) },
   });
   return rows.map(domainOfRow);
 }
@@ -42,10 +45,11 @@ export async function findDomain(client: Client, name: string): Promise<StoredDo
 }
 
 /** @returns The name of the domain that takes the clients of no other, if there is one. */
-export async function findDefaultDomain(client: Client): Promise<string | undefined> {
-  const { rows } = await client.execute(
-    "SELECT name FROM domain WHERE json_extract(settings, '$.default') LIMIT 1",
-  );
+export async function findDefaultDomain({ database, scope }: Place): Promise<string | undefined> {
+  const { rows } = await database.execute({
+    sql: `SELECT name FROM domain WHERE json_extract(settings, '$.default') AND ${scopeCondition("name")} LIMIT 1`,
+    args: scopeArguments(scope),
+  });
   return rows[0]?.name as string | undefined;
 }
 

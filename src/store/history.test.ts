@@ -5,6 +5,7 @@ import type { Claim } from "../lease/claim.ts";
 import type { DeclarationInput } from "../lease/declaration.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { commitClaims } from "./commit.ts";
+import { wholeDatabase } from "./databases.ts";
 import { loadDirectory } from "./directory.ts";
 import { lookUp, lookupStatements } from "./history.ts";
 import type { Lookup, LookupQuestion } from "./history.ts";
@@ -51,8 +52,11 @@ async function openHistory() {
       world.now += seconds;
       await world.commit(endClaim(client, slot, { quarantineSeconds: 0 }));
     },
-    who: async (question: Partial<LookupQuestion> & { at: number }): Promise<Lookup> => {
-      const answer = await lookUp(database, {
+    who: async (
+      question: Partial<LookupQuestion> & { at: number },
+      place = wholeDatabase(database),
+    ): Promise<Lookup> => {
+      const answer = await lookUp(place, {
         address: parseIPv4("192.0.2.0"),
         port: 1232,
         toleranceSeconds: 0,
@@ -113,7 +117,6 @@ describe("lookUp()", () => {
 
   test.each([
     ["an address of no pool", { address: parseIPv4("192.0.3.0") }, "address-in-no-pool"],
-    ["an address of another domain", { domainId: 7 }, "address-in-no-pool"],
     ["a port below the first block", { port: 1023 }, "excluded-port"],
     ["a port of the set of a reserved one", { port: 5061 }, "reserved-port"],
     ["a pair that nobody had", {}, "not-leased"],
@@ -121,6 +124,13 @@ describe("lookUp()", () => {
     const world = await openHistory();
     await world.tenure(1, slotKey(53), 100);
     expect(await world.who({ at: start + 1, ...question })).toMatchObject({ holders: [], reason });
+  });
+
+  test("says 'nobody' of an address of a domain that does not count", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    const other = { database: world.database, scope: { only: ["another"], except: [] } };
+    expect(await world.who({ at: start + 1 }, other)).toMatchObject({ reason: "address-in-no-pool" });
   });
 
   test("needs a port for a shared address, and none for a full one", async () => {

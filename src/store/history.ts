@@ -10,6 +10,8 @@ import type { Client, Row } from "@libsql/client";
 import { lookupTenuresMax } from "../limits.ts";
 import { slotOf } from "../portset/pool-geometry.ts";
 import { psidOfPort } from "../portset/port-set.ts";
+import { isInScope } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
 import { argumentsOf } from "./slices.ts";
@@ -70,8 +72,6 @@ export interface LookupQuestion {
   readonly at: number;
   /** How far the clock that took the time may be off. */
   readonly toleranceSeconds: number;
-  /** The one domain whose pools may be looked at. */
-  readonly domainId?: number | undefined;
   /** Unix seconds to judge by in place of the database's clock: for tests. */
   readonly now?: number | undefined;
 }
@@ -93,10 +93,13 @@ export const lookupStatements = {
  * @returns The answer, or `port-needed` when the address is shared and no port is given.
  * @throws {LibsqlError} When the database can't be reached.
  */
-export async function lookUp(client: Client, question: LookupQuestion): Promise<Lookup | "port-needed"> {
-  const { address, port, at, domainId } = question;
-  const archive = await loadPoolArchive(client, address);
-  const pools = archive.filter((pool) => domainId === undefined || pool.domainId === domainId);
+export async function lookUp(
+  { database, scope }: Place,
+  question: LookupQuestion,
+): Promise<Lookup | "port-needed"> {
+  const { address, port, at } = question;
+  const archive = await loadPoolArchive(database, address);
+  const pools = archive.filter(({ domain }) => isInScope(scope, domain));
   const current = pools.find(({ retiredAt }) => retiredAt === null || retiredAt > at) ?? pools[0];
   if (current === undefined) return { holders: [], reason: "address-in-no-pool", pool: undefined };
   if (port === null && pools.some(({ kind }) => kind === "shared")) return "port-needed";
@@ -106,7 +109,7 @@ export async function lookUp(client: Client, question: LookupQuestion): Promise<
     const psid = psidOfPort(pool.geometry, port ?? 0);
     const number = psid === undefined ? undefined : slotOf(pool.geometry, address, psid);
     if (psid === undefined || number === undefined) continue;
-    const { tenures, historyFrom } = await findTenures(client, pool.id * 2 ** 32 + number, question);
+    const { tenures, historyFrom } = await findTenures(database, pool.id * 2 ** 32 + number, question);
     purged ||= at < historyFrom;
     for (const tenure of tenures) {
       const isThen = tenure.since <= at && at < tenure.until;
@@ -121,6 +124,24 @@ export async function lookUp(client: Client, question: LookupQuestion): Promise<
     reason: portReason(current, address, port) ?? (purged ? "history-purged" : "not-leased"),
     pool: current,
   };
+}
+
+/**
+ * Puts together what several databases know. An address was in pools of one of them at a time, but may have moved.
+ *
+ * @param answers At least one.
+ */
+export function joinLookups(answers: readonly (Lookup | "port-needed")[]): Lookup | "port-needed" {
+  const [only, ...others] = answers;
+  if (others.length === 0) return only!;
+  const known = answers.filter((answer) => answer !== "port-needed");
+  const holders = known.flatMap((answer) => answer.holders).sort((a, b) => a.tenure.since - b.tenure.since);
+  const certain = known.find(({ reason }) => reason === null);
+  if (certain !== undefined) return { ...certain, holders };
+  if (known.length < answers.length) return "port-needed";
+  const pooled = known.filter(({ pool }) => pool !== undefined);
+  const current = pooled.find(({ pool }) => pool!.retiredAt === null) ?? pooled[0] ?? known[0]!;
+  return { ...current, holders };
 }
 
 /** A port that no client of the pool can have. */

@@ -8,6 +8,8 @@ import type { PoolDeclaration } from "../lease/declaration.ts";
 import { poolDeletionStepLeases, poolDeletionStepsMax } from "../limits.ts";
 import { commitChange } from "./change.ts";
 import type { Change } from "./change.ts";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { poolColumns, poolOfRow, poolParameters } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
 
@@ -16,7 +18,6 @@ export interface PoolQuery {
   readonly limit: number;
   /** Only names behind this one. */
   readonly after: string | undefined;
-  readonly domain: string | undefined;
   readonly kind: "shared" | "full" | undefined;
   readonly draining: boolean | undefined;
   /** Only the pool that has this address. */
@@ -30,16 +31,17 @@ const fromPool = `SELECT ${poolColumns} FROM pool p JOIN domain d ON d.id = p.do
  *
  * @throws {LibsqlError} When the database cannot be reached.
  */
-export async function listPools(client: Client, query: PoolQuery): Promise<StoredPool[]> {
-  const { after, domain, kind, draining, address, limit } = query;
-  const { rows } = await client.execute({
-    sql: `${fromPool} WHERE p.name > :after AND (:domain IS NULL OR d.name = :domain)
+export async function listPools({ database, scope }: Place, query: PoolQuery): Promise<StoredPool[]> {
+  const { after, kind, draining, address, limit } = query;
+  const { rows } = await database.execute({
+    sql: `${fromPool} WHERE p.name > :after AND ${scopeCondition("d.name")}
       AND (:kind IS NULL OR (p.psid_length = 0) = (:kind = 'full'))
       AND (:draining IS NULL OR (p.drain_until IS NOT NULL) = :draining)
       AND (:address IS NULL OR :address BETWEEN p.first_address AND p.last_address)
       ORDER BY p.name LIMIT :limit`,
     args: {
-      ...{ after: after ?? "", domain: domain ?? null, kind: kind ?? null, address: address ?? null, limit },
+      ...{ after: after ?? "", kind: kind ?? null, address: address ?? null, limit },
+      ...scopeArguments(scope),
       draining: draining === undefined ? null : Number(draining),
     },
   });
@@ -47,22 +49,28 @@ export async function listPools(client: Client, query: PoolQuery): Promise<Store
 }
 
 /** @returns The pool of this name, if there is one. */
-export async function findPool(client: Client, name: string): Promise<StoredPool | undefined> {
-  const { rows } = await client.execute({ sql: `${fromPool} WHERE p.name = :name`, args: { name } });
+export async function findPool({ database, scope }: Place, name: string): Promise<StoredPool | undefined> {
+  const { rows } = await database.execute({
+    sql: `${fromPool} WHERE p.name = :name AND ${scopeCondition("d.name")}`,
+    args: { name, ...scopeArguments(scope) },
+  });
   return rows[0] === undefined ? undefined : poolOfRow(rows[0]);
 }
 
-/** @returns The name of a pool whose range has an address of this one, if there is one. */
+/** A pool whose range has an address of this one, if there is one. */
 export async function findOverlap(
-  client: Client,
+  { database, scope }: Place,
   range: { readonly firstAddress: number; readonly lastAddress: number },
-): Promise<string | undefined> {
-  const { rows } = await client.execute({
-    sql: `SELECT name FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress
-      ORDER BY first_address LIMIT 1`,
-    args: { firstAddress: range.firstAddress, lastAddress: range.lastAddress },
+): Promise<StoredPool | undefined> {
+  const { rows } = await database.execute({
+    sql: `${fromPool} WHERE p.first_address <= :lastAddress AND p.last_address >= :firstAddress
+      AND ${scopeCondition("d.name")} ORDER BY p.first_address LIMIT 1`,
+    args: {
+      ...{ firstAddress: range.firstAddress, lastAddress: range.lastAddress },
+      ...scopeArguments(scope),
+    },
   });
-  return rows[0]?.name as string | undefined;
+  return rows[0] === undefined ? undefined : poolOfRow(rows[0]);
 }
 
 /** As the record of changes shows it. */

@@ -11,6 +11,8 @@ import type { ReservationDeclaration } from "../lease/declaration.ts";
 import { parseClientIdentifier } from "../lease/declaration.ts";
 import { encodeHex } from "../wire/hex.ts";
 import type { Change } from "./change.ts";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { canonicalReservation, reservationColumns, reservationOfRow } from "./declared.ts";
 import type { StoredReservation } from "./declared.ts";
 import { freeNever, LeaseState } from "./schema.ts";
@@ -22,7 +24,6 @@ export interface ReservationQuery {
   readonly limit: number;
   /** Only names behind this one. */
   readonly after: string | undefined;
-  readonly domain: string | undefined;
   readonly pool: string | undefined;
   /** Octets in hexadecimal. */
   readonly clientId: string | undefined;
@@ -37,25 +38,31 @@ const fromReservation = `SELECT ${reservationColumns} FROM reservation r
  * @throws {LibsqlError} When the database cannot be reached.
  */
 export async function listReservations(
-  client: Client,
+  { database, scope }: Place,
   query: ReservationQuery,
 ): Promise<StoredReservation[]> {
-  const { after, domain, pool, clientId, limit } = query;
-  const { rows } = await client.execute({
-    sql: `${fromReservation} WHERE r.name > :after AND (:domain IS NULL OR d.name = :domain)
+  const { after, pool, clientId, limit } = query;
+  const { rows } = await database.execute({
+    sql: `${fromReservation} WHERE r.name > :after AND ${scopeCondition("d.name")}
       AND (:pool IS NULL OR p.name = :pool) AND (:clientId IS NULL OR r.client_id = unhex(:clientId))
       ORDER BY r.name LIMIT :limit`,
     args: {
-      ...{ after: after ?? "", domain: domain ?? null, pool: pool ?? null, limit },
-      clientId: clientId ?? null,
+      ...{ after: after ?? "", pool: pool ?? null, clientId: clientId ?? null, limit },
+      ...scopeArguments(scope),
     },
   });
   return rows.map(reservationOfRow);
 }
 
 /** @returns The reservation of this name, if there is one. */
-export async function findReservation(client: Client, name: string): Promise<StoredReservation | undefined> {
-  const { rows } = await client.execute({ sql: `${fromReservation} WHERE r.name = :name`, args: { name } });
+export async function findReservation(
+  { database, scope }: Place,
+  name: string,
+): Promise<StoredReservation | undefined> {
+  const { rows } = await database.execute({
+    sql: `${fromReservation} WHERE r.name = :name AND ${scopeCondition("d.name")}`,
+    args: { name, ...scopeArguments(scope) },
+  });
   return rows[0] === undefined ? undefined : reservationOfRow(rows[0]);
 }
 

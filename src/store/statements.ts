@@ -8,7 +8,8 @@
  * number of claims. Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
  *
  * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision`
- * (the configuration that the claims were made from), `:now` (Unix seconds, or null for the database's clock).
+ * (the configuration that the claims were made from), `:now` (Unix seconds, or null for the database's clock),
+ * `:until` (the last Unix second of the database's clock at which the batch is wanted, or null).
  *
  * @module
  */
@@ -29,10 +30,11 @@ const clock = `clock(now) AS MATERIALIZED (SELECT coalesce(CAST(:now AS INTEGER)
 
 /**
  * Claims of a stale configuration match nothing: pools may be gone that they name. The caller sees the newer
- * revision in the facts and makes its claims anew.
+ * revision in the facts and makes its claims anew. Claims that nobody waits for any more match nothing either.
  */
 const claimsOf = (parameter: string): string =>
-  `json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER), ${parameter}, '[]'))`;
+  `json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER)
+    AND (:until IS NULL OR unixepoch() <= CAST(:until AS INTEGER)), ${parameter}, '[]'))`;
 
 const claims = (parameter: string, rows: { readonly columns: string }): string =>
   `claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(parameter)})`;

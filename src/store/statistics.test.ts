@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { temporaryDatabase, vectorDomain } from "../../test/support/database.ts";
 import { anyLeaseEvent, openLeasePlay } from "../../test/support/lease-play.ts";
+import { wholeDatabase } from "./databases.ts";
 import { freeNever } from "./schema.ts";
 import { addSlotCounts, countSlots, countStatements, createSlotCounter } from "./statistics.ts";
 import type { SlotCounts } from "./statistics.ts";
@@ -50,7 +51,7 @@ test("countSlots() counts what looking at every row would, whatever happened, in
         const play = await openLeasePlay();
         for (const event of events) await play.act(event);
         const expected = await countByLooking(play.database, play.now);
-        for (const { poolId, pool, domain, ...counts } of await countSlots(play.database, {
+        for (const { poolId, pool, domain, ...counts } of await countSlots(wholeDatabase(play.database), {
           now: play.now,
           clockMs,
           sliceRows,
@@ -74,7 +75,7 @@ test("a lease that was made under a longer quarantine is quarantined that long, 
   await play.act({ kind: "request", client: 1, softwire: 0, leaseSeconds: 100 });
   await play.act({ kind: "quarantine", seconds: 10 });
   play.now += 101;
-  const [counts] = await countSlots(play.database, { now: play.now });
+  const [counts] = await countSlots(wholeDatabase(play.database), { now: play.now });
   expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
 });
 
@@ -107,7 +108,7 @@ test("createSlotCounter() counts once for all who ask at a time, and again after
       return database.execute(statement);
     },
   });
-  const count = createSlotCounter(slow, { clockMs: () => clockMs });
+  const count = createSlotCounter([wholeDatabase(slow)], { clockMs: () => clockMs });
   const [first, second] = await Promise.all([count(), count()]);
   expect(first).toBe(second);
   clockMs += 19_999;

@@ -28,6 +28,8 @@ import {
   statisticsAgeFactor,
   statisticsAgeMsMin,
 } from "../limits.ts";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import { freeNever, LeaseState } from "./schema.ts";
 import { argumentsOf, createSliceSizer, letOthersRun } from "./slices.ts";
 import type { SliceRows, SliceSizer } from "./slices.ts";
@@ -103,7 +105,7 @@ export const countStatements = {
     max(d.settings ->> '$.quarantineSeconds', d.settings ->> '$.offerHoldSeconds',
       coalesce((SELECT iif(h.until > coalesce(CAST(:now AS INTEGER), unixepoch()), h.seconds, 0)
                 FROM longer_hold h WHERE h.domain_id = d.id), 0)) AS hold
-    FROM pool p JOIN domain d ON d.id = p.domain_id ORDER BY d.id, p.id`,
+    FROM pool p JOIN domain d ON d.id = p.domain_id WHERE ${scopeCondition("d.name")} ORDER BY d.id, p.id`,
   /** Rows that were made ahead of the cursor. */
   ahead: `SELECT count(*) AS rows, ${ofSlots} FROM (
     SELECT slot FROM lease WHERE slot > :after AND slot <= :end ORDER BY slot LIMIT :limit)`,
@@ -151,14 +153,14 @@ const noSlot = Number.MAX_SAFE_INTEGER;
  * @throws {LibsqlError} When the database can't be reached.
  */
 export async function countSlots(
-  client: Client,
+  { database, scope }: Place,
   { now, clockMs = () => performance.now(), sliceRows = usualSliceRows }: StatisticsOptions = {},
 ): Promise<readonly PoolStatistics[]> {
-  const args = { now: now === undefined ? null : BigInt(now) };
+  const args = { now: now === undefined ? null : BigInt(now), ...scopeArguments(scope) };
   const sizer = createSliceSizer(sliceRows, countSliceMs, clockMs);
-  const { rows } = await sizer.ask(() => client.execute({ sql: countStatements.pools, args }));
+  const { rows } = await sizer.ask(() => database.execute({ sql: countStatements.pools, args }));
   const statistics: PoolStatistics[] = [];
-  for (const row of rows) statistics.push(await countPool(client, row as unknown as PoolRow, sizer));
+  for (const row of rows) statistics.push(await countPool(database, row as unknown as PoolRow, sizer));
   return statistics;
 }
 
@@ -236,6 +238,13 @@ export function addSlotCounts(counts: readonly SlotCounts[]): SlotCounts {
   return sum;
 }
 
+async function countAll(
+  places: readonly Place[],
+  options: StatisticsOptions,
+): Promise<readonly PoolStatistics[]> {
+  return (await Promise.all(places.map((place) => countSlots(place, options)))).flat();
+}
+
 /** Statistics that are counted when they are asked for, and kept for a while. */
 export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
 
@@ -245,7 +254,7 @@ export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
  * @param clockMs Milliseconds of any clock that goes forward.
  */
 export function createSlotCounter(
-  client: Client,
+  places: readonly Place[],
   {
     now,
     clockMs = () => Date.now(),
@@ -257,7 +266,7 @@ export function createSlotCounter(
     if (counting !== undefined && clockMs() < goodUntil) return counting;
     const begin = clockMs();
     goodUntil = Infinity;
-    const current = countSlots(client, { now: now?.() });
+    const current = countAll(places, { now: now?.() });
     counting = current;
     current.then(
       () => {

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { encodeHex } from "../wire/hex.ts";
 import { formatDate } from "../lease/dates.ts";
 import type { Change } from "./change.ts";
+import { scopeArguments, scopeCondition } from "./databases.ts";
+import type { Place } from "./databases.ts";
 import type { Row } from "./declared.ts";
 
 /** What a token may do. `admin` includes `read`; `relay` is for relays alone. */
@@ -23,7 +24,7 @@ export interface KnownToken {
 const find = `SELECT t.name, t.scope, t.domain_id AS domainId, d.name AS domainName
 FROM access_token t LEFT JOIN domain d ON d.id = t.domain_id
 WHERE (t.secret_hash = unhex(:hash) OR (t.previous_hash = unhex(:hash) AND t.previous_until > unixepoch()))
-  AND (t.expires_at IS NULL OR t.expires_at > unixepoch())`;
+  AND (t.expires_at IS NULL OR t.expires_at > unixepoch()) AND ${scopeCondition("d.name")}`;
 
 /**
  * Finds the token whose secret, or whose secret before its last rotation, has a hash.
@@ -34,8 +35,12 @@ WHERE (t.secret_hash = unhex(:hash) OR (t.previous_hash = unhex(:hash) AND t.pre
  * @returns The token, or undefined when there is none, or it has expired.
  * @throws {LibsqlError} When the database cannot be reached.
  */
-export async function findToken(client: Client, hash: Uint8Array): Promise<KnownToken | undefined> {
-  const { rows } = await client.execute({ sql: find, args: { hash: encodeHex(hash) } });
+export async function findToken(
+  { database, scope }: Place,
+  hash: Uint8Array,
+): Promise<KnownToken | undefined> {
+  const args = { hash: encodeHex(hash), ...scopeArguments(scope) };
+  const { rows } = await database.execute({ sql: find, args });
   const row = rows[0];
   if (row === undefined) return undefined;
   const domain = row.domainId === null ? null : { id: Number(row.domainId), name: row.domainName as string };
@@ -83,19 +88,25 @@ function tokenOfRow(row: Row): StoredToken {
  * @throws {LibsqlError} When the database cannot be reached.
  */
 export async function listTokens(
-  client: Client,
+  { database, scope }: Place,
   { after, limit }: { readonly after: string | undefined; readonly limit: number },
 ): Promise<StoredToken[]> {
-  const { rows } = await client.execute({
-    sql: `${fromToken} WHERE t.name > :after ORDER BY t.name LIMIT :limit`,
-    args: { after: after ?? "", limit },
+  const { rows } = await database.execute({
+    sql: `${fromToken} WHERE t.name > :after AND ${scopeCondition("d.name")} ORDER BY t.name LIMIT :limit`,
+    args: { after: after ?? "", limit, ...scopeArguments(scope) },
   });
   return rows.map(tokenOfRow);
 }
 
 /** @returns The token of this name, if there is one; also when it has expired. */
-export async function findTokenByName(client: Client, name: string): Promise<StoredToken | undefined> {
-  const { rows } = await client.execute({ sql: `${fromToken} WHERE t.name = :name`, args: { name } });
+export async function findTokenByName(
+  { database, scope }: Place,
+  name: string,
+): Promise<StoredToken | undefined> {
+  const { rows } = await database.execute({
+    sql: `${fromToken} WHERE t.name = :name AND ${scopeCondition("d.name")}`,
+    args: { name, ...scopeArguments(scope) },
+  });
   return rows[0] === undefined ? undefined : tokenOfRow(rows[0]);
 }
 

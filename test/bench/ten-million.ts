@@ -15,6 +15,7 @@ import type { Client } from "@libsql/client";
 import { parseDeclaration } from "../../src/lease/declaration.ts";
 import { prepareDatabase } from "../../src/runtime/node.ts";
 import { applyDeclaration } from "../../src/store/apply.ts";
+import { wholeDatabase } from "../../src/store/databases.ts";
 import { openBindingSnapshot } from "../../src/store/binding-feed.ts";
 import { lookUp } from "../../src/store/history.ts";
 import { findLeases } from "../../src/store/leases.ts";
@@ -87,7 +88,7 @@ async function measure(client: Client): Promise<void> {
   for (const turn of ["first", "second"]) {
     const hold = watchEventLoop();
     const begin = performance.now();
-    const [counts] = await countSlots(client);
+    const [counts] = await countSlots(wholeDatabase(client));
     print(`statistics, ${turn}`, `${(performance.now() - begin).toFixed(0)} ms, event loop held ${hold()}`);
     if (turn === "second") print("", JSON.stringify(counts));
   }
@@ -96,7 +97,7 @@ async function measure(client: Client): Promise<void> {
   const portOf = (slot: number) => (1 + Math.floor(slot / 2 ** 18)) * 1024 + 5;
   await sample(print, "look-up of an ended tenure", async () => {
     const slot = random();
-    const answer = await lookUp(client, {
+    const answer = await lookUp(wholeDatabase(client), {
       address: addressOf(slot),
       port: portOf(slot),
       at: now - 50_000,

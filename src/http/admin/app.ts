@@ -5,10 +5,10 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
+import type { Databases } from "../../store/databases.ts";
 import type { SlotCounter } from "../../store/statistics.ts";
 import type { AuthEnv, Guard } from "../auth.ts";
 import { limitBody } from "../limit-body.ts";
@@ -25,7 +25,7 @@ import { tokenRoutes } from "./tokens.ts";
 
 /** What the admin API works with. */
 export interface AdminDeps {
-  readonly database: Client;
+  readonly databases: Databases;
   readonly guard: Guard;
   readonly countSlots: SlotCounter;
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */

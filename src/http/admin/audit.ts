@@ -7,11 +7,13 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { dateSchema, formatDate, parseDate } from "../../lease/dates.ts";
 import { readAudit } from "../../store/audit.ts";
+import type { Place } from "../../store/databases.ts";
 import type { AuthEnv } from "../auth.ts";
 import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
-import { numberPosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "./paging.ts";
-import { maySee } from "./resource.ts";
+import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "./paging.ts";
+import type { PageRequest } from "./paging.ts";
+import { maySee, placesFor } from "./resource.ts";
 import { auditSchema } from "./schemas.ts";
 import { validQuery } from "./validation.ts";
 
@@ -25,7 +27,7 @@ const listQuery = v.strictObject({
 });
 
 /** The routes of the record of changes. A token for one domain sees what concerns that domain. */
-export function auditRoutes({ database }: AdminDeps) {
+export function auditRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/audit",
     operation({
@@ -38,25 +40,48 @@ export function auditRoutes({ database }: AdminDeps) {
     validQuery(listQuery),
     async (context) => {
       const query = context.req.valid("query");
-      const page = readPage(query, numberPosition);
       const principal = context.get("principal");
       if (query.domain !== undefined && !maySee(principal, query.domain)) {
         return respondPage(context, { items: [], next: null });
       }
+      const places = placesFor(databases, principal, query.domain);
+      const page = readPage(query, positionsIn(places));
       const { resource, name, actor } = query;
-      const found = await readAudit(database, {
-        ...{ limit: page.limit + 1, beforeId: page.after?.[0] as number | undefined },
-        ...{ resource, name, actor, domain: principal.domain?.name ?? query.domain },
+      const filters = {
+        ...{ limit: page.limit + 1, resource, name, actor },
         since: query.since === undefined ? undefined : parseDate(query.since),
         until: query.until === undefined ? undefined : parseDate(query.until),
-      });
-      const shown = pageOf(
-        found,
-        page,
-        ({ id }) => [id],
-        (record) => ({ ...record, at: formatDate(record.at) }),
+      };
+      const found = await Promise.all(
+        places.map(async (place, index) => {
+          const beforeId = positionOf(page, index);
+          const records = await readAudit(place, { ...filters, beforeId });
+          return records.map((record) => ({ index, record }));
+        }),
       );
-      return respondPage(context, shown);
+      const merged = found.flat().sort((a, b) => b.record.at - a.record.at);
+      const shown = merged.slice(0, page.limit);
+      const lastIds = places.map(
+        (_, index) =>
+          shown.findLast((each) => each.index === index)?.record.id ?? positionOf(page, index) ?? beforeAll,
+      );
+      return respondPage(context, {
+        items: shown.map(({ record }) => ({ ...record, at: formatDate(record.at) })),
+        next: merged.length > page.limit ? encodeCursor(lastIds) : null,
+      });
     },
   );
+}
+
+/** Position of a database of which no record was shown yet. */
+const beforeAll = 0;
+
+/** The position is a record's id for each database: all that are older in it are behind. */
+function positionsIn(places: readonly Place[]) {
+  return v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.length(places.length));
+}
+
+function positionOf({ after }: PageRequest, index: number): number | undefined {
+  const id = after?.[index] as number | undefined;
+  return id === beforeAll ? undefined : id;
 }

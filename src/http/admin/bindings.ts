@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import * as v from "valibot";
 import type {
@@ -16,19 +15,19 @@ import { rfc8676 } from "../../lease/binding-table/rfc8676.ts";
 import { snabb } from "../../lease/binding-table/snabb.ts";
 import { vpp } from "../../lease/binding-table/vpp.ts";
 import { formatDate } from "../../lease/dates.ts";
-import type { Directory, Domain, Pool } from "../../lease/domain.ts";
+import type { Domain, Pool } from "../../lease/domain.ts";
 import { digestChunkOctets, snapshotTries } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import { openBindingSnapshot } from "../../store/binding-feed.ts";
 import type { BindingChange, BindingSnapshot, NoIncrement } from "../../store/binding-feed.ts";
-import { loadDirectory } from "../../store/directory.ts";
+import type { Databases, Place } from "../../store/databases.ts";
+import { loadPlace } from "../../store/directory.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import type { AuthEnv, Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
 import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
-import { wholeNumber } from "./query-fields.ts";
-import { maySee, notFound } from "./resource.ts";
+import { maySee, notFound, placesFor } from "./resource.ts";
 import { validQuery } from "./validation.ts";
 
 const formats = { rfc8676, snabb, vpp } as const;
@@ -38,8 +37,9 @@ const querySchema = v.strictObject({
   domain: v.optional(v.pipe(v.string(), v.description("Only this domain's rows."))),
   since: v.optional(
     v.pipe(
-      wholeNumber(0, Number.MAX_SAFE_INTEGER),
-      v.description("A version that an answer had: only what has changed since is told."),
+      v.string(),
+      v.regex(/^\d{1,16}(\.\d{1,16})*$/, "expected an Apportion-Version of an answer"),
+      v.description("The `Apportion-Version` of an answer: only what has changed since is told."),
     ),
   ),
   digest: v.optional(
@@ -56,15 +56,16 @@ const description = `Rows are the running leases that have a softwire address, o
 \`split -b ${digestChunkOctets} --filter='openssl dgst -sha256 -binary' FILE | openssl dgst -sha256\`. \
 Take it more often than the quarantine is long: so a row leaves before its pair is another's.`;
 
-const gone: Readonly<Record<NoIncrement, string>> = {
+const gone: Readonly<Record<NoIncrement | "other-databases", string>> = {
   purged: "the record of changes does not go back that far",
   ahead: "a version that this database has not reached",
+  "other-databases": "it is of another number of databases",
   "configuration-changed": "a border relay or the pools have changed since, and that concerns all rows",
   "too-many": "too many changes since",
 };
 
 /** The route of binding tables. */
-export function bindingRoutes({ database, now }: AdminDeps) {
+export function bindingRoutes({ databases, now }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/bindings",
     operation({
@@ -78,18 +79,17 @@ export function bindingRoutes({ database, now }: AdminDeps) {
     async (context) => {
       const { format: name = "rfc8676", domain, since, digest } = context.req.valid("query");
       const format = formats[name];
-      const { snapshot, directory } = await openTable(database, now?.());
-      const domains = selectDomains(directory, context.get("principal"), domain);
-      refuseInexpressible(format, domains);
-      const table: TableVersion = { version: snapshot.version, date: formatDate(snapshot.time), domains };
+      const sections = await openSections(databases, context.get("principal"), domain, now?.());
+      const table = versionOfTable(sections);
+      refuseInexpressible(format, table.domains);
       const write =
         since === undefined
-          ? () => writeTable(format, table, snapshot)
-          : writeChanges(format, table, since, await changesSince(snapshot, since));
+          ? () => writeTable(format, table, sections)
+          : writeChanges(format, table, since, await changesSince(sections, since));
       return new Response(streamOf(write()), {
         headers: {
           "content-type": format.mediaType,
-          "apportion-version": String(snapshot.version),
+          "apportion-version": table.version,
           ...(digest === "true" && { "apportion-digest": `sha-256=${await digestOf(write())}` }),
         },
       });
@@ -97,28 +97,46 @@ export function bindingRoutes({ database, now }: AdminDeps) {
   );
 }
 
-/** The configuration may change between two reads: what slots mean has to be as of the table. */
-async function openTable(
-  database: Client,
+/** The part of the table that one database has. */
+interface Section {
+  readonly snapshot: BindingSnapshot;
+  readonly domains: readonly Domain[];
+}
+
+async function openSections(
+  databases: Databases,
+  principal: Principal,
+  domain: string | undefined,
   now: number | undefined,
-): Promise<{ snapshot: BindingSnapshot; directory: Directory }> {
+): Promise<readonly Section[]> {
+  if (domain !== undefined && !maySee(principal, domain)) throw notFound("domain", domain);
+  const places = placesFor(databases, principal, domain);
+  const sections = await Promise.all(places.map((place) => openSection(place, now)));
+  const isThere = sections.some(({ domains }) => domains.length > 0);
+  if (domain !== undefined && !isThere) throw notFound("domain", domain);
+  return sections;
+}
+
+/** The configuration may change between two reads: what slots mean has to be as of the table. */
+async function openSection(place: Place, now: number | undefined): Promise<Section> {
   for (let attempt = 0; attempt < snapshotTries; attempt++) {
-    const snapshot = await openBindingSnapshot(database, { now });
-    const directory = await loadDirectory(database);
-    if (directory.revision === snapshot.revision) return { snapshot, directory };
+    const snapshot = await openBindingSnapshot(place.database, { now });
+    const { revision, domains } = await loadPlace(place);
+    if (revision === snapshot.revision) return { snapshot, domains };
   }
   throw problem(409, "Cannot read the binding table: the configuration keeps changing; try again");
 }
 
-function selectDomains(
-  directory: Directory,
-  principal: Principal,
-  name: string | undefined,
-): readonly Domain[] {
-  const visible = directory.domains.filter((domain) => maySee(principal, domain.name));
-  const selected = visible.filter((domain) => name === undefined || domain.name === name);
-  if (name !== undefined && selected.length === 0) throw notFound("domain", name);
-  return selected;
+function versionOfTable(sections: readonly Section[]): TableVersion {
+  const versions = new Map(
+    sections.flatMap(({ snapshot, domains }) => domains.map((domain) => [domain, snapshot.version])),
+  );
+  return {
+    version: sections.map(({ snapshot }) => snapshot.version).join("."),
+    versionOf: (domain) => versions.get(domain)!,
+    date: formatDate(Math.min(...sections.map(({ snapshot }) => snapshot.time))),
+    domains: sections.flatMap(({ domains }) => domains),
+  };
 }
 
 /** Better no table than one that lacks rows without a word. */
@@ -136,13 +154,22 @@ function refuseInexpressible(format: BindingFormat, domains: readonly Domain[]):
   }
 }
 
-async function changesSince(snapshot: BindingSnapshot, since: number): Promise<readonly BindingChange[]> {
-  const changes = await snapshot.changesSince(since);
-  if (typeof changes !== "string") return changes;
-  throw problem(
-    410,
-    `Cannot tell the changes since version ${since}: ${gone[changes]}; take the whole table (without since)`,
+async function changesSince(sections: readonly Section[], since: string): Promise<readonly EntryChange[]> {
+  const refuse = (reason: keyof typeof gone): Error =>
+    problem(
+      410,
+      `Cannot tell the changes since version ${since}: ${gone[reason]}; take the whole table (without since)`,
+    );
+  const versions = since.split(".").map(Number);
+  if (versions.length !== sections.length) throw refuse("other-databases");
+  const changes = await Promise.all(
+    sections.map(async (section, index) => {
+      const found = await section.snapshot.changesSince(versions[index]!);
+      if (typeof found === "string") throw refuse(found);
+      return entryChangesOf(section, found);
+    }),
   );
+  return changes.flat();
 }
 
 const slotsPerPool = 2 ** 32;
@@ -154,44 +181,58 @@ function entryOf(domain: Domain, pool: Pool, slot: number, softwire: Uint8Array)
 async function* writeTable(
   format: BindingFormat,
   table: TableVersion,
-  snapshot: BindingSnapshot,
+  sections: readonly Section[],
 ): AsyncGenerator<string> {
   yield format.begin(table);
-  for (const domain of table.domains) {
-    yield* format.beginDomain(domain, table);
-    let isFirst = true;
-    for (const pool of domain.pools) {
-      for await (const rows of snapshot.rows(pool.id)) {
-        let text = "";
-        for (const { slot, softwire } of rows) {
-          text += format.entry(entryOf(domain, pool, slot, softwire), table, isFirst);
-          isFirst = false;
-        }
-        yield text;
-      }
+  for (const { snapshot, domains } of sections) {
+    for (const domain of domains) {
+      yield* format.beginDomain(domain, table);
+      yield* writeRows(format, table, snapshot, domain);
+      yield format.endDomain(domain, table);
     }
-    yield format.endDomain(domain, table);
   }
   yield format.end();
 }
 
-/** Pools come and go with a new whole table, so each slot of the changes is one of a pool that is there. */
-function writeChanges(
+async function* writeRows(
   format: BindingFormat,
   table: TableVersion,
-  since: number,
-  found: readonly BindingChange[],
-) {
+  snapshot: BindingSnapshot,
+  domain: Domain,
+): AsyncGenerator<string> {
+  let isFirst = true;
+  for (const pool of domain.pools) {
+    for await (const rows of snapshot.rows(pool.id)) {
+      let text = "";
+      for (const { slot, softwire } of rows) {
+        text += format.entry(entryOf(domain, pool, slot, softwire), table, isFirst);
+        isFirst = false;
+      }
+      yield text;
+    }
+  }
+}
+
+/** Pools come and go with a new whole table, so each slot of the changes is one of a pool that is there. */
+function entryChangesOf({ domains }: Section, found: readonly BindingChange[]): EntryChange[] {
   const owners = new Map(
-    table.domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),
+    domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),
   );
-  const changes = found.flatMap(({ slot, before, after }): EntryChange[] => {
+  return found.flatMap(({ slot, before, after }): EntryChange[] => {
     const owner = owners.get(Math.floor(slot / slotsPerPool));
     if (owner === undefined) return [];
     const entry = (softwire: Uint8Array | null) =>
       softwire === null ? null : entryOf(owner.domain, owner.pool, slot, softwire);
     return [{ before: entry(before), after: entry(after) }];
   });
+}
+
+function writeChanges(
+  format: BindingFormat,
+  table: TableVersion,
+  since: string,
+  changes: readonly EntryChange[],
+) {
   // eslint-disable-next-line @typescript-eslint/require-await -- the same form as that of a whole table
   return async function* () {
     yield* format.changes(changes, table, since);

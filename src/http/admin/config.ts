@@ -12,13 +12,8 @@ import { formatText, parseText } from "../../lease/declaration-text.ts";
 import type { DeclarationFormat } from "../../lease/declaration-text.ts";
 import { declarationSchema } from "../../lease/declaration.ts";
 import type { Declaration } from "../../lease/declaration.ts";
-import {
-  ApplyError,
-  applyDeclaration,
-  planDeclaration,
-  readDeclared,
-  RevisionError,
-} from "../../store/apply.ts";
+import { applyPlaced, planPlaced, readPlaced } from "../../store/apply-placed.ts";
+import { ApplyError, RevisionError } from "../../store/apply.ts";
 import type { Step } from "../../store/apply.ts";
 import type { AuthEnv } from "../auth.ts";
 import { problem } from "../problem.ts";
@@ -57,7 +52,7 @@ const declarationContent = {
 };
 
 /** The routes of the declared state. They are for those who may see all domains. */
-export function configRoutes({ database }: AdminDeps) {
+export function configRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/config",
@@ -67,7 +62,7 @@ export function configRoutes({ database }: AdminDeps) {
       }),
       async (context) => {
         requireAllDomains(context.get("principal"), "read the whole configuration");
-        const { revision, declaration } = await readDeclared(database);
+        const { revision, declaration } = await readPlaced(databases);
         const supports = ["application/json", ...yamlTypes];
         const type = accepts(context, { header: "Accept", supports, default: "application/json" });
         const format: DeclarationFormat = yamlTypes.includes(type) ? "yaml" : "json";
@@ -97,11 +92,11 @@ export function configRoutes({ database }: AdminDeps) {
         const revision = typeof version === "number" ? version : undefined;
         const options = { actor: principal.name, unnamed: "drain", revision } as const;
         if (context.req.valid("query").dryRun === "true") {
-          const { steps } = await planDeclaration(database, declaration, options);
+          const { steps } = await planPlaced(databases, declaration, options);
           return context.json({ applied: false, steps: steps as Step[] }, 200);
         }
         try {
-          const steps = await applyDeclaration(database, declaration, options);
+          const steps = await applyPlaced(databases, declaration, options);
           return context.json({ applied: true, steps: steps as Step[] }, 200);
         } catch (error) {
           throw refusalOf(error);

@@ -12,6 +12,8 @@ import type { DomainSettings } from "../../lease/declaration.ts";
 import { domainsMax } from "../../limits.ts";
 import { commitChange } from "../../store/change.ts";
 import { settingsText } from "../../store/declared.ts";
+import { allPlaces, databaseOf, findIn, listByName } from "../../store/databases.ts";
+import type { Databases } from "../../store/databases.ts";
 import type { StoredDomain } from "../../store/declared.ts";
 import {
   changeDomain,
@@ -37,6 +39,7 @@ import {
   maySee,
   notFound,
   patched,
+  placesFor,
   replacesBlindly,
   requireAllDomains,
 } from "./resource.ts";
@@ -50,7 +53,7 @@ export function domainRoutes(deps: AdminDeps) {
   return new Hono<AuthEnv>().route("/", readRoutes(deps)).route("/", changeRoutes(deps));
 }
 
-function readRoutes({ database }: AdminDeps) {
+function readRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/domains",
@@ -58,9 +61,14 @@ function readRoutes({ database }: AdminDeps) {
       validQuery(pageQuerySchema),
       async (context) => {
         const page = readPage(context.req.valid("query"), namePosition);
-        const id = context.get("principal").domain?.id;
         const after = page.after?.[0] as string | undefined;
-        const found = await listDomains(database, { limit: page.limit + 1, after, id });
+        const limit = page.limit + 1;
+        const found = await listByName(
+          placesFor(databases, context.get("principal")),
+          limit,
+          (place) => listDomains(place, { limit, after }),
+          ({ name }) => name,
+        );
         return respondPage(
           context,
           pageOf(found, page, ({ name }) => [name], shown),
@@ -71,11 +79,11 @@ function readRoutes({ database }: AdminDeps) {
       "/domains/:name",
       operation({ tag, summary: "Read a domain", answers: { 200: domainSchema }, problems: [404] }),
       async (context) =>
-        respond(context, await read(database, context.get("principal"), context.req.param("name"))),
+        respond(context, await read(databases, context.get("principal"), context.req.param("name"))),
     );
 }
 
-function changeRoutes({ database }: AdminDeps) {
+function changeRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .put(
       "/domains/:name",
@@ -89,7 +97,7 @@ function changeRoutes({ database }: AdminDeps) {
         const name = context.req.param("name");
         const { name: nameInBody, ...settings } = context.req.valid("json");
         checkName(name, nameInBody);
-        return putDomain(context, database, name, settings);
+        return putDomain(context, databases, name, settings);
       },
     )
     .patch(
@@ -101,11 +109,11 @@ function changeRoutes({ database }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await read(database, context.get("principal"), context.req.param("name"));
+        const stored = await read(databases, context.get("principal"), context.req.param("name"));
         checkVersion(readPrecondition(context), stored.version);
         const { name, ...settings } = patched(domainSchema, shown(stored), context.req.valid("json"));
         checkName(stored.name, name);
-        return change(context, database, stored, settings);
+        return change(context, databases, stored, settings);
       },
     )
     .delete(
@@ -117,8 +125,9 @@ function changeRoutes({ database }: AdminDeps) {
       async (context) => {
         const principal = context.get("principal");
         requireAllDomains(principal, "delete a domain");
-        const stored = await read(database, principal, context.req.param("name"));
+        const stored = await read(databases, principal, context.req.param("name"));
         checkVersion(readPrecondition(context), stored.version);
+        const database = databaseOf(databases, stored.name);
         const isDone = await commitChange(database, deleteDomain(principal.name, stored));
         if (!isDone) throw await whyNotDeleted(database, stored);
         return context.body(null, 204);
@@ -130,8 +139,8 @@ type Shown = v.InferOutput<typeof domainSchema> & { readonly name: string };
 
 const shown = ({ name, settings }: StoredDomain): Shown => showDomain(name, settings);
 
-async function read(database: Client, principal: Principal, name: string): Promise<StoredDomain> {
-  const stored = maySee(principal, name) ? await findDomain(database, name) : undefined;
+async function read(databases: Databases, principal: Principal, name: string): Promise<StoredDomain> {
+  const stored = maySee(principal, name) ? await find(databases, name) : undefined;
   if (stored === undefined) throw notFound("domain", name);
   return stored;
 }
@@ -142,60 +151,91 @@ function respond(context: Context, stored: StoredDomain, status: 200 | 201 = 200
   return context.json(shown(stored), status);
 }
 
+function find(databases: Databases, name: string): Promise<StoredDomain | undefined> {
+  return findDomain(databaseOf(databases, name), name);
+}
+
 async function putDomain(
   context: Context<AuthEnv>,
-  database: Client,
+  databases: Databases,
   name: string,
   settings: DomainSettings,
 ) {
   const principal = context.get("principal");
   const precondition = readPrecondition(context);
-  const stored = maySee(principal, name) ? await findDomain(database, name) : undefined;
+  const stored = maySee(principal, name) ? await find(databases, name) : undefined;
   if (stored === undefined) {
     requireAllDomains(principal, "create a domain");
     if (precondition.version !== undefined) throw notFound("domain", name);
     checkNewName(nameSchema, name);
-    await checkRoom(database);
-    const isDone = await commitChange(database, createDomain(principal.name, name, settings));
-    const created = await findDomain(database, name);
-    if (!isDone) throw created === undefined ? await twoDefaults(database) : alreadyThere("domain", name);
+    await checkRoom(databases);
+    await checkDefaultElsewhere(databases, principal, name, settings);
+    const isDone = await commitChange(
+      databaseOf(databases, name),
+      createDomain(principal.name, name, settings),
+    );
+    const created = await find(databases, name);
+    if (!isDone)
+      throw created === undefined ? await twoDefaults(databases, principal) : alreadyThere("domain", name);
     return respond(context, created!, 201);
   }
   if (precondition.mustBeNew) throw alreadyThere("domain", name);
   checkVersion(precondition, stored.version);
   if (settingsText(stored.settings) === settingsText(settings)) return respond(context, stored);
   if (precondition.version === undefined) throw replacesBlindly("domain", name);
-  return change(context, database, stored, settings);
+  return change(context, databases, stored, settings);
 }
 
 async function change(
   context: Context<AuthEnv>,
-  database: Client,
+  databases: Databases,
   stored: StoredDomain,
   settings: DomainSettings,
 ) {
   if (settingsText(stored.settings) === settingsText(settings)) return respond(context, stored);
-  const { name } = context.get("principal");
-  const isDone = await commitChange(database, changeDomain(name, stored, settings));
+  const principal = context.get("principal");
+  await checkDefaultElsewhere(databases, principal, stored.name, settings);
+  const database = databaseOf(databases, stored.name);
+  const isDone = await commitChange(database, changeDomain(principal.name, stored, settings));
   const current = await findDomain(database, stored.name);
   if (isDone && current !== undefined) return respond(context, current);
   if (current?.version !== stored.version) throw changedMeanwhile("domain", stored.name);
-  throw await twoDefaults(database);
+  throw await twoDefaults(databases, principal);
 }
 
-async function checkRoom(database: Client): Promise<void> {
-  const found = await listDomains(database, { limit: domainsMax, after: undefined, id: undefined });
-  if (found.length < domainsMax) return;
+async function checkRoom(databases: Databases): Promise<void> {
+  const query = { limit: domainsMax, after: undefined };
+  const found = await Promise.all(allPlaces(databases).map((place) => listDomains(place, query)));
+  if (found.flat().length < domainsMax) return;
   throw problem(
     409,
     `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all in memory`,
   );
 }
 
-async function twoDefaults(database: Client): Promise<Error> {
-  const other = (await findDefaultDomain(database)) ?? "another";
-  const errors = [{ path: "default", found: "true", expected: `false: domain "${other}" is the default` }];
-  return problem(409, `Cannot make a second default domain: "${other}" is it`, { errors });
+/** Within a database the statement itself sees to it that there is one default at most. */
+async function checkDefaultElsewhere(
+  databases: Databases,
+  principal: Principal,
+  name: string,
+  settings: DomainSettings,
+): Promise<void> {
+  if (!settings.default) return;
+  const database = databaseOf(databases, name);
+  const others = allPlaces(databases).filter((place) => place.database !== database);
+  const other = await findIn(others, findDefaultDomain);
+  if (other !== undefined) throw secondDefault(principal, other.found);
+}
+
+async function twoDefaults(databases: Databases, principal: Principal): Promise<Error> {
+  const other = await findIn(allPlaces(databases), findDefaultDomain);
+  return secondDefault(principal, other?.found);
+}
+
+function secondDefault(principal: Principal, name: string | undefined): Error {
+  const other = name !== undefined && maySee(principal, name) ? `domain "${name}"` : "another domain";
+  const errors = [{ path: "default", found: "true", expected: `false: ${other} is the default` }];
+  return problem(409, `Cannot make a second default domain: ${other} is it`, { errors });
 }
 
 async function whyNotDeleted(database: Client, { id, name, version }: StoredDomain): Promise<Error> {

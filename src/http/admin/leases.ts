@@ -10,7 +10,6 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
@@ -28,7 +27,9 @@ import { textOf } from "../../lease/schema-text.ts";
 import { clientIdentifierOctetsMax } from "../../limits.ts";
 import { portRanges, psidOfPort } from "../../portset/port-set.ts";
 import { auditOfLast } from "../../store/audit.ts";
-import { loadDirectory } from "../../store/directory.ts";
+import { findIn } from "../../store/databases.ts";
+import type { Databases, Place } from "../../store/databases.ts";
+import { loadPlace } from "../../store/directory.ts";
 import { findLeases, moveLease, releaseLease, slotStates } from "../../store/leases.ts";
 import type { LeaseFilter, LeaseRecord } from "../../store/leases.ts";
 import { encodeClientIdentifier } from "../../wire/dhcpv4/options/client-identifier.ts";
@@ -41,9 +42,10 @@ import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
 import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
 import { evidenceFields, showEvidence } from "./evidence.ts";
-import { numberPosition, pageFields, pageSchema, readPage, respondPage } from "./paging.ts";
+import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "./paging.ts";
+import type { Page, PageRequest } from "./paging.ts";
 import { hexSchema, portSchema, wholeNumber } from "./query-fields.ts";
-import { maySee, notFound } from "./resource.ts";
+import { maySee, notFound, placesFor } from "./resource.ts";
 import { invalid, requireJson, validBody, validQuery } from "./validation.ts";
 
 const ipv6 = v.pipe(textOf(parseIPv6), v.transform(parseIPv6));
@@ -98,8 +100,8 @@ const moveSchema = v.strictObject({
 const tag = "leases";
 
 /** The routes that find leases. */
-export function leaseRoutes({ database, now }: AdminDeps) {
-  const find = (principal: Principal, id: string) => findById(database, principal, id, now?.());
+export function leaseRoutes({ databases, now }: AdminDeps) {
+  const find = (principal: Principal, id: string) => findById(databases, principal, id, now?.());
   return new Hono<AuthEnv>()
     .get(
       "/leases",
@@ -114,17 +116,9 @@ export function leaseRoutes({ database, now }: AdminDeps) {
       validQuery(querySchema),
       async (context) => {
         const query = context.req.valid("query");
-        const page = readPage(query, numberPosition);
-        const directory = await loadDirectory(database);
-        const filter = filterOf(directory, context.get("principal"), query);
-        const after = page.after?.[0] as number | undefined;
-        if (filter === undefined) return respondPage(context, { items: [], next: null });
-        const found = await findLeases(database, filter, { after, limit: page.limit, now: now?.() });
-        const items = found.leases.map((lease) => show(directory, lease));
-        return respondPage(context, {
-          items,
-          next: found.next === null ? null : btoa(JSON.stringify([found.next])),
-        });
+        const page = readPage(query, position);
+        const sections = await sectionsOf(databases, context.get("principal"), query);
+        return respondPage(context, await findPage(sections, query, page, now?.()));
       },
     )
     .get(
@@ -139,8 +133,8 @@ export function leaseRoutes({ database, now }: AdminDeps) {
 }
 
 /** The routes that change a lease. */
-export function leaseChangeRoutes({ database, now }: AdminDeps) {
-  const find = (principal: Principal, id: string) => findById(database, principal, id, now?.());
+export function leaseChangeRoutes({ databases, now }: AdminDeps) {
+  const find = (principal: Principal, id: string) => findById(databases, principal, id, now?.());
   return new Hono<AuthEnv>()
     .post(
       "/leases/:id/release",
@@ -153,12 +147,12 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
         const precondition = readPrecondition(context);
-        const { directory, domain, lease } = await find(principal, id);
+        const { place, directory, domain, lease } = await find(principal, id);
         checkVersion(precondition, await versionOf(lease));
         const handle = requireRunning(lease, id);
         const before = show(directory, lease);
         const record = recordOf(principal, "release", domain, before, { state: "quarantined" });
-        const isDone = await releaseLease(database, handle, domain.quarantineSeconds, {
+        const isDone = await releaseLease(place.database, handle, domain.quarantineSeconds, {
           record,
           now: now?.(),
         });
@@ -181,13 +175,13 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
         const precondition = readPrecondition(context);
-        const { directory, domain, lease } = await find(principal, id);
+        const { place, directory, domain, lease } = await find(principal, id);
         checkVersion(precondition, await versionOf(lease));
         const handle = requireRunning(lease, id);
         const target = targetOf(domain, context.req.valid("json"));
         const before = show(directory, lease);
         const record = recordOf(principal, "move", domain, before, { movedTo: idOf(directory, target) });
-        const isDone = await moveLease(database, handle, target, domain.quarantineSeconds, {
+        const isDone = await moveLease(place.database, handle, target, domain.quarantineSeconds, {
           record,
           now: now?.(),
         });
@@ -200,15 +194,59 @@ export function leaseChangeRoutes({ database, now }: AdminDeps) {
 
 type Query = v.InferOutput<typeof querySchema>;
 
-/** @returns What the store is to look for; undefined when no lease can be so. */
-function filterOf(directory: Directory, principal: Principal, query: Query): LeaseFilter | undefined {
-  const domains = directory.domains.filter(
-    ({ name }) => maySee(principal, name) && (query.domain === undefined || query.domain === name),
+/** A database that is searched, with the domains in it that may be. */
+interface Section {
+  readonly place: Place;
+  readonly directory: Directory;
+}
+
+/** Number of the section, and the slot behind which its search goes on. */
+const position = v.strictTuple([v.pipe(v.number(), v.safeInteger()), v.pipe(v.number(), v.safeInteger())]);
+
+/** Before the slots of a section. */
+const noSlot = -1;
+
+async function sectionsOf(databases: Databases, principal: Principal, query: Query): Promise<Section[]> {
+  const { domain, pool } = query;
+  if (domain !== undefined && !maySee(principal, domain)) throw notFound("domain", domain);
+  const places = placesFor(databases, principal, domain);
+  const sections = await Promise.all(
+    places.map(async (place) => ({ place, directory: await loadPlace(place) })),
   );
-  if (query.domain !== undefined && domains.length === 0) throw notFound("domain", query.domain);
+  const domains = sections.flatMap(({ directory }) => directory.domains);
+  if (domain !== undefined && domains.length === 0) throw notFound("domain", domain);
+  const hasPool = domains.some(({ pools }) => pools.some(({ name }) => name === pool));
+  if (pool !== undefined && !hasPool) throw notFound("pool", pool);
+  return sections;
+}
+
+/** One section after the other: the next begins where the one before has no more. */
+async function findPage(
+  sections: readonly Section[],
+  query: Query,
+  { limit, after }: PageRequest,
+  now: number | undefined,
+): Promise<Page<v.InferOutput<typeof leaseSchema>>> {
+  const items: v.InferOutput<typeof leaseSchema>[] = [];
+  const [firstIndex, firstAfter] = (after as [number, number] | undefined) ?? [0, noSlot];
+  for (let index = firstIndex; index < sections.length; index++) {
+    if (items.length === limit) return { items, next: encodeCursor([index, noSlot]) };
+    const { place, directory } = sections[index]!;
+    const filter = filterOf(directory, query);
+    if (filter === undefined) continue;
+    const request = { after: index === firstIndex ? firstAfter : noSlot, limit: limit - items.length, now };
+    const found = await findLeases(place.database, filter, request);
+    items.push(...found.leases.map((lease) => show(directory, lease)));
+    if (found.next !== null) return { items, next: encodeCursor([index, found.next]) };
+  }
+  return { items, next: null };
+}
+
+/** @returns What the store is to look for; undefined when no lease can be so. */
+function filterOf({ domains }: Directory, query: Query): LeaseFilter | undefined {
   const pools = domains.flatMap((domain) => domain.pools);
   const pool = pools.find(({ name }) => name === query.pool);
-  if (query.pool !== undefined && pool === undefined) throw notFound("pool", query.pool);
+  if (query.pool !== undefined && pool === undefined) return undefined;
   const slots = slotsOf(pools, query);
   if (slots === null) return undefined;
   const { duid, iaid, softwire, source, site, state, expiresFrom, expiresBefore } = query;
@@ -253,13 +291,14 @@ function clientIdOf(duid: Uint8Array | undefined, iaid: number | undefined): Uin
   return encodeClientIdentifier({ iaid, duid });
 }
 
-interface Found {
+interface FoundLease {
+  readonly place: Place;
   readonly directory: Directory;
   readonly domain: Domain;
   readonly lease: LeaseRecord;
 }
 
-async function respond(context: Context, { directory, lease }: Found) {
+async function respond(context: Context, { directory, lease }: FoundLease) {
   context.header("etag", formatETag(await versionOf(lease)));
   return context.json(show(directory, lease), 200);
 }
@@ -272,33 +311,32 @@ async function versionOf({ slot, clientId, since, state }: LeaseRecord): Promise
 }
 
 async function findById(
-  database: Client,
+  databases: Databases,
   principal: Principal,
   id: string,
   now: number | undefined,
-): Promise<Found> {
-  const directory = await loadDirectory(database);
-  const slot = slotOfId(directory, principal, id);
-  const { leases } = await findLeases(
-    database,
-    { slots: onlySlot(slot) },
-    { after: undefined, limit: 1, now },
-  );
+): Promise<FoundLease> {
+  const located = await findIn(placesFor(databases, principal), async (place) => {
+    const directory = await loadPlace(place);
+    const slot = slotOfId(directory, id);
+    return slot === undefined ? undefined : { directory, slot };
+  });
+  if (located === undefined) throw notFound("lease", id);
+  const { place, found: where } = located;
+  const { directory, slot } = where;
+  const page = { after: undefined, limit: 1, now };
+  const { leases } = await findLeases(place.database, { slots: onlySlot(slot) }, page);
   const [lease] = leases;
   if (lease === undefined) throw notFound("lease", id);
-  return { directory, lease, domain: directory.domains.find((domain) => domain.id === lease.domainId)! };
+  const domain = directory.domains.find((each) => each.id === lease.domainId)!;
+  return { place, directory, lease, domain };
 }
 
-function slotOfId(directory: Directory, principal: Principal, id: string): number {
+function slotOfId({ domains }: Directory, id: string): number | undefined {
   const [, addressText = "", psidText] = /^([\d.]{7,15})(?:-(\d{1,5}))?$/.exec(id) ?? [];
-  const pools = directory.domains
-    .filter(({ name }) => maySee(principal, name))
-    .flatMap((domain) => domain.pools);
-  const slot = v.is(textOf(parseIPv4), addressText)
-    ? slotOfPair(pools, parseIPv4(addressText), psidText === undefined ? null : Number(psidText))
-    : undefined;
-  if (slot === undefined) throw notFound("lease", id);
-  return slot;
+  if (!v.is(textOf(parseIPv4), addressText)) return undefined;
+  const pools = domains.flatMap((domain) => domain.pools);
+  return slotOfPair(pools, parseIPv4(addressText), psidText === undefined ? null : Number(psidText));
 }
 
 function slotOfPair(pools: readonly Pool[], address: number, psid: number | null): number | undefined {

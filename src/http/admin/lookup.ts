@@ -9,7 +9,7 @@ import { formatDate, parseDate } from "../../lease/dates.ts";
 import { textOf } from "../../lease/schema-text.ts";
 import { lookupToleranceSecondsMax } from "../../limits.ts";
 import { portRanges } from "../../portset/port-set.ts";
-import { lookUp, nobodyReasons } from "../../store/history.ts";
+import { joinLookups, lookUp, nobodyReasons } from "../../store/history.ts";
 import type { Holder, Lookup, NobodyReason } from "../../store/history.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../auth.ts";
@@ -17,6 +17,7 @@ import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
 import { evidenceFields, showEvidence } from "./evidence.ts";
 import { portSchema, wholeNumber } from "./query-fields.ts";
+import { placesFor } from "./resource.ts";
 import { invalid, validQuery } from "./validation.ts";
 
 const querySchema = v.strictObject({
@@ -64,7 +65,7 @@ const lookupSchema = v.strictObject({
 });
 
 /** The route of look-ups. */
-export function lookupRoutes({ database, now }: AdminDeps) {
+export function lookupRoutes({ databases, now }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/lookup",
     operation({
@@ -82,10 +83,10 @@ export function lookupRoutes({ database, now }: AdminDeps) {
         port: port ?? null,
         at: parseDate(at),
         toleranceSeconds,
-        domainId: context.get("principal").domain?.id,
         now: now?.(),
       };
-      const answer = await lookUp(database, question);
+      const places = placesFor(databases, context.get("principal"));
+      const answer = joinLookups(await Promise.all(places.map((place) => lookUp(place, question))));
       if (answer === "port-needed") {
         const message = "expected 0 to 65535, because the address is shared";
         throw invalid("query", [{ path: ["port"], received: "nothing", message }]);

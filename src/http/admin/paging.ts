@@ -66,8 +66,6 @@ export function readPage(
 
 /** A list that is ordered by name. */
 export const namePosition = v.strictTuple([v.string()]);
-/** A list that is ordered by number. */
-export const numberPosition = v.strictTuple([v.pipe(v.number(), v.safeInteger())]);
 
 /**
  * Makes a page of one item more than was wanted: the last says that there is a next page.
@@ -96,7 +94,8 @@ export function respondPage<T>(context: Context, page: Page<T>) {
   return context.json({ items: page.items as T[], next: page.next }, 200);
 }
 
-function encodeCursor(position: readonly (string | number)[]): string {
+/** @returns The cursor of a position. */
+export function encodeCursor(position: readonly (string | number)[]): string {
   const octets = new TextEncoder().encode(JSON.stringify(position));
   return btoa(String.fromCharCode(...octets))
     .replaceAll("+", "-")

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
@@ -12,6 +11,8 @@ import type { PoolDeclaration } from "../../lease/declaration.ts";
 import { dateSchema, formatDate } from "../../lease/dates.ts";
 import { textOf } from "../../lease/schema-text.ts";
 import { commitChange } from "../../store/change.ts";
+import { allPlaces, databaseOf, findIn, listByName, placeOf, wholeDatabase } from "../../store/databases.ts";
+import type { Databases, Found, Place } from "../../store/databases.ts";
 import { poolParameters } from "../../store/declared.ts";
 import type { StoredPool } from "../../store/declared.ts";
 import { findDomain } from "../../store/domains.ts";
@@ -42,6 +43,7 @@ import {
   maySee,
   notFound,
   patched,
+  placesFor,
   replacesBlindly,
 } from "./resource.ts";
 import { mergePatchSchema, poolPlanRequestSchema, poolPlanSchema, poolSchema } from "./schemas.ts";
@@ -82,14 +84,14 @@ export function poolRoutes(deps: AdminDeps) {
     .route("/", endRoutes(deps));
 }
 
-function readRoutes({ database }: AdminDeps) {
+function readRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/pools",
       operation({ tag, summary: "List pools", answers: { 200: pageSchema(poolSchema) } }),
       validQuery(listQuery),
       async (context) =>
-        respondPage(context, await list(database, context.get("principal"), context.req.valid("query"))),
+        respondPage(context, await list(databases, context.get("principal"), context.req.valid("query"))),
     )
     .post(
       "/pools:plan",
@@ -104,19 +106,21 @@ function readRoutes({ database }: AdminDeps) {
         const shape = context.req.valid("json");
         const { firstAddress, lastAddress } = poolParameters({ ...shape, name: "plan" });
         const isWhole = context.get("principal").domain === null;
-        const overlaps = isWhole ? await findOverlap(database, { firstAddress, lastAddress }) : undefined;
-        return context.json({ ...planPool(shape), overlaps: overlaps ?? null }, 200);
+        const other = isWhole
+          ? await findIn(allPlaces(databases), (place) => findOverlap(place, { firstAddress, lastAddress }))
+          : undefined;
+        return context.json({ ...planPool(shape), overlaps: other?.found.declared.name ?? null }, 200);
       },
     )
     .get(
       "/pools/:name",
       operation({ tag, summary: "Read a pool", answers: { 200: poolSchema }, problems: [404] }),
       async (context) =>
-        respond(context, await read(database, context.get("principal"), context.req.param("name"))),
+        respond(context, (await read(databases, context.get("principal"), context.req.param("name"))).found),
     );
 }
 
-function changeRoutes({ database }: AdminDeps) {
+function changeRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .put(
       "/pools/:name",
@@ -132,7 +136,7 @@ function changeRoutes({ database }: AdminDeps) {
         const name = context.req.param("name");
         const body = context.req.valid("json");
         checkName(name, body.name);
-        return putPool(context, database, body.domain, declaredOf(name, body));
+        return putPool(context, databases, body.domain, declaredOf(name, body));
       },
     )
     .patch(
@@ -144,17 +148,17 @@ function changeRoutes({ database }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await read(database, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const body = patched(poolSchema, shown(stored), context.req.valid("json"));
-        const { name } = stored.declared;
+        const stored = await read(databases, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.found.version);
+        const body = patched(poolSchema, shown(stored.found), context.req.valid("json"));
+        const { name } = stored.found.declared;
         checkName(name, body.name);
-        return change(context, database, stored, body.domain, declaredOf(name, body));
+        return change(context, stored, body.domain, declaredOf(name, body));
       },
     );
 }
 
-function endRoutes({ database }: AdminDeps) {
+function endRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .post(
       "/pools/:name/drain",
@@ -165,10 +169,11 @@ function endRoutes({ database }: AdminDeps) {
       requireJson(),
       validBody(drainRequest),
       async (context) => {
-        const stored = await read(database, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const drainUntil = context.req.valid("json").until ?? (await longestLeaseEnd(database, stored));
-        return change(context, database, stored, stored.domain, { ...stored.declared, drainUntil });
+        const stored = await read(databases, context.get("principal"), context.req.param("name"));
+        const { domain, declared, version } = stored.found;
+        checkVersion(readPrecondition(context), version);
+        const drainUntil = context.req.valid("json").until ?? (await longestLeaseEnd(stored));
+        return change(context, stored, domain, { ...declared, drainUntil });
       },
     )
     .delete(
@@ -179,13 +184,14 @@ function endRoutes({ database }: AdminDeps) {
       }),
       validQuery(deleteQuery),
       async (context) => {
-        const stored = await read(database, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
+        const stored = await read(databases, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.found.version);
         const force = context.req.valid("query").force === "true";
-        const deletion = await deletePool(database, context.get("principal").name, stored, { force });
+        const { database } = stored.place;
+        const deletion = await deletePool(database, context.get("principal").name, stored.found, { force });
         if (deletion.kind === "deleted") return context.body(null, 204);
         if (deletion.kind === "unfinished") return context.body(null, 202);
-        throw await whyNotDeleted(database, stored, deletion.kind);
+        throw await whyNotDeleted(stored, deletion.kind);
       },
     );
 }
@@ -204,24 +210,34 @@ const shown = ({ domain, declared, geometry }: StoredPool) => ({
   sizes: sizesOf(geometry),
 });
 
-async function list(database: Client, principal: Principal, query: v.InferOutput<typeof listQuery>) {
+async function list(databases: Databases, principal: Principal, query: v.InferOutput<typeof listQuery>) {
   const page = readPage(query, namePosition);
   const { domain, kind, draining, address } = query;
   if (domain !== undefined && !maySee(principal, domain)) return { items: [], next: null };
-  const found = await listPools(database, {
+  const filters = {
     limit: page.limit + 1,
     after: page.after?.[0] as string | undefined,
-    domain: principal.domain?.name ?? domain,
     kind,
     draining: draining === undefined ? undefined : draining === "true",
     address: address === undefined ? undefined : parseIPv4(address),
-  });
+  };
+  const found = await listByName(
+    placesFor(databases, principal, domain),
+    filters.limit,
+    (place) => listPools(place, filters),
+    ({ declared }) => declared.name,
+  );
   return pageOf(found, page, ({ declared }) => [declared.name], shown);
 }
 
-async function read(database: Client, principal: Principal, name: string): Promise<StoredPool> {
-  const stored = await findPool(database, name);
-  if (stored === undefined || !maySee(principal, stored.domain)) throw notFound("pool", name);
+/** @returns The pool, wherever it is. */
+function find(databases: Databases, name: string): Promise<Found<StoredPool> | undefined> {
+  return findIn(allPlaces(databases), (place) => findPool(place, name));
+}
+
+async function read(databases: Databases, principal: Principal, name: string): Promise<Found<StoredPool>> {
+  const stored = await find(databases, name);
+  if (stored === undefined || !maySee(principal, stored.found.domain)) throw notFound("pool", name);
   return stored;
 }
 
@@ -233,32 +249,57 @@ function respond(context: Context, stored: StoredPool, status: 200 | 201 = 200) 
 
 async function putPool(
   context: Context<AuthEnv>,
-  database: Client,
+  databases: Databases,
   domain: string,
   declared: PoolDeclaration,
 ) {
   const principal = context.get("principal");
   const { name } = declared;
   const precondition = readPrecondition(context);
-  const stored = await findPool(database, name);
-  if (stored !== undefined && !maySee(principal, stored.domain)) {
+  const stored = await find(databases, name);
+  if (stored !== undefined && !maySee(principal, stored.found.domain)) {
     throw problem(409, `Cannot create pool "${name}": found one of this name, expected another name`);
   }
   if (stored === undefined) {
     if (precondition.version !== undefined) throw notFound("pool", name);
     checkNewName(nameSchema, name);
-    const isDone =
-      maySee(principal, domain) &&
-      (await commitChange(database, createPool(principal.name, domain, declared)));
-    const created = await findPool(database, name);
-    if (isDone && created !== undefined) return respond(context, created, 201);
-    throw await whyNotCreated(database, principal, domain, declared);
+    const created = maySee(principal, domain)
+      ? await create(databases, principal, domain, declared)
+      : undefined;
+    if (created !== undefined) return respond(context, created, 201);
+    throw await whyNotCreated(databases, principal, domain, declared);
   }
   if (precondition.mustBeNew) throw alreadyThere("pool", name);
-  checkVersion(precondition, stored.version);
-  const isSame = isUnchanged(stored, domain, declared);
+  checkVersion(precondition, stored.found.version);
+  const isSame = isUnchanged(stored.found, domain, declared);
   if (!isSame && precondition.version === undefined) throw replacesBlindly("pool", name);
-  return isSame ? respond(context, stored) : change(context, database, stored, domain, declared);
+  return isSame ? respond(context, stored.found) : change(context, stored, domain, declared);
+}
+
+/**
+ * Within a database the statement sees to it that no pools overlap. Two databases know nothing of each other: so the
+ * others are asked before, and again behind it, in case that someone created a pool there at the same time. Then both
+ * may go again; a pool that was given out from meanwhile stays, and allocators refuse to serve the two.
+ *
+ * @returns Undefined when it can't be.
+ */
+async function create(
+  databases: Databases,
+  { name: actor }: Principal,
+  domain: string,
+  declared: PoolDeclaration,
+): Promise<StoredPool | undefined> {
+  const place = placeOf(databases, domain);
+  const others = allPlaces(databases).filter(({ database }) => database !== place.database);
+  const isElsewhere = async (): Promise<boolean> =>
+    (await findIn(others, (other) => findOverlap(other, poolParameters(declared)))) !== undefined ||
+    (await findIn(others, (other) => findPool(other, declared.name))) !== undefined;
+  if (await isElsewhere()) return undefined;
+  if (!(await commitChange(place.database, createPool(actor, domain, declared)))) return undefined;
+  const created = await findPool(place, declared.name);
+  if (created === undefined || !(await isElsewhere())) return created;
+  await deletePool(place.database, actor, created, { force: false });
+  return undefined;
 }
 
 function isUnchanged(stored: StoredPool, domain: string, declared: PoolDeclaration): boolean {
@@ -270,8 +311,7 @@ function isUnchanged(stored: StoredPool, domain: string, declared: PoolDeclarati
 
 async function change(
   context: Context<AuthEnv>,
-  database: Client,
-  stored: StoredPool,
+  { place, found: stored }: Found<StoredPool>,
   domain: string,
   declared: PoolDeclaration,
 ) {
@@ -279,11 +319,12 @@ async function change(
   const fixed = fixedDifferences(stored, domain, declared);
   if (fixed.length > 0) throw neverChanges(declared.name, fixed);
   if (isUnchanged(stored, domain, declared)) return respond(context, stored);
-  const isDone = await commitChange(database, changePool(context.get("principal").name, stored, declared));
-  const current = await findPool(database, name);
+  const change = changePool(context.get("principal").name, stored, declared);
+  const isDone = await commitChange(place.database, change);
+  const current = await findPool(place, name);
   if (isDone && current !== undefined) return respond(context, current);
   if (current?.version !== stored.version) throw changedMeanwhile("pool", name);
-  throw await hasReservations(database, stored, "drain");
+  throw await hasReservations({ place, found: stored }, "drain");
 }
 
 function neverChanges(name: string, errors: readonly FixedDifference[]): Error {
@@ -295,35 +336,43 @@ function neverChanges(name: string, errors: readonly FixedDifference[]): Error {
   );
 }
 
-async function longestLeaseEnd(database: Client, { domain }: StoredPool): Promise<string> {
-  const { rows } = await database.execute("SELECT unixepoch() AS now");
-  const settings = (await findDomain(database, domain))?.settings;
+async function longestLeaseEnd({ place, found }: Found<StoredPool>): Promise<string> {
+  const { rows } = await place.database.execute("SELECT unixepoch() AS now");
+  const settings = (await findDomain(place.database, found.domain))?.settings;
   return formatDate(Number(rows[0]!.now) + (settings?.leaseSeconds.max ?? 0));
 }
 
+/** All that counts, and what is left of moved domains in the database of this one: that is in the way, too. */
+function everywhere(databases: Databases, domain: string): readonly Place[] {
+  return [...allPlaces(databases), wholeDatabase(databaseOf(databases, domain))];
+}
+
 async function whyNotCreated(
-  database: Client,
+  databases: Databases,
   principal: Principal,
   domain: string,
   declared: PoolDeclaration,
 ): Promise<Error> {
   const { name, range } = declared;
-  if (!maySee(principal, domain) || (await findDomain(database, domain)) === undefined) {
+  if (!maySee(principal, domain) || (await findDomain(databaseOf(databases, domain), domain)) === undefined) {
     const errors = [{ path: "domain", found: `"${domain}"`, expected: "a domain that is there" }];
     return problem(409, `Cannot create pool "${name}": found no domain "${domain}"`, { errors });
   }
-  if ((await findPool(database, name)) !== undefined) return alreadyThere("pool", name);
-  const other = await findOverlap(database, poolParameters(declared));
-  if (other === undefined) return changedMeanwhile("pool", name);
-  const otherPool = await findPool(database, other);
-  const isSeen = otherPool !== undefined && maySee(principal, otherPool.domain);
-  const whose = isSeen ? `pool "${other}" (${otherPool.declared.range})` : "a pool of another domain";
+  if ((await find(databases, name)) !== undefined) return alreadyThere("pool", name);
+  const overlap = await findIn(everywhere(databases, domain), (place) =>
+    findOverlap(place, poolParameters(declared)),
+  );
+  if (overlap === undefined) return changedMeanwhile("pool", name);
+  const other = overlap.found;
+  const whose = maySee(principal, other.domain)
+    ? `pool "${other.declared.name}" (${other.declared.range})`
+    : "a pool of another domain";
   const errors = [{ path: "range", found: `"${range}"`, expected: `a range that does not overlap ${whose}` }];
   return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
 }
 
-async function hasReservations(database: Client, stored: StoredPool, verb: string): Promise<Error> {
-  const names = (await reservationsOfPool(database, stored.id)).join(", ");
+async function hasReservations({ place, found: stored }: Found<StoredPool>, verb: string): Promise<Error> {
+  const names = (await reservationsOfPool(place.database, stored.id)).join(", ");
   return problem(
     409,
     `Cannot ${verb} pool "${stored.declared.name}": found reservations ${names}, expected none; move or delete them first`,
@@ -331,16 +380,15 @@ async function hasReservations(database: Client, stored: StoredPool, verb: strin
 }
 
 async function whyNotDeleted(
-  database: Client,
-  stored: StoredPool,
+  stored: Found<StoredPool>,
   kind: "in-use" | "has-reservations" | "changed",
 ): Promise<Error> {
-  const { name } = stored.declared;
+  const { name } = stored.found.declared;
   switch (kind) {
     case "changed":
       return changedMeanwhile("pool", name);
     case "has-reservations":
-      return hasReservations(database, stored, "delete");
+      return hasReservations(stored, "delete");
     case "in-use":
       return problem(
         409,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
@@ -13,6 +12,8 @@ import type { ReservationDeclaration } from "../../lease/declaration.ts";
 import { textOf } from "../../lease/schema-text.ts";
 import { portRanges } from "../../portset/port-set.ts";
 import { commitAll, commitChange } from "../../store/change.ts";
+import { allPlaces, findIn, listByName, placeOf } from "../../store/databases.ts";
+import type { Databases, Found, Place } from "../../store/databases.ts";
 import { canonicalReservation, slotOfReservation } from "../../store/declared.ts";
 import type { StoredReservation } from "../../store/declared.ts";
 import { listPools } from "../../store/pools.ts";
@@ -40,6 +41,7 @@ import {
   maySee,
   notFound,
   patched,
+  placesFor,
   replacesBlindly,
 } from "./resource.ts";
 import { mergePatchSchema, reservationSchema } from "./schemas.ts";
@@ -66,20 +68,20 @@ const forceQuery = v.strictObject({
 });
 
 /** The routes of reservations. */
-export function reservationRoutes({ database }: AdminDeps) {
+export function reservationRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/reservations",
       operation({ tag, summary: "List reservations", answers: { 200: pageSchema(reservationSchema) } }),
       validQuery(listQuery),
       async (context) =>
-        respondPage(context, await list(database, context.get("principal"), context.req.valid("query"))),
+        respondPage(context, await list(databases, context.get("principal"), context.req.valid("query"))),
     )
     .get(
       "/reservations/:name",
       operation({ tag, summary: "Read a reservation", answers: { 200: reservationSchema }, problems: [404] }),
       async (context) =>
-        respond(context, await read(database, context.get("principal"), context.req.param("name"))),
+        respond(context, (await read(databases, context.get("principal"), context.req.param("name"))).found),
     )
     .put(
       "/reservations/:name",
@@ -96,7 +98,7 @@ export function reservationRoutes({ database }: AdminDeps) {
         const name = context.req.param("name");
         checkName(name, body.name);
         const force = context.req.valid("query").force === "true";
-        return put(context, database, { domain: body.domain, declared: declaredOf(name, body), force });
+        return put(context, databases, { domain: body.domain, declared: declaredOf(name, body), force });
       },
     )
     .patch(
@@ -109,14 +111,14 @@ export function reservationRoutes({ database }: AdminDeps) {
       validQuery(forceQuery),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await read(database, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const body = patched(reservationSchema, shown(stored), context.req.valid("json"));
-        const { name } = stored.declared;
+        const stored = await read(databases, context.get("principal"), context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.found.version);
+        const body = patched(reservationSchema, shown(stored.found), context.req.valid("json"));
+        const { name } = stored.found.declared;
         checkName(name, body.name);
         const force = context.req.valid("query").force === "true";
         const wanted = { domain: body.domain, declared: declaredOf(name, body), force };
-        return write(context, database, wanted, stored);
+        return write(context, databases, wanted, stored);
       },
     )
     .delete(
@@ -124,10 +126,10 @@ export function reservationRoutes({ database }: AdminDeps) {
       operation({ tag, summary: "Delete a reservation", answers: { 204: null }, problems: [404, 412] }),
       async (context) => {
         const principal = context.get("principal");
-        const stored = await read(database, principal, context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const isDone = await commitChange(database, deleteReservation(principal.name, stored));
-        if (!isDone) throw changedMeanwhile("reservation", stored.declared.name);
+        const { place, found } = await read(databases, principal, context.req.param("name"));
+        checkVersion(readPrecondition(context), found.version);
+        const isDone = await commitChange(place.database, deleteReservation(principal.name, found));
+        if (!isDone) throw changedMeanwhile("reservation", found.declared.name);
         return context.body(null, 204);
       },
     );
@@ -150,23 +152,35 @@ const shown = ({ domain, pool, declared, geometry }: StoredReservation) => ({
   ports: portRanges(geometry, declared.psid ?? 0),
 });
 
-async function list(database: Client, principal: Principal, query: v.InferOutput<typeof listQuery>) {
+async function list(databases: Databases, principal: Principal, query: v.InferOutput<typeof listQuery>) {
   const page = readPage(query, namePosition);
   const { domain, pool, clientIdentifier } = query;
   if (domain !== undefined && !maySee(principal, domain)) return { items: [], next: null };
-  const found = await listReservations(database, {
+  const filters = {
     limit: page.limit + 1,
     after: page.after?.[0] as string | undefined,
-    domain: principal.domain?.name ?? domain,
     pool,
     clientId: clientIdentifier === undefined ? undefined : encodeHex(parseClientIdentifier(clientIdentifier)),
-  });
+  };
+  const found = await listByName(
+    placesFor(databases, principal, domain),
+    filters.limit,
+    (place) => listReservations(place, filters),
+    ({ declared }) => declared.name,
+  );
   return pageOf(found, page, ({ declared }) => [declared.name], shown);
 }
 
-async function read(database: Client, principal: Principal, name: string): Promise<StoredReservation> {
-  const stored = await findReservation(database, name);
-  if (stored === undefined || !maySee(principal, stored.domain)) throw notFound("reservation", name);
+type FoundReservation = Found<StoredReservation>;
+
+/** @returns The reservation, wherever it is. */
+function find(databases: Databases, name: string): Promise<FoundReservation | undefined> {
+  return findIn(allPlaces(databases), (place) => findReservation(place, name));
+}
+
+async function read(databases: Databases, principal: Principal, name: string): Promise<FoundReservation> {
+  const stored = await find(databases, name);
+  if (stored === undefined || !maySee(principal, stored.found.domain)) throw notFound("reservation", name);
   return stored;
 }
 
@@ -176,11 +190,11 @@ function respond(context: Context, stored: StoredReservation, status: 200 | 201 
   return context.json(shown(stored), status);
 }
 
-async function put(context: Context<AuthEnv>, database: Client, wanted: Wanted) {
+async function put(context: Context<AuthEnv>, databases: Databases, wanted: Wanted) {
   const { name } = wanted.declared;
   const precondition = readPrecondition(context);
-  const stored = await findReservation(database, name);
-  if (stored !== undefined && !maySee(context.get("principal"), stored.domain)) {
+  const stored = await find(databases, name);
+  if (stored !== undefined && !maySee(context.get("principal"), stored.found.domain)) {
     throw problem(409, `Cannot create reservation "${name}": found one of this name, expected another name`);
   }
   if (stored === undefined) {
@@ -188,11 +202,11 @@ async function put(context: Context<AuthEnv>, database: Client, wanted: Wanted) 
     checkNewName(nameSchema, name);
   } else {
     if (precondition.mustBeNew) throw alreadyThere("reservation", name);
-    checkVersion(precondition, stored.version);
-    if (!isSame(stored, wanted) && precondition.version === undefined)
+    checkVersion(precondition, stored.found.version);
+    if (!isSame(stored.found, wanted) && precondition.version === undefined)
       throw replacesBlindly("reservation", name);
   }
-  return write(context, database, wanted, stored);
+  return write(context, databases, wanted, stored);
 }
 
 function isSame(stored: StoredReservation, { domain, declared }: Wanted): boolean {
@@ -201,33 +215,46 @@ function isSame(stored: StoredReservation, { domain, declared }: Wanted): boolea
 
 async function write(
   context: Context<AuthEnv>,
-  database: Client,
+  databases: Databases,
   wanted: Wanted,
-  stored: StoredReservation | undefined,
+  stored: FoundReservation | undefined,
 ) {
-  if (stored !== undefined && isSame(stored, wanted)) return respond(context, stored);
+  if (stored !== undefined && isSame(stored.found, wanted)) return respond(context, stored.found);
   const principal = context.get("principal");
-  const pair = await findPair(database, principal, wanted);
+  const place = placeOf(databases, wanted.domain);
+  const { database } = place;
+  if (stored !== undefined && stored.place.database !== database) throw isElsewhere(stored.found, wanted);
+  const pair = await findPair(place, principal, wanted);
   const { name } = principal;
   const { declared, force } = wanted;
   const isDone =
     stored === undefined
       ? await commitChange(database, createReservation(name, pair, declared, { force }))
       : await commitAll(database, [
-          deleteReservation(name, stored),
-          createReservation(name, pair, declared, { force, version: stored.version + 1 }),
+          deleteReservation(name, stored.found),
+          createReservation(name, pair, declared, { force, version: stored.found.version + 1 }),
         ]);
-  if (!isDone) throw await whyNot(database, pair, wanted);
-  const created = await findReservation(database, declared.name);
+  if (!isDone) throw await whyNot(place, pair, wanted);
+  const created = await findReservation(place, declared.name);
   if (created === undefined) throw changedMeanwhile("reservation", declared.name);
   return respond(context, created, stored === undefined ? 201 : 200);
 }
 
-async function findPair(database: Client, principal: Principal, wanted: Wanted): Promise<ReservedPair> {
+/** What can't be done in one transaction is not done in two. */
+function isElsewhere({ declared, domain }: StoredReservation, wanted: Wanted): Error {
+  const errors = [{ path: "domain", found: `"${wanted.domain}"`, expected: `"${domain}"` }];
+  return problem(
+    409,
+    `Cannot move reservation "${declared.name}" to domain "${wanted.domain}", which is in another database; delete it and create it there`,
+    { errors },
+  );
+}
+
+async function findPair(place: Place, principal: Principal, wanted: Wanted): Promise<ReservedPair> {
   const { domain, declared } = wanted;
   const address = parseIPv4(declared.address);
-  const query = { limit: 1, after: undefined, domain, kind: undefined, draining: undefined, address };
-  const pools = maySee(principal, domain) ? await listPools(database, query) : [];
+  const query = { limit: 1, after: undefined, kind: undefined, draining: undefined, address };
+  const pools = maySee(principal, domain) ? await listPools(place, query) : [];
   const found = slotOfReservation(pools, declared);
   if (found !== undefined) return { domain, pool: found.pool.declared.name, number: found.number };
   const where = pools[0] === undefined ? `a pool of domain "${domain}"` : `pool "${pools[0].declared.name}"`;
@@ -239,10 +266,10 @@ async function findPair(database: Client, principal: Principal, wanted: Wanted):
   });
 }
 
-async function whyNot(database: Client, pair: ReservedPair, wanted: Wanted): Promise<Error> {
+async function whyNot(place: Place, pair: ReservedPair, wanted: Wanted): Promise<Error> {
   const { declared, force } = wanted;
   const cannot = `Cannot reserve ${declared.address}${declared.psid === null ? "" : ` PSID ${declared.psid}`}`;
-  const [obstacles] = await findObstacles(database, [{ pair, declared }]);
+  const [obstacles] = await findObstacles(place.database, [{ pair, declared }]);
   const { reservation, pairUntil, clientUntil } = obstacles!;
   if (reservation !== undefined) {
     return problem(
@@ -257,7 +284,7 @@ async function whyNot(database: Client, pair: ReservedPair, wanted: Wanted): Pro
     const detail = `the client has a lease of another pair until ${formatDate(clientUntil)}; ?force=true ends it`;
     return problem(409, `${cannot}: ${detail}`);
   }
-  const isThere = (await findReservation(database, declared.name)) !== undefined;
+  const isThere = (await findReservation(place, declared.name)) !== undefined;
   if (isThere) return changedMeanwhile("reservation", declared.name);
   return problem(409, `${cannot}: pool "${pair.pool}" is drained, or was changed at the same time`);
 }

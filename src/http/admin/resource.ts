@@ -5,6 +5,8 @@
  */
 import * as v from "valibot";
 import { patchDepthMax } from "../../limits.ts";
+import { allPlaces, placeOf } from "../../store/databases.ts";
+import type { Databases, Place } from "../../store/databases.ts";
 import type { Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
 import { invalid } from "./validation.ts";
@@ -17,6 +19,19 @@ export function notFound(what: string, name: string): Error {
 /** @returns Whether a token may see what belongs to a domain. */
 export function maySee({ domain }: Principal, name: string | null): boolean {
   return domain === null || domain.name === name;
+}
+
+/**
+ * Where a caller is to look.
+ *
+ * @param domain The one that is asked for, if there is one; the caller may see it.
+ */
+export function placesFor(
+  databases: Databases,
+  principal: Principal,
+  domain = principal.domain?.name,
+): readonly Place[] {
+  return domain === undefined ? allPlaces(databases) : [placeOf(databases, domain)];
 }
 
 /** Refuses what concerns all domains to a token that is restricted to one. */

@@ -137,7 +137,7 @@ export const tokenWithSecretSchema = v.strictObject({
 
 /** One change that someone made. */
 export const auditSchema = v.strictObject({
-  id: count,
+  id: v.pipe(count, v.description("Grows with each change; a domain in a database of its own has its own.")),
   at: dateSchema,
   actor: v.pipe(
     v.string(),

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { formatDate, formatDateOrNull, parseDate } from "../../lease/dates.ts";
 import { nameSchema } from "../../lease/declaration.ts";
 import { commitChange } from "../../store/change.ts";
+import { allPlaces, findIn, listByName, placeOf } from "../../store/databases.ts";
+import type { Databases, Found, Place } from "../../store/databases.ts";
 import {
   changeTokenExpiry,
   createToken,
@@ -49,7 +50,7 @@ export function tokenRoutes(deps: AdminDeps) {
   return app.route("/", readRoutes(deps)).route("/", creationRoutes(deps)).route("/", changeRoutes(deps));
 }
 
-function readRoutes({ database }: AdminDeps) {
+function readRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/tokens",
@@ -58,7 +59,13 @@ function readRoutes({ database }: AdminDeps) {
       async (context) => {
         const page = readPage(context.req.valid("query"), namePosition);
         const after = page.after?.[0] as string | undefined;
-        const found = await listTokens(database, { after, limit: page.limit + 1 });
+        const limit = page.limit + 1;
+        const found = await listByName(
+          allPlaces(databases),
+          limit,
+          (place) => listTokens(place, { after, limit }),
+          ({ name }) => name,
+        );
         return respondPage(
           context,
           pageOf(found, page, ({ name }) => [name], shown),
@@ -68,11 +75,11 @@ function readRoutes({ database }: AdminDeps) {
     .get(
       "/tokens/:name",
       operation({ tag, summary: "Read a token", answers: { 200: tokenSchema }, problems: [404] }),
-      async (context) => respond(context, await read(database, context.req.param("name"))),
+      async (context) => respond(context, (await read(databases, context.req.param("name"))).found),
     );
 }
 
-function creationRoutes({ database }: AdminDeps) {
+function creationRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>().put(
     "/tokens/:name",
     operation({
@@ -91,15 +98,20 @@ function creationRoutes({ database }: AdminDeps) {
       const expiresAt = body.expiresAt === null ? null : parseDate(body.expiresAt);
       const { secret, hash } = await createSecret();
       const token = { name, scope: body.scope, domain: body.domain, expiresAt };
-      const isDone = await commitChange(database, createToken(context.get("principal").name, token, hash));
-      const created = await findTokenByName(database, name);
-      if (!isDone) throw whyNotCreated(created, name, body.domain);
-      return respondSecret(context, created!, secret, 201);
+      // Names are told apart in one database only; a token that is elsewhere has it, too.
+      const existing = await find(databases, name);
+      const { database } = homeOf(databases, body.domain);
+      const isDone =
+        existing === undefined &&
+        (await commitChange(database, createToken(context.get("principal").name, token, hash)));
+      const created = await find(databases, name);
+      if (!isDone) throw whyNotCreated(created?.found, name, body.domain);
+      return respondSecret(context, created!.found, secret, 201);
     },
   );
 }
 
-function changeRoutes({ database }: AdminDeps) {
+function changeRoutes({ databases }: AdminDeps) {
   return new Hono<AuthEnv>()
     .patch(
       "/tokens/:name",
@@ -112,13 +124,13 @@ function changeRoutes({ database }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(tokenPatchSchema),
       async (context) => {
-        const stored = await read(database, context.req.param("name"));
+        const { place, found: stored } = await read(databases, context.req.param("name"));
         checkVersion(readPrecondition(context), stored.version);
         const { expiresAt } = context.req.valid("json");
         const seconds = expiresAt === null ? null : parseDate(expiresAt);
         const change = changeTokenExpiry(context.get("principal").name, stored, seconds);
-        if (!(await commitChange(database, change))) throw changedMeanwhile("token", stored.name);
-        return respond(context, await read(database, stored.name));
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        return respond(context, (await read(databases, stored.name)).found);
       },
     )
     .post(
@@ -131,13 +143,13 @@ function changeRoutes({ database }: AdminDeps) {
       requireJson(),
       validBody(tokenRotationSchema),
       async (context) => {
-        const stored = await read(database, context.req.param("name"));
+        const { place, found: stored } = await read(databases, context.req.param("name"));
         checkVersion(readPrecondition(context), stored.version);
         const { secret, hash } = await createSecret();
         const { overlapSeconds } = context.req.valid("json");
         const change = rotateToken(context.get("principal").name, stored, hash, overlapSeconds);
-        if (!(await commitChange(database, change))) throw changedMeanwhile("token", stored.name);
-        return respondSecret(context, await read(database, stored.name), secret, 200);
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        return respondSecret(context, (await read(databases, stored.name)).found, secret, 200);
       },
     )
     .delete(
@@ -147,10 +159,10 @@ function changeRoutes({ database }: AdminDeps) {
         description: "It is refused everywhere within 5 s: so long do allocators remember tokens.",
       }),
       async (context) => {
-        const stored = await read(database, context.req.param("name"));
+        const { place, found: stored } = await read(databases, context.req.param("name"));
         checkVersion(readPrecondition(context), stored.version);
         const change = deleteToken(context.get("principal").name, stored);
-        if (!(await commitChange(database, change))) throw changedMeanwhile("token", stored.name);
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
         return context.body(null, 204);
       },
     );
@@ -164,8 +176,18 @@ const shown = (stored: StoredToken) => ({
   previousSecretUntil: formatDateOrNull(stored.previousUntil),
 });
 
-async function read(database: Client, name: string): Promise<StoredToken> {
-  const stored = await findTokenByName(database, name);
+/** @returns Where a token is kept: with its domain, if it is for one. */
+function homeOf(databases: Databases, domain: string | null): Place {
+  return domain === null ? allPlaces(databases)[0] : placeOf(databases, domain);
+}
+
+/** @returns The token, wherever it is. */
+function find(databases: Databases, name: string): Promise<Found<StoredToken> | undefined> {
+  return findIn(allPlaces(databases), (place) => findTokenByName(place, name));
+}
+
+async function read(databases: Databases, name: string): Promise<Found<StoredToken>> {
+  const stored = await find(databases, name);
   if (stored === undefined) throw notFound("token", name);
   return stored;
 }

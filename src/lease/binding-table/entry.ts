@@ -24,7 +24,10 @@ export interface EntryChange {
 
 /** What a text says of itself. */
 export interface TableVersion {
-  readonly version: number;
+  /** One number for each database, with dots between them. */
+  readonly version: string;
+  /** @returns The number of the database that has a domain. */
+  readonly versionOf: (domain: Domain) => number;
   /** RFC 3339: when this table was the one in force. */
   readonly date: string;
   /** The domains whose rows are in it, in order. */
@@ -44,7 +47,7 @@ export interface BindingFormat {
   readonly endDomain: (domain: Domain, table: TableVersion) => string;
   readonly end: () => string;
   /** A whole text of changes since another version; it takes away before it adds. */
-  readonly changes: (changes: readonly EntryChange[], table: TableVersion, since: number) => Iterable<string>;
+  readonly changes: (changes: readonly EntryChange[], table: TableVersion, since: string) => Iterable<string>;
 }
 
 /** Addresses of a pool. */

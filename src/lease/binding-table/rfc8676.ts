@@ -33,9 +33,9 @@ const entryJson = ({ domain, pool, address, psid, softwire }: BindingEntry) => {
 };
 
 /** All of an instance but its entries. */
-const instanceJson = (domain: Domain, { version, date }: TableVersion) => ({
+const instanceJson = (domain: Domain, { versionOf, date }: TableVersion) => ({
   name: domain.name,
-  "binding-table-versioning": { version: String(version), date },
+  "binding-table-versioning": { version: String(versionOf(domain)), date },
   "softwire-num-max": Math.min(Math.max(slotCount(domain), 1), uint32Max),
   ...mtu,
   "enable-hairpinning": true,
@@ -58,7 +58,7 @@ export const rfc8676: BindingFormat = {
   end: () => "\n]}}}\n",
   *changes(changes, table, since) {
     const { version, date, domains } = table;
-    const head = { since: String(since), version: String(version), date };
+    const head = { since, version, date };
     yield `${JSON.stringify(head).slice(0, -1)},"bind-instance":[\n`;
     const keyed = keyedByAddress(changes);
     for (const [index, domain] of domains.entries()) {
@@ -86,7 +86,7 @@ function keyedByAddress(changes: readonly EntryChange[]) {
     new Map(
       entries
         .filter((entry) => entry !== null)
-        .map((entry) => [`${entry.domain.id} ${formatIPv6(entry.softwire)}`, entry]),
+        .map((entry) => [`${entry.domain.name} ${formatIPv6(entry.softwire)}`, entry]),
     );
   const before = byKey(changes.map((change) => change.before));
   const after = byKey(changes.map((change) => change.after));
