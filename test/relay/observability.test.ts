@@ -125,7 +125,9 @@ test.runIf(process.platform === "linux")(
 test("the log warns when the kernel grants less of a receive buffer than was asked for", async () => {
   const wanted = 256 * 1024 * 1024;
   const { logged } = await stageDaemon(configOf({ queue: { receiveBufferOctets: wanted } }));
-  const { wanted: told, granted } = await logged("receive buffer is smaller than wanted: raise net.core.rmem_max");
+  const { wanted: told, granted } = await logged(
+    "receive buffer is smaller than wanted: raise net.core.rmem_max",
+  );
   expect(told).toBe(wanted);
   expect(granted).toBeLessThan(wanted);
 });
