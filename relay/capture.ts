@@ -1,8 +1,9 @@
 /**
  * A capture of both sides of the relay, for Wireshark: the UDP datagrams on one interface, those to and from DHCPv6
- * servers among them, and the frames to and from the allocators on another. Frames travel in HTTP; here each is a UDP datagram to port 547, so that Wireshark reads it as
- * the DHCPv6 message that it is. The relay is 100::547 in them, and the allocators are 100::1, 100::2, … in the order in
- * which they are first asked: addresses of the discard-only block (RFC 6666), which no real packet has.
+ * servers among them, and the frames to and from the allocators on another. Frames travel in HTTP; here each is a UDP
+ * datagram to port 547, so that Wireshark reads it as the DHCPv6 message that it is. The relay is 100::547 in them, and
+ * the allocators are 100::1, 100::2, … in the order in which they are first asked: addresses of the discard-only block
+ * (RFC 6666), which no real packet has.
  *
  * @module
  */

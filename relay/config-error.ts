@@ -1,5 +1,5 @@
 /**
- * The fault of whoever configured a relay.
+ * What is wrong with settings that a relay can't work with.
  *
  * @module
  */

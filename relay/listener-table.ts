@@ -1,5 +1,5 @@
 /**
- * The sockets of a relay, each with the number that stands in its Interface-Ids.
+ * The listeners of a relay: sockets, each with the number that stands in its Interface-Ids.
  *
  * A number belongs to a socket for as long as the socket is open, whatever happens to the settings: an answer that is
  * still on its way when the settings change finds the socket that its query came to. A socket that is no longer
@@ -50,7 +50,7 @@ export interface ListenerTableConfig {
   readonly deadlineMs: number;
 }
 
-/** The sockets of a relay. */
+/** The listeners of a relay. */
 export class ListenerTable {
   readonly #options: ListenerTableOptions;
   readonly #byNumber = new Map<number, Entry>();

@@ -1,5 +1,6 @@
 /**
- * What a relay logs of itself now and then: its counters, and each reason for which it dropped something.
+ * What a relay logs of itself now and then: its counters, each reason for which it dropped something, and what the
+ * kernel dropped.
  *
  * @module
  */

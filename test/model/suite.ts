@@ -25,7 +25,7 @@ const timeLimitMs = 180_000 + runs * 200;
 export function testModel(): void {
   const seed = Number(MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
   test(
-    `design §4, protocol §9: the invariants hold after every step of ${runs} runs (seed ${seed})`,
+    `the invariants hold after every step of ${runs} runs (seed ${seed})`,
     async () => {
       console.log(`model: seed ${seed}, ${runs} runs`);
       const folder = await mkdtemp(join(tmpdir(), "apportion-model-"));

@@ -11,7 +11,7 @@ const pipeline = "src/http/pipeline.ts";
 export const httpMutants: readonly Mutant[] = [
   {
     name: "stale-configuration-accepted",
-    rules: ["design §3"],
+    rules: ["no answer follows a former configuration"],
     file: pipeline,
     search: "return revision === current.revision ? { facts, now } : undefined;",
     replacement: "return revision > 0 ? { facts, now } : undefined;",

@@ -7,7 +7,7 @@
 /** One broken rule. */
 export interface Mutant {
   readonly name: string;
-  /** Ids of the rules that it breaks, as `conformance` lists them, or sections of RFCs. */
+  /** Ids of the rules that it breaks, as `conformance` lists them; else sections of RFCs, or promises in words. */
   readonly rules: readonly string[];
   readonly file: string;
   /** Stands in the file exactly once. */

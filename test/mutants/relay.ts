@@ -23,7 +23,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-closes-a-listener-before-its-answers",
-    rules: ["design §1"],
+    rules: ["a reload loses no answer"],
     file: "relay/listener-table.ts",
     search: "if (!kept.has(entry)) this.#leave(entry, deadlineMs);",
     replacement: "if (!kept.has(entry)) void this.#close(entry);",
@@ -194,7 +194,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-takes-a-datagram-that-waits-already",
-    rules: ["design §1"],
+    rules: ["identical datagrams wait once"],
     file: queue,
     search: 'if (twin?.hash === hash && isEqual(twin.frame, frame)) return "duplicate";',
     replacement: "if (twin?.hash === hash && isEqual(twin.frame, frame)) Math.abs(0);",
@@ -202,7 +202,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-drops-the-newest",
-    rules: ["design §1"],
+    rules: ["a full queue drops its oldest"],
     file: queue,
     search:
       "    while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {",
@@ -212,7 +212,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-sends-what-waited-too-long",
-    rules: ["design §1"],
+    rules: ["what waited too long is dropped"],
     file: queue,
     search: "nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax",
     replacement: "nowMs - this.#ring[this.#first]!.arrivedMs > Infinity",
@@ -220,7 +220,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-repeats-a-batch-where-it-failed",
-    rules: ["design §1"],
+    rules: ["a batch is never repeated at the allocator that failed"],
     file: uplink,
     search: "const second = this.#choose(first);",
     replacement: "const second = this.#choose(first) && first;",
@@ -228,7 +228,7 @@ export const relayMutants: readonly Mutant[] = [
   },
   {
     name: "relay-asks-an-allocator-that-is-quarantined",
-    rules: ["design §1"],
+    rules: ["a quarantined allocator is left alone"],
     file: uplink,
     search: "return cancelPause === undefined && (failures === 0 || postsInFlight === 0);",
     replacement: "return cancelPause === undefined || failures === 0 || postsInFlight === 0;",

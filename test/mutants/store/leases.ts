@@ -19,7 +19,7 @@ const triggers = "migrations/0001_triggers.sql";
 export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "stale-claims-act",
-    rules: ["design §3"],
+    rules: ["no answer follows a former configuration"],
     file: statements,
     search:
       "`json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER), ${parameter}, '[]'))`;",
@@ -93,7 +93,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   },
   {
     name: "no-quarantine-in-the-row",
-    rules: ["design §3"],
+    rules: ["no pair is given out before its quarantine is over"],
     file: statements,
     search: "min(lease.expires_at, e.now) + e.quarantine),",
     replacement: "min(lease.expires_at, e.now)),",
@@ -245,7 +245,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   },
   {
     name: "history-not-written",
-    rules: ["design §3"],
+    rules: ["every lease is in history when it has ended"],
     file: triggers,
     search:
       "WHEN OLD.since IS NOT NULL AND (NEW.since IS NOT OLD.since OR NEW.client_id IS NOT OLD.client_id)",
@@ -255,7 +255,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   },
   {
     name: "history-ends-when-the-row-changes",
-    rules: ["design §3"],
+    rules: ["a tenure ends with its lease"],
     file: triggers,
     search: "min(OLD.expires_at, NEW.updated_at),",
     replacement: "NEW.updated_at,",

@@ -77,7 +77,7 @@ export const offerMutants: readonly Mutant[] = [
   },
   {
     name: "offer-ends-a-quarantine",
-    rules: ["design §3"],
+    rules: ["no pair is given out before its quarantine is over"],
     file: statements,
     search: "max(lease.free_at, now + c.hold)",
     replacement: "now + c.hold",
@@ -93,7 +93,7 @@ export const offerMutants: readonly Mutant[] = [
   },
   {
     name: "cursor-does-not-skip",
-    rules: ["design §3"],
+    rules: ["new slots are found past those in use"],
     file: statements,
     search: "min(slots, cursor + claims + ${offerSkipMax}) - 1 FROM need",
     replacement: "min(slots, cursor + claims) - 1 FROM need",
@@ -117,7 +117,7 @@ export const offerMutants: readonly Mutant[] = [
   },
   {
     name: "cursor-passes-free-slots",
-    rules: ["design §3"],
+    rules: ["no free slot is passed over"],
     file: statements,
     search: "  SELECT max(number) FROM step\n",
     replacement: "  SELECT max(number) + 1 FROM step\n",
