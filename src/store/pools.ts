@@ -10,6 +10,7 @@ import { commitChange } from "./change.ts";
 import type { Change } from "./change.ts";
 import { poolColumns, poolOfRow, poolParameters } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
+import { letOthersRun } from "./slices.ts";
 
 /** Which pools. */
 export interface PoolQuery {
@@ -219,6 +220,7 @@ export async function deletePool(
     });
     if (isDeleted) return { kind: "deleted" };
     await client.batch(deletionStep(id), "write");
+    await letOthersRun();
   }
   return { kind: "unfinished" };
 }
