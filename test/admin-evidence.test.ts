@@ -1,13 +1,17 @@
 /**
  * `apportion admin` against a started allocator: leases, look-ups, binding tables, statistics, metrics.
  */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
 import { onlyDatabase } from "../src/store/databases.ts";
 import { adminToken, createTestAllocator, relayToken } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
+import { encodeHex } from "../src/wire/hex.ts";
 import { commandLine } from "./support/command-line.ts";
+import { temporaryFolder } from "./support/database.ts";
 
 /** An allocator on a socket, whose clients 1 and 2 have leases; the first a softwire address, too. */
 async function open() {
@@ -63,6 +67,49 @@ test("apportion admin leases: lists by what is known, shows, moves and releases"
   const wrong = await run("leases", "list", "--port", "80");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("?address: found nothing")]);
   expect((await run("leases", "move", "192.0.2.1-1", "everywhere")).code).toBe(2);
+});
+
+test("apportion admin changes what has the ETag that was shown, and what is forced", async () => {
+  const run = await open();
+  const etagOf = async (...what: string[]) => /^etag: (.+)\n$/.exec((await run(...what)).stderr)![1]!;
+  for (const change of [["release"], ["move", "192.0.2.1-9"]]) {
+    const [action, ...others] = change;
+    const refused = await run("leases", action!, "192.0.2.0-1", ...others, "--if-match", '"1"');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('found If-Match "1"')]);
+  }
+  const lease = await etagOf("leases", "get", "192.0.2.0-1");
+  const moved = await run("leases", "move", "192.0.2.0-1", "192.0.2.1-9", "--if-match", lease);
+  expect(moved.stdout).toContain("id: 192.0.2.1-9");
+  const stale = '"999"';
+  for (const change of [
+    ["pools", "drain", "full"],
+    ["pools", "delete", "full"],
+    ["pools", "patch", "full", "{}"],
+    ["domains", "delete", "north"],
+  ]) {
+    expect((await run(...change, "--if-match", stale)).stderr).toContain('found If-Match "999"');
+  }
+  expect(
+    (await run("pools", "delete", "full", "--if-match", await etagOf("pools", "get", "full"))).code,
+  ).toBe(0);
+
+  const folder = await temporaryFolder();
+  const file = join(folder, "reservation.json");
+  const clientIdentifier = encodeHex(clientProfile(2).clientIdentifier);
+  await writeFile(
+    file,
+    JSON.stringify({ domain: "north", clientIdentifier, address: "192.0.2.0", psid: 40 }),
+  );
+  const unforced = await run("reservations", "put", "second", file);
+  expect([unforced.code, unforced.stderr]).toEqual([1, expect.stringContaining("?force=true")]);
+  expect((await run("reservations", "put", "second", file, "--force")).code).toBe(0);
+  expect((await run("reservations", "put", "second", file, "--new")).stderr).toContain("If-None-Match");
+  expect((await run("domains", "delete", "north", "--force")).code).toBe(2);
+  const declared = await etagOf("export");
+  const state = join(folder, "state.json");
+  await writeFile(state, (await run("--json", "export")).stdout);
+  expect((await run("apply", state, "--if-match", declared)).code).toBe(0);
+  expect((await run("apply", state, "--if-match", stale)).code).toBe(1);
 });
 
 test("apportion admin lookup: names the subscriber, or says nobody and why", async () => {

@@ -9,8 +9,8 @@ import { Command } from "commander";
 import { formatOfFile, formatText, parseText } from "../lease/declaration-text.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
-import type { Resource } from "./admin/resources.ts";
-import { adminExitCodes, createRunner } from "./admin/runner.ts";
+import type { How, Resource } from "./admin/resources.ts";
+import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
 import { formatPage, formatTable } from "./admin/table.ts";
 
@@ -43,8 +43,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .option("--json", "print JSON")
     .addHelpText("after", footer);
   const run = createRunner(io, admin);
-  for (const resource of resources)
-    admin.addCommand(resourceCommand(resource, run).copyInheritedSettings(admin));
+  for (const resource of resources) addResource(admin, resource, run);
   const find = (name: string) => admin.commands.find((command) => command.name() === name)!;
   addLeaseChanges(find("leases"), run);
   const pools = find("pools");
@@ -56,27 +55,25 @@ export function adminCommand(io: AdminIo = processIo): Command {
         client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
       ),
     );
-  pools
-    .command("drain <name>")
+  addIfMatch(pools.command("drain <name>"))
     .description("give no new leases from a pool")
     .option("--until <date>", "renewals go on until then (default: as long as the longest lease)")
     .action(
-      run(({ client }, [name], { until }) => {
-        const json = typeof until === "string" ? { until } : {};
-        return client.pools[":name"].drain.$post({ param: { name: name! }, json });
+      run(({ client }, [name], flags) => {
+        const json = typeof flags.until === "string" ? { until: flags.until } : {};
+        const headers = ifMatchOf(flags);
+        return client.pools[":name"].drain.$post({ param: { name: name! }, json }, { headers });
       }),
     );
-  find("tokens")
-    .command("rotate <name>")
+  addIfMatch(find("tokens").command("rotate <name>"))
     .description("give a token another secret, which is shown once")
     .option("--overlap <seconds>", "how long the old one is good, too", "3600")
     .action(
-      run(({ client }, [name], { overlap }) =>
-        client.tokens[":name"].rotate.$post({
-          param: { name: name! },
-          json: { overlapSeconds: Number(overlap) },
-        }),
-      ),
+      run(({ client }, [name], flags) => {
+        const json = { overlapSeconds: Number(flags.overlap) };
+        const headers = ifMatchOf(flags);
+        return client.tokens[":name"].rotate.$post({ param: { name: name! }, json }, { headers });
+      }),
     );
   addEvidence(admin, run);
   addDeclaredState(admin, run);
@@ -87,76 +84,72 @@ async function readJson(file: string): Promise<unknown> {
   return parseText(await readFile(file, "utf8"), formatOfFile(file), file);
 }
 
-function resourceCommand(resource: Resource, run: Run): Command {
-  const command = new Command(resource.name).description(`read and change ${resource.name}`);
+function addResource(admin: Command, resource: Resource, run: Run): void {
+  const command = admin.command(resource.name).description(`read and change ${resource.name}`);
   const table: Show = (body) => formatPage(resource.columns, body);
   const list = command.command("list").description(`list ${resource.name}`);
   for (const filter of resource.filters) list.option(`--${filter} <value>`);
   list.option("--limit <count>").option("--cursor <next>");
   list.action(run(({ client }, _, flags) => resource.list(client, flags as Record<string, string>), table));
-  const { get, put, patch } = resource;
+  const { get, put, patch, delete: remove } = resource;
+  const change = (name: "put" | "patch" | "delete", args: string, description: string): Command => {
+    const changing = addIfMatch(command.command(`${name} ${args}`).description(description));
+    const { force } = resource;
+    return force?.of.includes(name) === true ? changing.option("--force", force.meaning) : changing;
+  };
   if (get !== undefined)
     command
       .command("get <name>")
       .alias("show")
-      .action(run(({ client }, [name]) => get(client, name!)));
-  const ifMatch = (flags: Flags) => ("ifMatch" in flags ? { "if-match": String(flags.ifMatch) } : {});
+      .description("show one; its ETag goes to standard error")
+      .action(run(({ client }, [name]) => get(client, name!), undefined, ["etag"]));
   if (put !== undefined) {
-    command
-      .command("put <name> <file>")
-      .description("create or replace, from a JSON or YAML file")
-      .option("--if-match <etag>", 'what is replaced; "*" for whatever is there')
+    change("put", "<name> <file>", "create or replace, from a JSON or YAML file")
+      .option("--new", "only create: refused when there is one of this name")
       .action(
         run(async ({ client }, [name, file], flags) =>
-          put(client, name!, await readJson(file!), ifMatch(flags)),
+          put(client, name!, await readJson(file!), howOf(flags)),
         ),
       );
   }
   if (patch !== undefined) {
-    command
-      .command("patch <name> <json>")
-      .description("change fields: a JSON merge patch")
-      .option("--if-match <etag>")
-      .action(
-        run(({ client }, [name, json], flags) =>
-          patch(client, name!, parseText(json!, "json", "<json>"), ifMatch(flags)),
-        ),
-      );
+    change("patch", "<name> <json>", "change fields: a JSON merge patch").action(
+      run(({ client }, [name, json], flags) =>
+        patch(client, name!, parseText(json!, "json", "<json>"), howOf(flags)),
+      ),
+    );
   }
-  const remove = resource.delete;
   if (remove !== undefined) {
-    command
-      .command("delete <name>")
-      .option("--force", "also when it has leases: they end, and are kept in history")
-      .action(
-        run(({ client }, [name], { force }) =>
-          remove(client, name!, force === true ? { force: "true" } : {}),
-        ),
-      );
+    change("delete", "<name>", "delete one").action(
+      run(({ client }, [name], flags) => remove(client, name!, howOf(flags))),
+    );
   }
-  return command;
+}
+
+function howOf(flags: Flags): How {
+  const headers = { ...ifMatchOf(flags), ...(flags.new === true && { "if-none-match": "*" }) };
+  return { query: flags.force === true ? { force: "true" } : {}, headers };
 }
 
 const planColumns = ["what", "name", "change", "reason"];
 
 function addDeclaredState(admin: Command, run: Run): void {
-  const put = async ({ request }: Api, file: string, dryRun: boolean): Promise<Response> => {
+  const put = async ({ request }: Api, file: string, dryRun: boolean, flags: Flags): Promise<Response> => {
     const body = formatText(await readJson(file), "json");
-    const headers = { "content-type": "application/json" };
+    const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
   const table: Show = (body) => formatTable(planColumns, (body as { steps: unknown[] }).steps);
   admin
     .command("plan <file>")
     .description("say what applying a declared state (JSON or YAML) would do")
-    .action(run((api, [file]) => put(api, file!, true), table));
-  admin
-    .command("apply <file>")
+    .action(run((api, [file]) => put(api, file!, true, {}), table));
+  addIfMatch(admin.command("apply <file>"))
     .description("make domains, pools and reservations what a declared state says")
     .option("--dry-run", "only say what would be done")
-    .action(run((api, [file], { dryRun }) => put(api, file!, dryRun === true), table));
+    .action(run((api, [file], flags) => put(api, file!, flags.dryRun === true, flags), table));
   admin
     .command("export")
-    .description("print domains, pools and reservations as a declared state")
-    .action(run(({ client }) => client.config.$get()));
+    .description("print domains, pools and reservations as a declared state; its ETag goes to standard error")
+    .action(run(({ client }) => client.config.$get(), undefined, ["etag"]));
 }

@@ -31,7 +31,7 @@ import {
   slotOfReservation,
 } from "./declared.ts";
 import type { StoredDomain, StoredPool, StoredReservation } from "./declared.ts";
-import { changeDomain, createDomain, deleteDomain, findDomain } from "./domains.ts";
+import { changeDomain, createDomain, deleteDomain, findDomain, usersOfDomain } from "./domains.ts";
 import { changePool, createPool, deletePool, fixedDifferences, poolsInUse } from "./pools.ts";
 import { createReservation, deleteReservation, findObstacles } from "./reservations.ts";
 import type { ReservationObstacles } from "./reservations.ts";
@@ -421,16 +421,20 @@ async function planUnnamed(
   for (const domain of gone) {
     const isUsed = state.pools.some(({ id, domainId }) => domainId === domain.id && used.has(id));
     const { name } = domain;
+    const { tokens } = await usersOfDomain(client, domain.id);
     if (isUsed)
       plan.steps.push({ what: "domain", name, change: "keep", reason: "its pools are being drained" });
-    else {
+    else if (tokens.length > 0) {
+      const reason = `token ${tokens.join(", ")} is restricted to it`;
+      plan.steps.push({ what: "domain", name, change: "keep", reason });
+    } else {
       plan.steps.push({ what: "domain", name, change: "delete", reason: "it has no pools" });
       plan.emptyDomains.push(domain);
     }
   }
 }
 
-/** A domain that a token is restricted to stays. */
+/** A domain that has got a token meanwhile, or whose pools are not gone yet, stays. */
 async function commitDomains(client: Client, actor: string, domains: readonly StoredDomain[]): Promise<void> {
   for (const { name } of domains) {
     const domain = await findDomain(client, name);

@@ -12,6 +12,7 @@ import { scopeArguments, scopeCondition } from "./databases.ts";
 import type { Place } from "./databases.ts";
 import { poolColumns, poolOfRow, poolParameters } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
+import { letOthersRun } from "./slices.ts";
 
 /** Which pools. */
 export interface PoolQuery {
@@ -227,6 +228,7 @@ export async function deletePool(
     });
     if (isDeleted) return { kind: "deleted" };
     await client.batch(deletionStep(id), "write");
+    await letOthersRun();
   }
   return { kind: "unfinished" };
 }

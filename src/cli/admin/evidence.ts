@@ -6,21 +6,27 @@
  */
 import { Option } from "commander";
 import type { Command } from "commander";
+import { addIfMatch, ifMatchOf } from "./runner.ts";
 import type { Run, Show } from "./runner.ts";
 import { formatTable } from "./table.ts";
 
 /** Adds what can be done with a lease besides finding it. */
 export function addLeaseChanges(leases: Command, run: Run): void {
-  leases
-    .command("release <id>")
+  addIfMatch(leases.command("release <id>"))
     .description("end a lease or an offer, as its client would")
-    .action(run(({ client }, [id]) => client.leases[":id"].release.$post({ param: { id: id! } })));
-  leases
-    .command("move <id> <pair>")
+    .action(
+      run(({ client }, [id], flags) =>
+        client.leases[":id"].release.$post({ param: { id: id! } }, { headers: ifMatchOf(flags) }),
+      ),
+    );
+  addIfMatch(leases.command("move <id> <pair>"))
     .description("move a lease to a free pair: ADDRESS-PSID, or ADDRESS of a full pool")
     .action(
-      run(({ client }, [id, pair]) =>
-        client.leases[":id"].move.$post({ param: { id: id! }, json: parsePair(pair!) }),
+      run(({ client }, [id, pair], flags) =>
+        client.leases[":id"].move.$post(
+          { param: { id: id! }, json: parsePair(pair!) },
+          { headers: ifMatchOf(flags) },
+        ),
       ),
     );
 }

@@ -33,12 +33,18 @@ export interface Resource {
   readonly filters: readonly string[];
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<Answer>;
   readonly get?: (client: AdminClient, name: string) => Promise<Answer>;
-  readonly put?: (client: AdminClient, name: string, json: unknown, headers: Headers) => Promise<Answer>;
-  readonly patch?: (client: AdminClient, name: string, json: unknown, headers: Headers) => Promise<Answer>;
-  readonly delete?: (client: AdminClient, name: string, query: Record<string, string>) => Promise<Answer>;
+  /** What `--force` does beyond what its commands do without it. */
+  readonly force?: { readonly of: readonly ("put" | "patch" | "delete")[]; readonly meaning: string };
+  readonly put?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<Answer>;
+  readonly patch?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<Answer>;
+  readonly delete?: (client: AdminClient, name: string, how: How) => Promise<Answer>;
 }
 
-type Headers = Record<string, string>;
+/** How something is to be changed: `?force=true`, and If-Match or If-None-Match. */
+export interface How {
+  readonly query: { readonly force?: "true" };
+  readonly headers: Record<string, string>;
+}
 
 const domains: Resource = {
   name: "domains",
@@ -46,37 +52,41 @@ const domains: Resource = {
   filters: [],
   list: (client, query) => client.domains.$get({ query }),
   get: (client, name) => client.domains[":name"].$get({ param: { name } }),
-  put: (client, name, json, headers) =>
+  put: (client, name, json, { headers }) =>
     client.domains[":name"].$put({ param: { name }, json: json as never }, { headers }),
-  patch: (client, name, json, headers) =>
+  patch: (client, name, json, { headers }) =>
     client.domains[":name"].$patch({ param: { name }, json: json as never }, { headers }),
-  delete: (client, name) => client.domains[":name"].$delete({ param: { name } }),
+  delete: (client, name, { headers }) => client.domains[":name"].$delete({ param: { name } }, { headers }),
 };
 
 const pools: Resource = {
   name: "pools",
   columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
   filters: ["domain", "kind", "draining", "address"],
+  force: { of: ["delete"], meaning: "also when it has leases: they end, and are kept in history" },
   list: (client, query) => client.pools.$get({ query }),
   get: (client, name) => client.pools[":name"].$get({ param: { name } }),
-  put: (client, name, json, headers) =>
+  put: (client, name, json, { headers }) =>
     client.pools[":name"].$put({ param: { name }, json: json as never }, { headers }),
-  patch: (client, name, json, headers) =>
+  patch: (client, name, json, { headers }) =>
     client.pools[":name"].$patch({ param: { name }, json: json as never }, { headers }),
-  delete: (client, name, query) => client.pools[":name"].$delete({ param: { name }, query }),
+  delete: (client, name, { query, headers }) =>
+    client.pools[":name"].$delete({ param: { name }, query }, { headers }),
 };
 
 const reservations: Resource = {
   name: "reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
   filters: ["domain", "pool", "clientIdentifier"],
+  force: { of: ["put", "patch"], meaning: "end the lease that the client has of another pair" },
   list: (client, query) => client.reservations.$get({ query }),
   get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
-  put: (client, name, json, headers) =>
-    client.reservations[":name"].$put({ param: { name }, query: {}, json: json as never }, { headers }),
-  patch: (client, name, json, headers) =>
-    client.reservations[":name"].$patch({ param: { name }, query: {}, json: json as never }, { headers }),
-  delete: (client, name) => client.reservations[":name"].$delete({ param: { name } }),
+  put: (client, name, json, { query, headers }) =>
+    client.reservations[":name"].$put({ param: { name }, query, json: json as never }, { headers }),
+  patch: (client, name, json, { query, headers }) =>
+    client.reservations[":name"].$patch({ param: { name }, query, json: json as never }, { headers }),
+  delete: (client, name, { headers }) =>
+    client.reservations[":name"].$delete({ param: { name } }, { headers }),
 };
 
 const leases: Resource = {
@@ -96,9 +106,11 @@ const tokens: Resource = {
   filters: [],
   list: (client, query) => client.tokens.$get({ query }),
   get: (client, name) => client.tokens[":name"].$get({ param: { name } }),
-  put: (client, name, json) => client.tokens[":name"].$put({ param: { name }, json: json as never }),
-  patch: (client, name, json) => client.tokens[":name"].$patch({ param: { name }, json: json as never }),
-  delete: (client, name) => client.tokens[":name"].$delete({ param: { name } }),
+  put: (client, name, json, { headers }) =>
+    client.tokens[":name"].$put({ param: { name }, json: json as never }, { headers }),
+  patch: (client, name, json, { headers }) =>
+    client.tokens[":name"].$patch({ param: { name }, json: json as never }, { headers }),
+  delete: (client, name, { headers }) => client.tokens[":name"].$delete({ param: { name } }, { headers }),
 };
 
 const audit: Resource = {

@@ -51,7 +51,12 @@ export type Action = (api: Api, args: string[], flags: Flags) => Promise<Answer>
 /** How an answer is shown to people; `text` is printed piece by piece, as it comes. */
 export type Show = ((body: unknown) => string) | "text";
 
-export type Run = (action: Action, show?: Show) => (...args: unknown[]) => Promise<void>;
+/** `noted`: headers of the answer that go to standard error. */
+export type Run = (
+  action: Action,
+  show?: Show,
+  noted?: readonly string[],
+) => (...args: unknown[]) => Promise<void>;
 
 /** The API said no, or something that is not of the API. */
 class AnswerError extends Error {
@@ -62,9 +67,19 @@ class AnswerError extends Error {
   }
 }
 
+/** Adds the flag of a change that is refused when somebody else was faster. */
+export function addIfMatch(command: Command): Command {
+  return command.option("--if-match <etag>", 'only if this is still its ETag; "*" for whatever is there');
+}
+
+/** @returns The header that the flag is for. */
+export function ifMatchOf({ ifMatch }: Flags): Record<string, string> {
+  return typeof ifMatch === "string" ? { "if-match": ifMatch } : {};
+}
+
 /** Calls, prints the answer, and says by the exit code how it went. */
 export function createRunner(io: AdminIo, admin: Command): Run {
-  return (action, show = (body) => formatText(body, "yaml")) =>
+  return (action, show = (body) => formatText(body, "yaml"), noted = []) =>
     async (...given) => {
       const command = given.at(-1) as Command;
       const { url, token, json } = admin.opts<Global>();
@@ -77,6 +92,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
           return;
         }
         const body = await readAnswer(answer);
+        note(answer, noted, io);
         if (body !== undefined) io.stdout(json === true ? formatText(body, "json") : show(body));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
@@ -99,17 +115,21 @@ function openApi(base: string, secret: string | undefined): Api {
 }
 
 /** Headers that a consumer of a binding table needs the next time. */
-const notedHeaders = ["apportion-version", "apportion-digest"];
+const bindingHeaders = ["apportion-version", "apportion-digest"];
+
+function note(answer: Answer, names: readonly string[], io: AdminIo): void {
+  for (const name of names) {
+    const value = answer.headers.get(name);
+    if (value !== null) io.stderr(`${name}: ${value}\n`);
+  }
+}
 
 async function copy(answer: Answer, io: AdminIo): Promise<void> {
   if (!answer.ok || answer.body === null) {
     await readAnswer(answer);
     return;
   }
-  for (const name of notedHeaders) {
-    const value = answer.headers.get(name);
-    if (value !== null) io.stderr(`${name}: ${value}\n`);
-  }
+  note(answer, bindingHeaders, io);
   const decoder = new TextDecoder();
   const reader = answer.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {

@@ -78,6 +78,20 @@ describe("PUT /config", () => {
     expect(rows.map(({ name }) => name)).toEqual(["north", "south"]);
   });
 
+  test("keeps a domain that a token is restricted to, and says which token", async () => {
+    const { put, call } = await open();
+    await put(state([north]));
+    await call("PUT", "/tokens/noc", { scope: "read", domain: "isp" });
+    const applied = await put({ domains: [] });
+    expect(applied.steps).toEqual(["pool north delete", "domain isp keep"]);
+    expect((applied.answer.steps as unknown[]).at(-1)).toMatchObject({
+      reason: "token noc is restricted to it",
+    });
+    expect((await call("GET", "/domains/isp")).status).toBe(200);
+    await call("DELETE", "/tokens/noc");
+    expect((await put({ domains: [] })).steps).toEqual(["domain isp delete"]);
+  });
+
   test("takes a pool back that was being drained", async () => {
     const { put, allocator } = await open();
     await put(state([north]));

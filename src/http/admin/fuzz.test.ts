@@ -178,7 +178,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
       if (answer.status >= 400 || isQuestion || caller === "reader") expect(await read()).toBe(before);
       if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(secrets);
     }),
-    { numRuns: 400 },
+    { numRuns: Number(process.env.ADMIN_FUZZ_RUNS ?? 400) },
   );
   expect(allocator.logged).toEqual([]);
 });

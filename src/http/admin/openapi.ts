@@ -15,7 +15,7 @@ const information = {
     title: "Apportion admin API",
     version: "1",
     description:
-      "Domains, pools, reservations, tokens, the record of changes and the declared state of an Apportion allocator. " +
+      "Domains, pools, reservations, leases, binding tables, tokens, the record of changes and the declared state of an Apportion allocator. " +
       "Names are ids. Dates are RFC 3339, addresses are text, PSIDs are plain numbers. Errors are problem documents (RFC 9457). " +
       "What has an ETag is changed with If-Match; lists come in pages.",
   },
@@ -23,7 +23,10 @@ const information = {
     { name: "domains", description: "Softwire domains: whom is served, and how." },
     { name: "pools", description: "Which addresses are leased, and in how many parts." },
     { name: "reservations", description: "Pairs of address and port set that belong to one client." },
-    { name: "config", description: "All of the above as one declared document." },
+    { name: "leases", description: "Who has which pair now; ended or moved by hand." },
+    { name: "evidence", description: "Who had an address and a port at a time." },
+    { name: "bindings", description: "The table of the lwAFTR, in whole or what has changed." },
+    { name: "config", description: "Domains, pools and reservations as one declared document." },
     { name: "tokens", description: "Who may call." },
     { name: "audit", description: "Who changed what, and when." },
   ],

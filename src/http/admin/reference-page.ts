@@ -63,7 +63,7 @@ nav a:hover { color: var(--accent); } nav b { display: block; margin: 1.1rem 0 .
 main { padding: 2rem clamp(1rem, 4vw, 4rem) 6rem; max-width: 62rem; }
 h1 { font-size: 1.9rem; margin: 0 0 .5rem; } h2 { margin: 3.5rem 0 .25rem; text-transform: capitalize; border-top: 1px solid var(--line); padding-top: 1.5rem; }
 section > p { color: var(--soft); margin-top: 0; } article { margin: 2.25rem 0; } h3 { font-size: 1rem; margin: 0; }
-h3 code { font-size: .95rem; background: none; padding: 0; } .method { display: inline-block; min-width: 4.2rem; font-weight: 700; color: var(--accent); }
+h3 code { font-size: .95rem; background: none; padding: 0; } .method { display: inline-block; min-width: 4.8rem; font-weight: 700; color: var(--accent); }
 article > p { margin: .35rem 0; } code { font: .86em/1.5 ui-monospace, monospace; background: var(--code); padding: .1em .35em; border-radius: 4px; }
 details { margin: .4rem 0; } summary { cursor: pointer; color: var(--soft); } ul.fields { list-style: none; margin: .3rem 0 .3rem .2rem; padding-left: .9rem; border-left: 2px solid var(--line); }
 ul.fields li { margin: .3rem 0; } .type { color: var(--soft); font-size: .88em; } .answers { color: var(--soft); font-size: .9rem; }
@@ -132,11 +132,12 @@ function renderOperation(listed: Listed): Html {
   const body = Object.values(operation.requestBody?.content ?? {})[0]?.schema;
   const answer = Object.entries(operation.responses).find(([status]) => status.startsWith("2"))?.[1];
   const answerSchema = Object.values(answer?.content ?? {})[0]?.schema;
-  const query = (operation.parameters ?? []).filter((each) => each.in === "query");
+  const of = (place: string) => (operation.parameters ?? []).filter((each) => each.in === place);
   return html`<article id="${idOf(listed)}">
     <h3><span class="method">${method}</span><code>${path}</code></h3>
-    <p>${operation.summary ?? ""}. ${operation.description ?? ""}</p>
-    ${query.length > 0 ? renderQuery(query) : ""} ${body === undefined ? "" : renderDetails("Body", body)}
+    <p>${operation.summary ?? ""}. ${textOf(operation.description)}</p>
+    ${renderParameters("Query", of("query"))} ${renderParameters("Headers", of("header"))}
+    ${body === undefined ? "" : renderDetails("Body", body)}
     ${answerSchema === undefined ? "" : renderDetails("Answer", answerSchema)}
     <p class="answers">
       ${Object.entries(operation.responses).map(
@@ -146,18 +147,24 @@ function renderOperation(listed: Listed): Html {
   </article>`;
 }
 
-function renderQuery(parameters: NonNullable<Operation["parameters"]>): Html {
+function renderParameters(title: string, parameters: NonNullable<Operation["parameters"]>): Html | string {
+  if (parameters.length === 0) return "";
   return html`<details open>
-    <summary>Query</summary>
+    <summary>${title}</summary>
     <ul class="fields">
       ${parameters.map(
         ({ name, description, schema }) =>
           html`<li>
-            <code>${name}</code> <span class="type">${typeText(schema ?? {})}</span> ${description ?? ""}
+            <code>${name}</code> <span class="type">${typeText(schema ?? {})}</span> ${textOf(description)}
           </li>`,
       )}
     </ul>
   </details>`;
+}
+
+/** Descriptions mark code as Markdown does. */
+function textOf(description = ""): Html {
+  return html`${description.split("`").map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`;
 }
 
 function renderDetails(title: string, schema: Schema): Html {
@@ -172,14 +179,14 @@ function renderFields(schema: Schema): Html | string {
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives !== undefined) return html`${alternatives.map(renderFields)}`;
   if (schema.items !== undefined) return renderFields(schema.items);
-  if (schema.properties === undefined) return schema.description ?? "";
+  if (schema.properties === undefined) return textOf(schema.description);
   return html`<ul class="fields">
     ${Object.entries(schema.properties).map(
       ([name, field]) =>
         html`<li>
           <code>${name}</code>
           <span class="type">${typeText(field)}${schema.required?.includes(name) ? ", required" : ""}</span>
-          ${field.description ?? ""}
+          ${textOf(field.description)}
           ${(field.properties ?? field.items?.properties) ? renderFields(field) : ""}
         </li>`,
     )}

@@ -160,6 +160,22 @@ describe("tokens", () => {
     expect((await call("PUT", "/tokens/r", { scope: "relay", domain: "north" })).status).toBe(400);
   });
 
+  test("need not be known to read the reference, which shows every operation of the document", async () => {
+    const { app } = await open();
+    const { paths } = await (
+      await app.request("/openapi.json")
+    ).json<{ paths: Record<string, Record<string, unknown>> }>();
+    const page = await (await app.request("/docs")).text();
+    const shown = [...page.matchAll(/class="method">([A-Z]+)<\/span><code>([^<]+)</g)].map(
+      ([, method, path]) => `${method!} ${path!}`,
+    );
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(shown.sort()).toEqual(documented.sort());
+    expect(page).toContain("If-Match");
+  });
+
   test("open what their scope says, operation by operation", async () => {
     const { app, make } = await open();
     const callers = {
