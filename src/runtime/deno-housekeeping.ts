@@ -11,7 +11,12 @@ import { keepAllHouses, startHousekeeping } from "./housekeeping.ts";
 
 /** The part of `Deno` that is not on every Deno. Without the flag it is not among Deno's types either. */
 export interface Scheduler {
-  readonly cron?: (name: string, schedule: string, handler: () => Promise<void>) => Promise<void>;
+  readonly cron?: (
+    name: string,
+    schedule: string,
+    options: { readonly signal: AbortSignal },
+    handler: () => Promise<void>,
+  ) => Promise<void>;
 }
 
 /** Each night, when clients sleep (UTC), as on Workers. */
@@ -25,6 +30,7 @@ const schedule = "17 3 * * *";
  *
  * @param historyDays Days that tenures are kept after their end; null keeps them for ever.
  * @param scheduler `globalThis.Deno`.
+ * @param closing Ends it, after the step that has begun: a schedule, or a long run, would keep the process.
  * @throws {LibsqlError} When the databases can't be opened.
  */
 export async function scheduleHousekeeping(
@@ -32,16 +38,22 @@ export async function scheduleHousekeeping(
   historyDays: number | null,
   log: Log,
   scheduler: Scheduler,
+  closing: AbortSignal,
 ): Promise<void> {
+  const kept = { historyDays, bindingLogDays };
   if (scheduler.cron === undefined) {
-    const settings = { historyDays, bindingLogDays, everyMinutes: housekeepingMinutes };
-    startHousekeeping(await opening, settings, log);
+    const stop = startHousekeeping(await opening, { ...kept, everyMinutes: housekeepingMinutes }, log);
+    closing.addEventListener("abort", () => void stop());
     return;
   }
-  const runs = scheduler.cron("housekeeping", schedule, async () => {
-    await keepAllHouses(await opening, { historyDays, bindingLogDays }, log);
+  const runs = scheduler.cron("housekeeping", schedule, { signal: closing }, async () => {
+    try {
+      await keepAllHouses(await opening, { ...kept, signal: closing }, log);
+    } catch (error) {
+      if (!closing.aborted) throw error;
+    }
   });
-  // It settles when the schedule ends, which this one never does; a schedule that is refused is told.
+  // It settles when the schedule ends; one that is refused is told.
   runs.catch((error: unknown) => {
     log.error({ err: error }, "housekeeping has no schedule");
   });

@@ -38,7 +38,13 @@ interface Connection {
 const { historyDays, relayToken, adminToken, ...settings } = readConfig(process.env);
 const opening = openDatabases(settings, openAccess);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
-await scheduleHousekeeping(opening, historyDays, log, scheduler);
+const closing = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"]) {
+  process.once(name, () => {
+    closing.abort();
+  });
+}
+await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
 const { main: database, placed } = await opening;
 const app = createApp({
   ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },

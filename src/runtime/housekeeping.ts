@@ -36,7 +36,7 @@ export async function keepAllHouses(databases: Databases, kept: Kept, log: Log):
 /** Calls `run` after a time; the function that comes back cancels it. */
 type Later = (run: () => void, delayMs: number) => () => void;
 
-/** A timer that keeps no process alive: `deno serve` ends at SIGTERM when nothing else is waited for. */
+/** A timer that keeps no process alive. */
 const laterIdle: Later = (run, delayMs) => {
   const timer = setTimeout(run, delayMs).unref();
   return () => {

@@ -1,6 +1,6 @@
 /**
  * The entry of Deno with a clock that a test sets: what shall run in an hour or more runs at SIGUSR2, what `Deno.cron`
- * was given at SIGHUP. All else of time is as ever.
+ * was given at SIGWINCH. All else of time is as ever.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 type Run = () => unknown;
 
 interface Runtime {
-  readonly cron?: (name: string, schedule: string, handler: Run) => Promise<void>;
+  readonly cron?: (name: string, schedule: string, options: object, handler: Run) => Promise<void>;
   readonly addSignalListener: (signal: string, handler: Run) => void;
 }
 
@@ -29,9 +29,9 @@ const { cron } = runtime;
 if (cron !== undefined) {
   // Deno's own judges the schedule, and has it as well.
   Object.defineProperty(runtime, "cron", {
-    value: ((name, schedule, handler) => {
+    value: ((name, schedule, options, handler) => {
       jobs.push(handler);
-      return cron(name, schedule, handler);
+      return cron(name, schedule, options, handler);
     }) satisfies typeof cron,
   });
 }
@@ -39,7 +39,7 @@ if (cron !== undefined) {
 runtime.addSignalListener("SIGUSR2", () => {
   for (const run of timers.splice(0)) run();
 });
-runtime.addSignalListener("SIGHUP", () => {
+runtime.addSignalListener("SIGWINCH", () => {
   for (const run of jobs) run();
 });
 

@@ -32,7 +32,7 @@ async function open(flags: readonly string[], entry?: string) {
 
 test.skipIf(deno === undefined).each([
   ["a process that serves does it by the clock", [], "SIGUSR2"],
-  ["Deno.cron does it at its time", ["--unstable-cron"], "SIGHUP"],
+  ["Deno.cron does it at its time", ["--unstable-cron"], "SIGWINCH"],
 ] as const)(`%s: history that was kept long enough is deleted${skipped}`, async (_, flags, signal) => {
   const { database, server } = await open(flags, "test/platforms/deno-clock.ts");
   const tenure = (days: number) =>
@@ -47,8 +47,11 @@ test.skipIf(deno === undefined).each([
   expect(rows[0]!.n).toBe(1);
 });
 
-test.skipIf(deno === undefined)(`it keeps no process that shall end${skipped}`, async () => {
-  const { server } = await open([]);
+test.skipIf(deno === undefined).each([
+  ["by the clock", []],
+  ["by Deno.cron", ["--unstable-cron"]],
+] as const)(`%s, it keeps no process that shall end${skipped}`, async (_, flags) => {
+  const { server } = await open(flags);
   server.signal("SIGTERM");
   await server.ended;
 });

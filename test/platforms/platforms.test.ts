@@ -8,11 +8,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deno } from "../support/deno.ts";
+import { adminCases, adminDomains } from "./cases/admin.ts";
 import { relayCases, relayDomains } from "./cases/relay.ts";
-import { platforms, relayToken } from "./platforms.ts";
+import { adminToken, platforms, relayToken } from "./platforms.ts";
 import type { Target } from "./platforms.ts";
 
-const domains = [...relayDomains];
+const domains = [...relayDomains, ...adminDomains];
 
 /** Name of a platform -> what became of it. */
 const table = new Map<string, string>();
@@ -40,7 +41,8 @@ for (const { name, missing, start } of platforms) {
       await (target as Target | undefined)?.close();
       await rm(folder, { recursive: true, force: true });
     });
-    relayCases(() => ({ ...target, relayToken }));
+    relayCases(() => ({ ...target, relayToken, adminToken }));
+    adminCases(() => ({ ...target, relayToken, adminToken }));
     if (name.startsWith("workerd")) {
       test("the cron trigger deletes history that is older than it shall be kept", async () => {
         const tenure = (days: number) =>

@@ -1,5 +1,5 @@
 /**
- * An operator of the tests, who calls the admin API of an allocator without sockets.
+ * An operator of the tests, who calls the admin API of an allocator, with sockets or without.
  *
  * @module
  */
@@ -25,8 +25,16 @@ export type Call = (
 
 /** Creates a caller. */
 export function operator(app: Hono, token: string = adminToken): Call {
+  return operatorBy((path, init) => app.request(path, init), token);
+}
+
+/** Creates one that calls over whatever requests. */
+export function operatorBy(
+  request: (path: string, init: RequestInit) => Response | Promise<Response>,
+  token: string,
+): Call {
   return async (method, path, body, headers = {}) => {
-    const response = await app.request(`/admin/v1${path}`, {
+    const response = await request(`/admin/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,

@@ -10,6 +10,7 @@ import type { DeclarationInput } from "../../../src/lease/declaration.ts";
 export type CaseTarget = () => {
   readonly url: string;
   readonly relayToken: string;
+  readonly adminToken: string;
   readonly database: Client;
 };
 

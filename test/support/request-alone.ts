@@ -1,0 +1,28 @@
+/**
+ * One HTTP request on a connection of its own: from an address that the test chooses, or with a body that makes the
+ * server close the connection.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { buffer } from "node:stream/consumers";
+
+/** What is sent. */
+export interface AloneRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where it comes from; only Linux has all of 127.0.0.0/8. */
+  readonly localAddress?: string;
+  readonly body?: string | Uint8Array;
+}
+
+/** Sends it and reads the answer. */
+export async function requestAlone(url: string, { body, ...options }: AloneRequest): Promise<Response> {
+  const sent = request(url, { ...options, agent: false });
+  sent.end(body);
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+  return new Response(await buffer(response), { status: response.statusCode!, headers });
+}
