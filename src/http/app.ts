@@ -20,6 +20,7 @@ import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./admin/openapi.ts";
 import { createGuard } from "./auth.ts";
 import type { Counters } from "./counters.ts";
+import { isDatabaseError } from "./database-error.ts";
 import { createHistogram, databaseSecondsBounds } from "./histogram.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "./log.ts";
@@ -58,11 +59,11 @@ export function createApp({ log, ...deps }: AppDeps): Hono {
   const places = allPlaces(databases);
   const pipeline = createPlacedPipeline({ databases, counters, databaseSeconds, now, log });
   const guard = createGuard({ ...deps, places });
-  const countSlots = createSlotCounter(places, { now });
+  const slotCounters = places.map((place) => createSlotCounter(place, { now }));
   const app = new Hono();
   app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
-  app.route("/admin/v1", createAdminApp({ databases, guard, countSlots, now }));
-  app.get("/metrics", guard("read"), metricsEndpoint({ countSlots, counters, databaseSeconds }));
+  app.route("/admin/v1", createAdminApp({ databases, guard, slotCounters, now }));
+  app.get("/metrics", guard("read"), metricsEndpoint({ slotCounters, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
@@ -88,11 +89,4 @@ function failure(error: Error, log: Log): Response {
   log.error({ err: error }, "database unavailable");
   const headers = { "retry-after": String(retryAfterSeconds) };
   return problemResponse(503, "Cannot reach the database; nothing was answered, try again", { headers });
-}
-
-/** The client wraps what the database says; what `fetch` says comes as it is, and names itself in its message only. */
-function isDatabaseError(error: Error): boolean {
-  return (
-    error.name.startsWith("Libsql") || (error instanceof TypeError && /fetch|network/i.test(error.message))
-  );
 }

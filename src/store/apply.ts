@@ -237,7 +237,7 @@ function planDomains(
   plan: Draft,
   { domains }: Declaration,
   state: State,
-  { actor, unnamed, elsewhere }: ApplyOptions,
+  { actor, unnamed, scope, elsewhere }: ApplyOptions,
 ): Change[] {
   const changes: { readonly isDefault: boolean; readonly change: Change }[] = [];
   for (const declared of domains) {
@@ -251,7 +251,9 @@ function planDomains(
     });
     if (isSame) continue;
     const change =
-      existing === undefined ? createDomain(actor, name, settings) : changeDomain(actor, existing, settings);
+      existing === undefined
+        ? createDomain(actor, name, settings, scope)
+        : changeDomain(actor, existing, settings, scope);
     changes.push({ isDefault: settings.default, change });
   }
   const former = state.domains.find(
@@ -263,7 +265,7 @@ function planDomains(
     const reason = `found default true, expected false: "${former.name}" is the default, and is kept`;
     plan.steps.push({ what: "domain", name: heir, change: "refuse", reason });
   } else {
-    const change = changeDomain(actor, former, { ...former.settings, default: false });
+    const change = changeDomain(actor, former, { ...former.settings, default: false }, scope);
     changes.push({ isDefault: false, change });
   }
   return inOrder(changes);

@@ -51,6 +51,12 @@ export function databaseOf({ main, placed }: Databases, domainName: string): Cli
   return placed.get(domainName) ?? main;
 }
 
+/** @returns The database that has a domain, with all others that count there. */
+export function homeOf(databases: Databases, domainName: string): Place {
+  const database = databaseOf(databases, domainName);
+  return allPlaces(databases).find((place) => place.database === database)!;
+}
+
 /** @returns Where a domain is, and nothing but it. */
 export function placeOf(databases: Databases, domainName: string): Place {
   return { database: databaseOf(databases, domainName), scope: { only: [domainName], except: [] } };

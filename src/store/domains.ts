@@ -7,7 +7,7 @@ import type { Client } from "@libsql/client";
 import type { DomainSettings } from "../lease/declaration.ts";
 import type { Change } from "./change.ts";
 import { scopeArguments, scopeCondition } from "./databases.ts";
-import type { Place } from "./databases.ts";
+import type { Place, Scope } from "./databases.ts";
 import { domainColumns, domainOfRow, settingsText } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
 
@@ -59,15 +59,27 @@ export function showDomain(name: string, settings: DomainSettings) {
 }
 
 const noOtherDefault = `(NOT json_extract(:settings, '$.default')
-    OR NOT EXISTS (SELECT 1 FROM domain other WHERE other.name <> :name AND json_extract(other.settings, '$.default')))`;
+    OR NOT EXISTS (SELECT 1 FROM domain other WHERE other.name <> :name AND json_extract(other.settings, '$.default')
+      AND ${scopeCondition("other.name")}))`;
 
-/** A domain that is not there yet. There is one default at most. */
-export function createDomain(actor: string, name: string, settings: DomainSettings): Change {
+const allDomains: Scope = { only: null, except: [] };
+
+/**
+ * A domain that is not there yet. There is one default at most.
+ *
+ * @param scope The domains of the database that count.
+ */
+export function createDomain(
+  actor: string,
+  name: string,
+  settings: DomainSettings,
+  scope: Scope = allDomains,
+): Change {
   return {
     statement: {
       sql: `INSERT INTO domain (name, settings) SELECT :name, :settings WHERE ${noOtherDefault}
         ON CONFLICT (name) DO NOTHING RETURNING id`,
-      args: { name, settings: settingsText(settings) },
+      args: { name, settings: settingsText(settings), ...scopeArguments(scope) },
     },
     audit: {
       ...{ actor, action: "create", resource: "domain", name, domain: name },
@@ -77,13 +89,18 @@ export function createDomain(actor: string, name: string, settings: DomainSettin
 }
 
 /** Other settings for a domain that is as it was looked at. */
-export function changeDomain(actor: string, stored: StoredDomain, settings: DomainSettings): Change {
+export function changeDomain(
+  actor: string,
+  stored: StoredDomain,
+  settings: DomainSettings,
+  scope: Scope = allDomains,
+): Change {
   const { id, name, version } = stored;
   return {
     statement: {
       sql: `UPDATE domain SET settings = :settings, version = version + 1
         WHERE id = :id AND version = :version AND name = :name AND ${noOtherDefault} RETURNING id`,
-      args: { id, name, version, settings: settingsText(settings) },
+      args: { id, name, version, settings: settingsText(settings), ...scopeArguments(scope) },
     },
     audit: {
       ...{ actor, action: "change", resource: "domain", name, domain: name },

@@ -126,6 +126,14 @@ describe("lookUp()", () => {
     expect(await world.who({ at: start + 1, ...question })).toMatchObject({ holders: [], reason });
   });
 
+  test("names who had it within one second as possible", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 0);
+    const answer = await world.who({ at: start });
+    expect([clientOf(answer, "possible"), answer.reason]).toEqual([[1], "not-leased"]);
+    expect((await world.who({ at: start + 1 })).holders).toEqual([]);
+  });
+
   test("says 'nobody' of an address of a domain that does not count", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);

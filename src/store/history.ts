@@ -49,7 +49,7 @@ export interface Holder {
   readonly pool: ArchivedPool;
   readonly psid: number;
   readonly tenure: Tenure;
-  /** `possible`: it was not then, but within the tolerance of the clocks. */
+  /** `possible`: it was not then, but within the tolerance of the clocks; or it began and ended in that second. */
   readonly certainty: "certain" | "possible";
 }
 
@@ -167,7 +167,8 @@ async function findTenures(client: Client, slot: number, { at, toleranceSeconds,
   );
   const tenures = [...lease!.rows, ...history!.rows].map(tenureOf);
   return {
-    tenures: tenures.filter(({ since, until }) => until > since && until > at - toleranceSeconds),
+    // Of a tenure that began and ended in one second nobody knows which part of the second it had.
+    tenures: tenures.filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds),
     historyFrom: Number(retention!.rows[0]!.history_from),
   };
 }

@@ -108,7 +108,7 @@ test("createSlotCounter() counts once for all who ask at a time, and again after
       return database.execute(statement);
     },
   });
-  const count = createSlotCounter([wholeDatabase(slow)], { clockMs: () => clockMs });
+  const count = createSlotCounter(wholeDatabase(slow), { clockMs: () => clockMs });
   const [first, second] = await Promise.all([count(), count()]);
   expect(first).toBe(second);
   clockMs += 19_999;

@@ -238,13 +238,6 @@ export function addSlotCounts(counts: readonly SlotCounts[]): SlotCounts {
   return sum;
 }
 
-async function countAll(
-  places: readonly Place[],
-  options: StatisticsOptions,
-): Promise<readonly PoolStatistics[]> {
-  return (await Promise.all(places.map((place) => countSlots(place, options)))).flat();
-}
-
 /** Statistics that are counted when they are asked for, and kept for a while. */
 export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
 
@@ -254,7 +247,7 @@ export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
  * @param clockMs Milliseconds of any clock that goes forward.
  */
 export function createSlotCounter(
-  places: readonly Place[],
+  place: Place,
   {
     now,
     clockMs = () => Date.now(),
@@ -266,7 +259,7 @@ export function createSlotCounter(
     if (counting !== undefined && clockMs() < goodUntil) return counting;
     const begin = clockMs();
     goodUntil = Infinity;
-    const current = countAll(places, { now: now?.() });
+    const current = countSlots(place, { now: now?.() });
     counting = current;
     current.then(
       () => {

@@ -74,10 +74,16 @@ export interface TestMessage {
   readonly linkAddress?: string;
 }
 
-/** Creates an allocator on a database of its own, or on one that is given. */
+/**
+ * Creates an allocator on a database of its own, or on one that is given.
+ *
+ * @param replace What the allocator gets instead of that.
+ * @param placed Databases of domains that are elsewhere.
+ */
 export async function createTestAllocator(
   declaration: DeclarationInput | Client,
   replace: (database: Client) => Client = (database) => database,
+  placed?: ReadonlyMap<string, Client>,
 ): Promise<TestAllocator> {
   const database = replace("domains" in declaration ? await temporaryDatabase(declaration) : declaration);
   const logged: TestAllocator["logged"] = [];
@@ -85,9 +91,7 @@ export async function createTestAllocator(
   const log = (fields: object, message: string) => void logged.push({ fields, message });
   const allocator = { now: undefined as number | undefined };
   const app = createApp({
-    database,
-    relayToken,
-    adminToken,
+    ...{ database, placed, relayToken, adminToken },
     counters,
     log: { debug: () => undefined, info: log, warn: log, error: log },
     now: () => allocator.now,

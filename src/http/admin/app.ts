@@ -27,7 +27,8 @@ import { tokenRoutes } from "./tokens.ts";
 export interface AdminDeps {
   readonly databases: Databases;
   readonly guard: Guard;
-  readonly countSlots: SlotCounter;
+  /** One for each database. */
+  readonly slotCounters: readonly SlotCounter[];
   /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
   readonly now?: (() => number | undefined) | undefined;
 }
@@ -74,7 +75,7 @@ export function createAdminApp(deps: AdminDeps) {
     .route("/", leaseChangeRoutes(deps))
     .route("/", lookupRoutes(deps))
     .route("/", bindingRoutes(deps))
-    .route("/", statisticsRoutes(deps.countSlots));
+    .route("/", statisticsRoutes(deps));
 }
 
 /** What the typed client knows of the API. */

@@ -12,7 +12,7 @@ import type { DomainSettings } from "../../lease/declaration.ts";
 import { domainsMax } from "../../limits.ts";
 import { commitChange } from "../../store/change.ts";
 import { settingsText } from "../../store/declared.ts";
-import { allPlaces, databaseOf, findIn, listByName } from "../../store/databases.ts";
+import { allPlaces, databaseOf, findIn, homeOf, listByName } from "../../store/databases.ts";
 import type { Databases } from "../../store/databases.ts";
 import type { StoredDomain } from "../../store/declared.ts";
 import {
@@ -170,10 +170,8 @@ async function putDomain(
     checkNewName(nameSchema, name);
     await checkRoom(databases);
     await checkDefaultElsewhere(databases, principal, name, settings);
-    const isDone = await commitChange(
-      databaseOf(databases, name),
-      createDomain(principal.name, name, settings),
-    );
+    const { database, scope } = homeOf(databases, name);
+    const isDone = await commitChange(database, createDomain(principal.name, name, settings, scope));
     const created = await find(databases, name);
     if (!isDone)
       throw created === undefined ? await twoDefaults(databases, principal) : alreadyThere("domain", name);
@@ -195,8 +193,8 @@ async function change(
   if (settingsText(stored.settings) === settingsText(settings)) return respond(context, stored);
   const principal = context.get("principal");
   await checkDefaultElsewhere(databases, principal, stored.name, settings);
-  const database = databaseOf(databases, stored.name);
-  const isDone = await commitChange(database, changeDomain(principal.name, stored, settings));
+  const { database, scope } = homeOf(databases, stored.name);
+  const isDone = await commitChange(database, changeDomain(principal.name, stored, settings, scope));
   const current = await findDomain(database, stored.name);
   if (isDone && current !== undefined) return respond(context, current);
   if (current?.version !== stored.version) throw changedMeanwhile("domain", stored.name);

@@ -5,10 +5,10 @@
  */
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { SlotCounter } from "../../store/statistics.ts";
 import { addSlotCounts } from "../../store/statistics.ts";
 import type { PoolStatistics, SlotCounts } from "../../store/statistics.ts";
 import type { AuthEnv } from "../auth.ts";
+import type { AdminDeps } from "./app.ts";
 import { operation } from "./document.ts";
 import { maySee } from "./resource.ts";
 
@@ -34,7 +34,7 @@ const statisticsSchema = v.strictObject({
 });
 
 /** The route of statistics. */
-export function statisticsRoutes(countSlots: SlotCounter) {
+export function statisticsRoutes({ slotCounters }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/statistics",
     operation({
@@ -46,8 +46,8 @@ export function statisticsRoutes(countSlots: SlotCounter) {
     }),
     async (context) => {
       const principal = context.get("principal");
-      const pools = (await countSlots()).filter(({ domain }) => maySee(principal, domain));
-      return context.json(show(pools));
+      const pools = (await Promise.all(slotCounters.map((count) => count()))).flat();
+      return context.json(show(pools.filter(({ domain }) => maySee(principal, domain))));
     },
   );
 }

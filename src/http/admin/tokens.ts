@@ -100,7 +100,7 @@ function creationRoutes({ databases }: AdminDeps) {
       const token = { name, scope: body.scope, domain: body.domain, expiresAt };
       // Names are told apart in one database only; a token that is elsewhere has it, too.
       const existing = await find(databases, name);
-      const { database } = homeOf(databases, body.domain);
+      const { database } = keptAt(databases, body.domain);
       const isDone =
         existing === undefined &&
         (await commitChange(database, createToken(context.get("principal").name, token, hash)));
@@ -177,7 +177,7 @@ const shown = (stored: StoredToken) => ({
 });
 
 /** @returns Where a token is kept: with its domain, if it is for one. */
-function homeOf(databases: Databases, domain: string | null): Place {
+function keptAt(databases: Databases, domain: string | null): Place {
   return domain === null ? allPlaces(databases)[0] : placeOf(databases, domain);
 }
 

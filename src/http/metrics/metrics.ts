@@ -7,13 +7,15 @@ import type { Handler } from "hono";
 import type { PoolStatistics, SlotCounter } from "../../store/statistics.ts";
 import type { AuthEnv } from "../auth.ts";
 import type { Counters } from "../counters.ts";
+import { isDatabaseError } from "../database-error.ts";
 import type { Histogram } from "../histogram.ts";
 import { expositionType, formatMetrics } from "./exposition.ts";
 import type { Metric, Sample } from "./exposition.ts";
 
 /** What the metrics are made of. */
 export interface MetricsDeps {
-  readonly countSlots: SlotCounter;
+  /** One for each database. */
+  readonly slotCounters: readonly SlotCounter[];
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
 }
@@ -22,12 +24,23 @@ const ofInstance = "Counted by this instance since it began; an isolate at the e
 
 const slotStates = ["free", "offered", "bound", "quarantined", "reserved"] as const;
 
-/** Creates the handler. A token that is restricted to a domain sees its pools, and nothing of the instance. */
-export function metricsEndpoint({ countSlots, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
+/**
+ * Creates the handler. A token that is restricted to a domain sees its pools, and nothing of the instance. A database
+ * that is away costs its own pools only, so that who watches hears of the rest, and of that.
+ */
+export function metricsEndpoint({ slotCounters, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
     const { domain } = context.get("principal");
-    const pools = (await countSlots()).filter((pool) => domain === null || pool.domain === domain.name);
-    const own = domain === null ? [...countersOf(counters), histogramOf(databaseSeconds)] : [];
+    const counts = await Promise.allSettled(slotCounters.map((count) => count()));
+    const failures = counts.filter((count) => count.status === "rejected");
+    for (const { reason } of failures) if (!isDatabaseError(reason)) throw reason;
+    const pools = counts
+      .flatMap((count) => (count.status === "fulfilled" ? count.value : []))
+      .filter((pool) => domain === null || pool.domain === domain.name);
+    const own =
+      domain === null
+        ? [unreadDatabases(failures.length), ...countersOf(counters), histogramOf(databaseSeconds)]
+        : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
       headers: { "content-type": expositionType, "cache-control": "no-store" },
     });
@@ -52,6 +65,15 @@ function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
       ),
     },
   ];
+}
+
+function unreadDatabases(count: number): Metric {
+  return {
+    name: "apportion_databases_unreachable",
+    type: "gauge",
+    help: "Databases that could not be read for this answer; the gauges of their pools are missing in it.",
+    samples: [{ value: count }],
+  };
 }
 
 /** Names of counters are `kind` or `kind:reason` (`pipeline.ts`). */

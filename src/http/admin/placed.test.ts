@@ -1,0 +1,339 @@
+/**
+ * The admin API of an allocator with two databases: it knows where each domain is. Both databases have a copy of both
+ * domains, as after a move; what is left of a domain where it no longer is must never be seen.
+ */
+import type { Client } from "@libsql/client";
+import { describe, expect, test } from "vitest";
+import { itemsOf, operator } from "../../../test/support/admin.ts";
+import type { Call } from "../../../test/support/admin.ts";
+import { adminToken, createTestAllocator } from "../../../test/support/allocator.ts";
+import type { TestMessage } from "../../../test/support/allocator.ts";
+import { clientProfile, says } from "../../../test/support/clients.ts";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+
+const domain = (name: string, link: string, range: string) => ({
+  ...{ name, prefixes: [link], serverIdentifier: "203.0.113.1" },
+  softwire: { borderRelays: ["2001:db8:ffff::1"] },
+  pools: [{ name: `${name}-a`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
+});
+const north = domain("north", "2001:db8:1::/48", "192.0.2.0/31");
+const south = domain("south", "2001:db8:2::/48", "198.51.100.0/31");
+
+const inNorth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:1::1" });
+const inSouth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:2::1" });
+
+/** Can be away. */
+function breakable(database: Client) {
+  const state = { isAway: false };
+  const away = () => Promise.reject(new TypeError("fetch failed"));
+  const client = Object.assign(Object.create(database) as Client, {
+    protocol: "http",
+    execute: (statement: string) => (state.isAway ? away() : database.execute(statement)),
+    batch: (...batch: Parameters<Client["batch"]>) => (state.isAway ? away() : database.batch(...batch)),
+  });
+  return { state, client };
+}
+
+/** A client of each domain has a lease, with a softwire address. */
+async function open() {
+  const main = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
+  const other = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
+  const { state, client } = breakable(other);
+  const allocator = await createTestAllocator(main, (database) => database, new Map([["south", client]]));
+  const call = operator(allocator.app);
+  for (const [at, number] of [
+    [inNorth, 1],
+    [inSouth, 2],
+  ] as const) {
+    const [offer] = await allocator.ask(at(says.discover(clientProfile(number))));
+    await allocator.ask(at(says.selecting(clientProfile(number), offer!)));
+  }
+  await main.execute("UPDATE lease SET softwire = unhex('20010db8000000000000000000000001')");
+  await other.execute("UPDATE lease SET softwire = unhex('20010db8000000000000000000000002')");
+  const created = await call("PUT", "/tokens/southern", { scope: "admin", domain: "south" });
+  const southern = operator(allocator.app, created.body.secret as string);
+  return { allocator, main, other, state, call, southern };
+}
+
+/** Follows the cursors of a list, one item at a time. */
+async function walk(call: Call, path: string): Promise<Record<string, unknown>[]> {
+  const items: Record<string, unknown>[] = [];
+  let cursor = "";
+  do {
+    const page = await call("GET", `${path}${path.includes("?") ? "&" : "?"}limit=1${cursor}`);
+    expect(page.status).toBe(200);
+    items.push(...itemsOf(page));
+    cursor = page.body.next === null ? "" : `&cursor=${page.body.next as string}`;
+  } while (cursor !== "");
+  return items;
+}
+
+const namesOf = (items: readonly Record<string, unknown>[]) => items.map(({ name }) => name);
+
+describe("lists", () => {
+  test("have each thing once, in order, wherever it is, on pages of any size", async () => {
+    const { call } = await open();
+    await call("PUT", "/pools/middle", { domain: "south", kind: "full", range: "203.0.113.0/31" });
+    await call("PUT", "/reservations/kept", {
+      domain: "south",
+      clientIdentifier: "ff:00:00:00:01:00:03:00:01:02:00:00:00:00:63",
+      address: "203.0.113.1",
+    });
+    await call("PUT", "/tokens/everyone", { scope: "read" });
+    expect(namesOf(await walk(call, "/domains"))).toEqual(["north", "south"]);
+    expect(namesOf(await walk(call, "/pools"))).toEqual(["middle", "north-a", "south-a"]);
+    expect(namesOf(await walk(call, "/reservations"))).toEqual(["kept"]);
+    expect(namesOf(await walk(call, "/tokens"))).toEqual(["everyone", "southern"]);
+    expect((await walk(call, "/leases")).map(({ domain: name, address }) => [name, address])).toEqual([
+      ["north", "192.0.2.0"],
+      ["south", "198.51.100.0"],
+      ["south", "203.0.113.1"],
+    ]);
+    const changes = await walk(call, "/audit?actor=environment");
+    expect(changes.map(({ resource, name }) => `${String(resource)} ${String(name)}`).sort()).toEqual([
+      "pool middle",
+      "reservation kept",
+      "token everyone",
+      "token southern",
+    ]);
+  });
+
+  test("of one domain ask its database only", async () => {
+    const { call, state } = await open();
+    state.isAway = true;
+    expect(itemsOf(await call("GET", "/pools?domain=north"))).toHaveLength(1);
+    expect((await call("GET", "/domains/north")).status).toBe(200);
+    expect((await call("GET", "/pools")).status).toBe(503);
+    expect((await call("GET", "/pools?domain=south")).status).toBe(503);
+  });
+});
+
+describe("changes", () => {
+  test("go where the domain is, and nowhere else", async () => {
+    const { call, main, other } = await open();
+    const pool = { domain: "south", kind: "full", range: "203.0.113.0/31" };
+    expect((await call("PUT", "/pools/south-b", pool)).status).toBe(201);
+    const find = { sql: "SELECT name FROM pool WHERE name = 'south-b'", args: {} };
+    expect([(await main.execute(find)).rows.length, (await other.execute(find)).rows.length]).toEqual([0, 1]);
+    const read = await call("GET", "/domains/south");
+    const patch = await call(
+      "PATCH",
+      "/domains/south",
+      { siteLeasesMax: 3 },
+      { "content-type": "application/merge-patch+json", "if-match": read.etag! },
+    );
+    expect([patch.status, patch.body.siteLeasesMax]).toEqual([200, 3]);
+    const settings = "SELECT settings ->> '$.siteLeasesMax' AS max FROM domain WHERE name = 'south'";
+    expect((await main.execute(settings)).rows[0]!.max).toBeNull();
+    const drained = await call("POST", "/pools/south-b/drain", {});
+    expect(drained.body.drainUntil).toMatch(/Z$/);
+    expect((await call("DELETE", "/pools/south-b")).status).toBe(204);
+  });
+
+  test("are refused where another database has the name, the addresses or the default", async () => {
+    const { call } = await open();
+    const overlapping = { domain: "south", kind: "full", range: "192.0.2.0/24" };
+    const overlap = await call("PUT", "/pools/south-b", overlapping);
+    expect([overlap.status, overlap.body.detail]).toEqual([
+      409,
+      'Cannot create pool "south-b": its range 192.0.2.0/24 overlaps pool "north-a" (192.0.2.0/31)',
+    ]);
+    const plan = await call("POST", "/pools:plan", { kind: "full", range: "198.51.100.0/24" });
+    expect(plan.body.overlaps).toBe("south-a");
+    const namesake = { domain: "south", kind: "full", range: "203.0.113.0/31" };
+    expect((await call("PUT", "/pools/north-a", namesake, { "if-match": '"1"' })).status).toBe(409);
+    const patch = { "content-type": "application/merge-patch+json" };
+    const second = await call("PATCH", "/domains/south", { default: true }, patch);
+    expect([second.status, second.body.detail]).toEqual([
+      409,
+      'Cannot make a second default domain: domain "north" is it',
+    ]);
+  });
+
+  test("of overlapping pools in both databases at once leave none that overlap", async () => {
+    const { call } = await open();
+    const ranges = Array.from({ length: 16 }, (_, index) => `203.0.113.${index * 16}/28`);
+    const create = (name: string, range: string) =>
+      call("PUT", `/pools/${name}-${range.split(".")[3]!.split("/")[0]!}`, {
+        domain: name,
+        kind: "full",
+        range,
+      });
+    await Promise.all(ranges.flatMap((range) => [create("north", range), create("south", range)]));
+    const left = (await walk(call, "/pools")).filter(({ kind }) => kind === "full");
+    expect(new Set(left.map(({ range }) => range)).size).toBe(left.length);
+  });
+
+  test("of leases reach the database of the lease", async () => {
+    const { call, other } = await open();
+    const released = await call("POST", "/leases/198.51.100.0-0/release");
+    expect(released.body).toMatchObject({ domain: "south", state: "quarantined" });
+    const { rows } = await other.execute("SELECT state FROM lease");
+    expect(rows.map(({ state }) => state)).toEqual([3]);
+    expect((await call("GET", "/leases/192.0.2.0-0")).body).toMatchObject({
+      domain: "north",
+      state: "bound",
+    });
+  });
+});
+
+describe("a token for a domain", () => {
+  test("is kept with it, sees it, and nothing else", async () => {
+    const { allocator, call, southern, main, other } = await open();
+    const count = "SELECT count(*) AS tokens FROM access_token";
+    expect([
+      (await main.execute(count)).rows[0]!.tokens,
+      (await other.execute(count)).rows[0]!.tokens,
+    ]).toEqual([0, 1]);
+    expect(namesOf(await walk(southern, "/domains"))).toEqual(["south"]);
+    expect((await walk(southern, "/leases")).map(({ domain: name }) => name)).toEqual(["south"]);
+    expect((await southern("GET", "/leases/192.0.2.0-0")).status).toBe(404);
+    expect((await southern("GET", "/bindings?domain=north")).status).toBe(404);
+    expect((await southern("GET", "/config")).status).toBe(403);
+    const second = await southern("PATCH", "/domains/south", { default: true });
+    expect(second.body.detail).toBe("Cannot make a second default domain: another domain is it");
+    const again = await call("PUT", "/tokens/southern", { scope: "read" });
+    expect(again.status).toBe(409);
+    const metrics = await allocator.app.request("/metrics", {
+      headers: { authorization: `Bearer ${(await rotated(call)).secret}` },
+    });
+    expect(await metrics.text()).toContain('apportion_pool_slots{domain="south",pool="south-a"}');
+  });
+
+  async function rotated(call: Call): Promise<{ readonly secret: string }> {
+    return (await call("POST", "/tokens/southern/rotate", {})).body as { secret: string };
+  }
+});
+
+describe("evidence", () => {
+  test("is found in the database of the domain that has the address", async () => {
+    const { call, other } = await open();
+    const { rows } = await other.execute("SELECT since FROM lease");
+    const at = new Date(Number(rows[0]!.since) * 1000).toISOString();
+    // PSID 0 of offset 6 and length 8: ports 1024 to 1027 are the first (RFC 7597 §5.1).
+    const ask = (address: string) => call("GET", `/lookup?address=${address}&port=1024&at=${at}`);
+    expect((await ask("198.51.100.0")).body).toMatchObject({
+      found: "subscriber",
+      holders: [{ domain: "south", softwire: "2001:db8::2", certainty: "certain" }],
+    });
+    expect((await ask("192.0.2.0")).body).toMatchObject({
+      holders: [{ domain: "north", softwire: "2001:db8::1" }],
+    });
+    expect((await ask("192.0.2.1")).body.reason).toMatchObject({ id: "not-leased" });
+    expect((await ask("100.64.0.1")).body.reason).toMatchObject({ id: "address-in-no-pool" });
+  });
+
+  test("of a database that is away is missing in /metrics, which says so", async () => {
+    const { allocator, state } = await open();
+    state.isAway = true;
+    const response = await allocator.app.request("/metrics", {
+      headers: { authorization: `Bearer ${adminToken}` },
+    });
+    const text = await response.text();
+    expect([response.status, text.match(/pool="[a-z-]+"\} \d+/g)]).toEqual([200, ['pool="north-a"} 512']]);
+    expect(text).toContain("apportion_databases_unreachable 1\n");
+  });
+
+  test("of the pools is that of each domain once", async () => {
+    const { call } = await open();
+    const { body } = await call("GET", "/statistics");
+    expect(
+      (body.domains as { domain: string; bound: number }[]).map(({ domain: name, bound }) => [name, bound]),
+    ).toEqual([
+      ["north", 1],
+      ["south", 1],
+    ]);
+    expect(body.bound).toBe(2);
+  });
+});
+
+describe("/bindings", () => {
+  test("is one table of all databases, followed by a version of each", async () => {
+    const { call } = await open();
+    const whole = await call("GET", "/bindings");
+    const version = whole.headers.get("apportion-version")!;
+    expect(version).toMatch(/^\d+\.\d+$/);
+    const instances = (whole.body as never as Rfc8676)["ietf-softwire-br:br-instances"].binding[
+      "bind-instance"
+    ];
+    expect(instances.map((each) => [each.name, each["binding-table"]["binding-entry"].length])).toEqual([
+      ["north", 1],
+      ["south", 1],
+    ]);
+    expect(instances.map((each) => each["binding-table-versioning"].version)).toEqual(version.split("."));
+    await call("POST", "/leases/198.51.100.0-0/release");
+    const changes = await call("GET", `/bindings?since=${version}`);
+    expect(changes.body["bind-instance"]).toEqual([
+      { name: "north", removed: [], changed: [], added: [] },
+      { name: "south", removed: ["2001:db8::2"], changed: [], added: [] },
+    ]);
+    const ofOne = await call("GET", "/bindings?domain=south");
+    expect(ofOne.headers.get("apportion-version")).toMatch(/^\d+$/);
+    expect((await call("GET", `/bindings?since=${version}&domain=south`)).status).toBe(410);
+  });
+
+  interface Rfc8676 {
+    readonly "ietf-softwire-br:br-instances": {
+      readonly binding: {
+        readonly "bind-instance": readonly {
+          readonly name: string;
+          readonly "binding-table-versioning": { readonly version: string };
+          readonly "binding-table": { readonly "binding-entry": readonly unknown[] };
+        }[];
+      };
+    };
+  }
+});
+
+describe("/config", () => {
+  type Domains = { name: string; default: boolean; pools: Record<string, unknown>[] }[];
+
+  test("read and declared again changes nothing; what is new goes where it belongs", async () => {
+    const { call, other } = await open();
+    const { body, etag } = await call("GET", "/config");
+    const domains = body.domains as Domains;
+    expect(namesOf(domains)).toEqual(["north", "south"]);
+    const same = await call("PUT", "/config", body, { "if-match": etag! });
+    const changesOf = (answer: typeof same) =>
+      (answer.body.steps as { change: string; name: string }[])
+        .filter(({ change }) => change !== "unchanged")
+        .map(({ change, name }) => `${change} ${name}`);
+    expect([same.status, changesOf(same)]).toEqual([200, []]);
+    domains[1]!.pools.push({ name: "south-b", kind: "full", range: "203.0.113.0/31" });
+    const dry = await call("PUT", "/config?dryRun=true", body);
+    expect(changesOf(dry)).toEqual(["create south-b"]);
+    expect((await call("PUT", "/config", body, { "if-match": '"1"' })).status).toBe(412);
+    expect(changesOf(await call("PUT", "/config", body, { "if-match": etag! }))).toEqual(["create south-b"]);
+    expect((await other.execute("SELECT name FROM pool WHERE name = 'south-b'")).rows).toHaveLength(1);
+  });
+
+  test("is refused as a whole for a fault in one database", async () => {
+    const { call, main } = await open();
+    const { body } = await call("GET", "/config");
+    const domains = body.domains as Domains;
+    domains[0]!.pools.push({ name: "north-b", kind: "full", range: "203.0.113.0/31" });
+    domains[1]!.pools[0]!.range = "198.51.100.0/30";
+    const refused = await call("PUT", "/config", body);
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      expect.stringContaining('pool "south-a": range'),
+    ]);
+    expect((await main.execute("SELECT name FROM pool WHERE name = 'north-b'")).rows).toEqual([]);
+  });
+
+  test("knows the pools of the other database, and moves the default there", async () => {
+    const { call } = await open();
+    const { body } = await call("GET", "/config");
+    const domains = body.domains as Domains;
+    const onlySouth = { domains: [{ ...domains[1]!, default: true }] };
+    const taking = structuredClone(onlySouth);
+    taking.domains[0]!.pools.push({ name: "south-b", kind: "full", range: "192.0.2.0/24" });
+    expect((await call("PUT", "/config", taking)).body.detail).toContain('overlaps pool "north-a"');
+    expect((await call("PUT", "/config", onlySouth)).status).toBe(200);
+    const after = (await call("GET", "/config")).body.domains as Domains;
+    expect(after.map(({ name, default: isDefault }) => [name, isDefault])).toEqual([
+      ["north", false],
+      ["south", true],
+    ]);
+  });
+});
