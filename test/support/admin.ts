@@ -47,7 +47,7 @@ export function operatorBy(
     const isJson = (response.headers.get("content-type") ?? "").includes("json");
     return {
       status: response.status,
-      body: (isJson ? JSON.parse(text) : { text }) as Record<string, unknown>,
+      body: (isJson && text !== "" ? JSON.parse(text) : { text }) as Record<string, unknown>,
       etag: response.headers.get("etag") ?? undefined,
       headers: response.headers,
     };

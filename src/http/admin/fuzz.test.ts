@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
+import { formatText } from "../../lease/declaration-text.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
 /** What of a JSON schema values are made from. */
@@ -76,7 +77,11 @@ function fittingValue(schema: Schema, depth: number): fc.Arbitrary<unknown> {
       return fc.array(valueOf(schema.items ?? {}, depth + 1), { maxLength: depth > 3 ? 1 : 3 });
     case "integer":
     case "number":
-      return fc.oneof(fc.integer({ min: schema.minimum ?? -5, max: schema.maximum ?? 70_000 }), fc.double());
+      return fc.oneof(
+        fc.integer({ min: schema.minimum ?? -5, max: schema.maximum ?? 70_000 }),
+        fc.double(),
+        fc.constantFrom(2 ** 31, 2 ** 53, 2 ** 63, -(2 ** 63), 1e308),
+      );
     case "boolean":
       return fc.boolean();
     case "null":
@@ -96,6 +101,8 @@ const state = `SELECT json_group_array(json_array(name, settings, version)) AS r
   UNION ALL SELECT json_group_array(json_array(slot, state, free_at)) FROM lease
   UNION ALL SELECT count(*) FROM audit`;
 
+const isRead = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
+
 const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
 const hiddenLink = "2001:db8:2::1";
 const declaration = {
@@ -110,8 +117,42 @@ const declaration = {
   ],
 };
 
+/** Versions that are, were, or can't be: of `*`, weak ones, lists, and numbers beyond all. */
+const anyHeaders = fc.record(
+  {
+    "if-match": fc.constantFrom(
+      "*",
+      '"1"',
+      '"2"',
+      "nonsense",
+      'W/"1"',
+      '"1", "2"',
+      `"${"9".repeat(15)}"`,
+      "",
+    ),
+    "if-none-match": fc.constantFrom("*", '"1"', ""),
+    accept: fc.constantFrom("application/yaml", "text/html", "*/*;q=0", ""),
+    "content-type": fc.constantFrom("application/yaml", "application/json; charset=latin1", "text/plain", ""),
+  },
+  { requiredKeys: [] },
+);
+
+/** Names of what is there, in the domain of the callers and in another; pairs; and anything else. */
+const anyName = fc.oneof(
+  fc.constantFrom("isp", "north", "new", "reader", "hidden-domain", "hidden-pool").map(encodeURIComponent),
+  fc
+    .constantFrom("192.0.2.0-1", "192.0.2.1-1", "198.51.100.0-1", "198.51.100.0", "192.0.2.0-99999")
+    .map(encodeURIComponent),
+  fc.webSegment().map(encodeURIComponent),
+  fc.string({ unit: "grapheme" }).map(encodeURIComponent),
+  fc.constantFrom("%", "%zz", "%00", "%2e%2e%2fdomains", "%c3%28", "..", "a%2Fb", "x".repeat(8000)),
+);
+
 /** What is no text is sent as JSON, and an object that can't be made a text is no obstacle. */
 const queryText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** More than a suite has time for: `ADMIN_FUZZ_RUNS=5000 npx vitest run src/http/admin/fuzz.test.ts`. */
+const runs = Number(process.env.ADMIN_FUZZ_RUNS ?? 400);
 
 test("no request that is made from the schemas is a 500, changes a part, or reads across domains and scopes", async () => {
   const allocator = await createTestAllocator(declaration);
@@ -147,38 +188,47 @@ test("no request that is made from the schemas is a 500, changes a part, or read
     const schema = Object.values(operation.requestBody?.content ?? {})[0]?.schema;
     const query = (operation.parameters ?? []).filter((each) => each.in === "query");
     return fc.record({
-      method: fc.constant(method),
-      path: fc.constant(path),
-      name: fc.oneof(
-        fc.constantFrom("isp", "north", "new", "reader", "hidden-domain", "hidden-pool"),
-        fc.constantFrom("192.0.2.0-1", "192.0.2.1-1", "198.51.100.0-1", "198.51.100.0", "192.0.2.0-99999"),
-        fc.webSegment(),
+      method: fc.oneof(
+        { weight: 9, arbitrary: fc.constant(method) },
+        fc.constantFrom("HEAD", "OPTIONS", "QUERY"),
       ),
+      path: fc.constant(path),
+      name: anyName,
       body: schema === undefined ? fc.constant(undefined) : valueOf(schema),
       query: fc.record(Object.fromEntries(query.map(({ name, schema: each }) => [name, valueOf(each)])), {
         requiredKeys: [],
       }),
-      ifMatch: fc.option(fc.constantFrom("*", '"1"', '"2"', "nonsense"), { nil: undefined }),
+      headers: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyHeaders }),
+      // Twice the same, a cursor of another list, and what is in no schema.
+      further: fc.array(fc.tuple(fc.constantFrom("cursor", "limit", "domain", "force", "x"), text), {
+        maxLength: 2,
+      }),
+      asYaml: fc.boolean(),
       caller: fc.constantFrom(...(Object.keys(callers) as (keyof typeof callers)[])),
     });
   });
   await fc.assert(
-    fc.asyncProperty(request, async ({ method, path, name, body, query, ifMatch, caller }) => {
-      const search = new URLSearchParams(
-        Object.entries(query).map(([key, value]): [string, string] => [key, queryText(value)]),
-      );
-      const where = `${path.replace("/admin/v1", "").replace(/\{\w+\}/, encodeURIComponent(name))}?${search.toString()}`;
+    fc.asyncProperty(request, async (asked) => {
+      const { method, path, name, body, query, further, caller } = asked;
+      const search = new URLSearchParams([
+        ...Object.entries(query).map(([key, value]): [string, string] => [key, queryText(value)]),
+        ...further,
+      ]);
+      const where = `${path.replace("/admin/v1", "").replace(/\{\w+\}/, () => name)}?${search.toString()}`;
       const before = await read();
-      const headers: Record<string, string> = ifMatch === undefined ? {} : { "if-match": ifMatch };
-      const answer = await callers[caller](method, where, body, headers);
+      const isYaml = asked.asYaml && path.endsWith("/config") && body !== undefined;
+      const headers = { ...asked.headers, ...(isYaml && { "content-type": "application/yaml" }) };
+      const sent = method === "HEAD" ? undefined : isYaml ? formatText(body, "yaml") : body;
+      const answer = await callers[caller](method, where, sent, headers);
       const answered = JSON.stringify(answer.body);
       expect(answer.status, `${method} ${where}: ${answered}`).toBeLessThan(500);
-      if (answer.status >= 400) expect(answer.body).toMatchObject({ status: answer.status });
-      const isQuestion = method === "GET" || path.endsWith(":plan") || query.dryRun === "true";
+      if (answer.status >= 400 && method !== "HEAD")
+        expect(answer.body).toMatchObject({ status: answer.status });
+      const isQuestion = isRead.has(method) || path.endsWith(":plan") || query.dryRun === "true";
       if (answer.status >= 400 || isQuestion || caller === "reader") expect(await read()).toBe(before);
       if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(secrets);
     }),
-    { numRuns: Number(process.env.ADMIN_FUZZ_RUNS ?? 400) },
+    { numRuns: runs },
   );
   expect(allocator.logged).toEqual([]);
-});
+}, 600_000);
