@@ -5,7 +5,8 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { configureDatabase, openAccess, readDeclaration } from "../runtime/node.ts";
+import { configureDatabases, openAccess, readDeclaration } from "../runtime/node.ts";
+import { onlyDatabase } from "../store/databases.ts";
 import { migrateDatabase } from "../store/migrate.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
@@ -35,7 +36,7 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
         ? `nothing to do: the database has all ${present.length} migrations\n`
         : `done: ${applied.length} applied, ${present.length} were there\n`,
     );
-    if (declaration !== undefined) await configureDatabase(database, declaration, createLog());
+    if (declaration !== undefined) await configureDatabases(onlyDatabase(database), declaration, createLog());
   } finally {
     database.close();
   }

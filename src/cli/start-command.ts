@@ -13,7 +13,7 @@ import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../lease/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { configureDatabase, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 import { onlyDatabase } from "../store/databases.ts";
 import { loadDirectory } from "../store/directory.ts";
@@ -81,7 +81,7 @@ async function runStart(options: Options): Promise<void> {
   const { domains } = await loadDirectory(database);
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
-  if (wanted !== undefined) await configureDatabase(database, wanted, log);
+  if (wanted !== undefined) await configureDatabases(onlyDatabase(database), wanted, log);
 
   const allocator = await startAllocator(
     onlyDatabase(database),

@@ -16,9 +16,10 @@ import type { Counters } from "../http/counters.ts";
 import type { Log } from "../http/log.ts";
 import { formatOfFile, readDeclarationText } from "../lease/declaration-text.ts";
 import type { Declaration } from "../lease/declaration.ts";
-import { applyDeclaration } from "../store/apply.ts";
+import { applyPlaced } from "../store/apply-placed.ts";
+import { fileOptions } from "../store/apply.ts";
 import { openServer } from "../store/connect.ts";
-import { allDatabases, databaseOf } from "../store/databases.ts";
+import { allDatabases } from "../store/databases.ts";
 import type { Databases } from "../store/databases.ts";
 import { openEmbedded } from "../store/embedded.ts";
 import { migrateDatabase } from "../store/migrate.ts";
@@ -87,26 +88,17 @@ export async function openAccess({ url, token }: DatabaseAccess, answerMsMax?: n
 }
 
 /**
- * Makes the database hold a declared state, and logs what changed.
+ * Makes the databases hold a declared state, each its own domains, and logs what changed.
  *
- * @throws {ApplyError} When it can't.
+ * @throws {ApplyError} When they can't.
  */
-export async function configureDatabase(database: Client, declaration: Declaration, log: Log): Promise<void> {
-  for (const { what, name, change } of await applyDeclaration(database, declaration)) {
-    log.info({ [what]: name, change }, "declared state applied");
-  }
-}
-
-/** Does the same with several databases: each gets the domains that are placed there. */
 export async function configureDatabases(
   databases: Databases,
-  { domains }: Declaration,
+  declaration: Declaration,
   log: Log,
 ): Promise<void> {
-  for (const database of allDatabases(databases)) {
-    const here = domains.filter(({ name }) => databaseOf(databases, name) === database);
-    if (here.length > 0) await configureDatabase(database, { domains: here }, log);
-  }
+  const steps = await applyPlaced(databases, declaration, fileOptions);
+  for (const { what, name, change } of steps) log.info({ [what]: name, change }, "declared state applied");
 }
 
 /**

@@ -97,7 +97,8 @@ export class RevisionError extends Error {
   }
 }
 
-const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
+/** Of a file: it may be a part of the whole. */
+export const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
 
 /**
  * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that nothing names and
