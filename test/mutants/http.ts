@@ -13,8 +13,8 @@ export const httpMutants: readonly Mutant[] = [
     name: "stale-configuration-accepted",
     rules: ["no answer follows a former configuration"],
     file: pipeline,
-    search: "return revision === current.revision ? { facts, now } : undefined;",
-    replacement: "return revision > 0 ? { facts, now } : undefined;",
+    search: "if (result.revision !== current.revision) {",
+    replacement: "if (result.revision < 0) {",
     tests: httpTests,
   },
   {

@@ -10,6 +10,8 @@ import { adminToken, createTestAllocator } from "../../../test/support/allocator
 import type { TestMessage } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
+import { encodeHex } from "../../wire/hex.ts";
+import { sha256 } from "../auth.ts";
 
 const domain = (name: string, link: string, range: string) => ({
   ...{ name, prefixes: [link], serverIdentifier: "203.0.113.1" },
@@ -185,6 +187,12 @@ describe("a token for a domain", () => {
       (await main.execute(count)).rows[0]!.tokens,
       (await other.execute(count)).rows[0]!.tokens,
     ]).toEqual([0, 1]);
+    await main.execute(
+      `INSERT INTO access_token (name, scope, domain_id, secret_hash, created_at)
+       SELECT 'left', 'admin', id, unhex('${encodeHex(await sha256("what-was-left-behind"))}'), 0 FROM domain WHERE name = 'south'`,
+    );
+    const left = operator(allocator.app, "what-was-left-behind");
+    expect((await left("GET", "/domains")).status).toBe(401);
     expect(namesOf(await walk(southern, "/domains"))).toEqual(["south"]);
     expect((await walk(southern, "/leases")).map(({ domain: name }) => name)).toEqual(["south"]);
     expect((await southern("GET", "/leases/192.0.2.0-0")).status).toBe(404);
