@@ -12,12 +12,12 @@ const frames = [Uint8Array.of(1)];
 
 /** An allocator whose POSTs and probes end when the test says so. */
 function fakeClient(url: string) {
-  const posts: { timeoutMs: number; end: (outcome: PostOutcome) => void }[] = [];
+  const posts: { timeoutMs: number; ageMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const probes: ((failure?: Unavailable) => void)[] = [];
   const state = { isClosed: false };
   const client: AllocatorClient = {
     url,
-    post: (_frames, timeoutMs) => new Promise((end) => posts.push({ timeoutMs, end })),
+    post: (_frames, timeoutMs, ageMs) => new Promise((end) => posts.push({ timeoutMs, ageMs, end })),
     probe: () => new Promise((end) => probes.push(end)),
     close: () => Promise.resolve(void (state.isClosed = true)),
   };
@@ -84,6 +84,16 @@ test.each([unavailable, refused])(
     expect([a.posts.length, began]).toEqual([1, ["a", "b"]]);
   },
 );
+
+test("Uplink tells each allocator how old a batch is when it is sent there", async () => {
+  const { uplink, timing, a, b } = setUp();
+  timing.advance(700);
+  void uplink.post(frames, 400);
+  timing.advance(500);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect([a.posts[0]!.ageMs, b.posts[0]!.ageMs]).toEqual([300, 800]);
+});
 
 test("Uplink sends a batch to no third allocator", async () => {
   const { uplink, fakes } = setUp("priority", 3);
