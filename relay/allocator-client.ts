@@ -39,9 +39,10 @@ export interface AllocatorClient {
    *
    * @param frames RELAY-FORW messages, at least one.
    * @param timeoutMs Milliseconds that it may take, from its begin to the last octet of its answer.
+   * @param ageMs Milliseconds since the oldest of the frames came.
    * @returns What became of them; failures are data, so this never rejects.
    */
-  readonly post: (frames: readonly Uint8Array[], timeoutMs: number) => Promise<PostOutcome>;
+  readonly post: (frames: readonly Uint8Array[], timeoutMs: number, ageMs: number) => Promise<PostOutcome>;
   /**
    * Asks whether it can serve.
    *
@@ -66,6 +67,9 @@ export interface AllocatorClientOptions {
 /** Media type of frames: none is registered for them. */
 const framesType = "application/octet-stream";
 
+/** Tells the allocator what it can't know: which messages are late, and must not end what came after them. */
+const ageHeader = "apportion-age-ms";
+
 /** Statuses that say "later", beside all of 500 and above. */
 const transientStatuses: readonly number[] = [408, 425, 429];
 
@@ -77,11 +81,13 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
     url: url.href,
-    post: (frames, timeoutMs) =>
+    post: (frames, timeoutMs, ageMs) =>
       within(timeoutMs, async (signal) => {
-        const body = encodeFrames(frames);
-        const request = { method: "POST", path: `${path}/v1/relay`, headers, body, signal } as const;
-        return readAnswer(await pool.request(request), frames.length);
+        const answer = await pool.request({
+          ...{ method: "POST", path: `${path}/v1/relay`, body: encodeFrames(frames), signal },
+          headers: { ...headers, [ageHeader]: String(Math.ceil(ageMs)) },
+        });
+        return readAnswer(answer, frames.length);
       }),
     probe: async (timeoutMs) => {
       const outcome = await within(timeoutMs, async (signal) => {

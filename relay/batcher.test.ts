@@ -21,16 +21,16 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
   const soon: (() => void)[] = [];
   /** What the uplink says of its allocators. */
   const allocators = { canPost: true, isAway: false };
-  const posts: { ids: number[]; end: (outcome: PostOutcome) => void }[] = [];
+  const posts: { ids: number[]; oldestMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
   const dropped: Record<string, number> = {};
   const taken: (readonly [number, number])[] = [];
   const batcher = new Batcher(
     { ...usualLimits, ...limits },
     {
-      post: (frames) =>
+      post: (frames, oldestMs) =>
         new Promise((end) => {
-          posts.push({ ids: frames.map((each) => each[0]!), end });
+          posts.push({ ids: frames.map((each) => each[0]!), oldestMs, end });
         }),
       deliver: (answers) => delivered.push(...answers.map((each) => each[0]!)),
       drop: (reason, count) => (dropped[reason] = (dropped[reason] ?? 0) + count),
@@ -142,6 +142,18 @@ test("Batcher says how many frames it takes, and how long the oldest waited", as
     [1, 0],
     [2, 7],
   ]);
+});
+
+test("Batcher says with each POST when the oldest of its frames came", async () => {
+  const { add, pass, end, posts } = setUp({ postsInFlightMax: 1 });
+  pass(100);
+  add(1);
+  pass(5);
+  add(2);
+  pass(7);
+  add(3);
+  await end(0);
+  expect(posts.map(({ oldestMs }) => oldestMs)).toEqual([100, 105]);
 });
 
 test("Batcher drops a frame that waits already", async () => {

@@ -28,8 +28,8 @@ export interface BatcherPorts {
   readonly canPost: () => boolean;
   /** @returns Whether there is none that will be asked soon. */
   readonly isAway: () => boolean;
-  /** Sends frames to the allocator. Never rejects. */
-  readonly post: (frames: readonly Uint8Array[]) => Promise<PostOutcome>;
+  /** Sends frames to the allocator; `oldestMs` is when the first of them came. Never rejects. */
+  readonly post: (frames: readonly Uint8Array[], oldestMs: number) => Promise<PostOutcome>;
   /** Delivers the answers of a POST. */
   readonly deliver: (answers: readonly Uint8Array[]) => void;
   /** Learns of frames that were dropped. */
@@ -118,14 +118,14 @@ export class Batcher {
       if (taken.expired > 0) this.#ports.drop("deadline-passed", taken.expired);
       if (taken.frames.length === 0) break;
       this.#ports.taken(taken, nowMs);
-      void this.#send(taken.frames);
+      void this.#send(taken);
     }
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  async #send(frames: readonly Uint8Array[]): Promise<void> {
+  async #send({ frames, oldestMs }: Taken): Promise<void> {
     this.#postsInFlight++;
-    const outcome = await this.#ports.post(frames);
+    const outcome = await this.#ports.post(frames, oldestMs);
     this.#postsInFlight--;
     if (outcome.kind === "answers") this.#ports.deliver(outcome.frames);
     else this.#ports.drop(reasonOfFailure[outcome.kind], frames.length);

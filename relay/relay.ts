@@ -237,7 +237,7 @@ class Engine {
         counters.forwarded += frames.length;
         this.#observer.batched?.(frames, nowMs - oldestMs);
       },
-      post: (frames) => this.#uplinks.current.post(frames),
+      post: (frames, oldestMs) => this.#uplinks.current.post(frames, oldestMs),
       deliver: (answers) => {
         counters.answered += answers.length;
         for (const answer of answers) this.#deliver(answer);

@@ -12,12 +12,12 @@ const frames = [Uint8Array.of(1)];
 
 /** An allocator whose POSTs and probes end when the test says so. */
 function fakeClient(url: string) {
-  const posts: { timeoutMs: number; end: (outcome: PostOutcome) => void }[] = [];
+  const posts: { timeoutMs: number; ageMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const probes: ((failure?: Unavailable) => void)[] = [];
   const state = { isClosed: false };
   const client: AllocatorClient = {
     url,
-    post: (_frames, timeoutMs) => new Promise((end) => posts.push({ timeoutMs, end })),
+    post: (_frames, timeoutMs, ageMs) => new Promise((end) => posts.push({ timeoutMs, ageMs, end })),
     probe: () => new Promise((end) => probes.push(end)),
     close: () => Promise.resolve(void (state.isClosed = true)),
   };
@@ -50,7 +50,7 @@ const settle = () => new Promise(setImmediate);
 
 test("Uplink asks the first allocator of the list while it serves", async () => {
   const { uplink, a, b } = setUp();
-  for (let turn = 0; turn < 3; turn++) void uplink.post(frames);
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   expect([a.posts.length, b.posts.length]).toEqual([3, 0]);
   a.posts[0]!.end(answers);
   await settle();
@@ -62,11 +62,11 @@ test("Uplink asks the first allocator of the list while it serves", async () => 
 
 test("Uplink spreads over allocators: to the one with the fewest in flight, in turns among equals", async () => {
   const { uplink, fakes } = setUp("spread", 3);
-  for (let turn = 0; turn < 6; turn++) void uplink.post(frames);
+  for (let turn = 0; turn < 6; turn++) void uplink.post(frames, 0);
   expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 2, 2]);
   for (const { end } of fakes[1]!.posts) end(answers);
   await settle();
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 3, 2]);
 });
 
@@ -74,7 +74,7 @@ test.each([unavailable, refused])(
   "Uplink sends a batch that failed as %j once more, to another allocator, within what is left of its time",
   async (failure) => {
     const { uplink, timing, a, b, began } = setUp();
-    const outcome = uplink.post(frames);
+    const outcome = uplink.post(frames, 0);
     timing.advance(500);
     a.posts[0]!.end(failure);
     await settle();
@@ -85,9 +85,19 @@ test.each([unavailable, refused])(
   },
 );
 
+test("Uplink tells each allocator how old a batch is when it is sent there", async () => {
+  const { uplink, timing, a, b } = setUp();
+  timing.advance(700);
+  void uplink.post(frames, 400);
+  timing.advance(500);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect([a.posts[0]!.ageMs, b.posts[0]!.ageMs]).toEqual([300, 800]);
+});
+
 test("Uplink sends a batch to no third allocator", async () => {
   const { uplink, fakes } = setUp("priority", 3);
-  const outcome = uplink.post(frames);
+  const outcome = uplink.post(frames, 0);
   for (const { posts } of fakes.slice(0, 2)) {
     posts[0]!.end(unavailable);
     await settle();
@@ -98,8 +108,8 @@ test("Uplink sends a batch to no third allocator", async () => {
 
 test("Uplink does not send again what was answered, nor what has no time left", async () => {
   const { uplink, timing, a, b, ended } = setUp();
-  const first = uplink.post(frames);
-  const second = uplink.post(frames);
+  const first = uplink.post(frames, 0);
+  const second = uplink.post(frames, 0);
   a.posts[0]!.end(malformed);
   expect(await first).toBe(malformed);
   timing.advance(1990);
@@ -114,11 +124,11 @@ test("Uplink does not send again what was answered, nor what has no time left", 
 
 test("Uplink leaves an allocator alone that failed, probes it, lets one POST try, and then uses it again", async () => {
   const { uplink, timing, a, events, states } = setUp("priority", 1);
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
   expect([states(), uplink.canPost(), uplink.isAway()]).toEqual([["quarantined"], false, true]);
-  expect(await uplink.post(frames)).toMatchObject({ kind: "unavailable" });
+  expect(await uplink.post(frames, 0)).toMatchObject({ kind: "unavailable" });
   timing.advance(99);
   expect(a.probes.length).toBe(0);
   timing.advance(1);
@@ -129,7 +139,7 @@ test("Uplink leaves an allocator alone that failed, probes it, lets one POST try
   expect([states(), uplink.canPost(), uplink.isAway(), events]).toEqual([
     ...[["on-trial"], true, false, ["available"]],
   ]);
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   expect(uplink.canPost()).toBe(false);
   a.posts[1]!.end(answers);
   await settle();
@@ -145,7 +155,7 @@ test("Uplink doubles the pauses between probes up to 2 s, and begins anew after 
     pauses.push(ms);
     await settle();
   };
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
   for (let probe = 1; probe <= 6; probe++) {
@@ -154,7 +164,7 @@ test("Uplink doubles the pauses between probes up to 2 s, and begins anew after 
     await settle();
   }
   for (const outcome of [answers, unavailable]) {
-    void uplink.post(frames);
+    void uplink.post(frames, 0);
     a.posts.at(-1)!.end(outcome);
     await settle();
   }
@@ -164,7 +174,7 @@ test("Uplink doubles the pauses between probes up to 2 s, and begins anew after 
 
 test("Uplink waits as long as Retry-After says, of a POST and of a probe", async () => {
   const { uplink, timing, a } = setUp("priority", 1);
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   a.posts[0]!.end({ ...unavailable, retryAfterMs: 3000 });
   await settle();
   timing.advance(2999);
@@ -180,7 +190,7 @@ test("Uplink waits as long as Retry-After says, of a POST and of a probe", async
 
 test("Uplink takes several POSTs that fail together for one failure, and a late success for none", async () => {
   const { uplink, timing, a, states } = setUp("priority", 1);
-  for (let turn = 0; turn < 3; turn++) void uplink.post(frames);
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   a.posts[1]!.end(unavailable);
   a.posts[2]!.end(answers);
@@ -192,22 +202,22 @@ test("Uplink takes several POSTs that fail together for one failure, and a late 
 
 test("Uplink goes on with the second while the first is away, and lets the first try beside it", async () => {
   const { uplink, timing, a, b } = setUp();
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
   expect(b.posts.length).toBe(1);
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   expect([a.posts.length, b.posts.length]).toEqual([1, 2]);
   timing.advance(100);
   a.probes[0]!();
   await settle();
-  for (let turn = 0; turn < 3; turn++) void uplink.post(frames);
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   expect([a.posts.length, b.posts.length]).toEqual([2, 4]);
 });
 
 test("close() of an uplink waits for its POSTs, and probes no more", async () => {
   const { uplink, timing, a, b } = setUp();
-  void uplink.post(frames);
+  void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
   const closed = uplink.close();

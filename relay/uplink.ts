@@ -57,6 +57,13 @@ export interface AllocatorStatus {
   readonly lastFailure?: string;
 }
 
+/** What goes into a POST. */
+interface Batch {
+  readonly frames: readonly Uint8Array[];
+  /** When the oldest of them came. */
+  readonly oldestMs: number;
+}
+
 /** What is known of an allocator. */
 interface Allocator {
   readonly client: AllocatorClient;
@@ -130,20 +137,22 @@ export class Uplink {
    * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
+   * @param oldestMs When the oldest of them came, by the uplink's clock: each allocator that is asked learns its age.
    * @returns What became of them; failures are data, so this never rejects.
    */
-  async post(frames: readonly Uint8Array[]): Promise<PostOutcome> {
+  async post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
     const dueMs = this.#timing.nowMs() + timeoutMs;
     const first = this.#choose();
     if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
-    const outcome = await this.#ask(first, frames, timeoutMs);
+    const batch = { frames, oldestMs };
+    const outcome = await this.#ask(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
     // What was answered with 200 was served, however the answer looks.
     if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
       return outcome;
     const second = this.#choose(first);
-    return second === undefined ? outcome : this.#ask(second, frames, leftMs);
+    return second === undefined ? outcome : this.#ask(second, batch, leftMs);
   }
 
   /** Probes no more, waits for the POSTs that are in flight, and closes the connections. */
@@ -166,13 +175,13 @@ export class Uplink {
     return idlest[this.#turn++ % idlest.length];
   }
 
-  async #ask(allocator: Allocator, frames: readonly Uint8Array[], timeoutMs: number): Promise<PostOutcome> {
+  async #ask(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
     const { client } = allocator;
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
     allocator.postsInFlight++;
     this.#ports.began(client.url, frames);
-    const outcome = await client.post(frames, timeoutMs);
+    const outcome = await client.post(frames, timeoutMs, startedMs - oldestMs);
     allocator.postsInFlight--;
     const elapsedMs = this.#timing.nowMs() - startedMs;
     if (outcome.kind === "answers") this.#succeeded(allocator);

@@ -158,6 +158,18 @@ export const relayCaptureFlushMs = 500;
 /** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s shall still hear of it. */
 export const databaseAnswerMsMax = 3000;
 
+/**
+ * Milliseconds after which a reading of the database's clock is old. Clocks that are not disciplined drift by some 50
+ * ms in a thousand seconds: 3 ms in this time. Every batch reads it anew.
+ */
+export const clockReadingMsMax = 60_000;
+
+/**
+ * Milliseconds after which a batch is late: a RELEASE may then not end what a REQUEST before it in the same batch renewed.
+ * Rounds take some milliseconds, and few clients send both at once.
+ */
+export const sameBatchMsMax = 1000;
+
 /** Milliseconds that a libSQL server may take for one statement of a command, such as a migration of millions of rows. */
 export const databaseCommandMsMax = 600_000;
 

@@ -58,9 +58,12 @@ describe("version 1 of the wire between relay and allocator, as the first releas
     });
   });
 
-  test("today's allocator understands an old relay, and answers in its octets", async () => {
+  test.each([
+    ["an old relay, which does not say how old its messages are", {}],
+    ["today's relay, which does", { "apportion-age-ms": "2500" }],
+  ])("today's allocator understands %s, and answers in the same octets", async (_, headers) => {
     const { post } = await createTestAllocator(vectorDomain);
-    const response = await post(body("0c", query));
+    const response = await post(body("0c", query), headers);
     expect(response.headers.get("content-type")).toBe("application/octet-stream");
     const answer = new Uint8Array(await response.arrayBuffer());
     const message = answer.subarray(2 + 34 + 4 + 8 + 4);

@@ -37,6 +37,15 @@ describe("POST /v1/relay refuses", () => {
     await expectProblem(response, 415, /found content type application\/json/);
   });
 
+  test.each(["", "soon", "-1", "1.5", "1e3", "60001", "100000"])(
+    "an age that is none, %j: 400",
+    async (age) => {
+      const { post } = await createTestAllocator(vectorDomain);
+      const response = await post(new Uint8Array(), { "apportion-age-ms": age });
+      await expectProblem(response, 400, /header apportion-age-ms: found ".*", expected .* from 0 to 60000/);
+    },
+  );
+
   test("a body of more than 1 MiB, declared or not: 413", async () => {
     const { app, post } = await createTestAllocator(vectorDomain);
     const body = new Uint8Array(relayBodyOctetsMax + 1);

@@ -27,7 +27,7 @@ import type { Log } from "./log.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "./placement.ts";
 import { problemResponse } from "./problem.ts";
-import { relayEndpoint } from "./relay-endpoint.ts";
+import { noteArrival, relayEndpoint } from "./relay-endpoint.ts";
 
 /** What the application works with. */
 export interface AppDeps {
@@ -61,7 +61,8 @@ export function createApp({ log, ...deps }: AppDeps): Hono {
   const guard = createGuard({ ...deps, places });
   const slotCounters = places.map((place) => createSlotCounter(place, { now }));
   const app = new Hono();
-  app.post("/v1/relay", guard("relay"), limitBody(relayBodyOctetsMax), relayEndpoint(pipeline));
+  const limit = limitBody(relayBodyOctetsMax);
+  app.post("/v1/relay", noteArrival, guard("relay"), limit, relayEndpoint(pipeline));
   app.route("/admin/v1", createAdminApp({ databases, guard, slotCounters, now }));
   app.get("/metrics", guard("read"), metricsEndpoint({ slotCounters, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));

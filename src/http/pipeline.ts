@@ -17,8 +17,9 @@ import { commitClaims } from "../store/commit.ts";
 import type { CommitResult } from "../store/commit.ts";
 import { mendDatabase } from "../store/connect.ts";
 import type { Place } from "../store/databases.ts";
-import { wantedUntil } from "../store/deadline.ts";
-import type { ClockReading } from "../store/deadline.ts";
+import { isOldReading, readClock } from "../store/clock.ts";
+import type { ClockReading } from "../store/clock.ts";
+import { receivedAfterRound, receivedAt, wantedUntil } from "../store/deadline.ts";
 import { loadPlace } from "../store/directory.ts";
 import type { Counters } from "./counters.ts";
 import type { Histogram } from "./histogram.ts";
@@ -45,12 +46,14 @@ export interface Pipeline {
    * Serves one batch.
    *
    * @param frames Each a RELAY-FORW of our relay.
+   * @param receivedMs When the oldest of them came to the relay, by `performance.now()` of this process. What changes a
+   *   client's lease after that is not ended by a message among them.
    * @returns The RELAY-REPL frames of those that get an answer; their order says nothing. All leases that they
    *   grant are durable.
    * @throws {LibsqlError} When the database can't be reached. Then no client was told of what may be committed;
    *   its message, sent again, finds it.
    */
-  readonly serve: (frames: readonly Uint8Array[]) => Promise<Uint8Array[]>;
+  readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
    * Loads domains and pools: can leases be given out?
    *
@@ -62,7 +65,7 @@ export interface Pipeline {
 /** A pipeline to one database, as `placement.ts` puts several together. */
 export interface DatabasePipeline extends Pipeline {
   /** Serves queries, as {@link Pipeline.serve} does frames. */
-  readonly serveQueries: (queries: readonly Query[]) => Promise<Uint8Array[]>;
+  readonly serveQueries: (queries: readonly Query[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
    * Says which domains and pools there are.
    *
@@ -77,29 +80,29 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   const { place } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
-  let clockReading: ClockReading | undefined;
+  const clock: KnownClock = { reading: undefined };
 
   function load(): Promise<Directory> {
     confirmedMs = performance.now();
     return loadPlace(place);
   }
 
-  async function serveRounds(queries: readonly Query[]): Promise<Uint8Array[]> {
+  async function serveRounds(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
+    const arrival: Arrival = { receivedMs, received: undefined };
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const sentMs = performance.now();
-      const result = await commitEntries(deps, current, entries, clockReading);
-      if (deps.now === undefined) clockReading = { now: result.now, askedMs: sentMs };
+      const result = await commitEntries(deps, current, entries, clock, arrival);
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
         continue;
       }
       confirmedMs = performance.now();
+      arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision } of immediate) {
         answers.push(...encodeAnswer(deps, query, domain, decision));
       }
@@ -120,9 +123,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     return answers;
   }
 
-  async function serveQueries(queries: readonly Query[]): Promise<Uint8Array[]> {
+  async function serveQueries(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
     try {
-      return await serveRounds(queries);
+      return await serveRounds(queries, receivedMs);
     } catch (error) {
       directory = undefined;
       await mendDatabase(place.database).catch(() => undefined);
@@ -132,7 +135,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   return {
     serveQueries,
-    serve: (frames) => serveQueries(decodeQueries(deps, frames)),
+    serve: (frames, receivedMs) => serveQueries(decodeQueries(deps, frames), receivedMs),
     async probe() {
       directory = await load();
     },
@@ -143,23 +146,52 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   };
 }
 
+/** The database's clock; where a test pins it, nothing is known of the real one. */
+interface KnownClock {
+  reading: ClockReading | undefined;
+}
+
+/** When the messages of a batch came. */
+interface Arrival {
+  /** By `performance.now()`. */
+  readonly receivedMs: number;
+  /** By the database's clock, once that is known (`receivedAt`). */
+  received: number | undefined;
+}
+
 async function commitEntries(
-  { place, counters, databaseSeconds, now: clock }: PipelineDeps,
+  { place, counters, databaseSeconds, now }: PipelineDeps,
   current: Directory,
   entries: readonly Entry[],
-  clockReading: ClockReading | undefined,
+  clock: KnownClock,
+  arrival: Arrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
-  const begin = performance.now();
-  const until = clockReading && wantedUntil(clockReading, begin, databaseAnswerMsMax);
+  const pinned = now?.();
+  // Only a message that ends something has to know the clock before it acts; usually the answer before has told it.
+  if (pinned === undefined && claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading)) {
+    clock.reading = await readClock(place.database, () => performance.now());
+  }
+  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.receivedMs);
+  const askedMs = performance.now();
   const result = await commitClaims(place.database, claims, {
     revision: current.revision,
-    now: clock?.(),
-    until,
+    now: pinned,
+    until: clock.reading && wantedUntil(clock.reading, askedMs, databaseAnswerMsMax),
+    received: arrival.received,
   });
-  databaseSeconds?.observe((performance.now() - begin) / 1000);
+  const answeredMs = performance.now();
+  if (pinned === undefined) {
+    clock.reading = { clockMs: result.clockMs, askedMs, answeredMs };
+    arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
+  }
+  databaseSeconds?.observe((answeredMs - askedMs) / 1000);
   counters.add("rounds");
   return result;
+}
+
+function isKnown(reading: ClockReading | undefined): boolean {
+  return reading !== undefined && !isOldReading(reading, performance.now());
 }
 
 /** Its pool was full for this batch, but another on its list, or a slot further on, is not. */

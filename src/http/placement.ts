@@ -30,13 +30,13 @@ export function createPlacedPipeline({ databases, ...deps }: PlacedPipelineDeps)
   if (others.length === 0) return first;
   const known = new Map<DatabasePipeline, Directory>();
   return {
-    async serve(frames) {
+    async serve(frames, receivedMs) {
       const queries = decodeQueries(deps, frames);
       await Promise.all(pipelines.map((pipeline) => look(pipeline, known, placementAgeMsMax)));
       refuseOverlaps([...known.values()]);
       const shares = [...divide(queries, known, first)];
       const served = await Promise.allSettled(
-        shares.map(([pipeline, share]) => pipeline.serveQueries(share)),
+        shares.map(([pipeline, share]) => pipeline.serveQueries(share, receivedMs)),
       );
       const failures = served.filter((each) => each.status === "rejected");
       if (failures.length > 0 && failures.length === shares.length) throw failures[0]!.reason;

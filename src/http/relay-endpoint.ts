@@ -1,10 +1,14 @@
 /**
  * `POST /v1/relay`: DHCPv6 messages of a relay in, their answers out, both framed as in RFC 5460 §5.1.
  *
+ * The header `Apportion-Age-Ms` says how many milliseconds ago the oldest of the messages came to the relay, when the
+ * POST is sent: a whole number from 0 to 60,000. A RELEASE or DECLINE ends nothing that its client got later than that.
+ * It may be left out, which says 0: relays of before do not have it, and allocators of before pass over it.
+ *
  * @module
  */
-import type { Handler } from "hono";
-import { relayFramesMax } from "../limits.ts";
+import type { Handler, MiddlewareHandler } from "hono";
+import { relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -13,8 +17,22 @@ import { problem } from "./problem.ts";
 /** Media type of frames: none is registered for them. */
 const framesType = "application/octet-stream";
 
+/** Name of the header: how long the oldest message has been with the relay. */
+export const ageHeader = "apportion-age-ms";
+
+/** What the handler finds in its context. */
+export interface ArrivalEnv {
+  Variables: { arrivedMs: number };
+}
+
+/** Notes when a request came, by `performance.now()`. It comes before all else, because a token may have to be looked up. */
+export const noteArrival: MiddlewareHandler<ArrivalEnv> = async (context, next) => {
+  context.set("arrivedMs", performance.now());
+  await next();
+};
+
 /** Creates the handler. A frame that is no good costs only itself; a body that can't be split costs the request. */
-export function relayEndpoint(pipeline: Pipeline): Handler {
+export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
   return async (context) => {
     const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
     if (type !== framesType) {
@@ -23,10 +41,22 @@ export function relayEndpoint(pipeline: Pipeline): Handler {
         `Cannot read the body: found content type ${type ?? "none"}, expected ${framesType}`,
       );
     }
+    const receivedMs = context.get("arrivedMs") - ageOf(context.req.header(ageHeader));
     const frames = splitBody(new Uint8Array(await context.req.arrayBuffer()));
-    const answers = await pipeline.serve(frames);
+    const answers = await pipeline.serve(frames, receivedMs);
     return new Response(encodeFrames(answers), { headers: { "content-type": framesType } });
   };
+}
+
+/** An age that can't be read is not taken for none: what is late would pass for new. */
+function ageOf(header: string | undefined): number {
+  if (header === undefined) return 0;
+  const age = /^\d{1,5}$/.test(header) ? Number(header) : Infinity;
+  if (age <= relayDeadlineMsMax) return age;
+  throw problem(
+    400,
+    `Cannot read the header ${ageHeader}: found ${JSON.stringify(header)}, expected milliseconds from 0 to ${relayDeadlineMsMax}`,
+  );
 }
 
 function splitBody(body: Uint8Array): Uint8Array[] {

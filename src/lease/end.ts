@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isInRange } from "./claim.ts";
 import type { EndClaim, Fact, SlotRange } from "./claim.ts";
 import { claimantOf, claimed, isForAnotherServer, pairOf, silence } from "./decision.ts";
 import type { ClaimStep, Decision } from "./decision.ts";
@@ -49,9 +50,17 @@ function declinedSlots(query: Query, domain: Domain, address: number): SlotRange
 }
 
 /** These messages have no answer; the reason only says what became of them. */
-export function decideEnd(claim: EndClaim, { held, ended }: Fact): Decision {
+export function decideEnd(claim: EndClaim, fact: Fact): Decision {
+  const { held, ended } = fact;
+  if (isOvertaken(claim, fact)) return silence("release-overtaken");
   if (claim.as === "withdrawn") return silence("other-server-chosen");
   if (claim.as === "declined") return silence(ended ? "declined" : "release-without-lease");
   const gone = held?.state === "released" && held.slot === claim.slots?.first;
   return silence(gone ? "released" : "release-without-lease");
+}
+
+/** The client still has what the message would have ended: it got it, or got it again, after the message had come. */
+function isOvertaken({ as, slots }: EndClaim, { held }: Fact): boolean {
+  if (held === null || (slots !== null && !isInRange(slots, held.slot))) return false;
+  return held.state === "offered" || (held.state === "bound" && as !== "withdrawn");
 }

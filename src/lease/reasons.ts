@@ -182,6 +182,11 @@ const ruleReasons = {
     meaning: "The client gives back a pair of address and port set that is not its own; nothing changed.",
     source: "RFC 7618 §8",
   },
+  "release-overtaken": {
+    meaning:
+      "The message came late, and would end what its client got or renewed meanwhile; nothing changed.",
+    source: "this server",
+  },
   // Limits of one batch.
   "batch-rounds-exhausted": {
     meaning:

@@ -18,6 +18,8 @@ export interface CommitResult {
   readonly isLate: boolean;
   /** Unix seconds by which the batch was judged. */
   readonly now: number;
+  /** Milliseconds of the database's own clock when the batch had done all that it does. */
+  readonly clockMs: number;
   /** One fact for each claim, in their order; empty when the revision differs, or the batch came too late. */
   readonly facts: readonly Fact[];
 }
@@ -30,6 +32,11 @@ export interface CommitOptions {
   readonly now?: number | undefined;
   /** The last Unix second of the database's own clock at which the batch is wanted. Default: whenever it comes. */
   readonly until?: number | undefined;
+  /**
+   * Milliseconds of the database's own clock at which the messages had certainly not come yet (`clock.ts`): an `end`
+   * claim spares what was changed later. Default: it spares nothing.
+   */
+  readonly received?: number | undefined;
 }
 
 type FactRow = [
@@ -82,6 +89,7 @@ export async function commitClaims(
     revision: BigInt(options.revision),
     now: options.now === undefined ? null : BigInt(options.now),
     until: options.until === undefined ? null : BigInt(options.until),
+    received: options.received === undefined ? null : BigInt(options.received),
   };
   const batch = statementsWithParameters.map(({ sql, names }) => ({
     sql,
@@ -96,13 +104,14 @@ export async function commitClaims(
     revision,
     isLate: revision === options.revision && facts.length < claims.length,
     now: Number(row.now),
+    clockMs: Number(row.now_ms),
     facts,
   };
 }
 
 const parameterNames = [
   ...(["offers", "wishes", "pools", "binds", "ends", "all"] as const),
-  ...(["revision", "now", "until"] as const),
+  ...(["revision", "now", "until", "received"] as const),
 ];
 type ParameterName = (typeof parameterNames)[number];
 

@@ -86,6 +86,11 @@ export const lease = sqliteTable(
     /** While bound: since when client, source and softwire address are what this row says. Otherwise null. */
     since: integer(),
     updatedAt: integer("updated_at").notNull(),
+    /**
+     * The same in milliseconds, where a client's message changed the row: the order of what happens within a second.
+     * It counts only while both agree, so whoever changes a row by hand, or is of an earlier release, need not know it.
+     */
+    touchedMs: integer("touched_ms"),
     /** IPv6 source of the client's last REQUEST: the peer-address of the relay nearest to it. */
     source: blob({ mode: "buffer" }),
     /** Softwire source address (RFC 8539, option 109). */

@@ -11,6 +11,8 @@ const values = {
   all: "[]",
   revision: 1n,
   now: null,
+  until: null,
+  received: null,
 };
 
 /** Names under which the statements know the tables that grow: those of `lease`, then those of `pool`. */

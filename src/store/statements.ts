@@ -9,7 +9,8 @@
  *
  * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision`
  * (the configuration that the claims were made from), `:now` (Unix seconds, or null for the database's clock),
- * `:until` (the last Unix second of the database's clock at which the batch is wanted, or null).
+ * `:until` (the last Unix second of the database's clock at which the batch is wanted, or null), `:received`
+ * (milliseconds of the database's clock at which the batch had certainly not come yet, or null).
  *
  * @module
  */
@@ -25,8 +26,13 @@ export interface Statement {
   readonly sql: string;
 }
 
+/** Milliseconds of Unix time, by the database's own clock also where a test pins the other. */
+export const clockMs = `CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)`;
+
 /** One clock judges all leases: the database's. A test pins it. */
-const clock = `clock(now) AS MATERIALIZED (SELECT coalesce(CAST(:now AS INTEGER), unixepoch()))`;
+const clock = `clock(now, now_ms) AS MATERIALIZED (
+  SELECT coalesce(CAST(:now AS INTEGER), unixepoch()), ${clockMs}
+)`;
 
 /**
  * Claims of a stale configuration match nothing: pools may be gone that they name. The caller sees the newer
@@ -86,33 +92,44 @@ const demand = `placed AS MATERIALIZED (
 )`;
 
 /** Columns that a slot gets when it is offered to a client who did not have it. */
-const offerColumns = `slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path`;
-const offerValues = `c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, NULL, NULL, c.site, NULL`;
+const offerColumns = `slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, touched_ms, source, softwire, site, relay_path`;
+const offerValues = `c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
 
 /** A slot that has a row changes hands only when it is free: whoever else came to it first keeps it. */
 const takeOver = `ON CONFLICT (slot) DO UPDATE SET
   domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
   expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
-  source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
+  touched_ms = excluded.touched_ms, source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
 WHERE lease.free_at <= excluded.updated_at`;
+
+/**
+ * When the row was changed last, in milliseconds. Where only the second is known, it was at the end of the second:
+ * who is in doubt keeps a lease.
+ */
+const lastChangedMs = `iif(own.touched_ms / 1000 IS own.updated_at, own.touched_ms, own.updated_at * 1000 + 999)`;
 
 /**
  * Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. A pair
  * that is reserved stays its client's, also when the client can't use it now.
+ *
+ * Datagrams have no order: a RELEASE that waited somewhere may come after its client has been given the pair again.
+ * So nothing ends that was offered, bound or renewed after the message had come. What is spared by mistake lasts until
+ * its time is up; what was ended by mistake would soon be two clients'.
  */
 const endLeases: Statement = {
   name: "end-leases",
   sql: `WITH ${clock}, ${claims(":ends", endRows)}, ending AS MATERIALIZED (
-  SELECT c.*, own.slot AS own_slot, now FROM clock CROSS JOIN claim c
+  SELECT c.*, own.slot AS own_slot, now, now_ms FROM clock CROSS JOIN claim c
   CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
   WHERE ${isNamedSlot} AND own.state <= c.newest_state
+    AND (:received IS NULL OR ${lastChangedMs} <= CAST(:received AS INTEGER))
 )
 UPDATE lease SET
   state = e.state,
   client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),
   expires_at = min(lease.expires_at, e.now),
   free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),
-  since = NULL, softwire = NULL, updated_at = e.now
+  since = NULL, softwire = NULL, updated_at = e.now, touched_ms = e.now_ms
 FROM ending e WHERE lease.slot = +e.own_slot
 RETURNING lease.slot`,
 };
@@ -137,7 +154,7 @@ UPDATE lease SET
   client_id = iif(c.served, lease.client_id, NULL),
   expires_at = iif(c.served, now + c.hold, lease.expires_at),
   free_at = iif(c.served AND NOT c.reserved, max(lease.free_at, now + c.hold), lease.free_at),
-  since = NULL, updated_at = now, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
+  since = NULL, updated_at = now, touched_ms = now_ms, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
 FROM idle c, clock WHERE lease.slot = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
 };
@@ -224,7 +241,7 @@ const bindLeases: Statement = {
     own_softwire, softwire) AS new_softwire,
     min(wanted_seconds, ifnull(drain_until - now, wanted_seconds)) AS lease_seconds
   FROM (
-    SELECT c.*, now, own.slot, own.since,
+    SELECT c.*, now, now_ms, own.slot, own.since,
       iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
       own.expires_at > now AS in_use,
       (SELECT p.drain_until FROM pool p WHERE p.id = own.pool_id) AS drain_until,
@@ -248,7 +265,7 @@ UPDATE lease SET
   free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, c.now + c.lease_seconds + c.quarantine),
   since = iif(c.running AND c.new_softwire IS lease.softwire AND c.source IS lease.source, lease.since, c.now),
   updated_at = c.now, source = c.source, softwire = c.new_softwire,
-  site = iif(c.in_use, lease.site, c.site), relay_path = c.relay_path
+  touched_ms = c.now_ms, site = iif(c.in_use, lease.site, c.site), relay_path = c.relay_path
 FROM request c WHERE lease.slot = +c.slot
   AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };
@@ -257,7 +274,7 @@ FROM request c WHERE lease.slot = +c.slot
 const readFacts: Statement = {
   name: "read-facts",
   sql: `WITH ${clock}, ${claims(":all", factRows)}
-SELECT (SELECT revision FROM configuration) AS revision, (SELECT now FROM clock) AS now, (
+SELECT (SELECT revision FROM configuration) AS revision, now, now_ms, (
   SELECT json_group_array(json_array(
     c.ordinal, own.slot, own.state, own.expires_at - now, hex(own.softwire), hex(own.source),
     own.slot IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
@@ -273,7 +290,8 @@ SELECT (SELECT revision FROM configuration) AS revision, (SELECT now FROM clock)
   ))
   FROM clock CROSS JOIN claim c
   LEFT JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-) AS facts`,
+) AS facts
+FROM clock`,
 };
 
 /** All statements of a batch, in the order in which they run. */

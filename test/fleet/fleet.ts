@@ -189,7 +189,8 @@ async function runClients(posts: readonly Post[], path: string, options: FleetOp
     counts.renewed += renewal.exchange.count;
     counts.timeouts += load.counts.timeouts + renewal.counts.timeouts;
     if (random() < 0.5) return;
-    counts.released += await releaseLoad(target(), load.leases);
+    const released = await releaseLoad(target(), load.leases);
+    counts.released += released;
     if (random() < 0.5) return;
     const again = await leaseLoad({ ...target(), firstClient, clients: size });
     counts.obtained += leasesOf(again.leases).length;

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { runFleet } from "./fleet.ts";
+import type { FleetOptions } from "./fleet.ts";
 
 function positive(text: string): number {
   const number = Number(text);
@@ -23,14 +24,18 @@ const flags = new Command("fleet")
   .option("--group-size <count>", "clients that come and go together", positive, 2500)
   .option("--in-flight <count>", "exchanges at a time of each group", positive, 256)
   .option("--kill-ms-max <ms>", "most time between two kills", positive, 10_000)
+  .option("--keep <folder>", "a new folder in which wire log and database stay, to look at faults")
   .parse()
-  .opts<{ clients: number; allocators: number; groupSize: number; inFlight: number; killMsMax: number }>();
+  .opts<Omit<FleetOptions, "folder" | "random"> & { keep?: string }>();
 
-const folder = await mkdtemp(join(tmpdir(), "apportion-fleet-"));
+const { keep, ...scene } = flags;
+// Only what is new is its own: a database of before would answer for this run.
+if (keep !== undefined) await mkdir(keep);
+const folder = keep ?? (await mkdtemp(join(tmpdir(), "apportion-fleet-")));
 try {
-  const { report, ...counts } = await runFleet({ ...flags, folder, random: Math.random });
+  const { report, ...counts } = await runFleet({ ...scene, folder, random: Math.random });
   process.stdout.write(`${JSON.stringify({ ...flags, ...counts, ...report }, undefined, 2)}\n`);
   if (report.faults.length > 0) process.exitCode = 2;
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  if (keep === undefined) await rm(folder, { recursive: true, force: true });
 }

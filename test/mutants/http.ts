@@ -14,7 +14,32 @@ export const httpMutants: readonly Mutant[] = [
     rules: ["no answer follows a former configuration"],
     file: pipeline,
     search: "if (result.revision !== current.revision) {",
-    replacement: "if (result.revision < 0) {",
+    replacement: "if (result.revision !== current.revision && result.facts.length > 0) {",
+    tests: httpTests,
+  },
+  {
+    name: "what-a-late-batch-found-counts-as-its-own",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: "src/store/deadline.ts",
+    search: "return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;",
+    replacement: "return Math.max(received, clockMs);",
+    tests: httpTests,
+  },
+  {
+    name: "allocator-acts-without-a-clock",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: pipeline,
+    search:
+      'if (pinned === undefined && claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading)) {',
+    replacement: "if (pinned !== undefined && !isKnown(clock.reading)) {",
+    tests: httpTests,
+  },
+  {
+    name: "age-of-messages-ignored",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: "src/http/relay-endpoint.ts",
+    search: 'const receivedMs = context.get("arrivedMs") - ageOf(context.req.header(ageHeader));',
+    replacement: 'const receivedMs = context.get("arrivedMs") - 0 * ageOf(context.req.header(ageHeader));',
     tests: httpTests,
   },
   {

@@ -227,6 +227,14 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
+    name: "relay-makes-messages-young-at-their-second-try",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: uplink,
+    search: "await client.post(frames, timeoutMs, startedMs - oldestMs);",
+    replacement: "await client.post(frames, timeoutMs, this.#options.timeoutMs - timeoutMs);",
+    tests: relayTests,
+  },
+  {
     name: "relay-asks-an-allocator-that-is-quarantined",
     rules: ["a quarantined allocator is left alone"],
     file: uplink,

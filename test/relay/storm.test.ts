@@ -100,7 +100,7 @@ async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
       canPost: () => uplink.canPost(),
       isAway: () => uplink.isAway(),
       taken: () => undefined,
-      post: (frames) => uplink.post(frames),
+      post: (frames, oldestMs) => uplink.post(frames, oldestMs),
       deliver: (answers) => {
         for (const answer of answers) {
           const number = readUint32(answer, 0);

@@ -56,6 +56,23 @@ test("a batch that an allocator did not take is answered by another, and the nex
   expect(first.posts.size).toBe(0);
 });
 
+test("an allocator learns how long the oldest datagram of a POST has waited", async () => {
+  const [first, second] = [await stageAllocator(), await stageAllocator()];
+  const { ask, answered } = await stage([first, second]);
+  first.setReady(false);
+  await ask(1);
+  const failed = await first.posts.next();
+  failed.respond(503, { "retry-after": "30" });
+  const taken = await second.posts.next();
+  answerAll(taken);
+  await answered();
+  const ages = [failed, taken]
+    .map(({ request }) => request)
+    .map(({ headers }) => headers["apportion-age-ms"]);
+  for (const age of ages) expect(age).toMatch(/^\d{1,5}$/);
+  expect(Number(ages[1])).toBeGreaterThanOrEqual(Number(ages[0]));
+});
+
 test("an allocator that is dead costs no datagram while there is another, and is used again when it is back", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
   const { ask, answered, logged } = await stage([first, second]);

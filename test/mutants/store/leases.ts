@@ -21,9 +21,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "stale-claims-act",
     rules: ["no answer follows a former configuration"],
     file: statements,
-    search:
-      "`json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER), ${parameter}, '[]'))`;",
-    replacement: "`json_each(iif(CAST(:revision AS INTEGER) >= 0, ${parameter}, '[]'))`;",
+    search: "`json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER)\n",
+    replacement: "`json_each(iif(CAST(:revision AS INTEGER) >= 0\n",
     tests: [...commitTests, ...httpTests],
   },
   {
@@ -62,6 +61,30 @@ export const storedLeaseMutants: readonly Mutant[] = [
     file: statements,
     search: "WHERE ${isNamedSlot} AND own.state <= c.newest_state",
     replacement: "WHERE own.state <= c.newest_state",
+    tests: commitTests,
+  },
+  {
+    name: "late-batches-act",
+    rules: ["what nobody waits for any more is not done"],
+    file: statements,
+    search: "(:until IS NULL OR unixepoch() <= CAST(:until AS INTEGER))",
+    replacement: "(:until IS NULL OR unixepoch() <= CAST(:until AS INTEGER) + 1000)",
+    tests: commitTests,
+  },
+  {
+    name: "late-release-ends-what-came-after-it",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: statements,
+    search: "AND (:received IS NULL OR ${lastChangedMs} <= CAST(:received AS INTEGER))",
+    replacement: "AND (:received IS NULL OR own.since <= CAST(:received AS INTEGER) / 1000)",
+    tests: [...commitTests, ...httpTests],
+  },
+  {
+    name: "milliseconds-of-another-change",
+    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    file: statements,
+    search: "`iif(own.touched_ms / 1000 IS own.updated_at, own.touched_ms, own.updated_at * 1000 + 999)`",
+    replacement: "`ifnull(own.touched_ms, own.updated_at * 1000 + 999)`",
     tests: commitTests,
   },
   {

@@ -1,0 +1,1 @@
+ALTER TABLE `lease` ADD `touched_ms` integer;

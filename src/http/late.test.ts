@@ -1,0 +1,103 @@
+/** Messages that come late: what waited in a relay, or on the way to the database, ends nothing that came after it. */
+import type { Client, InStatement, TransactionMode } from "@libsql/client";
+import { expect, test } from "vitest";
+import { askBy, createTestAllocator } from "../../test/support/allocator.ts";
+import type { TestAllocator } from "../../test/support/allocator.ts";
+import { clientProfile, says } from "../../test/support/clients.ts";
+import { temporaryDatabase, vectorDomain } from "../../test/support/database.ts";
+
+/** What a relay says of messages that waited. */
+const waited = { "apportion-age-ms": "5000" };
+
+/** An allocator of before, over which a client has a lease, and its database. */
+async function openLeased() {
+  const database = await temporaryDatabase(vectorDomain);
+  const first = await createTestAllocator(database);
+  const client = clientProfile(1);
+  const [offer] = await first.ask(says.discover(client));
+  const [ack] = await first.ask(says.selecting(client, offer!));
+  return { database, first, client, ack: ack! };
+}
+
+/** Asks as a relay whose messages have waited. */
+const askLate = ({ post }: TestAllocator) => askBy((body) => post(body, waited));
+
+const reasonsOf = ({ counters }: TestAllocator) =>
+  Object.keys(counters.snapshot()).filter((key) => key.startsWith("silence:"));
+
+/** Counts round trips, and lets a batch wait until the test says so. */
+function watched(database: Client) {
+  const state = { roundTrips: 0, hold: undefined as Promise<void> | undefined };
+  const client = Object.assign(Object.create(database) as Client, {
+    batch: async (statements: InStatement[], mode?: TransactionMode) => {
+      state.roundTrips++;
+      await state.hold;
+      return database.batch(statements, mode);
+    },
+    execute: (statement: InStatement) => {
+      state.roundTrips++;
+      return database.execute(statement);
+    },
+  });
+  return { state, client };
+}
+
+test.each(["release", "decline"] as const)(
+  "a %s that waited in a relay ends no lease that its client got meanwhile; one that did not wait ends it",
+  async (message) => {
+    const { database, first, client, ack } = await openLeased();
+    const second = await createTestAllocator(database);
+    await askLate(second)(says[message](client, ack));
+    expect(reasonsOf(second)).toEqual(["silence:release-overtaken"]);
+    expect((await first.ask(says.renew(client, ack)))[0]!.type).toBe("ack");
+    await first.ask(says[message](client, ack));
+    expect(reasonsOf(first)).toEqual([`silence:${message}d`]);
+  },
+);
+
+test("a RELEASE that waited ends a lease to which nothing has happened since", async () => {
+  const { database, first, client, ack } = await openLeased();
+  await database.execute("UPDATE lease SET updated_at = updated_at - 60, touched_ms = touched_ms - 60000");
+  await askLate(first)(says.release(client, ack));
+  expect(reasonsOf(first)).toEqual(["silence:released"]);
+});
+
+test("a RELEASE that waits on the way to the database ends no lease that its client renews meanwhile", async () => {
+  const { database, first, client, ack } = await openLeased();
+  const { state, client: slow } = watched(database);
+  const second = await createTestAllocator(slow);
+  await second.ask(says.discover(clientProfile(2)));
+  let letGo = (): void => undefined;
+  state.hold = new Promise((resolve) => (letGo = resolve));
+  const released = second.ask(says.release(client, ack));
+  await first.ask(says.renew(client, ack));
+  letGo();
+  await released;
+  expect(reasonsOf(second)).toEqual(["silence:release-overtaken"]);
+});
+
+test("an allocator that knows nothing of its database's clock asks for it, once, and only for a message that ends something", async () => {
+  const { database, client, ack } = await openLeased();
+  const { state, client: counted } = watched(database);
+  const roundTripsOf = async (...messages: Parameters<TestAllocator["ask"]>): Promise<number> => {
+    const { ask, app } = await createTestAllocator(counted);
+    expect((await app.request("/readyz")).status).toBe(200);
+    state.roundTrips = 0;
+    await ask(...messages);
+    return state.roundTrips;
+  };
+  expect(await roundTripsOf(says.renew(client, ack))).toBe(1);
+  expect(await roundTripsOf(says.release(client, ack), says.release(clientProfile(2), ack))).toBe(2);
+});
+
+test("a client's RELEASE behind its REQUEST in one POST ends the lease, unless both waited", async () => {
+  for (const [headers, reason] of [
+    [{}, "silence:released"],
+    [waited, "silence:release-overtaken"],
+  ] as const) {
+    const { database, client, ack } = await openLeased();
+    const second = await createTestAllocator(database);
+    await askBy((body) => second.post(body, headers))(says.renew(client, ack), says.release(client, ack));
+    expect(reasonsOf(second)).toEqual([reason]);
+  }
+});
