@@ -83,7 +83,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "leases-named-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: leases,
+    file: "src/http/admin/lease.ts",
     search: "placesFor(databases, principal), async",
     replacement: "placesFor(databases, { ...principal, domain: null }), async",
     tests: adminTests,

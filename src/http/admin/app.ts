@@ -8,30 +8,20 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
-import type { Databases } from "../../store/databases.ts";
-import type { SlotCounter } from "../../store/statistics.ts";
-import type { AuthEnv, Guard } from "../auth.ts";
+import type { AuthEnv } from "../auth.ts";
 import { limitBody } from "../limit-body.ts";
 import { auditRoutes } from "./audit.ts";
 import { bindingRoutes } from "./bindings.ts";
 import { configRoutes } from "./config.ts";
+import type { AdminDeps } from "./deps.ts";
 import { domainRoutes } from "./domains.ts";
-import { leaseChangeRoutes, leaseRoutes } from "./leases.ts";
+import { leaseChangeRoutes } from "./lease-changes.ts";
+import { leaseRoutes } from "./leases.ts";
 import { lookupRoutes } from "./lookup.ts";
 import { poolRoutes } from "./pools.ts";
 import { reservationRoutes } from "./reservations.ts";
 import { statisticsRoutes } from "./statistics.ts";
 import { tokenRoutes } from "./tokens.ts";
-
-/** What the admin API works with. */
-export interface AdminDeps {
-  readonly databases: Databases;
-  readonly guard: Guard;
-  /** One for each database. */
-  readonly slotCounters: readonly SlotCounter[];
-  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
-  readonly now?: (() => number | undefined) | undefined;
-}
 
 /** Headers of every answer: it is for a program, is of the moment, and nothing may be embedded or guessed. */
 const answerHeaders = secureHeaders({

@@ -9,7 +9,7 @@ import { dateSchema, formatDate, parseDate } from "../../lease/dates.ts";
 import { readAudit } from "../../store/audit.ts";
 import type { Place } from "../../store/databases.ts";
 import type { AuthEnv } from "../auth.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "./paging.ts";
 import type { PageRequest } from "./paging.ts";

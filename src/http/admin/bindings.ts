@@ -25,7 +25,7 @@ import { loadPlace } from "../../store/directory.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import type { AuthEnv, Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { maySee, notFound, placesFor } from "./resource.ts";
 import { validQuery } from "./validation.ts";

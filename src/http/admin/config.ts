@@ -17,7 +17,7 @@ import { ApplyError, RevisionError } from "../../store/apply.ts";
 import type { Step } from "../../store/apply.ts";
 import type { AuthEnv } from "../auth.ts";
 import { problem } from "../problem.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { formatETag, readPrecondition, versionConflict } from "./etag.ts";
 import { requireAllDomains } from "./resource.ts";

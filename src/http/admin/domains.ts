@@ -27,7 +27,7 @@ import {
 } from "../../store/domains.ts";
 import type { AuthEnv, Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "./paging.ts";

@@ -13,7 +13,7 @@ import { joinLookups, lookUp, nobodyReasons } from "../../store/history.ts";
 import type { Holder, Lookup, NobodyReason } from "../../store/history.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../auth.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { evidenceFields, showEvidence } from "./evidence.ts";
 import { portSchema, wholeNumber } from "./query-fields.ts";

@@ -30,7 +30,7 @@ import {
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { AuthEnv, Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "./paging.ts";

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { addSlotCounts } from "../../store/statistics.ts";
 import type { PoolStatistics, SlotCounts } from "../../store/statistics.ts";
 import type { AuthEnv } from "../auth.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { maySee } from "./resource.ts";
 

@@ -22,7 +22,7 @@ import type { StoredToken } from "../../store/tokens.ts";
 import { sha256 } from "../auth.ts";
 import type { AuthEnv } from "../auth.ts";
 import { problem } from "../problem.ts";
-import type { AdminDeps } from "./app.ts";
+import type { AdminDeps } from "./deps.ts";
 import { operation } from "./document.ts";
 import { checkVersion, formatETag, readPrecondition } from "./etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "./paging.ts";
