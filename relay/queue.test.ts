@@ -152,5 +152,17 @@ test("FrameQueue does what an array that is searched from end to end would do", 
         expect(queue.length).toBe(model.entries.length);
       }
     }),
+    // Frames whose hashes share a place in the table.
+    {
+      examples: [
+        [
+          [
+            { kind: "push", octets: 2, id: 3 },
+            { kind: "push", octets: 33, id: 8 },
+            { kind: "push", octets: 2, id: 3 },
+          ],
+        ],
+      ],
+    },
   );
 });

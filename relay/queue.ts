@@ -42,14 +42,21 @@ interface Entry {
   readonly frame: Uint8Array;
   readonly arrivedMs: number;
   readonly hash: number;
+  /** Its neighbours among those whose hashes end the same. */
+  older: Entry | undefined;
+  newer: Entry | undefined;
 }
+
+/** Frames of the same end of a hash that a new one is compared with: who makes such frames on purpose gains nothing. */
+const comparedMax = 8;
 
 /** A ring: no entry moves, and none is allocated for but the frame's own. */
 export class FrameQueue {
   #limits: QueueLimits;
   #ring: (Entry | undefined)[];
   /**
-   * What waits, by the low bits of the hash of its octets; of several, the newest. A table of fixed size, as the ring is.
+   * What waits, by the low bits of the hash of its octets: the newest of those that share them, which knows the others.
+   * A table of fixed size, as the ring is.
    */
   #byHash: (Entry | undefined)[];
   #first = 0;
@@ -86,15 +93,14 @@ export class FrameQueue {
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);
-    const twin = this.#byHash[hash & (this.#byHash.length - 1)];
-    if (twin?.hash === hash && isEqual(twin.frame, frame)) return "duplicate";
+    if (this.#waits(frame, hash)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
     let dropped = 0;
     while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
       this.#shift();
       dropped++;
     }
-    this.#append({ frame, arrivedMs: nowMs, hash });
+    this.#append(frame, nowMs, hash);
     return dropped;
   }
 
@@ -160,18 +166,32 @@ export class FrameQueue {
     return expired;
   }
 
-  #append(entry: Entry): void {
+  #waits(frame: Uint8Array, hash: number): boolean {
+    let other = this.#byHash[hash & (this.#byHash.length - 1)];
+    for (let compared = 0; other !== undefined && compared < comparedMax; compared++) {
+      if (other.hash === hash && isEqual(other.frame, frame)) return true;
+      other = other.older;
+    }
+    return false;
+  }
+
+  #append(frame: Uint8Array, arrivedMs: number, hash: number): void {
+    const at = hash & (this.#byHash.length - 1);
+    const older = this.#byHash[at];
+    const entry: Entry = { frame, arrivedMs, hash, older, newer: undefined };
+    if (older !== undefined) older.newer = entry;
+    this.#byHash[at] = entry;
     this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
-    this.#byHash[entry.hash & (this.#byHash.length - 1)] = entry;
     this.#length++;
-    this.#octets += entry.frame.length;
+    this.#octets += frame.length;
   }
 
   #shift(): Uint8Array {
     const entry = this.#ring[this.#first]!;
-    const { frame, hash } = entry;
-    const at = hash & (this.#byHash.length - 1);
-    if (this.#byHash[at] === entry) this.#byHash[at] = undefined;
+    const { frame, hash, newer } = entry;
+    // The oldest of all is the oldest of those that share its place.
+    if (newer === undefined) this.#byHash[hash & (this.#byHash.length - 1)] = undefined;
+    else newer.older = undefined;
     this.#ring[this.#first] = undefined;
     this.#first = (this.#first + 1) % this.#ring.length;
     this.#length--;
@@ -191,7 +211,7 @@ const hashedTailOctets = 64;
 
 /**
  * FNV-1a over words of 4 octets: the first 160 octets, where relays, client and xid are, and the last 64, where the
- * options are. Between them is little but zeros, and what collides costs no more than that equal frames are sent twice.
+ * options are. Between them is little but zeros; octets are compared where hashes are equal.
  */
 function hashOf(octets: Uint8Array): number {
   const { length } = octets;

@@ -196,8 +196,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-a-datagram-that-waits-already",
     rules: ["identical datagrams wait once"],
     file: queue,
-    search: 'if (twin?.hash === hash && isEqual(twin.frame, frame)) return "duplicate";',
-    replacement: "if (twin?.hash === hash && isEqual(twin.frame, frame)) Math.abs(0);",
+    search: 'if (this.#waits(frame, hash)) return "duplicate";',
+    replacement: "if (this.#waits(frame, hash)) Math.abs(0);",
     tests: relayTests,
   },
   {
