@@ -254,7 +254,7 @@ const evidenceMutants: readonly Mutant[] = [
     file: "src/lease/binding-table/rfc8676.ts",
     search: '"psid-len": psidLength, psid },',
     replacement: '"psid-len": psidLength, psid: psid << (16 - psidLength) },',
-    tests: ["src/lease/binding-table", "src/http/admin/evidence.test.ts"],
+    tests: ["test/binding-formats.test.ts", "src/http/admin/evidence.test.ts"],
   },
   {
     name: "housekeeping-that-gives-up",

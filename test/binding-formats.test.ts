@@ -1,12 +1,17 @@
 import { expect, test } from "vitest";
-import { temporaryDatabase } from "../../../test/support/database.ts";
-import { loadDirectory } from "../../store/directory.ts";
-import { parseIPv4 } from "../../wire/ipv4-address.ts";
-import { parseIPv6 } from "../../wire/ipv6-address.ts";
-import type { BindingEntry, BindingFormat, EntryChange, TableVersion } from "./entry.ts";
-import { rfc8676 } from "./rfc8676.ts";
-import { snabb } from "./snabb.ts";
-import { vpp } from "./vpp.ts";
+import type {
+  BindingEntry,
+  BindingFormat,
+  EntryChange,
+  TableVersion,
+} from "../src/lease/binding-table/entry.ts";
+import { rfc8676 } from "../src/lease/binding-table/rfc8676.ts";
+import { snabb } from "../src/lease/binding-table/snabb.ts";
+import { vpp } from "../src/lease/binding-table/vpp.ts";
+import { loadDirectory } from "../src/store/directory.ts";
+import { parseIPv4 } from "../src/wire/ipv4-address.ts";
+import { parseIPv6 } from "../src/wire/ipv6-address.ts";
+import { temporaryDatabase } from "./support/database.ts";
 
 /** A shared pool of offset 6, PSIDs of 8 bits, and a full one. */
 async function exampleTable() {
