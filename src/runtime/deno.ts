@@ -31,7 +31,7 @@ async function openAccess(access: DatabaseAccess) {
 }
 
 /** What Deno tells of a connection. That of a Unix socket has no host name. */
-interface Connection {
+export interface Connection {
   readonly remoteAddr: { readonly hostname?: string };
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Context } from "hono";
+import type { Context, TypedResponse } from "hono";
+import type { JSONParsed } from "hono/utils/types";
 import * as v from "valibot";
 import { pageItemsDefault, pageItemsMax } from "../../limits.ts";
 import { invalid } from "./validation.ts";
@@ -84,8 +85,14 @@ export function pageOf<Row, T>(
   return { items: rows.map(itemOf), next };
 }
 
-/** Answers with a page, and a Link to the next (RFC 8288). */
-export function respondPage<T>(context: Context, page: Page<T>) {
+/**
+ * Answers with a page, and a Link to the next (RFC 8288). The type is written out: inferred, it is too deep for a
+ * compiler that writes declarations, as the second `deno check` on a machine does for what changed since the first.
+ */
+export function respondPage<T>(
+  context: Context,
+  page: Page<T>,
+): Response & TypedResponse<JSONParsed<{ items: T[]; next: string | null }>, 200, "json"> {
   if (page.next !== null) {
     const url = new URL(context.req.url);
     url.searchParams.set("cursor", page.next);
