@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { textOf } from "./schema-text.ts";
+import { textOf } from "./schema-parts.ts";
 
 /** @returns `2026-11-24T13:57:37Z`. */
 export function formatDate(seconds: number): string {

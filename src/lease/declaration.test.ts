@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  DeclarationError,
-  parseDeclaration,
-  parseInterfaceId,
-  parseIPv4Range,
-  parsePortRange,
-} from "./declaration.ts";
+import { DeclarationError, parseDeclaration } from "./declaration.ts";
+import { parseInterfaceId } from "./domain-settings.ts";
+import { parseIPv4Range, parsePortRange } from "./pool-declaration.ts";
 
 const pool = { name: "p", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
 const domain = { name: "d", serverIdentifier: "192.0.2.1", pools: [pool] };

@@ -16,7 +16,7 @@ import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
-import { textOf } from "./schema-text.ts";
+import { textOf } from "./schema-parts.ts";
 
 const address = textOf(parseIPv4);
 const addresses = v.pipe(v.array(address), v.minLength(1), v.maxLength(16));

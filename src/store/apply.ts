@@ -11,8 +11,10 @@
 import type { Client } from "@libsql/client";
 import * as v from "valibot";
 import { formatDate } from "../lease/dates.ts";
-import { declarationSchema, domainSettingsFields, geometryOf } from "../lease/declaration.ts";
+import { declarationSchema } from "../lease/declaration.ts";
 import type { Declaration, DomainDeclaration } from "../lease/declaration.ts";
+import { domainSettingsFields } from "../lease/domain-settings.ts";
+import { geometryOf } from "../lease/pool-declaration.ts";
 import { applyAttemptsMax } from "../limits.ts";
 import { commitAll, commitChange } from "./change.ts";
 import type { Change } from "./change.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../test/support/claims.ts";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import type { Claim, Fact } from "../lease/claim.ts";
-import type { PoolDeclaration } from "../lease/declaration.ts";
+import type { PoolDeclaration } from "../lease/pool-declaration.ts";
 import { commitClaims } from "./commit.ts";
 import { loadDirectory } from "./directory.ts";
 import { freeNever } from "./schema.ts";

@@ -6,14 +6,13 @@
  */
 import * as v from "valibot";
 import { formatDate, parseDate } from "../lease/dates.ts";
-import {
-  domainSettingsSchema,
-  geometryOf,
-  parseClientIdentifier,
-  parsePortRange,
-} from "../lease/declaration.ts";
-import type { DomainSettings, PoolDeclaration, ReservationDeclaration } from "../lease/declaration.ts";
 import type { DhcpOptions } from "../lease/dhcp-options.ts";
+import { domainSettingsSchema } from "../lease/domain-settings.ts";
+import type { DomainSettings } from "../lease/domain-settings.ts";
+import { geometryOf, parsePortRange } from "../lease/pool-declaration.ts";
+import type { PoolDeclaration } from "../lease/pool-declaration.ts";
+import { parseClientIdentifier } from "../lease/reservation-declaration.ts";
+import type { ReservationDeclaration } from "../lease/reservation-declaration.ts";
 import { createPoolGeometry, pairOf, slotOf } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";

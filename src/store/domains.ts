@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client } from "@libsql/client";
-import type { DomainSettings } from "../lease/declaration.ts";
+import type { DomainSettings } from "../lease/domain-settings.ts";
 import type { Change } from "./change.ts";
 import { scopeArguments, scopeCondition } from "./databases.ts";
 import type { Place, Scope } from "./databases.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client, InStatement } from "@libsql/client";
-import type { PoolDeclaration } from "../lease/declaration.ts";
+import type { PoolDeclaration } from "../lease/pool-declaration.ts";
 import { poolDeletionStepLeases, poolDeletionStepsMax } from "../limits.ts";
 import { commitChange } from "./change.ts";
 import type { Change } from "./change.ts";

@@ -7,8 +7,8 @@
  * @module
  */
 import type { Client } from "@libsql/client";
-import type { ReservationDeclaration } from "../lease/declaration.ts";
-import { parseClientIdentifier } from "../lease/declaration.ts";
+import { parseClientIdentifier } from "../lease/reservation-declaration.ts";
+import type { ReservationDeclaration } from "../lease/reservation-declaration.ts";
 import { encodeHex } from "../wire/hex.ts";
 import type { Change } from "./change.ts";
 import { scopeArguments, scopeCondition } from "./databases.ts";

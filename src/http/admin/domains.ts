@@ -7,13 +7,13 @@ import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type * as v from "valibot";
-import { nameSchema } from "../../lease/declaration.ts";
-import type { DomainSettings } from "../../lease/declaration.ts";
+import type { DomainSettings } from "../../lease/domain-settings.ts";
+import { nameSchema } from "../../lease/schema-parts.ts";
 import { domainsMax } from "../../limits.ts";
 import { commitChange } from "../../store/change.ts";
-import { settingsText } from "../../store/declared.ts";
 import { allPlaces, databaseOf, findIn, homeOf, listByName } from "../../store/databases.ts";
 import type { Databases } from "../../store/databases.ts";
+import { settingsText } from "../../store/declared.ts";
 import type { StoredDomain } from "../../store/declared.ts";
 import {
   changeDomain,

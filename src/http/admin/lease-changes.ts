@@ -5,9 +5,9 @@
  */
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { Domain } from "../../lease/domain.ts";
 import { isOpen } from "../../lease/domain.ts";
-import { textOf } from "../../lease/schema-text.ts";
+import type { Domain } from "../../lease/domain.ts";
+import { textOf } from "../../lease/schema-parts.ts";
 import { auditOfLast } from "../../store/audit.ts";
 import { moveLease, releaseLease } from "../../store/leases.ts";
 import type { LeaseRecord } from "../../store/leases.ts";

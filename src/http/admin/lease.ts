@@ -13,9 +13,9 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { formatDate } from "../../lease/dates.ts";
-import type { Directory, Domain, Pool } from "../../lease/domain.ts";
 import { findAddressPool, findSlotKey, onlySlot, pairOfKey } from "../../lease/domain.ts";
-import { textOf } from "../../lease/schema-text.ts";
+import type { Directory, Domain, Pool } from "../../lease/domain.ts";
+import { textOf } from "../../lease/schema-parts.ts";
 import { portRanges } from "../../portset/port-set.ts";
 import { findIn } from "../../store/databases.ts";
 import type { Databases, Place } from "../../store/databases.ts";

@@ -6,9 +6,9 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { parseDate } from "../../lease/dates.ts";
-import type { Directory, Pool } from "../../lease/domain.ts";
 import { findAddressPool, findAddressSlots, findSlotKey, onlySlot } from "../../lease/domain.ts";
-import { textOf } from "../../lease/schema-text.ts";
+import type { Directory, Pool } from "../../lease/domain.ts";
+import { textOf } from "../../lease/schema-parts.ts";
 import { clientIdentifierOctetsMax } from "../../limits.ts";
 import { psidOfPort } from "../../portset/port-set.ts";
 import type { Databases, Place } from "../../store/databases.ts";

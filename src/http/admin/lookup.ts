@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../lease/dates.ts";
-import { textOf } from "../../lease/schema-text.ts";
+import { textOf } from "../../lease/schema-parts.ts";
 import { lookupToleranceSecondsMax } from "../../limits.ts";
 import { portRanges } from "../../portset/port-set.ts";
 import { joinLookups, lookUp, nobodyReasons } from "../../store/history.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { geometryOf, parsePortRange } from "../../lease/declaration.ts";
-import type { PoolShape } from "../../lease/declaration.ts";
+import { geometryOf, parsePortRange } from "../../lease/pool-declaration.ts";
+import type { PoolShape } from "../../lease/pool-declaration.ts";
 import { lostPsidsShownMax } from "../../limits.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../../portset/port-set.ts";

@@ -6,10 +6,10 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
-import { nameSchema } from "../../lease/declaration.ts";
-import type { PoolDeclaration } from "../../lease/declaration.ts";
 import { dateSchema, formatDate } from "../../lease/dates.ts";
-import { textOf } from "../../lease/schema-text.ts";
+import type { PoolDeclaration } from "../../lease/pool-declaration.ts";
+import { nameSchema } from "../../lease/schema-parts.ts";
+import { textOf } from "../../lease/schema-parts.ts";
 import { commitChange } from "../../store/change.ts";
 import { allPlaces, databaseOf, findIn, listByName, placeOf, wholeDatabase } from "../../store/databases.ts";
 import type { Databases, Found, Place } from "../../store/databases.ts";

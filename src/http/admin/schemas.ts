@@ -6,12 +6,10 @@
  */
 import * as v from "valibot";
 import { dateSchema } from "../../lease/dates.ts";
-import {
-  domainSettingsFields,
-  nameSchema,
-  poolSchemaWith,
-  reservationFields,
-} from "../../lease/declaration.ts";
+import { domainSettingsFields } from "../../lease/domain-settings.ts";
+import { poolSchemaWith } from "../../lease/pool-declaration.ts";
+import { reservationFields } from "../../lease/reservation-declaration.ts";
+import { nameSchema } from "../../lease/schema-parts.ts";
 
 const count = v.pipe(v.number(), v.integer());
 

@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { formatDate, formatDateOrNull, parseDate } from "../../lease/dates.ts";
-import { nameSchema } from "../../lease/declaration.ts";
+import { nameSchema } from "../../lease/schema-parts.ts";
 import { commitChange } from "../../store/change.ts";
 import { allPlaces, findIn, listByName, placeOf } from "../../store/databases.ts";
 import type { Databases, Found, Place } from "../../store/databases.ts";

@@ -1,5 +1,5 @@
 /**
- * Schemas of values that are written as text.
+ * Parts that the schemas of the declared state have in common.
  *
  * @module
  */
@@ -19,3 +19,13 @@ export function textOf(parse: (text: string) => unknown) {
     }),
   );
 }
+
+/** A schema with what the API's document says of it. */
+export const described = <S extends v.GenericSchema>(text: string, schema: S) =>
+  v.pipe(schema, v.description(text));
+
+/** Names are ids: they never change. */
+export const nameSchema = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, "expected 1 to 63 of a-z, 0-9, '-' and '.'"),
+);

@@ -1,0 +1,144 @@
+/**
+ * A pool as an operator declares it, and the slots that follow from it.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { createPoolGeometry } from "../portset/pool-geometry.ts";
+import type { PoolGeometry } from "../portset/pool-geometry.ts";
+import type { PortRange } from "../portset/port-set.ts";
+import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
+import { dateSchema } from "./dates.ts";
+import { dhcpOptionsSchema } from "./dhcp-options.ts";
+import { described, nameSchema, textOf } from "./schema-parts.ts";
+
+/** Port range `first-last` or a single port. */
+export function parsePortRange(text: string): PortRange {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (match === null || first > last || last > 0xffff) {
+    throw new SyntaxError(`Cannot parse port range: found "${text}", expected "first-last" within 0-65535`);
+  }
+  return { first, last };
+}
+
+/** IPv4 range `address/length` or `first-last`. */
+export function parseIPv4Range(text: string): {
+  readonly firstAddress: number;
+  readonly lastAddress: number;
+} {
+  const dash = text.indexOf("-");
+  if (dash >= 0) {
+    const range = {
+      firstAddress: parseIPv4(text.slice(0, dash)),
+      lastAddress: parseIPv4(text.slice(dash + 1)),
+    };
+    if (range.firstAddress <= range.lastAddress) return range;
+    throw new RangeError(`Cannot parse IPv4 range: "${text}" ends before it begins`);
+  }
+  const { address, length } = parseIPv4Prefix(text);
+  if (length < 8)
+    throw new RangeError(`Cannot parse IPv4 range: found "${text}", expected a prefix of /8 to /32`);
+  return { firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
+}
+
+const poolFields = {
+  range: described("IPv4 addresses: `192.0.2.0/24` or `192.0.2.10-192.0.2.20`.", textOf(parseIPv4Range)),
+  fill: v.optional(
+    described(
+      "How new slots are taken: fewest subscribers an address first, or one address after the other.",
+      v.picklist(["spread", "pack"]),
+    ),
+    "spread",
+  ),
+  options: v.optional(
+    described(
+      "DHCP options for the clients of this pool; they come before those of the domain.",
+      dhcpOptionsSchema,
+    ),
+    {},
+  ),
+  drainUntil: v.optional(
+    described(
+      "While set, the pool gives no new leases; those that run may be renewed until this date.",
+      v.nullable(dateSchema),
+    ),
+    null,
+  ),
+};
+
+const sharedFields = {
+  kind: v.literal("shared"),
+  psidOffset: v.optional(
+    described(
+      "RFC 7597 §5.1 `a`: 0 is one contiguous range, as lw4o6 wants it; MAP uses 6.",
+      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15)),
+    ),
+    0,
+  ),
+  psidLength: described(
+    "RFC 7597 §5.1 `k`: an address serves up to 2^k subscribers.",
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
+  ),
+  reservedPorts: v.optional(
+    described(
+      "Ports that no subscriber gets (RFC 7618 §8): `0-1023`, `8080`.",
+      v.pipe(v.array(textOf(parsePortRange)), v.maxLength(64)),
+    ),
+    ["0-1023"],
+  ),
+};
+
+/** The schema of a pool with what it is known by, where that is not its name alone. */
+export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
+  return v.pipe(
+    v.variant("kind", [
+      v.strictObject({ ...entries, ...sharedFields, ...poolFields }),
+      v.strictObject({ ...entries, kind: v.literal("full"), ...poolFields }),
+    ]),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed || dataset.issues !== undefined) return;
+      try {
+        geometryOf(dataset.value as PoolShape);
+      } catch (error) {
+        addIssue({ message: error instanceof Error ? error.message : String(error) });
+      }
+    }),
+  );
+}
+
+/** The schema of a pool of a declared state. */
+export const poolSchema = poolSchemaWith({ name: nameSchema });
+
+/** A pool as it is declared. */
+export type PoolDeclaration = v.InferOutput<typeof poolSchema>;
+
+/** What a pool's slots follow from. */
+export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
+  (
+    | { readonly kind: "full" }
+    | {
+        readonly kind: "shared";
+        readonly psidOffset: number;
+        readonly psidLength: number;
+        readonly reservedPorts: readonly string[];
+      }
+  );
+
+/**
+ * Computes the slots of a declared pool.
+ *
+ * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a port (RFC 7597 §5.1).
+ */
+export function geometryOf(pool: PoolShape): PoolGeometry {
+  const range = { ...parseIPv4Range(pool.range), fill: pool.fill };
+  return pool.kind === "full"
+    ? createPoolGeometry({ ...range, psidOffset: 0, psidLength: 0, reservedPorts: [] })
+    : createPoolGeometry({
+        ...range,
+        psidOffset: pool.psidOffset,
+        psidLength: pool.psidLength,
+        reservedPorts: pool.reservedPorts.map(parsePortRange),
+      });
+}
