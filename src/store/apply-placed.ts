@@ -9,10 +9,13 @@
  * @module
  */
 import type { Declaration } from "../lease/declaration.ts";
-import { ApplyError, applyDeclaration, planDeclaration, readDeclared, RevisionError } from "./apply.ts";
-import type { ApplyOptions, Declared, Elsewhere, Plan, Step } from "./apply.ts";
+import { ApplyError, applyDeclaration, RevisionError } from "./apply.ts";
 import { allPlaces, isInScope } from "./databases.ts";
 import type { Databases, Place } from "./databases.ts";
+import { readDeclared } from "./declared-state.ts";
+import type { Declared } from "./declared-state.ts";
+import { planDeclaration } from "./plan.ts";
+import type { ApplyOptions, Elsewhere, Plan, Step } from "./plan.ts";
 import { listPools } from "./pools.ts";
 
 /** Who does it, and what becomes of what the state does not name. */
