@@ -14,7 +14,7 @@ import { declarationSchema } from "../../lease/declaration.ts";
 import type { Declaration } from "../../lease/declaration.ts";
 import { applyPlaced, planPlaced, readPlaced } from "../../store/apply-placed.ts";
 import { ApplyError, RevisionError } from "../../store/apply.ts";
-import type { Step } from "../../store/apply.ts";
+import type { Step } from "../../store/plan.ts";
 import type { AuthEnv } from "../auth.ts";
 import { problem } from "../problem.ts";
 import type { AdminDeps } from "./deps.ts";

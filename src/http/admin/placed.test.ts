@@ -108,6 +108,25 @@ describe("lists", () => {
     expect((await call("GET", "/pools")).status).toBe(503);
     expect((await call("GET", "/pools?domain=south")).status).toBe(503);
   });
+
+  test("and names of one domain are found while another's database is away", async () => {
+    const { allocator, call, state } = await open();
+    const { body } = await call("PUT", "/tokens/northern", { scope: "admin", domain: "north" });
+    const northern = operator(allocator.app, body.secret as string);
+    await call("PUT", "/pools/spare", { domain: "north", kind: "full", range: "203.0.113.0/31" });
+    await call("PUT", "/reservations/kept", {
+      domain: "north",
+      clientIdentifier: "ff:00:00:00:01:00:03:00:01:02:00:00:00:00:63",
+      address: "203.0.113.1",
+    });
+    state.isAway = true;
+    const paths = ["/pools/spare", "/reservations/kept", "/pools/south-a", "/reservations/none"];
+    const answers = await Promise.all(paths.map((path) => northern("GET", path)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+    // Whoever may look everywhere can't be told that there is none.
+    expect((await call("GET", "/pools/none")).status).toBe(503);
+    expect((await northern("POST", "/pools/north-a/drain", {})).status).toBe(200);
+  });
 });
 
 describe("changes", () => {

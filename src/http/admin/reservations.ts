@@ -9,8 +9,7 @@ import * as v from "valibot";
 import { formatDate } from "../../lease/dates.ts";
 import { parseClientIdentifier } from "../../lease/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../lease/reservation-declaration.ts";
-import { nameSchema } from "../../lease/schema-parts.ts";
-import { textOf } from "../../lease/schema-parts.ts";
+import { nameSchema, textOf } from "../../lease/schema-parts.ts";
 import { portRanges } from "../../portset/port-set.ts";
 import { commitAll, commitChange } from "../../store/change.ts";
 import { allPlaces, findIn, listByName, placeOf } from "../../store/databases.ts";
@@ -174,14 +173,14 @@ async function list(databases: Databases, principal: Principal, query: v.InferOu
 
 type FoundReservation = Found<StoredReservation>;
 
-/** @returns The reservation, wherever it is. */
+/** @returns The reservation, wherever it is and whoever may see it. */
 function find(databases: Databases, name: string): Promise<FoundReservation | undefined> {
   return findIn(allPlaces(databases), (place) => findReservation(place, name));
 }
 
 async function read(databases: Databases, principal: Principal, name: string): Promise<FoundReservation> {
-  const stored = await find(databases, name);
-  if (stored === undefined || !maySee(principal, stored.found.domain)) throw notFound("reservation", name);
+  const stored = await findIn(placesFor(databases, principal), (place) => findReservation(place, name));
+  if (stored === undefined) throw notFound("reservation", name);
   return stored;
 }
 
