@@ -8,6 +8,7 @@
  * @module
  */
 import { relayCaptureFlushMs } from "../src/limits.ts";
+import { serverPort } from "../src/wire/dhcpv6/codes.ts";
 import { isMulticast, parseIPv6 } from "../src/wire/ipv6-address.ts";
 import type { Log, RelayObserver, UdpEnd } from "./observer.ts";
 import { encodeUdpPacket } from "./packet.ts";
@@ -26,8 +27,7 @@ const interfaces = ["datagrams", "allocators"];
 const datagramSide = 0;
 const allocatorSide = 1;
 
-const dhcpPort = 547;
-const relayEnd: UdpEnd = { address: "100::547", port: dhcpPort };
+const relayEnd: UdpEnd = { address: "100::547", port: serverPort };
 
 /** A capture that can be moved to another file, begun and ended while the relay runs. */
 export class Capture {
@@ -117,7 +117,7 @@ export class Capture {
   #endOf(allocator: string): UdpEnd {
     const known = this.#ends.get(allocator);
     if (known !== undefined) return known;
-    const end = { address: `100::${(this.#ends.size + 1).toString(16)}`, port: dhcpPort };
+    const end = { address: `100::${(this.#ends.size + 1).toString(16)}`, port: serverPort };
     this.#ends.set(allocator, end);
     return end;
   }

@@ -4,14 +4,12 @@
  *
  * @module
  */
+import { serverPort } from "../src/wire/dhcpv6/codes.ts";
 import { decodeDuid } from "../src/wire/dhcpv6/options/duid.ts";
 import { decodeHex } from "../src/wire/hex.ts";
 import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { isZone } from "./interface-id.ts";
 import type { Endpoint } from "./servers.ts";
-
-/** Port of relays and servers (RFC 8415 §7.2). */
-export const dhcpPort = 547;
 
 /** Where a TCP server listens. */
 export interface TcpEndpoint {
@@ -45,7 +43,7 @@ export function parseListenerAddress(text: string): string {
 
 /** Parses `ADDRESS` or `[ADDRESS]:PORT`. */
 export function parseServer(text: string): Endpoint {
-  const [, bracketed, port = dhcpPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
+  const [, bracketed, port = serverPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
   const address = parseListenAddress(bracketed ?? text);
   parseUnicast(address.split("%", 1)[0]!);
   if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");

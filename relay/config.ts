@@ -31,6 +31,7 @@ import {
   relayTrustedSourcesMax,
   relayUrlsMax,
 } from "../src/limits.ts";
+import { serverPort } from "../src/wire/dhcpv6/codes.ts";
 import {
   refreshSecondsDefault,
   refreshSecondsMin,
@@ -38,7 +39,6 @@ import {
 import { parseIPv6, parseIPv6Prefix } from "../src/wire/ipv6-address.ts";
 import { ConfigError } from "./config-error.ts";
 import {
-  dhcpPort,
   parseAllocator,
   parseDuid,
   parseInterface,
@@ -140,7 +140,7 @@ const listener = v.pipe(
   table({
     interface: v.optional(parsed(parseInterface)),
     address: v.optional(parsed(parseListenerAddress)),
-    port: integer(0, 0xffff, dhcpPort),
+    port: integer(0, 0xffff, serverPort),
     linkAddress: v.optional(parsed(parseLinkAddress), "::"),
   }),
   v.rawTransform(({ dataset, addIssue, NEVER }): ListenerConfig => {
@@ -228,7 +228,7 @@ export function parseRelaySettings(input: unknown): RelaySettings {
       "information.borderRelays: found none, expected one or more, because softwireContainer holds them",
     ]);
   }
-  const isStandard = listeners.some(({ port }) => port === dhcpPort);
+  const isStandard = listeners.some(({ port }) => port === serverPort);
   return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
 }
 

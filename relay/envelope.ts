@@ -17,7 +17,7 @@
  */
 import { messageOctetsMax } from "../src/limits.ts";
 import { tryDecode } from "../src/wire/decode-error.ts";
-import { MessageType6, OptionCode6 } from "../src/wire/dhcpv6/codes.ts";
+import { clientPort, MessageType6, OptionCode6, serverPort } from "../src/wire/dhcpv6/codes.ts";
 import { findOption6, optionHeaderOctets } from "../src/wire/dhcpv6/options.ts";
 import type { Option6 } from "../src/wire/dhcpv6/options.ts";
 import { decodeRelayPort, encodeRelayPort } from "../src/wire/dhcpv6/options/relay-port.ts";
@@ -88,10 +88,6 @@ export interface Drop {
  * (RFC 8415 §7.2, RFC 8357). `source`: the port that the query came from, for clients without the right to use 546.
  */
 export type ReplyPort = "standard" | "source";
-
-/** UDP ports (RFC 8415 §7.2). */
-const clientPort = 546;
-const relayPort = 547;
 
 /** HOP_COUNT_LIMIT (RFC 8415 §7.6). */
 const hopCountLimit = 8;
@@ -179,7 +175,7 @@ function wrap(
   const options: Option6[] = [
     { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, zone }) },
   ];
-  const downstreamPort = sender.asksForPort && port !== relayPort ? port : 0;
+  const downstreamPort = sender.asksForPort && port !== serverPort ? port : 0;
   // RFC 8357 §5.2: said by who uses another port than 547, and by who heard it from below.
   if (downstreamPort > 0 || (to === "servers" && servers?.asksForPort === true)) {
     options.push({ code: OptionCode6.relayPort, data: encodeRelayPort(downstreamPort) });
@@ -219,7 +215,7 @@ export function unwrapAnswer(frame: Uint8Array, listeners: number, replyPort: Re
 function standardPort(payload: Uint8Array, options: readonly Option6[]): number {
   if (payload[0] !== MessageType6.relayReply) return clientPort;
   const asked = tryDecode(decodeRelayPort, findOption6(options, OptionCode6.relayPort)) ?? 0;
-  return asked === 0 ? relayPort : asked;
+  return asked === 0 ? serverPort : asked;
 }
 
 /** Formats where a datagram goes to. */
@@ -238,7 +234,7 @@ export function ownAnswerPort(
 ): number {
   if (replyPort === "source") return port;
   if (datagram === undefined) return clientPort;
-  return findOption6(datagram.options, OptionCode6.relayPort) === undefined ? relayPort : port;
+  return findOption6(datagram.options, OptionCode6.relayPort) === undefined ? serverPort : port;
 }
 
 /** @returns Whether an address is that of one host. */

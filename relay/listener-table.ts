@@ -12,6 +12,7 @@ import type { RemoteInfo } from "node:dgram";
 import { relayListenersMax } from "../src/limits.ts";
 import type { ListenerConfig } from "./config.ts";
 import type { Links } from "./links.ts";
+import { isGroup } from "./listener.ts";
 import { openSteadyListener } from "./steady-listener.ts";
 import type { SteadyListener } from "./steady-listener.ts";
 import type { Timing } from "./timing.ts";
@@ -23,6 +24,8 @@ export interface Entry {
   /** What it was, or is, configured with. */
   config: ListenerConfig;
   readonly listener: SteadyListener;
+  /** Whether it is bound to a multicast group. */
+  readonly isGroup: boolean;
   /** Octets of the receive buffer that the kernel granted. */
   receiveBufferOctets: number;
   /** `leaving`: no longer configured; `left`: takes nothing more. */
@@ -146,8 +149,8 @@ export class ListenerTable {
       },
     });
     const entry: Entry = {
-      ...{ number, config, listener, receiveBufferOctets: listener.receiveBufferOctets },
-      ...{ state: "configured", cancelStep: undefined },
+      ...{ number, config, listener, isGroup: isGroup(config.address) },
+      ...{ receiveBufferOctets: listener.receiveBufferOctets, state: "configured", cancelStep: undefined },
     };
     this.#byNumber.set(number, entry);
     return entry;

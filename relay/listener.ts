@@ -91,6 +91,11 @@ function createSendTracker(onSendFailed: (error: Error) => void) {
   };
 }
 
+/** @returns Whether an address, which may have a zone, is that of a multicast group. */
+export function isGroup(address: string): boolean {
+  return isMulticast(parseIPv6(address.split("%", 1)[0]!));
+}
+
 /** All destinations are addresses: the resolver, and the turn of the event loop that it takes, can be left out. */
 const lookupNothing: NonNullable<SocketOptions["lookup"]> = (address, _options, callback) => {
   callback(null, address, 6);
@@ -106,7 +111,7 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
       });
     });
     const [group, zone] = address.split("%", 2) as [string, string?];
-    if (isMulticast(parseIPv6(group))) socket.addMembership(group, `::%${zone}`);
+    if (isGroup(address)) socket.addMembership(group, `::%${zone}`);
     socket.on("message", onDatagram);
   } catch (error) {
     socket.close();

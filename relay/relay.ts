@@ -276,9 +276,8 @@ class Engine {
   }
 
   /** A link-address that nobody configured is one of the link that the datagram came through. */
-  #originOf({ number, config }: Entry, peer: Peer, port: number): Origin {
+  #originOf({ number, config, isGroup }: Entry, peer: Peer, port: number): Origin {
     const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
-    const isGroup = multicastText.test(config.address);
     const linkAddress = isUnspecified(config.linkAddress)
       ? this.#links.linkAddressOf(zone ?? "")
       : config.linkAddress;
@@ -307,9 +306,6 @@ class Engine {
     entry.listener.send(payload, port, address);
   }
 }
-
-/** Text of a multicast address: its first group is ff00 to ffff (RFC 4291 §2.7). */
-const multicastText = /^ff[0-9a-f]{2}:/i;
 
 /** @throws {ConfigError} When there is nothing to make a server identifier of. */
 function informationOf({ information }: RelayConfig): Information | undefined {

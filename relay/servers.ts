@@ -5,6 +5,7 @@
  * @module
  */
 import type { RemoteInfo } from "node:dgram";
+import { serverPort } from "../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../src/wire/hex.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import type { ServersRule } from "./envelope.ts";
@@ -55,9 +56,6 @@ interface Current {
   readonly config: ServersConfig;
   readonly socket: Listener;
 }
-
-/** Port of relays and servers (RFC 8415 §7.2). */
-const serverPort = 547;
 
 /** The way to the servers. */
 export class Servers {

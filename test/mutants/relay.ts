@@ -172,8 +172,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-port-of-135-ignored",
     rules: ["R8357-5.1-01"],
     file: envelope,
-    search: "return asked === 0 ? relayPort : asked;",
-    replacement: "return relayPort;",
+    search: "return asked === 0 ? serverPort : asked;",
+    replacement: "return serverPort;",
     tests: relayTests,
   },
   {

@@ -4,6 +4,11 @@
  * @module
  */
 
+/** UDP port that clients listen on (RFC 8415 §7.2). */
+export const clientPort = 546;
+/** UDP port that servers and relays listen on (RFC 8415 §7.2). */
+export const serverPort = 547;
+
 /** Message types. */
 export const MessageType6 = {
   advertise: 2,
