@@ -182,7 +182,7 @@ describe("hints of a size", () => {
   });
 });
 
-test("A8 an address alone gets any free set of it, and another address when it has none", async () => {
+test("A8 R7618-8-07c an address alone gets any free set of it, and another address when it has none", async () => {
   const stage = await Stage.open({
     pools: [{ name: "two", kind: "shared", range: "192.0.2.18-192.0.2.19", psidLength: 2 }],
   });

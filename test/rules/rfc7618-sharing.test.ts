@@ -118,10 +118,11 @@ describe("option 159", () => {
     ["with offset and length of 18 bits", [6, 12, 0x48, 0]],
   ])("R7618-9-01 R7618-9-03 %s costs the hint and nothing else", async (_what, data) => {
     const stage = await Stage.open();
-    const offer = await stage.client(1).discover({}, { options: { [OptionCode.portParams]: data } });
+    const broken = { options: { [OptionCode.portParams]: data } };
+    // Whole, it would be a wish for PSID 18.
+    const offer = await stage.client(1).discover({ address: parseIPv4("192.0.2.18") }, broken);
     expect(pairText(offer!)).toBe("offer 192.0.2.18 PSID 1");
     // In a REQUEST it names no pair.
-    const broken = { options: { [OptionCode.portParams]: data } };
     expect(await stage.outcome(() => stage.client(1).select(offer!, broken))).toBe("nak:pair-not-offered");
   });
 });
@@ -286,6 +287,23 @@ test("R7618-8-03 a shared pool does for pairs what a pool does for addresses: gi
   stage.now += 3600 + 59;
   expect(await next()).toBe("silence:pools-exhausted");
   stage.now += 1;
+  expect(await next()).toBe("offer 192.0.2.18 PSID 1");
+});
+
+test("R7618-8-03 a pair that is given back rests before another client gets it, and not for the client that had it", async () => {
+  const stage = await Stage.open({
+    quarantineSeconds: 60,
+    pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 1 }],
+  });
+  const lease = await stage.client(1).lease();
+  await stage.client(1).release(lease);
+  const next = () => stage.outcome(() => stage.client(2).discover());
+  stage.now += 59;
+  expect(await next()).toBe("silence:pools-exhausted");
+  const again = await stage.client(1).lease();
+  expect(pairText(again)).toBe("ack 192.0.2.18 PSID 1");
+  await stage.client(1).release(again);
+  stage.now += 60;
   expect(await next()).toBe("offer 192.0.2.18 PSID 1");
 });
 

@@ -82,6 +82,14 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.leases()).toBe(1);
   });
 
+  test("keeps counting an offer that its client asks for again from a site that is full", async () => {
+    const stage = await Stage.open({ siteLeasesMax: 1 });
+    await stage.client(1, here).discover();
+    await stage.client(2, there).lease();
+    expect(await stage.outcome(() => stage.client(1, there).discover())).toBe("offer 192.0.2.18 PSID 1");
+    expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
+  });
+
   test("can't pass its limit in one batch", async () => {
     const stage = await Stage.open({ siteLeasesMax: 2 });
     const messages = [1, 2, 3, 4].map((number) =>

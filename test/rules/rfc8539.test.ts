@@ -6,7 +6,7 @@ import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import { domain, sharedOnly, Stage } from "./stage.ts";
+import { domain, pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 
 const [first, second] = ["2001:db8:1234:5600::1", "2001:db8:1234:5600::2"];
@@ -102,6 +102,9 @@ describe("option 109", () => {
     const lease = await client.lease({}, { softwire: first });
     await client.release(lease);
     expect(await bindings(stage)).toEqual([]);
+    // Nor is it left where a search for the address would find a client that has it no more.
+    const { rows } = await stage.database.execute("SELECT slot FROM lease WHERE softwire IS NOT NULL");
+    expect(rows).toEqual([]);
     const again = await client.lease();
     expect(softwireOf(again)).toBeUndefined();
   });
@@ -114,6 +117,16 @@ describe("option 109", () => {
     expect(await bindings(stage)).toEqual([]);
     expect(softwireOf(await two.lease({}, { softwire: first }))).toBe(first);
     expect(softwireOf(await one.lease())).toBeUndefined();
+  });
+
+  test("R8539-8-03 is forgotten when the lease has expired, though its client has the same pair again", async () => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const lease = await client.lease({}, { softwire: first });
+    stage.now += 3600;
+    const late = await client.renew(lease);
+    expect([pairText(late!), softwireOf(late)]).toEqual([pairText(lease), undefined]);
+    expect(await bindings(stage)).toEqual([]);
   });
 
   test("R8539-8.1-01 with another address changes the binding, and the ACK says so", async () => {
