@@ -21,6 +21,7 @@ test.skipIf(!hasSqld)(
     });
     expect(report.faults).toEqual([]);
     expect(counts.obtained).toBeGreaterThan(0);
+    expect(counts.killedServers).toBeGreaterThan(0);
     expect(counts.killedAllocators).toBeGreaterThan(0);
     expect(report.wire!.acks).toBeGreaterThanOrEqual(counts.renewed);
   },

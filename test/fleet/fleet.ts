@@ -129,7 +129,7 @@ async function restart(start: () => Promise<Service>): Promise<Service> {
   }
 }
 
-/** Kills one after the other: mostly an allocator, now and then the server. */
+/** Kills one after the other: the server first, then mostly an allocator, now and then the server again. */
 function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: FleetOptions) {
   const counts = { killedAllocators: 0, killedServers: 0 };
   const stopping = new AbortController();
@@ -140,7 +140,7 @@ function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: F
       } catch {
         return;
       }
-      if (turn % 3 === 0) {
+      if (turn % 3 === 1) {
         await sqld.kill();
         await sqld.restart();
         counts.killedServers++;
