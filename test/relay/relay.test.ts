@@ -130,7 +130,7 @@ async function expectToServe({ allocator, port, client }: Awaited<ReturnType<typ
   expect(idOf((await client.received.next()).octets)).toBe(999);
 }
 
-test("R8415-19.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to the port it left from", async () => {
+test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to the port it left from", async () => {
   const { allocator, client, port, relay } = await stage({
     listeners: [{ address: "::1", port: 0, linkAddress: "2001:db8:a::1" }],
   });

@@ -70,7 +70,7 @@ const solicit = octets("01 abcdef 0001 000a 0003000102005e100001");
 const advertise = octets("02 abcdef 0001 000a 0003000102005e100001");
 const query = octets("14 000000 0057 0002 aabb");
 
-test("R7341-10-01 R8415-19-03 R8415-19-01 R8415-19.2-02 other messages than 4o6 go to DHCPv6 servers, and their answers come back", async () => {
+test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 other messages than 4o6 go to DHCPv6 servers, and their answers come back", async () => {
   const { client, server, port, relay } = await stage(withServer);
   for (const type of [1, 200]) {
     await client.send(solicit.with(0, type), port);
