@@ -8,6 +8,7 @@ import type { Dispatcher } from "undici";
 import { relayBodyOctetsMax } from "../src/limits.ts";
 import { DecodeError } from "../src/wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
+import { ageHeader, framesType } from "../src/wire/relay-call.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** Why a POST brought no answers. */
@@ -63,12 +64,6 @@ export interface AllocatorClientOptions {
   /** Milliseconds that a connection may take to come about. */
   readonly connectTimeoutMs: number;
 }
-
-/** Media type of frames: none is registered for them. */
-const framesType = "application/octet-stream";
-
-/** Tells the allocator what it can't know: which messages are late, and must not end what came after them. */
-const ageHeader = "apportion-age-ms";
 
 /** Statuses that say "later", beside all of 500 and above. */
 const transientStatuses: readonly number[] = [408, 425, 429];

@@ -11,14 +11,9 @@ import type { Handler, MiddlewareHandler } from "hono";
 import { relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
+import { ageHeader, framesType } from "../wire/relay-call.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { problem } from "./problem.ts";
-
-/** Media type of frames: none is registered for them. */
-const framesType = "application/octet-stream";
-
-/** Name of the header: how long the oldest message has been with the relay. */
-export const ageHeader = "apportion-age-ms";
 
 /** What the handler finds in its context. */
 export interface ArrivalEnv {
