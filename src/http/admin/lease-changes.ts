@@ -4,6 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
+import type { Context } from "hono";
 import * as v from "valibot";
 import { isOpen } from "../../lease/domain.ts";
 import type { Domain } from "../../lease/domain.ts";
@@ -38,6 +39,17 @@ const tag = "leases";
 /** The routes that change a lease. */
 export function leaseChangeRoutes({ databases, now }: AdminDeps) {
   const find = (principal: Principal, id: string) => findLeaseById(databases, principal, id, now?.());
+
+  /** What is to be changed: a lease that runs, and that is the one which the request means. */
+  async function begin(context: Context<AuthEnv>, id: string) {
+    const principal = context.get("principal");
+    const precondition = readPrecondition(context);
+    const found = await find(principal, id);
+    checkVersion(precondition, await versionOf(found.lease));
+    const handle = requireRunning(found.lease, id);
+    return { ...found, principal, precondition, handle, before: showLease(found.directory, found.lease) };
+  }
+
   return new Hono<AuthEnv>()
     .post(
       "/leases/:id/release",
@@ -48,12 +60,8 @@ export function leaseChangeRoutes({ databases, now }: AdminDeps) {
         answers: { 200: leaseSchema },
       }),
       async (context) => {
-        const [principal, id] = [context.get("principal"), context.req.param("id")];
-        const precondition = readPrecondition(context);
-        const { place, directory, domain, lease } = await find(principal, id);
-        checkVersion(precondition, await versionOf(lease));
-        const handle = requireRunning(lease, id);
-        const before = showLease(directory, lease);
+        const id = context.req.param("id");
+        const { place, domain, principal, precondition, handle, before } = await begin(context, id);
         const record = recordOf(principal, "release", domain, before, { state: "quarantined" });
         const isDone = await releaseLease(place.database, handle, domain.quarantineSeconds, {
           record,
@@ -76,13 +84,12 @@ export function leaseChangeRoutes({ databases, now }: AdminDeps) {
       requireJson(),
       validBody(moveSchema),
       async (context) => {
-        const [principal, id] = [context.get("principal"), context.req.param("id")];
-        const precondition = readPrecondition(context);
-        const { place, directory, domain, lease } = await find(principal, id);
-        checkVersion(precondition, await versionOf(lease));
-        const handle = requireRunning(lease, id);
+        const id = context.req.param("id");
+        const { place, directory, domain, principal, precondition, handle, before } = await begin(
+          context,
+          id,
+        );
         const target = targetOf(domain, context.req.valid("json"));
-        const before = showLease(directory, lease);
         const record = recordOf(principal, "move", domain, before, { movedTo: idOfLease(directory, target) });
         const isDone = await moveLease(place.database, handle, target, domain.quarantineSeconds, {
           record,
