@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { TypeCounts } from "./message-types.ts";
+import { TypeCounts } from "./messages/message-types.ts";
 import type { DropReason } from "./reasons.ts";
 
 /** A copy of the counters. Reasons that never occurred are absent. */
@@ -58,7 +58,13 @@ export class Counters {
   snapshot(): CountersSnapshot {
     const { received, forwarded, posts, postsFailed, answered, sent, toServers } = this;
     return {
-      ...{ received, forwarded, posts, postsFailed, answered, sent, toServers },
+      received,
+      forwarded,
+      posts,
+      postsFailed,
+      answered,
+      sent,
+      toServers,
       receivedByType: this.receivedByType.snapshot(),
       sentByType: this.sentByType.snapshot(),
       dropped: { ...this.#dropped },

@@ -4,11 +4,11 @@
  * @module
  */
 import pino from "pino";
-import { relayCommand } from "./command.ts";
-import type { RelayConfig } from "./config.ts";
-import { startDaemon } from "./daemon.ts";
-import { connectServiceManager } from "./service-manager.ts";
-import { readStatus } from "./status.ts";
+import { relayCommand } from "./service/command.ts";
+import type { RelayConfig } from "./config/config.ts";
+import { startDaemon } from "./service/daemon.ts";
+import { connectServiceManager } from "./service/service-manager.ts";
+import { readStatus } from "./service/status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
   const log = pino({}, pino.destination(2));

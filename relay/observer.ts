@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EndedPost } from "./uplink.ts";
+import type { EndedPost } from "./uplink/uplink.ts";
 
 /** A log that takes fields and a message, such as pino. */
 export interface Log {

@@ -15,30 +15,30 @@ import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
 import { relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
-import { Batcher } from "./batcher.ts";
-import type { BatcherLimits, BatcherPorts } from "./batcher.ts";
-import type { RelayConfig } from "./config.ts";
+import { Batcher } from "./uplink/batcher.ts";
+import type { BatcherLimits, BatcherPorts } from "./uplink/batcher.ts";
+import type { RelayConfig } from "./config/config.ts";
 import { Counters } from "./counters.ts";
 import type { CountersSnapshot } from "./counters.ts";
-import { unwrapAnswer } from "./envelope.ts";
-import type { Delivery, Drop, Origin } from "./envelope.ts";
-import type { Information } from "./information.ts";
-import { takeDatagram } from "./intake.ts";
-import type { Links } from "./links.ts";
-import type { Entry, ListenerTable } from "./listener-table.ts";
-import { formatEndpoint } from "./listener.ts";
+import { unwrapAnswer } from "./messages/envelope.ts";
+import type { Delivery, Drop, Origin } from "./messages/envelope.ts";
+import type { Information } from "./information/information.ts";
+import { takeDatagram } from "./messages/intake.ts";
+import type { Links } from "./sockets/links.ts";
+import type { Entry, ListenerTable } from "./sockets/listener-table.ts";
+import { formatEndpoint } from "./sockets/listener.ts";
 import type { Log, RelayObserver, UdpEnd } from "./observer.ts";
-import { Peers } from "./peers.ts";
-import type { Peer } from "./peers.ts";
-import { RateLimiter } from "./rate-limiter.ts";
-import { serverIdentifierOf } from "./server-identifier.ts";
-import type { Servers } from "./servers.ts";
-import { Sockets } from "./sockets.ts";
-import { zoneOf } from "./steady-listener.ts";
+import { Peers } from "./sockets/peers.ts";
+import type { Peer } from "./sockets/peers.ts";
+import { RateLimiter } from "./sockets/rate-limiter.ts";
+import { serverIdentifierOf } from "./config/server-identifier.ts";
+import type { Servers } from "./sockets/servers.ts";
+import { Sockets } from "./sockets/sockets.ts";
+import { zoneOf } from "./sockets/steady-listener.ts";
 import { systemTiming } from "./timing.ts";
 import type { Timing } from "./timing.ts";
-import type { AllocatorStatus } from "./uplink.ts";
-import { postMs, Uplinks } from "./uplinks.ts";
+import type { AllocatorStatus } from "./uplink/uplink.ts";
+import { postMs, Uplinks } from "./uplink/uplinks.ts";
 
 /** What a relay is given beside its settings. */
 export interface RelayContext {
@@ -205,7 +205,9 @@ class Engine {
     const listeners = this.addresses.map(formatEndpoint);
     const { source } = this.#servers;
     return {
-      ...{ listeners, allocators: allocator.urls.map(({ href }) => href), replyPort },
+      listeners,
+      allocators: allocator.urls.map(({ href }) => href),
+      replyPort,
       ...(source !== undefined && { serversSource: formatEndpoint(source) }),
     };
   }
@@ -224,7 +226,9 @@ class Engine {
       onSendFailed: () => {
         this.counters.drop("send-failed");
       },
-      ...{ log: this.#log, observer: this.#observer, timing: this.#timing },
+      log: this.#log,
+      observer: this.#observer,
+      timing: this.#timing,
     });
   }
 

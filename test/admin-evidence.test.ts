@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
-import { onlyDatabase } from "../src/store/databases.ts";
+import { onlyDatabase } from "../src/store/database/databases.ts";
 import { adminToken, createTestAllocator, relayToken } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { encodeHex } from "../src/wire/hex.ts";

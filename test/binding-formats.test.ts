@@ -1,14 +1,9 @@
 import { expect, test } from "vitest";
-import type {
-  BindingEntry,
-  BindingFormat,
-  EntryChange,
-  TableVersion,
-} from "../src/lease/binding-table/entry.ts";
-import { rfc8676 } from "../src/lease/binding-table/rfc8676.ts";
-import { snabb } from "../src/lease/binding-table/snabb.ts";
-import { vpp } from "../src/lease/binding-table/vpp.ts";
-import { loadDirectory } from "../src/store/directory.ts";
+import type { BindingEntry, BindingFormat, EntryChange, TableVersion } from "../src/binding-table/entry.ts";
+import { rfc8676 } from "../src/binding-table/rfc8676.ts";
+import { snabb } from "../src/binding-table/snabb.ts";
+import { vpp } from "../src/binding-table/vpp.ts";
+import { loadDirectory } from "../src/store/configuration/directory.ts";
 import { parseIPv4 } from "../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { temporaryDatabase } from "./support/database.ts";

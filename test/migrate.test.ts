@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openAccess } from "../src/runtime/node.ts";
-import { migrateDatabase } from "../src/store/migrate.ts";
+import { migrateDatabase } from "../src/store/database/migrate.ts";
 import { temporaryFolder } from "./support/database.ts";
 import { laterRelease } from "./support/later-release.ts";
 import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";

@@ -6,13 +6,13 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { unwrapAnswer, wrapDatagram } from "../relay/envelope.ts";
-import { Peers } from "../relay/peers.ts";
-import { parseDeclaration } from "../src/lease/declaration.ts";
+import { unwrapAnswer, wrapDatagram } from "../relay/messages/envelope.ts";
+import { Peers } from "../relay/sockets/peers.ts";
+import { parseDeclaration } from "../src/declaration/declaration.ts";
 import { openAccess, prepareDatabase } from "../src/runtime/node.ts";
-import { applyDeclaration } from "../src/store/apply.ts";
-import { migrateDatabase } from "../src/store/migrate.ts";
-import { verifyDatabase } from "../src/store/verify.ts";
+import { applyDeclaration } from "../src/store/configuration/apply.ts";
+import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { verifyDatabase } from "../src/store/evidence/verify.ts";
 import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { createTestAllocator } from "./support/allocator.ts";
@@ -54,7 +54,11 @@ describe("version 1 of the wire between relay and allocator, as the first releas
     const response = Uint8Array.of(21, 0, 0, 0, 1, 2, 3);
     const [answer] = decodeFrames(body("0d", response), 1);
     expect(unwrapAnswer(answer!, 4, "standard")).toMatchObject({
-      ...{ kind: "deliver", listener: 3, port: 546, address: "fe80::5%eth0", payload: response },
+      kind: "deliver",
+      listener: 3,
+      port: 546,
+      address: "fe80::5%eth0",
+      payload: response,
     });
   });
 
@@ -76,7 +80,9 @@ const roomy = parseDeclaration(
   {
     domains: [
       {
-        ...{ name: "isp", default: true, serverIdentifier: "203.0.113.1" },
+        name: "isp",
+        default: true,
+        serverIdentifier: "203.0.113.1",
         pools: [{ name: "shared", kind: "shared", range: "192.0.2.0/24", psidLength: 6 }],
       },
     ],

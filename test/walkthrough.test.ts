@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
-import { onlyDatabase } from "../src/store/databases.ts";
+import { onlyDatabase } from "../src/store/database/databases.ts";
 import { commandLine } from "./support/command-line.ts";
 import { adminToken, relayToken } from "./support/allocator.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";

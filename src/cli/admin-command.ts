@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { formatOfFile, formatText, parseText } from "../lease/declaration-text.ts";
+import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { How, Resource } from "./admin/resources.ts";

@@ -5,7 +5,7 @@
  */
 import { Command } from "commander";
 import { prepareDatabase } from "../runtime/node.ts";
-import { keepHouse } from "../store/retention.ts";
+import { keepHouse } from "../store/evidence/retention.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
 import { exitOnFailure } from "./process.ts";

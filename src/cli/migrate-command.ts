@@ -6,8 +6,8 @@
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
 import { configureDatabases, openAccess, readDeclaration } from "../runtime/node.ts";
-import { onlyDatabase } from "../store/databases.ts";
-import { migrateDatabase } from "../store/migrate.ts";
+import { onlyDatabase } from "../store/database/databases.ts";
+import { migrateDatabase } from "../store/database/migrate.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
 

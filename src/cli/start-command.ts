@@ -6,17 +6,17 @@
  */
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { parseRelaySettings } from "../../relay/config.ts";
-import { collectInterface, collectListen } from "../../relay/listener-flags.ts";
-import type { ListenerInput } from "../../relay/listener-flags.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import { collectInterface, collectListen } from "../../relay/config/listener-flags.ts";
+import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
-import { parseDeclaration } from "../lease/declaration.ts";
+import { parseDeclaration } from "../declaration/declaration.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
-import { onlyDatabase } from "../store/databases.ts";
-import { loadDirectory } from "../store/directory.ts";
+import { onlyDatabase } from "../store/database/databases.ts";
+import { loadDirectory } from "../store/configuration/directory.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { parseListenAddress } from "./listen-address.ts";

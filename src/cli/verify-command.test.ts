@@ -5,9 +5,9 @@ import { describe, expect, test } from "vitest";
 import { createTestAllocator } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryFolder } from "../../test/support/database.ts";
-import { formatWireRecord } from "../client/wire-log.ts";
-import type { WireRecord } from "../client/wire-log.ts";
-import type { DeclarationInput } from "../lease/declaration.ts";
+import { formatWireRecord } from "../load/wire-log.ts";
+import type { WireRecord } from "../load/wire-log.ts";
+import type { DeclarationInput } from "../declaration/declaration.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { verify } from "./verify-command.ts";
 

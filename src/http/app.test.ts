@@ -8,7 +8,7 @@ import { MessageType6 } from "../wire/dhcpv6/codes.ts";
 import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import { createApp } from "./app.ts";
-import { createCounters } from "./counters.ts";
+import { createCounters } from "../allocator/counters.ts";
 
 async function expectProblem(response: Response, status: number, detail: RegExp): Promise<void> {
   expect(response.status).toBe(status);

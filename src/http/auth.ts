@@ -5,9 +5,9 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { tokenCacheMs, tokenCacheSize } from "../limits.ts";
-import type { Place } from "../store/databases.ts";
-import { findToken } from "../store/tokens.ts";
-import type { KnownToken, Scope } from "../store/tokens.ts";
+import type { Place } from "../store/database/databases.ts";
+import { findToken } from "../store/configuration/tokens.ts";
+import type { KnownToken, Scope } from "../store/configuration/tokens.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { createFailureLimit } from "./failure-limit.ts";
 import { problem } from "./problem.ts";

@@ -12,7 +12,7 @@ import { relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import { ageHeader, framesType } from "../wire/relay-call.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Pipeline } from "../allocator/pipeline.ts";
 import { problem } from "./problem.ts";
 
 /** What the handler finds in its context. */

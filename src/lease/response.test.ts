@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createTestAllocator } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
-import type { DeclarationInput } from "./declaration.ts";
+import type { DeclarationInput } from "../declaration/declaration.ts";
 import { clientIdentifierOctetsMax } from "../limits.ts";
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4Query, encodeDhcpV4Query } from "../wire/dhcpv6/dhcpv4-query.ts";

@@ -6,7 +6,7 @@
 import type { Client } from "@libsql/client";
 import * as v from "valibot";
 import { placementsMax } from "../limits.ts";
-import type { Databases } from "../store/databases.ts";
+import type { Databases } from "../store/database/databases.ts";
 
 /** `file:PATH`, `http(s)://…` or `libsql://…`. */
 const databaseUrl = v.pipe(

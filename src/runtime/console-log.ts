@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Log } from "../http/log.ts";
+import type { Log } from "../allocator/log.ts";
 
 /** Writes objects: Workers Logs indexes their fields. */
 export const consoleLog: Log = {

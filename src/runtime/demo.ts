@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DeclarationInput } from "../lease/declaration.ts";
+import type { DeclarationInput } from "../declaration/declaration.ts";
 
 /** One domain for everyone, with a shared and a full pool. */
 export const demoDeclaration: DeclarationInput = {

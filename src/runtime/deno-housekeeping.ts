@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Log } from "../http/log.ts";
+import type { Log } from "../allocator/log.ts";
 import { bindingLogDays, housekeepingMinutes } from "../limits.ts";
-import type { Databases } from "../store/databases.ts";
+import type { Databases } from "../store/database/databases.ts";
 import { keepAllHouses, startHousekeeping } from "./housekeeping.ts";
 
 /** The part of `Deno` that is not on every Deno. Without the flag it is not among Deno's types either. */

@@ -10,8 +10,8 @@
  */
 import process from "node:process";
 import { createApp } from "../http/app.ts";
-import { createCounters } from "../http/counters.ts";
-import { openServer } from "../store/connect.ts";
+import { createCounters } from "../allocator/counters.ts";
+import { openServer } from "../store/database/connect.ts";
 import { openDatabases, readConfig } from "./config.ts";
 import type { DatabaseAccess } from "./config.ts";
 import { consoleLineLog as log } from "./console-log.ts";
@@ -22,8 +22,8 @@ import type { Scheduler } from "./deno-housekeeping.ts";
 async function openAccess(access: DatabaseAccess) {
   if (!access.url.startsWith("file:")) return openServer({ url: access.url, authToken: access.token });
   const [{ openEmbedded }, { migrateDatabase }] = await Promise.all([
-    import("../store/embedded.ts"),
-    import("../store/migrate.ts"),
+    import("../store/database/embedded.ts"),
+    import("../store/database/migrate.ts"),
   ]);
   const database = await openEmbedded(access.url);
   await migrateDatabase(database);
@@ -47,7 +47,12 @@ for (const name of ["SIGINT", "SIGTERM"]) {
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
 const { main: database, placed } = await opening;
 const app = createApp({
-  ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },
+  database,
+  placed,
+  relayToken,
+  adminToken,
+  log,
+  counters: createCounters(),
   clientAddress: ({ env }) => (env as Connection).remoteAddr.hostname,
 });
 

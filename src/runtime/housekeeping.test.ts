@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
-import { onlyDatabase } from "../store/databases.ts";
+import { onlyDatabase } from "../store/database/databases.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 
 const settings = { historyDays: 30, bindingLogDays: 1, everyMinutes: 10 };

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Log } from "../http/log.ts";
-import { allDatabases } from "../store/databases.ts";
-import type { Databases } from "../store/databases.ts";
-import { keepHouse } from "../store/retention.ts";
-import type { HousekeepingOptions } from "../store/retention.ts";
+import type { Log } from "../allocator/log.ts";
+import { allDatabases } from "../store/database/databases.ts";
+import type { Databases } from "../store/database/databases.ts";
+import { keepHouse } from "../store/evidence/retention.ts";
+import type { HousekeepingOptions } from "../store/evidence/retention.ts";
 
 /** What is kept for how long. */
 type Kept = Pick<HousekeepingOptions, "historyDays" | "bindingLogDays" | "signal">;

@@ -6,10 +6,10 @@
  */
 import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
-import { createCounters } from "../http/counters.ts";
+import { createCounters } from "../allocator/counters.ts";
 import { bindingLogDays } from "../limits.ts";
-import { openServer } from "../store/connect.ts";
-import type { Databases } from "../store/databases.ts";
+import { openServer } from "../store/database/connect.ts";
+import type { Databases } from "../store/database/databases.ts";
 import { openDatabases, readConfig } from "./config.ts";
 import { consoleLog as log } from "./console-log.ts";
 import { keepAllHouses } from "./housekeeping.ts";
@@ -27,7 +27,12 @@ async function createWorkerApp(environment: Environment): Promise<Hono> {
   const { relayToken, adminToken } = readConfig(environment);
   const { main: database, placed } = await openServers(environment);
   return createApp({
-    ...{ database, placed, relayToken, adminToken, log, counters: createCounters() },
+    database,
+    placed,
+    relayToken,
+    adminToken,
+    log,
+    counters: createCounters(),
     clientAddress: (context) => context.req.header("cf-connecting-ip"),
   });
 }

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { createLeaseTable } from "../../src/client/lease-table.ts";
-import type { LoadCounts } from "../../src/client/load-result.ts";
+import { createLeaseTable } from "../../src/load/lease-table.ts";
+import type { LoadCounts } from "../../src/load/result.ts";
 import { benchDeclaration } from "./declaration.ts";
 import type { Report } from "./report.ts";
 import { modes } from "./round.ts";
@@ -34,7 +34,13 @@ test.each(modes)("npm run bench --mode %s measures, and leaves nothing behind", 
 });
 
 const noCounts: LoadCounts = {
-  ...{ retransmits: 0, naks: 0, timeouts: 0, unfinished: 0, ignored: 0, moved: 0, socketErrors: 0 },
+  retransmits: 0,
+  naks: 0,
+  timeouts: 0,
+  unfinished: 0,
+  ignored: 0,
+  moved: 0,
+  socketErrors: 0,
 };
 
 /** Two clients that each hold port set 18 of 64 of an address. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { createPoolGeometry } from "../../src/portset/pool-geometry.ts";
 import { formatIPv4, parseIPv4 } from "../../src/wire/ipv4-address.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { join } from "node:path";
-import { parseDeclaration } from "../../src/lease/declaration.ts";
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/apply.ts";
+import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import type { Distance } from "../support/database-proxy.ts";
 import { startSqld } from "../support/sqld.ts";

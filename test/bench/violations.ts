@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { leasesOf } from "../../src/client/lease-table.ts";
-import type { LoadResult } from "../../src/client/load-result.ts";
-import { findOverlaps } from "../../src/client/overlaps.ts";
+import { leasesOf } from "../../src/load/lease-table.ts";
+import type { LoadResult } from "../../src/load/result.ts";
+import { findOverlaps } from "../../src/load/overlaps.ts";
 import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
 
 /**

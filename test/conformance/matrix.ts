@@ -39,7 +39,7 @@ const socketFolders: Record<Row["who"], readonly string[]> = {
 };
 
 /** Tests of the client are about what clients do. */
-const clientFolders = ["src/client/", "src/cli/"];
+const clientFolders = ["src/client/", "src/load/", "src/cli/"];
 
 /** @param results All tests of a run. */
 export function matrixOf(results: readonly TestResult[]): MatrixRow[] {

@@ -149,8 +149,15 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
 function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row {
   const until = now + holdSeconds;
   return {
-    ...{ slot, client, state: offered, expiresAt: until, freeAt: until },
-    ...{ since: null, softwire: null, source: null, site },
+    slot,
+    client,
+    state: offered,
+    expiresAt: until,
+    freeAt: until,
+    since: null,
+    softwire: null,
+    source: null,
+    site,
   };
 }
 

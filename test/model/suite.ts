@@ -7,9 +7,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parseDeclaration } from "../../src/lease/declaration.ts";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/apply.ts";
+import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import { checkModel } from "./run.ts";
 import { declaration, World } from "./world.ts";
 

@@ -15,7 +15,7 @@ import {
   encodeRenewing,
   encodeSelecting,
 } from "../../src/client/query.ts";
-import { openFile } from "../../src/store/embedded.ts";
+import { openFile } from "../../src/store/database/embedded.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";

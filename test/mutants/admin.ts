@@ -7,11 +7,11 @@ import type { Mutant } from "./mutant.ts";
 
 const adminTests = ["src/http/admin"];
 const storeTests = ["src/store", "src/http/admin/evidence.test.ts"];
-const change = "src/store/change.ts";
-const pools = "src/http/admin/pools.ts";
-const reservations = "src/http/admin/reservations.ts";
-const leases = "src/http/admin/leases.ts";
-const tokens = "src/store/tokens.ts";
+const change = "src/store/configuration/change.ts";
+const pools = "src/http/admin/pools/routes.ts";
+const reservations = "src/http/admin/reservations/routes.ts";
+const leases = "src/http/admin/leases/routes.ts";
+const tokens = "src/store/configuration/tokens.ts";
 const feedTriggers = "migrations/0005_feed_triggers.sql";
 
 const accessMutants: readonly Mutant[] = [
@@ -43,7 +43,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "reads-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/pool.ts",
+    file: "src/http/admin/pools/pool.ts",
     search: "placesFor(databases, principal), (place) => findPool",
     replacement: "placesFor(databases, { ...principal, domain: null }), (place) => findPool",
     tests: adminTests,
@@ -67,7 +67,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "record-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/audit.ts",
+    file: "src/http/admin/audit/routes.ts",
     search: "placesFor(databases, principal, query.domain)",
     replacement: "placesFor(databases, { ...principal, domain: null }, query.domain)",
     tests: adminTests,
@@ -83,7 +83,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "leases-named-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/lease.ts",
+    file: "src/http/admin/leases/lease.ts",
     search: "placesFor(databases, principal), async",
     replacement: "placesFor(databases, { ...principal, domain: null }), async",
     tests: adminTests,
@@ -91,7 +91,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "look-ups-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/lookup.ts",
+    file: "src/http/admin/lookup/routes.ts",
     search: 'placesFor(databases, context.get("principal"))',
     replacement: 'placesFor(databases, { ...context.get("principal"), domain: null })',
     tests: adminTests,
@@ -99,7 +99,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "binding-table-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/bindings.ts",
+    file: "src/http/admin/bindings/routes.ts",
     search: "placesFor(databases, principal, domain)",
     replacement: "placesFor(databases, { ...principal, domain: null }, domain)",
     tests: adminTests,
@@ -107,7 +107,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "statistics-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/statistics.ts",
+    file: "src/http/admin/statistics/routes.ts",
     search: "pools.filter(({ domain }) => maySee(principal, domain))",
     replacement: "pools.filter(({ domain }) => maySee(principal, domain) || true)",
     tests: adminTests,
@@ -115,7 +115,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "whole-configuration-for-one-domain",
     rules: ["a token of one domain changes nothing of another"],
-    file: "src/http/admin/config.ts",
+    file: "src/http/admin/config/routes.ts",
     search: 'requireAllDomains(principal, "change the whole configuration");',
     replacement: "",
     tests: adminTests,
@@ -174,7 +174,7 @@ const changeMutants: readonly Mutant[] = [
   {
     name: "record-of-what-was-refused",
     rules: ["what was refused is not in audit"],
-    file: "src/store/audit.ts",
+    file: "src/store/configuration/audit.ts",
     search: "`${insert} WHERE changes() > 0`",
     replacement: "insert",
     tests: adminTests,
@@ -182,7 +182,7 @@ const changeMutants: readonly Mutant[] = [
   {
     name: "overlapping-pools-let-in",
     rules: ["pools do not overlap"],
-    file: "src/store/pools.ts",
+    file: "src/store/configuration/pools.ts",
     search:
       "AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress)",
     replacement:
@@ -208,7 +208,7 @@ const changeMutants: readonly Mutant[] = [
   {
     name: "dry-run-that-does-it",
     rules: ["a dry run changes nothing"],
-    file: "src/http/admin/config.ts",
+    file: "src/http/admin/config/routes.ts",
     search: 'if (context.req.valid("query").dryRun === "true") {',
     replacement: 'if (context.req.valid("query").dryRun === "false") {',
     tests: adminTests,
@@ -216,7 +216,7 @@ const changeMutants: readonly Mutant[] = [
   {
     name: "released-by-hand-without-a-quarantine",
     rules: ["a lease's row leaves the feed before its pair is another's"],
-    file: "src/store/leases.ts",
+    file: "src/store/evidence/leases.ts",
     search: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + :quarantine)",
     replacement: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + 0 * :quarantine)",
     tests: storeTests,
@@ -227,7 +227,7 @@ const evidenceMutants: readonly Mutant[] = [
   {
     name: "tenure-that-has-its-end",
     rules: ["a tenure is half-open"],
-    file: "src/store/history.ts",
+    file: "src/store/evidence/history.ts",
     search: "tenure.since <= at && at < tenure.until;",
     replacement: "tenure.since <= at && at <= tenure.until;",
     tests: storeTests,
@@ -251,7 +251,7 @@ const evidenceMutants: readonly Mutant[] = [
   {
     name: "psid-of-a-binding-left-justified",
     rules: ["the PSIDs of a binding table are right-justified"],
-    file: "src/lease/binding-table/rfc8676.ts",
+    file: "src/binding-table/rfc8676.ts",
     search: '"psid-len": psidLength, psid },',
     replacement: '"psid-len": psidLength, psid: psid << (16 - psidLength) },',
     tests: ["test/binding-formats.test.ts", "src/http/admin/evidence.test.ts"],
@@ -271,7 +271,7 @@ const placementMutants: readonly Mutant[] = [
   {
     name: "what-a-domain-left-behind-is-listed",
     rules: ["a list has each thing once, from where it is"],
-    file: "src/store/pools.ts",
+    file: "src/store/configuration/pools.ts",
     search: 'WHERE p.name > :after AND ${scopeCondition("d.name")}',
     replacement: 'WHERE p.name > :after AND (1 OR ${scopeCondition("d.name")})',
     tests: adminTests,
@@ -287,7 +287,7 @@ const placementMutants: readonly Mutant[] = [
   {
     name: "pools-overlap-across-databases",
     rules: ["pools of two databases do not overlap"],
-    file: "src/http/admin/pool-changes.ts",
+    file: "src/http/admin/pools/changes.ts",
     search:
       "(await findIn(others, (other) => findOverlap(other, poolParameters(declared)))) !== undefined ||",
     replacement: "others.length < 0 ||",
@@ -296,7 +296,7 @@ const placementMutants: readonly Mutant[] = [
   {
     name: "state-declared-in-part-of-the-databases",
     rules: ["a declared state is applied as a whole, or not"],
-    file: "src/store/apply-placed.ts",
+    file: "src/store/configuration/apply-placed.ts",
     search: 'if (steps.some(({ change }) => change === "refuse")) throw new ApplyError(steps);',
     replacement: "",
     tests: adminTests,

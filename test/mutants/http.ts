@@ -6,7 +6,7 @@
 import type { Mutant } from "./mutant.ts";
 import { endTests, httpTests, transportTests } from "./noticing-tests.ts";
 
-const pipeline = "src/http/pipeline.ts";
+const pipeline = "src/allocator/pipeline.ts";
 
 export const httpMutants: readonly Mutant[] = [
   {
@@ -20,7 +20,7 @@ export const httpMutants: readonly Mutant[] = [
   {
     name: "what-a-late-batch-found-counts-as-its-own",
     rules: ["a message that waited ends nothing that its client got meanwhile"],
-    file: "src/store/deadline.ts",
+    file: "src/store/batch/deadline.ts",
     search: "return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;",
     replacement: "return Math.max(received, clockMs);",
     tests: httpTests,
@@ -53,7 +53,7 @@ export const httpMutants: readonly Mutant[] = [
   {
     name: "no-site-limit-within-a-batch",
     rules: ["R7618-10-02"],
-    file: "src/http/round.ts",
+    file: "src/allocator/round.ts",
     search: "if (claim.siteLeasesMax !== null) keys.push(`site ${claim.domainId} ${claim.site}`);",
     replacement: "",
     tests: httpTests,
@@ -61,7 +61,7 @@ export const httpMutants: readonly Mutant[] = [
   {
     name: "decline-not-told",
     rules: ["R2131-4.3.3-01"],
-    file: "src/http/note.ts",
+    file: "src/allocator/record-decision.ts",
     search: 'if (reason === "declined") log.warn(fields, reasons[reason].meaning);\n  else log.debug',
     replacement: "void reasons;\n  log.debug",
     tests: endTests,

@@ -11,10 +11,10 @@ export const answerTests = ["test/rules/rfc2131-answer.test.ts"];
 export const optionTests = ["test/rules/rfc2132.test.ts"];
 export const transportTests = ["test/rules/rfc7341.test.ts"];
 export const relayedTests = ["test/rules/rfc8415.test.ts"];
-export const sharingTests = ["test/rules", "src/lease", "src/store/commit.test.ts", "src/portset"];
+export const sharingTests = ["test/rules", "src/lease", "src/store/batch/commit.test.ts", "src/portset"];
 export const leaseTests = ["test/vectors-served.test.ts", "src/lease", "test/spine.test.ts", "test/rules"];
-export const commitTests = ["src/store/commit.test.ts", "src/store/commit-late.test.ts"];
-export const httpTests = ["src/http"];
+export const commitTests = ["src/store/batch/commit.test.ts", "src/store/batch/commit-late.test.ts"];
+export const httpTests = ["src/http", "src/allocator"];
 export const wireTests = ["src/wire", "test/vectors-served.test.ts", "src/client"];
 export const portsetTests = ["src/portset"];
 /** For what only time and many clients show. */

@@ -6,16 +6,16 @@
 import type { Mutant } from "./mutant.ts";
 
 const relayTests = ["relay", "test/relay/relay.test.ts"];
-const envelope = "relay/envelope.ts";
-const information = "relay/information.ts";
-const queue = "relay/queue.ts";
-const uplink = "relay/uplink.ts";
+const envelope = "relay/messages/envelope.ts";
+const information = "relay/information/information.ts";
+const queue = "relay/uplink/queue.ts";
+const uplink = "relay/uplink/uplink.ts";
 
 export const relayMutants: readonly Mutant[] = [
   {
     name: "multicast-to-servers",
     rules: ["R8415-19-01", "R8415-19-02"],
-    file: "relay/config-values.ts",
+    file: "relay/config/config-values.ts",
     search:
       'if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");',
     replacement: 'if (isUnspecified(address)) throw new RangeError("expected a unicast address");',
@@ -24,7 +24,7 @@ export const relayMutants: readonly Mutant[] = [
   {
     name: "relay-closes-a-listener-before-its-answers",
     rules: ["a reload loses no answer"],
-    file: "relay/listener-table.ts",
+    file: "relay/sockets/listener-table.ts",
     search: "if (!kept.has(entry)) this.#leave(entry, deadlineMs);",
     replacement: "if (!kept.has(entry)) void this.#close(entry);",
     tests: ["test/relay/reload.test.ts"],
@@ -245,7 +245,7 @@ export const relayMutants: readonly Mutant[] = [
   {
     name: "relay-takes-answers-from-anyone",
     rules: ["R8415-19.2-01"],
-    file: "relay/servers.ts",
+    file: "relay/sockets/servers.ts",
     search: "if (this.#known.has(keyOf(address))) this.#ports.onAnswer(datagram);",
     replacement: "if (keyOf(address) !== '') this.#ports.onAnswer(datagram);",
     tests: ["test/relay/services.test.ts"],

@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
 import { unstable_startWorker as startWorker } from "wrangler";
-import { parseDeclaration } from "../../src/lease/declaration.ts";
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/apply.ts";
+import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import { startService } from "../bench/service.ts";
 import { deno, filePermissions, serveOnDeno, serverPermissions } from "../support/deno.ts";
 import { createTokenKey, hasSqld, signToken, startSqld } from "../support/sqld.ts";

@@ -6,8 +6,8 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import type { RelaySettingsInput } from "../../relay/config.ts";
-import { formatStatus, readStatus } from "../../relay/status.ts";
+import type { RelaySettingsInput } from "../../relay/config/config.ts";
+import { formatStatus, readStatus } from "../../relay/service/status.ts";
 import { whyWithout } from "../support/tools.ts";
 import { mirror } from "./scripted-allocator.ts";
 import {

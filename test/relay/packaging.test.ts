@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { watchdogIntervalMs } from "../../relay/service-manager.ts";
+import { watchdogIntervalMs } from "../../relay/service/service-manager.ts";
 import { findCommand, whyWithout } from "../support/tools.ts";
 import { Mailbox } from "./mailbox.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";

@@ -4,9 +4,9 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
-import { parseRelaySettings } from "../../relay/config.ts";
-import type { RelaySettingsInput } from "../../relay/config.ts";
-import { encodeInterfaceId } from "../../relay/interface-id.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import type { RelaySettingsInput } from "../../relay/config/config.ts";
+import { encodeInterfaceId } from "../../relay/messages/interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
 import { systemTiming } from "../../relay/timing.ts";
@@ -150,16 +150,14 @@ test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FOR
   answerAll(post);
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port });
   expect(relay.counters.snapshot()).toEqual({
-    ...{
-      received: 1,
-      forwarded: 1,
-      posts: 1,
-      postsFailed: 0,
-      answered: 1,
-      sent: 1,
-      toServers: 0,
-      dropped: {},
-    },
+    received: 1,
+    forwarded: 1,
+    posts: 1,
+    postsFailed: 0,
+    answered: 1,
+    sent: 1,
+    toServers: 0,
+    dropped: {},
     receivedByType: { "dhcpv4-query": 1 },
     sentByType: { "dhcpv4-response": 1 },
   });

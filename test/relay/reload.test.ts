@@ -2,7 +2,7 @@
  * New settings for a relay that runs: no datagram is lost, no wrong setting is taken.
  */
 import { expect, test, vi } from "vitest";
-import { ConfigError } from "../../relay/config-error.ts";
+import { ConfigError } from "../../relay/config/config-error.ts";
 import {
   answerAll,
   answerAlways,

@@ -2,7 +2,7 @@
  * Rules of a relay that need no link of its own: what it drops, what it does not look at, and to which port it answers.
  */
 import { expect, onTestFinished, test } from "vitest";
-import { parseRelaySettings } from "../../relay/config.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
 import type { DropReason } from "../../relay/reasons.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";

@@ -3,8 +3,8 @@
  * Information-Requests are answered.
  */
 import { afterEach, expect, test, vi } from "vitest";
-import { parseRelaySettings } from "../../relay/config.ts";
-import type { RelaySettingsInput } from "../../relay/config.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { decodeMessage6 } from "../../src/wire/dhcpv6/message.ts";
 import { findOption6 } from "../../src/wire/dhcpv6/options.ts";

@@ -3,12 +3,12 @@
  * the relay makes of it must not depend on how busy the machine is that runs the test.
  */
 import { expect, test } from "vitest";
-import type { AllocatorClient, Unavailable } from "../../relay/allocator-client.ts";
-import { pauseAfterFailure } from "../../relay/backoff.ts";
-import { Batcher } from "../../relay/batcher.ts";
-import type { BatcherLimits } from "../../relay/batcher.ts";
-import { parseRelaySettings } from "../../relay/config.ts";
-import { Uplink } from "../../relay/uplink.ts";
+import type { AllocatorClient, Unavailable } from "../../relay/uplink/allocator-client.ts";
+import { pauseAfterFailure } from "../../relay/uplink/backoff.ts";
+import { Batcher } from "../../relay/uplink/batcher.ts";
+import type { BatcherLimits } from "../../relay/uplink/batcher.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import { Uplink } from "../../relay/uplink/uplink.ts";
 import { relayBodyOctetsMax, relayPauseMsMax } from "../../src/limits.ts";
 import { readUint32, writeUint32 } from "../../src/wire/octets.ts";
 import { createManualTiming } from "../support/manual-timing.ts";
@@ -20,8 +20,11 @@ const capacity = 2;
 const { queue, allocator } = parseRelaySettings({});
 
 const limits: BatcherLimits = {
-  ...{ lengthMax: queue.length, octetsMax: queue.octets, waitMsMax: queue.deadlineMs / 2 },
-  ...{ postsInFlightMax: allocator.postsInFlight, batchFramesMax: allocator.batchFrames },
+  lengthMax: queue.length,
+  octetsMax: queue.octets,
+  waitMsMax: queue.deadlineMs / 2,
+  postsInFlightMax: allocator.postsInFlight,
+  batchFramesMax: allocator.batchFrames,
   batchOctetsMax: relayBodyOctetsMax,
 };
 

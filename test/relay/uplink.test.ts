@@ -2,8 +2,8 @@
  * The way to several allocators, over real HTTP and TLS.
  */
 import { expect, test, vi } from "vitest";
-import type { RelaySettingsInput } from "../../relay/config.ts";
-import type { Secrets } from "../../relay/secrets.ts";
+import type { RelaySettingsInput } from "../../relay/config/config.ts";
+import type { Secrets } from "../../relay/config/secrets.ts";
 import { whyWithout } from "../support/tools.ts";
 import { createAuthority } from "./certificates.ts";
 import type { ScriptedAllocator } from "./scripted-allocator.ts";

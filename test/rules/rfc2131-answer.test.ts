@@ -37,7 +37,12 @@ async function occur(occasion: Occasion, speech: Speech = {}, fields: Partial<ty
 }
 
 const oddHeader = {
-  ...{ htype: 6, hlen: 8, hops: 3, xid: 0xcafe0001, secs: 77, flags: 0x8000 },
+  htype: 6,
+  hlen: 8,
+  hops: 3,
+  xid: 0xcafe0001,
+  secs: 77,
+  flags: 0x8000,
   giaddr: parseIPv4("198.51.100.77"),
   chaddr: Uint8Array.from({ length: 16 }, (_, index) => index + 1),
 };
@@ -49,7 +54,12 @@ describe("header", () => {
       const { answer } = await occur(occasion, { xid: oddHeader.xid, header: oddHeader });
       const { op, htype, hlen, hops, xid, secs } = answer.message;
       expect({ op, htype, hlen, hops, xid, secs }).toEqual({
-        ...{ op: 2, htype: 6, hlen: 8, hops: 0, xid: 0xcafe0001, secs: 0 },
+        op: 2,
+        htype: 6,
+        hlen: 8,
+        hops: 0,
+        xid: 0xcafe0001,
+        secs: 0,
       });
     },
   );

@@ -14,7 +14,10 @@ const codesOf = (answer: Answer | undefined) => [...answer!.message.options.keys
 
 describe("what a client gets", () => {
   const options = {
-    ...{ "dns-servers": ["192.0.2.53"], routers: ["192.0.2.1"], mtu: 1460, "domain-name": "example.net" },
+    "dns-servers": ["192.0.2.53"],
+    routers: ["192.0.2.1"],
+    mtu: 1460,
+    "domain-name": "example.net",
     "captive-portal": "https://portal.example.net/",
     "v6-only-preferred": 1800,
     other: [{ code: 224, hex: "00ff" }],

@@ -207,7 +207,10 @@ describe("the answer", () => {
 
 describe("pools", () => {
   const domainOf = (prefix: string, number: number): typeof domain => ({
-    ...{ ...domain, name: `domain-${number}`, default: false, prefixes: [prefix] },
+    ...domain,
+    name: `domain-${number}`,
+    default: false,
+    prefixes: [prefix],
     pools: [{ name: `pool-${number}`, kind: "full", range: `203.0.113.${number}/32` }],
   });
   const domains = ["2001:db8:a::/48", "2001:db8:b::/48", "2001:db8:a:1::/64", "::1/128"].map(domainOf);

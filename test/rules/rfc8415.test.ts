@@ -33,7 +33,10 @@ const inText = ({ hopCount, linkAddress, peerAddress, options }: RelayLevel) => 
 /** The default domain, and one of each place, all with full addresses that tell them apart. */
 function places(...others: Partial<typeof domain>[]): (typeof domain)[] {
   return [{ ...domain, name: "elsewhere" }, ...others].map((fields, index) => ({
-    ...{ ...domain, default: index === 0, ...fields, name: `place-${index}` },
+    ...domain,
+    default: index === 0,
+    ...fields,
+    name: `place-${index}`,
     pools: [{ name: `pool-${index}`, kind: "full", range: `203.0.113.${index}/32` }],
   }));
 }

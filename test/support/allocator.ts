@@ -6,9 +6,9 @@
 import type { Client } from "@libsql/client";
 import type { Hono } from "hono";
 import { createApp } from "../../src/http/app.ts";
-import { createCounters } from "../../src/http/counters.ts";
-import type { Counters } from "../../src/http/counters.ts";
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { createCounters } from "../../src/allocator/counters.ts";
+import type { Counters } from "../../src/allocator/counters.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../../src/wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../../src/wire/dhcpv4/message.ts";
@@ -91,7 +91,10 @@ export async function createTestAllocator(
   const log = (fields: object, message: string) => void logged.push({ fields, message });
   const allocator = { now: undefined as number | undefined };
   const app = createApp({
-    ...{ database, placed, relayToken, adminToken },
+    database,
+    placed,
+    relayToken,
+    adminToken,
     counters,
     log: { debug: () => undefined, info: log, warn: log, error: log },
     now: () => allocator.now,

@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "@libsql/client";
 import { onTestFinished } from "vitest";
-import { parseDeclaration } from "../../src/lease/declaration.ts";
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/apply.ts";
+import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 
 /** A folder that goes with the test. */
 export async function temporaryFolder(): Promise<string> {

@@ -5,12 +5,12 @@
  */
 import type { Client } from "@libsql/client";
 import fc from "fast-check";
-import { parseDeclaration } from "../../src/lease/declaration.ts";
-import type { DeclarationInput } from "../../src/lease/declaration.ts";
-import { applyDeclaration } from "../../src/store/apply.ts";
-import { commitClaims } from "../../src/store/commit.ts";
-import { loadDirectory } from "../../src/store/directory.ts";
-import { freeNever } from "../../src/store/schema.ts";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
+import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { commitClaims } from "../../src/store/batch/commit.ts";
+import { loadDirectory } from "../../src/store/configuration/directory.ts";
+import { freeNever } from "../../src/store/database/schema.ts";
 import { bindClaim, endClaim, lookClaim, offerClaim } from "./claims.ts";
 import { temporaryDatabase } from "./database.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { formatText } from "../../lease/declaration-text.ts";
+import { formatText } from "../../declaration/declaration-text.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, Answer } from "./resources.ts";
 

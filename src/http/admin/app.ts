@@ -10,18 +10,18 @@ import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import type { AuthEnv } from "../auth.ts";
 import { limitBody } from "../limit-body.ts";
-import { auditRoutes } from "./audit.ts";
-import { bindingRoutes } from "./bindings.ts";
-import { configRoutes } from "./config.ts";
+import { auditRoutes } from "./audit/routes.ts";
+import { bindingRoutes } from "./bindings/routes.ts";
+import { configRoutes } from "./config/routes.ts";
 import type { AdminDeps } from "./deps.ts";
-import { domainRoutes } from "./domains.ts";
-import { leaseChangeRoutes } from "./lease-changes.ts";
-import { leaseRoutes } from "./leases.ts";
-import { lookupRoutes } from "./lookup.ts";
-import { poolRoutes } from "./pools.ts";
-import { reservationRoutes } from "./reservations.ts";
-import { statisticsRoutes } from "./statistics.ts";
-import { tokenRoutes } from "./tokens.ts";
+import { domainRoutes } from "./domains/routes.ts";
+import { leaseChangeRoutes } from "./leases/change-routes.ts";
+import { leaseRoutes } from "./leases/routes.ts";
+import { lookupRoutes } from "./lookup/routes.ts";
+import { poolRoutes } from "./pools/routes.ts";
+import { reservationRoutes } from "./reservations/routes.ts";
+import { statisticsRoutes } from "./statistics/routes.ts";
+import { tokenRoutes } from "./tokens/routes.ts";
 
 /** Headers of every answer: it is for a program, is of the moment, and nothing may be embedded or guessed. */
 const answerHeaders = secureHeaders({

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Databases } from "../../store/databases.ts";
-import type { SlotCounter } from "../../store/statistics.ts";
+import type { Databases } from "../../store/database/databases.ts";
+import type { SlotCounter } from "../../store/evidence/statistics.ts";
 import type { Guard } from "../auth.ts";
 
 /** What the admin API works with. */

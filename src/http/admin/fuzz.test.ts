@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
-import { formatText } from "../../lease/declaration-text.ts";
+import { formatText } from "../../declaration/declaration-text.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
 /** What of a JSON schema values are made from. */

@@ -14,7 +14,9 @@ import { encodeHex } from "../../wire/hex.ts";
 import { sha256 } from "../auth.ts";
 
 const domain = (name: string, link: string, range: string) => ({
-  ...{ name, prefixes: [link], serverIdentifier: "203.0.113.1" },
+  name,
+  prefixes: [link],
+  serverIdentifier: "203.0.113.1",
   softwire: { borderRelays: ["2001:db8:ffff::1"] },
   pools: [{ name: `${name}-a`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
 });

@@ -5,8 +5,8 @@
  */
 import * as v from "valibot";
 import { patchDepthMax } from "../../limits.ts";
-import { allPlaces, placeOf } from "../../store/databases.ts";
-import type { Databases, Place } from "../../store/databases.ts";
+import { allPlaces, placeOf } from "../../store/database/databases.ts";
+import type { Databases, Place } from "../../store/database/databases.ts";
 import type { Principal } from "../auth.ts";
 import { problem } from "../problem.ts";
 import { invalid } from "./validation.ts";

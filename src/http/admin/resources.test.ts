@@ -100,7 +100,10 @@ describe("pools", () => {
     const created = await call("PUT", "/pools/huge", body);
     expect(created.status).toBe(201);
     expect(created.body.sizes).toEqual({
-      ...{ addresses: 2 ** 24, usablePsids: 256, subscribers: 2 ** 32, portsPerSubscriber: 256 },
+      addresses: 2 ** 24,
+      usablePsids: 256,
+      subscribers: 2 ** 32,
+      portsPerSubscriber: 256,
     });
     expect((await database.execute("SELECT count(*) AS n FROM lease")).rows[0]!.n).toBe(0);
   });
@@ -161,7 +164,9 @@ describe("pools", () => {
       overlaps: null,
     });
     expect((plan.body.lostPsids as unknown[])[4]).toEqual({
-      ...{ psid: 19, ports: [{ first: 4864, last: 5119 }], reserved: "5060" },
+      psid: 19,
+      ports: [{ first: 4864, last: 5119 }],
+      reserved: "5060",
     });
     expect((await database.execute("SELECT count(*) AS n FROM pool")).rows[0]!.n).toBe(0);
     const none = await call("POST", "/pools:plan", { ...north, psidOffset: 8 });

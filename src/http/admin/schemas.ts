@@ -5,11 +5,11 @@
  * @module
  */
 import * as v from "valibot";
-import { dateSchema } from "../../lease/dates.ts";
-import { domainSettingsFields } from "../../lease/domain-settings.ts";
-import { poolSchemaWith } from "../../lease/pool-declaration.ts";
-import { reservationFields } from "../../lease/reservation-declaration.ts";
-import { nameSchema } from "../../lease/schema-parts.ts";
+import { dateSchema } from "../../declaration/dates.ts";
+import { domainSettingsFields } from "../../declaration/domain-settings.ts";
+import { poolSchemaWith } from "../../declaration/pool-declaration.ts";
+import { reservationFields } from "../../declaration/reservation-declaration.ts";
+import { nameSchema } from "../../declaration/schema-parts.ts";
 
 const count = v.pipe(v.number(), v.integer());
 
@@ -122,8 +122,11 @@ export const tokenRotationSchema = v.strictObject({
 /** A token, as it is read. */
 export const tokenSchema = v.strictObject({
   name: v.string(),
-  ...{ scope: scopeSchema, domain: v.nullable(v.string()) },
-  ...{ createdAt: dateSchema, rotatedAt: v.nullable(dateSchema), expiresAt: v.nullable(dateSchema) },
+  scope: scopeSchema,
+  domain: v.nullable(v.string()),
+  createdAt: dateSchema,
+  rotatedAt: v.nullable(dateSchema),
+  expiresAt: v.nullable(dateSchema),
   previousSecretUntil: v.nullable(dateSchema),
 });
 
@@ -157,6 +160,9 @@ export const mergePatchSchema = v.pipe(
 
 /** RFC 9457. */
 export const problemSchema = v.strictObject({
-  ...{ type: v.string(), title: v.string(), status: count, detail: v.string() },
+  type: v.string(),
+  title: v.string(),
+  status: count,
+  detail: v.string(),
   errors: v.optional(v.array(v.strictObject({ path: v.string(), found: v.string(), expected: v.string() }))),
 });

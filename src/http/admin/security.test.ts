@@ -4,7 +4,7 @@ import { adminToken, createTestAllocator, relayToken } from "../../../test/suppo
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import { adminBodyOctetsMax, authFailuresMax, tokenCacheMs } from "../../limits.ts";
 import { createApp } from "../app.ts";
-import { createCounters } from "../counters.ts";
+import { createCounters } from "../../allocator/counters.ts";
 
 const domain = (name: string) => ({ name, serverIdentifier: "203.0.113.1" });
 const declaration = {
@@ -20,7 +20,10 @@ async function open() {
   const state = { clockMs: 0, address: "192.0.2.1", logged: [] as unknown[] };
   const log = (...line: unknown[]) => void state.logged.push(line);
   const app = createApp({
-    ...{ database, relayToken, adminToken, counters: createCounters() },
+    database,
+    relayToken,
+    adminToken,
+    counters: createCounters(),
     log: { debug: log, info: log, warn: log, error: log },
     clockMs: () => state.clockMs,
     clientAddress: () => state.address,

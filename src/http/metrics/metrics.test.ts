@@ -6,7 +6,7 @@ import { operator } from "../../../test/support/admin.ts";
 import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
 import { vectorDomain } from "../../../test/support/database.ts";
-import { createHistogram } from "../histogram.ts";
+import { createHistogram } from "../../allocator/histogram.ts";
 import { formatMetrics } from "./exposition.ts";
 
 async function scrape() {

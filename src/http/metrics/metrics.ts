@@ -4,11 +4,11 @@
  * @module
  */
 import type { Handler } from "hono";
-import type { PoolStatistics, SlotCounter } from "../../store/statistics.ts";
+import type { PoolStatistics, SlotCounter } from "../../store/evidence/statistics.ts";
 import type { AuthEnv } from "../auth.ts";
-import type { Counters } from "../counters.ts";
-import { isDatabaseError } from "../database-error.ts";
-import type { Histogram } from "../histogram.ts";
+import type { Counters } from "../../allocator/counters.ts";
+import { isDatabaseError } from "../../store/database/error.ts";
+import type { Histogram } from "../../allocator/histogram.ts";
 import { expositionType, formatMetrics } from "./exposition.ts";
 import type { Metric, Sample } from "./exposition.ts";
 

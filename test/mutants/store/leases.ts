@@ -13,7 +13,7 @@ import {
   sharingTests,
 } from "../noticing-tests.ts";
 
-const statements = "src/store/statements.ts";
+const statements = "src/store/batch/statements.ts";
 const triggers = "migrations/0001_triggers.sql";
 
 export const storedLeaseMutants: readonly Mutant[] = [
@@ -235,7 +235,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "lease-ended-by-another-servers-offer",
     rules: ["R2131-4.3.2-02"],
-    file: "src/store/claim-rows.ts",
+    file: "src/store/batch/claim-rows.ts",
     search: 'claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,',
     replacement: "LeaseState.bound,",
     tests: requestTests,
@@ -243,7 +243,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "ack-before-commit",
     rules: ["R2131-4.3.2-03"],
-    file: "src/store/commit.ts",
+    file: "src/store/batch/commit.ts",
     search: 'const results = await client.batch(batch, "write");',
     replacement: [
       'const results = await client.batch(batch.slice(-1), "write");',
@@ -254,7 +254,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "ack-after-a-failed-commit",
     rules: ["R2131-4.3.2-03"],
-    file: "src/store/embedded.ts",
+    file: "src/store/database/embedded.ts",
     search: '      database.exec("COMMIT");\n      return results;',
     replacement: [
       "      try {",

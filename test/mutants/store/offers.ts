@@ -6,7 +6,7 @@
 import type { Mutant } from "../mutant.ts";
 import { commitTests, discoverTests, modelTests, sharingTests } from "../noticing-tests.ts";
 
-const statements = "src/store/statements.ts";
+const statements = "src/store/batch/statements.ts";
 
 export const offerMutants: readonly Mutant[] = [
   {

@@ -77,23 +77,26 @@ export function adminCases(target: CaseTarget): void {
     test.each([
       {
         list: "/domains",
-        ...{ path: "/domains/made", body: { serverIdentifier: "203.0.113.9" } },
-        ...{
-          other: { rapidCommit: true },
-          wrong: { leaseSeconds: { default: 5 } },
-          at: "leaseSeconds.default",
-        },
+        path: "/domains/made",
+        body: { serverIdentifier: "203.0.113.9" },
+        other: { rapidCommit: true },
+        wrong: { leaseSeconds: { default: 5 } },
+        at: "leaseSeconds.default",
       },
       {
         list: "/pools?domain=managed",
         ...pool("made", "10.1.0.0/24"),
-        ...{ other: { options: { mtu: 1400 } }, wrong: { psidLength: 17 }, at: "psidLength" },
+        other: { options: { mtu: 1400 } },
+        wrong: { psidLength: 17 },
+        at: "psidLength",
       },
       {
         list: "/reservations?domain=managed",
         path: "/reservations/made",
         body: { domain: "managed", clientIdentifier: "ff00000007", address: "192.0.2.121" },
-        ...{ other: { address: "192.0.2.122" }, wrong: { address: "192.0.2.300" }, at: "address" },
+        other: { address: "192.0.2.122" },
+        wrong: { address: "192.0.2.300" },
+        at: "address",
       },
     ])("$path", async ({ list, path, body, other, wrong, at }) => {
       const invalid = await call("PUT", path, { ...body, ...wrong });
@@ -119,7 +122,8 @@ export function adminCases(target: CaseTarget): void {
       expect(changed.etag).not.toBe(created.etag);
       expect((await call("PATCH", path, {}, { "if-match": created.etag! })).status).toBe(412);
       const patch = await call("PATCH", path, other, {
-        ...{ "if-match": changed.etag!, "content-type": "application/merge-patch+json" },
+        "if-match": changed.etag!,
+        "content-type": "application/merge-patch+json",
       });
       expect([patch.status, patch.etag]).toEqual([200, changed.etag]);
       expect((await call("DELETE", path, undefined, { "if-match": created.etag! })).status).toBe(412);
@@ -205,16 +209,20 @@ export function adminCases(target: CaseTarget): void {
     const [{ first: port }] = lease.ports as [{ first: number }];
     const at = lease.since as string;
     expect((await call("GET", `/lookup?address=${ack!.address}&port=${port}&at=${at}`)).body).toMatchObject({
-      ...{ found: "subscriber", reason: null },
+      found: "subscriber",
+      reason: null,
       holders: [{ certainty: "certain", clientId, psid, source: "2001:db8:5:100::1" }],
     });
     expect((await call("GET", `/lookup?address=${ack!.address}&port=80&at=${at}`)).body).toMatchObject({
-      ...{ found: "nobody", reason: { id: "excluded-port" } },
+      found: "nobody",
+      reason: { id: "excluded-port" },
     });
 
     const row = {
-      ...{ "binding-ipv6info": "2001:db8:5:100::1", "binding-ipv4-addr": ack!.address },
-      ...{ "port-set": { "psid-offset": 6, "psid-len": 8, psid }, "br-ipv6-addr": "2001:db8:ffff::1" },
+      "binding-ipv6info": "2001:db8:5:100::1",
+      "binding-ipv4-addr": ack!.address,
+      "port-set": { "psid-offset": 6, "psid-len": 8, psid },
+      "br-ipv6-addr": "2001:db8:ffff::1",
     };
     const table = await call("GET", "/bindings?domain=evident&digest=true");
     expect(table.headers.get("apportion-digest")).toMatch(/^sha-256=[0-9a-f]{64}$/);
@@ -340,7 +348,9 @@ export function adminCases(target: CaseTarget): void {
     const more = { name: "wished", serverIdentifier: "203.0.113.8", pools: [] };
     const wished = { domains: [...(declared.domains as object[]), more] };
     expect((await call("PUT", "/config?dryRun=true", wished)).body.steps).toContainEqual({
-      ...{ what: "domain", name: "wished", change: "create" },
+      what: "domain",
+      name: "wished",
+      change: "create",
     });
     expect((await call("GET", "/domains/wished")).status).toBe(404);
     const yaml = await call("GET", "/config", undefined, { accept: "application/yaml" });

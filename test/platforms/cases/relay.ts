@@ -177,7 +177,8 @@ export function relayCases(target: CaseTarget): void {
   /** On a connection of its own, which Node closes when it does not want to read the body. */
   const postAlone = (body: Uint8Array) =>
     requestAlone(`${target().url}/v1/relay`, {
-      ...{ method: "POST", body },
+      method: "POST",
+      body,
       headers: {
         authorization: `Bearer ${target().relayToken}`,
         "content-type": "application/octet-stream",

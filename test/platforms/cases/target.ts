@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client } from "@libsql/client";
-import type { DeclarationInput } from "../../../src/lease/declaration.ts";
+import type { DeclarationInput } from "../../../src/declaration/declaration.ts";
 
 /** The allocator under test; it runs only while its tests do. */
 export type CaseTarget = () => {

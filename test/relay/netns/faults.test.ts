@@ -116,8 +116,14 @@ async function stageLoad() {
   const allocator = await startAllocator(lab, bng);
   const relay = await startRelay(lab, bng, settings);
   const load = startLoad(cpe, {
-    ...{ server: "2001:db8:a::1", port: 547, clients, rounds, inFlight: 64 },
-    ...{ retransmitMs: 250, triesMax: 10, durationMsMax: 40_000 },
+    server: "2001:db8:a::1",
+    port: 547,
+    clients,
+    rounds,
+    inFlight: 64,
+    retransmitMs: 250,
+    triesMax: 10,
+    durationMsMax: 40_000,
   });
   return { lab, bng, allocator, relay, load, settings };
 }

@@ -95,8 +95,13 @@ function bundle(path: string): string {
   if (known !== undefined) return known;
   const outfile = join(bundlesFolder, `${path.replaceAll("/", "-")}.mjs`);
   buildSync({
-    ...{ entryPoints: [join(root, path)], outfile, bundle: true, packages: "external" },
-    ...{ platform: "node", format: "esm", logLevel: "error" },
+    entryPoints: [join(root, path)],
+    outfile,
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
   });
   bundles.set(path, outfile);
   return outfile;

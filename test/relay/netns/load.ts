@@ -2,9 +2,9 @@
  * `load.ts JSON`: lets clients obtain leases in rounds of other clients, then renews them all. Says `round N` after
  * each round, and in the end in one line of JSON what became of it. See service.ts.
  */
-import { leasesOf } from "../../../src/client/lease-table.ts";
-import { leaseLoad, renewLoad } from "../../../src/client/load.ts";
-import type { LoadResult } from "../../../src/client/load-result.ts";
+import { leasesOf } from "../../../src/load/lease-table.ts";
+import { leaseLoad, renewLoad } from "../../../src/load/load.ts";
+import type { LoadResult } from "../../../src/load/result.ts";
 import { violationsOf } from "../../bench/violations.ts";
 import type { LoadOfRounds, LoadReport } from "./service.ts";
 

@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadOptions } from "../../../src/client/load-options.ts";
-import type { DeclarationInput } from "../../../src/lease/declaration.ts";
+import type { LoadOptions } from "../../../src/load/options.ts";
+import type { DeclarationInput } from "../../../src/declaration/declaration.ts";
 import { decodeHex, encodeHex } from "../../../src/wire/hex.ts";
 import { untilLogged } from "./lab.ts";
 import type { Host, Lab, LabProcess } from "./lab.ts";

@@ -1,0 +1,141 @@
+/**
+ * A capture of both sides of the relay, for Wireshark: the UDP datagrams on one interface, those to and from DHCPv6
+ * servers among them, and the frames to and from the allocators on another. Frames travel in HTTP; here each is a UDP
+ * datagram to port 547, so that Wireshark reads it as the DHCPv6 message that it is. The relay is 100::547 in them, and
+ * the allocators are 100::1, 100::2, … in the order in which they are first asked: addresses of the discard-only block
+ * (RFC 6666), which no real packet has.
+ *
+ * @module
+ */
+import { relayCaptureFlushMs } from "../../src/limits.ts";
+import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
+import { isMulticast, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import type { Log, RelayObserver, UdpEnd } from "../observer.ts";
+import { encodeUdpPacket } from "./packet.ts";
+import { PcapngFile } from "./pcapng.ts";
+
+/** Where to capture to. */
+export interface CaptureConfig {
+  /** Nothing is captured without any. */
+  readonly file?: string | undefined;
+  /** Octets on disk. */
+  readonly octets: number;
+}
+
+/** Names of the interfaces, in the order of their numbers. */
+const interfaces = ["datagrams", "allocators"];
+const datagramSide = 0;
+const allocatorSide = 1;
+
+const relayEnd: UdpEnd = { address: "100::547", port: serverPort };
+
+/** A capture that can be moved to another file, begun and ended while the relay runs. */
+export class Capture {
+  readonly #log: Log;
+  readonly #ends = new Map<string, UdpEnd>();
+  #file: PcapngFile | undefined;
+  #config: CaptureConfig | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Feeds the capture. */
+  readonly observer: RelayObserver = {
+    received: (datagram, from, to) => {
+      this.#write(datagramSide, from, to, datagram);
+    },
+    sent: (datagram, from, to) => {
+      if (this.#file !== undefined) this.#write(datagramSide, withoutGroup(from), to, datagram);
+    },
+    posting: (allocator, frames) => {
+      if (this.#file === undefined) return;
+      for (const frame of frames) this.#write(allocatorSide, relayEnd, this.#endOf(allocator), frame);
+    },
+    posted: ({ allocator, outcome }) => {
+      if (this.#file === undefined || outcome.kind !== "answers") return;
+      for (const frame of outcome.frames) this.#write(allocatorSide, this.#endOf(allocator), relayEnd, frame);
+    },
+  };
+
+  /**
+   * Opens the file of other settings, if it is another.
+   *
+   * @returns Two functions: one to capture there from now on, one to forget about it.
+   * @throws {Error} When it can't be written; then nothing has changed.
+   */
+  prepare(config: CaptureConfig): { readonly commit: () => void; readonly cancel: () => void } {
+    const before = this.#config;
+    if (config.file === before?.file && config.octets === before?.octets) {
+      return { commit: () => undefined, cancel: () => undefined };
+    }
+    const file = config.file === undefined ? undefined : openCapture(config.file, config.octets);
+    return {
+      commit: () => {
+        this.close();
+        this.#file = file;
+        this.#config = config;
+        if (file !== undefined) this.#timer = setInterval(this.#flush, relayCaptureFlushMs).unref();
+      },
+      cancel: () => file?.close(),
+    };
+  }
+
+  /** Ends the capture, and closes its file. */
+  close(): void {
+    clearInterval(this.#timer);
+    const file = this.#file;
+    this.#file = undefined;
+    this.#config = undefined;
+    this.#attempt(() => file?.close());
+  }
+
+  readonly #flush = (): void => {
+    this.#attempt(() => this.#file?.flush());
+  };
+
+  #write(side: number, from: UdpEnd, to: UdpEnd, payload: Uint8Array): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#attempt(() => {
+      file.write(side, encodeUdpPacket(from, to, payload), microseconds());
+    });
+  }
+
+  /** A full disk ends the capture, and not the relay. */
+  #attempt(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      const file = this.#file?.path;
+      this.#file = undefined;
+      this.#log.warn({ file, error: (error as Error).message }, "capture ended: its file can't be written");
+    }
+  }
+
+  #endOf(allocator: string): UdpEnd {
+    const known = this.#ends.get(allocator);
+    if (known !== undefined) return known;
+    const end = { address: `100::${(this.#ends.size + 1).toString(16)}`, port: serverPort };
+    this.#ends.set(allocator, end);
+    return end;
+  }
+}
+
+function openCapture(path: string, octets: number): PcapngFile {
+  try {
+    return new PcapngFile(path, interfaces, octets);
+  } catch (error) {
+    throw new Error(`Cannot capture to ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A socket that is bound to a group sends from an address of the link, which only the kernel knows. */
+function withoutGroup({ address, port }: UdpEnd): UdpEnd {
+  return isMulticast(parseIPv6(address.split("%", 1)[0]!)) ? { address: "::", port } : { address, port };
+}
+
+function microseconds(): number {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}

@@ -1,0 +1,60 @@
+/**
+ * IPv6 packets with a UDP datagram in them, as a capture wants them: a program sees neither of the headers, so they
+ * are made again.
+ *
+ * @module
+ */
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { readUint16, writeUint16 } from "../../src/wire/octets.ts";
+import type { UdpEnd } from "../observer.ts";
+
+/** Octets of the headers (RFC 8200 §3, RFC 768). */
+const ipv6HeaderOctets = 40;
+const udpHeaderOctets = 8;
+
+/** Next Header of UDP. */
+const udp = 17;
+
+/** The hop limit that most systems send with. */
+const hopLimit = 64;
+
+/** Octets that fit behind a UDP header: its length field has 16 bits. */
+const payloadOctetsMax = 0xffff - udpHeaderOctets;
+
+/**
+ * Encodes a packet.
+ *
+ * @param payload What is beyond 65,527 octets is left out.
+ * @returns IPv6 header, UDP header and payload, with the checksum of RFC 8200 §8.1.
+ */
+export function encodeUdpPacket(from: UdpEnd, to: UdpEnd, payload: Uint8Array): Uint8Array {
+  const data = payload.subarray(0, payloadOctetsMax);
+  const length = udpHeaderOctets + data.length;
+  const packet = new Uint8Array(ipv6HeaderOctets + length);
+  packet[0] = 0x60; // version 6, traffic class 0, flow label 0
+  writeUint16(packet, 4, length);
+  packet[6] = udp;
+  packet[7] = hopLimit;
+  packet.set(addressOf(from), 8);
+  packet.set(addressOf(to), 24);
+  writeUint16(packet, 40, from.port);
+  writeUint16(packet, 42, to.port);
+  writeUint16(packet, 44, length);
+  packet.set(data, ipv6HeaderOctets + udpHeaderOctets);
+  writeUint16(packet, 46, checksum(packet, length));
+  return packet;
+}
+
+function addressOf({ address }: UdpEnd): Uint8Array {
+  return parseIPv6(address.split("%", 1)[0]!);
+}
+
+/** Sums up addresses, length, next header and the datagram, whose checksum is still 0. */
+function checksum(packet: Uint8Array, length: number): number {
+  let sum = length + udp;
+  for (let at = 8; at + 1 < packet.length; at += 2) sum += readUint16(packet, at);
+  if (packet.length % 2 === 1) sum += packet[packet.length - 1]! << 8;
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
+  // 0 says that there is no checksum, which IPv6 does not allow.
+  return ~sum & 0xffff || 0xffff;
+}

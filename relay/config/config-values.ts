@@ -1,0 +1,108 @@
+/**
+ * Values of the settings, from the text that an operator writes. On any other text each function throws an error whose
+ * message says what was expected.
+ *
+ * @module
+ */
+import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
+import { decodeDuid } from "../../src/wire/dhcpv6/options/duid.ts";
+import { decodeHex } from "../../src/wire/hex.ts";
+import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { isZone } from "../messages/interface-id.ts";
+import type { Endpoint } from "../sockets/servers.ts";
+
+/** Where a TCP server listens. */
+export interface TcpEndpoint {
+  /** Name or address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Parses an address with its zone where it needs one: `2001:db8::547`, `fe80::1%eth0`. */
+export function parseListenAddress(text: string): string {
+  const [host, zone, ...more] = text.split("%") as [string, string?, ...string[]];
+  const octets = parseIPv6(host);
+  const needsZone = isLinkLocal(octets) || isMulticast(octets);
+  if (needsZone !== (zone !== undefined) || zone === "" || !isZone(zone ?? "") || more.length > 0) {
+    throw new SyntaxError(
+      `expected ${needsZone ? `the name of an interface, as in "${host}%eth0"` : "an address without a zone"}`,
+    );
+  }
+  return text;
+}
+
+/** R7341-11-06: an answer must leave from the address that was asked, and a socket on `::` does not know which it was. */
+export function parseListenerAddress(text: string): string {
+  if (isUnspecified(parseIPv6(text.split("%", 1)[0]!))) {
+    throw new RangeError(
+      "expected an address of this host, or an interface: answers leave from what was asked",
+    );
+  }
+  return parseListenAddress(text);
+}
+
+/** Parses `ADDRESS` or `[ADDRESS]:PORT`. */
+export function parseServer(text: string): Endpoint {
+  const [, bracketed, port = serverPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
+  const address = parseListenAddress(bracketed ?? text);
+  parseUnicast(address.split("%", 1)[0]!);
+  if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
+  return { address, port: Number(port) };
+}
+
+/** Parses an address that one host can have: 16 octets. */
+export function parseUnicast(text: string): Uint8Array {
+  const address = parseIPv6(text);
+  if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");
+  return address;
+}
+
+/** Parses a DUID in hexadecimal; colons may stand between the octets. */
+export function parseDuid(text: string): Uint8Array {
+  return decodeDuid("DUID", decodeHex(text.replaceAll(":", "")));
+}
+
+/** Checks the name of an interface. */
+export function parseInterface(text: string): string {
+  if (text === "" || !isZone(text)) throw new SyntaxError("expected the name of an interface");
+  return text;
+}
+
+/** Parses a link-address, `::` included: 16 octets. */
+export function parseLinkAddress(text: string): Uint8Array {
+  const address = parseIPv6(text);
+  if (isLinkLocal(address) || isMulticast(address)) {
+    throw new RangeError("expected a link-address of global or unique local scope");
+  }
+  return address;
+}
+
+/** Parses the URL of an allocator: where it is, and nothing else. */
+export function parseAllocator(text: string): URL {
+  const url = parseUrl(text);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new SyntaxError('expected "https://HOST" or "http://HOST"');
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new SyntaxError("expected a URL without user, query and fragment");
+  }
+  return url;
+}
+
+function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Parses `HOST:PORT`, an IPv6 address in brackets. */
+export function parseTcpEndpoint(text: string): TcpEndpoint {
+  const [, ipv6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = ipv6 ?? name;
+  if (host === undefined || Number(port) > 0xffff) {
+    throw new SyntaxError('expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets');
+  }
+  return { host, port: Number(port) };
+}

@@ -1,0 +1,180 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import { expect, test } from "vitest";
+import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
+import { parseRelaySettings, schema } from "./config.ts";
+
+const listenersOf = (listeners: object[]) =>
+  parseRelaySettings({ listeners }).listeners.map(
+    ({ address, port, linkAddress }) => `[${address}]:${port} ${formatIPv6(linkAddress)}`,
+  );
+
+test("parseRelaySettings() has a default for everything", () => {
+  expect(parseRelaySettings({})).toEqual({
+    listeners: [{ address: "::1", port: 8547, linkAddress: new Uint8Array(16) }],
+    replyPort: "source",
+    allocator: {
+      urls: [new URL("http://127.0.0.1:8467")],
+      policy: "priority",
+      postsInFlight: 3,
+      batchFrames: 256,
+    },
+    servers: {
+      destinations: [],
+      sourceAddress: "::",
+      sourcePort: 0,
+      queries: "allocator",
+      relayed: "examine",
+    },
+    information: {
+      enabled: false,
+      dhcp4o6Servers: [],
+      borderRelays: [],
+      softwireContainer: false,
+      refreshSeconds: 86_400,
+    },
+    queue: { length: 8192, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
+    storm: {
+      sourceRate: 0,
+      sourceBurst: 40,
+      sourcePrefixLength: 128,
+      sources: 65_536,
+      trustedSources: [],
+    },
+    metrics: {},
+    status: {},
+    capture: { octets: 104_857_600 },
+    log: { level: "info" },
+  });
+});
+
+test.each([
+  [[{ address: "2001:db8::547" }], ["[2001:db8::547]:547 ::"]],
+  [[{ address: "fe80::1%eth0", port: 0, linkAddress: "2001:db8:1::1" }], ["[fe80::1%eth0]:0 2001:db8:1::1"]],
+  [[{ interface: "eth0" }], ["[ff02::1:2%eth0]:547 ::"]],
+  [[{ interface: "eth0.100", linkAddress: "fd00::1" }], ["[ff02::1:2%eth0.100]:547 fd00::1"]],
+  [
+    [{ interface: "eth0" }, { address: "::1", port: 1547 }],
+    ["[ff02::1:2%eth0]:547 ::", "[::1]:1547 ::"],
+  ],
+])("parseRelaySettings() listens where %j says", (input, expected) => {
+  expect(listenersOf(input)).toEqual(expected);
+});
+
+test.each([
+  [{}, "source"],
+  [{ listeners: [{ address: "::1" }] }, "standard"],
+  [{ listeners: [{ interface: "eth0" }] }, "standard"],
+  [{ listeners: [{ interface: "eth0" }], replyPort: "source" }, "source"],
+])("parseRelaySettings() answers for %j to the %s port", (input, expected) => {
+  expect(parseRelaySettings(input).replyPort).toBe(expected);
+});
+
+test.each([
+  [{ queue: { deadlineMs: "100" } }, { queue: { deadlineMs: 100 } }],
+  [{ queue: { deadlineMs: 100 } }, { queue: { deadlineMs: 100 } }],
+  [{ metrics: { listen: "[::1]:9547" } }, { metrics: { listen: { host: "::1", port: 9547 } } }],
+  [{ metrics: { listen: "localhost:0" } }, { metrics: { listen: { host: "localhost", port: 0 } } }],
+])("parseRelaySettings() understands %j", (input, expected) => {
+  expect(parseRelaySettings(input)).toMatchObject(expected);
+});
+
+const listening = (...listeners: object[]) => ({ listeners });
+const allocator = (values: object) => ({ allocator: values });
+
+test.each([
+  [allocator({ urls: ["ftp://a"] }), 'allocator.urls.0: found "ftp://a", expected "https://HOST"'],
+  [allocator({ urls: ["https://a/?b"] }), "expected a URL without user, query and fragment"],
+  [allocator({ urls: [] }), "allocator.urls: found [], expected 1 to 16 of them"],
+  [allocator({ policy: "any" }), 'allocator.policy: found "any", expected ("priority" | "spread")'],
+  [allocator({ postsInFlight: 17 }), "allocator.postsInFlight: found 17, expected a whole number of 1 to 16"],
+  [allocator({ batchFrames: "many" }), 'batchFrames: found "many", expected a whole number of 1 to 256'],
+  [allocator({ keyFile: "a" }), "expected both of them or neither"],
+  [{ listeners: [] }, "listeners: found [], expected 1 to 256 of them"],
+  [listening({}), 'listeners.0: found "neither", expected either an interface or an address'],
+  [listening({ address: "::1", interface: "a" }), "expected either an interface or an address"],
+  [listening({ address: "1::2::3" }), 'Cannot parse IPv6 address: found "1::2::3"'],
+  [listening({ address: "fe80::1" }), 'expected the name of an interface, as in "fe80::1%eth0"'],
+  [listening({ address: "ff02::1:2" }), 'expected the name of an interface, as in "ff02::1:2%eth0"'],
+  [listening({ address: "::1%lo" }), "expected an address without a zone"],
+  [listening({ address: "::1", port: 65536 }), "listeners.0.port: found 65536, expected a whole number of 0"],
+  [
+    listening({ address: "::1", linkAddress: "fe80::1" }),
+    "expected a link-address of global or unique local",
+  ],
+  [listening({ interface: "no interface" }), "listeners.0.interface: found"],
+  [{ queue: { deadlineMs: 1.5 } }, "queue.deadlineMs: found 1.5, expected a whole number of 100 to 60000"],
+  [{ storm: { trustedSources: ["::1"] } }, 'storm.trustedSources.0: found "::1", Cannot parse IPv6 prefix'],
+  [{ metrics: { listen: "9547" } }, 'metrics.listen: found "9547", expected "HOST:PORT"'],
+  [{ replyPort: "any" }, 'replyPort: found "any", expected ("standard" | "source")'],
+  [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, servers"],
+  [{ queue: { lenght: 1 } }, "queue.lenght: found an unknown name, expected one of length, octets"],
+  [{ queue: 5 }, "queue: found 5, expected a table"],
+])("parseRelaySettings() refuses %j with path, found and expected", (input, expected) => {
+  expect(() => parseRelaySettings(input)).toThrow(expected);
+});
+
+test("parseRelaySettings() tells all faults at once", () => {
+  expect(() => parseRelaySettings({ allocator: { urls: ["x"] }, listeners: [{ address: "y" }] })).toThrow(
+    /^Cannot configure the relay:\n {2}listeners\.0\.address: .*\n {2}allocator\.urls\.0: .*/,
+  );
+});
+
+const example = readFileSync(join(import.meta.dirname, "../relay.example.toml"), "utf8");
+
+test("relay.example.toml says what the defaults are", () => {
+  expect(parseRelaySettings(parse(example))).toEqual(parseRelaySettings({}));
+});
+
+/** The example with every key that it only mentions. */
+const whole = example.replaceAll(/^#(?=\[\[|\w+ = )/gm, "");
+
+test("relay.example.toml is right in what it only mentions", () => {
+  const text = whole.replace(/^address = .*$/m, "");
+  expect(parseRelaySettings(parse(text)).listeners).toMatchObject([{ address: "ff02::1:2%eth1", port: 547 }]);
+});
+
+/** Whatever wraps a table: a default, a transformation. */
+interface AnySchema {
+  readonly entries?: Readonly<Record<string, AnySchema>>;
+  readonly wrapped?: AnySchema;
+  readonly item?: AnySchema;
+  readonly pipe?: readonly [AnySchema, ...{ readonly type: string; readonly requirement?: unknown }[]];
+}
+
+/** Paths of all keys -> bounds that they have. */
+function keysOf(node: AnySchema, path = ""): (readonly [string, readonly unknown[]])[] {
+  if (node.wrapped !== undefined) return keysOf(node.wrapped, path);
+  if (node.entries !== undefined) {
+    return Object.entries(node.entries).flatMap(([name, each]) =>
+      keysOf(each, path === "" ? name : `${path}.${name}`),
+    );
+  }
+  const [first, ...actions] = node.pipe ?? [node];
+  if (first.entries ?? first.item?.entries ?? first.item?.pipe?.[0].entries) {
+    return keysOf(first.entries === undefined ? first.item! : first, path);
+  }
+  const numbers = actions.filter(({ type }) => type === "min_value" || type === "max_value");
+  return [[path, numbers.map(({ requirement }) => requirement)]];
+}
+
+const keys = keysOf(schema as unknown as AnySchema);
+
+test.each(keys)("relay.example.toml explains %s, with its bounds %j", (path, bounds) => {
+  const name = path.split(".").at(-1)!;
+  const table = path.includes(".") ? path.split(".")[0]! : undefined;
+  const start = table === undefined ? 0 : whole.search(new RegExp(`^\\[\\[?${table}\\]`, "m"));
+  expect(start).toBeGreaterThanOrEqual(0);
+  const lines = whole.slice(start).split("\n");
+  const at = lines.findIndex((line) => line.startsWith(`${name} = `) || line === `[[${name}]]`);
+  const end = lines.findIndex((line, index) => index > 0 && line.startsWith("["));
+  expect(at).toBeGreaterThan(0);
+  if (table !== undefined) expect(end === -1 || at < end).toBe(true);
+  // The comment above stands for this key and those right above it.
+  let first = at - 1;
+  while (first > 0 && /^(#|\w+ = )/.test(lines[first]!) && !lines[first]!.startsWith("[")) first--;
+  const comment = lines.slice(first, at).join("\n");
+  expect(comment).toContain("# ");
+  for (const bound of bounds) expect(comment).toContain(String(bound));
+});

@@ -1,0 +1,242 @@
+/**
+ * What an operator tells a relay -> what the relay works with. `relay.example.toml` explains every key.
+ *
+ * @example
+ * ```ts
+ * const settings = parseRelaySettings({
+ *   listeners: [{ interface: "eth0", linkAddress: "2001:db8:1::1" }],
+ *   allocator: { urls: ["https://allocator.example.net"] },
+ * });
+ * ```
+ *
+ * @module
+ */
+import * as v from "valibot";
+import {
+  informationAddressesMax,
+  relayBatchFramesMax,
+  relayBurstMax,
+  relayCaptureOctetsMax,
+  relayCaptureOctetsMin,
+  relayDeadlineMsMax,
+  relayListenersMax,
+  relayPostsInFlightMax,
+  relayQueueLengthMax,
+  relayQueueOctetsMax,
+  relayReceiveBufferOctets,
+  relayReceiveBufferOctetsMax,
+  relayServersMax,
+  relaySourceRateMax,
+  relaySourcesMax,
+  relayTrustedSourcesMax,
+  relayUrlsMax,
+} from "../../src/limits.ts";
+import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
+import {
+  refreshSecondsDefault,
+  refreshSecondsMin,
+} from "../../src/wire/dhcpv6/options/information-refresh-time.ts";
+import { parseIPv6, parseIPv6Prefix } from "../../src/wire/ipv6-address.ts";
+import { ConfigError } from "./config-error.ts";
+import {
+  parseAllocator,
+  parseDuid,
+  parseInterface,
+  parseLinkAddress,
+  parseListenAddress,
+  parseListenerAddress,
+  parseServer,
+  parseTcpEndpoint,
+  parseUnicast,
+} from "./config-values.ts";
+import type { ReplyPort } from "../messages/envelope.ts";
+import type { Secrets } from "./secrets.ts";
+
+/** One socket. */
+export interface ListenerConfig {
+  /** IPv6 address as text, with `%zone` when it is of one link. A multicast address is joined on its zone. */
+  readonly address: string;
+  /** UDP port; 0 lets the system choose one. */
+  readonly port: number;
+  /** What our level says of the link: 16 octets; `::` leaves it to the addresses that the link has. */
+  readonly linkAddress: Uint8Array;
+}
+
+/** Settings of a relay. */
+export type RelaySettings = Readonly<v.InferOutput<typeof schema>> & {
+  readonly listeners: readonly ListenerConfig[];
+  readonly replyPort: ReplyPort;
+};
+
+/** Settings as an operator gives them. */
+export type RelaySettingsInput = v.InferInput<typeof schema>;
+
+/** All that a relay works with: its settings, and what the files that they name hold. */
+export interface RelayConfig extends RelaySettings {
+  readonly secrets: Secrets;
+}
+
+/** All_DHCP_Relay_Agents_and_Servers (RFC 8415 §7.1). */
+const allRelays = "ff02::1:2";
+
+/** What the relay may send from: the system takes what suits the destination. */
+const anyAddress = "::";
+
+/** A socket that needs no rights, for a first look. */
+const firstListener: ListenerConfig = { address: "::1", port: 8547, linkAddress: new Uint8Array(16) };
+
+/** Where the allocator of a first look listens. */
+const firstAllocator = "http://127.0.0.1:8467";
+
+/** Text that `parse` accepts; its error message becomes the issue's. */
+function parsed<T>(parse: (text: string) => T) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(dataset.value);
+      } catch (error) {
+        addIssue({ message: error instanceof Error ? error.message : String(error) });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+/** A whole number, as such or as the text of a flag. */
+function integer(min: number, max: number, preset: number) {
+  const expected = `expected a whole number of ${min} to ${max}`;
+  const number = v.union(
+    [v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))],
+    expected,
+  );
+  return v.optional(
+    v.pipe(number, v.integer(expected), v.minValue(min, expected), v.maxValue(max, expected)),
+    preset,
+  );
+}
+
+/** Keys with their values; any other key is a fault, because a mistyped one would be a setting that is not obeyed. */
+function table<const T extends v.ObjectEntries>(entries: T) {
+  const names = Object.keys(entries).join(", ");
+  return v.strictObject(entries, ({ expected }) =>
+    expected === "never" ? `expected one of ${names}` : "expected a table",
+  );
+}
+
+/** A table whose keys all have defaults. */
+function section<const T extends v.ObjectEntries>(entries: T) {
+  return v.optional(table(entries), {} as never);
+}
+
+function list<T extends v.GenericSchema>(item: T, min: number, max: number) {
+  const expected = `expected ${min} to ${max} of them`;
+  return v.pipe(v.array(item), v.minLength(min, expected), v.maxLength(max, expected));
+}
+
+const fileName = v.pipe(v.string(), v.minLength(1, "expected the name of a file"));
+
+const listener = v.pipe(
+  table({
+    interface: v.optional(parsed(parseInterface)),
+    address: v.optional(parsed(parseListenerAddress)),
+    port: integer(0, 0xffff, serverPort),
+    linkAddress: v.optional(parsed(parseLinkAddress), "::"),
+  }),
+  v.rawTransform(({ dataset, addIssue, NEVER }): ListenerConfig => {
+    const { interface: zone, address, port, linkAddress } = dataset.value;
+    if ((zone === undefined) === (address === undefined)) {
+      const input = address === undefined ? "neither" : "both";
+      addIssue({ input, message: "expected either an interface or an address" });
+      return NEVER;
+    }
+    return { address: address ?? `${allRelays}%${zone}`, port, linkAddress };
+  }),
+);
+
+/** The schema of settings. Its tables and keys are those of the file. */
+export const schema = table({
+  replyPort: v.optional(v.picklist(["standard", "source"])),
+  listeners: v.optional(list(listener, 1, relayListenersMax)),
+  allocator: section({
+    urls: v.optional(list(parsed(parseAllocator), 1, relayUrlsMax), [firstAllocator]),
+    policy: v.optional(v.picklist(["priority", "spread"]), "priority"),
+    tokenFile: v.optional(fileName),
+    caFile: v.optional(fileName),
+    certificateFile: v.optional(fileName),
+    keyFile: v.optional(fileName),
+    postsInFlight: integer(1, relayPostsInFlightMax, 3),
+    batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
+  }),
+  servers: section({
+    destinations: v.optional(list(parsed(parseServer), 0, relayServersMax), []),
+    sourceAddress: v.optional(parsed(parseListenAddress), anyAddress),
+    sourcePort: integer(0, 0xffff, 0),
+    queries: v.optional(v.picklist(["allocator", "servers"]), "allocator"),
+    relayed: v.optional(v.picklist(["examine", "allocator", "servers"]), "examine"),
+  }),
+  information: section({
+    enabled: v.optional(v.boolean(), false),
+    serverIdentifier: v.optional(parsed(parseDuid)),
+    dhcp4o6Servers: v.optional(list(parsed(parseIPv6), 0, informationAddressesMax), []),
+    borderRelays: v.optional(list(parsed(parseUnicast), 0, informationAddressesMax), []),
+    softwireContainer: v.optional(v.boolean(), false),
+    refreshSeconds: integer(refreshSecondsMin, 0xffffffff, refreshSecondsDefault),
+  }),
+  queue: section({
+    length: integer(1, relayQueueLengthMax, 8192),
+    octets: integer(0x10000, relayQueueOctetsMax, 16 * 1024 * 1024),
+    deadlineMs: integer(100, relayDeadlineMsMax, 4000),
+    receiveBufferOctets: integer(4096, relayReceiveBufferOctetsMax, relayReceiveBufferOctets),
+  }),
+  storm: section({
+    sourceRate: integer(0, relaySourceRateMax, 0),
+    sourceBurst: integer(1, relayBurstMax, 40),
+    sourcePrefixLength: integer(32, 128, 128),
+    sources: integer(1, relaySourcesMax, 65_536),
+    trustedSources: v.optional(list(parsed(parseIPv6Prefix), 0, relayTrustedSourcesMax), []),
+  }),
+  metrics: section({ listen: v.optional(parsed(parseTcpEndpoint)) }),
+  status: section({ socket: v.optional(fileName) }),
+  capture: section({
+    file: v.optional(fileName),
+    octets: integer(relayCaptureOctetsMin, relayCaptureOctetsMax, 100 * 1024 * 1024),
+  }),
+  log: section({
+    level: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
+  }),
+});
+
+/**
+ * Checks settings and fills in the defaults. Answers go to standard ports where the relay itself listens on one,
+ * and to the ports that queries come from where it does not, unless `replyPort` says otherwise.
+ *
+ * @throws {ConfigError} With each fault's path, what was found and what was expected.
+ */
+export function parseRelaySettings(input: unknown): RelaySettings {
+  const result = v.safeParse(schema, input);
+  if (!result.success) throw new ConfigError(result.issues.map(describeIssue));
+  const { listeners = [firstListener], replyPort, ...rest } = result.output;
+  const { certificateFile, keyFile } = rest.allocator;
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    throw new ConfigError([
+      "allocator: found one of certificateFile and keyFile, expected both of them or neither",
+    ]);
+  }
+  if (rest.information.softwireContainer && rest.information.borderRelays.length === 0) {
+    throw new ConfigError([
+      "information.borderRelays: found none, expected one or more, because softwireContainer holds them",
+    ]);
+  }
+  const isStandard = listeners.some(({ port }) => port === serverPort);
+  return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
+}
+
+/** Path, what was found and what was expected. Messages of ours say what was expected; valibot's own say less. */
+function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? "(top level)";
+  if (issue.input === undefined) return `${path}: found nothing, expected a value`;
+  const isOurs = /^(expected|Cannot) /.test(issue.message);
+  const found = issue.expected === "never" ? "an unknown name" : JSON.stringify(issue.input);
+  return `${path}: found ${found}, ${isOurs ? issue.message : `expected ${issue.expected ?? "another value"}`}`;
+}

@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { octets } from "../../test/support/octets.ts";
+import { vectorOctets } from "../../test/support/vectors.ts";
+import { decodeMessage6 } from "../../src/wire/dhcpv6/message.ts";
+import { findOption6 } from "../../src/wire/dhcpv6/options.ts";
+import { decodeRelayPath, encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import type { Origin } from "../messages/envelope.ts";
+import { answerDatagram, answerInformationRequest } from "./information.ts";
+import type { Information } from "./information.ts";
+import { takeDatagram } from "../messages/intake.ts";
+import { Peers } from "../sockets/peers.ts";
+
+const information: Information = {
+  serverIdentifier: octets("0003000102005e530001"), // DUID-LL
+  dhcp4o6Servers: [parseIPv6("2001:db8:53::1")],
+  borderRelays: [parseIPv6("2001:db8:ffff::1"), parseIPv6("2001:db8:ffff::2")],
+  softwireContainer: true,
+  refreshSeconds: 3600,
+};
+
+/** A request; option 6 lists the codes in hexadecimal. */
+const request = (codes: string, ...more: string[]): Uint8Array =>
+  octets(
+    "0b abcdef", // Information-Request, transaction-id
+    "0001 000a 0003000102005e100001", // Client-Id: DUID-LL
+    "0008 0002 0000", // Elapsed Time
+    `0006 ${(codes.replaceAll(" ", "").length / 2).toString(16).padStart(4, "0")} ${codes}`,
+    ...more,
+  );
+
+const origin = (source: string, fields: Partial<Origin> = {}): Origin => ({
+  listener: 3,
+  isGroup: true,
+  linkAddress: new Uint8Array(16),
+  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
+  port: 546,
+  ...fields,
+});
+
+function replyTo(message: Uint8Array, fields: Partial<Information> = {}): string {
+  const answer = answerInformationRequest(message, { ...information, ...fields });
+  return answer.kind === "reply" ? encodeHex(answer.message) : answer.reason;
+}
+
+/** Option codes of the Reply to a request. */
+const codesIn = (message: Uint8Array, fields: Partial<Information> = {}): number[] =>
+  decodeMessage6(octets(replyTo(message, fields))).options.map(({ code }) => code);
+
+test("RFC 7341 §7.2 answerInformationRequest() says option 88 with its addresses, as a DHCPv6 server does", () => {
+  expect(replyTo(request("0058"))).toBe(encodeHex(vectorOctets("reply-option88").octets));
+});
+
+test("RFC 7341 §7.2 answerInformationRequest() says an empty option 88 for ff02::1:2", () => {
+  const { options } = decodeMessage6(octets(replyTo(request("0058"), { dhcp4o6Servers: [] })));
+  expect(findOption6(options, 88)).toEqual(new Uint8Array(0));
+});
+
+test("RFC 8415 §18.3.6 answerInformationRequest() says what the client lists, in its order, and no more", () => {
+  expect(codesIn(request("0058"))).toEqual([1, 2, 88]);
+  expect(codesIn(request("005a 0017 0058 0058"))).toEqual([1, 2, 90, 90, 88]);
+  expect(codesIn(request("0060 0020"))).toEqual([1, 2, 96, 32]);
+});
+
+test("RFC 7598 §5.3 answerInformationRequest() puts the border relays into option 96", () => {
+  const { options } = decodeMessage6(octets(replyTo(request("0060"))));
+  expect(encodeHex(findOption6(options, 96)!)).toBe(
+    encodeHex(
+      octets("005a 0010 20010db8ffff00000000000000000001 005a 0010 20010db8ffff00000000000000000002"),
+    ),
+  );
+});
+
+test("RFC 8415 §21.23 answerInformationRequest() says the refresh time in seconds", () => {
+  const { options } = decodeMessage6(octets(replyTo(request("0058 0020"))));
+  expect(encodeHex(findOption6(options, 32)!)).toBe("00000e10");
+});
+
+test("answerInformationRequest() answers a client that does not say who it is", () => {
+  expect(replyTo(octets("0b 000001 0006 0002 0058"), { dhcp4o6Servers: [] })).toBe(
+    encodeHex(octets("07 000001 0002 000a 0003000102005e530001 0058 0000")),
+  );
+});
+
+test("RFC 8415 §16.12 answerInformationRequest() answers when it is the server that is named", () => {
+  expect(codesIn(request("0058", "0002 000a 0003000102005e530001"))).toEqual([1, 2, 88]);
+});
+
+test.each([
+  [
+    "RFC 8415 §16.12 another server's identifier",
+    request("0058", "0002 000a 0003000102005e530002"),
+    "information-of-another-server",
+  ],
+  [
+    "RFC 8415 §16.12 an IA_NA",
+    request("0058", "0003 000c 000000010000000000000000"),
+    "malformed-information-request",
+  ],
+  [
+    "RFC 8415 §16.12 an IA_PD",
+    request("0058", "0019 000c 000000010000000000000000"),
+    "malformed-information-request",
+  ],
+  ["a Client-Id that is no DUID", octets("0b 000001 0001 0001 00"), "malformed-information-request"],
+  ["an option cut short", octets("0b 000001 0006 0002 00"), "malformed-information-request"],
+  ["no option 6", octets("0b 000001"), "information-not-served"],
+  ["an option 6 of odd length", octets("0b 000001 0006 0001 00"), "information-not-served"],
+  ["a wish for DNS servers only", request("0017 0020"), "information-not-served"],
+])("answerInformationRequest() is silent at %s", (_what, message, reason) => {
+  expect(replyTo(message)).toBe(reason);
+});
+
+test("answerInformationRequest() is silent about border relays that it does not have", () => {
+  const fields = { borderRelays: [], softwireContainer: false };
+  expect(replyTo(request("005a 0060"), fields)).toBe("information-not-served");
+});
+
+const answer = (datagram: Uint8Array, from: Origin, hasServers = false) =>
+  answerDatagram(datagram, from, information, { hasServers, replyPort: "standard" });
+
+test("answerDatagram() answers a client from the listener that it was heard by, at port 546", () => {
+  expect(answer(request("0058"), origin("fe80::5%eth0", { port: 1546 }))).toMatchObject({
+    kind: "deliver",
+    listener: 3,
+    address: "fe80::5%eth0",
+    port: 546,
+  });
+});
+
+test("RFC 8415 §16 answerDatagram() is silent when a client asks a unicast address", () => {
+  const from = origin("2001:db8::5", { isGroup: false });
+  expect(answer(request("0058"), from)).toEqual({ kind: "drop", reason: "unicast-information-request" });
+});
+
+const relayed = (message: Uint8Array, options: { code: number; data: Uint8Array }[] = []): Uint8Array =>
+  encodeRelayMessage(
+    12,
+    { hopCount: 0, linkAddress: new Uint8Array(16), peerAddress: parseIPv6("fe80::9"), options },
+    message,
+  );
+
+test.each([
+  ["at port 547", [], 547],
+  ["at the port that it asked for (RFC 8357 §5.3)", [{ code: 135, data: octets("0000") }], 1547],
+])("R8415-19.3 answerDatagram() answers through a relay %s", (_where, options, port) => {
+  const interfaceId = { code: 18, data: octets("67652d30") };
+  const datagram = relayed(relayed(request("0058"), [interfaceId]), options);
+  const from = origin("2001:db8::b", { isGroup: false, port: 1547 });
+  const answered = answer(datagram, from);
+  expect(answered).toMatchObject({ kind: "deliver", address: "2001:db8::b", port });
+  const payload = answered.kind === "deliver" ? answered.payload : new Uint8Array(0);
+  expect(payload[0]).toBe(13);
+  // The mirror of both levels, read as if it had gone up.
+  const { path, message } = decodeRelayPath(
+    Uint8Array.from(payload)
+      .fill(12, 0, 1)
+      .with(38 + options.length * 6, 12),
+  );
+  expect(path[1]!.options).toEqual([interfaceId]);
+  expect(encodeHex(message)).toBe(replyTo(request("0058")));
+});
+
+test.each([
+  ["a query", octets("14 000000")],
+  ["a relayed query", relayed(octets("14 000000"))],
+  ["a RELAY-FORW that is cut short", octets("0c 00")],
+  ["nothing", new Uint8Array(0)],
+])("answerDatagram() passes %s on", (_what, datagram) => {
+  expect(answer(datagram, origin("fe80::5%eth0"))).toEqual({ kind: "pass" });
+});
+
+test("answerDatagram() leaves what it does not have to DHCPv6 servers, where there are any", () => {
+  const dns = request("0017");
+  expect(answer(dns, origin("fe80::5%eth0"))).toEqual({ kind: "drop", reason: "information-not-served" });
+  expect(answer(dns, origin("fe80::5%eth0"), true)).toEqual({ kind: "pass" });
+});
+
+test("takeDatagram() answers no Information-Request where that is not configured", () => {
+  const datagram = request("0058");
+  const from = origin("fe80::5%eth0");
+  const rule = { queries: "allocator", relayed: "examine", asksForPort: false } as const;
+  expect(takeDatagram(datagram, from, { replyPort: "standard" })).toEqual({
+    kind: "drop",
+    reason: "unserved-message-type",
+  });
+  expect(takeDatagram(datagram, from, { replyPort: "standard", servers: rule })).toMatchObject({
+    kind: "forward",
+    to: "servers",
+  });
+});
+
+test("takeDatagram() takes any octets, and throws at none", () => {
+  const rule = { queries: "allocator", relayed: "examine", asksForPort: true } as const;
+  const any = fc.oneof(
+    fc.uint8Array({ maxLength: 80 }),
+    fc.uint8Array({ maxLength: 80 }).map((rest) => Uint8Array.of(11, ...rest)),
+    fc.uint8Array({ maxLength: 80 }).map((rest) => relayed(Uint8Array.of(11, ...rest))),
+  );
+  fc.assert(
+    fc.property(any, (each) => {
+      takeDatagram(each, origin("fe80::1%eth0"), { information, servers: rule, replyPort: "standard" });
+    }),
+    { numRuns: 2000 },
+  );
+});

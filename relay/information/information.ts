@@ -1,0 +1,122 @@
+/**
+ * Stateless DHCPv6, so that a client finds the 4o6 service where no DHCPv6 server tells it: answers an
+ * Information-Request, from a client or through relays, with options 88, 90 and 96 (RFC 7341 §7.2, RFC 7598 §4.2,
+ * §5.3). Pure.
+ *
+ * It speaks only when it was asked for something that it has: a client takes the first Reply that comes, and one
+ * without the DNS servers that it wanted would be worse than none.
+ *
+ * @module
+ */
+import { tryDecode } from "../../src/wire/decode-error.ts";
+import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
+import {
+  decodeInformationRequest,
+  encodeInformationReply,
+} from "../../src/wire/dhcpv6/information-request.ts";
+import type { InformationRequest } from "../../src/wire/dhcpv6/information-request.ts";
+import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
+import { encodeDhcp4o6Server } from "../../src/wire/dhcpv6/options/dhcp4o6-server.ts";
+import { encodeInformationRefreshTime } from "../../src/wire/dhcpv6/options/information-refresh-time.ts";
+import { encodeS46Br } from "../../src/wire/dhcpv6/options/s46-br.ts";
+import { encodeS46ContLw } from "../../src/wire/dhcpv6/options/s46-cont-lw.ts";
+import { decodeRelayMessage, decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
+import { equalOctets } from "../../src/wire/hex.ts";
+import { formatPeer, ownAnswerPort } from "../messages/envelope.ts";
+import type { Delivery, Drop, Origin, ReplyPort } from "../messages/envelope.ts";
+
+/** What a relay says of the service. */
+export interface Information {
+  /** DUID. */
+  readonly serverIdentifier: Uint8Array;
+  /** Option 88: where to send queries to, 16 octets each. None means ff02::1:2. */
+  readonly dhcp4o6Servers: readonly Uint8Array[];
+  /** Option 90, one for each: lwAFTRs or BRs. */
+  readonly borderRelays: readonly Uint8Array[];
+  /** Option 96, which holds the border relays, for clients that learn them from it; the address comes by 4o6. */
+  readonly softwireContainer: boolean;
+  /** Option 32: how long the client may rely on it. */
+  readonly refreshSeconds: number;
+}
+
+/** An answer, why there is none, or `pass`: the datagram is no Information-Request, or one for other servers. */
+export type Answered = Delivery | Drop | { readonly kind: "pass" };
+
+const pass: Answered = { kind: "pass" };
+
+/**
+ * Answers a datagram that is an Information-Request, bare or in RELAY-FORW.
+ *
+ * @param hasServers Whether requests for what we do not have can go to DHCPv6 servers.
+ */
+export function answerDatagram(
+  datagram: Uint8Array,
+  origin: Origin,
+  information: Information,
+  { hasServers, replyPort }: { readonly hasServers: boolean; readonly replyPort: ReplyPort },
+): Answered {
+  const relayed = datagram[0] === MessageType6.relayForward;
+  if (!relayed && datagram[0] !== MessageType6.informationRequest) return pass;
+  const envelope = relayed ? tryDecode(decodeRelayPath, datagram) : { path: [], message: datagram };
+  if (envelope?.message[0] !== MessageType6.informationRequest) return pass;
+  if (!relayed && !origin.isGroup) return drop("unicast-information-request");
+  const reply = answerInformationRequest(envelope.message, information);
+  if (reply.kind === "drop") {
+    return reply.reason === "information-not-served" && hasServers ? pass : reply;
+  }
+  const outermost = relayed ? decodeRelayMessage(datagram) : undefined;
+  return {
+    kind: "deliver",
+    listener: origin.listener,
+    address: formatPeer(origin.peer),
+    port: ownAnswerPort(outermost, origin.port, replyPort),
+    payload: relayed ? encodeRelayReply(envelope.path, reply.message) : reply.message,
+  };
+}
+
+/**
+ * Decides what a server says to an Information-Request (RFC 8415 §18.3.6).
+ *
+ * @param message The request, without relays around it.
+ */
+export function answerInformationRequest(
+  message: Uint8Array,
+  information: Information,
+): { readonly kind: "reply"; readonly message: Uint8Array } | Drop {
+  const request = tryDecode(decodeInformationRequest, message);
+  if (request === undefined) return drop("malformed-information-request");
+  const { serverIdentifier } = information;
+  if (request.serverIdentifier !== undefined && !equalOctets(request.serverIdentifier, serverIdentifier)) {
+    return drop("information-of-another-server");
+  }
+  const options = requestedOptions(request, information);
+  if (options.length === 0) return drop("information-not-served");
+  if (request.requested.includes(OptionCode6.informationRefreshTime)) {
+    const data = encodeInformationRefreshTime(information.refreshSeconds);
+    options.push({ code: OptionCode6.informationRefreshTime, data });
+  }
+  const { transactionId, clientIdentifier } = request;
+  const reply = { transactionId, serverIdentifier, clientIdentifier, options };
+  return { kind: "reply", message: encodeInformationReply(reply) };
+}
+
+/** What the client lists and we have, in the client's order. */
+function requestedOptions({ requested }: InformationRequest, information: Information): Option6[] {
+  const { dhcp4o6Servers, borderRelays, softwireContainer } = information;
+  return requested.flatMap((code): Option6[] => {
+    switch (code) {
+      case OptionCode6.dhcp4o6Server:
+        return [{ code, data: encodeDhcp4o6Server(dhcp4o6Servers) }];
+      case OptionCode6.s46Br:
+        return borderRelays.map((address) => ({ code, data: encodeS46Br(address) }));
+      case OptionCode6.s46ContLw:
+        return softwireContainer ? [{ code, data: encodeS46ContLw({ borderRelays }) }] : [];
+      default:
+        return [];
+    }
+  });
+}
+
+function drop(reason: Drop["reason"]): Drop {
+  return { kind: "drop", reason };
+}

@@ -1,0 +1,182 @@
+/**
+ * The relay's command: flags, subcommands and environment.
+ *
+ * @module
+ */
+import { Command, Option } from "commander";
+import { readConfigFile } from "../config/config-file.ts";
+import { parseRelaySettings } from "../config/config.ts";
+import type { RelayConfig } from "../config/config.ts";
+import { collectInterface, collectListen } from "../config/listener-flags.ts";
+import type { ListenerInput } from "../config/listener-flags.ts";
+import { readSecrets } from "../config/secrets.ts";
+import type { Environment } from "../config/secrets.ts";
+import { serverIdentifierOf } from "../config/server-identifier.ts";
+import { defaultStatusSocket, formatStatus } from "./status.ts";
+import type { StatusReport } from "./status.ts";
+
+/** What the command does, given what it was told. What they throw comes out of `parseAsync`. */
+export interface RelayActions {
+  /**
+   * Runs the relay.
+   *
+   * @param readConfig Reads file, flags and secrets as they are now: at the start, and again at a reload.
+   */
+  readonly run: (readConfig: () => RelayConfig) => Promise<void>;
+  /** Asks the relay at a status socket how it is. */
+  readonly readStatus: (socket: string) => Promise<StatusReport>;
+  /** Writes a line for the operator to standard output. */
+  readonly print: (line: string) => void;
+  /** Gives the machine's id; that of machine-id(5) when left out. */
+  readonly readMachineId?: () => string;
+}
+
+/** The flags of `apportion-relay`. */
+interface Flags {
+  readonly config?: string;
+  readonly listen?: readonly ListenerInput[];
+  readonly interface?: readonly ListenerInput[];
+  readonly allocator?: readonly string[];
+  readonly policy?: string;
+  readonly tokenFile?: string;
+  readonly replyPort?: string;
+  readonly postsInFlight?: string;
+  readonly batchFrames?: string;
+  readonly queueLength?: string;
+  readonly queueOctets?: string;
+  readonly deadlineMs?: string;
+  readonly receiveBufferOctets?: string;
+  readonly metrics?: string;
+  readonly statusSocket?: string;
+  readonly pcap?: string;
+}
+
+const help = `
+LINK is an address of the link that clients are on; the allocator finds their domain by it.
+Flags override what the file says; relay.example.toml explains every key of it.
+Environment: APPORTION_RELAY_TOKEN (or tokenFile), APPORTION_ALLOCATOR_URL, LOG_LEVEL.
+SIGHUP reads file and token again, and keeps what it has when there is a fault.`;
+
+/**
+ * Creates the command.
+ *
+ * @param environment Where the token is looked for when no file is named: a flag would show it to every user.
+ */
+export function relayCommand(actions: RelayActions, environment: Environment): Command {
+  return addFlags(new Command("apportion-relay"))
+    .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
+    .addHelpText("after", help)
+    .action((flags: Flags) => actions.run(() => readConfig(flags, environment)))
+    .addCommand(checkCommand(actions, environment))
+    .addCommand(statusCommand(actions));
+}
+
+function addFlags(command: Command): Command {
+  return command
+    .option("--config <file>", "settings (TOML)")
+    .option(
+      "--listen <[address]:port[,link=LINK]>",
+      "UDP socket; may be repeated (default: [::1]:8547)",
+      collectListen,
+    )
+    .option(
+      "--interface <name[,link=LINK]>",
+      "link to serve by multicast, on port 547; may be repeated",
+      collectInterface,
+    )
+    .addOption(
+      new Option("--allocator <url>", "an allocator; may be repeated (default: http://127.0.0.1:8467)")
+        .env("APPORTION_ALLOCATOR_URL")
+        .argParser(collect),
+    )
+    .option("--policy <which>", "which of several allocators to ask: priority or spread (default: priority)")
+    .option("--token-file <file>", "file with the secret that the allocators know this relay by")
+    .option(
+      "--reply-port <which>",
+      "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
+        "(default: standard when listening on 547)",
+    )
+    .option("--posts-in-flight <count>", "POSTs at the same time (default: 3)")
+    .option("--batch-frames <count>", "most datagrams in one POST (default: 256)")
+    .option("--queue-length <count>", "most datagrams that wait (default: 8192)")
+    .option("--queue-octets <count>", "most octets that wait (default: 16777216)")
+    .option("--deadline-ms <ms>", "time that a datagram has to be answered in (default: 4000)")
+    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)")
+    .option("--metrics <host:port>", "serve GET /metrics there, for Prometheus")
+    .option("--status-socket <file>", "Unix socket that `apportion-relay status` asks")
+    .option("--pcap <file>", "capture datagrams and frames there, for Wireshark");
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+function checkCommand({ print, readMachineId }: RelayActions, environment: Environment): Command {
+  return new Command("check")
+    .description("check a configuration file and the files that it names; opens no socket")
+    .argument("<file>", "settings (TOML)")
+    .action((file: string) => {
+      const settings = parseRelaySettings(readConfigFile(file));
+      // The environment of who checks is not that of the service: a token is asked for only where a file is named.
+      const { tokenFile } = settings.allocator;
+      const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: unaskedToken } : {};
+      readSecrets(settings, { ...environment, ...token });
+      serverIdentifierOf(settings.information, readMachineId);
+      print(`${file}: no faults`);
+    });
+}
+
+const unaskedToken = "0".repeat(16);
+
+function statusCommand({ readStatus, print }: RelayActions): Command {
+  return new Command("status")
+    .description("ask a running relay how it is")
+    .option("--socket <file>", "its status socket", defaultStatusSocket)
+    .option("--json", "for programs")
+    .action(async ({ socket, json }: { readonly socket: string; readonly json?: true }) => {
+      const report = await readStatus(socket);
+      for (const line of json ? [JSON.stringify(report)] : formatStatus(report)) print(line);
+    });
+}
+
+/** @throws {ConfigError} With each fault of file, flags and secrets. */
+function readConfig(flags: Flags, environment: Environment): RelayConfig {
+  const input = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const settings = parseRelaySettings(override(input, flags));
+  return { ...settings, secrets: readSecrets(settings, environment) };
+}
+
+/** Lays what the flags say over what the file says. */
+function override(input: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
+  const { listen, interface: interfaces } = flags;
+  const listeners =
+    listen === undefined && interfaces === undefined ? undefined : [...(listen ?? []), ...(interfaces ?? [])];
+  const { queueLength: length, queueOctets: octets, deadlineMs, receiveBufferOctets } = flags;
+  const { allocator: urls, policy, tokenFile, postsInFlight, batchFrames } = flags;
+  return withDefined(input, {
+    listeners,
+    replyPort: flags.replyPort,
+    allocator: overrideTable(input, "allocator", { urls, policy, tokenFile, postsInFlight, batchFrames }),
+    queue: overrideTable(input, "queue", { length, octets, deadlineMs, receiveBufferOctets }),
+    metrics: overrideTable(input, "metrics", { listen: flags.metrics }),
+    status: overrideTable(input, "status", { socket: flags.statusSocket }),
+    capture: overrideTable(input, "capture", { file: flags.pcap }),
+  });
+}
+
+/** A table of the file that is none stays as it is, for the schema to complain about. */
+function overrideTable(
+  input: Readonly<Record<string, unknown>>,
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+): unknown {
+  const table = input[name] ?? {};
+  return typeof table === "object" ? withDefined(table, values) : table;
+}
+
+function withDefined(base: object, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return {
+    ...base,
+    ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * The relay as a service: what it says of itself, and how it takes new settings.
+ *
+ * @module
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Logger } from "pino";
+import { relayReportIntervalMs } from "../../src/limits.ts";
+import { Capture } from "../capture/capture.ts";
+import { ConfigError } from "../config/config-error.ts";
+import type { RelayConfig } from "../config/config.ts";
+import { readKernelSockets } from "../sockets/kernel-sockets.ts";
+import { startLocalServer } from "./local-server.ts";
+import type { LocalEndpoint, LocalServer, Pages } from "./local-server.ts";
+import { createMetrics } from "./metrics.ts";
+import type { RelayMetrics } from "./metrics.ts";
+import type { RelayObserver } from "../observer.ts";
+import { startReports } from "./report.ts";
+import { startRelay } from "../relay.ts";
+import type { Relay } from "../relay.ts";
+import type { StatusReport } from "./status.ts";
+
+/** A relay that runs as a service. */
+export interface Daemon {
+  /**
+   * Reads the settings again and goes on with them. On any fault it goes on with those it has, and logs why; so this
+   * never rejects. One reload begins when the one before is over.
+   */
+  readonly reload: () => Promise<void>;
+  /** Finishes what has begun, and stops. */
+  readonly close: () => Promise<void>;
+}
+
+/** Servers for an operator's tools, by what they are for. */
+type Servers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
+
+const noServers: Servers = { metrics: undefined, status: undefined };
+
+interface OpenServer {
+  readonly endpoint: LocalEndpoint;
+  readonly server: LocalServer;
+}
+
+/**
+ * Starts the service.
+ *
+ * @param readConfig Reads the settings as they are now.
+ * @param log Its level is that of the settings, unless `level` says otherwise.
+ * @param level Overrides the level of the settings.
+ * @throws {Error} When the settings have faults, or something can't be opened.
+ */
+export async function startDaemon(
+  readConfig: () => RelayConfig,
+  log: Logger,
+  level: string | undefined,
+): Promise<Daemon> {
+  const service = new Service(log, level);
+  try {
+    await service.start(readConfig());
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+  let last = Promise.resolve();
+  return {
+    reload: () => (last = last.then(() => service.reload(readConfig))),
+    close: () => service.close(),
+  };
+}
+
+class Service {
+  readonly #log: Logger;
+  readonly #level: string | undefined;
+  readonly #capture: Capture;
+  readonly #metrics: RelayMetrics;
+  #relay: Relay | undefined;
+  #servers = noServers;
+  #stopReports: (() => void) | undefined;
+
+  constructor(log: Logger, level: string | undefined) {
+    this.#log = log;
+    this.#level = level;
+    this.#capture = new Capture(log);
+    this.#metrics = createMetrics(() => this.#relay!.status());
+  }
+
+  async start(config: RelayConfig): Promise<void> {
+    this.#log.level = this.#level ?? config.log.level;
+    const observer = joinObservers(this.#metrics.observer, this.#capture.observer);
+    await this.#apply(config, async () => {
+      this.#relay = await startRelay(config, { log: this.#log, observer });
+    });
+    this.#stopReports = startReports(this.#relay!, this.#log, relayReportIntervalMs);
+  }
+
+  async reload(readConfig: () => RelayConfig): Promise<void> {
+    try {
+      const config = readConfig();
+      await this.#apply(config, () => this.#relay!.reload(config));
+    } catch (error) {
+      const faults = error instanceof ConfigError ? error.faults : [(error as Error).message];
+      this.#log.error({ faults }, "reload refused: the relay goes on with the settings it has");
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stopReports?.();
+    await this.#relay?.close();
+    this.#capture.close();
+    await closeOthers(this.#servers, noServers);
+    if (this.#relay !== undefined) this.#log.info(this.#relay.counters.snapshot(), "relay stopped");
+  }
+
+  /** All that can fail comes first, so that a fault changes nothing. */
+  async #apply(config: RelayConfig, applyToRelay: () => Promise<void>): Promise<void> {
+    const servers = await this.#openServers(config);
+    let capture;
+    try {
+      capture = this.#capture.prepare(config.capture);
+      await applyToRelay();
+    } catch (error) {
+      capture?.cancel();
+      await closeOthers(servers, this.#servers);
+      throw error;
+    }
+    capture.commit();
+    this.#log.level = this.#level ?? config.log.level;
+    const before = this.#servers;
+    this.#servers = servers;
+    for (const [name, open] of Object.entries(servers)) {
+      if (open !== undefined && open !== before[name as keyof Servers]) {
+        this.#log.info({ address: open.server.address }, `${name} listening`);
+      }
+    }
+    await closeOthers(before, servers);
+  }
+
+  /** Those whose endpoint stays the same stay open. */
+  async #openServers({ metrics, status }: RelayConfig): Promise<Servers> {
+    const open = async (name: keyof Servers, endpoint: LocalEndpoint | undefined) => {
+      const before = this.#servers[name];
+      if (endpoint === undefined || isDeepStrictEqual(before?.endpoint, endpoint)) {
+        return endpoint === undefined ? undefined : before;
+      }
+      return { endpoint, server: await startLocalServer(endpoint, this.#pages()) };
+    };
+    const opened = { metrics: await open("metrics", metrics.listen), status: undefined };
+    try {
+      const { socket } = status;
+      return { ...opened, status: await open("status", socket === undefined ? undefined : { socket }) };
+    } catch (error) {
+      await closeOthers(opened, this.#servers);
+      throw error;
+    }
+  }
+
+  #pages(): Pages {
+    return {
+      "/metrics": async () => ({ type: this.#metrics.contentType, body: await this.#metrics.read() }),
+      // eslint-disable-next-line @typescript-eslint/require-await -- what it throws shall be a rejection
+      "/status": async () => ({
+        type: "application/json",
+        body: `${JSON.stringify(this.#report())}\n`,
+      }),
+    };
+  }
+
+  #report(): StatusReport {
+    return {
+      pid: process.pid,
+      uptimeSeconds: process.uptime(),
+      ...this.#relay!.status(),
+      kernel: readKernelSockets(),
+    };
+  }
+}
+
+/** Closes the servers that the others do not have. */
+async function closeOthers(servers: Servers, others: Servers): Promise<void> {
+  const kept = new Set<OpenServer | undefined>(Object.values(others));
+  for (const each of Object.values<OpenServer | undefined>(servers)) {
+    if (!kept.has(each)) await each?.server.close();
+  }
+}
+
+/** One observer for two. */
+function joinObservers(a: RelayObserver, b: RelayObserver): RelayObserver {
+  return {
+    received: b.received!,
+    sent: b.sent!,
+    posting: b.posting!,
+    batched: a.batched!,
+    posted: (post) => {
+      a.posted?.(post);
+      b.posted?.(post);
+    },
+  };
+}

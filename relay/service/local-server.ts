@@ -1,0 +1,84 @@
+/**
+ * What an operator's tools ask: HTTP on a Unix socket, or on a TCP port for Prometheus.
+ *
+ * @module
+ */
+import { chmodSync, unlinkSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import type { AddressInfo, ListenOptions } from "node:net";
+import type { TcpEndpoint } from "../config/config-values.ts";
+
+/** Where a server listens. */
+export type LocalEndpoint = TcpEndpoint | { readonly socket: string };
+
+/** Path -> what a GET of it is answered. */
+export type Pages = Readonly<Record<string, () => Promise<{ readonly type: string; readonly body: string }>>>;
+
+/** A server that listens. */
+export interface LocalServer {
+  /** `http://HOST:PORT`, or the path of the socket. */
+  readonly address: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Owner and group may ask. */
+const socketMode = 0o660;
+
+/**
+ * Starts a server.
+ *
+ * @throws {Error} When it can't listen there, or another process does.
+ */
+export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): Promise<LocalServer> {
+  const server = createServer((request, response) => {
+    const page = pages[request.url?.split("?", 1)[0] ?? ""];
+    if (request.method !== "GET" || page === undefined) {
+      response.writeHead(page === undefined ? 404 : 405).end();
+      return;
+    }
+    page().then(
+      ({ type, body }) => response.writeHead(200, { "content-type": type }).end(body),
+      () => response.writeHead(500).end(),
+    );
+  });
+  const options: ListenOptions = "socket" in endpoint ? { path: endpoint.socket } : endpoint;
+  if (options.path !== undefined) await removeStaleSocket(options.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(new Error(`Cannot listen on ${describe(endpoint)}: ${error.message}`, { cause: error }));
+    });
+    server.listen(options, resolve);
+  });
+  if (options.path !== undefined) chmodSync(options.path, socketMode);
+  return {
+    address: "socket" in endpoint ? endpoint.socket : formatUrl(server.address() as AddressInfo),
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** A relay that was killed leaves its socket behind; one that runs answers there, and keeps it. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(undefined);
+    });
+    connection.on("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code);
+    });
+  });
+  if (code === "ECONNREFUSED") unlinkSync(path);
+}
+
+function describe(endpoint: LocalEndpoint): string {
+  return "socket" in endpoint ? endpoint.socket : `${endpoint.host} port ${endpoint.port}`;
+}
+
+function formatUrl({ address, family, port }: AddressInfo): string {
+  return family === "IPv6" ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+}

@@ -1,0 +1,191 @@
+/**
+ * The numbers of a relay for Prometheus. What is counted for each datagram are plain numbers, which are read when
+ * somebody asks; only what is measured once a POST goes into histograms.
+ *
+ * @module
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { readKernelSockets } from "../sockets/kernel-sockets.ts";
+import type { RelayObserver } from "../observer.ts";
+import { dropReasons } from "../reasons.ts";
+import type { RelayStatus } from "../relay.ts";
+
+/** Metrics, and the observer that feeds their histograms. */
+export interface RelayMetrics {
+  readonly observer: RelayObserver;
+  readonly contentType: string;
+  /** Formats all metrics as they are now. */
+  readonly read: () => Promise<string>;
+}
+
+/** Upper bounds in seconds: of a round trip next door to that of a deadline that is generous. */
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8];
+
+const framesBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** A value with its labels. */
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+/** Creates the metrics of the relay whose status is asked for. */
+export function createMetrics(status: () => RelayStatus): RelayMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  addCounters(registry, status);
+  addGauges(registry, status);
+  addKernelMetrics(registry);
+  return {
+    observer: createObserver(registry),
+    contentType: registry.contentType,
+    read: () => registry.metrics(),
+  };
+}
+
+function createObserver(registry: Registry): RelayObserver {
+  const registers = [registry];
+  const batch = new Histogram({
+    name: "apportion_relay_batch_frames",
+    help: "Frames in a batch for one POST",
+    buckets: framesBuckets,
+    registers,
+  });
+  const wait = new Histogram({
+    name: "apportion_relay_queue_wait_seconds",
+    help: "How long the oldest frame of a batch had waited",
+    buckets: secondsBuckets,
+    registers,
+  });
+  const post = new Histogram({
+    name: "apportion_relay_post_duration_seconds",
+    help: "How long POSTs took, by allocator and by outcome: answers, unavailable, refused, malformed",
+    labelNames: ["allocator", "outcome"],
+    buckets: secondsBuckets,
+    registers,
+  });
+  return {
+    batched: (frames, oldestWaitedMs) => {
+      batch.observe(frames.length);
+      wait.observe(oldestWaitedMs / 1000);
+    },
+    posted: ({ allocator, outcome, elapsedMs }) => {
+      post.observe({ allocator, outcome: outcome.kind }, elapsedMs / 1000);
+    },
+  };
+}
+
+/** A counter that is set to what was counted elsewhere, when it is read. */
+function addCounter(
+  registry: Registry,
+  [name, help, ...labelNames]: readonly [string, string, ...string[]],
+  samples: () => readonly Sample[],
+): void {
+  const counter = new Counter({
+    name: `apportion_relay_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      counter.reset();
+      for (const [labels, value] of samples()) counter.inc(labels, value);
+    },
+  });
+}
+
+function addGauge(
+  registry: Registry,
+  [name, help, ...labelNames]: readonly [string, string, ...string[]],
+  samples: () => readonly Sample[],
+): void {
+  const gauge = new Gauge({
+    name: `apportion_relay_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      gauge.reset();
+      for (const [labels, value] of samples()) gauge.set(labels, value);
+    },
+  });
+}
+
+function addCounters(registry: Registry, status: () => RelayStatus): void {
+  const byType = (counts: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(counts).map(([type, count]) => [{ type }, count]);
+  addCounter(
+    registry,
+    ["received_datagrams_total", "Datagrams from clients and relays, by DHCPv6 message type", "type"],
+    () => byType(status().counters.receivedByType),
+  );
+  addCounter(
+    registry,
+    ["sent_datagrams_total", "Datagrams to clients and relays, by DHCPv6 message type", "type"],
+    () => byType(status().counters.sentByType),
+  );
+  addCounter(
+    registry,
+    ["dropped_total", "Datagrams and answers that went no further, by reason", "reason"],
+    () => {
+      const { dropped } = status().counters;
+      return Object.keys(dropReasons).map((reason) => [
+        { reason },
+        (dropped as Readonly<Record<string, number>>)[reason] ?? 0,
+      ]);
+    },
+  );
+  addCounter(registry, ["forwarded_frames_total", "Frames that were put into POSTs"], () => [
+    [{}, status().counters.forwarded],
+  ]);
+  addCounter(registry, ["server_messages_total", "Messages that were relayed to DHCPv6 servers"], () => [
+    [{}, status().counters.toServers],
+  ]);
+  addCounter(registry, ["answered_frames_total", "Frames in the answers to POSTs"], () => [
+    [{}, status().counters.answered],
+  ]);
+}
+
+function addGauges(registry: Registry, status: () => RelayStatus): void {
+  const queue = (name: string, help: string, read: (queue: RelayStatus["queue"]) => number): void => {
+    addGauge(registry, [`queue_${name}`, help], () => [[{}, read(status().queue)]]);
+  };
+  queue("frames", "Frames that wait for a POST", ({ frames }) => frames);
+  queue("octets", "Octets that wait for a POST", ({ octets }) => octets);
+  queue("oldest_seconds", "How long the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
+  addGauge(registry, ["sources", "Sources whose rate is remembered"], () => [[{}, status().sources]]);
+  addGauge(registry, ["posts_in_flight", "POSTs that wait for their answer", "allocator"], () =>
+    status().allocators.map(({ url, postsInFlight }) => [{ allocator: url }, postsInFlight]),
+  );
+  addGauge(registry, ["allocator_serving", "1 while an allocator is not quarantined", "allocator"], () =>
+    status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
+  );
+  addGauge(
+    registry,
+    ["receive_buffer_octets", "Receive buffer that the kernel granted; Linux counts double", "listener"],
+    () =>
+      status().listeners.map(({ endpoint, receiveBufferGranted }) => [
+        { listener: endpoint },
+        receiveBufferGranted,
+      ]),
+  );
+  addGauge(registry, ["receive_buffer_wanted_octets", "Receive buffer that was asked for", "listener"], () =>
+    status().listeners.map(({ endpoint, receiveBufferWanted }) => [
+      { listener: endpoint },
+      receiveBufferWanted,
+    ]),
+  );
+}
+
+function addKernelMetrics(registry: Registry): void {
+  addCounter(
+    registry,
+    [
+      "kernel_dropped_datagrams_total",
+      "Datagrams that the kernel dropped because a receive buffer was full",
+      "endpoint",
+    ],
+    () => readKernelSockets().map(({ endpoint, dropped }) => [{ endpoint }, dropped]),
+  );
+  addGauge(
+    registry,
+    ["kernel_queued_octets", "Octets that wait in receive buffers of the kernel", "endpoint"],
+    () => readKernelSockets().map(({ endpoint, queuedOctets }) => [{ endpoint }, queuedOctets]),
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * What Linux knows of our UDP sockets and tells nobody unasked: how many datagrams it dropped because the receive buffer
+ * was full, and how much waits in it.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { endianness } from "node:os";
+import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
+import { formatEndpoint } from "./listener.ts";
+
+/** Sockets of this process that are bound to one address and port; several links have the same multicast address. */
+export interface KernelSocket {
+  /** `[ADDRESS]:PORT`. */
+  readonly endpoint: string;
+  /** Octets in the receive buffer, with the kernel's own bookkeeping. */
+  readonly queuedOctets: number;
+  /** Datagrams that were dropped since the socket was opened. */
+  readonly dropped: number;
+}
+
+/** @returns The UDP sockets of this process, IPv6 only; none where there is no /proc. */
+export function readKernelSockets(): readonly KernelSocket[] {
+  try {
+    return parseUdp6(readFileSync("/proc/self/net/udp6", "utf8"), readSocketInodes());
+  } catch {
+    return [];
+  }
+}
+
+function readSocketInodes(): ReadonlySet<string> {
+  const inodes = new Set<string>();
+  for (const descriptor of readdirSync("/proc/self/fd")) {
+    const inode = /^socket:\[(\d+)\]$/.exec(readLink(`/proc/self/fd/${descriptor}`))?.[1];
+    if (inode !== undefined) inodes.add(inode);
+  }
+  return inodes;
+}
+
+/** The descriptor that listed the others is gone by now. */
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Parses /proc/net/udp6 (proc_net_udp(5)).
+ *
+ * @param text Its content.
+ * @param inodes Of the sockets to look for.
+ */
+export function parseUdp6(text: string, inodes: ReadonlySet<string>): KernelSocket[] {
+  const sockets = new Map<string, KernelSocket>();
+  for (const line of text.split("\n").slice(1)) {
+    const [, local, , , queues, , , , , inode, , , drops] = line.trim().split(/\s+/);
+    if (local === undefined || queues === undefined || !inodes.has(inode!)) continue;
+    const endpoint = parseEndpoint(local);
+    const { queuedOctets, dropped } = sockets.get(endpoint) ?? { queuedOctets: 0, dropped: 0 };
+    const received = Number.parseInt(queues.split(":")[1]!, 16);
+    sockets.set(endpoint, {
+      endpoint,
+      queuedOctets: queuedOctets + received,
+      dropped: dropped + Number(drops),
+    });
+  }
+  return [...sockets.values()];
+}
+
+/** Four words of 32 bits, each in the byte order of the machine, and a port. */
+function parseEndpoint(text: string): string {
+  const [words, port] = text.split(":") as [string, string];
+  const octets = Uint8Array.from(words.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+  if (endianness() === "LE") for (let at = 0; at < 16; at += 4) octets.subarray(at, at + 4).reverse();
+  return formatEndpoint({ address: formatIPv6(octets), port: Number.parseInt(port, 16) });
+}

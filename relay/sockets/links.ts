@@ -1,0 +1,112 @@
+/**
+ * The links of this host: which address says where a client is, and which links have come back since we last looked.
+ *
+ * Node tells no one when an interface or an address changes, so who wants to know looks again now and then.
+ *
+ * @example
+ * ```ts
+ * const links = new Links();
+ * links.linkAddressOf("eth0"); // 2001:db8:1::1 as 16 octets, or ::
+ * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: it went down, or away, and is there again
+ * ```
+ *
+ * @module
+ */
+import { networkInterfaces } from "node:os";
+import type { NetworkInterfaceInfo } from "node:os";
+import { equalOctets } from "../../src/wire/hex.ts";
+import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+
+/** What the system says of its interfaces: those that are up, by name. */
+export type InterfacesReader = () => Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** What changed between two looks: names of interfaces. */
+export interface LinkChanges {
+  /** Were up, and are not. */
+  readonly gone: readonly string[];
+  /** Are up, and were not, or were other ones under the same name. */
+  readonly returned: readonly string[];
+  /** Are the same, and have another link-address. */
+  readonly renumbered: readonly string[];
+}
+
+/** One link. */
+interface Link {
+  /** Index of the interface: another one when it was deleted and made again. 0 when it has no link-local address. */
+  readonly index: number;
+  /** 16 octets, `::` when there is none. */
+  readonly linkAddress: Uint8Array;
+}
+
+const unspecified = new Uint8Array(16);
+
+/** The links of this host as they were when last looked at. */
+export class Links {
+  readonly #read: InterfacesReader;
+  #links: ReadonlyMap<string, Link> = new Map();
+
+  constructor(read: InterfacesReader = networkInterfaces) {
+    this.#read = read;
+    this.refresh();
+  }
+
+  /** @returns Whether an interface is up and has an address. */
+  has(name: string): boolean {
+    return this.#links.has(name);
+  }
+
+  /** @returns An address of the link, global before unique local, the same one as long as it is there; else `::`. */
+  linkAddressOf(name: string): Uint8Array {
+    return this.#links.get(name)?.linkAddress ?? unspecified;
+  }
+
+  /** Looks again. */
+  refresh(): LinkChanges {
+    const before = this.#links;
+    const now = this.#look();
+    this.#links = now;
+    const isThere = (name: string) => before.get(name)?.index === now.get(name)?.index;
+    return {
+      gone: [...before.keys()].filter((name) => !now.has(name)),
+      returned: [...now.keys()].filter((name) => !isThere(name)),
+      renumbered: [...now.keys()].filter(
+        (name) => isThere(name) && !equalOctets(before.get(name)!.linkAddress, now.get(name)!.linkAddress),
+      ),
+    };
+  }
+
+  #look(): ReadonlyMap<string, Link> {
+    const links = new Map<string, Link>();
+    for (const [name, infos = []] of Object.entries(this.#read())) {
+      const addresses = infos.flatMap((info) => (info.family === "IPv6" ? [info] : []));
+      if (addresses.length === 0) continue;
+      const index = Math.max(...addresses.map(({ scopeid }) => scopeid));
+      const before = this.linkAddressOf(name);
+      const linkAddress = chooseAddress(
+        addresses.map(({ address }) => parseIPv6(address)),
+        before,
+      );
+      links.set(name, { index, linkAddress });
+    }
+    return links;
+  }
+}
+
+function chooseAddress(addresses: readonly Uint8Array[], before: Uint8Array): Uint8Array {
+  const usable = addresses.filter((each) => !isLinkLocal(each) && !isMulticast(each) && !isLoopback(each));
+  return (
+    usable.find((each) => equalOctets(each, before)) ??
+    usable.find((each) => !isUniqueLocal(each)) ??
+    usable[0] ??
+    unspecified
+  );
+}
+
+/** fc00::/7 (RFC 4193). */
+function isUniqueLocal(address: Uint8Array): boolean {
+  return (address[0]! & 0xfe) === 0xfc;
+}
+
+function isLoopback(address: Uint8Array): boolean {
+  return address[15] === 1 && isUnspecified(address.with(15, 0));
+}

@@ -1,0 +1,142 @@
+/**
+ * A UDP socket of the relay, IPv6 only.
+ *
+ * @module
+ */
+import { createSocket } from "node:dgram";
+import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
+import type { AddressInfo } from "node:net";
+import { isMulticast, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+
+/** What a socket is opened with. */
+export interface ListenerOptions {
+  /** IPv6 address as text, with `%zone` when it is of one link. */
+  readonly address: string;
+  /** UDP port; 0 lets the system choose one. */
+  readonly port: number;
+  /** Octets of the receive buffer to ask for. */
+  readonly receiveBufferOctets: number;
+  /** Takes a datagram, which is its own from then on. */
+  readonly onDatagram: (datagram: Uint8Array, source: RemoteInfo) => void;
+  /** Learns of a datagram that the system did not take. */
+  readonly onSendFailed: (error: Error) => void;
+  /** Learns of other troubles of the socket, such as an interface that went down. It stays open. */
+  readonly onTrouble: (error: Error) => void;
+}
+
+/** A socket that listens. */
+export interface Listener {
+  /** Address as text and the port that was bound. */
+  readonly address: string;
+  readonly port: number;
+  /** Octets of the receive buffer that the kernel granted. Linux counts its own bookkeeping too: twice as many. */
+  readonly receiveBufferOctets: number;
+  /** Asks for another receive buffer, and tells how many octets the kernel granted. */
+  readonly resizeReceiveBuffer: (octets: number) => number;
+  /** Sends a datagram from this socket. */
+  readonly send: (payload: Uint8Array, port: number, address: string) => void;
+  /** Closes the socket when the last datagram has left it. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens a socket.
+ *
+ * A multicast address is bound as such: the socket then gets what was sent to this group on this link and nothing
+ * else, so each link has a listener of its own, and answers leave through that link with its link-local address.
+ *
+ * @throws {Error} When the address can't be bound or the group can't be joined.
+ */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const socket = createSocket({ type: "udp6", ipv6Only: true, lookup: lookupNothing });
+  await bind(socket, options);
+  socket.on("error", options.onTrouble);
+  const receiveBufferOctets = growReceiveBuffer(socket, options.receiveBufferOctets);
+  const sending = createSendTracker(options.onSendFailed);
+  const { address, port } = socket.address();
+  return {
+    address: options.address.includes("%") ? options.address : address,
+    port,
+    receiveBufferOctets,
+    resizeReceiveBuffer: (octets) => growReceiveBuffer(socket, octets),
+    send: (payload, toPort, toAddress) => {
+      sending.begin();
+      socket.send(payload, toPort, toAddress, sending.end);
+    },
+    close: async () => {
+      await sending.idle();
+      await new Promise<void>((resolve) => socket.close(resolve));
+    },
+  };
+}
+
+/** Counts the datagrams that the system has not taken yet: a socket that closes would forget them. */
+function createSendTracker(onSendFailed: (error: Error) => void) {
+  let count = 0;
+  let onIdle: (() => void) | undefined;
+  return {
+    begin: () => {
+      count++;
+    },
+    end: (error: Error | null) => {
+      count--;
+      if (error !== null) onSendFailed(error);
+      if (count === 0) onIdle?.();
+    },
+    idle: () =>
+      new Promise<void>((resolve) => {
+        if (count === 0) resolve();
+        else onIdle = resolve;
+      }),
+  };
+}
+
+/** @returns Whether an address, which may have a zone, is that of a multicast group. */
+export function isGroup(address: string): boolean {
+  return isMulticast(parseIPv6(address.split("%", 1)[0]!));
+}
+
+/** All destinations are addresses: the resolver, and the turn of the event loop that it takes, can be left out. */
+const lookupNothing: NonNullable<SocketOptions["lookup"]> = (address, _options, callback) => {
+  callback(null, address, 6);
+};
+
+async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptions): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.bind(port, address, () => {
+        socket.off("error", reject);
+        resolve();
+      });
+    });
+    const [group, zone] = address.split("%", 2) as [string, string?];
+    if (isGroup(address)) socket.addMembership(group, `::%${zone}`);
+    socket.on("message", onDatagram);
+  } catch (error) {
+    socket.close();
+    const { message, code } = error as NodeJS.ErrnoException;
+    const hint = code === "EADDRINUSE" ? `, ${addressInUse}` : "";
+    throw new Error(`Cannot listen on [${address}]:${port}: ${message}${hint}`, { cause: error });
+  }
+}
+
+/** Also at a reload, which opens the new socket before it closes the old one. */
+const addressInUse =
+  "expected an address and port that no socket has: one on [::] has all addresses, and to move to it or away from it " +
+  "on the same port, restart the relay";
+
+/** A smaller buffer than wanted is worth a warning, not an end. */
+function growReceiveBuffer(socket: Socket, octets: number): number {
+  try {
+    socket.setRecvBufferSize(octets);
+  } catch {
+    // Some systems refuse what is above their bound instead of granting the bound; what was granted is read back.
+  }
+  return socket.getRecvBufferSize();
+}
+
+/** Formats an address and a port as in a URL. */
+export function formatEndpoint({ address, port }: Pick<AddressInfo, "address" | "port">): string {
+  return `[${address}]:${port}`;
+}

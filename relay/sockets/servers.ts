@@ -1,0 +1,171 @@
+/**
+ * The way to DHCPv6 servers, for messages that are not 4o6: this is what any DHCPv6 relay does (RFC 8415 §19), one
+ * datagram for one datagram.
+ *
+ * @module
+ */
+import type { RemoteInfo } from "node:dgram";
+import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import type { ServersRule } from "../messages/envelope.ts";
+import { openListener } from "./listener.ts";
+import type { Listener, ListenerOptions } from "./listener.ts";
+import type { Timing } from "../timing.ts";
+
+/** An address and a UDP port. */
+export interface Endpoint {
+  /** IPv6 address as text, with `%zone` when it is link-local. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Settings. */
+export interface ServersConfig {
+  /** Each gets each message; unicast addresses only (R8415-19-01). None: there is no such service. */
+  readonly destinations: readonly Endpoint[];
+  /** What the relay sends from and hears answers at. Another port than 547 takes servers that know RFC 8357. */
+  readonly source: Endpoint;
+  readonly queries: ServersRule["queries"];
+  readonly relayed: ServersRule["relayed"];
+  readonly receiveBufferOctets: number;
+  /** Milliseconds that an answer may take. */
+  readonly deadlineMs: number;
+}
+
+/** What happens outside. */
+export interface ServersPorts extends Pick<ListenerOptions, "onSendFailed" | "onTrouble"> {
+  /** Takes a datagram of a configured server. */
+  readonly onAnswer: (datagram: Uint8Array) => void;
+  /** Learns of a datagram from anyone else. */
+  readonly onStranger: () => void;
+  /** Sees every datagram that comes to our socket, whoever sent it. */
+  readonly onReceived: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
+  /** Sees every datagram that leaves our socket. */
+  readonly onSent: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
+}
+
+/** A change of settings that is ready to be made. */
+export interface ServersChange {
+  readonly commit: () => void;
+  readonly abandon: () => Promise<void>;
+}
+
+/** The socket of a time, and what it is for. */
+interface Current {
+  readonly config: ServersConfig;
+  readonly socket: Listener;
+}
+
+/** The way to the servers. */
+export class Servers {
+  readonly #ports: ServersPorts;
+  readonly #timing: Timing;
+  #current: Current | undefined;
+  #rule: ServersRule | undefined;
+  /** Addresses whose answers are taken. */
+  #known: ReadonlySet<string> = new Set();
+  readonly #leaving = new Set<Listener>();
+
+  constructor(ports: ServersPorts, timing: Timing) {
+    this.#ports = ports;
+    this.#timing = timing;
+  }
+
+  /** For {@link wrapDatagram}; undefined when there are no servers. */
+  get rule(): ServersRule | undefined {
+    return this.#rule;
+  }
+
+  /** What our socket is bound to; undefined when there are no servers. */
+  get source(): Endpoint | undefined {
+    return this.#current?.socket;
+  }
+
+  /**
+   * Opens the socket that other settings need; the one that is open does when its address and port stay.
+   *
+   * @throws {Error} When the address can't be bound; then nothing has changed.
+   */
+  async prepare(config: ServersConfig): Promise<ServersChange> {
+    const before = this.#current;
+    if (config.destinations.length === 0) return this.#change(undefined, before?.socket);
+    if (before !== undefined && isSame(before.config.source, config.source)) {
+      return this.#change({ config, socket: before.socket }, undefined);
+    }
+    const { source, receiveBufferOctets } = config;
+    const { onSendFailed, onTrouble } = this.#ports;
+    const socket = await openListener({
+      ...source,
+      receiveBufferOctets,
+      onSendFailed,
+      onTrouble,
+      onDatagram: (datagram, from) => {
+        this.#ports.onReceived(datagram, from, socket);
+        this.#receive(datagram, from);
+      },
+    });
+    return this.#change({ config, socket }, before?.socket);
+  }
+
+  /** Sends a frame to each server. */
+  send(frame: Uint8Array): void {
+    if (this.#current === undefined) return;
+    const { config, socket } = this.#current;
+    for (const destination of config.destinations) {
+      this.#ports.onSent(frame, socket, destination);
+      socket.send(frame, destination.port, destination.address);
+    }
+  }
+
+  /** Closes the sockets, when the last datagram has left them. */
+  async close(): Promise<void> {
+    const sockets = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.socket])];
+    this.#current = undefined;
+    this.#leaving.clear();
+    await Promise.all(sockets.map((socket) => socket.close()));
+  }
+
+  #change(next: Current | undefined, leaving: Listener | undefined): ServersChange {
+    const before = this.#current;
+    return {
+      commit: () => {
+        this.#current = next;
+        this.#rule = next && ruleOf(next);
+        this.#known = new Set(next?.config.destinations.map(({ address }) => keyOf(address)));
+        if (leaving !== undefined) this.#leave(leaving, before!.config.deadlineMs);
+      },
+      abandon: async () => {
+        if (next !== undefined && next.socket !== before?.socket) await next.socket.close();
+      },
+    };
+  }
+
+  /** Answers that are due still come to the port that was asked from. */
+  #leave(socket: Listener, deadlineMs: number): void {
+    this.#leaving.add(socket);
+    this.#timing.later(() => {
+      if (this.#leaving.delete(socket)) void socket.close();
+    }, deadlineMs);
+  }
+
+  /** Whoever else could reach this socket could answer our clients: R8415-19.2-01 trusts the sender. */
+  #receive(datagram: Uint8Array, { address }: RemoteInfo): void {
+    if (this.#known.has(keyOf(address))) this.#ports.onAnswer(datagram);
+    else this.#ports.onStranger();
+  }
+}
+
+function ruleOf({ config: { queries, relayed }, socket }: Current): ServersRule {
+  return { queries, relayed, asksForPort: socket.port !== serverPort };
+}
+
+/** An address has several texts; its octets and zone are one. */
+function keyOf(text: string): string {
+  const [address, zone = ""] = text.split("%", 2) as [string, string?];
+  return `${encodeHex(parseIPv6(address))}%${zone}`;
+}
+
+function isSame(a: Endpoint, b: Endpoint): boolean {
+  return keyOf(a.address) === keyOf(b.address) && a.port === b.port;
+}

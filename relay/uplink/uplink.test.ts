@@ -1,0 +1,229 @@
+import { expect, test } from "vitest";
+import { createManualTiming } from "../../test/support/manual-timing.ts";
+import type { AllocatorClient, PostOutcome, Unavailable } from "./allocator-client.ts";
+import { Uplink } from "./uplink.ts";
+import type { EndedPost } from "./uplink.ts";
+
+const unavailable: Unavailable = { kind: "unavailable", detail: "no connection" };
+const refused: PostOutcome = { kind: "refused", status: 401, detail: "Status is 401, expected 200" };
+const malformed: PostOutcome = { kind: "malformed", detail: "half a frame" };
+const answers: PostOutcome = { kind: "answers", frames: [] };
+const frames = [Uint8Array.of(1)];
+
+/** An allocator whose POSTs and probes end when the test says so. */
+function fakeClient(url: string) {
+  const posts: { timeoutMs: number; ageMs: number; end: (outcome: PostOutcome) => void }[] = [];
+  const probes: ((failure?: Unavailable) => void)[] = [];
+  const state = { isClosed: false };
+  const client: AllocatorClient = {
+    url,
+    post: (_frames, timeoutMs, ageMs) => new Promise((end) => posts.push({ timeoutMs, ageMs, end })),
+    probe: () => new Promise((end) => probes.push(end)),
+    close: () => Promise.resolve(void (state.isClosed = true)),
+  };
+  return { client, posts, probes, state };
+}
+
+function setUp(policy: "priority" | "spread" = "priority", count = 2) {
+  const timing = createManualTiming(0);
+  const fakes = ["a", "b", "c"].slice(0, count).map(fakeClient);
+  const events: string[] = [];
+  const ended: EndedPost[] = [];
+  const began: string[] = [];
+  const uplink = new Uplink(
+    fakes.map(({ client }) => client),
+    { policy, timeoutMs: 2000 },
+    {
+      began: (allocator) => began.push(allocator),
+      ended: (post) => ended.push(post),
+      recovered: (allocator) => events.push(`${allocator} recovered`),
+      available: () => events.push("available"),
+    },
+    { ...timing, soon: setImmediate },
+  );
+  const states = () => uplink.status().map(({ state }) => state);
+  return { uplink, timing, fakes, events, began, ended, states, a: fakes[0]!, b: fakes[1]! };
+}
+
+/** What follows from the end of a POST or a probe happens in the microtasks behind it. */
+const settle = () => new Promise(setImmediate);
+
+test("Uplink asks the first allocator of the list while it serves", async () => {
+  const { uplink, a, b } = setUp();
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
+  expect([a.posts.length, b.posts.length]).toEqual([3, 0]);
+  a.posts[0]!.end(answers);
+  await settle();
+  expect(uplink.status()).toMatchObject([
+    { url: "a", state: "serving", postsInFlight: 2, posts: 3, postsFailed: 0 },
+    { url: "b", state: "serving", postsInFlight: 0, posts: 0, postsFailed: 0 },
+  ]);
+});
+
+test("Uplink spreads over allocators: to the one with the fewest in flight, in turns among equals", async () => {
+  const { uplink, fakes } = setUp("spread", 3);
+  for (let turn = 0; turn < 6; turn++) void uplink.post(frames, 0);
+  expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 2, 2]);
+  for (const { end } of fakes[1]!.posts) end(answers);
+  await settle();
+  void uplink.post(frames, 0);
+  expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 3, 2]);
+});
+
+test.each([unavailable, refused])(
+  "Uplink sends a batch that failed as %j once more, to another allocator, within what is left of its time",
+  async (failure) => {
+    const { uplink, timing, a, b, began } = setUp();
+    const outcome = uplink.post(frames, 0);
+    timing.advance(500);
+    a.posts[0]!.end(failure);
+    await settle();
+    expect([a.posts.length, b.posts.map(({ timeoutMs }) => timeoutMs)]).toEqual([1, [1500]]);
+    b.posts[0]!.end(answers);
+    expect(await outcome).toBe(answers);
+    expect([a.posts.length, began]).toEqual([1, ["a", "b"]]);
+  },
+);
+
+test("Uplink tells each allocator how old a batch is when it is sent there", async () => {
+  const { uplink, timing, a, b } = setUp();
+  timing.advance(700);
+  void uplink.post(frames, 400);
+  timing.advance(500);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect([a.posts[0]!.ageMs, b.posts[0]!.ageMs]).toEqual([300, 800]);
+});
+
+test("Uplink sends a batch to no third allocator", async () => {
+  const { uplink, fakes } = setUp("priority", 3);
+  const outcome = uplink.post(frames, 0);
+  for (const { posts } of fakes.slice(0, 2)) {
+    posts[0]!.end(unavailable);
+    await settle();
+  }
+  expect(await outcome).toEqual(unavailable);
+  expect(fakes.map(({ posts }) => posts.length)).toEqual([1, 1, 0]);
+});
+
+test("Uplink does not send again what was answered, nor what has no time left", async () => {
+  const { uplink, timing, a, b, ended } = setUp();
+  const first = uplink.post(frames, 0);
+  const second = uplink.post(frames, 0);
+  a.posts[0]!.end(malformed);
+  expect(await first).toBe(malformed);
+  timing.advance(1990);
+  a.posts[1]!.end(unavailable);
+  expect(await second).toBe(unavailable);
+  expect(b.posts).toEqual([]);
+  expect(ended).toEqual([
+    { allocator: "a", frames, outcome: malformed, elapsedMs: 0 },
+    { allocator: "a", frames, outcome: unavailable, elapsedMs: 1990 },
+  ]);
+});
+
+test("Uplink leaves an allocator alone that failed, probes it, lets one POST try, and then uses it again", async () => {
+  const { uplink, timing, a, events, states } = setUp("priority", 1);
+  void uplink.post(frames, 0);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect([states(), uplink.canPost(), uplink.isAway()]).toEqual([["quarantined"], false, true]);
+  expect(await uplink.post(frames, 0)).toMatchObject({ kind: "unavailable" });
+  timing.advance(99);
+  expect(a.probes.length).toBe(0);
+  timing.advance(1);
+  expect(a.probes.length).toBe(1);
+  expect(uplink.canPost()).toBe(false);
+  a.probes[0]!();
+  await settle();
+  expect([states(), uplink.canPost(), uplink.isAway(), events]).toEqual([
+    ...[["on-trial"], true, false, ["available"]],
+  ]);
+  void uplink.post(frames, 0);
+  expect(uplink.canPost()).toBe(false);
+  a.posts[1]!.end(answers);
+  await settle();
+  expect([states(), uplink.canPost(), events]).toEqual([["serving"], true, ["available", "a recovered"]]);
+});
+
+test("Uplink doubles the pauses between probes up to 2 s, and begins anew after a success", async () => {
+  const { uplink, timing, a } = setUp("priority", 1);
+  const pauses: number[] = [];
+  const untilProbe = async (count: number): Promise<void> => {
+    let ms = 0;
+    for (; a.probes.length < count; ms += 10) timing.advance(10);
+    pauses.push(ms);
+    await settle();
+  };
+  void uplink.post(frames, 0);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  for (let probe = 1; probe <= 6; probe++) {
+    await untilProbe(probe);
+    a.probes[probe - 1]!(probe === 6 ? undefined : unavailable);
+    await settle();
+  }
+  for (const outcome of [answers, unavailable]) {
+    void uplink.post(frames, 0);
+    a.posts.at(-1)!.end(outcome);
+    await settle();
+  }
+  await untilProbe(7);
+  expect(pauses).toEqual([100, 200, 400, 800, 1000, 1000, 100]);
+});
+
+test("Uplink waits as long as Retry-After says, of a POST and of a probe", async () => {
+  const { uplink, timing, a } = setUp("priority", 1);
+  void uplink.post(frames, 0);
+  a.posts[0]!.end({ ...unavailable, retryAfterMs: 3000 });
+  await settle();
+  timing.advance(2999);
+  expect(a.probes.length).toBe(0);
+  timing.advance(1);
+  a.probes[0]!({ ...unavailable, retryAfterMs: 5000 });
+  await settle();
+  timing.advance(4999);
+  expect(a.probes.length).toBe(1);
+  timing.advance(1);
+  expect(a.probes.length).toBe(2);
+});
+
+test("Uplink takes several POSTs that fail together for one failure, and a late success for none", async () => {
+  const { uplink, timing, a, states } = setUp("priority", 1);
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
+  a.posts[0]!.end(unavailable);
+  a.posts[1]!.end(unavailable);
+  a.posts[2]!.end(answers);
+  await settle();
+  expect([states(), timing.waiting()]).toEqual([["quarantined"], 1]);
+  timing.advance(100);
+  expect(a.probes.length).toBe(1);
+});
+
+test("Uplink goes on with the second while the first is away, and lets the first try beside it", async () => {
+  const { uplink, timing, a, b } = setUp();
+  void uplink.post(frames, 0);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect(b.posts.length).toBe(1);
+  void uplink.post(frames, 0);
+  expect([a.posts.length, b.posts.length]).toEqual([1, 2]);
+  timing.advance(100);
+  a.probes[0]!();
+  await settle();
+  for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
+  expect([a.posts.length, b.posts.length]).toEqual([2, 4]);
+});
+
+test("close() of an uplink waits for its POSTs, and probes no more", async () => {
+  const { uplink, timing, a, b } = setUp();
+  void uplink.post(frames, 0);
+  a.posts[0]!.end(unavailable);
+  await settle();
+  const closed = uplink.close();
+  await settle();
+  expect([timing.waiting(), b.state.isClosed]).toEqual([0, false]);
+  b.posts[0]!.end(answers);
+  await closed;
+  expect([a.state.isClosed, b.state.isClosed]).toEqual([true, true]);
+});

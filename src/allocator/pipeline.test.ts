@@ -1,0 +1,148 @@
+import type { Client, InStatement } from "@libsql/client";
+import { describe, expect, test } from "vitest";
+import { createTestAllocator } from "../../test/support/allocator.ts";
+import type { TestAnswer } from "../../test/support/allocator.ts";
+import { clientProfile, says } from "../../test/support/clients.ts";
+import type { DeclarationInput } from "../declaration/declaration.ts";
+import { batchRoundsMax } from "../limits.ts";
+
+const roomy: DeclarationInput = {
+  domains: [
+    {
+      name: "roomy",
+      default: true,
+      serverIdentifier: "192.0.2.1",
+      pools: [{ name: "shared", kind: "shared", range: "192.0.2.0/24", psidLength: 6 }],
+    },
+  ],
+};
+
+/** Counts what goes to the database, as one HTTP request each: a batch with its statements, or one statement. */
+function counting(tally: { roundTrips: number; statements: number }) {
+  return (database: Client): Client =>
+    Object.assign(Object.create(database) as Client, {
+      batch: (statements: InStatement[], mode?: "write" | "read" | "deferred") => {
+        tally.roundTrips += 1;
+        tally.statements += statements.length;
+        return database.batch(statements, mode);
+      },
+      execute: (statement: InStatement) => {
+        tally.roundTrips += 1;
+        tally.statements += 1;
+        return database.execute(statement);
+      },
+    });
+}
+
+describe("one batch is one round trip with the same statements, whatever its size", () => {
+  test.each([1, 16, 256])(
+    "%i messages: new clients, then their requests, renewals and releases",
+    async (size) => {
+      const tally = { roundTrips: 0, statements: 0 };
+      const { ask } = await createTestAllocator(roomy, counting(tally));
+      await ask(says.discover(clientProfile(9999)));
+      const clients = Array.from({ length: size }, (_, client) => clientProfile(client));
+      const measure = async (messages: Parameters<typeof ask>): Promise<(TestAnswer | undefined)[]> => {
+        tally.roundTrips = tally.statements = 0;
+        const answers = await ask(...messages);
+        expect(tally).toEqual({ roundTrips: 1, statements: 7 });
+        return answers;
+      };
+      const offers = await measure(clients.map((client) => says.discover(client)));
+      const acks = await measure(clients.map((client, index) => says.selecting(client, offers[index]!)));
+      expect(new Set(acks.map((ack) => ack?.type))).toEqual(new Set(["ack"]));
+      await measure(clients.map((client, index) => says.renew(client, acks[index]!)));
+      await measure(clients.map((client, index) => says.release(client, acks[index]!)));
+    },
+  );
+});
+
+test("a client's messages of one batch are served in their order", async () => {
+  const { ask, counters } = await createTestAllocator(roomy);
+  const client = clientProfile(1);
+  const [offer] = await ask(says.discover(client));
+  const answers = await ask(
+    says.selecting(client, offer!),
+    says.release(client, offer!),
+    says.renew(client, offer!),
+    says.discover(clientProfile(2)),
+  );
+  expect(answers.map((answer) => answer?.type)).toEqual(["ack", undefined, "nak", "offer"]);
+  expect(counters.snapshot()).toMatchObject({ "silence:released": 1, "nak:pair-not-held": 1 });
+});
+
+test("repeats of one message in a batch share one claim, and each gets the answer over its own path", async () => {
+  const { ask } = await createTestAllocator(roomy);
+  const [first, second] = await ask(says.discover(clientProfile(1)), says.discover(clientProfile(1)));
+  expect(second!.message).toEqual(first!.message);
+  expect(second!.envelope.options).not.toEqual(first!.envelope.options);
+});
+
+test("two clients that want one pair in one batch do not both get it", async () => {
+  const { ask } = await createTestAllocator(roomy);
+  const hint = { address: 0xc0000205, portParams: { psidOffset: 0, psidLength: 6, psid: 7 } };
+  const answers = await ask(says.discover(clientProfile(1), hint), says.discover(clientProfile(2), hint));
+  expect(answers[0]).toMatchObject({ type: "offer", address: "192.0.2.5", portParams: hint.portParams });
+  expect(answers[1]!.type).toBe("offer");
+  expect([answers[1]!.address, answers[1]!.portParams]).not.toEqual([
+    answers[0]!.address,
+    answers[0]!.portParams,
+  ]);
+});
+
+test("R7618-10-02: one batch does not take a site past its limit, and leaves other sites alone", async () => {
+  const [domain] = roomy.domains;
+  const { ask, counters } = await createTestAllocator({ domains: [{ ...domain!, siteLeasesMax: 2 }] });
+  const from = (client: number, source: string) => ({ ...says.discover(clientProfile(client)), source });
+  const answers = await ask(
+    ...[1, 2, 3].map((client) => from(client, `2001:db8:0:100::${client}`)),
+    from(4, "2001:db8:0:200::4"),
+  );
+  expect(answers.map((answer) => answer?.type)).toEqual(["offer", "offer", undefined, "offer"]);
+  expect(counters.snapshot()["silence:site-limit"]).toBe(1);
+});
+
+test("one client's flood of different messages costs a bounded number of rounds, and others nothing", async () => {
+  const tally = { roundTrips: 0, statements: 0 };
+  const { ask, counters } = await createTestAllocator(roomy, counting(tally));
+  await ask(says.discover(clientProfile(7)));
+  tally.roundTrips = 0;
+  const hints = Array.from({ length: 100 }, (_, index) => ({ address: 0xc0000200 + index }));
+  const flood = hints.map((hint) => says.discover(clientProfile(1), hint));
+  const answers = await ask(...flood, says.discover(clientProfile(2)));
+  expect(tally.roundTrips).toBe(batchRoundsMax);
+  expect(answers.filter((answer) => answer !== undefined)).toHaveLength(batchRoundsMax + 1);
+  expect(counters.snapshot()["silence:batch-rounds-exhausted"]).toBe(100 - batchRoundsMax);
+});
+
+test("R2131-commit: an ACK is encoded only after its transaction has been committed", async () => {
+  const events: string[] = [];
+  const { ask } = await createTestAllocator(roomy, (database) =>
+    Object.assign(Object.create(database) as Client, {
+      batch: async (statements: InStatement[], mode?: "write" | "read" | "deferred") => {
+        const results = await database.batch(statements, mode);
+        // The answer must wait for this promise; a lease that is visible from elsewhere is committed.
+        const bound = await database.execute("SELECT count(*) AS bound FROM lease WHERE state = 2");
+        events.push(`${mode ?? "deferred"}: ${bound.rows[0]!.bound as number} bound`);
+        return results;
+      },
+    }),
+  );
+  const [offer] = await ask(says.discover(clientProfile(1)));
+  events.length = 0;
+  const [ack] = await ask(says.selecting(clientProfile(1), offer!));
+  events.push(ack!.type!);
+  expect(events).toEqual(["write: 1 bound", "ack"]);
+});
+
+test("a change of the configuration is seen by the next message, without a restart", async () => {
+  const { ask, database } = await createTestAllocator(roomy);
+  const [before] = await ask(says.discover(clientProfile(1)));
+  await database.execute(
+    `UPDATE domain SET settings = replace(settings, '"default":3600', '"default":7200')`,
+  );
+  const [after] = await ask(says.discover(clientProfile(1)));
+  const secondsOf = (answer: TestAnswer) =>
+    new DataView(answer.message.options.get(51)!.slice().buffer).getUint32(0);
+  expect([secondsOf(before!), secondsOf(after!)]).toEqual([3600, 7200]);
+});

@@ -1,0 +1,106 @@
+/** Domains on databases of their own: who asks which, and what happens when one is away. */
+import type { Client, InStatement, TransactionMode } from "@libsql/client";
+import { expect, test } from "vitest";
+import { askBy, relayToken } from "../../test/support/allocator.ts";
+import { clientProfile, says } from "../../test/support/clients.ts";
+import { temporaryDatabase } from "../../test/support/database.ts";
+import { createApp } from "../http/app.ts";
+import { createCounters } from "./counters.ts";
+
+const domain = (name: string, link: string, range: string) => ({
+  name,
+  prefixes: [link],
+  serverIdentifier: "203.0.113.1",
+  pools: [{ name: `${name}-shared`, kind: "shared" as const, range, psidLength: 6 }],
+});
+const north = domain("north", "2001:db8:1::/48", "192.0.2.0/28");
+const south = domain("south", "2001:db8:2::/48", "192.0.2.16/28");
+
+const inNorth = (client: number) => ({
+  ...says.discover(clientProfile(client)),
+  linkAddress: "2001:db8:1::1",
+});
+const inSouth = (client: number) => ({
+  ...says.discover(clientProfile(client)),
+  linkAddress: "2001:db8:2::1",
+});
+
+/** Counts batches that write, and can be away. */
+function watched(database: Client) {
+  const state = { writes: 0, isAway: false };
+  const client = Object.assign(Object.create(database) as Client, {
+    protocol: "http",
+    batch: (statements: InStatement[], mode?: TransactionMode) => {
+      if (state.isAway) return Promise.reject(new TypeError("fetch failed"));
+      if (mode === "write") state.writes++;
+      return database.batch(statements, mode);
+    },
+  });
+  return { state, client, database };
+}
+
+async function createPlaced({ right = [south], isDefault = false } = {}) {
+  const main = watched(await temporaryDatabase({ domains: [{ ...north, default: isDefault }, south] }));
+  const other = watched(await temporaryDatabase({ domains: right }));
+  const logged: string[] = [];
+  const log = (_: object, message: string) => void logged.push(message);
+  const app = createApp({
+    database: main.client,
+    placed: new Map([["south", other.client]]),
+    relayToken,
+    counters: createCounters(),
+    log: { debug: () => undefined, info: log, warn: log, error: log },
+  });
+  const post = async (body: Uint8Array) =>
+    app.request("/v1/relay", {
+      method: "POST",
+      headers: { authorization: `Bearer ${relayToken}`, "content-type": "application/octet-stream" },
+      body: body as Uint8Array<ArrayBuffer>,
+    });
+  return { app, main, other, logged, ask: askBy(post) };
+}
+
+const countOf = async ({ database }: { readonly database: Client }) =>
+  Number((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases);
+
+test("a domain is asked where it is placed, also when a copy of it was left behind", async () => {
+  const { ask, main, other } = await createPlaced();
+  const answers = await ask(inNorth(1), inSouth(2), inNorth(3));
+  expect(answers.map((answer) => answer?.address)).toEqual(["192.0.2.0", "192.0.2.16", "192.0.2.1"]);
+  expect([await countOf(main), await countOf(other)]).toEqual([2, 1]);
+});
+
+test("one POST is one batch for each database that it concerns, and none for the others", async () => {
+  const { ask, main, other } = await createPlaced();
+  await ask(
+    ...Array.from({ length: 64 }, (_, client) => (client % 2 === 0 ? inNorth(client) : inSouth(client))),
+  );
+  expect([main.state.writes, other.state.writes]).toEqual([1, 1]);
+  await ask(inSouth(100), inSouth(101));
+  expect([main.state.writes, other.state.writes]).toEqual([1, 2]);
+});
+
+test("a database that is away costs its own clients only, and they never fall to another domain", async () => {
+  const { ask, other, logged } = await createPlaced({ isDefault: true });
+  await ask(inNorth(1), inSouth(2));
+  other.state.isAway = true;
+  const answers = await ask(inNorth(3), inSouth(4));
+  expect(answers.map((answer) => answer?.type)).toEqual(["offer", undefined]);
+  expect(logged).toEqual(["one database unavailable"]);
+  other.state.isAway = false;
+  expect((await ask(inSouth(4)))[0]).toMatchObject({ type: "offer" });
+});
+
+test("when no database that a POST concerns can be reached, the relay is told", async () => {
+  const { ask, app, other } = await createPlaced();
+  await ask(inSouth(1));
+  other.state.isAway = true;
+  await expect(ask(inSouth(2))).rejects.toThrow(/status is 503/);
+  expect((await app.request("/readyz")).status).toBe(503);
+});
+
+test("two databases with an address in common are not served", async () => {
+  const { ask, logged } = await createPlaced({ right: [{ ...south, pools: north.pools }] });
+  await expect(ask(inNorth(1))).rejects.toThrow(/status is 500/);
+  expect(logged).toEqual(["unexpected error"]);
+});

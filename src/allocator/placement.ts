@@ -1,0 +1,117 @@
+/**
+ * One pipeline over several databases: each query goes to the database that has its domain, and what goes to one
+ * database is one batch there. With a single database there is nothing to choose, and this adds nothing.
+ *
+ * @module
+ */
+import { selectDomain } from "../lease/domain.ts";
+import type { Directory, Domain, Pool } from "../lease/domain.ts";
+import type { Query } from "../lease/query.ts";
+import { placementAgeMsMax } from "../limits.ts";
+import { allPlaces } from "../store/database/databases.ts";
+import type { Databases } from "../store/database/databases.ts";
+import { createPipeline, decodeQueries } from "./pipeline.ts";
+import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
+
+/** What it works with. */
+export interface PlacedPipelineDeps extends Omit<PipelineDeps, "place"> {
+  readonly databases: Databases;
+}
+
+/**
+ * Creates a pipeline that serves the domains of all databases.
+ *
+ * A database that can't be reached costs only its own clients: they get no answer, and ask again. When none can be
+ * reached, {@link Pipeline.serve} rejects as it does with one.
+ */
+export function createPlacedPipeline({ databases, ...deps }: PlacedPipelineDeps): Pipeline {
+  const pipelines = allPlaces(databases).map((place) => createPipeline({ ...deps, place }));
+  const [first, ...others] = pipelines as [DatabasePipeline, ...DatabasePipeline[]];
+  if (others.length === 0) return first;
+  const known = new Map<DatabasePipeline, Directory>();
+  return {
+    async serve(frames, receivedMs) {
+      const queries = decodeQueries(deps, frames);
+      await Promise.all(pipelines.map((pipeline) => look(pipeline, known, placementAgeMsMax)));
+      refuseOverlaps([...known.values()]);
+      const shares = [...divide(queries, known, first)];
+      const served = await Promise.allSettled(
+        shares.map(([pipeline, share]) => pipeline.serveQueries(share, receivedMs)),
+      );
+      const failures = served.filter((each) => each.status === "rejected");
+      if (failures.length > 0 && failures.length === shares.length) throw failures[0]!.reason;
+      for (const { reason } of failures)
+        deps.log.error({ err: reason as unknown }, "one database unavailable");
+      return served.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+    },
+    async probe() {
+      await Promise.all(pipelines.map((pipeline) => pipeline.probe()));
+    },
+  };
+}
+
+/**
+ * Keeps what a database says of its domains. One that can't be reached keeps its domains: clients of a domain must
+ * not be given leases of another because theirs is away for a while.
+ *
+ * @throws {LibsqlError} When it never said so.
+ */
+async function look(
+  pipeline: DatabasePipeline,
+  known: Map<DatabasePipeline, Directory>,
+  ageMsMax: number,
+): Promise<void> {
+  try {
+    known.set(pipeline, await pipeline.directory(ageMsMax));
+  } catch (error) {
+    if (!known.has(pipeline)) throw error;
+  }
+}
+
+/** @returns For each database that is concerned, its queries in their order. */
+function divide(
+  queries: readonly Query[],
+  known: ReadonlyMap<DatabasePipeline, Directory>,
+  first: DatabasePipeline,
+): Map<DatabasePipeline, Query[]> {
+  const owners = new Map<Domain, DatabasePipeline>();
+  for (const [pipeline, { domains }] of known) for (const domain of domains) owners.set(domain, pipeline);
+  const all: Directory = { revision: 0, domains: [...owners.keys()], poolsById: new Map() };
+  const shares = new Map<DatabasePipeline, Query[]>();
+  for (const query of queries) {
+    const domain = selectDomain(all, query.path);
+    // Who belongs to no domain is told so, or not, by the first.
+    const owner = (domain && owners.get(domain)) ?? first;
+    const share = shares.get(owner);
+    if (share === undefined) shares.set(owner, [query]);
+    else share.push(query);
+  }
+  return shares;
+}
+
+/** Sets of directories that have been compared: they change seldom. */
+const compared = new WeakMap<Directory, ReadonlySet<Directory>>();
+
+/**
+ * Within a database no two pools overlap, but one database knows nothing of another.
+ *
+ * @throws {Error} When two databases have an address in common: whoever got it would not be alone.
+ */
+function refuseOverlaps(directories: readonly Directory[]): void {
+  const [first] = directories;
+  const before = first && compared.get(first);
+  if (before?.size === directories.length && directories.every((each) => before.has(each))) return;
+  const pools: readonly Pool[] = directories
+    .flatMap(({ domains }) => domains.flatMap((domain) => domain.pools))
+    .sort((a, b) => a.geometry.firstAddress - b.geometry.firstAddress);
+  for (const [index, after] of pools.entries()) {
+    const neighbour = pools[index - 1];
+    if (neighbour !== undefined && after.geometry.firstAddress <= neighbour.geometry.lastAddress) {
+      throw new Error(
+        `Cannot serve domains of several databases: pool "${after.name}" overlaps pool "${neighbour.name}" of another, ` +
+          "expected disjoint ranges",
+      );
+    }
+  }
+  if (first !== undefined) compared.set(first, new Set(directories));
+}

@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { operator } from "../../../../test/support/admin.ts";
+import { createTestAllocator } from "../../../../test/support/allocator.ts";
+import { clientProfile, says } from "../../../../test/support/clients.ts";
+
+const north = { name: "north", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
+const south = { name: "south", kind: "full", range: "198.51.100.0/24" };
+const seven = { name: "seven", clientIdentifier: "ff00:0007", address: "192.0.2.9", psid: 40 };
+const state = (pools: object[], reservations: object[] = [], fields: object = {}) => ({
+  domains: [{ name: "isp", default: true, serverIdentifier: "203.0.113.1", pools, reservations, ...fields }],
+});
+
+async function open() {
+  const allocator = await createTestAllocator({ domains: [] });
+  const call = operator(allocator.app);
+  const put = async (body: unknown, query = "") => {
+    const { status, body: answer } = await call("PUT", `/config${query}`, body);
+    const steps = (answer.steps ?? []) as { what: string; name: string; change: string }[];
+    return { status, answer, steps: steps.map(({ what, name, change }) => `${what} ${name} ${change}`) };
+  };
+  const revision = async () =>
+    Number((await allocator.database.execute("SELECT revision FROM configuration")).rows[0]!.revision);
+  return { ...allocator, allocator, call, put, revision };
+}
+
+describe("PUT /config", () => {
+  test("creates all in one go, and applied again changes nothing", async () => {
+    const { put, call, revision } = await open();
+    const wanted = state([north, south], [seven]);
+    const expected = [
+      "domain isp create",
+      "pool north create",
+      "pool south create",
+      "reservation seven create",
+    ];
+    expect(await put(wanted, "?dryRun=true")).toMatchObject({ status: 200, steps: expected });
+    expect((await call("GET", "/config")).body).toEqual({ domains: [] });
+    expect((await put(wanted)).steps).toEqual(expected);
+    const before = await revision();
+    const again = await put(wanted);
+    expect(new Set(again.steps.map((step) => step.split(" ")[2]))).toEqual(new Set(["unchanged"]));
+    expect(await revision()).toBe(before);
+  });
+
+  test("takes back what GET gives, as JSON and as YAML", async () => {
+    const { put, call, revision } = await open();
+    await put(state([north, south], [seven]));
+    const before = await revision();
+    const json = await call("GET", "/config");
+    expect((await put(json.body)).status).toBe(200);
+    const yaml = await call("GET", "/config", undefined, { accept: "application/yaml" });
+    expect(yaml.headers.get("content-type")).toBe("application/yaml");
+    expect(yaml.body.text).toMatch(/^domains:\n {2}- name: isp/);
+    const put2 = await call("PUT", "/config", yaml.body.text, { "content-type": "application/yaml" });
+    expect(put2.status).toBe(200);
+    expect(await revision()).toBe(before);
+  });
+
+  test("drains what it does not name, and deletes it when nobody uses it", async () => {
+    const { put, allocator, database } = await open();
+    await put(state([north, south], [seven]));
+    const client = clientProfile(1);
+    const [offer] = await allocator.ask(says.discover(client));
+    await allocator.ask(says.selecting(client, offer!));
+    expect((await put(state([]))).steps).toEqual([
+      "domain isp unchanged",
+      "reservation seven delete",
+      "pool north drain",
+      "pool south delete",
+    ]);
+    expect((await put(state([]))).steps).toContain("pool north unchanged");
+    expect((await put({ domains: [] })).steps).toEqual(["pool north unchanged", "domain isp keep"]);
+    expect((await allocator.ask(says.renew(client, offer!)))[0]!.type).toBe("ack");
+    // Its leases end.
+    await database.execute("UPDATE lease SET expires_at = 1, free_at = 1");
+    expect((await put({ domains: [] })).steps).toEqual(["pool north delete", "domain isp delete"]);
+    const { rows } = await database.execute("SELECT name FROM retired_pool ORDER BY name");
+    expect(rows.map(({ name }) => name)).toEqual(["north", "south"]);
+  });
+
+  test("keeps a domain that a token is restricted to, and says which token", async () => {
+    const { put, call } = await open();
+    await put(state([north]));
+    await call("PUT", "/tokens/noc", { scope: "read", domain: "isp" });
+    const applied = await put({ domains: [] });
+    expect(applied.steps).toEqual(["pool north delete", "domain isp keep"]);
+    expect((applied.answer.steps as unknown[]).at(-1)).toMatchObject({
+      reason: "token noc is restricted to it",
+    });
+    expect((await call("GET", "/domains/isp")).status).toBe(200);
+    await call("DELETE", "/tokens/noc");
+    expect((await put({ domains: [] })).steps).toEqual(["domain isp delete"]);
+  });
+
+  test("takes a pool back that was being drained", async () => {
+    const { put, allocator } = await open();
+    await put(state([north]));
+    await allocator.ask(says.discover(clientProfile(1)));
+    expect((await put(state([]))).steps).toContain("pool north drain");
+    expect((await put(state([north]))).steps).toContain("pool north change");
+    expect((await allocator.ask(says.discover(clientProfile(2))))[0]!.type).toBe("offer");
+  });
+
+  test("refuses as a whole what can't be done, with the reason", async () => {
+    const { put, call } = await open();
+    await put(state([north]));
+    const wanted = state([
+      { ...north, psidLength: 7 },
+      south,
+      { ...south, name: "x", range: "192.0.2.0/25" },
+    ]);
+    const plan = await put(wanted, "?dryRun=true");
+    expect(plan).toMatchObject({ status: 400 });
+    const fixed = state([{ ...north, psidLength: 7 }, south]);
+    expect((await put(fixed, "?dryRun=true")).steps).toContain("pool north refuse");
+    const refused = await put(fixed);
+    expect([refused.status, refused.answer.detail]).toEqual([
+      409,
+      expect.stringContaining("psidLength: found 7, expected 6"),
+    ]);
+    expect((await call("GET", "/pools/south")).status).toBe(404);
+  });
+
+  test("moves reservations from pair to pair, and hands the default to another domain", async () => {
+    const { put, call } = await open();
+    const eight = { ...seven, name: "eight", clientIdentifier: "ff000008", psid: 41 };
+    await put(state([north], [seven, eight]));
+    const swapped = [
+      { ...seven, psid: 41 },
+      { ...eight, psid: 40 },
+    ];
+    expect((await put(state([north], swapped))).status).toBe(200);
+    expect((await call("GET", "/reservations/seven")).body.psid).toBe(41);
+    const heir = { name: "heir", default: true, serverIdentifier: "203.0.113.2", pools: [] };
+    const both = { domains: [...state([north], swapped, { default: false }).domains, heir] };
+    expect((await put(both)).steps.slice(0, 2)).toEqual(["domain isp change", "domain heir create"]);
+  });
+
+  test("says what is wrong in the document, and does nothing for an older ETag", async () => {
+    const { put, call } = await open();
+    const bad = await put(state([{ ...north, psidLength: 17 }], [{ ...seven, address: "203.0.113.9" }]));
+    expect([bad.status, bad.answer.errors]).toMatchObject([
+      400,
+      [{ path: "domains.0.pools.0.psidLength", found: "17" }],
+    ]);
+    expect((await put(state([north], [{ ...seven, psid: 0 }]))).answer.detail).toMatch(/reservation "seven"/);
+    const { etag } = await call("GET", "/config");
+    await put(state([north]));
+    const stale = await call("PUT", "/config", state([]), { "if-match": etag! });
+    expect(stale.status).toBe(412);
+    const yaml = await call("PUT", "/config", "a: [", { "content-type": "application/yaml" });
+    expect([yaml.status, yaml.body.detail]).toEqual([400, expect.stringContaining("Cannot read the body")]);
+  });
+});

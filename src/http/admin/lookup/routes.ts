@@ -1,0 +1,127 @@
+/**
+ * `/lookup`: who had an address and a port at a time (RFC 6269 §12).
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import * as v from "valibot";
+import { formatDate, parseDate } from "../../../declaration/dates.ts";
+import { textOf } from "../../../declaration/schema-parts.ts";
+import { lookupToleranceSecondsMax } from "../../../limits.ts";
+import { portRanges } from "../../../portset/port-set.ts";
+import { joinLookups, lookUp, nobodyReasons } from "../../../store/evidence/history.ts";
+import type { Holder, Lookup, NobodyReason } from "../../../store/evidence/history.ts";
+import { parseIPv4 } from "../../../wire/ipv4-address.ts";
+import type { AuthEnv } from "../../auth.ts";
+import type { AdminDeps } from "../deps.ts";
+import { operation } from "../document.ts";
+import { evidenceFields, showEvidence } from "../evidence.ts";
+import { portSchema, wholeNumber } from "../query-fields.ts";
+import { placesFor } from "../resource.ts";
+import { invalid, validQuery } from "../validation.ts";
+
+const querySchema = v.strictObject({
+  address: v.pipe(textOf(parseIPv4), v.description("IPv4 address.")),
+  port: v.optional(
+    v.pipe(portSchema, v.description("TCP or UDP port, or ICMP identifier; a full address needs none.")),
+  ),
+  at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a zone.")),
+  toleranceSeconds: v.optional(
+    v.pipe(
+      wholeNumber(0, lookupToleranceSecondsMax),
+      v.description("How far the clock that took the time may be off; by default 0."),
+    ),
+  ),
+});
+
+const portRange = v.strictObject({ first: v.number(), last: v.number() });
+const holderSchema = v.strictObject({
+  certainty: v.pipe(
+    v.picklist(["certain", "possible"]),
+    v.description("`possible`: had it within the tolerance, but not at the time."),
+  ),
+  ...evidenceFields,
+  domain: v.string(),
+  pool: v.string(),
+  poolDeletedAt: v.nullable(v.string()),
+  psid: v.nullable(v.number()),
+  ports: v.array(portRange),
+  since: v.string(),
+  until: v.pipe(v.string(), v.description("The tenure is half-open: it does not contain this second.")),
+  isRunning: v.pipe(v.boolean(), v.description("The lease runs: a renewal may put its end off.")),
+});
+
+const lookupSchema = v.strictObject({
+  address: v.string(),
+  port: v.nullable(v.number()),
+  at: v.string(),
+  toleranceSeconds: v.number(),
+  found: v.pipe(v.picklist(["subscriber", "nobody"]), v.description("Whether one had it for certain.")),
+  reason: v.nullable(
+    v.strictObject({ id: v.picklist(Object.keys(nobodyReasons) as NobodyReason[]), meaning: v.string() }),
+  ),
+  pool: v.nullable(v.string()),
+  holders: v.array(holderSchema),
+});
+
+/** The route of look-ups. */
+export function lookupRoutes({ databases, now }: AdminDeps) {
+  return new Hono<AuthEnv>().get(
+    "/lookup",
+    operation({
+      tag: "evidence",
+      summary: "Who had an address and a port at a time",
+      description:
+        "Answers for running leases, ended tenures and pools that were deleted, by index. Protocols without ports can't be told apart on a shared address.",
+      answers: { 200: lookupSchema },
+    }),
+    validQuery(querySchema),
+    async (context) => {
+      const { address, port, at, toleranceSeconds = 0 } = context.req.valid("query");
+      const question = {
+        address: parseIPv4(address),
+        port: port ?? null,
+        at: parseDate(at),
+        toleranceSeconds,
+        now: now?.(),
+      };
+      const places = placesFor(databases, context.get("principal"));
+      const answer = joinLookups(await Promise.all(places.map((place) => lookUp(place, question))));
+      if (answer === "port-needed") {
+        const message = "expected 0 to 65535, because the address is shared";
+        throw invalid("query", [{ path: ["port"], received: "nothing", message }]);
+      }
+      return context.json({
+        address,
+        port: question.port,
+        at: formatDate(question.at),
+        toleranceSeconds,
+        ...show(answer),
+      });
+    },
+  );
+}
+
+function show({ holders, reason, pool }: Lookup) {
+  return {
+    found: reason === null ? ("subscriber" as const) : ("nobody" as const),
+    reason: reason === null ? null : { id: reason, meaning: nobodyReasons[reason] },
+    pool: pool?.name ?? null,
+    holders: holders.map(showHolder),
+  };
+}
+
+function showHolder({ certainty, pool, psid, tenure }: Holder): v.InferOutput<typeof holderSchema> {
+  return {
+    certainty,
+    ...showEvidence(tenure),
+    domain: pool.domain,
+    pool: pool.name,
+    poolDeletedAt: pool.retiredAt === null ? null : formatDate(pool.retiredAt),
+    psid: pool.kind === "full" ? null : psid,
+    ports: portRanges(pool.geometry, psid),
+    since: formatDate(tenure.since),
+    until: formatDate(tenure.until),
+    isRunning: tenure.isRunning,
+  };
+}

@@ -1,0 +1,240 @@
+/**
+ * `/tokens`: who may call.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { formatDate, formatDateOrNull, parseDate } from "../../../declaration/dates.ts";
+import { nameSchema } from "../../../declaration/schema-parts.ts";
+import { commitChange } from "../../../store/configuration/change.ts";
+import { allPlaces, findIn, listByName, placeOf } from "../../../store/database/databases.ts";
+import type { Databases, Found, Place } from "../../../store/database/databases.ts";
+import {
+  changeTokenExpiry,
+  createToken,
+  deleteToken,
+  findTokenByName,
+  listTokens,
+  rotateToken,
+} from "../../../store/configuration/tokens.ts";
+import type { StoredToken } from "../../../store/configuration/tokens.ts";
+import { sha256 } from "../../auth.ts";
+import type { AuthEnv } from "../../auth.ts";
+import { problem } from "../../problem.ts";
+import type { AdminDeps } from "../deps.ts";
+import { operation } from "../document.ts";
+import { checkVersion, formatETag, readPrecondition } from "../etag.ts";
+import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
+import { changedMeanwhile, checkName, checkNewName, notFound, requireAllDomains } from "../resource.ts";
+import {
+  tokenPatchSchema,
+  tokenRequestSchema,
+  tokenRotationSchema,
+  tokenSchema,
+  tokenWithSecretSchema,
+} from "../schemas.ts";
+import { requireJson, validBody, validQuery } from "../validation.ts";
+
+const tag = "tokens";
+
+/** The routes of tokens. They are for those who may see all domains. */
+export function tokenRoutes(deps: AdminDeps) {
+  const app = new Hono<AuthEnv>();
+  for (const path of ["/tokens", "/tokens/*"]) {
+    app.use(path, async (context, next) => {
+      requireAllDomains(context.get("principal"), "see tokens");
+      await next();
+    });
+  }
+  return app.route("/", readRoutes(deps)).route("/", creationRoutes(deps)).route("/", changeRoutes(deps));
+}
+
+function readRoutes({ databases }: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .get(
+      "/tokens",
+      operation({ tag, summary: "List tokens", answers: { 200: pageSchema(tokenSchema) } }),
+      validQuery(pageQuerySchema),
+      async (context) => {
+        const page = readPage(context.req.valid("query"), namePosition);
+        const after = page.after?.[0] as string | undefined;
+        const limit = page.limit + 1;
+        const found = await listByName(
+          allPlaces(databases),
+          limit,
+          (place) => listTokens(place, { after, limit }),
+          ({ name }) => name,
+        );
+        return respondPage(
+          context,
+          pageOf(found, page, ({ name }) => [name], shown),
+        );
+      },
+    )
+    .get(
+      "/tokens/:name",
+      operation({ tag, summary: "Read a token", answers: { 200: tokenSchema }, problems: [404] }),
+      async (context) => respond(context, (await read(databases, context.req.param("name"))).found),
+    );
+}
+
+function creationRoutes({ databases }: AdminDeps) {
+  return new Hono<AuthEnv>().put(
+    "/tokens/:name",
+    operation({
+      tag,
+      summary: "Create a token",
+      problems: [409],
+      description:
+        "The answer has the secret, this once. A token that is there is not replaced: rotate it, or delete it first.",
+      answers: { 201: tokenWithSecretSchema },
+    }),
+    requireJson(),
+    validBody(tokenRequestSchema),
+    async (context) => {
+      const name = context.req.param("name");
+      const body = context.req.valid("json");
+      checkName(name, body.name);
+      checkNewName(nameSchema, name);
+      const expiresAt = body.expiresAt === null ? null : parseDate(body.expiresAt);
+      const { secret, hash } = await createSecret();
+      const token = { name, scope: body.scope, domain: body.domain, expiresAt };
+      // Names are told apart in one database only; a token that is elsewhere has it, too.
+      const existing = await find(databases, name);
+      const { database } = keptAt(databases, body.domain);
+      const isDone =
+        existing === undefined &&
+        (await commitChange(database, createToken(context.get("principal").name, token, hash)));
+      const created = await find(databases, name);
+      if (!isDone) throw whyNotCreated(created?.found, name, body.domain);
+      return respondSecret(context, created!.found, secret, 201);
+    },
+  );
+}
+
+function changeRoutes({ databases }: AdminDeps) {
+  return new Hono<AuthEnv>()
+    .patch(
+      "/tokens/:name",
+      operation({
+        tag,
+        summary: "Change when a token ends",
+        answers: { 200: tokenSchema },
+        problems: [404, 412],
+      }),
+      requireJson("application/merge-patch+json"),
+      validBody(tokenPatchSchema),
+      async (context) => {
+        const { place, found: stored } = await read(databases, context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const { expiresAt } = context.req.valid("json");
+        const seconds = expiresAt === null ? null : parseDate(expiresAt);
+        const change = changeTokenExpiry(context.get("principal").name, stored, seconds);
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        return respond(context, (await read(databases, stored.name)).found);
+      },
+    )
+    .post(
+      "/tokens/:name/rotate",
+      operation({
+        tag,
+        summary: "Give a token another secret",
+        problems: [404, 412],
+        description: "The answer has the secret, this once. The old one is good for the overlap.",
+        answers: { 200: tokenWithSecretSchema },
+      }),
+      requireJson(),
+      validBody(tokenRotationSchema),
+      async (context) => {
+        const { place, found: stored } = await read(databases, context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const { secret, hash } = await createSecret();
+        const { overlapSeconds } = context.req.valid("json");
+        const change = rotateToken(context.get("principal").name, stored, hash, overlapSeconds);
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        return respondSecret(context, (await read(databases, stored.name)).found, secret, 200);
+      },
+    )
+    .delete(
+      "/tokens/:name",
+      operation({
+        tag,
+        summary: "Delete a token",
+        answers: { 204: null },
+        problems: [404, 412],
+        description: "It is refused everywhere within 5 s: so long do allocators remember tokens.",
+      }),
+      async (context) => {
+        const { place, found: stored } = await read(databases, context.req.param("name"));
+        checkVersion(readPrecondition(context), stored.version);
+        const change = deleteToken(context.get("principal").name, stored);
+        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        return context.body(null, 204);
+      },
+    );
+}
+
+const shown = (stored: StoredToken) => ({
+  name: stored.name,
+  scope: stored.scope,
+  domain: stored.domain,
+  createdAt: formatDate(stored.createdAt),
+  rotatedAt: formatDateOrNull(stored.rotatedAt),
+  expiresAt: formatDateOrNull(stored.expiresAt),
+  previousSecretUntil: formatDateOrNull(stored.previousUntil),
+});
+
+/** @returns Where a token is kept: with its domain, if it is for one. */
+function keptAt(databases: Databases, domain: string | null): Place {
+  return domain === null ? allPlaces(databases)[0] : placeOf(databases, domain);
+}
+
+/** @returns The token, wherever it is. */
+function find(databases: Databases, name: string): Promise<Found<StoredToken> | undefined> {
+  return findIn(allPlaces(databases), (place) => findTokenByName(place, name));
+}
+
+async function read(databases: Databases, name: string): Promise<Found<StoredToken>> {
+  const stored = await find(databases, name);
+  if (stored === undefined) throw notFound("token", name);
+  return stored;
+}
+
+function respond(context: Context, stored: StoredToken) {
+  context.header("etag", formatETag(stored.version));
+  return context.json(shown(stored), 200);
+}
+
+function respondSecret<S extends 200 | 201>(
+  context: Context,
+  stored: StoredToken,
+  secret: string,
+  status: S,
+) {
+  context.header("etag", formatETag(stored.version));
+  if (status === 201) context.header("location", new URL(context.req.url).pathname);
+  return context.json({ ...shown(stored), secret }, status);
+}
+
+/** What a secret begins with: scanners find it where it should not be. */
+const secretPrefix = "apportion_";
+
+/** Makes 256 bits that nobody can guess, as text that fits into a header. */
+async function createSecret(): Promise<{ readonly secret: string; readonly hash: Uint8Array }> {
+  const octets = crypto.getRandomValues(new Uint8Array(32));
+  const text = btoa(String.fromCharCode(...octets));
+  const secret = secretPrefix + text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return { secret, hash: await sha256(secret) };
+}
+
+function whyNotCreated(existing: StoredToken | undefined, name: string, domain: string | null): Error {
+  if (existing !== undefined) {
+    return problem(
+      409,
+      `Cannot create token "${name}": found one of this name, expected none; rotate or delete it`,
+    );
+  }
+  const errors = [{ path: "domain", found: `"${domain ?? ""}"`, expected: "a domain that is there" }];
+  return problem(409, `Cannot create token "${name}": found no domain "${domain ?? ""}"`, { errors });
+}

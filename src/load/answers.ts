@@ -1,0 +1,60 @@
+/**
+ * What the answers to a load say.
+ *
+ * @module
+ */
+import { OptionCode } from "../wire/dhcpv4/codes.ts";
+import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
+import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
+import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { readUint32, writeUint32 } from "../wire/octets.ts";
+import { identifierOfClient } from "./queries.ts";
+import type { LoadPair } from "./queries.ts";
+import type { WireRecord } from "./wire-log.ts";
+
+/**
+ * Reads the lease that a message names.
+ *
+ * @returns Undefined when it names none.
+ * @throws {DecodeError} When an option is malformed: a bad option 159 must not pass for a full address.
+ */
+export function pairOf({ yiaddr, options }: DhcpV4Message): LoadPair | undefined {
+  const serverIdentifier = options.get(OptionCode.serverIdentifier);
+  if (yiaddr === 0 || serverIdentifier === undefined) return undefined;
+  const portParams = options.get(OptionCode.portParams);
+  if (portParams !== undefined) decodePortParams(portParams);
+  return {
+    address: yiaddr,
+    serverIdentifier: decodeAddress(serverIdentifier),
+    portParams: portParams === undefined ? 0 : readUint32(portParams, 0),
+  };
+}
+
+/**
+ * Writes down an ACK as evidence.
+ *
+ * @param lease What the message names.
+ * @param client Number of the client, when the message came (milliseconds since 1970), and how many milliseconds it had
+ *   been waited for.
+ * @returns Undefined when the message has no lease time.
+ */
+export function ackRecordOf(
+  { options }: DhcpV4Message,
+  { address, portParams }: LoadPair,
+  { client, at, waitedMs }: { readonly client: number; readonly at: number; readonly waitedMs: number },
+): WireRecord | undefined {
+  const leaseTime = options.get(OptionCode.leaseTime);
+  if (leaseTime === undefined) return undefined;
+  const data = new Uint8Array(4);
+  writeUint32(data, 0, portParams);
+  return {
+    is: "ack",
+    client: encodeHex(identifierOfClient(client)),
+    at,
+    sentAt: at - waitedMs,
+    address,
+    ...decodePortParams(data),
+    leaseSeconds: readUint32(leaseTime, 0),
+  };
+}

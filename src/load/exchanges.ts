@@ -1,0 +1,300 @@
+/**
+ * The exchanges of a load: each waits for an OFFER or an ACK, and is given to the next client when it is over.
+ *
+ * They are frugal, to share a machine with what they measure: queries are copies of templates, there is no timer for
+ * each exchange but one sweep over all, and what is kept for an exchange are numbers in typed arrays.
+ *
+ * @module
+ */
+import { DecodeError } from "../wire/decode-error.ts";
+import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
+import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
+import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
+import { decodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { unwrapRelayReply } from "../client/answer.ts";
+import { createLatencies } from "./latencies.ts";
+import { pairAt } from "./lease-table.ts";
+import type { LeaseTable } from "./lease-table.ts";
+import { ackRecordOf, pairOf } from "./answers.ts";
+import { queriesOf } from "./options.ts";
+import type { LoadSettings } from "./options.ts";
+import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
+import type { LoadPair, LoadQueries } from "./queries.ts";
+import type { LoadCounts, LoadResult } from "./result.ts";
+import type { LoadSockets } from "./sockets.ts";
+
+/** What an exchange waits for. */
+export const phases = { idle: 0, discovering: 1, requesting: 2 } as const;
+
+/** What the first message of an exchange waits for. */
+export type Phase = (typeof phases)[Exclude<keyof typeof phases, "idle">];
+
+/**
+ * The exchanges of a load. Number `slot` of those in flight has its place in each array. The low bits of its xid are
+ * the slot, so that an answer finds its exchange without a search; the high bits count, so that a late answer to an
+ * earlier exchange of the slot is known as such.
+ */
+export class LoadExchanges {
+  readonly #settings: LoadSettings;
+  readonly #leases: LeaseTable;
+  readonly #firstPhase: Phase;
+  readonly #queries: LoadQueries;
+  #sockets: LoadSockets | undefined;
+
+  readonly #slotBits: number;
+  readonly #phase: Uint8Array;
+  readonly #row: Uint32Array;
+  readonly #xid: Uint32Array;
+  readonly #tries: Uint8Array;
+  /** Milliseconds: begin of the exchange, begin of its phase, last send. */
+  readonly #beganMs: Float64Array;
+  readonly #phaseMs: Float64Array;
+  readonly #sentMs: Float64Array;
+  readonly #length: Uint16Array;
+  /** One message for each slot, `#queries.octetsMax` octets apart. */
+  readonly #octets: Uint8Array;
+
+  #nextRow = 0;
+  #nextCount: number;
+  #active = 0;
+  #end: () => void = doNothing;
+
+  readonly #offer;
+  readonly #ack;
+  readonly #exchange;
+  readonly #counts: LoadCounts = {
+    retransmits: 0,
+    naks: 0,
+    timeouts: 0,
+    unfinished: 0,
+    ignored: 0,
+    moved: 0,
+    socketErrors: 0,
+  };
+
+  constructor(settings: LoadSettings, leases: LeaseTable, firstPhase: Phase) {
+    const { inFlight, clients, timing } = settings;
+    this.#settings = settings;
+    this.#leases = leases;
+    this.#firstPhase = firstPhase;
+    this.#queries = queriesOf(settings);
+    this.#slotBits = Math.ceil(Math.log2(inFlight));
+    this.#nextCount = Math.floor(timing.random() * 2 ** 16);
+    this.#phase = new Uint8Array(inFlight);
+    this.#row = new Uint32Array(inFlight);
+    this.#xid = new Uint32Array(inFlight);
+    this.#tries = new Uint8Array(inFlight);
+    this.#beganMs = new Float64Array(inFlight);
+    this.#phaseMs = new Float64Array(inFlight);
+    this.#sentMs = new Float64Array(inFlight);
+    this.#length = new Uint16Array(inFlight);
+    this.#octets = new Uint8Array(inFlight * this.#queries.octetsMax);
+    this.#offer = createLatencies(clients);
+    this.#ack = createLatencies(clients);
+    this.#exchange = createLatencies(clients);
+  }
+
+  /** Runs until every client has had its exchange, or the time is over. */
+  async run(sockets: LoadSockets): Promise<LoadResult> {
+    const { timing, inFlight, retransmitMs, durationMsMax } = this.#settings;
+    this.#sockets = sockets;
+    const startMs = timing.nowMs();
+    let cancelSweep = doNothing;
+    const sweepLater = (): void => {
+      cancelSweep = timing.later(() => {
+        this.#sweep();
+        sweepLater();
+      }, retransmitMs / 4);
+    };
+    const ended = new Promise<void>((resolve) => {
+      this.#end = resolve;
+    });
+    const cancelEnd = timing.later(this.#end, durationMsMax);
+    for (let slot = 0; slot < inFlight; slot++) this.#begin(slot);
+    sweepLater();
+    await ended;
+    cancelSweep();
+    cancelEnd();
+    this.#counts.unfinished = this.#active + this.#leases.clients - this.#nextRow;
+    return {
+      leases: this.#leases,
+      elapsedMs: timing.nowMs() - startMs,
+      offer: this.#offer.summary(),
+      ack: this.#ack.summary(),
+      exchange: this.#exchange.summary(),
+      counts: this.#counts,
+    };
+  }
+
+  /** Gives a slot to the next client, or ends the load when it was the last slot at work. */
+  #begin(slot: number): void {
+    const { clients, isHeld } = this.#leases;
+    if (this.#firstPhase === phases.requesting) {
+      while (this.#nextRow < clients && isHeld[this.#nextRow] === 0) this.#nextRow++;
+    }
+    if (this.#nextRow === clients) {
+      if (this.#active === 0) this.#end();
+      return;
+    }
+    const row = this.#nextRow++;
+    this.#active++;
+    this.#row[slot] = row;
+    this.#xid[slot] = this.#nextCount++ * 2 ** this.#slotBits + slot;
+    this.#beganMs[slot] = this.#settings.timing.nowMs();
+    if (this.#firstPhase === phases.discovering) {
+      const length = this.#queries.discover(this.#octetsOf(slot), this.#clientOf(slot), this.#xid[slot]);
+      this.#enter(slot, phases.discovering, length);
+    } else {
+      const lease = pairAt(this.#leases, row);
+      const length = this.#queries.renewing(
+        this.#octetsOf(slot),
+        this.#clientOf(slot),
+        this.#xid[slot],
+        lease,
+      );
+      this.#enter(slot, phases.requesting, length);
+    }
+  }
+
+  #octetsOf(slot: number): Uint8Array {
+    const { octetsMax } = this.#queries;
+    return this.#octets.subarray(slot * octetsMax, (slot + 1) * octetsMax);
+  }
+
+  #clientOf(slot: number): number {
+    return this.#leases.firstClient + this.#row[slot]!;
+  }
+
+  /** Sends the first message of a phase, which is in the slot's octets. */
+  #enter(slot: number, phase: Phase, length: number): void {
+    this.#phase[slot] = phase;
+    this.#length[slot] = length;
+    this.#tries[slot] = 0;
+    this.#phaseMs[slot] = this.#settings.timing.nowMs();
+    this.#transmit(slot);
+  }
+
+  #transmit(slot: number): void {
+    this.#tries[slot]!++;
+    this.#sentMs[slot] = this.#settings.timing.nowMs();
+    this.#sockets!.send(slot, this.#octets, slot * this.#queries.octetsMax, this.#length[slot]!);
+  }
+
+  /** Looks for exchanges whose answer is overdue. */
+  #sweep(): void {
+    const { timing, retransmitMs, triesMax } = this.#settings;
+    const nowMs = timing.nowMs();
+    for (const [slot, phase] of this.#phase.entries()) {
+      if (phase === phases.idle) continue;
+      const tries = this.#tries[slot]!;
+      if (nowMs - this.#sentMs[slot]! < retransmitMs * 2 ** (tries - 1)) continue;
+      if (tries < triesMax) {
+        this.#counts.retransmits++;
+        this.#transmit(slot);
+      } else {
+        this.#counts.timeouts++;
+        this.#finish(slot);
+      }
+    }
+  }
+
+  /** Counts a complaint of a socket. */
+  readonly onSocketError = (): void => {
+    this.#counts.socketErrors++;
+  };
+
+  /** Takes what may be an answer. */
+  readonly onDatagram = (datagram: Uint8Array): void => {
+    if (!this.#hears(datagram)) this.#counts.ignored++;
+  };
+
+  #hears(datagram: Uint8Array): boolean {
+    try {
+      const response = unwrapRelayReply(datagram, undefined);
+      return response !== undefined && this.#act(decodeDhcpV4(decodeDhcpV4Response(response).dhcpv4));
+    } catch (error) {
+      if (error instanceof DecodeError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * @returns Whether the message answers an exchange.
+   * @throws {DecodeError} When one of its options is malformed.
+   */
+  #act(message: DhcpV4Message): boolean {
+    const slot = message.xid % 2 ** this.#slotBits;
+    const phase = this.#phase[slot] ?? phases.idle;
+    if (phase === phases.idle || this.#xid[slot] !== message.xid) return false;
+    const clientIdentifier = message.options.get(OptionCode.clientIdentifier);
+    const typeData = message.options.get(OptionCode.messageType);
+    if (clientIdentifier === undefined || typeData === undefined) return false;
+    if (clientOfIdentifier(clientIdentifier) !== this.#clientOf(slot)) return false;
+    const type = decodeMessageType(typeData);
+    if (phase === phases.discovering && type === MessageType.offer) return this.#onOffer(slot, message);
+    if (phase === phases.requesting && type === MessageType.ack) return this.#onAck(slot, message);
+    if (phase === phases.requesting && type === MessageType.nak) return this.#onNak(slot);
+    return false;
+  }
+
+  #onOffer(slot: number, message: DhcpV4Message): boolean {
+    const offer = pairOf(message);
+    if (offer === undefined) return false;
+    this.#offer.add(this.#settings.timing.nowMs() - this.#phaseMs[slot]!);
+    const length = this.#queries.selecting(this.#octetsOf(slot), this.#clientOf(slot), message.xid, offer);
+    this.#enter(slot, phases.requesting, length);
+    return true;
+  }
+
+  #onAck(slot: number, message: DhcpV4Message): boolean {
+    const lease = pairOf(message);
+    if (lease === undefined) return false;
+    const nowMs = this.#settings.timing.nowMs();
+    this.#ack.add(nowMs - this.#phaseMs[slot]!);
+    this.#exchange.add(nowMs - this.#beganMs[slot]!);
+    this.#hold(this.#row[slot]!, lease);
+    this.#writeAck(slot, message, lease, nowMs);
+    this.#finish(slot);
+    return true;
+  }
+
+  #writeAck(slot: number, message: DhcpV4Message, lease: LoadPair, nowMs: number): void {
+    const { wireLog } = this.#settings;
+    if (wireLog === undefined) return;
+    // It was asked for when the phase began, whichever of the repeats was answered.
+    const waitedMs = nowMs - this.#phaseMs[slot]!;
+    const record = ackRecordOf(message, lease, { client: this.#clientOf(slot), at: Date.now(), waitedMs });
+    if (record !== undefined) wireLog(record);
+  }
+
+  #hold(row: number, lease: LoadPair): void {
+    const { isHeld, address, portParams, serverIdentifier } = this.#leases;
+    const isSame = address[row] === lease.address && portParams[row] === lease.portParams;
+    if (isHeld[row] === 1 && !isSame) this.#counts.moved++;
+    isHeld[row] = 1;
+    address[row] = lease.address;
+    portParams[row] = lease.portParams;
+    serverIdentifier[row] = lease.serverIdentifier;
+  }
+
+  #onNak(slot: number): boolean {
+    this.#counts.naks++;
+    const client = encodeHex(identifierOfClient(this.#clientOf(slot)));
+    this.#settings.wireLog?.({ is: "nak", client, at: Date.now() });
+    this.#leases.isHeld[this.#row[slot]!] = 0;
+    this.#finish(slot);
+    return true;
+  }
+
+  #finish(slot: number): void {
+    this.#phase[slot] = phases.idle;
+    this.#active--;
+    this.#begin(slot);
+  }
+}
+
+function doNothing(): void {
+  // Stands for a timer, or an end, that is not there yet.
+}

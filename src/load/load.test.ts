@@ -1,0 +1,241 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { createManualTiming } from "../../test/support/manual-timing.ts";
+import { encodeReply, startScriptedServer } from "../../test/support/scripted-server.ts";
+import type { ReceivedQuery, ScriptedServer } from "../../test/support/scripted-server.ts";
+import { MessageType } from "../wire/dhcpv4/codes.ts";
+import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
+import { leasesOf } from "./lease-table.ts";
+import { leaseLoad, releaseLoad, renewLoad } from "./load.ts";
+import { clientOfIdentifier } from "./queries.ts";
+import { findOverlaps } from "./overlaps.ts";
+
+const firstAddress = 0xc0000200;
+
+let server: ScriptedServer;
+afterEach(() => server.close());
+
+function clientOf(query: ReceivedQuery): number {
+  return clientOfIdentifier(query.message.options.get(61)!)!;
+}
+
+/** The pair of a client by its number: 63 clients for each address. */
+function pairOf(client: number) {
+  const portParams = { psidOffset: 0, psidLength: 6, psid: 1 + (client % 63) };
+  return { address: firstAddress + Math.floor(client / 63), portParams };
+}
+
+/** Answers each client with the pair of its number. */
+function answers(query: ReceivedQuery, pair = pairOf(clientOf(query))): Uint8Array[] {
+  if (query.type === MessageType.discover) return [encodeReply(query, { type: MessageType.offer, ...pair })];
+  if (query.type === MessageType.request) return [encodeReply(query, { type: MessageType.ack, ...pair })];
+  return [];
+}
+
+async function listen(answer: (query: ReceivedQuery) => readonly Uint8Array[]) {
+  server = await startScriptedServer(answer);
+  return { server: "::1", port: server.port, inFlight: 7 };
+}
+
+describe("leaseLoad()", () => {
+  test("R7618-5-01 leads every client to its lease, and no two share a port", async () => {
+    const target = await listen(answers);
+    const result = await leaseLoad({ ...target, clients: 200, firstClient: 1000 });
+    const leases = leasesOf(result.leases);
+    expect(leases.length).toBe(200);
+    expect(leases[5]).toEqual({ client: 1005, address: pairOf(1005).address, ...pairOf(1005).portParams });
+    expect(findOverlaps(leases)).toEqual([]);
+    expect(result.counts).toEqual({
+      retransmits: 0,
+      naks: 0,
+      timeouts: 0,
+      unfinished: 0,
+      ignored: 0,
+      moved: 0,
+      socketErrors: 0,
+    });
+    expect([result.offer.count, result.ack.count, result.exchange.count]).toEqual([200, 200, 200]);
+    expect(result.exchange.maxMs).toBeGreaterThanOrEqual(result.ack.p50Ms);
+  });
+
+  test("R7618-5-01 shows a server that gives one pair to two clients", async () => {
+    const target = await listen((query) => answers(query, pairOf(Math.floor(clientOf(query) / 2))));
+    const { leases } = await leaseLoad({ ...target, clients: 20 });
+    expect(findOverlaps(leasesOf(leases)).length).toBe(10);
+  });
+
+  test("R7618-6-06 each REQUEST has the offer's pair, server and xid", async () => {
+    const target = await listen(answers);
+    await leaseLoad({ ...target, clients: 30 });
+    const discovers = server.received.filter(({ type }) => type === MessageType.discover);
+    const requests = server.received.filter(({ type }) => type === MessageType.request);
+    for (const { message } of requests) {
+      const client = clientOfIdentifier(message.options.get(61)!)!;
+      const { address, portParams } = pairOf(client);
+      expect(encodeHex(message.options.get(50)!)).toBe(address.toString(16));
+      expect(encodeHex(message.options.get(54)!)).toBe("c6336401");
+      expect(decodePortParams(message.options.get(159)!)).toEqual(portParams);
+      const discover = discovers.find((query) => clientOf(query) === client);
+      expect(message.xid).toBe(discover!.message.xid);
+      expect(encodeHex(message.chaddr.subarray(0, 6))).toBe(`0200${client.toString(16).padStart(8, "0")}`);
+    }
+    expect(new Set(discovers.map(({ message }) => message.xid)).size).toBe(30);
+  });
+
+  test("clients without port sharing ask for full addresses", async () => {
+    const target = await listen((query) =>
+      answers(query, { address: firstAddress + clientOf(query), portParams: undefined! }),
+    );
+    const { leases } = await leaseLoad({ ...target, clients: 9, sharesPorts: false });
+    expect(leasesOf(leases).map(({ psidLength }) => psidLength)).toEqual(Array(9).fill(0));
+    expect(server.received.every(({ message }) => !message.options.has(159))).toBe(true);
+  });
+
+  test("sends in a RELAY-FORW", async () => {
+    const target = await listen(answers);
+    const relay = {
+      hopCount: 0,
+      linkAddress: parseIPv6("2001:db8:a::1"),
+      peerAddress: parseIPv6("fe80::1"),
+      options: [{ code: 18, data: Uint8Array.of(1, 2) }],
+    };
+    const { counts, leases } = await leaseLoad({ ...target, clients: 20, relay });
+    expect(counts.ignored).toBe(0);
+    expect(leasesOf(leases).length).toBe(20);
+    expect(formatIPv6(server.received[0]!.path[0]!.linkAddress)).toBe("2001:db8:a::1");
+  });
+
+  test("counts refusals, and the refused hold nothing", async () => {
+    const target = await listen((query) =>
+      query.type === MessageType.request && clientOf(query) % 2 === 1
+        ? [encodeReply(query, { type: MessageType.nak })]
+        : answers(query),
+    );
+    const { counts, leases } = await leaseLoad({ ...target, clients: 10 });
+    expect(counts.naks).toBe(5);
+    expect(leasesOf(leases).map(({ client }) => client)).toEqual([0, 2, 4, 6, 8]);
+  });
+
+  test("ignores repeated, foreign and malformed answers, and answers to another exchange", async () => {
+    const target = await listen((query) => {
+      const { message } = query;
+      const [answer] = answers(query) as [Uint8Array];
+      const ofOther = { ...message, options: new Map([[61, message.options.get(61)!.with(5, 9)]]) };
+      const earlier = { ...message, xid: (message.xid + 2 ** 31) % 2 ** 32 };
+      const badPortParams = encodeReply(query, {
+        type: query.type === MessageType.discover ? MessageType.offer : MessageType.ack,
+        address: firstAddress,
+        options: new Map([[159, Uint8Array.of(0, 6, 72)]]),
+      });
+      return [
+        ...answers({ ...query, message: ofOther }, pairOf(9)),
+        ...answers({ ...query, message: earlier }, pairOf(9)),
+        badPortParams,
+        Uint8Array.of(21),
+        answer,
+        answer,
+      ];
+    });
+    const { counts, leases } = await leaseLoad({ ...target, clients: 1, inFlight: 1, sockets: 1 });
+    expect(leasesOf(leases)).toEqual([{ client: 0, address: firstAddress, ...pairOf(0).portParams }]);
+    // Four bad ones before the OFFER, a repeated one behind it, and four before the ACK that ends it all.
+    expect(counts.ignored).toBe(9);
+  });
+
+  test("sends again what gets no answer, and gives up after its tries", async () => {
+    const timing = createManualTiming();
+    const target = await listen((query) => (clientOf(query) === 1 ? answers(query) : []));
+    const pending = leaseLoad({
+      ...target,
+      clients: 2,
+      inFlight: 1,
+      retransmitMs: 1000,
+      triesMax: 3,
+      timing,
+    });
+    const first = await server.next();
+    timing.advance(1000);
+    expect(await server.next()).toEqual(first);
+    timing.advance(1750);
+    expect(server.received.length).toBe(2);
+    timing.advance(250);
+    expect(await server.next()).toEqual(first);
+    timing.advance(4000);
+    const { counts, leases } = await pending;
+    expect(counts).toMatchObject({ retransmits: 2, timeouts: 1, unfinished: 0 });
+    expect(leasesOf(leases).map(({ client }) => client)).toEqual([1]);
+    expect(timing.waiting()).toBe(0);
+  });
+
+  test("ends when its time is over", async () => {
+    const timing = createManualTiming();
+    const target = await listen(() => []);
+    const pending = leaseLoad({ ...target, clients: 5, inFlight: 2, durationMsMax: 500, timing });
+    await server.next();
+    timing.advance(500);
+    const { counts, elapsedMs } = await pending;
+    expect(counts.unfinished).toBe(5);
+    expect(elapsedMs).toBe(500);
+  });
+
+  test.each([
+    ["clients", { clients: 0 }],
+    ["inFlight", { inFlight: 65_537 }],
+    ["triesMax", { triesMax: 11 }],
+    ["sockets", { sockets: 1.5 }],
+  ])("rejects %s out of range", async (name, change) => {
+    const target = await listen(answers);
+    expect(() => leaseLoad({ ...target, clients: 1, ...change })).toThrow(`${name} is`);
+  });
+});
+
+describe("renewLoad() and releaseLoad()", () => {
+  test("R7618-7-06 renew and release name the pair that each client holds", async () => {
+    const target = await listen(answers);
+    const { leases } = await leaseLoad({ ...target, clients: 40 });
+    const renewal = await renewLoad(target, leases);
+    expect(renewal.counts).toMatchObject({ naks: 0, moved: 0, unfinished: 0 });
+    expect([renewal.offer.count, renewal.ack.count]).toEqual([0, 40]);
+    expect(await releaseLoad(target, leases)).toBe(40);
+    expect(leasesOf(leases)).toEqual([]);
+    for (let count = 0; count < 160; count++) await server.next();
+    const [renews, releases] = [server.received.slice(80, 120), server.received.slice(120)];
+    expect(renews.every(({ type, unicast }) => type === MessageType.request && unicast)).toBe(true);
+    expect(releases.every(({ type, unicast }) => type === MessageType.release && unicast)).toBe(true);
+    for (const query of [...renews, ...releases]) {
+      const { address, portParams } = pairOf(clientOf(query));
+      expect(query.message.ciaddr).toBe(address);
+      expect(decodePortParams(query.message.options.get(159)!)).toEqual(portParams);
+    }
+  });
+
+  test("renewLoad() passes over clients without a lease", async () => {
+    const target = await listen((query) =>
+      query.type === MessageType.request && clientOf(query) > 1
+        ? [encodeReply(query, { type: MessageType.nak })]
+        : answers(query),
+    );
+    const { leases } = await leaseLoad({ ...target, clients: 10 });
+    expect((await renewLoad(target, leases)).ack.count).toBe(2);
+  });
+
+  test("renewLoad() counts a server that moves a client to another pair", async () => {
+    let shift = 0;
+    const target = await listen((query) => answers(query, pairOf(clientOf(query) + shift)));
+    const { leases } = await leaseLoad({ ...target, clients: 3 });
+    shift = 1;
+    expect((await renewLoad(target, leases)).counts.moved).toBe(3);
+  });
+
+  test("renewLoad() of nobody ends at once", async () => {
+    const target = await listen(() => []);
+    const timing = createManualTiming();
+    const pending = leaseLoad({ ...target, clients: 1, durationMsMax: 1, timing });
+    await server.next();
+    timing.advance(1);
+    const { leases } = await pending;
+    expect((await renewLoad(target, leases)).ack.count).toBe(0);
+    expect(await releaseLoad(target, leases)).toBe(0);
+  });
+});

@@ -1,0 +1,131 @@
+/**
+ * How claims travel into SQL: as one JSON array of rows, each an array of plain values. A format says the order of
+ * the values once for both sides: for what fills a row, and for what names its columns in a statement.
+ *
+ * (Rows of arrays and not of objects: a statement spends most of its time in finding the fields of the JSON.)
+ *
+ * @module
+ */
+import type { BindClaim, Claim, EndClaim, LeaseTerms, OfferClaim } from "../../lease/claim.ts";
+import { LeaseState } from "../database/schema.ts";
+
+type Value = string | number | boolean | null | readonly number[];
+
+/** One kind of row: fills the JSON, and reads it in SQL. */
+export interface RowFormat<C> {
+  /** @returns The claims as JSON text, for a parameter. */
+  readonly format: (claims: readonly C[]) => string;
+  /** Columns `ordinal` and those of the format, for the `SELECT` list over `json_each(parameter)`. */
+  readonly columns: string;
+}
+
+/**
+ * @param names Columns in their order, between spaces. `#` marks octets: they travel as hexadecimal, and become a
+ *   blob.
+ * @param row The values of a claim, in the same order.
+ */
+function rowFormat<C>(names: string, row: (claim: C) => readonly Value[]): RowFormat<C> {
+  const columns = names.split(/\s+/).map((name, position) => {
+    const field = `value ->> ${position}`;
+    return name.startsWith("#") ? `unhex(${field}) AS ${name.slice(1)}` : `${field} AS ${name}`;
+  });
+  return {
+    format: (claims) => JSON.stringify(claims.map(row)),
+    columns: ["key AS ordinal", ...columns].join(", "),
+  };
+}
+
+/** Rows of `:offers` and `:wishes`. */
+export const offerRows = rowFormat<OfferClaim>(
+  "domain_id #client_id site_max site hold pool_ids wanted_slots",
+  (claim) => [
+    claim.domainId,
+    claim.clientId,
+    claim.siteLeasesMax,
+    claim.site,
+    claim.offerHoldSeconds,
+    claim.poolIds,
+    claim.wantedSlots,
+  ],
+);
+
+/** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
+type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
+
+/** Rows of `:binds`. */
+export const bindRows = rowFormat<Binding>(
+  `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
+   wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
+  (claim) => {
+    const { lease } = claim;
+    return [
+      claim.domainId,
+      claim.clientId,
+      claim.siteLeasesMax,
+      claim.site,
+      claim.kind === "bind" ? claim.slots.first : null,
+      claim.kind === "bind" ? claim.slots.last : null,
+      claim.kind === "bind" ? claim.slots.step : null,
+      claim.kind === "bind" ? null : claim.poolIds,
+      claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
+      claim.kind === "bind" && claim.sourceMustMatch,
+      lease.leaseSeconds,
+      lease.quarantineSeconds,
+      lease.softwire,
+      lease.softwireIntervalSeconds,
+      lease.source,
+      lease.relayPath,
+    ];
+  },
+);
+
+/** @returns The claims that `:binds` is made of. */
+export function bindingsOf(claims: readonly Claim[]): Binding[] {
+  return claims.filter(
+    (claim): claim is Binding => (claim.kind === "bind" || claim.kind === "offer") && claim.lease !== null,
+  );
+}
+
+/** Rows of `:ends`. */
+export const endRows = rowFormat<EndClaim>(
+  "domain_id #client_id first_slot last_slot slot_step newest_state state quarantine",
+  (claim) => [
+    claim.domainId,
+    claim.clientId,
+    claim.slots?.first ?? null,
+    claim.slots?.last ?? null,
+    claim.slots?.step ?? null,
+    claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,
+    claim.as === "declined" ? LeaseState.declined : LeaseState.released,
+    claim.quarantineSeconds,
+  ],
+);
+
+/** Rows of `:all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
+export const factRows = rowFormat<Claim>(
+  "domain_id #client_id #softwire first_slot site_max site pool_ids",
+  (claim) => {
+    const { domainId, clientId } = claim;
+    switch (claim.kind) {
+      case "offer":
+        return [
+          domainId,
+          clientId,
+          claim.lease?.softwire ?? null,
+          null,
+          claim.siteLeasesMax,
+          claim.site,
+          claim.poolIds,
+        ];
+      case "bind":
+        return [domainId, clientId, claim.lease.softwire, claim.slots.first];
+      default:
+        return [domainId, clientId];
+    }
+  },
+);
+
+/** @returns `:pools`: the ids of the pools that a batch may take new slots from. */
+export function formatPools(claims: readonly OfferClaim[]): string {
+  return JSON.stringify([...new Set(claims.flatMap((claim) => claim.poolIds))]);
+}

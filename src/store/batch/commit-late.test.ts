@@ -1,0 +1,127 @@
+/**
+ * What a batch does that comes late, by the database's own clock.
+ */
+import { describe, expect, test } from "vitest";
+import { bindClaim, endClaim, offerClaim } from "../../../test/support/claims.ts";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import type { Claim, Fact } from "../../lease/claim.ts";
+import { commitClaims } from "./commit.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+
+async function openStore() {
+  const pools = [{ name: "six", kind: "shared" as const, range: "192.0.2.0/31", psidLength: 2 }];
+  const database = await temporaryDatabase({
+    domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools }],
+  });
+  return { database, revision: (await loadDirectory(database)).revision };
+}
+
+describe("a batch that comes when its sender has given up", () => {
+  test("changes nothing and says so; in its last second it is served", async () => {
+    const { database, revision } = await openStore();
+    const clock = async (): Promise<number> =>
+      Number((await database.execute("SELECT unixepoch() AS now")).rows[0]!.now);
+    const commit = (until: number) => commitClaims(database, [offerClaim(1)], { revision, until });
+    expect(await commit((await clock()) - 1)).toMatchObject({ revision, isLate: true, facts: [] });
+    expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+    // The second of the clock may end between the two.
+    const served = await commit((await clock()) + 1);
+    expect([served.isLate, served.facts[0]!.held!.state]).toEqual([false, "offered"]);
+  });
+});
+
+describe("a message that ends something and comes late", () => {
+  const withdrawn = { as: "withdrawn", slots: null, quarantineSeconds: 0 } as const;
+  const declined = { as: "declined", quarantineSeconds: 5000 } as const;
+
+  /** A store that goes by the database's own clock, with a client that has an offer. */
+  async function openLive() {
+    const { database, revision } = await openStore();
+    const commit = async (claim: Claim, received?: number): Promise<Fact> =>
+      (await commitClaims(database, [claim], { revision, received })).facts[0]!;
+    const { slot } = (await commit(offerClaim(1))).held!;
+    const read = async (expression: string): Promise<number> =>
+      Number((await database.execute(`SELECT ${expression} AS value FROM lease`)).rows[0]!.value);
+    return {
+      database,
+      commit,
+      slot,
+      /** Milliseconds of the row's last change. */
+      changedMs: () => read("touched_ms"),
+      updatedAt: () => read("updated_at"),
+      /** Makes the last change an hour older. */
+      age: () =>
+        database.execute(
+          "UPDATE lease SET updated_at = updated_at - 3600, touched_ms = touched_ms - 3600000",
+        ),
+    };
+  }
+
+  test.each([
+    ["a RELEASE", {}],
+    ["a DECLINE", declined],
+  ])("%s ends no lease that was made after it had come, and one that was made before", async (_, fields) => {
+    const { commit, slot, changedMs } = await openLive();
+    await commit(bindClaim(1, slot));
+    const madeMs = await changedMs();
+    expect(await commit(endClaim(1, slot, fields), madeMs - 1)).toMatchObject({
+      held: { slot, state: "bound" },
+      ended: false,
+    });
+    expect(await commit(endClaim(1, slot, fields), madeMs)).toMatchObject({ ended: true });
+  });
+
+  test("the choice of another server ends no offer that was made after it had come", async () => {
+    const { commit, changedMs } = await openLive();
+    const madeMs = await changedMs();
+    expect((await commit(endClaim(1, 0, withdrawn), madeMs - 1)).held!.state).toBe("offered");
+    expect((await commit(endClaim(1, 0, withdrawn), madeMs)).held!.state).toBe("released");
+  });
+
+  test.each([
+    [
+      "a renewal",
+      async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => commit(bindClaim(1, slot)),
+    ],
+    [
+      "an offer of the pair that has ended",
+      async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => {
+        await commit(endClaim(1, slot));
+        await commit(offerClaim(1));
+      },
+    ],
+  ])("%s after it had come is spared, though the client had the pair long before", async (_, happen) => {
+    const live = await openLive();
+    const { commit, slot } = live;
+    await commit(bindClaim(1, slot));
+    await live.age();
+    await happen(live);
+    const received = (await live.changedMs()) - 1;
+    expect((await commit(endClaim(1, slot), received)).ended).toBe(false);
+    await live.age();
+    expect((await commit(endClaim(1, slot), received)).ended).toBe(true);
+  });
+
+  test("a pair that changed hands is as new as its new client", async () => {
+    const { commit, slot, database, changedMs } = await openLive();
+    await database.execute("UPDATE lease SET expires_at = 0, free_at = 0, updated_at = 0, touched_ms = 0");
+    expect((await commit(offerClaim(2, { wantedSlots: [slot] }))).held!.slot).toBe(slot);
+    expect((await commit(endClaim(2, slot), (await changedMs()) - 1)).ended).toBe(false);
+  });
+
+  test("a row that was changed without milliseconds counts as changed at the end of its second", async () => {
+    const { commit, slot, database, updatedAt } = await openLive();
+    await commit(bindClaim(1, slot));
+    for (const touched of ["touched_ms - 3600000", "NULL"]) {
+      await database.execute(`UPDATE lease SET touched_ms = ${touched}`);
+      expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 998)).ended).toBe(false);
+    }
+    expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 999)).ended).toBe(true);
+  });
+
+  test("without a word of when it came, it ends what there is", async () => {
+    const { commit, slot } = await openLive();
+    await commit(bindClaim(1, slot));
+    expect((await commit(endClaim(1, slot))).ended).toBe(true);
+  });
+});

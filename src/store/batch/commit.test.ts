@@ -1,0 +1,414 @@
+import type { Client } from "@libsql/client";
+import { describe, expect, test } from "vitest";
+import {
+  bindClaim,
+  clientId,
+  endClaim,
+  lookClaim,
+  offerClaim,
+  slotKey,
+  slotNumber,
+} from "../../../test/support/claims.ts";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import type { Claim, Fact } from "../../lease/claim.ts";
+import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import { commitClaims } from "./commit.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+import { freeNever } from "../database/schema.ts";
+
+type PoolInput = Partial<PoolDeclaration> & { name: string };
+
+/** Two addresses of three usable PSIDs each (k = 2 loses PSID 0 to the well-known ports): six slots. */
+const sixSlots: PoolInput = { name: "six", kind: "shared", range: "192.0.2.0/31", psidLength: 2 };
+
+/** A store with a clock that stands still until it is moved. */
+async function openStore(pools: PoolInput[] = [sixSlots]) {
+  const database = await temporaryDatabase({
+    domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools: pools as never }],
+  });
+  const { revision } = await loadDirectory(database);
+  const store = {
+    database,
+    now: 1_000_000,
+    commit: async (...claims: Claim[]): Promise<readonly Fact[]> =>
+      (await commitClaims(database, claims, { revision, now: store.now })).facts,
+    /** Offers to a client and binds what it got. */
+    lease: async (client: number, fields: Parameters<typeof bindClaim>[2] = {}): Promise<number> => {
+      const [offered] = await store.commit(offerClaim(client));
+      const slot = offered!.held!.slot;
+      await store.commit(bindClaim(client, slot, fields));
+      return slot;
+    },
+  };
+  return store;
+}
+
+const historyOf = async (database: Client) =>
+  (
+    await database.execute(
+      "SELECT slot, hex(client_id) AS client, since, until, hex(softwire) AS softwire FROM history ORDER BY id",
+    )
+  ).rows.map((row) => ({ ...row }));
+
+describe("new slots (R7618-8-07d)", () => {
+  test("come in the order of their numbers, which is the fill order", async () => {
+    const { commit } = await openStore();
+    const facts = await commit(...[1, 2, 3, 4, 5, 6].map((client) => offerClaim(client)));
+    expect(facts.map(slotNumber)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("R7618-8-04: a full pool gives nothing, and says that it has no room", async () => {
+    const { commit } = await openStore();
+    const facts = await commit(...[1, 2, 3, 4, 5, 6, 7].map((client) => offerClaim(client)));
+    expect(facts[6]).toMatchObject({ held: null, roomLeft: false });
+  });
+
+  test("a batch that outgrows its pool finds the next pool in the next round", async () => {
+    const { commit } = await openStore([sixSlots, { ...sixSlots, name: "more", range: "192.0.2.2/31" }]);
+    const claims = Array.from({ length: 8 }, (_, client) => offerClaim(client, { poolIds: [1, 2] }));
+    const first = await commit(...claims);
+    expect(first.slice(6)).toEqual(
+      [6, 7].map(() => ({
+        held: null,
+        roomLeft: true,
+        siteLeases: 0,
+        softwireTaken: false,
+        pairTaken: false,
+        ended: false,
+      })),
+    );
+    const second = await commit(...claims.slice(6));
+    expect(second.map((fact) => fact.held?.slot)).toEqual([slotKey(0, 2), slotKey(1, 2)]);
+  });
+
+  test("slots given out on request are stepped over", async () => {
+    const { commit, database } = await openStore([{ ...sixSlots, fill: "pack" }]);
+    await commit(offerClaim(1, { wantedSlots: [slotKey(0)] }), offerClaim(2, { wantedSlots: [slotKey(2)] }));
+    expect((await commit(offerClaim(3), offerClaim(4))).map(slotNumber)).toEqual([1, 3]);
+    expect((await database.execute("SELECT cursor FROM pool")).rows[0]!.cursor).toBe(4);
+  });
+
+  test("a stretch of taken slots longer than one batch steps over is passed in several", async () => {
+    const { commit } = await openStore([
+      { name: "big", kind: "shared", range: "192.0.2.0/24", psidLength: 2, fill: "pack" },
+    ]);
+    const taken = Array.from({ length: 150 }, (_, index) =>
+      offerClaim(index, { wantedSlots: [slotKey(index + 1)] }),
+    );
+    await commit(...taken);
+    const granted: (number | undefined)[] = [];
+    for (const client of [1001, 1002, 1003, 1004, 1005]) {
+      for (let round = 0; round < 4 && granted.length <= client - 1001; round++) {
+        const [fact] = await commit(offerClaim(client));
+        if (fact!.held === null) expect(fact!.roomLeft).toBe(true);
+        else granted.push(slotNumber(fact));
+      }
+    }
+    expect(granted).toEqual([0, 151, 152, 153, 154]);
+  });
+});
+
+describe("slots used before", () => {
+  test("R7618-8-07d: when all were used, the longest unused comes first", async () => {
+    const store = await openStore();
+    const slots: number[] = [];
+    for (const client of [1, 2, 3, 4, 5, 6]) slots.push(await store.lease(client));
+    for (const index of [3, 1, 5]) {
+      store.now += 1;
+      await store.commit(endClaim(index + 1, slots[index]!));
+    }
+    store.now += 200;
+    const facts = await store.commit(offerClaim(11), offerClaim(12), offerClaim(13), offerClaim(14));
+    expect(facts.map((fact) => fact.held?.slot)).toEqual([slots[3], slots[1], slots[5], undefined]);
+  });
+
+  test("a released pair is kept from others until its quarantine is over", async () => {
+    const store = await openStore();
+    const slots: number[] = [];
+    for (const client of [1, 2, 3, 4, 5, 6]) slots.push(await store.lease(client));
+    await store.commit(endClaim(1, slots[0]!));
+    store.now += 99;
+    expect((await store.commit(offerClaim(7)))[0]!.held).toBeNull();
+    store.now += 1;
+    expect((await store.commit(offerClaim(7)))[0]!.held!.slot).toBe(slots[0]);
+  });
+
+  test("an expired lease is reused without anyone sweeping it, and its tenure ends when it expired", async () => {
+    const store = await openStore();
+    const slots: number[] = [];
+    for (const client of [1, 2, 3, 4, 5, 6])
+      slots.push(await store.lease(client, { lease: { leaseSeconds: 600 + client } }));
+    store.now += 701;
+    expect((await store.commit(offerClaim(7)))[0]!.held!.slot).toBe(slots[0]);
+    expect(await historyOf(store.database)).toEqual([
+      { slot: slots[0], client: clientId(1).toUpperCase(), since: 1_000_000, until: 1_000_601, softwire: "" },
+    ]);
+  });
+
+  test("an offer that nobody answers is free when its hold is over", async () => {
+    const store = await openStore();
+    await store.commit(...[1, 2, 3, 4, 5, 6].map((client) => offerClaim(client)));
+    store.now += 59;
+    expect((await store.commit(offerClaim(7)))[0]!.held).toBeNull();
+    store.now += 1;
+    expect((await store.commit(offerClaim(7)))[0]!.held).not.toBeNull();
+    expect(await historyOf(store.database)).toEqual([]);
+  });
+});
+
+describe("own pair", () => {
+  test("R7618-8-07a: a client with a lease is offered that, and the lease stays as it is", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    store.now += 100;
+    const [fact] = await store.commit(offerClaim(1, { wantedSlots: [slotKey(5)] }));
+    expect(fact!.held).toMatchObject({ slot, state: "bound", remainingSeconds: 3500 });
+  });
+
+  test("R7618-8-07b: a client gets the pair that it had before, others come and go meanwhile", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    await store.commit(endClaim(1, slot));
+    await store.lease(2);
+    const [fact] = await store.commit(offerClaim(1, { wantedSlots: [slotKey(5)] }));
+    expect(fact!.held).toMatchObject({ slot, state: "offered" });
+  });
+
+  test("a client whose pool no longer serves it gets a pair elsewhere", async () => {
+    const store = await openStore([sixSlots, { ...sixSlots, name: "more", range: "192.0.2.2/31" }]);
+    const slot = await store.lease(1);
+    await store.commit(endClaim(1, slot));
+    const [fact] = await store.commit(offerClaim(1, { poolIds: [2] }));
+    expect(fact!.held!.slot).toBe(slotKey(0, 2));
+  });
+
+  test("A12: a running lease of another pool is neither given up nor joined by a second one", async () => {
+    const store = await openStore([sixSlots, { ...sixSlots, name: "more", range: "192.0.2.2/31" }]);
+    const slot = await store.lease(1);
+    const [fact] = await store.commit(offerClaim(1, { poolIds: [2] }));
+    expect(fact!.held).toMatchObject({ slot, state: "bound" });
+  });
+
+  test("a repeated claim changes nothing but the hold", async () => {
+    const store = await openStore();
+    const [first] = await store.commit(offerClaim(1));
+    const [second] = await store.commit(offerClaim(1));
+    expect(second).toEqual(first);
+  });
+
+  test("a reserved slot is never given to others, whoever asks and however long it is unused", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    await store.database.execute(`UPDATE lease SET free_at = ${freeNever}`);
+    await store.commit(endClaim(1, slot));
+    store.now += 1_000_000;
+    const others = await store.commit(
+      ...[2, 3, 4, 5, 6, 7].map((client) => offerClaim(client, client === 2 ? { wantedSlots: [slot] } : {})),
+    );
+    expect(others.filter((fact) => fact.held?.slot === slot)).toEqual([]);
+    expect((await store.commit(offerClaim(1)))[0]!.held!.slot).toBe(slot);
+    await store.commit(bindClaim(1, slot));
+    const row = (
+      await store.database.execute({ sql: "SELECT free_at FROM lease WHERE slot = ?", args: [BigInt(slot)] })
+    ).rows[0];
+    expect(row!.free_at).toBe(freeNever);
+  });
+});
+
+describe("wanted pair (R7618-8-07c)", () => {
+  test("is given when nobody uses it", async () => {
+    const { commit } = await openStore();
+    expect((await commit(offerClaim(1, { wantedSlots: [slotKey(4)] }))).map(slotNumber)).toEqual([4]);
+  });
+
+  test("is refused for another when someone does", async () => {
+    const store = await openStore();
+    await store.commit(offerClaim(1, { wantedSlots: [slotKey(4)] }));
+    expect((await store.commit(offerClaim(2, { wantedSlots: [slotKey(4)] }))).map(slotNumber)).toEqual([0]);
+  });
+
+  test("A8: of several, the first that is free", async () => {
+    const store = await openStore();
+    await store.commit(offerClaim(1, { wantedSlots: [slotKey(3)] }));
+    const wantedSlots = [slotKey(3), slotKey(4), slotKey(5)];
+    expect((await store.commit(offerClaim(2, { wantedSlots }))).map(slotNumber)).toEqual([4]);
+  });
+
+  test("is taken over from a client whose time is up", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    store.now += 3700;
+    expect((await store.commit(offerClaim(2, { wantedSlots: [slot] })))[0]!.held!.slot).toBe(slot);
+    expect((await store.commit(lookClaim(1)))[0]!.held).toBeNull();
+    expect(await historyOf(store.database)).toHaveLength(1);
+  });
+});
+
+describe("binding", () => {
+  test("an offer becomes a lease, once, however often it is asked for", async () => {
+    const store = await openStore();
+    const [offered] = await store.commit(offerClaim(1));
+    const slot = offered!.held!.slot;
+    const [first] = await store.commit(bindClaim(1, slot));
+    const [again] = await store.commit(bindClaim(1, slot));
+    expect(first!.held).toMatchObject({ slot, state: "bound", remainingSeconds: 3600 });
+    expect(again).toEqual(first);
+    expect((await store.database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(1);
+  });
+
+  test("an extension needs a lease: an offer, a released pair or a stranger's is none", async () => {
+    const store = await openStore();
+    const mine = await store.lease(1);
+    const [offered] = await store.commit(offerClaim(2));
+    const [onOffer, onOthers] = [
+      await store.commit(bindClaim(2, offered!.held!.slot, { accepts: "lease" })),
+      await store.commit(bindClaim(3, mine, { accepts: "lease" })),
+    ];
+    expect(onOffer[0]!.held!.state).toBe("offered");
+    expect(onOthers[0]!.held).toBeNull();
+    await store.commit(endClaim(1, mine));
+    expect((await store.commit(bindClaim(1, mine, { accepts: "lease" })))[0]!.held!.state).toBe("released");
+  });
+
+  test("a late extension begins a new tenure when nobody took the pair", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    store.now += 4000;
+    expect((await store.commit(bindClaim(1, slot, { accepts: "lease" })))[0]!.held!.state).toBe("bound");
+    const [{ since, until }] = (await historyOf(store.database)) as unknown as [
+      { since: number; until: number },
+    ];
+    expect([since, until]).toEqual([1_000_000, 1_003_600]);
+  });
+
+  test("R7618-8-08: a release must be the holder's, and of that slot", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    await store.commit(endClaim(2, slot));
+    await store.commit(endClaim(1, slot + 1));
+    expect((await store.commit(lookClaim(1)))[0]!.held!.state).toBe("bound");
+    await store.commit(endClaim(1, slot));
+    expect((await store.commit(lookClaim(1)))[0]!.held!.state).toBe("released");
+    store.now += 50;
+    expect(await historyOf(store.database)).toMatchObject([{ slot, since: 1_000_000, until: 1_000_000 }]);
+  });
+
+  test("A14: a declined pair is kept from everyone, its client included, and no other pair is", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    await store.commit(endClaim(1, slot, { as: "declined", quarantineSeconds: 5000 }));
+    store.now += 4999;
+    const facts = await store.commit(...[1, 2, 3, 4, 5, 6].map((client) => offerClaim(client)));
+    expect(facts.map(slotNumber)).toEqual([1, 2, 3, 4, 5, undefined]);
+    store.now += 1;
+    expect((await store.commit(offerClaim(6)))[0]!.held!.slot).toBe(slot);
+  });
+
+  test("the choice of another server ends an offer but no lease", async () => {
+    const store = await openStore();
+    await store.commit(offerClaim(1));
+    await store.lease(2);
+    const withdrawal = { as: "withdrawn", slots: null, quarantineSeconds: 0 } as const;
+    const facts = await store.commit(endClaim(1, 0, withdrawal), endClaim(2, 0, withdrawal));
+    expect(facts.map((fact) => fact.held!.state)).toEqual(["released", "bound"]);
+  });
+});
+
+describe("softwire address (RFC 8539)", () => {
+  const [a, b] = ["20010db8000000000000000000000001", "20010db8000000000000000000000002"];
+
+  test("R8539-8.1-01: a new one replaces the old after the interval, and the change is in the history", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, { lease: { softwire: a } });
+    store.now += 60;
+    const [fact] = await store.commit(bindClaim(1, slot, { lease: { softwire: b } }));
+    expect(fact!.held!.softwire).toBe(b);
+    expect(await historyOf(store.database)).toMatchObject([
+      { since: 1_000_000, until: 1_000_060, softwire: a.toUpperCase() },
+    ]);
+  });
+
+  test("R8539-8.1-02: one that comes too early leaves the old in place", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, { lease: { softwire: a } });
+    store.now += 59;
+    expect((await store.commit(bindClaim(1, slot, { lease: { softwire: b } })))[0]!.held).toMatchObject({
+      softwire: a,
+      state: "bound",
+    });
+  });
+
+  test("R8539-8.2-02: one of another client's running lease makes no lease", async () => {
+    const store = await openStore();
+    await store.lease(1, { lease: { softwire: a } });
+    const [offered] = await store.commit(offerClaim(2));
+    const [fact] = await store.commit(bindClaim(2, offered!.held!.slot, { lease: { softwire: a } }));
+    expect(fact).toMatchObject({ held: { state: "offered" }, softwireTaken: true });
+  });
+
+  test("R8539-8.2-03: one of another client's running lease leaves a running lease as it is", async () => {
+    const store = await openStore();
+    await store.lease(1, { lease: { softwire: a } });
+    const slot = await store.lease(2, { lease: { softwire: b } });
+    store.now += 100;
+    const [fact] = await store.commit(bindClaim(2, slot, { lease: { softwire: a } }));
+    expect(fact!.held).toMatchObject({ state: "bound", softwire: b, remainingSeconds: 3600 });
+  });
+
+  test("R8539-8-03: one is free again when its lease ended", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, { lease: { softwire: a } });
+    await store.commit(endClaim(1, slot));
+    await store.lease(2, { lease: { softwire: a } });
+    expect((await store.commit(lookClaim(2)))[0]!.held!.softwire).toBe(a);
+  });
+});
+
+describe("limit of a customer site (R7618-10-02)", () => {
+  const limited = (client: number, site = "remote:01") => offerClaim(client, { site, siteLeasesMax: 2 });
+
+  test("stops a site that has as many as it may, and no other site", async () => {
+    const store = await openStore();
+    const facts: Fact[] = [];
+    for (const claim of [limited(1), limited(2), limited(3), limited(4, "remote:02")]) {
+      facts.push(...(await store.commit(claim)));
+    }
+    expect(facts.map((fact) => fact.held !== null)).toEqual([true, true, false, true]);
+    expect(facts[2]).toMatchObject({ held: null, siteLeases: 2 });
+  });
+
+  test("offers count, and a release makes room", async () => {
+    const store = await openStore();
+    await store.commit(limited(1));
+    await store.commit(limited(2));
+    expect((await store.commit(limited(3)))[0]!.held).toBeNull();
+    const { held } = (await store.commit(lookClaim(1)))[0]!;
+    await store.commit(endClaim(1, held!.slot));
+    expect((await store.commit(limited(3)))[0]!.held).not.toBeNull();
+  });
+
+  test("a previous pair, a wish and a late request count like a new pair", async () => {
+    const store = await openStore();
+    const facts = [...(await store.commit(limited(1))), ...(await store.commit(limited(2)))];
+    store.now += 100;
+    await store.commit(limited(3));
+    await store.commit(limited(4));
+    expect((await store.commit(limited(1)))[0]!.held!.remainingSeconds).toBeLessThanOrEqual(0);
+    expect(
+      (
+        await store.commit(offerClaim(5, { site: "remote:01", siteLeasesMax: 2, wantedSlots: [slotKey(5)] }))
+      )[0]!.held,
+    ).toBeNull();
+    const late = bindClaim(2, facts[1]!.held!.slot, { site: "remote:01", siteLeasesMax: 2 });
+    expect((await store.commit(late))[0]!.held!.state).toBe("offered");
+  });
+});
+
+test("claims of an older configuration change nothing, and the newer revision comes back", async () => {
+  const { database } = await openStore();
+  const { revision } = await loadDirectory(database);
+  await database.execute("UPDATE domain SET name = 'renamed'");
+  const result = await commitClaims(database, [offerClaim(1)], { revision });
+  expect(result).toMatchObject({ revision: revision + 1, facts: [] });
+  expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+});

@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import { clockReadingMsMax, sameBatchMsMax } from "../../limits.ts";
+import { earliestClockMs, isOldReading, latestClockMs, readClock } from "./clock.ts";
+import type { ClockReading } from "./clock.ts";
+import { receivedAfterRound, receivedAt, wantedUntil } from "./deadline.ts";
+
+/** Quarters of a millisecond: small enough for what is between two of them, and exact in floating point. */
+const quarters = (max: number) => fc.nat({ max: max * 4 }).map((count) => count / 4);
+
+/** A database whose clock shows something quite different, and what an answer of it said: read on its way. */
+const anyClock = fc
+  .record({
+    offsetMs: quarters(2 ** 40),
+    askedMs: quarters(1_000_000),
+    thereMs: quarters(5000),
+    backMs: quarters(5000),
+  })
+  .map(({ offsetMs, askedMs, thereMs, backMs }) => {
+    const clockAt = (localMs: number): number => localMs + offsetMs;
+    const readMs = askedMs + thereMs;
+    const answeredMs = readMs + backMs;
+    const reading: ClockReading = { clockMs: Math.floor(clockAt(readMs)), askedMs, answeredMs };
+    return { clockAt, reading, widthMs: thereMs + backMs };
+  });
+
+/** Moments before the reading, and after it. */
+const anyMoment = quarters(2_000_000);
+
+test("what the database's clock shows is between its bounds, whatever the clocks and the way", () => {
+  fc.assert(
+    fc.property(anyClock, anyMoment, ({ clockAt, reading, widthMs }, atMs) => {
+      const [earliest, latest] = [earliestClockMs(reading, atMs), latestClockMs(reading, atMs)];
+      expect(earliest).toBeLessThanOrEqual(clockAt(atMs));
+      expect(latest).toBeGreaterThanOrEqual(clockAt(atMs));
+      expect(latest - earliest).toBeLessThan(widthMs + 3);
+    }),
+  );
+});
+
+test("wantedUntil() is never too early, and less than a second and two ways late", () => {
+  fc.assert(
+    fc.property(anyClock, anyMoment, quarters(60_000), ({ clockAt, reading, widthMs }, sentMs, waitMs) => {
+      const until = wantedUntil(reading, sentMs, waitMs);
+      const endMs = clockAt(sentMs + waitMs);
+      expect(until).toBeGreaterThanOrEqual(Math.floor(endMs / 1000));
+      expect(until * 1000).toBeLessThan(endMs + widthMs + 3);
+    }),
+  );
+});
+
+test("receivedAt() is before what changed later, and not long before what changed earlier", () => {
+  fc.assert(
+    fc.property(anyClock, anyMoment, quarters(20_000), ({ clockAt, reading, widthMs }, receivedMs, agoMs) => {
+      const received = receivedAt(reading, receivedMs);
+      const changedLater = Math.floor(clockAt(receivedMs + 1 + agoMs));
+      const changedEarlier = Math.floor(clockAt(receivedMs - widthMs - 2 - agoMs));
+      expect(changedLater).toBeGreaterThan(received);
+      expect(changedEarlier).toBeLessThanOrEqual(received);
+    }),
+  );
+});
+
+test("receivedAfterRound() counts what a round of the same batch did as before, unless the round was late", () => {
+  expect(receivedAfterRound(5000, 5020)).toBe(5020);
+  expect(receivedAfterRound(5000, 5000 + sameBatchMsMax)).toBe(5000 + sameBatchMsMax);
+  expect(receivedAfterRound(5000, 5001 + sameBatchMsMax)).toBe(5000);
+  expect(receivedAfterRound(5000, 4990)).toBe(5000);
+});
+
+test("readClock() reads the real clock of a database, to the millisecond", async () => {
+  const database = await temporaryDatabase();
+  const before = Date.now();
+  const local = [10, 25];
+  const reading = await readClock(database, () => local.shift()!);
+  expect(reading).toMatchObject({ askedMs: 10, answeredMs: 25 });
+  expect(reading.clockMs).toBeGreaterThanOrEqual(before);
+  expect(reading.clockMs).toBeLessThanOrEqual(Date.now());
+});
+
+test("isOldReading() says when clocks may have drifted apart", () => {
+  const reading: ClockReading = { clockMs: 0, askedMs: 5, answeredMs: 10 };
+  expect(isOldReading(reading, 10 + clockReadingMsMax)).toBe(false);
+  expect(isOldReading(reading, 11 + clockReadingMsMax)).toBe(true);
+});

@@ -1,0 +1,97 @@
+/**
+ * Loads domains and pools as the rules need them.
+ *
+ * @module
+ */
+import type { Client } from "@libsql/client";
+import { asc } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/libsql/http";
+import * as v from "valibot";
+import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-options.ts";
+import { domainSettingsSchema, parseInterfaceId } from "../../declaration/domain-settings.ts";
+import type { DomainSettings } from "../../declaration/domain-settings.ts";
+import type { Directory, Domain, Pool } from "../../lease/domain.ts";
+import { createPoolGeometry } from "../../portset/pool-geometry.ts";
+import type { PortRange } from "../../portset/port-set.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
+import { parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
+import { isInScope } from "../database/databases.ts";
+import type { Place } from "../database/databases.ts";
+import { configuration, domain, pool } from "../database/schema.ts";
+
+/**
+ * Reads all domains and pools, in one transaction, so that they belong to the revision.
+ *
+ * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ */
+export async function loadDirectory(client: Client): Promise<Directory> {
+  const database = drizzle(client);
+  const [revisions, domainRows, poolRows] = await database.batch([
+    database.select({ revision: configuration.revision }).from(configuration),
+    database.select().from(domain).orderBy(asc(domain.id)),
+    database.select().from(pool).orderBy(asc(pool.id)),
+  ]);
+  const domains = domainRows.map((row) => {
+    const settings = v.parse(domainSettingsSchema, JSON.parse(row.settings));
+    const options = encodeDhcpOptions(settings.options);
+    const pools = poolRows.filter(({ domainId }) => domainId === row.id).map((each) => poolOf(each, options));
+    return domainOf(row, { ...settings, options }, pools);
+  });
+  const poolsById = new Map(domains.flatMap(({ pools }) => pools.map((each) => [each.id, each])));
+  return { revision: revisions[0]!.revision, domains, poolsById };
+}
+
+/**
+ * Reads the domains that count, with their pools.
+ *
+ * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ */
+export async function loadPlace({ database, scope }: Place): Promise<Directory> {
+  const directory = await loadDirectory(database);
+  const domains = directory.domains.filter(({ name }) => isInScope(scope, name));
+  return { ...directory, domains };
+}
+
+function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
+  const reservedPorts = JSON.parse(row.reservedPorts) as PortRange[];
+  const geometry = createPoolGeometry({ ...row, reservedPorts });
+  // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
+  if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
+    throw new Error(
+      `Cannot load pool "${row.name}": computed ${geometry.slots} slots of ${geometry.psids.length} PSIDs each, ` +
+        `the database says ${row.slots} of ${row.psids}`,
+    );
+  }
+  const kind = row.psidLength === 0 ? "full" : "shared";
+  const own = encodeDhcpOptions(v.parse(dhcpOptionsSchema, JSON.parse(row.options)));
+  const options = new Map([...domainOptions, ...own]);
+  return { id: row.id, name: row.name, kind, geometry, options, drainUntil: row.drainUntil };
+}
+
+function domainOf(
+  { id, name }: { readonly id: number; readonly name: string },
+  settings: Omit<DomainSettings, "options"> & { readonly options: ReadonlyMap<number, Uint8Array> },
+  pools: readonly Pool[],
+): Domain {
+  const { default: isDefault, prefixes, lines, serverIdentifier, softwire, ...rest } = settings;
+  return {
+    id,
+    name,
+    isDefault,
+    prefixes: prefixes.map(parseIPv6Prefix),
+    lines: lines.map(({ linkAddress, interfaceId }) => ({
+      linkAddress: parseIPv6(linkAddress),
+      interfaceId: parseInterfaceId(interfaceId),
+    })),
+    serverIdentifier: parseIPv4(serverIdentifier),
+    ...rest,
+    softwire: {
+      borderRelays: softwire.borderRelays.map(parseIPv6),
+      bindPrefix: softwire.bindPrefix === null ? null : parseIPv6Prefix(softwire.bindPrefix),
+      updateIntervalSeconds: softwire.updateIntervalSeconds,
+    },
+    pools,
+    sharedPools: pools.filter(({ kind }) => kind === "shared"),
+    fullPools: pools.filter(({ kind }) => kind === "full"),
+  };
+}

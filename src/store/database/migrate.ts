@@ -1,0 +1,111 @@
+/**
+ * Brings a database to the schema of this release. Reads the files of `migrations/`, so it runs where there is a
+ * file system (Node, Deno); databases of Workers are migrated from there too.
+ *
+ * drizzle-kit writes those files, and the table of what was applied is the one that its own migrator keeps. That
+ * one knows neither of two processes that migrate at once nor of a database from a later release, so the applying
+ * is done here.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Client, InStatement } from "@libsql/client";
+import { readMigrationFiles } from "drizzle-orm/migrator";
+
+const releaseFolder = fileURLToPath(new URL("../../../migrations", import.meta.url).href);
+
+/** What {@link migrateDatabase} did, by names of migrations. */
+export interface MigrationReport {
+  /** What was applied now; empty when nothing was to do. */
+  readonly applied: readonly string[];
+  /** What the database had already. */
+  readonly present: readonly string[];
+}
+
+/** A database that a later release has migrated. */
+export class NewerSchemaError extends Error {
+  constructor(unknown: readonly number[]) {
+    super(
+      `Cannot migrate the database: found ${unknown.length} migration(s) that this release does not know, the last of ` +
+        `${new Date(unknown.at(-1)!).toISOString()}; expected a database of this release or an earlier one`,
+    );
+    this.name = "NewerSchemaError";
+  }
+}
+
+interface Migration {
+  readonly name: string;
+  /** Milliseconds since 1970, when it was made: its identity. */
+  readonly when: number;
+  readonly statements: readonly string[];
+  readonly hash: string;
+}
+
+/**
+ * Applies the migrations that the database does not have yet, all in one transaction. Safe to repeat, and safe when
+ * several processes do it at once: each migration is applied once.
+ *
+ * @param migrationsFolder Where the migrations are; by default, those of this release.
+ * @throws {NewerSchemaError} When the database has a migration that the folder has not.
+ * @throws {LibsqlError} When the database cannot be reached, or a migration fails; then nothing has changed.
+ */
+export async function migrateDatabase(
+  client: Client,
+  migrationsFolder: string = releaseFolder,
+): Promise<MigrationReport> {
+  const migrations = readMigrations(migrationsFolder);
+  await client.execute(createTable);
+  for (;;) {
+    const found = await appliedMigrations(client);
+    const unknown = found.filter((when) => !migrations.some((each) => each.when === when));
+    if (unknown.length > 0) throw new NewerSchemaError(unknown);
+    const pending = migrations.filter(({ when }) => !found.includes(when));
+    const present = migrations.filter(({ when }) => found.includes(when)).map(({ name }) => name);
+    if (pending.length === 0) return { applied: [], present };
+    try {
+      await client.migrate(pending.flatMap(statementsOf));
+      return { applied: pending.map(({ name }) => name), present };
+    } catch (error) {
+      // Another process may have been first; then there is less to do, and a look tells what.
+      if ((await appliedMigrations(client)).length <= found.length) throw error;
+    }
+  }
+}
+
+/** As drizzle's migrator makes it, so that either can go on where the other was. */
+const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
+  id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric
+)`;
+
+function readMigrations(migrationsFolder: string): Migration[] {
+  const journal = JSON.parse(readFileSync(join(migrationsFolder, "meta/_journal.json"), "utf8")) as {
+    readonly entries: readonly { readonly tag: string }[];
+  };
+  return readMigrationFiles({ migrationsFolder }).map(({ sql, folderMillis, hash }, index) => ({
+    name: journal.entries[index]!.tag,
+    when: folderMillis,
+    statements: sql,
+    hash,
+  }));
+}
+
+async function appliedMigrations(client: Client): Promise<number[]> {
+  const { rows } = await client.execute("SELECT created_at FROM __drizzle_migrations ORDER BY created_at");
+  return rows.map((row) => Number(row.created_at));
+}
+
+/**
+ * The record comes first: it takes the write lock, and where another process has written it already, the sum
+ * overflows and the transaction fails as a whole before anything is done twice.
+ */
+const recordOnce = `INSERT INTO __drizzle_migrations (hash, created_at)
+  SELECT :hash, CAST(:when AS INTEGER)
+  WHERE abs(-9223372036854775807 - (
+    SELECT count(*) FROM __drizzle_migrations WHERE created_at = CAST(:when AS INTEGER)
+  )) > 0`;
+
+function statementsOf({ when, hash, statements }: Migration): InStatement[] {
+  return [{ sql: recordOnce, args: { hash, when: BigInt(when) } }, ...statements];
+}

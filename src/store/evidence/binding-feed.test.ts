@@ -1,0 +1,194 @@
+import type { Client } from "@libsql/client";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { anyLeaseEvent, openLeasePlay } from "../../../test/support/lease-play.ts";
+import type { LeaseEvent } from "../../../test/support/lease-play.ts";
+import { encodeHex } from "../../wire/hex.ts";
+import { feedStatements, openBindingSnapshot, purgeBindingLog } from "./binding-feed.ts";
+import type { BindingChange, BindingSnapshot } from "./binding-feed.ts";
+
+/** Slot -> softwire address. */
+type Table = Record<string, string>;
+
+/** The meaning of the table, at the cost of looking at every row. */
+async function tableByLooking(database: Client, now: number): Promise<Table> {
+  const { rows } = await database.execute({
+    sql: "SELECT slot, lower(hex(softwire)) AS softwire FROM lease WHERE state = 2 AND softwire IS NOT NULL AND expires_at > ? ORDER BY slot",
+    args: [BigInt(now)],
+  });
+  return Object.fromEntries(rows.map((row) => [Number(row.slot), row.softwire as string]));
+}
+
+async function readTable(snapshot: BindingSnapshot): Promise<Table> {
+  const table: Table = {};
+  for (const pool of [1, 2]) {
+    for await (const rows of snapshot.rows(pool)) {
+      for (const { slot, softwire } of rows) table[slot] = encodeHex(softwire);
+    }
+  }
+  return table;
+}
+
+/** What a consumer does with an increment. */
+async function follow(table: Table, snapshot: BindingSnapshot, since: number): Promise<Table> {
+  const copy = new Map(Object.entries(table));
+  for (const { slot, before, after } of changesOf(await snapshot.changesSince(since))) {
+    expect(before === null ? undefined : encodeHex(before)).toBe(copy.get(String(slot)));
+    if (after === null) copy.delete(String(slot));
+    else copy.set(String(slot), encodeHex(after));
+  }
+  return Object.fromEntries(copy);
+}
+
+function changesOf(found: readonly BindingChange[] | string): readonly BindingChange[] {
+  if (typeof found === "string") throw new Error(`Cannot follow: ${found}`);
+  return found;
+}
+
+const steps = fc.array(
+  fc.oneof({ weight: 4, arbitrary: anyLeaseEvent }, { weight: 1, arbitrary: fc.constant("take" as const) }),
+  { minLength: 10, maxLength: 60 },
+);
+
+describe("a copy that applies increments", () => {
+  test("equals the whole table at each version, with pages of any size", async () => {
+    let removals = 0;
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 4 }), async (events, pageRows) => {
+        const play = await openLeasePlay();
+        const open = () => openBindingSnapshot(play.database, { now: play.now, pageRows });
+        let copy: Table = {};
+        let { version } = await open();
+        for (const event of [...events, "take" as const]) {
+          if (event !== "take") {
+            await play.act(event);
+            continue;
+          }
+          const snapshot = await open();
+          const next = await follow(copy, snapshot, version);
+          removals += Object.keys(copy).filter((slot) => !(slot in next)).length;
+          expect(next).toEqual(await tableByLooking(play.database, play.now));
+          expect(next).toEqual(await readTable(await open()));
+          expect(snapshot.version).toBeGreaterThanOrEqual(version);
+          [copy, version] = [next, snapshot.version];
+        }
+        play.database.close();
+      }),
+      { numRuns: 40 },
+    );
+    expect(removals).toBeGreaterThan(0);
+  });
+
+  test("may read a version while leases change, and gets what was true when it began", async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, steps, fc.integer({ min: 1, max: 3 }), async (earlier, later, pageRows) => {
+        const play = await openLeasePlay();
+        const isLease = (event: LeaseEvent | "take"): event is LeaseEvent =>
+          event !== "take" && event.kind !== "quarantine";
+        const [first] = [await openBindingSnapshot(play.database, { now: play.now, pageRows })];
+        for (const event of earlier.filter(isLease)) await play.act(event);
+        const snapshot = await openBindingSnapshot(play.database, { now: play.now, pageRows });
+        const expected = await tableByLooking(play.database, play.now);
+        for (const event of later.filter(isLease)) await play.act(event);
+        expect(await readTable(snapshot)).toEqual(expected);
+        expect(await follow({}, snapshot, first.version)).toEqual(expected);
+        play.database.close();
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+const lease = (softwire: number, seconds = 100) =>
+  ({ kind: "request", client: softwire, softwire, leaseSeconds: seconds }) as const;
+
+describe("the log", () => {
+  test("gets nothing from renewals, and one entry from each begin, change and end", async () => {
+    const play = await openLeasePlay();
+    const entries = async () =>
+      Number((await play.database.execute("SELECT count(*) AS entries FROM binding_log")).rows[0]!.entries) -
+      1;
+    await play.act({ kind: "discover", client: 1 });
+    expect(await entries()).toBe(0);
+    await play.act(lease(1));
+    expect(await entries()).toBe(1);
+    for (let renewal = 0; renewal < 5; renewal++) {
+      play.now += 50;
+      await play.act(lease(1));
+    }
+    expect(await entries()).toBe(1);
+    await play.act({ ...lease(1), softwire: 2 });
+    expect(await entries()).toBe(2);
+    play.now += 100;
+    expect(await readTable(await openBindingSnapshot(play.database, { now: play.now }))).toEqual({});
+    expect(await entries()).toBe(2);
+    await play.act({ kind: "release", client: 1 });
+    expect(await entries()).toBe(3);
+  });
+
+  test("tells that a lease ended before its slot is another's, without a quarantine too", async () => {
+    const play = await openLeasePlay();
+    await play.act({ kind: "quarantine", seconds: 0 });
+    for (const client of [1, 2, 3, 4, 5]) {
+      await play.act({ kind: "discover", client });
+      await play.act({ ...lease(client), softwire: client % 5 });
+    }
+    const { version } = await openBindingSnapshot(play.database, { now: play.now });
+    play.now += 100;
+    const ended = await openBindingSnapshot(play.database, { now: play.now });
+    const removed = changesOf(await ended.changesSince(version));
+    expect(removed.map(({ after }) => after)).toEqual([null, null, null, null]);
+    await play.act({ kind: "discover", client: 0 });
+    await play.act({ ...lease(4), client: 0 });
+    const taken = await openBindingSnapshot(play.database, { now: play.now });
+    const added = changesOf(await taken.changesSince(ended.version));
+    expect(added.map(({ before }) => before)).toEqual([null]);
+  });
+
+  test("is purged in steps; who is older than what is left, or newer than all, takes the whole table", async () => {
+    const play = await openLeasePlay();
+    const { version: first } = await openBindingSnapshot(play.database, { now: play.now });
+    for (const client of [1, 2, 3, 4]) {
+      await play.act({ kind: "discover", client });
+      await play.act(lease(client));
+      play.now += 1;
+    }
+    const snapshot = await openBindingSnapshot(play.database, { now: play.now });
+    expect(await snapshot.changesSince(first)).toHaveLength(4);
+    expect(await purgeBindingLog(play.database, { before: play.now + 1, stepRows: 2 })).toBe(4);
+    const later = await openBindingSnapshot(play.database, { now: play.now });
+    expect(await later.changesSince(first)).toBe("purged");
+    expect(await later.changesSince(snapshot.version)).toEqual([]);
+    expect(await later.changesSince(later.version + 1)).toBe("ahead");
+  });
+
+  test("has no increment past a change of the border relay, or of the pools that there are", async () => {
+    const { database } = await openLeasePlay();
+    const { version } = await openBindingSnapshot(database);
+    await database.execute("UPDATE domain SET settings = json_set(settings, '$.leaseSeconds.max', 90000)");
+    expect(await (await openBindingSnapshot(database)).changesSince(version)).toEqual([]);
+    await database.execute(
+      "UPDATE domain SET settings = json_set(settings, '$.softwire.borderRelays[0]', '2001:db8::2')",
+    );
+    expect(await (await openBindingSnapshot(database)).changesSince(version)).toBe("configuration-changed");
+  });
+});
+
+test("a table is not read on when the configuration has changed", async () => {
+  const { database } = await openLeasePlay();
+  const snapshot = await openBindingSnapshot(database);
+  await database.execute("UPDATE configuration SET revision = revision + 1");
+  await expect(readTable(snapshot)).rejects.toThrow(/configuration was changed; take it again/);
+});
+
+test.each(Object.entries(feedStatements))("the statement %s finds leases by key or index", async (_, sql) => {
+  const database = await temporaryDatabase(vectorDomain);
+  const names = [...new Set([...sql.matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
+  const args = Object.fromEntries(names.map((each) => [each, each === "slots" ? "[]" : 1n]));
+  const plan = await database.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args });
+  const onGrowing = plan.rows
+    .map((row) => row.detail as string)
+    .filter((step) => /^(SCAN|SEARCH) (lease|binding_log)\b/.test(step));
+  for (const step of onGrowing) expect(step).toMatch(/^SEARCH/);
+});

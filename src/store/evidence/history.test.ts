@@ -1,0 +1,234 @@
+import { describe, expect, test } from "vitest";
+import { bindClaim, endClaim, offerClaim, slotKey } from "../../../test/support/claims.ts";
+import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import type { Claim } from "../../lease/claim.ts";
+import type { DeclarationInput } from "../../declaration/declaration.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
+import { commitClaims } from "../batch/commit.ts";
+import { wholeDatabase } from "../database/databases.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+import { lookUp, lookupStatements } from "./history.ts";
+import type { Lookup, LookupQuestion } from "./history.ts";
+import { keepHouse, purgeHistory, purgeStatements } from "./retention.ts";
+
+const start = 1_750_000_000;
+
+/** Pool 1: ports of offset 6, of which 5060 is reserved. Pool 2: full addresses. */
+const declaration: DeclarationInput = {
+  domains: [
+    {
+      name: "test",
+      default: true,
+      serverIdentifier: "192.0.2.1",
+      pools: [
+        {
+          name: "shared",
+          kind: "shared",
+          range: "192.0.2.0/31",
+          psidOffset: 6,
+          psidLength: 8,
+          reservedPorts: ["5060"],
+          fill: "pack",
+        },
+        { name: "full", kind: "full", range: "192.0.2.8/31" },
+      ],
+    },
+  ],
+};
+
+async function openHistory() {
+  const database = await temporaryDatabase(declaration);
+  const world = {
+    database,
+    now: start,
+    commit: async (...claims: Claim[]) => {
+      const { revision } = await loadDirectory(database);
+      return commitClaims(database, claims, { revision, now: world.now });
+    },
+    /** One client has a slot from now for some seconds, and then gives it back. */
+    tenure: async (client: number, slot: number, seconds: number) => {
+      await world.commit(offerClaim(client, { wantedSlots: [slot], poolIds: [1, 2] }));
+      await world.commit(bindClaim(client, slot, { lease: { leaseSeconds: 10_000, quarantineSeconds: 0 } }));
+      world.now += seconds;
+      await world.commit(endClaim(client, slot, { quarantineSeconds: 0 }));
+    },
+    who: async (
+      question: Partial<LookupQuestion> & { at: number },
+      place = wholeDatabase(database),
+    ): Promise<Lookup> => {
+      const answer = await lookUp(place, {
+        address: parseIPv4("192.0.2.0"),
+        port: 1232,
+        toleranceSeconds: 0,
+        now: world.now,
+        ...question,
+      });
+      if (answer === "port-needed") throw new Error(`Cannot look up: ${answer}`);
+      return answer;
+    },
+  };
+  return world;
+}
+
+/** Port 1232 is of PSID 52 (RFC 7597 §5.1); of the PSIDs, only that of port 5060 is left out, which is higher. */
+const slot52 = slotKey(52);
+const clientOf = ({ holders }: Lookup, certainty = "certain") =>
+  holders.filter((holder) => holder.certainty === certainty).map(({ tenure }) => tenure.clientId.at(-1));
+
+describe("lookUp()", () => {
+  test("finds closed tenures and the running lease, half-open: the second of the end is the next one's", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    await world.tenure(2, slot52, 50);
+    await world.commit(offerClaim(3, { wantedSlots: [slot52] }));
+    await world.commit(bindClaim(3, slot52, { lease: { leaseSeconds: 1000 } }));
+    const at = async (seconds: number) => clientOf(await world.who({ at: start + seconds }));
+    expect(await at(-1)).toEqual([]);
+    expect([await at(0), await at(99), await at(100), await at(149)]).toEqual([[1], [1], [2], [2]]);
+    expect([await at(150), await at(1149), await at(1150)]).toEqual([[3], [3], []]);
+    const running = await world.who({ at: start + 200 });
+    expect(running).toMatchObject({
+      reason: null,
+      pool: { name: "shared" },
+      holders: [{ psid: 52, tenure: { isRunning: true } }],
+    });
+    world.now += 1000;
+    expect((await world.who({ at: start + 200 })).holders[0]!.tenure.isRunning).toBe(false);
+  });
+
+  test("marks neighbours within the tolerance of the clocks as possible", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    world.now += 3;
+    await world.tenure(2, slot52, 100);
+    const near = await world.who({ at: start + 99, toleranceSeconds: 5 });
+    expect([clientOf(near), clientOf(near, "possible")]).toEqual([[1], [2]]);
+    const between = await world.who({ at: start + 101, toleranceSeconds: 2 });
+    expect([clientOf(between), clientOf(between, "possible"), between.reason]).toEqual([
+      [],
+      [1, 2],
+      "not-leased",
+    ]);
+    const end = await world.who({ at: start + 100, toleranceSeconds: 2 });
+    expect([clientOf(end), clientOf(end, "possible"), end.reason]).toEqual([[], [1], "not-leased"]);
+    const exact = await world.who({ at: start + 101 });
+    expect([exact.holders, exact.reason]).toEqual([[], "not-leased"]);
+  });
+
+  test.each([
+    ["an address of no pool", { address: parseIPv4("192.0.3.0") }, "address-in-no-pool"],
+    ["a port below the first block", { port: 1023 }, "excluded-port"],
+    ["a port of the set of a reserved one", { port: 5061 }, "reserved-port"],
+    ["a pair that nobody had", {}, "not-leased"],
+  ])("says 'nobody' of %s, and why", async (_, question, reason) => {
+    const world = await openHistory();
+    await world.tenure(1, slotKey(53), 100);
+    expect(await world.who({ at: start + 1, ...question })).toMatchObject({ holders: [], reason });
+  });
+
+  test("names who had it within one second as possible", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 0);
+    const answer = await world.who({ at: start });
+    expect([clientOf(answer, "possible"), answer.reason]).toEqual([[1], "not-leased"]);
+    expect((await world.who({ at: start + 1 })).holders).toEqual([]);
+  });
+
+  test("says 'nobody' of an address of a domain that does not count", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    const other = { database: world.database, scope: { only: ["another"], except: [] } };
+    expect(await world.who({ at: start + 1 }, other)).toMatchObject({ reason: "address-in-no-pool" });
+  });
+
+  test("needs a port for a shared address, and none for a full one", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slotKey(0, 2), 100);
+    const question = { address: parseIPv4("192.0.2.8"), at: start + 1 };
+    expect(clientOf(await world.who({ ...question, port: null }))).toEqual([1]);
+    expect(clientOf(await world.who({ ...question, port: 80 }))).toEqual([1]);
+    await expect(world.who({ at: start, port: null })).rejects.toThrow("port-needed");
+  });
+
+  test("knows tenures of pools that were deleted, and of an address whose parameters were changed since", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    await world.database.batch(
+      ["DELETE FROM lease WHERE pool_id = 1", "DELETE FROM pool WHERE id = 1"],
+      "write",
+    );
+    expect(await world.who({ at: start + 1 })).toMatchObject({
+      reason: null,
+      pool: { name: "shared", domain: "test" },
+    });
+    await world.database.execute({
+      sql: `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, options, psids, slots)
+        VALUES (1, 'new', ?, ?, 0, 1, '[{"first":0,"last":1023}]', 'pack', '{}', 1, 1)`,
+      args: [parseIPv4("192.0.2.0"), parseIPv4("192.0.2.0")],
+    });
+    expect(await world.who({ at: start + 1 })).toMatchObject({ reason: null, pool: { name: "shared" } });
+    expect(await world.who({ at: Math.floor(Date.now() / 1000) + 10 })).toMatchObject({
+      reason: "reserved-port",
+      pool: { name: "new" },
+    });
+  });
+});
+
+describe("purgeHistory()", () => {
+  test("deletes what ended before, in steps, and look-ups say that the record is not whole", async () => {
+    const world = await openHistory();
+    for (const client of [1, 2, 3, 4, 5]) await world.tenure(client, slot52, 100);
+    // Ended in time, but recorded last: nobody came for the slot.
+    await world.commit(offerClaim(6, { wantedSlots: [slotKey(1)] }));
+    await world.commit(bindClaim(6, slotKey(1), { lease: { leaseSeconds: 60, quarantineSeconds: 0 } }));
+    world.now += 5000;
+    await world.commit(offerClaim(7, { wantedSlots: [slotKey(2)] }));
+    await world.commit(bindClaim(7, slotKey(2), { lease: { leaseSeconds: 10_000 } }));
+    const report = await purgeHistory(world.database, { before: start + 1000, stepRows: 2 });
+    expect(report).toEqual({ tenures: 6, slots: 2 });
+    const left = await world.database.execute(
+      "SELECT (SELECT count(*) FROM history) AS history, (SELECT count(*) FROM lease WHERE client_id IS NOT NULL) AS known",
+    );
+    expect({ ...left.rows[0] }).toMatchObject({ history: 0, known: 1 });
+    expect((await world.who({ at: start + 50 })).reason).toBe("history-purged");
+    expect((await world.who({ at: start + 2000 })).reason).toBe("not-leased");
+    expect(await purgeHistory(world.database, { before: start + 1000 })).toEqual({ tenures: 0, slots: 0 });
+  });
+
+  test("keeps what ended at the time or later", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    await world.tenure(2, slot52, 100);
+    await purgeHistory(world.database, { before: start + 200, stepRows: 1 });
+    expect(clientOf(await world.who({ at: start + 150 }))).toEqual([2]);
+    expect(clientOf(await world.who({ at: start + 50 }))).toEqual([]);
+  });
+
+  test("keepHouse() counts in days, and can be told to keep the history for ever", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    const now = start + 100 + 2 * 86_400;
+    const options = { bindingLogDays: 1, now };
+    expect(await keepHouse(world.database, { ...options, historyDays: null })).toMatchObject({ tenures: 0 });
+    expect(await keepHouse(world.database, { ...options, historyDays: 2 })).toMatchObject({ tenures: 0 });
+    expect(await keepHouse(world.database, { ...options, historyDays: 1 })).toMatchObject({ tenures: 1 });
+  });
+});
+
+test.each(Object.entries({ ...lookupStatements, ...purgeStatements }))(
+  "the statement %s finds rows by key or index",
+  async (_, sql) => {
+    const database = await temporaryDatabase(vectorDomain);
+    const names = [...new Set([...sql.matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
+    const plan = await database.execute({
+      sql: `EXPLAIN QUERY PLAN ${sql}`,
+      args: Object.fromEntries(names.map((each) => [each, 1n])),
+    });
+    const steps = plan.rows.map((row) => row.detail as string);
+    for (const step of steps.filter((each) => /^(SCAN|SEARCH) (lease|history)\b/.test(each))) {
+      expect(step).toMatch(
+        /^SEARCH (lease|history) USING (INTEGER PRIMARY KEY|INDEX (history_by_slot|lease_by_free_at)) \(/,
+      );
+    }
+  },
+);

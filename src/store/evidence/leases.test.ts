@@ -1,0 +1,203 @@
+import type { InStatement } from "@libsql/client";
+import { describe, expect, test } from "vitest";
+import { bindClaim, clientId, endClaim, offerClaim, slotKey } from "../../../test/support/claims.ts";
+import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import type { Claim } from "../../lease/claim.ts";
+import { decodeHex, encodeHex } from "../../wire/hex.ts";
+import { commitClaims } from "../batch/commit.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+import { findLeases, moveLease, releaseLease, searchStatements } from "./leases.ts";
+import type { LeaseFilter } from "./leases.ts";
+
+const record: InStatement = {
+  sql: `INSERT INTO audit (at, actor, action, resource, name) SELECT 1, 'test', 'changed', 'lease', 'x' WHERE changes() > 0`,
+  args: {},
+};
+
+async function openLeases() {
+  const database = await temporaryDatabase({
+    domains: [
+      {
+        name: "test",
+        default: true,
+        serverIdentifier: "192.0.2.1",
+        pools: [{ name: "pool", kind: "shared", range: "192.0.2.0/30", psidLength: 2, fill: "pack" }],
+      },
+    ],
+  });
+  const world = {
+    database,
+    now: 1_750_000_000,
+    commit: async (...claims: Claim[]) => {
+      const { revision } = await loadDirectory(database);
+      return (await commitClaims(database, claims, { revision, now: world.now })).facts;
+    },
+    bind: async (client: number, slot: number, fields: Parameters<typeof bindClaim>[2] = {}) => {
+      await world.commit(offerClaim(client, { wantedSlots: [slotKey(slot)] }));
+      await world.commit(bindClaim(client, slotKey(slot), fields));
+    },
+    find: async (filter: LeaseFilter, page: { limit?: number; after?: number; scanRows?: number } = {}) =>
+      findLeases(database, filter, { after: undefined, limit: 100, now: world.now, ...page }),
+    audits: async () => (await database.execute("SELECT id FROM audit WHERE resource = 'lease'")).rows.length,
+    handle: async (slot: number) => {
+      const { leases } = await world.find({ slots: { first: slotKey(slot), last: slotKey(slot), step: 1 } });
+      return { slot: slotKey(slot), clientId: leases[0]!.clientId!, since: leases[0]!.since };
+    },
+  };
+  return world;
+}
+
+const octets = (client: number) => decodeHex(clientId(client));
+const softwire = "20010db8000000000000000000000001";
+
+describe("findLeases()", () => {
+  test("finds by each thing that is known, and all of several must be so", async () => {
+    const world = await openLeases();
+    const duid = "00030001020304050607";
+    await world.bind(1, 0, { lease: { softwire }, site: "remote:aa" });
+    await world.bind(2, 1, { lease: { source: softwire, leaseSeconds: 5000 } });
+    await world.commit(offerClaim(3, { wantedSlots: [slotKey(2)] }));
+    await world.bind(4, 3);
+    await world.commit(endClaim(4, slotKey(3)));
+    await world.commit({ ...offerClaim(5), clientId: `ff00000007${duid}` });
+    const slots = async (filter: LeaseFilter) =>
+      (await world.find(filter)).leases.map(({ slot }) => slot - slotKey(0));
+    expect(await slots({})).toEqual([0, 1, 2, 3, 4]);
+    expect(await slots({ clientId: octets(2) })).toEqual([1]);
+    expect(await slots({ duid: decodeHex(duid) })).toEqual([4]);
+    expect(await slots({ duid: decodeHex(duid.slice(2)) })).toEqual([]);
+    expect(await slots({ softwire: decodeHex(softwire) })).toEqual([0]);
+    expect(await slots({ source: decodeHex(softwire) })).toEqual([1]);
+    expect(await slots({ slots: { first: slotKey(0), last: slotKey(4), step: 2 } })).toEqual([0, 2, 4]);
+    expect(await slots({ state: "bound" })).toEqual([0, 1]);
+    expect(await slots({ state: "offered" })).toEqual([2, 4]);
+    expect(await slots({ state: "quarantined" })).toEqual([3]);
+    expect(await slots({ expiresFrom: world.now + 4000 })).toEqual([1]);
+    expect(await slots({ expiresBefore: world.now + 60 })).toEqual([3]);
+    expect(await slots({ state: "bound", softwire: decodeHex(softwire) })).toEqual([0]);
+    expect(await slots({ state: "offered", clientId: octets(1) })).toEqual([]);
+    expect(await slots({ domainIds: [2] })).toEqual([]);
+    expect(await slots({ domainIds: [2], clientId: octets(1) })).toEqual([]);
+    expect(await slots({ poolId: 1 })).toHaveLength(5);
+    expect(await slots({ poolId: 2 })).toEqual([]);
+    world.now += 100_000;
+    expect(await slots({ state: "free" })).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("gives pages, and a page that found nothing says where the next begins", async () => {
+    const world = await openLeases();
+    for (let client = 0; client < 7; client++) await world.bind(client, client);
+    const found: number[] = [];
+    let [after, pages] = [undefined as number | undefined, 0];
+    do {
+      const page = await world.find(
+        { state: "bound" },
+        { limit: 2, scanRows: 3, ...(after !== undefined && { after }) },
+      );
+      found.push(...page.leases.map(({ slot }) => slot - slotKey(0)));
+      [after, pages] = [page.next ?? undefined, pages + 1];
+    } while (after !== undefined);
+    expect(found).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(await world.find({ state: "reserved" }, { scanRows: 3 })).toEqual({
+      leases: [],
+      next: slotKey(2),
+    });
+  });
+
+  test.each(Object.entries(searchStatements))("the search by %s goes by key or index", async (name, sql) => {
+    const database = await temporaryDatabase(vectorDomain);
+    const names = [...new Set([...sql.matchAll(/:([a-zA-Z]+)/g)].map((match) => match[1]!))];
+    const lists = ["domains", "slots"];
+    const plan = await database.execute({
+      sql: `EXPLAIN QUERY PLAN ${sql}`,
+      args: Object.fromEntries(names.map((each) => [each, lists.includes(each) ? "[]" : 1n])),
+    });
+    const steps = plan.rows
+      .map((row) => row.detail as string)
+      .filter((step) => /^(SCAN|SEARCH) lease/.test(step));
+    const expected = {
+      slots: /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid=/,
+      clientId: /^SEARCH lease USING INDEX lease_by_client \(domain_id=\? AND client_id=/,
+      softwire: /^SEARCH lease USING INDEX lease_by_softwire \(softwire=/,
+      site: /^SEARCH lease USING INDEX lease_by_site \(domain_id=\? AND site=/,
+      scan: /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid>\? AND rowid</,
+    };
+    expect(steps).toHaveLength(1);
+    expect(steps[0]).toMatch(expected[name as keyof typeof expected]);
+  });
+});
+
+describe("releaseLease()", () => {
+  test("ends the lease that is meant, quarantines its pair and is recorded; another lease stays", async () => {
+    const world = await openLeases();
+    await world.bind(1, 0);
+    const handle = await world.handle(0);
+    world.now += 50;
+    const options = { record, now: world.now };
+    expect(await releaseLease(world.database, { ...handle, since: 1 }, 30, options)).toBe(false);
+    expect(await releaseLease(world.database, { ...handle, clientId: octets(2) }, 30, options)).toBe(false);
+    expect(await world.audits()).toBe(0);
+    expect(await releaseLease(world.database, handle, 30, options)).toBe(true);
+    expect(await world.audits()).toBe(1);
+    const { leases } = await world.find({});
+    expect(leases).toMatchObject([{ state: "quarantined", freeAt: world.now + 30, since: null }]);
+    const history = await world.database.execute("SELECT since, until FROM history");
+    expect(history.rows.map((row) => ({ ...row }))).toMatchObject([
+      { since: world.now - 50, until: world.now },
+    ]);
+    expect(await releaseLease(world.database, handle, 30, options)).toBe(false);
+  });
+});
+
+describe("moveLease()", () => {
+  test("ends the old tenure, begins one of the new pair, and keeps the old pair until its client is told", async () => {
+    const world = await openLeases();
+    await world.bind(1, 0, { lease: { softwire, leaseSeconds: 3600 } });
+    const expiresAt = world.now + 3600;
+    const handle = await world.handle(0);
+    world.now += 50;
+    expect(await moveLease(world.database, handle, slotKey(5), 30, { record, now: world.now })).toBe(true);
+    expect(await world.audits()).toBe(1);
+    const { leases } = await world.find({});
+    expect(leases).toMatchObject([
+      { slot: slotKey(0), clientId: null, state: "quarantined", freeAt: expiresAt + 30, softwire: null },
+      { slot: slotKey(5), state: "bound", since: world.now, expiresAt, freeAt: expiresAt + 30 },
+    ]);
+    expect(encodeHex(leases[1]!.clientId!)).toBe(clientId(1));
+    expect(encodeHex(leases[1]!.softwire!)).toBe(softwire);
+    // The client renews the pair that it knows, is refused, and asks anew.
+    const [renewed] = await world.commit(bindClaim(1, slotKey(0), { accepts: "lease" }));
+    expect(renewed!.held).toMatchObject({ slot: slotKey(5), state: "bound" });
+    const [offer] = await world.commit(offerClaim(1));
+    expect(offer!.held).toMatchObject({ slot: slotKey(5) });
+    const log = await world.database.execute(
+      "SELECT slot, softwire IS NULL AS began FROM binding_log WHERE slot IS NOT NULL ORDER BY version",
+    );
+    expect(log.rows.map((row) => [Number(row.slot), row.began])).toEqual([
+      [slotKey(0), 1],
+      [slotKey(0), 0],
+      [slotKey(5), 1],
+    ]);
+  });
+
+  test("changes nothing when the pair is another's or in quarantine, or the lease is not the one that is meant", async () => {
+    const world = await openLeases();
+    await world.bind(1, 0);
+    await world.bind(2, 1);
+    await world.bind(3, 2);
+    await world.commit(endClaim(3, slotKey(2)));
+    const before = (await world.database.execute("SELECT * FROM lease")).rows.map((row) => ({ ...row }));
+    const handle = await world.handle(0);
+    const move = (target: number, from = handle) =>
+      moveLease(world.database, from, slotKey(target), 30, { record, now: world.now });
+    expect([await move(1), await move(2), await move(5, { ...handle, since: 1 })]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect((await world.database.execute("SELECT * FROM lease")).rows.map((row) => ({ ...row }))).toEqual(
+      before,
+    );
+    expect(await world.audits()).toBe(0);
+  });
+});

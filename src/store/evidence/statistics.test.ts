@@ -1,0 +1,120 @@
+import type { Client } from "@libsql/client";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { anyLeaseEvent, openLeasePlay } from "../../../test/support/lease-play.ts";
+import { wholeDatabase } from "../database/databases.ts";
+import { freeNever } from "../database/schema.ts";
+import { addSlotCounts, countSlots, countStatements, createSlotCounter } from "./statistics.ts";
+import type { SlotCounts } from "./statistics.ts";
+
+/** The meaning of the counts, at the cost of looking at every row. */
+async function countByLooking(database: Client, now: number): Promise<Map<number, SlotCounts>> {
+  const pools = (await database.execute("SELECT id, slots FROM pool")).rows;
+  const { rows } = await database.execute("SELECT pool_id, state, expires_at, free_at FROM lease");
+  return new Map(
+    pools.map((pool) => {
+      const own = rows.filter((row) => row.pool_id === pool.id);
+      const stateOf = (row: (typeof own)[number]): keyof SlotCounts => {
+        if (Number(row.expires_at) > now && row.state === 1) return "offered";
+        if (Number(row.expires_at) > now && row.state === 2) return "bound";
+        if (Number(row.free_at) === freeNever) return "reserved";
+        return Number(row.free_at) > now ? "quarantined" : "free";
+      };
+      const count = (state: keyof SlotCounts) => own.filter((row) => stateOf(row) === state).length;
+      const total = Number(pool.slots);
+      return [
+        Number(pool.id),
+        {
+          total,
+          free: total - own.length + count("free"),
+          offered: count("offered"),
+          bound: count("bound"),
+          quarantined: count("quarantined"),
+          reserved: count("reserved"),
+        },
+      ];
+    }),
+  );
+}
+
+test("countSlots() counts what looking at every row would, whatever happened, in slices of any size", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyLeaseEvent, { maxLength: 40 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(fc.nat(200), { minLength: 1 }),
+      async (events, first, steps) => {
+        let [elapsedMs, turn] = [0, 0];
+        const clockMs = () => (elapsedMs += steps[turn++ % steps.length]!);
+        const sliceRows = { first, min: 1, max: 8 };
+        const play = await openLeasePlay();
+        for (const event of events) await play.act(event);
+        const expected = await countByLooking(play.database, play.now);
+        for (const { poolId, pool, domain, ...counts } of await countSlots(wholeDatabase(play.database), {
+          now: play.now,
+          clockMs,
+          sliceRows,
+        })) {
+          expect({ pool, domain, counts }).toEqual({ pool, domain, counts: expected.get(poolId) });
+          expect(addSlotCounts([counts]).total).toBe(
+            counts.free + counts.offered + counts.bound + counts.quarantined + counts.reserved,
+          );
+        }
+        play.database.close();
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("a lease that was made under a longer quarantine is quarantined that long, not bound", async () => {
+  const play = await openLeasePlay();
+  await play.act({ kind: "quarantine", seconds: 200 });
+  await play.act({ kind: "discover", client: 1 });
+  await play.act({ kind: "request", client: 1, softwire: 0, leaseSeconds: 100 });
+  await play.act({ kind: "quarantine", seconds: 10 });
+  play.now += 101;
+  const [counts] = await countSlots(wholeDatabase(play.database), { now: play.now });
+  expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
+});
+
+test.each(Object.entries(countStatements))(
+  "the count of %s finds leases by key or index",
+  async (name, sql) => {
+    const database = await temporaryDatabase(vectorDomain);
+    const names = [...new Set([...sql.matchAll(/:([a-zA-Z]+)/g)].map((match) => match[1]!))];
+    const args = Object.fromEntries(names.map((each) => [each, 1n]));
+    const plan = await database.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args });
+    const steps = plan.rows
+      .map((row) => row.detail as string)
+      .filter((step) => /^(SCAN|SEARCH) lease/.test(step));
+    if (name !== "pools") expect(steps).not.toEqual([]);
+    for (const step of steps) {
+      expect(step).toMatch(
+        /^SEARCH lease USING (INTEGER PRIMARY KEY|(COVERING )?INDEX (lease_by_free_at|lease_by_client)) \(.+[<>]/,
+      );
+    }
+  },
+);
+
+test("createSlotCounter() counts once for all who ask at a time, and again after twenty times as long", async () => {
+  const database = await temporaryDatabase(vectorDomain);
+  let [clockMs, asked] = [0, 0];
+  const slow = Object.assign(Object.create(database) as Client, {
+    execute: (statement: string) => {
+      asked += 1;
+      clockMs += 1000;
+      return database.execute(statement);
+    },
+  });
+  const count = createSlotCounter(wholeDatabase(slow), { clockMs: () => clockMs });
+  const [first, second] = await Promise.all([count(), count()]);
+  expect(first).toBe(second);
+  clockMs += 19_999;
+  expect(await count()).toBe(first);
+  expect(asked).toBe(1);
+  clockMs += 1;
+  expect(await count()).toEqual(first);
+  expect(asked).toBe(2);
+});
