@@ -2,6 +2,6 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "turso",
-  schema: "./src/store/schema.ts",
+  schema: "./src/store/database/schema.ts",
   out: "./migrations",
 });

@@ -8,7 +8,10 @@
  * @module
  */
 import { sql } from "drizzle-orm";
-import { blob, check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { check, customType, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** A blob as octets. The builder's own kind of blob needs `Buffer`, which Workers do not have. */
+const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "blob" });
 
 /**
  * What a lease row says. The numbers are stored and ordered: up to `bound` the row is in use by its client.
@@ -77,7 +80,7 @@ export const lease = sqliteTable(
     poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
     domainId: integer("domain_id").notNull(),
     /** Null once its client moved to another slot, or declined this one. */
-    clientId: blob("client_id", { mode: "buffer" }),
+    clientId: blob("client_id"),
     state: integer().$type<LeaseState>().notNull(),
     /** End of the offer, of the lease, or the moment of its release. */
     expiresAt: integer("expires_at").notNull(),
@@ -92,13 +95,13 @@ export const lease = sqliteTable(
      */
     touchedMs: integer("touched_ms"),
     /** IPv6 source of the client's last REQUEST: the peer-address of the relay nearest to it. */
-    source: blob({ mode: "buffer" }),
+    source: blob(),
     /** Softwire source address (RFC 8539, option 109). */
-    softwire: blob({ mode: "buffer" }),
+    softwire: blob(),
     /** Customer site (`lease/site.ts`). */
     site: text(),
     /** Relay path of the last REQUEST (`wire/dhcpv6/relay-path.ts`). */
-    relayPath: blob("relay_path", { mode: "buffer" }),
+    relayPath: blob("relay_path"),
   },
   (table) => [
     uniqueIndex("lease_by_client").on(table.domainId, table.clientId),
@@ -120,13 +123,13 @@ export const history = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     slot: integer().notNull(),
     domainId: integer("domain_id").notNull(),
-    clientId: blob("client_id", { mode: "buffer" }).notNull(),
+    clientId: blob("client_id").notNull(),
     since: integer().notNull(),
     until: integer().notNull(),
-    source: blob({ mode: "buffer" }),
-    softwire: blob({ mode: "buffer" }),
+    source: blob(),
+    softwire: blob(),
     site: text(),
-    relayPath: blob("relay_path", { mode: "buffer" }),
+    relayPath: blob("relay_path"),
   },
   (table) => [index("history_by_slot").on(table.slot, table.since)],
 );
@@ -170,7 +173,7 @@ export const reservation = sqliteTable(
       .references(() => domain.id),
     slot: integer().notNull().unique(),
     poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
-    clientId: blob("client_id", { mode: "buffer" }).notNull(),
+    clientId: blob("client_id").notNull(),
     version: integer().notNull().default(1),
   },
   (table) => [
@@ -188,9 +191,9 @@ export const accessToken = sqliteTable(
     scope: text({ enum: ["relay", "read", "admin"] }).notNull(),
     /** The one domain that it may see; null is all of them. */
     domainId: integer("domain_id").references(() => domain.id),
-    secretHash: blob("secret_hash", { mode: "buffer" }).notNull().unique(),
+    secretHash: blob("secret_hash").notNull().unique(),
     /** The secret before the last rotation, while both are good. */
-    previousHash: blob("previous_hash", { mode: "buffer" }),
+    previousHash: blob("previous_hash"),
     previousUntil: integer("previous_until"),
     createdAt: integer("created_at").notNull(),
     rotatedAt: integer("rotated_at"),
@@ -234,7 +237,7 @@ export const bindingLog = sqliteTable("binding_log", {
   /** Null where all that is known is out of date: the consumer has to take the whole table. */
   slot: integer(),
   /** Softwire address that the slot had in the table before; null when it was not in it. */
-  softwire: blob({ mode: "buffer" }),
+  softwire: blob(),
   /** When that would have left the table by itself. */
   expiresAt: integer("expires_at"),
 });
@@ -258,4 +261,18 @@ export const retention = sqliteTable(
     historyFrom: integer("history_from").notNull(),
   },
   (table) => [check("retention_is_one_row", sql`${table.id} = 1`)],
+);
+
+/**
+ * One row: the instant by which the write batch that runs is judged, and between batches that of the last one. The port
+ * sets it first in each batch (`time.ts`), so all statements and triggers of a transaction agree about the time.
+ */
+export const instant = sqliteTable(
+  "instant",
+  {
+    id: integer().primaryKey(),
+    /** Milliseconds of Unix time. */
+    nowMs: integer("now_ms").notNull(),
+  },
+  (table) => [check("instant_is_one_row", sql`${table.id} = 1`)],
 );

@@ -1,0 +1,99 @@
+/**
+ * Typed statements over the port: drizzle's builder over `schema.ts`, and `sql` templates for what the builder cannot
+ * say.
+ *
+ * @example
+ * ```ts
+ * const [pools] = await readerOf(database).batch([reader.select({ name: pool.name }).from(pool)]);
+ * const [created] = await writerOf(database).batch([writer.insert(domain).values(row).returning()]);
+ * ```
+ *
+ * @module
+ */
+import { fillPlaceholders } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/sqlite-proxy";
+import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
+import { SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
+import type { Database, Result, Statement, Value } from "./database.ts";
+
+/** Builds and runs statements that read. A single one may be awaited; several go through `batch`, in one round trip. */
+export type Reader = Pick<
+  SqliteRemoteDatabase,
+  "select" | "selectDistinct" | "with" | "$with" | "all" | "get" | "values" | "batch"
+>;
+
+/** Builds statements of a transaction. They run through `batch` only, which is one write of the port. */
+export type Writer = Pick<
+  SqliteRemoteDatabase,
+  "select" | "with" | "$with" | "insert" | "update" | "delete" | "all" | "get" | "run" | "batch"
+>;
+
+const readers = new WeakMap<Database, Reader>();
+const writers = new WeakMap<Database, Writer>();
+
+/** @returns The reader of a database. */
+export function readerOf(database: Database): Reader {
+  const known = readers.get(database);
+  if (known !== undefined) return known;
+  const run = runner(database.read);
+  const reader = drizzle(async (sql, params, method) => {
+    const [result] = await run([{ sql, params: params as Value[], method }]);
+    return result!;
+  }, run);
+  readers.set(database, reader);
+  return reader;
+}
+
+/** @returns The writer of a database. A statement that is awaited outside of `batch` is an error. */
+export function writerOf(database: Database): Writer {
+  const known = writers.get(database);
+  if (known !== undefined) return known;
+  const writer = drizzle(() => {
+    throw new TypeError("Cannot run a single statement that writes: expected it in a batch");
+  }, runner(database.write));
+  writers.set(database, writer);
+  return writer;
+}
+
+interface BuiltQuery {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+  readonly method: string;
+}
+
+/** drizzle wants the row itself for `get`, and rows for all other methods. */
+function runner(run: Database["read"]) {
+  return async (queries: readonly BuiltQuery[]) => {
+    const results = await run(queries.map(({ sql, params }) => ({ sql, args: params as readonly Value[] })));
+    return results.map(({ rows }, index) => ({
+      rows: (queries[index]!.method === "get" ? rows[0] : rows) as unknown[],
+    }));
+  };
+}
+
+const dialect = new SQLiteSyncDialect();
+
+/** @returns The text and the arguments of a template without placeholders. */
+export function statementOf(template: SQL): Statement {
+  const { sql, params } = dialect.sqlToQuery(template);
+  return { sql, args: params as Value[] };
+}
+
+/**
+ * Renders a template once, to be run often with other arguments.
+ *
+ * @param template Its arguments are `sql.placeholder(name)`.
+ * @returns Fills in the arguments.
+ */
+export function prepareStatement<Name extends string>(
+  template: SQL,
+): (values: Readonly<Record<Name, Value>>) => Statement {
+  const { sql, params } = dialect.sqlToQuery(template);
+  return (values) => ({ sql, args: fillPlaceholders(params, values) as Value[] });
+}
+
+/** @returns The rows of a result as objects, by the names of the columns. For tests and for tools. */
+export function objectsOf({ columns, rows }: Result): Readonly<Record<string, Value>>[] {
+  return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]!])));
+}
