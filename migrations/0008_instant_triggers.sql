@@ -1,6 +1,6 @@
 -- Triggers take the time from the instant of the batch, not from a clock of their own: all that one transaction writes
 -- agrees about the time, and whoever runs the batch owns the clock.
-INSERT INTO instant (id, now_ms) VALUES (1, CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER));
+INSERT INTO instant (id, now_ms) VALUES (1, 0);
 --> statement-breakpoint
 DROP TRIGGER lease_deleted;
 --> statement-breakpoint
