@@ -5,6 +5,7 @@
  */
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import { pairOf, slotOf, slotsOfAddress } from "../portset/pool-geometry.ts";
+import { numberOfSlot, poolOfSlot, slotKey } from "../portset/slot-key.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
@@ -144,14 +145,6 @@ function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
   return source === undefined || isLinkLocal(source) ? undefined : source;
 }
 
-/** Slot numbers carry their pool: unique over the whole database, below 2^53. */
-const slotsPerPool = 2 ** 32;
-
-/** @returns The slot as the database knows it. */
-export function slotKey(pool: Pool, slot: number): number {
-  return pool.id * slotsPerPool + slot;
-}
-
 /** What the wire calls a pair: an address and, when it is shared, a port set (RFC 7618 §8). */
 export interface Pair {
   readonly address: number;
@@ -177,7 +170,7 @@ export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefi
       continue;
     }
     const slot = slotOf(geometry, pair.address, psid);
-    if (slot !== undefined) return slotKey(pool, slot);
+    if (slot !== undefined) return slotKey(pool.id, slot);
   }
   return undefined;
 }
@@ -193,7 +186,7 @@ export function findAddressSlots(pools: readonly Pool[], address: number): SlotR
   if (pool === undefined) return undefined;
   const { first, step } = slotsOfAddress(pool.geometry, address);
   const last = first + (pool.geometry.psids.length - 1) * step;
-  return { first: slotKey(pool, first), last: slotKey(pool, last), step };
+  return { first: slotKey(pool.id, first), last: slotKey(pool.id, last), step };
 }
 
 /** @returns The range of one slot. */
@@ -207,9 +200,9 @@ export function onlySlot(key: number): SlotRange {
  * @throws {RangeError} When the slot belongs to no pool: then claims and facts are of different configurations.
  */
 export function pairOfKey(directory: Directory, key: number): { readonly pool: Pool; readonly pair: Pair } {
-  const pool = directory.poolsById.get(Math.floor(key / slotsPerPool));
+  const pool = directory.poolsById.get(poolOfSlot(key));
   if (pool === undefined) throw new RangeError(`Cannot name slot ${key}: found no pool of its number`);
-  const { address, psid } = pairOf(pool.geometry, key % slotsPerPool);
+  const { address, psid } = pairOf(pool.geometry, numberOfSlot(key));
   if (pool.kind === "full") return { pool, pair: { address } };
   const { psidOffset, psidLength } = pool.geometry;
   return { pool, pair: { address, portSet: { psidOffset, psidLength, psid } } };

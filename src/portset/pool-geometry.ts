@@ -17,9 +17,7 @@
  */
 import { assertPortSetParams, usablePsids } from "./port-set.ts";
 import type { PortRange, PortSetParams } from "./port-set.ts";
-
-/** A slot number has 32 bits: behind the number of its pool it is the key of a lease. A /8 of 256 sharers fits. */
-const slotsMax = 2 ** 32;
+import { slotsPerPool } from "./slot-key.ts";
 
 /** How new slots are taken: fewest subscribers per address first, or one address after the other. */
 export type FillOrder = "spread" | "pack";
@@ -67,9 +65,9 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
     );
   }
   const slots = (lastAddress - firstAddress + 1) * psids.length;
-  if (slots > slotsMax) {
+  if (slots > slotsPerPool) {
     throw new RangeError(
-      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsMax}; divide its range`,
+      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsPerPool}; divide its range`,
     );
   }
   return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots, fill };
