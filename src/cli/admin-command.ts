@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
@@ -38,7 +39,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .description("run the pools of an allocator by its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : adminExitCodes.usage))
-    .option("--url <url>", "where the allocator is (default: APPORTION_URL, or http://127.0.0.1:8467)")
+    .option("--url <url>", `where the allocator is (default: APPORTION_URL, or ${defaultAllocatorUrl})`)
     .option("--token <secret>", "of scope read or admin (default: APPORTION_ADMIN_TOKEN)")
     .option("--json", "print JSON")
     .addHelpText("after", footer);

@@ -7,6 +7,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
+import { defaultRelay } from "../defaults.ts";
 import { clientIdentifierOctetsMax } from "../limits.ts";
 import { assertPortSetParams } from "../portset/port-set.ts";
 import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
@@ -131,13 +132,13 @@ export function addCommonOptions(command: Command): Command {
       "--server <address>",
       "IPv6 address of the server or relay, or a multicast group",
       serverAddress,
-      "::1",
+      defaultRelay.address,
     )
     .option(
       "--port <port>",
       "UDP port of the server or relay; 547 outside of a demo",
       integer(1, 65_535),
-      8547,
+      defaultRelay.port,
     )
     .option("--interface <name>", "interface to send from: needed for multicast and link-local addresses")
     .option(

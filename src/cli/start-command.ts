@@ -11,6 +11,7 @@ import { collectInterface, collectListen } from "../../relay/config/listener-fla
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
+import { defaultAllocator, defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
@@ -44,14 +45,11 @@ export function startCommand(): Command {
       "--http <host:port>",
       "where the allocator listens; port 0 takes a free one",
       parseListenAddress,
-      {
-        host: "127.0.0.1",
-        port: 8467,
-      },
+      defaultAllocator,
     )
     .option(
       "--listen <[address]:port>",
-      "UDP socket of the relay; may be repeated (default: [::1]:8547)",
+      `UDP socket of the relay; may be repeated (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
@@ -103,7 +101,7 @@ async function runStart(options: Options): Promise<void> {
 
 /** What a person who sees this for the first time does next. */
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
-  const isDefault = address === "::1" && port === 8547;
+  const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
   process.stdout.write(`
 Apportion is running. In a second terminal:

@@ -5,6 +5,7 @@
  */
 import type { Command } from "commander";
 import { formatText } from "../../declaration/declaration-text.ts";
+import { defaultAllocatorUrl } from "../../defaults.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, Answer } from "./resources.ts";
 
@@ -85,7 +86,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       const { url, token, json } = admin.opts<Global>();
       try {
         const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
-        const base = url ?? io.environment.APPORTION_URL ?? "http://127.0.0.1:8467";
+        const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
         const answer = await action(openApi(base, secret), command.args, command.opts<Flags>());
         if (show === "text") {
           await copy(answer, io);
