@@ -18,6 +18,7 @@ import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } 
 import type { ListenAddress } from "../runtime/node.ts";
 import { onlyDatabase } from "../store/database/databases.ts";
 import { loadDirectory } from "../store/configuration/directory.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { parseListenAddress } from "./listen-address.ts";
@@ -67,7 +68,7 @@ export function startCommand(): Command {
 async function runStart(options: Options): Promise<void> {
   const log = createLog();
   // Nobody else calls this allocator, so the secret need not outlive the process.
-  const token = randomBytes(32).toString("base64url");
+  const token = encodeBase64url(randomBytes(32));
   const adminToken = process.env.APPORTION_ADMIN_TOKEN;
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const listeners = [...(options.listen ?? []), ...(options.interface ?? [])];
