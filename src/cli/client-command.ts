@@ -17,7 +17,7 @@ import { askForParameters, declineLease, extendLease, obtainLease, releaseLease 
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { StoredLease } from "../client/state.ts";
-import { systemTiming } from "../client/timing.ts";
+import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6 } from "../wire/ipv6-address.ts";

@@ -18,7 +18,7 @@ import { gatheredOffersMax, retransmissionDoublingsMax } from "../limits.ts";
 import { decodeAnswer } from "./answer.ts";
 import type { Answer, Expected, IgnoreReason } from "./answer.ts";
 import type { Link } from "./link.ts";
-import type { Timing } from "./timing.ts";
+import type { Timing } from "../timing.ts";
 
 /** How long an exchange may take. */
 export interface ExchangeOptions {

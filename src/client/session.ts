@@ -29,8 +29,7 @@ import {
   encodeSelecting,
 } from "./query.ts";
 import type { ClientProfile, Hint, Pair, ServerPair } from "./query.ts";
-import { randomXid } from "./timing.ts";
-import type { Timing } from "./timing.ts";
+import type { Timing } from "../timing.ts";
 
 /** A client at work. */
 export interface Session {
@@ -214,4 +213,9 @@ function joinTraces(a: Trace, b: Trace): Trace {
   const ignored = new Map(a.ignored);
   for (const [reason, count] of b.ignored) ignored.set(reason, (ignored.get(reason) ?? 0) + count);
   return { sent: a.sent + b.sent, ignored, error: b.error ?? a.error };
+}
+
+/** @returns A transaction identifier: unsigned 32 bits. */
+function randomXid({ random }: Timing): number {
+  return Math.floor(random() * 2 ** 32);
 }

@@ -22,7 +22,7 @@ import type { LoadOptions, LoadSettings } from "./options.ts";
 import { identifierOfClient } from "./queries.ts";
 import type { LoadResult } from "./result.ts";
 import { openLoadSockets } from "./sockets.ts";
-import type { Timing } from "../client/timing.ts";
+import type { Timing } from "../timing.ts";
 
 /**
  * Lets clients obtain leases: DISCOVER, OFFER, REQUEST, ACK for each.

@@ -7,8 +7,8 @@ import { loadExchangesMax } from "../limits.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { createLoadQueries } from "./queries.ts";
 import type { LoadQueries } from "./queries.ts";
-import { systemTiming } from "../client/timing.ts";
-import type { Timing } from "../client/timing.ts";
+import { systemTiming } from "../timing.ts";
+import type { Timing } from "../timing.ts";
 import type { WireLog } from "./wire-log.ts";
 
 /** Who loads whom, and how much. */
