@@ -13,7 +13,7 @@ import { resources } from "./admin/resources.ts";
 import type { How, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
-import { formatPage, formatTable } from "./admin/table.ts";
+import { formatItems, formatPage } from "./admin/table.ts";
 
 const processIo: AdminIo = {
   stdout: (text) => process.stdout.write(text),
@@ -140,7 +140,7 @@ function addDeclaredState(admin: Command, run: Run): void {
     const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
-  const table: Show = (body) => formatTable(planColumns, (body as { steps: unknown[] }).steps);
+  const table: Show = (body) => formatItems(planColumns, (body as { steps: unknown[] }).steps);
   admin
     .command("plan <file>")
     .description("say what applying a declared state (JSON or YAML) would do")
