@@ -6,7 +6,7 @@
  */
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { encodeDuidUuid } from "../../src/wire/dhcpv6/options/duid.ts";
+import { encodeDuidUuid } from "../../src/wire/duid.ts";
 import { ConfigError } from "./config-error.ts";
 import type { RelaySettings } from "./config.ts";
 

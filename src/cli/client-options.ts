@@ -16,6 +16,7 @@ import type { Option6 } from "../wire/dhcpv6/options.ts";
 import { encodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+import { encodeDuidLl } from "../wire/duid.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
@@ -224,10 +225,10 @@ export function addInformOptions(command: Command): Command {
  * @throws {RangeError} When flags contradict each other.
  */
 export function profileOf(options: CommonOptions): ClientProfile {
-  const duidLl = Uint8Array.of(0, 3, 0, 1, ...options.mac);
+  const { iaid, mac } = options;
   return {
-    clientIdentifier: options.clientId ?? encodeClientIdentifier({ iaid: options.iaid, duid: duidLl }),
-    hardwareAddress: options.mac,
+    clientIdentifier: options.clientId ?? encodeClientIdentifier({ iaid, duid: encodeDuidLl(mac) }),
+    hardwareAddress: mac,
     parameterRequestList: parameterRequestList({ sharesPorts: options.full !== true }),
     optionRequest: options.oro ? softwireOptionRequest : [],
     leaseSeconds: options.leaseTime,

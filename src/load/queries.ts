@@ -5,6 +5,7 @@
  */
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
+import { encodeDuidLl } from "../wire/duid.ts";
 import { MessageType6 } from "../wire/dhcpv6/codes.ts";
 import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
@@ -53,10 +54,7 @@ export interface LoadQueries {
  * is a locally administered one.
  */
 const hardwareAddress = Uint8Array.of(2, 0, 0, 0, 0, 0);
-const clientIdentifier = encodeClientIdentifier({
-  iaid: 1,
-  duid: Uint8Array.of(0, 3, 0, 1, ...hardwareAddress),
-});
+const clientIdentifier = encodeClientIdentifier({ iaid: 1, duid: encodeDuidLl(hardwareAddress) });
 const numberInIdentifier = clientIdentifier.length - 4;
 const numberInHardware = hardwareAddress.length - 4;
 

@@ -10,7 +10,7 @@ import { decodeMessage6, encodeMessage6 } from "./message.ts";
 import { findOption6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 import { decodeCodeList } from "./options/code-list.ts";
-import { decodeDuid } from "./options/duid.ts";
+import { decodeDuid } from "../duid.ts";
 
 /** What a client asks for. */
 export interface InformationRequest {

@@ -9,7 +9,7 @@ import { encodeHex } from "../../hex.ts";
 import { parseIPv4 } from "../../ipv4-address.ts";
 import { parseIPv6 } from "../../ipv6-address.ts";
 import { decodeAddress, encodeAddress } from "./address.ts";
-import { decodeClientIdentifier, encodeClientIdentifier, formatDuid } from "./client-identifier.ts";
+import { decodeClientIdentifier, encodeClientIdentifier } from "./client-identifier.ts";
 import { decodeMaxMessageSize, encodeMaxMessageSize } from "./max-message-size.ts";
 import { decodeMessageType, encodeMessageType } from "./message-type.ts";
 import { decodeMessage, encodeMessage } from "./message.ts";
@@ -305,19 +305,6 @@ describe("decodeClientIdentifier()", () => {
         expect(decodeClientIdentifier(encodeClientIdentifier(each))).toEqual({ kind: "rfc4361", ...each });
       }),
     );
-  });
-});
-
-describe("formatDuid()", () => {
-  it.each([
-    ["00010001aabb", "DUID-LLT 0001aabb"],
-    ["0002000000090c", "DUID-EN 000000090c"],
-    ["0003000102005e100001", "DUID-LL 000102005e100001"],
-    ["000400112233", "DUID-UUID 00112233"],
-    ["0005aabb", "0005aabb"],
-    ["00", "00"],
-  ])("writes %s as %s", (hex, text) => {
-    expect(formatDuid(octets(hex))).toBe(text);
   });
 });
 

@@ -11,7 +11,6 @@ import { maskIPv6, parseIPv6, parseIPv6Prefix } from "../../ipv6-address.ts";
 import { decodeClientLinkLayerAddress, encodeClientLinkLayerAddress } from "./client-link-layer-address.ts";
 import { decodeCodeList, encodeCodeList } from "./code-list.ts";
 import { decodeDhcp4o6Server, encodeDhcp4o6Server } from "./dhcp4o6-server.ts";
-import { decodeDuid, encodeDuidUuid } from "./duid.ts";
 import { decodeInformationRefreshTime, encodeInformationRefreshTime } from "./information-refresh-time.ts";
 import { decodeOpaque, encodeOpaque } from "./opaque.ts";
 import { decodeRelayPort, encodeRelayPort } from "./relay-port.ts";
@@ -212,8 +211,6 @@ describe("data that is refused", () => {
     ["border relay of 15 octets", decodeS46Br, "00".repeat(15), "bad-option-length"],
     ["border relay of 32 octets", decodeS46Br, "00".repeat(32), "bad-option-length"],
     ["refresh time of 3 octets", decodeInformationRefreshTime, "000e10", "bad-option-length"],
-    ["DUID of 2 octets", (data) => decodeDuid("option 1", data), "0003", "bad-option-length"],
-    ["DUID of 131 octets", (data) => decodeDuid("option 1", data), "00".repeat(131), "bad-option-length"],
     ["relay source port of 1 octet", decodeRelayPort, "06", "bad-option-length"],
     ["relay source port of 3 octets", decodeRelayPort, "060b00", "bad-option-length"],
     ["empty bind prefix", decodeS46BindPrefix, "", "bad-option-length"],
@@ -265,19 +262,9 @@ describe("values that are refused", () => {
     ["border relay of 4 octets", () => encodeS46Br(new Uint8Array(4))],
     ["refresh time below IRT_MINIMUM", () => encodeInformationRefreshTime(599)],
     ["refresh time of more than 32 bits", () => encodeInformationRefreshTime(2 ** 32)],
-    ["DUID-UUID of 15 octets", () => encodeDuidUuid(new Uint8Array(15))],
     ["container without border relay", () => encodeS46ContLw({ borderRelays: [] })],
   ])("%s", (_, encode) => {
     expect(encode).toThrow(RangeError);
-  });
-});
-
-describe("encodeDuidUuid()", () => {
-  it("RFC 6355 §4 puts type 4 before the UUID", () => {
-    const uuid = octets("00112233445566778899aabbccddeeff");
-    const duid = octets("0004 00112233445566778899aabbccddeeff");
-    expect(encodeDuidUuid(uuid)).toEqual(duid);
-    expect(decodeDuid("option 2", duid)).toEqual(duid);
   });
 });
 
