@@ -4,7 +4,7 @@
  * @module
  */
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
-import { pairOf, slotOf, slotsOfAddress } from "../portset/pool-geometry.ts";
+import { findPair, pairOf, slotsOfAddress } from "../portset/pool-geometry.ts";
 import { numberOfSlot, poolOfSlot, slotKey } from "../portset/slot-key.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
@@ -159,20 +159,15 @@ export interface Pair {
  * @returns The key, or undefined when no pool has such a slot.
  */
 export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefined {
-  for (const pool of pools) {
-    const { geometry, kind } = pool;
-    const psid = pair.portSet === undefined ? 0 : pair.portSet.psid;
-    if ((kind === "full") !== (pair.portSet === undefined)) continue;
-    if (
-      pair.portSet !== undefined &&
-      (pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)
-    ) {
-      continue;
-    }
-    const slot = slotOf(geometry, pair.address, psid);
-    if (slot !== undefined) return slotKey(pool.id, slot);
+  const { address, portSet } = pair;
+  const found = findPair(pools, address, portSet?.psid ?? null);
+  if (found === undefined) return undefined;
+  const { pool, number } = found;
+  const { psidOffset, psidLength } = pool.geometry;
+  if (portSet !== undefined && (portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)) {
+    return undefined;
   }
-  return undefined;
+  return slotKey(pool.id, number);
 }
 
 /** @returns The pool whose range has the address. */
