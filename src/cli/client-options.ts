@@ -8,7 +8,13 @@ import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
 import { defaultRelay } from "../defaults.ts";
-import { clientIdentifierOctetsMax } from "../limits.ts";
+import {
+  clientIdentifierOctetsMax,
+  clientOfferWaitSecondsMax,
+  clientRetransmitSecondsMax,
+  clientRetransmitSecondsMin,
+  clientTimeoutSecondsMax,
+} from "../limits.ts";
 import { assertPortSetParams } from "../portset/port-set.ts";
 import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
@@ -179,11 +185,16 @@ export function addCommonOptions(command: Command): Command {
       `with --relay: option 37 (default enterprise: ${exampleEnterprise})`,
       remoteId,
     )
-    .option("--timeout <seconds>", "when to give up, over all messages of the command", secondsUpTo(3600), 10)
+    .option(
+      "--timeout <seconds>",
+      "when to give up, over all messages of the command",
+      secondsUpTo(clientTimeoutSecondsMax),
+      10,
+    )
     .option(
       "--retransmit <seconds>",
       "time before a query is sent again; doubles each time",
-      numberBetween(0.05, 64, "a number"),
+      numberBetween(clientRetransmitSecondsMin, clientRetransmitSecondsMax, "a number"),
       4,
     )
     .option("--state <file>", "where leases are kept between commands", "data/client-leases.json")
@@ -205,7 +216,12 @@ export function addLeaseOptions(command: Command): Command {
       "PSID to wish for; needs --hint-psid-length (default: 0, no preference)",
       integer(0, 65_535),
     )
-    .option("--offer-wait <seconds>", "how long to wait for more offers after the first", secondsUpTo(60), 0)
+    .option(
+      "--offer-wait <seconds>",
+      "how long to wait for more offers after the first",
+      secondsUpTo(clientOfferWaitSecondsMax),
+      0,
+    )
     .option("--prefer-shared", "of several offers, take one of a shared address (default: a full one)")
     .option("--strict-softwire", "take no offer without a border relay (option 90)");
 }

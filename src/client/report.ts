@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { portRangesShownMax } from "../limits.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../portset/port-set.ts";
 import { infiniteSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
@@ -10,9 +11,6 @@ import { formatIPv6, formatIPv6Prefix } from "../wire/ipv6-address.ts";
 import { isFullAddress } from "./answer.ts";
 import type { LeaseTerms, Parameters } from "./answer.ts";
 import type { Trace } from "./session.ts";
-
-/** Ranges of a port set that a line shows: more say no more to a reader. */
-const rangesShownMax = 8;
 
 /** A lease and when it was obtained. */
 export interface LeaseReport {
@@ -52,7 +50,7 @@ function describePorts(lease: LeaseTerms): Row[] {
   const { psidOffset, psidLength, psid } = lease.portParams;
   const ranges = portRanges(lease.portParams, psid);
   const shown =
-    ranges.length <= rangesShownMax
+    ranges.length <= portRangesShownMax
       ? formatPortRanges(ranges)
       : `${formatPortRanges(ranges.slice(0, 2))}, ..., ${formatPortRanges(ranges.slice(-2))}`;
   return [

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { loadReleasePauseMs } from "../limits.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { createLeaseTable, pairAt } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
@@ -51,9 +52,6 @@ export function renewLoad(
   return runLoad(settingsOf({ ...options, clients, firstClient }), leases, phases.requesting);
 }
 
-/** Milliseconds between two bursts of RELEASE: nothing is answered that could set the pace. */
-const releasePauseMs = 10;
-
 /**
  * Lets clients release what they hold, `inFlight` of them every 10 ms. No answer says whether a RELEASE arrived.
  *
@@ -80,9 +78,9 @@ export async function releaseLoad(
     sockets.send(sent, octets, 0, length);
     leases.isHeld[row] = 0;
     sent++;
-    if (sent % settings.inFlight === 0) await pause(settings.timing, releasePauseMs);
+    if (sent % settings.inFlight === 0) await pause(settings.timing, loadReleasePauseMs);
   }
-  await pause(settings.timing, releasePauseMs);
+  await pause(settings.timing, loadReleasePauseMs);
   sockets.close();
   return sent;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { loadExchangesMax } from "../limits.ts";
+import { loadClientsMax, loadExchangesMax, loadSocketsMax, loadTriesMax } from "../limits.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { createLoadQueries } from "./queries.ts";
 import type { LoadQueries } from "./queries.ts";
@@ -64,10 +64,10 @@ export type LoadSettings = LoadOptions & Required<Pick<LoadOptions, keyof typeof
 export function settingsOf(options: LoadOptions): LoadSettings {
   const settings = { ...defaults, ...options };
   for (const [name, max] of [
-    ["clients", 2 ** 32],
+    ["clients", loadClientsMax],
     ["inFlight", loadExchangesMax],
-    ["sockets", 64],
-    ["triesMax", 10],
+    ["sockets", loadSocketsMax],
+    ["triesMax", loadTriesMax],
   ] as const) {
     const value = settings[name];
     if (!Number.isInteger(value) || value < 1 || value > max) {
