@@ -7,6 +7,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
+import { parseClientIdentifier } from "../declaration/reservation-declaration.ts";
 import { defaultRelay } from "../defaults.ts";
 import {
   clientIdentifierOctetsMax,
@@ -16,7 +17,10 @@ import {
   clientTimeoutSecondsMax,
 } from "../limits.ts";
 import { assertPortSetParams } from "../portset/port-set.ts";
-import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
+import {
+  clientIdentifierOctetsMin,
+  encodeClientIdentifier,
+} from "../wire/dhcpv4/options/client-identifier.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import type { Option6 } from "../wire/dhcpv6/options.ts";
 import { encodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
@@ -99,19 +103,16 @@ const secondsUpTo = (max: number) => numberBetween(0, max, "a number");
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
 const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");
 const mac = argument(parseMac, "six octets such as 02:00:5e:10:00:01");
-const clientId = argument(parseClientIdentifier, `2 to ${clientIdentifierOctetsMax} octets in hexadecimal`);
+const clientId = argument(
+  parseClientIdentifier,
+  `${clientIdentifierOctetsMin} to ${clientIdentifierOctetsMax} octets in hexadecimal`,
+);
 const text = argument(encodeText, "one character or more");
 const remoteId = argument(parseRemoteId, "TEXT or ENTERPRISE:TEXT");
 
 function parseMac(value: string): Uint8Array {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value)) throw new SyntaxError("not a MAC address");
   return decodeHex(value.replaceAll(":", ""));
-}
-
-function parseClientIdentifier(value: string): Uint8Array {
-  const octets = decodeHex(value);
-  if (octets.length < 2 || octets.length > clientIdentifierOctetsMax) throw new RangeError("wrong length");
-  return octets;
 }
 
 function encodeText(value: string): Uint8Array {

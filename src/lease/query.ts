@@ -14,6 +14,7 @@ import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
+import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
 
 import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
@@ -137,7 +138,8 @@ function identify({
     const clientId = encodeHex(Uint8Array.of(htype, ...chaddr.subarray(0, hlen)));
     return { clientId, identity: "hardware-address" };
   }
-  const isUsable = clientIdentifier.length >= 2 && clientIdentifier.length <= clientIdentifierOctetsMax;
+  const { length } = clientIdentifier;
+  const isUsable = length >= clientIdentifierOctetsMin && length <= clientIdentifierOctetsMax;
   return isUsable
     ? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }
     : "bad-client-identifier";

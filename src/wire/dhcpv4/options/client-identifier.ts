@@ -15,16 +15,19 @@ export type ClientIdentifier =
   | { readonly kind: "rfc4361"; readonly iaid: number; readonly duid: Uint8Array }
   | { readonly kind: "other"; readonly type: number; readonly value: Uint8Array };
 
+/** Octets of option 61: a type and one octet more (RFC 2132 §9.14). */
+export const clientIdentifierOctetsMin = 2;
+
 /** The type octet of RFC 4361. */
 const rfc4361Type = 255;
 const duidOffset = 5;
 
-/** @throws {DecodeError} When it is shorter than 2 octets. */
+/** @throws {DecodeError} When it is shorter than {@link clientIdentifierOctetsMin}. */
 export function decodeClientIdentifier(data: Uint8Array): ClientIdentifier {
-  if (data.length < 2) {
+  if (data.length < clientIdentifierOctetsMin) {
     throw new DecodeError(
       "bad-option-length",
-      `Cannot decode option 61: length is ${data.length}, expected at least 2`,
+      `Cannot decode option 61: length is ${data.length}, expected at least ${clientIdentifierOctetsMin}`,
     );
   }
   const type = data[0]!;
