@@ -63,29 +63,25 @@ export type Answer =
   | { readonly kind: "nak"; readonly serverIdentifier: number; readonly message: string | undefined };
 
 /** Why a client ignores a datagram. */
-export const ignoreReasons = [
+export type IgnoreReason =
   /** Not what it should be, on any level. */
-  "malformed",
+  | "malformed"
   /** The RELAY-REPL around it is not the mirror of the client's RELAY-FORW, or there is none (RFC 8415 §19.3). */
-  "not-our-relay-level",
+  | "not-our-relay-level"
   /** The transaction identifier is another. */
-  "other-exchange",
+  | "other-exchange"
   /** Option 61 is another client's (RFC 6842 §3). */
-  "other-client",
+  | "other-client"
   /** Well formed, but no answer to what was sent. */
-  "unexpected-message",
+  | "unexpected-message"
   /** No option 54, or an OFFER or ACK without an address or a lease time. */
-  "incomplete",
+  | "incomplete"
   /** Option 159 is malformed. To take this for a full address would mean to use other people's ports. */
-  "bad-port-params",
+  | "bad-port-params"
   /** Option 159 for a client that did not ask for it (R7618-8-01). */
-  "unasked-port-params",
+  | "unasked-port-params"
   /** An OFFER without a valid option 90, which the client asked for and insists on (RFC 8539 §7.1). */
-  "no-border-relay",
-] as const;
-
-/** One of {@link ignoreReasons}. */
-export type IgnoreReason = (typeof ignoreReasons)[number];
+  | "no-border-relay";
 
 /** An answer, or why there is none. */
 export type AnswerResult =

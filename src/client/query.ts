@@ -65,7 +65,7 @@ export interface Hint {
 }
 
 /** Parts of a REQUEST beside the pair. */
-export interface RequestParts {
+interface RequestParts {
   /** Unsigned 32 bits. */
   readonly xid: number;
   /** Option 109: the softwire's source address, which every REQUEST repeats (R8539-7.2-01). */

@@ -13,7 +13,7 @@ import type { LeaseTerms, Parameters } from "./answer.ts";
 import type { Trace } from "./session.ts";
 
 /** A lease and when it was obtained. */
-export interface LeaseReport {
+interface LeaseReport {
   readonly lease: LeaseTerms;
   readonly parameters: Parameters;
   readonly obtainedAt: Date;

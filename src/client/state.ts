@@ -31,7 +31,7 @@ export interface StoredLease {
 }
 
 /** Client identifier in hexadecimal -> its lease. */
-export type ClientState = ReadonlyMap<string, StoredLease>;
+type ClientState = ReadonlyMap<string, StoredLease>;
 
 const seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
 const bits = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));

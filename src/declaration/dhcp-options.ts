@@ -54,7 +54,7 @@ const addressesOption = (code: number) =>
 const textOption = (code: number) => option(code, asciiText, (text) => new TextEncoder().encode(text));
 
 /** Options by the names that the field gives them (RFC 2132, unless another is named). */
-export const namedOptions = {
+const namedOptions = {
   "subnet-mask": addressOption(OptionCode.subnetMask),
   "time-offset": option(
     2,

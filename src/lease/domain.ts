@@ -32,7 +32,7 @@ export function isOpen(pool: Pool): boolean {
 }
 
 /** A line of an access network, as the relay next to it names it. Interface-Ids are unique for one relay only. */
-export interface Line {
+interface Line {
   readonly linkAddress: Uint8Array;
   readonly interfaceId: Uint8Array;
 }

@@ -66,7 +66,7 @@ export interface Query {
 }
 
 /** A query, or the reason why a frame is none. */
-export type QueryResult =
+type QueryResult =
   { readonly kind: "query"; readonly query: Query } | { readonly kind: "drop"; readonly reason: Reason };
 
 const drop = (reason: Reason): QueryResult => ({ kind: "drop", reason });

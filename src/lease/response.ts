@@ -25,7 +25,7 @@ import type { Query } from "./query.ts";
 import { reasons } from "./reasons.ts";
 
 /** A decision that has an answer. */
-export type Reply = Exclude<Decision, { kind: "silence" }>;
+type Reply = Exclude<Decision, { kind: "silence" }>;
 
 /**
  * Encodes the answer to a query.

@@ -30,7 +30,7 @@ export interface LeaseTable {
 }
 
 /** A lease and the number of its client. */
-export interface ClientLease extends PortLease {
+interface ClientLease extends PortLease {
   readonly client: number;
 }
 

@@ -22,7 +22,7 @@ import { createQueryTemplate } from "./query-template.ts";
 import type { QueryTemplate } from "./query-template.ts";
 
 /** What the clients of a load have in common. */
-export interface LoadProfile {
+interface LoadProfile {
   /** They list option 159: they can share addresses. */
   readonly sharesPorts: boolean;
   /** DHCPv6 options that they want beside the answer; empty for none. */

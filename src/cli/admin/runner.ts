@@ -47,7 +47,7 @@ export interface Api {
   readonly request: (path: string, init?: RequestSettings) => Promise<Response>;
 }
 
-export type Action = (api: Api, args: string[], flags: Flags) => Promise<Answer>;
+type Action = (api: Api, args: string[], flags: Flags) => Promise<Answer>;
 
 /** How an answer is shown to people; `text` is printed piece by piece, as it comes. */
 export type Show = ((body: unknown) => string) | "text";

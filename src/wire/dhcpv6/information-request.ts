@@ -61,7 +61,7 @@ function findDuid(options: readonly Option6[], code: number): Uint8Array | undef
 }
 
 /** A server's answer. */
-export interface InformationReply {
+interface InformationReply {
   /** That of the request. */
   readonly transactionId: number;
   /** DUID of the server. */

@@ -11,7 +11,7 @@ import { duidLengths, isDuidLength } from "../../duid.ts";
 import { readUint32, writeUint32 } from "../../octets.ts";
 
 /** What the octets say, as far as they follow RFC 4361. */
-export type ClientIdentifier =
+type ClientIdentifier =
   | { readonly kind: "rfc4361"; readonly iaid: number; readonly duid: Uint8Array }
   | { readonly kind: "other"; readonly type: number; readonly value: Uint8Array };
 
