@@ -5,8 +5,8 @@
  */
 import { loadClientsMax, loadExchangesMax, loadSocketsMax, loadTriesMax } from "../limits.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { createLoadQueries } from "./queries.ts";
-import type { LoadQueries } from "./queries.ts";
+import { createQueries } from "./queries.ts";
+import type { Queries } from "./queries.ts";
 import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { WireLog } from "./wire-log.ts";
@@ -78,6 +78,6 @@ export function settingsOf(options: LoadOptions): LoadSettings {
 }
 
 /** Prepares the messages of a load. */
-export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): LoadQueries {
-  return createLoadQueries({ sharesPorts, optionRequest, relay });
+export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): Queries {
+  return createQueries({ sharesPorts, optionRequest, relay });
 }
