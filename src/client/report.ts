@@ -9,12 +9,12 @@ import { infiniteSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix } from "../wire/ipv6-address.ts";
 import { isFullAddress } from "./answer.ts";
-import type { LeaseTerms, Parameters } from "./answer.ts";
+import type { ServerLease, Parameters } from "./answer.ts";
 import type { Trace } from "./session.ts";
 
 /** A lease and when it was obtained. */
 interface LeaseReport {
-  readonly lease: LeaseTerms;
+  readonly lease: ServerLease;
   readonly parameters: Parameters;
   readonly obtainedAt: Date;
 }
@@ -45,7 +45,7 @@ function columns(rows: readonly Row[]): string[] {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
-function describePorts(lease: LeaseTerms): Row[] {
+function describePorts(lease: ServerLease): Row[] {
   if (lease.portParams === undefined || isFullAddress(lease)) return [["ports", "0-65535 (all)"]];
   const { psidOffset, psidLength, psid } = lease.portParams;
   const ranges = portRanges(lease.portParams, psid);

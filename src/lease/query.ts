@@ -10,7 +10,7 @@ import { findOption6 } from "../wire/dhcpv6/options.ts";
 import { decodeCodeList } from "../wire/dhcpv6/options/code-list.ts";
 import { decodeRelayPath } from "../wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { bootRequest, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
@@ -87,8 +87,6 @@ export function decodeQuery(frame: Uint8Array): QueryResult {
     throw error;
   }
 }
-
-const bootRequest = 1;
 
 function decodeWellFormed(frame: Uint8Array): QueryResult {
   const { path, message: octets } = decodeRelayPath(frame);

@@ -5,6 +5,7 @@
  * @module
  */
 import { DecodeError } from "./decode-error.ts";
+import { ethernet } from "./dhcpv4/codes.ts";
 import { encodeHex } from "./hex.ts";
 import { readUint16 } from "./octets.ts";
 
@@ -15,9 +16,8 @@ const duidOctetsMax = 130;
 /** Type codes: RFC 8415 §11, and RFC 6355 for UUID. */
 const DuidType = { llt: 1, en: 2, ll: 3, uuid: 4 } as const;
 
-/** Hardware type of Ethernet. */
-const ethernet = 1;
-const uuidOctets = 16;
+/** Octets of a UUID (RFC 9562 §4). */
+export const uuidOctets = 16;
 
 const typeNames = new Map<number, string>([
   [DuidType.llt, "DUID-LLT"],
