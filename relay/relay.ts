@@ -35,8 +35,8 @@ import { serverIdentifierOf } from "./config/server-identifier.ts";
 import type { Servers } from "./sockets/servers.ts";
 import { Sockets } from "./sockets/sockets.ts";
 import { zoneOf } from "./sockets/steady-listener.ts";
-import { systemTiming } from "./timing.ts";
-import type { Timing } from "./timing.ts";
+import { systemTiming } from "../src/timing.ts";
+import type { Timing } from "../src/timing.ts";
 import type { AllocatorStatus } from "./uplink/uplink.ts";
 import { postMs, Uplinks } from "./uplink/uplinks.ts";
 

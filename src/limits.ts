@@ -104,6 +104,21 @@ export const retransmissionDoublingsMax = 4;
 /** Offers that a client keeps while it waits for better ones: more servers than any link has. */
 export const gatheredOffersMax = 16;
 
+/** Seconds that a command of the client may be told to wait in all: after an hour nobody watches it any more. */
+export const clientTimeoutSecondsMax = 3600;
+
+/** Shortest time in seconds before the client sends a query again: a server across a continent answers in less. */
+export const clientRetransmitSecondsMin = 0.05;
+
+/** Longest time in seconds before the client sends a query again the first time: RFC 2131 §4.1 ends its delays at 64 s. */
+export const clientRetransmitSecondsMax = 64;
+
+/** Seconds that the client may be told to wait for more offers: by default an offer is kept for it for 60 s. */
+export const clientOfferWaitSecondsMax = 60;
+
+/** Port ranges of a lease that the client shows: more say no more to a reader. */
+export const portRangesShownMax = 8;
+
 /** Octets of the file in which the client keeps its leases: some thousand leases. Bounds what is read into memory. */
 export const clientStateOctetsMax = 1024 * 1024;
 
@@ -113,8 +128,38 @@ export const relayPeersMax = 4096;
 /** Octets of one DHCP option that an operator configures: more would not fit into any answer. */
 export const configuredOptionOctetsMax = 255;
 
+/** Addresses in one DHCP option that an operator configures: clients use the first few, and each takes 4 octets. */
+export const configuredAddressesMax = 16;
+
+/** Names in the search list (option 119): resolvers try each in turn. */
+export const searchDomainsMax = 16;
+
+/** Routes in option 121: up to 9 octets each, so that they fit in two parts of an option (RFC 3396). */
+export const staticRoutesMax = 32;
+
+/** DHCP options that an operator gives by code, for one domain or pool: there are 254 codes, and most have names. */
+export const otherOptionsMax = 64;
+
+/** Ranges of reserved ports of one pool: each is compared with each of its PSIDs when the pool is created. */
+export const reservedPortRangesMax = 64;
+
+/** Shortest prefix, in bits, that a pool's range can be: no IPv4 block that anyone has is larger than a /8. */
+export const poolPrefixLengthMin = 8;
+
 /** Exchanges that a load has in flight: their number is the low half of the xid, the high half counts. */
 export const loadExchangesMax = 0x10000;
+
+/** Clients that a load has: their number has 32 bits in DUID and hardware address. */
+export const loadClientsMax = 2 ** 32;
+
+/** Sockets that a load sends from: the system chooses a port for each, and few spread the work of receiving. */
+export const loadSocketsMax = 64;
+
+/** Times that a load sends one message: with a delay that doubles, ten take a thousand times the first. */
+export const loadTriesMax = 10;
+
+/** Milliseconds between two bursts of RELEASE of a load: no answer sets the pace, and sockets need time to send. */
+export const loadReleasePauseMs = 10;
 
 /** Octets of the receive buffer that each socket of a load asks for: some thousand answers that come at once. */
 export const loadReceiveBufferOctets = 4 * 1024 * 1024;
@@ -223,6 +268,30 @@ export const domainsMax = 1024;
 
 /** Pools of one domain. */
 export const poolsPerDomainMax = 1024;
+
+/** Prefixes of one domain: each is compared with the address of each client. */
+export const domainPrefixesMax = 1024;
+
+/** Border relays of one domain: each takes 20 octets of an answer that has option 90. */
+export const borderRelaysMax = 8;
+
+/** Seconds of the shortest lease that a domain may give: with shorter ones most messages would be renewals. */
+export const leaseSecondsMin = 60;
+
+/** Seconds of the longest lease that a domain may give: a year, for which a lost client would keep its pair. */
+export const leaseSecondsMax = 31_536_000;
+
+/** Seconds that an offer may be kept for its client: one that has not answered after an hour is gone. */
+export const offerHoldSecondsMax = 3600;
+
+/** Seconds that a pair may be kept from other clients after the end of its lease: a longer time only withholds addresses. */
+export const quarantineSecondsMax = 86_400;
+
+/** Seconds that a declined pair may be kept from all clients: a year, until someone has looked at it. */
+export const declineSecondsMax = 31_536_000;
+
+/** Seconds that a client may have to wait between two changes of its softwire address: a day. */
+export const softwireUpdateSecondsMax = 86_400;
 
 /** Lines that a domain names. */
 export const linesMax = 65_536;

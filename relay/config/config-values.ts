@@ -5,7 +5,7 @@
  * @module
  */
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
-import { decodeDuid } from "../../src/wire/dhcpv6/options/duid.ts";
+import { decodeDuid } from "../../src/wire/duid.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
 import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { isZone } from "../messages/interface-id.ts";

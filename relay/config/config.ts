@@ -12,6 +12,7 @@
  * @module
  */
 import * as v from "valibot";
+import { defaultAllocatorUrl, defaultRelay } from "../../src/defaults.ts";
 import {
   informationAddressesMax,
   relayBatchFramesMax,
@@ -83,10 +84,7 @@ const allRelays = "ff02::1:2";
 const anyAddress = "::";
 
 /** A socket that needs no rights, for a first look. */
-const firstListener: ListenerConfig = { address: "::1", port: 8547, linkAddress: new Uint8Array(16) };
-
-/** Where the allocator of a first look listens. */
-const firstAllocator = "http://127.0.0.1:8467";
+const firstListener: ListenerConfig = { ...defaultRelay, linkAddress: new Uint8Array(16) };
 
 /** Text that `parse` accepts; its error message becomes the issue's. */
 function parsed<T>(parse: (text: string) => T) {
@@ -159,7 +157,7 @@ export const schema = table({
   replyPort: v.optional(v.picklist(["standard", "source"])),
   listeners: v.optional(list(listener, 1, relayListenersMax)),
   allocator: section({
-    urls: v.optional(list(parsed(parseAllocator), 1, relayUrlsMax), [firstAllocator]),
+    urls: v.optional(list(parsed(parseAllocator), 1, relayUrlsMax), [defaultAllocatorUrl]),
     policy: v.optional(v.picklist(["priority", "spread"]), "priority"),
     tokenFile: v.optional(fileName),
     caFile: v.optional(fileName),

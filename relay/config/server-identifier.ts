@@ -6,7 +6,7 @@
  */
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { encodeDuidUuid } from "../../src/wire/dhcpv6/options/duid.ts";
+import { encodeDuidUuid, uuidOctets } from "../../src/wire/duid.ts";
 import { ConfigError } from "./config-error.ts";
 import type { RelaySettings } from "./config.ts";
 
@@ -15,8 +15,6 @@ const machineIdFile = "/etc/machine-id";
 
 /** The machine's id is not to be shown to the network as it is (machine-id(5)), so each use hashes it with its name. */
 const useName = "apportion-relay";
-
-const uuidOctets = 16;
 
 /**
  * @returns The server identifier that information is answered with: the one of the settings, else that of this machine.

@@ -21,7 +21,12 @@ import { clientPort, MessageType6, OptionCode6, serverPort } from "../../src/wir
 import { findOption6, optionHeaderOctets } from "../../src/wire/dhcpv6/options.ts";
 import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
 import { decodeRelayPort, encodeRelayPort } from "../../src/wire/dhcpv6/options/relay-port.ts";
-import { decodeRelayMessage, decodeRelayPath, encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import {
+  decodeRelayMessage,
+  decodeRelayPath,
+  encodeRelayMessage,
+  relayHeaderOctets,
+} from "../../src/wire/dhcpv6/relay.ts";
 import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../../src/wire/ipv6-address.ts";
 import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
@@ -92,9 +97,8 @@ export type ReplyPort = "standard" | "source";
 /** HOP_COUNT_LIMIT (RFC 8415 §7.6). */
 const hopCountLimit = 8;
 
-/** Octets before the options of a client's message, and of a relay's. */
+/** Octets before the options of a client's message. */
 const messageHeaderOctets = 4;
-const relayHeaderOctets = 34;
 
 /** Octets of the data of option 135. */
 const relayPortOctets = 2;

@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { defaultAllocatorUrl, defaultRelayEndpoint } from "../../src/defaults.ts";
 import { readConfigFile } from "../config/config-file.ts";
 import { parseRelaySettings } from "../config/config.ts";
 import type { RelayConfig } from "../config/config.ts";
@@ -76,7 +77,7 @@ function addFlags(command: Command): Command {
     .option("--config <file>", "settings (TOML)")
     .option(
       "--listen <[address]:port[,link=LINK]>",
-      "UDP socket; may be repeated (default: [::1]:8547)",
+      `UDP socket; may be repeated (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
@@ -85,7 +86,7 @@ function addFlags(command: Command): Command {
       collectInterface,
     )
     .addOption(
-      new Option("--allocator <url>", "an allocator; may be repeated (default: http://127.0.0.1:8467)")
+      new Option("--allocator <url>", `an allocator; may be repeated (default: ${defaultAllocatorUrl})`)
         .env("APPORTION_ALLOCATOR_URL")
         .argParser(collect),
     )

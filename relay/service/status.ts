@@ -5,6 +5,7 @@
  */
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
+import { formatTable } from "../../src/text-table.ts";
 import type { KernelSocket } from "../sockets/kernel-sockets.ts";
 import { dropReasons } from "../reasons.ts";
 import type { DropReason } from "../reasons.ts";
@@ -61,6 +62,7 @@ export function formatStatus(report: StatusReport): string[] {
         String(each.receiveBufferWanted),
         String(each.receiveBufferGranted),
       ]),
+      { alignNumbersRight: true },
     ),
     "",
     ...formatTable(
@@ -70,6 +72,7 @@ export function formatStatus(report: StatusReport): string[] {
         ...[each.postsInFlight, each.posts, each.postsFailed].map(String),
         each.lastFailure ?? "",
       ]),
+      { alignNumbersRight: true },
     ),
     ...formatDrops(counters.dropped),
   ];
@@ -81,7 +84,9 @@ function formatDrops(dropped: RelayStatus["counters"]["dropped"]): string[] {
     String(count),
     dropReasons[reason as DropReason],
   ]);
-  return rows.length === 0 ? [] : ["", ...formatTable(["dropped", "count", "meaning"], rows)];
+  return rows.length === 0
+    ? []
+    : ["", ...formatTable(["dropped", "count", "meaning"], rows, { alignNumbersRight: true })];
 }
 
 function formatDuration(seconds: number): string {
@@ -93,18 +98,4 @@ function formatDuration(seconds: number): string {
   if (days > 0) return `${days} d ${hours % 24} h`;
   if (hours > 0) return `${hours} h ${minutes % 60} min`;
   return minutes > 0 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
-}
-
-/** Columns two spaces apart; whole numbers stand to the right. */
-function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]!.length)));
-  const isNumber = head.map((_name, column) => rows.every((row) => /^\d+$/.test(row[column]!)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, column) =>
-        isNumber[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
 }

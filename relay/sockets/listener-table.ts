@@ -15,7 +15,7 @@ import type { Links } from "./links.ts";
 import { isGroup } from "./listener.ts";
 import { openSteadyListener } from "./steady-listener.ts";
 import type { SteadyListener } from "./steady-listener.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
 /** An open socket. */
 export interface Entry {

@@ -11,7 +11,7 @@ import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { ServersRule } from "../messages/envelope.ts";
 import { openListener } from "./listener.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
 /** An address and a UDP port. */
 export interface Endpoint {

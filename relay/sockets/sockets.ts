@@ -15,7 +15,7 @@ import type { Log, RelayObserver, UdpEnd } from "../observer.ts";
 import { Servers } from "./servers.ts";
 import type { ServersConfig } from "./servers.ts";
 import { zoneOf } from "./steady-listener.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
 /** Settings that the sockets come from. */
 export type SocketsConfig = Pick<RelayConfig, "listeners" | "servers" | "queue">;

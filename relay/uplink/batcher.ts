@@ -10,7 +10,7 @@ import type { PostFailure, PostOutcome } from "./allocator-client.ts";
 import { FrameQueue } from "./queue.ts";
 import type { QueueLimits, Taken } from "./queue.ts";
 import type { DropReason } from "../reasons.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
 /** Bounds of a batcher. */
 export interface BatcherLimits extends QueueLimits {

@@ -14,7 +14,7 @@
 import { relayFailoverMsMin } from "../../src/limits.ts";
 import type { AllocatorClient, PostFailure, PostOutcome } from "./allocator-client.ts";
 import { pauseAfterFailure } from "./backoff.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
 /** How an uplink chooses. */
 export interface UplinkOptions {

@@ -8,7 +8,7 @@ import { createAllocatorClient } from "./allocator-client.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { Counters } from "../counters.ts";
 import type { Log, RelayObserver } from "../observer.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../../src/timing.ts";
 import { Uplink } from "./uplink.ts";
 import type { EndedPost } from "./uplink.ts";
 

@@ -6,13 +6,14 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { How, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
-import { formatPage, formatTable } from "./admin/table.ts";
+import { formatItems, formatPage } from "./admin/table.ts";
 
 const processIo: AdminIo = {
   stdout: (text) => process.stdout.write(text),
@@ -38,7 +39,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .description("run the pools of an allocator by its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : adminExitCodes.usage))
-    .option("--url <url>", "where the allocator is (default: APPORTION_URL, or http://127.0.0.1:8467)")
+    .option("--url <url>", `where the allocator is (default: APPORTION_URL, or ${defaultAllocatorUrl})`)
     .option("--token <secret>", "of scope read or admin (default: APPORTION_ADMIN_TOKEN)")
     .option("--json", "print JSON")
     .addHelpText("after", footer);
@@ -139,7 +140,7 @@ function addDeclaredState(admin: Command, run: Run): void {
     const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
-  const table: Show = (body) => formatTable(planColumns, (body as { steps: unknown[] }).steps);
+  const table: Show = (body) => formatItems(planColumns, (body as { steps: unknown[] }).steps);
   admin
     .command("plan <file>")
     .description("say what applying a declared state (JSON or YAML) would do")

@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "commander";
+import { defaultAllocator } from "../defaults.ts";
 import { configureDatabases, prepareDatabases, readDeclaration, startAllocator } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
@@ -23,10 +24,12 @@ interface Options extends HousekeepingFlags {
 export function allocatorCommand(): Command {
   const command = new Command("allocator")
     .description("run the allocator: HTTP in, libSQL behind")
-    .option("--listen <host:port>", "where to listen; port 0 takes a free one", parseListenAddress, {
-      host: "127.0.0.1",
-      port: 8467,
-    })
+    .option(
+      "--listen <host:port>",
+      "where to listen; port 0 takes a free one",
+      parseListenAddress,
+      defaultAllocator,
+    )
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving")
     .addHelpText(

@@ -17,7 +17,7 @@ import { askForParameters, declineLease, extendLease, obtainLease, releaseLease 
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { StoredLease } from "../client/state.ts";
-import { systemTiming } from "../client/timing.ts";
+import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6 } from "../wire/ipv6-address.ts";
@@ -33,10 +33,10 @@ import {
 import type { CommonOptions, InformOptions, LeaseOptions } from "./client-options.ts";
 
 /** How the process ends. */
-export const clientExitCodes = { lease: 0, refused: 1, usage: 2, noAnswer: 3 } as const;
+const clientExitCodes = { lease: 0, refused: 1, usage: 2, noAnswer: 3 } as const;
 
 /** What the command does to the process; a test puts its own in place. */
-export interface ClientIo {
+interface ClientIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   /** The code to end with once all is done. */

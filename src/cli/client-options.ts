@@ -7,14 +7,26 @@ import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
-import { clientIdentifierOctetsMax } from "../limits.ts";
+import { parseClientIdentifier } from "../declaration/reservation-declaration.ts";
+import { defaultRelay } from "../defaults.ts";
+import {
+  clientIdentifierOctetsMax,
+  clientOfferWaitSecondsMax,
+  clientRetransmitSecondsMax,
+  clientRetransmitSecondsMin,
+  clientTimeoutSecondsMax,
+} from "../limits.ts";
 import { assertPortSetParams } from "../portset/port-set.ts";
-import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
+import {
+  clientIdentifierOctetsMin,
+  encodeClientIdentifier,
+} from "../wire/dhcpv4/options/client-identifier.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import type { Option6 } from "../wire/dhcpv6/options.ts";
 import { encodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+import { encodeDuidLl } from "../wire/duid.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
@@ -91,19 +103,16 @@ const secondsUpTo = (max: number) => numberBetween(0, max, "a number");
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
 const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");
 const mac = argument(parseMac, "six octets such as 02:00:5e:10:00:01");
-const clientId = argument(parseClientIdentifier, `2 to ${clientIdentifierOctetsMax} octets in hexadecimal`);
+const clientId = argument(
+  parseClientIdentifier,
+  `${clientIdentifierOctetsMin} to ${clientIdentifierOctetsMax} octets in hexadecimal`,
+);
 const text = argument(encodeText, "one character or more");
 const remoteId = argument(parseRemoteId, "TEXT or ENTERPRISE:TEXT");
 
 function parseMac(value: string): Uint8Array {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value)) throw new SyntaxError("not a MAC address");
   return decodeHex(value.replaceAll(":", ""));
-}
-
-function parseClientIdentifier(value: string): Uint8Array {
-  const octets = decodeHex(value);
-  if (octets.length < 2 || octets.length > clientIdentifierOctetsMax) throw new RangeError("wrong length");
-  return octets;
 }
 
 function encodeText(value: string): Uint8Array {
@@ -131,13 +140,13 @@ export function addCommonOptions(command: Command): Command {
       "--server <address>",
       "IPv6 address of the server or relay, or a multicast group",
       serverAddress,
-      "::1",
+      defaultRelay.address,
     )
     .option(
       "--port <port>",
       "UDP port of the server or relay; 547 outside of a demo",
       integer(1, 65_535),
-      8547,
+      defaultRelay.port,
     )
     .option("--interface <name>", "interface to send from: needed for multicast and link-local addresses")
     .option(
@@ -177,11 +186,16 @@ export function addCommonOptions(command: Command): Command {
       `with --relay: option 37 (default enterprise: ${exampleEnterprise})`,
       remoteId,
     )
-    .option("--timeout <seconds>", "when to give up, over all messages of the command", secondsUpTo(3600), 10)
+    .option(
+      "--timeout <seconds>",
+      "when to give up, over all messages of the command",
+      secondsUpTo(clientTimeoutSecondsMax),
+      10,
+    )
     .option(
       "--retransmit <seconds>",
       "time before a query is sent again; doubles each time",
-      numberBetween(0.05, 64, "a number"),
+      numberBetween(clientRetransmitSecondsMin, clientRetransmitSecondsMax, "a number"),
       4,
     )
     .option("--state <file>", "where leases are kept between commands", "data/client-leases.json")
@@ -203,7 +217,12 @@ export function addLeaseOptions(command: Command): Command {
       "PSID to wish for; needs --hint-psid-length (default: 0, no preference)",
       integer(0, 65_535),
     )
-    .option("--offer-wait <seconds>", "how long to wait for more offers after the first", secondsUpTo(60), 0)
+    .option(
+      "--offer-wait <seconds>",
+      "how long to wait for more offers after the first",
+      secondsUpTo(clientOfferWaitSecondsMax),
+      0,
+    )
     .option("--prefer-shared", "of several offers, take one of a shared address (default: a full one)")
     .option("--strict-softwire", "take no offer without a border relay (option 90)");
 }
@@ -223,10 +242,10 @@ export function addInformOptions(command: Command): Command {
  * @throws {RangeError} When flags contradict each other.
  */
 export function profileOf(options: CommonOptions): ClientProfile {
-  const duidLl = Uint8Array.of(0, 3, 0, 1, ...options.mac);
+  const { iaid, mac } = options;
   return {
-    clientIdentifier: options.clientId ?? encodeClientIdentifier({ iaid: options.iaid, duid: duidLl }),
-    hardwareAddress: options.mac,
+    clientIdentifier: options.clientId ?? encodeClientIdentifier({ iaid, duid: encodeDuidLl(mac) }),
+    hardwareAddress: mac,
     parameterRequestList: parameterRequestList({ sharesPorts: options.full !== true }),
     optionRequest: options.oro ? softwireOptionRequest : [],
     leaseSeconds: options.leaseTime,

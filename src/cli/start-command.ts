@@ -11,12 +11,14 @@ import { collectInterface, collectListen } from "../../relay/config/listener-fla
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
+import { defaultAllocator, defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 import { onlyDatabase } from "../store/database/databases.ts";
 import { loadDirectory } from "../store/configuration/directory.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { parseListenAddress } from "./listen-address.ts";
@@ -44,14 +46,11 @@ export function startCommand(): Command {
       "--http <host:port>",
       "where the allocator listens; port 0 takes a free one",
       parseListenAddress,
-      {
-        host: "127.0.0.1",
-        port: 8467,
-      },
+      defaultAllocator,
     )
     .option(
       "--listen <[address]:port>",
-      "UDP socket of the relay; may be repeated (default: [::1]:8547)",
+      `UDP socket of the relay; may be repeated (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
@@ -69,7 +68,7 @@ export function startCommand(): Command {
 async function runStart(options: Options): Promise<void> {
   const log = createLog();
   // Nobody else calls this allocator, so the secret need not outlive the process.
-  const token = randomBytes(32).toString("base64url");
+  const token = encodeBase64url(randomBytes(32));
   const adminToken = process.env.APPORTION_ADMIN_TOKEN;
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const listeners = [...(options.listen ?? []), ...(options.interface ?? [])];
@@ -103,7 +102,7 @@ async function runStart(options: Options): Promise<void> {
 
 /** What a person who sees this for the first time does next. */
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
-  const isDefault = address === "::1" && port === 8547;
+  const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
   process.stdout.write(`
 Apportion is running. In a second terminal:

@@ -7,8 +7,8 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Client } from "@libsql/client";
 import { Command, Option } from "commander";
-import { readEvidence } from "../load/tenures.ts";
-import type { Tenure, WireEvidence } from "../load/tenures.ts";
+import { readEvidence } from "../load/wire-evidence.ts";
+import type { ToldLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
 import { pairOfKey } from "../lease/domain.ts";
@@ -94,24 +94,24 @@ async function readRecords(path: string): Promise<WireRecord[]> {
   return records;
 }
 
-const describeTenure = ({ client, address, psidLength, psid }: Tenure): string =>
+const describeTold = ({ client, address, psidLength, psid }: ToldLease): string =>
   `client ${client} holds ${formatIPv4(address)}${psidLength === 0 ? "" : ` PSID ${psid} of ${2 ** psidLength}`}`;
 
 function describeEvidence({ conflicts, broken }: WireEvidence): string[] {
   return [
     ...conflicts.map(
       ({ first, second }) =>
-        `ports-of-two-clients: ${describeTenure(first)}, and so does client ${second.client}`,
+        `ports-of-two-clients: ${describeTold(first)}, and so does client ${second.client}`,
     ),
     ...broken.map(
-      ({ tenure, atMs }) =>
-        `lease-taken-away: ${describeTenure(tenure)}, and was told otherwise at ${new Date(atMs).toISOString()}`,
+      ({ lease, atMs }) =>
+        `lease-taken-away: ${describeTold(lease)}, and was told otherwise at ${new Date(atMs).toISOString()}`,
     ),
   ];
 }
 
 /** Leases that clients were told of, and that should be running, but are not in the database as they were told. */
-async function findMissing(database: Client, held: readonly Tenure[]): Promise<string[]> {
+async function findMissing(database: Client, held: readonly ToldLease[]): Promise<string[]> {
   const running = held.filter(({ untilMs }) => untilMs > Date.now());
   const directory = await loadDirectory(database);
   const found = await findLeases(
@@ -119,18 +119,18 @@ async function findMissing(database: Client, held: readonly Tenure[]): Promise<s
     running.map(({ client }) => client),
   );
   const byClient = new Map(found.map(({ client, slot, expiresAt }) => [client, { slot, expiresAt }]));
-  return running.flatMap((tenure) => {
-    const lease = byClient.get(tenure.client);
-    if (lease !== undefined && isAsTold(directory, lease, tenure)) return [];
+  return running.flatMap((told) => {
+    const lease = byClient.get(told.client);
+    if (lease !== undefined && isAsTold(directory, lease, told)) return [];
     const what = lease === undefined ? "no lease" : `slot ${lease.slot} until ${lease.expiresAt}`;
-    return [`lease-missing: ${describeTenure(tenure)}, the database has ${what}`];
+    return [`lease-missing: ${describeTold(told)}, the database has ${what}`];
   });
 }
 
 function isAsTold(
   directory: Directory,
   { slot, expiresAt }: { readonly slot: number; readonly expiresAt: number },
-  { address, psidOffset, psidLength, psid, untilMs }: Tenure,
+  { address, psidOffset, psidLength, psid, untilMs }: ToldLease,
 ): boolean {
   const { pair } = pairOfKey(directory, slot);
   const { portSet = { psidOffset, psidLength: 0, psid: 0 } } = pair;

@@ -7,7 +7,7 @@ import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix } from "../wire/ipv6-address.ts";
 import { decodeRelayMessage, encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import { chooseOffer, decodeAnswer, isFullAddress, unwrapRelayReply } from "./answer.ts";
-import type { Answer, AnswerResult, Expected, IgnoreReason, LeaseTerms } from "./answer.ts";
+import type { Answer, AnswerResult, Expected, IgnoreReason, ServerLease } from "./answer.ts";
 
 const packets = new Map(vectors.packets.map(({ name, hex }) => [name, hex]));
 
@@ -244,7 +244,7 @@ describe("behind a relay", () => {
 });
 
 describe("chooseOffer()", () => {
-  const terms: LeaseTerms = {
+  const terms: ServerLease = {
     address: 1,
     portParams: { psidOffset: 0, psidLength: 6, psid: 18 },
     serverIdentifier: 1,

@@ -13,7 +13,7 @@
  */
 import { relayLevelsMax } from "../limits.ts";
 import { DecodeError, tryDecode } from "../wire/decode-error.ts";
-import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { bootReply, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
@@ -35,7 +35,7 @@ import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import type { ServerPair } from "./query.ts";
 
 /** What a server leases, or offers to. Times are seconds from the answer on; 0xffffffff is for ever. */
-export interface LeaseTerms extends ServerPair {
+export interface ServerLease extends ServerPair {
   readonly leaseSeconds: number;
   /** T1: when to renew. Half of the lease where the server doesn't say (RFC 2131 §4.4.5). */
   readonly renewalSeconds: number;
@@ -57,35 +57,31 @@ export interface Parameters {
 
 /** An answer that a client acts on. `parameters` is the ACK to an INFORM. */
 export type Answer =
-  | { readonly kind: "offer"; readonly lease: LeaseTerms; readonly parameters: Parameters }
-  | { readonly kind: "ack"; readonly lease: LeaseTerms; readonly parameters: Parameters }
+  | { readonly kind: "offer"; readonly lease: ServerLease; readonly parameters: Parameters }
+  | { readonly kind: "ack"; readonly lease: ServerLease; readonly parameters: Parameters }
   | { readonly kind: "parameters"; readonly serverIdentifier: number; readonly parameters: Parameters }
   | { readonly kind: "nak"; readonly serverIdentifier: number; readonly message: string | undefined };
 
 /** Why a client ignores a datagram. */
-export const ignoreReasons = [
+export type IgnoreReason =
   /** Not what it should be, on any level. */
-  "malformed",
+  | "malformed"
   /** The RELAY-REPL around it is not the mirror of the client's RELAY-FORW, or there is none (RFC 8415 §19.3). */
-  "not-our-relay-level",
+  | "not-our-relay-level"
   /** The transaction identifier is another. */
-  "other-exchange",
+  | "other-exchange"
   /** Option 61 is another client's (RFC 6842 §3). */
-  "other-client",
+  | "other-client"
   /** Well formed, but no answer to what was sent. */
-  "unexpected-message",
+  | "unexpected-message"
   /** No option 54, or an OFFER or ACK without an address or a lease time. */
-  "incomplete",
+  | "incomplete"
   /** Option 159 is malformed. To take this for a full address would mean to use other people's ports. */
-  "bad-port-params",
+  | "bad-port-params"
   /** Option 159 for a client that did not ask for it (R7618-8-01). */
-  "unasked-port-params",
+  | "unasked-port-params"
   /** An OFFER without a valid option 90, which the client asked for and insists on (RFC 8539 §7.1). */
-  "no-border-relay",
-] as const;
-
-/** One of {@link ignoreReasons}. */
-export type IgnoreReason = (typeof ignoreReasons)[number];
+  | "no-border-relay";
 
 /** An answer, or why there is none. */
 export type AnswerResult =
@@ -179,8 +175,6 @@ function mirrors(datagram: Uint8Array, relay: RelayLevel): boolean {
   );
 }
 
-const bootReply = 2;
-
 function answerOf(message: DhcpV4Message, options6: readonly Option6[]): Answer | IgnoreReason {
   if (message.op !== bootReply) return "unexpected-message";
   const serverIdentifier = tryDecode(decodeAddress, message.options.get(OptionCode.serverIdentifier));
@@ -257,7 +251,7 @@ function faultOf(answer: Answer, expected: Expected): IgnoreReason | undefined {
 }
 
 /** @returns Whether the client has all ports of the address: no option 159, or one of PSID-length 0 (A16). */
-export function isFullAddress({ portParams }: Pick<LeaseTerms, "portParams">): boolean {
+export function isFullAddress({ portParams }: Pick<ServerLease, "portParams">): boolean {
   return portParams === undefined || portParams.psidLength === 0;
 }
 
@@ -268,7 +262,7 @@ export function isFullAddress({ portParams }: Pick<LeaseTerms, "portParams">): b
  * @param prefers A client prefers a full address unless it is configured otherwise (R7618-5-05).
  * @returns The first offer of the preferred sort, else the first of all.
  */
-export function chooseOffer<T extends { readonly lease: LeaseTerms }>(
+export function chooseOffer<T extends { readonly lease: ServerLease }>(
   offers: readonly [T, ...T[]],
   prefers: "full" | "shared",
 ): T {

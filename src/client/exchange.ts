@@ -18,10 +18,10 @@ import { gatheredOffersMax, retransmissionDoublingsMax } from "../limits.ts";
 import { decodeAnswer } from "./answer.ts";
 import type { Answer, Expected, IgnoreReason } from "./answer.ts";
 import type { Link } from "./link.ts";
-import type { Timing } from "./timing.ts";
+import type { Timing } from "../timing.ts";
 
 /** How long an exchange may take. */
-export interface ExchangeOptions {
+interface ExchangeOptions {
   readonly timing: Timing;
   /** Milliseconds before the query is sent again; RFC 2131 §4.1 says 4000. Doubles each time. */
   readonly firstDelayMs: number;
@@ -32,7 +32,7 @@ export interface ExchangeOptions {
 }
 
 /** What came of an exchange. */
-export interface ExchangeResult {
+interface ExchangeResult {
   /** In the order of arrival; empty when the deadline passed. */
   readonly answers: Answer[];
   /** How often the query was sent. */

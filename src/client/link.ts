@@ -16,7 +16,7 @@ import type { Socket, SocketOptions } from "node:dgram";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
 
 /** Where a client sends to and what from. */
-export interface LinkTarget {
+interface LinkTarget {
   /** IPv6 address, unicast or multicast. */
   readonly server: string;
   /** UDP port of the server or relay, 1 to 65535. RFC 8415 §7.2 has 547. */

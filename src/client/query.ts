@@ -18,8 +18,8 @@
  *
  * @module
  */
-import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
-import { encodeDhcpV4 } from "../wire/dhcpv4/message.ts";
+import { bootRequest, ethernet, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { emptyFile, emptySname, encodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { encodeParameterRequestList } from "../wire/dhcpv4/options/parameter-request-list.ts";
@@ -46,14 +46,14 @@ export interface ClientProfile {
 }
 
 /** What names a lease, together with the client identifier (R7618-6-07). */
-export interface Pair {
+export interface LeasedPair {
   readonly address: number;
   /** Option 159 as the server sent it; undefined when it sent none, that is for a full address (R7618-7-04). */
   readonly portParams: PortParams | undefined;
 }
 
 /** A pair and the server that leases it. */
-export interface ServerPair extends Pair {
+export interface ServerPair extends LeasedPair {
   /** Option 54. */
   readonly serverIdentifier: number;
 }
@@ -65,7 +65,7 @@ export interface Hint {
 }
 
 /** Parts of a REQUEST beside the pair. */
-export interface RequestParts {
+interface RequestParts {
   /** Unsigned 32 bits. */
   readonly xid: number;
   /** Option 109: the softwire's source address, which every REQUEST repeats (R8539-7.2-01). */
@@ -128,7 +128,7 @@ export function encodeSelecting(client: ClientProfile, offer: ServerPair, parts:
 }
 
 /** Encodes the REQUEST of INIT-REBOOT, by which a client that stored its lease asks whether it still holds it. */
-export function encodeInitReboot(client: ClientProfile, pair: Pair, parts: RequestParts): Uint8Array {
+export function encodeInitReboot(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeQuery(client, {
     type: MessageType.request,
     unicast: false,
@@ -140,18 +140,18 @@ export function encodeInitReboot(client: ClientProfile, pair: Pair, parts: Reque
 }
 
 /** Encodes the REQUEST of RENEWING: it would have been unicast to its server, so U is set. */
-export function encodeRenewing(client: ClientProfile, pair: Pair, parts: RequestParts): Uint8Array {
+export function encodeRenewing(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeExtension(client, pair, parts, { unicast: true });
 }
 
 /** Encodes the REQUEST of REBINDING, which differs from RENEWING in the U flag alone (RFC 7341 §8). */
-export function encodeRebinding(client: ClientProfile, pair: Pair, parts: RequestParts): Uint8Array {
+export function encodeRebinding(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeExtension(client, pair, parts, { unicast: false });
 }
 
 function encodeExtension(
   client: ClientProfile,
-  pair: Pair,
+  pair: LeasedPair,
   parts: RequestParts,
   { unicast }: { readonly unicast: boolean },
 ): Uint8Array {
@@ -234,11 +234,6 @@ interface Fields {
   readonly softwire?: Uint8Array | undefined;
   readonly portParams?: PortParams | undefined;
 }
-
-const bootRequest = 1;
-const ethernet = 1;
-const emptySname = new Uint8Array(64);
-const emptyFile = new Uint8Array(128);
 
 function encodeQuery(client: ClientProfile, fields: Fields): Uint8Array {
   const chaddr = new Uint8Array(16);

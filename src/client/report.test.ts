@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
-import type { LeaseTerms, Parameters } from "./answer.ts";
+import type { ServerLease, Parameters } from "./answer.ts";
 import { describeLease, describeTrace, leaseToJson } from "./report.ts";
 
-const lease: LeaseTerms = {
+const lease: ServerLease = {
   address: parseIPv4("192.0.2.18"),
   portParams: { psidOffset: 0, psidLength: 6, psid: 18 },
   serverIdentifier: parseIPv4("198.51.100.1"),

@@ -3,20 +3,18 @@
  *
  * @module
  */
+import { portRangesShownMax } from "../limits.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../portset/port-set.ts";
 import { infiniteSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix } from "../wire/ipv6-address.ts";
 import { isFullAddress } from "./answer.ts";
-import type { LeaseTerms, Parameters } from "./answer.ts";
+import type { ServerLease, Parameters } from "./answer.ts";
 import type { Trace } from "./session.ts";
 
-/** Ranges of a port set that a line shows: more say no more to a reader. */
-const rangesShownMax = 8;
-
 /** A lease and when it was obtained. */
-export interface LeaseReport {
-  readonly lease: LeaseTerms;
+interface LeaseReport {
+  readonly lease: ServerLease;
   readonly parameters: Parameters;
   readonly obtainedAt: Date;
 }
@@ -47,12 +45,12 @@ function columns(rows: readonly Row[]): string[] {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
-function describePorts(lease: LeaseTerms): Row[] {
+function describePorts(lease: ServerLease): Row[] {
   if (lease.portParams === undefined || isFullAddress(lease)) return [["ports", "0-65535 (all)"]];
   const { psidOffset, psidLength, psid } = lease.portParams;
   const ranges = portRanges(lease.portParams, psid);
   const shown =
-    ranges.length <= rangesShownMax
+    ranges.length <= portRangesShownMax
       ? formatPortRanges(ranges)
       : `${formatPortRanges(ranges.slice(0, 2))}, ..., ${formatPortRanges(ranges.slice(-2))}`;
   return [

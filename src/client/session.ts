@@ -15,7 +15,7 @@ import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { chooseOffer } from "./answer.ts";
-import type { Answer, IgnoreReason, LeaseTerms, Parameters } from "./answer.ts";
+import type { Answer, IgnoreReason, ServerLease, Parameters } from "./answer.ts";
 import { exchange } from "./exchange.ts";
 import type { Link } from "./link.ts";
 import {
@@ -28,9 +28,8 @@ import {
   encodeRenewing,
   encodeSelecting,
 } from "./query.ts";
-import type { ClientProfile, Hint, Pair, ServerPair } from "./query.ts";
-import { randomXid } from "./timing.ts";
-import type { Timing } from "./timing.ts";
+import type { ClientProfile, Hint, LeasedPair, ServerPair } from "./query.ts";
+import type { Timing } from "../timing.ts";
 
 /** A client at work. */
 export interface Session {
@@ -62,7 +61,7 @@ export interface Trace {
 export type Outcome =
   | {
       readonly kind: "lease";
-      readonly lease: LeaseTerms;
+      readonly lease: ServerLease;
       readonly parameters: Parameters;
       readonly trace: Trace;
     }
@@ -83,7 +82,7 @@ export type Outcome =
 /** The REQUESTs of a client that has a lease: which differ in what the client knows of its server. */
 export type Extension = "init-reboot" | "renewing" | "rebinding";
 
-const encodeExtension = {
+const extensionEncoders = {
   "init-reboot": encodeInitReboot,
   renewing: encodeRenewing,
   rebinding: encodeRebinding,
@@ -129,10 +128,13 @@ function withOffered(acked: Parameters, offered: Parameters): Parameters {
 export function extendLease(
   session: Session,
   extension: Extension,
-  parts: { readonly pair: Pair; readonly softwire: Uint8Array | undefined },
+  parts: { readonly pair: LeasedPair; readonly softwire: Uint8Array | undefined },
 ): Promise<Outcome> {
   const xid = randomXid(session.timing);
-  const request = encodeExtension[extension](session.profile, parts.pair, { xid, softwire: parts.softwire });
+  const request = extensionEncoders[extension](session.profile, parts.pair, {
+    xid,
+    softwire: parts.softwire,
+  });
   return askForLease(session, request, xid);
 }
 
@@ -214,4 +216,9 @@ function joinTraces(a: Trace, b: Trace): Trace {
   const ignored = new Map(a.ignored);
   for (const [reason, count] of b.ignored) ignored.set(reason, (ignored.get(reason) ?? 0) + count);
   return { sent: a.sent + b.sent, ignored, error: b.error ?? a.error };
+}
+
+/** @returns A transaction identifier: unsigned 32 bits. */
+function randomXid({ random }: Timing): number {
+  return Math.floor(random() * 2 ** 32);
 }

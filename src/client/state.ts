@@ -17,11 +17,11 @@ import * as v from "valibot";
 import { clientStateOctetsMax } from "../limits.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
-import type { LeaseTerms } from "./answer.ts";
+import type { ServerLease } from "./answer.ts";
 
 /** A lease that the client holds, as far as it knows. */
 export interface StoredLease {
-  readonly lease: LeaseTerms;
+  readonly lease: ServerLease;
   /** When the ACK came: the times of the lease count from here. */
   readonly obtainedAt: Date;
   /** The softwire's source address that the client asked to bind (option 109). */
@@ -31,7 +31,7 @@ export interface StoredLease {
 }
 
 /** Client identifier in hexadecimal -> its lease. */
-export type ClientState = ReadonlyMap<string, StoredLease>;
+type ClientState = ReadonlyMap<string, StoredLease>;
 
 const seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
 const bits = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));

@@ -12,7 +12,7 @@
  */
 import * as v from "valibot";
 import { domainsMax, poolsPerDomainMax, reservationsPerDomainMax } from "../limits.ts";
-import { slotOf } from "../portset/pool-geometry.ts";
+import { findPair } from "../portset/pool-geometry.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { domainSettingsFields } from "./domain-settings.ts";
 import { geometryOf, parseIPv4Range, poolSchema } from "./pool-declaration.ts";
@@ -85,13 +85,9 @@ function contradictions(domains: readonly DomainDeclaration[]): string[] {
 /** A pair and a client have one reservation at most, and the pair is one of the domain's pools. */
 function reservationFaults({ name, pools, reservations }: DomainDeclaration): string[] {
   if (reservations.length === 0) return [];
-  const geometries = pools.map((pool) => ({ kind: pool.kind, geometry: geometryOf(pool) }));
+  const geometries = pools.map((pool) => ({ geometry: geometryOf(pool) }));
   const hasPair = ({ address, psid }: ReservationDeclaration): boolean =>
-    geometries.some(
-      ({ kind, geometry }) =>
-        (kind === "full") === (psid === null) &&
-        slotOf(geometry, parseIPv4(address), psid ?? 0) !== undefined,
-    );
+    findPair(geometries, parseIPv4(address), psid) !== undefined;
   const pairOf = ({ address, psid }: ReservationDeclaration) =>
     `${address}${psid === null ? "" : ` PSID ${psid}`}`;
   return [

@@ -10,7 +10,13 @@
  * @module
  */
 import * as v from "valibot";
-import { configuredOptionOctetsMax } from "../limits.ts";
+import {
+  configuredAddressesMax,
+  configuredOptionOctetsMax,
+  otherOptionsMax,
+  searchDomainsMax,
+  staticRoutesMax,
+} from "../limits.ts";
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
@@ -19,7 +25,7 @@ import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { textOf } from "./schema-parts.ts";
 
 const address = textOf(parseIPv4);
-const addresses = v.pipe(v.array(address), v.minLength(1), v.maxLength(16));
+const addresses = v.pipe(v.array(address), v.minLength(1), v.maxLength(configuredAddressesMax));
 const asciiText = v.pipe(
   v.string(),
   v.regex(/^[\x20-\x7e]{1,255}$/, "expected 1 to 255 printable ASCII characters"),
@@ -48,7 +54,7 @@ const addressesOption = (code: number) =>
 const textOption = (code: number) => option(code, asciiText, (text) => new TextEncoder().encode(text));
 
 /** Options by the names that the field gives them (RFC 2132, unless another is named). */
-export const namedOptions = {
+const namedOptions = {
   "subnet-mask": addressOption(OptionCode.subnetMask),
   "time-offset": option(
     2,
@@ -79,8 +85,10 @@ export const namedOptions = {
     new TextEncoder().encode(text),
   ),
   /** RFC 3397. */
-  "domain-search": option(119, v.pipe(v.array(domainName), v.minLength(1), v.maxLength(16)), (names) =>
-    concat(names.map(encodeDomainName)),
+  "domain-search": option(
+    119,
+    v.pipe(v.array(domainName), v.minLength(1), v.maxLength(searchDomainsMax)),
+    (names) => concat(names.map(encodeDomainName)),
   ),
   /** RFC 3442. */
   "classless-static-routes": option(
@@ -88,7 +96,7 @@ export const namedOptions = {
     v.pipe(
       v.array(v.strictObject({ destination: textOf(parseIPv4Prefix), router: address })),
       v.minLength(1),
-      v.maxLength(32),
+      v.maxLength(staticRoutesMax),
     ),
     (routes) => concat(routes.map(encodeRoute)),
   ),
@@ -152,7 +160,7 @@ const namedEntries = Object.fromEntries(
 /** Options as they are written in a configuration. */
 export const dhcpOptionsSchema = v.strictObject({
   ...namedEntries,
-  other: v.optional(v.pipe(v.array(otherOption), v.maxLength(64))),
+  other: v.optional(v.pipe(v.array(otherOption), v.maxLength(otherOptionsMax))),
 });
 export type DhcpOptions = v.InferOutput<typeof dhcpOptionsSchema>;
 

@@ -4,7 +4,17 @@
  * @module
  */
 import * as v from "valibot";
-import { linesMax } from "../limits.ts";
+import {
+  borderRelaysMax,
+  declineSecondsMax,
+  domainPrefixesMax,
+  leaseSecondsMax,
+  leaseSecondsMin,
+  linesMax,
+  offerHoldSecondsMax,
+  quarantineSecondsMax,
+  softwireUpdateSecondsMax,
+} from "../limits.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
@@ -12,7 +22,6 @@ import { dhcpOptionsSchema } from "./dhcp-options.ts";
 import { textOf } from "./schema-parts.ts";
 
 const dayOfSeconds = 86_400;
-const yearOfSeconds = 365 * dayOfSeconds;
 
 const seconds = (min: number, max: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
@@ -28,9 +37,9 @@ export function parseInterfaceId(text: string): Uint8Array {
 
 const leaseSecondsSchema = v.pipe(
   v.strictObject({
-    default: v.optional(seconds(60, yearOfSeconds), 3600),
-    min: v.optional(seconds(60, yearOfSeconds), 60),
-    max: v.optional(seconds(60, yearOfSeconds), dayOfSeconds),
+    default: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 3600),
+    min: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 60),
+    max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), dayOfSeconds),
   }),
   v.check(({ default: usual, min, max }) => min <= usual && usual <= max, "expected min <= default <= max"),
 );
@@ -40,7 +49,7 @@ export const domainSettingsFields = {
   /** Takes the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
-  prefixes: v.optional(v.pipe(v.array(textOf(parseIPv6Prefix)), v.maxLength(1024)), []),
+  prefixes: v.optional(v.pipe(v.array(textOf(parseIPv6Prefix)), v.maxLength(domainPrefixesMax)), []),
   /** Lines that belong to this domain: Interface-Id (text, or `hex:` and octets) and link-address of its relay. */
   lines: v.optional(
     v.pipe(
@@ -52,9 +61,9 @@ export const domainSettingsFields = {
   /** Option 54. */
   serverIdentifier: textOf(parseIPv4),
   leaseSeconds: v.optional(leaseSecondsSchema, {}),
-  offerHoldSeconds: v.optional(seconds(1, 3600), 60),
-  quarantineSeconds: v.optional(seconds(0, dayOfSeconds), 60),
-  declineSeconds: v.optional(seconds(0, yearOfSeconds), dayOfSeconds),
+  offerHoldSeconds: v.optional(seconds(1, offerHoldSecondsMax), 60),
+  quarantineSeconds: v.optional(seconds(0, quarantineSecondsMax), 60),
+  declineSeconds: v.optional(seconds(0, declineSecondsMax), dayOfSeconds),
   siteLeasesMax: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   options: v.optional(dhcpOptionsSchema, {}),
   rebootNeedsSameSource: v.optional(v.boolean(), true),
@@ -66,9 +75,9 @@ export const domainSettingsFields = {
   sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
   softwire: v.optional(
     v.strictObject({
-      borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(8)), []),
+      borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(borderRelaysMax)), []),
       bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
-      updateIntervalSeconds: v.optional(seconds(0, dayOfSeconds), 60),
+      updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
     }),
     {},
   ),

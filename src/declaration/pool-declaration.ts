@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { poolPrefixLengthMin, reservedPortRangesMax } from "../limits.ts";
 import { createPoolGeometry } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
@@ -38,8 +39,11 @@ export function parseIPv4Range(text: string): {
     throw new RangeError(`Cannot parse IPv4 range: "${text}" ends before it begins`);
   }
   const { address, length } = parseIPv4Prefix(text);
-  if (length < 8)
-    throw new RangeError(`Cannot parse IPv4 range: found "${text}", expected a prefix of /8 to /32`);
+  if (length < poolPrefixLengthMin) {
+    throw new RangeError(
+      `Cannot parse IPv4 range: found "${text}", expected a prefix of /${poolPrefixLengthMin} to /32`,
+    );
+  }
   return { firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
 }
 
@@ -84,7 +88,7 @@ const sharedFields = {
   reservedPorts: v.optional(
     described(
       "Ports that no subscriber gets (RFC 7618 §8): `0-1023`, `8080`.",
-      v.pipe(v.array(textOf(parsePortRange)), v.maxLength(64)),
+      v.pipe(v.array(textOf(parsePortRange)), v.maxLength(reservedPortRangesMax)),
     ),
     ["0-1023"],
   ),

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { clientIdentifierOctetsMax } from "../limits.ts";
+import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { described, nameSchema, textOf } from "./schema-parts.ts";
@@ -12,9 +13,11 @@ import { described, nameSchema, textOf } from "./schema-parts.ts";
 /** Octets of a client identifier in hexadecimal; colons may stand between them. */
 export function parseClientIdentifier(text: string): Uint8Array {
   const octets = decodeHex(text.replaceAll(":", ""));
-  if (octets.length >= 2 && octets.length <= clientIdentifierOctetsMax) return octets;
+  const { length } = octets;
+  if (length >= clientIdentifierOctetsMin && length <= clientIdentifierOctetsMax) return octets;
   throw new RangeError(
-    `Cannot parse client identifier: found ${octets.length} octets, expected 2 to ${clientIdentifierOctetsMax}`,
+    `Cannot parse client identifier: found ${length} octets, ` +
+      `expected ${clientIdentifierOctetsMin} to ${clientIdentifierOctetsMax}`,
   );
 }
 

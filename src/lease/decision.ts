@@ -81,7 +81,7 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
 }
 
 /** The pair that a message names: an address, and the port set of option 159. */
-export function pairOf(query: Query, address: number): Pair {
+export function namedPair(query: Query, address: number): Pair {
   return query.portParams === undefined ? { address } : { address, portSet: query.portParams };
 }
 

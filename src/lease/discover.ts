@@ -5,7 +5,15 @@
  */
 import { wantedSlotsMax } from "../limits.ts";
 import type { Fact, OfferClaim } from "./claim.ts";
-import { claimantOf, claimed, leaseSeconds, leaseTerms, mayBeServed, pairOf, silence } from "./decision.ts";
+import {
+  claimantOf,
+  claimed,
+  leaseSeconds,
+  leaseTerms,
+  mayBeServed,
+  namedPair,
+  silence,
+} from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { findAddressSlots, findSlotKey, isOpen, pairOfKey } from "./domain.ts";
@@ -59,7 +67,7 @@ function mayCommitAtOnce(query: Query, domain: Domain, pools: readonly Pool[]): 
 /** Option 50 with 159 is one pair, option 50 alone any pair of that address (A8), 159 alone says only a size (A7). */
 function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
   if (query.requestedAddress === undefined) return [];
-  const slot = findSlotKey(pools, pairOf(query, query.requestedAddress));
+  const slot = findSlotKey(pools, namedPair(query, query.requestedAddress));
   if (slot !== undefined) return [slot];
   if (query.portParams !== undefined) return [];
   const slots = findAddressSlots(pools, query.requestedAddress);

@@ -4,7 +4,8 @@
  * @module
  */
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
-import { pairOf, slotOf, slotsOfAddress } from "../portset/pool-geometry.ts";
+import { findPair, pairOf, slotsOfAddress } from "../portset/pool-geometry.ts";
+import { numberOfSlot, poolOfSlot, slotKey } from "../portset/slot-key.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
@@ -31,7 +32,7 @@ export function isOpen(pool: Pool): boolean {
 }
 
 /** A line of an access network, as the relay next to it names it. Interface-Ids are unique for one relay only. */
-export interface Line {
+interface Line {
   readonly linkAddress: Uint8Array;
   readonly interfaceId: Uint8Array;
 }
@@ -144,14 +145,6 @@ function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
   return source === undefined || isLinkLocal(source) ? undefined : source;
 }
 
-/** Slot numbers carry their pool: unique over the whole database, below 2^53. */
-const slotsPerPool = 2 ** 32;
-
-/** @returns The slot as the database knows it. */
-export function slotKey(pool: Pool, slot: number): number {
-  return pool.id * slotsPerPool + slot;
-}
-
 /** What the wire calls a pair: an address and, when it is shared, a port set (RFC 7618 §8). */
 export interface Pair {
   readonly address: number;
@@ -166,20 +159,15 @@ export interface Pair {
  * @returns The key, or undefined when no pool has such a slot.
  */
 export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefined {
-  for (const pool of pools) {
-    const { geometry, kind } = pool;
-    const psid = pair.portSet === undefined ? 0 : pair.portSet.psid;
-    if ((kind === "full") !== (pair.portSet === undefined)) continue;
-    if (
-      pair.portSet !== undefined &&
-      (pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)
-    ) {
-      continue;
-    }
-    const slot = slotOf(geometry, pair.address, psid);
-    if (slot !== undefined) return slotKey(pool, slot);
+  const { address, portSet } = pair;
+  const found = findPair(pools, address, portSet?.psid ?? null);
+  if (found === undefined) return undefined;
+  const { pool, number } = found;
+  const { psidOffset, psidLength } = pool.geometry;
+  if (portSet !== undefined && (portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)) {
+    return undefined;
   }
-  return undefined;
+  return slotKey(pool.id, number);
 }
 
 /** @returns The pool whose range has the address. */
@@ -193,7 +181,7 @@ export function findAddressSlots(pools: readonly Pool[], address: number): SlotR
   if (pool === undefined) return undefined;
   const { first, step } = slotsOfAddress(pool.geometry, address);
   const last = first + (pool.geometry.psids.length - 1) * step;
-  return { first: slotKey(pool, first), last: slotKey(pool, last), step };
+  return { first: slotKey(pool.id, first), last: slotKey(pool.id, last), step };
 }
 
 /** @returns The range of one slot. */
@@ -207,9 +195,9 @@ export function onlySlot(key: number): SlotRange {
  * @throws {RangeError} When the slot belongs to no pool: then claims and facts are of different configurations.
  */
 export function pairOfKey(directory: Directory, key: number): { readonly pool: Pool; readonly pair: Pair } {
-  const pool = directory.poolsById.get(Math.floor(key / slotsPerPool));
+  const pool = directory.poolsById.get(poolOfSlot(key));
   if (pool === undefined) throw new RangeError(`Cannot name slot ${key}: found no pool of its number`);
-  const { address, psid } = pairOf(pool.geometry, key % slotsPerPool);
+  const { address, psid } = pairOf(pool.geometry, numberOfSlot(key));
   if (pool.kind === "full") return { pool, pair: { address } };
   const { psidOffset, psidLength } = pool.geometry;
   return { pool, pair: { address, portSet: { psidOffset, psidLength, psid } } };

@@ -5,7 +5,7 @@
  */
 import { isInRange } from "./claim.ts";
 import type { EndClaim, Fact, SlotRange } from "./claim.ts";
-import { claimantOf, claimed, isForAnotherServer, pairOf, silence } from "./decision.ts";
+import { claimantOf, claimed, isForAnotherServer, namedPair, silence } from "./decision.ts";
 import type { ClaimStep, Decision } from "./decision.ts";
 import { findAddressSlots, findSlotKey, onlySlot } from "./domain.ts";
 import type { Domain } from "./domain.ts";
@@ -14,7 +14,7 @@ import type { Query } from "./query.ts";
 /** The pair must be the client's own, to the last of its parameters (R7618-8-08); without 159 it is a full one (A4). */
 export function claimRelease(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
-  const slot = findSlotKey(domain.pools, pairOf(query, query.message.ciaddr));
+  const slot = findSlotKey(domain.pools, namedPair(query, query.message.ciaddr));
   if (slot === undefined) return silence("release-without-lease");
   const claim: EndClaim = {
     ...claimantOf(query, domain),
@@ -44,7 +44,7 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
 
 /** The pair that option 159 names; without it, whichever of the address is the client's. */
 function declinedSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
-  const slot = findSlotKey(domain.pools, pairOf(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, address));
   if (slot !== undefined) return onlySlot(slot);
   return query.portParams === undefined ? findAddressSlots(domain.pools, address) : undefined;
 }

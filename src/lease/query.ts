@@ -10,10 +10,11 @@ import { findOption6 } from "../wire/dhcpv6/options.ts";
 import { decodeCodeList } from "../wire/dhcpv6/options/code-list.ts";
 import { decodeRelayPath } from "../wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { bootRequest, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
+import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
 
 import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
@@ -65,7 +66,7 @@ export interface Query {
 }
 
 /** A query, or the reason why a frame is none. */
-export type QueryResult =
+type QueryResult =
   { readonly kind: "query"; readonly query: Query } | { readonly kind: "drop"; readonly reason: Reason };
 
 const drop = (reason: Reason): QueryResult => ({ kind: "drop", reason });
@@ -86,8 +87,6 @@ export function decodeQuery(frame: Uint8Array): QueryResult {
     throw error;
   }
 }
-
-const bootRequest = 1;
 
 function decodeWellFormed(frame: Uint8Array): QueryResult {
   const { path, message: octets } = decodeRelayPath(frame);
@@ -137,7 +136,8 @@ function identify({
     const clientId = encodeHex(Uint8Array.of(htype, ...chaddr.subarray(0, hlen)));
     return { clientId, identity: "hardware-address" };
   }
-  const isUsable = clientIdentifier.length >= 2 && clientIdentifier.length <= clientIdentifierOctetsMax;
+  const { length } = clientIdentifier;
+  const isUsable = length >= clientIdentifierOctetsMin && length <= clientIdentifierOctetsMax;
   return isUsable
     ? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }
     : "bad-client-identifier";

@@ -7,7 +7,7 @@
 import type { DecodeReason } from "../wire/decode-error.ts";
 
 /** What an operator reads about a reason. */
-export interface ReasonText {
+interface ReasonText {
   /** One sentence. */
   readonly meaning: string;
   /** Where the rule is from. */

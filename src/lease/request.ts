@@ -5,7 +5,7 @@
  */
 import { isInRange } from "./claim.ts";
 import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
-import { claimantOf, claimed, leaseTerms, mayBeServed, nak, pairOf, silence } from "./decision.ts";
+import { claimantOf, claimed, leaseTerms, mayBeServed, nak, namedPair, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { findAddressPool, findAddressSlots, findSlotKey, onlySlot, pairOfKey } from "./domain.ts";
 import type { Domain } from "./domain.ts";
@@ -46,7 +46,7 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
  * one that was offered (A3).
  */
 function offeredSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
-  const slot = findSlotKey(domain.pools, pairOf(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, address));
   if (slot !== undefined) return onlySlot(slot);
   const isLenient =
     domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;
@@ -69,7 +69,7 @@ function claimKept(
     return claimed(lookClaim(query, domain));
   }
   if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");
-  const slot = findSlotKey(domain.pools, pairOf(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, address));
   if (slot === undefined) return claimed(lookClaim(query, domain));
   const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;
   return claimed(bindClaim(query, domain, onlySlot(slot), "lease", sourceMustMatch));

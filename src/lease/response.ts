@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
-import { encodeDhcpV4, measureDhcpV4 } from "../wire/dhcpv4/message.ts";
+import { bootReply, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { emptyFile, emptySname, encodeDhcpV4, measureDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { maxMessageSizeMin } from "../wire/dhcpv4/options/max-message-size.ts";
@@ -25,7 +25,7 @@ import type { Query } from "./query.ts";
 import { reasons } from "./reasons.ts";
 
 /** A decision that has an answer. */
-export type Reply = Exclude<Decision, { kind: "silence" }>;
+type Reply = Exclude<Decision, { kind: "silence" }>;
 
 /**
  * Encodes the answer to a query.
@@ -86,14 +86,12 @@ function softwireOptions(query: Query, { softwire }: Domain): Option6[] {
   return options;
 }
 
-const noOctets = { sname: new Uint8Array(64), file: new Uint8Array(128) };
-
 /** RFC 2131 table 3. */
 function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message {
   const { message } = query;
   const isLease = reply.kind === "offer" || reply.kind === "ack";
   return {
-    op: 2,
+    op: bootReply,
     htype: message.htype,
     hlen: message.hlen,
     hops: 0,
@@ -105,7 +103,8 @@ function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message
     siaddr: 0,
     giaddr: message.giaddr,
     chaddr: message.chaddr,
-    ...noOctets,
+    sname: emptySname,
+    file: emptyFile,
     overload: 0,
     options: replyOptions(query, domain, reply),
   };

@@ -10,7 +10,7 @@ import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { readUint32, writeUint32 } from "../wire/octets.ts";
 import { identifierOfClient } from "./queries.ts";
-import type { LoadPair } from "./queries.ts";
+import type { PackedPair } from "./queries.ts";
 import type { WireRecord } from "./wire-log.ts";
 
 /**
@@ -19,7 +19,7 @@ import type { WireRecord } from "./wire-log.ts";
  * @returns Undefined when it names none.
  * @throws {DecodeError} When an option is malformed: a bad option 159 must not pass for a full address.
  */
-export function pairOf({ yiaddr, options }: DhcpV4Message): LoadPair | undefined {
+export function pairOfMessage({ yiaddr, options }: DhcpV4Message): PackedPair | undefined {
   const serverIdentifier = options.get(OptionCode.serverIdentifier);
   if (yiaddr === 0 || serverIdentifier === undefined) return undefined;
   const portParams = options.get(OptionCode.portParams);
@@ -41,7 +41,7 @@ export function pairOf({ yiaddr, options }: DhcpV4Message): LoadPair | undefined
  */
 export function ackRecordOf(
   { options }: DhcpV4Message,
-  { address, portParams }: LoadPair,
+  { address, portParams }: PackedPair,
   { client, at, waitedMs }: { readonly client: number; readonly at: number; readonly waitedMs: number },
 ): WireRecord | undefined {
   const leaseTime = options.get(OptionCode.leaseTime);

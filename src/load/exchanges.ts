@@ -17,13 +17,13 @@ import { unwrapRelayReply } from "../client/answer.ts";
 import { createLatencies } from "./latencies.ts";
 import { pairAt } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
-import { ackRecordOf, pairOf } from "./answers.ts";
+import { ackRecordOf, pairOfMessage } from "./answers.ts";
 import { queriesOf } from "./options.ts";
 import type { LoadSettings } from "./options.ts";
 import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
-import type { LoadPair, LoadQueries } from "./queries.ts";
+import type { PackedPair, Queries } from "./queries.ts";
 import type { LoadCounts, LoadResult } from "./result.ts";
-import type { LoadSockets } from "./sockets.ts";
+import type { ConnectedSockets } from "./sockets.ts";
 
 /** What an exchange waits for. */
 export const phases = { idle: 0, discovering: 1, requesting: 2 } as const;
@@ -36,12 +36,12 @@ export type Phase = (typeof phases)[Exclude<keyof typeof phases, "idle">];
  * the slot, so that an answer finds its exchange without a search; the high bits count, so that a late answer to an
  * earlier exchange of the slot is known as such.
  */
-export class LoadExchanges {
+export class Exchanges {
   readonly #settings: LoadSettings;
   readonly #leases: LeaseTable;
   readonly #firstPhase: Phase;
-  readonly #queries: LoadQueries;
-  #sockets: LoadSockets | undefined;
+  readonly #queries: Queries;
+  #sockets: ConnectedSockets | undefined;
 
   readonly #slotBits: number;
   readonly #phase: Uint8Array;
@@ -97,7 +97,7 @@ export class LoadExchanges {
   }
 
   /** Runs until every client has had its exchange, or the time is over. */
-  async run(sockets: LoadSockets): Promise<LoadResult> {
+  async run(sockets: ConnectedSockets): Promise<LoadResult> {
     const { timing, inFlight, retransmitMs, durationMsMax } = this.#settings;
     this.#sockets = sockets;
     const startMs = timing.nowMs();
@@ -240,7 +240,7 @@ export class LoadExchanges {
   }
 
   #onOffer(slot: number, message: DhcpV4Message): boolean {
-    const offer = pairOf(message);
+    const offer = pairOfMessage(message);
     if (offer === undefined) return false;
     this.#offer.add(this.#settings.timing.nowMs() - this.#phaseMs[slot]!);
     const length = this.#queries.selecting(this.#octetsOf(slot), this.#clientOf(slot), message.xid, offer);
@@ -249,7 +249,7 @@ export class LoadExchanges {
   }
 
   #onAck(slot: number, message: DhcpV4Message): boolean {
-    const lease = pairOf(message);
+    const lease = pairOfMessage(message);
     if (lease === undefined) return false;
     const nowMs = this.#settings.timing.nowMs();
     this.#ack.add(nowMs - this.#phaseMs[slot]!);
@@ -260,7 +260,7 @@ export class LoadExchanges {
     return true;
   }
 
-  #writeAck(slot: number, message: DhcpV4Message, lease: LoadPair, nowMs: number): void {
+  #writeAck(slot: number, message: DhcpV4Message, lease: PackedPair, nowMs: number): void {
     const { wireLog } = this.#settings;
     if (wireLog === undefined) return;
     // It was asked for when the phase began, whichever of the repeats was answered.
@@ -269,7 +269,7 @@ export class LoadExchanges {
     if (record !== undefined) wireLog(record);
   }
 
-  #hold(row: number, lease: LoadPair): void {
+  #hold(row: number, lease: PackedPair): void {
     const { isHeld, address, portParams, serverIdentifier } = this.#leases;
     const isSame = address[row] === lease.address && portParams[row] === lease.portParams;
     if (isHeld[row] === 1 && !isSame) this.#counts.moved++;

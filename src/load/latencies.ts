@@ -21,7 +21,7 @@ export interface LatencySummary {
 }
 
 /** A collection of latencies. */
-export interface Latencies {
+interface Latencies {
   readonly add: (ms: number) => void;
   readonly summary: () => LatencySummary;
 }

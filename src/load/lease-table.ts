@@ -13,7 +13,7 @@
  */
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { writeUint32 } from "../wire/octets.ts";
-import type { LoadPair } from "./queries.ts";
+import type { PackedPair } from "./queries.ts";
 import type { PortLease } from "./overlaps.ts";
 
 /** Columns of as many rows as there are clients. */
@@ -30,7 +30,7 @@ export interface LeaseTable {
 }
 
 /** A lease and the number of its client. */
-export interface ClientLease extends PortLease {
+interface ClientLease extends PortLease {
   readonly client: number;
 }
 
@@ -63,7 +63,7 @@ export function leasesOf(table: LeaseTable): ClientLease[] {
 }
 
 /** @returns What the client of a row holds, as a message names it. */
-export function pairAt(leases: LeaseTable, row: number): LoadPair {
+export function pairAt(leases: LeaseTable, row: number): PackedPair {
   return {
     address: leases.address[row]!,
     serverIdentifier: leases.serverIdentifier[row]!,

@@ -12,17 +12,18 @@
  *
  * @module
  */
+import { loadReleasePauseMs } from "../limits.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { createLeaseTable, pairAt } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
-import { LoadExchanges, phases } from "./exchanges.ts";
+import { Exchanges, phases } from "./exchanges.ts";
 import type { Phase } from "./exchanges.ts";
 import { queriesOf, settingsOf } from "./options.ts";
 import type { LoadOptions, LoadSettings } from "./options.ts";
 import { identifierOfClient } from "./queries.ts";
 import type { LoadResult } from "./result.ts";
-import { openLoadSockets } from "./sockets.ts";
-import type { Timing } from "../client/timing.ts";
+import { openSockets } from "./sockets.ts";
+import type { Timing } from "../timing.ts";
 
 /**
  * Lets clients obtain leases: DISCOVER, OFFER, REQUEST, ACK for each.
@@ -51,9 +52,6 @@ export function renewLoad(
   return runLoad(settingsOf({ ...options, clients, firstClient }), leases, phases.requesting);
 }
 
-/** Milliseconds between two bursts of RELEASE: nothing is answered that could set the pace. */
-const releasePauseMs = 10;
-
 /**
  * Lets clients release what they hold, `inFlight` of them every 10 ms. No answer says whether a RELEASE arrived.
  *
@@ -68,7 +66,7 @@ export async function releaseLoad(
   const { clients, firstClient } = leases;
   const settings = settingsOf({ ...options, clients, firstClient });
   const queries = queriesOf(settings);
-  const sockets = await openLoadSockets(settings, ignore, ignore);
+  const sockets = await openSockets(settings, ignore, ignore);
   let sent = 0;
   for (let row = 0; row < clients; row++) {
     if (leases.isHeld[row] === 0) continue;
@@ -80,9 +78,9 @@ export async function releaseLoad(
     sockets.send(sent, octets, 0, length);
     leases.isHeld[row] = 0;
     sent++;
-    if (sent % settings.inFlight === 0) await pause(settings.timing, releasePauseMs);
+    if (sent % settings.inFlight === 0) await pause(settings.timing, loadReleasePauseMs);
   }
-  await pause(settings.timing, releasePauseMs);
+  await pause(settings.timing, loadReleasePauseMs);
   sockets.close();
   return sent;
 }
@@ -98,8 +96,8 @@ function pause({ later }: Timing, ms: number): Promise<void> {
 }
 
 async function runLoad(settings: LoadSettings, leases: LeaseTable, firstPhase: Phase): Promise<LoadResult> {
-  const load = new LoadExchanges(settings, leases, firstPhase);
-  const sockets = await openLoadSockets(settings, load.onDatagram, load.onSocketError);
+  const load = new Exchanges(settings, leases, firstPhase);
+  const sockets = await openSockets(settings, load.onDatagram, load.onSocketError);
   try {
     return await load.run(sockets);
   } finally {

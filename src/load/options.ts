@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { loadExchangesMax } from "../limits.ts";
+import { loadClientsMax, loadExchangesMax, loadSocketsMax, loadTriesMax } from "../limits.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { createLoadQueries } from "./queries.ts";
-import type { LoadQueries } from "./queries.ts";
-import { systemTiming } from "../client/timing.ts";
-import type { Timing } from "../client/timing.ts";
+import { createQueries } from "./queries.ts";
+import type { Queries } from "./queries.ts";
+import { systemTiming } from "../timing.ts";
+import type { Timing } from "../timing.ts";
 import type { WireLog } from "./wire-log.ts";
 
 /** Who loads whom, and how much. */
@@ -64,10 +64,10 @@ export type LoadSettings = LoadOptions & Required<Pick<LoadOptions, keyof typeof
 export function settingsOf(options: LoadOptions): LoadSettings {
   const settings = { ...defaults, ...options };
   for (const [name, max] of [
-    ["clients", 2 ** 32],
+    ["clients", loadClientsMax],
     ["inFlight", loadExchangesMax],
-    ["sockets", 64],
-    ["triesMax", 10],
+    ["sockets", loadSocketsMax],
+    ["triesMax", loadTriesMax],
   ] as const) {
     const value = settings[name];
     if (!Number.isInteger(value) || value < 1 || value > max) {
@@ -78,6 +78,6 @@ export function settingsOf(options: LoadOptions): LoadSettings {
 }
 
 /** Prepares the messages of a load. */
-export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): LoadQueries {
-  return createLoadQueries({ sharesPorts, optionRequest, relay });
+export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): Queries {
+  return createQueries({ sharesPorts, optionRequest, relay });
 }

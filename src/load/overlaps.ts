@@ -24,7 +24,7 @@ export interface PortLease {
 }
 
 /** Two leases with a port in common. */
-export interface Overlap<L extends PortLease> {
+interface Overlap<L extends PortLease> {
   readonly first: L;
   readonly second: L;
   /** A port that both have. */

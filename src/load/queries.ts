@@ -5,6 +5,7 @@
  */
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
 import { encodeClientIdentifier } from "../wire/dhcpv4/options/client-identifier.ts";
+import { encodeDuidLl } from "../wire/duid.ts";
 import { MessageType6 } from "../wire/dhcpv6/codes.ts";
 import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
@@ -21,7 +22,7 @@ import { createQueryTemplate } from "./query-template.ts";
 import type { QueryTemplate } from "./query-template.ts";
 
 /** What the clients of a load have in common. */
-export interface LoadProfile {
+interface Profile {
   /** They list option 159: they can share addresses. */
   readonly sharesPorts: boolean;
   /** DHCPv6 options that they want beside the answer; empty for none. */
@@ -31,7 +32,7 @@ export interface LoadProfile {
 }
 
 /** A lease, as a message names it. */
-export interface LoadPair {
+export interface PackedPair {
   readonly address: number;
   readonly serverIdentifier: number;
   /** The four octets of option 159; 0 for a full address. */
@@ -39,13 +40,13 @@ export interface LoadPair {
 }
 
 /** Writes a message into the octets given, and returns its length. */
-export interface LoadQueries {
+export interface Queries {
   /** Octets that the longest message takes. */
   readonly octetsMax: number;
   readonly discover: (into: Uint8Array, client: number, xid: number) => number;
-  readonly selecting: (into: Uint8Array, client: number, xid: number, offer: LoadPair) => number;
-  readonly renewing: (into: Uint8Array, client: number, xid: number, lease: LoadPair) => number;
-  readonly release: (into: Uint8Array, client: number, xid: number, lease: LoadPair) => number;
+  readonly selecting: (into: Uint8Array, client: number, xid: number, offer: PackedPair) => number;
+  readonly renewing: (into: Uint8Array, client: number, xid: number, lease: PackedPair) => number;
+  readonly release: (into: Uint8Array, client: number, xid: number, lease: PackedPair) => number;
 }
 
 /**
@@ -53,10 +54,7 @@ export interface LoadQueries {
  * is a locally administered one.
  */
 const hardwareAddress = Uint8Array.of(2, 0, 0, 0, 0, 0);
-const clientIdentifier = encodeClientIdentifier({
-  iaid: 1,
-  duid: Uint8Array.of(0, 3, 0, 1, ...hardwareAddress),
-});
+const clientIdentifier = encodeClientIdentifier({ iaid: 1, duid: encodeDuidLl(hardwareAddress) });
 const numberInIdentifier = clientIdentifier.length - 4;
 const numberInHardware = hardwareAddress.length - 4;
 
@@ -75,7 +73,7 @@ export function identifierOfClient(client: number): Uint8Array {
 }
 
 /** Prepares the messages. */
-export function createLoadQueries({ sharesPorts, optionRequest, relay }: LoadProfile): LoadQueries {
+export function createQueries({ sharesPorts, optionRequest, relay }: Profile): Queries {
   const profile: ClientProfile = {
     clientIdentifier,
     hardwareAddress,
@@ -114,7 +112,7 @@ function writeFor(
   into: Uint8Array,
   client: number,
   xid: number,
-  pair: LoadPair,
+  pair: PackedPair,
 ): number {
   const template = pair.portParams === 0 ? full : shared;
   const length = writeQuery(template, into, client, xid);

@@ -8,7 +8,7 @@ import type { Socket } from "node:dgram";
 import { loadReceiveBufferOctets } from "../limits.ts";
 
 /** Sockets that share the work of a load. */
-export interface LoadSockets {
+export interface ConnectedSockets {
   /** Sends a stretch of octets from the socket that a slot uses; the octets must stay until they are sent. */
   readonly send: (slot: number, octets: Uint8Array, offset: number, length: number) => void;
   readonly close: () => void;
@@ -21,11 +21,11 @@ export interface LoadSockets {
  * @param onError Gets what a socket says, such as that nobody listens on the port.
  * @throws {Error} When there is no route.
  */
-export async function openLoadSockets(
+export async function openSockets(
   target: { readonly server: string; readonly port: number; readonly sockets: number },
   onDatagram: (datagram: Uint8Array) => void,
   onError: (error: Error) => void,
-): Promise<LoadSockets> {
+): Promise<ConnectedSockets> {
   const sockets = Array.from({ length: target.sockets }, () => createSocket("udp6"));
   const close = (): void => {
     for (const socket of sockets) socket.close();

@@ -17,9 +17,7 @@
  */
 import { assertPortSetParams, usablePsids } from "./port-set.ts";
 import type { PortRange, PortSetParams } from "./port-set.ts";
-
-/** A slot number has 32 bits: behind the number of its pool it is the key of a lease. A /8 of 256 sharers fits. */
-const slotsMax = 2 ** 32;
+import { slotsPerPool } from "./slot-key.ts";
 
 /** How new slots are taken: fewest subscribers per address first, or one address after the other. */
 export type FillOrder = "spread" | "pack";
@@ -67,9 +65,9 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
     );
   }
   const slots = (lastAddress - firstAddress + 1) * psids.length;
-  if (slots > slotsMax) {
+  if (slots > slotsPerPool) {
     throw new RangeError(
-      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsMax}; divide its range`,
+      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsPerPool}; divide its range`,
     );
   }
   return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots, fill };
@@ -86,6 +84,30 @@ export function slotOf(geometry: PoolGeometry, address: number, psid: number): n
   if (psidIndex === undefined) return undefined;
   const { first, step } = slotsOfAddress(geometry, address);
   return first + psidIndex * step;
+}
+
+/** @returns Whether the addresses of a pool have port sets, so that each goes to several clients. */
+export function isShared({ psidLength }: PoolGeometry): boolean {
+  return psidLength > 0;
+}
+
+/**
+ * Finds the pool that has a pair. Ranges of pools don't overlap, so there is one at most.
+ *
+ * @param psid Null for a full address, which only a pool without port sets has.
+ * @returns The pool and the number of the slot within it, or undefined when no pool has such a pair.
+ */
+export function findPair<P extends { readonly geometry: PoolGeometry }>(
+  pools: readonly P[],
+  address: number,
+  psid: number | null,
+): { readonly pool: P; readonly number: number } | undefined {
+  for (const pool of pools) {
+    if (isShared(pool.geometry) !== (psid !== null)) continue;
+    const number = slotOf(pool.geometry, address, psid ?? 0);
+    if (number !== undefined) return { pool, number };
+  }
+  return undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ export function formatIPv4(address: number): string {
 }
 
 /** All addresses that begin with the same bits. */
-export interface IPv4Prefix {
+interface IPv4Prefix {
   readonly address: number;
   /** In bits: 0..32. */
   readonly length: number;

@@ -19,14 +19,11 @@ import { decodePortParams } from "./dhcpv4/options/port-params.ts";
 import { decodeRapidCommit } from "./dhcpv4/options/rapid-commit.ts";
 import { decodeSeconds } from "./dhcpv4/options/seconds.ts";
 import { decodeSoftwireSourceAddress } from "./dhcpv4/options/softwire-source-address.ts";
-import { decodeVendorClassIdentifier } from "./dhcpv4/options/vendor-class-identifier.ts";
 import { decodeDhcpV4Query, decodeDhcpV4Response } from "./dhcpv6/dhcpv4-query.ts";
 import { decodeMessage6 } from "./dhcpv6/message.ts";
 import { decodeOptions6 } from "./dhcpv6/options.ts";
-import { decodeClientLinkLayerAddress } from "./dhcpv6/options/client-link-layer-address.ts";
 import { decodeCodeList } from "./dhcpv6/options/code-list.ts";
 import { decodeDhcp4o6Server } from "./dhcpv6/options/dhcp4o6-server.ts";
-import { decodeOpaque } from "./dhcpv6/options/opaque.ts";
 import { decodeRelayPort } from "./dhcpv6/options/relay-port.ts";
 import { decodeRemoteId } from "./dhcpv6/options/remote-id.ts";
 import { decodeS46BindPrefix } from "./dhcpv6/options/s46-bind-prefix.ts";
@@ -57,15 +54,12 @@ const decoders: Record<string, (input: Uint8Array) => unknown> = {
   decodeRapidCommit,
   decodeSeconds,
   decodeSoftwireSourceAddress,
-  decodeVendorClassIdentifier,
   decodeDhcpV4Query,
   decodeDhcpV4Response,
   decodeMessage6,
   decodeOptions6,
-  decodeClientLinkLayerAddress,
   decodeCodeList,
   decodeDhcp4o6Server,
-  decodeOpaque: (input) => decodeOpaque("option 18", input),
   decodeRelayPort,
   decodeRemoteId,
   decodeS46BindPrefix,

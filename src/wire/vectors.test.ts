@@ -25,13 +25,8 @@ import {
 } from "./dhcpv6/dhcpv4-query.ts";
 import { decodeMessage6, encodeMessage6 } from "./dhcpv6/message.ts";
 import type { Option6 } from "./dhcpv6/options.ts";
-import {
-  decodeClientLinkLayerAddress,
-  encodeClientLinkLayerAddress,
-} from "./dhcpv6/options/client-link-layer-address.ts";
 import { decodeCodeList } from "./dhcpv6/options/code-list.ts";
 import { decodeDhcp4o6Server } from "./dhcpv6/options/dhcp4o6-server.ts";
-import { decodeOpaque } from "./dhcpv6/options/opaque.ts";
 import { decodeRelayPort } from "./dhcpv6/options/relay-port.ts";
 import { decodeRemoteId } from "./dhcpv6/options/remote-id.ts";
 import { decodeS46BindPrefix } from "./dhcpv6/options/s46-bind-prefix.ts";
@@ -115,15 +110,15 @@ function renderData6(code: number, data: Uint8Array): Rendered {
     case OptionCode6.echoRequest:
       return { codes: decodeCodeList(data) };
     case OptionCode6.interfaceId:
-      return { interface_id: textOf(decodeOpaque("option 18", data)) };
+      return { interface_id: textOf(data) };
     case OptionCode6.remoteId: {
       const { enterprise, remoteId } = decodeRemoteId(data);
       return { enterprise, remote_id: textOf(remoteId) };
     }
     case OptionCode6.subscriberId:
-      return { subscriber_id: textOf(decodeOpaque("option 38", data)) };
+      return { subscriber_id: textOf(data) };
     case OptionCode6.clientLinkLayerAddress:
-      return { hex: encodeHex(encodeClientLinkLayerAddress(decodeClientLinkLayerAddress(data))) };
+      return { hex: encodeHex(data) };
     case OptionCode6.dhcp4o6Server:
       return { addresses: decodeDhcp4o6Server(data).map(formatIPv6) };
     case OptionCode6.s46Br:

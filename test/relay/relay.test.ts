@@ -9,7 +9,7 @@ import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import { encodeInterfaceId } from "../../relay/messages/interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
-import { systemTiming } from "../../relay/timing.ts";
+import { systemTiming } from "../../src/timing.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import {
   decodeRelayMessage,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BindClaim, EndClaim, Fact, LeaseTerms, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
+import { numberOfSlot, slotKey as keyOf } from "../../src/portset/slot-key.ts";
 
 /** A client by number, in hexadecimal as claims have it. */
 export const clientId = (client: number): string => `ff${client.toString(16).padStart(8, "0")}`;
@@ -64,7 +65,7 @@ export const lookClaim = (client: number): LookClaim => ({ ...claimant(client), 
 
 /** The number of a slot within its pool, or undefined where nothing is held. */
 export const slotNumber = (fact: Fact | undefined): number | undefined =>
-  fact?.held ? fact.held.slot % 2 ** 32 : undefined;
+  fact?.held ? numberOfSlot(fact.held.slot) : undefined;
 
 /** Key of a slot of a pool. */
-export const slotKey = (slot: number, pool = 1): number => pool * 2 ** 32 + slot;
+export const slotKey = (slot: number, pool = 1): number => keyOf(pool, slot);

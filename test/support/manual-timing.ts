@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Timing } from "../../src/client/timing.ts";
+import type { Timing } from "../../src/timing.ts";
 
-/** Timing whose time passes by {@link ManualTiming.advance} only. */
+/** Timing whose time passes by {@link ManualTiming.advance} only. `soon` is that of the real event loop. */
 export interface ManualTiming extends Timing {
   /** Lets time pass and runs what became due, in the order of its time. */
   readonly advance: (ms: number) => void;
@@ -20,6 +20,7 @@ export function createManualTiming(random = 0.5): ManualTiming {
   return {
     nowMs: () => nowMs,
     random: () => random,
+    soon: setImmediate,
     later: (run, delayMs) => {
       const timer = { dueMs: nowMs + delayMs, run };
       timers.add(timer);

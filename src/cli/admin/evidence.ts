@@ -8,7 +8,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { addIfMatch, ifMatchOf } from "./runner.ts";
 import type { Run, Show } from "./runner.ts";
-import { formatTable } from "./table.ts";
+import { formatItems } from "./table.ts";
 
 /** Adds what can be done with a lease besides finding it. */
 export function addLeaseChanges(leases: Command, run: Run): void {
@@ -52,7 +52,7 @@ const holderColumns = [
 const showLookup: Show = (body) => {
   const { reason, holders } = body as LookupAnswer;
   const nobody = reason === null ? "" : `nobody (${reason.id}): ${reason.meaning}\n`;
-  return nobody + (holders.length === 0 ? "" : formatTable(holderColumns, holders));
+  return nobody + (holders.length === 0 ? "" : formatItems(holderColumns, holders));
 };
 
 interface StatisticsAnswer extends Record<string, unknown> {
@@ -71,7 +71,7 @@ const showStatistics: Show = (body) => {
     ...pools.map((pool) => ({ domain: domain.domain, ...(pool as object) })),
     { ...domain, pool: "(all)" },
   ]);
-  return formatTable(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
+  return formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
 };
 
 /** Adds look-ups, binding tables, statistics and metrics. */

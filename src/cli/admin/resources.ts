@@ -17,7 +17,7 @@ export function createAdminClient(url: string, token: string): AdminClient {
 }
 
 /** What the command line looks at of an answer. */
-export interface Answer {
+export interface ApiAnswer {
   readonly ok: boolean;
   readonly status: number;
   readonly headers: { readonly get: (name: string) => string | null };
@@ -31,13 +31,13 @@ export interface Resource {
   readonly columns: readonly string[];
   /** Filters of its list, as flags. */
   readonly filters: readonly string[];
-  readonly list: (client: AdminClient, query: Record<string, string>) => Promise<Answer>;
-  readonly get?: (client: AdminClient, name: string) => Promise<Answer>;
+  readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
+  readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
   /** What `--force` does beyond what its commands do without it. */
   readonly force?: { readonly of: readonly ("put" | "patch" | "delete")[]; readonly meaning: string };
-  readonly put?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<Answer>;
-  readonly patch?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<Answer>;
-  readonly delete?: (client: AdminClient, name: string, how: How) => Promise<Answer>;
+  readonly put?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<ApiAnswer>;
+  readonly patch?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<ApiAnswer>;
+  readonly delete?: (client: AdminClient, name: string, how: How) => Promise<ApiAnswer>;
 }
 
 /** How something is to be changed: `?force=true`, and If-Match or If-None-Match. */

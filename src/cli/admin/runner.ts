@@ -5,8 +5,9 @@
  */
 import type { Command } from "commander";
 import { formatText } from "../../declaration/declaration-text.ts";
+import { defaultAllocatorUrl } from "../../defaults.ts";
 import { createAdminClient } from "./resources.ts";
-import type { AdminClient, Answer } from "./resources.ts";
+import type { AdminClient, ApiAnswer } from "./resources.ts";
 
 /** How the process ends. */
 export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
@@ -46,7 +47,7 @@ export interface Api {
   readonly request: (path: string, init?: RequestSettings) => Promise<Response>;
 }
 
-export type Action = (api: Api, args: string[], flags: Flags) => Promise<Answer>;
+type Action = (api: Api, args: string[], flags: Flags) => Promise<ApiAnswer>;
 
 /** How an answer is shown to people; `text` is printed piece by piece, as it comes. */
 export type Show = ((body: unknown) => string) | "text";
@@ -85,7 +86,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       const { url, token, json } = admin.opts<Global>();
       try {
         const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
-        const base = url ?? io.environment.APPORTION_URL ?? "http://127.0.0.1:8467";
+        const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
         const answer = await action(openApi(base, secret), command.args, command.opts<Flags>());
         if (show === "text") {
           await copy(answer, io);
@@ -117,14 +118,14 @@ function openApi(base: string, secret: string | undefined): Api {
 /** Headers that a consumer of a binding table needs the next time. */
 const bindingHeaders = ["apportion-version", "apportion-digest"];
 
-function note(answer: Answer, names: readonly string[], io: AdminIo): void {
+function note(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
   for (const name of names) {
     const value = answer.headers.get(name);
     if (value !== null) io.stderr(`${name}: ${value}\n`);
   }
 }
 
-async function copy(answer: Answer, io: AdminIo): Promise<void> {
+async function copy(answer: ApiAnswer, io: AdminIo): Promise<void> {
   if (!answer.ok || answer.body === null) {
     await readAnswer(answer);
     return;
@@ -138,7 +139,7 @@ async function copy(answer: Answer, io: AdminIo): Promise<void> {
   }
 }
 
-async function readAnswer(answer: Answer): Promise<unknown> {
+async function readAnswer(answer: ApiAnswer): Promise<unknown> {
   const text = await answer.text();
   const isJson = (answer.headers.get("content-type") ?? "").includes("json");
   const body = isJson && text !== "" ? (JSON.parse(text) as unknown) : undefined;

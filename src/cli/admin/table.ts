@@ -4,25 +4,24 @@
  * @module
  */
 
+import { formatTable } from "../../text-table.ts";
+
 /** Shows a page of a list, and says when there is more: a page may be empty before that. */
 export function formatPage(columns: readonly string[], body: unknown): string {
   const { items, next } = body as { readonly items: readonly unknown[]; readonly next: string | null };
-  return formatTable(columns, items) + (next === null ? "" : `more with --cursor ${next}\n`);
+  return formatItems(columns, items) + (next === null ? "" : `more with --cursor ${next}\n`);
 }
 
-/** Shows items as a table with a line of headings. */
-export function formatTable(columns: readonly string[], items: readonly unknown[]): string {
-  const rows = [columns.map((column) => column.split(".").at(-1)!.toUpperCase())];
-  for (const item of items) rows.push(columns.map((column) => cellOf(item, column)));
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, index) => cell.padEnd(widths[index]!))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
+/**
+ * Shows items as a table with a line of headings.
+ *
+ * @param columns Paths of fields, such as `softwire.bindPrefix`; the last part is the heading.
+ */
+export function formatItems(columns: readonly string[], items: readonly unknown[]): string {
+  const head = columns.map((column) => column.split(".").at(-1)!.toUpperCase());
+  const rows = items.map((item) => columns.map((column) => cellOf(item, column)));
+  return formatTable(head, rows)
+    .map((line) => `${line}\n`)
     .join("");
 }
 

@@ -5,7 +5,8 @@
  */
 import * as v from "valibot";
 import { tryDecode } from "../../wire/decode-error.ts";
-import { decodeClientIdentifier, formatDuid } from "../../wire/dhcpv4/options/client-identifier.ts";
+import { decodeClientIdentifier } from "../../wire/dhcpv4/options/client-identifier.ts";
+import { formatDuid } from "../../wire/duid.ts";
 import { OptionCode6 } from "../../wire/dhcpv6/codes.ts";
 import { findOption6 } from "../../wire/dhcpv6/options.ts";
 import { decodeRemoteId } from "../../wire/dhcpv6/options/remote-id.ts";

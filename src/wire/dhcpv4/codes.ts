@@ -4,6 +4,13 @@
  * @module
  */
 
+/** Values of `op` (RFC 951): what clients send, and what servers send. */
+export const bootRequest = 1;
+export const bootReply = 2;
+
+/** Hardware type of Ethernet, in `htype` and in a DUID-LL. */
+export const ethernet = 1;
+
 /** Message types: the value of option 53. */
 export const MessageType = {
   discover: 1,

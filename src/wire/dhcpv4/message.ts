@@ -48,8 +48,9 @@ const cookieOffset = 236;
 const cookie = 0x63825363;
 const optionsOffset = 240;
 
-const emptySname = new Uint8Array(snameAt.octets);
-const emptyFile = new Uint8Array(fileAt.octets);
+/** `sname` and `file` of a message that uses neither: all zero. */
+export const emptySname = new Uint8Array(snameAt.octets);
+export const emptyFile = new Uint8Array(fileAt.octets);
 
 /**
  * Decodes a message. Its `op` and its options' values are for the caller to judge.

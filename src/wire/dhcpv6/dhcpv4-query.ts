@@ -10,13 +10,13 @@ import { takeOption6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
 /** A client's DHCPv4 message and what comes with it. */
-export interface DhcpV4Query extends DhcpV4Response {
+interface DhcpV4Query extends DhcpV4Response {
   /** The U flag: this message would have been unicast over IPv4 (RFC 7341 §8). It says nothing about IPv6. */
   readonly unicast: boolean;
 }
 
 /** A server's DHCPv4 message and what comes with it. */
-export interface DhcpV4Response {
+interface DhcpV4Response {
   /** DHCPv6 options beside the message. */
   readonly options: readonly Option6[];
   /** Content of option 87: the BOOTP message, from `op` on. */

@@ -10,7 +10,7 @@ import { decodeMessage6, encodeMessage6 } from "./message.ts";
 import { findOption6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 import { decodeCodeList } from "./options/code-list.ts";
-import { decodeDuid } from "./options/duid.ts";
+import { decodeDuid } from "../duid.ts";
 
 /** What a client asks for. */
 export interface InformationRequest {
@@ -61,7 +61,7 @@ function findDuid(options: readonly Option6[], code: number): Uint8Array | undef
 }
 
 /** A server's answer. */
-export interface InformationReply {
+interface InformationReply {
   /** That of the request. */
   readonly transactionId: number;
   /** DUID of the server. */

@@ -10,7 +10,7 @@ import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
 /** A message that is not a relay's. */
-export interface Message6 {
+interface Message6 {
   readonly type: number;
   /** 24 bits: the transaction-id, or the flags of types 20 and 21. */
   readonly flags: number;

@@ -68,7 +68,7 @@ export const discoverMutants: readonly Mutant[] = [
     replacement: [
       "if (query.requestedAddress === undefined) {",
       "    const first = pools[0]!.geometry.firstAddress;",
-      "    const wanted = query.portParams === undefined ? undefined : findSlotKey(pools, pairOf(query, first));",
+      "    const wanted = query.portParams === undefined ? undefined : findSlotKey(pools, namedPair(query, first));",
       "    return wanted === undefined ? [] : [wanted];",
       "  }",
     ].join("\n"),

@@ -199,18 +199,16 @@ export const queryMutants: readonly Mutant[] = [
     name: "offset-and-length-of-a-pair-ignored",
     rules: ["R7618-7-06", "A5"],
     file: domain,
-    search:
-      "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
-    replacement: "pair.portSet.psidOffset > 15",
+    search: "(portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)",
+    replacement: "portSet.psidOffset > 15",
     tests: leaseTests,
   },
   {
     name: "lease-line-hint-of-another-length",
     rules: ["R7618-8-07c"],
     file: domain,
-    search:
-      "(pair.portSet.psidOffset !== geometry.psidOffset || pair.portSet.psidLength !== geometry.psidLength)",
-    replacement: "pair.portSet.psidOffset !== geometry.psidOffset",
+    search: "(portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)",
+    replacement: "portSet.psidOffset !== psidOffset",
     tests: sharingTests,
   },
   {

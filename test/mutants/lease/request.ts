@@ -95,7 +95,7 @@ export const requestMutants: readonly Mutant[] = [
     rules: ["R7618-7-04"],
     file: request,
     search:
-      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");\n  const slot = findSlotKey(domain.pools, pairOf(query, address));',
+      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");\n  const slot = findSlotKey(domain.pools, namedPair(query, address));',
     replacement: "const slot = findAddressSlots(domain.pools, address)?.first;",
     tests: sharingTests,
   },

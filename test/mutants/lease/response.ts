@@ -109,7 +109,7 @@ export const responseMutants: readonly Mutant[] = [
     name: "op-copied",
     rules: ["R2131-4.3.1-T3-01"],
     file: response,
-    search: "    op: 2,",
+    search: "    op: bootReply,",
     replacement: "    op: message.op,",
     tests: answerTests,
   },

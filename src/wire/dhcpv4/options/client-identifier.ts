@@ -7,32 +7,31 @@
  * @module
  */
 import { DecodeError } from "../../decode-error.ts";
-import { encodeHex } from "../../hex.ts";
-import { readUint16, readUint32, writeUint32 } from "../../octets.ts";
+import { duidLengths, isDuidLength } from "../../duid.ts";
+import { readUint32, writeUint32 } from "../../octets.ts";
 
 /** What the octets say, as far as they follow RFC 4361. */
-export type ClientIdentifier =
+type ClientIdentifier =
   | { readonly kind: "rfc4361"; readonly iaid: number; readonly duid: Uint8Array }
   | { readonly kind: "other"; readonly type: number; readonly value: Uint8Array };
+
+/** Octets of option 61: a type and one octet more (RFC 2132 §9.14). */
+export const clientIdentifierOctetsMin = 2;
 
 /** The type octet of RFC 4361. */
 const rfc4361Type = 255;
 const duidOffset = 5;
-/** A DUID is a type of two octets and 1..128 octets behind it (RFC 8415 §11.1). */
-const duidOctetsMin = 3;
-const duidOctetsMax = 130;
 
-/** @throws {DecodeError} When it is shorter than 2 octets. */
+/** @throws {DecodeError} When it is shorter than {@link clientIdentifierOctetsMin}. */
 export function decodeClientIdentifier(data: Uint8Array): ClientIdentifier {
-  if (data.length < 2) {
+  if (data.length < clientIdentifierOctetsMin) {
     throw new DecodeError(
       "bad-option-length",
-      `Cannot decode option 61: length is ${data.length}, expected at least 2`,
+      `Cannot decode option 61: length is ${data.length}, expected at least ${clientIdentifierOctetsMin}`,
     );
   }
   const type = data[0]!;
-  const duidOctets = data.length - duidOffset;
-  if (type !== rfc4361Type || duidOctets < duidOctetsMin || duidOctets > duidOctetsMax) {
+  if (type !== rfc4361Type || !isDuidLength(data.length - duidOffset)) {
     return { kind: "other", type, value: data.subarray(1) };
   }
   return { kind: "rfc4361", iaid: readUint32(data, 1), duid: data.subarray(duidOffset) };
@@ -50,9 +49,9 @@ export function encodeClientIdentifier({
   readonly iaid: number;
   readonly duid: Uint8Array;
 }): Uint8Array {
-  if (duid.length < duidOctetsMin || duid.length > duidOctetsMax) {
+  if (!isDuidLength(duid.length)) {
     throw new RangeError(
-      `Cannot encode option 61: the DUID has ${duid.length} octets, expected ${duidOctetsMin}..${duidOctetsMax}`,
+      `Cannot encode option 61: the DUID has ${duid.length} octets, expected ${duidLengths}`,
     );
   }
   const data = new Uint8Array(duidOffset + duid.length);
@@ -60,17 +59,4 @@ export function encodeClientIdentifier({
   writeUint32(data, 1, iaid);
   data.set(duid, duidOffset);
   return data;
-}
-
-const duidTypes = new Map([
-  [1, "DUID-LLT"],
-  [2, "DUID-EN"],
-  [3, "DUID-LL"],
-  [4, "DUID-UUID"],
-]);
-
-/** @returns Its type and octets for people: `DUID-LL 000102005e100001`. */
-export function formatDuid(duid: Uint8Array): string {
-  const type = duid.length < 2 ? undefined : duidTypes.get(readUint16(duid, 0));
-  return type === undefined ? encodeHex(duid) : `${type} ${encodeHex(duid.subarray(2))}`;
 }

@@ -8,12 +8,9 @@ import { octets, reasonOf } from "../../../../test/support/octets.ts";
 import { encodeHex } from "../../hex.ts";
 import { parseIPv4 } from "../../ipv4-address.ts";
 import { maskIPv6, parseIPv6, parseIPv6Prefix } from "../../ipv6-address.ts";
-import { decodeClientLinkLayerAddress, encodeClientLinkLayerAddress } from "./client-link-layer-address.ts";
 import { decodeCodeList, encodeCodeList } from "./code-list.ts";
 import { decodeDhcp4o6Server, encodeDhcp4o6Server } from "./dhcp4o6-server.ts";
-import { decodeDuid, encodeDuidUuid } from "./duid.ts";
 import { decodeInformationRefreshTime, encodeInformationRefreshTime } from "./information-refresh-time.ts";
-import { decodeOpaque, encodeOpaque } from "./opaque.ts";
 import { decodeRelayPort, encodeRelayPort } from "./relay-port.ts";
 import { decodeRemoteId, encodeRemoteId } from "./remote-id.ts";
 import { decodeS46BindPrefix, encodeS46BindPrefix } from "./s46-bind-prefix.ts";
@@ -38,9 +35,6 @@ function golden<T>(
 ): Golden {
   return { title, data, value, decode, encode: () => encode(value) };
 }
-
-const decodeInterfaceId = (data: Uint8Array): Uint8Array => decodeOpaque("option 18", data);
-const encodeInterfaceId = (value: Uint8Array): Uint8Array => encodeOpaque("option 18", value);
 
 const softwire = octets(
   "005c 0014", // S46_V4V6BIND (92) of 20 octets
@@ -75,13 +69,6 @@ describe("golden octets", () => {
       encodeInformationRefreshTime,
     ),
     golden(
-      "Interface-Id (18)",
-      octets("67 65 2d 30"), // "ge-0"
-      octets("67652d30"),
-      decodeInterfaceId,
-      encodeInterfaceId,
-    ),
-    golden(
       "Remote-Id (37)",
       octets(
         "00007ed9", // enterprise 32473
@@ -90,16 +77,6 @@ describe("golden octets", () => {
       { enterprise: 32_473, remoteId: octets("6c31") },
       decodeRemoteId,
       encodeRemoteId,
-    ),
-    golden(
-      "client link-layer address (79)",
-      octets(
-        "0001", // Ethernet
-        "02005e100001", // its address
-      ),
-      { hardwareType: 1, address: octets("02005e100001") },
-      decodeClientLinkLayerAddress,
-      encodeClientLinkLayerAddress,
     ),
     golden(
       "4o6 servers (88)",
@@ -203,17 +180,13 @@ describe("data that is refused", () => {
   it.each<[string, (data: Uint8Array) => unknown, string, string]>([
     ["code list of 1 octet", decodeCodeList, "00", "bad-option-length"],
     ["code list of 3 octets", decodeCodeList, "005a00", "bad-option-length"],
-    ["empty Interface-Id", decodeInterfaceId, "", "bad-option-length"],
     ["Remote-Id of 4 octets", decodeRemoteId, "00007ed9", "bad-option-length"],
     ["Remote-Id of 0 octets", decodeRemoteId, "", "bad-option-length"],
-    ["link-layer address of 2 octets", decodeClientLinkLayerAddress, "0001", "bad-option-length"],
     ["4o6 servers of 15 octets", decodeDhcp4o6Server, "00".repeat(15), "bad-option-length"],
     ["4o6 servers of 17 octets", decodeDhcp4o6Server, "00".repeat(17), "bad-option-length"],
     ["border relay of 15 octets", decodeS46Br, "00".repeat(15), "bad-option-length"],
     ["border relay of 32 octets", decodeS46Br, "00".repeat(32), "bad-option-length"],
     ["refresh time of 3 octets", decodeInformationRefreshTime, "000e10", "bad-option-length"],
-    ["DUID of 2 octets", (data) => decodeDuid("option 1", data), "0003", "bad-option-length"],
-    ["DUID of 131 octets", (data) => decodeDuid("option 1", data), "00".repeat(131), "bad-option-length"],
     ["relay source port of 1 octet", decodeRelayPort, "06", "bad-option-length"],
     ["relay source port of 3 octets", decodeRelayPort, "060b00", "bad-option-length"],
     ["empty bind prefix", decodeS46BindPrefix, "", "bad-option-length"],
@@ -255,29 +228,14 @@ describe("data that is refused", () => {
 
 describe("values that are refused", () => {
   it.each<[string, () => Uint8Array]>([
-    ["empty Interface-Id", () => encodeInterfaceId(new Uint8Array(0))],
     ["empty Remote-Id", () => encodeRemoteId({ enterprise: 1, remoteId: new Uint8Array(0) })],
-    [
-      "empty link-layer address",
-      () => encodeClientLinkLayerAddress({ hardwareType: 1, address: new Uint8Array(0) }),
-    ],
     ["4o6 server of 4 octets", () => encodeDhcp4o6Server([new Uint8Array(4)])],
     ["border relay of 4 octets", () => encodeS46Br(new Uint8Array(4))],
     ["refresh time below IRT_MINIMUM", () => encodeInformationRefreshTime(599)],
     ["refresh time of more than 32 bits", () => encodeInformationRefreshTime(2 ** 32)],
-    ["DUID-UUID of 15 octets", () => encodeDuidUuid(new Uint8Array(15))],
     ["container without border relay", () => encodeS46ContLw({ borderRelays: [] })],
   ])("%s", (_, encode) => {
     expect(encode).toThrow(RangeError);
-  });
-});
-
-describe("encodeDuidUuid()", () => {
-  it("RFC 6355 §4 puts type 4 before the UUID", () => {
-    const uuid = octets("00112233445566778899aabbccddeeff");
-    const duid = octets("0004 00112233445566778899aabbccddeeff");
-    expect(encodeDuidUuid(uuid)).toEqual(duid);
-    expect(decodeDuid("option 2", duid)).toEqual(duid);
   });
 });
 
@@ -329,18 +287,11 @@ describe("decoders give back what encoders were given", () => {
 
   it.each([
     roundTrip("code list", fc.array(fc.nat(0xffff)), decodeCodeList, encodeCodeList),
-    roundTrip("Interface-Id", someOctets, decodeInterfaceId, encodeInterfaceId),
     roundTrip(
       "Remote-Id",
       fc.record({ enterprise: fc.nat(0xffffffff), remoteId: someOctets }),
       decodeRemoteId,
       encodeRemoteId,
-    ),
-    roundTrip(
-      "client link-layer address",
-      fc.record({ hardwareType: fc.nat(0xffff), address: someOctets }),
-      decodeClientLinkLayerAddress,
-      encodeClientLinkLayerAddress,
     ),
     roundTrip(
       "4o6 servers",

@@ -15,7 +15,7 @@ import { decodeS46Br, encodeS46Br } from "./s46-br.ts";
 import { decodeS46BindPrefix, encodeS46BindPrefix } from "./s46-bind-prefix.ts";
 
 /** A softwire: where it ends, and what may go through it. */
-export interface S46ContLw {
+interface S46ContLw {
   /** S46_BR (90): at least one. */
   readonly borderRelays: readonly Uint8Array[];
   /** S46_V4V6BIND (92). */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readEvidence } from "./tenures.ts";
+import { readEvidence } from "./wire-evidence.ts";
 import { formatWireRecord, parseWireRecord } from "./wire-log.ts";
 import type { WireRecord } from "./wire-log.ts";
 
@@ -31,7 +31,7 @@ describe("readEvidence()", () => {
     expect(conflicts.map(({ first, second }) => [first.client, second.client])).toEqual([["a", "b"]]);
   });
 
-  test("a renewal makes a tenure longer, so that a later client is in its way", () => {
+  test("a renewal makes a lease longer, so that a later client is in its way", () => {
     expect(
       readEvidence([ack("a", 1000, 1), ack("a", 60_000, 1), ack("b", 140_000, 1)]).conflicts,
     ).toHaveLength(1);
@@ -51,7 +51,7 @@ describe("readEvidence()", () => {
       ...[ack("a", 1000, 1), ack("b", 1000, 2), ack("b", 2000, 3)],
       { is: "nak", client: "a", at: 2000 },
     ];
-    expect(readEvidence(records).broken.map(({ tenure }) => tenure.client)).toEqual(["b", "a"]);
+    expect(readEvidence(records).broken.map(({ lease }) => lease.client)).toEqual(["b", "a"]);
   });
 
   test("finds ports in common where an address is divided in two ways", () => {

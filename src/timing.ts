@@ -1,10 +1,10 @@
 /**
- * Clock, timers and randomness as a parameter, so that a test is the one who lets time pass.
+ * Clock, timers and randomness as a parameter, so that a test decides when time passes.
  *
  * @module
  */
 
-/** What the relay knows of time and chance. */
+/** What a program knows of time and chance. */
 export interface Timing {
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
@@ -19,7 +19,9 @@ export interface Timing {
 /** The timing of the real world. */
 export const systemTiming: Timing = {
   nowMs: () => performance.now(),
-  soon: setImmediate,
+  soon: (run) => {
+    setImmediate(run);
+  },
   later: (run, delayMs) => {
     const timer = setTimeout(run, delayMs);
     return () => {

@@ -10,8 +10,8 @@ import { portRanges } from "../portset/port-set.ts";
 import type { PortLease } from "./overlaps.ts";
 import type { WireRecord } from "./wire-log.ts";
 
-/** A time for which a client certainly held ports. */
-export interface Tenure extends PortLease {
+/** A lease as its client was told of it, with the time for which the client certainly held it. */
+export interface ToldLease extends PortLease {
   readonly client: string;
   readonly fromMs: number;
   untilMs: number;
@@ -20,11 +20,11 @@ export interface Tenure extends PortLease {
 /** What a wire log says. */
 export interface WireEvidence {
   /** Two clients that certainly held one port at one time. */
-  readonly conflicts: readonly { readonly first: Tenure; readonly second: Tenure }[];
+  readonly conflicts: readonly { readonly first: ToldLease; readonly second: ToldLease }[];
   /** Clients that were told by a NAK, or by a lease of other ports, that what they held was not theirs any more. */
-  readonly broken: readonly { readonly tenure: Tenure; readonly atMs: number }[];
+  readonly broken: readonly { readonly lease: ToldLease; readonly atMs: number }[];
   /** What each client held at the end, by its word: a database of a later time has it, if the time is not over. */
-  readonly held: readonly Tenure[];
+  readonly held: readonly ToldLease[];
   readonly acks: number;
 }
 
@@ -34,16 +34,16 @@ export interface WireEvidence {
  * @param records In the order in which they happened.
  */
 export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
-  const open = new Map<string, Tenure>();
-  const tenures: Tenure[] = [];
-  const broken: { readonly tenure: Tenure; readonly atMs: number }[] = [];
+  const open = new Map<string, ToldLease>();
+  const leases: ToldLease[] = [];
+  const broken: { readonly lease: ToldLease; readonly atMs: number }[] = [];
   let acks = 0;
   const end = (client: string, atMs: number, isBreach: boolean): void => {
-    const tenure = open.get(client);
-    if (tenure === undefined) return;
+    const lease = open.get(client);
+    if (lease === undefined) return;
     open.delete(client);
-    if (isBreach && tenure.untilMs > atMs) broken.push({ tenure, atMs });
-    tenure.untilMs = Math.min(tenure.untilMs, atMs);
+    if (isBreach && lease.untilMs > atMs) broken.push({ lease, atMs });
+    lease.untilMs = Math.min(lease.untilMs, atMs);
   };
   for (const record of records) {
     if (record.is !== "ack") {
@@ -59,11 +59,11 @@ export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
       continue;
     }
     end(client, sentAt, true);
-    const tenure = { client, address, psidOffset, psidLength, psid, fromMs: at, untilMs };
-    open.set(client, tenure);
-    tenures.push(tenure);
+    const lease = { client, address, psidOffset, psidLength, psid, fromMs: at, untilMs };
+    open.set(client, lease);
+    leases.push(lease);
   }
-  return { conflicts: findConflicts(tenures), broken, held: [...open.values()], acks };
+  return { conflicts: findConflicts(leases), broken, held: [...open.values()], acks };
 }
 
 function isSamePair(a: PortLease, b: PortLease): boolean {
@@ -77,8 +77,8 @@ function isSamePair(a: PortLease, b: PortLease): boolean {
 
 type Conflict = WireEvidence["conflicts"][number];
 
-function findConflicts(tenures: readonly Tenure[]): Conflict[] {
-  const byAddress = groupBy(tenures, ({ address }) => address);
+function findConflicts(leases: readonly ToldLease[]): Conflict[] {
+  const byAddress = groupBy(leases, ({ address }) => address);
   return [...byAddress.values()].flatMap((sharers) => {
     const divisions = new Set(sharers.map(({ psidOffset, psidLength }) => `${psidOffset} ${psidLength}`));
     if (divisions.size > 1) return conflictsOfPairs(sharers);
@@ -86,9 +86,9 @@ function findConflicts(tenures: readonly Tenure[]): Conflict[] {
   });
 }
 
-/** Tenures of the same ports: each with the one before it that lasts longest. */
-function conflictsInTime(tenures: readonly Tenure[]): Conflict[] {
-  const [earliest, ...others] = tenures.toSorted((a, b) => a.fromMs - b.fromMs);
+/** Leases of the same ports: each with the one before it that lasts longest. */
+function conflictsInTime(leases: readonly ToldLease[]): Conflict[] {
+  const [earliest, ...others] = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   const conflicts: Conflict[] = [];
   let longest = earliest!;
   for (const next of others) {
@@ -100,9 +100,9 @@ function conflictsInTime(tenures: readonly Tenure[]): Conflict[] {
   return conflicts;
 }
 
-/** An address whose ports were divided in two ways, which RFC 7597 §5.1 does not want: each tenure with each other. */
-function conflictsOfPairs(tenures: readonly Tenure[]): Conflict[] {
-  const sorted = tenures.toSorted((a, b) => a.fromMs - b.fromMs);
+/** An address whose ports were divided in two ways, which RFC 7597 §5.1 does not want: each lease with each other. */
+function conflictsOfPairs(leases: readonly ToldLease[]): Conflict[] {
+  const sorted = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   return sorted.flatMap((first, index) =>
     sorted
       .slice(index + 1)
@@ -114,7 +114,7 @@ function conflictsOfPairs(tenures: readonly Tenure[]): Conflict[] {
   );
 }
 
-function sharePorts(a: Tenure, b: Tenure): boolean {
+function sharePorts(a: ToldLease, b: ToldLease): boolean {
   const ranges = portRanges(b, b.psid);
   return portRanges(a, a.psid).some((one) =>
     ranges.some((other) => one.first <= other.last && other.first <= one.last),
