@@ -29,12 +29,15 @@ import type { SideName } from "./side.ts";
 
 const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
 
-/** Ends all processes of ours when this one is told to end. At a second signal it ends without waiting for them. */
+/**
+ * Ends all processes of ours when this one is told to end. It is told again by each parent that passes a Ctrl-C on, and
+ * goes on ending them.
+ */
 const stopping = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    stoppedBy = signal;
+  process.on(signal, () => {
+    stoppedBy ??= signal;
     stopping.abort();
   });
 }
