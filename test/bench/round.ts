@@ -52,7 +52,10 @@ export interface Round {
   readonly ack: LatencySummary;
   readonly exchange: LatencySummary;
   readonly counts: LoadCounts;
-  /** CPU time is that of the load; peak memory is since the process began. */
+  /**
+   * CPU time is that of the load; peak memory is since the process began. The generator is this process, with the proxies
+   * to libSQL servers.
+   */
   readonly processes: { readonly allocator: Usage; readonly relay: Usage; readonly generator: Usage };
   /** Frames in one POST of the relay, on average since it began. */
   readonly framesPerPost: number;
