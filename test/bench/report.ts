@@ -27,6 +27,11 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Formats a machine: one line of text. */
+export function formatMachine({ cpu, cores, memoryGiB, system, node }: Machine): string {
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, node ${node}`;
+}
+
 /** @returns The round whose rate is the median; of an even number, the slower of the two in the middle. */
 export function medianRound(rounds: readonly Round[]): Round {
   const sorted = rounds.toSorted((a, b) => a.exchangesPerSecond - b.exchangesPerSecond);
@@ -47,7 +52,7 @@ export function formatReport({ command, machine, rounds }: Report): string[] {
   const { counts } = round;
   return [
     command,
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, node ${machine.node}`,
+    formatMachine(machine),
     "",
     `${integer(round.exchangesPerSecond)} exchanges/s: ${round.exchange.count} in ${round.elapsedSeconds.toFixed(2)} s` +
       ` (all rounds: ${rounds.map((each) => integer(each.exchangesPerSecond)).join(", ")})`,
@@ -61,7 +66,11 @@ export function formatReport({ command, machine, rounds }: Report): string[] {
     ...(round.databaseRequestsPerPost > 0
       ? [`${round.databaseRequestsPerPost.toFixed(3)} requests to libSQL servers a POST`]
       : []),
-    ...formatViolations(rounds),
+    ...formatFaults(
+      rounds.flatMap(({ violations }) => violations),
+      "VIOLATIONS",
+      "no two clients hold the same port",
+    ),
   ];
 }
 
@@ -85,20 +94,22 @@ function formatDrops(dropped: Round["dropped"]): string {
   return drops.length === 0 ? "nothing" : drops.join(", ");
 }
 
-/** Violations that a report shows: more say no more to a reader. */
-const violationsShown = 10;
+/** Faults that a report shows: more say no more to a reader. */
+const faultsShown = 10;
 
-function formatViolations(rounds: readonly Round[]): string[] {
-  const violations = rounds.flatMap((round) => round.violations);
-  if (violations.length === 0) return ["no two clients hold the same port"];
-  return [
-    `${violations.length} VIOLATIONS:`,
-    ...violations.slice(0, violationsShown).map((each) => `  ${each}`),
-  ];
+/**
+ * Formats what must not be: lines of text.
+ *
+ * @param title Such as `VIOLATIONS`.
+ * @param wellDone What is said when there is none.
+ */
+export function formatFaults(faults: readonly string[], title: string, wellDone: string): string[] {
+  if (faults.length === 0) return [wellDone];
+  return [`${faults.length} ${title}:`, ...faults.slice(0, faultsShown).map((each) => `  ${each}`)];
 }
 
 /** Pads columns: the first to the left, numbers to the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const lines = [head, ...rows];
   const widths = head.map((_name, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines.map((line) =>

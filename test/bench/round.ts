@@ -7,16 +7,19 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import type { LatencySummary } from "../../src/load/latencies.ts";
 import { leaseLoad, renewLoad } from "../../src/load/load.ts";
 import type { LoadOptions } from "../../src/load/options.ts";
 import type { LoadCounts, LoadResult } from "../../src/load/result.ts";
 import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import type { CountersSnapshot } from "../../relay/counters.ts";
 import { benchDeclaration, benchLinks, placedDeclaration } from "./declaration.ts";
-import { startService } from "./service.ts";
+import { startAllocator, startRelay, stopRelay } from "./servers.ts";
+import type { AllocatorService, RelayService } from "./servers.ts";
+import { ServiceError } from "./service.ts";
 import type { Service } from "./service.ts";
+import type { Side } from "./side.ts";
 import { openStorage } from "./storage.ts";
 import type { Storage, StorageOptions } from "./storage.ts";
 import { readUsage } from "./usage.ts";
@@ -49,7 +52,10 @@ export interface Round {
   readonly ack: LatencySummary;
   readonly exchange: LatencySummary;
   readonly counts: LoadCounts;
-  /** CPU time is that of the load; peak memory is since the process began. */
+  /**
+   * CPU time is that of the load; peak memory is since the process began. The generator is this process, with the proxies
+   * to libSQL servers.
+   */
   readonly processes: { readonly allocator: Usage; readonly relay: Usage; readonly generator: Usage };
   /** Frames in one POST of the relay, on average since it began. */
   readonly framesPerPost: number;
@@ -61,29 +67,31 @@ export interface Round {
   readonly violations: readonly string[];
 }
 
-const root = join(import.meta.dirname, "../..");
-
-/** Runs one round. Its files are in a folder of their own, which is gone afterwards. */
-export async function runRound(options: RoundOptions): Promise<Round> {
+/**
+ * Runs one round. Its files are in a folder of their own, which is gone afterwards; so are its processes.
+ *
+ * @param side Whose allocator and relay are measured. The load comes from this process, whatever side it is.
+ * @param signal Ends the round at once when it is aborted.
+ * @throws {ServiceError} When a process does not start, or ends before the load does.
+ */
+export async function runRound(side: Side, options: RoundOptions, signal?: AbortSignal): Promise<Round> {
   const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
   const services: Service[] = [];
   let storage: Storage | undefined;
   try {
-    const clients = options.clients + options.warmUpClients;
-    const declaration =
-      options.servers > 0 ? placedDeclaration(clients) : benchDeclaration(clients, options.isShared);
-    storage = await openStorage(folder, declaration, options);
+    storage = await openStorage(side, folder, declarationOf(options), options, signal);
     const environment = {
       APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"),
       ...storage.environment,
     };
+    const server = { side, environment, profileFolder: options.profileFolder, signal };
     const before = storage.requests();
-    const allocator = await startAllocator(environment, options);
+    const allocator = await startAllocator(server);
     services.push(allocator);
-    const relay = await startRelay(allocator, environment, options);
+    const relay = await startRelay(allocator, server, options.relayFlags);
     services.push(relay);
     const measured = await whileAlive(services, measure({ allocator, relay }, options));
-    const { forwarded, posts, dropped } = (await relay.stop()) as unknown as CountersSnapshot;
+    const { forwarded, posts, dropped } = await stopRelay(relay);
     await allocator.stop();
     const databaseRequestsPerPost = (storage.requests() - before) / posts;
     return { ...measured, framesPerPost: forwarded / posts, databaseRequestsPerPost, dropped };
@@ -95,44 +103,25 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   }
 }
 
+function declarationOf({ clients, warmUpClients, servers, isShared }: RoundOptions): DeclarationInput {
+  const all = clients + warmUpClients;
+  return servers > 0 ? placedDeclaration(all) : benchDeclaration(all, isShared);
+}
+
 /** Fails when a service ends, rather than when the last client has given up. */
 async function whileAlive<T>(services: readonly Service[], work: Promise<T>): Promise<T> {
-  const ends = services.map(async ({ ended }) => {
+  const ends = services.map(async ({ name, ended }) => {
     await ended;
-    throw new Error("Cannot measure a service that has ended");
+    throw new ServiceError(`Cannot measure the ${name}: it has ended`);
   });
   return Promise.race([work, ...ends]);
 }
 
-async function startAllocator(
-  environment: Record<string, string>,
-  { profileFolder }: RoundOptions,
-): Promise<Service> {
-  return startService({
-    name: "allocator",
-    script: [join(root, "src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
-    environment,
-    readyMessage: "allocator listening",
-    profileFolder,
-  });
-}
-
-async function startRelay(
-  allocator: Service,
-  environment: Record<string, string>,
-  { relayFlags, profileFolder }: RoundOptions,
-): Promise<Service> {
-  return startService({
-    name: "relay",
-    script: [join(root, "relay/main.ts"), "--listen", "[::1]:0", ...relayFlags],
-    environment: { ...environment, APPORTION_ALLOCATOR_URL: String(allocator.ready.url) },
-    readyMessage: "relay listening",
-    profileFolder,
-  });
-}
-
 /** The processes that are measured; the generator is this one. */
-type Services = Readonly<Record<"allocator" | "relay", Service>>;
+interface Services {
+  readonly allocator: AllocatorService;
+  readonly relay: RelayService;
+}
 
 async function measure(services: Services, options: RoundOptions) {
   const { clients, warmUpClients, mode } = options;
@@ -174,13 +163,14 @@ function addCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
   return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as LoadCounts;
 }
 
+/** Milliseconds that a load may take. One exchange at a time on a server that is far away takes minutes. */
+const loadMsMax = 600_000;
+
 type Target = Omit<LoadOptions, "clients" | "firstClient">;
 
 /** One load, or one for each domain where there are several: its clients are behind a relay on the domain's link. */
-function targetsOf(relay: Service, { inFlight, isShared, servers }: RoundOptions): Target[] {
-  const [listener] = relay.ready.listeners as [string];
-  const port = Number(/]:(\d+)$/.exec(listener)?.[1]);
-  const target = { server: "::1", port, inFlight, sharesPorts: isShared };
+function targetsOf({ port }: RelayService, { inFlight, isShared, servers }: RoundOptions): Target[] {
+  const target = { server: "::1", port, inFlight, sharesPorts: isShared, durationMsMax: loadMsMax };
   if (servers === 0) return [target];
   return benchLinks.map((link) => ({
     ...target,

@@ -3,14 +3,14 @@
  *
  * @module
  */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
-import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
 import type { Distance } from "../support/database-proxy.ts";
 import { startSqld } from "../support/sqld.ts";
+import { prepareDatabaseOf } from "./servers.ts";
+import type { Side } from "./side.ts";
 
 /** What to keep leases in. */
 export interface StorageOptions {
@@ -32,42 +32,63 @@ export interface Storage {
   readonly close: () => Promise<void>;
 }
 
-/** Makes the databases and gives each its domains: domain number n is on server n modulo their number. */
+/**
+ * Makes the databases, by the code of the side, and gives each its domains: domain number n is on server n modulo their
+ * number.
+ *
+ * @param folder For files; it must exist.
+ * @param signal Ends what this began when it is aborted.
+ * @throws {ServiceError} When the side can't make them. Servers that were started are ended.
+ */
 export async function openStorage(
+  side: Side,
   folder: string,
   declaration: DeclarationInput,
   { servers, isDistant }: StorageOptions,
+  signal: AbortSignal | undefined,
 ): Promise<Storage> {
-  const closers: (() => Promise<void>)[] = [];
-  const counters: (() => number)[] = [];
-  const urls: string[] = [];
-  for (let server = 0; server < Math.max(servers, 1); server++) {
-    const domains = declaration.domains.filter((_, index) => index % Math.max(servers, 1) === server);
-    const place = await openPlace(join(folder, `database-${server}`), servers > 0, isDistant);
-    closers.push(place.close);
-    counters.push(place.requests);
-    urls.push(place.url);
-    const database = await prepareDatabase({ databaseUrl: place.direct, databaseToken: undefined });
-    await applyDeclaration(database, parseDeclaration({ domains }, "bench"));
-    database.close();
+  const places: Place[] = [];
+  const close = async (): Promise<void> => {
+    for (const place of places) await place.close();
+  };
+  const count = Math.max(servers, 1);
+  try {
+    for (let server = 0; server < count; server++) {
+      const place = await openPlace(join(folder, `database-${server}`), servers > 0, isDistant);
+      places.push(place);
+      signal?.throwIfAborted();
+      const domains = declaration.domains.filter((_, index) => index % count === server);
+      const declarationFile = join(folder, `declaration-${server}.json`);
+      await writeFile(declarationFile, JSON.stringify({ domains }));
+      await prepareDatabaseOf(side, place.direct, declarationFile, signal);
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const placements = declaration.domains.map(({ name }, index) => [
-    name,
-    { url: urls[index % urls.length]! },
-  ]);
+  const urls = places.map(({ url }) => url);
+  const placements = declaration.domains.map(({ name }, index) => [name, { url: urls[index % count]! }]);
   return {
     environment: {
       APPORTION_DATABASE_URL: urls[0]!,
-      APPORTION_PLACEMENTS: JSON.stringify(urls.length > 1 ? Object.fromEntries(placements) : {}),
+      APPORTION_PLACEMENTS: JSON.stringify(count > 1 ? Object.fromEntries(placements) : {}),
     },
-    requests: () => counters.reduce((sum, count) => sum + count(), 0),
-    close: async () => {
-      for (const close of closers) await close();
-    },
+    requests: () => places.reduce((sum, { requests }) => sum + requests(), 0),
+    close,
   };
 }
 
-async function openPlace(path: string, isServer: boolean, isDistant: boolean) {
+/** One database. */
+interface Place {
+  /** As the allocator is told. */
+  readonly url: string;
+  /** Without the distance, for what is not measured. */
+  readonly direct: string;
+  readonly requests: () => number;
+  readonly close: () => Promise<void>;
+}
+
+async function openPlace(path: string, isServer: boolean, isDistant: boolean): Promise<Place> {
   if (!isServer) {
     const url = `file:${path}.db`;
     return { url, direct: url, requests: () => 0, close: () => Promise.resolve() };

@@ -1,0 +1,119 @@
+/**
+ * What `npm run bench` can be told.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { modes } from "./round.ts";
+import type { Mode, RoundOptions } from "./round.ts";
+import { faultOfCheckout } from "./side.ts";
+
+/** The flags, as commander reads them. */
+export interface Flags {
+  readonly clients: number;
+  readonly warmUp: number;
+  readonly inFlight: number;
+  readonly repeat: number;
+  /** Folder of the other side. */
+  readonly against?: string;
+  readonly pairs: number;
+  readonly mode: Mode;
+  readonly full: boolean;
+  readonly servers: number;
+  readonly distance: boolean;
+  readonly relayFlag: readonly string[];
+  readonly cpuProfile?: string;
+  readonly json?: string;
+}
+
+/**
+ * Creates the command. Wrong flags end the process with a message that names the flag.
+ *
+ * @param run Does the work.
+ */
+export function createBenchCommand(run: (flags: Flags) => Promise<void>): Command {
+  return new Command("bench")
+    .description(
+      "Measures relay and allocator as processes of their own, each round on a fresh database; alone, or in pairs with another checkout",
+    )
+    .option("--clients <count>", "clients", positive, 20_000)
+    .option("--warm-up <count>", "other clients that come before what is measured", wholeNumber, 2000)
+    .option("--in-flight <count>", "exchanges at the same time", positive, 512)
+    .addOption(
+      new Option("--repeat <count>", "rounds; the report is of the median one")
+        .argParser(positive)
+        .default(3)
+        .conflicts("against"),
+    )
+    .option(
+      "--against <folder>",
+      "compare with the checkout in this folder; all other flags apply to both sides",
+      checkout,
+    )
+    .option("--pairs <count>", "with --against: pairs of rounds, 1 to 99", pairCount, 5)
+    .addOption(new Option("--mode <mode>", "what is measured").choices(modes).default("dora"))
+    .option("--full", "full addresses instead of shared ones", false)
+    .option(
+      "--servers <count>",
+      "two domains on this many libSQL servers (1 or 2), instead of one domain in a file",
+      wholeNumber,
+      0,
+    )
+    .option("--distance", "the servers are 20 ms away and take 25 ms for a commit", false)
+    .option(
+      "--relay-flag <flag>",
+      "flag for the relay, such as --posts-in-flight=1; may be repeated",
+      collect,
+      [],
+    )
+    .option("--cpu-profile <folder>", "write CPU profiles of relay and allocator there")
+    .option("--json <file>", "write all figures of all rounds there")
+    .action((flags: Flags, command: Command) => {
+      if (flags.against === undefined && command.getOptionValueSource("pairs") === "cli") {
+        command.error("error: option '--pairs <count>' needs option '--against <folder>'");
+      }
+      return run(flags);
+    });
+}
+
+/** Translates the flags that say what one round is. */
+export function roundOptionsOf(flags: Flags): RoundOptions {
+  return {
+    clients: flags.clients,
+    warmUpClients: flags.warmUp,
+    inFlight: flags.inFlight,
+    mode: flags.mode,
+    isShared: !flags.full,
+    servers: flags.distance ? Math.max(flags.servers, 1) : flags.servers,
+    isDistant: flags.distance,
+    relayFlags: flags.relayFlag,
+    profileFolder: flags.cpuProfile === undefined ? undefined : resolve(flags.cpuProfile),
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
+  return Number(text);
+}
+
+function positive(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  return number;
+}
+
+function pairCount(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 to 99.");
+  return Number(text);
+}
+
+function checkout(folder: string): string {
+  const fault = faultOfCheckout(folder);
+  if (fault !== undefined) throw new InvalidArgumentError(fault);
+  return folder;
+}
+
+function collect(flag: string, before: readonly string[]): string[] {
+  return [...before, flag];
+}

@@ -1,0 +1,143 @@
+/**
+ * The processes of a side. They run in its folder, with its packages, so that a checkout of another commit can be
+ * measured by this one.
+ *
+ * A checkout is known by these commands, flags and log lines only; its files may be elsewhere. Both sides must have
+ * them, so think of older checkouts before you change them here:
+ *
+ * - `src/cli/main.ts migrate --url URL --config FILE`, which makes a database of that release and ends;
+ * - `src/cli/main.ts allocator --listen HOST:PORT`, which logs `allocator listening` with its `url`;
+ * - `relay/main.ts --listen [ADDRESS]:PORT`, which logs `relay listening` with its `listeners`, and its counters in its
+ *   last line;
+ * - `APPORTION_DATABASE_URL`, `APPORTION_PLACEMENTS`, `APPORTION_RELAY_TOKEN`, `APPORTION_ALLOCATOR_URL`, `LOG_LEVEL`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import * as v from "valibot";
+import { ServiceError, runToEnd, startService } from "./service.ts";
+import type { LogLine, Service } from "./service.ts";
+import type { Side } from "./side.ts";
+
+/** What all processes of a side have in common. */
+export interface ServerOptions {
+  readonly side: Side;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Folder for CPU profiles. */
+  readonly profileFolder: string | undefined;
+  /** Ends the process at once when it is aborted. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** An allocator that is ready. */
+export interface AllocatorService extends Service {
+  readonly url: string;
+}
+
+/** A relay that is ready. */
+export interface RelayService extends Service {
+  /** UDP port on ::1. */
+  readonly port: number;
+}
+
+/**
+ * Makes a database of the side's release, with a declared state.
+ *
+ * @param url Of the database: a file, or a server.
+ * @param declarationFile Absolute path of a declared state as JSON.
+ * @throws {ServiceError} When the side can't.
+ */
+export function prepareDatabaseOf(
+  side: Side,
+  url: string,
+  declarationFile: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return runToEnd({
+    name: `migration of ${side.folder}`,
+    script: [join(side.folder, "src/cli/main.ts"), "migrate", "--url", url, "--config", declarationFile],
+    environment: {},
+    folder: side.folder,
+    signal,
+  });
+}
+
+/** @throws {ServiceError} When it does not start, or says in another way than ours where it listens. */
+export async function startAllocator(options: ServerOptions): Promise<AllocatorService> {
+  const service = await start("allocator", options, [
+    "src/cli/main.ts",
+    "allocator",
+    "--listen",
+    "127.0.0.1:0",
+  ]);
+  const { url } = readLine(v.object({ url: v.string() }), service.ready, service);
+  return { ...service, url };
+}
+
+/**
+ * Starts a relay on ::1.
+ *
+ * @param flags Beside those that the bench sets.
+ * @throws {ServiceError} When it does not start, or says in another way than ours where it listens.
+ */
+export async function startRelay(
+  { url }: AllocatorService,
+  options: ServerOptions,
+  flags: readonly string[],
+): Promise<RelayService> {
+  const environment = { ...options.environment, APPORTION_ALLOCATOR_URL: url };
+  const script = ["relay/main.ts", "--listen", "[::1]:0", ...flags];
+  const service = await start("relay", { ...options, environment }, script);
+  const { listeners } = readLine(readySchema, service.ready, service);
+  return { ...service, port: Number(/]:(\d+)$/.exec(listeners[0])?.[1]) };
+}
+
+const readySchema = v.object({
+  listeners: v.tupleWithRest([v.pipe(v.string(), v.regex(/]:\d+$/))], v.string()),
+});
+
+/** What the bench wants to know of a relay when it has ended. */
+export type RelayCounters = v.InferOutput<typeof countersSchema>;
+
+const countersSchema = v.object({
+  /** Frames that were put into POSTs. */
+  forwarded: v.number(),
+  posts: v.number(),
+  /** By reason; those that never occurred are absent. */
+  dropped: v.record(v.string(), v.number()),
+});
+
+/**
+ * Ends a relay, and reads its counters.
+ *
+ * @throws {ServiceError} When it ends otherwise than asked, or without its counters.
+ */
+export async function stopRelay(relay: RelayService): Promise<RelayCounters> {
+  return readLine(countersSchema, await relay.stop(), relay);
+}
+
+function start(
+  name: string,
+  options: ServerOptions,
+  [script, ...flags]: readonly string[],
+): Promise<Service> {
+  const { side, environment, profileFolder, signal } = options;
+  return startService({
+    name: `${name} of ${side.folder}`,
+    script: [join(side.folder, script!), ...flags],
+    environment,
+    folder: side.folder,
+    readyMessage: `${name} listening`,
+    profileFolder,
+    signal,
+  });
+}
+
+/** Reads what a release may say otherwise than ours: then it is said here, and not in the middle of a load. */
+function readLine<S extends v.GenericSchema>(schema: S, line: LogLine, { name }: Service): v.InferOutput<S> {
+  const result = v.safeParse(schema, line);
+  if (result.success) return result.output;
+  const [{ message, path }] = result.issues;
+  const where = path?.map(({ key }) => String(key)).join(".") ?? "";
+  throw new ServiceError(`Cannot read the log of the ${name}: ${where}: ${message}\n${JSON.stringify(line)}`);
+}

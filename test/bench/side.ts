@@ -1,0 +1,92 @@
+/**
+ * A side of a comparison: a folder with a checkout of this project, and the packages of that checkout.
+ *
+ * @module
+ */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** What is measured. */
+export interface Side {
+  /** Absolute path. */
+  readonly folder: string;
+  /** What git says of it; absent where it is no repository. */
+  readonly revision: Revision | undefined;
+}
+
+/** State of a checkout. */
+export interface Revision {
+  /** As `git describe --always` names it. */
+  readonly name: string;
+  readonly commit: string;
+  /** Whether a file that git knows differs from the commit. */
+  readonly isDirty: boolean;
+}
+
+/** The checkout that this file belongs to. */
+export const thisFolder = join(import.meta.dirname, "../..");
+
+/** Names of the two sides in reports and JSON: this checkout, and the one that `--against` names. */
+export const sideNames = ["this", "other"] as const;
+export type SideName = (typeof sideNames)[number];
+
+/** Commands that a checkout must have. */
+const scripts = ["src/cli/main.ts", "relay/main.ts"];
+
+/**
+ * Looks for a reason why a folder can't be a side.
+ *
+ * A side runs with its own packages only. If `node_modules` were missing, Node would look for them in the folders
+ * above, and a checkout inside another one would silently be measured with the packages of the latter.
+ *
+ * @returns A sentence, or undefined when there is none.
+ */
+export function faultOfCheckout(folder: string): string | undefined {
+  const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isFolder(folder)) return "Found no such folder, expected a checkout of Apportion.";
+  const name = packageName(join(folder, "package.json"));
+  if (name === undefined) return "Found no package.json in it, expected a checkout of Apportion.";
+  if (name !== "apportion") return `Found a package.json of ${name}, expected a checkout of Apportion.`;
+  const missing = scripts.find((script) => !existsSync(join(folder, script)));
+  if (missing !== undefined) return `Found no ${missing} in it, expected a checkout of Apportion.`;
+  if (isFolder(join(folder, "node_modules/tsx"))) return undefined;
+  return "Found no node_modules with tsx in it, expected its own packages; run npm ci there.";
+}
+
+/** @returns The name in a package.json; `(no name)` when it has none, undefined when there is no such file. */
+function packageName(path: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof content === "object" && content !== null && "name" in content) return String(content.name);
+  } catch {
+    // A file that is not JSON names no package.
+  }
+  return "(no name)";
+}
+
+/** Makes a side of a folder in which {@link faultOfCheckout} finds no fault. */
+export async function openSide(folder: string): Promise<Side> {
+  const absolute = realpathSync(folder);
+  return { folder: absolute, revision: await readRevision(absolute) };
+}
+
+/** Asks git. A folder inside a repository is no checkout of it, so the commit of that repository says nothing. */
+async function readRevision(folder: string): Promise<Revision | undefined> {
+  const git = async (...flags: string[]): Promise<string> => {
+    const { stdout } = await promisify(execFile)("git", ["-C", folder, ...flags]);
+    return stdout.trim();
+  };
+  try {
+    if ((await git("rev-parse", "--show-toplevel")) !== folder) return undefined;
+    return {
+      name: await git("describe", "--always", "--tags"),
+      commit: await git("rev-parse", "HEAD"),
+      isDirty: (await git("status", "--porcelain", "--untracked-files=no")) !== "",
+    };
+  } catch {
+    return undefined;
+  }
+}
