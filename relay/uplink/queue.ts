@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { relayComparedFramesMax, relayHashedHeadOctets, relayHashedTailOctets } from "../../src/limits.ts";
 
 /** Bounds of a queue. */
 export interface QueueLimits {
@@ -37,35 +38,32 @@ export interface Taken {
   readonly expired: number;
 }
 
-/** A frame and when it came. */
-interface Entry {
+/** A frame that waits, and when it came. */
+interface QueuedFrame {
   readonly frame: Uint8Array;
   readonly arrivedMs: number;
   readonly hash: number;
   /** Its neighbours among those whose hashes end the same. */
-  older: Entry | undefined;
-  newer: Entry | undefined;
+  older: QueuedFrame | undefined;
+  newer: QueuedFrame | undefined;
 }
-
-/** Frames of the same end of a hash that a new one is compared with: who makes such frames on purpose gains nothing. */
-const comparedMax = 8;
 
 /** A ring: no entry moves, and none is allocated for but the frame's own. */
 export class FrameQueue {
   #limits: QueueLimits;
-  #ring: (Entry | undefined)[];
+  #ring: (QueuedFrame | undefined)[];
   /**
    * What waits, by the low bits of the hash of its octets: the newest of those that share them, which knows the others.
    * A table of fixed size, as the ring is.
    */
-  #byHash: (Entry | undefined)[];
+  #byHash: (QueuedFrame | undefined)[];
   #first = 0;
   #length = 0;
   #octets = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
-    this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
     this.#byHash = createTable(limits.lengthMax);
   }
 
@@ -144,7 +142,7 @@ export class FrameQueue {
   resize(limits: QueueLimits): number {
     const before = { ring: this.#ring, first: this.#first, length: this.#length };
     this.#limits = limits;
-    this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
     this.#byHash = createTable(limits.lengthMax);
     this.#first = this.#length = this.#octets = 0;
     let dropped = 0;
@@ -168,7 +166,7 @@ export class FrameQueue {
 
   #waits(frame: Uint8Array, hash: number): boolean {
     let other = this.#byHash[hash & (this.#byHash.length - 1)];
-    for (let compared = 0; other !== undefined && compared < comparedMax; compared++) {
+    for (let compared = 0; other !== undefined && compared < relayComparedFramesMax; compared++) {
       if (other.hash === hash && isEqual(other.frame, frame)) return true;
       other = other.older;
     }
@@ -178,7 +176,7 @@ export class FrameQueue {
   #append(frame: Uint8Array, arrivedMs: number, hash: number): void {
     const at = hash & (this.#byHash.length - 1);
     const older = this.#byHash[at];
-    const entry: Entry = { frame, arrivedMs, hash, older, newer: undefined };
+    const entry: QueuedFrame = { frame, arrivedMs, hash, older, newer: undefined };
     if (older !== undefined) older.newer = entry;
     this.#byHash[at] = entry;
     this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
@@ -201,22 +199,18 @@ export class FrameQueue {
 }
 
 /** @returns As many places as there may be frames, up to the next power of two. */
-function createTable(lengthMax: number): (Entry | undefined)[] {
-  return new Array<Entry | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
+function createTable(lengthMax: number): (QueuedFrame | undefined)[] {
+  return new Array<QueuedFrame | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
 }
 
-/** Octets that are hashed, at the begin and at the end of a frame. */
-const hashedHeadOctets = 160;
-const hashedTailOctets = 64;
-
 /**
- * FNV-1a over words of 4 octets: the first 160 octets, where relays, client and xid are, and the last 64, where the
- * options are. Between them is little but zeros; octets are compared where hashes are equal.
+ * FNV-1a over words of 4 octets, of the begin and of the end of a frame. Frames whose hashes are equal are compared
+ * octet by octet.
  */
 function hashOf(octets: Uint8Array): number {
   const { length } = octets;
-  const head = hashWords(octets, 0, Math.min(length, hashedHeadOctets), 0x811c9dc5 ^ length);
-  return hashWords(octets, Math.max(0, length - hashedTailOctets), length, head);
+  const head = hashWords(octets, 0, Math.min(length, relayHashedHeadOctets), 0x811c9dc5 ^ length);
+  return hashWords(octets, Math.max(0, length - relayHashedTailOctets), length, head);
 }
 
 function hashWords(octets: Uint8Array, from: number, to: number, seed: number): number {
