@@ -25,8 +25,15 @@ import { decodeRelayMessage, decodeRelayPath, encodeRelayMessage } from "../../s
 import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../../src/wire/ipv6-address.ts";
 import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
-import type { Peer } from "../sockets/peers.ts";
 import type { DropReason } from "../reasons.ts";
+
+/** Address of the host that a datagram came from. */
+export interface PeerAddress {
+  /** 16 octets. */
+  readonly address: Uint8Array;
+  /** Name of the interface when the address is link-local, else empty. */
+  readonly zone: string;
+}
 
 /** Where a datagram came from. */
 export interface Origin {
@@ -37,7 +44,7 @@ export interface Origin {
   /** An address of the link that the datagram came from, 16 octets; `::` when there is none. */
   readonly linkAddress: Uint8Array;
   /** Source address. */
-  readonly peer: Peer;
+  readonly peer: PeerAddress;
   /** UDP source port. */
   readonly port: number;
 }
@@ -219,7 +226,7 @@ function standardPort(payload: Uint8Array, options: readonly Option6[]): number 
 }
 
 /** Formats where a datagram goes to. */
-export function formatPeer({ address, zone }: Pick<Peer, "address" | "zone">): string {
+export function formatPeer({ address, zone }: PeerAddress): string {
   return zone === "" ? formatIPv6(address) : `${formatIPv6(address)}%${zone}`;
 }
 

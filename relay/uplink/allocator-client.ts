@@ -10,26 +10,7 @@ import { DecodeError } from "../../src/wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
 import { ageHeader, framesType } from "../../src/wire/relay-call.ts";
 import type { Secrets } from "../config/secrets.ts";
-
-/** Why a POST brought no answers. */
-export type PostFailure =
-  /** No answer in time, no connection, or the allocator says that it can't serve now. Later may do. */
-  | Unavailable
-  /** The allocator says that the POST is wrong. */
-  | { readonly kind: "refused"; readonly status: number; readonly detail: string }
-  /** The allocator says that all is well, and what it sent is not. */
-  | { readonly kind: "malformed"; readonly detail: string };
-
-/** No answer, or one that says "later". */
-export interface Unavailable {
-  readonly kind: "unavailable";
-  readonly detail: string;
-  /** What the allocator asked for in Retry-After. */
-  readonly retryAfterMs?: number;
-}
-
-/** What became of a POST. */
-export type PostOutcome = { readonly kind: "answers"; readonly frames: Uint8Array[] } | PostFailure;
+import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 
 /** One allocator, as the relay sees it. */
 export interface AllocatorClient {

@@ -12,9 +12,10 @@
  * @module
  */
 import { relayFailoverMsMin } from "../../src/limits.ts";
-import type { AllocatorClient, PostFailure, PostOutcome } from "./allocator-client.ts";
-import { pauseAfterFailure } from "./backoff.ts";
+import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../timing.ts";
+import type { AllocatorClient } from "./allocator-client.ts";
+import { pauseAfterFailure } from "./backoff.ts";
 
 /** How an uplink chooses. */
 export interface UplinkOptions {
@@ -24,25 +25,16 @@ export interface UplinkOptions {
   readonly timeoutMs: number;
 }
 
-/** What happens outside of an uplink. */
-export interface UplinkPorts {
+/** What an uplink tells, once a POST or less often. */
+export interface UplinkHooks {
   /** Learns of the begin of each POST. */
-  readonly began: (allocator: string, frames: readonly Uint8Array[]) => void;
+  readonly onPosting: (allocator: string, frames: readonly Uint8Array[]) => void;
   /** Learns of the end of each POST. */
-  readonly ended: (post: EndedPost) => void;
+  readonly onPosted: (post: EndedPost) => void;
   /** Learns of the first success of an allocator after failures. */
-  readonly recovered: (allocator: string) => void;
+  readonly onRecovered: (allocator: string) => void;
   /** Learns that an allocator may be asked again. */
-  readonly available: () => void;
-}
-
-/** A POST that is over. */
-export interface EndedPost {
-  /** URL of the allocator. */
-  readonly allocator: string;
-  readonly frames: readonly Uint8Array[];
-  readonly outcome: PostOutcome;
-  readonly elapsedMs: number;
+  readonly onAvailable: () => void;
 }
 
 /** An allocator, as an operator wants to see it. */
@@ -81,7 +73,7 @@ interface Allocator {
 export class Uplink {
   readonly #allocators: readonly Allocator[];
   readonly #options: UplinkOptions;
-  readonly #ports: UplinkPorts;
+  readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
   /** Where `spread` begins to look, so that equals take turns. */
   #turn = 0;
@@ -92,7 +84,7 @@ export class Uplink {
   constructor(
     clients: readonly AllocatorClient[],
     options: UplinkOptions,
-    ports: UplinkPorts,
+    hooks: UplinkHooks,
     timing: Timing,
   ) {
     this.#allocators = clients.map((client) => ({
@@ -105,7 +97,7 @@ export class Uplink {
       cancelPause: undefined,
     }));
     this.#options = options;
-    this.#ports = ports;
+    this.#hooks = hooks;
     this.#timing = timing;
   }
 
@@ -115,7 +107,7 @@ export class Uplink {
   }
 
   /** @returns Whether all allocators are quarantined. */
-  isAway(): boolean {
+  allQuarantined(): boolean {
     return this.#allocators.every(({ cancelPause }) => cancelPause !== undefined);
   }
 
@@ -180,7 +172,7 @@ export class Uplink {
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
     allocator.postsInFlight++;
-    this.#ports.began(client.url, frames);
+    this.#hooks.onPosting(client.url, frames);
     const outcome = await client.post(frames, timeoutMs, startedMs - oldestMs);
     allocator.postsInFlight--;
     const elapsedMs = this.#timing.nowMs() - startedMs;
@@ -189,7 +181,7 @@ export class Uplink {
       allocator.postsFailed++;
       this.#failed(allocator, outcome);
     }
-    this.#ports.ended({ allocator: client.url, frames, outcome, elapsedMs });
+    this.#hooks.onPosted({ allocator: client.url, frames, outcome, elapsedMs });
     if (this.#isClosed && this.#postsInFlight() === 0) this.#onIdle?.();
     return outcome;
   }
@@ -198,7 +190,7 @@ export class Uplink {
   #succeeded(allocator: Allocator): void {
     if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
     allocator.failures = 0;
-    this.#ports.recovered(allocator.client.url);
+    this.#hooks.onRecovered(allocator.client.url);
   }
 
   /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
@@ -206,8 +198,8 @@ export class Uplink {
     allocator.lastFailure = failure.detail;
     if (allocator.cancelPause !== undefined || this.#isClosed) return;
     allocator.failures++;
-    const wishMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
-    const pauseMs = pauseAfterFailure(allocator.failures, wishMs, this.#timing.random());
+    const retryAfterMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
+    const pauseMs = pauseAfterFailure(allocator.failures, retryAfterMs, this.#timing.random());
     allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
   }
 
@@ -215,7 +207,7 @@ export class Uplink {
     const failure = await allocator.client.probe(this.#options.timeoutMs);
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
-    if (failure === undefined) this.#ports.available();
+    if (failure === undefined) this.#hooks.onAvailable();
     else this.#failed(allocator, failure);
   }
 }

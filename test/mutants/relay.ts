@@ -246,8 +246,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-answers-from-anyone",
     rules: ["R8415-19.2-01"],
     file: "relay/sockets/servers.ts",
-    search: "if (this.#known.has(keyOf(address))) this.#ports.onAnswer(datagram);",
-    replacement: "if (keyOf(address) !== '') this.#ports.onAnswer(datagram);",
+    search: "if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);",
+    replacement: "if (keyOf(source.address) !== '') this.#deliver(datagram);",
     tests: ["test/relay/services.test.ts"],
   },
 ];
