@@ -19,7 +19,7 @@ const udp = 17;
 /** The hop limit that most systems send with. */
 const hopLimit = 64;
 
-/** Octets that fit behind a UDP header: its length field has 16 bits. */
+/** Octets that fit after a UDP header: its length field has 16 bits. */
 const payloadOctetsMax = 0xffff - udpHeaderOctets;
 
 /**

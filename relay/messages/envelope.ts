@@ -52,10 +52,10 @@ export interface Origin {
 /** What goes up, and to whom. */
 export type Wrapped = { readonly kind: "forward"; readonly to: Upstream; readonly frame: Uint8Array } | Drop;
 
-/** Who is above a relay: the allocator, and DHCPv6 servers for all that is not 4o6. */
+/** Where a relay sends messages to: the allocator, or DHCPv6 servers for all that is not 4o6. */
 export type Upstream = "allocator" | "servers";
 
-/** DHCPv6 servers behind this relay. */
+/** How messages are divided between the allocator and DHCPv6 servers. */
 export interface ServersRule {
   /** Where a client's DHCPV4-QUERY goes (R7341-10-02). `servers`: this relay treats it like any other message. */
   readonly queries: Upstream;

@@ -48,8 +48,8 @@ export interface ServersChange {
   readonly abandon: () => Promise<void>;
 }
 
-/** The socket of a time, and what it is for. */
-interface Current {
+/** The socket that is in use, with its settings. */
+interface ActiveSocket {
   readonly config: ServersConfig;
   readonly socket: Listener;
 }
@@ -58,7 +58,7 @@ interface Current {
 export class Servers {
   readonly #deliver: DeliverAnswer;
   readonly #context: ServersContext;
-  #current: Current | undefined;
+  #current: ActiveSocket | undefined;
   #rule: ServersRule | undefined;
   /** Addresses whose answers are taken. */
   #known: ReadonlySet<string> = new Set();
@@ -126,7 +126,7 @@ export class Servers {
     await Promise.all(sockets.map((socket) => socket.close()));
   }
 
-  #change(next: Current | undefined, leaving: Listener | undefined): ServersChange {
+  #change(next: ActiveSocket | undefined, leaving: Listener | undefined): ServersChange {
     const before = this.#current;
     return {
       commit: () => {
@@ -149,7 +149,7 @@ export class Servers {
     }, deadlineMs);
   }
 
-  /** Whoever else could reach this socket could answer our clients: R8415-19.2-01 trusts the sender. */
+  /** R8415-19.2-01 trusts the sender: without this check, any host that reaches the socket could answer our clients. */
   #receive(datagram: Uint8Array, source: RemoteInfo, socket: Listener): void {
     this.#context.observer.received?.(datagram, source, socket);
     if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);
@@ -157,7 +157,7 @@ export class Servers {
   }
 }
 
-function ruleOf({ config: { queries, relayed }, socket }: Current): ServersRule {
+function ruleOf({ config: { queries, relayed }, socket }: ActiveSocket): ServersRule {
   return { queries, relayed, asksForPort: socket.port !== serverPort };
 }
 

@@ -31,7 +31,7 @@ export interface AllocatorClient {
    * @returns Why it can't; undefined when it can, and when it answers anything that does not say that it can't.
    */
   readonly probe: (timeoutMs: number) => Promise<Unavailable | undefined>;
-  /** Closes the connections, at once: whoever closes has waited for the POSTs. */
+  /** Closes the connections at once: the caller has waited for the POSTs. */
   readonly close: () => Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   return {
     url: url.href,
     post: (frames, timeoutMs, ageMs) =>
-      within(timeoutMs, async (signal) => {
+      withTimeout(timeoutMs, async (signal) => {
         const answer = await pool.request({
           method: "POST",
           path: `${path}/v1/relay`,
@@ -69,7 +69,7 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
         return readAnswer(answer, frames.length);
       }),
     probe: async (timeoutMs) => {
-      const outcome = await within(timeoutMs, async (signal) => {
+      const outcome = await withTimeout(timeoutMs, async (signal) => {
         const { statusCode, headers, body } = await pool.request({
           method: "GET",
           path: `${path}/readyz`,
@@ -99,8 +99,8 @@ function createPool({ url, secrets, postsInFlight, connectTimeoutMs }: Allocator
   });
 }
 
-/** Makes of everything that goes wrong, lateness too, that the allocator is not available. */
-async function within<T>(
+/** Limits the time of a request. Every failure, a late answer too, becomes `unavailable`. */
+async function withTimeout<T>(
   timeoutMs: number,
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | Unavailable> {

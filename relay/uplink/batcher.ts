@@ -12,7 +12,7 @@ import type { PostFailure } from "../post.ts";
 import type { DropReason } from "../reasons.ts";
 import type { Timing } from "../timing.ts";
 import { FrameQueue } from "./queue.ts";
-import type { QueueLimits, Taken } from "./queue.ts";
+import type { QueueLimits, TakenFrames } from "./queue.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Bounds of a batcher. */
@@ -124,7 +124,7 @@ export class Batcher {
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  async #send({ frames, oldestMs }: Taken): Promise<void> {
+  async #send({ frames, oldestMs }: TakenFrames): Promise<void> {
     const { uplink, counters } = this.#context;
     this.#postsInFlight++;
     const outcome = await uplink.post(frames, oldestMs);

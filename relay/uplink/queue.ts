@@ -29,7 +29,7 @@ export interface QueueLimits {
 }
 
 /** Frames for one POST. */
-export interface Taken {
+export interface TakenFrames {
   /** Oldest first. */
   readonly frames: Uint8Array[];
   /** When the first of them came; of no meaning when there are none. */
@@ -91,7 +91,7 @@ export class FrameQueue {
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);
-    if (this.#waits(frame, hash)) return "duplicate";
+    if (this.#isQueued(frame, hash)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
     let dropped = 0;
     while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
@@ -109,14 +109,14 @@ export class FrameQueue {
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).
    * @param nowMs Time in milliseconds, of the same clock as for `push`.
    */
-  take(framesMax: number, octetsMax: number, nowMs: number): Taken {
+  take(framesMax: number, octetsMax: number, nowMs: number): TakenFrames {
     const expired = this.#expire(nowMs);
     const { oldestMs } = this;
     const frames: Uint8Array[] = [];
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
       octets += 2 + this.#ring[this.#first]!.frame.length;
-      // A frame that fits in no POST must not block those behind it for ever: it goes alone.
+      // A frame that fits in no POST must not block the later ones for ever: it goes alone.
       if (octets > octetsMax && frames.length > 0) break;
       frames.push(this.#shift());
     }
@@ -164,7 +164,7 @@ export class FrameQueue {
     return expired;
   }
 
-  #waits(frame: Uint8Array, hash: number): boolean {
+  #isQueued(frame: Uint8Array, hash: number): boolean {
     let other = this.#byHash[hash & (this.#byHash.length - 1)];
     for (let compared = 0; other !== undefined && compared < relayComparedFramesMax; compared++) {
       if (other.hash === hash && isEqual(other.frame, frame)) return true;

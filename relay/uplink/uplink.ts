@@ -62,7 +62,7 @@ interface Allocator {
   postsInFlight: number;
   posts: number;
   postsFailed: number;
-  /** Failures in a row. While there are any, one POST at a time tries whether the trouble is over. */
+  /** Failures in a row. While there are any, one POST at a time tries whether it serves again. */
   failures: number;
   lastFailure: string | undefined;
   /** Set while it is quarantined. */
@@ -138,13 +138,13 @@ export class Uplink {
     const first = this.#choose();
     if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
     const batch = { frames, oldestMs };
-    const outcome = await this.#ask(first, batch, timeoutMs);
+    const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
     // What was answered with 200 was served, however the answer looks.
     if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
       return outcome;
     const second = this.#choose(first);
-    return second === undefined ? outcome : this.#ask(second, batch, leftMs);
+    return second === undefined ? outcome : this.#postTo(second, batch, leftMs);
   }
 
   /** Probes no more, waits for the POSTs that are in flight, and closes the connections. */
@@ -167,7 +167,7 @@ export class Uplink {
     return idlest[this.#turn++ % idlest.length];
   }
 
-  async #ask(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
+  async #postTo(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
     const { client } = allocator;
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
@@ -176,10 +176,10 @@ export class Uplink {
     const outcome = await client.post(frames, timeoutMs, startedMs - oldestMs);
     allocator.postsInFlight--;
     const elapsedMs = this.#timing.nowMs() - startedMs;
-    if (outcome.kind === "answers") this.#succeeded(allocator);
+    if (outcome.kind === "answers") this.#recordSuccess(allocator);
     else {
       allocator.postsFailed++;
-      this.#failed(allocator, outcome);
+      this.#recordFailure(allocator, outcome);
     }
     this.#hooks.onPosted({ allocator: client.url, frames, outcome, elapsedMs });
     if (this.#isClosed && this.#postsInFlight() === 0) this.#onIdle?.();
@@ -187,14 +187,14 @@ export class Uplink {
   }
 
   /** A success of a POST that began before the quarantine says nothing of what is now. */
-  #succeeded(allocator: Allocator): void {
+  #recordSuccess(allocator: Allocator): void {
     if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
     allocator.failures = 0;
     this.#hooks.onRecovered(allocator.client.url);
   }
 
   /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
-  #failed(allocator: Allocator, failure: PostFailure): void {
+  #recordFailure(allocator: Allocator, failure: PostFailure): void {
     allocator.lastFailure = failure.detail;
     if (allocator.cancelPause !== undefined || this.#isClosed) return;
     allocator.failures++;
@@ -208,7 +208,7 @@ export class Uplink {
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
     if (failure === undefined) this.#hooks.onAvailable();
-    else this.#failed(allocator, failure);
+    else this.#recordFailure(allocator, failure);
   }
 }
 

@@ -146,10 +146,10 @@ function postMs(deadlineMs: number): number {
 
 /** An uplink that stays the same keeps its connections, and what it knows of its allocators. */
 function isSame(a: UplinkConfig, b: UplinkConfig): boolean {
-  const of = ({ allocator, secrets, queue }: UplinkConfig) => [
+  const comparedParts = ({ allocator, secrets, queue }: UplinkConfig) => [
     allocator.urls.map(({ href }) => href),
     [allocator.policy, allocator.postsInFlight, queue.deadlineMs],
     secrets,
   ];
-  return isDeepStrictEqual(of(a), of(b));
+  return isDeepStrictEqual(comparedParts(a), comparedParts(b));
 }

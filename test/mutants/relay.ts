@@ -196,8 +196,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-a-datagram-that-waits-already",
     rules: ["identical datagrams wait once"],
     file: queue,
-    search: 'if (this.#waits(frame, hash)) return "duplicate";',
-    replacement: "if (this.#waits(frame, hash)) Math.abs(0);",
+    search: 'if (this.#isQueued(frame, hash)) return "duplicate";',
+    replacement: "if (this.#isQueued(frame, hash)) Math.abs(0);",
     tests: relayTests,
   },
   {
