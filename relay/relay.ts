@@ -13,32 +13,30 @@
  */
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
-import { relayBodyOctetsMax, relayListenersMax } from "../src/limits.ts";
+import { relayListenersMax } from "../src/limits.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
-import { Batcher } from "./uplink/batcher.ts";
-import type { BatcherLimits, BatcherPorts } from "./uplink/batcher.ts";
 import type { RelayConfig } from "./config/config.ts";
 import { Counters } from "./counters.ts";
 import type { CountersSnapshot } from "./counters.ts";
-import { unwrapAnswer } from "./messages/envelope.ts";
+import { formatEndpoint, zoneOf } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { answerDatagram } from "./information/information.ts";
+import { unwrapAnswer, wrapDatagram } from "./messages/envelope.ts";
 import type { Delivery, Drop, Origin } from "./messages/envelope.ts";
-import type { Information } from "./information/information.ts";
-import { takeDatagram } from "./messages/intake.ts";
-import type { Links } from "./sockets/links.ts";
-import type { Entry, ListenerTable } from "./sockets/listener-table.ts";
-import { formatEndpoint } from "./sockets/listener.ts";
-import type { Log, RelayObserver, UdpEnd } from "./observer.ts";
+import type { Log, RelayObserver } from "./observer.ts";
+import { Links } from "./sockets/links.ts";
+import { ListenerTable } from "./sockets/listener-table.ts";
+import type { ListenerEntry } from "./sockets/listener-table.ts";
 import { Peers } from "./sockets/peers.ts";
 import type { Peer } from "./sockets/peers.ts";
 import { RateLimiter } from "./sockets/rate-limiter.ts";
-import { serverIdentifierOf } from "./config/server-identifier.ts";
-import type { Servers } from "./sockets/servers.ts";
+import { Servers } from "./sockets/servers.ts";
 import { Sockets } from "./sockets/sockets.ts";
-import { zoneOf } from "./sockets/steady-listener.ts";
 import { systemTiming } from "../src/timing.ts";
 import type { Timing } from "../src/timing.ts";
+import { Batcher } from "./uplink/batcher.ts";
 import type { AllocatorStatus } from "./uplink/uplink.ts";
-import { postMs, Uplinks } from "./uplink/uplinks.ts";
+import { batcherLimitsOf, Uplinks } from "./uplink/uplinks.ts";
 
 /** What a relay is given beside its settings. */
 export interface RelayContext {
@@ -70,7 +68,7 @@ export interface ListenerStatus {
 /** A running relay. */
 export interface Relay {
   /** Where it listens, in the order of the settings. */
-  readonly addresses: readonly UdpEnd[];
+  readonly addresses: readonly Endpoint[];
   readonly counters: Counters;
   readonly status: () => RelayStatus;
   /**
@@ -90,64 +88,133 @@ export interface Relay {
  * @throws {Error} When a listener can't be opened. The allocators need not be there yet.
  */
 export async function startRelay(config: RelayConfig, context: RelayContext): Promise<Relay> {
-  const engine = new Engine(config, context);
+  const relay = new RunningRelay(config, context);
   try {
-    await engine.listen();
+    await relay.listen();
   } catch (error) {
-    await engine.close();
+    await relay.close();
     throw error;
   }
-  let closing: Promise<void> | undefined;
-  return {
-    get addresses() {
-      return engine.addresses;
-    },
-    counters: engine.counters,
-    status: () => engine.status(),
-    reload: (next) => engine.reload(next),
-    close: () => (closing ??= engine.close()),
-  };
+  return relay;
 }
 
-/** The parts of a relay, joined. */
-class Engine {
+/**
+ * The parts of a relay, joined. A datagram takes two ways through it, and each is one function to read:
+ *
+ * - up, `#receive`: a listener's socket calls it with each datagram;
+ * - down, `#deliver`: the batcher calls it with each answer of an allocator, the socket towards DHCPv6 servers with
+ *   each of theirs.
+ */
+class RunningRelay implements Relay {
   readonly counters = new Counters();
   readonly #log: Log;
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
-  readonly #sockets: Sockets;
-  readonly #links: Links;
+  readonly #links = new Links();
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
+  readonly #sockets: Sockets;
   readonly #batcher: Batcher;
   readonly #uplinks: Uplinks;
   #config: RelayConfig;
   #peers: Peers;
   #limiter: RateLimiter;
-  /** What Information-Requests are answered with, if they are. */
-  #information: Information | undefined;
   #stopLinkChecks: (() => void) | undefined;
-  #isClosing = false;
+  #closing: Promise<void> | undefined;
 
   constructor(config: RelayConfig, { log, observer = {}, timing = systemTiming }: RelayContext) {
-    const { counters } = this;
+    const links = this.#links;
+    const context = { counters: this.counters, links, log, observer, timing };
     this.#config = config;
     this.#log = log;
     this.#observer = observer;
     this.#timing = timing;
-    this.#sockets = this.#createSockets();
-    // Of these, what each datagram needs.
-    ({ links: this.#links, listeners: this.#listeners, servers: this.#servers } = this.#sockets);
+    this.#peers = new Peers(config.storm);
+    this.#limiter = new RateLimiter(config.storm);
+    this.#listeners = new ListenerTable(this.#receive, context);
+    this.#servers = new Servers(this.#deliver, context);
+    this.#sockets = new Sockets({ links, listeners: this.#listeners, servers: this.#servers, log });
     const onAvailable = () => {
       this.#batcher.wake();
     };
-    this.#uplinks = new Uplinks(config, { counters, log, observer, timing, onAvailable });
-    this.#peers = new Peers(config.storm);
-    this.#limiter = new RateLimiter(config.storm);
-    this.#batcher = new Batcher(limitsOf(config), this.#batcherPorts(), timing);
+    this.#uplinks = new Uplinks(config, { ...context, onAvailable });
+    this.#batcher = new Batcher(batcherLimitsOf(config), this.#deliver, {
+      ...context,
+      uplink: this.#uplinks,
+    });
   }
 
-  get addresses(): readonly UdpEnd[] {
+  /**
+   * The way up: receive, closing?, rate, origin, then answer it here, or wrap it and queue it for the allocator or send
+   * it to DHCPv6 servers. Every way out that sends nothing counts its reason.
+   */
+  readonly #receive = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo): void => {
+    const { counters } = this;
+    counters.received += 1;
+    counters.receivedByType.add(datagram);
+    this.#observer.received?.(datagram, source, entry.listener);
+    if (this.#closing !== undefined || entry.state === "left") {
+      counters.drop("relay-closing");
+      return;
+    }
+    const peer = this.#peers.parse(source.address);
+    if (!this.#limiter.admits(peer.source, this.#timing.nowMs())) {
+      counters.drop("source-rate");
+      return;
+    }
+    const origin = this.#originOf(entry, peer, source.port);
+    const { information, replyPort } = this.#config;
+    const { rule: servers } = this.#servers;
+    if (information !== undefined) {
+      const hasServers = servers !== undefined;
+      const answered = answerDatagram(datagram, origin, information, { hasServers, replyPort });
+      if (answered.kind !== "pass") {
+        this.#send(answered);
+        return;
+      }
+    }
+    const wrapped = wrapDatagram(datagram, origin, servers);
+    if (wrapped.kind === "drop") counters.drop(wrapped.reason);
+    else if (wrapped.to === "allocator") this.#batcher.add(wrapped.frame);
+    else {
+      counters.toServers += 1;
+      this.#servers.send(wrapped.frame);
+    }
+  };
+
+  /** The way down: unwrap the answer, then find the listener that it leaves from, and send it. */
+  readonly #deliver = (answer: Uint8Array): void => {
+    this.#send(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
+  };
+
+  #send(outcome: Delivery | Drop): void {
+    const { counters } = this;
+    if (outcome.kind === "drop") {
+      counters.drop(outcome.reason);
+      return;
+    }
+    const { payload, port, address } = outcome;
+    const entry = this.#listeners.find(outcome.listener);
+    if (entry === undefined) {
+      counters.drop("unknown-interface-id");
+      return;
+    }
+    counters.sent += 1;
+    counters.sentByType.add(payload);
+    this.#observer.sent?.(payload, entry.listener, { address, port });
+    entry.listener.send(payload, port, address);
+  }
+
+  /** Where nobody configured a link-address, it is one of the link that the datagram came through. */
+  #originOf({ number, config, isGroup }: ListenerEntry, peer: Peer, port: number): Origin {
+    const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
+    const linkAddress = isUnspecified(config.linkAddress)
+      ? this.#links.linkAddressOf(zone ?? "")
+      : config.linkAddress;
+    return { listener: number, isGroup, linkAddress, peer, port };
+  }
+
+  get addresses(): readonly Endpoint[] {
     return this.#listeners.configured.map(({ listener: { address, port } }) => ({ address, port }));
   }
 
@@ -159,7 +226,7 @@ class Engine {
         receiveBufferWanted: receiveBufferOctets,
         receiveBufferGranted: entry.receiveBufferOctets,
       })),
-      allocators: this.#uplinks.current.status(),
+      allocators: this.#uplinks.status(),
       queue: this.#batcher.waiting,
       sources: this.#limiter.sources,
       counters: this.counters.snapshot(),
@@ -167,13 +234,13 @@ class Engine {
   }
 
   async listen(): Promise<void> {
-    await this.#configure(this.#config);
+    await this.#sockets.configure(this.#config);
     this.#stopLinkChecks = this.#sockets.watchLinks();
     this.#log.info(this.#summary(), "relay listening");
   }
 
   async reload(config: RelayConfig): Promise<void> {
-    await this.#configure(config);
+    await this.#sockets.configure(config);
     const before = this.#config;
     this.#config = config;
     this.#uplinks.reconfigure(config);
@@ -181,23 +248,19 @@ class Engine {
       this.#peers = new Peers(config.storm);
       this.#limiter = new RateLimiter(config.storm);
     }
-    this.#batcher.reconfigure(limitsOf(config));
+    this.#batcher.reconfigure(batcherLimitsOf(config));
     this.#log.info(this.#summary(), "relay reconfigured");
   }
 
-  async close(): Promise<void> {
-    this.#isClosing = true;
+  close(): Promise<void> {
+    return (this.#closing ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.#stopLinkChecks?.();
     await this.#batcher.drain();
     await this.#sockets.close();
     await this.#uplinks.close();
-  }
-
-  /** All of it, or nothing. */
-  async #configure(config: RelayConfig): Promise<void> {
-    const information = informationOf(config);
-    await this.#sockets.configure(config);
-    this.#information = information;
   }
 
   #summary() {
@@ -211,119 +274,4 @@ class Engine {
       ...(source !== undefined && { serversSource: formatEndpoint(source) }),
     };
   }
-
-  #createSockets(): Sockets {
-    return new Sockets({
-      onDatagram: (datagram, entry, source) => {
-        this.#take(datagram, entry, source);
-      },
-      onAnswer: (datagram) => {
-        this.#deliver(datagram);
-      },
-      onStranger: () => {
-        this.counters.drop("unknown-server");
-      },
-      onSendFailed: () => {
-        this.counters.drop("send-failed");
-      },
-      log: this.#log,
-      observer: this.#observer,
-      timing: this.#timing,
-    });
-  }
-
-  #batcherPorts(): BatcherPorts {
-    const { counters } = this;
-    return {
-      canPost: () => this.#uplinks.current.canPost(),
-      isAway: () => this.#uplinks.current.isAway(),
-      taken: ({ frames, oldestMs }, nowMs) => {
-        counters.forwarded += frames.length;
-        this.#observer.batched?.(frames, nowMs - oldestMs);
-      },
-      post: (frames, oldestMs) => this.#uplinks.current.post(frames, oldestMs),
-      deliver: (answers) => {
-        counters.answered += answers.length;
-        for (const answer of answers) this.#deliver(answer);
-      },
-      drop: (reason, count) => {
-        counters.drop(reason, count);
-      },
-    };
-  }
-
-  /** The way up, unless the answer is ours. */
-  #take(datagram: Uint8Array, entry: Entry, source: RemoteInfo): void {
-    const { counters } = this;
-    counters.received += 1;
-    counters.receivedByType.add(datagram);
-    this.#observer.received?.(datagram, { address: source.address, port: source.port }, entry.listener);
-    if (this.#isClosing || entry.state === "left") {
-      counters.drop("relay-closing");
-      return;
-    }
-    const peer = this.#peers.parse(source.address);
-    if (!this.#limiter.admits(peer.source, this.#timing.nowMs())) {
-      counters.drop("source-rate");
-      return;
-    }
-    const origin = this.#originOf(entry, peer, source.port);
-    const { rule: servers } = this.#servers;
-    const services = { information: this.#information, servers, replyPort: this.#config.replyPort };
-    const taken = takeDatagram(datagram, origin, services);
-    if (taken.kind !== "forward") this.#finish(taken);
-    else if (taken.to === "allocator") this.#batcher.add(taken.frame);
-    else {
-      counters.toServers += 1;
-      this.#servers.send(taken.frame);
-    }
-  }
-
-  /** A link-address that nobody configured is one of the link that the datagram came through. */
-  #originOf({ number, config, isGroup }: Entry, peer: Peer, port: number): Origin {
-    const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
-    const linkAddress = isUnspecified(config.linkAddress)
-      ? this.#links.linkAddressOf(zone ?? "")
-      : config.linkAddress;
-    return { listener: number, isGroup, linkAddress, peer, port };
-  }
-
-  /** The way down. */
-  #deliver(answer: Uint8Array): void {
-    this.#finish(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
-  }
-
-  #finish(outcome: Delivery | Drop): void {
-    if (outcome.kind === "drop") {
-      this.counters.drop(outcome.reason);
-      return;
-    }
-    const { listener: number, payload, port, address } = outcome;
-    const entry = this.#listeners.find(number);
-    if (entry === undefined) {
-      this.counters.drop("unknown-interface-id");
-      return;
-    }
-    this.counters.sent += 1;
-    this.counters.sentByType.add(payload);
-    this.#observer.sent?.(payload, entry.listener, { address, port });
-    entry.listener.send(payload, port, address);
-  }
-}
-
-/** @throws {ConfigError} When there is nothing to make a server identifier of. */
-function informationOf({ information }: RelayConfig): Information | undefined {
-  const serverIdentifier = serverIdentifierOf(information);
-  return serverIdentifier && { ...information, serverIdentifier };
-}
-
-function limitsOf({ queue, allocator }: RelayConfig): BatcherLimits {
-  return {
-    lengthMax: queue.length,
-    octetsMax: queue.octets,
-    waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
-    postsInFlightMax: allocator.postsInFlight,
-    batchFramesMax: allocator.batchFrames,
-    batchOctetsMax: relayBodyOctetsMax,
-  };
 }

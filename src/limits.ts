@@ -382,3 +382,59 @@ export const housekeepingMinutes = 60;
 
 /** Minutes between two runs of housekeeping: a week, after which there is much to delete at once. */
 export const housekeepingMinutesMax = 10_080;
+
+// The relay: defaults of its settings, and bounds that no setting changes.
+
+/** POSTs that a relay has in flight unless told otherwise: enough to keep an allocator busy through its syncs. */
+export const relayPostsInFlight = 3;
+
+/** Datagrams that may wait in a relay unless told otherwise: half a second of load. */
+export const relayQueueLength = 8192;
+
+/** Octets that may wait in a relay unless told otherwise: 8192 datagrams of 2 KiB. */
+export const relayQueueOctets = 16 * 1024 * 1024;
+
+/** Least octets of a relay's queue: the largest DHCPv6 message must have room in it. */
+export const relayQueueOctetsMin = 0x10000;
+
+/**
+ * Milliseconds in which a datagram must be answered unless told otherwise: a client first repeats it after 3 to 5 s
+ * (RFC 2131 §4.1).
+ */
+export const relayDeadlineMs = 4000;
+
+/** Least milliseconds in which a datagram must be answered: half of it must suffice for one round trip to a database. */
+export const relayDeadlineMsMin = 100;
+
+/** Least octets of a receive buffer: one page, which holds a few datagrams. */
+export const relayReceiveBufferOctetsMin = 4096;
+
+/** Datagrams that one source may send at once unless told otherwise: a link's clients that begin together. */
+export const relayBurst = 40;
+
+/** Shortest prefix, in bits, that tells sources apart: registries allocate a provider no more than a /32 at first. */
+export const relaySourcePrefixLengthMin = 32;
+
+/** Sources whose rate is remembered unless told otherwise, at about 100 octets each. */
+export const relaySources = 65_536;
+
+/** Octets of a capture unless told otherwise: some hundred thousand packets. */
+export const relayCaptureOctets = 100 * 1024 * 1024;
+
+/** Octets that a capture gathers before it writes them: a write for each packet would cost more than all else. */
+export const relayCaptureBufferOctets = 64 * 1024;
+
+/** Characters of a relay's token: 16 random ones can't be guessed over a network. */
+export const relayTokenLengthMin = 16;
+
+/**
+ * Waiting frames that a relay compares a new one with, of those whose hashes end the same. The bound keeps the work of
+ * one datagram constant when somebody makes such frames on purpose.
+ */
+export const relayComparedFramesMax = 8;
+
+/** Octets at the begin of a frame that are hashed: relay levels, client and xid stand there; zeros follow. */
+export const relayHashedHeadOctets = 160;
+
+/** Octets at the end of a frame that are hashed: the DHCP options stand there. */
+export const relayHashedTailOctets = 64;

@@ -9,8 +9,9 @@
  */
 import { relayCaptureFlushMs } from "../../src/limits.ts";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
-import { isMulticast, parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import type { Log, RelayObserver, UdpEnd } from "../observer.ts";
+import { isGroup } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { Log, RelayObserver } from "../observer.ts";
 import { encodeUdpPacket } from "./packet.ts";
 import { PcapngFile } from "./pcapng.ts";
 
@@ -27,12 +28,12 @@ const interfaces = ["datagrams", "allocators"];
 const datagramSide = 0;
 const allocatorSide = 1;
 
-const relayEnd: UdpEnd = { address: "100::547", port: serverPort };
+const relayEndpoint: Endpoint = { address: "100::547", port: serverPort };
 
 /** A capture that can be moved to another file, begun and ended while the relay runs. */
 export class Capture {
   readonly #log: Log;
-  readonly #ends = new Map<string, UdpEnd>();
+  readonly #endpoints = new Map<string, Endpoint>();
   #file: PcapngFile | undefined;
   #config: CaptureConfig | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -51,11 +52,13 @@ export class Capture {
     },
     posting: (allocator, frames) => {
       if (this.#file === undefined) return;
-      for (const frame of frames) this.#write(allocatorSide, relayEnd, this.#endOf(allocator), frame);
+      for (const frame of frames)
+        this.#write(allocatorSide, relayEndpoint, this.#endpointOf(allocator), frame);
     },
     posted: ({ allocator, outcome }) => {
       if (this.#file === undefined || outcome.kind !== "answers") return;
-      for (const frame of outcome.frames) this.#write(allocatorSide, this.#endOf(allocator), relayEnd, frame);
+      for (const frame of outcome.frames)
+        this.#write(allocatorSide, this.#endpointOf(allocator), relayEndpoint, frame);
     },
   };
 
@@ -88,23 +91,23 @@ export class Capture {
     const file = this.#file;
     this.#file = undefined;
     this.#config = undefined;
-    this.#attempt(() => file?.close());
+    this.#tryWriting(() => file?.close());
   }
 
   readonly #flush = (): void => {
-    this.#attempt(() => this.#file?.flush());
+    this.#tryWriting(() => this.#file?.flush());
   };
 
-  #write(side: number, from: UdpEnd, to: UdpEnd, payload: Uint8Array): void {
+  #write(side: number, from: Endpoint, to: Endpoint, payload: Uint8Array): void {
     const file = this.#file;
     if (file === undefined) return;
-    this.#attempt(() => {
+    this.#tryWriting(() => {
       file.write(side, encodeUdpPacket(from, to, payload), microseconds());
     });
   }
 
   /** A full disk ends the capture, and not the relay. */
-  #attempt(write: () => void): void {
+  #tryWriting(write: () => void): void {
     try {
       write();
     } catch (error) {
@@ -114,11 +117,11 @@ export class Capture {
     }
   }
 
-  #endOf(allocator: string): UdpEnd {
-    const known = this.#ends.get(allocator);
+  #endpointOf(allocator: string): Endpoint {
+    const known = this.#endpoints.get(allocator);
     if (known !== undefined) return known;
-    const end = { address: `100::${(this.#ends.size + 1).toString(16)}`, port: serverPort };
-    this.#ends.set(allocator, end);
+    const end = { address: `100::${(this.#endpoints.size + 1).toString(16)}`, port: serverPort };
+    this.#endpoints.set(allocator, end);
     return end;
   }
 }
@@ -132,8 +135,8 @@ function openCapture(path: string, octets: number): PcapngFile {
 }
 
 /** A socket that is bound to a group sends from an address of the link, which only the kernel knows. */
-function withoutGroup({ address, port }: UdpEnd): UdpEnd {
-  return isMulticast(parseIPv6(address.split("%", 1)[0]!)) ? { address: "::", port } : { address, port };
+function withoutGroup({ address, port }: Endpoint): Endpoint {
+  return isGroup(address) ? { address: "::", port } : { address, port };
 }
 
 function microseconds(): number {

@@ -6,7 +6,8 @@
  */
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { readUint16, writeUint16 } from "../../src/wire/octets.ts";
-import type { UdpEnd } from "../observer.ts";
+import { hostOf } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 /** Octets of the headers (RFC 8200 §3, RFC 768). */
 const ipv6HeaderOctets = 40;
@@ -18,7 +19,7 @@ const udp = 17;
 /** The hop limit that most systems send with. */
 const hopLimit = 64;
 
-/** Octets that fit behind a UDP header: its length field has 16 bits. */
+/** Octets that fit after a UDP header: its length field has 16 bits. */
 const payloadOctetsMax = 0xffff - udpHeaderOctets;
 
 /**
@@ -27,7 +28,7 @@ const payloadOctetsMax = 0xffff - udpHeaderOctets;
  * @param payload What is beyond 65,527 octets is left out.
  * @returns IPv6 header, UDP header and payload, with the checksum of RFC 8200 §8.1.
  */
-export function encodeUdpPacket(from: UdpEnd, to: UdpEnd, payload: Uint8Array): Uint8Array {
+export function encodeUdpPacket(from: Endpoint, to: Endpoint, payload: Uint8Array): Uint8Array {
   const data = payload.subarray(0, payloadOctetsMax);
   const length = udpHeaderOctets + data.length;
   const packet = new Uint8Array(ipv6HeaderOctets + length);
@@ -45,8 +46,8 @@ export function encodeUdpPacket(from: UdpEnd, to: UdpEnd, payload: Uint8Array): 
   return packet;
 }
 
-function addressOf({ address }: UdpEnd): Uint8Array {
-  return parseIPv6(address.split("%", 1)[0]!);
+function addressOf({ address }: Endpoint): Uint8Array {
+  return parseIPv6(hostOf(address));
 }
 
 /** Sums up addresses, length, next header and the datagram, whose checksum is still 0. */

@@ -4,15 +4,13 @@
  * @module
  */
 import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs";
+import { relayCaptureBufferOctets } from "../../src/limits.ts";
 
 /** LINKTYPE_RAW: a packet begins with its IP header. */
 const linkTypeRaw = 101;
 
 /** Octets of an Enhanced Packet Block beside the packet. */
 const packetBlockOctets = 32;
-
-/** Octets that are gathered before they are written. */
-const bufferOctets = 64 * 1024;
 
 /** Packets of a capture may be read and copied by nobody else: they hold what customers send. */
 const fileMode = 0o600;
@@ -53,7 +51,7 @@ export class PcapngFile {
     const block = encodePacketBlock(number, packet, timeUs);
     if (this.#octets + block.length > this.#octetsMax / 2) this.#rotate();
     this.#add(block);
-    if (this.#chunkOctets >= bufferOctets) this.flush();
+    if (this.#chunkOctets >= relayCaptureBufferOctets) this.flush();
   }
 
   /**

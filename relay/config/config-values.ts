@@ -9,7 +9,8 @@ import { decodeDuid } from "../../src/wire/duid.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
 import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { isZone } from "../messages/interface-id.ts";
-import type { Endpoint } from "../sockets/servers.ts";
+import { hostOf } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 /** Where a TCP server listens. */
 export interface TcpEndpoint {
@@ -33,7 +34,7 @@ export function parseListenAddress(text: string): string {
 
 /** R7341-11-06: an answer must leave from the address that was asked, and a socket on `::` does not know which it was. */
 export function parseListenerAddress(text: string): string {
-  if (isUnspecified(parseIPv6(text.split("%", 1)[0]!))) {
+  if (isUnspecified(parseIPv6(hostOf(text)))) {
     throw new RangeError(
       "expected an address of this host, or an interface: answers leave from what was asked",
     );
@@ -45,7 +46,7 @@ export function parseListenerAddress(text: string): string {
 export function parseServer(text: string): Endpoint {
   const [, bracketed, port = serverPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
   const address = parseListenAddress(bracketed ?? text);
-  parseUnicast(address.split("%", 1)[0]!);
+  parseUnicast(hostOf(address));
   if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
   return { address, port: Number(port) };
 }

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { expect, test } from "vitest";
+import { decodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
 import { parseRelaySettings, schema } from "./config.ts";
+import { deriveServerIdentifier } from "./server-identifier.ts";
 
 const listenersOf = (listeners: object[]) =>
   parseRelaySettings({ listeners }).listeners.map(
@@ -27,13 +29,7 @@ test("parseRelaySettings() has a default for everything", () => {
       queries: "allocator",
       relayed: "examine",
     },
-    information: {
-      enabled: false,
-      dhcp4o6Servers: [],
-      borderRelays: [],
-      softwireContainer: false,
-      refreshSeconds: 86_400,
-    },
+    information: undefined,
     queue: { length: 8192, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
     storm: {
       sourceRate: 0,
@@ -47,6 +43,20 @@ test("parseRelaySettings() has a default for everything", () => {
     capture: { octets: 104_857_600 },
     log: { level: "info" },
   });
+});
+
+test("parseRelaySettings() finishes what Information-Requests are answered with", () => {
+  const machineId = () => "00112233445566778899aabbccddeeff";
+  const informationOf = (information: object) => parseRelaySettings({ information }, machineId).information;
+  expect(informationOf({ enabled: true, serverIdentifier: "0003000102005e530001" })).toEqual({
+    serverIdentifier: decodeHex("0003000102005e530001"),
+    dhcp4o6Servers: [],
+    borderRelays: [],
+    softwireContainer: false,
+    refreshSeconds: 86_400,
+  });
+  expect(informationOf({ enabled: true })?.serverIdentifier).toEqual(deriveServerIdentifier(machineId));
+  expect(informationOf({ enabled: false, serverIdentifier: "0003000102005e530001" })).toBeUndefined();
 });
 
 test.each([

@@ -16,18 +16,29 @@ import { defaultAllocatorUrl, defaultRelay } from "../../src/defaults.ts";
 import {
   informationAddressesMax,
   relayBatchFramesMax,
+  relayBurst,
   relayBurstMax,
+  relayCaptureOctets,
   relayCaptureOctetsMax,
   relayCaptureOctetsMin,
+  relayDeadlineMs,
   relayDeadlineMsMax,
+  relayDeadlineMsMin,
   relayListenersMax,
+  relayPostsInFlight,
   relayPostsInFlightMax,
+  relayQueueLength,
   relayQueueLengthMax,
+  relayQueueOctets,
   relayQueueOctetsMax,
+  relayQueueOctetsMin,
   relayReceiveBufferOctets,
   relayReceiveBufferOctetsMax,
+  relayReceiveBufferOctetsMin,
   relayServersMax,
+  relaySourcePrefixLengthMin,
   relaySourceRateMax,
+  relaySources,
   relaySourcesMax,
   relayTrustedSourcesMax,
   relayUrlsMax,
@@ -50,8 +61,10 @@ import {
   parseTcpEndpoint,
   parseUnicast,
 } from "./config-values.ts";
+import type { Information } from "../information/information.ts";
 import type { ReplyPort } from "../messages/envelope.ts";
 import type { Secrets } from "./secrets.ts";
+import { deriveServerIdentifier } from "./server-identifier.ts";
 
 /** One socket. */
 export interface ListenerConfig {
@@ -63,14 +76,16 @@ export interface ListenerConfig {
   readonly linkAddress: Uint8Array;
 }
 
+/** Settings as the schema gives them: each is right by itself, and has its default. */
+type ParsedSettings = v.InferOutput<typeof schema>;
+
 /** Settings of a relay. */
-export type RelaySettings = Readonly<v.InferOutput<typeof schema>> & {
+export type RelaySettings = Readonly<Omit<ParsedSettings, "information">> & {
   readonly listeners: readonly ListenerConfig[];
   readonly replyPort: ReplyPort;
+  /** What Information-Requests are answered with; undefined: they are not answered here. */
+  readonly information: Information | undefined;
 };
-
-/** Settings as an operator gives them. */
-export type RelaySettingsInput = v.InferInput<typeof schema>;
 
 /** All that a relay works with: its settings, and what the files that they name hold. */
 export interface RelayConfig extends RelaySettings {
@@ -163,7 +178,7 @@ export const schema = table({
     caFile: v.optional(fileName),
     certificateFile: v.optional(fileName),
     keyFile: v.optional(fileName),
-    postsInFlight: integer(1, relayPostsInFlightMax, 3),
+    postsInFlight: integer(1, relayPostsInFlightMax, relayPostsInFlight),
     batchFrames: integer(1, relayBatchFramesMax, relayBatchFramesMax),
   }),
   servers: section({
@@ -182,23 +197,27 @@ export const schema = table({
     refreshSeconds: integer(refreshSecondsMin, 0xffffffff, refreshSecondsDefault),
   }),
   queue: section({
-    length: integer(1, relayQueueLengthMax, 8192),
-    octets: integer(0x10000, relayQueueOctetsMax, 16 * 1024 * 1024),
-    deadlineMs: integer(100, relayDeadlineMsMax, 4000),
-    receiveBufferOctets: integer(4096, relayReceiveBufferOctetsMax, relayReceiveBufferOctets),
+    length: integer(1, relayQueueLengthMax, relayQueueLength),
+    octets: integer(relayQueueOctetsMin, relayQueueOctetsMax, relayQueueOctets),
+    deadlineMs: integer(relayDeadlineMsMin, relayDeadlineMsMax, relayDeadlineMs),
+    receiveBufferOctets: integer(
+      relayReceiveBufferOctetsMin,
+      relayReceiveBufferOctetsMax,
+      relayReceiveBufferOctets,
+    ),
   }),
   storm: section({
     sourceRate: integer(0, relaySourceRateMax, 0),
-    sourceBurst: integer(1, relayBurstMax, 40),
-    sourcePrefixLength: integer(32, 128, 128),
-    sources: integer(1, relaySourcesMax, 65_536),
+    sourceBurst: integer(1, relayBurstMax, relayBurst),
+    sourcePrefixLength: integer(relaySourcePrefixLengthMin, 128, 128),
+    sources: integer(1, relaySourcesMax, relaySources),
     trustedSources: v.optional(list(parsed(parseIPv6Prefix), 0, relayTrustedSourcesMax), []),
   }),
   metrics: section({ listen: v.optional(parsed(parseTcpEndpoint)) }),
   status: section({ socket: v.optional(fileName) }),
   capture: section({
     file: v.optional(fileName),
-    octets: integer(relayCaptureOctetsMin, relayCaptureOctetsMax, 100 * 1024 * 1024),
+    octets: integer(relayCaptureOctetsMin, relayCaptureOctetsMax, relayCaptureOctets),
   }),
   log: section({
     level: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
@@ -209,25 +228,46 @@ export const schema = table({
  * Checks settings and fills in the defaults. Answers go to standard ports where the relay itself listens on one,
  * and to the ports that queries come from where it does not, unless `replyPort` says otherwise.
  *
+ * @param readMachineId Gives the machine's id, which is read only where a server identifier is needed and not
+ *   configured; that of machine-id(5) when left out.
  * @throws {ConfigError} With each fault's path, what was found and what was expected.
  */
-export function parseRelaySettings(input: unknown): RelaySettings {
+export function parseRelaySettings(input: unknown, readMachineId?: () => string): RelaySettings {
   const result = v.safeParse(schema, input);
   if (!result.success) throw new ConfigError(result.issues.map(describeIssue));
-  const { listeners = [firstListener], replyPort, ...rest } = result.output;
-  const { certificateFile, keyFile } = rest.allocator;
+  const { listeners = [firstListener], replyPort, information, ...rest } = result.output;
+  checkTogether(result.output);
+  const isStandard = listeners.some(({ port }) => port === serverPort);
+  return {
+    ...rest,
+    listeners,
+    replyPort: replyPort ?? (isStandard ? "standard" : "source"),
+    information: informationOf(information, readMachineId),
+  };
+}
+
+/** @throws {ConfigError} When settings that are right by themselves do not fit together. */
+function checkTogether({ allocator, information }: ParsedSettings): void {
+  const { certificateFile, keyFile } = allocator;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
     throw new ConfigError([
       "allocator: found one of certificateFile and keyFile, expected both of them or neither",
     ]);
   }
-  if (rest.information.softwireContainer && rest.information.borderRelays.length === 0) {
+  if (information.softwireContainer && information.borderRelays.length === 0) {
     throw new ConfigError([
       "information.borderRelays: found none, expected one or more, because softwireContainer holds them",
     ]);
   }
-  const isStandard = listeners.some(({ port }) => port === serverPort);
-  return { ...rest, listeners, replyPort: replyPort ?? (isStandard ? "standard" : "source") };
+}
+
+/** @throws {ConfigError} When there is nothing to make a server identifier of. */
+function informationOf(
+  { enabled, serverIdentifier, ...content }: ParsedSettings["information"],
+  readMachineId?: () => string,
+): Information | undefined {
+  if (!enabled) return undefined;
+  return { ...content, serverIdentifier: serverIdentifier ?? deriveServerIdentifier(readMachineId) };
 }
 
 /** Path, what was found and what was expected. Messages of ours say what was expected; valibot's own say less. */

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { relayTokenLengthMin } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
 /** Names of the files, as the settings give them. */
@@ -91,7 +92,9 @@ function checkToken(token: string | undefined): string {
   if (token === undefined) {
     throw new TypeError("found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential");
   }
-  if (token.length < 16) throw new TypeError(`found ${token.length} characters, expected 16 or more`);
+  if (token.length < relayTokenLengthMin) {
+    throw new TypeError(`found ${token.length} characters, expected ${relayTokenLengthMin} or more`);
+  }
   if (!/^[\w~+/.-]+=*$/.test(token)) {
     throw new TypeError(
       "found a text with other characters, expected letters, digits and ~+/.-_= only, as in an Authorization header",

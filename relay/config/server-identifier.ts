@@ -8,24 +8,12 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { encodeDuidUuid, uuidOctets } from "../../src/wire/duid.ts";
 import { ConfigError } from "./config-error.ts";
-import type { RelaySettings } from "./config.ts";
 
 /** machine-id(5): 32 hexadecimal digits, made when the system was installed. */
 const machineIdFile = "/etc/machine-id";
 
 /** The machine's id is not to be shown to the network as it is (machine-id(5)), so each use hashes it with its name. */
 const useName = "apportion-relay";
-
-/**
- * @returns The server identifier that information is answered with: the one of the settings, else that of this machine.
- * @throws {ConfigError} When it is needed, and there is nothing to make one of.
- */
-export function serverIdentifierOf(
-  { enabled, serverIdentifier }: RelaySettings["information"],
-  readMachineId?: () => string,
-): Uint8Array | undefined {
-  return enabled ? (serverIdentifier ?? deriveServerIdentifier(readMachineId)) : undefined;
-}
 
 /**
  * Derives a DUID-UUID (RFC 6355) of this machine.

@@ -10,7 +10,6 @@ import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { Origin } from "../messages/envelope.ts";
 import { answerDatagram, answerInformationRequest } from "./information.ts";
 import type { Information } from "./information.ts";
-import { takeDatagram } from "../messages/intake.ts";
 import { Peers } from "../sockets/peers.ts";
 
 const information: Information = {
@@ -178,30 +177,15 @@ test("answerDatagram() leaves what it does not have to DHCPv6 servers, where the
   expect(answer(dns, origin("fe80::5%eth0"), true)).toEqual({ kind: "pass" });
 });
 
-test("takeDatagram() answers no Information-Request where that is not configured", () => {
-  const datagram = request("0058");
-  const from = origin("fe80::5%eth0");
-  const rule = { queries: "allocator", relayed: "examine", asksForPort: false } as const;
-  expect(takeDatagram(datagram, from, { replyPort: "standard" })).toEqual({
-    kind: "drop",
-    reason: "unserved-message-type",
-  });
-  expect(takeDatagram(datagram, from, { replyPort: "standard", servers: rule })).toMatchObject({
-    kind: "forward",
-    to: "servers",
-  });
-});
-
-test("takeDatagram() takes any octets, and throws at none", () => {
-  const rule = { queries: "allocator", relayed: "examine", asksForPort: true } as const;
+test("answerDatagram() takes any octets, and throws at none", () => {
   const any = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
     fc.uint8Array({ maxLength: 80 }).map((rest) => Uint8Array.of(11, ...rest)),
     fc.uint8Array({ maxLength: 80 }).map((rest) => relayed(Uint8Array.of(11, ...rest))),
   );
   fc.assert(
-    fc.property(any, (each) => {
-      takeDatagram(each, origin("fe80::1%eth0"), { information, servers: rule, replyPort: "standard" });
+    fc.property(any, fc.boolean(), (each, hasServers) => {
+      answer(each, origin("fe80::1%eth0"), hasServers);
     }),
     { numRuns: 2000 },
   );

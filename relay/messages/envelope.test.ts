@@ -288,6 +288,7 @@ test("unwrapAnswer() finds back to where wrapDatagram() was called for", () => {
 });
 
 test("wrapDatagram() and unwrapAnswer() drop or take any octets, and throw at none", () => {
+  const examining = { queries: "allocator", relayed: "examine", asksForPort: true } as const;
   const octets = fc.oneof(
     fc.uint8Array({ maxLength: 120 }),
     fc
@@ -297,6 +298,7 @@ test("wrapDatagram() and unwrapAnswer() drop or take any octets, and throw at no
   fc.assert(
     fc.property(octets, (each) => {
       wrapDatagram(each, origin("fe80::1%eth0", 546));
+      wrapDatagram(each, origin("fe80::1%eth0", 546), examining);
       unwrapAnswer(each, 4, "standard");
     }),
     { numRuns: 2000 },

@@ -30,8 +30,15 @@ import {
 import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../../src/wire/ipv6-address.ts";
 import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
-import type { Peer } from "../sockets/peers.ts";
 import type { DropReason } from "../reasons.ts";
+
+/** Address of the host that a datagram came from. */
+export interface PeerAddress {
+  /** 16 octets. */
+  readonly address: Uint8Array;
+  /** Name of the interface when the address is link-local, else empty. */
+  readonly zone: string;
+}
 
 /** Where a datagram came from. */
 export interface Origin {
@@ -42,7 +49,7 @@ export interface Origin {
   /** An address of the link that the datagram came from, 16 octets; `::` when there is none. */
   readonly linkAddress: Uint8Array;
   /** Source address. */
-  readonly peer: Peer;
+  readonly peer: PeerAddress;
   /** UDP source port. */
   readonly port: number;
 }
@@ -50,10 +57,10 @@ export interface Origin {
 /** What goes up, and to whom. */
 export type Wrapped = { readonly kind: "forward"; readonly to: Upstream; readonly frame: Uint8Array } | Drop;
 
-/** Who is above a relay: the allocator, and DHCPv6 servers for all that is not 4o6. */
+/** Where a relay sends messages to: the allocator, or DHCPv6 servers for all that is not 4o6. */
 export type Upstream = "allocator" | "servers";
 
-/** DHCPv6 servers behind this relay. */
+/** How messages are divided between the allocator and DHCPv6 servers. */
 export interface ServersRule {
   /** Where a client's DHCPV4-QUERY goes (R7341-10-02). `servers`: this relay treats it like any other message. */
   readonly queries: Upstream;
@@ -223,7 +230,7 @@ function standardPort(payload: Uint8Array, options: readonly Option6[]): number 
 }
 
 /** Formats where a datagram goes to. */
-export function formatPeer({ address, zone }: Pick<Peer, "address" | "zone">): string {
+export function formatPeer({ address, zone }: PeerAddress): string {
   return zone === "" ? formatIPv6(address) : `${formatIPv6(address)}%${zone}`;
 }
 

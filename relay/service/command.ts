@@ -5,6 +5,15 @@
  */
 import { Command, Option } from "commander";
 import { defaultAllocatorUrl, defaultRelayEndpoint } from "../../src/defaults.ts";
+import {
+  relayBatchFramesMax,
+  relayDeadlineMs,
+  relayPostsInFlight,
+  relayQueueLength,
+  relayQueueOctets,
+  relayReceiveBufferOctets,
+  relayTokenLengthMin,
+} from "../../src/limits.ts";
 import { readConfigFile } from "../config/config-file.ts";
 import { parseRelaySettings } from "../config/config.ts";
 import type { RelayConfig } from "../config/config.ts";
@@ -12,7 +21,6 @@ import { collectInterface, collectListen } from "../config/listener-flags.ts";
 import type { ListenerInput } from "../config/listener-flags.ts";
 import { readSecrets } from "../config/secrets.ts";
 import type { Environment } from "../config/secrets.ts";
-import { serverIdentifierOf } from "../config/server-identifier.ts";
 import { defaultStatusSocket, formatStatus } from "./status.ts";
 import type { StatusReport } from "./status.ts";
 
@@ -67,7 +75,7 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
   return addFlags(new Command("apportion-relay"))
     .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
     .addHelpText("after", help)
-    .action((flags: Flags) => actions.run(() => readConfig(flags, environment)))
+    .action((flags: Flags) => actions.run(() => readConfig(flags, environment, actions.readMachineId)))
     .addCommand(checkCommand(actions, environment))
     .addCommand(statusCommand(actions));
 }
@@ -97,12 +105,15 @@ function addFlags(command: Command): Command {
       "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
         "(default: standard when listening on 547)",
     )
-    .option("--posts-in-flight <count>", "POSTs at the same time (default: 3)")
-    .option("--batch-frames <count>", "most datagrams in one POST (default: 256)")
-    .option("--queue-length <count>", "most datagrams that wait (default: 8192)")
-    .option("--queue-octets <count>", "most octets that wait (default: 16777216)")
-    .option("--deadline-ms <ms>", "time that a datagram has to be answered in (default: 4000)")
-    .option("--receive-buffer-octets <count>", "receive buffer of a socket (default: 4194304)")
+    .option("--posts-in-flight <count>", `POSTs at the same time (default: ${relayPostsInFlight})`)
+    .option("--batch-frames <count>", `most datagrams in one POST (default: ${relayBatchFramesMax})`)
+    .option("--queue-length <count>", `most datagrams that wait (default: ${relayQueueLength})`)
+    .option("--queue-octets <count>", `most octets that wait (default: ${relayQueueOctets})`)
+    .option("--deadline-ms <ms>", `time that a datagram has to be answered in (default: ${relayDeadlineMs})`)
+    .option(
+      "--receive-buffer-octets <count>",
+      `receive buffer of a socket (default: ${relayReceiveBufferOctets})`,
+    )
     .option("--metrics <host:port>", "serve GET /metrics there, for Prometheus")
     .option("--status-socket <file>", "Unix socket that `apportion-relay status` asks")
     .option("--pcap <file>", "capture datagrams and frames there, for Wireshark");
@@ -117,17 +128,17 @@ function checkCommand({ print, readMachineId }: RelayActions, environment: Envir
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
     .action((file: string) => {
-      const settings = parseRelaySettings(readConfigFile(file));
-      // The environment of who checks is not that of the service: a token is asked for only where a file is named.
+      const settings = parseRelaySettings(readConfigFile(file), readMachineId);
+      // This command does not run in the service's environment: a token is required only where a file is named.
       const { tokenFile } = settings.allocator;
-      const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: unaskedToken } : {};
+      const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
       readSecrets(settings, { ...environment, ...token });
-      serverIdentifierOf(settings.information, readMachineId);
       print(`${file}: no faults`);
     });
 }
 
-const unaskedToken = "0".repeat(16);
+/** Stands for a token that is not checked. */
+const placeholderToken = "0".repeat(relayTokenLengthMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
   return new Command("status")
@@ -141,9 +152,9 @@ function statusCommand({ readStatus, print }: RelayActions): Command {
 }
 
 /** @throws {ConfigError} With each fault of file, flags and secrets. */
-function readConfig(flags: Flags, environment: Environment): RelayConfig {
+function readConfig(flags: Flags, environment: Environment, readMachineId?: () => string): RelayConfig {
   const input = flags.config === undefined ? {} : readConfigFile(flags.config);
-  const settings = parseRelaySettings(override(input, flags));
+  const settings = parseRelaySettings(override(input, flags), readMachineId);
   return { ...settings, secrets: readSecrets(settings, environment) };
 }
 

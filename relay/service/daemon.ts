@@ -9,15 +9,15 @@ import { relayReportIntervalMs } from "../../src/limits.ts";
 import { Capture } from "../capture/capture.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { RelayConfig } from "../config/config.ts";
+import { joinObservers } from "../observer.ts";
+import { startRelay } from "../relay.ts";
+import type { Relay } from "../relay.ts";
 import { readKernelSockets } from "../sockets/kernel-sockets.ts";
 import { startLocalServer } from "./local-server.ts";
 import type { LocalEndpoint, LocalServer, Pages } from "./local-server.ts";
 import { createMetrics } from "./metrics.ts";
 import type { RelayMetrics } from "./metrics.ts";
-import type { RelayObserver } from "../observer.ts";
 import { startReports } from "./report.ts";
-import { startRelay } from "../relay.ts";
-import type { Relay } from "../relay.ts";
 import type { StatusReport } from "./status.ts";
 
 /** A relay that runs as a service. */
@@ -31,10 +31,10 @@ export interface Daemon {
   readonly close: () => Promise<void>;
 }
 
-/** Servers for an operator's tools, by what they are for. */
-type Servers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
+/** LocalServers for an operator's tools, by what they are for. */
+type LocalServers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
 
-const noServers: Servers = { metrics: undefined, status: undefined };
+const noLocalServers: LocalServers = { metrics: undefined, status: undefined };
 
 interface OpenServer {
   readonly endpoint: LocalEndpoint;
@@ -74,7 +74,7 @@ class Service {
   readonly #capture: Capture;
   readonly #metrics: RelayMetrics;
   #relay: Relay | undefined;
-  #servers = noServers;
+  #servers = noLocalServers;
   #stopReports: (() => void) | undefined;
 
   constructor(log: Logger, level: string | undefined) {
@@ -107,7 +107,7 @@ class Service {
     this.#stopReports?.();
     await this.#relay?.close();
     this.#capture.close();
-    await closeOthers(this.#servers, noServers);
+    await closeOthers(this.#servers, noLocalServers);
     if (this.#relay !== undefined) this.#log.info(this.#relay.counters.snapshot(), "relay stopped");
   }
 
@@ -128,7 +128,7 @@ class Service {
     const before = this.#servers;
     this.#servers = servers;
     for (const [name, open] of Object.entries(servers)) {
-      if (open !== undefined && open !== before[name as keyof Servers]) {
+      if (open !== undefined && open !== before[name as keyof LocalServers]) {
         this.#log.info({ address: open.server.address }, `${name} listening`);
       }
     }
@@ -136,8 +136,8 @@ class Service {
   }
 
   /** Those whose endpoint stays the same stay open. */
-  async #openServers({ metrics, status }: RelayConfig): Promise<Servers> {
-    const open = async (name: keyof Servers, endpoint: LocalEndpoint | undefined) => {
+  async #openServers({ metrics, status }: RelayConfig): Promise<LocalServers> {
+    const open = async (name: keyof LocalServers, endpoint: LocalEndpoint | undefined) => {
       const before = this.#servers[name];
       if (endpoint === undefined || isDeepStrictEqual(before?.endpoint, endpoint)) {
         return endpoint === undefined ? undefined : before;
@@ -176,23 +176,9 @@ class Service {
 }
 
 /** Closes the servers that the others do not have. */
-async function closeOthers(servers: Servers, others: Servers): Promise<void> {
+async function closeOthers(servers: LocalServers, others: LocalServers): Promise<void> {
   const kept = new Set<OpenServer | undefined>(Object.values(others));
   for (const each of Object.values<OpenServer | undefined>(servers)) {
     if (!kept.has(each)) await each?.server.close();
   }
-}
-
-/** One observer for two. */
-function joinObservers(a: RelayObserver, b: RelayObserver): RelayObserver {
-  return {
-    received: b.received!,
-    sent: b.sent!,
-    posting: b.posting!,
-    batched: a.batched!,
-    posted: (post) => {
-      a.posted?.(post);
-      b.posted?.(post);
-    },
-  };
 }

@@ -29,7 +29,7 @@ const silent: ServiceManager = { ready: () => Promise.resolve(), stopping: () =>
 /** Makes a connection to the service manager that started this process, if one did. */
 export function connectServiceManager({ environment, onFailed }: ServiceManagerOptions): ServiceManager {
   if (environment.NOTIFY_SOCKET === undefined) return silent;
-  const say = (...variables: string[]): Promise<void> =>
+  const notify = (...variables: string[]): Promise<void> =>
     new Promise((resolve) => {
       execFile("systemd-notify", variables, (error) => {
         if (error !== null) onFailed(error);
@@ -40,14 +40,14 @@ export function connectServiceManager({ environment, onFailed }: ServiceManagerO
   let watchdog: NodeJS.Timeout | undefined;
   return {
     ready: async (status) => {
-      await say("--ready", `--pid=${process.pid}`, `--status=${status}`);
+      await notify("--ready", `--pid=${process.pid}`, `--status=${status}`);
       if (intervalMs === undefined) return;
-      watchdog = setInterval(() => void say("WATCHDOG=1"), intervalMs);
+      watchdog = setInterval(() => void notify("WATCHDOG=1"), intervalMs);
       watchdog.unref();
     },
     stopping: async () => {
       clearInterval(watchdog);
-      await say("STOPPING=1");
+      await notify("STOPPING=1");
     },
   };
 }

@@ -25,7 +25,7 @@ test.runIf(process.platform === "linux")("readKernelSockets() sees a socket of t
     receiveBufferOctets: 4096,
     onDatagram: () => undefined,
     onSendFailed: () => undefined,
-    onTrouble: () => undefined,
+    onError: () => undefined,
   });
   const endpoint = `[::1]:${listener.port}`;
   expect(readKernelSockets()).toContainEqual({ endpoint, queuedOctets: 0, dropped: 0 });

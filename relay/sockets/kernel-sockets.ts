@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { endianness } from "node:os";
 import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
-import { formatEndpoint } from "./listener.ts";
+import { formatEndpoint } from "../endpoint.ts";
 
 /** Sockets of this process that are bound to one address and port; several links have the same multicast address. */
 export interface KernelSocket {

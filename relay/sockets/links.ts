@@ -1,7 +1,7 @@
 /**
  * The links of this host: which address says where a client is, and which links have come back since we last looked.
  *
- * Node tells no one when an interface or an address changes, so who wants to know looks again now and then.
+ * Node sends no event when an interface or an address changes, so the relay looks again at regular intervals.
  *
  * @example
  * ```ts
@@ -63,19 +63,19 @@ export class Links {
   /** Looks again. */
   refresh(): LinkChanges {
     const before = this.#links;
-    const now = this.#look();
+    const now = this.#readLinks();
     this.#links = now;
-    const isThere = (name: string) => before.get(name)?.index === now.get(name)?.index;
+    const isSame = (name: string) => before.get(name)?.index === now.get(name)?.index;
     return {
       gone: [...before.keys()].filter((name) => !now.has(name)),
-      returned: [...now.keys()].filter((name) => !isThere(name)),
+      returned: [...now.keys()].filter((name) => !isSame(name)),
       renumbered: [...now.keys()].filter(
-        (name) => isThere(name) && !equalOctets(before.get(name)!.linkAddress, now.get(name)!.linkAddress),
+        (name) => isSame(name) && !equalOctets(before.get(name)!.linkAddress, now.get(name)!.linkAddress),
       ),
     };
   }
 
-  #look(): ReadonlyMap<string, Link> {
+  #readLinks(): ReadonlyMap<string, Link> {
     const links = new Map<string, Link>();
     for (const [name, infos = []] of Object.entries(this.#read())) {
       const addresses = infos.flatMap((info) => (info.family === "IPv6" ? [info] : []));

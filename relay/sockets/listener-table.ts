@@ -11,19 +11,21 @@
 import type { RemoteInfo } from "node:dgram";
 import { relayListenersMax } from "../../src/limits.ts";
 import type { ListenerConfig } from "../config/config.ts";
-import type { Links } from "./links.ts";
-import { isGroup } from "./listener.ts";
-import { openSteadyListener } from "./steady-listener.ts";
-import type { SteadyListener } from "./steady-listener.ts";
+import type { Counters } from "../counters.ts";
+import { formatEndpoint, isGroup } from "../endpoint.ts";
+import type { Log } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
+import type { Links } from "./links.ts";
+import { openReopeningListener } from "./reopening-listener.ts";
+import type { ReopeningListener, ReopeningListenerOptions } from "./reopening-listener.ts";
 
-/** An open socket. */
-export interface Entry {
+/** A listener of the table. */
+export interface ListenerEntry {
   /** 0..255. */
   readonly number: number;
   /** What it was, or is, configured with. */
   config: ListenerConfig;
-  readonly listener: SteadyListener;
+  readonly listener: ReopeningListener;
   /** Whether it is bound to a multicast group. */
   readonly isGroup: boolean;
   /** Octets of the receive buffer that the kernel granted. */
@@ -33,14 +35,15 @@ export interface Entry {
   cancelStep: (() => void) | undefined;
 }
 
-/** What sockets are opened with, beside where. */
-export interface ListenerTableOptions {
-  readonly onDatagram: (datagram: Uint8Array, entry: Entry, source: RemoteInfo) => void;
-  readonly onSendFailed: (error: Error) => void;
-  readonly onTrouble: (entry: Entry, error: Error) => void;
-  /** Learns that a socket is open again after its interface had gone, or could not be opened again. */
-  readonly onReopened: (entry: Entry, error?: Error) => void;
+/** Takes a datagram of a client or a downstream relay; each socket calls it directly. */
+export type ReceiveDatagram = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo) => void;
+
+/** What a table works with. */
+export interface ListenerTableContext {
   readonly links: Pick<Links, "has">;
+  /** Datagrams that the system did not take are counted here. */
+  readonly counters: Pick<Counters, "drop">;
+  readonly log: Log;
   readonly timing: Timing;
 }
 
@@ -55,21 +58,23 @@ export interface ListenerTableConfig {
 
 /** The listeners of a relay. */
 export class ListenerTable {
-  readonly #options: ListenerTableOptions;
-  readonly #byNumber = new Map<number, Entry>();
-  #configured: readonly Entry[] = [];
+  readonly #receive: ReceiveDatagram;
+  readonly #context: ListenerTableContext;
+  readonly #byNumber = new Map<number, ListenerEntry>();
+  #configured: readonly ListenerEntry[] = [];
 
-  constructor(options: ListenerTableOptions) {
-    this.#options = options;
+  constructor(receive: ReceiveDatagram, context: ListenerTableContext) {
+    this.#receive = receive;
+    this.#context = context;
   }
 
   /** Sockets that are configured, in the order of the settings. */
-  get configured(): readonly Entry[] {
+  get configured(): readonly ListenerEntry[] {
     return this.#configured;
   }
 
   /** @returns The socket with a number, also while it leaves. */
-  find(number: number): Entry | undefined {
+  find(number: number): ListenerEntry | undefined {
     return this.#byNumber.get(number);
   }
 
@@ -80,9 +85,9 @@ export class ListenerTable {
    * @throws {Error} When one can't be opened; then nothing has changed.
    */
   async configure({ listeners, receiveBufferOctets, deadlineMs }: ListenerTableConfig): Promise<void> {
-    const kept = new Set<Entry>();
-    const opened: Entry[] = [];
-    const entries: Entry[] = [];
+    const kept = new Set<ListenerEntry>();
+    const opened: ListenerEntry[] = [];
+    const entries: ListenerEntry[] = [];
     try {
       for (const config of listeners) {
         let entry = this.#findOpen(config, kept);
@@ -97,7 +102,8 @@ export class ListenerTable {
       await Promise.all(opened.map((entry) => this.#close(entry)));
       throw error;
     }
-    for (const [index, entry] of entries.entries()) keep(entry, listeners[index]!, receiveBufferOctets);
+    for (const [index, entry] of entries.entries())
+      keepConfigured(entry, listeners[index]!, receiveBufferOctets);
     for (const entry of this.#configured) if (!kept.has(entry)) this.#leave(entry, deadlineMs);
     this.#configured = entries;
   }
@@ -117,38 +123,26 @@ export class ListenerTable {
   }
 
   /** One that leaves is still bound, so it must do when it is configured again. */
-  #findOpen(config: ListenerConfig, taken: ReadonlySet<Entry>): Entry | undefined {
+  #findOpen(config: ListenerConfig, taken: ReadonlySet<ListenerEntry>): ListenerEntry | undefined {
     return [...this.#byNumber.values()].find(
       (entry) =>
         !taken.has(entry) && entry.config.address === config.address && entry.config.port === config.port,
     );
   }
 
-  async #open(config: ListenerConfig, receiveBufferOctets: number): Promise<Entry> {
-    const { onDatagram, onSendFailed, onTrouble, onReopened, links } = this.#options;
+  async #open(config: ListenerConfig, receiveBufferOctets: number): Promise<ListenerEntry> {
     const number = this.#freeNumber();
-    const socket = {
+    const receive = this.#receive;
+    const listener = await openReopeningListener({
+      ...this.#hooksFor(config),
       address: config.address,
       port: config.port,
       receiveBufferOctets,
-      onDatagram: (datagram: Uint8Array, source: RemoteInfo) => {
-        onDatagram(datagram, entry, source);
-      },
-      onSendFailed,
-      onTrouble: (error: Error) => {
-        onTrouble(entry, error);
-      },
-    };
-    const listener = await openSteadyListener(socket, {
-      links,
-      onReopened: () => {
-        onReopened(entry);
-      },
-      onReopenFailed: (error) => {
-        onReopened(entry, error);
+      onDatagram: (datagram, source) => {
+        receive(datagram, entry, source);
       },
     });
-    const entry: Entry = {
+    const entry: ListenerEntry = {
       number,
       config,
       listener,
@@ -161,6 +155,27 @@ export class ListenerTable {
     return entry;
   }
 
+  /** What happens to a socket now and then is counted and logged. */
+  #hooksFor(
+    config: ListenerConfig,
+  ): Pick<ReopeningListenerOptions, "links" | "onSendFailed" | "onError" | "onReopened"> {
+    const { links, counters, log } = this.#context;
+    const listener = formatEndpoint(config);
+    return {
+      links,
+      onSendFailed: () => {
+        counters.drop("send-failed");
+      },
+      onError: ({ message }) => {
+        log.warn({ listener, error: message }, "socket in trouble");
+      },
+      onReopened: (error) => {
+        if (error === undefined) log.info({ listener }, "interface is back: listening again");
+        else log.warn({ listener, error: error.message }, "interface is back: can't listen on it yet");
+      },
+    };
+  }
+
   #freeNumber(): number {
     for (let number = 0; number < relayListenersMax; number++) {
       if (!this.#byNumber.has(number)) return number;
@@ -170,8 +185,8 @@ export class ListenerTable {
     );
   }
 
-  #leave(entry: Entry, deadlineMs: number): void {
-    const { timing } = this.#options;
+  #leave(entry: ListenerEntry, deadlineMs: number): void {
+    const { timing } = this.#context;
     entry.state = "leaving";
     entry.cancelStep = timing.later(() => {
       entry.state = "left";
@@ -179,14 +194,14 @@ export class ListenerTable {
     }, deadlineMs);
   }
 
-  async #close(entry: Entry): Promise<void> {
+  async #close(entry: ListenerEntry): Promise<void> {
     entry.cancelStep?.();
     this.#byNumber.delete(entry.number);
     await entry.listener.close();
   }
 }
 
-function keep(entry: Entry, config: ListenerConfig, receiveBufferOctets: number): void {
+function keepConfigured(entry: ListenerEntry, config: ListenerConfig, receiveBufferOctets: number): void {
   entry.cancelStep?.();
   entry.cancelStep = undefined;
   entry.state = "configured";

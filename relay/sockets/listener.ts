@@ -5,30 +5,27 @@
  */
 import { createSocket } from "node:dgram";
 import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
-import type { AddressInfo } from "node:net";
-import { isMulticast, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { formatEndpoint, isGroup } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 /** What a socket is opened with. */
 export interface ListenerOptions {
   /** IPv6 address as text, with `%zone` when it is of one link. */
   readonly address: string;
-  /** UDP port; 0 lets the system choose one. */
+  /** UDP port: 0..65535; 0 lets the system choose one. */
   readonly port: number;
   /** Octets of the receive buffer to ask for. */
   readonly receiveBufferOctets: number;
-  /** Takes a datagram, which is its own from then on. */
+  /** Takes a datagram and owns it from then on. The socket calls it directly. */
   readonly onDatagram: (datagram: Uint8Array, source: RemoteInfo) => void;
   /** Learns of a datagram that the system did not take. */
-  readonly onSendFailed: (error: Error) => void;
-  /** Learns of other troubles of the socket, such as an interface that went down. It stays open. */
-  readonly onTrouble: (error: Error) => void;
+  readonly onSendFailed: () => void;
+  /** Learns of other errors of the socket, such as an interface that went down. The socket stays open. */
+  readonly onError: (error: Error) => void;
 }
 
 /** A socket that listens. */
-export interface Listener {
-  /** Address as text and the port that was bound. */
-  readonly address: string;
-  readonly port: number;
+export interface Listener extends Endpoint {
   /** Octets of the receive buffer that the kernel granted. Linux counts its own bookkeeping too: twice as many. */
   readonly receiveBufferOctets: number;
   /** Asks for another receive buffer, and tells how many octets the kernel granted. */
@@ -50,7 +47,7 @@ export interface Listener {
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const socket = createSocket({ type: "udp6", ipv6Only: true, lookup: lookupNothing });
   await bind(socket, options);
-  socket.on("error", options.onTrouble);
+  socket.on("error", options.onError);
   const receiveBufferOctets = growReceiveBuffer(socket, options.receiveBufferOctets);
   const sending = createSendTracker(options.onSendFailed);
   const { address, port } = socket.address();
@@ -71,7 +68,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 }
 
 /** Counts the datagrams that the system has not taken yet: a socket that closes would forget them. */
-function createSendTracker(onSendFailed: (error: Error) => void) {
+function createSendTracker(onSendFailed: () => void) {
   let count = 0;
   let onIdle: (() => void) | undefined;
   return {
@@ -80,7 +77,7 @@ function createSendTracker(onSendFailed: (error: Error) => void) {
     },
     end: (error: Error | null) => {
       count--;
-      if (error !== null) onSendFailed(error);
+      if (error !== null) onSendFailed();
       if (count === 0) onIdle?.();
     },
     idle: () =>
@@ -89,11 +86,6 @@ function createSendTracker(onSendFailed: (error: Error) => void) {
         else onIdle = resolve;
       }),
   };
-}
-
-/** @returns Whether an address, which may have a zone, is that of a multicast group. */
-export function isGroup(address: string): boolean {
-  return isMulticast(parseIPv6(address.split("%", 1)[0]!));
 }
 
 /** All destinations are addresses: the resolver, and the turn of the event loop that it takes, can be left out. */
@@ -117,7 +109,9 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
     socket.close();
     const { message, code } = error as NodeJS.ErrnoException;
     const hint = code === "EADDRINUSE" ? `, ${addressInUse}` : "";
-    throw new Error(`Cannot listen on [${address}]:${port}: ${message}${hint}`, { cause: error });
+    throw new Error(`Cannot listen on ${formatEndpoint({ address, port })}: ${message}${hint}`, {
+      cause: error,
+    });
   }
 }
 
@@ -134,9 +128,4 @@ function growReceiveBuffer(socket: Socket, octets: number): number {
     // Some systems refuse what is above their bound instead of granting the bound; what was granted is read back.
   }
   return socket.getRecvBufferSize();
-}
-
-/** Formats an address and a port as in a URL. */
-export function formatEndpoint({ address, port }: Pick<AddressInfo, "address" | "port">): string {
-  return `[${address}]:${port}`;
 }

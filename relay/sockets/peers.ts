@@ -6,13 +6,10 @@
 import { relayPeersMax } from "../../src/limits.ts";
 import { formatIPv6, isLinkLocal, maskIPv6, parseIPv6, prefixContains } from "../../src/wire/ipv6-address.ts";
 import type { IPv6Prefix } from "../../src/wire/ipv6-address.ts";
+import type { PeerAddress } from "../messages/envelope.ts";
 
 /** Who sent a datagram. */
-export interface Peer {
-  /** 16 octets. */
-  readonly address: Uint8Array;
-  /** Name of the interface when the address is link-local, else empty. */
-  readonly zone: string;
+export interface Peer extends PeerAddress {
   /** Whose rate the datagram counts for; undefined when it is of a source without a limit. */
   readonly source: string | undefined;
 }

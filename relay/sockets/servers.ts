@@ -8,17 +8,13 @@ import type { RemoteInfo } from "node:dgram";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import type { Counters } from "../counters.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { ServersRule } from "../messages/envelope.ts";
-import { openListener } from "./listener.ts";
-import type { Listener, ListenerOptions } from "./listener.ts";
+import type { Log, RelayObserver } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
-
-/** An address and a UDP port. */
-export interface Endpoint {
-  /** IPv6 address as text, with `%zone` when it is link-local. */
-  readonly address: string;
-  readonly port: number;
-}
+import { openListener } from "./listener.ts";
+import type { Listener } from "./listener.ts";
 
 /** Settings. */
 export interface ServersConfig {
@@ -33,16 +29,17 @@ export interface ServersConfig {
   readonly deadlineMs: number;
 }
 
-/** What happens outside. */
-export interface ServersPorts extends Pick<ListenerOptions, "onSendFailed" | "onTrouble"> {
-  /** Takes a datagram of a configured server. */
-  readonly onAnswer: (datagram: Uint8Array) => void;
-  /** Learns of a datagram from anyone else. */
-  readonly onStranger: () => void;
-  /** Sees every datagram that comes to our socket, whoever sent it. */
-  readonly onReceived: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
-  /** Sees every datagram that leaves our socket. */
-  readonly onSent: (datagram: Uint8Array, from: Endpoint, to: Endpoint) => void;
+/** Takes a datagram of a configured server. */
+export type DeliverAnswer = (answer: Uint8Array) => void;
+
+/** What the way to the servers works with. */
+export interface ServersContext {
+  /** Datagrams of unknown senders are counted here, and those that the system did not take. */
+  readonly counters: Pick<Counters, "drop">;
+  readonly log: Log;
+  /** Sees every datagram that comes to our socket, whoever sent it, and every one that leaves it. */
+  readonly observer: RelayObserver;
+  readonly timing: Timing;
 }
 
 /** A change of settings that is ready to be made. */
@@ -51,25 +48,25 @@ export interface ServersChange {
   readonly abandon: () => Promise<void>;
 }
 
-/** The socket of a time, and what it is for. */
-interface Current {
+/** The socket that is in use, with its settings. */
+interface ActiveSocket {
   readonly config: ServersConfig;
   readonly socket: Listener;
 }
 
 /** The way to the servers. */
 export class Servers {
-  readonly #ports: ServersPorts;
-  readonly #timing: Timing;
-  #current: Current | undefined;
+  readonly #deliver: DeliverAnswer;
+  readonly #context: ServersContext;
+  #current: ActiveSocket | undefined;
   #rule: ServersRule | undefined;
   /** Addresses whose answers are taken. */
   #known: ReadonlySet<string> = new Set();
   readonly #leaving = new Set<Listener>();
 
-  constructor(ports: ServersPorts, timing: Timing) {
-    this.#ports = ports;
-    this.#timing = timing;
+  constructor(deliver: DeliverAnswer, context: ServersContext) {
+    this.#deliver = deliver;
+    this.#context = context;
   }
 
   /** For {@link wrapDatagram}; undefined when there are no servers. */
@@ -94,15 +91,18 @@ export class Servers {
       return this.#change({ config, socket: before.socket }, undefined);
     }
     const { source, receiveBufferOctets } = config;
-    const { onSendFailed, onTrouble } = this.#ports;
+    const { counters, log } = this.#context;
     const socket = await openListener({
       ...source,
       receiveBufferOctets,
-      onSendFailed,
-      onTrouble,
+      onSendFailed: () => {
+        counters.drop("send-failed");
+      },
+      onError: ({ message }) => {
+        log.warn({ error: message }, "socket towards DHCPv6 servers in trouble");
+      },
       onDatagram: (datagram, from) => {
-        this.#ports.onReceived(datagram, from, socket);
-        this.#receive(datagram, from);
+        this.#receive(datagram, from, socket);
       },
     });
     return this.#change({ config, socket }, before?.socket);
@@ -113,7 +113,7 @@ export class Servers {
     if (this.#current === undefined) return;
     const { config, socket } = this.#current;
     for (const destination of config.destinations) {
-      this.#ports.onSent(frame, socket, destination);
+      this.#context.observer.sent?.(frame, socket, destination);
       socket.send(frame, destination.port, destination.address);
     }
   }
@@ -126,7 +126,7 @@ export class Servers {
     await Promise.all(sockets.map((socket) => socket.close()));
   }
 
-  #change(next: Current | undefined, leaving: Listener | undefined): ServersChange {
+  #change(next: ActiveSocket | undefined, leaving: Listener | undefined): ServersChange {
     const before = this.#current;
     return {
       commit: () => {
@@ -144,19 +144,20 @@ export class Servers {
   /** Answers that are due still come to the port that was asked from. */
   #leave(socket: Listener, deadlineMs: number): void {
     this.#leaving.add(socket);
-    this.#timing.later(() => {
+    this.#context.timing.later(() => {
       if (this.#leaving.delete(socket)) void socket.close();
     }, deadlineMs);
   }
 
-  /** Whoever else could reach this socket could answer our clients: R8415-19.2-01 trusts the sender. */
-  #receive(datagram: Uint8Array, { address }: RemoteInfo): void {
-    if (this.#known.has(keyOf(address))) this.#ports.onAnswer(datagram);
-    else this.#ports.onStranger();
+  /** R8415-19.2-01 trusts the sender: without this check, any host that reaches the socket could answer our clients. */
+  #receive(datagram: Uint8Array, source: RemoteInfo, socket: Listener): void {
+    this.#context.observer.received?.(datagram, source, socket);
+    if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);
+    else this.#context.counters.drop("unknown-server");
   }
 }
 
-function ruleOf({ config: { queries, relayed }, socket }: Current): ServersRule {
+function ruleOf({ config: { queries, relayed }, socket }: ActiveSocket): ServersRule {
   return { queries, relayed, asksForPort: socket.port !== serverPort };
 }
 

@@ -10,26 +10,7 @@ import { DecodeError } from "../../src/wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
 import { ageHeader, framesType } from "../../src/wire/relay-call.ts";
 import type { Secrets } from "../config/secrets.ts";
-
-/** Why a POST brought no answers. */
-export type PostFailure =
-  /** No answer in time, no connection, or the allocator says that it can't serve now. Later may do. */
-  | Unavailable
-  /** The allocator says that the POST is wrong. */
-  | { readonly kind: "refused"; readonly status: number; readonly detail: string }
-  /** The allocator says that all is well, and what it sent is not. */
-  | { readonly kind: "malformed"; readonly detail: string };
-
-/** No answer, or one that says "later". */
-export interface Unavailable {
-  readonly kind: "unavailable";
-  readonly detail: string;
-  /** What the allocator asked for in Retry-After. */
-  readonly retryAfterMs?: number;
-}
-
-/** What became of a POST. */
-export type PostOutcome = { readonly kind: "answers"; readonly frames: Uint8Array[] } | PostFailure;
+import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 
 /** One allocator, as the relay sees it. */
 export interface AllocatorClient {
@@ -50,7 +31,7 @@ export interface AllocatorClient {
    * @returns Why it can't; undefined when it can, and when it answers anything that does not say that it can't.
    */
   readonly probe: (timeoutMs: number) => Promise<Unavailable | undefined>;
-  /** Closes the connections, at once: whoever closes has waited for the POSTs. */
+  /** Closes the connections at once: the caller has waited for the POSTs. */
   readonly close: () => Promise<void>;
 }
 
@@ -77,7 +58,7 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   return {
     url: url.href,
     post: (frames, timeoutMs, ageMs) =>
-      within(timeoutMs, async (signal) => {
+      withTimeout(timeoutMs, async (signal) => {
         const answer = await pool.request({
           method: "POST",
           path: `${path}/v1/relay`,
@@ -88,7 +69,7 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
         return readAnswer(answer, frames.length);
       }),
     probe: async (timeoutMs) => {
-      const outcome = await within(timeoutMs, async (signal) => {
+      const outcome = await withTimeout(timeoutMs, async (signal) => {
         const { statusCode, headers, body } = await pool.request({
           method: "GET",
           path: `${path}/readyz`,
@@ -118,8 +99,8 @@ function createPool({ url, secrets, postsInFlight, connectTimeoutMs }: Allocator
   });
 }
 
-/** Makes of everything that goes wrong, lateness too, that the allocator is not available. */
-async function within<T>(
+/** Limits the time of a request. Every failure, a late answer too, becomes `unavailable`. */
+async function withTimeout<T>(
   timeoutMs: number,
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | Unavailable> {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { PostFailure, PostOutcome } from "./allocator-client.ts";
+import { Counters } from "../counters.ts";
+import type { PostFailure, PostOutcome } from "../post.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits } from "./batcher.ts";
 
@@ -20,38 +21,30 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
   let nowMs = 0;
   const soon: (() => void)[] = [];
   /** What the uplink says of its allocators. */
-  const allocators = { canPost: true, isAway: false };
+  const allocators = { canPost: true, allQuarantined: false };
   const posts: { ids: number[]; oldestMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
-  const dropped: Record<string, number> = {};
+  const counters = new Counters();
   const taken: (readonly [number, number])[] = [];
-  const batcher = new Batcher(
-    { ...usualLimits, ...limits },
-    {
+  const batcher = new Batcher({ ...usualLimits, ...limits }, (answer) => delivered.push(answer[0]!), {
+    uplink: {
       post: (frames, oldestMs) =>
         new Promise((end) => {
           posts.push({ ids: frames.map((each) => each[0]!), oldestMs, end });
         }),
-      deliver: (answers) => delivered.push(...answers.map((each) => each[0]!)),
-      drop: (reason, count) => (dropped[reason] = (dropped[reason] ?? 0) + count),
       canPost: () => allocators.canPost,
-      isAway: () => allocators.isAway,
-      taken: ({ frames, oldestMs }, now) => taken.push([frames.length, now - oldestMs]),
+      allQuarantined: () => allocators.allQuarantined,
     },
-    {
-      nowMs: () => nowMs,
-      soon: (run) => soon.push(run),
-      later: () => {
-        throw new Error("A batcher has no timers");
-      },
-      random: () => 0,
-    },
-  );
+    counters,
+    observer: { batched: (frames, waitedMs) => taken.push([frames.length, waitedMs]) },
+    timing: { nowMs: () => nowMs, soon: (run) => soon.push(run) },
+  });
   return {
     batcher,
     posts,
     delivered,
-    dropped,
+    counters,
+    dropped: () => counters.snapshot().dropped,
     taken,
     allocators,
     /** Adds frames within one turn of the event loop, and ends the turn. */
@@ -102,11 +95,12 @@ test("Batcher splits what has gathered into batches of the largest size", async 
   expect(sent()).toEqual([[1, 2], [3, 4], [5]]);
 });
 
-test("Batcher delivers the answers of a POST", async () => {
-  const { add, end, delivered } = setUp();
-  add(1, 2);
+test("Batcher delivers the answers of a POST, and counts them", async () => {
+  const { add, end, delivered, counters } = setUp();
+  add(1, 2, 3);
   await end(0, { kind: "answers", frames: [frame(11), frame(12)] });
   expect(delivered).toEqual([11, 12]);
+  expect(counters.snapshot()).toMatchObject({ forwarded: 3, answered: 2 });
 });
 
 test("Batcher drops the oldest frame when the queue is full", async () => {
@@ -115,7 +109,7 @@ test("Batcher drops the oldest frame when the queue is full", async () => {
   add(2, 3, 4);
   await end(0);
   expect(sent()).toEqual([[1], [3, 4]]);
-  expect(dropped).toEqual({ "queue-full": 1 });
+  expect(dropped()).toEqual({ "queue-full": 1 });
 });
 
 test("Batcher drops frames that waited too long", async () => {
@@ -127,7 +121,7 @@ test("Batcher drops frames that waited too long", async () => {
   pass(1000);
   await end(0);
   expect(sent()).toEqual([[1], [3]]);
-  expect(dropped).toEqual({ "deadline-passed": 1 });
+  expect(dropped()).toEqual({ "deadline-passed": 1 });
 });
 
 test("Batcher says how many frames it takes, how long the oldest waited, and with the POST when that came", async () => {
@@ -152,7 +146,7 @@ test("Batcher drops a frame that waits already", async () => {
   add(2, 3, 2);
   await end(0);
   expect(sent()).toEqual([[1], [2, 3]]);
-  expect(dropped).toEqual({ duplicate: 1 });
+  expect(dropped()).toEqual({ duplicate: 1 });
 });
 
 test.each([
@@ -167,7 +161,7 @@ test.each([
     await end(0, failure);
     pass(10_000);
     expect(sent()).toEqual([[1, 2]]);
-    expect(dropped).toEqual({ [reason]: 2 });
+    expect(dropped()).toEqual({ [reason]: 2 });
   },
 );
 
@@ -186,7 +180,7 @@ test("Batcher keeps its queue bounded while allocators are away for long", () =>
   const { batcher, allocators, dropped } = setUp({ lengthMax: 10 });
   allocators.canPost = false;
   for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256));
-  expect(dropped).toEqual({ "queue-full": 990 });
+  expect(dropped()).toEqual({ "queue-full": 990 });
 });
 
 test("reconfigure() of a batcher makes what waits keep to the new bounds", async () => {
@@ -194,7 +188,7 @@ test("reconfigure() of a batcher makes what waits keep to the new bounds", async
   add(1);
   add(2, 3, 4, 5);
   batcher.reconfigure({ ...usualLimits, lengthMax: 3, batchFramesMax: 2, postsInFlightMax: 1 });
-  expect(dropped).toEqual({ "queue-full": 1 });
+  expect(dropped()).toEqual({ "queue-full": 1 });
   await end(0);
   expect(sent()).toEqual([[1], [3, 4]]);
   batcher.reconfigure({ ...usualLimits, postsInFlightMax: 2 });
@@ -219,10 +213,10 @@ test("drain() of a batcher does not wait for allocators that are away", async ()
   add(2, 3);
   const drained = batcher.drain();
   allocators.canPost = false;
-  allocators.isAway = true;
+  allocators.allQuarantined = true;
   await end(0, unavailable);
   await drained;
-  expect(dropped).toEqual({ "allocator-unavailable": 1, "relay-closing": 2 });
+  expect(dropped()).toEqual({ "allocator-unavailable": 1, "relay-closing": 2 });
 });
 
 test("drain() of a batcher that has nothing ends at once", async () => {

@@ -6,11 +6,14 @@
  *
  * @module
  */
-import type { PostFailure, PostOutcome } from "./allocator-client.ts";
-import { FrameQueue } from "./queue.ts";
-import type { QueueLimits, Taken } from "./queue.ts";
+import type { Counters } from "../counters.ts";
+import type { RelayObserver } from "../observer.ts";
+import type { PostFailure } from "../post.ts";
 import type { DropReason } from "../reasons.ts";
 import type { Timing } from "../../src/timing.ts";
+import { FrameQueue } from "./queue.ts";
+import type { QueueLimits, TakenFrames } from "./queue.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** Bounds of a batcher. */
 export interface BatcherLimits extends QueueLimits {
@@ -22,20 +25,15 @@ export interface BatcherLimits extends QueueLimits {
   readonly batchOctetsMax: number;
 }
 
-/** What happens outside of the batcher. */
-export interface BatcherPorts {
-  /** @returns Whether an allocator may be asked now. */
-  readonly canPost: () => boolean;
-  /** @returns Whether there is none that will be asked soon. */
-  readonly isAway: () => boolean;
-  /** Sends frames to the allocator; `oldestMs` is when the first of them came. Never rejects. */
-  readonly post: (frames: readonly Uint8Array[], oldestMs: number) => Promise<PostOutcome>;
-  /** Delivers the answers of a POST. */
-  readonly deliver: (answers: readonly Uint8Array[]) => void;
-  /** Learns of frames that were dropped. */
-  readonly drop: (reason: DropReason, count: number) => void;
-  /** Learns of frames that are about to be sent. */
-  readonly taken: (batch: Taken, nowMs: number) => void;
+/** What a batcher works with. */
+export interface BatcherContext {
+  /** The way to the allocators. */
+  readonly uplink: Pick<Uplink, "canPost" | "allQuarantined" | "post">;
+  /** Its frames and their answers are counted here, and those that are dropped. */
+  readonly counters: Pick<Counters, "forwarded" | "answered" | "drop">;
+  /** Sees the frames that are about to be sent. */
+  readonly observer: Pick<RelayObserver, "batched">;
+  readonly timing: Pick<Timing, "nowMs" | "soon">;
 }
 
 const reasonOfFailure = {
@@ -47,35 +45,37 @@ const reasonOfFailure = {
 /** Gathers frames into POSTs. */
 export class Batcher {
   #limits: BatcherLimits;
-  readonly #ports: BatcherPorts;
-  readonly #timing: Timing;
+  readonly #deliver: (answer: Uint8Array) => void;
+  readonly #context: BatcherContext;
   readonly #queue: FrameQueue;
   #postsInFlight = 0;
   #isFlushDue = false;
   /** Set when the batcher drains; called when the last POST has ended. */
   #onDrained: (() => void) | undefined;
 
-  constructor(limits: BatcherLimits, ports: BatcherPorts, timing: Timing) {
+  /** @param deliver Takes each answer of a POST. */
+  constructor(limits: BatcherLimits, deliver: (answer: Uint8Array) => void, context: BatcherContext) {
     this.#limits = limits;
-    this.#ports = ports;
-    this.#timing = timing;
+    this.#deliver = deliver;
+    this.#context = context;
     this.#queue = new FrameQueue(limits);
   }
 
   /** Frames that wait, and for how long the oldest of them has waited, in milliseconds. */
   get waiting(): { readonly frames: number; readonly octets: number; readonly oldestMs: number } {
     const { length, octets, oldestMs } = this.#queue;
-    return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#timing.nowMs() - oldestMs };
+    return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#context.timing.nowMs() - oldestMs };
   }
 
   /** Takes a frame for one of the next POSTs. */
   add(frame: Uint8Array): void {
-    const pushed = this.#queue.push(frame, this.#timing.nowMs());
-    if (pushed === "duplicate") this.#ports.drop("duplicate", 1);
-    else if (pushed > 0) this.#ports.drop("queue-full", pushed);
+    const { counters, timing } = this.#context;
+    const pushed = this.#queue.push(frame, timing.nowMs());
+    if (pushed === "duplicate") counters.drop("duplicate");
+    else counters.drop("queue-full", pushed);
     if (this.#isFlushDue || !this.#hasFreeSlot()) return;
     this.#isFlushDue = true;
-    this.#timing.soon(() => {
+    timing.soon(() => {
       this.#isFlushDue = false;
       this.#flush();
     });
@@ -89,8 +89,7 @@ export class Batcher {
   /** Goes on within other bounds. */
   reconfigure(limits: BatcherLimits): void {
     this.#limits = limits;
-    const dropped = this.#queue.resize(limits);
-    if (dropped > 0) this.#ports.drop("queue-full", dropped);
+    this.#context.counters.drop("queue-full", this.#queue.resize(limits));
     this.#flush();
   }
 
@@ -107,37 +106,40 @@ export class Batcher {
   }
 
   #hasFreeSlot(): boolean {
-    return this.#postsInFlight < this.#limits.postsInFlightMax && this.#ports.canPost();
+    return this.#postsInFlight < this.#limits.postsInFlightMax && this.#context.uplink.canPost();
   }
 
   #flush(): void {
     const { batchFramesMax, batchOctetsMax } = this.#limits;
+    const { counters, observer, timing } = this.#context;
     while (this.#hasFreeSlot()) {
-      const nowMs = this.#timing.nowMs();
+      const nowMs = timing.nowMs();
       const taken = this.#queue.take(batchFramesMax, batchOctetsMax, nowMs);
-      if (taken.expired > 0) this.#ports.drop("deadline-passed", taken.expired);
+      counters.drop("deadline-passed", taken.expired);
       if (taken.frames.length === 0) break;
-      this.#ports.taken(taken, nowMs);
+      counters.forwarded += taken.frames.length;
+      observer.batched?.(taken.frames, nowMs - taken.oldestMs);
       void this.#send(taken);
     }
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  async #send({ frames, oldestMs }: Taken): Promise<void> {
+  async #send({ frames, oldestMs }: TakenFrames): Promise<void> {
+    const { uplink, counters } = this.#context;
     this.#postsInFlight++;
-    const outcome = await this.#ports.post(frames, oldestMs);
+    const outcome = await uplink.post(frames, oldestMs);
     this.#postsInFlight--;
-    if (outcome.kind === "answers") this.#ports.deliver(outcome.frames);
-    else this.#ports.drop(reasonOfFailure[outcome.kind], frames.length);
+    if (outcome.kind === "answers") {
+      counters.answered += outcome.frames.length;
+      for (const answer of outcome.frames) this.#deliver(answer);
+    } else counters.drop(reasonOfFailure[outcome.kind], frames.length);
     this.#flush();
   }
 
-  /** Who stops a relay does not want to wait for allocators that are down. */
+  /** A relay that stops does not wait for allocators that are down. */
   #finishDraining(onDrained: () => void): void {
-    if (this.#ports.isAway()) {
-      const left = this.#queue.clear();
-      if (left > 0) this.#ports.drop("relay-closing", left);
-    }
+    const { uplink, counters } = this.#context;
+    if (uplink.allQuarantined()) counters.drop("relay-closing", this.#queue.clear());
     if (this.#postsInFlight === 0 && this.#queue.length === 0) onDrained();
   }
 }

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { relayComparedFramesMax, relayHashedHeadOctets, relayHashedTailOctets } from "../../src/limits.ts";
 
 /** Bounds of a queue. */
 export interface QueueLimits {
@@ -28,7 +29,7 @@ export interface QueueLimits {
 }
 
 /** Frames for one POST. */
-export interface Taken {
+export interface TakenFrames {
   /** Oldest first. */
   readonly frames: Uint8Array[];
   /** When the first of them came; of no meaning when there are none. */
@@ -37,35 +38,32 @@ export interface Taken {
   readonly expired: number;
 }
 
-/** A frame and when it came. */
-interface Entry {
+/** A frame that waits, and when it came. */
+interface QueuedFrame {
   readonly frame: Uint8Array;
   readonly arrivedMs: number;
   readonly hash: number;
   /** Its neighbours among those whose hashes end the same. */
-  older: Entry | undefined;
-  newer: Entry | undefined;
+  older: QueuedFrame | undefined;
+  newer: QueuedFrame | undefined;
 }
-
-/** Frames of the same end of a hash that a new one is compared with: who makes such frames on purpose gains nothing. */
-const comparedMax = 8;
 
 /** A ring: no entry moves, and none is allocated for but the frame's own. */
 export class FrameQueue {
   #limits: QueueLimits;
-  #ring: (Entry | undefined)[];
+  #ring: (QueuedFrame | undefined)[];
   /**
    * What waits, by the low bits of the hash of its octets: the newest of those that share them, which knows the others.
    * A table of fixed size, as the ring is.
    */
-  #byHash: (Entry | undefined)[];
+  #byHash: (QueuedFrame | undefined)[];
   #first = 0;
   #length = 0;
   #octets = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
-    this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
     this.#byHash = createTable(limits.lengthMax);
   }
 
@@ -93,7 +91,7 @@ export class FrameQueue {
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);
-    if (this.#waits(frame, hash)) return "duplicate";
+    if (this.#isQueued(frame, hash)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
     let dropped = 0;
     while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
@@ -111,14 +109,14 @@ export class FrameQueue {
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).
    * @param nowMs Time in milliseconds, of the same clock as for `push`.
    */
-  take(framesMax: number, octetsMax: number, nowMs: number): Taken {
+  take(framesMax: number, octetsMax: number, nowMs: number): TakenFrames {
     const expired = this.#expire(nowMs);
     const { oldestMs } = this;
     const frames: Uint8Array[] = [];
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
       octets += 2 + this.#ring[this.#first]!.frame.length;
-      // A frame that fits in no POST must not block those behind it for ever: it goes alone.
+      // A frame that fits in no POST must not block the later ones for ever: it goes alone.
       if (octets > octetsMax && frames.length > 0) break;
       frames.push(this.#shift());
     }
@@ -144,7 +142,7 @@ export class FrameQueue {
   resize(limits: QueueLimits): number {
     const before = { ring: this.#ring, first: this.#first, length: this.#length };
     this.#limits = limits;
-    this.#ring = new Array<Entry | undefined>(limits.lengthMax);
+    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
     this.#byHash = createTable(limits.lengthMax);
     this.#first = this.#length = this.#octets = 0;
     let dropped = 0;
@@ -166,9 +164,9 @@ export class FrameQueue {
     return expired;
   }
 
-  #waits(frame: Uint8Array, hash: number): boolean {
+  #isQueued(frame: Uint8Array, hash: number): boolean {
     let other = this.#byHash[hash & (this.#byHash.length - 1)];
-    for (let compared = 0; other !== undefined && compared < comparedMax; compared++) {
+    for (let compared = 0; other !== undefined && compared < relayComparedFramesMax; compared++) {
       if (other.hash === hash && isEqual(other.frame, frame)) return true;
       other = other.older;
     }
@@ -178,7 +176,7 @@ export class FrameQueue {
   #append(frame: Uint8Array, arrivedMs: number, hash: number): void {
     const at = hash & (this.#byHash.length - 1);
     const older = this.#byHash[at];
-    const entry: Entry = { frame, arrivedMs, hash, older, newer: undefined };
+    const entry: QueuedFrame = { frame, arrivedMs, hash, older, newer: undefined };
     if (older !== undefined) older.newer = entry;
     this.#byHash[at] = entry;
     this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
@@ -201,22 +199,18 @@ export class FrameQueue {
 }
 
 /** @returns As many places as there may be frames, up to the next power of two. */
-function createTable(lengthMax: number): (Entry | undefined)[] {
-  return new Array<Entry | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
+function createTable(lengthMax: number): (QueuedFrame | undefined)[] {
+  return new Array<QueuedFrame | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
 }
 
-/** Octets that are hashed, at the begin and at the end of a frame. */
-const hashedHeadOctets = 160;
-const hashedTailOctets = 64;
-
 /**
- * FNV-1a over words of 4 octets: the first 160 octets, where relays, client and xid are, and the last 64, where the
- * options are. Between them is little but zeros; octets are compared where hashes are equal.
+ * FNV-1a over words of 4 octets, of the begin and of the end of a frame. Frames whose hashes are equal are compared
+ * octet by octet.
  */
 function hashOf(octets: Uint8Array): number {
   const { length } = octets;
-  const head = hashWords(octets, 0, Math.min(length, hashedHeadOctets), 0x811c9dc5 ^ length);
-  return hashWords(octets, Math.max(0, length - hashedTailOctets), length, head);
+  const head = hashWords(octets, 0, Math.min(length, relayHashedHeadOctets), 0x811c9dc5 ^ length);
+  return hashWords(octets, Math.max(0, length - relayHashedTailOctets), length, head);
 }
 
 function hashWords(octets: Uint8Array, from: number, to: number, seed: number): number {

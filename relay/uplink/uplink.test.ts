@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
-import type { AllocatorClient, PostOutcome, Unavailable } from "./allocator-client.ts";
+import type { EndedPost, PostOutcome, Unavailable } from "../post.ts";
+import type { AllocatorClient } from "./allocator-client.ts";
 import { Uplink } from "./uplink.ts";
-import type { EndedPost } from "./uplink.ts";
 
 const unavailable: Unavailable = { kind: "unavailable", detail: "no connection" };
 const refused: PostOutcome = { kind: "refused", status: 401, detail: "Status is 401, expected 200" };
@@ -34,10 +34,10 @@ function setUp(policy: "priority" | "spread" = "priority", count = 2) {
     fakes.map(({ client }) => client),
     { policy, timeoutMs: 2000 },
     {
-      began: (allocator) => began.push(allocator),
-      ended: (post) => ended.push(post),
-      recovered: (allocator) => events.push(`${allocator} recovered`),
-      available: () => events.push("available"),
+      onPosting: (allocator) => began.push(allocator),
+      onPosted: (post) => ended.push(post),
+      onRecovered: (allocator) => events.push(`${allocator} recovered`),
+      onAvailable: () => events.push("available"),
     },
     { ...timing, soon: setImmediate },
   );
@@ -127,7 +127,7 @@ test("Uplink leaves an allocator alone that failed, probes it, lets one POST try
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
-  expect([states(), uplink.canPost(), uplink.isAway()]).toEqual([["quarantined"], false, true]);
+  expect([states(), uplink.canPost(), uplink.allQuarantined()]).toEqual([["quarantined"], false, true]);
   expect(await uplink.post(frames, 0)).toMatchObject({ kind: "unavailable" });
   timing.advance(99);
   expect(a.probes.length).toBe(0);
@@ -136,7 +136,7 @@ test("Uplink leaves an allocator alone that failed, probes it, lets one POST try
   expect(uplink.canPost()).toBe(false);
   a.probes[0]!();
   await settle();
-  expect([states(), uplink.canPost(), uplink.isAway(), events]).toEqual([
+  expect([states(), uplink.canPost(), uplink.allQuarantined(), events]).toEqual([
     ...[["on-trial"], true, false, ["available"]],
   ]);
   void uplink.post(frames, 0);

@@ -12,9 +12,10 @@
  * @module
  */
 import { relayFailoverMsMin } from "../../src/limits.ts";
-import type { AllocatorClient, PostFailure, PostOutcome } from "./allocator-client.ts";
-import { pauseAfterFailure } from "./backoff.ts";
+import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
+import type { AllocatorClient } from "./allocator-client.ts";
+import { pauseAfterFailure } from "./backoff.ts";
 
 /** How an uplink chooses. */
 export interface UplinkOptions {
@@ -24,25 +25,16 @@ export interface UplinkOptions {
   readonly timeoutMs: number;
 }
 
-/** What happens outside of an uplink. */
-export interface UplinkPorts {
+/** What an uplink tells, once a POST or less often. */
+export interface UplinkHooks {
   /** Learns of the begin of each POST. */
-  readonly began: (allocator: string, frames: readonly Uint8Array[]) => void;
+  readonly onPosting: (allocator: string, frames: readonly Uint8Array[]) => void;
   /** Learns of the end of each POST. */
-  readonly ended: (post: EndedPost) => void;
+  readonly onPosted: (post: EndedPost) => void;
   /** Learns of the first success of an allocator after failures. */
-  readonly recovered: (allocator: string) => void;
+  readonly onRecovered: (allocator: string) => void;
   /** Learns that an allocator may be asked again. */
-  readonly available: () => void;
-}
-
-/** A POST that is over. */
-export interface EndedPost {
-  /** URL of the allocator. */
-  readonly allocator: string;
-  readonly frames: readonly Uint8Array[];
-  readonly outcome: PostOutcome;
-  readonly elapsedMs: number;
+  readonly onAvailable: () => void;
 }
 
 /** An allocator, as an operator wants to see it. */
@@ -70,7 +62,7 @@ interface Allocator {
   postsInFlight: number;
   posts: number;
   postsFailed: number;
-  /** Failures in a row. While there are any, one POST at a time tries whether the trouble is over. */
+  /** Failures in a row. While there are any, one POST at a time tries whether it serves again. */
   failures: number;
   lastFailure: string | undefined;
   /** Set while it is quarantined. */
@@ -81,7 +73,7 @@ interface Allocator {
 export class Uplink {
   readonly #allocators: readonly Allocator[];
   readonly #options: UplinkOptions;
-  readonly #ports: UplinkPorts;
+  readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
   /** Where `spread` begins to look, so that equals take turns. */
   #turn = 0;
@@ -92,7 +84,7 @@ export class Uplink {
   constructor(
     clients: readonly AllocatorClient[],
     options: UplinkOptions,
-    ports: UplinkPorts,
+    hooks: UplinkHooks,
     timing: Timing,
   ) {
     this.#allocators = clients.map((client) => ({
@@ -105,7 +97,7 @@ export class Uplink {
       cancelPause: undefined,
     }));
     this.#options = options;
-    this.#ports = ports;
+    this.#hooks = hooks;
     this.#timing = timing;
   }
 
@@ -115,7 +107,7 @@ export class Uplink {
   }
 
   /** @returns Whether all allocators are quarantined. */
-  isAway(): boolean {
+  allQuarantined(): boolean {
     return this.#allocators.every(({ cancelPause }) => cancelPause !== undefined);
   }
 
@@ -146,13 +138,13 @@ export class Uplink {
     const first = this.#choose();
     if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
     const batch = { frames, oldestMs };
-    const outcome = await this.#ask(first, batch, timeoutMs);
+    const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
     // What was answered with 200 was served, however the answer looks.
     if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
       return outcome;
     const second = this.#choose(first);
-    return second === undefined ? outcome : this.#ask(second, batch, leftMs);
+    return second === undefined ? outcome : this.#postTo(second, batch, leftMs);
   }
 
   /** Probes no more, waits for the POSTs that are in flight, and closes the connections. */
@@ -175,39 +167,39 @@ export class Uplink {
     return idlest[this.#turn++ % idlest.length];
   }
 
-  async #ask(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
+  async #postTo(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
     const { client } = allocator;
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
     allocator.postsInFlight++;
-    this.#ports.began(client.url, frames);
+    this.#hooks.onPosting(client.url, frames);
     const outcome = await client.post(frames, timeoutMs, startedMs - oldestMs);
     allocator.postsInFlight--;
     const elapsedMs = this.#timing.nowMs() - startedMs;
-    if (outcome.kind === "answers") this.#succeeded(allocator);
+    if (outcome.kind === "answers") this.#recordSuccess(allocator);
     else {
       allocator.postsFailed++;
-      this.#failed(allocator, outcome);
+      this.#recordFailure(allocator, outcome);
     }
-    this.#ports.ended({ allocator: client.url, frames, outcome, elapsedMs });
+    this.#hooks.onPosted({ allocator: client.url, frames, outcome, elapsedMs });
     if (this.#isClosed && this.#postsInFlight() === 0) this.#onIdle?.();
     return outcome;
   }
 
   /** A success of a POST that began before the quarantine says nothing of what is now. */
-  #succeeded(allocator: Allocator): void {
+  #recordSuccess(allocator: Allocator): void {
     if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
     allocator.failures = 0;
-    this.#ports.recovered(allocator.client.url);
+    this.#hooks.onRecovered(allocator.client.url);
   }
 
   /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
-  #failed(allocator: Allocator, failure: PostFailure): void {
+  #recordFailure(allocator: Allocator, failure: PostFailure): void {
     allocator.lastFailure = failure.detail;
     if (allocator.cancelPause !== undefined || this.#isClosed) return;
     allocator.failures++;
-    const wishMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
-    const pauseMs = pauseAfterFailure(allocator.failures, wishMs, this.#timing.random());
+    const retryAfterMs = failure.kind === "unavailable" ? failure.retryAfterMs : undefined;
+    const pauseMs = pauseAfterFailure(allocator.failures, retryAfterMs, this.#timing.random());
     allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
   }
 
@@ -215,8 +207,8 @@ export class Uplink {
     const failure = await allocator.client.probe(this.#options.timeoutMs);
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
-    if (failure === undefined) this.#ports.available();
-    else this.#failed(allocator, failure);
+    if (failure === undefined) this.#hooks.onAvailable();
+    else this.#recordFailure(allocator, failure);
   }
 }
 

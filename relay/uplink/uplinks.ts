@@ -4,13 +4,16 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import { createAllocatorClient } from "./allocator-client.ts";
+import { relayBodyOctetsMax } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { Counters } from "../counters.ts";
 import type { Log, RelayObserver } from "../observer.ts";
+import type { EndedPost, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
+import { createAllocatorClient } from "./allocator-client.ts";
+import type { BatcherLimits } from "./batcher.ts";
 import { Uplink } from "./uplink.ts";
-import type { EndedPost } from "./uplink.ts";
+import type { AllocatorStatus } from "./uplink.ts";
 
 /** Settings that an uplink comes from. */
 export type UplinkConfig = Pick<RelayConfig, "allocator" | "queue" | "secrets">;
@@ -33,7 +36,7 @@ export class Uplinks {
   #current: Uplink;
   readonly #leaving = new Set<Promise<void>>();
   /** What the log last said about each allocator that can't serve. */
-  readonly #troubles = new Map<string, string>();
+  readonly #loggedFailures = new Map<string, string>();
 
   constructor(config: UplinkConfig, context: UplinksContext) {
     this.#context = context;
@@ -41,9 +44,24 @@ export class Uplinks {
     this.#current = this.#create(config);
   }
 
-  /** The one that new POSTs go to. */
-  get current(): Uplink {
-    return this.#current;
+  /** @returns Whether an allocator may be asked now. */
+  canPost(): boolean {
+    return this.#current.canPost();
+  }
+
+  /** @returns Whether all allocators are quarantined. */
+  allQuarantined(): boolean {
+    return this.#current.allQuarantined();
+  }
+
+  /** Sends frames by the settings that apply now; see {@link Uplink.post}. */
+  post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
+    return this.#current.post(frames, oldestMs);
+  }
+
+  /** @returns What is known of each allocator, in the order of the settings. */
+  status(): readonly AllocatorStatus[] {
+    return this.#current.status();
   }
 
   /** Goes on with other settings. POSTs that are in flight end as they began. */
@@ -53,7 +71,7 @@ export class Uplinks {
     if (isSame(before, config)) return;
     const leaving = this.#current.close().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
-    this.#troubles.clear();
+    this.#loggedFailures.clear();
     this.#current = this.#create(config);
   }
 
@@ -69,23 +87,23 @@ export class Uplinks {
     const clients = urls.map((url) =>
       createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
     );
-    const ports = {
-      began: (url: string, frames: readonly Uint8Array[]) => {
+    const hooks = {
+      onPosting: (url: string, frames: readonly Uint8Array[]) => {
         observer.posting?.(url, frames);
       },
-      ended: (post: EndedPost) => {
-        this.#endPost(post);
+      onPosted: (post: EndedPost) => {
+        this.#recordPost(post);
       },
-      recovered: (url: string) => {
-        this.#troubles.delete(url);
+      onRecovered: (url: string) => {
+        this.#loggedFailures.delete(url);
         log.info({ allocator: url }, "allocator serves again");
       },
-      available: onAvailable,
+      onAvailable,
     };
-    return new Uplink(clients, { policy, timeoutMs }, ports, timing);
+    return new Uplink(clients, { policy, timeoutMs }, hooks, timing);
   }
 
-  #endPost(post: EndedPost): void {
+  #recordPost(post: EndedPost): void {
     const { counters, log, observer } = this.#context;
     const { allocator, outcome } = post;
     counters.posts += 1;
@@ -93,10 +111,28 @@ export class Uplinks {
     if (outcome.kind === "answers") return;
     counters.postsFailed += 1;
     // An outage is one line, not one for each attempt.
-    if (outcome.detail === this.#troubles.get(allocator)) return;
-    this.#troubles.set(allocator, outcome.detail);
+    if (outcome.detail === this.#loggedFailures.get(allocator)) return;
+    this.#loggedFailures.set(allocator, outcome.detail);
     log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
   }
+}
+
+/**
+ * Reads the bounds of the queue and of its batches from the settings. A datagram may wait for as long as its POST
+ * leaves it time.
+ */
+export function batcherLimitsOf({
+  queue,
+  allocator,
+}: Pick<RelayConfig, "queue" | "allocator">): BatcherLimits {
+  return {
+    lengthMax: queue.length,
+    octetsMax: queue.octets,
+    waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
+    postsInFlightMax: allocator.postsInFlight,
+    batchFramesMax: allocator.batchFrames,
+    batchOctetsMax: relayBodyOctetsMax,
+  };
 }
 
 /**
@@ -104,16 +140,16 @@ export class Uplinks {
  *
  * @returns Milliseconds for the POST.
  */
-export function postMs(deadlineMs: number): number {
+function postMs(deadlineMs: number): number {
   return deadlineMs / 2;
 }
 
 /** An uplink that stays the same keeps its connections, and what it knows of its allocators. */
 function isSame(a: UplinkConfig, b: UplinkConfig): boolean {
-  const of = ({ allocator, secrets, queue }: UplinkConfig) => [
+  const comparedParts = ({ allocator, secrets, queue }: UplinkConfig) => [
     allocator.urls.map(({ href }) => href),
     [allocator.policy, allocator.postsInFlight, queue.deadlineMs],
     secrets,
   ];
-  return isDeepStrictEqual(of(a), of(b));
+  return isDeepStrictEqual(comparedParts(a), comparedParts(b));
 }

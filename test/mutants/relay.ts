@@ -196,8 +196,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-a-datagram-that-waits-already",
     rules: ["identical datagrams wait once"],
     file: queue,
-    search: 'if (this.#waits(frame, hash)) return "duplicate";',
-    replacement: "if (this.#waits(frame, hash)) Math.abs(0);",
+    search: 'if (this.#isQueued(frame, hash)) return "duplicate";',
+    replacement: "if (this.#isQueued(frame, hash)) Math.abs(0);",
     tests: relayTests,
   },
   {
@@ -246,8 +246,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-takes-answers-from-anyone",
     rules: ["R8415-19.2-01"],
     file: "relay/sockets/servers.ts",
-    search: "if (this.#known.has(keyOf(address))) this.#ports.onAnswer(datagram);",
-    replacement: "if (keyOf(address) !== '') this.#ports.onAnswer(datagram);",
+    search: "if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);",
+    replacement: "if (keyOf(source.address) !== '') this.#deliver(datagram);",
     tests: ["test/relay/services.test.ts"],
   },
 ];

@@ -6,7 +6,6 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import { formatStatus, readStatus } from "../../relay/service/status.ts";
 import { whyWithout } from "../support/tools.ts";
 import { mirror } from "./scripted-allocator.ts";
@@ -21,6 +20,7 @@ import {
   stageFolder,
   stagePeer,
 } from "./stage.ts";
+import type { RelaySettingsInput } from "./stage.ts";
 
 const metrics = { listen: "127.0.0.1:0" };
 

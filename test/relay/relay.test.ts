@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import { encodeInterfaceId } from "../../relay/messages/interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
@@ -23,6 +22,7 @@ import { vectorOctets } from "../support/vectors.ts";
 import { Mailbox } from "./mailbox.ts";
 import { framesType, mirror, startScriptedAllocator } from "./scripted-allocator.ts";
 import type { Post } from "./scripted-allocator.ts";
+import type { RelaySettingsInput } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
 const token = "0123456789abcdef";

@@ -4,7 +4,6 @@
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { decodeMessage6 } from "../../src/wire/dhcpv6/message.ts";
 import { findOption6 } from "../../src/wire/dhcpv6/options.ts";
@@ -15,6 +14,7 @@ import { octets } from "../support/octets.ts";
 import { vectorOctets } from "../support/vectors.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";
 import { freePort } from "./stage.ts";
+import type { RelaySettingsInput } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
 /** What a test leaves behind is closed in reverse order. */

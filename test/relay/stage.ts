@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
+import type * as v from "valibot";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import type { RelayConfig, RelaySettingsInput } from "../../relay/config/config.ts";
+import type { RelayConfig, schema } from "../../relay/config/config.ts";
 import { startDaemon } from "../../relay/service/daemon.ts";
 import type { Secrets } from "../../relay/config/secrets.ts";
 import { decodeRelayPath } from "../../src/wire/dhcpv6/relay.ts";
@@ -17,6 +18,9 @@ import { Mailbox } from "./mailbox.ts";
 import { mirror, startScriptedAllocator } from "./scripted-allocator.ts";
 import type { Post, ScriptedAllocator } from "./scripted-allocator.ts";
 import { openUdpPeer } from "./udp-peer.ts";
+
+/** Settings as an operator writes them. */
+export type RelaySettingsInput = v.InferInput<typeof schema>;
 
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>>;

@@ -3,11 +3,13 @@
  * the relay makes of it must not depend on how busy the machine is that runs the test.
  */
 import { expect, test } from "vitest";
-import type { AllocatorClient, Unavailable } from "../../relay/uplink/allocator-client.ts";
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import { Counters } from "../../relay/counters.ts";
+import type { Unavailable } from "../../relay/post.ts";
+import type { AllocatorClient } from "../../relay/uplink/allocator-client.ts";
 import { pauseAfterFailure } from "../../relay/uplink/backoff.ts";
 import { Batcher } from "../../relay/uplink/batcher.ts";
 import type { BatcherLimits } from "../../relay/uplink/batcher.ts";
-import { parseRelaySettings } from "../../relay/config/config.ts";
 import { Uplink } from "../../relay/uplink/uplink.ts";
 import { relayBodyOctetsMax, relayPauseMsMax } from "../../src/limits.ts";
 import { readUint32, writeUint32 } from "../../src/wire/octets.ts";
@@ -82,16 +84,16 @@ async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
   const firstSentMs = new Map<number, number>();
   const answeredInTime = new Set<number>();
   const answersAtMs: number[] = [];
-  const dropped: Record<string, number> = {};
+  const counters = new Counters();
   const { client, posts, probesAtMs } = createAllocator(timing, outage);
   const uplink = new Uplink(
     [client],
     { policy: "priority", timeoutMs: queue.deadlineMs / 2 },
     {
-      began: () => undefined,
-      ended: () => undefined,
-      recovered: () => undefined,
-      available: () => {
+      onPosting: () => undefined,
+      onPosted: () => undefined,
+      onRecovered: () => undefined,
+      onAvailable: () => {
         batcher.wake();
       },
     },
@@ -99,21 +101,12 @@ async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
   );
   const batcher: Batcher = new Batcher(
     limits,
-    {
-      canPost: () => uplink.canPost(),
-      isAway: () => uplink.isAway(),
-      taken: () => undefined,
-      post: (frames, oldestMs) => uplink.post(frames, oldestMs),
-      deliver: (answers) => {
-        for (const answer of answers) {
-          const number = readUint32(answer, 0);
-          answersAtMs.push(timing.nowMs());
-          if (timing.nowMs() - firstSentMs.get(number)! <= queue.deadlineMs) answeredInTime.add(number);
-        }
-      },
-      drop: (reason, count) => (dropped[reason] = (dropped[reason] ?? 0) + count),
+    (answer) => {
+      const number = readUint32(answer, 0);
+      answersAtMs.push(timing.nowMs());
+      if (timing.nowMs() - firstSentMs.get(number)! <= queue.deadlineMs) answeredInTime.add(number);
     },
-    { ...timing, soon: (run) => soon.push(run) },
+    { uplink, counters, observer: {}, timing: { ...timing, soon: (run) => soon.push(run) } },
   );
   for (let ms = 0; ms < durationMs; ms++) {
     for (const number of arrivals(ms)) {
@@ -125,6 +118,7 @@ async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
     await new Promise(setImmediate);
   }
   const goodput = answeredInTime.size / durationMs / capacity;
+  const { dropped } = counters.snapshot();
   return { goodput, firstSentMs, answersAtMs, dropped, batcher, posts, probesAtMs };
 }
 

@@ -2,7 +2,6 @@
  * The way to several allocators, over real HTTP and TLS.
  */
 import { expect, test, vi } from "vitest";
-import type { RelaySettingsInput } from "../../relay/config/config.ts";
 import type { Secrets } from "../../relay/config/secrets.ts";
 import { whyWithout } from "../support/tools.ts";
 import { createAuthority } from "./certificates.ts";
@@ -20,6 +19,7 @@ import {
   stageFolder,
   stagePeer,
 } from "./stage.ts";
+import type { RelaySettingsInput } from "./stage.ts";
 
 /** A relay, a client, and allocators. */
 async function stage(

@@ -83,8 +83,8 @@ export interface RunOptions {
 }
 
 const bundles = new Map<string, string>();
-/** Two folders below the root, where sources that look for files beside them find these. */
-const bundlesFolder = join(root, "dist", `lab-${process.pid}`);
+/** Three folders below the root, as the source that looks for the migrations is: so it finds them. */
+const bundlesFolder = join(root, "dist", "lab", String(process.pid));
 process.on("exit", () => {
   rmSync(bundlesFolder, { recursive: true, force: true });
 });
@@ -121,7 +121,7 @@ let labs = 0;
 
 /** A set of hosts. */
 export class Lab {
-  /** Folder for databases, tokens and the like. */
+  /** Folder for databases, tokens and the like, and for the temporary files of all processes. */
   readonly folder = mkdtempSync(join(tmpdir(), "apportion-lab-"));
   readonly #prefix = `apportion-${process.pid}-${++labs}`;
   readonly #hosts: Host[] = [];
@@ -176,7 +176,8 @@ export class Lab {
     // `ip netns exec` replaces itself by the command: signals reach that.
     const child = spawn("ip", ["netns", "exec", namespace, ...command], {
       cwd: root,
-      env: { ...process.env, ...environment },
+      // tshark leaves its captures behind when it is killed; here they go when the lab is closed.
+      env: { ...process.env, TMPDIR: this.folder, ...environment },
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#children.add(child);

@@ -1,28 +1,27 @@
 /**
- * A listener that outlives its interface: a socket is bound to the interface of that moment, so after one of the same
- * name has come back it is opened again, and its group joined again.
+ * A listener that outlives its interface: a socket is bound to the interface of that moment. When an interface of the
+ * same name comes back, the socket is opened again and its group is joined again.
  *
  * @module
  */
+import { zoneOf } from "../endpoint.ts";
+import type { Links } from "./links.ts";
 import { openListener } from "./listener.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
-import type { Links } from "./links.ts";
 
-/** What a listener is told and tells beside its options. */
-export interface SteadyListenerContext {
+/** What a listener is opened with. */
+export interface ReopeningListenerOptions extends ListenerOptions {
   readonly links: Pick<Links, "has">;
-  /** Learns that the socket is open again. */
-  readonly onReopened: () => void;
-  /** Learns that it could not be opened again; it is tried at each look at the links. */
-  readonly onReopenFailed: (error: Error) => void;
+  /** Learns that the socket is open again, or why not; then it is tried again at the next look at the links. */
+  readonly onReopened: (error?: Error) => void;
 }
 
-/** A listener of one link, or of an address that is of no link. */
-export interface SteadyListener extends Listener {
+/** A listener on one link, or on an address that belongs to no link. */
+export interface ReopeningListener extends Listener {
   /**
    * Opens the socket again when its interface has come back, or when that failed before.
    *
-   * @param returned Interfaces that are back, as {@link Links.refresh} told.
+   * @param returned Names of the interfaces that are back, as {@link Links.refresh} told.
    */
   readonly onLinks: (returned: readonly string[]) => Promise<void>;
 }
@@ -32,10 +31,7 @@ export interface SteadyListener extends Listener {
  *
  * @throws {Error} When the address can't be bound or the group can't be joined, this first time.
  */
-export async function openSteadyListener(
-  options: ListenerOptions,
-  context: SteadyListenerContext,
-): Promise<SteadyListener> {
+export async function openReopeningListener(options: ReopeningListenerOptions): Promise<ReopeningListener> {
   const zone = zoneOf(options.address);
   const first = await openListener(options);
   // A port that the system chose stays the listener's, and so does a buffer that was asked for later.
@@ -49,9 +45,9 @@ export async function openSteadyListener(
     await old?.close();
     try {
       current = await openListener(again);
-      context.onReopened();
+      options.onReopened();
     } catch (error) {
-      context.onReopenFailed(error as Error);
+      options.onReopened(error as Error);
     }
   };
   return {
@@ -61,12 +57,12 @@ export async function openSteadyListener(
       return current?.resizeReceiveBuffer(octets) ?? 0;
     },
     send: (payload, port, address) => {
-      if (current === undefined) options.onSendFailed(new Error(`Cannot send: ${zone} is not there`));
+      if (current === undefined) options.onSendFailed();
       else current.send(payload, port, address);
     },
     onLinks: async (returned) => {
       if (zone === undefined || isClosed || reopening !== undefined) return;
-      if (!returned.includes(zone) && (current !== undefined || !context.links.has(zone))) return;
+      if (!returned.includes(zone) && (current !== undefined || !options.links.has(zone))) return;
       reopening = reopen();
       await reopening;
       reopening = undefined;
@@ -77,9 +73,4 @@ export async function openSteadyListener(
       await current?.close();
     },
   };
-}
-
-/** @returns The name of the interface that an address as text is of. */
-export function zoneOf(address: string): string | undefined {
-  return address.split("%", 2)[1];
 }
