@@ -164,8 +164,17 @@ export const loadReleasePauseMs = 10;
 /** Octets of the receive buffer that each socket of a load asks for: some thousand answers that come at once. */
 export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 
-/** Statements that a connection to a file keeps prepared: those of a batch, and some room. */
-export const preparedStatementsMax = 32;
+/** Statements that a connection to a file keeps prepared: the batch has eight, the admin API some dozens. */
+export const preparedStatementsMax = 128;
+
+/** Milliseconds that a database file is waited for while another process holds its lock. */
+export const fileBusyMs = 5000;
+
+/**
+ * Frames of the write-ahead log between two checkpoints. With 1,000 a checkpoint takes less than 20 ms; a longer log is
+ * checkpointed less often, and holds up the answers for longer each time.
+ */
+export const walCheckpointPages = 1000;
 
 /** Octets of a relay's configuration file: some hundred listeners with comments. Bounds what is read into memory. */
 export const relayConfigOctetsMax = 1024 * 1024;

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
-import { onlyDatabase } from "../src/store/database/databases.ts";
 import { adminToken, createTestAllocator, relayToken } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { encodeHex } from "../src/wire/hex.ts";
 import { commandLine } from "./support/command-line.ts";
 import { temporaryFolder } from "./support/database.ts";
+import { execute } from "./support/sql.ts";
 
 /** An allocator on a socket, whose clients 1 and 2 have leases; the first a softwire address, too. */
 async function open() {
-  const { database, ask } = await createTestAllocator({
+  const { database, store, ask } = await createTestAllocator({
     domains: [
       {
         name: "north",
@@ -32,12 +32,13 @@ async function open() {
   const clients = [clientProfile(1), clientProfile(2)];
   const offers = await ask(...clients.map((client) => says.discover(client)));
   await ask(...clients.map((client, index) => says.selecting(client, offers[index]!)));
-  await database.execute(
+  await execute(
+    database,
     "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001') WHERE slot = (SELECT min(slot) FROM lease)",
   );
   const listen = { host: "127.0.0.1", port: 0 };
   const secrets = { relayToken, adminToken };
-  const allocator = await startAllocator(onlyDatabase(database), secrets, listen, pino({ level: "silent" }));
+  const allocator = await startAllocator(store, secrets, listen, pino({ level: "silent" }));
   onTestFinished(() => allocator.close());
   return commandLine({ APPORTION_URL: allocator.url, APPORTION_ADMIN_TOKEN: adminToken });
 }

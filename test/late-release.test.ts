@@ -6,26 +6,30 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { startRelay } from "../relay/relay.ts";
 import type { Relay } from "../relay/relay.ts";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
-import { configureDatabases, prepareDatabase, startAllocator } from "../src/runtime/node.ts";
-import { onlyDatabase } from "../src/store/database/databases.ts";
+import { applyFile, prepareStore, startAllocator } from "../src/runtime/node.ts";
+import { openFile } from "../src/store/database/file.ts";
 import { freePort, configOf, query, stagePeer, token } from "./relay/stage.ts";
 import { readAnswer } from "./support/allocator.ts";
 import type { TestAnswer, TestMessage } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
+import { query as queryRows } from "./support/sql.ts";
 
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 /** An allocator process of its own would do the same: it shares nothing with others but the database. */
 async function openAllocator(databaseUrl: string, port = 0) {
-  const database = await prepareDatabase({ databaseUrl, databaseToken: undefined });
-  const databases = onlyDatabase(database);
-  await configureDatabases(databases, parseDeclaration(vectorDomain, "test"), log);
+  const store = await prepareStore({ url: databaseUrl });
+  await applyFile(store, parseDeclaration(vectorDomain, "test"), log);
   const tokens = { relayToken: token, adminToken: undefined };
   const listen = { host: "127.0.0.1", port };
-  const allocator = await startAllocator(databases, tokens, listen, log);
+  const allocator = await startAllocator(store, tokens, listen, log);
   onTestFinished(() => allocator.close());
+  const database = openFile(databaseUrl);
+  onTestFinished(() => {
+    database.close();
+  });
   return { database, ...allocator };
 }
 
@@ -66,12 +70,16 @@ test("a RELEASE that waited in a relay leaves its client the lease that it got m
   const endings = () => Object.entries(counters.snapshot()).filter(([name]) => name.startsWith("silence:"));
   await vi.waitUntil(() => endings().length > 0, isTrue);
   expect(endings()).toEqual([["silence:release-overtaken", 1]]);
-  const { rows } = await database.execute("SELECT state, expires_at - unixepoch() > 0 AS runs FROM lease");
+  const rows = await queryRows(
+    database,
+    "SELECT state, expires_at > ? AS runs FROM lease",
+    Math.floor(Date.now() / 1000),
+  );
   expect(rows.map(({ state, runs }) => [state, runs])).toEqual([[2, 1]]);
 
   // The same message, when it does not wait, is obeyed.
   await send(says.release(profile, after), usual);
   const isReleased = async () =>
-    (await database.execute("SELECT 1 FROM lease WHERE state = 3")).rows.length === 1;
+    (await queryRows(database, "SELECT 1 FROM lease WHERE state = 3")).length === 1;
   await vi.waitUntil(isReleased, isTrue);
 });

@@ -5,16 +5,17 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openAccess } from "../src/runtime/node.ts";
+import { openDatabase } from "../src/runtime/node.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
 import { temporaryFolder } from "./support/database.ts";
 import { laterRelease } from "./support/later-release.ts";
 import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
+import { queryNumber } from "./support/sql.ts";
 
 const root = join(import.meta.dirname, "..");
 
 async function open(url: string) {
-  const database = await openAccess({ url });
+  const database = await openDatabase({ url });
   onTestFinished(() => {
     database.close();
   });
@@ -57,10 +58,9 @@ describe.each(kinds)("on %s", (kind, makeUrl) => {
     const reports = await Promise.all(databases.map((database) => migrateDatabase(database)));
     const [once] = reports.filter(({ applied }) => applied.length > 0);
     expect(reports.flatMap(({ applied }) => applied)).toEqual(once!.applied);
-    const [record] = (await databases[0]!.execute("SELECT count(*) AS n FROM __drizzle_migrations")).rows;
-    expect(record!.n).toBe(once!.applied.length);
-    const [revision] = (await databases[0]!.execute("SELECT count(*) AS n FROM configuration")).rows;
-    expect(revision!.n).toBe(1);
+    const count = (table: string) => queryNumber(databases[0]!, `SELECT count(*) FROM ${table}`);
+    expect(await count("__drizzle_migrations")).toBe(once!.applied.length);
+    expect(await count("configuration")).toBe(1);
   });
 
   test.skipIf(isSkipped)(
@@ -84,9 +84,8 @@ describe.each(kinds)("on %s", (kind, makeUrl) => {
       "CREATE TABLE later (id integer);\n--> statement-breakpoint\nINSERT INTO nowhere VALUES (1);",
     );
     await expect(migrateDatabase(database, later)).rejects.toThrow(/nowhere/);
-    const [table] = (await database.execute("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'later'"))
-      .rows;
-    expect(table!.n).toBe(0);
+    const tables = await queryNumber(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'later'");
+    expect(tables).toBe(0);
     expect((await migrateDatabase(database)).applied).toEqual([]);
   });
 });

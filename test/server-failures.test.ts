@@ -5,21 +5,22 @@
 import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { DeclarationInput } from "../src/declaration/declaration.ts";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
-import { openAccess, prepareDatabase } from "../src/runtime/node.ts";
-import { applyDeclaration } from "../src/store/configuration/apply.ts";
+import { openDatabase } from "../src/runtime/node.ts";
+import type { Database } from "../src/store/database/database.ts";
+import type { DatabaseAccess } from "../src/store/store.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
 import { createTestAllocator, wrap } from "./support/allocator.ts";
 import type { TestAllocator, TestAnswer, TestMessage } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
-import { temporaryFolder } from "./support/database.ts";
+import { prepareDatabase, temporaryFolder } from "./support/database.ts";
 import { startDatabaseProxy } from "./support/database-proxy.ts";
 import type { DatabaseProxy } from "./support/database-proxy.ts";
 import { createTokenKey, hasSqld, signToken, startSqld, withoutSqld } from "./support/sqld.ts";
 import type { Sqld } from "./support/sqld.ts";
+import { query, queryNumber } from "./support/sql.ts";
 
 const declaration: DeclarationInput = {
   domains: [
@@ -36,11 +37,11 @@ interface Scene extends TestAllocator {
   readonly sqld: Sqld;
   readonly proxy: DatabaseProxy;
   /** The database, by another way than the allocator's. */
-  readonly direct: Client;
+  readonly direct: Database;
 }
 
-async function open(access: Parameters<typeof openAccess>[0], answerMsMax?: number): Promise<Client> {
-  const database = await openAccess(access, answerMsMax);
+async function open(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  const database = await openDatabase(access, answerMsMax);
   onTestFinished(() => {
     database.close();
   });
@@ -54,11 +55,10 @@ async function setScene({
 }: { answerMsMax?: number; folder?: string } = {}): Promise<Scene> {
   const sqld = await startSqld({ folder: join(folder ?? (await temporaryFolder()), "sqld") });
   onTestFinished(() => sqld.kill());
-  const direct = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: undefined });
+  const direct = await prepareDatabase({ url: sqld.url }, parseDeclaration(declaration, "test"));
   onTestFinished(() => {
     direct.close();
   });
-  await applyDeclaration(direct, parseDeclaration(declaration, "test"));
   const proxy = await startDatabaseProxy(sqld.port);
   onTestFinished(() => proxy.close());
   const allocator = await createTestAllocator(await open({ url: proxy.url }, answerMsMax));
@@ -70,11 +70,12 @@ async function setScene({
 const bodyOf = (...messages: TestMessage[]) => encodeFrames(messages.map(wrap));
 const clients = Array.from({ length: 256 }, (_, client) => clientProfile(client));
 
-const stateOf = async (database: Client) => ({
-  leases: (
-    await database.execute("SELECT slot, hex(client_id) AS client, state, since FROM lease ORDER BY slot")
-  ).rows.map((row) => ({ ...row })),
-  tenures: Number((await database.execute("SELECT count(*) AS n FROM history")).rows[0]!.n),
+const stateOf = async (database: Database) => ({
+  leases: await query(
+    database,
+    "SELECT slot, hex(client_id) AS client, state, since FROM lease ORDER BY slot",
+  ),
+  tenures: await queryNumber(database, "SELECT count(*) AS n FROM history"),
 });
 
 const pairText = (answer: TestAnswer | undefined) =>
@@ -174,9 +175,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     const hour = 3600;
     const now = Math.floor(Date.now() / 1000);
     const good = signToken(privateKey, now + hour);
-    const direct = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: good });
-    await applyDeclaration(direct, parseDeclaration(declaration, "test"));
-    direct.close();
+    const access = { url: sqld.url, token: good };
+    (await prepareDatabase(access, parseDeclaration(declaration, "test"))).close();
     for (const token of [
       signToken(privateKey, now - hour),
       signToken(createTokenKey().privateKey, now + hour),

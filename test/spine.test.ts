@@ -7,9 +7,10 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { createClient } from "@libsql/client";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "./support/database.ts";
+import { openFile } from "../src/store/database/file.ts";
+import { query, queryNumber } from "./support/sql.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 
@@ -129,12 +130,10 @@ test("leases are in the file that the README names, with write-ahead logging", a
   const folder = await temporaryFolder();
   const { server } = await start(folder);
   await client(folder, "lease", ...server);
-  const database = createClient({ url: `file:${join(folder, "data/apportion.db")}` });
+  const database = openFile(`file:${join(folder, "data/apportion.db")}`);
   onTestFinished(() => {
     database.close();
   });
-  expect((await database.execute("PRAGMA journal_mode")).rows[0]).toMatchObject({ journal_mode: "wal" });
-  expect(
-    (await database.execute("SELECT count(*) AS bound FROM lease WHERE state = 2")).rows[0],
-  ).toMatchObject({ bound: 1 });
+  expect(await query(database, "PRAGMA journal_mode")).toEqual([{ journal_mode: "wal" }]);
+  expect(await queryNumber(database, "SELECT count(*) FROM lease WHERE state = 2")).toBe(1);
 });

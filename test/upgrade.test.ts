@@ -4,24 +4,26 @@
  */
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
+import { createClient } from "@libsql/client";
+import Driver from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { unwrapAnswer, wrapDatagram } from "../relay/messages/envelope.ts";
 import { Peers } from "../relay/sockets/peers.ts";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
-import { openAccess, prepareDatabase } from "../src/runtime/node.ts";
-import { applyDeclaration } from "../src/store/configuration/apply.ts";
+import { openDatabase } from "../src/runtime/node.ts";
+import type { Database } from "../src/store/database/database.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
 import { verifyDatabase } from "../src/store/evidence/verify.ts";
 import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { createTestAllocator } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
-import { temporaryDatabase, temporaryFolder, vectorDomain } from "./support/database.ts";
+import { prepareDatabase, temporaryFolder, vectorDomain } from "./support/database.ts";
 import { laterRelease } from "./support/later-release.ts";
 import { octets } from "./support/octets.ts";
 import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
 import { vectorOctets } from "./support/vectors.ts";
+import { queryNumber } from "./support/sql.ts";
 
 describe("version 1 of the wire between relay and allocator, as the first release spoke it", () => {
   const query = vectorOctets("discover-shared-nohint").octets;
@@ -97,7 +99,7 @@ async function openServer() {
 }
 
 /** Leases for so many clients, in batches; a batch whose answer fails is sent again, as clients do. */
-async function lease(database: Client, clients: number, first = 0): Promise<number> {
+async function lease(database: Database, clients: number, first = 0): Promise<number> {
   const { ask } = await createTestAllocator(database);
   const askAgain: typeof ask = async (...messages) => {
     try {
@@ -118,11 +120,11 @@ async function lease(database: Client, clients: number, first = 0): Promise<numb
   return acks;
 }
 
-const boundIn = async (database: Client) =>
-  Number((await database.execute("SELECT count(*) AS n FROM lease WHERE state = 2")).rows[0]!.n);
+const boundIn = async (database: Database) =>
+  await queryNumber(database, "SELECT count(*) AS n FROM lease WHERE state = 2");
 
-async function open(url: string): Promise<Client> {
-  const database = await openAccess({ url });
+async function open(url: string): Promise<Database> {
+  const database = await openDatabase({ url });
   onTestFinished(() => {
     database.close();
   });
@@ -131,8 +133,7 @@ async function open(url: string): Promise<Client> {
 
 test.skipIf(!hasSqld)(`a migration under load loses nothing, and stops nobody${withoutSqld}`, async () => {
   const { url } = await openServer();
-  const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
-  await applyDeclaration(database, roomy);
+  const database = await prepareDatabase({ url }, roomy);
   const later = await laterRelease(
     [
       "ALTER TABLE lease ADD COLUMN later integer DEFAULT 0 NOT NULL;",
@@ -151,13 +152,18 @@ test.skipIf(!hasSqld)(`a migration under load loses nothing, and stops nobody${w
 
 describe("a backup holds every lease of its moment", () => {
   test("of a file in use: VACUUM INTO", async () => {
-    const database = await temporaryDatabase();
-    await applyDeclaration(database, roomy);
-    const copy = join(await temporaryFolder(), "backup.db");
+    const folder = await temporaryFolder();
+    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, roomy);
+    onTestFinished(() => {
+      database.close();
+    });
+    const copy = join(folder, "backup.db");
     const before = await lease(database, 200);
-    await database.execute({ sql: "VACUUM INTO :copy", args: { copy } });
+    const other = new Driver(`${folder}/a.db`);
+    other.exec(`VACUUM INTO '${copy}'`);
+    other.close();
     await lease(database, 100, 1000);
-    const restored = await prepareDatabase({ databaseUrl: `file:${copy}`, databaseToken: undefined });
+    const restored = await prepareDatabase({ url: `file:${copy}` });
     expect(await boundIn(restored)).toBe(before);
     expect((await verifyDatabase(restored)).faults).toEqual([]);
     restored.close();
@@ -165,8 +171,7 @@ describe("a backup holds every lease of its moment", () => {
 
   test("of a file whose allocator was killed: the file and its write-ahead log", async () => {
     const folder = await temporaryFolder();
-    const database = await prepareDatabase({ databaseUrl: `file:${folder}/a.db`, databaseToken: undefined });
-    await applyDeclaration(database, roomy);
+    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, roomy);
     const leases = await lease(database, 200);
     // Not closed, so that the log is as a killed process leaves it.
     for (const end of ["", "-wal"]) await copyFile(`${folder}/a.db${end}`, `${folder}/b.db${end}`);
@@ -176,13 +181,15 @@ describe("a backup holds every lease of its moment", () => {
 
   test.skipIf(!hasSqld)(`of a server in use: its dump${withoutSqld}`, async () => {
     const { url } = await openServer();
-    const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
-    await applyDeclaration(database, roomy);
+    const database = await prepareDatabase({ url }, roomy);
     const leases = await lease(database, 200);
     const dump = await (await fetch(`${url}/dump`)).text();
     database.close();
-    const restored = await open((await openServer()).url);
-    await restored.executeMultiple(dump);
+    const { url: copy } = await openServer();
+    const client = createClient({ url: copy });
+    await client.executeMultiple(dump);
+    client.close();
+    const restored = await open(copy);
     expect(await boundIn(restored)).toBe(leases);
     expect((await migrateDatabase(restored)).applied).toEqual([]);
     expect((await verifyDatabase(restored)).faults).toEqual([]);
@@ -190,7 +197,7 @@ describe("a backup holds every lease of its moment", () => {
     const { ask } = await createTestAllocator(restored);
     const [renewed] = await ask(says.discover(clientProfile(1)));
     await ask(says.release(clientProfile(1), renewed!));
-    const tenures = (await restored.execute("SELECT count(*) AS n FROM history")).rows[0]!.n;
+    const tenures = await queryNumber(restored, "SELECT count(*) AS n FROM history");
     expect(tenures).toBe(1);
   });
 });

@@ -8,10 +8,11 @@ import { promisify } from "node:util";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
-import { onlyDatabase } from "../src/store/database/databases.ts";
+import { createStore } from "../src/store/store.ts";
 import { commandLine } from "./support/command-line.ts";
 import { adminToken, relayToken } from "./support/allocator.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
+import { query } from "./support/sql.ts";
 
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 const script = /<!-- walkthrough -->\s*```sh\n(.*?)```/s.exec(readme)![1]!;
@@ -20,7 +21,7 @@ async function open() {
   const database = await temporaryDatabase();
   const listen = { host: "127.0.0.1", port: 0 };
   const allocator = await startAllocator(
-    onlyDatabase(database),
+    createStore({ main: database, placed: new Map() }),
     { relayToken, adminToken },
     listen,
     pino({ level: "silent" }),
@@ -41,7 +42,7 @@ test("the walk-through of the README runs as it stands", async () => {
   expect(stdout).toMatch(/"secret":"apportion_[\w-]{43}"/);
   expect(stdout).toContain('"applied":false');
   expect(stdout).not.toContain('"refuse"');
-  const { rows } = await database.execute("SELECT resource, action FROM audit ORDER BY id");
+  const rows = await query(database, "SELECT resource, action FROM audit ORDER BY id");
   expect(rows.map(({ resource, action }) => `${action as string} ${resource as string}`)).toEqual([
     ...["create domain", "create pool", "create reservation", "change pool", "create token"],
   ]);

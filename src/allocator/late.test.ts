@@ -1,10 +1,11 @@
 /** Messages that come late: what waited in a relay, or on the way to the database, ends nothing that came after it. */
-import type { Client, InStatement, TransactionMode } from "@libsql/client";
 import { expect, test } from "vitest";
 import { askBy, createTestAllocator } from "../../test/support/allocator.ts";
 import type { TestAllocator } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase, vectorDomain } from "../../test/support/database.ts";
+import type { Database } from "../store/database/database.ts";
+import { execute } from "../../test/support/sql.ts";
 
 /** What a relay says of messages that waited. */
 const waited = { "apportion-age-ms": "5000" };
@@ -26,20 +27,25 @@ const reasonsOf = ({ counters }: TestAllocator) =>
   Object.keys(counters.snapshot()).filter((key) => key.startsWith("silence:"));
 
 /** Counts round trips, and lets a batch wait until the test says so. */
-function watched(database: Client) {
+function watched(database: Database) {
   const state = { roundTrips: 0, hold: undefined as Promise<void> | undefined };
-  const client = Object.assign(Object.create(database) as Client, {
-    batch: async (statements: InStatement[], mode?: TransactionMode) => {
+  const watchedDatabase: Database = {
+    ...database,
+    read: (statements) => {
+      state.roundTrips++;
+      return database.read(statements);
+    },
+    write: async (statements) => {
       state.roundTrips++;
       await state.hold;
-      return database.batch(statements, mode);
+      return database.write(statements);
     },
-    execute: (statement: InStatement) => {
+    clock: () => {
       state.roundTrips++;
-      return database.execute(statement);
+      return database.clock();
     },
-  });
-  return { state, client };
+  };
+  return { state, database: watchedDatabase };
 }
 
 test.each(["release", "decline"] as const)(
@@ -57,14 +63,14 @@ test.each(["release", "decline"] as const)(
 
 test("a RELEASE that waited ends a lease to which nothing has happened since", async () => {
   const { database, first, client, ack } = await openLeased();
-  await database.execute("UPDATE lease SET updated_at = updated_at - 60, touched_ms = touched_ms - 60000");
+  await execute(database, "UPDATE lease SET updated_at = updated_at - 60, touched_ms = touched_ms - 60000");
   await askLate(first)(says.release(client, ack));
   expect(reasonsOf(first)).toEqual(["silence:released"]);
 });
 
 test("a RELEASE that waits on the way to the database ends no lease that its client renews meanwhile", async () => {
   const { database, first, client, ack } = await openLeased();
-  const { state, client: slow } = watched(database);
+  const { state, database: slow } = watched(database);
   const second = await createTestAllocator(slow);
   await second.ask(says.discover(clientProfile(2)));
   let letGo = (): void => undefined;
@@ -78,7 +84,7 @@ test("a RELEASE that waits on the way to the database ends no lease that its cli
 
 test("an allocator that knows nothing of its database's clock asks for it, once, and only for a message that ends something", async () => {
   const { database, client, ack } = await openLeased();
-  const { state, client: counted } = watched(database);
+  const { state, database: counted } = watched(database);
   const roundTripsOf = async (...messages: Parameters<TestAllocator["ask"]>): Promise<number> => {
     const { ask, app } = await createTestAllocator(counted);
     expect((await app.request("/readyz")).status).toBe(200);

@@ -1,10 +1,11 @@
-import type { Client, InStatement } from "@libsql/client";
 import { describe, expect, test } from "vitest";
 import { createTestAllocator } from "../../test/support/allocator.ts";
 import type { TestAnswer } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import type { DeclarationInput } from "../declaration/declaration.ts";
+import type { Database } from "../store/database/database.ts";
 import { batchRoundsMax } from "../limits.ts";
+import { execute, queryNumber } from "../../test/support/sql.ts";
 
 const roomy: DeclarationInput = {
   domains: [
@@ -17,21 +18,20 @@ const roomy: DeclarationInput = {
   ],
 };
 
-/** Counts what goes to the database, as one HTTP request each: a batch with its statements, or one statement. */
+/** Counts what goes to the database: each call of the port is one request, with its statements. */
 function counting(tally: { roundTrips: number; statements: number }) {
-  return (database: Client): Client =>
-    Object.assign(Object.create(database) as Client, {
-      batch: (statements: InStatement[], mode?: "write" | "read" | "deferred") => {
-        tally.roundTrips += 1;
-        tally.statements += statements.length;
-        return database.batch(statements, mode);
-      },
-      execute: (statement: InStatement) => {
-        tally.roundTrips += 1;
-        tally.statements += 1;
-        return database.execute(statement);
-      },
-    });
+  const count = (run: Database["read"]): Database["read"] => {
+    return (statements) => {
+      tally.roundTrips += 1;
+      tally.statements += statements.length;
+      return run(statements);
+    };
+  };
+  return (database: Database): Database => ({
+    ...database,
+    read: count(database.read),
+    write: count(database.write),
+  });
 }
 
 describe("one batch is one round trip with the same statements, whatever its size", () => {
@@ -39,7 +39,7 @@ describe("one batch is one round trip with the same statements, whatever its siz
     "%i messages: new clients, then their requests, renewals and releases",
     async (size) => {
       const tally = { roundTrips: 0, statements: 0 };
-      const { ask } = await createTestAllocator(roomy, counting(tally));
+      const { ask } = await createTestAllocator(roomy, { replace: counting(tally) });
       await ask(says.discover(clientProfile(9999)));
       const clients = Array.from({ length: size }, (_, client) => clientProfile(client));
       const measure = async (messages: Parameters<typeof ask>): Promise<(TestAnswer | undefined)[]> => {
@@ -104,7 +104,7 @@ test("R7618-10-02: one batch does not take a site past its limit, and leaves oth
 
 test("one client's flood of different messages costs a bounded number of rounds, and others nothing", async () => {
   const tally = { roundTrips: 0, statements: 0 };
-  const { ask, counters } = await createTestAllocator(roomy, counting(tally));
+  const { ask, counters } = await createTestAllocator(roomy, { replace: counting(tally) });
   await ask(says.discover(clientProfile(7)));
   tally.roundTrips = 0;
   const hints = Array.from({ length: 100 }, (_, index) => ({ address: 0xc0000200 + index }));
@@ -117,17 +117,18 @@ test("one client's flood of different messages costs a bounded number of rounds,
 
 test("R2131-commit: an ACK is encoded only after its transaction has been committed", async () => {
   const events: string[] = [];
-  const { ask } = await createTestAllocator(roomy, (database) =>
-    Object.assign(Object.create(database) as Client, {
-      batch: async (statements: InStatement[], mode?: "write" | "read" | "deferred") => {
-        const results = await database.batch(statements, mode);
+  const { ask } = await createTestAllocator(roomy, {
+    replace: (database) => ({
+      ...database,
+      write: async (statements) => {
+        const results = await database.write(statements);
         // The answer must wait for this promise; a lease that is visible from elsewhere is committed.
-        const bound = await database.execute("SELECT count(*) AS bound FROM lease WHERE state = 2");
-        events.push(`${mode ?? "deferred"}: ${bound.rows[0]!.bound as number} bound`);
+        const bound = await queryNumber(database, "SELECT count(*) FROM lease WHERE state = 2");
+        events.push(`write: ${bound} bound`);
         return results;
       },
     }),
-  );
+  });
   const [offer] = await ask(says.discover(clientProfile(1)));
   events.length = 0;
   const [ack] = await ask(says.selecting(clientProfile(1), offer!));
@@ -138,7 +139,8 @@ test("R2131-commit: an ACK is encoded only after its transaction has been commit
 test("a change of the configuration is seen by the next message, without a restart", async () => {
   const { ask, database } = await createTestAllocator(roomy);
   const [before] = await ask(says.discover(clientProfile(1)));
-  await database.execute(
+  await execute(
+    database,
     `UPDATE domain SET settings = replace(settings, '"default":3600', '"default":7200')`,
   );
   const [after] = await ask(says.discover(clientProfile(1)));

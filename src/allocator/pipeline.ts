@@ -13,31 +13,28 @@ import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
 import { batchRoundsMax, databaseAnswerMsMax } from "../limits.ts";
-import { isOldReading, readClock } from "../store/batch/clock.ts";
+import { isOldReading } from "../store/batch/clock.ts";
 import type { ClockReading } from "../store/batch/clock.ts";
-import { commitClaims } from "../store/batch/commit.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
-import { mendDatabase } from "../store/database/connect.ts";
-import type { Place } from "../store/database/databases.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
-import { loadPlace } from "../store/configuration/directory.ts";
+import type { Partition } from "../store/partition.ts";
 import type { Counters } from "./counters.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
-import { note } from "./record-decision.ts";
-import type { Notebook } from "./record-decision.ts";
+import { recordDecision } from "./record-decision.ts";
+import type { DecisionRecord } from "./record-decision.ts";
 import { arrangeRound } from "./round.ts";
-import type { Entry } from "./round.ts";
+import type { RoundEntry } from "./round.ts";
 
 /** What a pipeline works with. */
 export interface PipelineDeps {
-  readonly place: Place;
+  readonly partition: Partition;
   readonly counters: Counters;
   readonly log: Log;
   /** How long transactions take. */
   readonly databaseSeconds?: Histogram | undefined;
-  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
-  readonly now?: (() => number | undefined) | undefined;
+  /** Milliseconds of a clock of this process that goes forward. */
+  readonly localMs: () => number;
 }
 
 /** Answers batches of frames. */
@@ -46,18 +43,18 @@ export interface Pipeline {
    * Serves one batch.
    *
    * @param frames Each a RELAY-FORW of our relay.
-   * @param receivedMs When the oldest of them came to the relay, by `performance.now()` of this process. What changes a
+   * @param receivedMs When the oldest of them came to the relay, by the local clock of the pipeline. What changes a
    *   client's lease after that is not ended by a message among them.
    * @returns The RELAY-REPL frames of those that get an answer; their order says nothing. All leases that they
    *   grant are durable.
-   * @throws {LibsqlError} When the database can't be reached. Then no client was told of what may be committed;
+   * @throws {DatabaseError} When the database can't be reached. Then no client was told of what may be committed;
    *   its message, sent again, finds it.
    */
   readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
    * Loads domains and pools: can leases be given out?
    *
-   * @throws {LibsqlError} When the database can't be reached, or was never migrated.
+   * @throws {DatabaseError} When the database can't be reached, or was never migrated.
    */
   readonly probe: () => Promise<void>;
 }
@@ -70,21 +67,21 @@ export interface DatabasePipeline extends Pipeline {
    * Says which domains and pools there are.
    *
    * @param ageMsMax How long ago the database may have said so last, in milliseconds.
-   * @throws {LibsqlError} When the database has to be asked and can't be reached.
+   * @throws {DatabaseError} When the database has to be asked and can't be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
 }
 
 /** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
 export function createPipeline(deps: PipelineDeps): DatabasePipeline {
-  const { place } = deps;
+  const { partition, localMs } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
   const clock: KnownClock = { reading: undefined };
 
   function load(): Promise<Directory> {
-    confirmedMs = performance.now();
-    return loadPlace(place);
+    confirmedMs = localMs();
+    return partition.loadDirectory();
   }
 
   async function serveRounds(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
@@ -95,13 +92,13 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without a claim: the decisions that need none are right for one revision only.
-      const result = await commitEntries(deps, current, entries, clock, arrival);
+      const result = await commitRound(deps, current, entries, clock, arrival);
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
         continue;
       }
-      confirmedMs = performance.now();
+      confirmedMs = localMs();
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision } of immediate) {
         answers.push(...encodeAnswer(deps, query, domain, decision));
@@ -113,13 +110,14 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
           unserved.push(...asking);
           continue;
         }
-        const subject = { query: asking[0]!, domain, directory: current, now: result.now };
+        const now = Math.floor(result.clockMs / 1000);
+        const subject = { query: asking[0]!, domain, directory: current, now };
         const decision = decide(claim, fact, subject);
         for (const query of asking) answers.push(...encodeAnswer(deps, query, domain, decision));
       }
       waiting = [...unserved, ...later];
     }
-    for (const query of waiting) note(deps, query, silence("batch-rounds-exhausted"));
+    for (const query of waiting) recordDecision(deps, query, silence("batch-rounds-exhausted"));
     return answers;
   }
 
@@ -128,7 +126,6 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return await serveRounds(queries, receivedMs);
     } catch (error) {
       directory = undefined;
-      await mendDatabase(place.database).catch(() => undefined);
       throw error;
     }
   }
@@ -140,58 +137,54 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       directory = await load();
     },
     async directory(ageMsMax) {
-      if (directory === undefined || performance.now() - confirmedMs > ageMsMax) directory = await load();
+      if (directory === undefined || localMs() - confirmedMs > ageMsMax) directory = await load();
       return directory;
     },
   };
 }
 
-/** The database's clock; where a test pins it, nothing is known of the real one. */
+/** What is known of the database's clock. */
 interface KnownClock {
   reading: ClockReading | undefined;
 }
 
 /** When the messages of a batch came. */
 interface Arrival {
-  /** By `performance.now()`. */
+  /** By the local clock. */
   readonly receivedMs: number;
   /** By the database's clock, once that is known (`receivedAt`). */
   received: number | undefined;
 }
 
-async function commitEntries(
-  { place, counters, databaseSeconds, now }: PipelineDeps,
+async function commitRound(
+  { partition, counters, databaseSeconds, localMs }: PipelineDeps,
   current: Directory,
-  entries: readonly Entry[],
+  entries: readonly RoundEntry[],
   clock: KnownClock,
   arrival: Arrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
-  const pinned = now?.();
-  // Only a message that ends something has to know the clock before it acts; usually the answer before has told it.
-  if (pinned === undefined && claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading)) {
-    clock.reading = await readClock(place.database, () => performance.now());
+  // Only a message that ends something needs the clock before it acts. Usually the answer before has told it.
+  if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
+    clock.reading = await partition.readClock(localMs);
   }
   arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.receivedMs);
-  const askedMs = performance.now();
-  const result = await commitClaims(place.database, claims, {
+  const askedMs = localMs();
+  const result = await partition.commit(claims, {
     revision: current.revision,
-    now: pinned,
     until: clock.reading && wantedUntil(clock.reading, askedMs, databaseAnswerMsMax),
     received: arrival.received,
   });
-  const answeredMs = performance.now();
-  if (pinned === undefined) {
-    clock.reading = { clockMs: result.clockMs, askedMs, answeredMs };
-    arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
-  }
+  const answeredMs = localMs();
+  clock.reading = { clockMs: result.clockMs, askedMs, answeredMs };
+  arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
   databaseSeconds?.observe((answeredMs - askedMs) / 1000);
   counters.add("rounds");
   return result;
 }
 
-function isKnown(reading: ClockReading | undefined): boolean {
-  return reading !== undefined && !isOldReading(reading, performance.now());
+function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {
+  return reading !== undefined && !isOldReading(reading, nowMs);
 }
 
 /** Its pool was full for this batch, but another on its list, or a slot further on, is not. */
@@ -204,23 +197,23 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
 }
 
 /** @returns The queries of those frames that have one. */
-export function decodeQueries(notebook: Notebook, frames: readonly Uint8Array[]): Query[] {
-  notebook.counters.add("frames", frames.length);
+export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Array[]): Query[] {
+  record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeQuery(frame);
     if (result.kind === "query") return [result.query];
-    note(notebook, undefined, silence(result.reason));
+    recordDecision(record, undefined, silence(result.reason));
     return [];
   });
 }
 
 /** @returns The answer in a list, or an empty list for silence. */
 function encodeAnswer(
-  notebook: Notebook,
+  record: DecisionRecord,
   query: Query,
   domain: Domain | undefined,
   decision: Decision,
 ): Uint8Array[] {
-  note(notebook, query, decision);
+  recordDecision(record, query, decision);
   return decision.kind === "silence" || domain === undefined ? [] : [encodeResponse(query, domain, decision)];
 }

@@ -1,11 +1,14 @@
 /** Domains on databases of their own: who asks which, and what happens when one is away. */
-import type { Client, InStatement, TransactionMode } from "@libsql/client";
 import { expect, test } from "vitest";
 import { askBy, relayToken } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createApp } from "../http/app.ts";
+import { createStore } from "../store/store.ts";
+import { DatabaseError } from "../store/database/database.ts";
+import type { Database } from "../store/database/database.ts";
 import { createCounters } from "./counters.ts";
+import { queryNumber } from "../../test/support/sql.ts";
 
 const domain = (name: string, link: string, range: string) => ({
   name,
@@ -26,17 +29,16 @@ const inSouth = (client: number) => ({
 });
 
 /** Counts batches that write, and can be away. */
-function watched(database: Client) {
+function watched(original: Database) {
   const state = { writes: 0, isAway: false };
-  const client = Object.assign(Object.create(database) as Client, {
-    protocol: "http",
-    batch: (statements: InStatement[], mode?: TransactionMode) => {
-      if (state.isAway) return Promise.reject(new TypeError("fetch failed"));
-      if (mode === "write") state.writes++;
-      return database.batch(statements, mode);
-    },
-  });
-  return { state, client, database };
+  const reach = (run: Database["read"]): Database["read"] => {
+    return (statements) => (state.isAway ? Promise.reject(new DatabaseError("away")) : run(statements));
+  };
+  const write: Database["write"] = (statements) => {
+    if (!state.isAway) state.writes++;
+    return reach(original.write)(statements);
+  };
+  return { state, database: { ...original, read: reach(original.read), write }, original };
 }
 
 async function createPlaced({ right = [south], isDefault = false } = {}) {
@@ -45,8 +47,7 @@ async function createPlaced({ right = [south], isDefault = false } = {}) {
   const logged: string[] = [];
   const log = (_: object, message: string) => void logged.push(message);
   const app = createApp({
-    database: main.client,
-    placed: new Map([["south", other.client]]),
+    store: createStore({ main: main.database, placed: new Map([["south", other.database]]) }),
     relayToken,
     counters: createCounters(),
     log: { debug: () => undefined, info: log, warn: log, error: log },
@@ -60,8 +61,8 @@ async function createPlaced({ right = [south], isDefault = false } = {}) {
   return { app, main, other, logged, ask: askBy(post) };
 }
 
-const countOf = async ({ database }: { readonly database: Client }) =>
-  Number((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases);
+const countOf = async ({ original: database }: { readonly original: Database }) =>
+  await queryNumber(database, "SELECT count(*) AS leases FROM lease");
 
 test("a domain is asked where it is placed, also when a copy of it was left behind", async () => {
   const { ask, main, other } = await createPlaced();

@@ -8,14 +8,13 @@ import { selectDomain } from "../lease/domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
-import { allPlaces } from "../store/database/databases.ts";
-import type { Databases } from "../store/database/databases.ts";
+import type { Partition } from "../store/partition.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 
 /** What it works with. */
-export interface PlacedPipelineDeps extends Omit<PipelineDeps, "place"> {
-  readonly databases: Databases;
+export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
+  readonly partitions: readonly [Partition, ...Partition[]];
 }
 
 /**
@@ -24,8 +23,8 @@ export interface PlacedPipelineDeps extends Omit<PipelineDeps, "place"> {
  * A database that can't be reached costs only its own clients: they get no answer, and ask again. When none can be
  * reached, {@link Pipeline.serve} rejects as it does with one.
  */
-export function createPlacedPipeline({ databases, ...deps }: PlacedPipelineDeps): Pipeline {
-  const pipelines = allPlaces(databases).map((place) => createPipeline({ ...deps, place }));
+export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps): Pipeline {
+  const pipelines = partitions.map((partition) => createPipeline({ ...deps, partition }));
   const [first, ...others] = pipelines as [DatabasePipeline, ...DatabasePipeline[]];
   if (others.length === 0) return first;
   const known = new Map<DatabasePipeline, Directory>();
@@ -54,7 +53,7 @@ export function createPlacedPipeline({ databases, ...deps }: PlacedPipelineDeps)
  * Keeps what a database says of its domains. One that can't be reached keeps its domains: clients of a domain must
  * not be given leases of another because theirs is away for a while.
  *
- * @throws {LibsqlError} When it never said so.
+ * @throws {DatabaseError} When it never said so.
  */
 async function look(
   pipeline: DatabasePipeline,

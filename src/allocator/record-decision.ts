@@ -1,6 +1,6 @@
 /**
- * What became of a message, for those who look later: counted, and written down with its reason where it is not what
- * the client wished.
+ * Records what became of each message: every decision is counted, and one that refuses or ignores a client is logged
+ * with its reason.
  *
  * @module
  */
@@ -10,14 +10,22 @@ import { reasons } from "../lease/reasons.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
 
-/** Where it is kept. */
-export interface Notebook {
+/** Where decisions are recorded. */
+export interface DecisionRecord {
   readonly counters: Counters;
   readonly log: Log;
 }
 
-/** @param query Undefined for octets that are none. */
-export function note({ counters, log }: Notebook, query: Query | undefined, decision: Decision): void {
+/**
+ * Records a decision.
+ *
+ * @param query The query that was decided; undefined for octets that could not be decoded.
+ */
+export function recordDecision(
+  { counters, log }: DecisionRecord,
+  query: Query | undefined,
+  decision: Decision,
+): void {
   if (!("reason" in decision)) {
     counters.add(decision.kind);
     return;
@@ -25,7 +33,7 @@ export function note({ counters, log }: Notebook, query: Query | undefined, deci
   const { kind, reason } = decision;
   counters.add(`${kind}:${reason}`);
   const fields = { reason, clientId: query?.clientId, xid: query?.message.xid };
-  // A pair that is of no use means that something else uses it: someone has to look (RFC 2131 §4.3.3).
+  // A declined pair is in use by something else: an operator has to look (RFC 2131 §4.3.3).
   if (reason === "declined") log.warn(fields, reasons[reason].meaning);
   else log.debug(fields, kind === "nak" ? "refused" : "not answered");
 }

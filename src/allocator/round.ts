@@ -14,7 +14,7 @@ import type { Query } from "../lease/query.ts";
 import { equalOctets } from "../wire/hex.ts";
 
 /** A claim, and the queries that its fact answers: repeats of one message share it. */
-export interface Entry {
+export interface RoundEntry {
   readonly claim: Claim;
   readonly domain: Domain;
   readonly queries: Query[];
@@ -29,7 +29,7 @@ export interface Immediate {
 
 /** One round of a batch. */
 export interface Round {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly RoundEntry[];
   readonly immediate: readonly Immediate[];
   /** Queries for the next round, in their order. */
   readonly later: readonly Query[];
@@ -41,10 +41,10 @@ export interface Round {
  * @param queries In the order in which they came.
  */
 export function arrangeRound(queries: readonly Query[], directory: Directory): Round {
-  const entries: Entry[] = [];
+  const entries: RoundEntry[] = [];
   const immediate: Immediate[] = [];
   const later: Query[] = [];
-  const taken = new Map<string, Entry | undefined>();
+  const taken = new Map<string, RoundEntry | undefined>();
   for (const query of queries) {
     const domain = selectDomain(directory, query.path);
     if (domain === undefined) {
@@ -65,7 +65,7 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
       if (!taken.has(client)) taken.set(client, undefined);
       later.push(query);
     } else {
-      const entry: Entry = { claim: step.claim, domain, queries: [query] };
+      const entry: RoundEntry = { claim: step.claim, domain, queries: [query] };
       entries.push(entry);
       for (const key of [client, ...wishes]) taken.set(key, entry);
     }

@@ -5,7 +5,7 @@
  */
 import { Command } from "commander";
 import { defaultAllocator } from "../defaults.ts";
-import { configureDatabases, prepareDatabases, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
@@ -47,11 +47,11 @@ async function runAllocator(options: Options): Promise<void> {
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const databases = await prepareDatabases(config);
-  if (declaration !== undefined) await configureDatabases(databases, declaration, log);
-  const allocator = await startAllocator(databases, config, options.listen, log);
+  const store = await prepareStore(config.store);
+  if (declaration !== undefined) await applyFile(store, declaration, log);
+  const allocator = await startAllocator(store, config, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
-  const stopHousekeeping = startHousekeeping(databases, housekeepingSettings(options), log);
+  const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {
     await stopHousekeeping();
     await allocator.close();

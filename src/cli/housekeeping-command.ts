@@ -4,8 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { prepareDatabase } from "../runtime/node.ts";
-import { keepHouse } from "../store/evidence/retention.ts";
+import { prepareStore } from "../runtime/node.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
 import { exitOnFailure } from "./process.ts";
@@ -27,17 +26,14 @@ export function housekeepingCommand(): Command {
   return addKeepFlags(command).action(exitOnFailure(runHousekeeping));
 }
 
-async function runHousekeeping({
-  database: databaseUrl,
-  historyDays,
-  bindingLogDays,
-}: Options): Promise<void> {
-  const databaseToken = process.env.APPORTION_DATABASE_TOKEN;
-  const database = await prepareDatabase({ databaseUrl, databaseToken });
+async function runHousekeeping({ database: url, historyDays, bindingLogDays }: Options): Promise<void> {
+  const store = await prepareStore({ url, token: process.env.APPORTION_DATABASE_TOKEN });
   try {
-    const report = await keepHouse(database, { historyDays: historyDays ?? null, bindingLogDays });
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    const kept = { historyDays: historyDays ?? null, bindingLogDays };
+    for await (const report of store.maintenance.runHousekeeping(kept)) {
+      process.stdout.write(`${JSON.stringify(report)}\n`);
+    }
   } finally {
-    database.close();
+    store.close();
   }
 }

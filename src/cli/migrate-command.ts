@@ -5,9 +5,7 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { configureDatabases, openAccess, readDeclaration } from "../runtime/node.ts";
-import { onlyDatabase } from "../store/database/databases.ts";
-import { migrateDatabase } from "../store/database/migrate.ts";
+import { applyFile, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
 
@@ -21,23 +19,25 @@ interface Options {
 export function migrateCommand(): Command {
   return databaseOptions(new Command("migrate"))
     .description("bring a database to the schema of this release; safe to repeat")
-    .option("--config <file>", "declared state (JSON) to apply afterwards")
+    .option("--config <file>", "declared state (JSON or YAML) to apply afterwards")
     .action(exitOnFailure(runMigrate));
 }
 
 async function runMigrate({ url, token, config }: Options): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const database = await openAccess({ url, token }, databaseCommandMsMax);
+  const access = { url, token };
+  const { applied, present } = await migrate(access, databaseCommandMsMax);
+  for (const name of applied) process.stdout.write(`applied ${name}\n`);
+  process.stdout.write(
+    applied.length === 0
+      ? `nothing to do: the database has all ${present.length} migrations\n`
+      : `done: ${applied.length} applied, ${present.length} were there\n`,
+  );
+  if (declaration === undefined) return;
+  const store = await prepareStore(access, databaseCommandMsMax);
   try {
-    const { applied, present } = await migrateDatabase(database);
-    for (const name of applied) process.stdout.write(`applied ${name}\n`);
-    process.stdout.write(
-      applied.length === 0
-        ? `nothing to do: the database has all ${present.length} migrations\n`
-        : `done: ${applied.length} applied, ${present.length} were there\n`,
-    );
-    if (declaration !== undefined) await configureDatabases(onlyDatabase(database), declaration, createLog());
+    await applyFile(store, declaration, createLog());
   } finally {
-    database.close();
+    store.close();
   }
 }

@@ -14,10 +14,8 @@ import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultAllocator, defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { configureDatabases, prepareDatabase, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
-import { onlyDatabase } from "../store/database/databases.ts";
-import { loadDirectory } from "../store/configuration/directory.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
@@ -76,21 +74,16 @@ async function runStart(options: Options): Promise<void> {
     parseRelaySettings({ allocator: { urls: [allocatorUrl] }, ...(listeners.length > 0 && { listeners }) });
   // A wrong flag shall be told before there is a database.
   relaySettings("http://127.0.0.1");
-  const database = await prepareDatabase({ databaseUrl: options.database, databaseToken: undefined });
-  const { domains } = await loadDirectory(database);
+  const store = await prepareStore({ url: options.database });
+  const { domains } = await store.partitions[0].loadDirectory();
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
-  if (wanted !== undefined) await configureDatabases(onlyDatabase(database), wanted, log);
+  if (wanted !== undefined) await applyFile(store, wanted, log);
 
-  const allocator = await startAllocator(
-    onlyDatabase(database),
-    { relayToken: token, adminToken },
-    options.http,
-    log,
-  );
+  const allocator = await startAllocator(store, { relayToken: token, adminToken }, options.http, log);
   log.info({ url: allocator.url, database: options.database }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
-  const stopHousekeeping = startHousekeeping(onlyDatabase(database), housekeepingSettings(options), log);
+  const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {
     await stopHousekeeping();
     await relay.close();

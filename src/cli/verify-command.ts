@@ -5,19 +5,16 @@
  */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Client } from "@libsql/client";
 import { Command, Option } from "commander";
 import { readEvidence } from "../load/wire-evidence.ts";
 import type { ToldLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
-import { pairOfKey } from "../lease/domain.ts";
-import type { Directory } from "../lease/domain.ts";
 import { databaseCommandMsMax } from "../limits.ts";
-import { openAccess } from "../runtime/node.ts";
-import { loadDirectory } from "../store/configuration/directory.ts";
-import { findLeases, verifyDatabase } from "../store/evidence/verify.ts";
-import type { PoolCounts } from "../store/evidence/verify.ts";
+import { openDatabase } from "../runtime/node.ts";
+import type { Maintenance } from "../store/evidence/maintenance.ts";
+import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
+import { openStore } from "../store/store.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { exitOnFailure } from "./process.ts";
 
@@ -59,13 +56,13 @@ export interface Report {
 const exitFaults = 2;
 
 async function runVerify({ database: url, token, log, json }: Options): Promise<void> {
-  const database = await openAccess({ url, token }, databaseCommandMsMax);
+  const store = await openStore({ url, token }, (access) => openDatabase(access, databaseCommandMsMax));
   try {
-    const report = await verify(database, log);
+    const report = await verify(store.maintenance, log);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
     if (report.faults.length > 0) process.exitCode = exitFaults;
   } finally {
-    database.close();
+    store.close();
   }
 }
 
@@ -73,14 +70,14 @@ async function runVerify({ database: url, token, log, json }: Options): Promise<
  * Checks a database, and the wire log of a load against it.
  *
  * @param log Path of the log.
- * @throws {LibsqlError} When the database can't be reached.
- * @throws {SyntaxError} When the log has a line that is no record.
+ * @throws {DatabaseError} When the database cannot be reached.
+ * @throws {SyntaxError} When the log has a line that is not a record.
  */
-export async function verify(database: Client, log?: string): Promise<Report> {
-  const { faults, pools } = await verifyDatabase(database);
+export async function verify(maintenance: Maintenance, log?: string): Promise<Report> {
+  const { faults, pools } = await maintenance.verify();
   if (log === undefined) return { faults, pools };
   const evidence = readEvidence(await readRecords(log));
-  const missing = await findMissing(database, evidence.held);
+  const missing = await findMissing(maintenance, evidence.held);
   return {
     faults: [...faults, ...describeEvidence(evidence), ...missing],
     pools,
@@ -111,28 +108,22 @@ function describeEvidence({ conflicts, broken }: WireEvidence): string[] {
 }
 
 /** Leases that clients were told of, and that should be running, but are not in the database as they were told. */
-async function findMissing(database: Client, held: readonly ToldLease[]): Promise<string[]> {
+async function findMissing(maintenance: Maintenance, held: readonly ToldLease[]): Promise<string[]> {
   const running = held.filter(({ untilMs }) => untilMs > Date.now());
-  const directory = await loadDirectory(database);
-  const found = await findLeases(
-    database,
-    running.map(({ client }) => client),
-  );
-  const byClient = new Map(found.map(({ client, slot, expiresAt }) => [client, { slot, expiresAt }]));
+  const found = await maintenance.findLeases(running.map(({ client }) => client));
+  const byClient = new Map(found.map((lease) => [lease.client, lease]));
   return running.flatMap((told) => {
     const lease = byClient.get(told.client);
-    if (lease !== undefined && isAsTold(directory, lease, told)) return [];
+    if (lease !== undefined && isAsTold(lease, told)) return [];
     const what = lease === undefined ? "no lease" : `slot ${lease.slot} until ${lease.expiresAt}`;
     return [`lease-missing: ${describeTold(told)}, the database has ${what}`];
   });
 }
 
 function isAsTold(
-  directory: Directory,
-  { slot, expiresAt }: { readonly slot: number; readonly expiresAt: number },
+  { pair, expiresAt }: ClientLease,
   { address, psidOffset, psidLength, psid, untilMs }: ToldLease,
 ): boolean {
-  const { pair } = pairOfKey(directory, slot);
   const { portSet = { psidOffset, psidLength: 0, psid: 0 } } = pair;
   return (
     pair.address === address &&

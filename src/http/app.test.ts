@@ -9,6 +9,9 @@ import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import { createApp } from "./app.ts";
 import { createCounters } from "../allocator/counters.ts";
+import { queryNumber } from "../../test/support/sql.ts";
+import { DatabaseError } from "../store/database/database.ts";
+import type { Database } from "../store/database/database.ts";
 
 async function expectProblem(response: Response, status: number, detail: RegExp): Promise<void> {
   expect(response.status).toBe(status);
@@ -84,7 +87,7 @@ describe("POST /v1/relay refuses", () => {
     const whole = encodeFrames([encodeRelayMessage(MessageType6.relayForward, level, query)]);
     const response = await post(Uint8Array.of(...whole, 0, 9, 1));
     await expectProblem(response, 400, /frame 1 at octet \d+ has 3 octets, expected 11/);
-    expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+    expect(await queryNumber(database, "SELECT count(*) AS leases FROM lease")).toBe(0);
   });
 });
 
@@ -115,13 +118,12 @@ test("an empty body is an empty batch", async () => {
 
 test("a database that can't be reached: 503 with Retry-After, and service again when it can", async () => {
   let isDown = false;
-  const { ask, app, post, logged } = await createTestAllocator(vectorDomain, (database) =>
-    Object.assign(Object.create(database) as typeof database, {
-      protocol: "http",
-      batch: (...args: Parameters<typeof database.batch>) =>
-        isDown ? Promise.reject(new TypeError("fetch failed")) : database.batch(...args),
-    }),
-  );
+  const reach = (run: Database["read"]): Database["read"] => {
+    return (statements) => (isDown ? Promise.reject(new DatabaseError("fetch failed")) : run(statements));
+  };
+  const { ask, app, post, logged } = await createTestAllocator(vectorDomain, {
+    replace: (database) => ({ ...database, read: reach(database.read), write: reach(database.write) }),
+  });
   isDown = true;
   const body = encodeFrames([
     encodeRelayMessage(
@@ -147,10 +149,10 @@ test("an unknown path: 404", async () => {
 });
 
 test("createApp() refuses an empty token, which everyone would know", async () => {
-  const { database } = await createTestAllocator(vectorDomain);
+  const { store } = await createTestAllocator(vectorDomain);
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  expect(() => createApp({ database, relayToken: "", log, counters: createCounters() })).toThrow(
+  expect(() => createApp({ store, relayToken: "", log, counters: createCounters() })).toThrow(
     /expected a secret/,
   );
 });

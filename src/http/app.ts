@@ -3,24 +3,22 @@
  *
  * @example
  * ```ts
- * const app = createApp({ database, relayToken, log, counters: createCounters() });
+ * const app = createApp({ store, relayToken, log, counters: createCounters() });
  * const response = await app.request("/readyz");
  * ```
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
-import { allPlaces } from "../store/database/databases.ts";
-import { createSlotCounter } from "../store/evidence/statistics.ts";
+import { isDatabaseError } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./openapi/openapi.ts";
 import { createGuard } from "./auth.ts";
 import type { Counters } from "../allocator/counters.ts";
-import { isDatabaseError } from "../store/database/error.ts";
 import { createHistogram, databaseSecondsBounds } from "../allocator/histogram.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "../allocator/log.ts";
@@ -31,40 +29,39 @@ import { noteArrival, relayEndpoint } from "./relay-endpoint.ts";
 
 /** What the application works with. */
 export interface AppDeps {
-  readonly database: Client;
-  /** Databases of the domains that are not in `database`: name of the domain -> database. Default: none. */
-  readonly placed?: ReadonlyMap<string, Client> | undefined;
+  readonly store: Store;
   /** The secret of the relays. */
   readonly relayToken: string;
-  /** A secret of scope `admin`, to make the first tokens with; without it, only tokens of the database are good. */
+  /** A secret of scope `admin`, to create the first tokens with. Without it, only tokens of the database are valid. */
   readonly adminToken?: string | undefined;
   /** Where a request came from, if the platform tells: failed authentications are counted by it. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
-  /** Milliseconds of any clock that goes forward, for what is remembered of tokens: for tests. */
-  readonly clockMs?: (() => number) | undefined;
-  /** Unix seconds to judge leases by, in place of the database's clock: for tests. */
-  readonly now?: (() => number | undefined) | undefined;
+  /** Milliseconds of a clock of this process that goes forward. Default: `performance.now()`. */
+  readonly localMs?: (() => number) | undefined;
 }
 
-/** Seconds after which a relay may try again when the database can't be reached. */
+/** Seconds after which a relay may try again when the database cannot be reached. */
 const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
-export function createApp({ log, ...deps }: AppDeps): Hono {
+export function createApp(deps: AppDeps): Hono {
+  const { store, log, counters, localMs = () => performance.now() } = deps;
   const databaseSeconds = createHistogram(databaseSecondsBounds);
-  const { database: main, placed = new Map<string, Client>(), counters, now } = deps;
-  const databases = { main, placed };
-  const places = allPlaces(databases);
-  const pipeline = createPlacedPipeline({ databases, counters, databaseSeconds, now, log });
-  const guard = createGuard({ ...deps, places });
-  const slotCounters = places.map((place) => createSlotCounter(place, { now }));
+  const pipeline = createPlacedPipeline({
+    partitions: store.partitions,
+    counters,
+    databaseSeconds,
+    log,
+    localMs,
+  });
+  const guard = createGuard({ ...deps, localMs });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
-  app.post("/v1/relay", noteArrival, guard("relay"), limit, relayEndpoint(pipeline));
-  app.route("/admin/v1", createAdminApp({ databases, guard, slotCounters, now }));
-  app.get("/metrics", guard("read"), metricsEndpoint({ slotCounters, counters, databaseSeconds }));
+  app.post("/v1/relay", noteArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline));
+  app.route("/admin/v1", createAdminApp({ store, guard }));
+  app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {

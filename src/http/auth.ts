@@ -5,15 +5,11 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { tokenCacheMs, tokenCacheSize } from "../limits.ts";
-import type { Place } from "../store/database/databases.ts";
-import { findToken } from "../store/configuration/tokens.ts";
-import type { KnownToken, Scope } from "../store/configuration/tokens.ts";
+import type { Principal, TokenScope } from "../store/principal.ts";
+import type { Store } from "../store/store.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { createFailureLimit } from "./failure-limit.ts";
 import { problem } from "./problem.ts";
-
-/** Who calls. Its name is what `audit` has. */
-export type Principal = KnownToken;
 
 /** What a guarded handler finds in its context. */
 export interface AuthEnv {
@@ -22,24 +18,23 @@ export interface AuthEnv {
 
 /** What an authenticator works with. */
 export interface AuthDeps {
-  /** Where tokens are: one for a domain is where the domain is, the others are in the main database. */
-  readonly places: readonly Place[];
+  readonly store: Pick<Store, "tokens">;
   /** The secret of the relays, known without the database. */
   readonly relayToken: string;
   /** A secret of scope `admin` that is known without the database: it makes the first tokens. */
   readonly adminToken?: string | undefined;
   /** Where a request came from, if the platform tells. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
-  /** Milliseconds of any clock that goes forward: for tests. */
-  readonly clockMs?: (() => number) | undefined;
+  /** Milliseconds of a clock of this process that goes forward. */
+  readonly localMs: () => number;
 }
 
-/** Lets requests pass that have one of the scopes. `admin` may all that `read` may. */
-export type Guard = (...scopes: readonly Scope[]) => MiddlewareHandler<AuthEnv>;
+/** Lets requests pass whose token has one of the scopes. `admin` includes `read`. */
+export type Guard = (...scopes: readonly TokenScope[]) => MiddlewareHandler<AuthEnv>;
 
 const environmentName = "environment";
 
-/** Who can't get in has to know that the door of the first day is shut. */
+/** Tells a locked-out operator that no bootstrap token is set. */
 const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of the database are known)";
 
 /**
@@ -51,10 +46,10 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of t
  * @throws {TypeError} When a token is empty, because then everyone would know it.
  */
 export function createGuard(deps: AuthDeps): Guard {
-  const { relayToken, adminToken, clientAddress, clockMs = () => Date.now() } = deps;
+  const { store, relayToken, adminToken, clientAddress, localMs } = deps;
   const known = environmentTokens({ relay: relayToken, admin: adminToken });
-  const remember = createTokenMemory(deps.places, clockMs);
-  const failures = createFailureLimit(clockMs);
+  const remember = createTokenMemory(store, localMs);
+  const failures = createFailureLimit(localMs);
 
   async function authenticate(context: Context): Promise<Principal> {
     const presented = presentedToken(context.req.header("authorization"));
@@ -148,35 +143,21 @@ function environmentTokens(
   );
 }
 
-/**
- * A database that is away does not keep out who is known to another.
- *
- * @throws {LibsqlError} When nobody knows it, and one of those that can't be reached might.
- */
-async function findAmong(places: readonly Place[], hash: Uint8Array): Promise<KnownToken | undefined> {
-  const answers = await Promise.allSettled(places.map((place) => findToken(place, hash)));
-  for (const answer of answers) {
-    if (answer.status === "fulfilled" && answer.value !== undefined) return answer.value;
-  }
-  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
-  return undefined;
-}
-
 /** Tokens that were looked up lately; the oldest are forgotten first. */
-function createTokenMemory(places: readonly Place[], clockMs: () => number) {
-  const entries = new Map<string, { readonly token: KnownToken | null; readonly until: number }>();
+function createTokenMemory({ tokens }: Pick<Store, "tokens">, localMs: () => number) {
+  const entries = new Map<string, { readonly token: Principal | null; readonly until: number }>();
   return {
     /** @returns A token, null for one that is known not to be good, or undefined for one that has to be looked up. */
-    recall(hash: Uint8Array): KnownToken | null | undefined {
+    recall(hash: Uint8Array): Principal | null | undefined {
       const entry = entries.get(encodeHex(hash));
-      return entry !== undefined && clockMs() < entry.until ? entry.token : undefined;
+      return entry !== undefined && localMs() < entry.until ? entry.token : undefined;
     },
-    async lookUp(hash: Uint8Array): Promise<KnownToken | undefined> {
-      const token = await findAmong(places, hash);
+    async lookUp(hash: Uint8Array): Promise<Principal | undefined> {
+      const token = await tokens.authenticate(hash);
       const key = encodeHex(hash);
       entries.delete(key);
       if (entries.size >= tokenCacheSize) entries.delete(entries.keys().next().value!);
-      entries.set(key, { token: token ?? null, until: clockMs() + tokenCacheMs });
+      entries.set(key, { token: token ?? null, until: localMs() + tokenCacheMs });
       return token;
     },
   };

@@ -13,17 +13,17 @@ export interface FailureLimit {
 }
 
 /** Creates a limit. It remembers a bounded number of addresses, and forgets those that began to fail first. */
-export function createFailureLimit(clockMs: () => number): FailureLimit {
+export function createFailureLimit(localMs: () => number): FailureLimit {
   const windows = new Map<string, { failures: number; readonly until: number }>();
   const current = (address: string) => {
     const window = windows.get(address);
-    return window !== undefined && clockMs() < window.until ? window : undefined;
+    return window !== undefined && localMs() < window.until ? window : undefined;
   };
   return {
     waitSeconds(address) {
       const window = current(address);
       if (window === undefined || window.failures < authFailuresMax) return 0;
-      return Math.ceil((window.until - clockMs()) / 1000);
+      return Math.ceil((window.until - localMs()) / 1000);
     },
     add(address) {
       const window = current(address);
@@ -33,7 +33,7 @@ export function createFailureLimit(clockMs: () => number): FailureLimit {
       }
       windows.delete(address);
       if (windows.size >= authFailureAddressesMax) windows.delete(windows.keys().next().value!);
-      windows.set(address, { failures: 1, until: clockMs() + authFailureWindowMs });
+      windows.set(address, { failures: 1, until: localMs() + authFailureWindowMs });
     },
   };
 }

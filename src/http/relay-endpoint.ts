@@ -20,11 +20,17 @@ export interface ArrivalEnv {
   Variables: { arrivedMs: number };
 }
 
-/** Notes when a request came, by `performance.now()`. It comes before all else, because a token may have to be looked up. */
-export const noteArrival: MiddlewareHandler<ArrivalEnv> = async (context, next) => {
-  context.set("arrivedMs", performance.now());
-  await next();
-};
+/**
+ * Notes when a request arrived. It runs before everything else, because a token may have to be looked up.
+ *
+ * @param localMs The local clock of the pipeline, in milliseconds.
+ */
+export function noteArrival(localMs: () => number): MiddlewareHandler<ArrivalEnv> {
+  return async (context, next) => {
+    context.set("arrivedMs", localMs());
+    await next();
+  };
+}
 
 /** Creates the handler. A frame that is no good costs only itself; a body that can't be split costs the request. */
 export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {

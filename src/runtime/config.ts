@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import * as v from "valibot";
 import { placementsMax } from "../limits.ts";
-import type { Databases } from "../store/database/databases.ts";
+import type { StoreSettings } from "../store/store.ts";
 
 /** `file:PATH`, `http(s)://…` or `libsql://…`. */
 const databaseUrl = v.pipe(
@@ -50,21 +49,9 @@ const schema = v.object({
   ),
 });
 
-/** Where a database is, and the secret for it. */
-export interface DatabaseAccess {
-  readonly url: string;
-  readonly token?: string | undefined;
-}
-
-/** Where the databases of an allocator are. */
-export type DatabaseSettings = Pick<AllocatorConfig, "databaseUrl" | "databaseToken" | "placements">;
-
 /** Settings of an allocator. */
 export interface AllocatorConfig {
-  readonly databaseUrl: string;
-  readonly databaseToken: string | undefined;
-  /** Domains that are in other databases, by name. Default: none. */
-  readonly placements?: Readonly<Record<string, DatabaseAccess>>;
+  readonly store: StoreSettings;
   readonly relayToken: string;
   readonly adminToken: string | undefined;
   /** Days that tenures are kept after their end; null keeps them for ever. */
@@ -87,32 +74,13 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     throw new TypeError(`Cannot configure the allocator:\n${faults.join("\n")}`);
   }
   return {
-    databaseUrl: result.output.APPORTION_DATABASE_URL,
-    databaseToken: result.output.APPORTION_DATABASE_TOKEN,
-    placements: result.output.APPORTION_PLACEMENTS,
+    store: {
+      url: result.output.APPORTION_DATABASE_URL,
+      token: result.output.APPORTION_DATABASE_TOKEN,
+      placements: result.output.APPORTION_PLACEMENTS,
+    },
     relayToken: result.output.APPORTION_RELAY_TOKEN,
     adminToken: result.output.APPORTION_ADMIN_TOKEN,
     historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
-}
-
-/**
- * Opens the databases of an allocator: one for the domains that are placed nowhere, and those that have the others.
- * Domains of the same URL share a connection.
- *
- * @param open How this platform opens one.
- */
-export async function openDatabases(
-  { databaseUrl: url, databaseToken: token, placements: places = {} }: DatabaseSettings,
-  open: (access: DatabaseAccess) => Client | Promise<Client>,
-): Promise<Databases> {
-  const main = await open({ url, token });
-  const opened = new Map([[url, main]]);
-  const placed = new Map<string, Client>();
-  for (const [domainName, access] of Object.entries(places)) {
-    const database = opened.get(access.url) ?? (await open(access));
-    opened.set(access.url, database);
-    placed.set(domainName, database);
-  }
-  return { main, placed };
 }

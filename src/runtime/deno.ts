@@ -11,21 +11,22 @@
 import process from "node:process";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { openServer } from "../store/database/connect.ts";
-import { openDatabases, readConfig } from "./config.ts";
-import type { DatabaseAccess } from "./config.ts";
+import { openServer } from "../store/database/server.ts";
+import { openStore } from "../store/store.ts";
+import type { DatabaseAccess } from "../store/store.ts";
+import { readConfig } from "./config.ts";
 import { consoleLineLog as log } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
 
-/** The driver of files is native code, which wants permissions of its own: who has a server never loads it. */
-async function openAccess(access: DatabaseAccess) {
-  if (!access.url.startsWith("file:")) return openServer({ url: access.url, authToken: access.token });
-  const [{ openEmbedded }, { migrateDatabase }] = await Promise.all([
-    import("../store/database/embedded.ts"),
+/** The file driver is native code and needs extra permissions, so it is loaded only for file databases. */
+async function openDatabase({ url, token }: DatabaseAccess) {
+  if (!url.startsWith("file:")) return openServer({ url, authToken: token });
+  const [{ openFile }, { migrateDatabase }] = await Promise.all([
+    import("../store/database/file.ts"),
     import("../store/database/migrate.ts"),
   ]);
-  const database = await openEmbedded(access.url);
+  const database = openFile(url);
   await migrateDatabase(database);
   return database;
 }
@@ -35,8 +36,8 @@ export interface Connection {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
-const { historyDays, relayToken, adminToken, ...settings } = readConfig(process.env);
-const opening = openDatabases(settings, openAccess);
+const { historyDays, relayToken, adminToken, store: settings } = readConfig(process.env);
+const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 const closing = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) {
@@ -45,10 +46,8 @@ for (const name of ["SIGINT", "SIGTERM"]) {
   });
 }
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
-const { main: database, placed } = await opening;
 const app = createApp({
-  database,
-  placed,
+  store: await opening,
   relayToken,
   adminToken,
   log,

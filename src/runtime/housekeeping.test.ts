@@ -1,7 +1,10 @@
 import { expect, test, vi } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
+import { execute, queryNumber } from "../../test/support/sql.ts";
+import type { Database } from "../store/database/database.ts";
 import { onlyDatabase } from "../store/database/databases.ts";
+import { createMaintenance } from "../store/evidence/maintenance.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 
 const settings = { historyDays: 30, bindingLogDays: 1, everyMinutes: 10 };
@@ -9,24 +12,32 @@ const intervalMs = 600_000;
 
 async function open() {
   const database = await temporaryDatabase();
+  const fault: { error?: Error | undefined } = {};
+  const breakable: Database = {
+    ...database,
+    clock: () => (fault.error === undefined ? database.clock() : Promise.reject(fault.error)),
+  };
+  const maintenance = createMaintenance(onlyDatabase(breakable));
   const { later, advance, waiting } = createManualTiming();
   const lines: { level: string; fields: object; message: string }[] = [];
   const at = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, fields, message });
   const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   const addTenure = (days: number) =>
-    database.execute(
-      `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES (1, 1, x'01', 1, unixepoch() - ${days} * 86400)`,
+    execute(
+      database,
+      `INSERT INTO history (slot, domain_id, client_id, since, until)
+        SELECT 1, 1, x'01', 1, now_ms / 1000 - ${days} * 86400 FROM instant`,
     );
-  const tenures = async () => (await database.execute("SELECT count(*) AS n FROM history")).rows[0]!.n;
-  return { database, later, advance, waiting, lines, log, addTenure, tenures };
+  const tenures = () => queryNumber(database, "SELECT count(*) FROM history");
+  return { maintenance, fault, later, advance, waiting, lines, log, addTenure, tenures };
 }
 
 test("startHousekeeping() deletes at each interval what was kept long enough, and no more", async () => {
-  const { database, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  const { maintenance, later, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
   await addTenure(29);
-  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  const stop = startHousekeeping(maintenance, settings, log, later);
   advance(intervalMs - 1);
   expect(await tenures()).toBe(2);
   advance(1);
@@ -47,16 +58,16 @@ test("startHousekeeping() deletes at each interval what was kept long enough, an
 });
 
 test("startHousekeeping() logs a failure and tries again", async () => {
-  const { database, later, advance, waiting, lines, log, addTenure } = await open();
+  const { maintenance, fault, later, advance, waiting, lines, log, addTenure } = await open();
   await addTenure(31);
-  const fault = vi.spyOn(database, "execute").mockRejectedValueOnce(new Error("the disk is gone"));
-  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  fault.error = new Error("the disk is gone");
+  const stop = startHousekeeping(maintenance, settings, log, later);
   advance(intervalMs);
   await vi.waitFor(() => {
     expect(waiting()).toBe(1);
   });
   expect(lines).toMatchObject([{ level: "warn", fields: { err: { message: "the disk is gone" } } }]);
-  fault.mockRestore();
+  fault.error = undefined;
   advance(intervalMs);
   await vi.waitFor(() => {
     expect(lines.at(-1)).toMatchObject({ level: "info", fields: { tenures: 1 } });
@@ -65,16 +76,16 @@ test("startHousekeeping() logs a failure and tries again", async () => {
 });
 
 test("startHousekeeping() stops after the step that has begun, without a word", async () => {
-  const { database, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  const { maintenance, later, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
-  const stop = startHousekeeping(onlyDatabase(database), settings, log, later);
+  const stop = startHousekeeping(maintenance, settings, log, later);
   advance(intervalMs);
   await stop();
   expect([lines, waiting(), await tenures()]).toEqual([[], 0, 1]);
 });
 
 test("startHousekeeping() does nothing when it is switched off", async () => {
-  const { database, later, waiting, log } = await open();
-  await startHousekeeping(onlyDatabase(database), { ...settings, everyMinutes: 0 }, log, later)();
+  const { maintenance, later, waiting, log } = await open();
+  await startHousekeeping(maintenance, { ...settings, everyMinutes: 0 }, log, later)();
   expect(waiting()).toBe(0);
 });

@@ -1,13 +1,11 @@
 /**
- * Housekeeping: what has been kept long enough is deleted, by nobody's message. A platform's trigger calls for it once,
- * or a process that runs on does it by the clock.
+ * Housekeeping: what has been kept long enough is deleted. A trigger of the platform runs it once, or a process that
+ * serves runs it at an interval.
  *
  * @module
  */
 import type { Log } from "../allocator/log.ts";
-import { allDatabases } from "../store/database/databases.ts";
-import type { Databases } from "../store/database/databases.ts";
-import { keepHouse } from "../store/evidence/retention.ts";
+import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { HousekeepingOptions } from "../store/evidence/retention.ts";
 
 /** What is kept for how long. */
@@ -23,13 +21,14 @@ export interface HousekeepingSettings extends Omit<Kept, "signal"> {
  * Deletes from all databases what has been kept long enough, and logs what it did. Safe to repeat, and to run in
  * several places at once.
  *
- * @throws {LibsqlError} When a database can't be reached; those before it are done.
+ * @throws {DatabaseError} When a database cannot be reached; those before it are done.
  */
-export async function keepAllHouses(databases: Databases, kept: Kept, log: Log): Promise<void> {
-  for (const [database, client] of allDatabases(databases).entries()) {
-    const report = await keepHouse(client, kept);
+export async function runHousekeeping(maintenance: Maintenance, kept: Kept, log: Log): Promise<void> {
+  let database = 0;
+  for await (const report of maintenance.runHousekeeping(kept)) {
     const isIdle = Object.values(report).every((count) => count === 0);
     log[isIdle ? "debug" : "info"]({ database, ...report }, "housekeeping done");
+    database += 1;
   }
 }
 
@@ -53,7 +52,7 @@ const minuteMs = 60_000;
  * @returns A function that ends it, after the step that has begun.
  */
 export function startHousekeeping(
-  databases: Databases,
+  maintenance: Maintenance,
   { everyMinutes, ...kept }: HousekeepingSettings,
   log: Log,
   later: Later = laterIdle,
@@ -64,7 +63,7 @@ export function startHousekeeping(
   let cancel: () => void;
   const run = async (): Promise<void> => {
     try {
-      await keepAllHouses(databases, { ...kept, signal: closing.signal }, log);
+      await runHousekeeping(maintenance, { ...kept, signal: closing.signal }, log);
     } catch (error) {
       if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; it is tried again");
     }

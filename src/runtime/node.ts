@@ -1,5 +1,5 @@
 /**
- * The allocator on Node: an HTTP server, and a database that it migrates and configures itself.
+ * The allocator on Node: an HTTP server, and databases that it migrates and configures itself.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { serve } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
-import type { Client } from "@libsql/client";
 import type { Context } from "hono";
-import { createApp } from "../http/app.ts";
 import { createCounters } from "../allocator/counters.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Log } from "../allocator/log.ts";
 import { formatOfFile, readDeclarationText } from "../declaration/declaration-text.ts";
 import type { Declaration } from "../declaration/declaration.ts";
-import { applyPlaced } from "../store/configuration/apply-placed.ts";
-import { fileOptions } from "../store/configuration/apply.ts";
-import { openServer } from "../store/database/connect.ts";
-import { allDatabases } from "../store/database/databases.ts";
-import type { Databases } from "../store/database/databases.ts";
-import { openEmbedded } from "../store/database/embedded.ts";
+import { createApp } from "../http/app.ts";
+import { ApplyError } from "../store/configuration/apply.ts";
+import { filePrincipal } from "../store/configuration/declaration.ts";
+import type { Database } from "../store/database/database.ts";
+import { openFile } from "../store/database/file.ts";
 import { migrateDatabase } from "../store/database/migrate.ts";
-import { openDatabases } from "./config.ts";
-import type { AllocatorConfig, DatabaseAccess, DatabaseSettings } from "./config.ts";
+import type { MigrationReport } from "../store/database/migrate.ts";
+import { openServer } from "../store/database/server.ts";
+import { openStore } from "../store/store.ts";
+import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
+import type { AllocatorConfig } from "./config.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 
 /** Where the HTTP server listens; port 0 lets the system choose one. */
@@ -40,90 +40,96 @@ export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">
 export interface Allocator {
   readonly url: string;
   readonly counters: Counters;
-  /** Answers what has begun, then stops. */
+  /** Finishes the requests that have begun, then stops and closes the store. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Opens the database, creating a file where there is none, and brings it to this release's schema.
- *
- * @throws {LibsqlError} When it can't be opened or migrated.
- * @throws {NewerSchemaError} When it is of a later release.
- */
-export async function prepareDatabase(config: DatabaseSettings): Promise<Client> {
-  return prepareAccess({ url: config.databaseUrl, token: config.databaseToken });
-}
-
-/** Prepares all databases of an allocator as {@link prepareDatabase} does one, and throws what it throws. */
-export async function prepareDatabases(config: DatabaseSettings): Promise<Databases> {
-  return openDatabases(config, prepareAccess);
-}
-
-async function prepareAccess(access: DatabaseAccess): Promise<Client> {
-  const database = await openAccess(access);
-  await migrateDatabase(database);
-  return database;
-}
-
-/**
- * Opens a database as it is; a file is created where there is none.
+ * Opens a store and migrates its databases; a file is created if it is missing.
  *
  * @param answerMsMax Milliseconds that a server may take for one answer. Default: what suits an allocator.
- * @throws {LibsqlError} When a file can't be opened.
+ * @throws {DatabaseError} When a database cannot be opened or migrated.
+ * @throws {NewerSchemaError} When a later release has migrated it.
  */
-export async function openAccess({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Client> {
-  if (url.startsWith("file:")) {
-    await mkdir(dirname(url.slice("file:".length)), { recursive: true });
-    return openEmbedded(url);
-  }
-  const { fetch, close: closeConnections } = createPooledFetch();
-  const database = openServer({ url, authToken: token, fetch, answerMsMax });
-  const close = database.close.bind(database);
-  return Object.assign(database, {
-    close: () => {
-      close();
-      void closeConnections();
-    },
+export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
+  return openStore(settings, async (access) => {
+    const database = await openDatabase(access, answerMsMax);
+    await migrateDatabase(database);
+    return database;
   });
 }
 
 /**
- * Makes the databases hold a declared state, each its own domains, and logs what changed.
+ * Opens a database as it is; a file is created if it is missing.
  *
- * @throws {ApplyError} When they can't.
+ * @param answerMsMax Milliseconds that a server may take for one answer. Default: what suits an allocator.
+ * @throws {DatabaseError} When a file cannot be opened.
  */
-export async function configureDatabases(
-  databases: Databases,
-  declaration: Declaration,
-  log: Log,
-): Promise<void> {
-  const steps = await applyPlaced(databases, declaration, fileOptions);
-  for (const { what, name, change } of steps) log.info({ [what]: name, change }, "declared state applied");
+export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  if (url.startsWith("file:")) {
+    await mkdir(dirname(url.slice("file:".length)), { recursive: true });
+    return openFile(url);
+  }
+  const { fetch, close: closeConnections } = createPooledFetch();
+  const database = openServer({ url, authToken: token, fetch, answerMsMax });
+  return {
+    ...database,
+    close: () => {
+      database.close();
+      void closeConnections();
+    },
+  };
 }
 
 /**
- * Reads a declared state from a file: YAML when its name ends so, else JSON.
+ * Brings one database to the schema of this release.
  *
- * @throws {DeclarationError} When it is not one.
- * @throws {SyntaxError} When the file is neither.
+ * @throws {DatabaseError} When it cannot be reached, or a migration fails.
+ * @throws {NewerSchemaError} When a later release has migrated it.
+ */
+export async function migrate(access: DatabaseAccess, answerMsMax: number): Promise<MigrationReport> {
+  const database = await openDatabase(access, answerMsMax);
+  try {
+    return await migrateDatabase(database);
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Applies a declared state that a file contains, and logs what changed. What the file does not name stays.
+ *
+ * @throws {ApplyError} When the state is refused.
+ */
+export async function applyFile(store: Store, declaration: Declaration, log: Log): Promise<void> {
+  const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep" });
+  if (result.kind !== "applied") throw new ApplyError(result.kind === "refused" ? result.steps : []);
+  for (const { what, name, change } of result.steps)
+    log.info({ [what]: name, change }, "declared state applied");
+}
+
+/**
+ * Reads a declared state from a file: YAML if its name ends so, otherwise JSON.
+ *
+ * @throws {DeclarationError} When the content is not a declared state.
+ * @throws {SyntaxError} When the file is neither YAML nor JSON.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
   return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
 
-/** Without a socket there is no address: then the application was called and not asked over HTTP. */
+/** A request that did not come through a socket has no address. */
 const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
-/** Serves databases that are ready. */
+/** Serves a store whose databases are migrated. */
 export async function startAllocator(
-  databases: Databases,
-  tokens: AllocatorTokens,
+  store: Store,
+  { relayToken, adminToken }: AllocatorTokens,
   listen: ListenAddress,
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
-  const { main: database, placed } = databases;
-  const app = createApp({ database, placed, ...tokens, log, counters, clientAddress });
+  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress });
   const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
     (resolve, reject) => {
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
@@ -138,7 +144,7 @@ export async function startAllocator(
     counters,
     close: async () => {
       await new Promise((resolve) => server.close(resolve));
-      for (const each of allDatabases(databases)) each.close();
+      store.close();
     },
   };
 }

@@ -6,7 +6,7 @@
  */
 import { Agent } from "undici";
 import { databaseConnectionsMax } from "../limits.ts";
-import type { Fetch } from "../store/database/connect.ts";
+import type { Fetch } from "../store/database/server.ts";
 
 /** A `fetch`, and the end of its connections. */
 export interface PooledFetch {

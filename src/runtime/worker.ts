@@ -8,27 +8,26 @@ import type { Hono } from "hono";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../allocator/counters.ts";
 import { bindingLogDays } from "../limits.ts";
-import { openServer } from "../store/database/connect.ts";
-import type { Databases } from "../store/database/databases.ts";
-import { openDatabases, readConfig } from "./config.ts";
+import { openServer } from "../store/database/server.ts";
+import { openStore } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import { readConfig } from "./config.ts";
 import { consoleLog as log } from "./console-log.ts";
-import { keepAllHouses } from "./housekeeping.ts";
+import { runHousekeeping } from "./housekeeping.ts";
 
 type Environment = Readonly<Record<string, unknown>>;
 
 /** One application for each isolate, made at its first request: an isolate gets its bindings with a request. */
 let app: Promise<Hono> | undefined;
 
-function openServers(environment: Environment): Promise<Databases> {
-  return openDatabases(readConfig(environment), ({ url, token }) => openServer({ url, authToken: token }));
+function openWorkerStore(environment: Environment): Promise<Store> {
+  return openStore(readConfig(environment).store, ({ url, token }) => openServer({ url, authToken: token }));
 }
 
 async function createWorkerApp(environment: Environment): Promise<Hono> {
   const { relayToken, adminToken } = readConfig(environment);
-  const { main: database, placed } = await openServers(environment);
   return createApp({
-    database,
-    placed,
+    store: await openWorkerStore(environment),
     relayToken,
     adminToken,
     log,
@@ -44,6 +43,7 @@ export default {
   },
   async scheduled(_controller, environment: Environment) {
     const { historyDays } = readConfig(environment);
-    await keepAllHouses(await openServers(environment), { historyDays, bindingLogDays }, log);
+    const { maintenance } = await openWorkerStore(environment);
+    await runHousekeeping(maintenance, { historyDays, bindingLogDays }, log);
   },
 } satisfies ExportedHandler<Environment>;

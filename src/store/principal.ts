@@ -23,3 +23,17 @@ export interface Principal {
 export function canAccess(principal: Principal, domain: string | null): boolean {
   return principal.domain === null || principal.domain.name === domain;
 }
+
+/**
+ * Stops what concerns all domains for a principal of one domain. Callers refuse such a principal before, in words of
+ * their own; this makes sure that none forgets it.
+ *
+ * @param what What is attempted, as in `see tokens`.
+ * @throws {TypeError} When the principal is restricted to one domain.
+ */
+export function assertAllDomains({ domain }: Principal, what: string): void {
+  if (domain === null) return;
+  throw new TypeError(
+    `Cannot ${what}: found a principal of domain "${domain.name}", expected one of all domains`,
+  );
+}

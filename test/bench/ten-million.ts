@@ -11,17 +11,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Client } from "@libsql/client";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { prepareDatabase } from "../../src/runtime/node.ts";
 import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import type { Database } from "../../src/store/database/database.ts";
 import { wholeDatabase } from "../../src/store/database/databases.ts";
+import { openFile } from "../../src/store/database/file.ts";
+import { migrateDatabase } from "../../src/store/database/migrate.ts";
 import { openBindingSnapshot } from "../../src/store/evidence/binding-feed.ts";
 import { lookUp } from "../../src/store/evidence/history.ts";
-import { findLeases } from "../../src/store/evidence/leases.ts";
-import { countSlots } from "../../src/store/evidence/statistics.ts";
+import { searchLeases } from "../../src/store/evidence/lease-search.ts";
+import { countSlots } from "../../src/store/evidence/slot-counts.ts";
+import { slotKey } from "../../src/portset/slot-key.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import { execute, query, queryNumber } from "../support/sql.ts";
 
 const { values } = parseArgs({
   options: { rows: { type: "string", default: "10000000" }, keep: { type: "string" } },
@@ -30,21 +33,32 @@ const rows = Number(values.rows);
 /** Each asks for a row of its own. In the first ones Node still compiles the program. */
 const [samples, warmUp] = [1000, 100];
 const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
-const database = await prepareDatabase({
-  databaseUrl: `file:${values.keep ?? join(folder, "large.db")}`,
-  databaseToken: undefined,
-});
+const url = `file:${values.keep ?? join(folder, "large.db")}`;
 try {
-  const { rows: found } = await database.execute("SELECT count(*) AS pools FROM pool");
-  if (Number(found[0]!.pools) === 0) await fill(database);
-  await measure(database);
+  await fillIfEmpty();
+  const database = openFile(url);
+  try {
+    await measure(database);
+  } finally {
+    database.close();
+  }
 } finally {
-  database.close();
   await rm(folder, { recursive: true });
 }
 
+/** Filling need not survive a crash: no commit waits for the disk. */
+async function fillIfEmpty(): Promise<void> {
+  const database = openFile(url, { sync: "off" });
+  try {
+    await migrateDatabase(database);
+    if ((await queryNumber(database, "SELECT count(*) FROM pool")) === 0) await fill(database);
+  } finally {
+    database.close();
+  }
+}
+
 /** Of a hundred slots 90 are bound, 4 free again, 3 quarantined, 2 offered and 1 declined; the first thousand reserved. */
-async function fill(client: Client): Promise<void> {
+async function fill(database: Database): Promise<void> {
   const declaration = {
     domains: [
       {
@@ -56,33 +70,33 @@ async function fill(client: Client): Promise<void> {
       },
     ],
   };
-  await applyDeclaration(client, parseDeclaration(declaration, "bench"));
+  await applyDeclaration(database, parseDeclaration(declaration, "bench"));
   const begin = performance.now();
-  for (const pragma of ["synchronous = OFF", "cache_size = -1000000"])
-    await client.execute(`PRAGMA ${pragma}`);
+  await query(database, "PRAGMA cache_size = -1000000");
   const step = 1_000_000;
+  const now = "(SELECT now_ms / 1000 FROM instant)";
   for (let from = 0; from < rows; from += step) {
     const numbers = `WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${Math.min(rows, from + step)})`;
-    await client.execute(`${numbers}, numbered AS (
-        SELECT i, i % 100 AS kind, unixepoch() + CASE WHEN i % 100 < 90 THEN 1900 + i % 1700 WHEN i % 100 < 93 THEN -i % 50 - 1
+    const leases = `${numbers}, numbered AS (
+        SELECT i, i % 100 AS kind, ${now} + CASE WHEN i % 100 < 90 THEN 1900 + i % 1700 WHEN i % 100 < 93 THEN -i % 50 - 1
           WHEN i % 100 < 97 THEN -i % 100000 - 61 WHEN i % 100 < 99 THEN 30 ELSE -i % 1000 END AS ends FROM n)
       INSERT INTO lease
         (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path)
       SELECT (1 << 32) + i, 1, iif(kind = 99, NULL, unhex(printf('ff%08x00030001%012x', i, i))),
         CASE WHEN kind < 93 THEN 2 WHEN kind < 97 THEN 3 WHEN kind < 99 THEN 1 ELSE 4 END, ends,
         CASE WHEN i < 1000 THEN 253402300799 WHEN kind = 99 THEN ends + 86400 ELSE ends + 60 END,
-        iif(kind < 93, unixepoch() - 5000, NULL), unixepoch() - i % 1700, unhex(printf('fe80%028x', i)),
-        iif(kind < 93, unhex(printf('20010db8%024x', i)), NULL), printf('remote:%08x', i / 4), NULL FROM numbered`);
-    await client.execute(`${numbers} INSERT INTO history (slot, domain_id, client_id, since, until, source)
-      SELECT (1 << 32) + i, 1, unhex(printf('ff%08x00030001%012x', i, i + 1)), unixepoch() - 90000 - i % 1000,
-        unixepoch() - 6000, unhex(printf('fe80%028x', i)) FROM n`);
+        iif(kind < 93, ${now} - 5000, NULL), ${now} - i % 1700, unhex(printf('fe80%028x', i)),
+        iif(kind < 93, unhex(printf('20010db8%024x', i)), NULL), printf('remote:%08x', i / 4), NULL FROM numbered`;
+    const history = `${numbers} INSERT INTO history (slot, domain_id, client_id, since, until, source)
+      SELECT (1 << 32) + i, 1, unhex(printf('ff%08x00030001%012x', i, i + 1)), ${now} - 90000 - i % 1000,
+        ${now} - 6000, unhex(printf('fe80%028x', i)) FROM n`;
+    await execute(database, leases, history);
     process.stderr.write(`${from + step} rows, ${Math.round((performance.now() - begin) / 1000)} s\n`);
   }
-  await client.execute({ sql: "UPDATE pool SET cursor = ?", args: [BigInt(rows)] });
-  await client.execute("PRAGMA optimize");
+  await execute(database, `UPDATE pool SET cursor = ${rows}`, "PRAGMA optimize");
 }
 
-async function measure(client: Client): Promise<void> {
+async function measure(database: Database): Promise<void> {
   const now = Math.floor(Date.now() / 1000);
   const print = (what: string, text: string) => process.stdout.write(`${what.padEnd(44)} ${text}\n`);
   print("machine", `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, node ${process.versions.node}`);
@@ -90,7 +104,7 @@ async function measure(client: Client): Promise<void> {
   for (const turn of ["first", "second"]) {
     const hold = watchEventLoop();
     const begin = performance.now();
-    const [counts] = await countSlots(wholeDatabase(client));
+    const [counts] = await countSlots(wholeDatabase(database));
     print(`statistics, ${turn}`, `${(performance.now() - begin).toFixed(0)} ms, event loop held ${hold()}`);
     if (turn === "second") print("", JSON.stringify(counts));
   }
@@ -99,33 +113,33 @@ async function measure(client: Client): Promise<void> {
   const portOf = (slot: number) => (1 + Math.floor(slot / 2 ** 18)) * 1024 + 5;
   await sample(print, "look-up of an ended tenure", async () => {
     const slot = random();
-    const answer = await lookUp(wholeDatabase(client), {
+    const answer = await lookUp(wholeDatabase(database), {
       address: addressOf(slot),
       port: portOf(slot),
       at: now - 50_000,
       toleranceSeconds: 5,
     });
-    if (answer === "port-needed" || answer.reason !== null)
+    if (answer.kind === "port-needed" || answer.reason !== null)
       throw new Error("Cannot measure: the tenure was not found");
   });
   await sample(print, "search by client identifier", async () => {
     const hex = random().toString(16);
-    await findLeases(
-      client,
-      { clientId: decodeHex(`ff${hex.padStart(8, "0")}00030001${hex.padStart(12, "0")}`) },
+    await searchLeases(
+      database,
+      { domainIds: [1], clientId: decodeHex(`ff${hex.padStart(8, "0")}00030001${hex.padStart(12, "0")}`) },
       { after: undefined, limit: 10 },
     );
   });
   await sample(print, "search by state, one page", () =>
-    findLeases(client, { state: "offered" }, { after: 2 ** 32 + random(), limit: 100 }),
+    searchLeases(database, { domainIds: [1], state: "offered" }, { after: slotKey(1, random()), limit: 100 }),
   );
-  await measureTable(client, print);
+  await measureTable(database, print);
 }
 
-async function measureTable(client: Client, print: (what: string, text: string) => void): Promise<void> {
+async function measureTable(database: Database, print: (what: string, text: string) => void): Promise<void> {
   const hold = watchEventLoop();
   const begin = performance.now();
-  const snapshot = await openBindingSnapshot(client);
+  const snapshot = await openBindingSnapshot(database);
   let entries = 0;
   for await (const page of snapshot.rows(1)) entries += page.length;
   const seconds = (performance.now() - begin) / 1000;

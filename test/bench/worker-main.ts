@@ -13,8 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { prepareDatabase } from "../support/database.ts";
 import { askBy, postTo } from "../support/allocator.ts";
 import { clientProfile, says } from "../support/clients.ts";
 import { startSqld } from "../support/sqld.ts";
@@ -49,9 +48,8 @@ try {
   const clients = batch * (posts + warmUp);
   const sqld = await startSqld({ folder: join(folder, "sqld") });
   closers.push(() => sqld.kill());
-  const database = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: undefined });
-  await applyDeclaration(database, parseDeclaration(benchDeclaration(clients, true), "bench"));
-  database.close();
+  const declaration = parseDeclaration(benchDeclaration(clients, true), "bench");
+  (await prepareDatabase({ url: sqld.url }, declaration)).close();
   const relayToken = randomBytes(32).toString("base64url");
   const worker = await startWorkerd(folder, {
     APPORTION_DATABASE_URL: sqld.url,

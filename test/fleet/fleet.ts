@@ -15,8 +15,9 @@ import { formatWireRecord } from "../../src/load/wire-log.ts";
 import { verify } from "../../src/cli/verify-command.ts";
 import type { Report } from "../../src/cli/verify-command.ts";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { openDatabase } from "../../src/runtime/node.ts";
+import { openStore } from "../../src/store/store.ts";
+import { prepareDatabase } from "../support/database.ts";
 import { benchDeclaration } from "../bench/declaration.ts";
 import { startService } from "../bench/service.ts";
 import type { Service } from "../bench/service.ts";
@@ -66,9 +67,8 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
   const sqld = await startSqld({ folder: join(folder, "sqld") });
   const posts: Post[] = [];
   try {
-    const database = await prepareDatabase({ databaseUrl: sqld.url, databaseToken: undefined });
-    await applyDeclaration(database, parseDeclaration(benchDeclaration(clients, true), "fleet"));
-    database.close();
+    const declaration = parseDeclaration(benchDeclaration(clients, true), "fleet");
+    (await prepareDatabase({ url: sqld.url }, declaration)).close();
     const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"), LOG_LEVEL: "info" };
     for (let index = 0; index < allocators; index++) posts.push(await startPost(sqld, environment));
     const chaos = startChaos(posts, sqld, options);
@@ -77,9 +77,9 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     const counts = await runClients(posts, wireLog, options);
     const seconds = (performance.now() - startMs) / 1000;
     const killed = await chaos.stop();
-    const reader = await openAccess({ url: sqld.url }, 600_000);
-    const report = await verify(reader, wireLog);
-    reader.close();
+    const store = await openStore({ url: sqld.url }, (access) => openDatabase(access, 600_000));
+    const report = await verify(store.maintenance, wireLog);
+    store.close();
     return { seconds, ...killed, ...counts, report };
   } finally {
     for (const post of posts) post.close();

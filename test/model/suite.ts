@@ -8,8 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { prepareDatabase } from "../support/database.ts";
 import { checkModel } from "./run.ts";
 import { declaration, World } from "./world.ts";
 
@@ -46,8 +45,6 @@ export function testModel(): void {
 }
 
 async function openWorld(databaseUrl: string): Promise<World> {
-  const database = await prepareDatabase({ databaseUrl, databaseToken: undefined });
-  await applyDeclaration(database, parseDeclaration(declaration, "model"));
-  database.close();
+  (await prepareDatabase({ url: databaseUrl }, parseDeclaration(declaration, "model"))).close();
   return World.open(databaseUrl);
 }

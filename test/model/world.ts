@@ -5,7 +5,6 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Client, InStatement } from "@libsql/client";
 import {
   encodeDecline,
   encodeDiscover,
@@ -15,13 +14,16 @@ import {
   encodeRenewing,
   encodeSelecting,
 } from "../../src/client/query.ts";
-import { openFile } from "../../src/store/database/embedded.ts";
+import { DatabaseError } from "../../src/store/database/database.ts";
+import type { Database, Statement } from "../../src/store/database/database.ts";
+import { openFile } from "../../src/store/database/file.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { createTestAllocator } from "../support/allocator.ts";
+import { TestClock } from "../support/clock.ts";
 import type { TestAllocator, TestAnswer } from "../support/allocator.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import type { Monitor, Snapshot, Told } from "./monitor.ts";
@@ -56,7 +58,7 @@ export const declaration = {
 
 /** An allocator whose connection can fail. */
 interface Side {
-  readonly database: Client;
+  readonly database: Database;
   allocator: TestAllocator;
   /** What happens to the next write batch. */
   fault: "none" | "before" | "after";
@@ -77,7 +79,8 @@ const clientIds = Array.from({ length: clientsCount }, (_, client) =>
 /** One database and two allocators, used for one run after the other. */
 export class World {
   readonly #sides: Side[];
-  readonly #reader: Client;
+  readonly #reader: Database;
+  readonly #clock: TestClock;
   #now = startSeconds;
   #monitor!: Monitor;
   #settings!: Settings;
@@ -90,21 +93,20 @@ export class World {
   /** Facts about all runs, to see that the model goes where it should. */
   readonly seen = new Map<string, number>();
 
-  private constructor(sides: Side[], reader: Client) {
+  private constructor(sides: Side[], reader: Database, clock: TestClock) {
     this.#sides = sides;
     this.#reader = reader;
+    this.#clock = clock;
   }
 
   /** @param url A migrated database with {@link declaration}. */
   static async open(url: string): Promise<World> {
-    const connect = async (): Promise<Client> => {
-      const database = await openFile(url);
-      await quicken(database);
-      return database;
-    };
+    const clock = new TestClock(startSeconds);
+    // Durability is not what the model looks at, and a sync at each commit would be most of its time.
+    const connect = (): Database => openFile(url, { clockMs: clock.clockMs, sync: "off" });
     const sides: Side[] = [];
-    for (let side = 0; side < 2; side++) sides.push(await openSide(await connect()));
-    return new World(sides, await connect());
+    for (let side = 0; side < 2; side++) sides.push(await openSide(connect(), clock));
+    return new World(sides, connect(), clock);
   }
 
   close(): void {
@@ -121,9 +123,9 @@ export class World {
     this.#sent = [];
     const { fill, hasReservation, softwireIntervalSeconds, ...fields } = settings;
     const softwire = { updateIntervalSeconds: softwireIntervalSeconds };
-    const statements: InStatement[] = [
-      "DELETE FROM lease",
-      "DELETE FROM history",
+    const statements: Statement[] = [
+      { sql: "DELETE FROM lease", args: [] },
+      { sql: "DELETE FROM history", args: [] },
       { sql: "UPDATE pool SET cursor = 0, fill = ?", args: [fill] },
       {
         sql: "UPDATE domain SET settings = json_patch(settings, ?)",
@@ -141,10 +143,10 @@ export class World {
       statements.push({
         sql: `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, updated_at)
           SELECT ?, id, unhex(?), 3, 0, ?, 0 FROM domain`,
-        args: [BigInt(poolsOf(settings).keys[0]!), clientIds[0]!, BigInt(freeNever)],
+        args: [poolsOf(settings).keys[0]!, clientIds[0]!, freeNever],
       });
     }
-    await this.#reader.batch(statements, "write");
+    await this.#reader.write(statements);
     this.#last = undefined;
   }
 
@@ -175,10 +177,12 @@ export class World {
         await this.#restart(command.allocator);
         break;
       case "reconfigure":
-        await this.#reader.execute({
-          sql: "UPDATE domain SET settings = json_set(settings, '$.options.mtu', ?)",
-          args: [BigInt(1280 + (this.#changes++ % 100))],
-        });
+        await this.#reader.write([
+          {
+            sql: "UPDATE domain SET settings = json_set(settings, '$.options.mtu', ?)",
+            args: [1280 + (this.#changes++ % 100)],
+          },
+        ]);
     }
     this.#monitor.check(await this.#snapshot(), this.#now);
   }
@@ -238,9 +242,8 @@ export class World {
 
   async #restart(allocator: number): Promise<void> {
     const side = this.#sides[allocator]!;
-    side.database.reconnect();
-    await quicken(side.database);
-    side.allocator = await createSideAllocator(side);
+    side.database.close();
+    side.allocator = await createSideAllocator(side, this.#clock);
   }
 
   #build(say: Say): Built {
@@ -320,7 +323,7 @@ export class World {
   ): Promise<(TestAnswer | undefined | "unknown")[]> {
     if (built.length === 0) return [];
     this.#last = undefined;
-    side.allocator.now = this.#now;
+    this.#clock.seconds = this.#now;
     side.fault = fate === "commit-unknown" ? "after" : fate === "not-committed" ? "before" : "none";
     try {
       return await side.allocator.ask(...built);
@@ -333,8 +336,6 @@ export class World {
           cause: error,
         });
       }
-      // Mending the connection made it slow and safe again.
-      await quicken(side.database);
       return built.map(() => "unknown");
     } finally {
       side.fault = "none";
@@ -362,15 +363,13 @@ export class World {
   }
 
   async #read(): Promise<Snapshot> {
-    const [leases, history, cursors] = await this.#reader.batch(
-      [
-        `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, hex(softwire) AS softwire,
-          hex(source) AS source, site FROM lease ORDER BY slot`,
-        "SELECT slot, hex(client_id) AS client, since, until FROM history ORDER BY id",
-        "SELECT id, cursor FROM pool",
-      ],
-      "read",
-    );
+    const statements = [
+      `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, hex(softwire) AS softwire,
+        hex(source) AS source, site FROM lease ORDER BY slot`,
+      "SELECT slot, hex(client_id) AS client, since, until FROM history ORDER BY id",
+      "SELECT id, cursor FROM pool",
+    ].map((sql) => ({ sql, args: [] }));
+    const [leases, history, cursors] = await this.#reader.read(statements);
     const rows = leases!.rows.map((row): [number, Row] => [
       row[0] as number,
       {
@@ -401,37 +400,25 @@ export class World {
 const clientOf = (hex: unknown): number => clientIds.indexOf((hex as string).toLowerCase());
 const textOf = (hex: unknown): string | null => (hex === "" ? null : (hex as string).toLowerCase());
 
-/** Durability is not what the model looks at, and a sync at each commit would be most of its time. */
-async function quicken(database: Client): Promise<void> {
-  await database.execute("PRAGMA synchronous = OFF");
-}
-
-async function openSide(database: Client): Promise<Side> {
+async function openSide(database: Database, clock: TestClock): Promise<Side> {
   const side = { database, fault: "none" } as Side;
-  side.allocator = await createSideAllocator(side);
+  side.allocator = await createSideAllocator(side, clock);
   return side;
 }
 
-function createSideAllocator(side: Side): Promise<TestAllocator> {
+function createSideAllocator(side: Side, clock: TestClock): Promise<TestAllocator> {
   const fail = (when: string): never => {
     side.fault = "none";
-    throw Object.assign(new Error(`the connection broke ${when} the commit`), { name: "LibsqlError" });
+    throw new DatabaseError(`the connection broke ${when} the commit`);
   };
-  const batch: Client["batch"] = async (statements, mode) => {
+  const write: Database["write"] = async (statements) => {
     const { fault } = side;
-    if (mode === "write" && fault === "before") fail("before");
-    const results = await side.database.batch(statements, mode);
-    if (mode === "write" && fault === "after") fail("after");
+    if (fault === "before") fail("before");
+    const results = await side.database.write(statements);
+    if (fault === "after") fail("after");
     return results;
   };
-  const database = new Proxy(side.database, {
-    get(target, name) {
-      if (name === "batch") return batch;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-  return createTestAllocator(database);
+  return createTestAllocator({ ...side.database, write }, { clock });
 }
 
 function encode(

@@ -8,9 +8,11 @@ import type { Mutant } from "./mutant.ts";
 const adminTests = ["src/http/admin"];
 const storeTests = ["src/store", "src/http/admin/evidence.test.ts"];
 const change = "src/store/configuration/change.ts";
-const pools = "src/http/admin/pools/routes.ts";
-const reservations = "src/http/admin/reservations/routes.ts";
-const leases = "src/http/admin/leases/routes.ts";
+const pools = "src/store/configuration/pools.ts";
+const poolPut = "src/store/configuration/pool-put.ts";
+const reservations = "src/store/configuration/reservations.ts";
+const leases = "src/store/evidence/leases.ts";
+const findLeases = "src/store/evidence/find-leases.ts";
 const tokens = "src/store/configuration/tokens.ts";
 const feedTriggers = "migrations/0005_feed_triggers.sql";
 
@@ -36,24 +38,25 @@ const accessMutants: readonly Mutant[] = [
     name: "lists-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: pools,
-    search: "placesFor(databases, principal, domain),",
-    replacement: "placesFor(databases, { ...principal, domain: null }, domain),",
+    search: "placesFor(databases, principal, filter.domain),",
+    replacement: "placesFor(databases, { ...principal, domain: null }, filter.domain),",
     tests: adminTests,
   },
   {
     name: "reads-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/pools/pool.ts",
-    search: "placesFor(databases, principal), (place) => findPool",
-    replacement: "placesFor(databases, { ...principal, domain: null }), (place) => findPool",
+    file: pools,
+    search: "findIn(placesFor(databases, principal), (place) => findPool(place, name));",
+    replacement:
+      "findIn(placesFor(databases, { ...principal, domain: null }), (place) => findPool(place, name));",
     tests: adminTests,
   },
   {
     name: "reservations-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: reservations,
-    search: "placesFor(databases, principal, domain),",
-    replacement: "placesFor(databases, { ...principal, domain: null }, domain),",
+    search: "placesFor(databases, principal, filter.domain),",
+    replacement: "placesFor(databases, { ...principal, domain: null }, filter.domain),",
     tests: adminTests,
   },
   {
@@ -67,15 +70,15 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "record-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/audit/routes.ts",
-    search: "placesFor(databases, principal, query.domain)",
-    replacement: "placesFor(databases, { ...principal, domain: null }, query.domain)",
+    file: "src/store/configuration/audit.ts",
+    search: "placesFor(databases, principal, filter.domain)",
+    replacement: "placesFor(databases, { ...principal, domain: null }, filter.domain)",
     tests: adminTests,
   },
   {
     name: "leases-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: leases,
+    file: findLeases,
     search: "placesFor(databases, principal, domain)",
     replacement: "placesFor(databases, { ...principal, domain: null }, domain)",
     tests: adminTests,
@@ -83,7 +86,7 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "leases-named-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/leases/lease.ts",
+    file: leases,
     search: "placesFor(databases, principal), async",
     replacement: "placesFor(databases, { ...principal, domain: null }), async",
     tests: adminTests,
@@ -91,15 +94,15 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "look-ups-across-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/lookup/routes.ts",
-    search: 'placesFor(databases, context.get("principal"))',
-    replacement: 'placesFor(databases, { ...context.get("principal"), domain: null })',
+    file: "src/store/evidence/history.ts",
+    search: "placesFor(databases, principal)",
+    replacement: "placesFor(databases, { ...principal, domain: null })",
     tests: adminTests,
   },
   {
     name: "binding-table-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/bindings/routes.ts",
+    file: "src/store/evidence/bindings.ts",
     search: "placesFor(databases, principal, domain)",
     replacement: "placesFor(databases, { ...principal, domain: null }, domain)",
     tests: adminTests,
@@ -107,9 +110,9 @@ const accessMutants: readonly Mutant[] = [
   {
     name: "statistics-of-all-domains",
     rules: ["a token of one domain sees nothing of another"],
-    file: "src/http/admin/statistics/routes.ts",
-    search: "pools.filter(({ domain }) => maySee(principal, domain))",
-    replacement: "pools.filter(({ domain }) => maySee(principal, domain) || true)",
+    file: "src/store/evidence/statistics.ts",
+    search: "pools.filter(({ domain }) => canAccess(principal, domain))",
+    replacement: "pools.filter(({ domain }) => canAccess(principal, domain) || true)",
     tests: adminTests,
   },
   {
@@ -124,16 +127,16 @@ const accessMutants: readonly Mutant[] = [
     name: "token-without-an-end",
     rules: ["a token is good until it expires"],
     file: tokens,
-    search: "AND (t.expires_at IS NULL OR t.expires_at > unixepoch()) AND",
-    replacement: "AND",
+    search: "or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now))",
+    replacement: "or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, 0))",
     tests: adminTests,
   },
   {
     name: "rotated-secret-good-for-ever",
     rules: ["a rotated secret is good for the overlap alone"],
     file: tokens,
-    search: "AND t.previous_until > unixepoch()",
-    replacement: "AND t.previous_until IS NOT NULL",
+    search: "gt(accessToken.previousUntil, now)",
+    replacement: "gt(accessToken.previousUntil, 0)",
     tests: adminTests,
   },
   {
@@ -150,9 +153,9 @@ const changeMutants: readonly Mutant[] = [
   {
     name: "if-match-dropped",
     rules: ["RFC 9110 §13.1.1"],
-    file: "src/http/admin/etag.ts",
-    search: 'if (typeof version === "number" && version !== current) {',
-    replacement: 'if (typeof version === "number" && version < 0 && version !== current) {',
+    file: "src/store/configuration/precondition.ts",
+    search: 'return typeof asked === "number" && asked !== version ?',
+    replacement: 'return typeof asked === "number" && version < 0 && asked !== version ?',
     tests: adminTests,
   },
   {
@@ -167,58 +170,80 @@ const changeMutants: readonly Mutant[] = [
     name: "change-without-its-record",
     rules: ["every change is in audit"],
     file: change,
-    search: "[statement, auditOfLast(audit), ...further]",
-    replacement: "[statement, ...further]",
+    search: "    writer.run(auditOfLast(audit)),\n    ...further,\n    ...queries,",
+    replacement: "    writer.run(sql`SELECT 1`),\n    ...further,\n    ...queries,",
     tests: adminTests,
   },
   {
     name: "record-of-what-was-refused",
     rules: ["what was refused is not in audit"],
     file: "src/store/configuration/audit.ts",
-    search: "`${insert} WHERE changes() > 0`",
-    replacement: "insert",
+    search: "return sql`${auditAlways(entry)} WHERE changes() > 0`;",
+    replacement: "return auditAlways(entry);",
     tests: adminTests,
   },
   {
     name: "overlapping-pools-let-in",
     rules: ["pools do not overlap"],
-    file: "src/store/configuration/pools.ts",
-    search:
-      "AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress)",
-    replacement:
-      "AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address = :firstAddress AND last_address = :lastAddress)",
+    file: "src/store/configuration/pool-changes.ts",
+    search: "AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${overlaps(values)})",
+    replacement: "AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${pool.firstAddress} = ${values.firstAddress})",
     tests: adminTests,
   },
   {
     name: "declared-state-applied-in-part",
     rules: ["a declared state is applied as a whole, or not"],
     file: change,
-    search: "SELECT 2, 0 WHERE changes() = 0",
-    replacement: "SELECT 2, 0 WHERE changes() < 0",
+    search: "${secondRow} WHERE changes() = 0",
+    replacement: "${secondRow} WHERE changes() < 0",
     tests: storeTests,
   },
   {
     name: "plan-of-an-older-configuration-applied",
     rules: ["a declared state is applied to what it was planned by"],
     file: change,
-    search: "WHERE id = 1 AND revision <> :revision",
-    replacement: "WHERE id = 1 AND revision < 0 AND revision <> :revision",
+    search: "WHERE ${configuration.id} = 1 AND",
+    replacement: "WHERE ${configuration.id} = 2 AND",
     tests: storeTests,
   },
   {
     name: "dry-run-that-does-it",
     rules: ["a dry run changes nothing"],
     file: "src/http/admin/config/routes.ts",
-    search: 'if (context.req.valid("query").dryRun === "true") {',
-    replacement: 'if (context.req.valid("query").dryRun === "false") {',
+    search: 'context.req.valid("query").dryRun === "true";',
+    replacement: 'context.req.valid("query").dryRun === "false";',
+    tests: adminTests,
+  },
+  {
+    name: "dry-run-of-another-revision",
+    rules: ["a dry run is refused for an older ETag, as an application is"],
+    file: "src/store/configuration/declaration.ts",
+    search: "  if (stale !== undefined) return stale;\n",
+    replacement: "",
+    tests: adminTests,
+  },
+  {
+    name: "configuration-that-must-be-new",
+    rules: ["there always is a configuration"],
+    file: "src/store/configuration/declaration.ts",
+    search: "if (precondition?.mustBeNew === true)",
+    replacement: "if (precondition?.version === 0)",
+    tests: adminTests,
+  },
+  {
+    name: "reservation-replaced-in-part",
+    rules: ["a reservation is replaced as a whole, or not"],
+    file: "src/store/configuration/reservation-changes.ts",
+    search: "eq(reservation.version, version), isPossible))",
+    replacement: "eq(reservation.version, version)))",
     tests: adminTests,
   },
   {
     name: "released-by-hand-without-a-quarantine",
     rules: ["a lease's row leaves the feed before its pair is another's"],
-    file: "src/store/evidence/leases.ts",
-    search: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + :quarantine)",
-    replacement: "free_at = iif(free_at = ${freeNever}, ${freeNever}, ${clock} + 0 * :quarantine)",
+    file: "src/store/evidence/lease-changes.ts",
+    search: "${freeNever}, ${instantSeconds} + ${quarantineSeconds})`",
+    replacement: "${freeNever}, ${instantSeconds} + 0 * ${quarantineSeconds})`",
     tests: storeTests,
   },
 ];
@@ -271,34 +296,33 @@ const placementMutants: readonly Mutant[] = [
   {
     name: "what-a-domain-left-behind-is-listed",
     rules: ["a list has each thing once, from where it is"],
-    file: "src/store/configuration/pools.ts",
-    search: 'WHERE p.name > :after AND ${scopeCondition("d.name")}',
-    replacement: 'WHERE p.name > :after AND (1 OR ${scopeCondition("d.name")})',
+    file: pools,
+    search: "        gt(pool.name, after),\n          inScope(domain.name, scope),",
+    replacement: "        gt(pool.name, after),",
     tests: adminTests,
   },
   {
     name: "token-that-a-domain-left-behind",
     rules: ["a token goes with its domain"],
     file: tokens,
-    search: '> unixepoch()) AND ${scopeCondition("d.name")}`;',
-    replacement: '> unixepoch()) AND (1 OR ${scopeCondition("d.name")})`;',
+    search: "isPrevious), isGood, inScope(domain.name, scope))",
+    replacement: "isPrevious), isGood)",
     tests: adminTests,
   },
   {
     name: "pools-overlap-across-databases",
     rules: ["pools of two databases do not overlap"],
-    file: "src/http/admin/pools/changes.ts",
-    search:
-      "(await findIn(others, (other) => findOverlap(other, poolParameters(declared)))) !== undefined ||",
-    replacement: "others.length < 0 ||",
+    file: poolPut,
+    search: "overlap: overlap === undefined ? undefined : poolOfRow(overlap),",
+    replacement: "overlap: undefined,",
     tests: adminTests,
   },
   {
     name: "state-declared-in-part-of-the-databases",
     rules: ["a declared state is applied as a whole, or not"],
-    file: "src/store/configuration/apply-placed.ts",
-    search: 'if (steps.some(({ change }) => change === "refuse")) throw new ApplyError(steps);',
-    replacement: "",
+    file: "src/store/configuration/declaration.ts",
+    search: "if (shares.some(({ draft }) => isRefused(draft)))",
+    replacement: "if (shares.length === 0)",
     tests: adminTests,
   },
 ];

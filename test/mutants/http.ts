@@ -29,9 +29,8 @@ export const httpMutants: readonly Mutant[] = [
     name: "allocator-acts-without-a-clock",
     rules: ["a message that waited ends nothing that its client got meanwhile"],
     file: pipeline,
-    search:
-      'if (pinned === undefined && claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading)) {',
-    replacement: "if (pinned !== undefined && !isKnown(clock.reading)) {",
+    search: 'if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {',
+    replacement: "if (claims.length < 0) {",
     tests: httpTests,
   },
   {
@@ -46,7 +45,7 @@ export const httpMutants: readonly Mutant[] = [
     name: "drops-not-counted",
     rules: ["R7341-11-02"],
     file: pipeline,
-    search: "    note(notebook, undefined, silence(result.reason));\n",
+    search: "    recordDecision(record, undefined, silence(result.reason));\n",
     replacement: "",
     tests: transportTests,
   },

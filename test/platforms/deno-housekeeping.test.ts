@@ -3,9 +3,9 @@
  */
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { prepareDatabase } from "../../src/runtime/node.ts";
-import { temporaryFolder } from "../support/database.ts";
+import { prepareDatabase, temporaryFolder } from "../support/database.ts";
 import { deno, filePermissions, serveOnDeno } from "../support/deno.ts";
+import { execute, query } from "../support/sql.ts";
 
 const skipped = deno === undefined ? " (skipped: no deno)" : "";
 
@@ -13,7 +13,7 @@ const skipped = deno === undefined ? " (skipped: no deno)" : "";
 async function open(flags: readonly string[], entry?: string) {
   const folder = await temporaryFolder();
   const url = `file:${join(folder, "apportion.db")}`;
-  const database = await prepareDatabase({ databaseUrl: url, databaseToken: undefined });
+  const database = await prepareDatabase({ url });
   onTestFinished(() => {
     database.close();
   });
@@ -37,13 +37,14 @@ test.skipIf(deno === undefined).each([
   const { database, server } = await open(flags, "test/platforms/deno-clock.ts");
   const tenure = (days: number) =>
     `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
-  await database.execute(
+  await execute(
+    database,
     `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES ${tenure(40)}, ${tenure(20)}`,
   );
   const done = server.nextLine(/housekeeping done/);
   server.signal(signal);
   expect(JSON.parse(await done)).toMatchObject({ level: "info", tenures: 1 });
-  const { rows } = await database.execute("SELECT count(*) AS n FROM history");
+  const rows = await query(database, "SELECT count(*) AS n FROM history");
   expect(rows[0]!.n).toBe(1);
 });
 

@@ -12,6 +12,7 @@ import { adminCases, adminDomains } from "./cases/admin.ts";
 import { relayCases, relayDomains } from "./cases/relay.ts";
 import { adminToken, platforms, relayToken } from "./platforms.ts";
 import type { Target } from "./platforms.ts";
+import { execute, query } from "../support/sql.ts";
 
 const domains = [...relayDomains, ...adminDomains];
 
@@ -47,11 +48,13 @@ for (const { name, missing, start } of platforms) {
       test("the cron trigger deletes history that is older than it shall be kept", async () => {
         const tenure = (days: number) =>
           `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
-        await target.database.execute(
+        await execute(
+          target.database,
           `INSERT INTO history (slot, domain_id, client_id, since, until) VALUES ${tenure(40)}, ${tenure(20)}`,
         );
         await target.trigger!();
-        const { rows } = await target.database.execute(
+        const rows = await query(
+          target.database,
           "SELECT count(*) AS n FROM history WHERE client_id = x'ff'",
         );
         expect(rows[0]!.n).toBe(1);

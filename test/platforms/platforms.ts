@@ -4,13 +4,13 @@
  * @module
  */
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
-import { openAccess, prepareDatabase } from "../../src/runtime/node.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { openDatabase } from "../../src/runtime/node.ts";
+import type { Database } from "../../src/store/database/database.ts";
 import { startService } from "../bench/service.ts";
+import { prepareDatabase } from "../support/database.ts";
 import { deno, filePermissions, serveOnDeno, serverPermissions } from "../support/deno.ts";
 import { createTokenKey, hasSqld, signToken, startSqld } from "../support/sqld.ts";
 
@@ -33,7 +33,7 @@ const settings = {
 export interface Target {
   readonly url: string;
   /** The same database, from outside. */
-  readonly database: Client;
+  readonly database: Database;
   /** Does what a cron trigger does, where the platform has one. */
   readonly trigger: (() => Promise<void>) | undefined;
   readonly close: () => Promise<void>;
@@ -107,9 +107,7 @@ async function startOnWorkerd(environment: Record<string, string>): Promise<Runn
 }
 
 async function prepare(url: string, token: string | undefined, declaration: DeclarationInput): Promise<void> {
-  const database = await prepareDatabase({ databaseUrl: url, databaseToken: token });
-  await applyDeclaration(database, parseDeclaration(declaration, "test"));
-  database.close();
+  (await prepareDatabase({ url, token }, parseDeclaration(declaration, "test"))).close();
 }
 
 function onFile(start: Start): Platform["start"] {
@@ -117,7 +115,7 @@ function onFile(start: Start): Platform["start"] {
     const url = `file:${join(folder, "apportion.db")}`;
     await prepare(url, undefined, declaration);
     const running = await start({ ...settings, APPORTION_DATABASE_URL: url }, folder);
-    const database = await openAccess({ url });
+    const database = await openDatabase({ url });
     return {
       url: running.url,
       database,
@@ -143,7 +141,7 @@ function onServer(start: Start): Platform["start"] {
       { ...settings, APPORTION_DATABASE_URL: sqld.url, APPORTION_DATABASE_TOKEN: token },
       folder,
     );
-    const database = await openAccess({ url: sqld.url, token });
+    const database = await openDatabase({ url: sqld.url, token });
     return {
       url: running.url,
       database,

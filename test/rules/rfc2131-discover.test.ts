@@ -8,6 +8,7 @@ import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import type { Speech } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
+import { query } from "../support/sql.ts";
 
 /** One address: what one client has, no other can get. */
 const oneAddress: Partial<typeof domain> = {
@@ -159,7 +160,7 @@ describe("lease time", () => {
 describe("rapid commit", () => {
   const rapid: Speech = { options: { 80: [] } };
   const states = async (stage: Stage) => {
-    const { rows } = await stage.database.execute("SELECT state FROM lease");
+    const rows = await query(stage.database, "SELECT state FROM lease");
     return rows.map(({ state }) => state);
   };
 

@@ -7,6 +7,7 @@ import { encodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import type { Speech } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
+import { execute, query } from "../support/sql.ts";
 
 /** One address: what one client has, no other can get. */
 const oneAddress: Partial<typeof domain> = {
@@ -34,15 +35,16 @@ async function sendWhileCommitsFail(stage: Stage, request: Uint8Array): Promise<
     `CREATE TRIGGER break_commit AFTER UPDATE ON lease WHEN NEW.state = 2
       BEGIN INSERT INTO orphan VALUES (1); END`,
   ]) {
-    await database.execute(sql);
+    await execute(database, sql);
   }
-  const batch = database.batch.bind(database);
+  const { write } = database;
   await new Promise<void>((tried) => {
-    database.batch = (...parameters) => batch(...parameters).finally(tried);
+    const writeOnce: typeof write = (statements) => write(statements).finally(tried);
+    Object.assign(database, { write: writeOnce });
     void stage.transmit(request);
   });
-  Object.assign(database, { batch });
-  await database.execute("DROP TRIGGER break_commit");
+  Object.assign(database, { write });
+  await execute(database, "DROP TRIGGER break_commit");
   return stage.send();
 }
 
@@ -122,7 +124,7 @@ describe("SELECTING", () => {
     const speech = { portParams: offer.portParams, options: { 50: octets(offer.address), 54: us } };
     const request = client.message(MessageType.request, speech);
     expect(await sendWhileCommitsFail(stage, request.datagram)).toEqual([]);
-    const { rows } = await stage.database.execute("SELECT state FROM lease");
+    const rows = await query(stage.database, "SELECT state FROM lease");
     expect(rows).toMatchObject([{ state: 1 }]);
     expect(await client.select(offer)).toMatchObject({ type: "ack", address: offer.address });
   });

@@ -8,6 +8,7 @@ import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { domain, pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
+import { query } from "../support/sql.ts";
 
 /** Option 55 of a client that can't share. */
 const without159 = { parameterRequestList: [1, 6, 51] };
@@ -314,7 +315,8 @@ test("R7618-8-05 the database says who has which PSID of which address", async (
     address: parseIPv4("192.0.2.19"),
     portParams: { psidOffset: 0, psidLength: 6, psid: 9 },
   });
-  const { rows } = await stage.database.execute(
+  const rows = await query(
+    stage.database,
     "SELECT hex(client_id) AS client, slot & 0xffffffff AS slot, state FROM lease",
   );
   // In fill order PSIDs 1 to 63 of two addresses: PSID 9 is the ninth, of the second address.

@@ -7,6 +7,7 @@ import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import type { Place } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
+import { query } from "../support/sql.ts";
 
 const remoteId = (text: string) => ({
   code: OptionCode6.remoteId,
@@ -192,6 +193,6 @@ test("R7618-10-02 the limit is of one domain: its name for a site is not another
 test("A13 R7618-8-05 the site is kept with the lease", async () => {
   const stage = await Stage.open();
   await stage.client(1, { options: [subscriberId("cust-0001")] }).lease();
-  const { rows } = await stage.database.execute("SELECT site FROM lease");
+  const rows = await query(stage.database, "SELECT site FROM lease");
   expect(rows[0]!.site).toBe(`subscriber:${encodeHex(new TextEncoder().encode("cust-0001"))}`);
 });

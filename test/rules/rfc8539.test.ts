@@ -8,6 +8,7 @@ import { encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { domain, pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
+import { query } from "../support/sql.ts";
 
 const [first, second] = ["2001:db8:1234:5600::1", "2001:db8:1234:5600::2"];
 const asking = { optionRequest: [OptionCode6.s46Br, OptionCode6.s46BindIPv6Prefix] };
@@ -19,11 +20,12 @@ const softwireOf = (answer: Answer | undefined): string | undefined => {
 };
 /** Softwire addresses of running leases, by client. */
 async function bindings(stage: Stage): Promise<string[]> {
-  const { rows } = await stage.database.execute({
-    sql: `SELECT hex(client_id) AS client, hex(softwire) AS softwire FROM lease
+  const rows = await query(
+    stage.database,
+    `SELECT hex(client_id) AS client, hex(softwire) AS softwire FROM lease
       WHERE softwire IS NOT NULL AND state = 2 AND expires_at > ? ORDER BY client_id`,
-    args: [stage.now],
-  });
+    stage.now,
+  );
   return rows.map(({ client, softwire }) => `${client as string} ${softwire as string}`.toLowerCase());
 }
 const binding = (client: { readonly clientIdentifier: Uint8Array }, softwire: string): string =>
@@ -103,7 +105,7 @@ describe("option 109", () => {
     await client.release(lease);
     expect(await bindings(stage)).toEqual([]);
     // Nor is it left where a search for the address would find a client that has it no more.
-    const { rows } = await stage.database.execute("SELECT slot FROM lease WHERE softwire IS NOT NULL");
+    const rows = await query(stage.database, "SELECT slot FROM lease WHERE softwire IS NOT NULL");
     expect(rows).toEqual([]);
     const again = await client.lease();
     expect(softwireOf(again)).toBeUndefined();

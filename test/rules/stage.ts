@@ -11,11 +11,13 @@ import type { Socket } from "node:dgram";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
-import type { Client } from "@libsql/client";
 import { onTestFinished } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
 import type { Counters as RelayCounters } from "../../relay/counters.ts";
 import { startRelay } from "../../relay/relay.ts";
+import { systemTiming } from "../../src/timing.ts";
+import type { Database } from "../../src/store/database/database.ts";
+import { createStore } from "../../src/store/store.ts";
 import { encodeInform } from "../../src/client/query.ts";
 import { createApp } from "../../src/http/app.ts";
 import { createCounters } from "../../src/allocator/counters.ts";
@@ -25,7 +27,9 @@ import { tryDecode } from "../../src/wire/decode-error.ts";
 import { readAnswer, relayToken } from "../support/allocator.ts";
 import type { TestAnswer } from "../support/allocator.ts";
 import { clientProfile } from "../support/clients.ts";
+import { TestClock } from "../support/clock.ts";
 import { temporaryDatabase } from "../support/database.ts";
+import { queryNumber } from "../support/sql.ts";
 import { ActingClient, enclose, levelAt } from "./acting-client.ts";
 import type { Place } from "./acting-client.ts";
 
@@ -69,14 +73,13 @@ export interface LogLine {
 
 /** A service that a test speaks to. */
 export class Stage {
-  readonly database: Client;
+  readonly database: Database;
   /** What became of the messages, as the allocator counts it. */
   readonly counters: Counters;
   readonly relay: RelayCounters;
   /** Lines of the allocator's log. */
   readonly logged: LogLine[];
-  /** Unix seconds by which the allocator judges leases. */
-  now = 1_800_000_000;
+  readonly #clock: TestClock;
   readonly #socket: Socket;
   readonly #port: number;
   #received: Uint8Array[] = [];
@@ -84,13 +87,15 @@ export class Stage {
   #onDatagram: () => void = () => undefined;
 
   private constructor(parts: {
-    database: Client;
+    database: Database;
     counters: Counters;
     relay: RelayCounters;
     logged: LogLine[];
+    clock: TestClock;
     socket: Socket;
     port: number;
   }) {
+    this.#clock = parts.clock;
     this.database = parts.database;
     this.counters = parts.counters;
     this.relay = parts.relay;
@@ -110,12 +115,12 @@ export class Stage {
    */
   static async open(fields: Partial<DomainInput> | DomainInput[] = {}): Promise<Stage> {
     const domains = Array.isArray(fields) ? fields : [{ ...domain, ...fields }];
-    const database = await temporaryDatabase({ domains: [...domains, probeDomain] });
+    const clock = new TestClock(1_800_000_000);
+    const { clockMs } = clock;
+    const database = await temporaryDatabase({ domains: [...domains, probeDomain] }, { clockMs });
     const counters = createCounters();
-    // The clock is the stage's, which is there only when all else is.
-    const clock: { stage?: Stage } = {};
     const logged: LogLine[] = [];
-    const url = await startHttp({ database, counters, logged, now: () => clock.stage?.now });
+    const url = await startHttp({ database, counters, logged, clock });
     // One POST at a time: what was sent first is answered first.
     const settings = parseRelaySettings({
       listeners: [{ address: "::1", port: 0 }],
@@ -123,15 +128,25 @@ export class Stage {
     });
     const config = { ...settings, secrets: { token: relayToken } };
     const quiet = () => undefined;
-    const relay = await startRelay(config, { log: { info: quiet, warn: quiet } });
+    // The clock of the leases stands still, so that of the relay does too: no message grows older on its way.
+    const timing = { ...systemTiming, nowMs: () => 0 };
+    const relay = await startRelay(config, { log: { info: quiet, warn: quiet }, timing });
     onTestFinished(() => relay.close());
     const socket = createSocket("udp6");
     onTestFinished(() => void socket.close());
     socket.bind(0, "::1");
     await once(socket, "listening");
     const { port } = relay.addresses[0]!;
-    clock.stage = new Stage({ database, counters, relay: relay.counters, logged, socket, port });
-    return clock.stage;
+    return new Stage({ database, counters, relay: relay.counters, logged, clock, socket, port });
+  }
+
+  /** Unix seconds by which the allocator judges leases. */
+  get now(): number {
+    return this.#clock.seconds!;
+  }
+
+  set now(seconds: number) {
+    this.#clock.seconds = seconds;
   }
 
   /** A client by number, at a place of its own unless another is named. */
@@ -207,8 +222,7 @@ export class Stage {
   /** Rows of the lease table that are in use now: offered or bound, and not expired. */
   async leases(): Promise<number> {
     const sql = "SELECT count(*) AS leases FROM lease WHERE state <= 2 AND expires_at > ?";
-    const { rows } = await this.database.execute({ sql, args: [this.now] });
-    return Number(rows[0]!.leases);
+    return queryNumber(this.database, sql, this.now);
   }
 
   /** Sends a datagram and nothing more; what comes back is among what the next {@link send} returns. */
@@ -249,13 +263,14 @@ async function startHttp({
   database,
   counters,
   logged,
-  now,
-}: Pick<Stage, "database" | "counters" | "logged"> & { now: () => number | undefined }): Promise<string> {
+  clock,
+}: Pick<Stage, "database" | "counters" | "logged"> & { clock: TestClock }): Promise<string> {
   const at = (level: LogLine["level"]) => (fields: object, message: string) => {
     logged.push({ level, fields, message });
   };
   const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-  const app = createApp({ database, relayToken, counters, log, now });
+  const store = createStore({ main: database, placed: new Map() });
+  const app = createApp({ store, relayToken, counters, log, localMs: clock.localMs });
   const address = await new Promise<AddressInfo>((resolve) => {
     const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, resolve);
     onTestFinished(

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import type { Hono } from "hono";
 import { createApp } from "../../src/http/app.ts";
 import { createCounters } from "../../src/allocator/counters.ts";
 import type { Counters } from "../../src/allocator/counters.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
+import type { Database } from "../../src/store/database/database.ts";
+import { createStore } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../../src/wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../../src/wire/dhcpv4/message.ts";
@@ -23,6 +25,7 @@ import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
 import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { TestClock } from "./clock.ts";
 import { temporaryDatabase } from "./database.ts";
 
 /** Secret of the tests' relays. */
@@ -53,7 +56,8 @@ export interface TestAnswer {
 /** An allocator under test. */
 export interface TestAllocator {
   readonly app: Hono;
-  readonly database: Client;
+  readonly database: Database;
+  readonly store: Store;
   readonly counters: Counters;
   /** Lines of the log. */
   readonly logged: { readonly fields: object; readonly message: string }[];
@@ -74,30 +78,40 @@ export interface TestMessage {
   readonly linkAddress?: string;
 }
 
-/**
- * Creates an allocator on a database of its own, or on one that is given.
- *
- * @param replace What the allocator gets instead of that.
- * @param placed Databases of domains that are elsewhere.
- */
+/** Options of {@link createTestAllocator}. */
+export interface TestAllocatorOptions {
+  /** What the allocator gets instead of the database. */
+  readonly replace?: (database: Database) => Database;
+  /** Databases of domains that are elsewhere. */
+  readonly placed?: ReadonlyMap<string, Database>;
+  /** Clock of a database that is given; a database of its own gets one of its own. */
+  readonly clock?: TestClock;
+}
+
+/** Creates an allocator on a database of its own, or on one that is given. */
 export async function createTestAllocator(
-  declaration: DeclarationInput | Client,
-  replace: (database: Client) => Client = (database) => database,
-  placed?: ReadonlyMap<string, Client>,
+  declaration: DeclarationInput | Database,
+  {
+    replace = (database) => database,
+    placed = new Map<string, Database>(),
+    clock = new TestClock(),
+  }: TestAllocatorOptions = {},
 ): Promise<TestAllocator> {
-  const database = replace("domains" in declaration ? await temporaryDatabase(declaration) : declaration);
+  const { clockMs, localMs } = clock;
+  const database = replace(
+    "domains" in declaration ? await temporaryDatabase(declaration, { clockMs }) : declaration,
+  );
+  const store = createStore({ main: database, placed });
   const logged: TestAllocator["logged"] = [];
   const counters = createCounters();
   const log = (fields: object, message: string) => void logged.push({ fields, message });
-  const allocator = { now: undefined as number | undefined };
   const app = createApp({
-    database,
-    placed,
+    store,
     relayToken,
     adminToken,
     counters,
+    localMs,
     log: { debug: () => undefined, info: log, warn: log, error: log },
-    now: () => allocator.now,
   });
   const post = async (body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>
     app.request("/v1/relay", {
@@ -109,7 +123,21 @@ export async function createTestAllocator(
       },
       body,
     });
-  return Object.assign(allocator, { app, database, counters, logged, post, ask: askBy(post) });
+  return {
+    app,
+    database,
+    store,
+    counters,
+    logged,
+    post,
+    ask: askBy(post),
+    get now() {
+      return clock.seconds;
+    },
+    set now(seconds) {
+      clock.seconds = seconds;
+    },
+  };
 }
 
 /** Asks as our relay would, over whatever posts. */

@@ -3,31 +3,40 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Client } from "@libsql/client";
 import { onTestFinished } from "vitest";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import type { DeclarationInput } from "../../src/declaration/declaration.ts";
-import { prepareDatabase } from "../../src/runtime/node.ts";
+import type { Declaration, DeclarationInput } from "../../src/declaration/declaration.ts";
 import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import type { Database } from "../../src/store/database/database.ts";
+import { openFile } from "../../src/store/database/file.ts";
+import type { FileOptions } from "../../src/store/database/file.ts";
+import { migrateDatabase } from "../../src/store/database/migrate.ts";
+import type { DatabaseAccess } from "../../src/store/store.ts";
+import { openDatabase } from "../../src/runtime/node.ts";
+import { temporaryFolder } from "./folder.ts";
 
-/** A folder that goes with the test. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "apportion-test-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+export { temporaryFolder } from "./folder.ts";
 
 /** Opens a fresh database; with a declaration, applies it. */
-export async function temporaryDatabase(declaration?: DeclarationInput): Promise<Client> {
-  const databaseUrl = `file:${join(await temporaryFolder(), "apportion.db")}`;
-  const database = await prepareDatabase({ databaseUrl, databaseToken: undefined });
+export async function temporaryDatabase(
+  declaration?: DeclarationInput,
+  options: FileOptions = {},
+): Promise<Database> {
+  const database = openFile(`file:${join(await temporaryFolder(), "apportion.db")}`, options);
   onTestFinished(() => {
     database.close();
   });
+  await migrateDatabase(database);
   if (declaration !== undefined) await applyDeclaration(database, parseDeclaration(declaration, "test"));
+  return database;
+}
+
+/** Opens a database as an allocator on Node does, migrates it and, with a declaration, applies that. */
+export async function prepareDatabase(access: DatabaseAccess, declaration?: Declaration): Promise<Database> {
+  const database = await openDatabase(access);
+  await migrateDatabase(database);
+  if (declaration !== undefined) await applyDeclaration(database, declaration);
   return database;
 }
 

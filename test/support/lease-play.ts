@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import fc from "fast-check";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import { commitClaims } from "../../src/store/batch/commit.ts";
 import { loadDirectory } from "../../src/store/configuration/directory.ts";
+import type { Database } from "../../src/store/database/database.ts";
 import { freeNever } from "../../src/store/database/schema.ts";
 import { bindClaim, endClaim, lookClaim, offerClaim } from "./claims.ts";
+import { TestClock } from "./clock.ts";
 import { temporaryDatabase } from "./database.ts";
+import { execute } from "./sql.ts";
 
 const clients = 6;
 
@@ -80,26 +82,32 @@ const declarationOf = (quarantineSeconds: number): DeclarationInput => ({
 
 /** A database in which events can happen. */
 export interface LeasePlay {
-  readonly database: Client;
+  readonly database: Database;
+  /** Unix seconds of the database's clock, which stands still until it is moved. */
   now: number;
   readonly act: (event: LeaseEvent) => Promise<void>;
 }
 
 /** Opens an empty one. */
 export async function openLeasePlay(): Promise<LeasePlay> {
-  const database = await temporaryDatabase(declarationOf(10));
-  // The creation of the pools is an event of the real clock, which is ahead of that of the play.
-  await database.execute("DELETE FROM binding_log WHERE version > 1");
+  const clock = new TestClock(1_750_000_000);
+  const database = await temporaryDatabase(declarationOf(10), { clockMs: clock.clockMs, sync: "off" });
+  // The creation of the pools is no event of the play.
+  await execute(database, "DELETE FROM binding_log WHERE version > 1");
   let quarantineSeconds = 10;
   const commit = async (...claims: Parameters<typeof commitClaims>[1]) => {
     const { revision } = await loadDirectory(database);
-    return (await commitClaims(database, claims, { revision, now: play.now })).facts;
+    return (await commitClaims(database, claims, { revision })).facts;
   };
   const heldBy = async (who: number) => (await commit(lookClaim(who)))[0]!.held;
   const play: LeasePlay = {
     database,
-    // Behind the real clock, by which triggers judge changes of settings.
-    now: 1_750_000_000,
+    get now() {
+      return clock.seconds!;
+    },
+    set now(seconds) {
+      clock.seconds = seconds;
+    },
     async act(event) {
       if (event.kind === "wait") {
         play.now += event.seconds;
@@ -111,10 +119,8 @@ export async function openLeasePlay(): Promise<LeasePlay> {
       } else if (event.kind === "reserve") {
         const held = await heldBy(event.client);
         if (held !== null) {
-          await database.execute({
-            sql: "UPDATE lease SET free_at = ? WHERE slot = ?",
-            args: [BigInt(freeNever), BigInt(held.slot)],
-          });
+          const sql = "UPDATE lease SET free_at = ? WHERE slot = ?";
+          await database.write([{ sql, args: [freeNever, held.slot] }]);
         }
       } else {
         const held = await heldBy(event.client);

@@ -4,15 +4,8 @@
  * @module
  */
 import type { Context } from "hono";
+import type { Precondition } from "../../store/configuration/precondition.ts";
 import { problem } from "../problem.ts";
-
-/** What a change may be done to. */
-export interface Precondition {
-  /** If-Match: the version that it must have; undefined without the header, "any" for `*`. */
-  readonly version: number | "any" | undefined;
-  /** If-None-Match: `*`, so it must not be there. */
-  readonly mustBeNew: boolean;
-}
 
 /** @returns The entity tag of a version. */
 export function formatETag(version: number): string {
@@ -43,15 +36,4 @@ export function versionConflict(found: string, expected: string): Error {
     412,
     `Cannot change the resource: found If-Match ${found}, expected ${expected}; read it again and decide anew`,
   );
-}
-
-/**
- * Refuses a change whose If-Match is not the version that is there.
- *
- * @throws {HTTPException} 412.
- */
-export function checkVersion({ version }: Precondition, current: number): void {
-  if (typeof version === "number" && version !== current) {
-    throw versionConflict(formatETag(version), formatETag(current));
-  }
 }

@@ -9,11 +9,13 @@ import { itemsOf, operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
 import { temporaryFolder } from "../../../test/support/database.ts";
+import { execute } from "../../../test/support/sql.ts";
 import { digestChunkOctets } from "../../limits.ts";
+import type { Database } from "../../store/database/database.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
-const run = promisify(execFile);
-const hasYanglint = await run("yanglint", ["--version"]).then(
+const runFile = promisify(execFile);
+const hasYanglint = await runFile("yanglint", ["--version"]).then(
   () => true,
   () => false,
 );
@@ -27,19 +29,29 @@ async function open() {
     softwire: { borderRelays: ["2001:db8:ffff::1"] },
     pools: [{ name: `${name}-pool`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
   });
-  const allocator = await createTestAllocator({
-    domains: [domain("north", "192.0.2.0/31", true), domain("south", "198.51.100.0/31", false)],
+  const domains = [domain("north", "192.0.2.0/31", true), domain("south", "198.51.100.0/31", false)];
+  const beforeWrite: { run?: (() => Promise<void>) | undefined } = {};
+  const replace = (database: Database): Database => ({
+    ...database,
+    write: async (statements) => {
+      const { run } = beforeWrite;
+      beforeWrite.run = undefined;
+      await run?.();
+      return database.write(statements);
+    },
   });
+  const allocator = await createTestAllocator({ domains }, { replace });
   const call = operator(allocator.app);
   const clients = [clientProfile(1), clientProfile(2)];
   const offers = await allocator.ask(...clients.map((client) => says.discover(client)));
   await allocator.ask(...clients.map((client, index) => says.selecting(client, offers[index]!)));
-  await allocator.database.execute(
+  await execute(
+    allocator.database,
     "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001' ) WHERE slot = (SELECT min(slot) FROM lease)",
   );
   const created = await call("PUT", "/tokens/southern", { scope: "admin", domain: "south" });
   const south = operator(allocator.app, created.body.secret as string);
-  return { allocator, call, south };
+  return { allocator, call, south, beforeWrite };
 }
 
 describe("/leases", () => {
@@ -86,7 +98,7 @@ describe("/leases", () => {
     const { etag } = await call("GET", path);
     expect(etag).toMatch(/^"\d{1,15}"$/);
     const change = (set: string) =>
-      allocator.database.execute(`UPDATE lease SET ${set} WHERE slot = (SELECT min(slot) FROM lease)`);
+      execute(allocator.database, `UPDATE lease SET ${set} WHERE slot = (SELECT min(slot) FROM lease)`);
     await change("expires_at = expires_at + 60, free_at = free_at + 60, updated_at = updated_at + 60");
     expect((await call("GET", path)).etag).toBe(etag);
     await change("since = since + 1");
@@ -113,15 +125,9 @@ describe("/leases", () => {
   });
 
   test("are not changed when the tenure that If-Match names ends between the check and the change", async () => {
-    const { allocator, call } = await open();
+    const { call, allocator, beforeWrite } = await open();
     const { etag } = await call("GET", "/leases/192.0.2.0-0");
-    const { database } = allocator;
-    const batch = database.batch.bind(database);
-    database.batch = async (...given) => {
-      database.batch = batch;
-      await database.execute("UPDATE lease SET since = since + 1");
-      return batch(...given);
-    };
+    beforeWrite.run = () => execute(allocator.database, "UPDATE lease SET since = since + 1");
     const refused = await call("POST", "/leases/192.0.2.0-0/release", undefined, { "if-match": etag! });
     expect(refused.status).toBe(412);
     expect((await call("GET", "/leases/192.0.2.0-0")).body.state).toBe("bound");
@@ -193,7 +199,7 @@ describe("/bindings", () => {
     await writeFile(path, JSON.stringify(table.body));
     const yang = join(import.meta.dirname, "../../../test/yang");
     const modules = [join(yang, "ietf-softwire-br@2019-11-16.yang")];
-    await run("yanglint", [
+    await runFile("yanglint", [
       "-p",
       yang,
       "-p",
@@ -205,7 +211,7 @@ describe("/bindings", () => {
     ]);
     await writeFile(path, JSON.stringify(table.body).replace('"psid":0', '"psid":"0x"'));
     await expect(
-      run("yanglint", [
+      runFile("yanglint", [
         "-p",
         yang,
         "-p",
@@ -242,7 +248,8 @@ describe("/bindings", () => {
     expect(changes.body["bind-instance"]).toEqual([
       { name: "north", removed: ["2001:db8::1"], changed: [], added: [] },
     ]);
-    await allocator.database.execute(
+    await execute(
+      allocator.database,
       "DELETE FROM binding_log WHERE version < (SELECT max(version) FROM binding_log)",
     );
     const gone = await call("GET", `/bindings?since=${Number(version) - 2 ** 30}`);

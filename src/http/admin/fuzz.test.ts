@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
+import { query } from "../../../test/support/sql.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
@@ -170,11 +171,11 @@ test("no request that is made from the schemas is a 500, changes a part, or read
     const [offer] = await allocator.ask({ ...says.discover(client), linkAddress });
     await allocator.ask({ ...says.selecting(client, offer!), linkAddress });
   }
-  const { rows } = await database.execute("SELECT DISTINCT domain_id FROM lease WHERE since IS NOT NULL");
+  const rows = await query(database, "SELECT DISTINCT domain_id FROM lease WHERE since IS NOT NULL");
   expect(rows).toHaveLength(2);
   // Neither the hidden domain nor who is in it.
   const secrets = new RegExp(`hidden-(pool|domain)|${encodeHex(clientProfile(0xbeef).clientIdentifier)}`);
-  const read = async () => JSON.stringify((await database.execute(state)).rows);
+  const read = async () => JSON.stringify(await query(database, state));
   const document = await (
     await app.request("/openapi.json")
   ).json<{

@@ -32,18 +32,27 @@ export const pageFields = {
 /** The query of a list without filters. */
 export const pageQuerySchema = v.strictObject(pageFields);
 
+/** What every list is asked. */
+export interface PageQuery {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** What a cursor is made of: where in a list an item is. */
+export type Position = readonly (string | number)[];
+
 /** Where a page begins. */
-export interface PageRequest {
+export interface PageRequest<P extends Position = Position> {
   /** Items that are wanted. */
   readonly limit: number;
-  /** The position of the last item of the page before. */
-  readonly after: readonly (string | number)[] | undefined;
+  /** The position of the last item of the page before; undefined for the first page. */
+  readonly after: P | undefined;
 }
 
 /** A page. */
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Cursor of the page after it; null behind the last item. */
+  /** Cursor of the page after it; null after the last item. */
   readonly next: string | null;
 }
 
@@ -53,16 +62,18 @@ export interface Page<T> {
  * @param schema What a position is made of.
  * @throws {HTTPException} 400 for a cursor that this list did not give.
  */
-export function readPage(
-  query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
-  schema: v.GenericSchema<(string | number)[]>,
-): PageRequest {
+export function readPage<P extends Position>(query: PageQuery, schema: v.GenericSchema<P>): PageRequest<P> {
   const limit = query.limit ?? pageItemsDefault;
   if (query.cursor === undefined) return { limit, after: undefined };
   const result = v.safeParse(schema, decodeCursor(query.cursor));
   if (result.success) return { limit, after: result.output };
+  throw foreignCursor(query);
+}
+
+/** The cursor is one that this list did not give. */
+export function foreignCursor({ cursor = "" }: PageQuery): Error {
   const message = "expected the `next` of a page of this list";
-  throw invalid("query", [{ path: ["cursor"], received: `"${query.cursor.slice(0, 40)}"`, message }]);
+  return invalid("query", [{ path: ["cursor"], received: `"${cursor.slice(0, 40)}"`, message }]);
 }
 
 /** A list that is ordered by name. */
@@ -77,7 +88,7 @@ export const namePosition = v.strictTuple([v.string()]);
 export function pageOf<Row, T>(
   found: readonly Row[],
   { limit }: PageRequest,
-  positionOf: (row: Row) => readonly (string | number)[],
+  positionOf: (row: Row) => Position,
   itemOf: (row: Row) => T,
 ): Page<T> {
   const rows = found.slice(0, limit);
@@ -102,7 +113,7 @@ export function respondPage<T>(
 }
 
 /** @returns The cursor of a position. */
-export function encodeCursor(position: readonly (string | number)[]): string {
+export function encodeCursor(position: Position): string {
   const octets = new TextEncoder().encode(JSON.stringify(position));
   return btoa(String.fromCharCode(...octets))
     .replaceAll("+", "-")
@@ -127,7 +138,7 @@ export function pageSchema<T extends v.GenericSchema>(item: T) {
     items: v.array(item),
     next: v.pipe(
       v.nullable(v.string()),
-      v.description("`cursor` of the next page; null behind the last item."),
+      v.description("`cursor` of the next page; null after the last item."),
     ),
   });
 }

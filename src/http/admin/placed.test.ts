@@ -2,7 +2,6 @@
  * The admin API of an allocator with two databases: it knows where each domain is. Both databases have a copy of both
  * domains, as after a move; what is left of a domain where it no longer is must never be seen.
  */
-import type { Client } from "@libsql/client";
 import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
 import type { Call } from "../../../test/support/admin.ts";
@@ -10,7 +9,10 @@ import { adminToken, createTestAllocator } from "../../../test/support/allocator
 import type { TestMessage } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
+import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 import { encodeHex } from "../../wire/hex.ts";
+import { DatabaseError } from "../../store/database/database.ts";
+import type { Database } from "../../store/database/database.ts";
 import { sha256 } from "../auth.ts";
 
 const domain = (name: string, link: string, range: string) => ({
@@ -27,14 +29,15 @@ const inNorth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:
 const inSouth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:2::1" });
 
 /** Can be away. */
-function breakable(database: Client) {
+function breakable(database: Database) {
   const state = { isAway: false };
-  const away = () => Promise.reject(new TypeError("fetch failed"));
-  const client = Object.assign(Object.create(database) as Client, {
-    protocol: "http",
-    execute: (statement: string) => (state.isAway ? away() : database.execute(statement)),
-    batch: (...batch: Parameters<Client["batch"]>) => (state.isAway ? away() : database.batch(...batch)),
-  });
+  const away = () => Promise.reject(new DatabaseError("fetch failed"));
+  const client: Database = {
+    ...database,
+    read: (statements) => (state.isAway ? away() : database.read(statements)),
+    write: (statements) => (state.isAway ? away() : database.write(statements)),
+    clock: () => (state.isAway ? away() : database.clock()),
+  };
   return { state, client };
 }
 
@@ -43,7 +46,7 @@ async function open() {
   const main = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
   const other = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
   const { state, client } = breakable(other);
-  const allocator = await createTestAllocator(main, (database) => database, new Map([["south", client]]));
+  const allocator = await createTestAllocator(main, { placed: new Map([["south", client]]) });
   const call = operator(allocator.app);
   for (const [at, number] of [
     [inNorth, 1],
@@ -52,8 +55,8 @@ async function open() {
     const [offer] = await allocator.ask(at(says.discover(clientProfile(number))));
     await allocator.ask(at(says.selecting(clientProfile(number), offer!)));
   }
-  await main.execute("UPDATE lease SET softwire = unhex('20010db8000000000000000000000001')");
-  await other.execute("UPDATE lease SET softwire = unhex('20010db8000000000000000000000002')");
+  await execute(main, "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001')");
+  await execute(other, "UPDATE lease SET softwire = unhex('20010db8000000000000000000000002')");
   const created = await call("PUT", "/tokens/southern", { scope: "admin", domain: "south" });
   const southern = operator(allocator.app, created.body.secret as string);
   return { allocator, main, other, state, call, southern };
@@ -136,8 +139,8 @@ describe("changes", () => {
     const { call, main, other } = await open();
     const pool = { domain: "south", kind: "full", range: "203.0.113.0/31" };
     expect((await call("PUT", "/pools/south-b", pool)).status).toBe(201);
-    const find = { sql: "SELECT name FROM pool WHERE name = 'south-b'", args: {} };
-    expect([(await main.execute(find)).rows.length, (await other.execute(find)).rows.length]).toEqual([0, 1]);
+    const find = "SELECT count(*) FROM pool WHERE name = 'south-b'";
+    expect([await queryNumber(main, find), await queryNumber(other, find)]).toEqual([0, 1]);
     const read = await call("GET", "/domains/south");
     const patch = await call(
       "PATCH",
@@ -147,7 +150,7 @@ describe("changes", () => {
     );
     expect([patch.status, patch.body.siteLeasesMax]).toEqual([200, 3]);
     const settings = "SELECT settings ->> '$.siteLeasesMax' AS max FROM domain WHERE name = 'south'";
-    expect((await main.execute(settings)).rows[0]!.max).toBeNull();
+    expect((await query(main, settings))[0]!.max).toBeNull();
     const drained = await call("POST", "/pools/south-b/drain", {});
     expect(drained.body.drainUntil).toMatch(/Z$/);
     expect((await call("DELETE", "/pools/south-b")).status).toBe(204);
@@ -191,7 +194,7 @@ describe("changes", () => {
     const { call, other } = await open();
     const released = await call("POST", "/leases/198.51.100.0-0/release");
     expect(released.body).toMatchObject({ domain: "south", state: "quarantined" });
-    const { rows } = await other.execute("SELECT state FROM lease");
+    const rows = await query(other, "SELECT state FROM lease");
     expect(rows.map(({ state }) => state)).toEqual([3]);
     expect((await call("GET", "/leases/192.0.2.0-0")).body).toMatchObject({
       domain: "north",
@@ -204,11 +207,9 @@ describe("a token for a domain", () => {
   test("is kept with it, sees it, and nothing else", async () => {
     const { allocator, call, southern, main, other } = await open();
     const count = "SELECT count(*) AS tokens FROM access_token";
-    expect([
-      (await main.execute(count)).rows[0]!.tokens,
-      (await other.execute(count)).rows[0]!.tokens,
-    ]).toEqual([0, 1]);
-    await main.execute(
+    expect([await queryNumber(main, count), await queryNumber(other, count)]).toEqual([0, 1]);
+    await execute(
+      main,
       `INSERT INTO access_token (name, scope, domain_id, secret_hash, created_at)
        SELECT 'left', 'admin', id, unhex('${encodeHex(await sha256("what-was-left-behind"))}'), 0 FROM domain WHERE name = 'south'`,
     );
@@ -237,7 +238,7 @@ describe("a token for a domain", () => {
 describe("evidence", () => {
   test("is found in the database of the domain that has the address", async () => {
     const { call, other } = await open();
-    const { rows } = await other.execute("SELECT since FROM lease");
+    const rows = await query(other, "SELECT since FROM lease");
     const at = new Date(Number(rows[0]!.since) * 1000).toISOString();
     // PSID 0 of offset 6 and length 8: ports 1024 to 1027 are the first (RFC 7597 §5.1).
     const ask = (address: string) => call("GET", `/lookup?address=${address}&port=1024&at=${at}`);
@@ -333,7 +334,7 @@ describe("/config", () => {
     expect(changesOf(dry)).toEqual(["create south-b"]);
     expect((await call("PUT", "/config", body, { "if-match": '"1"' })).status).toBe(412);
     expect(changesOf(await call("PUT", "/config", body, { "if-match": etag! }))).toEqual(["create south-b"]);
-    expect((await other.execute("SELECT name FROM pool WHERE name = 'south-b'")).rows).toHaveLength(1);
+    expect(await query(other, "SELECT name FROM pool WHERE name = 'south-b'")).toHaveLength(1);
   });
 
   test("is refused as a whole for a fault in one database", async () => {
@@ -347,7 +348,7 @@ describe("/config", () => {
       409,
       expect.stringContaining('pool "south-a": range'),
     ]);
-    expect((await main.execute("SELECT name FROM pool WHERE name = 'north-b'")).rows).toEqual([]);
+    expect(await query(main, "SELECT name FROM pool WHERE name = 'north-b'")).toEqual([]);
   });
 
   test("knows the pools of the other database, and moves the default there", async () => {

@@ -5,10 +5,10 @@
  */
 import * as v from "valibot";
 import { patchDepthMax } from "../../limits.ts";
-import { allPlaces, placeOf } from "../../store/database/databases.ts";
-import type { Databases, Place } from "../../store/database/databases.ts";
-import type { Principal } from "../auth.ts";
+import type { PutRefusal, Precondition } from "../../store/configuration/precondition.ts";
+import type { Principal } from "../../store/principal.ts";
 import { problem } from "../problem.ts";
+import { formatETag, versionConflict } from "./etag.ts";
 import { invalid } from "./validation.ts";
 
 /** Nothing of this name, or nothing that the caller may see: the answer is the same. */
@@ -16,31 +16,19 @@ export function notFound(what: string, name: string): Error {
   return problem(404, `Cannot find ${what} "${name.slice(0, 64)}"`);
 }
 
-/** @returns Whether a token may see what belongs to a domain. */
-export function maySee({ domain }: Principal, name: string | null): boolean {
-  return domain === null || domain.name === name;
-}
-
 /**
- * Where a caller is to look.
+ * Refuses what concerns all domains to a token that is restricted to one.
  *
- * @param domain The one that is asked for, if there is one; the caller may see it.
+ * @throws {HTTPException} 403.
  */
-export function placesFor(
-  databases: Databases,
-  principal: Principal,
-  domain = principal.domain?.name,
-): readonly Place[] {
-  return domain === undefined ? allPlaces(databases) : [placeOf(databases, domain)];
+export function requireAllDomains(principal: Principal, what: string): void {
+  if (principal.domain !== null) throw allDomainsRequired(principal, what);
 }
 
-/** Refuses what concerns all domains to a token that is restricted to one. */
-export function requireAllDomains({ domain }: Principal, what: string): void {
-  if (domain === null) return;
-  throw problem(
-    403,
-    `Cannot ${what}: found a token for domain ${domain.name} only, expected one for all domains`,
-  );
+/** It concerns all domains, and the token is restricted to one. */
+export function allDomainsRequired({ domain }: Principal, what: string): Error {
+  const found = domain === null ? "a token for all domains" : `a token for domain ${domain.name} only`;
+  return problem(403, `Cannot ${what}: found ${found}, expected one for all domains`);
 }
 
 /** A body names what the path names, or nothing. */
@@ -51,8 +39,18 @@ export function checkName(inPath: string, inBody: string | undefined): void {
   ]);
 }
 
-/** Checks a name in a path that something shall have from now on. */
-export function checkNewName(schema: v.GenericSchema<string>, name: string): void {
+/**
+ * Checks a name in a path that something may have from now on. With If-Match nothing is created, so that whatever the
+ * name is, nothing has it.
+ *
+ * @throws {HTTPException} 400.
+ */
+export function checkNewName(
+  schema: v.GenericSchema<string>,
+  name: string,
+  precondition?: Precondition,
+): void {
+  if (precondition?.version !== undefined) return;
   const result = v.safeParse(schema, name);
   if (!result.success) {
     throw invalid(
@@ -62,8 +60,24 @@ export function checkNewName(schema: v.GenericSchema<string>, name: string): voi
   }
 }
 
+/** Says why the store refused a change of one thing, where that is the same for all kinds of things. */
+export function refusalOf(what: string, name: string, refusal: PutRefusal): Error {
+  switch (refusal.kind) {
+    case "not-found":
+      return notFound(what, name);
+    case "exists":
+      return alreadyExists(what, name);
+    case "stale":
+      return versionConflict(formatETag(refusal.asked), formatETag(refusal.version));
+    case "if-match-required":
+      return ifMatchRequired(what, name);
+    case "changed-meanwhile":
+      return changedMeanwhile(what, name);
+  }
+}
+
 /** There is one already, and the request says that there must not be. */
-export function alreadyThere(what: string, name: string): Error {
+function alreadyExists(what: string, name: string): Error {
   return problem(
     412,
     `Cannot create ${what} "${name}": found one of this name, expected none (If-None-Match: *)`,
@@ -71,7 +85,7 @@ export function alreadyThere(what: string, name: string): Error {
 }
 
 /** A replacement that does not say what it replaces could undo what someone else did. */
-export function replacesBlindly(what: string, name: string): Error {
+function ifMatchRequired(what: string, name: string): Error {
   return problem(
     428,
     `Cannot replace ${what} "${name}": found no If-Match, expected the ETag of what is to be replaced`,
@@ -79,7 +93,7 @@ export function replacesBlindly(what: string, name: string): Error {
 }
 
 /** Someone else was faster, between the check and the change. */
-export function changedMeanwhile(what: string, name: string): Error {
+function changedMeanwhile(what: string, name: string): Error {
   return problem(
     412,
     `Cannot change ${what} "${name}": it was changed at the same time; read it again and decide anew`,
@@ -98,7 +112,7 @@ export function patched<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, mergePatch(current, patch, 0));
   if (result.success) return result.output;
-  throw invalid("json", result.issues as never);
+  throw invalid("json", result.issues);
 }
 
 function mergePatch(target: unknown, patch: unknown, depth: number): unknown {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
+import { query, queryNumber } from "../../../test/support/sql.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
 const isp = { default: true, serverIdentifier: "203.0.113.1" };
@@ -105,7 +106,7 @@ describe("pools", () => {
       subscribers: 2 ** 32,
       portsPerSubscriber: 256,
     });
-    expect((await database.execute("SELECT count(*) AS n FROM lease")).rows[0]!.n).toBe(0);
+    expect(await queryNumber(database, "SELECT count(*) FROM lease")).toBe(0);
   });
 
   test("that overlap are refused with the name of the other, and its domain has to be there", async () => {
@@ -135,7 +136,8 @@ describe("pools", () => {
     expect(created).toHaveLength(10);
     expect(new Set(created.map(({ body }) => body.range)).size).toBe(10);
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(990);
-    const { rows } = await database.execute(
+    const rows = await query(
+      database,
       "SELECT (SELECT count(*) FROM pool) AS pools, (SELECT count(*) FROM audit WHERE resource = 'pool') AS records",
     );
     expect(rows[0]).toMatchObject({ pools: 10, records: 10 });
@@ -168,7 +170,7 @@ describe("pools", () => {
       ports: [{ first: 4864, last: 5119 }],
       reserved: "5060",
     });
-    expect((await database.execute("SELECT count(*) AS n FROM pool")).rows[0]!.n).toBe(0);
+    expect(await queryNumber(database, "SELECT count(*) FROM pool")).toBe(0);
     const none = await call("POST", "/pools:plan", { ...north, psidOffset: 8 });
     expect([none.status, none.body.detail]).toEqual([400, expect.stringContaining("offsets 7 to 15")]);
   });
@@ -207,9 +209,12 @@ describe("pools", () => {
     expect([refused.status, refused.body.detail]).toEqual([409, expect.stringContaining("?force=true")]);
     expect((await call("GET", "/pools/north")).body.drainUntil).toBe(null);
     expect((await call("DELETE", "/pools/north?force=true")).status).toBe(204);
-    const { rows } = await database.execute(`SELECT (SELECT count(*) FROM lease) AS leases,
+    const rows = await query(
+      database,
+      `SELECT (SELECT count(*) FROM lease) AS leases,
       (SELECT count(*) FROM history) AS tenures,
-      (SELECT name || psids || domain_name FROM retired_pool) AS retired`);
+      (SELECT name || psids || domain_name FROM retired_pool) AS retired`,
+    );
     expect(rows[0]).toMatchObject({ leases: 0, tenures: 1, retired: "north63isp" });
     expect((await call("PUT", "/pools/north", { ...north, psidLength: 4 })).status).toBe(201);
     expect((await allocator.ask(says.renew(client, offer!)))[0]?.type).not.toBe("ack");
@@ -243,7 +248,7 @@ describe("reservations", () => {
       const [ack] = await allocator.ask(says.selecting(client, offer!));
       expect([ack!.type, ack!.address]).toEqual(["ack", "192.0.2.9"]);
       await allocator.ask(end === "release" ? says.release(client, ack!) : says.decline(client, ack!));
-      const { rows } = await database.execute("SELECT state FROM lease WHERE client_id IS NOT NULL");
+      const rows = await query(database, "SELECT state FROM lease WHERE client_id IS NOT NULL");
       expect(rows[0]!.state).toBe(end === "release" ? 3 : 4);
     }
     const [again] = await allocator.ask(says.discover(client));

@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
 import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
+import { query } from "../../../test/support/sql.ts";
 import { adminBodyOctetsMax, authFailuresMax, tokenCacheMs } from "../../limits.ts";
+import type { Database } from "../../store/database/database.ts";
+import { onlyDatabase } from "../../store/database/databases.ts";
+import { createStore } from "../../store/store.ts";
 import { createApp } from "../app.ts";
 import { createCounters } from "../../allocator/counters.ts";
 
@@ -19,13 +23,14 @@ async function open() {
   const database = await temporaryDatabase(declaration);
   const state = { clockMs: 0, address: "192.0.2.1", logged: [] as unknown[] };
   const log = (...line: unknown[]) => void state.logged.push(line);
+  const store = createStore(onlyDatabase(database));
   const app = createApp({
-    database,
+    store,
     relayToken,
     adminToken,
     counters: createCounters(),
     log: { debug: log, info: log, warn: log, error: log },
-    clockMs: () => state.clockMs,
+    localMs: () => state.clockMs,
     clientAddress: () => state.address,
   });
   const call = operator(app);
@@ -35,7 +40,7 @@ async function open() {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" };
     return (await app.request("/v1/relay", { method: "POST", headers, body: new Uint8Array() })).status;
   };
-  return { ...state, state, app, database, call, make, relay };
+  return { ...state, state, app, database, store, call, make, relay };
 }
 
 describe("tokens", () => {
@@ -47,11 +52,11 @@ describe("tokens", () => {
       await call("GET", "/tokens"),
       await call("GET", "/tokens/reader"),
       await call("GET", "/audit"),
-      (await database.execute("SELECT * FROM access_token")).rows,
+      await query(database, "SELECT * FROM access_token"),
       state.logged,
     ]);
     expect(everything).not.toContain(secret.slice(10));
-    const { rows } = await database.execute("SELECT hex(secret_hash) AS hash FROM access_token");
+    const rows = await query(database, "SELECT hex(secret_hash) AS hash FROM access_token");
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
     expect(rows[0]!.hash).toBe(Buffer.from(digest).toString("hex").toUpperCase());
   });
@@ -226,10 +231,10 @@ describe("tokens", () => {
 });
 
 test("without a token in the environment, 401 says so", async () => {
-  const { database } = await open();
+  const { store } = await open();
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const app = createApp({ database, relayToken, log, counters: createCounters() });
+  const app = createApp({ store, relayToken, log, counters: createCounters() });
   const { status, body } = await operator(app)("GET", "/domains");
   expect([status, body.detail]).toEqual([401, expect.stringContaining("APPORTION_ADMIN_TOKEN")]);
 });
@@ -237,12 +242,13 @@ test("without a token in the environment, 401 says so", async () => {
 test("a POST of a relay with the environment's token asks the database for no token", async () => {
   const { database } = await open();
   let lookUps = 0;
-  const counting = Object.assign(Object.create(database) as typeof database, {
-    execute: (...args: Parameters<typeof database.execute>) => {
-      lookUps += 1;
-      return database.execute(...args);
+  const counting: Database = {
+    ...database,
+    read: (statements) => {
+      if (statements.some(({ sql }) => sql.includes("access_token"))) lookUps += 1;
+      return database.read(statements);
     },
-  });
+  };
   const { post } = await createTestAllocator(counting);
   expect((await post(new Uint8Array())).status).toBe(200);
   expect(lookUps).toBe(0);

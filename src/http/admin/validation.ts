@@ -12,7 +12,7 @@ import type { FieldError } from "../problem.ts";
 /** Part of an issue that all faults have; those of valibot say more. */
 interface Issue {
   readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly path?: readonly (PropertyKey | { readonly key: unknown })[] | undefined;
   readonly received?: unknown;
   readonly expected?: unknown;
 }

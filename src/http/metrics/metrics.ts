@@ -4,42 +4,35 @@
  * @module
  */
 import type { Handler } from "hono";
-import type { PoolStatistics, SlotCounter } from "../../store/evidence/statistics.ts";
+import type { PoolStatistics } from "../../store/evidence/slot-counts.ts";
+import { slotStates } from "../../store/evidence/slot-state.ts";
+import type { Store } from "../../store/store.ts";
 import type { AuthEnv } from "../auth.ts";
 import type { Counters } from "../../allocator/counters.ts";
-import { isDatabaseError } from "../../store/database/error.ts";
 import type { Histogram } from "../../allocator/histogram.ts";
 import { expositionType, formatMetrics } from "./exposition.ts";
 import type { Metric, Sample } from "./exposition.ts";
 
 /** What the metrics are made of. */
 export interface MetricsDeps {
-  /** One for each database. */
-  readonly slotCounters: readonly SlotCounter[];
+  readonly store: Pick<Store, "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
 }
 
 const ofInstance = "Counted by this instance since it began; an isolate at the edge keeps none for long.";
 
-const slotStates = ["free", "offered", "bound", "quarantined", "reserved"] as const;
-
 /**
  * Creates the handler. A token that is restricted to a domain sees its pools, and nothing of the instance. A database
- * that is away costs its own pools only, so that who watches hears of the rest, and of that.
+ * that cannot be reached costs its own pools only, so that a monitor sees the rest, and that one is missing.
  */
-export function metricsEndpoint({ slotCounters, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
+export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
-    const { domain } = context.get("principal");
-    const counts = await Promise.allSettled(slotCounters.map((count) => count()));
-    const failures = counts.filter((count) => count.status === "rejected");
-    for (const { reason } of failures) if (!isDatabaseError(reason)) throw reason;
-    const pools = counts
-      .flatMap((count) => (count.status === "fulfilled" ? count.value : []))
-      .filter((pool) => domain === null || pool.domain === domain.name);
+    const principal = context.get("principal");
+    const { pools, unreachable } = await store.statistics.countReachable(principal);
     const own =
-      domain === null
-        ? [unreadDatabases(failures.length), ...countersOf(counters), histogramOf(databaseSeconds)]
+      principal.domain === null
+        ? [unreadDatabases(unreachable), ...countersOf(counters), histogramOf(databaseSeconds)]
         : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
       headers: { "content-type": expositionType, "cache-control": "no-store" },

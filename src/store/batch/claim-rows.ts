@@ -6,6 +6,8 @@
  *
  * @module
  */
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { BindClaim, Claim, EndClaim, LeaseTerms, OfferClaim } from "../../lease/claim.ts";
 import { LeaseState } from "../database/schema.ts";
 
@@ -16,7 +18,7 @@ export interface RowFormat<C> {
   /** @returns The claims as JSON text, for a parameter. */
   readonly format: (claims: readonly C[]) => string;
   /** Columns `ordinal` and those of the format, for the `SELECT` list over `json_each(parameter)`. */
-  readonly columns: string;
+  readonly columns: SQL;
 }
 
 /**
@@ -31,7 +33,7 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Value[]): RowFo
   });
   return {
     format: (claims) => JSON.stringify(claims.map(row)),
-    columns: ["key AS ordinal", ...columns].join(", "),
+    columns: sql.raw(["key AS ordinal", ...columns].join(", ")),
   };
 }
 

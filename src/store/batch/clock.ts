@@ -1,18 +1,17 @@
 /**
- * What is known here of a database's clock. All allocators of a database go by that one clock; their own, and those of
- * the relays, may show anything, and only serve to measure how long something took.
+ * What an allocator knows of a database's clock. All allocators of a database go by that one clock. Their own clocks,
+ * and those of the relays, may show anything: they only measure how long something took.
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { clockReadingMsMax } from "../../limits.ts";
-import { clockMs } from "./statements.ts";
+import type { Database } from "../database/database.ts";
 
 /** What a database said of its clock. */
 export interface ClockReading {
-  /** Milliseconds of Unix time, cut off below, by the clock of the database. */
+  /** Milliseconds of Unix time, rounded down, by the clock of the database. */
   readonly clockMs: number;
-  /** When it was asked, in milliseconds of any clock here that goes forward. */
+  /** When it was asked, in milliseconds of a local clock that goes forward. */
   readonly askedMs: number;
   /** When its answer was here, by the same clock as `askedMs`. */
   readonly answeredMs: number;
@@ -21,13 +20,16 @@ export interface ClockReading {
 /**
  * Asks a database for its clock: one round trip.
  *
- * @param localMs Milliseconds of any clock here that goes forward.
- * @throws {LibsqlError} When the database can't be reached.
+ * @param localMs Milliseconds of a local clock that goes forward.
+ * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function readClock(client: Client, localMs: () => number): Promise<ClockReading> {
+export async function readClock(
+  database: Pick<Database, "clock">,
+  localMs: () => number,
+): Promise<ClockReading> {
   const askedMs = localMs();
-  const { rows } = await client.execute(`SELECT ${clockMs} AS clock_ms`);
-  return { clockMs: Number(rows[0]!.clock_ms), askedMs, answeredMs: localMs() };
+  const clockMs = await database.clock();
+  return { clockMs, askedMs, answeredMs: localMs() };
 }
 
 /**
@@ -41,7 +43,7 @@ export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: num
 }
 
 /**
- * Works out what the database's clock showed at most. It was read after it was asked, and cut off less than 1 ms.
+ * Works out what the database's clock showed at most. It was read after it was asked, and less than 1 ms was cut off.
  *
  * @param atMs A moment by the clock of `askedMs`, before or after the reading.
  * @returns Milliseconds of Unix time, never less than the database's clock showed at that moment.
@@ -50,7 +52,7 @@ export function latestClockMs({ clockMs, askedMs }: ClockReading, atMs: number):
   return Math.ceil(clockMs + 1 + atMs - askedMs);
 }
 
-/** @returns Whether two clocks may have drifted apart by some milliseconds since the reading. */
+/** @returns Whether the two clocks may have drifted apart by some milliseconds since the reading. */
 export function isOldReading({ answeredMs }: ClockReading, nowMs: number): boolean {
   return nowMs - answeredMs > clockReadingMsMax;
 }

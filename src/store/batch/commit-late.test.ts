@@ -7,6 +7,7 @@ import { temporaryDatabase } from "../../../test/support/database.ts";
 import type { Claim, Fact } from "../../lease/claim.ts";
 import { commitClaims } from "./commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
+import { execute, queryNumber } from "../../../test/support/sql.ts";
 
 async function openStore() {
   const pools = [{ name: "six", kind: "shared" as const, range: "192.0.2.0/31", psidLength: 2 }];
@@ -19,11 +20,10 @@ async function openStore() {
 describe("a batch that comes when its sender has given up", () => {
   test("changes nothing and says so; in its last second it is served", async () => {
     const { database, revision } = await openStore();
-    const clock = async (): Promise<number> =>
-      Number((await database.execute("SELECT unixepoch() AS now")).rows[0]!.now);
+    const clock = async (): Promise<number> => Math.floor((await database.clock()) / 1000);
     const commit = (until: number) => commitClaims(database, [offerClaim(1)], { revision, until });
     expect(await commit((await clock()) - 1)).toMatchObject({ revision, isLate: true, facts: [] });
-    expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+    expect(await queryNumber(database, "SELECT count(*) AS leases FROM lease")).toBe(0);
     // The second of the clock may end between the two.
     const served = await commit((await clock()) + 1);
     expect([served.isLate, served.facts[0]!.held!.state]).toEqual([false, "offered"]);
@@ -41,7 +41,7 @@ describe("a message that ends something and comes late", () => {
       (await commitClaims(database, [claim], { revision, received })).facts[0]!;
     const { slot } = (await commit(offerClaim(1))).held!;
     const read = async (expression: string): Promise<number> =>
-      Number((await database.execute(`SELECT ${expression} AS value FROM lease`)).rows[0]!.value);
+      await queryNumber(database, `SELECT ${expression} AS value FROM lease`);
     return {
       database,
       commit,
@@ -51,7 +51,8 @@ describe("a message that ends something and comes late", () => {
       updatedAt: () => read("updated_at"),
       /** Makes the last change an hour older. */
       age: () =>
-        database.execute(
+        execute(
+          database,
           "UPDATE lease SET updated_at = updated_at - 3600, touched_ms = touched_ms - 3600000",
         ),
     };
@@ -104,7 +105,7 @@ describe("a message that ends something and comes late", () => {
 
   test("a pair that changed hands is as new as its new client", async () => {
     const { commit, slot, database, changedMs } = await openLive();
-    await database.execute("UPDATE lease SET expires_at = 0, free_at = 0, updated_at = 0, touched_ms = 0");
+    await execute(database, "UPDATE lease SET expires_at = 0, free_at = 0, updated_at = 0, touched_ms = 0");
     expect((await commit(offerClaim(2, { wantedSlots: [slot] }))).held!.slot).toBe(slot);
     expect((await commit(endClaim(2, slot), (await changedMs()) - 1)).ended).toBe(false);
   });
@@ -113,7 +114,7 @@ describe("a message that ends something and comes late", () => {
     const { commit, slot, database, updatedAt } = await openLive();
     await commit(bindClaim(1, slot));
     for (const touched of ["touched_ms - 3600000", "NULL"]) {
-      await database.execute(`UPDATE lease SET touched_ms = ${touched}`);
+      await execute(database, `UPDATE lease SET touched_ms = ${touched}`);
       expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 998)).ended).toBe(false);
     }
     expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 999)).ended).toBe(true);

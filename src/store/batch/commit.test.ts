@@ -1,4 +1,3 @@
-import type { Client } from "@libsql/client";
 import { describe, expect, test } from "vitest";
 import {
   bindClaim,
@@ -9,12 +8,15 @@ import {
   slotKey,
   slotNumber,
 } from "../../../test/support/claims.ts";
+import { TestClock } from "../../../test/support/clock.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import type { Claim, Fact } from "../../lease/claim.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { commitClaims } from "./commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
+import type { Database } from "../database/database.ts";
 import { freeNever } from "../database/schema.ts";
+import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 
 type PoolInput = Partial<PoolDeclaration> & { name: string };
 
@@ -23,15 +25,22 @@ const sixSlots: PoolInput = { name: "six", kind: "shared", range: "192.0.2.0/31"
 
 /** A store with a clock that stands still until it is moved. */
 async function openStore(pools: PoolInput[] = [sixSlots]) {
-  const database = await temporaryDatabase({
-    domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools: pools as never }],
-  });
+  const clock = new TestClock(1_000_000);
+  const database = await temporaryDatabase(
+    { domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools: pools as never }] },
+    { clockMs: clock.clockMs },
+  );
   const { revision } = await loadDirectory(database);
   const store = {
     database,
-    now: 1_000_000,
+    get now() {
+      return clock.seconds!;
+    },
+    set now(seconds) {
+      clock.seconds = seconds;
+    },
     commit: async (...claims: Claim[]): Promise<readonly Fact[]> =>
-      (await commitClaims(database, claims, { revision, now: store.now })).facts,
+      (await commitClaims(database, claims, { revision })).facts,
     /** Offers to a client and binds what it got. */
     lease: async (client: number, fields: Parameters<typeof bindClaim>[2] = {}): Promise<number> => {
       const [offered] = await store.commit(offerClaim(client));
@@ -43,12 +52,11 @@ async function openStore(pools: PoolInput[] = [sixSlots]) {
   return store;
 }
 
-const historyOf = async (database: Client) =>
-  (
-    await database.execute(
-      "SELECT slot, hex(client_id) AS client, since, until, hex(softwire) AS softwire FROM history ORDER BY id",
-    )
-  ).rows.map((row) => ({ ...row }));
+const historyOf = (database: Database) =>
+  query(
+    database,
+    "SELECT slot, hex(client_id) AS client, since, until, hex(softwire) AS softwire FROM history ORDER BY id",
+  );
 
 describe("new slots (R7618-8-07d)", () => {
   test("come in the order of their numbers, which is the fill order", async () => {
@@ -85,7 +93,7 @@ describe("new slots (R7618-8-07d)", () => {
     const { commit, database } = await openStore([{ ...sixSlots, fill: "pack" }]);
     await commit(offerClaim(1, { wantedSlots: [slotKey(0)] }), offerClaim(2, { wantedSlots: [slotKey(2)] }));
     expect((await commit(offerClaim(3), offerClaim(4))).map(slotNumber)).toEqual([1, 3]);
-    expect((await database.execute("SELECT cursor FROM pool")).rows[0]!.cursor).toBe(4);
+    expect(await queryNumber(database, "SELECT cursor FROM pool")).toBe(4);
   });
 
   test("a stretch of taken slots longer than one batch steps over is passed in several", async () => {
@@ -199,7 +207,7 @@ describe("own pair", () => {
   test("a reserved slot is never given to others, whoever asks and however long it is unused", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
-    await store.database.execute(`UPDATE lease SET free_at = ${freeNever}`);
+    await execute(store.database, `UPDATE lease SET free_at = ${freeNever}`);
     await store.commit(endClaim(1, slot));
     store.now += 1_000_000;
     const others = await store.commit(
@@ -208,10 +216,9 @@ describe("own pair", () => {
     expect(others.filter((fact) => fact.held?.slot === slot)).toEqual([]);
     expect((await store.commit(offerClaim(1)))[0]!.held!.slot).toBe(slot);
     await store.commit(bindClaim(1, slot));
-    const row = (
-      await store.database.execute({ sql: "SELECT free_at FROM lease WHERE slot = ?", args: [BigInt(slot)] })
-    ).rows[0];
-    expect(row!.free_at).toBe(freeNever);
+    expect(await queryNumber(store.database, "SELECT free_at FROM lease WHERE slot = ?", slot)).toBe(
+      freeNever,
+    );
   });
 });
 
@@ -253,7 +260,7 @@ describe("binding", () => {
     const [again] = await store.commit(bindClaim(1, slot));
     expect(first!.held).toMatchObject({ slot, state: "bound", remainingSeconds: 3600 });
     expect(again).toEqual(first);
-    expect((await store.database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(1);
+    expect(await queryNumber(store.database, "SELECT count(*) AS leases FROM lease")).toBe(1);
   });
 
   test("an extension needs a lease: an offer, a released pair or a stranger's is none", async () => {
@@ -407,8 +414,8 @@ describe("limit of a customer site (R7618-10-02)", () => {
 test("claims of an older configuration change nothing, and the newer revision comes back", async () => {
   const { database } = await openStore();
   const { revision } = await loadDirectory(database);
-  await database.execute("UPDATE domain SET name = 'renamed'");
+  await execute(database, "UPDATE domain SET name = 'renamed'");
   const result = await commitClaims(database, [offerClaim(1)], { revision });
   expect(result).toMatchObject({ revision: revision + 1, facts: [] });
-  expect((await database.execute("SELECT count(*) AS leases FROM lease")).rows[0]!.leases).toBe(0);
+  expect(await queryNumber(database, "SELECT count(*) AS leases FROM lease")).toBe(0);
 });

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type { Client, ResultSet } from "@libsql/client";
 import { isInRange } from "../../lease/claim.ts";
 import type { Claim, Fact, HeldPair } from "../../lease/claim.ts";
 import { bindingsOf, bindRows, endRows, factRows, formatPools, offerRows } from "./claim-rows.ts";
+import type { Database, Result, Value } from "../database/database.ts";
+import { prepareStatement } from "../database/queries.ts";
 import { LeaseState } from "../database/schema.ts";
 import { batchStatements } from "./statements.ts";
+import type { ParameterName } from "./statements.ts";
 
 /** What a batch was told, and by which configuration it was judged. */
 export interface CommitResult {
@@ -16,9 +18,7 @@ export interface CommitResult {
   readonly revision: number;
   /** Whether the batch came too late: what it did, if anything, the same claims will find when they are made again. */
   readonly isLate: boolean;
-  /** Unix seconds by which the batch was judged. */
-  readonly now: number;
-  /** Milliseconds of the database's own clock when the batch had done all that it does. */
+  /** The instant by which the batch was judged: milliseconds of Unix time by the database's clock. */
   readonly clockMs: number;
   /** One fact for each claim, in their order; empty when the revision differs, or the batch came too late. */
   readonly facts: readonly Fact[];
@@ -28,13 +28,11 @@ export interface CommitResult {
 export interface CommitOptions {
   /** Revision of the configuration that the claims were made from. */
   readonly revision: number;
-  /** Unix seconds to judge by in place of the database's clock: for tests. */
-  readonly now?: number | undefined;
-  /** The last Unix second of the database's own clock at which the batch is wanted. Default: whenever it comes. */
+  /** The last Unix second of the database's clock at which the batch is wanted. Default: no limit. */
   readonly until?: number | undefined;
   /**
-   * Milliseconds of the database's own clock at which the messages had certainly not come yet (`clock.ts`): an `end`
-   * claim spares what was changed later. Default: it spares nothing.
+   * Milliseconds of the database's clock at which no message of the batch had come yet (`clock.ts`): an `end` claim
+   * spares what was changed later. Default: it spares nothing.
    */
   readonly received?: number | undefined;
 }
@@ -62,64 +60,49 @@ const stateNames: Record<LeaseState, HeldPair["state"]> = {
 /**
  * Runs the claims of one batch as one transaction and reads back what is then true for each of them.
  *
- * The facts are durable when the promise resolves. When it rejects, the transaction may have been committed or
- * not (an answer can be lost); making the same claims again is safe either way.
+ * The facts are durable when the promise resolves. When it rejects, the transaction may have been committed or not,
+ * because an answer can be lost; making the same claims again is safe either way.
  *
- * @param client Connection to the database.
  * @param claims At most one claim for each client of a domain, each softwire address, each slot that is wanted alone,
  *   and each site with a limit: two of them could both be told that there is room for one.
- * @param options The configuration's revision, and a clock for tests.
  * @returns The facts, in the order of the claims.
- * @throws {LibsqlError} When the database cannot be reached or refuses the transaction.
+ * @throws {DatabaseError} When the database cannot be reached or refuses the transaction.
  */
 export async function commitClaims(
-  client: Client,
+  database: Pick<Database, "write">,
   claims: readonly Claim[],
   options: CommitOptions,
 ): Promise<CommitResult> {
+  const values = parametersOf(claims, options);
+  const results = await database.write(statements.map((statement) => statement(values)));
+  const row = results.at(-1)?.rows[0];
+  if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
+  const [revision, clockMs, text] = row as [number, number, string];
+  const facts = parseFacts(text, claims, endedSlots(results[0]!));
+  return { revision, isLate: revision === options.revision && facts.length < claims.length, clockMs, facts };
+}
+
+/** Rendered once: a batch only fills in its parameters. */
+const statements = batchStatements.map(({ template }) => prepareStatement<ParameterName>(template));
+
+/** @returns The parameters of {@link batchStatements}. */
+export function parametersOf(
+  claims: readonly Claim[],
+  { revision, until, received }: CommitOptions,
+): Record<ParameterName, Value> {
   const offers = claims.filter((claim) => claim.kind === "offer");
-  // Numbers are bound as floating point, bigints as integers.
-  const parameters: Record<ParameterName, string | bigint | null> = {
+  return {
     offers: offerRows.format(offers),
     wishes: offerRows.format(offers.filter((claim) => claim.wantedSlots.length > 0)),
     pools: formatPools(offers),
     binds: bindRows.format(bindingsOf(claims)),
     ends: endRows.format(claims.filter((claim) => claim.kind === "end")),
     all: factRows.format(claims),
-    revision: BigInt(options.revision),
-    now: options.now === undefined ? null : BigInt(options.now),
-    until: options.until === undefined ? null : BigInt(options.until),
-    received: options.received === undefined ? null : BigInt(options.received),
-  };
-  const batch = statementsWithParameters.map(({ sql, names }) => ({
-    sql,
-    args: Object.fromEntries(names.map((name) => [name, parameters[name]])),
-  }));
-  const results = await client.batch(batch, "write");
-  const row = results.at(-1)?.rows[0];
-  if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
-  const revision = Number(row.revision);
-  const facts = parseFacts(row.facts as string, claims, endedSlots(results[0]!));
-  return {
     revision,
-    isLate: revision === options.revision && facts.length < claims.length,
-    now: Number(row.now),
-    clockMs: Number(row.now_ms),
-    facts,
+    until: until ?? null,
+    received: received ?? null,
   };
 }
-
-const parameterNames = [
-  ...(["offers", "wishes", "pools", "binds", "ends", "all"] as const),
-  ...(["revision", "now", "until", "received"] as const),
-];
-type ParameterName = (typeof parameterNames)[number];
-
-/** SQLite refuses a parameter that a statement does not mention. */
-const statementsWithParameters = batchStatements.map(({ sql }) => ({
-  sql,
-  names: parameterNames.filter((name) => sql.includes(`:${name}`)),
-}));
 
 /** No facts at all is how the statements say that the configuration has moved on, or the time. */
 function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {
@@ -144,8 +127,8 @@ function parseFacts(text: string, claims: readonly Claim[], ended: readonly numb
 }
 
 /** Slots that the first statement of a batch has ended. */
-function endedSlots({ rows }: ResultSet): number[] {
-  return rows.map((row) => Number(row.slot));
+function endedSlots({ rows }: Result): number[] {
+  return rows.map(([slot]) => slot as number);
 }
 
 function parseHeld([, slot, state, remainingSeconds, softwire, source]: FactRow): HeldPair | null {

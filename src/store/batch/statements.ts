@@ -1,301 +1,346 @@
 /**
- * The statements of a batch. Each has a name, says which question it answers, and serves all claims of the batch
- * at once: claims come in as one JSON text, so their number changes neither the number of statements nor of
- * round trips. They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ * The statements of a batch. Each has a name, says which question it answers, and serves all claims of the batch at
+ * once: claims come in as one JSON text, so their number changes neither the number of statements nor of round trips.
+ * They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
  *
- * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key
- * (`CROSS JOIN` fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the
- * number of claims. Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
+ * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key (`CROSS JOIN`
+ * fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the number of claims.
+ * Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
  *
- * Named parameters: `:offers`, `:wishes`, `:pools`, `:binds`, `:ends`, `:all` (JSON, `claim-rows.ts`), `:revision`
- * (the configuration that the claims were made from), `:now` (Unix seconds, or null for the database's clock),
- * `:until` (the last Unix second of the database's clock at which the batch is wanted, or null), `:received`
- * (milliseconds of the database's clock at which the batch had certainly not come yet, or null).
+ * Parameters: `offers`, `wishes`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the configuration
+ * that the claims were made from), `until` (the last Unix second of the database's clock at which the batch is wanted,
+ * or null), `received` (milliseconds of the database's clock at which no message of the batch had come yet, or null).
  *
  * @module
  */
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
 import { offerSkipMax, relayFramesMax } from "../../limits.ts";
+import { literal, nameOf, namesOf } from "../database/columns.ts";
+import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
+import { slotKeySql } from "../database/slot-sql.ts";
+import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
-import { freeNever, LeaseState } from "../database/schema.ts";
 
-const { offered, bound, released, declined } = LeaseState;
+/** Parameters that all statements share; each names those that it uses. */
+export type ParameterName =
+  "offers" | "wishes" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
 
-/** One statement: its text holds only the parameters that it is given. */
-export interface Statement {
+/** One statement. */
+export interface BatchStatement {
   readonly name: string;
-  readonly sql: string;
+  readonly template: SQL;
 }
 
-/** Milliseconds of Unix time, by the database's own clock also where a test pins the other. */
-export const clockMs = `CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)`;
+const parameter = (name: ParameterName) => sql.placeholder(name);
 
-/** One clock judges all leases: the database's. A test pins it. */
-const clock = `clock(now, now_ms) AS MATERIALIZED (
-  SELECT coalesce(CAST(:now AS INTEGER), unixepoch()), ${clockMs}
+const [offered, bound, released, declined] = (["offered", "bound", "released", "declined"] as const).map(
+  (state) => literal(LeaseState[state]),
+) as [SQL, SQL, SQL, SQL];
+const never = literal(freeNever);
+
+/** The row of `lease` that a claim's client has. */
+const own = alias(lease, "own");
+const used = alias(lease, "used");
+const taken = alias(lease, "taken");
+const free = alias(lease, "free");
+const other = alias(lease, "other");
+const p = alias(pool, "p");
+
+/** All leases are judged by one instant. */
+const clock = sql`clock(now, now_ms) AS MATERIALIZED (
+  SELECT ${instant.nowMs} / 1000, ${instant.nowMs} FROM ${instant}
 )`;
 
 /**
- * Claims of a stale configuration match nothing: pools may be gone that they name. The caller sees the newer
- * revision in the facts and makes its claims anew. Claims that nobody waits for any more match nothing either.
+ * Claims of a stale configuration match nothing, because a pool that they name may be gone. The caller sees the newer
+ * revision in the facts and makes its claims again. Claims that nobody waits for any more match nothing either.
  */
-const claimsOf = (parameter: string): string =>
-  `json_each(iif((SELECT revision FROM configuration) = CAST(:revision AS INTEGER)
-    AND (:until IS NULL OR unixepoch() <= CAST(:until AS INTEGER)), ${parameter}, '[]'))`;
+const claimsOf = (name: ParameterName): SQL =>
+  sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
+    AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")}), ${parameter(name)}, '[]'))`;
 
-const claims = (parameter: string, rows: { readonly columns: string }): string =>
-  `claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(parameter)})`;
+const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
+  sql`claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(name)})`;
+
+/** Joins the row that the client of a claim has. */
+const ownOfClaim = sql`${lease} ${own} ON ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id`;
 
 /** Leases and offers that the site of `c` uses, for R7618-10-02. */
-const siteLeases = `(
-    SELECT count(*) FROM clock CROSS JOIN lease used
-    WHERE used.domain_id = c.domain_id AND used.site = c.site
-      AND used.state <= ${bound} AND used.expires_at > now
+const siteLeases = sql`(
+    SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
+    WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site
+      AND ${used.state} <= ${bound} AND ${used.expiresAt} > now
   )`;
 
 /**
- * Whether the site of `c` may use one pair more. A batch has one claim of a site that has a limit, so neither it
- * nor two allocators side by side can pass the limit.
+ * Whether the site of `c` may use one more pair. A batch has one claim for each site that has a limit, so neither the
+ * batch nor two allocators side by side can pass the limit.
  */
-const siteHasRoom = `(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
+const siteHasRoom = sql`(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
 
 /** The pool of the row is drained to the end: its clients have to move, whatever they were told. */
-const isDrained = `EXISTS (SELECT 1 FROM pool p WHERE p.id = own.pool_id AND p.drain_until <= now)`;
+const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
 
-/** Claims that hold no row, and whose site has room. */
-const unheld = `unheld AS MATERIALIZED (
+/** Claims whose client holds no row, and whose site has room. */
+const unheld = sql`unheld AS MATERIALIZED (
   SELECT c.* FROM claim c
-  WHERE NOT EXISTS (SELECT 1 FROM lease own WHERE own.domain_id = c.domain_id AND own.client_id = c.client_id)
+  WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id)
     AND ${siteHasRoom}
 )`;
 
-/** Number of a slot in its pool -> its key. The numbers are in fill order (`portset/pool-geometry.ts`). */
-const keyOf = (number: string, poolId: string): string => `(${poolId} << 32) + ${number}`;
-
 /** The row's slot is one of those that `c` names; a claim that names none means whatever its client has. */
-const isNamedSlot = `(c.first_slot IS NULL
-    OR (own.slot BETWEEN c.first_slot AND c.last_slot AND (own.slot - c.first_slot) % c.slot_step = 0))`;
+const isNamedSlot = sql`(c.first_slot IS NULL
+    OR (${own.slot} BETWEEN c.first_slot AND c.last_slot AND (${own.slot} - c.first_slot) % c.slot_step = 0))`;
 
-/** The first pool on a claim's list that has a slot never used, or one that is free again. */
-const firstPoolWithRoom = `(
-      SELECT p.id FROM json_each(c.pool_ids) choice CROSS JOIN pool p ON p.id = choice.value
-      WHERE p.cursor < p.slots
-        OR EXISTS (SELECT 1 FROM clock CROSS JOIN lease free WHERE free.pool_id = p.id AND free.free_at <= now)
+/** The first pool on a claim's list that has a slot that was never used, or one that is free again. */
+const firstPoolWithRoom = sql`(
+      SELECT ${p.id} FROM json_each(c.pool_ids) choice CROSS JOIN ${pool} ${p} ON ${p.id} = choice.value
+      WHERE ${p.cursor} < ${p.slots}
+        OR EXISTS (SELECT 1 FROM clock CROSS JOIN ${lease} ${free} WHERE ${free.poolId} = ${p.id} AND ${free.freeAt} <= now)
       ORDER BY choice.key LIMIT 1
     )`;
 
-/** Claims still without a row, numbered within the pool that is to serve them. */
-const demand = `placed AS MATERIALIZED (
+/** Claims that are still without a row, numbered within the pool that is to serve them. */
+const demand = sql`placed AS MATERIALIZED (
   SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
-/** Columns that a slot gets when it is offered to a client who did not have it. */
-const offerColumns = `slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, touched_ms, source, softwire, site, relay_path`;
-const offerValues = `c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
+/** Columns that a slot gets when it is offered to a client that did not have it, and their values after the slot. */
+const offerColumns = namesOf(
+  lease.slot,
+  lease.domainId,
+  lease.clientId,
+  lease.state,
+  lease.expiresAt,
+  lease.freeAt,
+  lease.since,
+  lease.updatedAt,
+  lease.touchedMs,
+  lease.source,
+  lease.softwire,
+  lease.site,
+  lease.relayPath,
+);
+const offerValues = sql`c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
 
-/** A slot that has a row changes hands only when it is free: whoever else came to it first keeps it. */
-const takeOver = `ON CONFLICT (slot) DO UPDATE SET
+/** A slot that has a row changes hands only when it is free: the client that came to it first keeps it. */
+const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
   expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
   touched_ms = excluded.touched_ms, source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
-WHERE lease.free_at <= excluded.updated_at`;
+WHERE ${lease.freeAt} <= excluded.updated_at`;
 
 /**
- * When the row was changed last, in milliseconds. Where only the second is known, it was at the end of the second:
- * who is in doubt keeps a lease.
+ * When the row was last changed, in milliseconds. Where only the second is known, it counts as the end of that second:
+ * in doubt the lease stays.
  */
-const lastChangedMs = `iif(own.touched_ms / 1000 IS own.updated_at, own.touched_ms, own.updated_at * 1000 + 999)`;
+const lastChangedMs = sql`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`;
 
 /**
- * Whom does a RELEASE, a DECLINE or a choice of another server concern: the row that says client and pair. A pair
- * that is reserved stays its client's, also when the client can't use it now.
+ * Which row does a RELEASE, a DECLINE or the choice of another server end: the one that says client and pair. A
+ * reserved pair stays with its client, even if the client cannot use it now.
  *
- * Datagrams have no order: a RELEASE that waited somewhere may come after its client has been given the pair again.
- * So nothing ends that was offered, bound or renewed after the message had come. What is spared by mistake lasts until
- * its time is up; what was ended by mistake would soon be two clients'.
+ * Datagrams have no order: a RELEASE that waited somewhere may come after its client was given the pair again. So
+ * nothing ends that was offered, bound or renewed after the message had come. What is spared by mistake lasts until its
+ * time is up; what was ended by mistake would soon belong to two clients.
  */
-const endLeases: Statement = {
+const endLeases: BatchStatement = {
   name: "end-leases",
-  sql: `WITH ${clock}, ${claims(":ends", endRows)}, ending AS MATERIALIZED (
-  SELECT c.*, own.slot AS own_slot, now, now_ms FROM clock CROSS JOIN claim c
-  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-  WHERE ${isNamedSlot} AND own.state <= c.newest_state
-    AND (:received IS NULL OR ${lastChangedMs} <= CAST(:received AS INTEGER))
+  template: sql`WITH ${clock}, ${claims("ends", endRows)}, ending AS MATERIALIZED (
+  SELECT c.*, ${own.slot} AS own_slot, now, now_ms FROM clock CROSS JOIN claim c
+  CROSS JOIN ${ownOfClaim}
+  WHERE ${isNamedSlot} AND ${own.state} <= c.newest_state
+    AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")})
 )
-UPDATE lease SET
-  state = e.state,
-  client_id = iif(e.state = ${declined} AND lease.free_at <> ${freeNever}, NULL, lease.client_id),
-  expires_at = min(lease.expires_at, e.now),
-  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, min(lease.expires_at, e.now) + e.quarantine),
-  since = NULL, softwire = NULL, updated_at = e.now, touched_ms = e.now_ms
-FROM ending e WHERE lease.slot = +e.own_slot
-RETURNING lease.slot`,
+UPDATE ${lease} SET
+  ${nameOf(lease.state)} = e.state,
+  ${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never}, NULL, ${lease.clientId}),
+  ${nameOf(lease.expiresAt)} = min(${lease.expiresAt}, e.now),
+  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.now) + e.quarantine),
+  ${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,
+  ${nameOf(lease.updatedAt)} = e.now, ${nameOf(lease.touchedMs)} = e.now_ms
+FROM ending e WHERE ${lease.slot} = +e.own_slot
+RETURNING ${nameOf(lease.slot)}`,
 };
 
 /**
- * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease is
- * left as it is, because an offer takes nothing away; unless its pool is drained to the end. A pair of a pool that
- * no longer serves its client forgets the client, so that it can get another.
+ * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease stays as it
+ * is, because an offer takes nothing away; unless its pool is drained to the end. A pair of a pool that no longer serves
+ * its client forgets the client, so that it can get another.
  */
-const offerOwn: Statement = {
+const offerOwn: BatchStatement = {
   name: "offer-own",
-  sql: `WITH ${clock}, ${claims(":offers", offerRows)}, idle AS MATERIALIZED (
-  SELECT c.*, own.slot AS own_slot, own.free_at = ${freeNever} AS reserved,
-    own.state = ${offered} AND own.expires_at > now AND own.site IS c.site AS running,
-    own.pool_id IN (SELECT value FROM json_each(c.pool_ids)) AS served
+  template: sql`WITH ${clock}, ${claims("offers", offerRows)}, idle AS MATERIALIZED (
+  SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
+    ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
+    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served
   FROM clock CROSS JOIN claim c
-  CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
-  WHERE NOT (own.state = ${bound} AND own.expires_at > now) OR ${isDrained}
+  CROSS JOIN ${ownOfClaim}
+  WHERE NOT (${own.state} = ${bound} AND ${own.expiresAt} > now) OR ${isDrained}
 )
-UPDATE lease SET
-  state = iif(c.served, ${offered}, ${released}),
-  client_id = iif(c.served, lease.client_id, NULL),
-  expires_at = iif(c.served, now + c.hold, lease.expires_at),
-  free_at = iif(c.served AND NOT c.reserved, max(lease.free_at, now + c.hold), lease.free_at),
-  since = NULL, updated_at = now, touched_ms = now_ms, source = NULL, softwire = NULL, site = c.site, relay_path = NULL
-FROM idle c, clock WHERE lease.slot = +c.own_slot
+UPDATE ${lease} SET
+  ${nameOf(lease.state)} = iif(c.served, ${offered}, ${released}),
+  ${nameOf(lease.clientId)} = iif(c.served, ${lease.clientId}, NULL),
+  ${nameOf(lease.expiresAt)} = iif(c.served, now + c.hold, ${lease.expiresAt}),
+  ${nameOf(lease.freeAt)} = iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt}),
+  ${nameOf(lease.since)} = NULL, ${nameOf(lease.updatedAt)} = now, ${nameOf(lease.touchedMs)} = now_ms,
+  ${nameOf(lease.source)} = NULL, ${nameOf(lease.softwire)} = NULL, ${nameOf(lease.site)} = c.site,
+  ${nameOf(lease.relayPath)} = NULL
+FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
 };
 
 /** Which clients without a row get the pair they asked for, because nobody uses it (R7618-8-07c)? */
-const offerWanted: Statement = {
+const offerWanted: BatchStatement = {
   name: "offer-wanted",
-  sql: `WITH ${clock}, ${claims(":wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
   SELECT c.*, (
-    SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w LEFT JOIN lease taken ON taken.slot = w.value
-    WHERE taken.slot IS NULL OR taken.free_at <= now ORDER BY w.key LIMIT 1
+    SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w
+    LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
+    WHERE ${taken.slot} IS NULL OR ${taken.freeAt} <= now ORDER BY w.key LIMIT 1
   ) AS slot
   FROM unheld c
 )
-INSERT INTO lease (${offerColumns})
+INSERT INTO ${lease} (${offerColumns})
 SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
 ${takeOver}`,
 };
 
+/** The key of a slot ahead of the cursor. */
+const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
+
 /**
- * Which clients get a new pair (R7618-8-07d)? The slots that were never used come first, in fill order; then those
- * that others have left, the longest unused first: so a pair stays with its client's memory as long as can be.
+ * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then those that
+ * others have left, the longest unused first: so a pair stays with the memory of its client as long as can be.
  *
  * Slots that were given out on request lie ahead of the cursor and are stepped over, a bounded number at a time.
  */
-const offerNew: Statement = {
+const offerNew: BatchStatement = {
   name: "offer-new",
-  sql: `WITH RECURSIVE ${clock}, ${claims(":offers", offerRows)}, ${unheld}, ${demand},
+  template: sql`WITH RECURSIVE ${clock}, ${claims("offers", offerRows)}, ${unheld}, ${demand},
 need AS MATERIALIZED (
-  SELECT p.id, p.slots, p.cursor, (SELECT count(*) FROM unheld) AS claims
-  FROM ${claimsOf(":pools")} listed CROSS JOIN pool p ON p.id = listed.value
+  SELECT ${p.id} AS id, ${p.slots} AS slots, ${p.cursor} AS cursor, (SELECT count(*) FROM unheld) AS claims
+  FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value
 ), ahead(pool_id, number, last) AS (
-  SELECT id, cursor, min(slots, cursor + claims + ${offerSkipMax}) - 1 FROM need
+  SELECT id, cursor, min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1 FROM need
   WHERE claims > 0 AND cursor < slots
   UNION ALL
   SELECT pool_id, number + 1, last FROM ahead WHERE number < last
 ), available(pool_id, slot, turn) AS (
-  SELECT a.pool_id, ${keyOf("a.number", "a.pool_id")}, -1 FROM ahead a
-  WHERE NOT EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${keyOf("a.number", "a.pool_id")})
+  SELECT a.pool_id, ${aheadSlot}, -1 FROM ahead a
+  WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${taken} WHERE ${taken.slot} = ${aheadSlot})
   UNION ALL
-  SELECT n.id, other.slot, other.free_at FROM need n CROSS JOIN lease other ON other.slot IN (
-    SELECT free.slot FROM clock CROSS JOIN lease free WHERE free.pool_id = n.id AND free.free_at <= now
-    ORDER BY free.free_at LIMIT (SELECT count(*) FROM unheld)
+  SELECT n.id, ${other.slot}, ${other.freeAt} FROM need n CROSS JOIN ${lease} ${other} ON ${other.slot} IN (
+    SELECT ${free.slot} FROM clock CROSS JOIN ${lease} ${free} WHERE ${free.poolId} = n.id AND ${free.freeAt} <= now
+    ORDER BY ${free.freeAt} LIMIT (SELECT count(*) FROM unheld)
   )
 ), numbered AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY turn, slot) AS rank FROM available
 )
-INSERT INTO lease (${offerColumns})
+INSERT INTO ${lease} (${offerColumns})
 SELECT s.slot, ${offerValues}
 FROM clock CROSS JOIN numbered s CROSS JOIN demand c ON c.pool_id = s.pool_id AND c.rank = s.rank
 WHERE true ${takeOver}`,
 };
 
-/** Where does each pool's never-used part begin now? Looks a bounded way ahead; the next batch goes on from there. */
-const advanceCursor: Statement = {
+const target = alias(pool, "target");
+
+/** Where does the part of each pool that was never used begin now? Looks a bounded way ahead; the next batch goes on. */
+const advanceCursor: BatchStatement = {
   name: "advance-cursor",
-  sql: `WITH touched AS MATERIALIZED (SELECT value AS pool_id FROM ${claimsOf(":pools")})
-UPDATE pool AS target SET cursor = (
+  template: sql`WITH touched AS MATERIALIZED (SELECT value AS pool_id FROM ${claimsOf("pools")})
+UPDATE ${pool} AS ${target} SET ${nameOf(pool.cursor)} = (
   WITH RECURSIVE step(number) AS (
-    SELECT target.cursor
+    SELECT ${target.cursor}
     UNION ALL
-    SELECT number + 1 FROM step CROSS JOIN pool p ON p.id = target.id
-    WHERE number < min(p.slots, target.cursor + ${relayFramesMax + offerSkipMax})
-      AND EXISTS (SELECT 1 FROM lease taken WHERE taken.slot = ${keyOf("number", "p.id")})
+    SELECT number + 1 FROM step CROSS JOIN ${pool} ${p} ON ${p.id} = ${target.id}
+    WHERE number < min(${p.slots}, ${target.cursor} + ${literal(relayFramesMax + offerSkipMax)})
+      AND EXISTS (SELECT 1 FROM ${lease} ${taken} WHERE ${taken.slot} = ${slotKeySql(p.id, sql`number`)})
   )
   SELECT max(number) FROM step
 )
 FROM touched t
-WHERE target.id = +t.pool_id AND EXISTS (
-  SELECT 1 FROM pool p CROSS JOIN lease taken ON taken.slot = ${keyOf("p.cursor", "p.id")} WHERE p.id = target.id
+WHERE ${target.id} = +t.pool_id AND EXISTS (
+  SELECT 1 FROM ${pool} ${p} CROSS JOIN ${lease} ${taken} ON ${taken.slot} = ${slotKeySql(p.id, p.cursor)}
+  WHERE ${p.id} = ${target.id}
 )`,
 };
 
 /**
- * Which REQUESTs name the pair that is theirs, and so become or stay leases? The softwire address of RFC 8539 §8
- * is taken over unless the running lease of another client has it, or it changes too often. A pair that is not
- * in use any more counts against its site like a new one. In a pool that is drained no lease goes on after its end.
+ * Which REQUESTs name the pair that is theirs, and so become or stay leases? The softwire address of RFC 8539 §8 is
+ * taken over unless the running lease of another client has it, or it changes too often. A pair that is no longer in use
+ * counts against its site like a new one. In a pool that is drained no lease goes on after its end.
  */
-const bindLeases: Statement = {
+const bindLeases: BatchStatement = {
   name: "bind-leases",
-  sql: `WITH ${clock}, ${claims(":binds", bindRows)}, request AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("binds", bindRows)}, request AS MATERIALIZED (
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire,
     min(wanted_seconds, ifnull(drain_until - now, wanted_seconds)) AS lease_seconds
   FROM (
-    SELECT c.*, now, now_ms, own.slot, own.since,
-      iif(own.state = ${bound} AND own.expires_at > now, own.softwire, NULL) AS own_softwire,
-      own.expires_at > now AS in_use,
-      (SELECT p.drain_until FROM pool p WHERE p.id = own.pool_id) AS drain_until,
-      own.state = ${bound} AND own.expires_at > now AS running,
+    SELECT c.*, now, now_ms, ${own.slot} AS slot, ${own.since} AS since,
+      iif(${own.state} = ${bound} AND ${own.expiresAt} > now, ${own.softwire}, NULL) AS own_softwire,
+      ${own.expiresAt} > now AS in_use,
+      (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
+      ${own.state} = ${bound} AND ${own.expiresAt} > now AS running,
       c.softwire IS NOT NULL AND EXISTS (
-        SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot <> own.slot
-          AND other.state = ${bound} AND other.expires_at > now
+        SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}
+          AND ${other.state} = ${bound} AND ${other.expiresAt} > now
       ) AS softwire_taken
     FROM clock CROSS JOIN claim c
-    CROSS JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+    CROSS JOIN ${ownOfClaim}
     WHERE ${isNamedSlot}
-      AND (c.pool_ids IS NULL OR own.pool_id IN (SELECT value FROM json_each(c.pool_ids)))
-      AND own.state BETWEEN c.oldest_state AND ${bound}
-      AND (NOT c.source_must_match OR own.source IS c.source)
+      AND (c.pool_ids IS NULL OR ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)))
+      AND ${own.state} BETWEEN c.oldest_state AND ${bound}
+      AND (NOT c.source_must_match OR ${own.source} IS c.source)
   )
   WHERE drain_until IS NULL OR drain_until > now
 )
-UPDATE lease SET
-  state = ${bound},
-  expires_at = c.now + c.lease_seconds,
-  free_at = iif(lease.free_at = ${freeNever}, ${freeNever}, c.now + c.lease_seconds + c.quarantine),
-  since = iif(c.running AND c.new_softwire IS lease.softwire AND c.source IS lease.source, lease.since, c.now),
-  updated_at = c.now, source = c.source, softwire = c.new_softwire,
-  touched_ms = c.now_ms, site = iif(c.in_use, lease.site, c.site), relay_path = c.relay_path
-FROM request c WHERE lease.slot = +c.slot
+UPDATE ${lease} SET
+  ${nameOf(lease.state)} = ${bound},
+  ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,
+  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, c.now + c.lease_seconds + c.quarantine),
+  ${nameOf(lease.since)} = iif(c.running AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source},
+    ${lease.since}, c.now),
+  ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
+  ${nameOf(lease.source)} = c.source, ${nameOf(lease.softwire)} = c.new_softwire,
+  ${nameOf(lease.site)} = iif(c.in_use, ${lease.site}, c.site), ${nameOf(lease.relayPath)} = c.relay_path
+FROM request c WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };
 
-/** What is now true for each claim? One row out, so that its cost is one fetch. */
-const readFacts: Statement = {
+/** What is now true for each claim? One row out, so that it costs one fetch. */
+const readFacts: BatchStatement = {
   name: "read-facts",
-  sql: `WITH ${clock}, ${claims(":all", factRows)}
-SELECT (SELECT revision FROM configuration) AS revision, now, now_ms, (
+  template: sql`WITH ${clock}, ${claims("all", factRows)}
+SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
-    c.ordinal, own.slot, own.state, own.expires_at - now, hex(own.softwire), hex(own.source),
-    own.slot IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
-    iif(c.site_max IS NULL OR own.slot IS NOT NULL, 0, ${siteLeases}),
+    c.ordinal, ${own.slot}, ${own.state}, ${own.expiresAt} - now, hex(${own.softwire}), hex(${own.source}),
+    ${own.slot} IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
+    iif(c.site_max IS NULL OR ${own.slot} IS NOT NULL, 0, ${siteLeases}),
     c.softwire IS NOT NULL AND EXISTS (
-      SELECT 1 FROM lease other WHERE other.softwire = c.softwire AND other.slot IS NOT own.slot
-        AND other.state = ${bound} AND other.expires_at > now
+      SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} IS NOT ${own.slot}
+        AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     ),
-    own.slot IS NULL AND c.first_slot IS NOT NULL AND EXISTS (
-      SELECT 1 FROM lease other WHERE other.slot = c.first_slot
-        AND other.state = ${bound} AND other.expires_at > now
+    ${own.slot} IS NULL AND c.first_slot IS NOT NULL AND EXISTS (
+      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = c.first_slot
+        AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     )
   ))
   FROM clock CROSS JOIN claim c
-  LEFT JOIN lease own ON own.domain_id = c.domain_id AND own.client_id = c.client_id
+  LEFT JOIN ${ownOfClaim}
 ) AS facts
 FROM clock`,
 };
 
 /** All statements of a batch, in the order in which they run. */
-export const batchStatements: readonly Statement[] = [
+export const batchStatements: readonly BatchStatement[] = [
   endLeases,
   offerOwn,
   offerWanted,

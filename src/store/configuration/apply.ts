@@ -1,85 +1,120 @@
 /**
- * Makes the database hold a declared state. Applying it again changes nothing.
+ * Makes a database hold a declared state. Applying it again changes nothing.
  *
  * One implementation for the file that an allocator is started with and for `PUT /admin/v1/config`; they differ in
  * what becomes of a domain or pool that the state does not name. For a file it is kept, because several allocators
  * may be started with parts of the whole. For the API the state is the whole: a pool that it does not name is
- * drained, so that nobody loses a lease, and deleted by the next application behind that.
+ * drained, so that nobody loses a lease, and deleted by the next application after that.
  *
  * @module
  */
-import type { Client } from "@libsql/client";
+import { inArray } from "drizzle-orm";
 import type { Declaration } from "../../declaration/declaration.ts";
 import { applyAttemptsMax } from "../../limits.ts";
-import { commitAll, commitChange } from "./change.ts";
+import type { Database } from "../database/database.ts";
+import { wholeDatabase } from "../database/databases.ts";
+import { readerOf, readRows, writerOf } from "../database/queries.ts";
+import { domain } from "../database/schema.ts";
+import { commitAll, commitEach } from "./change.ts";
+import { domainOfRow } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
-import { deleteDomain, findDomain } from "./domains.ts";
+import { deleteDomain } from "./domain-changes.ts";
+import { isRefused, refusalText } from "./draft.ts";
+import type { ApplyOptions, Draft, Step, Target } from "./draft.ts";
 import { draftPlan } from "./plan.ts";
-import type { ApplyOptions, Step } from "./plan.ts";
-import { deletePool } from "./pools.ts";
+import { deletePool } from "./pool-deletion.ts";
+import type { Stale } from "./precondition.ts";
 
 /** A declared state that the database cannot take over. */
 export class ApplyError extends Error {
   readonly steps: readonly Step[];
   constructor(steps: readonly Step[]) {
-    const refusals = steps.filter(({ change }) => change === "refuse");
-    const lines = refusals.map(({ what, name, reason }) => `  ${what} "${name}": ${reason ?? ""}`);
-    super(`Cannot apply the declared state:\n${lines.join("\n")}`);
+    super(refusalText(steps));
     this.name = "ApplyError";
     this.steps = steps;
   }
 }
 
-/** The configuration is another than the caller looked at. */
-export class RevisionError extends Error {
-  readonly revision: number;
-  constructor(revision: number) {
-    super(`Cannot apply the declared state: the configuration has revision ${revision} by now`);
-    this.name = "RevisionError";
-    this.revision = revision;
-  }
-}
+/** How an application went. */
+export type Application =
+  | { readonly kind: "applied"; readonly steps: readonly Step[] }
+  /** Something cannot be done, so nothing was. */
+  | { readonly kind: "refused"; readonly steps: readonly Step[] }
+  /** The configuration has another revision than it must have. */
+  | Stale;
 
 /** Of a file: it may be a part of the whole. */
-export const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
+const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
+
+/**
+ * Makes one database hold a state, as {@link applyTo} does.
+ *
+ * @returns What was done.
+ * @throws {ApplyError} When something is refused; then nothing was done.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function applyDeclaration(
+  database: Database,
+  declaration: Declaration,
+  options: Omit<ApplyOptions, "revision"> = fileOptions,
+): Promise<readonly Step[]> {
+  const elsewhere = { pools: [], defaultDomain: undefined };
+  const target = { place: wholeDatabase(database), elsewhere };
+  const application = await applyTo(target, declaration, options);
+  if (application.kind === "applied") return application.steps;
+  throw new ApplyError(application.kind === "refused" ? application.steps : []);
+}
 
 /**
  * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that nothing names and
- * nobody uses are deleted behind it.
+ * nobody uses are deleted after it.
  *
  * A pool's range, offset, length, reserved ports and fill order never change once it exists, because leases and
  * history name its slots by number: a state that differs is refused as a whole.
  *
- * @returns What was done.
- * @throws {ApplyError} When something is refused; then nothing was done.
- * @throws {RevisionError} When the configuration is not the one that the options name.
- * @throws {LibsqlError} When the database cannot be reached.
+ * @param planned What is done at the first attempt, if that was planned already.
+ * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function applyDeclaration(
-  client: Client,
+export async function applyTo(
+  target: Target,
   declaration: Declaration,
-  options: ApplyOptions = fileOptions,
-): Promise<readonly Step[]> {
+  options: ApplyOptions,
+  planned?: Draft,
+): Promise<Application> {
+  const { database } = target.place;
+  const { actor, revision: asked } = options;
   // Somebody else may change the configuration between plan and transaction; then there is another plan to make.
   for (let attempt = 1; attempt <= applyAttemptsMax; attempt++) {
-    const plan = await draftPlan(client, declaration, options);
-    if (options.revision !== undefined && options.revision !== plan.revision)
-      throw new RevisionError(plan.revision);
-    if (plan.steps.some(({ change }) => change === "refuse")) throw new ApplyError(plan.steps);
-    if (plan.changes.length > 0 && !(await commitAll(client, plan.changes, plan.revision))) continue;
-    for (const pool of plan.emptyPools) await deletePool(client, options.actor, pool, { force: false });
-    await commitDomains(client, options.actor, plan.emptyDomains);
-    return plan.steps;
+    const plan =
+      attempt === 1 && planned !== undefined ? planned : await draftPlan(target, declaration, options);
+    if (asked !== undefined && asked !== plan.revision) {
+      return { kind: "stale", asked, version: plan.revision };
+    }
+    if (isRefused(plan)) return { kind: "refused", steps: plan.steps };
+    if (plan.changes.length > 0 && !(await commitAll(database, plan.changes, plan.revision))) continue;
+    for (const pool of plan.emptyPools) await deletePool(database, actor, pool, { force: false });
+    await deleteDomains(database, actor, plan.emptyDomains);
+    return { kind: "applied", steps: plan.steps };
   }
-  throw new ApplyError([
-    { what: "domain", name: "*", change: "refuse", reason: "others change the configuration all the time" },
-  ]);
+  const reason = "others change the configuration all the time";
+  return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
 }
 
 /** A domain that has got a token meanwhile, or whose pools are not gone yet, stays. */
-async function commitDomains(client: Client, actor: string, domains: readonly StoredDomain[]): Promise<void> {
-  for (const { name } of domains) {
-    const domain = await findDomain(client, name);
-    if (domain !== undefined) await commitChange(client, deleteDomain(actor, domain));
-  }
+async function deleteDomains(
+  database: Database,
+  actor: string,
+  domains: readonly StoredDomain[],
+): Promise<void> {
+  if (domains.length === 0) return;
+  const ids = domains.map(({ id }) => id);
+  const rows = await readRows(
+    database,
+    readerOf(database).select().from(domain).where(inArray(domain.id, ids)),
+  );
+  const writer = writerOf(database);
+  await commitEach(
+    database,
+    rows.map((row) => deleteDomain(writer, actor, domainOfRow(row))),
+  );
 }

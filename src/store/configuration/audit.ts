@@ -1,11 +1,19 @@
 /**
- * The record of what people changed.
+ * The record of what people changed: what is written with each change, and how it is read.
  *
  * @module
  */
-import type { InStatement } from "@libsql/client";
-import { scopeArguments, scopeCondition } from "../database/databases.ts";
-import type { Place } from "../database/databases.ts";
+import { and, desc, eq, gte, lt, lte, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { namesOf } from "../database/columns.ts";
+import { inScope } from "../database/databases.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { readerOf, readRows } from "../database/queries.ts";
+import { audit } from "../database/schema.ts";
+import { instantSeconds } from "../database/time.ts";
+import { canAccess } from "../principal.ts";
+import type { Principal } from "../principal.ts";
 
 /** A change, as it is recorded. */
 export interface AuditEntry {
@@ -17,33 +25,38 @@ export interface AuditEntry {
   readonly name: string;
   /** Name of the domain that it concerns; null for what belongs to none. Who may see one domain sees its entries. */
   readonly domain: string | null;
-  /** As the API shows it; null where it was not there. */
+  /** As the API shows it; null where it did not exist. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
-const insert = `INSERT INTO audit (at, actor, action, resource, name, domain, before, after)
-  SELECT unixepoch(), :actor, :action, :resource, :name, :domain, :before, :after`;
-
-const textOf = (value: unknown): string | null =>
-  value === null || value === undefined ? null : JSON.stringify(value);
-
 /**
- * Makes the statement that records a change. It stands in the same transaction, right behind the statement that
+ * Makes the statement that records a change. It stands in the same transaction, right after the statement that
  * changes, and records nothing when that one changed no row.
  */
-export function auditOfLast(entry: AuditEntry): InStatement {
-  return { sql: `${insert} WHERE changes() > 0`, args: argsOf(entry) };
+export function auditOfLast(entry: AuditEntry): SQL {
+  return sql`${auditAlways(entry)} WHERE changes() > 0`;
 }
 
 /** The same for a transaction whose statements have to change something, or fail as a whole. */
-export function auditAlways(entry: AuditEntry): InStatement {
-  return { sql: insert, args: argsOf(entry) };
+export function auditAlways(entry: AuditEntry): SQL {
+  const { actor, action, resource, name, domain, before, after } = entry;
+  const columns = namesOf(
+    audit.at,
+    audit.actor,
+    audit.action,
+    audit.resource,
+    audit.name,
+    audit.domain,
+    audit.before,
+    audit.after,
+  );
+  return sql`INSERT INTO ${audit} (${columns})
+    SELECT ${instantSeconds}, ${actor}, ${action}, ${resource}, ${name}, ${domain}, ${textOf(before)}, ${textOf(after)}`;
 }
 
-function argsOf({ before, after, ...entry }: AuditEntry) {
-  return { ...entry, before: textOf(before), after: textOf(after) };
-}
+const textOf = (value: unknown): string | null =>
+  value === null || value === undefined ? null : JSON.stringify(value);
 
 /** One row of the record. */
 export interface AuditRecord extends AuditEntry {
@@ -53,10 +66,9 @@ export interface AuditRecord extends AuditEntry {
 }
 
 /** Which records. */
-export interface AuditQuery {
-  readonly limit: number;
-  /** Only records that are older than this one. */
-  readonly beforeId: number | undefined;
+export interface AuditFilter {
+  /** Only records of this domain. */
+  readonly domain: string | undefined;
   readonly resource: string | undefined;
   readonly name: string | undefined;
   readonly actor: string | undefined;
@@ -65,32 +77,93 @@ export interface AuditQuery {
   readonly until: number | undefined;
 }
 
-const select = `SELECT id, at, actor, action, resource, name, domain, before, after FROM audit
-WHERE (:beforeId IS NULL OR id < :beforeId)
-  AND ${scopeCondition("domain")} AND (:resource IS NULL OR resource = :resource)
-  AND (:name IS NULL OR name = :name) AND (:actor IS NULL OR actor = :actor)
-  AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at <= :until)
-ORDER BY id DESC LIMIT :limit`;
+/** Which part of the record. */
+export interface AuditPageRequest {
+  /** Records that are wanted. */
+  readonly limit: number;
+  /** Position after the page before; undefined for the first page. It means something to the store only. */
+  readonly after: readonly number[] | undefined;
+}
 
-/**
- * Reads the record, the newest first.
- *
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function readAudit({ database, scope }: Place, query: AuditQuery): Promise<AuditRecord[]> {
-  const given = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, value ?? null]));
-  const { rows } = await database.execute({ sql: select, args: { ...given, ...scopeArguments(scope) } });
-  return rows.map((row) => ({
-    id: Number(row.id),
-    at: Number(row.at),
-    actor: row.actor as string,
-    action: row.action as string,
-    resource: row.resource as string,
-    name: row.name as string,
-    domain: row.domain as string | null,
-    before: parsed(row.before as string | null),
-    after: parsed(row.after as string | null),
-  }));
+/** A part of the record, the newest first. */
+export type AuditPage =
+  | {
+      readonly kind: "page";
+      readonly records: readonly AuditRecord[];
+      /** Position after this page; null when nothing follows. */
+      readonly next: readonly number[] | null;
+    }
+  /** The position is of another list. */
+  | { readonly kind: "bad-position" };
+
+/** The record of changes. */
+export interface AuditStore {
+  /**
+   * Lists changes, the newest first: those that the caller may see.
+   *
+   * @throws {DatabaseError} When a database cannot be reached.
+   */
+  readonly list: (principal: Principal, filter: AuditFilter, page: AuditPageRequest) => Promise<AuditPage>;
+}
+
+/** Creates the store of the record of changes. */
+export function createAuditStore(databases: Databases): AuditStore {
+  return {
+    list: async (principal, filter, { limit, after }) => {
+      if (filter.domain !== undefined && !canAccess(principal, filter.domain))
+        return { kind: "page", records: [], next: null };
+      const places = placesFor(databases, principal, filter.domain);
+      if (after !== undefined && after.length !== places.length) return { kind: "bad-position" };
+      const positions = after ?? places.map(() => atStart);
+      const found = await Promise.all(
+        places.map(async (place, index) => {
+          const records = await readAudit(place, filter, positions[index]!, limit + 1);
+          return records.map((record) => ({ index, record }));
+        }),
+      );
+      const merged = found.flat().sort((a, b) => b.record.at - a.record.at);
+      const shown = merged.slice(0, limit);
+      const lastIds = positions.map(
+        (position, index) => shown.findLast((each) => each.index === index)?.record.id ?? position,
+      );
+      return {
+        kind: "page",
+        records: shown.map(({ record }) => record),
+        next: merged.length > limit ? lastIds : null,
+      };
+    },
+  };
+}
+
+/** Position in a database of which no record was shown yet; otherwise it is the id of the last that was. */
+const atStart = 0;
+
+async function readAudit(
+  { database, scope }: Place,
+  { resource, name, actor, since, until }: AuditFilter,
+  position: number,
+  limit: number,
+): Promise<AuditRecord[]> {
+  const rows = await readRows(
+    database,
+    readerOf(database)
+      .select()
+      .from(audit)
+      .where(
+        and(
+          position === atStart ? undefined : lt(audit.id, position),
+          inScope(audit.domain, scope),
+          resource === undefined ? undefined : eq(audit.resource, resource),
+          name === undefined ? undefined : eq(audit.name, name),
+          actor === undefined ? undefined : eq(audit.actor, actor),
+          since === undefined ? undefined : gte(audit.at, since),
+          until === undefined ? undefined : lte(audit.at, until),
+        ),
+      )
+      .orderBy(desc(audit.id))
+      .limit(limit),
+  );
+  return rows.map((row) => ({ ...row, before: parsed(row.before), after: parsed(row.after) }));
 }
 
 const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text));

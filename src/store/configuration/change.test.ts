@@ -1,34 +1,25 @@
-import { join } from "node:path";
-import type { Client } from "@libsql/client";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { sql } from "drizzle-orm";
+import { describe, expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../test/support/allocator.ts";
-import { temporaryDatabase, temporaryFolder } from "../../../test/support/database.ts";
-import { hasSqld, startSqld, withoutSqld } from "../../../test/support/sqld.ts";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import { query, queryNumber } from "../../../test/support/sql.ts";
+import { temporaryServerDatabase } from "../../../test/support/server-database.ts";
+import { hasSqld, withoutSqld } from "../../../test/support/sqld.ts";
 import { parseDeclaration } from "../../declaration/declaration.ts";
 import { applyDeclaration } from "./apply.ts";
 import { commitAll } from "./change.ts";
-import { openServer } from "../database/connect.ts";
-import { changeDomain, createDomain, findDomain } from "./domains.ts";
-import { migrateDatabase } from "../database/migrate.ts";
+import { onlyDatabase } from "../database/databases.ts";
+import { writerOf } from "../database/queries.ts";
+import { changeDomain, createDomain } from "./domain-changes.ts";
+import { createDomainStore } from "./domains.ts";
 
+const operatorOfAll = { name: "test", scope: "admin", domain: null } as const;
 const isp = { name: "isp", default: true, serverIdentifier: "203.0.113.1", pools: [] };
-
-/** A database behind a libSQL server of its own. */
-async function serverDatabase(): Promise<Client> {
-  const server = await startSqld({ folder: join(await temporaryFolder(), "data") });
-  onTestFinished(() => server.kill());
-  const client = openServer({ url: server.url });
-  onTestFinished(() => {
-    client.close();
-  });
-  await migrateDatabase(client);
-  return client;
-}
 
 const databases = [
   { where: "a file", open: () => temporaryDatabase(), isHere: true },
-  { where: `a libSQL server${withoutSqld}`, open: serverDatabase, isHere: hasSqld },
+  { where: `a libSQL server${withoutSqld}`, open: temporaryServerDatabase, isHere: hasSqld },
 ];
 
 describe.each(databases)("on $where", ({ open, isHere }) => {
@@ -36,43 +27,46 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
     "commitAll() makes all changes or none, and says which",
     { timeout: 60_000 },
     async () => {
-      const client = await open();
-      await applyDeclaration(client, parseDeclaration({ domains: [isp] }, "test"));
-      const revision = async () =>
-        Number((await client.execute("SELECT revision FROM configuration")).rows[0]!.revision);
+      const database = await open();
+      await applyDeclaration(database, parseDeclaration({ domains: [isp] }, "test"));
+      const writer = writerOf(database);
+      const revision = () => queryNumber(database, "SELECT revision FROM configuration");
       const state = async () => [
-        (await client.execute("SELECT name FROM domain ORDER BY name")).rows.map(({ name }) => name),
-        Number((await client.execute("SELECT count(*) AS entries FROM audit")).rows[0]!.entries),
+        (await query(database, "SELECT name FROM domain ORDER BY name")).map(({ name }) => name),
+        await queryNumber(database, "SELECT count(*) FROM audit"),
       ];
-      const stored = (await findDomain(client, "isp"))!;
-      const create = (name: string) => createDomain("test", name, { ...stored.settings, default: false });
+      const stored = (await createDomainStore(onlyDatabase(database)).find(operatorOfAll, "isp"))!;
+      const all = { only: null, except: [] };
+      const settings = { ...stored.settings, default: false };
+      const create = (name: string) => createDomain(writer, "test", name, settings, all);
       const before = await state();
       const now = await revision();
       // Somebody else has changed the configuration.
-      expect(await commitAll(client, [create("a")], now - 1)).toBe(false);
+      expect(await commitAll(database, [create("a")], now - 1)).toBe(false);
       expect(await state()).toEqual(before);
       // The condition of the second change does not hold.
-      const stale = changeDomain("test", { ...stored, version: stored.version + 7 }, stored.settings);
-      expect(await commitAll(client, [create("a"), stale], now)).toBe(false);
+      const other = { ...stored, version: stored.version + 7 };
+      const stale = changeDomain(writer, "test", other, stored.settings, all);
+      expect(await commitAll(database, [create("a"), stale], now)).toBe(false);
       expect(await state()).toEqual(before);
       // The connection is good afterwards.
-      expect(await commitAll(client, [create("a"), create("b")], now)).toBe(true);
+      expect(await commitAll(database, [create("a"), create("b")], now)).toBe(true);
       expect(await state()).toEqual([["a", "b", "isp"], (before[1] as number) + 2]);
     },
   );
 
   test.runIf(isHere)("what else goes wrong is thrown", { timeout: 60_000 }, async () => {
-    const client = await open();
-    const stored = { statement: "INSERT INTO not_a_table VALUES (1)", audit: auditOfTest };
-    await expect(commitAll(client, [stored])).rejects.toThrow(/not_a_table/);
+    const database = await open();
+    const statement = writerOf(database).all(sql`INSERT INTO not_a_table VALUES (1)`);
+    await expect(commitAll(database, [{ statement, audit: auditOfTest }])).rejects.toThrow(/not_a_table/);
   });
 
   test.runIf(isHere)(
     "PUT /config takes its own GET as JSON and as YAML, and changes nothing then",
     { timeout: 60_000 },
     async () => {
-      const client = await open();
-      const { app } = await createTestAllocator(client);
+      const database = await open();
+      const { app } = await createTestAllocator(database);
       const call = operator(app);
       const document = {
         domains: [
@@ -91,10 +85,11 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
       expect((await call("PUT", "/config", document)).status).toBe(200);
       const counts = async () =>
         (
-          await client.execute(
+          await query(
+            database,
             "SELECT (SELECT revision FROM configuration) AS revision, (SELECT count(*) FROM audit) AS entries",
           )
-        ).rows[0];
+        )[0];
       const before = await counts();
       const json = await call("GET", "/config");
       const yaml = await call("GET", "/config", undefined, { accept: "application/yaml" });

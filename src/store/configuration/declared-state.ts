@@ -3,23 +3,18 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import * as v from "valibot";
 import { declarationSchema } from "../../declaration/declaration.ts";
 import type { Declaration } from "../../declaration/declaration.ts";
 import { isInScope } from "../database/databases.ts";
-import type { Place, Scope } from "../database/databases.ts";
-import {
-  domainColumns,
-  domainOfRow,
-  poolColumns,
-  poolOfRow,
-  reservationColumns,
-  reservationOfRow,
-} from "./declared.ts";
+import type { Place } from "../database/databases.ts";
+import { readerOf } from "../database/queries.ts";
+import { configuration, domain, pool, reservation } from "../database/schema.ts";
+import { clockSeconds } from "../database/time.ts";
+import { domainOfRow, poolOfRow, reservationOfRow, selectPools, selectReservations } from "./declared.ts";
 import type { StoredDomain, StoredPool, StoredReservation } from "./declared.ts";
 
-/** All that is configured. */
+/** All that is configured in a place. */
 export interface State {
   readonly revision: number;
   /** Unix seconds by the database's clock. */
@@ -27,62 +22,44 @@ export interface State {
   readonly domains: readonly StoredDomain[];
   readonly pools: readonly StoredPool[];
   readonly reservations: readonly StoredReservation[];
-  /** Pools that do not count, and are in the way all the same: of domains that were moved, and of other databases. */
+  /** Pools of domains that were moved: they do not count, and are in the way all the same. */
   readonly otherPools: readonly StoredPool[];
 }
 
 /**
- * Reads all that is configured.
+ * Reads all that is configured. One round trip.
  *
- * @param scope The domains that count; default: all.
- * @param elsewhere Pools of other databases.
- * @throws {LibsqlError} When the database cannot be reached.
+ * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function loadState(
-  client: Client,
-  scope?: Scope,
-  elsewhere: readonly StoredPool[] = [],
-): Promise<State> {
-  const [revisions, domains, pools, reservations] = await client.batch(
-    [
-      "SELECT revision, unixepoch() AS now FROM configuration",
-      `SELECT ${domainColumns} FROM domain d ORDER BY d.name`,
-      `SELECT ${poolColumns} FROM pool p JOIN domain d ON d.id = p.domain_id ORDER BY p.name`,
-      `SELECT ${reservationColumns} FROM reservation r JOIN pool p ON p.id = r.pool_id
-        JOIN domain d ON d.id = r.domain_id ORDER BY r.name`,
-    ],
-    "read",
-  );
-  const counts = (domain: string): boolean => scope === undefined || isInScope(scope, domain);
-  const allPools = pools!.rows.map(poolOfRow);
+export async function loadState({ database, scope }: Place): Promise<State> {
+  const reader = readerOf(database);
+  const [[current], domains, pools, reservations] = await reader.batch([
+    reader.select({ revision: configuration.revision, now: clockSeconds(database) }).from(configuration),
+    reader.select().from(domain).orderBy(domain.name),
+    selectPools(reader).orderBy(pool.name),
+    selectReservations(reader).orderBy(reservation.name),
+  ]);
+  const counts = (name: string): boolean => isInScope(scope, name);
+  const allPools = pools.map(poolOfRow);
   return {
-    revision: Number(revisions!.rows[0]!.revision),
-    now: Number(revisions!.rows[0]!.now),
-    domains: domains!.rows.map(domainOfRow).filter(({ name }) => counts(name)),
-    pools: allPools.filter(({ domain }) => counts(domain)),
-    reservations: reservations!.rows.map(reservationOfRow).filter(({ domain }) => counts(domain)),
-    otherPools: [...allPools.filter(({ domain }) => !counts(domain)), ...elsewhere],
+    revision: current!.revision,
+    now: current!.now,
+    domains: domains.map(domainOfRow).filter(({ name }) => counts(name)),
+    pools: allPools.filter((each) => counts(each.domain)),
+    reservations: reservations.map(reservationOfRow).filter((each) => counts(each.domain)),
+    otherPools: allPools.filter((each) => !counts(each.domain)),
   };
 }
 
-/** A configuration, and the revision that it is of. */
-export interface Declared {
-  readonly revision: number;
-  readonly declaration: Declaration;
-}
-
-/**
- * Reads the whole configuration as a declared state: what applied again changes nothing.
- *
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function readDeclared({ database, scope }: Place): Promise<Declared> {
-  const { revision, ...state } = await loadState(database, scope);
-  const domains = state.domains.map(({ name, settings }) => ({
-    name,
-    ...settings,
-    pools: state.pools.filter(({ domain }) => domain === name).map(({ declared }) => declared),
-    reservations: state.reservations.filter(({ domain }) => domain === name).map(({ declared }) => declared),
-  }));
-  return { revision, declaration: v.parse(declarationSchema, { domains }) };
+/** @returns The configuration as a declared state: what applied again changes nothing. */
+export function declarationOf(states: readonly State[]): Declaration {
+  const domains = states.flatMap(({ domains: each, pools, reservations }) =>
+    each.map(({ name, settings }) => ({
+      name,
+      ...settings,
+      pools: pools.filter((of) => of.domain === name).map(({ declared }) => declared),
+      reservations: reservations.filter((of) => of.domain === name).map(({ declared }) => declared),
+    })),
+  );
+  return v.parse(declarationSchema, { domains: domains.sort((a, b) => (a.name < b.name ? -1 : 1)) });
 }

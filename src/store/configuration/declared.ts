@@ -4,20 +4,24 @@
  *
  * @module
  */
+import { eq, getTableColumns } from "drizzle-orm";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../declaration/dates.ts";
-import type { DhcpOptions } from "../../declaration/dhcp-options.ts";
+import { dhcpOptionsSchema } from "../../declaration/dhcp-options.ts";
 import { domainSettingsSchema } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { geometryOf, parsePortRange } from "../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
-import { createPoolGeometry, pairOf, slotOf } from "../../portset/pool-geometry.ts";
+import { pairOf } from "../../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
-import type { PortRange } from "../../portset/port-set.ts";
+import { numberOfSlot } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
+import { geometryOf as geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
+import type { Reader } from "../database/queries.ts";
+import { domain, pool, reservation } from "../database/schema.ts";
 
 /** A domain of the database. */
 export interface StoredDomain {
@@ -50,20 +54,17 @@ export interface StoredReservation {
   readonly version: number;
 }
 
-/** What a query of the database gives for one row. */
-export type Row = Readonly<Record<string, unknown>>;
+/** Builds queries: a reader, or a writer that reads back what it wrote. */
+export type Selecting = Pick<Reader, "select">;
 
-/** Columns of {@link domainOfRow}. */
-export const domainColumns = "d.id, d.name, d.settings, d.version";
+/** Reads a row of `domain`. */
+export function domainOfRow({ id, name, settings, version }: typeof domain.$inferSelect): StoredDomain {
+  return { id, name, settings: parseSettings(settings), version };
+}
 
-/** Reads a row of `domain d`. */
-export function domainOfRow(row: Row): StoredDomain {
-  return {
-    id: Number(row.id),
-    name: row.name as string,
-    settings: v.parse(domainSettingsSchema, JSON.parse(row.settings as string)),
-    version: Number(row.version),
-  };
+/** @returns What the text of `domain.settings` says. */
+export function parseSettings(text: string): DomainSettings {
+  return v.parse(domainSettingsSchema, JSON.parse(text));
 }
 
 /** @returns The text that `domain.settings` has; the same settings are the same text. */
@@ -71,54 +72,49 @@ export function settingsText(settings: DomainSettings): string {
   return JSON.stringify(v.parse(domainSettingsSchema, settings));
 }
 
-/** Columns of {@link poolOfRow}. */
-export const poolColumns = `p.id, p.domain_id AS domainId, d.name AS domainName, p.name, p.first_address AS firstAddress,
-  p.last_address AS lastAddress, p.psid_offset AS psidOffset, p.psid_length AS psidLength,
-  p.reserved_ports AS reservedPorts, p.fill, p.options, p.drain_until AS drainUntil, p.version`;
+/** Starts a query of pools; its rows are for {@link poolOfRow}. */
+export function selectPools(builder: Selecting) {
+  return builder
+    .select({ pool: getTableColumns(pool), domainName: domain.name })
+    .from(pool)
+    .innerJoin(domain, eq(domain.id, pool.domainId));
+}
 
-/** Reads a row of `pool p JOIN domain d`. */
-export function poolOfRow(row: Row): StoredPool {
+/** A row of {@link selectPools}. */
+export interface PoolRow {
+  readonly pool: typeof pool.$inferSelect;
+  readonly domainName: string;
+}
+
+/** Reads a row of {@link selectPools}. */
+export function poolOfRow({ pool: row, domainName }: PoolRow): StoredPool {
   const geometry = geometryOfRow(row);
   const { firstAddress, lastAddress, psidOffset, psidLength, fill } = geometry;
   const common = {
-    name: row.name as string,
+    name: row.name,
     range: formatRange(firstAddress, lastAddress),
     fill,
-    options: JSON.parse(row.options as string) as DhcpOptions,
-    drainUntil: row.drainUntil === null ? null : formatDate(Number(row.drainUntil)),
+    options: v.parse(dhcpOptionsSchema, JSON.parse(row.options)),
+    drainUntil: row.drainUntil === null ? null : formatDate(row.drainUntil),
   };
-  const reservedPorts = portRangesOf(row).map(({ first, last }) =>
+  const reservedPorts = reservedPortsOf(row).map(({ first, last }) =>
     first === last ? `${first}` : `${first}-${last}`,
   );
   return {
-    id: Number(row.id),
-    domainId: Number(row.domainId),
-    domain: row.domainName as string,
+    id: row.id,
+    domainId: row.domainId,
+    domain: domainName,
     declared:
       psidLength === 0
         ? { ...common, kind: "full" }
         : { ...common, kind: "shared", psidOffset, psidLength, reservedPorts },
     geometry,
-    version: Number(row.version),
+    version: row.version,
   };
 }
 
-const portRangesOf = (row: Row): PortRange[] => JSON.parse(row.reservedPorts as string) as PortRange[];
-
-/** Works out the geometry of a row of `pool` or `retired_pool` with the columns of {@link poolColumns}. */
-export function geometryOfRow(row: Row): PoolGeometry {
-  return createPoolGeometry({
-    firstAddress: Number(row.firstAddress),
-    lastAddress: Number(row.lastAddress),
-    psidOffset: Number(row.psidOffset),
-    psidLength: Number(row.psidLength),
-    reservedPorts: portRangesOf(row),
-    fill: row.fill as PoolGeometry["fill"],
-  });
-}
-
-/** @returns Parameters of a pool's columns, by their names in {@link poolColumns}. */
-export function poolParameters(declared: PoolDeclaration) {
+/** @returns The values of a pool's columns, without its name and its domain. */
+export function poolValues(declared: PoolDeclaration) {
   const { firstAddress, lastAddress, psidOffset, psidLength, psids, slots } = geometryOf(declared);
   return {
     firstAddress,
@@ -143,29 +139,42 @@ export function formatRange(firstAddress: number, lastAddress: number): string {
     : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
 }
 
-/** Columns of {@link reservationOfRow}: those of the pool, with the reservation's behind them. */
-export const reservationColumns = `${poolColumns}, r.id AS reservationId, r.name AS reservationName, r.slot,
-  hex(r.client_id) AS clientId, r.version AS reservationVersion`;
+/** Starts a query of reservations; its rows are for {@link reservationOfRow}. */
+export function selectReservations(builder: Selecting) {
+  return builder
+    .select({
+      reservation: getTableColumns(reservation),
+      pool: getTableColumns(pool),
+      domainName: domain.name,
+    })
+    .from(reservation)
+    .innerJoin(pool, eq(pool.id, reservation.poolId))
+    .innerJoin(domain, eq(domain.id, reservation.domainId));
+}
 
-/** Reads a row of `reservation r JOIN pool p JOIN domain d`. */
-export function reservationOfRow(row: Row): StoredReservation {
-  const geometry = geometryOfRow(row);
-  const slot = Number(row.slot);
-  const { address, psid } = pairOf(geometry, slot % 2 ** 32);
+/** A row of {@link selectReservations}. */
+export interface ReservationRow extends PoolRow {
+  readonly reservation: typeof reservation.$inferSelect;
+}
+
+/** Reads a row of {@link selectReservations}. */
+export function reservationOfRow({ reservation: row, ...of }: ReservationRow): StoredReservation {
+  const geometry = geometryOfRow(of.pool);
+  const { address, psid } = pairOf(geometry, numberOfSlot(row.slot));
   return {
-    id: Number(row.reservationId),
-    domainId: Number(row.domainId),
-    domain: row.domainName as string,
-    pool: row.name as string,
-    slot,
+    id: row.id,
+    domainId: row.domainId,
+    domain: of.domainName,
+    pool: of.pool.name,
+    slot: row.slot,
     declared: {
-      name: row.reservationName as string,
-      clientIdentifier: (row.clientId as string).toLowerCase(),
+      name: row.name,
+      clientIdentifier: encodeHex(row.clientId),
       address: formatIPv4(address),
       psid: geometry.psidLength === 0 ? null : psid,
     },
     geometry,
-    version: Number(row.reservationVersion),
+    version: row.version,
   };
 }
 
@@ -178,23 +187,4 @@ export function canonicalReservation(declared: ReservationDeclaration): Reservat
     address: formatIPv4(parseIPv4(address)),
     psid,
   };
-}
-
-/**
- * Finds the slot that a reservation names.
- *
- * @returns The pool and the slot, or undefined when no pool has such a pair.
- */
-export function slotOfReservation<
-  P extends { readonly declared: { readonly kind: string }; readonly geometry: PoolGeometry },
->(
-  pools: readonly P[],
-  { address, psid }: ReservationDeclaration,
-): { readonly pool: P; readonly number: number } | undefined {
-  for (const pool of pools) {
-    if ((pool.declared.kind === "full") !== (psid === null)) continue;
-    const number = slotOf(pool.geometry, parseIPv4(address), psid ?? 0);
-    if (number !== undefined) return { pool, number };
-  }
-  return undefined;
 }

@@ -3,36 +3,36 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { asc } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/libsql/http";
 import * as v from "valibot";
 import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-options.ts";
-import { domainSettingsSchema, parseInterfaceId } from "../../declaration/domain-settings.ts";
+import { parseInterfaceId } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import type { Directory, Domain, Pool } from "../../lease/domain.ts";
-import { createPoolGeometry } from "../../portset/pool-geometry.ts";
-import type { PortRange } from "../../portset/port-set.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
+import type { Database } from "../database/database.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
+import { geometryOf } from "../database/geometry-row.ts";
+import { readerOf } from "../database/queries.ts";
 import { configuration, domain, pool } from "../database/schema.ts";
+import { parseSettings } from "./declared.ts";
 
 /**
  * Reads all domains and pools, in one transaction, so that they belong to the revision.
  *
- * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function loadDirectory(client: Client): Promise<Directory> {
-  const database = drizzle(client);
-  const [revisions, domainRows, poolRows] = await database.batch([
-    database.select({ revision: configuration.revision }).from(configuration),
-    database.select().from(domain).orderBy(asc(domain.id)),
-    database.select().from(pool).orderBy(asc(pool.id)),
+export async function loadDirectory(database: Database): Promise<Directory> {
+  const reader = readerOf(database);
+  const [revisions, domainRows, poolRows] = await reader.batch([
+    reader.select({ revision: configuration.revision }).from(configuration),
+    reader.select().from(domain).orderBy(asc(domain.id)),
+    reader.select().from(pool).orderBy(asc(pool.id)),
   ]);
   const domains = domainRows.map((row) => {
-    const settings = v.parse(domainSettingsSchema, JSON.parse(row.settings));
+    const settings = parseSettings(row.settings);
     const options = encodeDhcpOptions(settings.options);
     const pools = poolRows.filter(({ domainId }) => domainId === row.id).map((each) => poolOf(each, options));
     return domainOf(row, { ...settings, options }, pools);
@@ -44,7 +44,7 @@ export async function loadDirectory(client: Client): Promise<Directory> {
 /**
  * Reads the domains that count, with their pools.
  *
- * @throws {LibsqlError} When the database cannot be reached, or was never migrated.
+ * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
 export async function loadPlace({ database, scope }: Place): Promise<Directory> {
   const directory = await loadDirectory(database);
@@ -53,8 +53,7 @@ export async function loadPlace({ database, scope }: Place): Promise<Directory> 
 }
 
 function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
-  const reservedPorts = JSON.parse(row.reservedPorts) as PortRange[];
-  const geometry = createPoolGeometry({ ...row, reservedPorts });
+  const geometry = geometryOf(row);
   // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
   if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
     throw new Error(

@@ -3,155 +3,234 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
+import { and, count, eq, gt } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import type { Change } from "./change.ts";
-import { scopeArguments, scopeCondition } from "../database/databases.ts";
-import type { Place, Scope } from "../database/databases.ts";
-import { domainColumns, domainOfRow, settingsText } from "./declared.ts";
-import type { StoredDomain } from "./declared.ts";
+import { domainsMax } from "../../limits.ts";
+import { allPlaces, homeOf, inScope, listByName } from "../database/databases.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { readerOf, readRows, writerOf } from "../database/queries.ts";
+import { accessToken, domain, pool } from "../database/schema.ts";
+import { canAccess } from "../principal.ts";
+import type { Principal } from "../principal.ts";
+import { commitChange } from "./change.ts";
+import { domainOfRow, settingsText } from "./declared.ts";
+import type { Selecting, StoredDomain } from "./declared.ts";
+import { changeDomain, createDomain, deleteDomain, selectOtherDefault } from "./domain-changes.ts";
+import type { NamePage } from "./name-page.ts";
+import { replacementRefusal, staleness } from "./precondition.ts";
+import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts";
 
-/** Which domains. */
-export interface DomainQuery {
-  readonly limit: number;
-  /** Only names behind this one. */
-  readonly after: string | undefined;
+/** Another domain is the default already. */
+export interface SecondDefault {
+  readonly kind: "second-default";
+  /** Its name; undefined when the caller may not see it. */
+  readonly other: string | undefined;
 }
 
-/**
- * Lists domains by name.
- *
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function listDomains(
+/** How a change of a domain went. `unchanged`: it was so already. */
+export type DomainChange =
+  { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain } | SecondDefault | ChangeRefusal;
+
+/** How a creation or a replacement of a domain went. */
+export type DomainPut =
+  | DomainChange
+  | { readonly kind: "created"; readonly domain: StoredDomain }
+  /** The caller may see one domain only, so it may create none. */
+  | { readonly kind: "forbidden" }
+  /** There are as many domains as an allocator may have. */
+  | { readonly kind: "too-many" }
+  | PutRefusal;
+
+/** How a deletion of a domain went. */
+export type DomainDeletion =
+  | { readonly kind: "deleted" }
+  | { readonly kind: "forbidden" }
+  /** It has pools or tokens; ten of each are named at most. */
+  | { readonly kind: "in-use"; readonly pools: readonly string[]; readonly tokens: readonly string[] }
+  | ChangeRefusal;
+
+/** The domains of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
+export interface DomainStore {
+  /** Lists domains by name: those that the caller may see. */
+  readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredDomain[]>;
+  /** @returns The domain of this name, if the caller may see one. */
+  readonly find: (principal: Principal, name: string) => Promise<StoredDomain | undefined>;
+  /** Creates a domain, or replaces its settings. */
+  readonly put: (
+    principal: Principal,
+    name: string,
+    settings: DomainSettings,
+    precondition: Precondition,
+  ) => Promise<DomainPut>;
+  /**
+   * Changes settings of a domain.
+   *
+   * @param revise Says what they shall be; whatever it throws is thrown.
+   */
+  readonly change: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    revise: (stored: StoredDomain) => DomainSettings,
+  ) => Promise<DomainChange>;
+  /** Deletes a domain that has neither pools nor tokens. */
+  readonly delete: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+  ) => Promise<DomainDeletion>;
+}
+
+/** Creates the store of domains. */
+export function createDomainStore(databases: Databases): DomainStore {
+  const find: DomainStore["find"] = async (principal, name) =>
+    canAccess(principal, name) ? findDomain(homeOf(databases, name), name) : undefined;
+  return {
+    list: (principal, page) =>
+      listByName(
+        placesFor(databases, principal),
+        page.limit,
+        (place) => listDomains(place, page),
+        ({ name }) => name,
+      ),
+    find,
+    put: async (principal, name, settings, precondition) => {
+      const stored = await find(principal, name);
+      if (stored === undefined) {
+        if (principal.domain !== null) return { kind: "forbidden" };
+        if (precondition.version !== undefined) return { kind: "not-found" };
+        return create(databases, principal, name, settings);
+      }
+      const isSame = settingsText(stored.settings) === settingsText(settings);
+      const refusal = replacementRefusal(precondition, stored.version, isSame);
+      return refusal ?? update(databases, principal, stored, settings);
+    },
+    change: async (principal, name, precondition, revise) => {
+      const stored = await find(principal, name);
+      if (stored === undefined) return { kind: "not-found" };
+      const stale = staleness(precondition, stored.version);
+      return stale ?? update(databases, principal, stored, revise(stored));
+    },
+    delete: async (principal, name, precondition) => {
+      if (principal.domain !== null) return { kind: "forbidden" };
+      const stored = await find(principal, name);
+      if (stored === undefined) return { kind: "not-found" };
+      return staleness(precondition, stored.version) ?? remove(databases, principal, stored);
+    },
+  };
+}
+
+async function listDomains(
   { database, scope }: Place,
-  { after, limit }: DomainQuery,
+  { after = "", limit }: NamePage,
 ): Promise<StoredDomain[]> {
-  const { rows } = await database.execute({
-    sql: `SELECT ${domainColumns} FROM domain d WHERE d.name > :after AND ${scopeCondition("d.name")}
-      ORDER BY d.name LIMIT :limit`,
-    args: { after: after ?? "", limit, ...scopeArguments(scope) },
-  });
+  const rows = await readRows(
+    database,
+    readerOf(database)
+      .select()
+      .from(domain)
+      .where(and(gt(domain.name, after), inScope(domain.name, scope)))
+      .orderBy(domain.name)
+      .limit(limit),
+  );
   return rows.map(domainOfRow);
 }
 
-/** @returns The domain of this name, if there is one. */
-export async function findDomain(client: Client, name: string): Promise<StoredDomain | undefined> {
-  const { rows } = await client.execute({
-    sql: `SELECT ${domainColumns} FROM domain d WHERE d.name = :name`,
-    args: { name },
-  });
-  return rows[0] === undefined ? undefined : domainOfRow(rows[0]);
+async function findDomain({ database }: Place, name: string): Promise<StoredDomain | undefined> {
+  const [row] = await readRows(database, selectDomain(readerOf(database), name));
+  return row === undefined ? undefined : domainOfRow(row);
 }
 
-/** @returns The name of the domain that takes the clients of no other, if there is one. */
-export async function findDefaultDomain({ database, scope }: Place): Promise<string | undefined> {
-  const { rows } = await database.execute({
-    sql: `SELECT name FROM domain WHERE json_extract(settings, '$.default') AND ${scopeCondition("name")} LIMIT 1`,
-    args: scopeArguments(scope),
-  });
-  return rows[0]?.name as string | undefined;
+function selectDomain(builder: Selecting, name: string) {
+  return builder.select().from(domain).where(eq(domain.name, name));
 }
 
-/** As the API shows it. */
-export function showDomain(name: string, settings: DomainSettings) {
-  return { name, ...settings };
-}
-
-const noOtherDefault = `(NOT json_extract(:settings, '$.default')
-    OR NOT EXISTS (SELECT 1 FROM domain other WHERE other.name <> :name AND json_extract(other.settings, '$.default')
-      AND ${scopeCondition("other.name")}))`;
-
-const allDomains: Scope = { only: null, except: [] };
-
-/**
- * A domain that is not there yet. There is one default at most.
- *
- * @param scope The domains of the database that count.
- */
-export function createDomain(
-  actor: string,
+/** Within a database the statement itself makes sure that there is one default at most; the others are asked before. */
+async function create(
+  databases: Databases,
+  principal: Principal,
   name: string,
   settings: DomainSettings,
-  scope: Scope = allDomains,
-): Change {
-  return {
-    statement: {
-      sql: `INSERT INTO domain (name, settings) SELECT :name, :settings WHERE ${noOtherDefault}
-        ON CONFLICT (name) DO NOTHING RETURNING id`,
-      args: { name, settings: settingsText(settings), ...scopeArguments(scope) },
-    },
-    audit: {
-      actor,
-      action: "create",
-      resource: "domain",
-      name,
-      domain: name,
-      before: null,
-      after: showDomain(name, settings),
-    },
-  };
+): Promise<DomainPut> {
+  const { database, scope } = homeOf(databases, name);
+  const looks = await Promise.all(allPlaces(databases).map((place) => lookAround(place, name)));
+  if (looks.reduce((sum, { domains }) => sum + domains, 0) >= domainsMax) return { kind: "too-many" };
+  const elsewhere = looks.find((look) => look.database !== database && look.otherDefault !== undefined);
+  if (settings.default && elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
+  const writer = writerOf(database);
+  const { isDone, found } = await commitChange(
+    database,
+    createDomain(writer, principal.name, name, settings, scope),
+    [selectDomain(writer, name), selectOtherDefault(writer, name, scope)],
+  );
+  const [[row], [other]] = found;
+  if (row === undefined) return secondDefault(principal, other?.name);
+  return isDone ? { kind: "created", domain: domainOfRow(row) } : { kind: "exists" };
 }
 
-/** Other settings for a domain that is as it was looked at. */
-export function changeDomain(
-  actor: string,
+async function update(
+  databases: Databases,
+  principal: Principal,
   stored: StoredDomain,
   settings: DomainSettings,
-  scope: Scope = allDomains,
-): Change {
-  const { id, name, version } = stored;
-  return {
-    statement: {
-      sql: `UPDATE domain SET settings = :settings, version = version + 1
-        WHERE id = :id AND version = :version AND name = :name AND ${noOtherDefault} RETURNING id`,
-      args: { id, name, version, settings: settingsText(settings), ...scopeArguments(scope) },
-    },
-    audit: {
-      actor,
-      action: "change",
-      resource: "domain",
-      name,
-      domain: name,
-      before: showDomain(name, stored.settings),
-      after: showDomain(name, settings),
-    },
-  };
-}
-
-/** A domain that has neither pools nor tokens goes. What it leased is in history. */
-export function deleteDomain(actor: string, { id, name, version, settings }: StoredDomain): Change {
-  return {
-    statement: {
-      sql: `DELETE FROM domain WHERE id = :id AND version = :version
-        AND NOT EXISTS (SELECT 1 FROM pool WHERE domain_id = :id)
-        AND NOT EXISTS (SELECT 1 FROM access_token WHERE domain_id = :id) RETURNING id`,
-      args: { id, version },
-    },
-    audit: {
-      actor,
-      action: "delete",
-      resource: "domain",
-      name,
-      domain: name,
-      before: showDomain(name, settings),
-      after: null,
-    },
-  };
-}
-
-/** What keeps a domain from being deleted. */
-export async function usersOfDomain(
-  client: Client,
-  id: number,
-): Promise<{ readonly pools: readonly string[]; readonly tokens: readonly string[] }> {
-  const [pools, tokens] = await client.batch(
-    [
-      { sql: "SELECT name FROM pool WHERE domain_id = :id ORDER BY name LIMIT 10", args: { id } },
-      { sql: "SELECT name FROM access_token WHERE domain_id = :id ORDER BY name LIMIT 10", args: { id } },
-    ],
-    "read",
+): Promise<DomainChange> {
+  const { name } = stored;
+  if (settingsText(stored.settings) === settingsText(settings)) return { kind: "unchanged", domain: stored };
+  const { database, scope } = homeOf(databases, name);
+  if (settings.default) {
+    const others = allPlaces(databases).filter((place) => place.database !== database);
+    const looks = await Promise.all(others.map((place) => lookAround(place, name)));
+    const elsewhere = looks.find(({ otherDefault }) => otherDefault !== undefined);
+    if (elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
+  }
+  const writer = writerOf(database);
+  const { isDone, found } = await commitChange(
+    database,
+    changeDomain(writer, principal.name, stored, settings, scope),
+    [selectDomain(writer, name), selectOtherDefault(writer, name, scope)],
   );
-  const names = (result: typeof pools) => result!.rows.map((row) => row.name as string);
-  return { pools: names(pools), tokens: names(tokens) };
+  const [[row], [other]] = found;
+  if (isDone && row !== undefined) return { kind: "changed", domain: domainOfRow(row) };
+  if (row?.version !== stored.version) return { kind: "changed-meanwhile" };
+  return secondDefault(principal, other?.name);
+}
+
+async function remove(
+  databases: Databases,
+  principal: Principal,
+  stored: StoredDomain,
+): Promise<DomainDeletion> {
+  const { id, name } = stored;
+  const { database } = homeOf(databases, name);
+  const writer = writerOf(database);
+  const { isDone, found } = await commitChange(database, deleteDomain(writer, principal.name, stored), [
+    selectDomain(writer, name),
+    writer.select({ name: pool.name }).from(pool).where(eq(pool.domainId, id)).orderBy(pool.name).limit(10),
+    writer
+      .select({ name: accessToken.name })
+      .from(accessToken)
+      .where(eq(accessToken.domainId, id))
+      .orderBy(accessToken.name)
+      .limit(10),
+  ]);
+  if (isDone) return { kind: "deleted" };
+  const [[row], pools, tokens] = found;
+  if (row?.version !== stored.version) return { kind: "changed-meanwhile" };
+  return { kind: "in-use", pools: pools.map((each) => each.name), tokens: tokens.map((each) => each.name) };
+}
+
+/** What a new or changed domain has to know of a database. */
+async function lookAround({ database, scope }: Place, name: string) {
+  const reader = readerOf(database);
+  const [[counted], [other]] = await reader.batch([
+    reader.select({ domains: count() }).from(domain).where(inScope(domain.name, scope)),
+    selectOtherDefault(reader, name, scope),
+  ]);
+  return { database, domains: counted!.domains, otherDefault: other?.name };
+}
+
+function secondDefault(principal: Principal, other: string | undefined): SecondDefault {
+  const isSeen = other !== undefined && canAccess(principal, other);
+  return { kind: "second-default", other: isSeen ? other : undefined };
 }

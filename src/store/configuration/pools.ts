@@ -3,274 +3,192 @@
  *
  * @module
  */
-import type { Client, InStatement } from "@libsql/client";
-import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
-import { poolDeletionStepLeases, poolDeletionStepsMax } from "../../limits.ts";
-import { commitChange } from "./change.ts";
-import type { Change } from "./change.ts";
-import { scopeArguments, scopeCondition } from "../database/databases.ts";
-import type { Place } from "../database/databases.ts";
-import { poolColumns, poolOfRow, poolParameters } from "./declared.ts";
+import { and, eq, gt, gte, isNotNull, isNull, lte, ne } from "drizzle-orm";
+import { formatDate } from "../../declaration/dates.ts";
+import { allPlaces, findIn, inScope, listByName } from "../database/databases.ts";
+import type { Databases, Found, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { readerOf, readRows } from "../database/queries.ts";
+import { domain, pool } from "../database/schema.ts";
+import { clockSeconds } from "../database/time.ts";
+import { canAccess } from "../principal.ts";
+import type { Principal } from "../principal.ts";
+import { parseSettings, poolOfRow, selectPools } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
-import { letOthersRun } from "../database/slices.ts";
+import type { NamePage } from "./name-page.ts";
+import { overlaps } from "./pool-changes.ts";
+import type { AddressRange } from "./pool-changes.ts";
+import { deletePool } from "./pool-deletion.ts";
+import type { PoolDeletion, PoolDeletionOptions } from "./pool-deletion.ts";
+import { putPool, updatePool } from "./pool-put.ts";
+import type { PoolChange, PoolPut, WantedPool } from "./pool-put.ts";
+import { staleness } from "./precondition.ts";
+import type { ChangeRefusal, Precondition } from "./precondition.ts";
 
 /** Which pools. */
-export interface PoolQuery {
-  readonly limit: number;
-  /** Only names behind this one. */
-  readonly after: string | undefined;
-  readonly kind: "shared" | "full" | undefined;
-  readonly draining: boolean | undefined;
+export interface PoolFilter {
+  /** Only pools of this domain. */
+  readonly domain?: string | undefined;
+  readonly kind?: "shared" | "full" | undefined;
+  readonly draining?: boolean | undefined;
   /** Only the pool that has this address. */
-  readonly address: number | undefined;
+  readonly address?: number | undefined;
 }
 
-const fromPool = `SELECT ${poolColumns} FROM pool p JOIN domain d ON d.id = p.domain_id`;
+/** The pools of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
+export interface PoolStore {
+  /** Lists pools by name: those that the caller may see. */
+  readonly list: (principal: Principal, filter: PoolFilter, page: NamePage) => Promise<readonly StoredPool[]>;
+  /** @returns The pool of this name, if the caller may see one. */
+  readonly find: (principal: Principal, name: string) => Promise<StoredPool | undefined>;
+  /** @returns A pool that has some of the addresses, if the caller may see all domains and there is one. */
+  readonly findOverlap: (principal: Principal, range: AddressRange) => Promise<StoredPool | undefined>;
+  /** Creates a pool, or replaces what may change of it. */
+  readonly put: (principal: Principal, wanted: WantedPool, precondition: Precondition) => Promise<PoolPut>;
+  /**
+   * Changes what may change of a pool.
+   *
+   * @param revise Says what it shall be; whatever it throws is thrown.
+   */
+  readonly change: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    revise: (stored: StoredPool) => WantedPool,
+  ) => Promise<PoolChange>;
+  /**
+   * Drains a pool: it gives no new leases.
+   *
+   * @param until Date until which leases are renewed. Default: when the longest lease of its domain would end.
+   */
+  readonly drain: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    until: string | undefined,
+  ) => Promise<PoolChange>;
+  /** Deletes a pool that nobody uses, or by force. */
+  readonly delete: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    options: PoolDeletionOptions,
+  ) => Promise<PoolDeletion | ChangeRefusal>;
+}
 
-/**
- * Lists pools by name.
- *
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function listPools({ database, scope }: Place, query: PoolQuery): Promise<StoredPool[]> {
-  const { after, kind, draining, address, limit } = query;
-  const { rows } = await database.execute({
-    sql: `${fromPool} WHERE p.name > :after AND ${scopeCondition("d.name")}
-      AND (:kind IS NULL OR (p.psid_length = 0) = (:kind = 'full'))
-      AND (:draining IS NULL OR (p.drain_until IS NOT NULL) = :draining)
-      AND (:address IS NULL OR :address BETWEEN p.first_address AND p.last_address)
-      ORDER BY p.name LIMIT :limit`,
-    args: {
-      after: after ?? "",
-      kind: kind ?? null,
-      address: address ?? null,
-      limit,
-      ...scopeArguments(scope),
-      draining: draining === undefined ? null : Number(draining),
+/** Creates the store of pools. */
+export function createPoolStore(databases: Databases): PoolStore {
+  const locate = (principal: Principal, name: string) =>
+    findIn(placesFor(databases, principal), (place) => findPool(place, name));
+  return {
+    list: async (principal, filter, page) => {
+      if (filter.domain !== undefined && !canAccess(principal, filter.domain)) return [];
+      return listByName(
+        placesFor(databases, principal, filter.domain),
+        page.limit,
+        (place) => listPools(place, filter, page),
+        ({ declared }) => declared.name,
+      );
     },
-  });
+    find: async (principal, name) => (await locate(principal, name))?.found,
+    findOverlap: async (principal, range) => {
+      if (principal.domain !== null) return undefined;
+      return (await findIn(allPlaces(databases), (place) => findOverlap(place, range)))?.found;
+    },
+    put: (principal, wanted, precondition) => putPool(databases, principal, wanted, precondition),
+    change: async (principal, name, precondition, revise) => {
+      const located = await locate(principal, name);
+      if (located === undefined) return { kind: "not-found" };
+      const { database } = located.place;
+      const stale = staleness(precondition, located.found.version);
+      return stale ?? updatePool(database, principal, located.found, revise(located.found));
+    },
+    drain: async (principal, name, precondition, until) => {
+      const located = await findIn(placesFor(databases, principal), (place) => findWithEnd(place, name));
+      if (located === undefined) return { kind: "not-found" };
+      const { stored, longestLeaseEnd } = located.found;
+      const declared = { ...stored.declared, drainUntil: until ?? formatDate(longestLeaseEnd) };
+      const stale = staleness(precondition, stored.version);
+      return (
+        stale ?? updatePool(located.place.database, principal, stored, { domain: stored.domain, declared })
+      );
+    },
+    delete: async (principal, name, precondition, options) => {
+      const located = await locate(principal, name);
+      if (located === undefined) return { kind: "not-found" };
+      return staleness(precondition, located.found.version) ?? removePool(located, principal, options);
+    },
+  };
+}
+
+function removePool(
+  { place, found }: Found<StoredPool>,
+  { name: actor }: Principal,
+  options: PoolDeletionOptions,
+): Promise<PoolDeletion> {
+  return deletePool(place.database, actor, found, options);
+}
+
+/** Lists the pools of a place by name. */
+async function listPools(
+  { database, scope }: Place,
+  { kind, draining, address }: PoolFilter,
+  { after = "", limit }: NamePage,
+): Promise<StoredPool[]> {
+  const rows = await readRows(
+    database,
+    selectPools(readerOf(database))
+      .where(
+        and(
+          gt(pool.name, after),
+          inScope(domain.name, scope),
+          kind === undefined ? undefined : (kind === "full" ? eq : ne)(pool.psidLength, 0),
+          draining === undefined ? undefined : (draining ? isNotNull : isNull)(pool.drainUntil),
+          address === undefined
+            ? undefined
+            : and(lte(pool.firstAddress, address), gte(pool.lastAddress, address)),
+        ),
+      )
+      .orderBy(pool.name)
+      .limit(limit),
+  );
   return rows.map(poolOfRow);
 }
 
-/** @returns The pool of this name, if there is one. */
-export async function findPool({ database, scope }: Place, name: string): Promise<StoredPool | undefined> {
-  const { rows } = await database.execute({
-    sql: `${fromPool} WHERE p.name = :name AND ${scopeCondition("d.name")}`,
-    args: { name, ...scopeArguments(scope) },
-  });
-  return rows[0] === undefined ? undefined : poolOfRow(rows[0]);
+async function findPool({ database, scope }: Place, name: string): Promise<StoredPool | undefined> {
+  const [row] = await readRows(
+    database,
+    selectPools(readerOf(database)).where(and(eq(pool.name, name), inScope(domain.name, scope))),
+  );
+  return row === undefined ? undefined : poolOfRow(row);
 }
 
-/** A pool whose range has an address of this one, if there is one. */
-export async function findOverlap(
-  { database, scope }: Place,
-  range: { readonly firstAddress: number; readonly lastAddress: number },
-): Promise<StoredPool | undefined> {
-  const { rows } = await database.execute({
-    sql: `${fromPool} WHERE p.first_address <= :lastAddress AND p.last_address >= :firstAddress
-      AND ${scopeCondition("d.name")} ORDER BY p.first_address LIMIT 1`,
-    args: {
-      firstAddress: range.firstAddress,
-      lastAddress: range.lastAddress,
-      ...scopeArguments(scope),
-    },
-  });
-  return rows[0] === undefined ? undefined : poolOfRow(rows[0]);
-}
-
-/** As the record of changes shows it. */
-function showPool(domain: string, declared: PoolDeclaration) {
-  return { domain, ...declared };
-}
-
-/** A pool that is not there yet, in a range of its own. It is one row, whatever its size. */
-export function createPool(actor: string, domain: string, declared: PoolDeclaration): Change {
-  const { name } = declared;
+/** The pool, and when the last lease ends that is given out now, in Unix seconds. */
+async function findWithEnd({ database, scope }: Place, name: string) {
+  const reader = readerOf(database);
+  const isIt = and(eq(pool.name, name), inScope(domain.name, scope));
+  const [[row], [of]] = await reader.batch([
+    selectPools(reader).where(isIt),
+    reader
+      .select({ settings: domain.settings, now: clockSeconds(database) })
+      .from(pool)
+      .innerJoin(domain, eq(domain.id, pool.domainId))
+      .where(isIt),
+  ]);
+  if (row === undefined || of === undefined) return undefined;
   return {
-    statement: {
-      sql: `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports,
-          fill, options, psids, slots, drain_until)
-        SELECT id, :name, :firstAddress, :lastAddress, :psidOffset, :psidLength, :reservedPorts, :fill, :options,
-          :psids, :slots, :drainUntil
-        FROM domain WHERE name = :domain
-          AND NOT EXISTS (SELECT 1 FROM pool WHERE first_address <= :lastAddress AND last_address >= :firstAddress)
-        ON CONFLICT (name) DO NOTHING RETURNING id`,
-      args: { name, domain, ...poolParameters(declared) },
-    },
-    audit: {
-      actor,
-      action: "create",
-      resource: "pool",
-      name,
-      domain,
-      before: null,
-      after: showPool(domain, declared),
-    },
+    stored: poolOfRow(row),
+    longestLeaseEnd: of.now + parseSettings(of.settings).leaseSeconds.max,
   };
 }
 
-/** A field that a pool keeps for ever, and that is declared otherwise. Values are JSON; a full pool has no lengths. */
-export interface FixedDifference {
-  readonly path: string;
-  readonly found: string;
-  readonly expected: string;
-}
-
-/** Finds what a pool keeps for ever and a declaration would change: leases and history name its slots by number. */
-export function fixedDifferences(
-  stored: StoredPool,
-  domain: string,
-  declared: PoolDeclaration,
-): FixedDifference[] {
-  const [has, wants] = [
-    { ...stored.declared, domain: stored.domain } as Readonly<Record<string, unknown>>,
-    { ...declared, domain } as Readonly<Record<string, unknown>>,
-  ];
-  const textOf = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
-  return fixedPaths(stored, domain, declared).map((path) => ({
-    path,
-    found: textOf(wants[path]),
-    expected: textOf(has[path]),
-  }));
-}
-
-function fixedPaths(stored: StoredPool, domain: string, declared: PoolDeclaration): string[] {
-  const [was, wanted] = [poolParameters(stored.declared), poolParameters(declared)];
-  const differing: string[] = [];
-  if (domain !== stored.domain) differing.push("domain");
-  if (declared.kind !== stored.declared.kind) differing.push("kind");
-  if (was.firstAddress !== wanted.firstAddress || was.lastAddress !== wanted.lastAddress)
-    differing.push("range");
-  for (const key of ["psidOffset", "psidLength", "reservedPorts", "fill"] as const) {
-    if (was[key] !== wanted[key]) differing.push(key);
-  }
-  return differing;
-}
-
-/** Other options or another drain date. A pool with reservations can't be drained: they would have no end. */
-export function changePool(actor: string, stored: StoredPool, declared: PoolDeclaration): Change {
-  const { id, version, domain } = stored;
-  const { options, drainUntil } = poolParameters(declared);
-  const isDrained = drainUntil !== null && stored.declared.drainUntil === null;
-  return {
-    statement: {
-      sql: `UPDATE pool SET options = :options, drain_until = :drainUntil, version = version + 1
-        WHERE id = :id AND version = :version
-          AND (:drainUntil IS NULL OR NOT EXISTS (SELECT 1 FROM reservation WHERE pool_id = :id)) RETURNING id`,
-      args: { id, version, options, drainUntil },
-    },
-    audit: {
-      actor,
-      action: isDrained ? "drain" : "change",
-      resource: "pool",
-      name: declared.name,
-      domain,
-      before: showPool(domain, stored.declared),
-      after: showPool(domain, declared),
-    },
-  };
-}
-
-/** @returns Names of reservations in a pool, ten at most. */
-export async function reservationsOfPool(client: Client, id: number): Promise<string[]> {
-  const { rows } = await client.execute({
-    sql: "SELECT name FROM reservation WHERE pool_id = :id ORDER BY name LIMIT 10",
-    args: { id },
-  });
-  return rows.map((row) => row.name as string);
-}
-
-/** A lease or an offer runs, or its quarantine does: someone may still use a slot of the pool. */
-const isInUse = "EXISTS (SELECT 1 FROM lease WHERE pool_id = :id AND free_at > unixepoch())";
-
-/** @returns The ids of pools of which someone may still use a slot. */
-export async function poolsInUse(client: Client, pools: readonly StoredPool[]): Promise<Set<number>> {
-  if (pools.length === 0) return new Set();
-  const { rows } = await client.execute({
-    sql: `SELECT value AS id FROM json_each(:ids)
-      WHERE EXISTS (SELECT 1 FROM lease WHERE pool_id = value AND free_at > unixepoch())`,
-    args: { ids: JSON.stringify(pools.map(({ id }) => id)) },
-  });
-  return new Set(rows.map((row) => Number(row.id)));
-}
-
-/** How a deletion went. */
-export type PoolDeletion =
-  | { readonly kind: "deleted" }
-  /** There are more leases than one request may end; ask again. */
-  | { readonly kind: "unfinished" }
-  /** Someone may still use a slot, and it was not forced. */
-  | { readonly kind: "in-use" }
-  | { readonly kind: "has-reservations" }
-  /** It was changed since it was looked at. */
-  | { readonly kind: "changed" };
-
-/**
- * Deletes a pool: closes it, ends what is left of its leases (each tenure goes to history), then deletes its row.
- * What its slots meant stays in `retired_pool`. In steps, because a pool may have millions of rows; whatever
- * interrupts it leaves a pool that is closed and loses nothing, and the next request goes on.
- *
- * @param force Also when it has running leases: they end now, and their clients are refused at the next renewal.
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function deletePool(
-  client: Client,
-  actor: string,
-  stored: StoredPool,
-  { force }: { readonly force: boolean },
-): Promise<PoolDeletion> {
-  const { id, version, domain, declared } = stored;
-  const { name } = declared;
-  const entry = { actor, resource: "pool", name, domain, before: showPool(domain, declared) };
-  const isClosed = await commitChange(client, {
-    statement: {
-      sql: `UPDATE pool SET drain_until = min(ifnull(drain_until, unixepoch()), unixepoch()), version = version + 1
-        WHERE id = :id AND version = :version AND (:force OR NOT ${isInUse})
-          AND NOT EXISTS (SELECT 1 FROM reservation WHERE pool_id = :id) RETURNING id`,
-      args: { id, version, force: Number(force) },
-    },
-    audit: { ...entry, action: force ? "close by force" : "close", after: showPool(domain, declared) },
-  });
-  if (!isClosed) return refusal(client, stored);
-  for (let step = 0; step < poolDeletionStepsMax; step++) {
-    const isDeleted = await commitChange(client, {
-      statement: {
-        sql: "DELETE FROM pool WHERE id = :id AND NOT EXISTS (SELECT 1 FROM lease WHERE pool_id = :id) RETURNING id",
-        args: { id },
-      },
-      audit: { ...entry, action: "delete", after: null },
-    });
-    if (isDeleted) return { kind: "deleted" };
-    await client.batch(deletionStep(id), "write");
-    await letOthersRun();
-  }
-  return { kind: "unfinished" };
-}
-
-/** From the last slot down, and the cursor with them: every slot below the cursor has a row, at any moment. */
-function deletionStep(id: number): InStatement[] {
-  const lowest = `(SELECT min(slot) FROM (
-    SELECT slot FROM lease WHERE slot BETWEEN :first AND :last ORDER BY slot DESC LIMIT ${poolDeletionStepLeases}))`;
-  const args = { first: BigInt(id) * 2n ** 32n, last: BigInt(id) * 2n ** 32n + 0xffffffffn };
-  return [
-    {
-      sql: `UPDATE pool SET cursor = min(cursor, ${lowest} - :first) WHERE id = :first >> 32`,
-      args,
-    },
-    {
-      sql: `DELETE FROM lease WHERE slot BETWEEN ${lowest} AND :last`,
-      args,
-    },
-  ];
-}
-
-async function refusal(client: Client, { id, version }: StoredPool): Promise<PoolDeletion> {
-  const { rows } = await client.execute({
-    sql: `SELECT version, ${isInUse} AS inUse, EXISTS (SELECT 1 FROM reservation WHERE pool_id = :id) AS reserved
-      FROM pool WHERE id = :id`,
-    args: { id },
-  });
-  const row = rows[0];
-  if (row === undefined || Number(row.version) !== version) return { kind: "changed" };
-  return { kind: Number(row.reserved) === 1 ? "has-reservations" : "in-use" };
+async function findOverlap({ database, scope }: Place, range: AddressRange): Promise<StoredPool | undefined> {
+  const [row] = await readRows(
+    database,
+    selectPools(readerOf(database))
+      .where(and(overlaps(range), inScope(domain.name, scope)))
+      .orderBy(pool.firstAddress)
+      .limit(1),
+  );
+  return row === undefined ? undefined : poolOfRow(row);
 }

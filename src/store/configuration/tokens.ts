@@ -3,204 +3,248 @@
  *
  * @module
  */
-import { encodeHex } from "../../wire/hex.ts";
-import { formatDate } from "../../declaration/dates.ts";
+import { and, eq, gt, isNull, or } from "drizzle-orm";
+import { allPlaces, databaseOf, findIn, inScope, listByName } from "../database/databases.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { readerOf, readRows, writerOf } from "../database/queries.ts";
+import { accessToken, domain } from "../database/schema.ts";
+import { clockSeconds } from "../database/time.ts";
+import type { Principal } from "../principal.ts";
+import { assertAllDomains } from "../principal.ts";
+import { commitChange } from "./change.ts";
 import type { Change } from "./change.ts";
-import { scopeArguments, scopeCondition } from "../database/databases.ts";
-import type { Place } from "../database/databases.ts";
-import type { Row } from "./declared.ts";
+import type { Selecting } from "./declared.ts";
+import type { NamePage } from "./name-page.ts";
+import { staleness } from "./precondition.ts";
+import type { ChangeRefusal, Precondition } from "./precondition.ts";
+import { changeTokenExpiry, createToken, deleteToken, rotateToken } from "./token-changes.ts";
+import type { NewToken, StoredToken } from "./token-changes.ts";
 
-/** What a token may do. `admin` includes `read`; `relay` is for relays alone. */
-export type Scope = "relay" | "read" | "admin";
+export type { NewToken, StoredToken };
 
-/** A token that is good now. */
-export interface KnownToken {
-  readonly name: string;
-  readonly scope: Scope;
-  /** The one domain that it may see; null is all of them. */
-  readonly domain: { readonly id: number; readonly name: string } | null;
-}
+/** How a creation of a token went. */
+export type TokenCreation =
+  | { readonly kind: "created"; readonly token: StoredToken }
+  | { readonly kind: "exists" }
+  /** The domain that it is for does not exist. */
+  | { readonly kind: "no-domain" };
 
-const find = `SELECT t.name, t.scope, t.domain_id AS domainId, d.name AS domainName
-FROM access_token t LEFT JOIN domain d ON d.id = t.domain_id
-WHERE (t.secret_hash = unhex(:hash) OR (t.previous_hash = unhex(:hash) AND t.previous_until > unixepoch()))
-  AND (t.expires_at IS NULL OR t.expires_at > unixepoch()) AND ${scopeCondition("d.name")}`;
+/** How a change of a token went. */
+export type TokenChange = { readonly kind: "changed"; readonly token: StoredToken } | ChangeRefusal;
+
+/** How a deletion of a token went. */
+export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
 /**
- * Finds the token whose secret, or whose secret before its last rotation, has a hash.
- *
- * The index is searched by hash and not by secret: what its time could tell is no step towards a secret that has it.
- *
- * @param hash SHA-256 of what was presented.
- * @returns The token, or undefined when there is none, or it has expired.
- * @throws {LibsqlError} When the database cannot be reached.
+ * The tokens of all databases. They are for principals who may see all domains: for any other, all methods but
+ * `authenticate` throw a {@link TypeError}. Every method throws {@link DatabaseError} when a database cannot be reached.
  */
-export async function findToken(
-  { database, scope }: Place,
-  hash: Uint8Array,
-): Promise<KnownToken | undefined> {
-  const args = { hash: encodeHex(hash), ...scopeArguments(scope) };
-  const { rows } = await database.execute({ sql: find, args });
-  const row = rows[0];
-  if (row === undefined) return undefined;
-  const domain = row.domainId === null ? null : { id: Number(row.domainId), name: row.domainName as string };
-  return { name: row.name as string, scope: row.scope as Scope, domain };
+export interface TokenStore {
+  /**
+   * Finds the token whose secret, or whose secret before its last rotation, has a hash. A database that cannot be
+   * reached does not keep out a token that another one has.
+   *
+   * @param hash SHA-256 of what was presented.
+   * @returns Its holder, or undefined when there is none, or it has expired.
+   * @throws {DatabaseError} When no database has it, and one that cannot be reached might.
+   */
+  readonly authenticate: (hash: Uint8Array) => Promise<Principal | undefined>;
+  /** Lists tokens by name. */
+  readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredToken[]>;
+  /** @returns The token of this name, if there is one; also when it has expired. */
+  readonly find: (principal: Principal, name: string) => Promise<StoredToken | undefined>;
+  /**
+   * Creates a token.
+   *
+   * @param hash SHA-256 of its secret.
+   */
+  readonly create: (principal: Principal, token: NewToken, hash: Uint8Array) => Promise<TokenCreation>;
+  /**
+   * Changes when a token ends.
+   *
+   * @param expiresAt Unix seconds; null for never.
+   */
+  readonly changeExpiry: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    expiresAt: number | null,
+  ) => Promise<TokenChange>;
+  /**
+   * Gives a token another secret.
+   *
+   * @param hash SHA-256 of the new secret.
+   * @param overlapSeconds Seconds for which the old secret is good, too.
+   */
+  readonly rotate: (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    hash: Uint8Array,
+    overlapSeconds: number,
+  ) => Promise<TokenChange>;
+  /** Deletes a token. */
+  readonly delete: (principal: Principal, name: string, precondition: Precondition) => Promise<TokenDeletion>;
 }
 
-/** A token, without any secret. Times are Unix seconds. */
-export interface StoredToken {
-  readonly id: number;
-  readonly name: string;
-  readonly scope: Scope;
-  readonly domain: string | null;
-  readonly createdAt: number;
-  readonly rotatedAt: number | null;
-  readonly expiresAt: number | null;
-  /** Until when the secret before the last rotation is good, too. */
-  readonly previousUntil: number | null;
-  readonly version: number;
-}
-
-const fromToken = `SELECT t.id, t.name, t.scope, d.name AS domainName, t.created_at AS createdAt,
-  t.rotated_at AS rotatedAt, t.expires_at AS expiresAt, t.previous_until AS previousUntil, t.version
-  FROM access_token t LEFT JOIN domain d ON d.id = t.domain_id`;
-
-const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value));
-
-function tokenOfRow(row: Row): StoredToken {
+/** Creates the store of tokens. A token for a domain is where the domain is, all others are in the main database. */
+export function createTokenStore(databases: Databases): TokenStore {
+  const places = allPlaces(databases);
+  const locate = (principal: Principal, name: string) => {
+    assertAllDomains(principal, "see tokens");
+    return findIn(places, (place) => findToken(place, name));
+  };
+  /** Changes a token that is as the caller looked at it. */
+  const change = async (
+    principal: Principal,
+    name: string,
+    precondition: Precondition,
+    changeOf: (writer: ReturnType<typeof writerOf>, stored: StoredToken) => Change,
+  ) => {
+    const located = await locate(principal, name);
+    if (located === undefined) return { kind: "not-found" } as const;
+    const { place, found: stored } = located;
+    const stale = staleness(precondition, stored.version);
+    if (stale !== undefined) return stale;
+    const writer = writerOf(place.database);
+    const { isDone, found } = await commitChange(place.database, changeOf(writer, stored), [
+      selectTokens(writer).where(eq(accessToken.id, stored.id)),
+    ]);
+    if (!isDone) return { kind: "changed-meanwhile" } as const;
+    return { kind: "done", token: found[0][0] } as const;
+  };
+  const changed = async (...args: Parameters<typeof change>): Promise<TokenChange> => {
+    const result = await change(...args);
+    if (result.kind !== "done") return result;
+    return result.token === undefined
+      ? { kind: "changed-meanwhile" }
+      : { kind: "changed", token: result.token };
+  };
   return {
-    id: Number(row.id),
-    name: row.name as string,
-    scope: row.scope as Scope,
-    domain: row.domainName as string | null,
-    createdAt: Number(row.createdAt),
-    rotatedAt: numberOrNull(row.rotatedAt),
-    expiresAt: numberOrNull(row.expiresAt),
-    previousUntil: numberOrNull(row.previousUntil),
-    version: Number(row.version),
+    authenticate: (hash) => authenticate(places, hash),
+    list: async (principal, page) => {
+      assertAllDomains(principal, "see tokens");
+      return listByName(
+        places,
+        page.limit,
+        (place) => listTokens(place, page),
+        ({ name }) => name,
+      );
+    },
+    find: async (principal, name) => (await locate(principal, name))?.found,
+    create: async (principal, token, hash) => {
+      // A database knows its own names only.
+      if ((await locate(principal, token.name)) !== undefined) return { kind: "exists" };
+      return create(databases, principal, token, hash);
+    },
+    changeExpiry: (principal, name, precondition, expiresAt) =>
+      changed(principal, name, precondition, (writer, stored) =>
+        changeTokenExpiry(writer, principal.name, stored, expiresAt),
+      ),
+    rotate: (principal, name, precondition, hash, overlapSeconds) =>
+      changed(principal, name, precondition, (writer, stored) =>
+        rotateToken(writer, principal.name, stored, hash, overlapSeconds),
+      ),
+    delete: async (principal, name, precondition) => {
+      const result = await change(principal, name, precondition, (writer, stored) =>
+        deleteToken(writer, principal.name, stored),
+      );
+      return result.kind === "done" ? { kind: "deleted" } : result;
+    },
   };
 }
 
-/**
- * Lists tokens by name.
- *
- * @param after Only names behind this one.
- * @throws {LibsqlError} When the database cannot be reached.
- */
-export async function listTokens(
+async function create(
+  databases: Databases,
+  principal: Principal,
+  token: NewToken,
+  hash: Uint8Array,
+): Promise<TokenCreation> {
+  const database = token.domain === null ? databases.main : databaseOf(databases, token.domain);
+  const { scope } = allPlaces(databases).find((place) => place.database === database)!;
+  const writer = writerOf(database);
+  const { isDone, found } = await commitChange(database, createToken(writer, principal.name, token, hash), [
+    selectTokens(writer).where(and(eq(accessToken.name, token.name), inScope(domain.name, scope))),
+  ]);
+  const [[row]] = found;
+  if (row === undefined) return { kind: "no-domain" };
+  return isDone ? { kind: "created", token: row } : { kind: "exists" };
+}
+
+/** Starts a query of tokens without their secrets. */
+function selectTokens(builder: Selecting) {
+  return builder
+    .select({
+      id: accessToken.id,
+      name: accessToken.name,
+      scope: accessToken.scope,
+      domain: domain.name,
+      createdAt: accessToken.createdAt,
+      rotatedAt: accessToken.rotatedAt,
+      expiresAt: accessToken.expiresAt,
+      previousUntil: accessToken.previousUntil,
+      version: accessToken.version,
+    })
+    .from(accessToken)
+    .leftJoin(domain, eq(domain.id, accessToken.domainId));
+}
+
+async function listTokens(
   { database, scope }: Place,
-  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+  { after = "", limit }: NamePage,
 ): Promise<StoredToken[]> {
-  const { rows } = await database.execute({
-    sql: `${fromToken} WHERE t.name > :after AND ${scopeCondition("d.name")} ORDER BY t.name LIMIT :limit`,
-    args: { after: after ?? "", limit, ...scopeArguments(scope) },
-  });
-  return rows.map(tokenOfRow);
+  return readRows(
+    database,
+    selectTokens(readerOf(database))
+      .where(and(gt(accessToken.name, after), inScope(domain.name, scope)))
+      .orderBy(accessToken.name)
+      .limit(limit),
+  );
 }
 
-/** @returns The token of this name, if there is one; also when it has expired. */
-export async function findTokenByName(
-  { database, scope }: Place,
-  name: string,
-): Promise<StoredToken | undefined> {
-  const { rows } = await database.execute({
-    sql: `${fromToken} WHERE t.name = :name AND ${scopeCondition("d.name")}`,
-    args: { name, ...scopeArguments(scope) },
-  });
-  return rows[0] === undefined ? undefined : tokenOfRow(rows[0]);
+async function findToken({ database, scope }: Place, name: string): Promise<StoredToken | undefined> {
+  const [row] = await readRows(
+    database,
+    selectTokens(readerOf(database)).where(and(eq(accessToken.name, name), inScope(domain.name, scope))),
+  );
+  return row;
 }
 
-/** What a token is made with. */
-export interface NewToken {
-  readonly name: string;
-  readonly scope: Scope;
-  readonly domain: string | null;
-  /** Unix seconds. */
-  readonly expiresAt: number | null;
+async function authenticate(places: readonly Place[], hash: Uint8Array): Promise<Principal | undefined> {
+  const answers = await Promise.allSettled(places.map((place) => findHolder(place, hash)));
+  for (const answer of answers) {
+    if (answer.status === "fulfilled" && answer.value !== undefined) return answer.value;
+  }
+  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  return undefined;
 }
-
-const show = ({ name, scope, domain, expiresAt }: NewToken) => ({
-  name,
-  scope,
-  domain,
-  expiresAt: expiresAt === null ? null : formatDate(expiresAt),
-});
 
 /**
- * A token that is not there yet.
- *
- * @param hash SHA-256 of its secret.
+ * The index is searched by hash and not by secret: the time that it takes tells nothing that would help to find a
+ * secret that has the hash.
  */
-export function createToken(actor: string, token: NewToken, hash: Uint8Array): Change {
-  const { name, scope, domain, expiresAt } = token;
-  return {
-    statement: {
-      sql: `INSERT INTO access_token (name, scope, domain_id, secret_hash, created_at, expires_at)
-        SELECT :name, :scope, (SELECT id FROM domain WHERE name = :domain), unhex(:hash), unixepoch(), :expiresAt
-        WHERE :domain IS NULL OR EXISTS (SELECT 1 FROM domain WHERE name = :domain)
-        ON CONFLICT (name) DO NOTHING RETURNING id`,
-      args: { name, scope, domain, expiresAt, hash: encodeHex(hash) },
-    },
-    audit: { actor, action: "create", resource: "token", name, domain, before: null, after: show(token) },
-  };
-}
-
-/** Another secret for a token; the one that it had is good for a while. */
-export function rotateToken(
-  actor: string,
-  stored: StoredToken,
-  hash: Uint8Array,
-  overlapSeconds: number,
-): Change {
-  const { id, name, version, domain } = stored;
-  return {
-    statement: {
-      sql: `UPDATE access_token SET previous_hash = secret_hash, previous_until = unixepoch() + :overlapSeconds,
-          secret_hash = unhex(:hash), rotated_at = unixepoch(), version = version + 1
-        WHERE id = :id AND version = :version RETURNING id`,
-      args: { id, version, hash: encodeHex(hash), overlapSeconds },
-    },
-    audit: {
-      actor,
-      action: "rotate",
-      resource: "token",
-      name,
-      domain,
-      before: show(stored),
-      after: { ...show(stored), overlapSeconds },
-    },
-  };
-}
-
-/** A token ends at another time, or never. */
-export function changeTokenExpiry(actor: string, stored: StoredToken, expiresAt: number | null): Change {
-  const { id, name, version, domain } = stored;
-  return {
-    statement: {
-      sql: `UPDATE access_token SET expires_at = :expiresAt, version = version + 1
-        WHERE id = :id AND version = :version RETURNING id`,
-      args: { id, version, expiresAt },
-    },
-    audit: {
-      actor,
-      action: "change",
-      resource: "token",
-      name,
-      domain,
-      before: show(stored),
-      after: show({ ...stored, expiresAt }),
-    },
-  };
-}
-
-/** A token is good no more. */
-export function deleteToken(actor: string, stored: StoredToken): Change {
-  const { id, name, version, domain } = stored;
-  return {
-    statement: {
-      sql: "DELETE FROM access_token WHERE id = :id AND version = :version RETURNING id",
-      args: { id, version },
-    },
-    audit: { actor, action: "delete", resource: "token", name, domain, before: show(stored), after: null },
-  };
+async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise<Principal | undefined> {
+  const now = clockSeconds(database);
+  const isPrevious = and(eq(accessToken.previousHash, hash), gt(accessToken.previousUntil, now));
+  const isGood = or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now));
+  const [row] = await readRows(
+    database,
+    readerOf(database)
+      .select({
+        name: accessToken.name,
+        scope: accessToken.scope,
+        domainId: accessToken.domainId,
+        domainName: domain.name,
+      })
+      .from(accessToken)
+      .leftJoin(domain, eq(domain.id, accessToken.domainId))
+      .where(and(or(eq(accessToken.secretHash, hash), isPrevious), isGood, inScope(domain.name, scope))),
+  );
+  if (row === undefined) return undefined;
+  const { name, scope: tokenScope, domainId, domainName } = row;
+  if (domainId === null) return { name, scope: tokenScope, domain: null };
+  // A token whose domain is gone opens nothing.
+  return domainName === null
+    ? undefined
+    : { name, scope: tokenScope, domain: { id: domainId, name: domainName } };
 }

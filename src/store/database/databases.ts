@@ -7,14 +7,16 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
+import { sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
+import type { Database } from "./database.ts";
 
 /** The databases of an allocator. */
 export interface Databases {
   /** Has every domain that is placed nowhere else, and what belongs to no domain. */
-  readonly main: Client;
+  readonly main: Database;
   /** Name of a domain -> the database that has it. */
-  readonly placed: ReadonlyMap<string, Client>;
+  readonly placed: ReadonlyMap<string, Database>;
 }
 
 /** Which domains of a database count. */
@@ -27,27 +29,27 @@ export interface Scope {
 
 /** A database, and which of its domains count. */
 export interface Place {
-  readonly database: Client;
+  readonly database: Database;
   readonly scope: Scope;
 }
 
 /** @returns The databases of an allocator that has one. */
-export function onlyDatabase(main: Client): Databases {
+export function onlyDatabase(main: Database): Databases {
   return { main, placed: new Map() };
 }
 
 /** @returns A database all of whose domains count. */
-export function wholeDatabase(database: Client): Place {
+export function wholeDatabase(database: Database): Place {
   return { database, scope: { only: null, except: [] } };
 }
 
 /** @returns Each database once, the main one first. */
-export function allDatabases({ main, placed }: Databases): readonly Client[] {
+export function allDatabases({ main, placed }: Databases): readonly Database[] {
   return [...new Set([main, ...placed.values()])];
 }
 
 /** @returns The database that has a domain. */
-export function databaseOf({ main, placed }: Databases, domainName: string): Client {
+export function databaseOf({ main, placed }: Databases, domainName: string): Database {
   return placed.get(domainName) ?? main;
 }
 
@@ -65,7 +67,7 @@ export function placeOf(databases: Databases, domainName: string): Place {
 /** @returns All that there is, the main database first. */
 export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
   const { main, placed } = databases;
-  const namesOf = (isThere: (database: Client) => boolean) =>
+  const namesOf = (isThere: (database: Database) => boolean) =>
     [...placed].filter(([, database]) => isThere(database)).map(([name]) => name);
   const others = allDatabases(databases).filter((database) => database !== main);
   return [
@@ -83,19 +85,15 @@ export function isInScope({ only, except }: Scope, domainName: string): boolean 
 }
 
 /**
- * A condition of SQL: the domain whose name a column has counts. Its arguments are those of {@link scopeArguments}.
+ * A condition: the domain whose name is in a column counts. Its cost does not depend on the number of domains.
  *
- * @param column Null in it is what belongs to no domain.
+ * @param column Null in it is what belongs to no domain: it counts where all domains do.
  */
-export function scopeCondition(column: string): string {
-  return `iif(${column} IS NULL, :only IS NULL,
-    (:only IS NULL OR ${column} IN (SELECT value FROM json_each(:only)))
-    AND ${column} NOT IN (SELECT value FROM json_each(:except)))`;
-}
-
-/** The arguments of {@link scopeCondition}. */
-export function scopeArguments({ only, except }: Scope): { only: string | null; except: string } {
-  return { only: only === null ? null : JSON.stringify(only), except: JSON.stringify(except) };
+export function inScope(column: Column | SQL, { only, except }: Scope): SQL {
+  const names = only === null ? null : JSON.stringify(only);
+  return sql`iif(${column} IS NULL, ${names} IS NULL,
+    (${names} IS NULL OR ${column} IN (SELECT value FROM json_each(${names})))
+    AND ${column} NOT IN (SELECT value FROM json_each(${JSON.stringify(except)})))`;
 }
 
 /** Something that was found, and where. */
@@ -108,7 +106,7 @@ export interface Found<T> {
  * Asks all places at the same time.
  *
  * @returns What the first of them that has it says.
- * @throws {LibsqlError} When one can't be reached: it might have had it.
+ * @throws {DatabaseError} When one can't be reached: it might have had it.
  */
 export async function findIn<T>(
   places: readonly Place[],
@@ -124,7 +122,7 @@ export async function findIn<T>(
  *
  * @param list At most `limit` of one place.
  * @returns The first `limit` of all, in the order of names.
- * @throws {LibsqlError} When one can't be reached.
+ * @throws {DatabaseError} When one can't be reached.
  */
 export async function listByName<T>(
   places: readonly Place[],

@@ -11,8 +11,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Client, InStatement } from "@libsql/client";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import type { Database, Statement } from "./database.ts";
 
 const releaseFolder = fileURLToPath(new URL("../../../migrations", import.meta.url).href);
 
@@ -49,27 +49,29 @@ interface Migration {
  *
  * @param migrationsFolder Where the migrations are; by default, those of this release.
  * @throws {NewerSchemaError} When the database has a migration that the folder has not.
- * @throws {LibsqlError} When the database cannot be reached, or a migration fails; then nothing has changed.
+ * @throws {DatabaseError} When the database cannot be reached, or a migration fails; then nothing has changed.
  */
 export async function migrateDatabase(
-  client: Client,
+  database: Database,
   migrationsFolder: string = releaseFolder,
 ): Promise<MigrationReport> {
   const migrations = readMigrations(migrationsFolder);
-  await client.execute(createTable);
+  await database.migrate([{ sql: createTable, args: [] }]);
   for (;;) {
-    const found = await appliedMigrations(client);
+    const found = await appliedMigrations(database);
     const unknown = found.filter((when) => !migrations.some((each) => each.when === when));
     if (unknown.length > 0) throw new NewerSchemaError(unknown);
     const pending = migrations.filter(({ when }) => !found.includes(when));
     const present = migrations.filter(({ when }) => found.includes(when)).map(({ name }) => name);
     if (pending.length === 0) return { applied: [], present };
     try {
-      await client.migrate(pending.flatMap(statementsOf));
+      await database.migrate(pending.flatMap(statementsOf));
+      // The first write gives the new tables a time.
+      await database.write([]);
       return { applied: pending.map(({ name }) => name), present };
     } catch (error) {
       // Another process may have been first; then there is less to do, and a look tells what.
-      if ((await appliedMigrations(client)).length <= found.length) throw error;
+      if ((await appliedMigrations(database)).length <= found.length) throw error;
     }
   }
 }
@@ -91,21 +93,24 @@ function readMigrations(migrationsFolder: string): Migration[] {
   }));
 }
 
-async function appliedMigrations(client: Client): Promise<number[]> {
-  const { rows } = await client.execute("SELECT created_at FROM __drizzle_migrations ORDER BY created_at");
-  return rows.map((row) => Number(row.created_at));
+async function appliedMigrations(database: Database): Promise<number[]> {
+  const statement = "SELECT created_at FROM __drizzle_migrations ORDER BY created_at";
+  const [applied] = await database.read([{ sql: statement, args: [] }]);
+  return applied!.rows.map(([createdAt]) => Number(createdAt));
 }
 
 /**
- * The record comes first: it takes the write lock, and where another process has written it already, the sum
- * overflows and the transaction fails as a whole before anything is done twice.
+ * The record comes first. It takes the write lock; and where another process has already written it, the sum overflows
+ * and the transaction fails as a whole, before anything is done twice.
  */
 const recordOnce = `INSERT INTO __drizzle_migrations (hash, created_at)
-  SELECT :hash, CAST(:when AS INTEGER)
-  WHERE abs(-9223372036854775807 - (
-    SELECT count(*) FROM __drizzle_migrations WHERE created_at = CAST(:when AS INTEGER)
+  SELECT ?, ? WHERE abs(-9223372036854775807 - (
+    SELECT count(*) FROM __drizzle_migrations WHERE created_at = ?
   )) > 0`;
 
-function statementsOf({ when, hash, statements }: Migration): InStatement[] {
-  return [{ sql: recordOnce, args: { hash, when: BigInt(when) } }, ...statements];
+function statementsOf({ when, hash, statements }: Migration): Statement[] {
+  return [
+    { sql: recordOnce, args: [hash, when, when] },
+    ...statements.map((statement) => ({ sql: statement, args: [] })),
+  ];
 }

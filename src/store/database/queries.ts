@@ -12,12 +12,13 @@
  */
 import { fillPlaceholders } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/sqlite-proxy";
 import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
 import type { Database, Result, Statement, Value } from "./database.ts";
 
-/** Builds and runs statements that read. A single one may be awaited; several go through `batch`, in one round trip. */
+/** Builds statements that read. They run through `batch`, in one round trip, or one of them through {@link readRows}. */
 export type Reader = Pick<
   SqliteRemoteDatabase,
   "select" | "selectDistinct" | "with" | "$with" | "all" | "get" | "values" | "batch"
@@ -32,26 +33,38 @@ export type Writer = Pick<
 const readers = new WeakMap<Database, Reader>();
 const writers = new WeakMap<Database, Writer>();
 
-/** @returns The reader of a database. */
+/** @returns The reader of a database. A statement that is awaited outside of `batch` is an error. */
 export function readerOf(database: Database): Reader {
   const known = readers.get(database);
   if (known !== undefined) return known;
-  const run = runner(database.read);
-  const reader = drizzle(async (sql, params, method) => {
-    const [result] = await run([{ sql, params: params as Value[], method }]);
-    return result!;
-  }, run);
+  const reader = drizzle(refuseSingle, runner(database.read));
   readers.set(database, reader);
   return reader;
+}
+
+/**
+ * Runs one query.
+ *
+ * @throws {DatabaseError} When the database cannot be reached or refuses it.
+ */
+export async function readRows<Q extends BatchItem<"sqlite">>(
+  database: Database,
+  query: Q,
+): Promise<Q["_"]["result"]> {
+  const [rows] = await readerOf(database).batch([query]);
+  return rows;
+}
+
+/** drizzle hides the error of a statement that is awaited by itself in one of its own. Those of a batch come as they are. */
+function refuseSingle(): never {
+  throw new TypeError("Cannot run a single statement: expected it in a batch");
 }
 
 /** @returns The writer of a database. A statement that is awaited outside of `batch` is an error. */
 export function writerOf(database: Database): Writer {
   const known = writers.get(database);
   if (known !== undefined) return known;
-  const writer = drizzle(() => {
-    throw new TypeError("Cannot run a single statement that writes: expected it in a batch");
-  }, runner(database.write));
+  const writer = drizzle(refuseSingle, runner(database.write));
   writers.set(database, writer);
   return writer;
 }

@@ -23,11 +23,24 @@
  *
  * @module
  */
-import type { Client, ResultSet } from "@libsql/client";
 import { bindingChangesMax, bindingPageRows } from "../../limits.ts";
+import { slotKey } from "../../portset/slot-key.ts";
 import { decodeHex } from "../../wire/hex.ts";
-import { freeNever, LeaseState } from "../database/schema.ts";
-import { argumentsOf, letOthersRun } from "../database/slices.ts";
+import type { Database } from "../database/database.ts";
+import { statementOf } from "../database/queries.ts";
+import { rowsOf } from "../database/selection.ts";
+import type { RowOf, Selection } from "../database/selection.ts";
+import { yieldToEventLoop } from "../database/slices.ts";
+import { clockSeconds } from "../database/time.ts";
+import {
+  endedSelection,
+  feedSelections,
+  feedStatements,
+  parseImages,
+  timeOfVersion,
+} from "./feed-statements.ts";
+import type { Image } from "./feed-statements.ts";
+import type { SQL } from "drizzle-orm";
 
 /** One row of the table. */
 export interface BindingRow {
@@ -78,79 +91,23 @@ export class SnapshotLostError extends Error {
   }
 }
 
-/** Options of the feed; those of tests. */
-export interface FeedOptions {
-  /** Unix seconds to judge by in place of the database's clock. */
-  readonly now?: number | undefined;
-  readonly pageRows?: number | undefined;
-}
-
-/** A version is so many times the second that is in it. */
-const versionsPerSecond = 2 ** 20;
-const slotsPerPool = 2 ** 32;
-
-/** @returns The time that a version contains, in Unix seconds. */
-export function timeOfVersion(version: number): number {
-  return Math.floor(version / versionsPerSecond);
-}
-
-/** What the log says of a slot before a change, or its row now: not in the table when its softwire is null. */
-type Image = readonly [slot: number, softwireHex: string | null, expiresAt: number];
-
 /** An entry of the log that says that all is out of date. */
 const isReset = ([slot]: Image): boolean => (slot as number | null) === null;
-
-const asImages = `json_group_array(json_array(slot, hex(softwire), expires_at))`;
-const tenure = `iif(state = ${LeaseState.bound}, softwire, NULL) AS softwire`;
-
-/** The statements. A test reads their query plans. */
-export const feedStatements = {
-  begin: `SELECT (SELECT revision FROM configuration) AS revision, (SELECT min(version) FROM binding_log) AS oldest,
-    max((SELECT max(version) FROM binding_log), coalesce(CAST(:now AS INTEGER), unixepoch()) << 20) AS version`,
-  /** What was changed since the last look. */
-  log: `SELECT (SELECT revision FROM configuration) AS revision, count(*) AS entries, max(version) AS last, ${asImages} AS images
-    FROM (SELECT * FROM binding_log WHERE version > :seen AND version <= :until ORDER BY version LIMIT :limit)`,
-  /** A page of a pool. */
-  page: `SELECT count(*) AS entries, max(slot) AS last, ${asImages} AS images FROM (
-    SELECT slot, ${tenure}, expires_at FROM lease WHERE slot > :after AND slot <= :end ORDER BY slot LIMIT :limit)`,
-  /** Slots by name. */
-  slots: `SELECT ${asImages} AS images FROM (
-    SELECT slot, ${tenure}, expires_at FROM json_each(:slots) CROSS JOIN lease ON slot = value)`,
-  /** How long the pairs of each pool are kept at most after their lease, in seconds. */
-  pools: `SELECT p.id, max(d.settings ->> '$.quarantineSeconds', coalesce(h.seconds, 0)) AS hold
-    FROM pool p JOIN domain d ON d.id = p.domain_id LEFT JOIN longer_hold h ON h.domain_id = d.id ORDER BY p.id`,
-  /** Leases of a pool whose time came between two times: one slice of where they can be. */
-  expired: `WITH edge(last) AS MATERIALIZED (SELECT coalesce((
-    SELECT free_at FROM lease WHERE pool_id = :pool AND free_at > :after AND free_at <= :end
-    ORDER BY free_at LIMIT 1 OFFSET :limit), :end))
-    SELECT nullif(max(last), :end) AS last, ${asImages} FILTER (WHERE slot IS NOT NULL) AS images FROM edge LEFT JOIN lease
-    ON pool_id = :pool AND free_at > :after AND free_at <= edge.last
-    AND state = ${LeaseState.bound} AND softwire IS NOT NULL AND expires_at > :from AND expires_at <= :time`,
-  /** The same of reserved slots, which are never free. */
-  reserved: `SELECT iif(count(*) < :limit, NULL, max(slot)) AS last, ${asImages}
-    FILTER (WHERE state = ${LeaseState.bound} AND softwire IS NOT NULL AND expires_at > :from AND expires_at <= :time) AS images
-    FROM (SELECT slot, state, softwire, expires_at FROM lease
-      WHERE pool_id = :pool AND free_at = ${freeNever} AND slot > :after ORDER BY slot LIMIT :limit)`,
-} as const;
-
-type StatementName = keyof typeof feedStatements;
 
 /**
  * Takes the table as of now. It is read afterwards, and stays as it is now.
  *
- * @throws {LibsqlError} When the database can't be reached.
+ * @param pageRows Rows that one statement reads.
+ * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function openBindingSnapshot(
-  client: Client,
-  { now, pageRows = bindingPageRows }: FeedOptions = {},
+  database: Database,
+  pageRows: number = bindingPageRows,
 ): Promise<BindingSnapshot> {
-  const { rows } = await client.execute({
-    sql: feedStatements.begin,
-    args: { now: now === undefined ? null : BigInt(now) },
-  });
-  const begin = rows[0]!;
-  const [version, revision] = [Number(begin.version), Number(begin.revision)];
-  const reader = new Reader(client, version, revision, pageRows);
+  const now = clockSeconds(database);
+  const [result] = await database.read([statementOf(feedStatements.begin(now))]);
+  const { version, revision, oldest } = rowsOf(feedSelections.begin(now), result!)[0]!;
+  const reader = new SnapshotReader(database, version, revision, pageRows);
   return {
     version,
     time: timeOfVersion(version),
@@ -158,15 +115,15 @@ export async function openBindingSnapshot(
     rows: (poolId) => reader.rows(poolId),
     changesSince: async (since) => {
       if (since > version) return "ahead";
-      if (since < Number(begin.oldest)) return "purged";
+      if (since < oldest) return "purged";
       return reader.changesSince(since);
     },
   };
 }
 
 /** Reads at a version that grows older. */
-class Reader {
-  readonly #client: Client;
+class SnapshotReader {
+  readonly #database: Database;
   readonly #version: number;
   readonly #time: number;
   readonly #revision: number;
@@ -176,8 +133,8 @@ class Reader {
   /** The last entry of the log that is in `#changed`. */
   #seen: number;
 
-  constructor(client: Client, version: number, revision: number, limit: number) {
-    this.#client = client;
+  constructor(database: Database, version: number, revision: number, limit: number) {
+    this.#database = database;
     this.#version = this.#seen = version;
     this.#time = timeOfVersion(version);
     this.#revision = revision;
@@ -185,18 +142,18 @@ class Reader {
   }
 
   async *rows(poolId: number): AsyncGenerator<readonly BindingRow[]> {
-    const end = (poolId + 1) * slotsPerPool - 1;
-    let after = poolId * slotsPerPool - 1;
+    const end = slotKey(poolId + 1, 0) - 1;
+    let after = slotKey(poolId, 0) - 1;
     for (;;) {
-      const page = await this.#read("page", { after, end, limit: this.#limit });
+      const page = await this.#read(feedSelections.page, feedStatements.page(after, end, this.#limit));
       const rows: BindingRow[] = [];
-      for (const image of imagesOf(page)) {
+      for (const image of parseImages(page.images)) {
         const softwire = this.#softwireOf(image);
         if (softwire !== null) rows.push({ slot: image[0], softwire: decodeHex(softwire) });
       }
       if (rows.length > 0) yield rows;
-      if (Number(page.rows[0]!.entries) < this.#limit) return;
-      after = Number(page.rows[0]!.last);
+      if (page.last === null || page.entries < this.#limit) return;
+      after = page.last;
     }
   }
 
@@ -210,16 +167,12 @@ class Reader {
     const changes: BindingChange[] = [];
     for (let index = 0; index < slots.length; index += this.#limit) {
       const some = slots.slice(index, index + this.#limit);
-      const now = new Map(
-        imagesOf(await this.#read("slots", { slots: JSON.stringify(some) })).map((image) => [
-          image[0],
-          image,
-        ]),
-      );
+      const { images } = await this.#read(feedSelections.slots, feedStatements.slots(some));
+      const now = new Map(parseImages(images).map((image) => [image[0], image]));
       for (const slot of some) {
         const was = before.get(slot)!;
         const is = this.#softwireOf(now.get(slot) ?? [slot, null, 0]);
-        if (was !== is) changes.push({ slot, before: octetsOrNull(was), after: octetsOrNull(is) });
+        if (was !== is) changes.push({ slot, before: octetsOfHex(was), after: octetsOfHex(is) });
       }
     }
     return changes;
@@ -230,17 +183,18 @@ class Reader {
     const from = timeOfVersion(since);
     let seen = since;
     for (;;) {
-      await letOthersRun();
-      const args = argumentsOf(feedStatements.log, { seen, until: this.#version, limit: this.#limit });
-      const result = await this.#client.execute({ sql: feedStatements.log, args });
-      for (const image of imagesOf(result)) {
+      await yieldToEventLoop();
+      const log = feedStatements.log(seen, this.#version, this.#limit);
+      const [result] = await this.#database.read([statementOf(log)]);
+      const { images, entries, last } = rowsOf(feedSelections.log, result!)[0]!;
+      for (const image of parseImages(images)) {
         if (isReset(image)) return "configuration-changed";
         const [slot, softwire, expiresAt] = image;
         if (!before.has(slot)) before.set(slot, expiresAt > from ? softwire : null);
       }
       if (before.size > bindingChangesMax) return "too-many";
-      if (Number(result.rows[0]!.entries) < this.#limit) return undefined;
-      seen = Number(result.rows[0]!.last);
+      if (last === null || entries < this.#limit) return undefined;
+      seen = last;
     }
   }
 
@@ -250,21 +204,24 @@ class Reader {
       const isExpired = softwire !== null && expiresAt > from && expiresAt <= this.#time;
       if (isExpired && !before.has(slot)) before.set(slot, softwire);
     };
-    const pools = await this.#client.execute(feedStatements.pools);
-    for (const pool of pools.rows) {
-      const [id, hold] = [Number(pool.id), Number(pool.hold)];
+    const [result] = await this.#database.read([statementOf(feedStatements.pools())]);
+    const ended = { from, until: this.#time };
+    const limit = this.#limit;
+    for (const { id, hold } of rowsOf(feedSelections.pools, result!)) {
+      const end = this.#time + hold;
       const ranges = [
-        { name: "expired", after: from, end: this.#time + hold },
-        { name: "reserved", after: id * slotsPerPool - 1, end: 0 },
-      ] as const;
-      for (const { name, end, ...range } of ranges) {
-        for (let after: number | null = range.after; after !== null;) {
-          const values = { pool: id, after, end, from, time: this.#time, limit: this.#limit };
-          const slice = await this.#read(name, values);
-          for (const image of imagesOf(slice)) if (!this.#changed.has(image[0])) add(image);
+        { begin: from, next: (after: number) => feedStatements.expired(id, after, end, ended, limit) },
+        {
+          begin: slotKey(id, 0) - 1,
+          next: (after: number) => feedStatements.reserved(id, after, ended, limit),
+        },
+      ];
+      for (const { begin, next } of ranges) {
+        for (let after: number | null = begin; after !== null;) {
+          const slice: RowOf<typeof endedSelection> = await this.#read(endedSelection, next(after));
+          for (const image of parseImages(slice.images)) if (!this.#changed.has(image[0])) add(image);
           if (before.size > bindingChangesMax) return "too-many";
-          const last = slice.rows[0]!.last;
-          after = last === null ? null : Number(last);
+          after = slice.last;
         }
       }
     }
@@ -280,74 +237,23 @@ class Reader {
   }
 
   /** Runs a statement together with a look at the log: what it read is then never newer than what is known. */
-  async #read(name: StatementName, values: Record<string, number | string>): Promise<ResultSet> {
+  async #read<S extends Selection>(selection: S, statement: SQL): Promise<RowOf<S>> {
     for (;;) {
-      await letOthersRun();
-      const look = { seen: this.#seen, until: Number.MAX_SAFE_INTEGER, limit: this.#limit };
-      const [log, result] = await this.#client.batch(
-        [
-          { sql: feedStatements.log, args: argumentsOf(feedStatements.log, look) },
-          { sql: feedStatements[name], args: argumentsOf(feedStatements[name], values) },
-        ],
-        "read",
-      );
-      const { revision, entries, last } = log!.rows[0]!;
-      if (Number(revision) !== this.#revision) throw new SnapshotLostError("the configuration was changed");
-      for (const image of imagesOf(log!)) {
+      await yieldToEventLoop();
+      const look = feedStatements.log(this.#seen, Number.MAX_SAFE_INTEGER, this.#limit);
+      const [log, result] = await this.#database.read([statementOf(look), statementOf(statement)]);
+      const { revision, entries, last, images } = rowsOf(feedSelections.log, log!)[0]!;
+      if (revision !== this.#revision) throw new SnapshotLostError("the configuration was changed");
+      for (const image of parseImages(images)) {
         if (!isReset(image) && !this.#changed.has(image[0])) this.#changed.set(image[0], image);
       }
       if (this.#changed.size > bindingChangesMax) throw new SnapshotLostError("too many leases have changed");
-      if (last !== null) this.#seen = Number(last);
-      if (Number(entries) < this.#limit) return result!;
+      if (last !== null) this.#seen = last;
+      if (entries < this.#limit) return rowsOf(selection, result!)[0]!;
     }
   }
 }
 
-function imagesOf(result: ResultSet): Image[] {
-  const images = JSON.parse(result.rows[0]!.images as string) as [number, string, number][];
-  return images.map(([slot, softwire, expiresAt]) => [slot, softwire === "" ? null : softwire, expiresAt]);
-}
-
-function octetsOrNull(hex: string | null): Uint8Array | null {
+function octetsOfHex(hex: string | null): Uint8Array | null {
   return hex === null ? null : decodeHex(hex);
-}
-
-/** How far back the log shall go. */
-export interface PurgeLogOptions {
-  /** Unix seconds; entries of that time and later stay. */
-  readonly before: number;
-  /** Entries that one transaction deletes. */
-  readonly stepRows: number;
-  /** Ends it before the next step. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * Deletes entries of the log, so many in a transaction, oldest first. The newest stays: it says where the log begins.
- *
- * @returns How many were deleted.
- */
-export async function purgeBindingLog(
-  client: Client,
-  { before, stepRows, signal }: PurgeLogOptions,
-): Promise<number> {
-  let deleted = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const [result] = await client.batch(
-      [
-        {
-          sql: `DELETE FROM binding_log WHERE version IN (
-            SELECT version FROM binding_log WHERE version < :before << 20
-              AND version < (SELECT max(version) FROM binding_log) ORDER BY version LIMIT :limit
-          ) RETURNING 1`,
-          args: { before: BigInt(before), limit: BigInt(stepRows) },
-        },
-      ],
-      "write",
-    );
-    deleted += result!.rows.length;
-    if (result!.rows.length < stepRows) return deleted;
-    await letOthersRun();
-  }
 }

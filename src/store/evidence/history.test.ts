@@ -1,15 +1,20 @@
+import { sql } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { bindClaim, endClaim, offerClaim, slotKey } from "../../../test/support/claims.ts";
+import { TestClock } from "../../../test/support/clock.ts";
 import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { planOf } from "../../../test/support/query-plan.ts";
+import { execute, query } from "../../../test/support/sql.ts";
 import type { Claim } from "../../lease/claim.ts";
 import type { DeclarationInput } from "../../declaration/declaration.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { commitClaims } from "../batch/commit.ts";
 import { wholeDatabase } from "../database/databases.ts";
+import { clockSeconds } from "../database/time.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { lookUp, lookupStatements } from "./history.ts";
-import type { Lookup, LookupQuestion } from "./history.ts";
-import { keepHouse, purgeHistory, purgeStatements } from "./retention.ts";
+import type { LookupAnswer, LookupQuestion } from "./history.ts";
+import { purgeHistory, purgeStatements, runHousekeeping } from "./retention.ts";
 
 const start = 1_750_000_000;
 
@@ -37,13 +42,19 @@ const declaration: DeclarationInput = {
 };
 
 async function openHistory() {
-  const database = await temporaryDatabase(declaration);
+  const clock = new TestClock(start);
+  const database = await temporaryDatabase(declaration, { clockMs: clock.clockMs });
   const world = {
     database,
-    now: start,
+    get now() {
+      return clock.seconds!;
+    },
+    set now(seconds) {
+      clock.seconds = seconds;
+    },
     commit: async (...claims: Claim[]) => {
       const { revision } = await loadDirectory(database);
-      return commitClaims(database, claims, { revision, now: world.now });
+      return commitClaims(database, claims, { revision });
     },
     /** One client has a slot from now for some seconds, and then gives it back. */
     tenure: async (client: number, slot: number, seconds: number) => {
@@ -55,15 +66,14 @@ async function openHistory() {
     who: async (
       question: Partial<LookupQuestion> & { at: number },
       place = wholeDatabase(database),
-    ): Promise<Lookup> => {
+    ): Promise<LookupAnswer> => {
       const answer = await lookUp(place, {
         address: parseIPv4("192.0.2.0"),
         port: 1232,
         toleranceSeconds: 0,
-        now: world.now,
         ...question,
       });
-      if (answer === "port-needed") throw new Error(`Cannot look up: ${answer}`);
+      if (answer.kind !== "answer") throw new Error(`Cannot look up: ${answer.kind}`);
       return answer;
     },
   };
@@ -72,7 +82,7 @@ async function openHistory() {
 
 /** Port 1232 is of PSID 52 (RFC 7597 §5.1); of the PSIDs, only that of port 5060 is left out, which is higher. */
 const slot52 = slotKey(52);
-const clientOf = ({ holders }: Lookup, certainty = "certain") =>
+const clientOf = ({ holders }: LookupAnswer, certainty = "certain") =>
   holders.filter((holder) => holder.certainty === certainty).map(({ tenure }) => tenure.clientId.at(-1));
 
 describe("lookUp()", () => {
@@ -153,21 +163,16 @@ describe("lookUp()", () => {
   test("knows tenures of pools that were deleted, and of an address whose parameters were changed since", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
-    await world.database.batch(
-      ["DELETE FROM lease WHERE pool_id = 1", "DELETE FROM pool WHERE id = 1"],
-      "write",
-    );
+    await execute(world.database, "DELETE FROM lease WHERE pool_id = 1", "DELETE FROM pool WHERE id = 1");
     expect(await world.who({ at: start + 1 })).toMatchObject({
       reason: null,
       pool: { name: "shared", domain: "test" },
     });
-    await world.database.execute({
-      sql: `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, options, psids, slots)
-        VALUES (1, 'new', ?, ?, 0, 1, '[{"first":0,"last":1023}]', 'pack', '{}', 1, 1)`,
-      args: [parseIPv4("192.0.2.0"), parseIPv4("192.0.2.0")],
-    });
+    const insert = `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, options, psids, slots)
+        VALUES (1, 'new', ?, ?, 0, 1, '[{"first":0,"last":1023}]', 'pack', '{}', 1, 1)`;
+    await world.database.write([{ sql: insert, args: [parseIPv4("192.0.2.0"), parseIPv4("192.0.2.0")] }]);
     expect(await world.who({ at: start + 1 })).toMatchObject({ reason: null, pool: { name: "shared" } });
-    expect(await world.who({ at: Math.floor(Date.now() / 1000) + 10 })).toMatchObject({
+    expect(await world.who({ at: world.now + 10 })).toMatchObject({
       reason: "reserved-port",
       pool: { name: "new" },
     });
@@ -186,10 +191,11 @@ describe("purgeHistory()", () => {
     await world.commit(bindClaim(7, slotKey(2), { lease: { leaseSeconds: 10_000 } }));
     const report = await purgeHistory(world.database, { before: start + 1000, stepRows: 2 });
     expect(report).toEqual({ tenures: 6, slots: 2 });
-    const left = await world.database.execute(
+    const [left] = await query(
+      world.database,
       "SELECT (SELECT count(*) FROM history) AS history, (SELECT count(*) FROM lease WHERE client_id IS NOT NULL) AS known",
     );
-    expect({ ...left.rows[0] }).toMatchObject({ history: 0, known: 1 });
+    expect(left).toMatchObject({ history: 0, known: 1 });
     expect((await world.who({ at: start + 50 })).reason).toBe("history-purged");
     expect((await world.who({ at: start + 2000 })).reason).toBe("not-leased");
     expect(await purgeHistory(world.database, { before: start + 1000 })).toEqual({ tenures: 0, slots: 0 });
@@ -204,28 +210,38 @@ describe("purgeHistory()", () => {
     expect(clientOf(await world.who({ at: start + 50 }))).toEqual([]);
   });
 
-  test("keepHouse() counts in days, and can be told to keep the history for ever", async () => {
+  test("runHousekeeping() counts in days, and can be told to keep the history for ever", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
-    const now = start + 100 + 2 * 86_400;
-    const options = { bindingLogDays: 1, now };
-    expect(await keepHouse(world.database, { ...options, historyDays: null })).toMatchObject({ tenures: 0 });
-    expect(await keepHouse(world.database, { ...options, historyDays: 2 })).toMatchObject({ tenures: 0 });
-    expect(await keepHouse(world.database, { ...options, historyDays: 1 })).toMatchObject({ tenures: 1 });
+    world.now = start + 100 + 2 * 86_400;
+    const run = (historyDays: number | null) =>
+      runHousekeeping(world.database, { bindingLogDays: 1, historyDays });
+    expect(await run(null)).toMatchObject({ tenures: 0 });
+    expect(await run(2)).toMatchObject({ tenures: 0 });
+    expect(await run(1)).toMatchObject({ tenures: 1 });
   });
 });
 
-test.each(Object.entries({ ...lookupStatements, ...purgeStatements }))(
+const sampleStatements = {
+  lookedUpLease: lookupStatements.lease(1, 1, clockSeconds({ clockMs: () => sql<number>`1` })),
+  lookedUpHistory: lookupStatements.history(1, 1),
+  retention: lookupStatements.retention(),
+  announce: purgeStatements.announce(1),
+  lookAtSlots: purgeStatements.lookAtSlots(1, 1, 1, 1),
+  forget: purgeStatements.forget(1, 1, 1, 1),
+  forgetReserved: purgeStatements.forgetReserved(1, 1, 1),
+  lookAtHistory: purgeStatements.lookAtHistory(1, 1, 1),
+  deleteHistory: purgeStatements.deleteHistory(1, 1, 1),
+};
+
+test.each(Object.entries(sampleStatements))(
   "the statement %s finds rows by key or index",
-  async (_, sql) => {
+  async (_, template) => {
     const database = await temporaryDatabase(vectorDomain);
-    const names = [...new Set([...sql.matchAll(/:([a-z]+)/g)].map((match) => match[1]!))];
-    const plan = await database.execute({
-      sql: `EXPLAIN QUERY PLAN ${sql}`,
-      args: Object.fromEntries(names.map((each) => [each, 1n])),
-    });
-    const steps = plan.rows.map((row) => row.detail as string);
-    for (const step of steps.filter((each) => /^(SCAN|SEARCH) (lease|history)\b/.test(each))) {
+    const steps = (await planOf(database, template)).filter((step) =>
+      /^(SCAN|SEARCH) (lease|history)\b/.test(step),
+    );
+    for (const step of steps) {
       expect(step).toMatch(
         /^SEARCH (lease|history) USING (INTEGER PRIMARY KEY|INDEX (history_by_slot|lease_by_free_at)) \(/,
       );

@@ -6,15 +6,23 @@
  *
  * @module
  */
-import type { Client, Row } from "@libsql/client";
+import { desc, lte, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import { lookupTenuresMax } from "../../limits.ts";
 import { slotOf } from "../../portset/pool-geometry.ts";
 import { psidOfPort } from "../../portset/port-set.ts";
+import { slotKey } from "../../portset/slot-key.ts";
+import type { Database, Result } from "../database/database.ts";
 import { isInScope } from "../database/databases.ts";
-import type { Place } from "../database/databases.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { statementOf } from "../database/queries.ts";
+import { history, lease, retention } from "../database/schema.ts";
+import { rowsOf, selectionOf } from "../database/selection.ts";
+import { clockSeconds } from "../database/time.ts";
+import type { Principal } from "../principal.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
-import { argumentsOf } from "../database/slices.ts";
 
 /** Someone had a pair for a time, half-open `[since, until)`, in Unix seconds. */
 export interface Tenure {
@@ -54,7 +62,8 @@ export interface Holder {
 }
 
 /** The answer. */
-export interface Lookup {
+export interface LookupAnswer {
+  readonly kind: "answer";
   /** At most one is certain. In the order of time. */
   readonly holders: readonly Holder[];
   /** Why none is certain; null when one is. */
@@ -62,6 +71,9 @@ export interface Lookup {
   /** The pool that says so; absent when no pool has the address. */
   readonly pool: ArchivedPool | undefined;
 }
+
+/** The answer, or that the address is shared and the question has no port. */
+export type Lookup = LookupAnswer | { readonly kind: "port-needed" };
 
 /** The question. */
 export interface LookupQuestion {
@@ -72,58 +84,110 @@ export interface LookupQuestion {
   readonly at: number;
   /** How far the clock that took the time may be off. */
   readonly toleranceSeconds: number;
-  /** Unix seconds to judge by in place of the database's clock: for tests. */
-  readonly now?: number | undefined;
 }
 
-const evidence = `client_id, since, source, softwire, site, relay_path`;
+/** Look-ups in all databases. */
+export interface LookupStore {
+  /**
+   * Finds out who had an address and port at a time.
+   *
+   * @throws {DatabaseError} When a database cannot be reached: it might know.
+   */
+  readonly lookUp: (principal: Principal, question: LookupQuestion) => Promise<Lookup>;
+}
 
-/** The statements. A test reads their query plans. */
-export const lookupStatements = {
-  history: `SELECT slot, until, 0 AS running, ${evidence} FROM history
-    WHERE slot = :slot AND since <= :last ORDER BY since DESC LIMIT ${lookupTenuresMax}`,
-  lease: `SELECT slot, expires_at AS until, expires_at > coalesce(CAST(:now AS INTEGER), unixepoch()) AS running, ${evidence}
-    FROM lease WHERE slot = :slot AND since <= :last`,
-  retention: `SELECT history_from FROM retention`,
-} as const;
+/** Creates the store of look-ups. */
+export function createLookupStore(databases: Databases): LookupStore {
+  return {
+    lookUp: async (principal, question) => {
+      const places = placesFor(databases, principal);
+      return joinLookups(await Promise.all(places.map((place) => lookUp(place, question))));
+    },
+  };
+}
+
+/** What is selected of an ended tenure. */
+const endedTenure = {
+  slot: history.slot,
+  clientId: history.clientId,
+  since: history.since,
+  until: history.until,
+  isRunning: sql<number>`0`,
+  source: history.source,
+  softwire: history.softwire,
+  site: history.site,
+  relayPath: history.relayPath,
+};
+
+/** What is selected of the tenure that a row of `lease` has. While it has one, it has a client. */
+const presentTenure = (now: SQL) => ({
+  slot: lease.slot,
+  clientId: sql<Uint8Array>`${lease.clientId}`,
+  since: sql<number>`${lease.since}`,
+  until: lease.expiresAt,
+  isRunning: sql<number>`${lease.expiresAt} > ${now}`,
+  source: lease.source,
+  softwire: lease.softwire,
+  site: lease.site,
+  relayPath: lease.relayPath,
+});
+
+const retained = { historyFrom: retention.historyFrom };
 
 /**
- * Finds out who had an address and port at a time.
+ * The statements of a look-up. A test reads their query plans.
  *
- * @returns The answer, or `port-needed` when the address is shared and no port is given.
- * @throws {LibsqlError} When the database can't be reached.
+ * @param slot Key of the slot.
+ * @param last Unix seconds: only tenures that began then or before.
  */
-export async function lookUp(
-  { database, scope }: Place,
-  question: LookupQuestion,
-): Promise<Lookup | "port-needed"> {
+export const lookupStatements = {
+  lease: (slot: number, last: number, now: SQL): SQL =>
+    sql`SELECT ${selectionOf(presentTenure(now))} FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lte(lease.since, last)}`,
+  history: (slot: number, last: number): SQL =>
+    sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot} AND ${lte(history.since, last)}
+      ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax}`,
+  retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
+} as const;
+
+/** A slot that the question may mean. */
+interface CandidateSlot {
+  readonly pool: ArchivedPool;
+  readonly psid: number;
+  readonly slot: number;
+}
+
+/**
+ * Looks in one database. Two round trips at most: the pools that have or had the address, then all their slots.
+ *
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function lookUp({ database, scope }: Place, question: LookupQuestion): Promise<Lookup> {
   const { address, port, at } = question;
   const archive = await loadPoolArchive(database, address);
   const pools = archive.filter(({ domain }) => isInScope(scope, domain));
   const current = pools.find(({ retiredAt }) => retiredAt === null || retiredAt > at) ?? pools[0];
-  if (current === undefined) return { holders: [], reason: "address-in-no-pool", pool: undefined };
-  if (port === null && pools.some(({ kind }) => kind === "shared")) return "port-needed";
-  const holders: Holder[] = [];
-  let purged = false;
-  for (const pool of pools) {
-    const psid = psidOfPort(pool.geometry, port ?? 0);
-    const number = psid === undefined ? undefined : slotOf(pool.geometry, address, psid);
-    if (psid === undefined || number === undefined) continue;
-    const { tenures, historyFrom } = await findTenures(database, pool.id * 2 ** 32 + number, question);
-    purged ||= at < historyFrom;
-    for (const tenure of tenures) {
-      const isThen = tenure.since <= at && at < tenure.until;
-      holders.push({ pool, psid, tenure, certainty: isThen ? "certain" : "possible" });
-    }
+  if (current === undefined) {
+    return { kind: "answer", holders: [], reason: "address-in-no-pool", pool: undefined };
   }
-  holders.sort((a, b) => a.tenure.since - b.tenure.since);
+  if (port === null && pools.some(({ kind }) => kind === "shared")) return { kind: "port-needed" };
+  const { holders, historyFrom } = await findHolders(database, slotsOf(pools, address, port), question);
   const certain = holders.find(({ certainty }) => certainty === "certain");
-  if (certain !== undefined) return { holders, reason: null, pool: certain.pool };
+  if (certain !== undefined) return { kind: "answer", holders, reason: null, pool: certain.pool };
+  const isPurged = at < historyFrom;
   return {
+    kind: "answer",
     holders,
-    reason: portReason(current, address, port) ?? (purged ? "history-purged" : "not-leased"),
+    reason: portReason(current, address, port) ?? (isPurged ? "history-purged" : "not-leased"),
     pool: current,
   };
+}
+
+function slotsOf(pools: readonly ArchivedPool[], address: number, port: number | null): CandidateSlot[] {
+  return pools.flatMap((pool) => {
+    const psid = psidOfPort(pool.geometry, port ?? 0);
+    const number = psid === undefined ? undefined : slotOf(pool.geometry, address, psid);
+    return psid === undefined || number === undefined ? [] : [{ pool, psid, slot: slotKey(pool.id, number) }];
+  });
 }
 
 /**
@@ -131,14 +195,14 @@ export async function lookUp(
  *
  * @param answers At least one.
  */
-export function joinLookups(answers: readonly (Lookup | "port-needed")[]): Lookup | "port-needed" {
+function joinLookups(answers: readonly Lookup[]): Lookup {
   const [only, ...others] = answers;
   if (others.length === 0) return only!;
-  const known = answers.filter((answer) => answer !== "port-needed");
+  const known = answers.filter((answer) => answer.kind === "answer");
   const holders = known.flatMap((answer) => answer.holders).sort((a, b) => a.tenure.since - b.tenure.since);
   const certain = known.find(({ reason }) => reason === null);
   if (certain !== undefined) return { ...certain, holders };
-  if (known.length < answers.length) return "port-needed";
+  if (known.length < answers.length) return { kind: "port-needed" };
   const pooled = known.filter(({ pool }) => pool !== undefined);
   const current = pooled.find(({ pool }) => pool!.retiredAt === null) ?? pooled[0] ?? known[0]!;
   return { ...current, holders };
@@ -155,39 +219,41 @@ function portReason(
   return slotOf(geometry, address, psid) === undefined ? "reserved-port" : undefined;
 }
 
-/** @returns The tenures of a slot that touch the time and its tolerance, the newest first. */
-async function findTenures(client: Client, slot: number, { at, toleranceSeconds, now }: LookupQuestion) {
-  const values = { slot, last: at + toleranceSeconds, now: now ?? null };
-  const [lease, history, retention] = await client.batch(
-    [lookupStatements.lease, lookupStatements.history, lookupStatements.retention].map((sql) => ({
-      sql,
-      args: argumentsOf(sql, values),
-    })),
-    "read",
+/**
+ * Reads the tenures of all slots that touch the time and its tolerance.
+ *
+ * @returns In the order of time; and since when the record is whole, which without a slot is not asked.
+ */
+async function findHolders(
+  database: Database,
+  slots: readonly CandidateSlot[],
+  { at, toleranceSeconds }: LookupQuestion,
+): Promise<{ readonly holders: readonly Holder[]; readonly historyFrom: number }> {
+  if (slots.length === 0) return { holders: [], historyFrom: -Infinity };
+  const [last, now] = [at + toleranceSeconds, clockSeconds(database)];
+  const [retainedRows, ...results] = await database.read(
+    [
+      lookupStatements.retention(),
+      ...slots.flatMap(({ slot }) => [
+        lookupStatements.lease(slot, last, now),
+        lookupStatements.history(slot, last),
+      ]),
+    ].map(statementOf),
   );
-  const tenures = [...lease!.rows, ...history!.rows].map(tenureOf);
-  return {
-    // Of a tenure that began and ended in one second nobody knows which part of the second it had.
-    tenures: tenures.filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds),
-    historyFrom: Number(retention!.rows[0]!.history_from),
-  };
+  const holders = slots.flatMap(({ pool, psid }, index) =>
+    tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
+      // Of a tenure that began and ended in one second nobody knows which part of the second it had.
+      .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
+      .map((tenure): Holder => {
+        const isThen = tenure.since <= at && at < tenure.until;
+        return { pool, psid, tenure, certainty: isThen ? "certain" : "possible" };
+      }),
+  );
+  holders.sort((a, b) => a.tenure.since - b.tenure.since);
+  return { holders, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom };
 }
 
-function tenureOf(row: Row): Tenure {
-  return {
-    slot: Number(row.slot),
-    clientId: new Uint8Array(row.client_id as ArrayBuffer),
-    since: Number(row.since),
-    until: Number(row.until),
-    isRunning: Number(row.running) === 1,
-    source: octetsOrNull(row.source),
-    softwire: octetsOrNull(row.softwire),
-    site: row.site as string | null,
-    relayPath: octetsOrNull(row.relay_path),
-  };
-}
-
-/** @returns Octets of a blob column. */
-export function octetsOrNull(value: unknown): Uint8Array | null {
-  return value === null || value === undefined ? null : new Uint8Array(value as ArrayBuffer);
+function tenuresOf(present: Result, ended: Result, now: SQL): Tenure[] {
+  const rows = [...rowsOf(presentTenure(now), present), ...rowsOf(endedTenure, ended)];
+  return rows.map((row) => ({ ...row, isRunning: row.isRunning === 1 }));
 }

@@ -1,44 +1,53 @@
-import type { InStatement } from "@libsql/client";
+import { sql } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { bindClaim, clientId, endClaim, offerClaim, slotKey } from "../../../test/support/claims.ts";
+import { TestClock } from "../../../test/support/clock.ts";
 import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { planOf } from "../../../test/support/query-plan.ts";
+import { query, queryNumber } from "../../../test/support/sql.ts";
 import type { Claim } from "../../lease/claim.ts";
 import { decodeHex, encodeHex } from "../../wire/hex.ts";
 import { commitClaims } from "../batch/commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
-import { findLeases, moveLease, releaseLease, searchStatements } from "./leases.ts";
-import type { LeaseFilter } from "./leases.ts";
+import { moveLease, releaseLease } from "./lease-changes.ts";
+import { accessOf, searchLeases, searchStatement } from "./lease-search.ts";
+import type { LeaseFilter } from "./lease-search.ts";
 
-const record: InStatement = {
-  sql: `INSERT INTO audit (at, actor, action, resource, name) SELECT 1, 'test', 'changed', 'lease', 'x' WHERE changes() > 0`,
-  args: {},
-};
+const audit = sql`INSERT INTO audit (at, actor, action, resource, name)
+  SELECT 1, 'test', 'changed', 'lease', 'x' WHERE changes() > 0`;
 
 async function openLeases() {
-  const database = await temporaryDatabase({
-    domains: [
-      {
-        name: "test",
-        default: true,
-        serverIdentifier: "192.0.2.1",
-        pools: [{ name: "pool", kind: "shared", range: "192.0.2.0/30", psidLength: 2, fill: "pack" }],
-      },
+  const clock = new TestClock(1_750_000_000);
+  const domain = {
+    name: "test",
+    default: true,
+    serverIdentifier: "192.0.2.1",
+    pools: [
+      { name: "pool", kind: "shared" as const, range: "192.0.2.0/30", psidLength: 2, fill: "pack" as const },
     ],
-  });
+  };
+  const database = await temporaryDatabase({ domains: [domain] }, { clockMs: clock.clockMs });
   const world = {
     database,
-    now: 1_750_000_000,
+    get now() {
+      return clock.seconds!;
+    },
+    set now(seconds) {
+      clock.seconds = seconds;
+    },
     commit: async (...claims: Claim[]) => {
       const { revision } = await loadDirectory(database);
-      return (await commitClaims(database, claims, { revision, now: world.now })).facts;
+      return (await commitClaims(database, claims, { revision })).facts;
     },
     bind: async (client: number, slot: number, fields: Parameters<typeof bindClaim>[2] = {}) => {
       await world.commit(offerClaim(client, { wantedSlots: [slotKey(slot)] }));
       await world.commit(bindClaim(client, slotKey(slot), fields));
     },
-    find: async (filter: LeaseFilter, page: { limit?: number; after?: number; scanRows?: number } = {}) =>
-      findLeases(database, filter, { after: undefined, limit: 100, now: world.now, ...page }),
-    audits: async () => (await database.execute("SELECT id FROM audit WHERE resource = 'lease'")).rows.length,
+    find: async (
+      filter: Partial<LeaseFilter>,
+      page: { limit?: number; after?: number; scanRows?: number } = {},
+    ) => searchLeases(database, { domainIds: [1], ...filter }, { after: undefined, limit: 100, ...page }),
+    audits: () => queryNumber(database, "SELECT count(*) FROM audit WHERE resource = 'lease'"),
     handle: async (slot: number) => {
       const { leases } = await world.find({ slots: { first: slotKey(slot), last: slotKey(slot), step: 1 } });
       return { slot: slotKey(slot), clientId: leases[0]!.clientId!, since: leases[0]!.since };
@@ -50,7 +59,7 @@ async function openLeases() {
 const octets = (client: number) => decodeHex(clientId(client));
 const softwire = "20010db8000000000000000000000001";
 
-describe("findLeases()", () => {
+describe("searchLeases()", () => {
   test("finds by each thing that is known, and all of several must be so", async () => {
     const world = await openLeases();
     const duid = "00030001020304050607";
@@ -60,7 +69,7 @@ describe("findLeases()", () => {
     await world.bind(4, 3);
     await world.commit(endClaim(4, slotKey(3)));
     await world.commit({ ...offerClaim(5), clientId: `ff00000007${duid}` });
-    const slots = async (filter: LeaseFilter) =>
+    const slots = async (filter: Partial<LeaseFilter>) =>
       (await world.find(filter)).leases.map(({ slot }) => slot - slotKey(0));
     expect(await slots({})).toEqual([0, 1, 2, 3, 4]);
     expect(await slots({ clientId: octets(2) })).toEqual([1]);
@@ -104,26 +113,23 @@ describe("findLeases()", () => {
     });
   });
 
-  test.each(Object.entries(searchStatements))("the search by %s goes by key or index", async (name, sql) => {
+  test.each([
+    ["slots", { slots: { first: 1, last: 3, step: 1 } }, /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid=/],
+    [
+      "clientId",
+      { clientId: octets(1) },
+      /^SEARCH lease USING INDEX lease_by_client \(domain_id=\? AND client_id=/,
+    ],
+    ["softwire", { softwire: octets(1) }, /^SEARCH lease USING INDEX lease_by_softwire \(softwire=/],
+    ["site", { site: "a" }, /^SEARCH lease USING INDEX lease_by_site \(domain_id=\? AND site=/],
+    ["scan", { state: "bound" }, /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid>\? AND rowid</],
+  ] as const)("the search by %s goes by key or index", async (access, known, expected) => {
     const database = await temporaryDatabase(vectorDomain);
-    const names = [...new Set([...sql.matchAll(/:([a-zA-Z]+)/g)].map((match) => match[1]!))];
-    const lists = ["domains", "slots"];
-    const plan = await database.execute({
-      sql: `EXPLAIN QUERY PLAN ${sql}`,
-      args: Object.fromEntries(names.map((each) => [each, lists.includes(each) ? "[]" : 1n])),
-    });
-    const steps = plan.rows
-      .map((row) => row.detail as string)
-      .filter((step) => /^(SCAN|SEARCH) lease/.test(step));
-    const expected = {
-      slots: /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid=/,
-      clientId: /^SEARCH lease USING INDEX lease_by_client \(domain_id=\? AND client_id=/,
-      softwire: /^SEARCH lease USING INDEX lease_by_softwire \(softwire=/,
-      site: /^SEARCH lease USING INDEX lease_by_site \(domain_id=\? AND site=/,
-      scan: /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid>\? AND rowid</,
-    };
-    expect(steps).toHaveLength(1);
-    expect(steps[0]).toMatch(expected[name as keyof typeof expected]);
+    const filter = { domainIds: [1], ...known };
+    expect(accessOf(filter)).toBe(access);
+    const plan = await planOf(database, searchStatement(sql`1`, filter, { after: 1, limit: 1 }));
+    const steps = plan.filter((step) => /^(SCAN|SEARCH) lease/.test(step));
+    expect(steps).toEqual([expect.stringMatching(expected)]);
   });
 });
 
@@ -133,19 +139,19 @@ describe("releaseLease()", () => {
     await world.bind(1, 0);
     const handle = await world.handle(0);
     world.now += 50;
-    const options = { record, now: world.now };
-    expect(await releaseLease(world.database, { ...handle, since: 1 }, 30, options)).toBe(false);
-    expect(await releaseLease(world.database, { ...handle, clientId: octets(2) }, 30, options)).toBe(false);
+    const release = (meant = handle) => releaseLease(world.database, meant, 30, audit);
+    const untouched = { isDone: false, lease: { slot: handle.slot, state: "bound" } };
+    expect(await release({ ...handle, since: 1 })).toMatchObject(untouched);
+    expect(await release({ ...handle, clientId: octets(2) })).toMatchObject(untouched);
     expect(await world.audits()).toBe(0);
-    expect(await releaseLease(world.database, handle, 30, options)).toBe(true);
+    const released = { state: "quarantined", freeAt: world.now + 30, since: null };
+    expect(await release()).toMatchObject({ isDone: true, lease: released });
     expect(await world.audits()).toBe(1);
-    const { leases } = await world.find({});
-    expect(leases).toMatchObject([{ state: "quarantined", freeAt: world.now + 30, since: null }]);
-    const history = await world.database.execute("SELECT since, until FROM history");
-    expect(history.rows.map((row) => ({ ...row }))).toMatchObject([
+    expect((await world.find({})).leases).toMatchObject([released]);
+    expect(await query(world.database, "SELECT since, until FROM history")).toEqual([
       { since: world.now - 50, until: world.now },
     ]);
-    expect(await releaseLease(world.database, handle, 30, options)).toBe(false);
+    expect(await release()).toMatchObject({ isDone: false, lease: released });
   });
 });
 
@@ -156,9 +162,11 @@ describe("moveLease()", () => {
     const expiresAt = world.now + 3600;
     const handle = await world.handle(0);
     world.now += 50;
-    expect(await moveLease(world.database, handle, slotKey(5), 30, { record, now: world.now })).toBe(true);
+    const moved = await moveLease(world.database, handle, slotKey(5), 30, audit);
+    expect(moved.isDone).toBe(true);
     expect(await world.audits()).toBe(1);
     const { leases } = await world.find({});
+    expect([moved.lease, moved.target]).toEqual(leases);
     expect(leases).toMatchObject([
       { slot: slotKey(0), clientId: null, state: "quarantined", freeAt: expiresAt + 30, softwire: null },
       { slot: slotKey(5), state: "bound", since: world.now, expiresAt, freeAt: expiresAt + 30 },
@@ -170,10 +178,11 @@ describe("moveLease()", () => {
     expect(renewed!.held).toMatchObject({ slot: slotKey(5), state: "bound" });
     const [offer] = await world.commit(offerClaim(1));
     expect(offer!.held).toMatchObject({ slot: slotKey(5) });
-    const log = await world.database.execute(
+    const log = await query(
+      world.database,
       "SELECT slot, softwire IS NULL AS began FROM binding_log WHERE slot IS NOT NULL ORDER BY version",
     );
-    expect(log.rows.map((row) => [Number(row.slot), row.began])).toEqual([
+    expect(log.map((row) => [Number(row.slot), row.began])).toEqual([
       [slotKey(0), 1],
       [slotKey(0), 0],
       [slotKey(5), 1],
@@ -186,18 +195,16 @@ describe("moveLease()", () => {
     await world.bind(2, 1);
     await world.bind(3, 2);
     await world.commit(endClaim(3, slotKey(2)));
-    const before = (await world.database.execute("SELECT * FROM lease")).rows.map((row) => ({ ...row }));
+    const rows = () => query(world.database, "SELECT * FROM lease");
+    const before = await rows();
     const handle = await world.handle(0);
     const move = (target: number, from = handle) =>
-      moveLease(world.database, from, slotKey(target), 30, { record, now: world.now });
-    expect([await move(1), await move(2), await move(5, { ...handle, since: 1 })]).toEqual([
-      false,
-      false,
-      false,
-    ]);
-    expect((await world.database.execute("SELECT * FROM lease")).rows.map((row) => ({ ...row }))).toEqual(
-      before,
-    );
+      moveLease(world.database, from, slotKey(target), 30, audit);
+    expect(await move(1)).toMatchObject({ isDone: false, target: { state: "bound" } });
+    expect(await move(2)).toMatchObject({ isDone: false, target: { state: "quarantined" } });
+    const another = await move(5, { ...handle, since: 1 });
+    expect([another.isDone, another.target]).toEqual([false, undefined]);
+    expect(await rows()).toEqual(before);
     expect(await world.audits()).toBe(0);
   });
 });

@@ -1,63 +1,70 @@
 /**
- * What slots mean, of pools that are there and of those that were deleted: a slot number never means another pair.
+ * What slots mean, of pools that exist and of pools that were deleted: a slot number never means another pair.
  *
  * @module
  */
-import type { Client } from "@libsql/client";
-import { createPoolGeometry } from "../../portset/pool-geometry.ts";
-import type { FillOrder, PoolGeometry } from "../../portset/pool-geometry.ts";
-import type { PortRange } from "../../portset/port-set.ts";
-import { argumentsOf } from "../database/slices.ts";
+import { eq, sql } from "drizzle-orm";
+import { unionAll } from "drizzle-orm/sqlite-core";
+import type { PoolGeometry } from "../../portset/pool-geometry.ts";
+import type { Database } from "../database/database.ts";
+import { geometryColumns, geometryOf, retiredGeometryColumns } from "../database/geometry-row.ts";
+import { readerOf, readRows } from "../database/queries.ts";
+import { domain, pool, retiredPool } from "../database/schema.ts";
 
-/** A pool that is there, or was. */
+/** A pool that exists or existed. */
 export interface ArchivedPool {
   readonly id: number;
   readonly name: string;
   readonly kind: "shared" | "full";
-  readonly domainId: number;
   readonly domain: string;
   readonly geometry: PoolGeometry;
-  /** When it was deleted, in Unix seconds; null while it is there. */
+  /** When it was deleted, in Unix seconds; null while it exists. */
   readonly retiredAt: number | null;
 }
 
-const geometryColumns = `first_address, last_address, psid_offset, psid_length, reserved_ports, fill`;
-
-/** Pools that are there come first, then those that were deleted last. */
-const allPools = `SELECT p.id, p.name, p.domain_id, d.name AS domain, ${geometryColumns}, NULL AS retired_at
-  FROM pool p JOIN domain d ON d.id = p.domain_id
-  UNION ALL
-  SELECT id, name, domain_id, domain_name, ${geometryColumns}, retired_at FROM retired_pool`;
-const order = `ORDER BY retired_at IS NOT NULL, retired_at DESC, domain_id, id`;
-
 /**
- * Loads pools: all, or those that have or had an address.
+ * Loads the pools that have or had an address.
  *
- * @throws {LibsqlError} When the database can't be reached.
+ * @param address IPv4 address, unsigned.
+ * @returns Pools that exist first, then the others, the last deleted first.
+ * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function loadPoolArchive(client: Client, address?: number): Promise<readonly ArchivedPool[]> {
-  const sql =
-    address === undefined
-      ? `${allPools} ${order}`
-      : `SELECT * FROM (${allPools}) WHERE first_address <= :address AND last_address >= :address ${order}`;
-  const { rows } = await client.execute({
-    sql,
-    args: argumentsOf(sql, address === undefined ? {} : { address }),
-  });
-  return rows.map((row) => ({
-    id: Number(row.id),
-    name: row.name as string,
-    kind: Number(row.psid_length) === 0 ? "full" : "shared",
-    domainId: Number(row.domain_id),
-    domain: row.domain as string,
-    geometry: createPoolGeometry({
-      firstAddress: Number(row.first_address),
-      lastAddress: Number(row.last_address),
-      psidOffset: Number(row.psid_offset),
-      psidLength: Number(row.psid_length),
-      reservedPorts: JSON.parse(row.reserved_ports as string) as PortRange[],
-      fill: row.fill as FillOrder,
-    }),
-    retiredAt: row.retired_at === null ? null : Number(row.retired_at),
-  }));
+export async function loadPoolArchive(database: Database, address: number): Promise<readonly ArchivedPool[]> {
+  const reader = readerOf(database);
+  const present = reader
+    .select({
+      id: pool.id,
+      name: pool.name,
+      domain: domain.name,
+      ...geometryColumns,
+      retiredAt: sql<number | null>`NULL`.as("retired_at"),
+    })
+    .from(pool)
+    .innerJoin(domain, eq(domain.id, pool.domainId))
+    .where(sql`${address} BETWEEN ${pool.firstAddress} AND ${pool.lastAddress}`);
+  const retired = reader
+    .select({
+      id: retiredPool.id,
+      name: retiredPool.name,
+      domain: retiredPool.domainName,
+      ...retiredGeometryColumns,
+      retiredAt: sql<number | null>`${retiredPool.retiredAt}`.as("retired_at"),
+    })
+    .from(retiredPool)
+    .where(sql`${address} BETWEEN ${retiredPool.firstAddress} AND ${retiredPool.lastAddress}`);
+  const rows = await readRows(database, unionAll(present, retired));
+  return rows
+    .map((row) => ({
+      id: row.id,
+      name: row.name,
+      kind: row.psidLength === 0 ? ("full" as const) : ("shared" as const),
+      domain: row.domain,
+      geometry: geometryOf(row),
+      retiredAt: row.retiredAt,
+    }))
+    .sort((a, b) => endOf(b) - endOf(a) || a.id - b.id);
+}
+
+function endOf({ retiredAt }: ArchivedPool): number {
+  return retiredAt ?? Number.MAX_SAFE_INTEGER;
 }

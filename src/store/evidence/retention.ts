@@ -3,11 +3,18 @@
  *
  * @module
  */
-import type { Client, Row } from "@libsql/client";
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
 import { purgeStepRows } from "../../limits.ts";
-import { purgeBindingLog } from "./binding-feed.ts";
-import { freeNever, LeaseState } from "../database/schema.ts";
-import { argumentsOf, letOthersRun } from "../database/slices.ts";
+import type { Database } from "../database/database.ts";
+import { readerOf, readRows, statementOf } from "../database/queries.ts";
+import { freeNever, history, lease, LeaseState, pool, retention } from "../database/schema.ts";
+import { nameOf } from "../database/columns.ts";
+import { rowsOf, selectionOf } from "../database/selection.ts";
+import type { RowOf, Selection } from "../database/selection.ts";
+import { yieldToEventLoop } from "../database/slices.ts";
+import { purgeBindingLog } from "./binding-log.ts";
 
 /** How far back evidence shall go. */
 export interface PurgeOptions {
@@ -29,78 +36,137 @@ export interface PurgeReport {
 
 const { bound, released } = LeaseState;
 
-/** The statements. A test reads their query plans. */
+/** What a look at a slice of slots says. `next` is null for the last slice. */
+const slotSlice = (before: number) => ({
+  next: sql<number | null>`nullif(max(edge.last), ${before - 1})`,
+  last: sql<number>`max(edge.last)`,
+  old: sql<number>`count(${lease.clientId})`,
+});
+
+/** A slice of the history that a statement looked at. */
+const looked = alias(history, "looked");
+
+/** What a look at a slice of the history says: its rows, the last of them, and how many are old. */
+const historySlice = (before: number) => ({
+  rows: sql<number>`count(*)`,
+  last: sql<number | null>`max(${looked.id})`,
+  old: sql<number>`coalesce(sum(${looked.until} < ${before}), 0)`,
+});
+
+const forgotten = (before: number): SQL => {
+  const columns = [lease.since, lease.source, lease.softwire, lease.site, lease.relayPath];
+  return sql`${nameOf(lease.state)} = ${released}, ${sql.join(
+    columns.map((column) => sql`${nameOf(column)} = NULL`),
+    sql`, `,
+  )}, ${nameOf(lease.updatedAt)} = max(${lease.updatedAt}, ${before})`;
+};
+
+/** The statements, of one step each. A test reads their query plans. */
 export const purgeStatements = {
-  announce: `UPDATE retention SET history_from = max(history_from, :before)`,
+  announce: (before: number): SQL =>
+    sql`UPDATE ${retention} SET ${nameOf(retention.historyFrom)} = max(${retention.historyFrom}, ${before})`,
   /** A slice of the slots that were free at that time. */
-  lookAtSlots: `WITH edge(last) AS MATERIALIZED (SELECT coalesce((
-      SELECT free_at FROM lease WHERE pool_id = :pool AND free_at > :after AND free_at < :before
-      ORDER BY free_at LIMIT 1 OFFSET :limit), :before - 1))
-    SELECT nullif(max(edge.last), :before - 1) AS next, max(edge.last) AS last, count(lease.client_id) AS old FROM edge
-    LEFT JOIN lease ON pool_id = :pool AND free_at > :after AND free_at <= edge.last`,
+  lookAtSlots: (before: number, poolId: number, after: number, limit: number): SQL => sql`
+    WITH edge(last) AS MATERIALIZED (SELECT coalesce((
+      SELECT ${lease.freeAt} FROM ${lease}
+      WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} < ${before}
+      ORDER BY ${lease.freeAt} LIMIT 1 OFFSET ${limit}), ${before - 1}))
+    SELECT ${selectionOf(slotSlice(before))} FROM edge
+    LEFT JOIN ${lease} ON ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} <= edge.last`,
   /**
    * Leases that ended so long ago, and whose slot nobody took since, are evidence too: their tenure is closed, which
    * puts it into the history, and the slot forgets them.
    */
-  forget: `UPDATE lease SET state = ${released}, since = NULL, client_id = NULL, source = NULL, softwire = NULL,
-      site = NULL, relay_path = NULL, updated_at = max(updated_at, :before)
-    WHERE slot IN (SELECT slot FROM lease WHERE pool_id = :pool AND free_at > :after AND free_at <= :last)
-      AND client_id IS NOT NULL AND expires_at < :before RETURNING 1`,
+  forget: (before: number, poolId: number, after: number, last: number): SQL => sql`
+    UPDATE ${lease} SET ${forgotten(before)}, ${nameOf(lease.clientId)} = NULL
+    WHERE ${lease.slot} IN (SELECT ${lease.slot} FROM ${lease}
+        WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} <= ${last})
+      AND ${lease.clientId} IS NOT NULL AND ${lease.expiresAt} < ${before} RETURNING 1`,
   /** A reserved slot stays its client's; only what it was used for is forgotten. */
-  forgetReserved: `UPDATE lease SET state = ${released}, since = NULL, source = NULL, softwire = NULL, site = NULL,
-      relay_path = NULL, updated_at = max(updated_at, :before)
-    WHERE slot IN (SELECT slot FROM lease WHERE pool_id = :pool AND free_at = ${freeNever} AND state = ${bound}
-      AND expires_at < :before LIMIT :limit) RETURNING 1`,
+  forgetReserved: (before: number, poolId: number, limit: number): SQL => sql`
+    UPDATE ${lease} SET ${forgotten(before)}
+    WHERE ${lease.slot} IN (SELECT ${lease.slot} FROM ${lease}
+        WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} = ${freeNever} AND ${lease.state} = ${bound}
+          AND ${lease.expiresAt} < ${before} LIMIT ${limit}) RETURNING 1`,
   /** Ids are in the order in which tenures were closed, not in that of their ends: so all are looked at. */
-  look: `SELECT count(*) AS rows, max(id) AS last, coalesce(sum(until < :before), 0) AS old
-    FROM (SELECT id, until FROM history WHERE id > :after ORDER BY id LIMIT :limit)`,
-  delete: `DELETE FROM history WHERE id > :after AND id <= :last AND until < :before RETURNING 1`,
+  lookAtHistory: (before: number, after: number, limit: number): SQL => sql`
+    SELECT ${selectionOf(historySlice(before))} FROM (SELECT ${history.id}, ${history.until} FROM ${history}
+      WHERE ${history.id} > ${after} ORDER BY ${history.id} LIMIT ${limit}) AS ${looked}`,
+  deleteHistory: (before: number, after: number, last: number): SQL => sql`
+    DELETE FROM ${history}
+    WHERE ${history.id} > ${after} AND ${history.id} <= ${last} AND ${history.until} < ${before} RETURNING 1`,
 } as const;
+
+/** Runs the statements of a purge, one for each step, and makes room for others before each. */
+function createSteps(database: Database, signal: AbortSignal | undefined) {
+  const pause = async (): Promise<void> => {
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+  };
+  return {
+    look: async <S extends Selection>(selection: S, statement: SQL): Promise<RowOf<S>> => {
+      await pause();
+      const [result] = await database.read([statementOf(statement)]);
+      return rowsOf(selection, result!)[0]!;
+    },
+    /** @returns Rows that were changed. */
+    write: async (statement: SQL): Promise<number> => {
+      await pause();
+      const [result] = await database.write([statementOf(statement)]);
+      return result!.rows.length;
+    },
+  };
+}
+
+type Steps = ReturnType<typeof createSteps>;
+type SlotSlice = RowOf<ReturnType<typeof slotSlice>>;
+type HistorySlice = RowOf<ReturnType<typeof historySlice>>;
 
 /**
  * Deletes the evidence of tenures that ended before a time.
  *
- * @throws {LibsqlError} When the database can't be reached. What was deleted is deleted; the rest is for next time.
- * @throws {DOMException} `AbortError`, when it was ended. The same holds.
+ * @throws {DatabaseError} When the database cannot be reached. What was deleted is deleted; the rest is for next time.
+ * @throws {DOMException} `AbortError`, when the signal ended it. The same holds.
  */
 export async function purgeHistory(
-  client: Client,
+  database: Database,
   { before, stepRows = purgeStepRows, signal }: PurgeOptions,
 ): Promise<PurgeReport> {
-  const statement = (name: keyof typeof purgeStatements, values: Record<string, number>) => {
-    const sql = purgeStatements[name];
-    return { sql, args: argumentsOf(sql, { before, limit: stepRows, ...values }) };
-  };
-  const look = async (...step: Parameters<typeof statement>): Promise<Row> => {
-    await letOthersRun();
-    signal?.throwIfAborted();
-    return (await client.execute(statement(...step))).rows[0]!;
-  };
-  const write = async (...step: Parameters<typeof statement>): Promise<number> => {
-    await letOthersRun();
-    signal?.throwIfAborted();
-    return (await client.batch([statement(...step)], "write"))[0]!.rows.length;
-  };
-  // First of all: whoever looks up an older time from now on is told that the record is not whole.
-  await write("announce", {});
-  let [slots, tenures] = [0, 0];
-  const pools = await client.execute("SELECT id FROM pool");
-  for (const pool of pools.rows.map((row) => Number(row.id))) {
-    for (let after: number | null = -1; after !== null;) {
-      const { next, last, old } = await look("lookAtSlots", { pool, after });
-      if (Number(old) > 0) slots += await write("forget", { pool, after, last: Number(last) });
-      after = next === null ? null : Number(next);
-    }
-    let forgotten: number;
-    do slots += forgotten = await write("forgetReserved", { pool });
-    while (forgotten === stepRows);
+  const steps = createSteps(database, signal);
+  // First: from now on a look-up of an older time answers that the record is not whole.
+  await steps.write(purgeStatements.announce(before));
+  let slots = 0;
+  const pools = await readRows(database, readerOf(database).select({ id: pool.id }).from(pool));
+  for (const { id } of pools) {
+    slots += await forgetSlots(steps, id, before, stepRows);
   }
+  return { tenures: await deleteTenures(steps, before, stepRows), slots };
+}
+
+async function forgetSlots(steps: Steps, poolId: number, before: number, stepRows: number): Promise<number> {
+  let slots = 0;
+  for (let after: number | null = -1; after !== null;) {
+    const statement = purgeStatements.lookAtSlots(before, poolId, after, stepRows);
+    const slice: SlotSlice = await steps.look(slotSlice(before), statement);
+    if (slice.old > 0) slots += await steps.write(purgeStatements.forget(before, poolId, after, slice.last));
+    after = slice.next;
+  }
+  let reserved: number;
+  do slots += reserved = await steps.write(purgeStatements.forgetReserved(before, poolId, stepRows));
+  while (reserved === stepRows);
+  return slots;
+}
+
+async function deleteTenures(steps: Steps, before: number, stepRows: number): Promise<number> {
+  let tenures = 0;
   for (let after: number | null = 0; after !== null;) {
-    const { rows, last, old } = await look("look", { after });
-    if (Number(old) > 0) tenures += await write("delete", { after, last: Number(last) });
-    after = Number(rows) < stepRows ? null : Number(last);
+    const statement = purgeStatements.lookAtHistory(before, after, stepRows);
+    const { rows, last, old }: HistorySlice = await steps.look(historySlice(before), statement);
+    if (last === null) return tenures;
+    if (old > 0) tenures += await steps.write(purgeStatements.deleteHistory(before, after, last));
+    after = rows < stepRows ? null : last;
   }
-  return { tenures, slots };
+  return tenures;
 }
 
 /** Days that housekeeping keeps things for. */
@@ -109,8 +175,6 @@ export interface HousekeepingOptions {
   readonly historyDays: number | null;
   /** Days that the log of binding tables is kept: how long a consumer may be away. */
   readonly bindingLogDays: number;
-  /** Unix seconds in place of the database's clock: for tests. */
-  readonly now?: number | undefined;
   /** Ends it before the next step. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -123,24 +187,24 @@ export interface HousekeepingReport extends PurgeReport {
 const daySeconds = 86_400;
 
 /**
- * Deletes what has been kept long enough. Any number of processes may run it, at any time and again.
+ * Deletes from one database what has been kept long enough. Any number of processes may run it, at any time and again.
  *
- * @throws {LibsqlError} When the database can't be reached.
- * @throws {DOMException} `AbortError`, when it was ended.
+ * @throws {DatabaseError} When the database cannot be reached.
+ * @throws {DOMException} `AbortError`, when the signal ended it.
  */
-export async function keepHouse(
-  client: Client,
-  { historyDays, bindingLogDays, now, signal }: HousekeepingOptions,
+export async function runHousekeeping(
+  database: Database,
+  { historyDays, bindingLogDays, signal }: HousekeepingOptions,
 ): Promise<HousekeepingReport> {
-  const clock = now ?? Number((await client.execute("SELECT unixepoch() AS now")).rows[0]!.now);
+  const now = Math.floor((await database.clock()) / 1000);
   const purged =
     historyDays === null
       ? { tenures: 0, slots: 0 }
-      : await purgeHistory(client, { before: clock - historyDays * daySeconds, signal });
-  const bindingLogEntries = await purgeBindingLog(client, {
-    before: clock - bindingLogDays * daySeconds,
+      : await purgeHistory(database, { before: now - historyDays * daySeconds, signal });
+  const bindingLogEntries = await purgeBindingLog(database, {
+    before: now - bindingLogDays * daySeconds,
     stepRows: purgeStepRows,
     signal,
   });
-  return { ...purged, bindingLogEntries };
+  return { tenures: purged.tenures, slots: purged.slots, bindingLogEntries };
 }

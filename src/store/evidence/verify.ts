@@ -4,93 +4,93 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
-import { freeNever, LeaseState } from "../database/schema.ts";
+import { eq, isNotNull, sql } from "drizzle-orm";
+import type { SQL, SQLWrapper } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import { pairOfKey } from "../../lease/domain.ts";
+import type { Pair } from "../../lease/domain.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+import type { Database } from "../database/database.ts";
+import { statementOf } from "../database/queries.ts";
+import { domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
+import { rowsOf, selectionOf } from "../database/selection.ts";
+import { numberOfSlotSql, poolOfSlotSql, slotKeySql } from "../database/slot-sql.ts";
+import { clockSeconds } from "../database/time.ts";
+import { runsAt } from "./slot-state.ts";
 
 const { offered, bound } = LeaseState;
-
-/** A question whose every row is a fault. */
-interface Question {
-  readonly name: string;
-  /** Selects one column, `fault`: what was found, in words. */
-  readonly sql: string;
-}
 
 /** Faults of one kind that are told: more say no more to a reader. */
 const faultsShown = 20;
 
-const slotName = (slot: string): string =>
-  `'slot ' || (${slot} & 4294967295) || ' of pool ' || (${slot} >> 32)`;
-const isRunning = `expires_at > unixepoch()`;
+const slotName = (slot: SQLWrapper): SQL =>
+  sql`'slot ' || ${numberOfSlotSql(slot)} || ' of pool ' || ${poolOfSlotSql(slot)}`;
 
-/** All questions. */
-export const questions: readonly Question[] = [
-  {
+const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
+
+const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
+
+/**
+ * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is
+ * a fault.
+ *
+ * @param now Unix seconds.
+ */
+export function questions(now: SQL): Readonly<Record<string, SQL>> {
+  return {
     // A slot is a primary key, and slots of one pool have disjoint ports: what is left is pools that overlap.
-    name: "addresses-in-two-pools",
-    sql: `SELECT 'pools "' || a.name || '" and "' || b.name || '" have addresses in common' AS fault
-      FROM pool a JOIN pool b ON a.id < b.id
-      WHERE a.first_address <= b.last_address AND b.first_address <= a.last_address`,
-  },
-  {
-    name: "lease-outside-of-its-pool",
-    sql: `SELECT ${slotName("lease.slot")} || ' is leased; expected a slot below '
-        || coalesce(pool.slots, '- no such pool') AS fault
-      FROM lease LEFT JOIN pool ON pool.id = lease.slot >> 32
-      WHERE pool.id IS NULL OR (lease.slot & 4294967295) >= pool.slots`,
-  },
-  {
-    name: "lease-of-another-domain",
-    sql: `SELECT ${slotName("lease.slot")} || ' is leased in domain ' || lease.domain_id || '; its pool belongs to domain '
-        || pool.domain_id AS fault
-      FROM pool CROSS JOIN lease ON lease.pool_id = pool.id
-      WHERE lease.domain_id <> pool.domain_id`,
-  },
-  {
-    name: "client-with-two-pairs",
-    sql: `SELECT 'client ' || lower(hex(client_id)) || ' of domain ' || domain_id || ' has ' || count(*) || ' rows' AS fault
-      FROM lease WHERE client_id IS NOT NULL GROUP BY domain_id, client_id HAVING count(*) > 1`,
-  },
-  {
-    name: "slot-lost-behind-the-cursor",
-    sql: `SELECT 'pool "' || name || '" has ' || used || ' rows below its cursor at ' || cursor || ' of ' || slots AS fault
-      FROM (SELECT *, (SELECT count(*) FROM lease
-          WHERE slot >= pool.id << 32 AND slot < (pool.id << 32) + pool.cursor) AS used FROM pool)
+    "addresses-in-two-pools": sql`
+      SELECT 'pools "' || ${poolA.name} || '" and "' || ${poolB.name} || '" have addresses in common' AS fault
+      FROM ${pool} a JOIN ${pool} b ON ${poolA.id} < ${poolB.id}
+      WHERE ${poolA.firstAddress} <= ${poolB.lastAddress} AND ${poolB.firstAddress} <= ${poolA.lastAddress}`,
+    "lease-outside-of-its-pool": sql`
+      SELECT ${slotName(lease.slot)} || ' is leased; expected a slot below '
+        || coalesce(${pool.slots}, '- no such pool') AS fault
+      FROM ${lease} LEFT JOIN ${pool} ON ${pool.id} = ${poolOfSlotSql(lease.slot)}
+      WHERE ${pool.id} IS NULL OR ${numberOfSlotSql(lease.slot)} >= ${pool.slots}`,
+    "lease-of-another-domain": sql`
+      SELECT ${slotName(lease.slot)} || ' is leased in domain ' || ${lease.domainId} || '; its pool belongs to domain '
+        || ${pool.domainId} AS fault
+      FROM ${pool} CROSS JOIN ${lease} ON ${lease.poolId} = ${pool.id}
+      WHERE ${lease.domainId} <> ${pool.domainId}`,
+    "client-with-two-pairs": sql`
+      SELECT 'client ' || lower(hex(${lease.clientId})) || ' of domain ' || ${lease.domainId} || ' has ' || count(*)
+        || ' rows' AS fault
+      FROM ${lease} WHERE ${isNotNull(lease.clientId)} GROUP BY ${lease.domainId}, ${lease.clientId} HAVING count(*) > 1`,
+    "slot-lost-behind-the-cursor": sql`
+      SELECT 'pool "' || name || '" has ' || used || ' rows below its cursor at ' || cursor || ' of ' || slots AS fault
+      FROM (SELECT ${pool.name}, ${pool.cursor}, ${pool.slots}, (SELECT count(*) FROM ${lease}
+          WHERE ${lease.slot} >= ${slotKeySql(pool.id, sql`0`)} AND ${lease.slot} < ${slotKeySql(pool.id, pool.cursor)}) AS used
+        FROM ${pool})
       WHERE used <> cursor OR cursor > slots`,
-  },
-  {
-    name: "softwire-of-two-leases",
-    sql: `SELECT 'softwire ' || lower(hex(softwire)) || ' belongs to ' || count(*) || ' running leases' AS fault
-      FROM lease WHERE softwire IS NOT NULL AND state = ${bound} AND ${isRunning}
-      GROUP BY softwire HAVING count(*) > 1`,
-  },
-  {
-    name: "site-beyond-its-limit",
-    sql: `SELECT 'site ' || site || ' of domain "' || name || '" has ' || count(*) || ' leases and offers; its limit is '
-        || json_extract(settings, '$.siteLeasesMax') AS fault
-      FROM domain CROSS JOIN lease ON lease.domain_id = domain.id
-      WHERE json_extract(settings, '$.siteLeasesMax') IS NOT NULL AND site IS NOT NULL
-        AND state <= ${bound} AND ${isRunning}
-      GROUP BY domain.id, site HAVING count(*) > json_extract(settings, '$.siteLeasesMax')`,
-  },
-  {
-    name: "tenures-that-overlap",
-    sql: `WITH tenure(slot, since, until) AS (
-        SELECT slot, since, until FROM history
-        UNION ALL SELECT slot, since, max(expires_at, since) FROM lease WHERE since IS NOT NULL
+    "softwire-of-two-leases": sql`
+      SELECT 'softwire ' || lower(hex(${lease.softwire})) || ' belongs to ' || count(*) || ' running leases' AS fault
+      FROM ${lease} WHERE ${isNotNull(lease.softwire)} AND ${eq(lease.state, bound)} AND ${lease.expiresAt} > ${now}
+      GROUP BY ${lease.softwire} HAVING count(*) > 1`,
+    "site-beyond-its-limit": sql`
+      SELECT 'site ' || ${lease.site} || ' of domain "' || ${domain.name} || '" has ' || count(*)
+        || ' leases and offers; its limit is ' || ${siteLimit} AS fault
+      FROM ${domain} CROSS JOIN ${lease} ON ${lease.domainId} = ${domain.id}
+      WHERE ${siteLimit} IS NOT NULL AND ${isNotNull(lease.site)} AND ${runsAt(now)}
+      GROUP BY ${domain.id}, ${lease.site} HAVING count(*) > ${siteLimit}`,
+    "tenures-that-overlap": sql`
+      WITH tenure(slot, since, until) AS (
+        SELECT ${history.slot}, ${history.since}, ${history.until} FROM ${history}
+        UNION ALL SELECT ${lease.slot}, ${lease.since}, max(${lease.expiresAt}, ${lease.since}) FROM ${lease}
+          WHERE ${isNotNull(lease.since)}
       )
-      SELECT ${slotName("slot")} || ' has a tenure from ' || since || ' until ' || until || ', and one from ' || next AS fault
+      SELECT ${slotName(sql`slot`)} || ' has a tenure from ' || since || ' until ' || until || ', and one from ' || next
+        AS fault
       FROM (SELECT *, lead(since) OVER (PARTITION BY slot ORDER BY since, until) AS next FROM tenure)
       WHERE until < since OR next < until`,
-  },
-  {
-    name: "pair-free-while-leased",
-    sql: `SELECT ${slotName("slot")} || ' is free at ' || free_at || ', before its lease ends at ' || expires_at AS fault
-      FROM lease WHERE state <= ${bound} AND free_at < expires_at`,
-  },
-];
+    "pair-free-while-leased": sql`
+      SELECT ${slotName(lease.slot)} || ' is free at ' || ${lease.freeAt} || ', before its lease ends at '
+        || ${lease.expiresAt} AS fault
+      FROM ${lease} WHERE ${lease.state} <= ${bound} AND ${lease.freeAt} < ${lease.expiresAt}`,
+  };
+}
 
-/** Slots of one pool, by what they are. */
+/** Slots of one pool, by what they are used for. */
 export interface PoolCounts {
   readonly pool: string;
   readonly slots: number;
@@ -104,14 +104,23 @@ export interface PoolCounts {
   readonly reserved: number;
 }
 
-const countPools = `SELECT name AS pool, slots,
-    slots - count(slot) + sum(slot IS NOT NULL AND free_at <= unixepoch()) AS free,
-    coalesce(sum(state = ${offered} AND ${isRunning}), 0) AS offered,
-    coalesce(sum(state = ${bound} AND ${isRunning}), 0) AS bound,
-    coalesce(sum(NOT (state <= ${bound} AND ${isRunning})
-      AND free_at > unixepoch() AND free_at <> ${freeNever}), 0) AS quarantined,
-    coalesce(sum(NOT (state <= ${bound} AND ${isRunning}) AND free_at = ${freeNever}), 0) AS reserved
-  FROM pool LEFT JOIN lease ON lease.pool_id = pool.id GROUP BY pool.id ORDER BY pool.name`;
+const fault = { fault: sql<string>`fault` };
+
+/** Counts by looking at every row: the statistics are fast, and this is what they are held against. */
+const poolCounts = (now: SQL) => {
+  const total = (condition: SQL): SQL<number> => sql<number>`coalesce(sum(${condition}), 0)`;
+  const isUnused = sql`NOT ${runsAt(now)}`;
+  return {
+    pool: pool.name,
+    slots: pool.slots,
+    free: sql<number>`${pool.slots} - count(${lease.slot})
+      + ${total(sql`${isNotNull(lease.slot)} AND ${lease.freeAt} <= ${now}`)}`,
+    offered: total(sql`${eq(lease.state, offered)} AND ${lease.expiresAt} > ${now}`),
+    bound: total(sql`${eq(lease.state, bound)} AND ${lease.expiresAt} > ${now}`),
+    quarantined: total(sql`${isUnused} AND ${lease.freeAt} > ${now} AND ${lease.freeAt} <> ${freeNever}`),
+    reserved: total(sql`${isUnused} AND ${eq(lease.freeAt, freeNever)}`),
+  };
+};
 
 /** What a database was found to be. */
 export interface Verdict {
@@ -123,50 +132,70 @@ export interface Verdict {
 /**
  * Asks all questions.
  *
- * @throws {LibsqlError} When the database can't be reached, or was never migrated.
+ * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function verifyDatabase(client: Client): Promise<Verdict> {
+export async function verifyDatabase(database: Database): Promise<Verdict> {
+  const now = clockSeconds(database);
   const faults: string[] = [];
-  for (const { name, sql } of questions) {
-    const { rows } = await client.execute(`SELECT fault FROM (${sql}) LIMIT ${faultsShown}`);
-    faults.push(...rows.map(({ fault }) => `${name}: ${fault as string}`));
+  for (const [name, question] of Object.entries(questions(now))) {
+    const template = sql`SELECT ${selectionOf(fault)} FROM (${question}) LIMIT ${faultsShown}`;
+    const [result] = await database.read([statementOf(template)]);
+    faults.push(...rowsOf(fault, result!).map((row) => `${name}: ${row.fault}`));
   }
-  const { rows } = await client.execute(countPools);
-  const pools = rows.map((row) => ({ ...row }) as unknown as PoolCounts);
-  for (const { pool, slots, free, offered: offers, bound: leases, quarantined, reserved } of pools) {
+  const selected = poolCounts(now);
+  const template = sql`SELECT ${selectionOf(selected)} FROM ${pool} LEFT JOIN ${lease} ON ${lease.poolId} = ${pool.id}
+    GROUP BY ${pool.id} ORDER BY ${pool.name}`;
+  const [result] = await database.read([statementOf(template)]);
+  const pools = rowsOf(selected, result!);
+  for (const { pool: name, slots, free, offered: offers, bound: leases, quarantined, reserved } of pools) {
     const sum = free + offers + leases + quarantined + reserved;
-    if (sum !== slots) faults.push(`slots-not-conserved: pool "${pool}" has ${sum} of ${slots} slots`);
+    if (sum !== slots) faults.push(`slots-not-conserved: pool "${name}" has ${sum} of ${slots} slots`);
   }
   return { faults, pools };
 }
 
-/** The lease of a client. */
-export interface FoundLease {
+/** The lease of a client, whether it runs or not. */
+export interface ClientLease {
+  /** Octets of option 61 in hexadecimal. */
   readonly client: string;
+  /** Key of the slot. */
   readonly slot: number;
+  /** What the slot is on the wire. */
+  readonly pair: Pair;
+  /** Unix seconds. */
   readonly expiresAt: number;
 }
 
 /** Clients that one statement looks for. */
 const clientsPerLook = 1000;
 
+const clientLease = {
+  client: sql<string>`wanted.value`,
+  slot: lease.slot,
+  expiresAt: lease.expiresAt,
+};
+
 /**
- * Finds the leases of clients, in whichever domain.
+ * Finds the leases of clients in one database, in whichever domain.
  *
  * @param clients Octets of option 61 in hexadecimal.
- * @throws {LibsqlError} When the database can't be reached.
+ * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function findLeases(client: Client, clients: readonly string[]): Promise<readonly FoundLease[]> {
-  const found: FoundLease[] = [];
+export async function findClientLeases(
+  database: Database,
+  clients: readonly string[],
+): Promise<readonly ClientLease[]> {
+  const directory = await loadDirectory(database);
+  const found: ClientLease[] = [];
   for (let first = 0; first < clients.length; first += clientsPerLook) {
-    const { rows } = await client.execute({
-      sql: `SELECT wanted.value AS client, slot, expires_at AS expiresAt
-        FROM json_each(:clients) wanted CROSS JOIN domain
-        CROSS JOIN lease ON lease.domain_id = domain.id AND lease.client_id = unhex(wanted.value)
-        WHERE state = ${bound}`,
-      args: { clients: JSON.stringify(clients.slice(first, first + clientsPerLook)) },
-    });
-    found.push(...rows.map((row) => ({ ...row }) as unknown as FoundLease));
+    const wanted = JSON.stringify(clients.slice(first, first + clientsPerLook));
+    const template = sql`SELECT ${selectionOf(clientLease)} FROM json_each(${wanted}) wanted CROSS JOIN ${domain}
+      CROSS JOIN ${lease} ON ${lease.domainId} = ${domain.id} AND ${lease.clientId} = unhex(wanted.value)
+      WHERE ${eq(lease.state, bound)}`;
+    const [result] = await database.read([statementOf(template)]);
+    for (const { client, slot, expiresAt } of rowsOf(clientLease, result!)) {
+      found.push({ client, slot, pair: pairOfKey(directory, slot).pair, expiresAt });
+    }
   }
   return found;
 }

@@ -12,6 +12,7 @@ import { clientProfile, fullProfile, says } from "../../support/clients.ts";
 import { requestAlone } from "../../support/request-alone.ts";
 import { vectorOctets } from "../../support/vectors.ts";
 import type { CaseDomains, CaseTarget } from "./target.ts";
+import { execute, queryNumber } from "../../support/sql.ts";
 
 /** Domains of these cases, each for one of them: what one does to its pools is nothing to the others. */
 export const relayDomains = [
@@ -60,12 +61,12 @@ export function relayCases(target: CaseTarget): void {
     postTo(target().url, target().relayToken)(body, headers);
 
   async function boundOf(address: string): Promise<number> {
-    const { rows } = await target().database.execute({
-      sql: `SELECT count(*) AS leases FROM lease JOIN pool ON pool.id = lease.pool_id
-        WHERE state = 2 AND :address BETWEEN first_address AND last_address`,
-      args: { address: BigInt(address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0)) },
-    });
-    return Number(rows[0]!.leases);
+    return queryNumber(
+      target().database,
+      `SELECT count(*) FROM lease JOIN pool ON pool.id = lease.pool_id
+        WHERE state = 2 AND ? BETWEEN first_address AND last_address`,
+      address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0),
+    );
   }
 
   test("it says that it lives and that it is ready", async () => {
@@ -152,7 +153,8 @@ export function relayCases(target: CaseTarget): void {
     const secondsOf = (answer: TestAnswer) =>
       new DataView(answer.message.options.get(51)!.slice().buffer).getUint32(0);
     const [before] = await ask(changing(says.discover(client)));
-    await target().database.execute(
+    await execute(
+      target().database,
       `UPDATE domain SET settings = replace(settings, '"default":3600', '"default":7200') WHERE name = 'changing'`,
     );
     const [after] = await ask(changing(says.discover(client)));

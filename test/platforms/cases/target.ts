@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import type { DeclarationInput } from "../../../src/declaration/declaration.ts";
+import type { Database } from "../../../src/store/database/database.ts";
 
 /** The allocator under test; it runs only while its tests do. */
 export type CaseTarget = () => {
   readonly url: string;
   readonly relayToken: string;
   readonly adminToken: string;
-  readonly database: Client;
+  readonly database: Database;
 };
 
 /** Domains that the cases of one file need. */

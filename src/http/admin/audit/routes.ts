@@ -6,14 +6,10 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { dateSchema, formatDate, parseDate } from "../../../declaration/dates.ts";
-import { readAudit } from "../../../store/configuration/audit.ts";
-import type { Place } from "../../../store/database/databases.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "../paging.ts";
-import type { PageRequest } from "../paging.ts";
-import { maySee, placesFor } from "../resource.ts";
+import { encodeCursor, foreignCursor, pageFields, pageSchema, readPage, respondPage } from "../paging.ts";
 import { auditSchema } from "../schemas.ts";
 import { validQuery } from "../validation.ts";
 
@@ -30,7 +26,7 @@ const listQuery = v.strictObject({
 });
 
 /** The routes of the record of changes. A token for one domain sees what concerns that domain. */
-export function auditRoutes({ databases }: AdminDeps) {
+export function auditRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/audit",
     operation({
@@ -41,51 +37,25 @@ export function auditRoutes({ databases }: AdminDeps) {
     validQuery(listQuery),
     async (context) => {
       const query = context.req.valid("query");
-      const principal = context.get("principal");
-      if (query.domain !== undefined && !maySee(principal, query.domain)) {
-        return respondPage(context, { items: [], next: null });
-      }
-      const places = placesFor(databases, principal, query.domain);
-      const page = readPage(query, positionsIn(places));
-      const { resource, name, actor } = query;
-      const filters = {
-        limit: page.limit + 1,
+      const page = readPage(query, positionSchema);
+      const { domain, resource, name, actor, since, until } = query;
+      const filter = {
+        domain,
         resource,
         name,
         actor,
-        since: query.since === undefined ? undefined : parseDate(query.since),
-        until: query.until === undefined ? undefined : parseDate(query.until),
+        since: since === undefined ? undefined : parseDate(since),
+        until: until === undefined ? undefined : parseDate(until),
       };
-      const found = await Promise.all(
-        places.map(async (place, index) => {
-          const beforeId = positionOf(page, index);
-          const records = await readAudit(place, { ...filters, beforeId });
-          return records.map((record) => ({ index, record }));
-        }),
-      );
-      const merged = found.flat().sort((a, b) => b.record.at - a.record.at);
-      const shown = merged.slice(0, page.limit);
-      const lastIds = places.map(
-        (_, index) =>
-          shown.findLast((each) => each.index === index)?.record.id ?? positionOf(page, index) ?? beforeAll,
-      );
+      const found = await store.audit.list(context.get("principal"), filter, page);
+      if (found.kind === "bad-position") throw foreignCursor(query);
       return respondPage(context, {
-        items: shown.map(({ record }) => ({ ...record, at: formatDate(record.at) })),
-        next: merged.length > page.limit ? encodeCursor(lastIds) : null,
+        items: found.records.map((record) => ({ ...record, at: formatDate(record.at) })),
+        next: found.next === null ? null : encodeCursor(found.next),
       });
     },
   );
 }
 
-/** Position of a database of which no record was shown yet. */
-const beforeAll = 0;
-
-/** The position is a record's id for each database: all that are older in it are behind. */
-function positionsIn(places: readonly Place[]) {
-  return v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.length(places.length));
-}
-
-function positionOf({ after }: PageRequest, index: number): number | undefined {
-  const id = after?.[index] as number | undefined;
-  return id === beforeAll ? undefined : id;
-}
+/** The position is a number for each database; the store knows what it means. */
+const positionSchema = v.array(v.pipe(v.number(), v.safeInteger()));

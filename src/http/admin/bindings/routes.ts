@@ -5,24 +5,20 @@
  */
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { BindingEntry, BindingFormat, EntryChange, TableVersion } from "../../../binding-table/entry.ts";
+import type { BindingFormat, EntryChange, TableVersion } from "../../../binding-table/entry.ts";
 import { rfc8676 } from "../../../binding-table/rfc8676.ts";
 import { snabb } from "../../../binding-table/snabb.ts";
 import { vpp } from "../../../binding-table/vpp.ts";
 import { formatDate } from "../../../declaration/dates.ts";
-import type { Domain, Pool } from "../../../lease/domain.ts";
-import { digestChunkOctets, snapshotTries } from "../../../limits.ts";
-import { pairOf } from "../../../portset/pool-geometry.ts";
-import { openBindingSnapshot } from "../../../store/evidence/binding-feed.ts";
-import type { BindingChange, BindingSnapshot, NoIncrement } from "../../../store/evidence/binding-feed.ts";
-import type { Databases, Place } from "../../../store/database/databases.ts";
-import { loadPlace } from "../../../store/configuration/directory.ts";
+import type { Domain } from "../../../lease/domain.ts";
+import { digestChunkOctets } from "../../../limits.ts";
+import type { BindingTable, GoneReason } from "../../../store/evidence/bindings.ts";
 import { encodeHex } from "../../../wire/hex.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { maySee, notFound, placesFor } from "../resource.ts";
+import { notFound } from "../resource.ts";
 import { validQuery } from "../validation.ts";
 
 const formats = { rfc8676, snabb, vpp } as const;
@@ -51,7 +47,7 @@ const description = `Rows are the running leases that have a softwire address, o
 \`split -b ${digestChunkOctets} --filter='openssl dgst -sha256 -binary' FILE | openssl dgst -sha256\`. \
 Take it more often than the quarantine is long: so a row leaves before its pair is another's.`;
 
-const gone: Readonly<Record<NoIncrement | "other-databases", string>> = {
+const gone: Readonly<Record<GoneReason, string>> = {
   purged: "the record of changes does not go back that far",
   ahead: "a version that this database has not reached",
   "other-databases": "it is of another number of databases",
@@ -60,7 +56,7 @@ const gone: Readonly<Record<NoIncrement | "other-databases", string>> = {
 };
 
 /** The route of binding tables. */
-export function bindingRoutes({ databases, now }: AdminDeps) {
+export function bindingRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/bindings",
     operation({
@@ -74,17 +70,20 @@ export function bindingRoutes({ databases, now }: AdminDeps) {
     async (context) => {
       const { format: name = "rfc8676", domain, since, digest } = context.req.valid("query");
       const format = formats[name];
-      const sections = await openSections(databases, context.get("principal"), domain, now?.());
-      const table = versionOfTable(sections);
+      const opened = await store.bindings.open(context.get("principal"), domain);
+      if (opened.kind === "no-domain") throw notFound("domain", domain ?? "");
+      if (opened.kind === "configuration-changes") throw configurationChanges();
+      const { table } = opened;
+      const version = versionOfTable(table);
       refuseInexpressible(format, table.domains);
       const write =
         since === undefined
-          ? () => writeTable(format, table, sections)
-          : writeChanges(format, table, since, await changesSince(sections, since));
+          ? () => writeTable(format, version, table)
+          : writeChanges(format, version, since, await changesSince(table, since));
       return new Response(streamOf(write()), {
         headers: {
           "content-type": format.mediaType,
-          "apportion-version": table.version,
+          "apportion-version": version.version,
           ...(digest === "true" && { "apportion-digest": `sha-256=${await digestOf(write())}` }),
         },
       });
@@ -92,46 +91,12 @@ export function bindingRoutes({ databases, now }: AdminDeps) {
   );
 }
 
-/** The part of the table that one database has. */
-interface Section {
-  readonly snapshot: BindingSnapshot;
-  readonly domains: readonly Domain[];
+function configurationChanges(): Error {
+  return problem(409, "Cannot read the binding table: the configuration keeps changing; try again");
 }
 
-async function openSections(
-  databases: Databases,
-  principal: Principal,
-  domain: string | undefined,
-  now: number | undefined,
-): Promise<readonly Section[]> {
-  if (domain !== undefined && !maySee(principal, domain)) throw notFound("domain", domain);
-  const places = placesFor(databases, principal, domain);
-  const sections = await Promise.all(places.map((place) => openSection(place, now)));
-  const isThere = sections.some(({ domains }) => domains.length > 0);
-  if (domain !== undefined && !isThere) throw notFound("domain", domain);
-  return sections;
-}
-
-/** The configuration may change between two reads: what slots mean has to be as of the table. */
-async function openSection(place: Place, now: number | undefined): Promise<Section> {
-  for (let attempt = 0; attempt < snapshotTries; attempt++) {
-    const snapshot = await openBindingSnapshot(place.database, { now });
-    const { revision, domains } = await loadPlace(place);
-    if (revision === snapshot.revision) return { snapshot, domains };
-  }
-  throw problem(409, "Cannot read the binding table: the configuration keeps changing; try again");
-}
-
-function versionOfTable(sections: readonly Section[]): TableVersion {
-  const versions = new Map(
-    sections.flatMap(({ snapshot, domains }) => domains.map((domain) => [domain, snapshot.version])),
-  );
-  return {
-    version: sections.map(({ snapshot }) => snapshot.version).join("."),
-    versionOf: (domain) => versions.get(domain)!,
-    date: formatDate(Math.min(...sections.map(({ snapshot }) => snapshot.time))),
-    domains: sections.flatMap(({ domains }) => domains),
-  };
+function versionOfTable({ version, versionOf, time, domains }: BindingTable): TableVersion {
+  return { version, versionOf, date: formatDate(time), domains };
 }
 
 /** Better no table than one that lacks rows without a word. */
@@ -149,77 +114,35 @@ function refuseInexpressible(format: BindingFormat, domains: readonly Domain[]):
   }
 }
 
-async function changesSince(sections: readonly Section[], since: string): Promise<readonly EntryChange[]> {
-  const refuse = (reason: keyof typeof gone): Error =>
-    problem(
-      410,
-      `Cannot tell the changes since version ${since}: ${gone[reason]}; take the whole table (without since)`,
-    );
-  const versions = since.split(".").map(Number);
-  if (versions.length !== sections.length) throw refuse("other-databases");
-  const changes = await Promise.all(
-    sections.map(async (section, index) => {
-      const found = await section.snapshot.changesSince(versions[index]!);
-      if (typeof found === "string") throw refuse(found);
-      return entryChangesOf(section, found);
-    }),
+async function changesSince(table: BindingTable, since: string): Promise<readonly EntryChange[]> {
+  const found = await table.changesSince(since);
+  if (found.kind === "changes") return found.changes;
+  throw problem(
+    410,
+    `Cannot tell the changes since version ${since}: ${gone[found.reason]}; take the whole table (without since)`,
   );
-  return changes.flat();
-}
-
-const slotsPerPool = 2 ** 32;
-
-function entryOf(domain: Domain, pool: Pool, slot: number, softwire: Uint8Array): BindingEntry {
-  return { domain, pool, ...pairOf(pool.geometry, slot % slotsPerPool), softwire };
 }
 
 async function* writeTable(
   format: BindingFormat,
-  table: TableVersion,
-  sections: readonly Section[],
+  version: TableVersion,
+  table: BindingTable,
 ): AsyncGenerator<string> {
-  yield format.begin(table);
-  for (const { snapshot, domains } of sections) {
-    for (const domain of domains) {
-      yield* format.beginDomain(domain, table);
-      yield* writeRows(format, table, snapshot, domain);
-      yield format.endDomain(domain, table);
-    }
-  }
-  yield format.end();
-}
-
-async function* writeRows(
-  format: BindingFormat,
-  table: TableVersion,
-  snapshot: BindingSnapshot,
-  domain: Domain,
-): AsyncGenerator<string> {
-  let isFirst = true;
-  for (const pool of domain.pools) {
-    for await (const rows of snapshot.rows(pool.id)) {
+  yield format.begin(version);
+  for (const domain of table.domains) {
+    yield* format.beginDomain(domain, version);
+    let isFirst = true;
+    for await (const rows of table.rows(domain)) {
       let text = "";
-      for (const { slot, softwire } of rows) {
-        text += format.entry(entryOf(domain, pool, slot, softwire), table, isFirst);
+      for (const row of rows) {
+        text += format.entry(row, version, isFirst);
         isFirst = false;
       }
       yield text;
     }
+    yield format.endDomain(domain, version);
   }
-}
-
-/** Pools come and go with a new whole table, so each slot of the changes is one of a pool that is there. */
-function entryChangesOf({ domains }: Section, found: readonly BindingChange[]): EntryChange[] {
-  const owners = new Map(
-    domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),
-  );
-  return found.flatMap(({ slot, before, after }): EntryChange[] => {
-    const owner = owners.get(Math.floor(slot / slotsPerPool));
-    if (owner === undefined) return [];
-    const entry = (softwire: Uint8Array | null) =>
-      softwire === null ? null : entryOf(owner.domain, owner.pool, slot, softwire);
-    return [{ before: entry(before), after: entry(after) }];
-  });
+  yield format.end();
 }
 
 function writeChanges(

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { operator } from "../../../../test/support/admin.ts";
 import { createTestAllocator } from "../../../../test/support/allocator.ts";
 import { clientProfile, says } from "../../../../test/support/clients.ts";
+import { execute, query, queryNumber } from "../../../../test/support/sql.ts";
 
 const north = { name: "north", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
 const south = { name: "south", kind: "full", range: "198.51.100.0/24" };
@@ -18,12 +19,43 @@ async function open() {
     const steps = (answer.steps ?? []) as { what: string; name: string; change: string }[];
     return { status, answer, steps: steps.map(({ what, name, change }) => `${what} ${name} ${change}`) };
   };
-  const revision = async () =>
-    Number((await allocator.database.execute("SELECT revision FROM configuration")).rows[0]!.revision);
+  const revision = () => queryNumber(allocator.database, "SELECT revision FROM configuration");
   return { ...allocator, allocator, call, put, revision };
 }
 
 describe("PUT /config", () => {
+  test.each(["", "?dryRun=true"])(
+    "E8: asked for another revision%s, says 412 and does nothing",
+    async (query) => {
+      const { put, call, revision } = await open();
+      const { etag } = await call("GET", "/config");
+      await put(state([north]));
+      const before = await revision();
+      const wanted = state([north, south]);
+      const ask = (headers: Record<string, string>) => call("PUT", `/config${query}`, wanted, headers);
+      const stale = await ask({ "if-match": etag! });
+      expect([stale.status, stale.body.detail]).toEqual([
+        412,
+        expect.stringContaining(`expected "${before}"`),
+      ]);
+      expect((await ask({ "if-match": `"${before + 1}"` })).status).toBe(412);
+      expect(await revision()).toBe(before);
+      expect((await ask({ "if-match": `"${before}"` })).status).toBe(200);
+      expect((await ask({ "if-match": "*" })).status).toBe(200);
+    },
+  );
+
+  test.each(["", "?dryRun=true"])(
+    "E8: If-None-Match: *%s is 412, because there always is one",
+    async (query) => {
+      const { call, revision } = await open();
+      const before = await revision();
+      const answer = await call("PUT", `/config${query}`, state([north]), { "if-none-match": "*" });
+      expect([answer.status, answer.body.detail]).toEqual([412, expect.stringContaining("If-None-Match: *")]);
+      expect(await revision()).toBe(before);
+    },
+  );
+
   test("creates all in one go, and applied again changes nothing", async () => {
     const { put, call, revision } = await open();
     const wanted = state([north, south], [seven]);
@@ -72,9 +104,9 @@ describe("PUT /config", () => {
     expect((await put({ domains: [] })).steps).toEqual(["pool north unchanged", "domain isp keep"]);
     expect((await allocator.ask(says.renew(client, offer!)))[0]!.type).toBe("ack");
     // Its leases end.
-    await database.execute("UPDATE lease SET expires_at = 1, free_at = 1");
+    await execute(database, "UPDATE lease SET expires_at = 1, free_at = 1");
     expect((await put({ domains: [] })).steps).toEqual(["pool north delete", "domain isp delete"]);
-    const { rows } = await database.execute("SELECT name FROM retired_pool ORDER BY name");
+    const rows = await query(database, "SELECT name FROM retired_pool ORDER BY name");
     expect(rows.map(({ name }) => name)).toEqual(["north", "south"]);
   });
 

@@ -12,9 +12,9 @@ import { formatText, parseText } from "../../../declaration/declaration-text.ts"
 import type { DeclarationFormat } from "../../../declaration/declaration-text.ts";
 import { declarationSchema } from "../../../declaration/declaration.ts";
 import type { Declaration } from "../../../declaration/declaration.ts";
-import { applyPlaced, planPlaced, readPlaced } from "../../../store/configuration/apply-placed.ts";
-import { ApplyError, RevisionError } from "../../../store/configuration/apply.ts";
-import type { Step } from "../../../store/configuration/plan.ts";
+import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
+import { refusalText } from "../../../store/configuration/draft.ts";
+import type { Step } from "../../../store/configuration/draft.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
@@ -52,7 +52,7 @@ const declarationContent = {
 };
 
 /** The routes of the declared state. They are for those who may see all domains. */
-export function configRoutes({ databases }: AdminDeps) {
+export function configRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/config",
@@ -63,8 +63,9 @@ export function configRoutes({ databases }: AdminDeps) {
         description: "As JSON, or as YAML with `Accept: application/yaml`. Sent back, it changes nothing.",
       }),
       async (context) => {
-        requireAllDomains(context.get("principal"), "read the whole configuration");
-        const { revision, declaration } = await readPlaced(databases);
+        const principal = context.get("principal");
+        requireAllDomains(principal, "read the whole configuration");
+        const { revision, declaration } = await store.declaration.read(principal);
         const supports = ["application/json", ...yamlTypes];
         const type = accepts(context, { header: "Accept", supports, default: "application/json" });
         const format: DeclarationFormat = yamlTypes.includes(type) ? "yaml" : "json";
@@ -92,21 +93,30 @@ export function configRoutes({ databases }: AdminDeps) {
         const principal = context.get("principal");
         requireAllDomains(principal, "change the whole configuration");
         const declaration = await readBody(context);
-        const { version } = readPrecondition(context);
-        const revision = typeof version === "number" ? version : undefined;
-        const options = { actor: principal.name, unnamed: "drain", revision } as const;
-        if (context.req.valid("query").dryRun === "true") {
-          const { steps } = await planPlaced(databases, declaration, options);
-          return context.json({ applied: false, steps: steps as Step[] }, 200);
-        }
-        try {
-          const steps = await applyPlaced(databases, declaration, options);
-          return context.json({ applied: true, steps: steps as Step[] }, 200);
-        } catch (error) {
-          throw refusalOf(error);
-        }
+        const options = { unnamed: "drain", precondition: readPrecondition(context) } as const;
+        const { plan, apply } = store.declaration;
+        const isDry = context.req.valid("query").dryRun === "true";
+        return respondSteps(context, await (isDry ? plan : apply)(principal, declaration, options));
       },
     );
+}
+
+/** Answers an application, or a dry run. */
+function respondSteps(context: Context, result: DeclarationApplication | DeclarationPlan) {
+  switch (result.kind) {
+    case "applied":
+    case "planned":
+      return context.json({ applied: result.kind === "applied", steps: [...result.steps] }, 200);
+    case "refused":
+      throw refused(result.steps);
+    case "exists":
+      throw problem(
+        412,
+        "Cannot create the configuration: found one, expected none (If-None-Match: *); there always is one",
+      );
+    case "stale":
+      throw versionConflict("of an older configuration", formatETag(result.version));
+  }
 }
 
 async function readBody(context: Context): Promise<Declaration> {
@@ -121,20 +131,16 @@ async function readBody(context: Context): Promise<Declaration> {
   }
   const result = v.safeParse(declarationSchema, input);
   if (result.success) return result.output;
-  throw invalid("json", result.issues as never);
+  throw invalid("json", result.issues);
 }
 
-function refusalOf(error: unknown): unknown {
-  if (error instanceof RevisionError) {
-    return versionConflict("of an older configuration", formatETag(error.revision));
-  }
-  if (!(error instanceof ApplyError)) return error;
-  const errors = error.steps
+function refused(steps: readonly Step[]): Error {
+  const errors = steps
     .filter(({ change }) => change === "refuse")
     .map(({ what, name, reason }) => ({
       path: `${what} ${name}`,
       found: "what can't be done",
       expected: reason ?? "another",
     }));
-  return problem(409, error.message.replaceAll("\n", " "), { errors });
+  return problem(409, refusalText(steps).replaceAll("\n", " "), { errors });
 }

@@ -3,46 +3,20 @@
  *
  * @module
  */
-import type { Client } from "@libsql/client";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type * as v from "valibot";
-import type { DomainSettings } from "../../../declaration/domain-settings.ts";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
 import { domainsMax } from "../../../limits.ts";
-import { commitChange } from "../../../store/configuration/change.ts";
-import { allPlaces, databaseOf, findIn, homeOf, listByName } from "../../../store/database/databases.ts";
-import type { Databases } from "../../../store/database/databases.ts";
-import { settingsText } from "../../../store/configuration/declared.ts";
 import type { StoredDomain } from "../../../store/configuration/declared.ts";
-import {
-  changeDomain,
-  createDomain,
-  deleteDomain,
-  findDefaultDomain,
-  findDomain,
-  listDomains,
-  showDomain,
-  usersOfDomain,
-} from "../../../store/configuration/domains.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { DomainDeletion, DomainPut, SecondDefault } from "../../../store/configuration/domains.ts";
+import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { checkVersion, formatETag, readPrecondition } from "../etag.ts";
+import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
-import {
-  alreadyThere,
-  changedMeanwhile,
-  checkName,
-  checkNewName,
-  maySee,
-  notFound,
-  patched,
-  placesFor,
-  replacesBlindly,
-  requireAllDomains,
-} from "../resource.ts";
+import { allDomainsRequired, checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
 import { domainSchema, mergePatchSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery } from "../validation.ts";
 
@@ -53,7 +27,7 @@ export function domainRoutes(deps: AdminDeps) {
   return new Hono<AuthEnv>().route("/", readRoutes(deps)).route("/", changeRoutes(deps));
 }
 
-function readRoutes({ databases }: AdminDeps) {
+function readRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/domains",
@@ -61,14 +35,10 @@ function readRoutes({ databases }: AdminDeps) {
       validQuery(pageQuerySchema),
       async (context) => {
         const page = readPage(context.req.valid("query"), namePosition);
-        const after = page.after?.[0] as string | undefined;
-        const limit = page.limit + 1;
-        const found = await listByName(
-          placesFor(databases, context.get("principal")),
-          limit,
-          (place) => listDomains(place, { limit, after }),
-          ({ name }) => name,
-        );
+        const found = await store.domains.list(context.get("principal"), {
+          limit: page.limit + 1,
+          after: page.after?.[0],
+        });
         return respondPage(
           context,
           pageOf(found, page, ({ name }) => [name], shown),
@@ -78,12 +48,16 @@ function readRoutes({ databases }: AdminDeps) {
     .get(
       "/domains/:name",
       operation({ tag, summary: "Read a domain", answers: { 200: domainSchema }, problems: [404] }),
-      async (context) =>
-        respond(context, await read(databases, context.get("principal"), context.req.param("name"))),
+      async (context) => {
+        const name = context.req.param("name");
+        const found = await store.domains.find(context.get("principal"), name);
+        if (found === undefined) throw notFound("domain", name);
+        return respond(context, found);
+      },
     );
 }
 
-function changeRoutes({ databases }: AdminDeps) {
+function changeRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .put(
       "/domains/:name",
@@ -99,7 +73,13 @@ function changeRoutes({ databases }: AdminDeps) {
         const name = context.req.param("name");
         const { name: nameInBody, ...settings } = context.req.valid("json");
         checkName(name, nameInBody);
-        return putDomain(context, databases, name, settings);
+        const precondition = readPrecondition(context);
+        checkNewName(nameSchema, name, precondition);
+        return respondChange(
+          context,
+          name,
+          await store.domains.put(context.get("principal"), name, settings, precondition),
+        );
       },
     )
     .patch(
@@ -114,11 +94,18 @@ function changeRoutes({ databases }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await read(databases, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const { name, ...settings } = patched(domainSchema, shown(stored), context.req.valid("json"));
-        checkName(stored.name, name);
-        return change(context, databases, stored, settings);
+        const patch = context.req.valid("json");
+        const name = context.req.param("name");
+        const revise = (stored: StoredDomain) => {
+          const { name: nameInBody, ...settings } = patched(domainSchema, shown(stored), patch);
+          checkName(name, nameInBody);
+          return settings;
+        };
+        return respondChange(
+          context,
+          name,
+          await store.domains.change(context.get("principal"), name, readPrecondition(context), revise),
+        );
       },
     )
     .delete(
@@ -130,13 +117,10 @@ function changeRoutes({ databases }: AdminDeps) {
         answers: { 204: null },
       }),
       async (context) => {
+        const name = context.req.param("name");
         const principal = context.get("principal");
-        requireAllDomains(principal, "delete a domain");
-        const stored = await read(databases, principal, context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const database = databaseOf(databases, stored.name);
-        const isDone = await commitChange(database, deleteDomain(principal.name, stored));
-        if (!isDone) throw await whyNotDeleted(database, stored);
+        const result = await store.domains.delete(principal, name, readPrecondition(context));
+        if (result.kind !== "deleted") throw whyNotDeleted(context, name, result);
         return context.body(null, 204);
       },
     );
@@ -144,13 +128,7 @@ function changeRoutes({ databases }: AdminDeps) {
 
 type Shown = v.InferOutput<typeof domainSchema> & { readonly name: string };
 
-const shown = ({ name, settings }: StoredDomain): Shown => showDomain(name, settings);
-
-async function read(databases: Databases, principal: Principal, name: string): Promise<StoredDomain> {
-  const stored = maySee(principal, name) ? await find(databases, name) : undefined;
-  if (stored === undefined) throw notFound("domain", name);
-  return stored;
-}
+const shown = ({ name, settings }: StoredDomain): Shown => ({ name, ...settings });
 
 function respond(context: Context, stored: StoredDomain, status: 200 | 201 = 200) {
   context.header("etag", formatETag(stored.version));
@@ -158,100 +136,53 @@ function respond(context: Context, stored: StoredDomain, status: 200 | 201 = 200
   return context.json(shown(stored), status);
 }
 
-function find(databases: Databases, name: string): Promise<StoredDomain | undefined> {
-  return findDomain(databaseOf(databases, name), name);
-}
-
-async function putDomain(
-  context: Context<AuthEnv>,
-  databases: Databases,
-  name: string,
-  settings: DomainSettings,
-) {
-  const principal = context.get("principal");
-  const precondition = readPrecondition(context);
-  const stored = maySee(principal, name) ? await find(databases, name) : undefined;
-  if (stored === undefined) {
-    requireAllDomains(principal, "create a domain");
-    if (precondition.version !== undefined) throw notFound("domain", name);
-    checkNewName(nameSchema, name);
-    await checkRoom(databases);
-    await checkDefaultElsewhere(databases, principal, name, settings);
-    const { database, scope } = homeOf(databases, name);
-    const isDone = await commitChange(database, createDomain(principal.name, name, settings, scope));
-    const created = await find(databases, name);
-    if (!isDone)
-      throw created === undefined ? await twoDefaults(databases, principal) : alreadyThere("domain", name);
-    return respond(context, created!, 201);
+/** Answers a creation or a change. */
+function respondChange(context: Context<AuthEnv>, name: string, result: DomainPut) {
+  switch (result.kind) {
+    case "created":
+      return respond(context, result.domain, 201);
+    case "changed":
+    case "unchanged":
+      return respond(context, result.domain);
+    case "forbidden":
+      throw allDomainsRequired(context.get("principal"), "create a domain");
+    case "too-many":
+      throw problem(
+        409,
+        `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all in memory`,
+      );
+    case "second-default":
+      throw secondDefault(result);
+    default:
+      throw refusalOf("domain", name, result);
   }
-  if (precondition.mustBeNew) throw alreadyThere("domain", name);
-  checkVersion(precondition, stored.version);
-  if (settingsText(stored.settings) === settingsText(settings)) return respond(context, stored);
-  if (precondition.version === undefined) throw replacesBlindly("domain", name);
-  return change(context, databases, stored, settings);
 }
 
-async function change(
-  context: Context<AuthEnv>,
-  databases: Databases,
-  stored: StoredDomain,
-  settings: DomainSettings,
-) {
-  if (settingsText(stored.settings) === settingsText(settings)) return respond(context, stored);
-  const principal = context.get("principal");
-  await checkDefaultElsewhere(databases, principal, stored.name, settings);
-  const { database, scope } = homeOf(databases, stored.name);
-  const isDone = await commitChange(database, changeDomain(principal.name, stored, settings, scope));
-  const current = await findDomain(database, stored.name);
-  if (isDone && current !== undefined) return respond(context, current);
-  if (current?.version !== stored.version) throw changedMeanwhile("domain", stored.name);
-  throw await twoDefaults(databases, principal);
-}
-
-async function checkRoom(databases: Databases): Promise<void> {
-  const query = { limit: domainsMax, after: undefined };
-  const found = await Promise.all(allPlaces(databases).map((place) => listDomains(place, query)));
-  if (found.flat().length < domainsMax) return;
-  throw problem(
-    409,
-    `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all in memory`,
-  );
-}
-
-/** Within a database the statement itself sees to it that there is one default at most. */
-async function checkDefaultElsewhere(
-  databases: Databases,
-  principal: Principal,
-  name: string,
-  settings: DomainSettings,
-): Promise<void> {
-  if (!settings.default) return;
-  const database = databaseOf(databases, name);
-  const others = allPlaces(databases).filter((place) => place.database !== database);
-  const other = await findIn(others, findDefaultDomain);
-  if (other !== undefined) throw secondDefault(principal, other.found);
-}
-
-async function twoDefaults(databases: Databases, principal: Principal): Promise<Error> {
-  const other = await findIn(allPlaces(databases), findDefaultDomain);
-  return secondDefault(principal, other?.found);
-}
-
-function secondDefault(principal: Principal, name: string | undefined): Error {
-  const other = name !== undefined && maySee(principal, name) ? `domain "${name}"` : "another domain";
+function secondDefault({ other: name }: SecondDefault): Error {
+  const other = name === undefined ? "another domain" : `domain "${name}"`;
   const errors = [{ path: "default", found: "true", expected: `false: ${other} is the default` }];
   return problem(409, `Cannot make a second default domain: ${other} is it`, { errors });
 }
 
-async function whyNotDeleted(database: Client, { id, name, version }: StoredDomain): Promise<Error> {
-  const current = await findDomain(database, name);
-  if (current?.version !== version) return changedMeanwhile("domain", name);
-  const { pools, tokens } = await usersOfDomain(database, id);
-  const found = [...pools.map((pool) => `pool ${pool}`), ...tokens.map((token) => `token ${token}`)].join(
-    ", ",
-  );
-  return problem(
-    409,
-    `Cannot delete domain "${name}": found ${found}, expected neither pools nor tokens of it`,
-  );
+function whyNotDeleted(
+  context: Context<AuthEnv>,
+  name: string,
+  result: Exclude<DomainDeletion, { kind: "deleted" }>,
+): Error {
+  switch (result.kind) {
+    case "forbidden":
+      return allDomainsRequired(context.get("principal"), "delete a domain");
+    case "in-use": {
+      const found = [
+        ...result.pools.map((pool) => `pool ${pool}`),
+        ...result.tokens.map((token) => `token ${token}`),
+      ].join(", ");
+      return problem(
+        409,
+        `Cannot delete domain "${name}": found ${found}, expected neither pools nor tokens of it`,
+      );
+    }
+    default:
+      return refusalOf("domain", name, result);
+  }
 }

@@ -6,28 +6,17 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
-import { isOpen } from "../../../lease/domain.ts";
-import type { Domain } from "../../../lease/domain.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
-import { auditOfLast } from "../../../store/configuration/audit.ts";
-import { moveLease, releaseLease } from "../../../store/evidence/leases.ts";
-import type { LeaseRecord } from "../../../store/evidence/leases.ts";
+import type { LeaseChangeRequest, MoveResult } from "../../../store/evidence/leases.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { checkVersion, readPrecondition } from "../etag.ts";
-import {
-  findLeaseById,
-  idOfLease,
-  leaseSchema,
-  respondLease,
-  showLease,
-  slotOfPair,
-  versionOf,
-} from "./lease.ts";
+import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
+import { notFound } from "../resource.ts";
 import { invalid, requireJson, validBody } from "../validation.ts";
+import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
 const moveSchema = v.strictObject({
   address: textOf(parseIPv4),
@@ -36,20 +25,11 @@ const moveSchema = v.strictObject({
 
 const tag = "leases";
 
+/** The pair that a lease moves to. */
+type MoveBody = v.InferOutput<typeof moveSchema>;
+
 /** The routes that change a lease. */
-export function leaseChangeRoutes({ databases, now }: AdminDeps) {
-  const find = (principal: Principal, id: string) => findLeaseById(databases, principal, id, now?.());
-
-  /** What is to be changed: a lease that runs, and that is the one which the request means. */
-  async function begin(context: Context<AuthEnv>, id: string) {
-    const principal = context.get("principal");
-    const precondition = readPrecondition(context);
-    const found = await find(principal, id);
-    checkVersion(precondition, await versionOf(found.lease));
-    const handle = requireRunning(found.lease, id);
-    return { ...found, principal, precondition, handle, before: showLease(found.directory, found.lease) };
-  }
-
+export function leaseChangeRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .post(
       "/leases/:id/release",
@@ -62,17 +42,9 @@ export function leaseChangeRoutes({ databases, now }: AdminDeps) {
         answers: { 200: leaseSchema },
       }),
       async (context) => {
-        const id = context.req.param("id");
-        const { place, domain, principal, precondition, handle, before } = await begin(context, id);
-        const record = recordOf(principal, "release", domain, before, { state: "quarantined" });
-        const isDone = await releaseLease(place.database, handle, domain.quarantineSeconds, {
-          record,
-          now: now?.(),
-        });
-        const after = await find(principal, id);
-        if (isDone) return respondLease(context, after);
-        checkVersion(precondition, await versionOf(after.lease));
-        throw changed(id);
+        const [principal, id] = [context.get("principal"), context.req.param("id")];
+        const request = changeRequest(context);
+        return respondChange(context, id, request, await store.leases.release(principal, id, request));
       },
     )
     .post(
@@ -88,54 +60,51 @@ export function leaseChangeRoutes({ databases, now }: AdminDeps) {
       requireJson(),
       validBody(moveSchema),
       async (context) => {
-        const id = context.req.param("id");
-        const { place, directory, domain, principal, precondition, handle, before } = await begin(
-          context,
-          id,
-        );
-        const target = targetOf(domain, context.req.valid("json"));
-        const record = recordOf(principal, "move", domain, before, { movedTo: idOfLease(directory, target) });
-        const isDone = await moveLease(place.database, handle, target, domain.quarantineSeconds, {
-          record,
-          now: now?.(),
-        });
-        if (isDone) return respondLease(context, await find(principal, idOfLease(directory, target)));
-        checkVersion(precondition, await versionOf((await find(principal, id)).lease));
-        throw changed(id);
+        const [principal, id] = [context.get("principal"), context.req.param("id")];
+        const body = context.req.valid("json");
+        const target = { address: parseIPv4(body.address), psid: body.psid };
+        const request = changeRequest(context);
+        const change = await store.leases.move(principal, id, target, request);
+        if (change.kind === "no-such-pair") throw noSuchPair(change.domain, body);
+        return respondChange(context, id, request, change);
       },
     );
 }
 
-function requireRunning({ slot, clientId, since, state }: LeaseRecord, id: string) {
-  if (clientId !== null && (state === "bound" || state === "offered")) return { slot, clientId, since };
-  throw problem(409, `Cannot change lease ${id}: it is ${state}, expected one that is bound or offered`);
+function changeRequest(context: Context): LeaseChangeRequest {
+  return { version: readPrecondition(context).version, describe: showLease };
 }
 
-/** @returns Key of the slot that a lease shall move to. */
-function targetOf(domain: Domain, { address, psid }: v.InferOutput<typeof moveSchema>): number {
-  const open = domain.pools.filter(isOpen);
-  const slot = slotOfPair(open, parseIPv4(address), psid);
-  if (slot !== undefined) return slot;
-  const received = psid === null ? address : `${address} with PSID ${psid}`;
-  const message = `expected a pair of a pool of domain ${domain.name} that is not drained`;
-  throw invalid("json", [{ path: ["address"], received, message }]);
-}
-
-/** Someone else was faster: the client renewed with another softwire, released, or the target was taken. */
-function changed(id: string): Error {
-  return problem(
-    409,
-    `Cannot change lease ${id}: it has changed meanwhile, is reserved, or the pair that it shall move to is not free; read both again`,
-  );
-}
-
-function recordOf(
-  principal: Principal,
-  action: string,
-  domain: Domain,
-  before: ReturnType<typeof showLease>,
-  after: unknown,
+function respondChange(
+  context: Context,
+  id: string,
+  { version }: LeaseChangeRequest,
+  change: Exclude<MoveResult, { readonly kind: "no-such-pair" }>,
 ) {
-  const entry = { actor: principal.name, action, resource: "lease", name: before.id, domain: domain.name };
-  return auditOfLast({ ...entry, before, after });
+  switch (change.kind) {
+    case "changed":
+      return respondLease(context, change.lease);
+    case "not-found":
+      throw notFound("lease", id);
+    case "version-conflict":
+      throw versionConflict(formatETag(Number(version)), formatETag(change.version));
+    case "not-running":
+      throw problem(
+        409,
+        `Cannot change lease ${id}: it is ${change.state}, expected one that is bound or offered`,
+      );
+    case "changed-meanwhile":
+    case "reserved":
+    case "target-taken":
+      throw problem(
+        409,
+        `Cannot change lease ${id}: it has changed meanwhile, is reserved, or the pair that it shall move to is not free; read both again`,
+      );
+  }
+}
+
+function noSuchPair(domain: string, { address, psid }: MoveBody): Error {
+  const received = psid === null ? address : `${address} with PSID ${psid}`;
+  const message = `expected a pair of a pool of domain ${domain} that is not drained`;
+  return invalid("json", [{ path: ["address"], received, message }]);
 }

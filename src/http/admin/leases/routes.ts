@@ -6,27 +6,21 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { parseDate } from "../../../declaration/dates.ts";
-import { findAddressPool, findAddressSlots, findSlotKey, onlySlot } from "../../../lease/domain.ts";
-import type { Directory, Pool } from "../../../lease/domain.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
 import { clientIdentifierOctetsMax } from "../../../limits.ts";
-import { psidOfPort } from "../../../portset/port-set.ts";
-import type { Databases, Place } from "../../../store/database/databases.ts";
-import { loadPlace } from "../../../store/configuration/directory.ts";
-import { findLeases, slotStates } from "../../../store/evidence/leases.ts";
-import type { LeaseFilter } from "../../../store/evidence/leases.ts";
+import type { LeasePosition, LeaseQuery } from "../../../store/evidence/find-leases.ts";
+import { slotStates } from "../../../store/evidence/slot-state.ts";
 import { encodeClientIdentifier } from "../../../wire/dhcpv4/options/client-identifier.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import { parseIPv6 } from "../../../wire/ipv6-address.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { findLeaseById, leaseSchema, portSetOf, respondLease, showLease } from "./lease.ts";
 import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "../paging.ts";
-import type { Page, PageRequest } from "../paging.ts";
 import { hexSchema, portSchema, wholeNumber } from "../query-fields.ts";
-import { maySee, notFound, placesFor } from "../resource.ts";
+import { notFound } from "../resource.ts";
 import { invalid, validQuery } from "../validation.ts";
+import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
 const ipv6 = v.pipe(textOf(parseIPv6), v.transform(parseIPv6));
 const date = v.pipe(textOf(parseDate), v.transform(parseDate));
@@ -58,8 +52,7 @@ const querySchema = v.strictObject({
 const tag = "leases";
 
 /** The routes that find leases. */
-export function leaseRoutes({ databases, now }: AdminDeps) {
-  const find = (principal: Principal, id: string) => findLeaseById(databases, principal, id, now?.());
+export function leaseRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/leases",
@@ -74,9 +67,13 @@ export function leaseRoutes({ databases, now }: AdminDeps) {
       validQuery(querySchema),
       async (context) => {
         const query = context.req.valid("query");
-        const page = readPage(query, position);
-        const sections = await sectionsOf(databases, context.get("principal"), query);
-        return respondPage(context, await findPage(sections, query, page, now?.()));
+        const { limit, after } = readPage(query, position);
+        const page = { limit, after: positionOf(after) };
+        const found = await store.leases.find(context.get("principal"), leaseQueryOf(query), page);
+        if (found.kind === "no-domain") throw notFound("domain", query.domain ?? "");
+        if (found.kind === "no-pool") throw notFound("pool", query.pool ?? "");
+        const next = found.next === null ? null : encodeCursor(found.next);
+        return respondPage(context, { items: found.leases.map(showLease), next });
       },
     )
     .get(
@@ -89,97 +86,50 @@ export function leaseRoutes({ databases, now }: AdminDeps) {
         description:
           "Its ETag stays the same as long as the same client has it: a renewal does not change it.",
       }),
-      async (context) => respondLease(context, await find(context.get("principal"), context.req.param("id"))),
+      async (context) => {
+        const id = context.req.param("id");
+        const lease = await store.leases.read(context.get("principal"), id);
+        if (lease === undefined) throw notFound("lease", id);
+        return respondLease(context, lease);
+      },
     );
 }
 
 type Query = v.InferOutput<typeof querySchema>;
 
-/** A database that is searched, with the domains in it that may be. */
-interface Section {
-  readonly place: Place;
-  readonly directory: Directory;
-}
-
-/** Number of the section, and the slot behind which its search goes on. */
+/** Number of the database, and the slot after which its search continues. */
 const position = v.strictTuple([v.pipe(v.number(), v.safeInteger()), v.pipe(v.number(), v.safeInteger())]);
 
-/** Before the slots of a section. */
-const noSlot = -1;
-
-async function sectionsOf(databases: Databases, principal: Principal, query: Query): Promise<Section[]> {
-  const { domain, pool } = query;
-  if (domain !== undefined && !maySee(principal, domain)) throw notFound("domain", domain);
-  const places = placesFor(databases, principal, domain);
-  const sections = await Promise.all(
-    places.map(async (place) => ({ place, directory: await loadPlace(place) })),
-  );
-  const domains = sections.flatMap(({ directory }) => directory.domains);
-  if (domain !== undefined && domains.length === 0) throw notFound("domain", domain);
-  const hasPool = domains.some(({ pools }) => pools.some(({ name }) => name === pool));
-  if (pool !== undefined && !hasPool) throw notFound("pool", pool);
-  return sections;
+function positionOf(after: readonly (string | number)[] | undefined): LeasePosition | undefined {
+  return after === undefined ? undefined : v.parse(position, after);
 }
 
-/** One section after the other: the next begins where the one before has no more. */
-async function findPage(
-  sections: readonly Section[],
-  query: Query,
-  { limit, after }: PageRequest,
-  now: number | undefined,
-): Promise<Page<v.InferOutput<typeof leaseSchema>>> {
-  const items: v.InferOutput<typeof leaseSchema>[] = [];
-  const [firstIndex, firstAfter] = (after as [number, number] | undefined) ?? [0, noSlot];
-  for (let index = firstIndex; index < sections.length; index++) {
-    if (items.length === limit) return { items, next: encodeCursor([index, noSlot]) };
-    const { place, directory } = sections[index]!;
-    const filter = filterOf(directory, query);
-    if (filter === undefined) continue;
-    const request = { after: index === firstIndex ? firstAfter : noSlot, limit: limit - items.length, now };
-    const found = await findLeases(place.database, filter, request);
-    items.push(...found.leases.map((lease) => showLease(directory, lease)));
-    if (found.next !== null) return { items, next: encodeCursor([index, found.next]) };
+/**
+ * Reads a query: an address is a number, and DUID with IAID are a client identifier.
+ *
+ * @throws {HTTPException} 400 for fields that mean nothing without another.
+ */
+function leaseQueryOf(query: Query): LeaseQuery {
+  const { domain, pool, address, port, softwire, source, site, state, expiresFrom, expiresBefore } = query;
+  if (address === undefined && port !== undefined) {
+    throw invalid("query", [{ path: ["address"], received: "nothing", message: "expected one beside port" }]);
   }
-  return { items, next: null };
-}
-
-/** @returns What the store is to look for; undefined when no lease can be so. */
-function filterOf({ domains }: Directory, query: Query): LeaseFilter | undefined {
-  const pools = domains.flatMap((domain) => domain.pools);
-  const pool = pools.find(({ name }) => name === query.pool);
-  if (query.pool !== undefined && pool === undefined) return undefined;
-  const slots = slotsOf(pools, query);
-  if (slots === null) return undefined;
-  const { duid, iaid, softwire, source, site, state, expiresFrom, expiresBefore } = query;
-  const clientId = query.clientId ?? clientIdOf(duid, iaid);
+  const clientId = query.clientId ?? clientIdOf(query.duid, query.iaid);
+  const isWhole = query.clientId === undefined && query.iaid !== undefined;
   return {
-    slots,
+    domain,
+    pool,
+    address: address === undefined ? undefined : parseIPv4(address),
+    port,
     clientId,
+    duid: isWhole ? undefined : query.duid,
     softwire,
     source,
     site,
     state,
     expiresFrom,
     expiresBefore,
-    duid: query.clientId === undefined && iaid !== undefined ? undefined : duid,
-    domainIds: domains.map(({ id }) => id),
-    poolId: pool?.id,
   };
-}
-
-/** @returns Undefined without an address, null when no slot of the pools has it. */
-function slotsOf(pools: readonly Pool[], { address, port }: Query) {
-  if (address === undefined) {
-    if (port === undefined) return undefined;
-    throw invalid("query", [{ path: ["address"], received: "nothing", message: "expected one beside port" }]);
-  }
-  const number = parseIPv4(address);
-  const pool = findAddressPool(pools, number);
-  if (pool === undefined || port === undefined) return findAddressSlots(pools, number) ?? null;
-  const psid = psidOfPort(pool.geometry, port);
-  const slot =
-    psid === undefined ? undefined : findSlotKey(pools, { address: number, ...portSetOf(pool, psid) });
-  return slot === undefined ? null : onlySlot(slot);
 }
 
 /** DUID and IAID are all of a client identifier (RFC 4361 §6.1). */

@@ -9,15 +9,14 @@ import { formatDate, parseDate } from "../../../declaration/dates.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
 import { lookupToleranceSecondsMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
-import { joinLookups, lookUp, nobodyReasons } from "../../../store/evidence/history.ts";
-import type { Holder, Lookup, NobodyReason } from "../../../store/evidence/history.ts";
+import { nobodyReasons } from "../../../store/evidence/history.ts";
+import type { Holder, LookupAnswer, NobodyReason } from "../../../store/evidence/history.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { evidenceFields, showEvidence } from "../evidence.ts";
 import { portSchema, wholeNumber } from "../query-fields.ts";
-import { placesFor } from "../resource.ts";
 import { invalid, validQuery } from "../validation.ts";
 
 const querySchema = v.strictObject({
@@ -65,7 +64,7 @@ const lookupSchema = v.strictObject({
 });
 
 /** The route of look-ups. */
-export function lookupRoutes({ databases, now }: AdminDeps) {
+export function lookupRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/lookup",
     operation({
@@ -83,11 +82,9 @@ export function lookupRoutes({ databases, now }: AdminDeps) {
         port: port ?? null,
         at: parseDate(at),
         toleranceSeconds,
-        now: now?.(),
       };
-      const places = placesFor(databases, context.get("principal"));
-      const answer = joinLookups(await Promise.all(places.map((place) => lookUp(place, question))));
-      if (answer === "port-needed") {
+      const answer = await store.lookups.lookUp(context.get("principal"), question);
+      if (answer.kind === "port-needed") {
         const message = "expected 0 to 65535, because the address is shared";
         throw invalid("query", [{ path: ["port"], received: "nothing", message }]);
       }
@@ -102,7 +99,7 @@ export function lookupRoutes({ databases, now }: AdminDeps) {
   );
 }
 
-function show({ holders, reason, pool }: Lookup) {
+function show({ holders, reason, pool }: LookupAnswer) {
   return {
     found: reason === null ? ("subscriber" as const) : ("nobody" as const),
     reason: reason === null ? null : { id: reason, meaning: nobodyReasons[reason] },

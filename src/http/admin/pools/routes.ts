@@ -6,22 +6,19 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { dateSchema } from "../../../declaration/dates.ts";
+import { parseIPv4Range } from "../../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../../declaration/pool-declaration.ts";
 import { nameSchema, textOf } from "../../../declaration/schema-parts.ts";
-import { allPlaces, findIn, listByName } from "../../../store/database/databases.ts";
-import type { Databases } from "../../../store/database/databases.ts";
-import { poolParameters } from "../../../store/configuration/declared.ts";
-import { deletePool, findOverlap, listPools } from "../../../store/configuration/pools.ts";
+import type { StoredPool } from "../../../store/configuration/declared.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { checkVersion, readPrecondition } from "../etag.ts";
+import { readPrecondition } from "../etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "../paging.ts";
-import { longestLeaseEnd, putPool, updatePool, whyNotDeleted } from "./changes.ts";
+import { respondChange, respondDeletion, respondPool, respondPut, showPool } from "./answers.ts";
 import { planPool } from "./plan.ts";
-import { readPool, respondPool, showPool } from "./pool.ts";
-import { checkName, maySee, patched, placesFor } from "../resource.ts";
+import { checkName, checkNewName, notFound, patched } from "../resource.ts";
 import { mergePatchSchema, poolPlanRequestSchema, poolPlanSchema, poolSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery } from "../validation.ts";
 
@@ -60,14 +57,31 @@ export function poolRoutes(deps: AdminDeps) {
     .route("/", endRoutes(deps));
 }
 
-function readRoutes({ databases }: AdminDeps) {
+function readRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/pools",
       operation({ tag, summary: "List pools", answers: { 200: pageSchema(poolSchema) } }),
       validQuery(listQuery),
-      async (context) =>
-        respondPage(context, await list(databases, context.get("principal"), context.req.valid("query"))),
+      async (context) => {
+        const query = context.req.valid("query");
+        const page = readPage(query, namePosition);
+        const { domain, kind, draining, address } = query;
+        const filter = {
+          domain,
+          kind,
+          draining: draining === undefined ? undefined : draining === "true",
+          address: address === undefined ? undefined : parseIPv4(address),
+        };
+        const found = await store.pools.list(context.get("principal"), filter, {
+          limit: page.limit + 1,
+          after: page.after?.[0],
+        });
+        return respondPage(
+          context,
+          pageOf(found, page, ({ declared }) => [declared.name], showPool),
+        );
+      },
     )
     .post(
       "/pools:plan",
@@ -82,26 +96,24 @@ function readRoutes({ databases }: AdminDeps) {
       validBody(poolPlanRequestSchema),
       async (context) => {
         const shape = context.req.valid("json");
-        const { firstAddress, lastAddress } = poolParameters({ ...shape, name: "plan" });
-        const isWhole = context.get("principal").domain === null;
-        const other = isWhole
-          ? await findIn(allPlaces(databases), (place) => findOverlap(place, { firstAddress, lastAddress }))
-          : undefined;
-        return context.json({ ...planPool(shape), overlaps: other?.found.declared.name ?? null }, 200);
+        const range = parseIPv4Range(shape.range);
+        const other = await store.pools.findOverlap(context.get("principal"), range);
+        return context.json({ ...planPool(shape), overlaps: other?.declared.name ?? null }, 200);
       },
     )
     .get(
       "/pools/:name",
       operation({ tag, summary: "Read a pool", answers: { 200: poolSchema }, problems: [404] }),
-      async (context) =>
-        respondPool(
-          context,
-          (await readPool(databases, context.get("principal"), context.req.param("name"))).found,
-        ),
+      async (context) => {
+        const name = context.req.param("name");
+        const found = await store.pools.find(context.get("principal"), name);
+        if (found === undefined) throw notFound("pool", name);
+        return respondPool(context, found);
+      },
     );
 }
 
-function changeRoutes({ databases }: AdminDeps) {
+function changeRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .put(
       "/pools/:name",
@@ -119,7 +131,14 @@ function changeRoutes({ databases }: AdminDeps) {
         const name = context.req.param("name");
         const body = context.req.valid("json");
         checkName(name, body.name);
-        return putPool(context, databases, body.domain, declaredOf(name, body));
+        const precondition = readPrecondition(context);
+        checkNewName(nameSchema, name, precondition);
+        const wanted = { domain: body.domain, declared: declaredOf(name, body) };
+        return respondPut(
+          context,
+          wanted,
+          await store.pools.put(context.get("principal"), wanted, precondition),
+        );
       },
     )
     .patch(
@@ -134,17 +153,23 @@ function changeRoutes({ databases }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await readPool(databases, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.found.version);
-        const body = patched(poolSchema, showPool(stored.found), context.req.valid("json"));
-        const { name } = stored.found.declared;
-        checkName(name, body.name);
-        return updatePool(context, stored, body.domain, declaredOf(name, body));
+        const patch = context.req.valid("json");
+        const name = context.req.param("name");
+        const revise = (stored: StoredPool) => {
+          const body = patched(poolSchema, showPool(stored), patch);
+          checkName(name, body.name);
+          return { domain: body.domain, declared: declaredOf(name, body) };
+        };
+        return respondChange(
+          context,
+          name,
+          await store.pools.change(context.get("principal"), name, readPrecondition(context), revise),
+        );
       },
     );
 }
 
-function endRoutes({ databases }: AdminDeps) {
+function endRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .post(
       "/pools/:name/drain",
@@ -158,11 +183,13 @@ function endRoutes({ databases }: AdminDeps) {
       requireJson(),
       validBody(drainRequest),
       async (context) => {
-        const stored = await readPool(databases, context.get("principal"), context.req.param("name"));
-        const { domain, declared, version } = stored.found;
-        checkVersion(readPrecondition(context), version);
-        const drainUntil = context.req.valid("json").until ?? (await longestLeaseEnd(stored));
-        return updatePool(context, stored, domain, { ...declared, drainUntil });
+        const name = context.req.param("name");
+        const { until } = context.req.valid("json");
+        return respondChange(
+          context,
+          name,
+          await store.pools.drain(context.get("principal"), name, readPrecondition(context), until),
+        );
       },
     )
     .delete(
@@ -176,42 +203,23 @@ function endRoutes({ databases }: AdminDeps) {
       }),
       validQuery(deleteQuery),
       async (context) => {
-        const stored = await readPool(databases, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.found.version);
+        const name = context.req.param("name");
         const force = context.req.valid("query").force === "true";
-        const { database } = stored.place;
-        const deletion = await deletePool(database, context.get("principal").name, stored.found, { force });
-        if (deletion.kind === "deleted") return context.body(null, 204);
-        if (deletion.kind === "unfinished") return context.body(null, 202);
-        throw await whyNotDeleted(stored, deletion.kind);
+        const principal = context.get("principal");
+        return respondDeletion(
+          context,
+          name,
+          await store.pools.delete(principal, name, readPrecondition(context), { force }),
+        );
       },
     );
 }
 
 /** What is declared of a pool, without its domain and what is computed. */
 function declaredOf(name: string, body: v.InferOutput<typeof poolSchema>): PoolDeclaration {
-  const declared: Partial<typeof body> = { ...body };
-  delete declared.domain;
-  delete declared.sizes;
-  return { ...declared, name } as PoolDeclaration;
-}
-
-async function list(databases: Databases, principal: Principal, query: v.InferOutput<typeof listQuery>) {
-  const page = readPage(query, namePosition);
-  const { domain, kind, draining, address } = query;
-  if (domain !== undefined && !maySee(principal, domain)) return { items: [], next: null };
-  const filters = {
-    limit: page.limit + 1,
-    after: page.after?.[0] as string | undefined,
-    kind,
-    draining: draining === undefined ? undefined : draining === "true",
-    address: address === undefined ? undefined : parseIPv4(address),
-  };
-  const found = await listByName(
-    placesFor(databases, principal, domain),
-    filters.limit,
-    (place) => listPools(place, filters),
-    ({ declared }) => declared.name,
-  );
-  return pageOf(found, page, ({ declared }) => [declared.name], showPool);
+  const { range, fill, options, drainUntil } = body;
+  const common = { name, range, fill, options, drainUntil };
+  if (body.kind === "full") return { ...common, kind: "full" };
+  const { psidOffset, psidLength, reservedPorts } = body;
+  return { ...common, kind: "shared", psidOffset, psidLength, reservedPorts };
 }

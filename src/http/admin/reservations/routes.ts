@@ -8,42 +8,17 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { formatDate } from "../../../declaration/dates.ts";
 import { parseClientIdentifier } from "../../../declaration/reservation-declaration.ts";
-import type { ReservationDeclaration } from "../../../declaration/reservation-declaration.ts";
 import { nameSchema, textOf } from "../../../declaration/schema-parts.ts";
 import { portRanges } from "../../../portset/port-set.ts";
-import { commitAll, commitChange } from "../../../store/configuration/change.ts";
-import { allPlaces, findIn, listByName, placeOf } from "../../../store/database/databases.ts";
-import type { Databases, Found, Place } from "../../../store/database/databases.ts";
-import { canonicalReservation, slotOfReservation } from "../../../store/configuration/declared.ts";
 import type { StoredReservation } from "../../../store/configuration/declared.ts";
-import { listPools } from "../../../store/configuration/pools.ts";
-import {
-  createReservation,
-  deleteReservation,
-  findObstacles,
-  findReservation,
-  listReservations,
-} from "../../../store/configuration/reservations.ts";
-import type { ReservedPair } from "../../../store/configuration/reservations.ts";
-import { encodeHex } from "../../../wire/hex.ts";
-import { parseIPv4 } from "../../../wire/ipv4-address.ts";
-import type { AuthEnv, Principal } from "../../auth.ts";
+import type { ReservationPut, WantedReservation } from "../../../store/configuration/reservation-put.ts";
+import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { checkVersion, formatETag, readPrecondition } from "../etag.ts";
+import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "../paging.ts";
-import {
-  alreadyThere,
-  changedMeanwhile,
-  checkName,
-  checkNewName,
-  maySee,
-  notFound,
-  patched,
-  placesFor,
-  replacesBlindly,
-} from "../resource.ts";
+import { checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
 import { mergePatchSchema, reservationSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery } from "../validation.ts";
 
@@ -68,20 +43,37 @@ const forceQuery = v.strictObject({
 });
 
 /** The routes of reservations. */
-export function reservationRoutes({ databases }: AdminDeps) {
+export function reservationRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/reservations",
       operation({ tag, summary: "List reservations", answers: { 200: pageSchema(reservationSchema) } }),
       validQuery(listQuery),
-      async (context) =>
-        respondPage(context, await list(databases, context.get("principal"), context.req.valid("query"))),
+      async (context) => {
+        const query = context.req.valid("query");
+        const page = readPage(query, namePosition);
+        const { domain, pool, clientIdentifier } = query;
+        const clientId = clientIdentifier === undefined ? undefined : parseClientIdentifier(clientIdentifier);
+        const found = await store.reservations.list(
+          context.get("principal"),
+          { domain, pool, clientId },
+          { limit: page.limit + 1, after: page.after?.[0] },
+        );
+        return respondPage(
+          context,
+          pageOf(found, page, ({ declared }) => [declared.name], shown),
+        );
+      },
     )
     .get(
       "/reservations/:name",
       operation({ tag, summary: "Read a reservation", answers: { 200: reservationSchema }, problems: [404] }),
-      async (context) =>
-        respond(context, (await read(databases, context.get("principal"), context.req.param("name"))).found),
+      async (context) => {
+        const name = context.req.param("name");
+        const found = await store.reservations.find(context.get("principal"), name);
+        if (found === undefined) throw notFound("reservation", name);
+        return respond(context, found);
+      },
     )
     .put(
       "/reservations/:name",
@@ -99,8 +91,11 @@ export function reservationRoutes({ databases }: AdminDeps) {
         const body = context.req.valid("json");
         const name = context.req.param("name");
         checkName(name, body.name);
-        const force = context.req.valid("query").force === "true";
-        return put(context, databases, { domain: body.domain, declared: declaredOf(name, body), force });
+        const precondition = readPrecondition(context);
+        checkNewName(nameSchema, name, precondition);
+        const wanted = wantedOf(name, body, context.req.valid("query"));
+        const result = await store.reservations.put(context.get("principal"), wanted, precondition);
+        return respondChange(context, name, result);
       },
     )
     .patch(
@@ -116,40 +111,38 @@ export function reservationRoutes({ databases }: AdminDeps) {
       validQuery(forceQuery),
       validBody(mergePatchSchema),
       async (context) => {
-        const stored = await read(databases, context.get("principal"), context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.found.version);
-        const body = patched(reservationSchema, shown(stored.found), context.req.valid("json"));
-        const { name } = stored.found.declared;
-        checkName(name, body.name);
-        const force = context.req.valid("query").force === "true";
-        const wanted = { domain: body.domain, declared: declaredOf(name, body), force };
-        return write(context, databases, wanted, stored);
+        const patch = context.req.valid("json");
+        const query = context.req.valid("query");
+        const name = context.req.param("name");
+        const revise = (stored: StoredReservation) => {
+          const body = patched(reservationSchema, shown(stored), patch);
+          checkName(name, body.name);
+          return wantedOf(name, body, query);
+        };
+        const principal = context.get("principal");
+        const result = await store.reservations.change(principal, name, readPrecondition(context), revise);
+        return respondChange(context, name, result);
       },
     )
     .delete(
       "/reservations/:name",
       operation({ tag, summary: "Delete a reservation", answers: { 204: null }, problems: [404, 412] }),
       async (context) => {
+        const name = context.req.param("name");
         const principal = context.get("principal");
-        const { place, found } = await read(databases, principal, context.req.param("name"));
-        checkVersion(readPrecondition(context), found.version);
-        const isDone = await commitChange(place.database, deleteReservation(principal.name, found));
-        if (!isDone) throw changedMeanwhile("reservation", found.declared.name);
+        const result = await store.reservations.delete(principal, name, readPrecondition(context));
+        if (result.kind !== "deleted") throw refusalOf("reservation", name, result);
         return context.body(null, 204);
       },
     );
 }
 
-/** What shall be. */
-interface Wanted {
-  readonly domain: string;
-  readonly declared: ReservationDeclaration;
-  readonly force: boolean;
-}
-
-function declaredOf(name: string, body: v.InferOutput<typeof reservationSchema>): ReservationDeclaration {
-  const { clientIdentifier, address, psid } = body;
-  return canonicalReservation({ name, clientIdentifier, address, psid });
+function wantedOf(
+  name: string,
+  { domain, clientIdentifier, address, psid }: v.InferOutput<typeof reservationSchema>,
+  { force }: v.InferOutput<typeof forceQuery>,
+): WantedReservation {
+  return { domain, declared: { name, clientIdentifier, address, psid }, force: force === "true" };
 }
 
 const shown = ({ domain, pool, declared, geometry }: StoredReservation) => ({
@@ -159,139 +152,70 @@ const shown = ({ domain, pool, declared, geometry }: StoredReservation) => ({
   ports: portRanges(geometry, declared.psid ?? 0),
 });
 
-async function list(databases: Databases, principal: Principal, query: v.InferOutput<typeof listQuery>) {
-  const page = readPage(query, namePosition);
-  const { domain, pool, clientIdentifier } = query;
-  if (domain !== undefined && !maySee(principal, domain)) return { items: [], next: null };
-  const filters = {
-    limit: page.limit + 1,
-    after: page.after?.[0] as string | undefined,
-    pool,
-    clientId: clientIdentifier === undefined ? undefined : encodeHex(parseClientIdentifier(clientIdentifier)),
-  };
-  const found = await listByName(
-    placesFor(databases, principal, domain),
-    filters.limit,
-    (place) => listReservations(place, filters),
-    ({ declared }) => declared.name,
-  );
-  return pageOf(found, page, ({ declared }) => [declared.name], shown);
-}
-
-type FoundReservation = Found<StoredReservation>;
-
-/** @returns The reservation, wherever it is and whoever may see it. */
-function find(databases: Databases, name: string): Promise<FoundReservation | undefined> {
-  return findIn(allPlaces(databases), (place) => findReservation(place, name));
-}
-
-async function read(databases: Databases, principal: Principal, name: string): Promise<FoundReservation> {
-  const stored = await findIn(placesFor(databases, principal), (place) => findReservation(place, name));
-  if (stored === undefined) throw notFound("reservation", name);
-  return stored;
-}
-
 function respond(context: Context, stored: StoredReservation, status: 200 | 201 = 200) {
   context.header("etag", formatETag(stored.version));
   if (status === 201) context.header("location", new URL(context.req.url).pathname);
   return context.json(shown(stored), status);
 }
 
-async function put(context: Context<AuthEnv>, databases: Databases, wanted: Wanted) {
-  const { name } = wanted.declared;
-  const precondition = readPrecondition(context);
-  const stored = await find(databases, name);
-  if (stored !== undefined && !maySee(context.get("principal"), stored.found.domain)) {
-    throw problem(409, `Cannot create reservation "${name}": found one of this name, expected another name`);
+/** Answers a creation or a change. */
+function respondChange(context: Context, name: string, result: ReservationPut) {
+  switch (result.kind) {
+    case "created":
+      return respond(context, result.reservation, 201);
+    case "changed":
+    case "unchanged":
+      return respond(context, result.reservation);
+    case "name-taken":
+      throw problem(
+        409,
+        `Cannot create reservation "${name}": found one of this name, expected another name`,
+      );
+    case "other-database":
+      throw otherDatabase(name, result);
+    case "no-pair":
+      throw noPair(result);
+    case "obstructed":
+      throw problem(409, `${cannotReserve(result)}: ${obstacleText(result)}`);
+    default:
+      throw refusalOf("reservation", name, result);
   }
-  if (stored === undefined) {
-    if (precondition.version !== undefined) throw notFound("reservation", name);
-    checkNewName(nameSchema, name);
-  } else {
-    if (precondition.mustBeNew) throw alreadyThere("reservation", name);
-    checkVersion(precondition, stored.found.version);
-    if (!isSame(stored.found, wanted) && precondition.version === undefined)
-      throw replacesBlindly("reservation", name);
-  }
-  return write(context, databases, wanted, stored);
 }
 
-function isSame(stored: StoredReservation, { domain, declared }: Wanted): boolean {
-  return stored.domain === domain && JSON.stringify(stored.declared) === JSON.stringify(declared);
-}
+type Kind<K extends ReservationPut["kind"]> = Extract<ReservationPut, { readonly kind: K }>;
 
-async function write(
-  context: Context<AuthEnv>,
-  databases: Databases,
-  wanted: Wanted,
-  stored: FoundReservation | undefined,
-) {
-  if (stored !== undefined && isSame(stored.found, wanted)) return respond(context, stored.found);
-  const principal = context.get("principal");
-  const place = placeOf(databases, wanted.domain);
-  const { database } = place;
-  if (stored !== undefined && stored.place.database !== database) throw isElsewhere(stored.found, wanted);
-  const pair = await findPair(place, principal, wanted);
-  const { name } = principal;
-  const { declared, force } = wanted;
-  const isDone =
-    stored === undefined
-      ? await commitChange(database, createReservation(name, pair, declared, { force }))
-      : await commitAll(database, [
-          deleteReservation(name, stored.found),
-          createReservation(name, pair, declared, { force, version: stored.found.version + 1 }),
-        ]);
-  if (!isDone) throw await whyNot(place, pair, wanted);
-  const created = await findReservation(place, declared.name);
-  if (created === undefined) throw changedMeanwhile("reservation", declared.name);
-  return respond(context, created, stored === undefined ? 201 : 200);
-}
-
-/** What can't be done in one transaction is not done in two. */
-function isElsewhere({ declared, domain }: StoredReservation, wanted: Wanted): Error {
-  const errors = [{ path: "domain", found: `"${wanted.domain}"`, expected: `"${domain}"` }];
+function otherDatabase(name: string, { from, to }: Kind<"other-database">): Error {
+  const errors = [{ path: "domain", found: `"${to}"`, expected: `"${from}"` }];
   return problem(
     409,
-    `Cannot move reservation "${declared.name}" to domain "${wanted.domain}", which is in another database; delete it and create it there`,
+    `Cannot move reservation "${name}" to domain "${to}", which is in another database; delete it and create it there`,
     { errors },
   );
 }
 
-async function findPair(place: Place, principal: Principal, wanted: Wanted): Promise<ReservedPair> {
-  const { domain, declared } = wanted;
-  const address = parseIPv4(declared.address);
-  const query = { limit: 1, after: undefined, kind: undefined, draining: undefined, address };
-  const pools = maySee(principal, domain) ? await listPools(place, query) : [];
-  const found = slotOfReservation(pools, declared);
-  if (found !== undefined) return { domain, pool: found.pool.declared.name, number: found.number };
-  const where = pools[0] === undefined ? `a pool of domain "${domain}"` : `pool "${pools[0].declared.name}"`;
-  const path = pools[0] === undefined ? "address" : "psid";
-  const value = pools[0] === undefined ? declared.address : String(declared.psid);
+function noPair({ domain, pool, declared }: Kind<"no-pair">): Error {
+  const where = pool === undefined ? `a pool of domain "${domain}"` : `pool "${pool}"`;
+  const path = pool === undefined ? "address" : "psid";
+  const value = pool === undefined ? declared.address : String(declared.psid);
   const errors = [{ path, found: value, expected: `one that ${where} leases` }];
-  throw problem(409, `Cannot reserve a pair: found ${path} ${value}, expected one that ${where} leases`, {
+  return problem(409, `Cannot reserve a pair: found ${path} ${value}, expected one that ${where} leases`, {
     errors,
   });
 }
 
-async function whyNot(place: Place, pair: ReservedPair, wanted: Wanted): Promise<Error> {
-  const { declared, force } = wanted;
-  const cannot = `Cannot reserve ${declared.address}${declared.psid === null ? "" : ` PSID ${declared.psid}`}`;
-  const [obstacles] = await findObstacles(place.database, [{ pair, declared }]);
-  const { reservation, pairUntil, clientUntil } = obstacles!;
-  if (reservation !== undefined) {
-    return problem(
-      409,
-      `${cannot}: found reservation "${reservation}" of the pair or of the client, expected none`,
-    );
+function cannotReserve({ declared: { address, psid } }: Kind<"obstructed">): string {
+  return `Cannot reserve ${address}${psid === null ? "" : ` PSID ${psid}`}`;
+}
+
+function obstacleText({ obstacle }: Kind<"obstructed">): string {
+  switch (obstacle.kind) {
+    case "reserved":
+      return `found reservation "${obstacle.reservation}" of the pair or of the client, expected none`;
+    case "pair-in-use":
+      return `someone else has the pair until ${formatDate(obstacle.until)}`;
+    case "client-in-use":
+      return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true ends it`;
+    case "pool-drained":
+      return `pool "${obstacle.pool}" is drained, or was changed at the same time`;
   }
-  if (pairUntil !== undefined) {
-    return problem(409, `${cannot}: someone else has the pair until ${formatDate(pairUntil)}`);
-  }
-  if (clientUntil !== undefined && !force) {
-    const detail = `the client has a lease of another pair until ${formatDate(clientUntil)}; ?force=true ends it`;
-    return problem(409, `${cannot}: ${detail}`);
-  }
-  const isThere = (await findReservation(place, declared.name)) !== undefined;
-  if (isThere) return changedMeanwhile("reservation", declared.name);
-  return problem(409, `${cannot}: pool "${pair.pool}" is drained, or was changed at the same time`);
 }

@@ -5,12 +5,11 @@
  */
 import { Hono } from "hono";
 import * as v from "valibot";
-import { addSlotCounts } from "../../../store/evidence/statistics.ts";
-import type { PoolStatistics, SlotCounts } from "../../../store/evidence/statistics.ts";
+import { addSlotCounts } from "../../../store/evidence/slot-counts.ts";
+import type { PoolStatistics, SlotCounts } from "../../../store/evidence/slot-counts.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { maySee } from "../resource.ts";
 
 const count = (text: string) => v.pipe(v.number(), v.integer(), v.description(text));
 const countFields = {
@@ -34,7 +33,7 @@ const statisticsSchema = v.strictObject({
 });
 
 /** The route of statistics. */
-export function statisticsRoutes({ slotCounters }: AdminDeps) {
+export function statisticsRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/statistics",
     operation({
@@ -44,11 +43,7 @@ export function statisticsRoutes({ slotCounters }: AdminDeps) {
         "`free + offered + bound + quarantined + reserved = total`. The counts are kept for five seconds, or twenty times as long as counting took.",
       answers: { 200: statisticsSchema },
     }),
-    async (context) => {
-      const principal = context.get("principal");
-      const pools = (await Promise.all(slotCounters.map((count) => count()))).flat();
-      return context.json(show(pools.filter(({ domain }) => maySee(principal, domain))));
-    },
+    async (context) => context.json(show(await store.statistics.count(context.get("principal")))),
   );
 }
 

@@ -7,26 +7,15 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { formatDate, formatDateOrNull, parseDate } from "../../../declaration/dates.ts";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
-import { commitChange } from "../../../store/configuration/change.ts";
-import { allPlaces, findIn, listByName, placeOf } from "../../../store/database/databases.ts";
-import type { Databases, Found, Place } from "../../../store/database/databases.ts";
-import {
-  changeTokenExpiry,
-  createToken,
-  deleteToken,
-  findTokenByName,
-  listTokens,
-  rotateToken,
-} from "../../../store/configuration/tokens.ts";
-import type { StoredToken } from "../../../store/configuration/tokens.ts";
+import type { StoredToken, TokenChange, TokenCreation } from "../../../store/configuration/tokens.ts";
 import { sha256 } from "../../auth.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { checkVersion, formatETag, readPrecondition } from "../etag.ts";
+import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
-import { changedMeanwhile, checkName, checkNewName, notFound, requireAllDomains } from "../resource.ts";
+import { checkName, checkNewName, notFound, refusalOf, requireAllDomains } from "../resource.ts";
 import {
   tokenPatchSchema,
   tokenRequestSchema,
@@ -50,7 +39,7 @@ export function tokenRoutes(deps: AdminDeps) {
   return app.route("/", readRoutes(deps)).route("/", creationRoutes(deps)).route("/", changeRoutes(deps));
 }
 
-function readRoutes({ databases }: AdminDeps) {
+function readRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/tokens",
@@ -58,14 +47,10 @@ function readRoutes({ databases }: AdminDeps) {
       validQuery(pageQuerySchema),
       async (context) => {
         const page = readPage(context.req.valid("query"), namePosition);
-        const after = page.after?.[0] as string | undefined;
-        const limit = page.limit + 1;
-        const found = await listByName(
-          allPlaces(databases),
-          limit,
-          (place) => listTokens(place, { after, limit }),
-          ({ name }) => name,
-        );
+        const found = await store.tokens.list(context.get("principal"), {
+          limit: page.limit + 1,
+          after: page.after?.[0],
+        });
         return respondPage(
           context,
           pageOf(found, page, ({ name }) => [name], shown),
@@ -75,11 +60,16 @@ function readRoutes({ databases }: AdminDeps) {
     .get(
       "/tokens/:name",
       operation({ tag, summary: "Read a token", answers: { 200: tokenSchema }, problems: [404] }),
-      async (context) => respond(context, (await read(databases, context.req.param("name"))).found),
+      async (context) => {
+        const name = context.req.param("name");
+        const found = await store.tokens.find(context.get("principal"), name);
+        if (found === undefined) throw notFound("token", name);
+        return respond(context, found);
+      },
     );
 }
 
-function creationRoutes({ databases }: AdminDeps) {
+function creationRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().put(
     "/tokens/:name",
     operation({
@@ -100,20 +90,14 @@ function creationRoutes({ databases }: AdminDeps) {
       const expiresAt = body.expiresAt === null ? null : parseDate(body.expiresAt);
       const { secret, hash } = await createSecret();
       const token = { name, scope: body.scope, domain: body.domain, expiresAt };
-      // Names are told apart in one database only; a token that is elsewhere has it, too.
-      const existing = await find(databases, name);
-      const { database } = keptAt(databases, body.domain);
-      const isDone =
-        existing === undefined &&
-        (await commitChange(database, createToken(context.get("principal").name, token, hash)));
-      const created = await find(databases, name);
-      if (!isDone) throw whyNotCreated(created?.found, name, body.domain);
-      return respondSecret(context, created!.found, secret, 201);
+      const result = await store.tokens.create(context.get("principal"), token, hash);
+      if (result.kind !== "created") throw whyNotCreated(name, body.domain, result);
+      return respondSecret(context, result.token, secret, 201);
     },
   );
 }
 
-function changeRoutes({ databases }: AdminDeps) {
+function changeRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .patch(
       "/tokens/:name",
@@ -126,13 +110,12 @@ function changeRoutes({ databases }: AdminDeps) {
       requireJson("application/merge-patch+json"),
       validBody(tokenPatchSchema),
       async (context) => {
-        const { place, found: stored } = await read(databases, context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
+        const name = context.req.param("name");
         const { expiresAt } = context.req.valid("json");
         const seconds = expiresAt === null ? null : parseDate(expiresAt);
-        const change = changeTokenExpiry(context.get("principal").name, stored, seconds);
-        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
-        return respond(context, (await read(databases, stored.name)).found);
+        const principal = context.get("principal");
+        const result = await store.tokens.changeExpiry(principal, name, readPrecondition(context), seconds);
+        return respond(context, changedToken(name, result));
       },
     )
     .post(
@@ -147,13 +130,13 @@ function changeRoutes({ databases }: AdminDeps) {
       requireJson(),
       validBody(tokenRotationSchema),
       async (context) => {
-        const { place, found: stored } = await read(databases, context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
+        const name = context.req.param("name");
         const { secret, hash } = await createSecret();
         const { overlapSeconds } = context.req.valid("json");
-        const change = rotateToken(context.get("principal").name, stored, hash, overlapSeconds);
-        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
-        return respondSecret(context, (await read(databases, stored.name)).found, secret, 200);
+        const principal = context.get("principal");
+        const precondition = readPrecondition(context);
+        const result = await store.tokens.rotate(principal, name, precondition, hash, overlapSeconds);
+        return respondSecret(context, changedToken(name, result), secret, 200);
       },
     )
     .delete(
@@ -166,10 +149,10 @@ function changeRoutes({ databases }: AdminDeps) {
         description: "It is refused everywhere within 5 s: so long do allocators remember tokens.",
       }),
       async (context) => {
-        const { place, found: stored } = await read(databases, context.req.param("name"));
-        checkVersion(readPrecondition(context), stored.version);
-        const change = deleteToken(context.get("principal").name, stored);
-        if (!(await commitChange(place.database, change))) throw changedMeanwhile("token", stored.name);
+        const name = context.req.param("name");
+        const principal = context.get("principal");
+        const result = await store.tokens.delete(principal, name, readPrecondition(context));
+        if (result.kind !== "deleted") throw refusalOf("token", name, result);
         return context.body(null, 204);
       },
     );
@@ -185,20 +168,9 @@ const shown = (stored: StoredToken) => ({
   previousSecretUntil: formatDateOrNull(stored.previousUntil),
 });
 
-/** @returns Where a token is kept: with its domain, if it is for one. */
-function keptAt(databases: Databases, domain: string | null): Place {
-  return domain === null ? allPlaces(databases)[0] : placeOf(databases, domain);
-}
-
-/** @returns The token, wherever it is. */
-function find(databases: Databases, name: string): Promise<Found<StoredToken> | undefined> {
-  return findIn(allPlaces(databases), (place) => findTokenByName(place, name));
-}
-
-async function read(databases: Databases, name: string): Promise<Found<StoredToken>> {
-  const stored = await find(databases, name);
-  if (stored === undefined) throw notFound("token", name);
-  return stored;
+function changedToken(name: string, result: TokenChange): StoredToken {
+  if (result.kind !== "changed") throw refusalOf("token", name, result);
+  return result.token;
 }
 
 function respond(context: Context, stored: StoredToken) {
@@ -228,13 +200,20 @@ async function createSecret(): Promise<{ readonly secret: string; readonly hash:
   return { secret, hash: await sha256(secret) };
 }
 
-function whyNotCreated(existing: StoredToken | undefined, name: string, domain: string | null): Error {
-  if (existing !== undefined) {
-    return problem(
-      409,
-      `Cannot create token "${name}": found one of this name, expected none; rotate or delete it`,
-    );
+function whyNotCreated(
+  name: string,
+  domain: string | null,
+  { kind }: Exclude<TokenCreation, { readonly kind: "created" }>,
+): Error {
+  switch (kind) {
+    case "exists":
+      return problem(
+        409,
+        `Cannot create token "${name}": found one of this name, expected none; rotate or delete it`,
+      );
+    case "no-domain": {
+      const errors = [{ path: "domain", found: `"${domain ?? ""}"`, expected: "a domain that is there" }];
+      return problem(409, `Cannot create token "${name}": found no domain "${domain ?? ""}"`, { errors });
+    }
   }
-  const errors = [{ path: "domain", found: `"${domain ?? ""}"`, expected: "a domain that is there" }];
-  return problem(409, `Cannot create token "${name}": found no domain "${domain ?? ""}"`, { errors });
 }

@@ -1,0 +1,115 @@
+/**
+ * What the API answers about a pool: the pool, or why it cannot be changed.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { StoredPool } from "../../../store/configuration/declared.ts";
+import type { FixedDifference } from "../../../store/configuration/pool-changes.ts";
+import type { PoolDeletion } from "../../../store/configuration/pool-deletion.ts";
+import type { PoolPut, WantedPool } from "../../../store/configuration/pool-put.ts";
+import type { ChangeRefusal } from "../../../store/configuration/precondition.ts";
+import { problem } from "../../problem.ts";
+import { formatETag } from "../etag.ts";
+import { refusalOf } from "../resource.ts";
+import { sizesOf } from "./plan.ts";
+
+/** @returns A pool as the API shows it. */
+export const showPool = ({ domain, declared, geometry }: StoredPool) => ({
+  domain,
+  ...declared,
+  sizes: sizesOf(geometry),
+});
+
+/** Answers with a pool and its ETag; one that was created has its Location, too. */
+export function respondPool(context: Context, stored: StoredPool, status: 200 | 201 = 200) {
+  context.header("etag", formatETag(stored.version));
+  if (status === 201) context.header("location", new URL(context.req.url).pathname);
+  return context.json(showPool(stored), status);
+}
+
+/** Answers a creation or a replacement. */
+export function respondPut(context: Context, { domain, declared }: WantedPool, result: PoolPut) {
+  const { name } = declared;
+  switch (result.kind) {
+    case "created":
+      return respondPool(context, result.pool, 201);
+    case "name-taken":
+      throw problem(409, `Cannot create pool "${name}": found one of this name, expected another name`);
+    case "no-domain":
+      throw noDomain(name, domain);
+    case "overlaps":
+      throw overlaps(name, declared.range, result.other);
+    default:
+      return respondChange(context, name, result);
+  }
+}
+
+type PoolChangeResult = Exclude<
+  PoolPut,
+  { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" }
+>;
+
+/** Answers a change. */
+export function respondChange(context: Context, name: string, result: PoolChangeResult) {
+  switch (result.kind) {
+    case "changed":
+    case "unchanged":
+      return respondPool(context, result.pool);
+    case "fixed":
+      throw neverChanges(name, result.differences);
+    case "has-reservations":
+      throw hasReservations(name, "drain", result.reservations);
+    default:
+      throw refusalOf("pool", name, result);
+  }
+}
+
+/** Answers a deletion. */
+export function respondDeletion(context: Context, name: string, result: PoolDeletion | ChangeRefusal) {
+  switch (result.kind) {
+    case "deleted":
+      return context.body(null, 204);
+    case "unfinished":
+      return context.body(null, 202);
+    case "has-reservations":
+      throw hasReservations(name, "delete", result.reservations);
+    case "in-use":
+      throw problem(
+        409,
+        `Cannot delete pool "${name}": found leases, offers or quarantines that run, expected none; drain it first, or use ?force=true`,
+      );
+    default:
+      throw refusalOf("pool", name, result);
+  }
+}
+
+function noDomain(name: string, domain: string): Error {
+  const errors = [{ path: "domain", found: `"${domain}"`, expected: "a domain that is there" }];
+  return problem(409, `Cannot create pool "${name}": found no domain "${domain}"`, { errors });
+}
+
+function overlaps(name: string, range: string, other: StoredPool | undefined): Error {
+  const whose =
+    other === undefined
+      ? "a pool of another domain"
+      : `pool "${other.declared.name}" (${other.declared.range})`;
+  const errors = [{ path: "range", found: `"${range}"`, expected: `a range that does not overlap ${whose}` }];
+  return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
+}
+
+function neverChanges(name: string, errors: readonly FixedDifference[]): Error {
+  const paths = errors.map(({ path }) => path).join(", ");
+  return problem(
+    409,
+    `Cannot change pool "${name}": found another ${paths}, which never changes because leases and history name its slots by number; drain it and create another`,
+    { errors },
+  );
+}
+
+function hasReservations(name: string, verb: string, reservations: readonly string[]): Error {
+  return problem(
+    409,
+    `Cannot ${verb} pool "${name}": found reservations ${reservations.join(", ")}, expected none; move or delete them first`,
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * The part of a plan that is about declared domains.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { Declaration } from "../../declaration/declaration.ts";
+import { domainSettingsFields } from "../../declaration/domain-settings.ts";
+import type { Writer } from "../database/queries.ts";
+import type { Change } from "./change.ts";
+import { settingsText } from "./declared.ts";
+import type { State } from "./declared-state.ts";
+import { changeDomain, createDomain } from "./domain-changes.ts";
+import type { ApplyOptions, Step, Target } from "./draft.ts";
+
+/** What a declared domain says about itself, without its name, pools and reservations. */
+const settingsOnly = v.object(domainSettingsFields);
+
+interface DomainChange {
+  readonly isDefault: boolean;
+  readonly change: Change;
+}
+
+/** Compares declared domains with what the database has. */
+export function planDomains(
+  writer: Writer,
+  { domains }: Declaration,
+  state: State,
+  { place: { scope }, elsewhere }: Target,
+  { actor, unnamed }: ApplyOptions,
+): { readonly steps: readonly Step[]; readonly changes: readonly Change[] } {
+  const steps: Step[] = [];
+  const changes: DomainChange[] = [];
+  for (const declared of domains) {
+    const { name } = declared;
+    const settings = v.parse(settingsOnly, declared);
+    const existing = state.domains.find((each) => each.name === name);
+    const isSame = existing !== undefined && settingsText(existing.settings) === settingsText(settings);
+    steps.push({
+      what: "domain",
+      name,
+      change: existing === undefined ? "create" : isSame ? "unchanged" : "change",
+    });
+    if (isSame) continue;
+    const change =
+      existing === undefined
+        ? createDomain(writer, actor, name, settings, scope)
+        : changeDomain(writer, actor, existing, settings, scope);
+    changes.push({ isDefault: settings.default, change });
+  }
+  const former = state.domains.find(
+    ({ name, settings }) => settings.default && !domains.some((each) => each.name === name),
+  );
+  const heir = domains.find((each) => each.default)?.name ?? elsewhere.defaultDomain;
+  if (former === undefined || heir === undefined) return { steps, changes: inOrder(changes) };
+  if (unnamed === "keep") {
+    const reason = `found default true, expected false: "${former.name}" is the default, and is kept`;
+    steps.push({ what: "domain", name: heir, change: "refuse", reason });
+  } else {
+    const change = changeDomain(writer, actor, former, { ...former.settings, default: false }, scope);
+    changes.push({ isDefault: false, change });
+  }
+  return { steps, changes: inOrder(changes) };
+}
+
+/** A domain that stops to be the default does so before another becomes it. */
+function inOrder(changes: readonly DomainChange[]): readonly Change[] {
+  return [...changes].sort((a, b) => Number(a.isDefault) - Number(b.isDefault)).map(({ change }) => change);
+}

@@ -1,0 +1,96 @@
+/**
+ * The part of a plan that is about reservations.
+ *
+ * @module
+ */
+import { formatDate } from "../../declaration/dates.ts";
+import type { Declaration } from "../../declaration/declaration.ts";
+import { geometryOf } from "../../declaration/pool-declaration.ts";
+import { findPair } from "../../portset/find-pair.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
+import type { Writer } from "../database/queries.ts";
+import type { Change } from "./change.ts";
+import { canonicalReservation } from "./declared.ts";
+import type { State } from "./declared-state.ts";
+import type { ApplyOptions, Step } from "./draft.ts";
+import { createReservation, deleteReservation } from "./reservation-changes.ts";
+import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
+
+/** What becomes of reservations. */
+export interface ReservationPlan {
+  /** Of what stays or goes. */
+  readonly steps: Step[];
+  /** They come before all else: a pair or a client that one gives up may be what another wants. */
+  readonly deletions: Change[];
+  /** What is to be created, once the pools are there. */
+  readonly wishes: readonly Wish[];
+}
+
+/** Compares declared reservations with what the database has. */
+export function planReservations(
+  writer: Writer,
+  { domains }: Declaration,
+  state: State,
+  { actor, unnamed }: ApplyOptions,
+): ReservationPlan {
+  const steps: Step[] = [];
+  const deletions: Change[] = [];
+  const declared = new Map(
+    domains.flatMap((domain) => domain.reservations.map((each) => [each.name, { domain, each }])),
+  );
+  for (const existing of state.reservations) {
+    const { name } = existing.declared;
+    const wanted = declared.get(name);
+    if (wanted === undefined) {
+      const isKept = unnamed === "keep";
+      steps.push({ what: "reservation", name, change: isKept ? "keep" : "delete" });
+      if (!isKept) deletions.push(deleteReservation(writer, actor, existing));
+      continue;
+    }
+    const isSame =
+      wanted.domain.name === existing.domain &&
+      JSON.stringify(canonicalReservation(wanted.each)) === JSON.stringify(existing.declared);
+    if (!isSame) {
+      deletions.push(deleteReservation(writer, actor, existing));
+      continue;
+    }
+    declared.delete(name);
+    steps.push({ what: "reservation", name, change: "unchanged" });
+  }
+  const wishes = [...declared.values()].map(({ domain, each }) => {
+    const pools = domain.pools.map((pool) => ({ name: pool.name, geometry: geometryOf(pool) }));
+    // The declared state was checked: each of its reservations is a pair of one of its pools.
+    const { pool, number } = findPair(pools, parseIPv4(each.address), each.psid)!;
+    return { pair: { domain: domain.name, pool: pool.name, number }, declared: each };
+  });
+  return { steps, deletions, wishes };
+}
+
+/** Plans the creation of a reservation, unless something stands in its way. */
+export function planWish(
+  writer: Writer,
+  wish: Wish,
+  obstacles: ReservationObstacles | undefined,
+  state: State,
+  { actor }: ApplyOptions,
+): { readonly step: Step; readonly change: Change } {
+  const { name } = wish.declared;
+  const existing = state.reservations.find((stored) => stored.declared.name === name);
+  const reason = obstacleText(obstacles);
+  const version = existing === undefined ? 1 : existing.version + 1;
+  return {
+    step:
+      reason === undefined
+        ? { what: "reservation", name, change: existing === undefined ? "create" : "change" }
+        : { what: "reservation", name, change: "refuse", reason },
+    change: createReservation(writer, actor, wish, { force: false, version }),
+  };
+}
+
+/** Other reservations are no obstacle here: those that differ from the declared state go first. */
+function obstacleText(obstacles: ReservationObstacles | undefined): string | undefined {
+  const { pairUntil = null, clientUntil = null } = obstacles ?? {};
+  if (pairUntil !== null) return `someone else has the pair until ${formatDate(pairUntil)}`;
+  if (clientUntil === null) return undefined;
+  return `the client has a lease of another pair until ${formatDate(clientUntil)}`;
+}

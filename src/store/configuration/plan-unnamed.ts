@@ -1,0 +1,98 @@
+/**
+ * The part of a plan that is about domains and pools that the declared state does not name.
+ *
+ * @module
+ */
+import { formatDate } from "../../declaration/dates.ts";
+import type { Declaration } from "../../declaration/declaration.ts";
+import type { Writer } from "../database/queries.ts";
+import type { Change } from "./change.ts";
+import type { StoredDomain, StoredPool } from "./declared.ts";
+import type { State } from "./declared-state.ts";
+import type { ApplyOptions, Step } from "./draft.ts";
+import { changePool } from "./pool-changes.ts";
+
+/** What a declared state does not name. */
+export interface Unnamed {
+  readonly pools: readonly StoredPool[];
+  readonly domains: readonly StoredDomain[];
+}
+
+/** What is true of it in the database. */
+export interface UnnamedFacts {
+  /** Ids of the pools of which someone may still use a slot. */
+  readonly used: ReadonlySet<number>;
+  /** Id of a domain -> names of the tokens that are restricted to it. */
+  readonly tokens: ReadonlyMap<number, readonly string[]>;
+}
+
+/** What becomes of it. */
+export interface UnnamedPlan {
+  readonly steps: Step[];
+  readonly changes: Change[];
+  readonly emptyPools: StoredPool[];
+  readonly emptyDomains: StoredDomain[];
+}
+
+/** Finds what a declared state does not name. */
+export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
+  const names = new Set(domains.flatMap(({ pools }) => pools.map(({ name }) => name)));
+  return {
+    pools: state.pools.filter(({ declared }) => !names.has(declared.name)),
+    domains: state.domains.filter(({ name }) => !domains.some((each) => each.name === name)),
+  };
+}
+
+/** Keeps what is not named. */
+export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
+  return {
+    steps: [
+      ...pools.map(({ declared }): Step => ({ what: "pool", name: declared.name, change: "keep" })),
+      ...domains.map(({ name }): Step => ({ what: "domain", name, change: "keep" })),
+    ],
+    changes: [],
+    emptyPools: [],
+    emptyDomains: [],
+  };
+}
+
+/** Drains what is not named, and deletes what nobody uses. */
+export function drainUnnamed(
+  writer: Writer,
+  { pools, domains }: Unnamed,
+  { used, tokens }: UnnamedFacts,
+  state: State,
+  { actor }: ApplyOptions,
+): UnnamedPlan {
+  const plan: UnnamedPlan = { steps: [], changes: [], emptyPools: [], emptyDomains: [] };
+  for (const pool of pools) {
+    const { name, drainUntil } = pool.declared;
+    if (!used.has(pool.id)) {
+      plan.steps.push({ what: "pool", name, change: "delete", reason: "nobody uses it" });
+      plan.emptyPools.push(pool);
+    } else if (drainUntil !== null) {
+      plan.steps.push({ what: "pool", name, change: "unchanged", reason: `drained until ${drainUntil}` });
+    } else {
+      const { settings } = state.domains.find(({ id }) => id === pool.domainId)!;
+      const until = formatDate(state.now + settings.leaseSeconds.max);
+      const reason = `its leases run until ${until} at most`;
+      plan.steps.push({ what: "pool", name, change: "drain", reason });
+      plan.changes.push(changePool(writer, actor, pool, { ...pool.declared, drainUntil: until }));
+    }
+  }
+  for (const domain of domains) {
+    const { name } = domain;
+    const isUsed = state.pools.some(({ id, domainId }) => domainId === domain.id && used.has(id));
+    const restricted = tokens.get(domain.id) ?? [];
+    if (isUsed) {
+      plan.steps.push({ what: "domain", name, change: "keep", reason: "its pools are being drained" });
+    } else if (restricted.length > 0) {
+      const reason = `token ${restricted.join(", ")} is restricted to it`;
+      plan.steps.push({ what: "domain", name, change: "keep", reason });
+    } else {
+      plan.steps.push({ what: "domain", name, change: "delete", reason: "it has no pools" });
+      plan.emptyDomains.push(domain);
+    }
+  }
+  return plan;
+}

@@ -1,0 +1,182 @@
+/**
+ * Changes of pools, as statements whose conditions say when they may happen.
+ *
+ * @module
+ */
+import { and, eq, gt, gte, lte, notExists, sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
+import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import { nameOf, namesOf } from "../database/columns.ts";
+import type { Writer } from "../database/queries.ts";
+import { domain, lease, pool, reservation } from "../database/schema.ts";
+import { instantSeconds } from "../database/time.ts";
+import type { Change } from "./change.ts";
+import { poolValues } from "./declared.ts";
+import type { Selecting, StoredPool } from "./declared.ts";
+
+/** IPv4 addresses, both ends included. */
+export interface AddressRange {
+  readonly firstAddress: number;
+  readonly lastAddress: number;
+}
+
+/** @returns A condition: the pool has some of the addresses. */
+export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | undefined {
+  return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
+}
+
+/** @returns A pool as the record of changes shows it. */
+export function showPool(domainName: string, declared: PoolDeclaration) {
+  return { domain: domainName, ...declared };
+}
+
+/** A pool that does not exist yet, in a range of its own. It is one row, whatever its size. */
+export function createPool(
+  writer: Writer,
+  actor: string,
+  domainName: string,
+  declared: PoolDeclaration,
+): Change {
+  const { name } = declared;
+  const values = poolValues(declared);
+  const columns = namesOf(
+    pool.domainId,
+    pool.name,
+    pool.firstAddress,
+    pool.lastAddress,
+    pool.psidOffset,
+    pool.psidLength,
+    pool.reservedPorts,
+    pool.fill,
+    pool.options,
+    pool.psids,
+    pool.slots,
+    pool.drainUntil,
+  );
+  return {
+    statement: writer.all(sql`INSERT INTO ${pool} (${columns})
+      SELECT ${domain.id}, ${name}, ${values.firstAddress}, ${values.lastAddress}, ${values.psidOffset},
+        ${values.psidLength}, ${values.reservedPorts}, ${values.fill}, ${values.options}, ${values.psids},
+        ${values.slots}, ${values.drainUntil}
+      FROM ${domain} WHERE ${domain.name} = ${domainName}
+        AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${overlaps(values)})
+      ON CONFLICT (${nameOf(pool.name)}) DO NOTHING RETURNING ${nameOf(pool.id)}`),
+    audit: {
+      actor,
+      action: "create",
+      resource: "pool",
+      name,
+      domain: domainName,
+      before: null,
+      after: showPool(domainName, declared),
+    },
+  };
+}
+
+/** A field that a pool keeps for ever, and that is declared otherwise. Values are JSON; a full pool has no lengths. */
+export interface FixedDifference {
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Finds what a pool keeps for ever and a declaration would change: leases and history name its slots by number. */
+export function fixedDifferences(
+  stored: StoredPool,
+  domainName: string,
+  declared: PoolDeclaration,
+): FixedDifference[] {
+  const has = fixedValues(stored.domain, stored.declared);
+  const wants = fixedValues(domainName, declared);
+  const textOf = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
+  return has
+    .map(({ path, value, canonical }, index) => ({
+      path,
+      found: textOf(wants[index]!.value),
+      expected: textOf(value),
+      isSame: canonical === wants[index]!.canonical,
+    }))
+    .filter(({ isSame }) => !isSame)
+    .map(({ path, found, expected }) => ({ path, found, expected }));
+}
+
+/** What never changes, as it is declared, and in a form of which there is one for each meaning. */
+function fixedValues(domainName: string, declared: PoolDeclaration) {
+  const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts } = poolValues(declared);
+  const shared = declared.kind === "shared" ? declared : undefined;
+  return [
+    { path: "domain", value: domainName, canonical: domainName },
+    { path: "kind", value: declared.kind, canonical: declared.kind },
+    { path: "range", value: declared.range, canonical: `${firstAddress}-${lastAddress}` },
+    { path: "psidOffset", value: shared?.psidOffset, canonical: psidOffset },
+    { path: "psidLength", value: shared?.psidLength, canonical: psidLength },
+    { path: "reservedPorts", value: shared?.reservedPorts, canonical: reservedPorts },
+    { path: "fill", value: declared.fill, canonical: declared.fill },
+  ];
+}
+
+/** @returns Whether a declaration says of a pool what is so already. */
+export function isSamePool(stored: StoredPool, domainName: string, declared: PoolDeclaration): boolean {
+  return (
+    stored.domain === domainName &&
+    JSON.stringify(poolValues(stored.declared)) === JSON.stringify(poolValues(declared))
+  );
+}
+
+/** Other options or another drain date. A pool with reservations can't be drained: they would have no end. */
+export function changePool(
+  writer: Writer,
+  actor: string,
+  stored: StoredPool,
+  declared: PoolDeclaration,
+): Change {
+  const { id, version, domain: domainName } = stored;
+  const { options, drainUntil } = poolValues(declared);
+  const isDrained = drainUntil !== null && stored.declared.drainUntil === null;
+  return {
+    statement: writer
+      .update(pool)
+      .set({ options, drainUntil, version: sql`${pool.version} + 1` })
+      .where(
+        and(
+          eq(pool.id, id),
+          eq(pool.version, version),
+          drainUntil === null ? undefined : notExists(selectReservationsOf(writer, id)),
+        ),
+      )
+      .returning({ id: pool.id }),
+    audit: {
+      actor,
+      action: isDrained ? "drain" : "change",
+      resource: "pool",
+      name: declared.name,
+      domain: domainName,
+      before: showPool(domainName, stored.declared),
+      after: showPool(domainName, declared),
+    },
+  };
+}
+
+/** Starts a query of the names of reservations in a pool, ten at most. */
+export function selectReservationsOf(builder: Selecting, poolId: number) {
+  return builder
+    .select({ name: reservation.name })
+    .from(reservation)
+    .where(eq(reservation.poolId, poolId))
+    .orderBy(reservation.name)
+    .limit(10);
+}
+
+/**
+ * Starts a query of leases and offers that run in a pool, or whose quarantine does: someone may still use the slot.
+ *
+ * @param poolId Id of the pool, or the column of the query around that has it.
+ * @param now Unix seconds. Default: the instant of the write batch.
+ */
+export function selectUses(builder: Selecting, poolId: number | Column, now: SQL<number> = instantSeconds) {
+  return builder
+    .select({ slot: lease.slot })
+    .from(lease)
+    .where(and(eq(lease.poolId, poolId), gt(lease.freeAt, now)))
+    .limit(1);
+}

@@ -1,0 +1,143 @@
+/**
+ * The deletion of a pool: in steps, because it may have millions of leases.
+ *
+ * @module
+ */
+import { and, eq, notExists, sql } from "drizzle-orm";
+import { poolDeletionStepLeases, poolDeletionStepsMax } from "../../limits.ts";
+import { slotKey, slotsPerPool } from "../../portset/slot-key.ts";
+import type { Database } from "../database/database.ts";
+import { writerOf } from "../database/queries.ts";
+import { lease, pool } from "../database/schema.ts";
+import { yieldToEventLoop } from "../database/slices.ts";
+import { instantSeconds } from "../database/time.ts";
+import { auditOfLast } from "./audit.ts";
+import { commitChange } from "./change.ts";
+import type { StoredPool } from "./declared.ts";
+import { selectReservationsOf, selectUses, showPool } from "./pool-changes.ts";
+
+/** How a deletion went. */
+export type PoolDeletion =
+  | { readonly kind: "deleted" }
+  /** There are more leases than one request may end; ask again. */
+  | { readonly kind: "unfinished" }
+  /** Someone may still use a slot, and it was not forced. */
+  | { readonly kind: "in-use" }
+  /** Ten are named at most. */
+  | { readonly kind: "has-reservations"; readonly reservations: readonly string[] }
+  /** It was changed since it was looked at. */
+  | { readonly kind: "changed-meanwhile" };
+
+/** Options of {@link deletePool}. */
+export interface PoolDeletionOptions {
+  /** Also when it has running leases: they end now, and their clients are refused at the next renewal. */
+  readonly force: boolean;
+}
+
+/**
+ * Deletes a pool: closes it, ends what is left of its leases (each tenure goes to history), then deletes its row.
+ * What its slots meant stays in `retired_pool`. Whatever interrupts it leaves a pool that is closed and loses nothing,
+ * and the next request goes on.
+ *
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function deletePool(
+  database: Database,
+  actor: string,
+  stored: StoredPool,
+  options: PoolDeletionOptions,
+): Promise<PoolDeletion> {
+  const refusal = await closePool(database, actor, stored, options);
+  if (refusal !== undefined) return refusal;
+  for (let step = 0; step < poolDeletionStepsMax; step++) {
+    if (await deleteStep(database, actor, stored)) return { kind: "deleted" };
+    await yieldToEventLoop();
+  }
+  return { kind: "unfinished" };
+}
+
+/** From now on the pool gives no leases and renews none. */
+async function closePool(
+  database: Database,
+  actor: string,
+  stored: StoredPool,
+  { force }: PoolDeletionOptions,
+): Promise<PoolDeletion | undefined> {
+  const { id, version } = stored;
+  const writer = writerOf(database);
+  const { isDone, found } = await commitChange(
+    database,
+    {
+      statement: writer
+        .update(pool)
+        .set({
+          drainUntil: sql`min(ifnull(${pool.drainUntil}, ${instantSeconds}), ${instantSeconds})`,
+          version: sql`${pool.version} + 1`,
+        })
+        .where(
+          and(
+            eq(pool.id, id),
+            eq(pool.version, version),
+            force ? undefined : notExists(selectUses(writer, id)),
+            notExists(selectReservationsOf(writer, id)),
+          ),
+        )
+        .returning({ id: pool.id }),
+      audit: {
+        ...entryOf(actor, stored),
+        action: force ? "close by force" : "close",
+        after: showPool(stored.domain, stored.declared),
+      },
+    },
+    [
+      writer.select({ version: pool.version }).from(pool).where(eq(pool.id, id)),
+      selectReservationsOf(writer, id),
+    ],
+  );
+  if (isDone) return undefined;
+  const [[row], reservations] = found;
+  if (row?.version !== version) return { kind: "changed-meanwhile" };
+  if (reservations.length === 0) return { kind: "in-use" };
+  return { kind: "has-reservations", reservations: reservations.map(({ name }) => name) };
+}
+
+const entryOf = (actor: string, { domain, declared }: StoredPool) => ({
+  actor,
+  resource: "pool",
+  name: declared.name,
+  domain,
+  before: showPool(domain, declared),
+});
+
+/**
+ * Deletes the leases of the last slots, and the pool once it has none. The cursor goes down with them: every slot below
+ * it has a row, at any moment.
+ *
+ * @returns Whether the pool is deleted.
+ */
+async function deleteStep(database: Database, actor: string, stored: StoredPool): Promise<boolean> {
+  const { id } = stored;
+  const writer = writerOf(database);
+  const [first, last] = [slotKey(id, 0), slotKey(id, slotsPerPool - 1)];
+  const lowest = sql`(SELECT min(slot) FROM (
+    SELECT ${lease.slot} AS slot FROM ${lease} WHERE ${lease.slot} BETWEEN ${first} AND ${last}
+    ORDER BY ${lease.slot} DESC LIMIT ${poolDeletionStepLeases}))`;
+  const [, , deleted] = await writer.batch([
+    writer
+      .update(pool)
+      .set({ cursor: sql`min(${pool.cursor}, ifnull(${lowest} - ${first}, 0))` })
+      .where(eq(pool.id, id)),
+    writer.delete(lease).where(sql`${lease.slot} BETWEEN ${lowest} AND ${last}`),
+    writer
+      .delete(pool)
+      .where(
+        and(
+          eq(pool.id, id),
+          notExists(writer.select({ slot: lease.slot }).from(lease).where(eq(lease.poolId, id))),
+        ),
+      )
+      .returning({ id: pool.id }),
+    writer.run(auditOfLast({ ...entryOf(actor, stored), action: "delete", after: null })),
+  ]);
+  return deleted.length > 0;
+}

@@ -1,0 +1,155 @@
+/**
+ * What someone else does between the look and the change: the reason of the refusal is read in the batch that refused.
+ */
+import { expect, test } from "vitest";
+import { temporaryDatabase } from "../../../test/support/database.ts";
+import { execute, query } from "../../../test/support/sql.ts";
+import type { Database } from "../database/database.ts";
+import { onlyDatabase } from "../database/databases.ts";
+import { createDomainStore } from "./domains.ts";
+import { createPoolStore } from "./pools.ts";
+import { createReservationStore } from "./reservations.ts";
+import { createTokenStore } from "./tokens.ts";
+
+const operator = { name: "test", scope: "admin", domain: null } as const;
+const anything = { version: undefined, mustBeNew: false } as const;
+const whatever = { version: "any", mustBeNew: false } as const;
+
+const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
+const isp = { name: "isp", serverIdentifier: "203.0.113.1" };
+
+/** The stores of one database, in which someone else is faster: just before the next write, but after the look. */
+async function open() {
+  const database = await temporaryDatabase({
+    domains: [
+      {
+        ...isp,
+        pools: [north],
+        reservations: [{ name: "seven", clientIdentifier: "ff000007", address: "192.0.2.7", psid: 7 }],
+      },
+    ],
+  });
+  let interfere = () => Promise.resolve();
+  const raced: Database = {
+    ...database,
+    write: async (statements) => {
+      const first = interfere;
+      interfere = () => Promise.resolve();
+      await first();
+      return database.write(statements);
+    },
+  };
+  const databases = onlyDatabase(raced);
+  return {
+    database,
+    domains: createDomainStore(databases),
+    pools: createPoolStore(databases),
+    reservations: createReservationStore(databases),
+    tokens: createTokenStore(databases),
+    meanwhile: (...statements: string[]) => {
+      interfere = () => execute(database, ...statements);
+    },
+  };
+}
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+const setDefault = "UPDATE domain SET settings = json_set(settings, '$.default', json('true'))";
+const changeSettings = ({ domains }: Opened) =>
+  domains.change(operator, "isp", anything, ({ settings }) => ({ ...settings, rapidCommit: true }));
+const makeDefault = ({ domains }: Opened) =>
+  domains.change(operator, "isp", anything, ({ settings }) => ({ ...settings, default: true }));
+
+const full = { kind: "full" as const, range: "198.51.100.0/24", fill: "spread" as const, options: {} };
+const putPool = ({ pools }: Opened) =>
+  pools.put(operator, { domain: "isp", declared: { ...full, name: "south", drainUntil: null } }, anything);
+const drain = ({ pools }: Opened) => pools.drain(operator, "north", anything, undefined);
+const copyPool = (name: string, first: number) =>
+  `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill,
+    options, psids, slots) SELECT domain_id, '${name}', ${first}, ${first}, 0, 0, '[]', fill, options, 1, 1 FROM pool`;
+
+const address = 0xc6336405;
+const moveSeven = ({ reservations }: Opened) =>
+  reservations.change(operator, "seven", anything, ({ declared }) => ({
+    domain: "isp",
+    declared: { ...declared, psid: 9 },
+    force: false,
+  }));
+const lease = (client: string, psid: number) =>
+  `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at)
+    SELECT (id << 32) + 7 + 256 * ${psid - 1}, domain_id, unhex('${client}'), 2, 4000000000, 4000000060, 1, 1 FROM pool`;
+
+test.each([
+  ["a change of a domain", changeSettings, ["UPDATE domain SET version = 9"], { kind: "changed-meanwhile" }],
+  [
+    "a second default",
+    makeDefault,
+    [
+      `INSERT INTO domain (name, settings) SELECT 'heir', settings FROM domain`,
+      `${setDefault} WHERE name = 'heir'`,
+    ],
+    { kind: "second-default", other: "heir" },
+  ],
+  ["a pool of the name", putPool, [copyPool("south", 7)], { kind: "exists" }],
+  ["a pool in the range", putPool, [copyPool("x", address)], { kind: "overlaps", other: { domain: "isp" } }],
+  ["a domain that was renamed", putPool, ["UPDATE domain SET name = 'other'"], { kind: "no-domain" }],
+  [
+    "a change of a pool",
+    drain,
+    ["DELETE FROM reservation", "UPDATE pool SET version = 9"],
+    { kind: "changed-meanwhile" },
+  ],
+  ["a drained pool with reservations", drain, [], { kind: "has-reservations", reservations: ["seven"] }],
+  [
+    "a reservation of the pair",
+    moveSeven,
+    [
+      "INSERT INTO reservation (name, domain_id, slot, client_id) SELECT 'x', domain_id, slot + 512, x'ff' FROM reservation",
+    ],
+    { kind: "obstructed", obstacle: { kind: "reserved", reservation: "x" } },
+  ],
+  [
+    "a lease of the pair",
+    moveSeven,
+    [lease("ff000009", 9)],
+    { kind: "obstructed", obstacle: { kind: "pair-in-use", until: 4000000060 } },
+  ],
+  [
+    "a drained pool",
+    moveSeven,
+    ["UPDATE pool SET drain_until = 1"],
+    { kind: "obstructed", obstacle: { kind: "pool-drained", pool: "north" } },
+  ],
+  [
+    "a change of the reservation",
+    moveSeven,
+    ["UPDATE reservation SET version = 9"],
+    { kind: "changed-meanwhile" },
+  ],
+  ["nothing", moveSeven, [], { kind: "changed", reservation: { version: 2, declared: { psid: 9 } } }],
+])("a change that meets %s in its batch says so", async (_, change, statements, expected) => {
+  const opened = await open();
+  opened.meanwhile(...statements);
+  expect(await change(opened)).toMatchObject(expected);
+  const kept = await query(opened.database, "SELECT name FROM reservation WHERE name = 'seven'");
+  if (change === moveSeven) expect(kept).toHaveLength(1);
+  const isChanged = expected.kind === "changed";
+  const records = await query(opened.database, "SELECT name FROM audit WHERE actor = 'test'");
+  expect(records.length > 0).toBe(isChanged);
+});
+
+test("a token that was deleted meanwhile is not rotated", async () => {
+  const opened = await open();
+  const token = { name: "reader", scope: "read", domain: null, expiresAt: null } as const;
+  expect(await opened.tokens.create(operator, token, Uint8Array.of(1))).toMatchObject({ kind: "created" });
+  opened.meanwhile("DELETE FROM access_token");
+  const rotated = await opened.tokens.rotate(operator, "reader", whatever, Uint8Array.of(2), 0);
+  expect(rotated).toEqual({ kind: "changed-meanwhile" });
+  expect(await opened.tokens.authenticate(Uint8Array.of(2))).toBeUndefined();
+});
+
+test("tokens and the declared state are for principals of all domains", async () => {
+  const { tokens } = await open();
+  const restricted = { ...operator, domain: { id: 1, name: "isp" } };
+  await expect(tokens.list(restricted, { limit: 1, after: undefined })).rejects.toThrow(TypeError);
+});

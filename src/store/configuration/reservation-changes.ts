@@ -1,0 +1,286 @@
+/**
+ * Changes of reservations, as statements whose conditions say when they may happen.
+ *
+ * What a batch of messages sees of a reservation is the row of its slot in `lease`: it has the client, and a
+ * `free_at` that never comes. So the statements here keep both tables in step, in one transaction.
+ *
+ * @module
+ */
+import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
+import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
+import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
+import { nameOf, namesOf } from "../database/columns.ts";
+import type { Writer } from "../database/queries.ts";
+import { domain, freeNever, lease, LeaseState, pool, reservation } from "../database/schema.ts";
+import { slotKeySql } from "../database/slot-sql.ts";
+import { instantSeconds } from "../database/time.ts";
+import { auditOfLast } from "./audit.ts";
+import type { Change, Item } from "./change.ts";
+import { canonicalReservation } from "./declared.ts";
+import type { Selecting, StoredReservation } from "./declared.ts";
+
+const { bound, released, declined } = LeaseState;
+
+/** The pair that is reserved. Pools are named, so that one may be created in the same transaction. */
+export interface ReservedPair {
+  readonly domain: string;
+  readonly pool: string;
+  /** Number of the slot in its pool. */
+  readonly number: number;
+}
+
+/** Who wants which pair. */
+export interface Wish {
+  readonly pair: ReservedPair;
+  readonly declared: ReservationDeclaration;
+}
+
+/** Options of a new reservation. */
+export interface ReservationOptions {
+  /** Also when the client has a running lease of another pair: that lease ends. */
+  readonly force: boolean;
+  /** Version that it begins with; more than 1 where it takes the place of another. */
+  readonly version?: number;
+}
+
+/** @returns A reservation as the record of changes shows it. */
+const show = (domainName: string, declared: ReservationDeclaration) => ({ domain: domainName, ...declared });
+
+/** The pair of a pool that is in the domain, and its client: the one row of `wanted`. */
+function wantedPair({ pair, declared }: Wish): SQL {
+  const clientId = parseClientIdentifier(declared.clientIdentifier);
+  return sql`(
+    SELECT ${slotKeySql(pool.id, sql`${pair.number}`)} AS slot, ${pool.domainId} AS domain_id,
+      ${pool.drainUntil} AS drain_until, ${clientId} AS client_id
+    FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
+    WHERE ${pool.name} = ${pair.pool} AND ${domain.name} = ${pair.domain}
+  ) wanted`;
+}
+
+/** The columns of {@link wantedPair}. */
+const wanted = {
+  slot: sql<number>`wanted.slot`,
+  domainId: sql<number>`wanted.domain_id`,
+  drainUntil: sql<number | null>`wanted.drain_until`,
+  clientId: sql<Uint8Array>`wanted.client_id`,
+} as const;
+
+/** The client has a running lease of another pair. */
+const isOtherLease = (now: SQL<number>) =>
+  sql`${lease.domainId} = ${wanted.domainId} AND ${lease.clientId} = ${wanted.clientId}
+    AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}`;
+
+/**
+ * A reservation that does not exist yet. Its pair may be free or its client's; it may not be someone else's, nor in a
+ * pool that is drained.
+ */
+export function createReservation(
+  writer: Writer,
+  actor: string,
+  wish: Wish,
+  { force, version = 1 }: ReservationOptions,
+): Change {
+  const { declared } = wish;
+  const condition = and(
+    isNull(wanted.drainUntil),
+    sql`NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.freeAt} > ${instantSeconds}
+      AND ${lease.clientId} IS NOT ${wanted.clientId})`,
+    force ? undefined : sql`NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${isOtherLease(instantSeconds)})`,
+  )!;
+  return {
+    statement: writer.all(sql`${insertWanted(wish, version)} WHERE ${condition}
+      ON CONFLICT DO NOTHING RETURNING ${nameOf(reservation.id)}`),
+    audit: creationEntry(actor, wish, version),
+    further: takePair(writer, declared.name, version),
+  };
+}
+
+/** The new row, without its condition. */
+function insertWanted(wish: Wish, version: number): SQL {
+  const columns = namesOf(
+    reservation.name,
+    reservation.domainId,
+    reservation.slot,
+    reservation.clientId,
+    reservation.version,
+  );
+  return sql`INSERT INTO ${reservation} (${columns})
+    SELECT ${wish.declared.name}, ${wanted.domainId}, ${wanted.slot}, ${wanted.clientId}, ${version}
+    FROM ${wantedPair(wish)}`;
+}
+
+function creationEntry(actor: string, { pair, declared }: Wish, version: number) {
+  return {
+    actor,
+    action: version === 1 ? "create" : "change",
+    resource: "reservation",
+    name: declared.name,
+    domain: pair.domain,
+    before: null,
+    after: show(pair.domain, canonicalReservation(declared)),
+  };
+}
+
+/**
+ * Another pair or client for a reservation, or another domain: one row goes and another comes, or nothing happens. All
+ * that could refuse the new row is asked before the old one goes, because it is what makes room for it.
+ */
+export function replaceReservation(
+  writer: Writer,
+  actor: string,
+  stored: StoredReservation,
+  wish: Wish,
+  { force }: { readonly force: boolean },
+): Change {
+  const { id, version, slot } = stored;
+  const isPossible = sql`EXISTS (SELECT 1 FROM ${wantedPair(wish)} WHERE ${isNull(wanted.drainUntil)}
+    AND NOT EXISTS (${otherReservation(wish.declared.name)})
+    AND NOT EXISTS (${pairUntil(instantSeconds)})
+    ${force ? sql`` : sql`AND NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${isOtherLease(instantSeconds)})`})`;
+  return {
+    statement: writer
+      .delete(reservation)
+      .where(and(eq(reservation.id, id), eq(reservation.version, version), isPossible))
+      .returning({ id: reservation.id }),
+    audit: deletionEntry(actor, stored),
+    further: [
+      // `changes()` is of the record of the deletion. A conflict here would be a fault of the condition above.
+      writer.run(sql`${insertWanted(wish, version + 1)} WHERE changes() > 0`),
+      writer.run(auditOfLast(creationEntry(actor, wish, version + 1))),
+      releasePair(writer, slot),
+      ...takePair(writer, wish.declared.name, version + 1),
+    ],
+  };
+}
+
+/** A reservation goes. A lease that runs goes on, and after it the pair is free for others. */
+export function deleteReservation(writer: Writer, actor: string, stored: StoredReservation): Change {
+  const { id, version, slot } = stored;
+  return {
+    statement: writer
+      .delete(reservation)
+      .where(and(eq(reservation.id, id), eq(reservation.version, version)))
+      .returning({ id: reservation.id }),
+    audit: deletionEntry(actor, stored),
+    further: [releasePair(writer, slot)],
+  };
+}
+
+function deletionEntry(actor: string, { domain: domainName, declared }: StoredReservation) {
+  return {
+    actor,
+    action: "delete",
+    resource: "reservation",
+    name: declared.name,
+    domain: domainName,
+    before: show(domainName, declared),
+    after: null,
+  };
+}
+
+/** Puts a reservation into the row of its slot: the client's own lease goes on, what someone else left is forgotten. */
+function takePair(writer: Writer, name: string, version: number): Item[] {
+  const isIt = and(eq(reservation.name, name), eq(reservation.version, version));
+  const columns = [
+    lease.slot,
+    lease.domainId,
+    lease.clientId,
+    lease.state,
+    lease.expiresAt,
+    lease.freeAt,
+    lease.updatedAt,
+  ];
+  return [
+    // A client has one row in its domain. The pair that it had stays quarantined until its lease would have ended.
+    writer
+      .update(lease)
+      .set({ clientId: null, state: released, since: null, softwire: null, updatedAt: instantSeconds })
+      .from(reservation)
+      .where(
+        and(
+          isIt,
+          eq(lease.domainId, reservation.domainId),
+          eq(lease.clientId, reservation.clientId),
+          ne(lease.slot, reservation.slot),
+        ),
+      ),
+    writer.run(sql`INSERT INTO ${lease} (${namesOf(...columns)})
+      SELECT ${reservation.slot}, ${reservation.domainId}, ${reservation.clientId}, ${released}, 0, ${freeNever},
+        ${instantSeconds}
+      FROM ${reservation} WHERE ${isIt}
+      ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keptOfClient},
+        ${takenOf(lease.domainId)}, ${takenOf(lease.clientId)}, ${takenOf(lease.freeAt)}, ${takenOf(lease.updatedAt)}`),
+  ];
+}
+
+/** In an upsert: the value of the row that was to be inserted. */
+const takenOf = (column: Column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`;
+
+/** In an upsert: what is true of the client's own lease, and of nobody else's. */
+const keptOfClient = sql.join(
+  [lease.state, lease.expiresAt, lease.since, lease.source, lease.softwire, lease.site, lease.relayPath].map(
+    (column) =>
+      sql`${nameOf(column)} = iif(${lease.clientId} IS excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
+  ),
+  sql`, `,
+);
+
+/** Seconds that a pair is kept from others once its lease has ended, for a row of `lease`. */
+const quarantine = sql`(
+  SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
+  FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
+
+/** The pair of a reservation that is gone is free for others, after the lease and its quarantine. */
+function releasePair(writer: Writer, slot: number): Item {
+  return writer
+    .update(lease)
+    .set({
+      freeAt: sql`${lease.expiresAt} + ${quarantine}`,
+      clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
+    })
+    .where(
+      and(
+        eq(lease.slot, slot),
+        eq(lease.freeAt, freeNever),
+        notExists(writer.select({ id: reservation.id }).from(reservation).where(eq(reservation.slot, slot))),
+      ),
+    );
+}
+
+/** What stands in the way of a reservation. */
+export interface ReservationObstacles {
+  /** Another reservation of the pair, or of the client in its domain. */
+  readonly reservation: string | null;
+  /** Unix seconds until which someone else has the pair. */
+  readonly pairUntil: number | null;
+  /** Unix seconds until which the client has a lease of another pair. */
+  readonly clientUntil: number | null;
+}
+
+/** Name of another reservation of the pair, or of the client. */
+const otherReservation = (name: string) => sql`SELECT ${reservation.name} FROM ${reservation}
+  WHERE ${reservation.name} <> ${name} AND (${reservation.slot} = ${wanted.slot}
+    OR (${reservation.domainId} = ${wanted.domainId} AND ${reservation.clientId} = ${wanted.clientId})) LIMIT 1`;
+
+/** When someone else's lease of the pair and its quarantine end, as if the pair were not reserved. */
+const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
+    SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
+    FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
+  ) WHERE until > ${now}`;
+
+/**
+ * Starts a query of what stands in the way of a reservation; one of the same name would make room. No row: there is no
+ * such pair in the domain.
+ *
+ * @param now Unix seconds. Default: the instant of the write batch.
+ */
+export function selectObstacles(builder: Selecting, wish: Wish, now: SQL<number> = instantSeconds) {
+  return builder
+    .select({
+      reservation: sql<string | null>`(${otherReservation(wish.declared.name)})`,
+      pairUntil: sql<number | null>`(${pairUntil(now)})`,
+      clientUntil: sql<number | null>`(SELECT ${lease.expiresAt} FROM ${lease} WHERE ${isOtherLease(now)})`,
+    })
+    .from(wantedPair(wish));
+}

@@ -1,0 +1,153 @@
+/**
+ * Changes of access tokens, as statements whose conditions say when they may happen.
+ *
+ * @module
+ */
+import { and, eq, sql } from "drizzle-orm";
+import { formatDate } from "../../declaration/dates.ts";
+import { nameOf, namesOf } from "../database/columns.ts";
+import type { Writer } from "../database/queries.ts";
+import { accessToken, domain } from "../database/schema.ts";
+import { instantSeconds } from "../database/time.ts";
+import type { TokenScope } from "../principal.ts";
+import type { Change } from "./change.ts";
+
+/** A token, without any secret. Times are Unix seconds. */
+export interface StoredToken {
+  readonly id: number;
+  readonly name: string;
+  readonly scope: TokenScope;
+  /** Name of the one domain that it is restricted to; null for all domains. */
+  readonly domain: string | null;
+  readonly createdAt: number;
+  readonly rotatedAt: number | null;
+  readonly expiresAt: number | null;
+  /** Until when the secret before the last rotation is good, too. */
+  readonly previousUntil: number | null;
+  readonly version: number;
+}
+
+/** What a token is made with. */
+export interface NewToken {
+  readonly name: string;
+  readonly scope: TokenScope;
+  readonly domain: string | null;
+  /** Unix seconds. */
+  readonly expiresAt: number | null;
+}
+
+const show = ({ name, scope, domain: domainName, expiresAt }: NewToken) => ({
+  name,
+  scope,
+  domain: domainName,
+  expiresAt: expiresAt === null ? null : formatDate(expiresAt),
+});
+
+/**
+ * A token that does not exist yet. Its domain has to exist, if it is for one.
+ *
+ * @param hash SHA-256 of its secret.
+ */
+export function createToken(writer: Writer, actor: string, token: NewToken, hash: Uint8Array): Change {
+  const { name, scope, domain: domainName, expiresAt } = token;
+  const columns = namesOf(
+    accessToken.name,
+    accessToken.scope,
+    accessToken.domainId,
+    accessToken.secretHash,
+    accessToken.createdAt,
+    accessToken.expiresAt,
+  );
+  const domainId = sql`(SELECT ${domain.id} FROM ${domain} WHERE ${domain.name} = ${domainName})`;
+  return {
+    statement: writer.all(sql`INSERT INTO ${accessToken} (${columns})
+      SELECT ${name}, ${scope}, ${domainId}, ${hash}, ${instantSeconds}, ${expiresAt}
+      WHERE ${domainName} IS NULL OR ${domainId} IS NOT NULL
+      ON CONFLICT (${nameOf(accessToken.name)}) DO NOTHING RETURNING ${nameOf(accessToken.id)}`),
+    audit: {
+      actor,
+      action: "create",
+      resource: "token",
+      name,
+      domain: domainName,
+      before: null,
+      after: show(token),
+    },
+  };
+}
+
+/** Another secret for a token; the one that it had is good for a while. */
+export function rotateToken(
+  writer: Writer,
+  actor: string,
+  stored: StoredToken,
+  hash: Uint8Array,
+  overlapSeconds: number,
+): Change {
+  return {
+    statement: writer
+      .update(accessToken)
+      .set({
+        previousHash: sql`${accessToken.secretHash}`,
+        previousUntil: sql`${instantSeconds} + ${overlapSeconds}`,
+        secretHash: hash,
+        rotatedAt: instantSeconds,
+        version: sql`${accessToken.version} + 1`,
+      })
+      .where(isAsLookedAt(stored))
+      .returning({ id: accessToken.id }),
+    audit: {
+      actor,
+      action: "rotate",
+      resource: "token",
+      name: stored.name,
+      domain: stored.domain,
+      before: show(stored),
+      after: { ...show(stored), overlapSeconds },
+    },
+  };
+}
+
+/** A token ends at another time, or never. */
+export function changeTokenExpiry(
+  writer: Writer,
+  actor: string,
+  stored: StoredToken,
+  expiresAt: number | null,
+): Change {
+  return {
+    statement: writer
+      .update(accessToken)
+      .set({ expiresAt, version: sql`${accessToken.version} + 1` })
+      .where(isAsLookedAt(stored))
+      .returning({ id: accessToken.id }),
+    audit: {
+      actor,
+      action: "change",
+      resource: "token",
+      name: stored.name,
+      domain: stored.domain,
+      before: show(stored),
+      after: show({ ...stored, expiresAt }),
+    },
+  };
+}
+
+/** A token is good no more. */
+export function deleteToken(writer: Writer, actor: string, stored: StoredToken): Change {
+  return {
+    statement: writer.delete(accessToken).where(isAsLookedAt(stored)).returning({ id: accessToken.id }),
+    audit: {
+      actor,
+      action: "delete",
+      resource: "token",
+      name: stored.name,
+      domain: stored.domain,
+      before: show(stored),
+      after: null,
+    },
+  };
+}
+
+const isAsLookedAt = ({ id, version }: StoredToken) =>
+  and(eq(accessToken.id, id), eq(accessToken.version, version));

@@ -1,0 +1,132 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import Driver from "libsql";
+import { sql } from "drizzle-orm";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../../test/support/folder.ts";
+import { openFile } from "./file.ts";
+import { statementOf } from "./queries.ts";
+
+async function openNumbers(clockMs?: () => number) {
+  const path = join(await temporaryFolder(), "numbers.db");
+  const database = openFile(`file:${path}`, { clockMs });
+  onTestFinished(() => {
+    database.close();
+  });
+  await database.migrate(
+    [
+      "CREATE TABLE instant (now_ms INTEGER)",
+      "INSERT INTO instant VALUES (0)",
+      "CREATE TABLE number (value INTEGER PRIMARY KEY)",
+    ].map((text) => ({ sql: text, args: [] })),
+  );
+  const insert = (value: number) => ({ sql: "INSERT INTO number (value) VALUES (?)", args: [value] });
+  const ask = async (text: string, ...args: (number | Uint8Array)[]) =>
+    (await database.read([{ sql: text, args }]))[0]!.rows[0];
+  const count = async () => (await ask("SELECT count(*) FROM number"))![0];
+  return { path, database, insert, ask, count };
+}
+
+const fails = { name: "DatabaseError" };
+
+test("Database.write() takes effect as a whole or not at all, and the next one works", async () => {
+  const { database, insert, count } = await openNumbers();
+  await expect(database.write([insert(1), insert(1)])).rejects.toMatchObject(fails);
+  expect(await count()).toBe(0);
+  const most = { sql: "SELECT max(value) AS most FROM number", args: [] };
+  const results = await database.write([insert(1), insert(2), most]);
+  expect(results).toEqual([
+    { columns: [], rows: [] },
+    { columns: [], rows: [] },
+    { columns: ["most"], rows: [[2]] },
+  ]);
+  expect(await count()).toBe(2);
+});
+
+test("a statement that is kept prepared runs with new arguments each time", async () => {
+  const { database, insert, count } = await openNumbers();
+  for (const value of [1, 2, 3]) await database.write([insert(value)]);
+  expect(await count()).toBe(3);
+});
+
+test("a file that another process holds is refused, and served again when it is free", async () => {
+  const { path, database, insert, count } = await openNumbers();
+  const other = new Driver(path);
+  onTestFinished(() => {
+    other.close();
+  });
+  other.exec("BEGIN IMMEDIATE");
+  await expect(database.write([insert(1)])).rejects.toMatchObject(fails);
+  other.exec("ROLLBACK");
+  await database.write([insert(1)]);
+  expect(await count()).toBe(1);
+});
+
+test("Database.read() sees one state in all of its statements", async () => {
+  const { path, database, insert } = await openNumbers();
+  await database.write([insert(1)]);
+  const other = openFile(`file:${path}`);
+  onTestFinished(() => {
+    other.close();
+  });
+  const counted = { sql: "SELECT count(*) FROM number", args: [] };
+  const [first, second] = await other.read([counted, counted]);
+  expect([first!.rows, second!.rows]).toEqual([[[1]], [[1]]]);
+  expect(await other.read([])).toEqual([]);
+});
+
+test("a safe integer is bound as INTEGER, another number as REAL, octets as BLOB", async () => {
+  const { ask } = await openNumbers();
+  const types = "SELECT typeof(?), typeof(?), typeof(?), hex(?)";
+  const octets = Uint8Array.of(0, 255);
+  expect(await ask(types, 2 ** 32, 0.5, 2 ** 60, octets)).toEqual(["integer", "real", "real", "00FF"]);
+  const [blob] = (await ask("SELECT ?", octets))!;
+  expect(blob).toBeInstanceOf(Uint8Array);
+  expect([...(blob as Uint8Array)]).toEqual([0, 255]);
+});
+
+test("a write is judged by one instant of the port's clock, and reads by its clock", async () => {
+  let now = 1_000_000;
+  const { database, ask } = await openNumbers(() => now++);
+  const instant = { sql: "SELECT now_ms FROM instant", args: [] };
+  const [first, second] = await database.write([instant, instant]);
+  expect([first!.rows, second!.rows]).toEqual([[[1_000_000]], [[1_000_000]]]);
+  expect(await database.clock()).toBe(1_000_001);
+  const reading = statementOf(sql`SELECT ${database.clockMs()}`);
+  expect(await ask(reading.sql, ...(reading.args as number[]))).toEqual([1_000_002]);
+});
+
+test("a write reads the clock when it holds the lock: a batch that waited is judged by the time at which it runs", async () => {
+  const locked: boolean[] = [];
+  const others: Driver.Database[] = [];
+  const isLocked = (other: Driver.Database): boolean => {
+    try {
+      other.exec("BEGIN IMMEDIATE");
+      other.exec("ROLLBACK");
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  const { path, database, insert } = await openNumbers(() => {
+    locked.push(...others.map(isLocked));
+    return 1_000_000;
+  });
+  others.push(new Driver(path, { timeout: 0 }));
+  await database.write([insert(1)]);
+  expect(locked).toEqual([true]);
+  for (const other of others) other.close();
+});
+
+test("a TypeError stays one: it is a fault of the program, and not of the database", async () => {
+  const { database } = await openNumbers();
+  const wrong = { sql: "SELECT ?", args: [undefined as unknown as null] };
+  await expect(database.read([wrong])).rejects.toBeInstanceOf(TypeError);
+  await expect(database.read([{ sql: "SELECT nothing", args: [] }])).rejects.toMatchObject(fails);
+});
+
+test("openFile() fails with the reason where no database can be", async () => {
+  const folder = await temporaryFolder();
+  expect(statSync(folder).isDirectory()).toBe(true);
+  expect(() => openFile(`file:${folder}`)).toThrow(expect.objectContaining(fails));
+});

@@ -1,0 +1,203 @@
+/**
+ * A database in a file of this process, over the synchronous driver of libSQL. Statements are prepared once and kept:
+ * preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
+ *
+ * The driver is native code, so only the entries of platforms that have files import this module.
+ *
+ * @module
+ */
+import Driver from "libsql";
+import { sql } from "drizzle-orm";
+import { fileBusyMs, preparedStatementsMax, walCheckpointPages } from "../../limits.ts";
+import { bindArguments } from "./bind.ts";
+import { DatabaseError } from "./database.ts";
+import type { Database, Result, Row, Statement } from "./database.ts";
+
+/** Options of {@link openFile}. */
+export interface FileOptions {
+  /** Clock of the database: milliseconds of Unix time. Default: the clock of this machine. */
+  readonly clockMs?: (() => number) | undefined;
+  /**
+   * How a commit waits for the disk. `full` makes it durable. `off` is for tests of rules, where a sync at each commit
+   * would be most of the time.
+   */
+  readonly sync?: "full" | "off" | undefined;
+}
+
+/** What each connection begins with: a lease is on the disk before its DHCPACK leaves. */
+const pragmasOf = (sync: "full" | "off"): readonly string[] => [
+  "PRAGMA journal_mode = WAL",
+  `PRAGMA synchronous = ${sync}`,
+  `PRAGMA wal_autocheckpoint = ${walCheckpointPages}`,
+];
+
+/**
+ * Opens a database file; it is created if it is missing.
+ *
+ * @param url `file:PATH`.
+ * @throws {DatabaseError} When the file cannot be opened.
+ */
+export function openFile(url: string, options: FileOptions = {}): Database {
+  const { clockMs = () => Date.now(), sync = "full" } = options;
+  const connection = new Connection(url.slice("file:".length), pragmasOf(sync));
+  connection.open();
+  return {
+    read: (statements) => settle(() => connection.read(statements)),
+    write: (statements) => settle(() => connection.write(statements, clockMs)),
+    migrate: (statements) =>
+      settle(() => {
+        connection.migrate(statements);
+      }),
+    clock: () => settle(() => Math.floor(clockMs())),
+    clockMs: () => sql<number>`${Math.floor(clockMs())}`,
+    close: () => {
+      connection.close();
+    },
+  };
+}
+
+/** Makes the outcome of synchronous work a promise. */
+function settle<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(work());
+  });
+}
+
+type PreparedStatement = Driver.Statement<[readonly unknown[]]>;
+
+interface Prepared {
+  readonly statement: PreparedStatement;
+  readonly columns: readonly string[];
+}
+
+/** The port's own statement: all statements of a write read the instant that it sets. */
+const setInstant = "UPDATE instant SET now_ms = ?";
+
+/** One connection for everything. After a failure it is replaced, because its state would be a guess. */
+class Connection {
+  readonly #path: string;
+  readonly #pragmas: readonly string[];
+  readonly #prepared = new Map<string, Prepared>();
+  #driver: Driver.Database | undefined;
+
+  constructor(path: string, pragmas: readonly string[]) {
+    this.#path = path;
+    this.#pragmas = pragmas;
+  }
+
+  /** Opens the connection if it is closed. */
+  open(): Driver.Database {
+    if (this.#driver !== undefined) return this.#driver;
+    try {
+      const driver = new Driver(this.#path, { timeout: fileBusyMs });
+      for (const pragma of this.#pragmas) driver.exec(pragma);
+      return (this.#driver = driver);
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+
+  /** One statement sees one state by itself; several need a transaction for it. */
+  read(statements: readonly Statement[]): readonly Result[] {
+    const [only] = statements;
+    if (statements.length !== 1 || only === undefined) return this.transact("BEGIN", statements);
+    return this.#guard((driver) => [this.#run(driver, only)]);
+  }
+
+  /** The clock is read when the lock is held: a batch that waited for it is judged by the time at which it runs. */
+  write(statements: readonly Statement[], clockMs: () => number): readonly Result[] {
+    return this.transact("BEGIN IMMEDIATE", statements, () => ({
+      sql: setInstant,
+      args: [Math.floor(clockMs())],
+    }));
+  }
+
+  /** A table that is rebuilt is dropped on the way, so nothing may refer to it meanwhile. */
+  migrate(statements: readonly Statement[]): void {
+    this.open().exec("PRAGMA foreign_keys = OFF");
+    this.transact("BEGIN IMMEDIATE", statements);
+    // The next connection has the new tables, and checks references again.
+    this.close();
+  }
+
+  /** Runs statements as one transaction. */
+  transact(begin: string, statements: readonly Statement[], first?: () => Statement): readonly Result[] {
+    return this.#guard((driver) => {
+      driver.exec(begin);
+      if (first !== undefined) this.#run(driver, first());
+      const results = statements.map((statement) => this.#run(driver, statement));
+      driver.exec("COMMIT");
+      return results;
+    });
+  }
+
+  close(): void {
+    this.#prepared.clear();
+    this.#driver?.close();
+    this.#driver = undefined;
+  }
+
+  #guard<T>(work: (driver: Driver.Database) => T): T {
+    const driver = this.open();
+    try {
+      return work(driver);
+    } catch (error) {
+      rollBack(driver);
+      this.close();
+      throw databaseError(error);
+    }
+  }
+
+  #run(driver: Driver.Database, { sql: text, args }: Statement): Result {
+    const { statement, columns } = this.#prepare(driver, text);
+    const bound = bindArguments(args);
+    if (columns.length > 0) return { columns, rows: statement.all(bound) as Row[] };
+    statement.run(bound);
+    return { columns, rows: [] };
+  }
+
+  #prepare(driver: Driver.Database, text: string): Prepared {
+    const known = this.#prepared.get(text);
+    if (known !== undefined) {
+      this.#keep(text, known);
+      return known;
+    }
+    const statement = driver.prepare<[readonly unknown[]]>(text);
+    const columns = statement.reader
+      ? statement
+          .raw(true)
+          .columns()
+          .map(({ name }) => name)
+      : [];
+    const prepared = { statement, columns };
+    this.#keep(text, prepared);
+    return prepared;
+  }
+
+  /** The statement that was used longest ago makes room for another. */
+  #keep(text: string, prepared: Prepared): void {
+    if (!this.#prepared.delete(text) && this.#prepared.size >= preparedStatementsMax) {
+      this.#prepared.delete(this.#prepared.keys().next().value!);
+    }
+    this.#prepared.set(text, prepared);
+  }
+}
+
+/**
+ * Releases the lock. Closing alone does not: a statement that is not collected yet keeps the connection and its
+ * transaction alive.
+ */
+function rollBack(driver: Driver.Database): void {
+  if (!driver.inTransaction) return;
+  try {
+    driver.exec("ROLLBACK");
+  } catch {
+    // The caller learns of the failure of the batch; the connection is replaced in any case.
+  }
+}
+
+/** A TypeError is a fault of this program, and stays one. */
+function databaseError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof TypeError) return error;
+  return new DatabaseError(error.message, error);
+}

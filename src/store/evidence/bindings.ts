@@ -1,0 +1,171 @@
+/**
+ * The binding table of all databases. Each database has a version of its own; the table's is all of them.
+ *
+ * @module
+ */
+import type { Domain, Pool } from "../../lease/domain.ts";
+import { snapshotTries } from "../../limits.ts";
+import { pairOf } from "../../portset/pool-geometry.ts";
+import { numberOfSlot, poolOfSlot } from "../../portset/slot-key.ts";
+import { loadPlace } from "../configuration/directory.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { canAccess } from "../principal.ts";
+import type { Principal } from "../principal.ts";
+import { openBindingSnapshot } from "./binding-feed.ts";
+import type { BindingChange, BindingSnapshot, NoIncrement } from "./binding-feed.ts";
+
+/** A row of the table: which softwire address has which pair. */
+export interface Binding {
+  readonly domain: Domain;
+  readonly pool: Pool;
+  readonly address: number;
+  /** Right-justified: 0..2^k-1. */
+  readonly psid: number;
+  readonly softwire: Uint8Array;
+}
+
+/** What became of one pair between two versions. Never null on both sides. */
+export interface ChangedBinding {
+  readonly before: Binding | null;
+  readonly after: Binding | null;
+}
+
+/** Why the changes since a version cannot be told: the whole table has to be taken. */
+export type GoneReason = NoIncrement | "other-databases";
+
+/** The changes since a version, in the order of databases and slots. */
+export type ChangesSince =
+  | { readonly kind: "changes"; readonly changes: readonly ChangedBinding[] }
+  | { readonly kind: "gone"; readonly reason: GoneReason };
+
+/** The table as of one version. */
+export interface BindingTable {
+  /** One number for each database, with dots between them. */
+  readonly version: string;
+  /** Unix seconds: when this table was the one in force. */
+  readonly time: number;
+  /** The domains whose rows are in it, in order. */
+  readonly domains: readonly Domain[];
+  /** @returns The number of the database that has a domain. */
+  readonly versionOf: (domain: Domain) => number;
+  /**
+   * Reads the rows of a domain, ordered by pool and slot, page by page.
+   *
+   * @throws {SnapshotLostError} When what the table was can no longer be told.
+   * @throws {DatabaseError} When the database cannot be reached.
+   */
+  readonly rows: (domain: Domain) => AsyncGenerator<readonly Binding[]>;
+  /**
+   * Finds what changed since a version.
+   *
+   * @param version Of an earlier table of the same domains.
+   * @throws {SnapshotLostError} As above.
+   * @throws {DatabaseError} When a database cannot be reached.
+   */
+  readonly changesSince: (version: string) => Promise<ChangesSince>;
+}
+
+/** The table, or why there is none. */
+export type OpenedTable =
+  | { readonly kind: "table"; readonly table: BindingTable }
+  | { readonly kind: "no-domain" }
+  /** The configuration changed at each try to read it together with the table. */
+  | { readonly kind: "configuration-changes" };
+
+/** Binding tables of all databases. */
+export interface BindingStore {
+  /**
+   * Opens the table as of now.
+   *
+   * @param domain Only this domain's rows; undefined for all that the caller may see.
+   * @throws {DatabaseError} When a database cannot be reached.
+   */
+  readonly open: (principal: Principal, domain: string | undefined) => Promise<OpenedTable>;
+}
+
+/** Creates the store of binding tables. */
+export function createBindingStore(databases: Databases): BindingStore {
+  return {
+    open: async (principal, domain) => {
+      if (domain !== undefined && !canAccess(principal, domain)) return { kind: "no-domain" };
+      const opened = await Promise.all(placesFor(databases, principal, domain).map(openSection));
+      const sections = opened.filter((section) => section !== undefined);
+      if (sections.length < opened.length) return { kind: "configuration-changes" };
+      const isThere = sections.some(({ domains }) => domains.length > 0);
+      if (domain !== undefined && !isThere) return { kind: "no-domain" };
+      return { kind: "table", table: tableOf(sections) };
+    },
+  };
+}
+
+/** The part of the table that one database has. */
+interface Section {
+  readonly snapshot: BindingSnapshot;
+  readonly domains: readonly Domain[];
+}
+
+/** The configuration may change between two reads: what slots mean has to be as of the table. */
+async function openSection(place: Place): Promise<Section | undefined> {
+  for (let attempt = 0; attempt < snapshotTries; attempt++) {
+    const snapshot = await openBindingSnapshot(place.database);
+    const { revision, domains } = await loadPlace(place);
+    if (revision === snapshot.revision) return { snapshot, domains };
+  }
+  return undefined;
+}
+
+function tableOf(sections: readonly Section[]): BindingTable {
+  const snapshots = new Map(
+    sections.flatMap(({ snapshot, domains }) => domains.map((domain) => [domain, snapshot] as const)),
+  );
+  return {
+    version: sections.map(({ snapshot }) => snapshot.version).join("."),
+    time: Math.min(...sections.map(({ snapshot }) => snapshot.time)),
+    domains: sections.flatMap(({ domains }) => domains),
+    versionOf: (domain) => snapshots.get(domain)!.version,
+    rows: (domain) => rowsOfDomain(snapshots.get(domain)!, domain),
+    changesSince: (version) => changesSince(sections, version),
+  };
+}
+
+async function* rowsOfDomain(snapshot: BindingSnapshot, domain: Domain): AsyncGenerator<readonly Binding[]> {
+  for (const pool of domain.pools) {
+    for await (const rows of snapshot.rows(pool.id)) {
+      yield rows.map(({ slot, softwire }) => bindingOf(domain, pool, slot, softwire));
+    }
+  }
+}
+
+function bindingOf(domain: Domain, pool: Pool, slot: number, softwire: Uint8Array): Binding {
+  const { address, psid } = pairOf(pool.geometry, numberOfSlot(slot));
+  return { domain, pool, address, psid, softwire };
+}
+
+async function changesSince(sections: readonly Section[], version: string): Promise<ChangesSince> {
+  const versions = version.split(".").map(Number);
+  if (versions.length !== sections.length) return { kind: "gone", reason: "other-databases" };
+  const found = await Promise.all(
+    sections.map(({ snapshot }, index) => snapshot.changesSince(versions[index]!)),
+  );
+  const changes: ChangedBinding[] = [];
+  for (const [index, each] of found.entries()) {
+    if (typeof each === "string") return { kind: "gone", reason: each };
+    changes.push(...changedBindings(sections[index]!, each));
+  }
+  return { kind: "changes", changes };
+}
+
+/** Pools come and go with a new whole table, so each slot of the changes belongs to a pool that exists. */
+function changedBindings({ domains }: Section, found: readonly BindingChange[]): ChangedBinding[] {
+  const owners = new Map(
+    domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),
+  );
+  return found.flatMap(({ slot, before, after }): ChangedBinding[] => {
+    const owner = owners.get(poolOfSlot(slot));
+    if (owner === undefined) return [];
+    const binding = (softwire: Uint8Array | null) =>
+      softwire === null ? null : bindingOf(owner.domain, owner.pool, slot, softwire);
+    return [{ before: binding(before), after: binding(after) }];
+  });
+}

@@ -1,0 +1,141 @@
+/**
+ * The statements of the binding feed, and what they select. A test reads their query plans.
+ *
+ * @module
+ */
+import { sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import {
+  bindingLog,
+  configuration,
+  domain,
+  freeNever,
+  lease,
+  LeaseState,
+  longerHold,
+  pool,
+} from "../database/schema.ts";
+import { selectionOf } from "../database/selection.ts";
+
+/** A version is so many times the second that is in it. */
+const versionsPerSecond = 2 ** 20;
+
+/** @returns The time that a version contains, in Unix seconds. */
+export function timeOfVersion(version: number): number {
+  return Math.floor(version / versionsPerSecond);
+}
+
+/** @returns The first version of a time in Unix seconds. */
+export function versionAt(time: number): number {
+  return time * versionsPerSecond;
+}
+
+/** What the log says of a slot before a change, or its row now: not in the table when its softwire is null. */
+export type Image = readonly [slot: number, softwireHex: string | null, expiresAt: number];
+
+/** A page of rows that a statement looked at, and a page of the log. */
+const page = alias(lease, "page");
+const entry = alias(bindingLog, "entry");
+
+interface ImageColumns {
+  readonly slot: Column;
+  readonly softwire: Column;
+  readonly expiresAt: Column;
+}
+
+/** Rows as one JSON text: a page of a thousand costs one value. */
+const imagesOf = ({ slot, softwire, expiresAt }: ImageColumns): SQL<string> =>
+  sql<string>`json_group_array(json_array(${slot}, hex(${softwire}), ${expiresAt}))`;
+
+/** @returns Rows of {@link Image}s that a statement selected. */
+export function parseImages(text: string): Image[] {
+  const parsed = JSON.parse(text) as [number, string, number][];
+  return parsed.map(([slot, softwire, expiresAt]) => [slot, softwire === "" ? null : softwire, expiresAt]);
+}
+
+const revision = sql<number>`(SELECT ${configuration.revision} FROM ${configuration})`;
+
+/** What {@link feedStatements} select. */
+export const feedSelections = {
+  begin: (now: SQL) => ({
+    revision,
+    oldest: sql<number>`(SELECT min(${bindingLog.version}) FROM ${bindingLog})`,
+    version: sql<number>`max((SELECT max(${bindingLog.version}) FROM ${bindingLog}), ${now} << 20)`,
+  }),
+  log: {
+    revision,
+    entries: sql<number>`count(*)`,
+    last: sql<number | null>`max(${entry.version})`,
+    images: imagesOf(entry),
+  },
+  page: {
+    entries: sql<number>`count(*)`,
+    last: sql<number | null>`max(${page.slot})`,
+    images: imagesOf(page),
+  },
+  slots: { images: imagesOf(page) },
+  pools: {
+    id: pool.id,
+    hold: sql<number>`max(${domain.settings} ->> '$.quarantineSeconds', coalesce(${longerHold.seconds}, 0))`,
+  },
+} as const;
+
+/** The softwire address while it is in the table; a row in which a lease has none is not. */
+const boundSoftwire = sql`iif(${lease.state} = ${LeaseState.bound}, ${lease.softwire}, NULL)`;
+
+/** Leases that ended by themselves between two times, both in Unix seconds. */
+export interface EndedBetween {
+  readonly from: number;
+  readonly until: number;
+}
+
+const endedBetween = (row: typeof lease | typeof page, { from, until }: EndedBetween): SQL =>
+  sql`${row.state} = ${LeaseState.bound} AND ${row.softwire} IS NOT NULL AND ${row.expiresAt} > ${from}
+    AND ${row.expiresAt} <= ${until}`;
+
+/** What a slice of ended leases selects. `last` is null for the last slice. */
+export const endedSelection = {
+  last: sql<number | null>`last`,
+  images: sql<string>`images`,
+};
+
+/** The statements. */
+export const feedStatements = {
+  begin: (now: SQL): SQL => sql`SELECT ${selectionOf(feedSelections.begin(now))}`,
+  /** What was changed after a version, up to another. */
+  log: (seen: number, until: number, limit: number): SQL => sql`
+    SELECT ${selectionOf(feedSelections.log)} FROM (SELECT * FROM ${bindingLog}
+      WHERE ${bindingLog.version} > ${seen} AND ${bindingLog.version} <= ${until}
+      ORDER BY ${bindingLog.version} LIMIT ${limit}) AS ${entry}`,
+  /** A page of slots. */
+  page: (after: number, end: number, limit: number): SQL => sql`
+    SELECT ${selectionOf(feedSelections.page)} FROM (
+      SELECT ${lease.slot}, ${boundSoftwire} AS softwire, ${lease.expiresAt} FROM ${lease}
+      WHERE ${lease.slot} > ${after} AND ${lease.slot} <= ${end} ORDER BY ${lease.slot} LIMIT ${limit}) AS ${page}`,
+  /** Slots by their keys. */
+  slots: (slots: readonly number[]): SQL => sql`
+    SELECT ${selectionOf(feedSelections.slots)} FROM (
+      SELECT ${lease.slot}, ${boundSoftwire} AS softwire, ${lease.expiresAt}
+      FROM json_each(${JSON.stringify(slots)}) AS wanted CROSS JOIN ${lease} ON ${lease.slot} = wanted.value) AS ${page}`,
+  /** How long the pairs of each pool are kept at most after their lease, in seconds. */
+  pools: (): SQL => sql`
+    SELECT ${selectionOf(feedSelections.pools)} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
+    LEFT JOIN ${longerHold} ON ${longerHold.domainId} = ${domain.id} ORDER BY ${pool.id}`,
+  /** Leases of a pool that ended between two times: one slice of where they can be, by the time at which they are free. */
+  expired: (poolId: number, after: number, end: number, ended: EndedBetween, limit: number): SQL => sql`
+    WITH edge(last) AS MATERIALIZED (SELECT coalesce((
+      SELECT ${lease.freeAt} FROM ${lease}
+      WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} <= ${end}
+      ORDER BY ${lease.freeAt} LIMIT 1 OFFSET ${limit}), ${end}))
+    SELECT nullif(max(edge.last), ${end}) AS last, ${imagesOf(lease)} FILTER (WHERE ${lease.slot} IS NOT NULL) AS images
+    FROM edge LEFT JOIN ${lease} ON ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after}
+      AND ${lease.freeAt} <= edge.last AND ${endedBetween(lease, ended)}`,
+  /** The same of reserved slots, which are never free: by slot. */
+  reserved: (poolId: number, after: number, ended: EndedBetween, limit: number): SQL => sql`
+    SELECT iif(count(*) < ${limit}, NULL, max(${page.slot})) AS last,
+      ${imagesOf(page)} FILTER (WHERE ${endedBetween(page, ended)}) AS images
+    FROM (SELECT ${lease.slot}, ${lease.state}, ${lease.softwire}, ${lease.expiresAt} FROM ${lease}
+      WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} = ${freeNever} AND ${lease.slot} > ${after}
+      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${page}`,
+} as const;

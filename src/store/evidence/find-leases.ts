@@ -1,0 +1,146 @@
+/**
+ * Finds leases in all databases, by what an operator knows of them.
+ *
+ * @module
+ */
+import { findAddressPool, findAddressSlots, onlySlot } from "../../lease/domain.ts";
+import type { Directory, Pool } from "../../lease/domain.ts";
+import { findPair } from "../../portset/find-pair.ts";
+import { psidOfPort } from "../../portset/port-set.ts";
+import { slotKey } from "../../portset/slot-key.ts";
+import { loadPlace } from "../configuration/directory.ts";
+import type { Databases, Place } from "../database/databases.ts";
+import { placesFor } from "../database/places-for.ts";
+import { canAccess } from "../principal.ts";
+import type { Principal } from "../principal.ts";
+import { noSlot, searchLeases } from "./lease-search.ts";
+import type { LeaseFilter } from "./lease-search.ts";
+import type { SlotState } from "./slot-state.ts";
+import { placeLease } from "./stored-lease.ts";
+import type { StoredLease } from "./stored-lease.ts";
+
+/** What is known of the leases that are wanted; all of it must be true of a lease. */
+export interface LeaseQuery {
+  /** Names of a domain and of a pool. */
+  readonly domain?: string | undefined;
+  readonly pool?: string | undefined;
+  /** IPv4 address, unsigned. */
+  readonly address?: number | undefined;
+  /** With `address`: the slot whose port set has the port. */
+  readonly port?: number | undefined;
+  /** Octets of option 61. */
+  readonly clientId?: Uint8Array | undefined;
+  /** DUID in the client identifier (RFC 4361). */
+  readonly duid?: Uint8Array | undefined;
+  readonly softwire?: Uint8Array | undefined;
+  readonly source?: Uint8Array | undefined;
+  readonly site?: string | undefined;
+  readonly state?: SlotState | undefined;
+  /** Unix seconds: expiry at this time or later, and before that time. */
+  readonly expiresFrom?: number | undefined;
+  readonly expiresBefore?: number | undefined;
+}
+
+/** Where a page begins: number of the database, and the slot after which its search continues. */
+export type LeasePosition = readonly [database: number, slot: number];
+
+/** A page of leases that is wanted. */
+export interface LeasePageRequest {
+  /** Undefined for the first page. */
+  readonly after: LeasePosition | undefined;
+  /** Leases that are wanted at most. */
+  readonly limit: number;
+}
+
+/** What a search found. A page may be empty and not the last: `next` is null on the last. */
+export type LeasePage =
+  | { readonly kind: "page"; readonly leases: readonly StoredLease[]; readonly next: LeasePosition | null }
+  | { readonly kind: "no-domain" }
+  | { readonly kind: "no-pool" };
+
+/** A database that is searched, with the domains in it that count. */
+interface Section {
+  readonly place: Place;
+  readonly directory: Directory;
+}
+
+/**
+ * Finds leases, in the order of databases, pools and slots.
+ *
+ * @throws {DatabaseError} When a database cannot be reached.
+ */
+export async function findLeases(
+  databases: Databases,
+  principal: Principal,
+  query: LeaseQuery,
+  page: LeasePageRequest,
+): Promise<LeasePage> {
+  const { domain, pool } = query;
+  if (domain !== undefined && !canAccess(principal, domain)) return { kind: "no-domain" };
+  const sections = await Promise.all(
+    placesFor(databases, principal, domain).map(async (place) => ({
+      place,
+      directory: await loadPlace(place),
+    })),
+  );
+  const domains = sections.flatMap(({ directory }) => directory.domains);
+  if (domain !== undefined && domains.length === 0) return { kind: "no-domain" };
+  const hasPool = domains.some(({ pools }) => pools.some(({ name }) => name === pool));
+  if (pool !== undefined && !hasPool) return { kind: "no-pool" };
+  return findInSections(sections, query, page);
+}
+
+/** Searches one database after the other: the next begins where the one before has no more. */
+async function findInSections(
+  sections: readonly Section[],
+  query: LeaseQuery,
+  { after = [0, noSlot], limit }: LeasePageRequest,
+): Promise<LeasePage> {
+  const leases: StoredLease[] = [];
+  const [first, afterSlot] = after;
+  for (let index = Math.max(0, first); index < sections.length; index++) {
+    if (leases.length === limit) return { kind: "page", leases, next: [index, noSlot] };
+    const { place, directory } = sections[index]!;
+    const filter = filterOf(directory, query);
+    if (filter === undefined) continue;
+    const request = { after: index === first ? afterSlot : noSlot, limit: limit - leases.length };
+    const found = await searchLeases(place.database, filter, request);
+    leases.push(...found.leases.map((lease) => placeLease(directory, lease)));
+    if (found.next !== null) return { kind: "page", leases, next: [index, found.next] };
+  }
+  return { kind: "page", leases, next: null };
+}
+
+/** @returns What to look for in one database; undefined when no lease in it can match. */
+function filterOf({ domains }: Directory, query: LeaseQuery): LeaseFilter | undefined {
+  const pools = domains.flatMap((domain) => domain.pools);
+  const pool = pools.find(({ name }) => name === query.pool);
+  if (query.pool !== undefined && pool === undefined) return undefined;
+  const slots = slotsOf(pools, query);
+  if (slots === null) return undefined;
+  const { clientId, duid, softwire, source, site, state, expiresFrom, expiresBefore } = query;
+  return {
+    domainIds: domains.map(({ id }) => id),
+    slots,
+    poolId: pool?.id,
+    clientId,
+    duid,
+    softwire,
+    source,
+    site,
+    state,
+    expiresFrom,
+    expiresBefore,
+  };
+}
+
+/** @returns Undefined without an address, null when no slot of the pools has it. */
+function slotsOf(pools: readonly Pool[], { address, port }: LeaseQuery) {
+  if (address === undefined) return undefined;
+  const pool = findAddressPool(pools, address);
+  if (pool === undefined || port === undefined) return findAddressSlots(pools, address) ?? null;
+  const psid = psidOfPort(pool.geometry, port);
+  const found =
+    psid === undefined ? undefined : findPair([pool], address, pool.kind === "full" ? null : psid);
+  return found === undefined ? null : onlySlot(slotKey(found.pool.id, found.number));
+}

@@ -1,0 +1,180 @@
+/**
+ * Ends and moves a lease by hand. Each change is one write batch: the statements that make it, its record in `audit`,
+ * and a look at the rows that are true afterwards.
+ *
+ * @module
+ */
+import { and, eq, exists, gt, inArray, isNotNull, lte, ne, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import type { Database } from "../database/database.ts";
+import { writerOf } from "../database/queries.ts";
+import { freeNever, lease, LeaseState } from "../database/schema.ts";
+import { nameOf, namesOf } from "../database/columns.ts";
+import { instantSeconds } from "../database/time.ts";
+import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
+import type { LeaseRecord } from "./lease-rows.ts";
+
+/** Which lease is meant: with another client or another tenure it is another lease. */
+export interface LeaseHandle {
+  readonly slot: number;
+  readonly clientId: Uint8Array;
+  /** Null for an offer. */
+  readonly since: number | null;
+}
+
+/** What came of a change. */
+export interface ChangeOutcome {
+  /** False when the condition of the change did not hold; then nothing was changed. */
+  readonly isDone: boolean;
+  /** The row of the slot now; undefined when there is none. */
+  readonly lease: LeaseRecord | undefined;
+}
+
+/** What came of a move. */
+export interface MoveOutcome extends ChangeOutcome {
+  /** The row of the slot that was moved to, or should have been; undefined for a slot that was never used. */
+  readonly target: LeaseRecord | undefined;
+}
+
+/** The lease or offer that is meant, while it runs. */
+function isMeant({ slot, clientId, since }: LeaseHandle): SQL | undefined {
+  return and(
+    eq(lease.slot, slot),
+    eq(lease.clientId, clientId),
+    sql`${lease.since} IS ${since}`,
+    lte(lease.state, LeaseState.bound),
+    gt(lease.expiresAt, instantSeconds),
+  );
+}
+
+/**
+ * Ends a lease or an offer as a DHCPRELEASE of its client would. The client is not told: it learns of it when it
+ * renews, and is refused.
+ *
+ * @param quarantineSeconds How long the pair is kept from other clients.
+ * @param audit Records the change; it runs directly after the statement that makes it.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function releaseLease(
+  database: Database,
+  handle: LeaseHandle,
+  quarantineSeconds: number,
+  audit: SQL,
+): Promise<ChangeOutcome> {
+  const writer = writerOf(database);
+  const [changed, , rows] = await writer.batch([
+    writer
+      .update(lease)
+      .set({
+        state: LeaseState.released,
+        expiresAt: instantSeconds,
+        since: null,
+        softwire: null,
+        updatedAt: instantSeconds,
+        freeAt: sql`iif(${lease.freeAt} = ${freeNever}, ${freeNever}, ${instantSeconds} + ${quarantineSeconds})`,
+      })
+      .where(isMeant(handle))
+      .returning({ slot: lease.slot }),
+    writer.run(audit),
+    writer.select(leaseColumns(instantSeconds)).from(lease).where(eq(lease.slot, handle.slot)),
+  ]);
+  const [row] = rows;
+  return { isDone: changed.length > 0, lease: row && leaseOfRow(row) };
+}
+
+/** What a lease takes along when it moves. */
+const takenAlong = [lease.source, lease.softwire, lease.site, lease.relayPath];
+
+const columnsOfTaken = [
+  lease.slot,
+  lease.domainId,
+  lease.clientId,
+  lease.state,
+  lease.expiresAt,
+  lease.freeAt,
+  lease.since,
+  lease.updatedAt,
+  ...takenAlong,
+];
+
+/**
+ * Takes the slot that a lease is moved to, in the name of nobody: under the mark of this change. The row takes over
+ * what is known of the client, but is no lease yet.
+ */
+function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quarantineSeconds: number): SQL {
+  const replaced = columnsOfTaken
+    .filter((column) => column !== lease.slot)
+    .map((column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`);
+  return sql`INSERT INTO ${lease} (${namesOf(...columnsOfTaken)})
+    SELECT ${target}, ${lease.domainId}, ${mark}, ${LeaseState.offered}, ${lease.expiresAt},
+      ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(takenAlong, sql`, `)}
+    FROM ${lease} WHERE ${isMeant(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
+    ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${sql.join(replaced, sql`, `)}
+    WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
+}
+
+/**
+ * Moves a running lease to another slot of its domain that is free. Its client is told at its next renewal, by a
+ * refusal; it then asks anew, and gets the pair that it was moved to. The tenure of the old pair ends in the history,
+ * and that pair is kept from other clients until its client can no longer use it.
+ *
+ * @param target Key of a slot that exists.
+ * @param quarantineSeconds How long a pair is kept from other clients after its lease.
+ * @param audit Records the change; it runs directly after the statement that completes it.
+ * @returns Done, unless the lease is no longer the one that is meant, is reserved, or the target is not free.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function moveLease(
+  database: Database,
+  handle: LeaseHandle,
+  target: number,
+  quarantineSeconds: number,
+  audit: SQL,
+): Promise<MoveOutcome> {
+  const writer = writerOf(database);
+  const mark = crypto.getRandomValues(new Uint8Array(16));
+  const taken = alias(lease, "taken");
+  const [, , settled, , rows] = await writer.batch([
+    writer.run(takeTarget(handle, target, mark, quarantineSeconds)),
+    // The client uses the pair that it is moved from until it is told: until then nobody else may get it.
+    writer
+      .update(lease)
+      .set({
+        state: LeaseState.released,
+        clientId: null,
+        freeAt: sql`${lease.expiresAt} + ${quarantineSeconds}`,
+        expiresAt: instantSeconds,
+        since: null,
+        softwire: null,
+        updatedAt: instantSeconds,
+      })
+      .where(
+        and(
+          eq(lease.slot, handle.slot),
+          eq(lease.clientId, handle.clientId),
+          exists(
+            writer
+              .select({ slot: taken.slot })
+              .from(taken)
+              .where(and(eq(taken.slot, target), eq(taken.clientId, mark))),
+          ),
+        ),
+      ),
+    writer
+      .update(lease)
+      .set({ state: LeaseState.bound, clientId: handle.clientId, since: sql`${lease.updatedAt}` })
+      .where(and(eq(lease.slot, target), eq(lease.clientId, mark)))
+      .returning({ slot: lease.slot }),
+    writer.run(audit),
+    writer
+      .select(leaseColumns(instantSeconds))
+      .from(lease)
+      .where(inArray(lease.slot, [handle.slot, target])),
+  ]);
+  const rowOf = (slot: number) => {
+    const row = rows.find((each) => each.slot === slot);
+    return row && leaseOfRow(row);
+  };
+  return { isDone: settled.length > 0, lease: rowOf(handle.slot), target: rowOf(target) };
+}

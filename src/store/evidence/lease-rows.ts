@@ -1,0 +1,76 @@
+/**
+ * Rows of `lease` as they are read for people.
+ *
+ * @module
+ */
+import type { SQL } from "drizzle-orm";
+import { freeNever, lease } from "../database/schema.ts";
+import type { RowOf } from "../database/selection.ts";
+import { slotStateAt } from "./slot-state.ts";
+import type { SlotState } from "./slot-state.ts";
+
+/** A row of `lease` as of a time. Times are Unix seconds. */
+export interface LeaseRecord {
+  readonly slot: number;
+  readonly domainId: number;
+  /** Null once its client moved to another slot, or declined this one. */
+  readonly clientId: Uint8Array | null;
+  readonly state: SlotState;
+  /** The client gets this slot whenever it asks, and nobody else does. */
+  readonly isReserved: boolean;
+  readonly expiresAt: number;
+  readonly freeAt: number;
+  /** Since when its tenure runs; null when there is none. */
+  readonly since: number | null;
+  readonly updatedAt: number;
+  readonly source: Uint8Array | null;
+  readonly softwire: Uint8Array | null;
+  readonly site: string | null;
+  readonly relayPath: Uint8Array | null;
+}
+
+/**
+ * What is selected of a row.
+ *
+ * @param now Unix seconds.
+ */
+export function leaseColumns(now: SQL) {
+  return {
+    slot: lease.slot,
+    domainId: lease.domainId,
+    clientId: lease.clientId,
+    state: slotStateAt(now),
+    expiresAt: lease.expiresAt,
+    freeAt: lease.freeAt,
+    since: lease.since,
+    updatedAt: lease.updatedAt,
+    source: lease.source,
+    softwire: lease.softwire,
+    site: lease.site,
+    relayPath: lease.relayPath,
+  };
+}
+
+/** A row of {@link leaseColumns}. */
+export type LeaseRow = RowOf<ReturnType<typeof leaseColumns>>;
+
+/** @returns What a row says. */
+export function leaseOfRow(row: LeaseRow): LeaseRecord {
+  const { slot, domainId, clientId, state, expiresAt, freeAt, since, updatedAt } = row;
+  const { source, softwire, site, relayPath } = row;
+  return {
+    slot,
+    domainId,
+    clientId,
+    state,
+    isReserved: freeAt === freeNever,
+    expiresAt,
+    freeAt,
+    since,
+    updatedAt,
+    source,
+    softwire,
+    site,
+    relayPath,
+  };
+}

@@ -1,0 +1,173 @@
+/**
+ * Finds leases of one database by what is known of them.
+ *
+ * **What a search costs.** The slots of an address, a client identifier, a softwire address and a customer site are
+ * found by index. A DUID alone (the end of the client identifier: RFC 4361), a source address, a state and an expiry
+ * have no index, because each index is written at each renewal. They are filters: where nothing better is given, a
+ * search looks at a bounded number of rows in the order of the slots, and says where the next search continues.
+ *
+ * @module
+ */
+import { and, sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
+import type { SlotRange } from "../../lease/claim.ts";
+import { leaseScanRows } from "../../limits.ts";
+import { slotKey } from "../../portset/slot-key.ts";
+import type { Database } from "../database/database.ts";
+import { statementOf } from "../database/queries.ts";
+import { lease } from "../database/schema.ts";
+import { rowsOf, selectionOf } from "../database/selection.ts";
+import { poolOfSlotSql } from "../database/slot-sql.ts";
+import { clockSeconds } from "../database/time.ts";
+import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
+import type { LeaseRecord } from "./lease-rows.ts";
+import type { SlotState } from "./slot-state.ts";
+
+/** What is known of the leases that are wanted; all of it must be true of a lease. */
+export interface LeaseFilter {
+  /** The only domains that count. */
+  readonly domainIds: readonly number[];
+  readonly slots?: SlotRange | undefined;
+  readonly poolId?: number | undefined;
+  readonly clientId?: Uint8Array | undefined;
+  readonly duid?: Uint8Array | undefined;
+  readonly softwire?: Uint8Array | undefined;
+  readonly source?: Uint8Array | undefined;
+  readonly site?: string | undefined;
+  readonly state?: SlotState | undefined;
+  /** Unix seconds: expiry at this time or later, and before that time. */
+  readonly expiresFrom?: number | undefined;
+  readonly expiresBefore?: number | undefined;
+}
+
+/** Where a search begins and ends. */
+export interface SearchPage {
+  /** Only slots after this one; undefined for all. */
+  readonly after: number | undefined;
+  /** Leases that are wanted at most. */
+  readonly limit: number;
+  /** Rows that are looked at without an index. Default: {@link leaseScanRows}. */
+  readonly scanRows?: number | undefined;
+}
+
+/** What was found, in the order of the slots. */
+export interface FoundLeases {
+  readonly leases: readonly LeaseRecord[];
+  /** The slot after which the search continues; null when there is no more. A page may be empty and not the last. */
+  readonly next: number | null;
+}
+
+/** Comes before every slot. */
+export const noSlot = -1;
+
+/** What narrows a search most: the condition that an index serves. */
+export type SearchAccess = "slots" | "clientId" | "softwire" | "site" | "scan";
+
+/** @returns What a search goes by. */
+export function accessOf(filter: LeaseFilter): SearchAccess {
+  if (filter.slots !== undefined) return "slots";
+  if (filter.clientId !== undefined) return "clientId";
+  if (filter.softwire !== undefined) return "softwire";
+  return filter.site === undefined ? "scan" : "site";
+}
+
+const listed = (column: Column | SQL, values: readonly number[]): SQL =>
+  sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
+
+/** The condition that an index serves. */
+function accessCondition(filter: LeaseFilter, after: number): SQL {
+  const { domainIds, slots, poolId, clientId, softwire, site } = filter;
+  const isAfter = sql`${lease.slot} > ${after}`;
+  switch (accessOf(filter)) {
+    case "slots":
+      return sql`${listed(lease.slot, slots === undefined ? [] : slotsOf(slots))} AND ${isAfter}`;
+    case "clientId":
+      return sql`${listed(lease.domainId, domainIds)} AND ${lease.clientId} = ${clientId} AND ${isAfter}`;
+    case "softwire":
+      return sql`${lease.softwire} = ${softwire} AND ${lease.softwire} IS NOT NULL AND ${isAfter}`;
+    case "site":
+      return sql`${listed(lease.domainId, domainIds)} AND ${lease.site} = ${site} AND ${lease.site} IS NOT NULL
+        AND ${isAfter}`;
+    case "scan": {
+      const begin = poolId === undefined ? noSlot : slotKey(poolId, 0) - 1;
+      const end = poolId === undefined ? Number.MAX_SAFE_INTEGER : slotKey(poolId + 1, 0) - 1;
+      return sql`${lease.slot} > ${Math.max(after, begin)} AND ${lease.slot} <= ${end}`;
+    }
+  }
+}
+
+/** Every filter as a condition on a row that was looked at. */
+function filterCondition(filter: LeaseFilter): SQL | undefined {
+  const { domainIds, poolId, clientId, duid, softwire, source, site, state } = filter;
+  const { expiresFrom, expiresBefore } = filter;
+  const column = (name: keyof ReturnType<typeof leaseColumns>): SQL => sql`${sql.identifier(name)}`;
+  const equal = (name: Parameters<typeof column>[0], value: Uint8Array | string | undefined) =>
+    value === undefined ? undefined : sql`${column(name)} = ${value}`;
+  return and(
+    listed(column("domainId"), domainIds),
+    poolId === undefined ? undefined : sql`${poolOfSlotSql(column("slot"))} = ${poolId}`,
+    equal("clientId", clientId),
+    duid === undefined ? undefined : endsWithDuid(column("clientId"), duid),
+    equal("softwire", softwire),
+    equal("source", source),
+    equal("site", site),
+    equal("state", state),
+    expiresFrom === undefined ? undefined : sql`${column("expiresAt")} >= ${expiresFrom}`,
+    expiresBefore === undefined ? undefined : sql`${column("expiresAt")} < ${expiresBefore}`,
+  );
+}
+
+/** A client identifier of RFC 4361: type 255, an IAID of 4 octets, the DUID. */
+function endsWithDuid(clientId: SQL, duid: Uint8Array): SQL {
+  return sql`(length(${clientId}) = ${duid.length + 5} AND substr(${clientId}, 1, 1) = X'FF'
+    AND substr(${clientId}, 6) = ${duid})`;
+}
+
+function slotsOf({ first, last, step }: SlotRange): number[] {
+  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, index) => first + index * step);
+}
+
+const edge = { lookedAt: sql<number>`count(*)`, last: sql<number | null>`max(slot)` };
+
+/**
+ * The statement of a search. A test reads its query plans.
+ *
+ * @param now Unix seconds.
+ * @param limit Leases that it returns at most.
+ */
+export function searchStatement(
+  now: SQL,
+  filter: LeaseFilter,
+  { after = noSlot, limit, scanRows = leaseScanRows }: SearchPage,
+): SQL {
+  const clock = sql`clock.now`;
+  return sql`WITH looked AS MATERIALIZED (
+      SELECT ${selectionOf(leaseColumns(clock))} FROM (SELECT ${now} AS now) AS clock CROSS JOIN ${lease}
+      WHERE ${accessCondition(filter, after)} ORDER BY ${lease.slot} LIMIT ${scanRows}
+    )
+    SELECT edge.*, found.* FROM (SELECT ${selectionOf(edge)} FROM looked) edge
+    LEFT JOIN (SELECT * FROM looked WHERE ${filterCondition(filter)} ORDER BY slot LIMIT ${limit}) found`;
+}
+
+/** The columns of {@link searchStatement}; without a lease that was found, all of the lease's are null. */
+const found = { ...edge, ...leaseColumns(sql`NULL`), slot: sql<number | null>`slot` };
+
+/**
+ * Searches one database.
+ *
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function searchLeases(
+  database: Database,
+  filter: LeaseFilter,
+  page: SearchPage,
+): Promise<FoundLeases> {
+  const { limit, scanRows = leaseScanRows } = page;
+  const statement = searchStatement(clockSeconds(database), filter, { ...page, limit: limit + 1 });
+  const [result] = await database.read([statementOf(statement)]);
+  const rows = rowsOf(found, result!);
+  const leases = rows.flatMap(({ slot, ...row }) => (slot === null ? [] : [leaseOfRow({ slot, ...row })]));
+  if (leases.length > limit) return { leases: leases.slice(0, limit), next: leases[limit - 1]!.slot };
+  const { lookedAt, last } = rows[0]!;
+  return { leases, next: lookedAt < scanRows ? null : last };
+}

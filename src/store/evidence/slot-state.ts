@@ -1,0 +1,31 @@
+/**
+ * What a slot is used for at a time. The API, the statistics and the metrics use the same words.
+ *
+ * @module
+ */
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import { freeNever, lease, LeaseState } from "../database/schema.ts";
+
+/** The states of a slot. A `free` slot remembers its last client. */
+export const slotStates = ["offered", "bound", "quarantined", "reserved", "free"] as const;
+export type SlotState = (typeof slotStates)[number];
+
+/** @returns Whether an offer or a lease of the row runs, as a condition. */
+export function runsAt(now: SQL): SQL {
+  return sql`(${lease.state} <= ${LeaseState.bound} AND ${lease.expiresAt} > ${now})`;
+}
+
+/**
+ * The state of a row of `lease`, as an expression.
+ *
+ * @param now Unix seconds.
+ */
+export function slotStateAt(now: SQL): SQL<SlotState> {
+  return sql<SlotState>`CASE
+    WHEN ${lease.state} = ${LeaseState.offered} AND ${lease.expiresAt} > ${now} THEN 'offered'
+    WHEN ${lease.state} = ${LeaseState.bound} AND ${lease.expiresAt} > ${now} THEN 'bound'
+    WHEN ${lease.freeAt} = ${freeNever} THEN 'reserved'
+    WHEN ${lease.freeAt} > ${now} THEN 'quarantined'
+    ELSE 'free' END`;
+}

@@ -1,0 +1,44 @@
+/**
+ * What the allocator sees of the store: partitions. Each is one database and the domains that it has. Nothing of a
+ * domain is in two partitions, and a batch of claims goes to one.
+ *
+ * @module
+ */
+import type { Claim } from "../lease/claim.ts";
+import type { Directory } from "../lease/domain.ts";
+import { readClock } from "./batch/clock.ts";
+import type { ClockReading } from "./batch/clock.ts";
+import { commitClaims } from "./batch/commit.ts";
+import type { CommitOptions, CommitResult } from "./batch/commit.ts";
+import { loadPlace } from "./configuration/directory.ts";
+import { allPlaces } from "./database/databases.ts";
+import type { Databases, Place } from "./database/databases.ts";
+
+/** One database, as the allocator uses it. */
+export interface Partition {
+  /**
+   * Loads the domains of the partition and their pools.
+   *
+   * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
+   */
+  readonly loadDirectory: () => Promise<Directory>;
+  /** Runs claims as one atomic batch: see {@link commitClaims}. */
+  readonly commit: (claims: readonly Claim[], options: CommitOptions) => Promise<CommitResult>;
+  /** Reads the clock of the database: see {@link readClock}. */
+  readonly readClock: (localMs: () => number) => Promise<ClockReading>;
+}
+
+/** @returns A partition for each database, that of the main database first. */
+export function createPartitions(databases: Databases): readonly [Partition, ...Partition[]] {
+  const [main, ...others] = allPlaces(databases);
+  return [createPartition(main), ...others.map(createPartition)];
+}
+
+function createPartition(place: Place): Partition {
+  const { database } = place;
+  return {
+    loadDirectory: () => loadPlace(place),
+    commit: (claims, options) => commitClaims(database, claims, options),
+    readClock: (localMs) => readClock(database, localMs),
+  };
+}

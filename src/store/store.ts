@@ -1,0 +1,121 @@
+/**
+ * The one door to the store. HTTP and command line see a {@link Store}: each member is one subject, asked with the
+ * principal that calls, and answers with data. That there may be several databases, and which domain is where, is known
+ * only behind this door.
+ *
+ * @example
+ * ```ts
+ * const store = await openStore({ url: "file:data/apportion.db" }, ({ url }) => openFile(url));
+ * const result = await store.pools.create(principal, "home", declared);
+ * if (result.kind === "overlaps") console.log(result.range);
+ * store.close();
+ * ```
+ *
+ * @module
+ */
+import { createAuditStore } from "./configuration/audit.ts";
+import type { AuditStore } from "./configuration/audit.ts";
+import { createDeclarationStore } from "./configuration/declaration.ts";
+import type { DeclarationStore } from "./configuration/declaration.ts";
+import { createDomainStore } from "./configuration/domains.ts";
+import type { DomainStore } from "./configuration/domains.ts";
+import { createPoolStore } from "./configuration/pools.ts";
+import type { PoolStore } from "./configuration/pools.ts";
+import { createReservationStore } from "./configuration/reservations.ts";
+import type { ReservationStore } from "./configuration/reservations.ts";
+import { createTokenStore } from "./configuration/tokens.ts";
+import type { TokenStore } from "./configuration/tokens.ts";
+import type { Database } from "./database/database.ts";
+import { allDatabases } from "./database/databases.ts";
+import type { Databases } from "./database/databases.ts";
+import { createBindingStore } from "./evidence/bindings.ts";
+import type { BindingStore } from "./evidence/bindings.ts";
+import { createLeaseStore } from "./evidence/leases.ts";
+import type { LeaseStore } from "./evidence/leases.ts";
+import { createLookupStore } from "./evidence/history.ts";
+import type { LookupStore } from "./evidence/history.ts";
+import { createMaintenance } from "./evidence/maintenance.ts";
+import type { Maintenance } from "./evidence/maintenance.ts";
+import { createStatisticsStore } from "./evidence/statistics.ts";
+import type { StatisticsStore } from "./evidence/statistics.ts";
+import { createPartitions } from "./partition.ts";
+import type { Partition } from "./partition.ts";
+
+export { DatabaseError, isDatabaseError } from "./database/database.ts";
+
+/** All that is kept, by subject. */
+export interface Store {
+  /** What the allocator works with: one partition for each database, that of the main database first. */
+  readonly partitions: readonly [Partition, ...Partition[]];
+  readonly domains: DomainStore;
+  readonly pools: PoolStore;
+  readonly reservations: ReservationStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
+  /** The whole configuration as one declared state. */
+  readonly declaration: DeclarationStore;
+  readonly leases: LeaseStore;
+  /** Who had an address and a port at a time. */
+  readonly lookups: LookupStore;
+  readonly bindings: BindingStore;
+  readonly statistics: StatisticsStore;
+  /** Checks and housekeeping, for tools and timers. */
+  readonly maintenance: Maintenance;
+  /** Closes all databases. */
+  readonly close: () => void;
+}
+
+/** Where a database is, and the token for it. */
+export interface DatabaseAccess {
+  /** `file:PATH`, `http(s)://…` or `libsql://…`. */
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
+/** Where everything is kept. */
+export interface StoreSettings extends DatabaseAccess {
+  /** Domains that are in other databases, by name. Default: none. */
+  readonly placements?: Readonly<Record<string, DatabaseAccess>> | undefined;
+}
+
+/**
+ * Opens a store. Domains that are placed on the same URL share a connection.
+ *
+ * @param open Opens one database: each platform has its own way.
+ * @throws {DatabaseError} When a database cannot be opened.
+ */
+export async function openStore(
+  { placements = {}, ...access }: StoreSettings,
+  open: (access: DatabaseAccess) => Database | Promise<Database>,
+): Promise<Store> {
+  const main = await open(access);
+  const opened = new Map([[access.url, main]]);
+  const placed = new Map<string, Database>();
+  for (const [domain, each] of Object.entries(placements)) {
+    const database = opened.get(each.url) ?? (await open(each));
+    opened.set(each.url, database);
+    placed.set(domain, database);
+  }
+  return createStore({ main, placed });
+}
+
+/** Creates the store of databases that are open. */
+export function createStore(databases: Databases): Store {
+  return {
+    partitions: createPartitions(databases),
+    domains: createDomainStore(databases),
+    pools: createPoolStore(databases),
+    reservations: createReservationStore(databases),
+    tokens: createTokenStore(databases),
+    audit: createAuditStore(databases),
+    declaration: createDeclarationStore(databases),
+    leases: createLeaseStore(databases),
+    lookups: createLookupStore(databases),
+    bindings: createBindingStore(databases),
+    statistics: createStatisticsStore(databases),
+    maintenance: createMaintenance(databases),
+    close: () => {
+      for (const database of allDatabases(databases)) database.close();
+    },
+  };
+}

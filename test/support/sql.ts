@@ -1,0 +1,28 @@
+/**
+ * Looks into a database, and changes it by hand, past all rules.
+ *
+ * @module
+ */
+import type { Database, Value } from "../../src/store/database/database.ts";
+import { objectsOf } from "../../src/store/database/queries.ts";
+
+/** Reads rows as objects, by the names of the columns. */
+export async function query(
+  database: Database,
+  sql: string,
+  ...args: Value[]
+): Promise<Readonly<Record<string, Value>>[]> {
+  const [result] = await database.read([{ sql, args }]);
+  return objectsOf(result!);
+}
+
+/** Reads one number. */
+export async function queryNumber(database: Database, sql: string, ...args: Value[]): Promise<number> {
+  const [result] = await database.read([{ sql, args }]);
+  return Number(result!.rows[0]![0]);
+}
+
+/** Runs statements without arguments as one transaction. */
+export async function execute(database: Database, ...statements: string[]): Promise<void> {
+  await database.write(statements.map((sql) => ({ sql, args: [] })));
+}
