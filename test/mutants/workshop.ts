@@ -27,6 +27,8 @@ const slowTests = [
   "test/mutants/",
   "test/relay/netns/",
   "test/relay/packaging",
+  "test/walkthrough",
+  "test/documents",
 ];
 
 /** Part of the report that `vitest --reporter=json` writes. */
