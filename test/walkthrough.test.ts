@@ -101,7 +101,7 @@ test("the commands of the README run on a fresh clone, in the order in which the
   expect(stdout).toContain("203.0.113.128 (shared)");
   expect(stdout).toContain('"id":"203.0.113.128-1"');
   expect(stdout).toMatch(/^north-shared +access-north +shared +203\.0\.113\.128\/25 /m);
-}, 180_000);
+}, 300_000);
 
 const guide = "src/http/README.md";
 
