@@ -27,7 +27,7 @@ const slowTests = [
   "test/mutants/",
   "test/relay/netns/",
   "test/relay/packaging",
-  "test/walkthrough",
+  "test/readme",
   "test/documents",
 ];
 
