@@ -41,13 +41,21 @@ async function runScript(script: string, folder: string) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    endGroup(child.pid);
   });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString("utf8")));
   child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString("utf8")));
-  const code = await new Promise((resolve) => child.on("exit", resolve));
+  const code = await new Promise((resolve) => child.on("close", resolve));
   return { ...output, code };
+}
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, "SIGKILL");
+  } catch {
+    // All its processes have ended by themselves.
+  }
 }
 
 /** The first block is for one terminal, the others are for a second one, once the first says that it is ready. */
