@@ -42,9 +42,9 @@ function pathsOf(text: string): string[] {
 /** Files that the documents make, or that are elsewhere. */
 const notOurs = /^(\/|~|data\/|dist\/|node_modules\/)/;
 
-/** Paths are from the root, or from the folder of the document. */
+/** Paths are from the root, from `src`, or from the folder of the document. */
 const isFile = (path: string, from: string): boolean =>
-  existsSync(join(root, path)) || existsSync(join(root, dirname(from), path));
+  ["", "src", dirname(from)].some((folder) => existsSync(join(root, folder, path)));
 
 /** What is named in code: in blocks, and in backticks. */
 const codeOf = (text: string): string[] => [
