@@ -1,5 +1,6 @@
 /**
- * The lists of reasons, and what the README says of them: an operator looks up what a log line or a metric has.
+ * The lists of reasons against the guides that show them: an operator looks up what a log line or a metric has. And the
+ * answers to what the RFCs leave open, which the guide of the rules repeats.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +8,12 @@ import { expect, test } from "vitest";
 import { dropReasons } from "../relay/reasons.ts";
 import { reasons } from "../src/lease/reasons.ts";
 import { decodeReasons } from "../src/wire/decode-error.ts";
+import { rows } from "./conformance/rows.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
-
-/** Cells of the rows of a table, by its heading. */
-function tableUnder(heading: string): string[][] {
-  const [, section = ""] = readme.split(`\n${heading}\n`);
+/** Cells of the rows of the table under a heading of a guide. */
+function tableUnder(guide: string, heading: string): string[][] {
+  const text = readFileSync(join(import.meta.dirname, "..", guide), "utf8");
+  const [, section = ""] = text.split(`\n${heading}\n`);
   const lines = section
     .split(/\n#+ /)[0]!
     .split("\n")
@@ -25,15 +26,22 @@ function tableUnder(heading: string): string[][] {
   );
 }
 
-test("the README lists the allocator's reasons: id, meaning and source of each", () => {
-  expect(tableUnder("### Reasons of the allocator")).toEqual(
+test("the guide of the rules lists the allocator's reasons: id, meaning and source of each", () => {
+  expect(tableUnder("src/lease/README.md", "## Reasons of the allocator")).toEqual(
     Object.entries(reasons).map(([id, { meaning, source }]) => [`\`${id}\``, meaning, source]),
   );
 });
 
-test("the README lists the relay's reasons: id and meaning of each", () => {
-  expect(tableUnder("### Reasons of the relay")).toEqual(
+test("the guide of the relay lists its reasons: id and meaning of each", () => {
+  expect(tableUnder("relay/README.md", "## Reasons of the relay")).toEqual(
     Object.entries(dropReasons).map(([id, meaning]) => [`\`${id}\``, meaning]),
+  );
+});
+
+test("the guide of the rules has our answers to what the RFCs leave open", () => {
+  const ambiguities = rows.filter(({ id }) => id.startsWith("A"));
+  expect(tableUnder("src/lease/README.md", "### What the RFCs leave open")).toEqual(
+    ambiguities.map(({ id, rule }) => [id, rule]),
   );
 });
 

@@ -1,5 +1,5 @@
 /**
- * The walk-through of the README, word for word, against a started allocator; and the command line over the same.
+ * The walk through the admin API in `src/http/README.md`, word for word, against a started allocator; and the command line over the same.
  */
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,8 +14,8 @@ import { adminToken, relayToken } from "./support/allocator.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
 import { query } from "./support/sql.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
-const script = /<!-- walkthrough -->\s*```sh\n(.*?)```/s.exec(readme)![1]!;
+const guide = readFileSync(join(import.meta.dirname, "../src/http/README.md"), "utf8");
+const script = /<!-- walkthrough -->\s*```sh\n(.*?)```/s.exec(guide)![1]!;
 
 async function open() {
   const database = await temporaryDatabase();
@@ -32,7 +32,7 @@ async function open() {
   return { database, environment, folder };
 }
 
-test("the walk-through of the README runs as it stands", async () => {
+test("the walk through the admin API runs as its guide has it", async () => {
   const { database, environment, folder } = await open();
   const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
     cwd: folder,

@@ -81,7 +81,7 @@ const sharedAddresses = rowsOf("server", [
     "R7618-2-01",
     "SHOULD",
     "only for links where a client can't speak for another",
-    "about networks: see the README",
+    "about networks: see src/lease/README.md",
   ],
 ]);
 

@@ -1,12 +1,12 @@
 /**
- * What README and manual page name is there: flags, keys of the file, reasons and metrics.
+ * The guide, the manual page and the example of settings against the code: flags, keys of the file, reasons and metrics.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { relayCommand } from "../../relay/service/command.ts";
-import { schema } from "../../relay/config/config.ts";
+import { parseRelaySettings, schema } from "../../relay/config/config.ts";
 import { createMetrics } from "../../relay/service/metrics.ts";
 import { dropReasons } from "../../relay/reasons.ts";
 import { startRelay } from "../../relay/relay.ts";
@@ -69,6 +69,40 @@ test("the README names no table and no key that does not exist", () => {
   const dotted = [...readme.matchAll(/`([a-z]+\.[a-z]+[A-Za-z]*)`/g)].map(([, path]) => path!);
   const files = /\.(ts|toml|service|token|mjs|js)$/;
   expect(dotted.filter((path) => !files.test(path) && !paths.includes(path))).toEqual([]);
+});
+
+/** Name of a table -> what the README says below its heading. */
+const sections = new Map(
+  readme.split("\n### `").map((section) => [section.split("`", 1)[0]!.replace(/^\[+|\]+$/g, ""), section]),
+);
+
+/** @returns The cell of a key's default, without the marks of code; undefined when there is no such row. */
+function defaultInReadme(path: string): string | undefined {
+  const [table, key = table] = path.split(".");
+  const row = new RegExp(`^\\| \`${key}\` +\\| +(.*?) +\\|`, "m").exec(sections.get(table!) ?? "");
+  return row?.[1]!.replaceAll("`", "");
+}
+
+test("the README and the example explain every key", () => {
+  const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+  expect(leaves.length).toBeGreaterThan(30);
+  expect(leaves.filter((path) => defaultInReadme(path) === undefined)).toEqual([]);
+  const inExample = new Set([...example.matchAll(/^#?([a-zA-Z0-9]+) = /gm)].map(([, key]) => key!));
+  expect(leaves.filter((path) => !inExample.has(path.split(".").at(-1)!))).toEqual([]);
+});
+
+test("the README has the defaults of numbers and switches", () => {
+  const { allocator, queue, storm, capture, servers } = parseRelaySettings({});
+  const tables = { allocator, queue, storm, capture, servers };
+  for (const [table, values] of Object.entries(tables)) {
+    for (const [key, value] of Object.entries(values)) {
+      if (typeof value !== "number" && typeof value !== "boolean") continue;
+      expect([`${table}.${key}`, defaultInReadme(`${table}.${key}`)]).toEqual([
+        `${table}.${key}`,
+        String(value),
+      ]);
+    }
+  }
 });
 
 test("the README names no reason that does not exist", () => {
