@@ -19,7 +19,7 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
-import { geometryOf as geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
+import { geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
 import type { Reader } from "../database/queries.ts";
 import { domain, pool, reservation } from "../database/schema.ts";
 
