@@ -6,7 +6,7 @@
 import type { Context, TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import * as v from "valibot";
-import { pageItemsDefault, pageItemsMax } from "../../limits.ts";
+import { cursorCharactersMax, pageItemsDefault, pageItemsMax, unparsedCharactersMax } from "../../limits.ts";
 import { decodeBase64url, encodeBase64url } from "../../wire/base64url.ts";
 import { invalid } from "./validation.ts";
 
@@ -24,7 +24,7 @@ export const pageFields = {
   cursor: v.optional(
     v.pipe(
       v.string(),
-      v.maxLength(512),
+      v.maxLength(cursorCharactersMax),
       v.description("The `next` of the page before; it means nothing else."),
     ),
   ),
@@ -74,7 +74,9 @@ export function readPage<P extends Position>(query: PageQuery, schema: v.Generic
 /** The cursor is one that this list did not give. */
 export function foreignCursor({ cursor = "" }: PageQuery): Error {
   const message = "expected the `next` of a page of this list";
-  return invalid("query", [{ path: ["cursor"], received: `"${cursor.slice(0, 40)}"`, message }]);
+  return invalid("query", [
+    { path: ["cursor"], received: `"${cursor.slice(0, unparsedCharactersMax)}"`, message },
+  ]);
 }
 
 /** A list that is ordered by name. */

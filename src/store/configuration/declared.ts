@@ -14,6 +14,7 @@ import { geometryOf, parsePortRange } from "../../declaration/pool-declaration.t
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
+import { poolPrefixLengthMin } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
@@ -134,7 +135,7 @@ export function poolValues(declared: PoolDeclaration) {
 export function formatRange(firstAddress: number, lastAddress: number): string {
   const size = lastAddress - firstAddress + 1;
   const length = 32 - Math.log2(size);
-  return Number.isInteger(length) && length >= 8 && firstAddress % size === 0
+  return Number.isInteger(length) && length >= poolPrefixLengthMin && firstAddress % size === 0
     ? `${formatIPv4(firstAddress)}/${length}`
     : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
 }
