@@ -32,7 +32,7 @@ async function openDatabase({ url, token }: DatabaseAccess) {
 }
 
 /** What Deno tells of a connection. That of a Unix socket has no host name. */
-export interface Connection {
+interface Connection {
   readonly remoteAddr: { readonly hostname?: string };
 }
 

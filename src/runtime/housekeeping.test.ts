@@ -1,9 +1,8 @@
 import { expect, test, vi } from "vitest";
-import { temporaryDatabase } from "../../test/support/database.ts";
+import { onlyDatabase, temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import { execute, queryNumber } from "../../test/support/sql.ts";
 import type { Database } from "../store/database/database.ts";
-import { onlyDatabase } from "../store/database/databases.ts";
 import { createMaintenance } from "../store/evidence/maintenance.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 

@@ -48,7 +48,7 @@ export function invalid(target: keyof typeof places, issues: readonly Issue[]): 
 }
 
 /** Says an issue of a schema in the words of the API. */
-export function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
+function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
   // What no single field can show says itself what it is about.
   const [, subject, told] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];

@@ -132,7 +132,7 @@ export function poolValues(declared: PoolDeclaration) {
 }
 
 /** @returns `192.0.2.0/24` where the range is a prefix, else `192.0.2.10-192.0.2.20`. */
-export function formatRange(firstAddress: number, lastAddress: number): string {
+function formatRange(firstAddress: number, lastAddress: number): string {
   const size = lastAddress - firstAddress + 1;
   const length = 32 - Math.log2(size);
   return Number.isInteger(length) && length >= poolPrefixLengthMin && firstAddress % size === 0

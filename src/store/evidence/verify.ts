@@ -34,7 +34,7 @@ const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
  *
  * @param now Unix seconds.
  */
-export function questions(now: SQL): Readonly<Record<string, SQL>> {
+function questions(now: SQL): Readonly<Record<string, SQL>> {
   return {
     // A slot is a primary key, and slots of one pool have disjoint ports: what is left is pools that overlap.
     "addresses-in-two-pools": sql`
