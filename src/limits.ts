@@ -272,6 +272,33 @@ export const pageItemsDefault = 100;
 /** Items on a page of a list: a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/** Characters of a list's cursor: a position is two names or numbers, which take about 200 as base64url. */
+export const cursorCharactersMax = 512;
+
+/** Characters of a word that records of changes are searched by: names have 63 at most. */
+export const auditWordCharactersMax = 64;
+
+/** Characters of what was found that a fault of a field repeats: enough to recognize it. */
+export const fieldFoundCharactersMax = 100;
+
+/** Characters of a text that an error repeats when it cannot be parsed: a sender may have made it very long. */
+export const unparsedCharactersMax = 40;
+
+/** Characters of a name that an error repeats: real names have 63 at most. */
+export const nameShownCharactersMax = 64;
+
+/** Names that a refusal tells of what stands in the way: more say no more to a reader. */
+export const namesShownMax = 10;
+
+/** Seconds for which the old secret of a rotated token may be good: a month, in which all relays can be told. */
+export const tokenOverlapSecondsMax = 2_592_000;
+
+/** Aliases of a YAML document that are followed: an alias may stand for a large value, and many are an attack on memory. */
+export const yamlAliasesMax = 100;
+
+/** Seconds after which a relay may try again when the database cannot be reached: a short fault shall not cost more. */
+export const databaseRetryAfterSeconds = 1;
+
 /** Domains of one database: allocators keep them in memory, and look through them for each client. */
 export const domainsMax = 1024;
 
@@ -374,8 +401,17 @@ export const purgeStepRows = 5000;
  */
 export const leaseScanRows = 10_000;
 
+/** Clients whose leases one statement looks for: each is found by index, so a thousand take some milliseconds. */
+export const clientsPerLookMax = 1000;
+
+/** Faults of one kind that a check of a database tells: more say no more to a reader. */
+export const verifyFaultsShownMax = 20;
+
 /** Octets of a binding table that one hash of its checksum is of: `split` and `openssl` do the same. */
 export const digestChunkOctets = 65_536;
+
+/** Lines of VPP's format that are made at once: a /8 has 16 million, which would fill the memory. */
+export const vppPieceLines = 1000;
 
 /** Times that a read of several tables is tried again when the configuration changes between them. */
 export const snapshotTries = 3;
@@ -433,8 +469,8 @@ export const relayCaptureOctets = 100 * 1024 * 1024;
 /** Octets that a capture gathers before it writes them: a write for each packet would cost more than all else. */
 export const relayCaptureBufferOctets = 64 * 1024;
 
-/** Characters of a relay's token: 16 random ones can't be guessed over a network. */
-export const relayTokenLengthMin = 16;
+/** Characters of a secret that an operator sets: 16 random ones can't be guessed over a network. */
+export const secretCharactersMin = 16;
 
 /**
  * Waiting frames that a relay compares a new one with, of those whose hashes end the same. The bound keeps the work of

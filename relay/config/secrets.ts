@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { relayTokenLengthMin } from "../../src/limits.ts";
+import { secretCharactersMin } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
 /** Names of the files, as the settings give them. */
@@ -92,8 +92,8 @@ function checkToken(token: string | undefined): string {
   if (token === undefined) {
     throw new TypeError("found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential");
   }
-  if (token.length < relayTokenLengthMin) {
-    throw new TypeError(`found ${token.length} characters, expected ${relayTokenLengthMin} or more`);
+  if (token.length < secretCharactersMin) {
+    throw new TypeError(`found ${token.length} characters, expected ${secretCharactersMin} or more`);
   }
   if (!/^[\w~+/.-]+=*$/.test(token)) {
     throw new TypeError(

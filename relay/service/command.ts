@@ -12,7 +12,7 @@ import {
   relayQueueLength,
   relayQueueOctets,
   relayReceiveBufferOctets,
-  relayTokenLengthMin,
+  secretCharactersMin,
 } from "../../src/limits.ts";
 import { readConfigFile } from "../config/config-file.ts";
 import { parseRelaySettings } from "../config/config.ts";
@@ -138,7 +138,7 @@ function checkCommand({ print, readMachineId }: RelayActions, environment: Envir
 }
 
 /** Stands for a token that is not checked. */
-const placeholderToken = "0".repeat(relayTokenLengthMin);
+const placeholderToken = "0".repeat(secretCharactersMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
   return new Command("status")

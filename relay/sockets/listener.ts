@@ -4,7 +4,8 @@
  * @module
  */
 import { createSocket } from "node:dgram";
-import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
+import type { RemoteInfo, Socket } from "node:dgram";
+import { growReceiveBuffer, lookupNothing } from "../../src/udp-socket.ts";
 import { formatEndpoint, isGroup } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
 
@@ -88,11 +89,6 @@ function createSendTracker(onSendFailed: () => void) {
   };
 }
 
-/** All destinations are addresses: the resolver, and the turn of the event loop that it takes, can be left out. */
-const lookupNothing: NonNullable<SocketOptions["lookup"]> = (address, _options, callback) => {
-  callback(null, address, 6);
-};
-
 async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptions): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
@@ -119,13 +115,3 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
 const addressInUse =
   "expected an address and port that no socket has: one on [::] has all addresses, and to move to it or away from it " +
   "on the same port, restart the relay";
-
-/** A smaller buffer than wanted is worth a warning, not an end. */
-function growReceiveBuffer(socket: Socket, octets: number): number {
-  try {
-    socket.setRecvBufferSize(octets);
-  } catch {
-    // Some systems refuse what is above their bound instead of granting the bound; what was granted is read back.
-  }
-  return socket.getRecvBufferSize();
-}

@@ -11,12 +11,10 @@
  */
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6 } from "../wire/ipv6-address.ts";
+import { vppPieceLines } from "../limits.ts";
 import type { Domain } from "../lease/domain.ts";
 import { addressCount, sortChanges } from "./entry.ts";
 import type { BindingEntry, BindingFormat, TableVersion } from "./entry.ts";
-
-/** Lines of one piece of text. */
-const linesPerPiece = 1000;
 
 function* domainLines({ pools, softwire }: Domain): Iterable<string> {
   // A domain without pools needs no border relay, and is not refused for it.
@@ -24,8 +22,8 @@ function* domainLines({ pools, softwire }: Domain): Iterable<string> {
   const source = formatIPv6(softwire.borderRelays[0]!);
   for (const { geometry } of pools) {
     const { firstAddress, lastAddress, psidOffset, psidLength } = geometry;
-    for (let from = firstAddress; from <= lastAddress; from += linesPerPiece) {
-      const count = Math.min(linesPerPiece, lastAddress - from + 1);
+    for (let from = firstAddress; from <= lastAddress; from += vppPieceLines) {
+      const count = Math.min(vppPieceLines, lastAddress - from + 1);
       yield Array.from(
         { length: count },
         (_, index) =>

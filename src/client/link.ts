@@ -12,7 +12,8 @@
  * @module
  */
 import { createSocket } from "node:dgram";
-import type { Socket, SocketOptions } from "node:dgram";
+import type { Socket } from "node:dgram";
+import { lookupNothing } from "../udp-socket.ts";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
 
 /** Where a client sends to and what from. */
@@ -104,11 +105,6 @@ async function bindSocket(port: number): Promise<Socket> {
   socket.on("error", () => undefined);
   return socket;
 }
-
-/** All destinations are addresses, so the resolver can be left out. */
-const lookupNothing: NonNullable<SocketOptions["lookup"]> = (address, _options, callback) => {
-  callback(null, address, 6);
-};
 
 /**
  * Finds the address that the system sends from: a client whose source changed has to start again (R7618-6-13).

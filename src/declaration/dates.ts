@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { unparsedCharactersMax } from "../limits.ts";
 import { textOf } from "./schema-parts.ts";
 
 /** @returns `2026-11-24T13:57:37Z`. */
@@ -30,7 +31,7 @@ export function parseDate(text: string): number {
   const seconds = isDate ? Math.floor(Date.parse(text.toUpperCase()) / 1000) : Number.NaN;
   if (seconds >= 0 && seconds <= secondsMax) return seconds;
   throw new SyntaxError(
-    `Cannot parse date: found "${text.slice(0, 40)}", expected one such as 2026-11-24T13:57:37Z`,
+    `Cannot parse date: found "${text.slice(0, unparsedCharactersMax)}", expected one such as 2026-11-24T13:57:37Z`,
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { parse, stringify } from "yaml";
+import { yamlAliasesMax } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
 
@@ -33,9 +34,8 @@ export function readDeclarationText(text: string, format: DeclarationFormat, sou
  */
 export function parseText(text: string, format: DeclarationFormat, source: string): unknown {
   try {
-    // An alias may stand for a large value; a few make sense, many are an attack on memory.
     return format === "yaml"
-      ? (parse(text, { maxAliasCount: 100 }) as unknown)
+      ? (parse(text, { maxAliasCount: yamlAliasesMax }) as unknown)
       : (JSON.parse(text) as unknown);
   } catch (error) {
     const why = error instanceof Error ? error.message : `no ${format}`;

@@ -12,7 +12,7 @@
  */
 import * as v from "valibot";
 import { domainsMax, poolsPerDomainMax, reservationsPerDomainMax } from "../limits.ts";
-import { findPair } from "../portset/pool-geometry.ts";
+import { findPair } from "../portset/find-pair.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { domainSettingsFields } from "./domain-settings.ts";
 import { geometryOf, parseIPv4Range, poolSchema } from "./pool-declaration.ts";

@@ -12,7 +12,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { relayBodyOctetsMax } from "../limits.ts";
+import { databaseRetryAfterSeconds, relayBodyOctetsMax } from "../limits.ts";
 import { isDatabaseError } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { createAdminApp } from "./admin/app.ts";
@@ -41,9 +41,6 @@ export interface AppDeps {
   /** Milliseconds of a clock of this process that goes forward. Default: `performance.now()`. */
   readonly localMs?: (() => number) | undefined;
 }
-
-/** Seconds after which a relay may try again when the database cannot be reached. */
-const retryAfterSeconds = 1;
 
 /** Creates the application. It starts no work of its own, and listens nowhere. */
 export function createApp(deps: AppDeps): Hono {
@@ -85,6 +82,6 @@ function failure(error: Error, log: Log): Response {
     return problemResponse(500, "Cannot serve the request; the log of the allocator says why");
   }
   log.error({ err: error }, "database unavailable");
-  const headers = { "retry-after": String(retryAfterSeconds) };
+  const headers = { "retry-after": String(databaseRetryAfterSeconds) };
   return problemResponse(503, "Cannot reach the database; nothing was answered, try again", { headers });
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { findPair } from "../portset/find-pair.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
-import { findPair, pairOf, slotsOfAddress } from "../portset/pool-geometry.ts";
+import { pairOf, slotsOfAddress } from "../portset/pool-geometry.ts";
 import { numberOfSlot, poolOfSlot, slotKey } from "../portset/slot-key.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";

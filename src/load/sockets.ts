@@ -6,6 +6,7 @@
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { loadReceiveBufferOctets } from "../limits.ts";
+import { growReceiveBuffer } from "../udp-socket.ts";
 
 /** Sockets that share the work of a load. */
 export interface ConnectedSockets {
@@ -37,7 +38,7 @@ export async function openSockets(
     throw error;
   }
   for (const socket of sockets) {
-    growReceiveBuffer(socket);
+    growReceiveBuffer(socket, loadReceiveBufferOctets);
     socket.on("message", onDatagram);
     socket.on("error", onError);
   }
@@ -57,13 +58,4 @@ function connect(socket: Socket, server: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-/** Some systems refuse what is above their bound instead of granting the bound: the load works with less, too. */
-function growReceiveBuffer(socket: Socket): void {
-  try {
-    socket.setRecvBufferSize(loadReceiveBufferOctets);
-  } catch {
-    return;
-  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
-import { findPair } from "./find-pair.ts";
+import { findPair, slotOfPort } from "./find-pair.ts";
 import { createPoolGeometry } from "./pool-geometry.ts";
 
 const pool = (name: string, address: string, psidLength: number) => ({
@@ -26,4 +26,14 @@ test.each([
   const pools = [pool("shared", "192.0.2.0", 2), pool("full", "198.51.100.0", 0)];
   const found = findPair(pools, parseIPv4(address), psid);
   expect(found && [found.pool.name, found.number]).toEqual(expected);
+});
+
+test.each([
+  ["a port of a shared pool", "shared", "192.0.2.1", 16_384, { number: 3, psid: 1 }],
+  ["a port of a full pool", "full", "192.0.2.1", 1, { number: 1, psid: 0 }],
+  ["a port of a PSID that is withheld", "shared", "192.0.2.1", 1024, undefined],
+  ["an address outside the pool", "full", "192.0.2.2", 1, undefined],
+])("slotOfPort() finds %s", (_, name, address, port, expected) => {
+  const { geometry } = pool(name, "192.0.2.0", name === "full" ? 0 : 2);
+  expect(slotOfPort(geometry, parseIPv4(address), port)).toEqual(expected);
 });

@@ -1,10 +1,11 @@
 /**
- * Which pool has a pair: an address with a PSID, or a whole address.
+ * Which pool has a pair: an address with a PSID, or a whole address. And which slot of a pool has an address and a port.
  *
  * @module
  */
 import { slotOf } from "./pool-geometry.ts";
 import type { PoolGeometry } from "./pool-geometry.ts";
+import { psidOfPort } from "./port-set.ts";
 
 /** A slot of a pool. */
 export interface FoundPair<P> {
@@ -31,4 +32,22 @@ export function findPair<P extends { readonly geometry: PoolGeometry }>(
     if (number !== undefined) return { pool, number };
   }
   return undefined;
+}
+
+/**
+ * Finds the slot of a pool that has a port of an address.
+ *
+ * @param address IPv4 address, unsigned.
+ * @param port 0..65535; a slot of a full pool has them all.
+ * @returns Number of the slot within the pool, and its PSID; undefined for an address or a port that no slot has.
+ * @throws {RangeError} When the port is out of range.
+ */
+export function slotOfPort(
+  geometry: PoolGeometry,
+  address: number,
+  port: number,
+): { readonly number: number; readonly psid: number } | undefined {
+  const psid = psidOfPort(geometry, port);
+  const number = psid === undefined ? undefined : slotOf(geometry, address, psid);
+  return psid === undefined || number === undefined ? undefined : { number, psid };
 }

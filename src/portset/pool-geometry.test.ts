@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPoolGeometry, findPair, pairOf, slotOf, slotsOfAddress } from "./pool-geometry.ts";
+import { createPoolGeometry, pairOf, slotOf, slotsOfAddress } from "./pool-geometry.ts";
 import type { PoolGeometry, PoolGeometrySpec } from "./pool-geometry.ts";
 
 const systemPorts = [{ first: 0, last: 1023 }];
@@ -167,26 +167,5 @@ describe("createPoolGeometry() refuses", () => {
     const reservedPorts = [{ first: 1023, last: 0 }];
     const spec = { ...oneAddress, reservedPorts };
     expect(() => createPoolGeometry(spec)).toThrow(/range is 1023-0/);
-  });
-});
-
-describe("findPair()", () => {
-  const shared = { name: "shared", geometry: createPoolGeometry(oneAddress) };
-  const fullAddress = { firstAddress: 0xc633_6400, lastAddress: 0xc633_64ff, psidLength: 0 };
-  const full = { name: "full", geometry: createPoolGeometry({ ...oneAddress, ...fullAddress }) };
-  const pools = [shared, full];
-
-  test("finds the pool and the number of the slot", () => {
-    expect(findPair(pools, 0xc000_0212, 18)).toEqual({ pool: shared, number: 17 });
-    expect(findPair(pools, 0xc633_6407, null)).toEqual({ pool: full, number: 7 });
-  });
-
-  test.each([
-    ["an address of no pool", 0xc000_0213, 18],
-    ["a PSID with reserved ports", 0xc000_0212, 0],
-    ["a shared address without a PSID", 0xc000_0212, null],
-    ["a full address with a PSID", 0xc633_6407, 0],
-  ])("does not find %s", (_what, address, psid) => {
-    expect(findPair(pools, address, psid)).toBeUndefined();
   });
 });

@@ -86,30 +86,6 @@ export function slotOf(geometry: PoolGeometry, address: number, psid: number): n
   return first + psidIndex * step;
 }
 
-/** @returns Whether the addresses of a pool have port sets, so that each goes to several clients. */
-export function isShared({ psidLength }: PoolGeometry): boolean {
-  return psidLength > 0;
-}
-
-/**
- * Finds the pool that has a pair. Ranges of pools don't overlap, so there is one at most.
- *
- * @param psid Null for a full address, which only a pool without port sets has.
- * @returns The pool and the number of the slot within it, or undefined when no pool has such a pair.
- */
-export function findPair<P extends { readonly geometry: PoolGeometry }>(
-  pools: readonly P[],
-  address: number,
-  psid: number | null,
-): { readonly pool: P; readonly number: number } | undefined {
-  for (const pool of pools) {
-    if (isShared(pool.geometry) !== (psid !== null)) continue;
-    const number = slotOf(pool.geometry, address, psid ?? 0);
-    if (number !== undefined) return { pool, number };
-  }
-  return undefined;
-}
-
 /**
  * Lists the slots of one address: as many as there are usable PSIDs, in their order.
  *

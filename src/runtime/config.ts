@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { placementsMax } from "../limits.ts";
+import { placementsMax, secretCharactersMin } from "../limits.ts";
 import type { StoreSettings } from "../store/store.ts";
 
 /** `file:PATH`, `http(s)://…` or `libsql://…`. */
@@ -24,7 +24,7 @@ const placements = v.pipe(
 const secret = (expected: string) =>
   v.pipe(
     v.string(expected),
-    v.minLength(16, "expected at least 16 characters"),
+    v.minLength(secretCharactersMin, `expected at least ${secretCharactersMin} characters`),
     v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
   );
 

@@ -32,7 +32,7 @@ async function openDatabase({ url, token }: DatabaseAccess) {
 }
 
 /** What Deno tells of a connection. That of a Unix socket has no host name. */
-export interface Connection {
+export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
@@ -52,10 +52,10 @@ const app = createApp({
   adminToken,
   log,
   counters: createCounters(),
-  clientAddress: ({ env }) => (env as Connection).remoteAddr.hostname,
+  clientAddress: ({ env }) => (env as ConnectionInfo).remoteAddr.hostname,
 });
 
 export default {
-  fetch: (request: Request, connection: Connection): Response | Promise<Response> =>
+  fetch: (request: Request, connection: ConnectionInfo): Response | Promise<Response> =>
     app.fetch(request, connection),
 };

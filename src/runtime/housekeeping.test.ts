@@ -1,9 +1,8 @@
 import { expect, test, vi } from "vitest";
-import { temporaryDatabase } from "../../test/support/database.ts";
+import { onlyDatabase, temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import { execute, queryNumber } from "../../test/support/sql.ts";
 import type { Database } from "../store/database/database.ts";
-import { onlyDatabase } from "../store/database/databases.ts";
 import { createMaintenance } from "../store/evidence/maintenance.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 
@@ -18,7 +17,8 @@ async function open() {
     clock: () => (fault.error === undefined ? database.clock() : Promise.reject(fault.error)),
   };
   const maintenance = createMaintenance(onlyDatabase(breakable));
-  const { later, advance, waiting } = createManualTiming();
+  const timing = createManualTiming();
+  const { advance, waiting } = timing;
   const lines: { level: string; fields: object; message: string }[] = [];
   const at = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, fields, message });
@@ -30,14 +30,14 @@ async function open() {
         SELECT 1, 1, x'01', 1, now_ms / 1000 - ${days} * 86400 FROM instant`,
     );
   const tenures = () => queryNumber(database, "SELECT count(*) FROM history");
-  return { maintenance, fault, later, advance, waiting, lines, log, addTenure, tenures };
+  return { maintenance, fault, timing, advance, waiting, lines, log, addTenure, tenures };
 }
 
 test("startHousekeeping() deletes at each interval what was kept long enough, and no more", async () => {
-  const { maintenance, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  const { maintenance, timing, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
   await addTenure(29);
-  const stop = startHousekeeping(maintenance, settings, log, later);
+  const stop = startHousekeeping(maintenance, settings, log, timing);
   advance(intervalMs - 1);
   expect(await tenures()).toBe(2);
   advance(1);
@@ -58,10 +58,10 @@ test("startHousekeeping() deletes at each interval what was kept long enough, an
 });
 
 test("startHousekeeping() logs a failure and tries again", async () => {
-  const { maintenance, fault, later, advance, waiting, lines, log, addTenure } = await open();
+  const { maintenance, fault, timing, advance, waiting, lines, log, addTenure } = await open();
   await addTenure(31);
   fault.error = new Error("the disk is gone");
-  const stop = startHousekeeping(maintenance, settings, log, later);
+  const stop = startHousekeeping(maintenance, settings, log, timing);
   advance(intervalMs);
   await vi.waitFor(() => {
     expect(waiting()).toBe(1);
@@ -76,16 +76,16 @@ test("startHousekeeping() logs a failure and tries again", async () => {
 });
 
 test("startHousekeeping() stops after the step that has begun, without a word", async () => {
-  const { maintenance, later, advance, waiting, lines, log, addTenure, tenures } = await open();
+  const { maintenance, timing, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
-  const stop = startHousekeeping(maintenance, settings, log, later);
+  const stop = startHousekeeping(maintenance, settings, log, timing);
   advance(intervalMs);
   await stop();
   expect([lines, waiting(), await tenures()]).toEqual([[], 0, 1]);
 });
 
 test("startHousekeeping() does nothing when it is switched off", async () => {
-  const { maintenance, later, waiting, log } = await open();
-  await startHousekeeping(maintenance, { ...settings, everyMinutes: 0 }, log, later)();
+  const { maintenance, timing, waiting, log } = await open();
+  await startHousekeeping(maintenance, { ...settings, everyMinutes: 0 }, log, timing)();
   expect(waiting()).toBe(0);
 });

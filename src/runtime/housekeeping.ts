@@ -7,6 +7,7 @@
 import type { Log } from "../allocator/log.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { HousekeepingOptions } from "../store/evidence/retention.ts";
+import type { Timing } from "../timing.ts";
 
 /** What is kept for how long. */
 type Kept = Pick<HousekeepingOptions, "historyDays" | "bindingLogDays" | "signal">;
@@ -32,15 +33,14 @@ export async function runHousekeeping(maintenance: Maintenance, kept: Kept, log:
   }
 }
 
-/** Calls `run` after a time; the function that comes back cancels it. */
-type Later = (run: () => void, delayMs: number) => () => void;
-
 /** A timer that keeps no process alive. */
-const laterIdle: Later = (run, delayMs) => {
-  const timer = setTimeout(run, delayMs).unref();
-  return () => {
-    clearTimeout(timer);
-  };
+const idleTiming: Pick<Timing, "later"> = {
+  later: (run, delayMs) => {
+    const timer = setTimeout(run, delayMs).unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
 };
 
 const minuteMs = 60_000;
@@ -55,7 +55,7 @@ export function startHousekeeping(
   maintenance: Maintenance,
   { everyMinutes, ...kept }: HousekeepingSettings,
   log: Log,
-  later: Later = laterIdle,
+  { later }: Pick<Timing, "later"> = idleTiming,
 ): () => Promise<void> {
   if (everyMinutes === 0) return () => Promise.resolve();
   const closing = new AbortController();

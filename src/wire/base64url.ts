@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unparsedCharactersMax } from "../limits.ts";
 
 /**
  * Encodes octets.
@@ -27,7 +28,7 @@ export function encodeBase64url(octets: Uint8Array): string {
 export function decodeBase64url(text: string): Uint8Array {
   if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) {
     throw new SyntaxError(
-      `Cannot decode base64url: found "${text.slice(0, 40)}", expected A-Z, a-z, 0-9, "-" and "_" without padding`,
+      `Cannot decode base64url: found "${text.slice(0, unparsedCharactersMax)}", expected A-Z, a-z, 0-9, "-" and "_" without padding`,
     );
   }
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));

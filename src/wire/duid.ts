@@ -11,7 +11,7 @@ import { readUint16 } from "./octets.ts";
 
 /** Octets of a DUID: a type code of 2, then 1 to 128 more (RFC 8415 §11.1). */
 const duidOctetsMin = 3;
-const duidOctetsMax = 130;
+export const duidOctetsMax = 130;
 
 /** Type codes: RFC 8415 §11, and RFC 6355 for UUID. */
 const DuidType = { llt: 1, en: 2, ll: 3, uuid: 4 } as const;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unparsedCharactersMax } from "../limits.ts";
 
 const digits = "0123456789abcdef";
 const codeOfDigit = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
@@ -35,7 +36,7 @@ export function encodeHex(octets: Uint8Array): string {
 export function decodeHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) {
     throw new SyntaxError(
-      `Cannot decode hexadecimal: found "${text.slice(0, 40)}", expected pairs of 0-9 and a-f`,
+      `Cannot decode hexadecimal: found "${text.slice(0, unparsedCharactersMax)}", expected pairs of 0-9 and a-f`,
     );
   }
   const octets = new Uint8Array(text.length / 2);

@@ -12,7 +12,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { applyDeclaration } from "../support/apply-declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { wholeDatabase } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";

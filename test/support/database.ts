@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { Declaration, DeclarationInput } from "../../src/declaration/declaration.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
 import type { Database } from "../../src/store/database/database.ts";
+import type { Databases } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";
 import type { FileOptions } from "../../src/store/database/file.ts";
 import { migrateDatabase } from "../../src/store/database/migrate.ts";
 import type { DatabaseAccess } from "../../src/store/store.ts";
 import { openDatabase } from "../../src/runtime/node.ts";
+import { applyDeclaration } from "./apply-declaration.ts";
 import { temporaryFolder } from "./folder.ts";
 
 export { temporaryFolder } from "./folder.ts";
@@ -38,6 +39,11 @@ export async function prepareDatabase(access: DatabaseAccess, declaration?: Decl
   await migrateDatabase(database);
   if (declaration !== undefined) await applyDeclaration(database, declaration);
   return database;
+}
+
+/** @returns The databases of an allocator that has one. */
+export function onlyDatabase(main: Database): Databases {
+  return { main, placed: new Map() };
 }
 
 /** The domain that the expectations of the golden packets assume: one shared address, 63 port sets. */

@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
-import { applyDeclaration } from "../../src/store/configuration/apply.ts";
+import { applyDeclaration } from "./apply-declaration.ts";
 import { commitClaims } from "../../src/store/batch/commit.ts";
 import { loadDirectory } from "../../src/store/configuration/directory.ts";
 import type { Database } from "../../src/store/database/database.ts";

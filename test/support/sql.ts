@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Database, Value } from "../../src/store/database/database.ts";
-import { objectsOf } from "../../src/store/database/queries.ts";
+import type { Database, Result, Value } from "../../src/store/database/database.ts";
 
 /** Reads rows as objects, by the names of the columns. */
 export async function query(
@@ -25,4 +24,8 @@ export async function queryNumber(database: Database, sql: string, ...args: Valu
 /** Runs statements without arguments as one transaction. */
 export async function execute(database: Database, ...statements: string[]): Promise<void> {
   await database.write(statements.map((sql) => ({ sql, args: [] })));
+}
+
+function objectsOf({ columns, rows }: Result): Readonly<Record<string, Value>>[] {
+  return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]!])));
 }

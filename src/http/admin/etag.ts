@@ -4,6 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
+import { unparsedCharactersMax } from "../../limits.ts";
 import type { Precondition } from "../../store/configuration/precondition.ts";
 import { problem } from "../problem.ts";
 
@@ -20,13 +21,17 @@ export function formatETag(version: number): string {
 export function readPrecondition(context: Context): Precondition {
   const none = context.req.header("if-none-match")?.trim();
   if (none !== undefined && none !== "*") {
-    throw problem(400, `Cannot check If-None-Match: found ${none.slice(0, 40)}, expected *`);
+    throw problem(
+      400,
+      `Cannot check If-None-Match: found ${none.slice(0, unparsedCharactersMax)}, expected *`,
+    );
   }
   const match = context.req.header("if-match")?.trim();
   if (match === undefined) return { version: undefined, mustBeNew: none === "*" };
   if (match === "*") return { version: "any", mustBeNew: none === "*" };
   const version = /^"(\d{1,15})"$/.exec(match)?.[1];
-  if (version === undefined) throw versionConflict(match.slice(0, 40), "an ETag that a GET has shown");
+  if (version === undefined)
+    throw versionConflict(match.slice(0, unparsedCharactersMax), "an ETag that a GET has shown");
   return { version: Number(version), mustBeNew: none === "*" };
 }
 

@@ -16,7 +16,7 @@ import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv6 } from "../../wire/ipv6-address.ts";
 
 /** Octets of a relay: text where all of them can be read, else `hex:` and digits; as in a declared line. */
-export const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
+const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
 
 const hexSchema = v.pipe(v.string(), v.description("Octets in hexadecimal."));
 
@@ -91,7 +91,7 @@ function showLevel({ linkAddress, peerAddress, options }: RelayLevel): Evidence[
 }
 
 /** @returns Text where all octets are printable ASCII, else `hex:` and digits. */
-export function showOctets(octets: Uint8Array): string {
+function showOctets(octets: Uint8Array): string {
   const isText = octets.length > 0 && octets.every((octet) => octet >= 0x20 && octet < 0x7f);
   const text = isText ? String.fromCharCode(...octets) : "";
   return isText && !text.startsWith("hex:") ? text : `hex:${encodeHex(octets)}`;

@@ -6,7 +6,8 @@
 import type { Context, TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import * as v from "valibot";
-import { pageItemsDefault, pageItemsMax } from "../../limits.ts";
+import { cursorCharactersMax, pageItemsDefault, pageItemsMax, unparsedCharactersMax } from "../../limits.ts";
+import { decodeBase64url, encodeBase64url } from "../../wire/base64url.ts";
 import { invalid } from "./validation.ts";
 
 /** Fields of the query of every list. */
@@ -23,7 +24,7 @@ export const pageFields = {
   cursor: v.optional(
     v.pipe(
       v.string(),
-      v.maxLength(512),
+      v.maxLength(cursorCharactersMax),
       v.description("The `next` of the page before; it means nothing else."),
     ),
   ),
@@ -73,7 +74,9 @@ export function readPage<P extends Position>(query: PageQuery, schema: v.Generic
 /** The cursor is one that this list did not give. */
 export function foreignCursor({ cursor = "" }: PageQuery): Error {
   const message = "expected the `next` of a page of this list";
-  return invalid("query", [{ path: ["cursor"], received: `"${cursor.slice(0, 40)}"`, message }]);
+  return invalid("query", [
+    { path: ["cursor"], received: `"${cursor.slice(0, unparsedCharactersMax)}"`, message },
+  ]);
 }
 
 /** A list that is ordered by name. */
@@ -114,19 +117,14 @@ export function respondPage<T>(
 
 /** @returns The cursor of a position. */
 export function encodeCursor(position: Position): string {
-  const octets = new TextEncoder().encode(JSON.stringify(position));
-  return btoa(String.fromCharCode(...octets))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
+  return encodeBase64url(new TextEncoder().encode(JSON.stringify(position)));
 }
 
 /** @returns What a cursor says, or undefined when it is none. */
 function decodeCursor(cursor: string): unknown {
   try {
-    const text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
-    const octets = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets)) as unknown;
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(decodeBase64url(cursor));
+    return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { patchDepthMax } from "../../limits.ts";
+import { nameShownCharactersMax, patchDepthMax } from "../../limits.ts";
 import type { PutRefusal, Precondition } from "../../store/configuration/precondition.ts";
 import type { Principal } from "../../store/principal.ts";
 import { problem } from "../problem.ts";
@@ -13,7 +13,7 @@ import { invalid } from "./validation.ts";
 
 /** Nothing of this name, or nothing that the caller may see: the answer is the same. */
 export function notFound(what: string, name: string): Error {
-  return problem(404, `Cannot find ${what} "${name.slice(0, 64)}"`);
+  return problem(404, `Cannot find ${what} "${name.slice(0, nameShownCharactersMax)}"`);
 }
 
 /**

@@ -10,6 +10,7 @@ import { domainSettingsFields } from "../../declaration/domain-settings.ts";
 import { poolSchemaWith } from "../../declaration/pool-declaration.ts";
 import { reservationFields } from "../../declaration/reservation-declaration.ts";
 import { nameSchema } from "../../declaration/schema-parts.ts";
+import { lostPsidsShownMax, tokenOverlapSecondsMax } from "../../limits.ts";
 
 const count = v.pipe(v.number(), v.integer());
 
@@ -57,7 +58,7 @@ export const poolPlanSchema = v.strictObject({
       reserved: v.pipe(v.string(), v.description("The reserved ports that it has.")),
     }),
   ),
-  lostPsidsCount: v.pipe(count, v.description("`lostPsids` lists 256 at most.")),
+  lostPsidsCount: v.pipe(count, v.description(`\`lostPsids\` lists ${lostPsidsShownMax} at most.`)),
   overlaps: v.pipe(
     v.nullable(v.string()),
     v.description("A pool that has some of the addresses, if there is one."),
@@ -112,7 +113,7 @@ export const tokenRotationSchema = v.strictObject({
       v.number(),
       v.integer(),
       v.minValue(0),
-      v.maxValue(30 * 86_400),
+      v.maxValue(tokenOverlapSecondsMax),
       v.description("Seconds for which the old secret is good, too."),
     ),
     3600,

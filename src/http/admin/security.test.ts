@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
 import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
-import { temporaryDatabase } from "../../../test/support/database.ts";
+import { onlyDatabase, temporaryDatabase } from "../../../test/support/database.ts";
 import { query } from "../../../test/support/sql.ts";
 import { adminBodyOctetsMax, authFailuresMax, tokenCacheMs } from "../../limits.ts";
 import type { Database } from "../../store/database/database.ts";
-import { onlyDatabase } from "../../store/database/databases.ts";
 import { createStore } from "../../store/store.ts";
 import { createApp } from "../app.ts";
 import { createCounters } from "../../allocator/counters.ts";

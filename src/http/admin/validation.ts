@@ -6,6 +6,7 @@
 import { validator } from "hono-openapi";
 import type { MiddlewareHandler } from "hono";
 import type * as v from "valibot";
+import { fieldFoundCharactersMax } from "../../limits.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
 
@@ -46,18 +47,15 @@ export function invalid(target: keyof typeof places, issues: readonly Issue[]): 
   return problem(400, detail, { errors });
 }
 
-/** Longest text of what was found that is repeated, in characters. */
-const foundCharactersMax = 100;
-
 /** Says an issue of a schema in the words of the API. */
-export function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
+function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
   // What no single field can show says itself what it is about.
   const [, subject, told] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
   const found = told ?? (typeof issue.received === "string" ? issue.received : "a value that does not fit");
   return {
     path: prefix + (keys.join(".") || (subject ?? "(top level)")),
-    found: found === "undefined" ? "nothing" : found.slice(0, foundCharactersMax),
+    found: found === "undefined" ? "nothing" : found.slice(0, fieldFoundCharactersMax),
     expected: expectationOf(issue),
   };
 }

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { applyDeclaration } from "../../../test/support/apply-declaration.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import { parseDeclaration } from "../../declaration/declaration.ts";
 import type { Declaration } from "../../declaration/declaration.ts";
-import { applyDeclaration, ApplyError } from "./apply.ts";
+import { ApplyError } from "./apply.ts";
 import { loadDirectory } from "./directory.ts";
 
 const north = { name: "north", kind: "shared", range: "192.0.2.0/24", psidLength: 6 } as const;

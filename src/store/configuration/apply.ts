@@ -12,7 +12,6 @@ import { inArray } from "drizzle-orm";
 import type { Declaration } from "../../declaration/declaration.ts";
 import { applyAttemptsMax } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
-import { wholeDatabase } from "../database/databases.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
 import { domain } from "../database/schema.ts";
 import { commitAll, commitEach } from "./change.ts";
@@ -42,28 +41,6 @@ export type Application =
   | { readonly kind: "refused"; readonly steps: readonly Step[] }
   /** The configuration has another revision than it must have. */
   | Stale;
-
-/** Of a file: it may be a part of the whole. */
-const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
-
-/**
- * Makes one database hold a state, as {@link applyTo} does.
- *
- * @returns What was done.
- * @throws {ApplyError} When something is refused; then nothing was done.
- * @throws {DatabaseError} When the database cannot be reached.
- */
-export async function applyDeclaration(
-  database: Database,
-  declaration: Declaration,
-  options: Omit<ApplyOptions, "revision"> = fileOptions,
-): Promise<readonly Step[]> {
-  const elsewhere = { pools: [], defaultDomain: undefined };
-  const target = { place: wholeDatabase(database), elsewhere };
-  const application = await applyTo(target, declaration, options);
-  if (application.kind === "applied") return application.steps;
-  throw new ApplyError(application.kind === "refused" ? application.steps : []);
-}
 
 /**
  * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that nothing names and

@@ -14,12 +14,13 @@ import { geometryOf, parsePortRange } from "../../declaration/pool-declaration.t
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
+import { poolPrefixLengthMin } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
-import { geometryOf as geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
+import { geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
 import type { Reader } from "../database/queries.ts";
 import { domain, pool, reservation } from "../database/schema.ts";
 
@@ -131,10 +132,10 @@ export function poolValues(declared: PoolDeclaration) {
 }
 
 /** @returns `192.0.2.0/24` where the range is a prefix, else `192.0.2.10-192.0.2.20`. */
-export function formatRange(firstAddress: number, lastAddress: number): string {
+function formatRange(firstAddress: number, lastAddress: number): string {
   const size = lastAddress - firstAddress + 1;
   const length = 32 - Math.log2(size);
-  return Number.isInteger(length) && length >= 8 && firstAddress % size === 0
+  return Number.isInteger(length) && length >= poolPrefixLengthMin && firstAddress % size === 0
     ? `${formatIPv4(firstAddress)}/${length}`
     : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
 }

@@ -14,7 +14,7 @@ import { parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
 import type { Database } from "../database/database.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
-import { geometryOf } from "../database/geometry-row.ts";
+import { geometryOfRow } from "../database/geometry-row.ts";
 import { readerOf } from "../database/queries.ts";
 import { configuration, domain, pool } from "../database/schema.ts";
 import { parseSettings } from "./declared.ts";
@@ -53,7 +53,7 @@ export async function loadPlace({ database, scope }: Place): Promise<Directory> 
 }
 
 function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
-  const geometry = geometryOf(row);
+  const geometry = geometryOfRow(row);
   // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
   if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
     throw new Error(

@@ -16,7 +16,7 @@ import { settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
 
 /** @returns A domain as the API and the record of changes show it. */
-export function showDomain(name: string, settings: DomainSettings) {
+function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }
 
@@ -30,7 +30,7 @@ export function selectOtherDefault(builder: Selecting, name: string, scope: Scop
 }
 
 /** The domain takes the clients of no other. */
-export const isDefault: SQL = sql`json_extract(${domain.settings}, '$.default')`;
+const isDefault: SQL = sql`json_extract(${domain.settings}, '$.default')`;
 
 /** At most one domain is the default. */
 function noSecondDefault(

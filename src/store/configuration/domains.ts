@@ -5,7 +5,7 @@
  */
 import { and, count, eq, gt } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import { domainsMax } from "../../limits.ts";
+import { domainsMax, namesShownMax } from "../../limits.ts";
 import { allPlaces, homeOf, inScope, listByName } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
@@ -206,13 +206,18 @@ async function remove(
   const writer = writerOf(database);
   const { isDone, found } = await commitChange(database, deleteDomain(writer, principal.name, stored), [
     selectDomain(writer, name),
-    writer.select({ name: pool.name }).from(pool).where(eq(pool.domainId, id)).orderBy(pool.name).limit(10),
+    writer
+      .select({ name: pool.name })
+      .from(pool)
+      .where(eq(pool.domainId, id))
+      .orderBy(pool.name)
+      .limit(namesShownMax),
     writer
       .select({ name: accessToken.name })
       .from(accessToken)
       .where(eq(accessToken.domainId, id))
       .orderBy(accessToken.name)
-      .limit(10),
+      .limit(namesShownMax),
   ]);
   if (isDone) return { kind: "deleted" };
   const [[row], pools, tokens] = found;

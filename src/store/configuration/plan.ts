@@ -5,6 +5,7 @@
  */
 import { and, exists, inArray } from "drizzle-orm";
 import type { Declaration } from "../../declaration/declaration.ts";
+import { namesShownMax } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 import { readerOf, writerOf } from "../database/queries.ts";
 import { accessToken, pool } from "../database/schema.ts";
@@ -103,9 +104,6 @@ async function loadFacts(
   return {
     obstacles: obstacles.map(([row]) => row),
     used: new Set(used.map(({ id }) => id)),
-    tokens: new Map(domainIds.map((id) => [id, namesOf(id).slice(0, tokensNamedMax)])),
+    tokens: new Map(domainIds.map((id) => [id, namesOf(id).slice(0, namesShownMax)])),
   };
 }
-
-/** Tokens that the reason of a step names. */
-const tokensNamedMax = 10;

@@ -6,6 +6,7 @@
 import { and, eq, gt, gte, lte, notExists, sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import { namesShownMax } from "../../limits.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import { domain, lease, pool, reservation } from "../database/schema.ts";
@@ -157,14 +158,14 @@ export function changePool(
   };
 }
 
-/** Starts a query of the names of reservations in a pool, ten at most. */
+/** Starts a query of the names of reservations in a pool, the first few. */
 export function selectReservationsOf(builder: Selecting, poolId: number) {
   return builder
     .select({ name: reservation.name })
     .from(reservation)
     .where(eq(reservation.poolId, poolId))
     .orderBy(reservation.name)
-    .limit(10);
+    .limit(namesShownMax);
 }
 
 /**

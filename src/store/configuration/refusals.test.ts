@@ -2,10 +2,9 @@
  * What someone else does between the look and the change: the reason of the refusal is read in the batch that refused.
  */
 import { expect, test } from "vitest";
-import { temporaryDatabase } from "../../../test/support/database.ts";
+import { onlyDatabase, temporaryDatabase } from "../../../test/support/database.ts";
 import { execute, query } from "../../../test/support/sql.ts";
 import type { Database } from "../database/database.ts";
-import { onlyDatabase } from "../database/databases.ts";
 import { createDomainStore } from "./domains.ts";
 import { createPoolStore } from "./pools.ts";
 import { createReservationStore } from "./reservations.ts";

@@ -33,11 +33,6 @@ export interface Place {
   readonly scope: Scope;
 }
 
-/** @returns The databases of an allocator that has one. */
-export function onlyDatabase(main: Database): Databases {
-  return { main, placed: new Map() };
-}
-
 /** @returns A database all of whose domains count. */
 export function wholeDatabase(database: Database): Place {
   return { database, scope: { only: null, except: [] } };

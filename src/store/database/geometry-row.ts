@@ -50,7 +50,7 @@ export function reservedPortsOf({ reservedPorts }: Pick<GeometryRow, "reservedPo
  * @returns The geometry: what each slot number means.
  * @throws {RangeError} When the row cannot be a pool.
  */
-export function geometryOf(row: GeometryRow): PoolGeometry {
+export function geometryOfRow(row: GeometryRow): PoolGeometry {
   const { firstAddress, lastAddress, psidOffset, psidLength, fill } = row;
   return createPoolGeometry({
     firstAddress,

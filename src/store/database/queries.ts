@@ -16,7 +16,7 @@ import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/sqlite-proxy";
 import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
-import type { Database, Result, Statement, Value } from "./database.ts";
+import type { Database, Statement, Value } from "./database.ts";
 
 /** Builds statements that read. They run through `batch`, in one round trip, or one of them through {@link readRows}. */
 export type Reader = Pick<
@@ -104,9 +104,4 @@ export function prepareStatement<Name extends string>(
 ): (values: Readonly<Record<Name, Value>>) => Statement {
   const { sql, params } = dialect.sqlToQuery(template);
   return (values) => ({ sql, args: fillPlaceholders(params, values) as Value[] });
-}
-
-/** @returns The rows of a result as objects, by the names of the columns. For tests and for tools. */
-export function objectsOf({ columns, rows }: Result): Readonly<Record<string, Value>>[] {
-  return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]!])));
 }

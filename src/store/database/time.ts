@@ -9,10 +9,7 @@ import type { SQL } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { instant } from "./schema.ts";
 
-/** The instant of the write batch that runs, in Unix milliseconds. Only for {@link Database.write} and for triggers. */
-export const instantMs: SQL<number> = sql`(SELECT ${instant.nowMs} FROM ${instant})`;
-
-/** The same in Unix seconds. */
+/** The instant of the write batch that runs, in Unix seconds. Only for {@link Database.write}. */
 export const instantSeconds: SQL<number> = sql`(SELECT ${instant.nowMs} / 1000 FROM ${instant})`;
 
 /** @returns The clock in Unix seconds, for a statement that reads. */

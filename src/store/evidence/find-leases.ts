@@ -5,8 +5,7 @@
  */
 import { findAddressPool, findAddressSlots, onlySlot } from "../../lease/domain.ts";
 import type { Directory, Pool } from "../../lease/domain.ts";
-import { findPair } from "../../portset/find-pair.ts";
-import { psidOfPort } from "../../portset/port-set.ts";
+import { slotOfPort } from "../../portset/find-pair.ts";
 import { slotKey } from "../../portset/slot-key.ts";
 import { loadPlace } from "../configuration/directory.ts";
 import type { Databases, Place } from "../database/databases.ts";
@@ -139,8 +138,6 @@ function slotsOf(pools: readonly Pool[], { address, port }: LeaseQuery) {
   if (address === undefined) return undefined;
   const pool = findAddressPool(pools, address);
   if (pool === undefined || port === undefined) return findAddressSlots(pools, address) ?? null;
-  const psid = psidOfPort(pool.geometry, port);
-  const found =
-    psid === undefined ? undefined : findPair([pool], address, pool.kind === "full" ? null : psid);
-  return found === undefined ? null : onlySlot(slotKey(found.pool.id, found.number));
+  const found = slotOfPort(pool.geometry, address, port);
+  return found === undefined ? null : onlySlot(slotKey(pool.id, found.number));
 }

@@ -9,7 +9,7 @@
 import { desc, lte, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { lookupTenuresMax } from "../../limits.ts";
-import { slotOf } from "../../portset/pool-geometry.ts";
+import { slotOfPort } from "../../portset/find-pair.ts";
 import { psidOfPort } from "../../portset/port-set.ts";
 import { slotKey } from "../../portset/slot-key.ts";
 import type { Database, Result } from "../database/database.ts";
@@ -184,9 +184,8 @@ export async function lookUp({ database, scope }: Place, question: LookupQuestio
 
 function slotsOf(pools: readonly ArchivedPool[], address: number, port: number | null): CandidateSlot[] {
   return pools.flatMap((pool) => {
-    const psid = psidOfPort(pool.geometry, port ?? 0);
-    const number = psid === undefined ? undefined : slotOf(pool.geometry, address, psid);
-    return psid === undefined || number === undefined ? [] : [{ pool, psid, slot: slotKey(pool.id, number) }];
+    const found = slotOfPort(pool.geometry, address, port ?? 0);
+    return found === undefined ? [] : [{ pool, psid: found.psid, slot: slotKey(pool.id, found.number) }];
   });
 }
 
@@ -214,9 +213,8 @@ function portReason(
   address: number,
   port: number | null,
 ): NobodyReason | undefined {
-  const psid = psidOfPort(geometry, port ?? 0);
-  if (psid === undefined) return "excluded-port";
-  return slotOf(geometry, address, psid) === undefined ? "reserved-port" : undefined;
+  if (psidOfPort(geometry, port ?? 0) === undefined) return "excluded-port";
+  return slotOfPort(geometry, address, port ?? 0) === undefined ? "reserved-port" : undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import { eq, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/sqlite-core";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import type { Database } from "../database/database.ts";
-import { geometryColumns, geometryOf, retiredGeometryColumns } from "../database/geometry-row.ts";
+import { geometryColumns, geometryOfRow, retiredGeometryColumns } from "../database/geometry-row.ts";
 import { readerOf, readRows } from "../database/queries.ts";
 import { domain, pool, retiredPool } from "../database/schema.ts";
 
@@ -59,7 +59,7 @@ export async function loadPoolArchive(database: Database, address: number): Prom
       name: row.name,
       kind: row.psidLength === 0 ? ("full" as const) : ("shared" as const),
       domain: row.domain,
-      geometry: geometryOf(row),
+      geometry: geometryOfRow(row),
       retiredAt: row.retiredAt,
     }))
     .sort((a, b) => endOf(b) - endOf(a) || a.id - b.id);

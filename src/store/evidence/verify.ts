@@ -9,6 +9,7 @@ import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
+import { clientsPerLookMax, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
@@ -19,9 +20,6 @@ import { clockSeconds } from "../database/time.ts";
 import { runsAt } from "./slot-state.ts";
 
 const { offered, bound } = LeaseState;
-
-/** Faults of one kind that are told: more say no more to a reader. */
-const faultsShown = 20;
 
 const slotName = (slot: SQLWrapper): SQL =>
   sql`'slot ' || ${numberOfSlotSql(slot)} || ' of pool ' || ${poolOfSlotSql(slot)}`;
@@ -36,7 +34,7 @@ const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
  *
  * @param now Unix seconds.
  */
-export function questions(now: SQL): Readonly<Record<string, SQL>> {
+function questions(now: SQL): Readonly<Record<string, SQL>> {
   return {
     // A slot is a primary key, and slots of one pool have disjoint ports: what is left is pools that overlap.
     "addresses-in-two-pools": sql`
@@ -138,7 +136,7 @@ export async function verifyDatabase(database: Database): Promise<Verdict> {
   const now = clockSeconds(database);
   const faults: string[] = [];
   for (const [name, question] of Object.entries(questions(now))) {
-    const template = sql`SELECT ${selectionOf(fault)} FROM (${question}) LIMIT ${faultsShown}`;
+    const template = sql`SELECT ${selectionOf(fault)} FROM (${question}) LIMIT ${verifyFaultsShownMax}`;
     const [result] = await database.read([statementOf(template)]);
     faults.push(...rowsOf(fault, result!).map((row) => `${name}: ${row.fault}`));
   }
@@ -166,9 +164,6 @@ export interface ClientLease {
   readonly expiresAt: number;
 }
 
-/** Clients that one statement looks for. */
-const clientsPerLook = 1000;
-
 const clientLease = {
   client: sql<string>`wanted.value`,
   slot: lease.slot,
@@ -187,8 +182,8 @@ export async function findClientLeases(
 ): Promise<readonly ClientLease[]> {
   const directory = await loadDirectory(database);
   const found: ClientLease[] = [];
-  for (let first = 0; first < clients.length; first += clientsPerLook) {
-    const wanted = JSON.stringify(clients.slice(first, first + clientsPerLook));
+  for (let first = 0; first < clients.length; first += clientsPerLookMax) {
+    const wanted = JSON.stringify(clients.slice(first, first + clientsPerLookMax));
     const template = sql`SELECT ${selectionOf(clientLease)} FROM json_each(${wanted}) wanted CROSS JOIN ${domain}
       CROSS JOIN ${lease} ON ${lease.domainId} = ${domain.id} AND ${lease.clientId} = unhex(wanted.value)
       WHERE ${eq(lease.state, bound)}`;

@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { dateSchema, formatDate, parseDate } from "../../../declaration/dates.ts";
+import { auditWordCharactersMax } from "../../../limits.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
@@ -13,7 +14,7 @@ import { encodeCursor, foreignCursor, pageFields, pageSchema, readPage, respondP
 import { auditSchema } from "../schemas.ts";
 import { validQuery } from "../validation.ts";
 
-const word = v.optional(v.pipe(v.string(), v.maxLength(64)));
+const word = v.optional(v.pipe(v.string(), v.maxLength(auditWordCharactersMax)));
 
 const listQuery = v.strictObject({
   ...pageFields,

@@ -11,6 +11,7 @@ import { clientIdentifierOctetsMax } from "../../../limits.ts";
 import type { LeasePosition, LeaseQuery } from "../../../store/evidence/find-leases.ts";
 import { slotStates } from "../../../store/evidence/slot-state.ts";
 import { encodeClientIdentifier } from "../../../wire/dhcpv4/options/client-identifier.ts";
+import { duidLengths, duidOctetsMax, isDuidLength } from "../../../wire/duid.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import { parseIPv6 } from "../../../wire/ipv6-address.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -36,7 +37,7 @@ const querySchema = v.strictObject({
   ),
   duid: v.optional(
     v.pipe(
-      hexSchema(130),
+      hexSchema(duidOctetsMax),
       v.description("DUID in hexadecimal (RFC 4361). With `iaid` by index, else a scan."),
     ),
   ),
@@ -135,8 +136,8 @@ function leaseQueryOf(query: Query): LeaseQuery {
 /** DUID and IAID are all of a client identifier (RFC 4361 §6.1). */
 function clientIdOf(duid: Uint8Array | undefined, iaid: number | undefined): Uint8Array | undefined {
   if (iaid === undefined) return undefined;
-  if (duid === undefined || duid.length < 3) {
-    const message = "expected a DUID of 3 to 130 octets beside iaid";
+  if (duid === undefined || !isDuidLength(duid.length)) {
+    const message = `expected a DUID of ${duidLengths} octets beside iaid`;
     throw invalid("query", [
       { path: ["duid"], received: duid === undefined ? "nothing" : "a shorter one", message },
     ]);

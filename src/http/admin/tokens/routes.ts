@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { formatDate, formatDateOrNull, parseDate } from "../../../declaration/dates.ts";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
 import type { StoredToken, TokenChange, TokenCreation } from "../../../store/configuration/tokens.ts";
+import { encodeBase64url } from "../../../wire/base64url.ts";
 import { sha256 } from "../../auth.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
@@ -194,9 +195,7 @@ const secretPrefix = "apportion_";
 
 /** Makes 256 bits that nobody can guess, as text that fits into a header. */
 async function createSecret(): Promise<{ readonly secret: string; readonly hash: Uint8Array }> {
-  const octets = crypto.getRandomValues(new Uint8Array(32));
-  const text = btoa(String.fromCharCode(...octets));
-  const secret = secretPrefix + text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  const secret = secretPrefix + encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
   return { secret, hash: await sha256(secret) };
 }
 
