@@ -45,7 +45,7 @@ function splitLink(text: string): {
   if (option === undefined) return { what, link: {} };
   const linkAddress = /^link=(.+)$/.exec(option)?.[1];
   if (linkAddress === undefined || more.length > 0) {
-    throw new InvalidArgumentError(`Expected nothing or ",link=ADDRESS" behind "${what}".`);
+    throw new InvalidArgumentError(`Expected nothing or ",link=ADDRESS" after "${what}".`);
   }
   return { what, link: { linkAddress } };
 }

@@ -31,7 +31,7 @@ export interface Daemon {
   readonly close: () => Promise<void>;
 }
 
-/** LocalServers for an operator's tools, by what they are for. */
+/** Servers for an operator's tools, by what they are for. */
 type LocalServers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
 
 const noLocalServers: LocalServers = { metrics: undefined, status: undefined };

@@ -68,8 +68,11 @@ export function formatStatus(report: StatusReport): string[] {
     ...formatTable(
       ["allocator", "state", "in flight", "posts", "failed", "last failure"],
       allocators.map((each) => [
-        ...[each.url, each.state],
-        ...[each.postsInFlight, each.posts, each.postsFailed].map(String),
+        each.url,
+        each.state,
+        String(each.postsInFlight),
+        String(each.posts),
+        String(each.postsFailed),
         each.lastFailure ?? "",
       ]),
       { alignNumbersRight: true },

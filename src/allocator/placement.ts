@@ -24,14 +24,15 @@ export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
  * reached, {@link Pipeline.serve} rejects as it does with one.
  */
 export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps): Pipeline {
-  const pipelines = partitions.map((partition) => createPipeline({ ...deps, partition }));
-  const [first, ...others] = pipelines as [DatabasePipeline, ...DatabasePipeline[]];
+  const [main, ...others] = partitions;
+  const first = createPipeline({ ...deps, partition: main });
   if (others.length === 0) return first;
+  const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const known = new Map<DatabasePipeline, Directory>();
   return {
     async serve(frames, receivedMs) {
       const queries = decodeQueries(deps, frames);
-      await Promise.all(pipelines.map((pipeline) => look(pipeline, known, placementAgeMsMax)));
+      await Promise.all(pipelines.map((pipeline) => refreshDirectory(pipeline, known, placementAgeMsMax)));
       refuseOverlaps([...known.values()]);
       const shares = [...divide(queries, known, first)];
       const served = await Promise.allSettled(
@@ -50,12 +51,12 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
 }
 
 /**
- * Keeps what a database says of its domains. One that can't be reached keeps its domains: clients of a domain must
- * not be given leases of another because theirs is away for a while.
+ * Loads the domains of a database again when they are too old. Those of a database that can't be reached stay known:
+ * clients of a domain must not be given leases of another one because their own database is away for a while.
  *
- * @throws {DatabaseError} When it never said so.
+ * @throws {DatabaseError} When they were never loaded, and can't be.
  */
-async function look(
+async function refreshDirectory(
   pipeline: DatabasePipeline,
   known: Map<DatabasePipeline, Directory>,
   ageMsMax: number,
@@ -79,7 +80,7 @@ function divide(
   const shares = new Map<DatabasePipeline, Query[]>();
   for (const query of queries) {
     const domain = selectDomain(all, query.path);
-    // Who belongs to no domain is told so, or not, by the first.
+    // A client of no domain gets what the first database's pipeline decides: silence, counted with its reason.
     const owner = (domain && owners.get(domain)) ?? first;
     const share = shares.get(owner);
     if (share === undefined) shares.set(owner, [query]);

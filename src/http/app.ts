@@ -25,7 +25,7 @@ import type { Log } from "../allocator/log.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
-import { noteArrival, relayEndpoint } from "./relay-endpoint.ts";
+import { recordArrival, relayEndpoint } from "./relay-endpoint.ts";
 
 /** What the application works with. */
 export interface AppDeps {
@@ -56,7 +56,7 @@ export function createApp(deps: AppDeps): Hono {
   const guard = createGuard({ ...deps, localMs });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
-  app.post("/v1/relay", noteArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline));
+  app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline));
   app.route("/admin/v1", createAdminApp({ store, guard }));
   app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));

@@ -3,7 +3,7 @@
  *
  * The header `Apportion-Age-Ms` says how many milliseconds ago the oldest of the messages came to the relay, when the
  * POST is sent: a whole number from 0 to 60,000. A RELEASE or DECLINE ends nothing that its client got later than that.
- * It may be left out, which says 0: relays of before do not have it, and allocators of before pass over it.
+ * Older relays omit it, which means 0; older allocators ignore it.
  *
  * @module
  */
@@ -21,18 +21,18 @@ export interface ArrivalEnv {
 }
 
 /**
- * Notes when a request arrived. It runs before everything else, because a token may have to be looked up.
+ * Records when a request arrived. It runs before everything else, because a token may have to be looked up.
  *
  * @param localMs The local clock of the pipeline, in milliseconds.
  */
-export function noteArrival(localMs: () => number): MiddlewareHandler<ArrivalEnv> {
+export function recordArrival(localMs: () => number): MiddlewareHandler<ArrivalEnv> {
   return async (context, next) => {
     context.set("arrivedMs", localMs());
     await next();
   };
 }
 
-/** Creates the handler. A frame that is no good costs only itself; a body that can't be split costs the request. */
+/** Creates the handler. A frame that can't be decoded is left unanswered; a body that can't be split fails the request. */
 export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
   return async (context) => {
     const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
@@ -49,7 +49,7 @@ export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
   };
 }
 
-/** An age that can't be read is not taken for none: what is late would pass for new. */
+/** An unreadable age is an error: treating it as 0 would make a late message look new. */
 function ageOf(header: string | undefined): number {
   if (header === undefined) return 0;
   const age = /^\d{1,5}$/.test(header) ? Number(header) : Infinity;

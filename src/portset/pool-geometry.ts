@@ -2,7 +2,7 @@
  * The slots of a pool. A slot is what one lease takes: an address and one of its usable PSIDs. Slots are numbered
  * from 0 without gaps, so a pool of millions is a few numbers.
  *
- * The numbers are in fill order: slot n is the n-th that is taken. So what is next is the number behind the last, and
+ * The numbers are in fill order: slot n is the n-th that is taken. So what is next is the number after the last, and
  * leases that are made one after the other lie side by side in the database.
  *
  * @example

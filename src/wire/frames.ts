@@ -1,6 +1,6 @@
 /**
- * Messages one behind the other, each behind its length in two octets: the framing that RFC 5460 §5.1 gives DHCPv6
- * over TCP, used here in the bodies of HTTP.
+ * Concatenated messages, each prefixed with a two-octet length (RFC 5460 §5.1): the framing of DHCPv6 over TCP, used
+ * here in the bodies of HTTP.
  *
  * @module
  */

@@ -35,7 +35,7 @@ interface IPv4Prefix {
 /**
  * @param text `address/length`.
  * @throws {SyntaxError} When it is no prefix.
- * @throws {RangeError} When bits behind the prefix are set.
+ * @throws {RangeError} When bits after the prefix are set.
  */
 export function parseIPv4Prefix(text: string): IPv4Prefix {
   const [, addressText, lengthText] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];

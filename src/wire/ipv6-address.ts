@@ -9,7 +9,7 @@ export const ipv6Octets = 16;
 
 /** All addresses that begin with the same bits. */
 export interface IPv6Prefix {
-  /** 16 octets; those behind the prefix are zero. */
+  /** 16 octets; those after the prefix are zero. */
   readonly address: Uint8Array;
   /** In bits: 0..128. */
   readonly length: number;
@@ -76,7 +76,7 @@ export function isMulticast(octets: Uint8Array): boolean {
 /**
  * @param text `address/length`.
  * @throws {SyntaxError} When it is no prefix.
- * @throws {RangeError} When bits behind the prefix are set.
+ * @throws {RangeError} When bits after the prefix are set.
  */
 export function parseIPv6Prefix(text: string): IPv6Prefix {
   const [, addressText, lengthText] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
@@ -99,7 +99,7 @@ export function formatIPv6Prefix(prefix: IPv6Prefix): string {
   return `${formatIPv6(prefix.address)}/${prefix.length}`;
 }
 
-/** @returns The address with all bits behind the first `length` cleared. */
+/** @returns The address with all bits after the first `length` cleared. */
 export function maskIPv6(address: Uint8Array, length: number): Uint8Array {
   return address.map((octet, index) => octet & (0xff00 >> Math.min(8, Math.max(0, length - index * 8))));
 }

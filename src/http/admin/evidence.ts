@@ -18,7 +18,7 @@ import { formatIPv6 } from "../../wire/ipv6-address.ts";
 /** Octets of a relay: text where all of them can be read, else `hex:` and digits; as in a declared line. */
 const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
 
-const hexSchema = v.pipe(v.string(), v.description("Octets in hexadecimal."));
+const hexTextSchema = v.pipe(v.string(), v.description("Octets in hexadecimal."));
 
 /** One relay on the way of the client's last REQUEST. */
 const relayLevelSchema = v.strictObject({
@@ -27,7 +27,7 @@ const relayLevelSchema = v.strictObject({
   interfaceId: v.nullable(octetsTextSchema),
   remoteId: v.nullable(v.strictObject({ enterpriseNumber: v.number(), value: octetsTextSchema })),
   subscriberId: v.nullable(octetsTextSchema),
-  linkLayerAddress: v.nullable(hexSchema),
+  linkLayerAddress: v.nullable(hexTextSchema),
 });
 
 /** Who a client is and where it was: fields of leases and of answers to look-ups. */

@@ -24,7 +24,8 @@ const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id; as in th
 /** A domain. */
 export const domainSchema = v.strictObject({ name: nameInBody, ...domainSettingsFields });
 
-const portRange = v.strictObject({ first: count, last: count });
+/** Ports, both ends included. */
+export const portRangeSchema = v.strictObject({ first: count, last: count });
 
 const poolSizes = v.strictObject({
   addresses: count,
@@ -50,11 +51,11 @@ export const poolPlanRequestSchema = poolSchemaWith({
 export const poolPlanSchema = v.strictObject({
   sizes: poolSizes,
   sharingRatio: v.pipe(count, v.description("Port sets that an address has, usable or not: 2^k.")),
-  examplePorts: v.pipe(v.array(portRange), v.description("Ports of the first usable PSID.")),
+  examplePorts: v.pipe(v.array(portRangeSchema), v.description("Ports of the first usable PSID.")),
   lostPsids: v.array(
     v.strictObject({
       psid: count,
-      ports: v.array(portRange),
+      ports: v.array(portRangeSchema),
       reserved: v.pipe(v.string(), v.description("The reserved ports that it has.")),
     }),
   ),
@@ -71,7 +72,7 @@ export const reservationSchema = v.strictObject({
   domain: nameSchema,
   ...reservationFields,
   pool: computed("The pool of the pair.", v.string()),
-  ports: computed("Port ranges of the PSID; all of them in a full pool.", v.array(portRange)),
+  ports: computed("Port ranges of the PSID; all of them in a full pool.", v.array(portRangeSchema)),
 });
 
 const scopeSchema = v.pipe(

@@ -37,7 +37,7 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Value[]): RowFo
   };
 }
 
-/** Rows of `:offers` and `:wishes`. */
+/** Rows of the parameters `offers` and `wishes`. */
 export const offerRows = rowFormat<OfferClaim>(
   "domain_id #client_id site_max site hold pool_ids wanted_slots",
   (claim) => [
@@ -54,7 +54,7 @@ export const offerRows = rowFormat<OfferClaim>(
 /** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
 type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
-/** Rows of `:binds`. */
+/** Rows of the parameter `binds`. */
 export const bindRows = rowFormat<Binding>(
   `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
    wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
@@ -81,14 +81,14 @@ export const bindRows = rowFormat<Binding>(
   },
 );
 
-/** @returns The claims that `:binds` is made of. */
+/** @returns The claims that the parameter `binds` is made of. */
 export function bindingsOf(claims: readonly Claim[]): Binding[] {
   return claims.filter(
     (claim): claim is Binding => (claim.kind === "bind" || claim.kind === "offer") && claim.lease !== null,
   );
 }
 
-/** Rows of `:ends`. */
+/** Rows of the parameter `ends`. */
 export const endRows = rowFormat<EndClaim>(
   "domain_id #client_id first_slot last_slot slot_step newest_state state quarantine",
   (claim) => [
@@ -103,7 +103,7 @@ export const endRows = rowFormat<EndClaim>(
   ],
 );
 
-/** Rows of `:all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
+/** Rows of the parameter `all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
 export const factRows = rowFormat<Claim>(
   "domain_id #client_id #softwire first_slot site_max site pool_ids",
   (claim) => {
@@ -127,7 +127,7 @@ export const factRows = rowFormat<Claim>(
   },
 );
 
-/** @returns `:pools`: the ids of the pools that a batch may take new slots from. */
+/** @returns The parameter `pools`: the ids of the pools that a batch may take new slots from. */
 export function formatPools(claims: readonly OfferClaim[]): string {
   return JSON.stringify([...new Set(claims.flatMap((claim) => claim.poolIds))]);
 }

@@ -31,7 +31,7 @@ export interface CommitOptions {
   /** The last Unix second of the database's clock at which the batch is wanted. Default: no limit. */
   readonly until?: number | undefined;
   /**
-   * Milliseconds of the database's clock at which no message of the batch had come yet (`clock.ts`): an `end` claim
+   * Milliseconds of the database's clock at which no message of the batch had come yet (`deadline.ts`): an `end` claim
    * spares what was changed later. Default: it spares nothing.
    */
   readonly received?: number | undefined;

@@ -1,10 +1,11 @@
 /**
- * What comes late. A relay, an allocator or a server that is overloaded, or was away for a while, may come to a message
- * long after it was sent. What it did then would be late: a DHCPRELEASE would end the lease that its client has got
- * meanwhile by another way; and an allocator's second try would wait behind all the work that nobody wants any more.
+ * The deadlines of a batch, by the clock of the database. A relay, an allocator or a server that is overloaded, or was
+ * away for a while, may come to a message long after it was sent. Acting on it then would be wrong: a late DHCPRELEASE
+ * would end the lease that its client has been given since, and work that nobody waits for any more would delay the work
+ * that somebody does.
  *
- * So a batch says by the database's own clock until when it is wanted, and when its messages had certainly not come yet:
- * what was changed after that is not for them to end. That clock is known from the answer before (`clock.ts`).
+ * So a batch states until when it is wanted, and a time before which none of its messages had come: they end nothing that
+ * was changed after that time. The clock is known from the previous answer (`clock.ts`).
  *
  * @module
  */
@@ -40,7 +41,7 @@ export function receivedAt(reading: ClockReading, receivedMs: number): number {
 
 /**
  * The same for those messages of the batch that are left after a round of it. A client's messages of one batch are in
- * their order, so what the round did came before them: a REQUEST and the RELEASE behind it. But when the round was late,
+ * their order, so what the round did came before them: a REQUEST and the RELEASE after it. But when the round was late,
  * what it found may be what the client got meanwhile, and stays.
  *
  * @param received What {@link receivedAt}, or this, said for the round.

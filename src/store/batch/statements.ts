@@ -17,7 +17,7 @@ import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { offerSkipMax, relayFramesMax } from "../../limits.ts";
-import { literal, nameOf, namesOf } from "../database/columns.ts";
+import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
@@ -110,9 +110,8 @@ const demand = sql`placed AS MATERIALIZED (
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
-/** Columns that a slot gets when it is offered to a client that did not have it, and their values after the slot. */
-const offerColumns = namesOf(
-  lease.slot,
+/** What a slot gets when it is offered to a client that did not have it. */
+const offeredColumns = [
   lease.domainId,
   lease.clientId,
   lease.state,
@@ -125,15 +124,16 @@ const offerColumns = namesOf(
   lease.softwire,
   lease.site,
   lease.relayPath,
-);
+];
+const offerColumns = namesOf(lease.slot, ...offeredColumns);
+
+/** The values of these columns, after the slot. */
 const offerValues = sql`c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
 
 /** A slot that has a row changes hands only when it is free: the client that came to it first keeps it. */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
-  domain_id = excluded.domain_id, client_id = excluded.client_id, state = excluded.state,
-  expires_at = excluded.expires_at, free_at = excluded.free_at, since = NULL, updated_at = excluded.updated_at,
-  touched_ms = excluded.touched_ms, source = NULL, softwire = NULL, site = excluded.site, relay_path = NULL
-WHERE ${lease.freeAt} <= excluded.updated_at`;
+  ${takeExcluded(...offeredColumns)}
+WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 
 /**
  * When the row was last changed, in milliseconds. Where only the second is known, it counts as the end of that second:
@@ -142,8 +142,8 @@ WHERE ${lease.freeAt} <= excluded.updated_at`;
 const lastChangedMs = sql`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`;
 
 /**
- * Which row does a RELEASE, a DECLINE or the choice of another server end: the one that says client and pair. A
- * reserved pair stays with its client, even if the client cannot use it now.
+ * Which rows does a RELEASE, a DECLINE or the choice of another server end? The one that has both its client and its
+ * pair. A reserved pair stays with its client, even if the client cannot use it now.
  *
  * Datagrams have no order: a RELEASE that waited somewhere may come after its client was given the pair again. So
  * nothing ends that was offered, bound or renewed after the message had come. What is spared by mistake lasts until its

@@ -154,7 +154,7 @@ async function create(
   settings: DomainSettings,
 ): Promise<DomainPut> {
   const { database, scope } = homeOf(databases, name);
-  const looks = await Promise.all(allPlaces(databases).map((place) => lookAround(place, name)));
+  const looks = await Promise.all(allPlaces(databases).map((place) => findOtherDomains(place, name)));
   if (looks.reduce((sum, { domains }) => sum + domains, 0) >= domainsMax) return { kind: "too-many" };
   const elsewhere = looks.find((look) => look.database !== database && look.otherDefault !== undefined);
   if (settings.default && elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
@@ -180,7 +180,7 @@ async function update(
   const { database, scope } = homeOf(databases, name);
   if (settings.default) {
     const others = allPlaces(databases).filter((place) => place.database !== database);
-    const looks = await Promise.all(others.map((place) => lookAround(place, name)));
+    const looks = await Promise.all(others.map((place) => findOtherDomains(place, name)));
     const elsewhere = looks.find(({ otherDefault }) => otherDefault !== undefined);
     if (elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
   }
@@ -226,7 +226,7 @@ async function remove(
 }
 
 /** What a new or changed domain has to know of a database. */
-async function lookAround({ database, scope }: Place, name: string) {
+async function findOtherDomains({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const [[counted], [other]] = await reader.batch([
     reader.select({ domains: count() }).from(domain).where(inScope(domain.name, scope)),

@@ -16,7 +16,7 @@ import type { ApplyOptions, Step, Target } from "./draft.ts";
 /** What a declared domain says about itself, without its name, pools and reservations. */
 const settingsOnly = v.object(domainSettingsFields);
 
-interface DomainChange {
+interface PlannedDomain {
   readonly isDefault: boolean;
   readonly change: Change;
 }
@@ -30,7 +30,7 @@ export function planDomains(
   { actor, unnamed }: ApplyOptions,
 ): { readonly steps: readonly Step[]; readonly changes: readonly Change[] } {
   const steps: Step[] = [];
-  const changes: DomainChange[] = [];
+  const changes: PlannedDomain[] = [];
   for (const declared of domains) {
     const { name } = declared;
     const settings = v.parse(settingsOnly, declared);
@@ -64,6 +64,6 @@ export function planDomains(
 }
 
 /** A domain that stops to be the default does so before another becomes it. */
-function inOrder(changes: readonly DomainChange[]): readonly Change[] {
+function inOrder(changes: readonly PlannedDomain[]): readonly Change[] {
   return [...changes].sort((a, b) => Number(a.isDefault) - Number(b.isDefault)).map(({ change }) => change);
 }

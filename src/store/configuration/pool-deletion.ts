@@ -16,8 +16,8 @@ import { commitChange } from "./change.ts";
 import type { StoredPool } from "./declared.ts";
 import { selectReservationsOf, selectUses, showPool } from "./pool-changes.ts";
 
-/** How a deletion went. */
-export type PoolDeletion =
+/** How a deletion of a pool went, once it was begun. */
+export type DeletionOutcome =
   | { readonly kind: "deleted" }
   /** There are more leases than one request may end; ask again. */
   | { readonly kind: "unfinished" }
@@ -46,7 +46,7 @@ export async function deletePool(
   actor: string,
   stored: StoredPool,
   options: PoolDeletionOptions,
-): Promise<PoolDeletion> {
+): Promise<DeletionOutcome> {
   const refusal = await closePool(database, actor, stored, options);
   if (refusal !== undefined) return refusal;
   for (let step = 0; step < poolDeletionStepsMax; step++) {
@@ -62,7 +62,7 @@ async function closePool(
   actor: string,
   stored: StoredPool,
   { force }: PoolDeletionOptions,
-): Promise<PoolDeletion | undefined> {
+): Promise<DeletionOutcome | undefined> {
   const { id, version } = stored;
   const writer = writerOf(database);
   const { isDone, found } = await commitChange(

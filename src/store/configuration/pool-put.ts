@@ -67,7 +67,7 @@ export async function putPool(
   wanted: WantedPool,
   precondition: Precondition,
 ): Promise<PoolPut> {
-  const looks = await Promise.all(allPlaces(databases).map((place) => lookAround(place, wanted)));
+  const looks = await Promise.all(allPlaces(databases).map((place) => findCollisions(place, wanted)));
   const look = looks.find(({ namesake }) => namesake !== undefined);
   const stored = look?.namesake;
   if (look === undefined || stored === undefined) {
@@ -86,7 +86,7 @@ async function create(
   databases: Databases,
   principal: Principal,
   wanted: WantedPool,
-  looks: readonly Look[],
+  looks: readonly Collisions[],
 ): Promise<PoolPut> {
   const { database, scope } = homeOf(databases, wanted.domain);
   if (looks.some((look) => look.database !== database && look.overlap !== undefined)) {
@@ -116,7 +116,7 @@ async function create(
     throw new Error(`Cannot create pool "${wanted.declared.name}": it was not read back`);
   const created = poolOfRow(row);
   const others = allPlaces(databases).filter((place) => place.database !== database);
-  const after = await Promise.all(others.map((place) => lookAround(place, wanted)));
+  const after = await Promise.all(others.map((place) => findCollisions(place, wanted)));
   const hasNamesake = after.some(({ namesake }) => namesake !== undefined);
   if (!hasNamesake && after.every(({ overlap: other }) => other === undefined)) {
     return { kind: "created", pool: created };
@@ -126,17 +126,17 @@ async function create(
 }
 
 /** What a database has that a new pool must not collide with. */
-interface Look {
+interface Collisions {
   readonly database: Database;
   readonly hasDomain: boolean;
   readonly namesake: StoredPool | undefined;
   readonly overlap: StoredPool | undefined;
 }
 
-async function lookAround(
+async function findCollisions(
   { database, scope }: Place,
   { domain: domainName, declared }: WantedPool,
-): Promise<Look> {
+): Promise<Collisions> {
   const reader = readerOf(database);
   const counts = inScope(domain.name, scope);
   const [[named], [namesake], [overlap]] = await reader.batch([
@@ -160,7 +160,7 @@ function selectDomainNamed(builder: Selecting, name: string) {
 }
 
 /** The first that was found; its name is not for everyone. */
-function overlapping(principal: Principal, looks: readonly Pick<Look, "overlap">[]): PoolPut {
+function overlapping(principal: Principal, looks: readonly Pick<Collisions, "overlap">[]): PoolPut {
   const other = looks.find(({ overlap }) => overlap !== undefined)?.overlap;
   const isSeen = other !== undefined && canAccess(principal, other.domain);
   return { kind: "overlaps", other: isSeen ? other : undefined };

@@ -19,7 +19,7 @@ import type { NamePage } from "./name-page.ts";
 import { overlaps } from "./pool-changes.ts";
 import type { AddressRange } from "./pool-changes.ts";
 import { deletePool } from "./pool-deletion.ts";
-import type { PoolDeletion, PoolDeletionOptions } from "./pool-deletion.ts";
+import type { DeletionOutcome, PoolDeletionOptions } from "./pool-deletion.ts";
 import { putPool, updatePool } from "./pool-put.ts";
 import type { PoolChange, PoolPut, WantedPool } from "./pool-put.ts";
 import { staleness } from "./precondition.ts";
@@ -34,6 +34,9 @@ export interface PoolFilter {
   /** Only the pool that has this address. */
   readonly address?: number | undefined;
 }
+
+/** How a deletion of a pool went. */
+export type PoolDeletion = DeletionOutcome | ChangeRefusal;
 
 /** The pools of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
 export interface PoolStore {
@@ -73,7 +76,7 @@ export interface PoolStore {
     name: string,
     precondition: Precondition,
     options: PoolDeletionOptions,
-  ) => Promise<PoolDeletion | ChangeRefusal>;
+  ) => Promise<PoolDeletion>;
 }
 
 /** Creates the store of pools. */
@@ -125,7 +128,7 @@ function removePool(
   { place, found }: Found<StoredPool>,
   { name: actor }: Principal,
   options: PoolDeletionOptions,
-): Promise<PoolDeletion> {
+): Promise<DeletionOutcome> {
   return deletePool(place.database, actor, found, options);
 }
 

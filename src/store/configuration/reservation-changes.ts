@@ -7,10 +7,10 @@
  * @module
  */
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
-import type { Column, SQL } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
-import { nameOf, namesOf } from "../database/columns.ts";
+import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import { domain, freeNever, lease, LeaseState, pool, reservation } from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
@@ -210,12 +210,9 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
         ${instantSeconds}
       FROM ${reservation} WHERE ${isIt}
       ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keptOfClient},
-        ${takenOf(lease.domainId)}, ${takenOf(lease.clientId)}, ${takenOf(lease.freeAt)}, ${takenOf(lease.updatedAt)}`),
+        ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt)}`),
   ];
 }
-
-/** In an upsert: the value of the row that was to be inserted. */
-const takenOf = (column: Column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`;
 
 /** In an upsert: what is true of the client's own lease, and of nobody else's. */
 const keptOfClient = sql.join(

@@ -83,7 +83,7 @@ export async function putReservation(
 ): Promise<ReservationPut> {
   const wanted = canonical(asked);
   const home = databaseOf(databases, wanted.domain);
-  const looks = await Promise.all(allPlaces(databases).map((place) => lookAround(place, wanted)));
+  const looks = await Promise.all(allPlaces(databases).map((place) => findNamesakeAndPools(place, wanted)));
   const located = looks.find(({ found }) => found !== undefined);
   const pools = looks.find(({ place }) => place.database === home)!.pools;
   if (located?.found === undefined) {
@@ -136,7 +136,7 @@ function hasAddress({ declared }: WantedReservation) {
 }
 
 /** The reservation of the name in one place, and the pools of the domain there that have the address. */
-async function lookAround(place: Place, wanted: WantedReservation) {
+async function findNamesakeAndPools(place: Place, wanted: WantedReservation) {
   const reader = readerOf(place.database);
   const [[row], pools] = await reader.batch([
     selectReservations(reader).where(

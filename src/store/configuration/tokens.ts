@@ -110,8 +110,8 @@ export function createTokenStore(databases: Databases): TokenStore {
     const { isDone, found } = await commitChange(place.database, changeOf(writer, stored), [
       selectTokens(writer).where(eq(accessToken.id, stored.id)),
     ]);
-    if (!isDone) return { kind: "changed-meanwhile" } as const;
-    return { kind: "done", token: found[0][0] } as const;
+    const [[token]] = found;
+    return isDone ? ({ kind: "done", token } as const) : ({ kind: "changed-meanwhile" } as const);
   };
   const changed = async (...args: Parameters<typeof change>): Promise<TokenChange> => {
     const result = await change(...args);

@@ -16,6 +16,14 @@ export function namesOf(...columns: readonly Column[]): SQL {
   return sql.join(columns.map(nameOf), sql`, `);
 }
 
+/** @returns A list of `column = excluded.column` for an upsert: the row takes the values that were to be inserted. */
+export function takeExcluded(...columns: readonly Column[]): SQL {
+  return sql.join(
+    columns.map((column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`),
+    sql`, `,
+  );
+}
+
 /** @returns A number as part of the text. A partial index serves only a condition whose constant is in the text. */
 export function literal(number: number): SQL {
   return sql.raw(String(number));

@@ -100,13 +100,13 @@ class Connection {
   /** One statement sees one state by itself; several need a transaction for it. */
   read(statements: readonly Statement[]): readonly Result[] {
     const [only] = statements;
-    if (statements.length !== 1 || only === undefined) return this.transact("BEGIN", statements);
+    if (statements.length !== 1 || only === undefined) return this.#transact("BEGIN", statements);
     return this.#guard((driver) => [this.#run(driver, only)]);
   }
 
   /** The clock is read when the lock is held: a batch that waited for it is judged by the time at which it runs. */
   write(statements: readonly Statement[], clockMs: () => number): readonly Result[] {
-    return this.transact("BEGIN IMMEDIATE", statements, () => ({
+    return this.#transact("BEGIN IMMEDIATE", statements, () => ({
       sql: setInstant,
       args: [Math.floor(clockMs())],
     }));
@@ -115,13 +115,19 @@ class Connection {
   /** A table that is rebuilt is dropped on the way, so nothing may refer to it meanwhile. */
   migrate(statements: readonly Statement[]): void {
     this.open().exec("PRAGMA foreign_keys = OFF");
-    this.transact("BEGIN IMMEDIATE", statements);
+    this.#transact("BEGIN IMMEDIATE", statements);
     // The next connection has the new tables, and checks references again.
     this.close();
   }
 
+  close(): void {
+    this.#prepared.clear();
+    this.#driver?.close();
+    this.#driver = undefined;
+  }
+
   /** Runs statements as one transaction. */
-  transact(begin: string, statements: readonly Statement[], first?: () => Statement): readonly Result[] {
+  #transact(begin: string, statements: readonly Statement[], first?: () => Statement): readonly Result[] {
     return this.#guard((driver) => {
       driver.exec(begin);
       if (first !== undefined) this.#run(driver, first());
@@ -129,12 +135,6 @@ class Connection {
       driver.exec("COMMIT");
       return results;
     });
-  }
-
-  close(): void {
-    this.#prepared.clear();
-    this.#driver?.close();
-    this.#driver = undefined;
   }
 
   #guard<T>(work: (driver: Driver.Database) => T): T {

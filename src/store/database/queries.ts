@@ -4,8 +4,10 @@
  *
  * @example
  * ```ts
- * const [pools] = await readerOf(database).batch([reader.select({ name: pool.name }).from(pool)]);
- * const [created] = await writerOf(database).batch([writer.insert(domain).values(row).returning()]);
+ * const reader = readerOf(database);
+ * const [pools] = await reader.batch([reader.select({ name: pool.name }).from(pool)]);
+ * const writer = writerOf(database);
+ * const [created] = await writer.batch([writer.insert(domain).values(row).returning()]);
  * ```
  *
  * @module
@@ -55,11 +57,6 @@ export async function readRows<Q extends BatchItem<"sqlite">>(
   return rows;
 }
 
-/** drizzle hides the error of a statement that is awaited by itself in one of its own. Those of a batch come as they are. */
-function refuseSingle(): never {
-  throw new TypeError("Cannot run a single statement: expected it in a batch");
-}
-
 /** @returns The writer of a database. A statement that is awaited outside of `batch` is an error. */
 export function writerOf(database: Database): Writer {
   const known = writers.get(database);
@@ -67,6 +64,11 @@ export function writerOf(database: Database): Writer {
   const writer = drizzle(refuseSingle, runner(database.write));
   writers.set(database, writer);
   return writer;
+}
+
+/** drizzle wraps the error of a statement that is awaited by itself; errors of a batch come as the port throws them. */
+function refuseSingle(): never {
+  throw new TypeError("Cannot run a single statement: expected it in a batch");
 }
 
 interface BuiltQuery {

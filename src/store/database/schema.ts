@@ -1,6 +1,6 @@
 /**
  * The tables. `drizzle-kit generate` turns this file into `migrations/`; the triggers, which it cannot express,
- * are a migration written by hand (`migrations/0001_*.sql`).
+ * are migrations written by hand (`migrations/*_triggers.sql`).
  *
  * Times are Unix seconds of the database's own clock. Addresses of IPv4 are unsigned 32-bit integers, those of
  * IPv6 are 16-octet blobs, identifiers from the wire are kept as the octets that came.
@@ -9,6 +9,7 @@
  */
 import { sql } from "drizzle-orm";
 import { check, customType, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { poolOfSlotSql } from "./slot-sql.ts";
 
 /** A blob as octets. The builder's own kind of blob needs `Buffer`, which Workers do not have. */
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "blob" });
@@ -29,7 +30,7 @@ export const configuration = sqliteTable(
   (table) => [check("configuration_is_one_row", sql`${table.id} = 1`)],
 );
 
-/** A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON that `declaration/declaration.ts` checks. */
+/** A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON that `declaration/domain-settings.ts` checks. */
 export const domain = sqliteTable("domain", {
   id: integer().primaryKey({ autoIncrement: true }),
   name: text().notNull().unique(),
@@ -72,12 +73,12 @@ export const pool = sqliteTable(
   (table) => [index("pool_by_domain").on(table.domainId)],
 );
 
-/** One row per slot that was ever used. `slot` is `pool << 32 | number` (`portset/pool-geometry.ts`). */
+/** One row per slot that was ever used. `slot` is `pool << 32 | number` (`portset/slot-key.ts`). */
 export const lease = sqliteTable(
   "lease",
   {
     slot: integer().primaryKey(),
-    poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
+    poolId: integer("pool_id").generatedAlwaysAs(poolOfSlotSql(sql`slot`), { mode: "virtual" }),
     domainId: integer("domain_id").notNull(),
     /** Null once its client moved to another slot, or declined this one. */
     clientId: blob("client_id"),
@@ -172,7 +173,7 @@ export const reservation = sqliteTable(
       .notNull()
       .references(() => domain.id),
     slot: integer().notNull().unique(),
-    poolId: integer("pool_id").generatedAlwaysAs(sql`(slot >> 32)`, { mode: "virtual" }),
+    poolId: integer("pool_id").generatedAlwaysAs(poolOfSlotSql(sql`slot`), { mode: "virtual" }),
     clientId: blob("client_id").notNull(),
     version: integer().notNull().default(1),
   },
@@ -229,7 +230,7 @@ export const audit = sqliteTable(
 
 /**
  * What the binding table lost: one row for each tenure with a softwire address that began, ended or changed, with
- * what was true of its slot before. Written by triggers, read by `bindings.ts`.
+ * what was true of its slot before. Written by triggers, read by `evidence/binding-feed.ts`.
  */
 export const bindingLog = sqliteTable("binding_log", {
   /** Unix seconds << 20, and a count within the second. */

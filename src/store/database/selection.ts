@@ -27,7 +27,7 @@ export type RowOf<S extends Selection> = {
       : never;
 };
 
-/** @returns The list of columns behind SELECT, each under its name. */
+/** @returns The list of columns after SELECT, each under its name. */
 export function selectionOf(selection: Selection): SQL {
   const columns = Object.entries(selection).map(
     ([name, column]) => sql`${column} AS ${sql.identifier(name)}`,

@@ -44,7 +44,7 @@ import type { SQL } from "drizzle-orm";
 
 /** One row of the table. */
 export interface BindingRow {
-  /** Key of the slot (`lease/domain.ts`). */
+  /** Key of the slot (`portset/slot-key.ts`). */
   readonly slot: number;
   readonly softwire: Uint8Array;
 }

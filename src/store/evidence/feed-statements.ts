@@ -61,7 +61,7 @@ export const feedSelections = {
   begin: (now: SQL) => ({
     revision,
     oldest: sql<number>`(SELECT min(${bindingLog.version}) FROM ${bindingLog})`,
-    version: sql<number>`max((SELECT max(${bindingLog.version}) FROM ${bindingLog}), ${now} << 20)`,
+    version: sql<number>`max((SELECT max(${bindingLog.version}) FROM ${bindingLog}), ${now} * ${versionsPerSecond})`,
   }),
   log: {
     revision,

@@ -10,7 +10,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import type { Database } from "../database/database.ts";
 import { writerOf } from "../database/queries.ts";
 import { freeNever, lease, LeaseState } from "../database/schema.ts";
-import { nameOf, namesOf } from "../database/columns.ts";
+import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { instantSeconds } from "../database/time.ts";
 import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
@@ -86,8 +86,8 @@ export async function releaseLease(
 /** What a lease takes along when it moves. */
 const takenAlong = [lease.source, lease.softwire, lease.site, lease.relayPath];
 
-const columnsOfTaken = [
-  lease.slot,
+/** What the slot gets that a lease is moved to. */
+const targetColumns = [
   lease.domainId,
   lease.clientId,
   lease.state,
@@ -103,14 +103,11 @@ const columnsOfTaken = [
  * what is known of the client, but is no lease yet.
  */
 function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quarantineSeconds: number): SQL {
-  const replaced = columnsOfTaken
-    .filter((column) => column !== lease.slot)
-    .map((column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`);
-  return sql`INSERT INTO ${lease} (${namesOf(...columnsOfTaken)})
+  return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
     SELECT ${target}, ${lease.domainId}, ${mark}, ${LeaseState.offered}, ${lease.expiresAt},
       ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(takenAlong, sql`, `)}
     FROM ${lease} WHERE ${isMeant(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
-    ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${sql.join(replaced, sql`, `)}
+    ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}
     WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 }
 

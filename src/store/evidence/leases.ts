@@ -1,5 +1,5 @@
 /**
- * The store of leases: they are found by what is known of them, read by their name, ended and moved by hand.
+ * The store of leases: they are listed by what is known of them, found by their name, ended and moved by hand.
  *
  * @module
  */
@@ -9,6 +9,8 @@ import { findPair } from "../../portset/find-pair.ts";
 import { slotKey } from "../../portset/slot-key.ts";
 import { auditOfLast } from "../configuration/audit.ts";
 import { loadPlace } from "../configuration/directory.ts";
+import { staleness } from "../configuration/precondition.ts";
+import type { ChangeRefusal, Precondition, Stale } from "../configuration/precondition.ts";
 import { findIn } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
@@ -23,32 +25,23 @@ import type { SlotState } from "./slot-state.ts";
 import { domainOfLease, formatLeaseId, parseLeaseId, placeLease, versionLease } from "./stored-lease.ts";
 import type { StoredLease, VersionedLease } from "./stored-lease.ts";
 
-/** A change of a lease that is asked for. */
-export interface LeaseChangeRequest {
-  /** The version that the lease must have; undefined and "any" for all versions. */
-  readonly version: number | "any" | undefined;
-  /** Describes the lease as it was before, for the record in `audit`. */
-  readonly describe: (lease: StoredLease) => unknown;
-}
+/** Describes a lease as it was before a change, for the record in `audit`. */
+export type DescribeLease = (lease: StoredLease) => unknown;
 
 /** Why a lease was not changed. Nothing was changed then. */
 export type LeaseRefusal =
-  | { readonly kind: "not-found" }
-  /** The lease has another version than the one that was asked for. */
-  | { readonly kind: "version-conflict"; readonly version: number }
+  | ChangeRefusal
   /** Neither a lease nor an offer runs. */
-  | { readonly kind: "not-running"; readonly state: SlotState }
-  /** The lease changed between the check and the change. */
-  | { readonly kind: "changed-meanwhile" };
+  | { readonly kind: "not-running"; readonly state: SlotState };
 
-/** What came of a release: the lease as it is now, or why it was refused. */
-export type ReleaseResult = { readonly kind: "changed"; readonly lease: VersionedLease } | LeaseRefusal;
+/** How a release went: the lease as it is now, or why it was refused. */
+export type LeaseRelease = { readonly kind: "changed"; readonly lease: VersionedLease } | LeaseRefusal;
 
-/** What came of a move: the lease of the target, or why it was refused. */
-export type MoveResult =
-  | ReleaseResult
+/** How a move went: the lease of the target, or why it was refused. */
+export type LeaseMove =
+  | LeaseRelease
   /** No pool of the domain has the pair that the lease should move to, or the pool is drained. */
-  | { readonly kind: "no-such-pair"; readonly domain: string }
+  | { readonly kind: "no-pair"; readonly domain: string }
   /** The pair of the lease is reserved for its client. */
   | { readonly kind: "reserved" }
   /** The pair that the lease should move to is not free. */
@@ -65,25 +58,30 @@ export interface MoveTarget {
 /** Leases of all databases. */
 export interface LeaseStore {
   /**
-   * Finds leases, in the order of databases, pools and slots.
+   * Lists leases by what is known of them, in the order of databases, pools and slots.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
-  readonly find: (principal: Principal, query: LeaseQuery, page: LeasePageRequest) => Promise<LeasePage>;
+  readonly list: (principal: Principal, query: LeaseQuery, page: LeasePageRequest) => Promise<LeasePage>;
   /**
-   * Reads one lease.
+   * Finds one lease.
    *
    * @param id Its name: address, or address and PSID.
    * @returns Undefined when nobody has or had the pair, or the caller may not see it.
    * @throws {DatabaseError} When a database cannot be reached.
    */
-  readonly read: (principal: Principal, id: string) => Promise<VersionedLease | undefined>;
+  readonly find: (principal: Principal, id: string) => Promise<VersionedLease | undefined>;
   /**
    * Ends a lease or an offer as a DHCPRELEASE of its client would.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
-  readonly release: (principal: Principal, id: string, request: LeaseChangeRequest) => Promise<ReleaseResult>;
+  readonly release: (
+    principal: Principal,
+    id: string,
+    precondition: Precondition,
+    describe: DescribeLease,
+  ) => Promise<LeaseRelease>;
   /**
    * Moves a running lease to another pair of its domain that is free.
    *
@@ -92,21 +90,28 @@ export interface LeaseStore {
   readonly move: (
     principal: Principal,
     id: string,
+    precondition: Precondition,
     target: MoveTarget,
-    request: LeaseChangeRequest,
-  ) => Promise<MoveResult>;
+    describe: DescribeLease,
+  ) => Promise<LeaseMove>;
 }
 
 /** Creates the store of leases. */
 export function createLeaseStore(databases: Databases): LeaseStore {
   return {
-    find: (principal, query, page) => findLeases(databases, principal, query, page),
-    read: async (principal, id) => {
+    list: (principal, query, page) => findLeases(databases, principal, query, page),
+    find: async (principal, id) => {
       const located = await locate(databases, principal, id);
       return located && versionLease(located.directory, located.lease);
     },
-    release: (principal, id, request) => release(databases, principal, id, request),
-    move: (principal, id, target, request) => move(databases, principal, id, target, request),
+    release: async (principal, id, precondition, describe) => {
+      const found = await findChangeable(databases, principal, id, precondition);
+      return found.kind === "changeable" ? release(principal, found, precondition, describe) : found;
+    },
+    move: async (principal, id, precondition, target, describe) => {
+      const found = await findChangeable(databases, principal, id, precondition);
+      return found.kind === "changeable" ? move(principal, found, precondition, target, describe) : found;
+    },
   };
 }
 
@@ -136,75 +141,72 @@ async function locate(
   return lease && { place, directory, lease };
 }
 
-/** A lease that may be changed, or why it may not. */
-type Changeable =
-  | (LocatedLease & { readonly kind: "changeable"; readonly domain: Domain; readonly handle: LeaseHandle })
-  | LeaseRefusal;
+/** A lease that may be changed. */
+interface ChangeableLease extends LocatedLease {
+  readonly kind: "changeable";
+  readonly domain: Domain;
+  readonly handle: LeaseHandle;
+}
 
 async function findChangeable(
   databases: Databases,
   principal: Principal,
   id: string,
-  { version }: LeaseChangeRequest,
-): Promise<Changeable> {
+  precondition: Precondition,
+): Promise<ChangeableLease | LeaseRefusal> {
   const located = await locate(databases, principal, id);
   if (located === undefined) return { kind: "not-found" };
   const { directory, lease } = located;
-  const conflict = await versionConflict(directory, lease, version);
-  if (conflict !== undefined) return conflict;
+  const stale = await stalenessOf(directory, lease, precondition);
+  if (stale !== undefined) return stale;
   const { slot, clientId, since, state } = lease;
   if (clientId === null || (state !== "bound" && state !== "offered")) return { kind: "not-running", state };
   const domain = domainOfLease(directory, lease);
   return { kind: "changeable", ...located, domain, handle: { slot, clientId, since } };
 }
 
-async function versionConflict(
+async function stalenessOf(
   directory: Directory,
   lease: LeaseRecord,
-  expected: LeaseChangeRequest["version"],
-): Promise<{ readonly kind: "version-conflict"; readonly version: number } | undefined> {
-  if (typeof expected !== "number") return undefined;
+  precondition: Precondition,
+): Promise<Stale | undefined> {
   const { version } = await versionLease(directory, lease);
-  return version === expected ? undefined : { kind: "version-conflict", version };
+  return staleness(precondition, version);
 }
 
 async function release(
-  databases: Databases,
   principal: Principal,
-  id: string,
-  request: LeaseChangeRequest,
-): Promise<ReleaseResult> {
-  const found = await findChangeable(databases, principal, id, request);
-  if (found.kind !== "changeable") return found;
+  found: ChangeableLease,
+  precondition: Precondition,
+  describe: DescribeLease,
+): Promise<LeaseRelease> {
   const { place, directory, domain, handle } = found;
-  const audit = recordOf(principal, "release", found, request, { state: "quarantined" });
+  const audit = recordOf(principal, "release", found, describe, { state: "quarantined" });
   const { isDone, lease } = await releaseLease(place.database, handle, domain.quarantineSeconds, audit);
   if (lease === undefined) return { kind: "not-found" };
   if (isDone) return { kind: "changed", lease: await versionLease(directory, lease) };
-  return (await versionConflict(directory, lease, request.version)) ?? { kind: "changed-meanwhile" };
+  return (await stalenessOf(directory, lease, precondition)) ?? { kind: "changed-meanwhile" };
 }
 
 async function move(
-  databases: Databases,
   principal: Principal,
-  id: string,
+  found: ChangeableLease,
+  precondition: Precondition,
   { address, psid }: MoveTarget,
-  request: LeaseChangeRequest,
-): Promise<MoveResult> {
-  const found = await findChangeable(databases, principal, id, request);
-  if (found.kind !== "changeable") return found;
+  describe: DescribeLease,
+): Promise<LeaseMove> {
   const { place, directory, domain, handle } = found;
   const pair = findPair(domain.pools.filter(isOpen), address, psid);
-  if (pair === undefined) return { kind: "no-such-pair", domain: domain.name };
+  if (pair === undefined) return { kind: "no-pair", domain: domain.name };
   const slot = slotKey(pair.pool.id, pair.number);
-  const audit = recordOf(principal, "move", found, request, { movedTo: formatLeaseId(directory, slot) });
+  const audit = recordOf(principal, "move", found, describe, { movedTo: formatLeaseId(directory, slot) });
   const outcome = await moveLease(place.database, handle, slot, domain.quarantineSeconds, audit);
   const { isDone, lease, target } = outcome;
   if (isDone && target !== undefined)
     return { kind: "changed", lease: await versionLease(directory, target) };
   if (lease === undefined) return { kind: "not-found" };
-  const conflict = await versionConflict(directory, lease, request.version);
-  if (conflict !== undefined) return conflict;
+  const stale = await stalenessOf(directory, lease, precondition);
+  if (stale !== undefined) return stale;
   if (lease.isReserved) return { kind: "reserved" };
   return { kind: target === undefined || target.state === "free" ? "changed-meanwhile" : "target-taken" };
 }
@@ -212,8 +214,8 @@ async function move(
 function recordOf(
   principal: Principal,
   action: string,
-  { directory, domain, lease }: LocatedLease & { readonly domain: Domain },
-  { describe }: LeaseChangeRequest,
+  { directory, domain, lease }: ChangeableLease,
+  describe: DescribeLease,
   after: unknown,
 ) {
   const before = placeLease(directory, lease);

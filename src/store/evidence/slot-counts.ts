@@ -62,7 +62,7 @@ export interface CountOptions {
 
 const usualSliceRows = { first: countSliceRowsFirst, min: countSliceRowsMin, max: countSliceRowsMax };
 
-type PoolRow = RowOf<ReturnType<(typeof countSelections)["pools"]>>;
+type CountedPoolRow = RowOf<ReturnType<(typeof countSelections)["pools"]>>;
 
 /** What one statement has counted. */
 interface Tally {
@@ -82,7 +82,8 @@ interface Count {
   readonly end: number;
 }
 
-const noSlot = Number.MAX_SAFE_INTEGER;
+/** Comes after every slot: a slice after it begins with the next second. */
+const pastEverySlot = Number.MAX_SAFE_INTEGER;
 
 /**
  * Counts the slots of the pools of one place by what they are used for.
@@ -104,7 +105,11 @@ export async function countSlots(
   return statistics;
 }
 
-async function countPool(database: Database, pool: PoolRow, sizer: SliceSizer): Promise<PoolStatistics> {
+async function countPool(
+  database: Database,
+  pool: CountedPoolRow,
+  sizer: SliceSizer,
+): Promise<PoolStatistics> {
   const [before, last] = [slotKey(pool.id, 0) - 1, slotKey(pool.id, 0) + pool.slots - 1];
   const counts = {
     ahead: countOf("ahead", before + pool.cursor, last),
@@ -128,7 +133,7 @@ async function countPool(database: Database, pool: PoolRow, sizer: SliceSizer): 
 }
 
 function countOf(name: CountName, after: number, end: number): Count {
-  return { name, tally: { rows: 0, offered: 0, bound: 0 }, after, afterSlot: noSlot, end };
+  return { name, tally: { rows: 0, offered: 0, bound: 0 }, after, afterSlot: pastEverySlot, end };
 }
 
 function sliceOf({ after, afterSlot, end }: Count, limit: number): Slice {
@@ -141,11 +146,11 @@ function addSlice(count: Count, result: Result): void {
   count.tally.offered += offered;
   count.tally.bound += bound;
   count.after = last;
-  count.afterSlot = lastSlot ?? noSlot;
+  count.afterSlot = lastSlot ?? pastEverySlot;
 }
 
 /** Leases may have changed between slices: what is left for bound and free is never less than nothing. */
-function slotCountsOf(pool: PoolRow, counts: Record<CountName, Count>): SlotCounts {
+function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): SlotCounts {
   const { ahead, free, near, reserved, clientless } = counts;
   const rows = Math.min(pool.slots, pool.cursor + ahead.tally.rows);
   const offers = near.tally.offered + reserved.tally.offered;

@@ -228,7 +228,7 @@ function optionOctets(data: Uint8Array): number {
     : data.length + 2 * Math.ceil(data.length / partOctetsMax);
 }
 
-/** Writes an option in as many parts as it needs, and returns the offset behind it. */
+/** Writes an option in as many parts as it needs, and returns the offset after it. */
 function writeOption(octets: Uint8Array, offset: number, code: number, data: Uint8Array): number {
   let at = offset;
   let from = 0;

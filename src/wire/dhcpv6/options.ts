@@ -55,7 +55,7 @@ export function optionsOctets(options: readonly Option6[]): number {
 /**
  * Writes options into a message that has room for them.
  *
- * @returns The offset behind the last one.
+ * @returns The offset after the last one.
  * @throws {RangeError} When an option is longer than its length field can say.
  */
 export function writeOptions6(message: Uint8Array, offset: number, options: readonly Option6[]): number {

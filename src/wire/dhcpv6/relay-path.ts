@@ -1,5 +1,5 @@
 /**
- * A relay path as it is stored: each level a RELAY-FORW without its Relay Message, one behind the other as frames.
+ * A relay path as it is stored: each level a RELAY-FORW without its Relay Message, concatenated as frames.
  *
  * @module
  */

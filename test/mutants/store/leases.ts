@@ -284,14 +284,14 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["a batch that waited for the lock is judged by the time at which it runs"],
     file: "src/store/database/file.ts",
     search: [
-      '    return this.transact("BEGIN IMMEDIATE", statements, () => ({',
+      '    return this.#transact("BEGIN IMMEDIATE", statements, () => ({',
       "      sql: setInstant,",
       "      args: [Math.floor(clockMs())],",
       "    }));",
     ].join("\n"),
     replacement: [
       "    const instant = { sql: setInstant, args: [Math.floor(clockMs())] };",
-      '    return this.transact("BEGIN IMMEDIATE", statements, () => instant);',
+      '    return this.#transact("BEGIN IMMEDIATE", statements, () => instant);',
     ].join("\n"),
     tests: ["src/store/database"],
   },

@@ -29,8 +29,9 @@ export const offerMutants: readonly Mutant[] = [
     name: "expired-lease-not-reusable",
     rules: ["R7618-8-03"],
     file: statements,
-    search: "WHERE ${lease.freeAt} <= excluded.updated_at`;",
-    replacement: "WHERE ${lease.state} >= ${released} AND ${lease.freeAt} <= excluded.updated_at`;",
+    search: "WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;",
+    replacement:
+      "WHERE ${lease.state} >= ${released} AND ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;",
     tests: commitTests,
   },
   {

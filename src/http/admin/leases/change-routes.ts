@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
 import { textOf } from "../../../declaration/schema-parts.ts";
-import type { LeaseChangeRequest, MoveResult } from "../../../store/evidence/leases.ts";
+import type { LeaseMove } from "../../../store/evidence/leases.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
@@ -43,8 +43,8 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
       }),
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
-        const request = changeRequest(context);
-        return respondChange(context, id, request, await store.leases.release(principal, id, request));
+        const change = await store.leases.release(principal, id, readPrecondition(context), showLease);
+        return respondChange(context, id, change);
       },
     )
     .post(
@@ -63,47 +63,44 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
         const body = context.req.valid("json");
         const target = { address: parseIPv4(body.address), psid: body.psid };
-        const request = changeRequest(context);
-        const change = await store.leases.move(principal, id, target, request);
-        if (change.kind === "no-such-pair") throw noSuchPair(change.domain, body);
-        return respondChange(context, id, request, change);
+        const precondition = readPrecondition(context);
+        const change = await store.leases.move(principal, id, precondition, target, showLease);
+        if (change.kind === "no-pair") throw noPair(change.domain, body);
+        return respondChange(context, id, change);
       },
     );
-}
-
-function changeRequest(context: Context): LeaseChangeRequest {
-  return { version: readPrecondition(context).version, describe: showLease };
 }
 
 function respondChange(
   context: Context,
   id: string,
-  { version }: LeaseChangeRequest,
-  change: Exclude<MoveResult, { readonly kind: "no-such-pair" }>,
+  change: Exclude<LeaseMove, { readonly kind: "no-pair" }>,
 ) {
   switch (change.kind) {
     case "changed":
       return respondLease(context, change.lease);
     case "not-found":
       throw notFound("lease", id);
-    case "version-conflict":
-      throw versionConflict(formatETag(Number(version)), formatETag(change.version));
+    case "stale":
+      throw versionConflict(formatETag(change.asked), formatETag(change.version));
     case "not-running":
       throw problem(
         409,
         `Cannot change lease ${id}: it is ${change.state}, expected one that is bound or offered`,
       );
     case "changed-meanwhile":
-    case "reserved":
-    case "target-taken":
       throw problem(
         409,
-        `Cannot change lease ${id}: it has changed meanwhile, is reserved, or the pair that it shall move to is not free; read both again`,
+        `Cannot change lease ${id}: it was changed at the same time; read it again and decide anew`,
       );
+    case "reserved":
+      throw problem(409, `Cannot move lease ${id}: found a reserved pair, expected one that is not reserved`);
+    case "target-taken":
+      throw problem(409, `Cannot move lease ${id}: the pair that it shall move to is not free`);
   }
 }
 
-function noSuchPair(domain: string, { address, psid }: MoveBody): Error {
+function noPair(domain: string, { address, psid }: MoveBody): Error {
   const received = psid === null ? address : `${address} with PSID ${psid}`;
   const message = `expected a pair of a pool of domain ${domain} that is not drained`;
   return invalid("json", [{ path: ["address"], received, message }]);

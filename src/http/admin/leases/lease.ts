@@ -12,8 +12,7 @@ import type { StoredLease, VersionedLease } from "../../../store/evidence/stored
 import { formatIPv4 } from "../../../wire/ipv4-address.ts";
 import { formatETag } from "../etag.ts";
 import { evidenceFields, showEvidence } from "../evidence.ts";
-
-const portRange = v.strictObject({ first: v.number(), last: v.number() });
+import { portRangeSchema } from "../schemas.ts";
 
 /** A lease. */
 export const leaseSchema = v.strictObject({
@@ -22,7 +21,7 @@ export const leaseSchema = v.strictObject({
   pool: v.string(),
   address: v.string(),
   psid: v.nullable(v.pipe(v.number(), v.description("Plain number; null for a whole address."))),
-  ports: v.array(portRange),
+  ports: v.array(portRangeSchema),
   state: v.picklist(slotStates),
   isReserved: v.boolean(),
   ...evidenceFields,

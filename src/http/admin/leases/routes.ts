@@ -70,7 +70,7 @@ export function leaseRoutes({ store }: AdminDeps) {
         const query = context.req.valid("query");
         const { limit, after } = readPage(query, position);
         const page = { limit, after: positionOf(after) };
-        const found = await store.leases.find(context.get("principal"), leaseQueryOf(query), page);
+        const found = await store.leases.list(context.get("principal"), leaseQueryOf(query), page);
         if (found.kind === "no-domain") throw notFound("domain", query.domain ?? "");
         if (found.kind === "no-pool") throw notFound("pool", query.pool ?? "");
         const next = found.next === null ? null : encodeCursor(found.next);
@@ -89,7 +89,7 @@ export function leaseRoutes({ store }: AdminDeps) {
       }),
       async (context) => {
         const id = context.req.param("id");
-        const lease = await store.leases.read(context.get("principal"), id);
+        const lease = await store.leases.find(context.get("principal"), id);
         if (lease === undefined) throw notFound("lease", id);
         return respondLease(context, lease);
       },

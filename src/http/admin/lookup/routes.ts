@@ -17,6 +17,7 @@ import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { evidenceFields, showEvidence } from "../evidence.ts";
 import { portSchema, wholeNumber } from "../query-fields.ts";
+import { portRangeSchema } from "../schemas.ts";
 import { invalid, validQuery } from "../validation.ts";
 
 const querySchema = v.strictObject({
@@ -33,7 +34,6 @@ const querySchema = v.strictObject({
   ),
 });
 
-const portRange = v.strictObject({ first: v.number(), last: v.number() });
 const holderSchema = v.strictObject({
   certainty: v.pipe(
     v.picklist(["certain", "possible"]),
@@ -44,7 +44,7 @@ const holderSchema = v.strictObject({
   pool: v.string(),
   poolDeletedAt: v.nullable(v.string()),
   psid: v.nullable(v.number()),
-  ports: v.array(portRange),
+  ports: v.array(portRangeSchema),
   since: v.string(),
   until: v.pipe(v.string(), v.description("The tenure is half-open: it does not contain this second.")),
   isRunning: v.pipe(v.boolean(), v.description("The lease runs: a renewal may put its end off.")),

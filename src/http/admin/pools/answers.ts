@@ -6,9 +6,8 @@
 import type { Context } from "hono";
 import type { StoredPool } from "../../../store/configuration/declared.ts";
 import type { FixedDifference } from "../../../store/configuration/pool-changes.ts";
-import type { PoolDeletion } from "../../../store/configuration/pool-deletion.ts";
 import type { PoolPut, WantedPool } from "../../../store/configuration/pool-put.ts";
-import type { ChangeRefusal } from "../../../store/configuration/precondition.ts";
+import type { PoolDeletion } from "../../../store/configuration/pools.ts";
 import { problem } from "../../problem.ts";
 import { formatETag } from "../etag.ts";
 import { refusalOf } from "../resource.ts";
@@ -66,7 +65,7 @@ export function respondChange(context: Context, name: string, result: PoolChange
 }
 
 /** Answers a deletion. */
-export function respondDeletion(context: Context, name: string, result: PoolDeletion | ChangeRefusal) {
+export function respondDeletion(context: Context, name: string, result: PoolDeletion) {
   switch (result.kind) {
     case "deleted":
       return context.body(null, 204);

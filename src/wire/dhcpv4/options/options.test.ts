@@ -231,12 +231,12 @@ describe("values that are refused", () => {
 });
 
 describe("decodePortParams()", () => {
-  it("does not look at the bits behind the PSID (R7618-9-04)", () => {
+  it("does not look at the bits after the PSID (R7618-9-04)", () => {
     expect(decodePortParams(octets("00 06 4bff"))).toEqual({ psidOffset: 0, psidLength: 6, psid: 18 });
     expect(decodePortParams(octets("00 00 ffff"))).toEqual({ psidOffset: 0, psidLength: 0, psid: 0 });
   });
 
-  it("gives back what encodePortParams() was given, and that has no bits behind the PSID (R7618-9-04)", () => {
+  it("gives back what encodePortParams() was given, and that has no bits after the PSID (R7618-9-04)", () => {
     const anyParams = fc
       .integer({ min: 0, max: 15 })
       .chain((psidOffset) => fc.tuple(fc.constant(psidOffset), fc.nat(16 - psidOffset)))

@@ -25,7 +25,7 @@ export interface PortParams {
 const psidBits = 16;
 
 /**
- * Decodes the data. Bits behind the PSID are padding and are not looked at.
+ * Decodes the data. Bits after the PSID are padding and are not looked at.
  *
  * @throws {DecodeError} When it is not 4 octets, or no port has room for the parameters.
  */
@@ -38,7 +38,7 @@ export function decodePortParams(data: Uint8Array): PortParams {
 }
 
 /**
- * Encodes the data: the PSID in the leftmost bits, zeros behind it (R7618-9-04).
+ * Encodes the data: the PSID in the leftmost bits, zeros after it (R7618-9-04).
  *
  * @throws {RangeError} When no port has room for the parameters, or the PSID for its length.
  */

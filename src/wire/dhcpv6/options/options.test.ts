@@ -240,13 +240,13 @@ describe("values that are refused", () => {
 });
 
 describe("decodeS46BindPrefix()", () => {
-  it("clears the bits behind the prefix", () => {
+  it("clears the bits after the prefix", () => {
     expect(decodeS46BindPrefix(octets("0a ffff"))).toEqual(parseIPv6Prefix("ffc0::/10"));
   });
 });
 
 describe("encodeS46BindPrefix()", () => {
-  it("sends no bits behind the prefix", () => {
+  it("sends no bits after the prefix", () => {
     expect(encodeHex(encodeS46BindPrefix({ address: parseIPv6("ffff::"), length: 10 }))).toBe("0affc0");
   });
 });
