@@ -13,7 +13,13 @@ import {
   leaseToJson,
   parametersToJson,
 } from "../client/report.ts";
-import { askForParameters, declineLease, extendLease, obtainLease, releaseLease } from "../client/session.ts";
+import {
+  declineLease,
+  extendLease,
+  obtainLease,
+  releaseLease,
+  requestParameters,
+} from "../client/session.ts";
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { StoredLease } from "../client/state.ts";
@@ -201,7 +207,7 @@ async function runInform(client: Client<InformOptions>): Promise<number> {
     throw new UsageError("Cannot inform: found neither --address nor a lease, expected one of them");
   }
   const knowsServer = client.stored !== undefined;
-  return conclude(client, await askForParameters(client.session, { address, knowsServer }), undefined);
+  return conclude(client, await requestParameters(client.session, { address, knowsServer }), undefined);
 }
 
 function storedLeaseOf({ name, stored, clientIdentifier, options }: Client<CommonOptions>): StoredLease {
