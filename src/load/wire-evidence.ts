@@ -11,7 +11,7 @@ import type { PortLease } from "./overlaps.ts";
 import type { WireRecord } from "./wire-log.ts";
 
 /** A lease as its client was told of it, with the time for which the client certainly held it. */
-export interface ToldLease extends PortLease {
+export interface AcknowledgedLease extends PortLease {
   readonly client: string;
   readonly fromMs: number;
   untilMs: number;
@@ -20,11 +20,11 @@ export interface ToldLease extends PortLease {
 /** What a wire log says. */
 export interface WireEvidence {
   /** Two clients that certainly held one port at one time. */
-  readonly conflicts: readonly { readonly first: ToldLease; readonly second: ToldLease }[];
+  readonly conflicts: readonly { readonly first: AcknowledgedLease; readonly second: AcknowledgedLease }[];
   /** Clients that were told by a NAK, or by a lease of other ports, that what they held was not theirs any more. */
-  readonly broken: readonly { readonly lease: ToldLease; readonly atMs: number }[];
+  readonly broken: readonly { readonly lease: AcknowledgedLease; readonly atMs: number }[];
   /** What each client held at the end, by its word: a database of a later time has it, if the time is not over. */
-  readonly held: readonly ToldLease[];
+  readonly held: readonly AcknowledgedLease[];
   readonly acks: number;
 }
 
@@ -34,9 +34,9 @@ export interface WireEvidence {
  * @param records In the order in which they happened.
  */
 export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
-  const open = new Map<string, ToldLease>();
-  const leases: ToldLease[] = [];
-  const broken: { readonly lease: ToldLease; readonly atMs: number }[] = [];
+  const open = new Map<string, AcknowledgedLease>();
+  const leases: AcknowledgedLease[] = [];
+  const broken: { readonly lease: AcknowledgedLease; readonly atMs: number }[] = [];
   let acks = 0;
   const end = (client: string, atMs: number, isBreach: boolean): void => {
     const lease = open.get(client);
@@ -77,7 +77,7 @@ function isSamePair(a: PortLease, b: PortLease): boolean {
 
 type Conflict = WireEvidence["conflicts"][number];
 
-function findConflicts(leases: readonly ToldLease[]): Conflict[] {
+function findConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
   const byAddress = groupBy(leases, ({ address }) => address);
   return [...byAddress.values()].flatMap((sharers) => {
     const divisions = new Set(sharers.map(({ psidOffset, psidLength }) => `${psidOffset} ${psidLength}`));
@@ -87,7 +87,7 @@ function findConflicts(leases: readonly ToldLease[]): Conflict[] {
 }
 
 /** Leases of the same ports: each with the one before it that lasts longest. */
-function conflictsInTime(leases: readonly ToldLease[]): Conflict[] {
+function conflictsInTime(leases: readonly AcknowledgedLease[]): Conflict[] {
   const [earliest, ...others] = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   const conflicts: Conflict[] = [];
   let longest = earliest!;
@@ -101,7 +101,7 @@ function conflictsInTime(leases: readonly ToldLease[]): Conflict[] {
 }
 
 /** An address whose ports were divided in two ways, which RFC 7597 §5.1 does not want: each lease with each other. */
-function conflictsOfPairs(leases: readonly ToldLease[]): Conflict[] {
+function conflictsOfPairs(leases: readonly AcknowledgedLease[]): Conflict[] {
   const sorted = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   return sorted.flatMap((first, index) =>
     sorted
@@ -114,7 +114,7 @@ function conflictsOfPairs(leases: readonly ToldLease[]): Conflict[] {
   );
 }
 
-function sharePorts(a: ToldLease, b: ToldLease): boolean {
+function sharePorts(a: AcknowledgedLease, b: AcknowledgedLease): boolean {
   const ranges = portRanges(b, b.psid);
   return portRanges(a, a.psid).some((one) =>
     ranges.some((other) => one.first <= other.last && other.first <= one.last),
