@@ -12,9 +12,9 @@ export default defineConfig(
       parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js"] } },
     },
     rules: {
-      // Numbers in messages are octet counts and ports: they read well as they are.
+      // Numbers in messages are octet counts and ports, which read well without formatting.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      // `noUncheckedIndexedAccess` asks for a `!` after every index that a loop has already bounded.
+      // `noUncheckedIndexedAccess` requires a `!` after every index, even if a loop already bounds it.
       "@typescript-eslint/no-non-null-assertion": "off",
       eqeqeq: "error",
       "no-restricted-syntax": [
@@ -29,7 +29,7 @@ export default defineConfig(
     },
   },
   {
-    // A route table is one list of routes; splitting it hides routes without making any of them simpler.
+    // A route table is one list of routes. Splitting it would hide routes without simplifying any of them.
     files: ["src/http/admin/**/*routes.ts"],
     rules: { "max-lines-per-function": ["error", { max: 160, skipBlankLines: true, skipComments: true }] },
   },

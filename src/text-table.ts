@@ -1,15 +1,15 @@
 /**
- * Tables of text for a terminal.
+ * Text tables for a terminal.
  *
  * @module
  */
 
 /**
- * Lays out a table: columns two spaces apart, each as wide as its widest cell, no spaces at the end of a line.
+ * Formats a table. Columns are as wide as their widest cell and two spaces apart, and lines have no trailing spaces.
  *
  * @param head Names of the columns.
- * @param rows One cell for each column.
- * @param options.alignNumbersRight Columns of whole numbers stand to the right. Default: false.
+ * @param rows Rows with one cell for each column.
+ * @param options.alignNumbersRight Aligns columns of whole numbers to the right. Default: false.
  * @returns Lines, the head first.
  */
 export function formatTable(

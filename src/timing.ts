@@ -1,22 +1,22 @@
 /**
- * Clock, timers and randomness as a parameter, so that a test decides when time passes.
+ * Clock, timers and randomness as a parameter, so that tests control when time passes.
  *
  * @module
  */
 
-/** What a program knows of time and chance. */
+/** A clock, timers and a source of random numbers. */
 export interface Timing {
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly nowMs: () => number;
-  /** Calls `run` once all that has already arrived in this turn of the event loop was seen. */
+  /** Calls `run` after the events that have already arrived in this turn of the event loop. */
   readonly soon: (run: () => void) => void;
-  /** Calls `run` after a time; the function that comes back cancels it. */
+  /** Calls `run` after `delayMs` milliseconds. Returns a function that cancels the call. */
   readonly later: (run: () => void, delayMs: number) => () => void;
-  /** A number from 0 up to, but not including, 1. */
+  /** Returns a random number: at least 0, less than 1. */
   readonly random: () => number;
 }
 
-/** The timing of the real world. */
+/** Real time, real timers and `Math.random`. */
 export const systemTiming: Timing = {
   nowMs: () => performance.now(),
   soon: (run) => {

@@ -47,7 +47,7 @@ describe.each(kinds)("on %s", (kind, makeUrl) => {
       );
     const first = await command();
     expect(first.stdout).toMatch(
-      /^applied 0000_tables\napplied 0001_triggers\n(.*\n)*done: \d+ applied, 0 were there\n$/,
+      /^applied 0000_tables\napplied 0001_triggers\n(.*\n)*done: \d+ applied, 0 already present\n$/,
     );
     expect((await command()).stdout).toMatch(/^nothing to do: the database has all \d+ migrations\n$/);
   });

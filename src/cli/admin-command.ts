@@ -1,5 +1,5 @@
 /**
- * `apportion admin`: the admin API on the command line. Tables for people, `--json` for programs.
+ * `apportion admin`: calls the admin API from the command line. It prints tables for people, and JSON with `--json`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
-import type { How, Resource } from "./admin/resources.ts";
+import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
@@ -31,16 +31,16 @@ const processIo: AdminIo = {
 const footer = `
 Environment: APPORTION_URL, APPORTION_ADMIN_TOKEN.
 Exit codes: ${adminExitCodes.done} done, ${adminExitCodes.refused} refused by the API, ${adminExitCodes.usage} usage, \
-${adminExitCodes.unreachable} not reachable, or failed there.`;
+${adminExitCodes.unreachable} allocator unreachable or failing.`;
 
 /** Creates the command. */
 export function adminCommand(io: AdminIo = processIo): Command {
   const admin = new Command("admin")
-    .description("run the pools of an allocator by its admin API")
+    .description("manage an allocator through its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : adminExitCodes.usage))
-    .option("--url <url>", `where the allocator is (default: APPORTION_URL, or ${defaultAllocatorUrl})`)
-    .option("--token <secret>", "of scope read or admin (default: APPORTION_ADMIN_TOKEN)")
+    .option("--url <url>", `URL of the allocator (default: APPORTION_URL, or ${defaultAllocatorUrl})`)
+    .option("--token <secret>", "token of scope read or admin (default: APPORTION_ADMIN_TOKEN)")
     .option("--json", "print JSON")
     .addHelpText("after", footer);
   const run = createRunner(io, admin);
@@ -50,15 +50,15 @@ export function adminCommand(io: AdminIo = processIo): Command {
   const pools = find("pools");
   pools
     .command("plan <file>")
-    .description("say what the pool of a JSON or YAML file would be")
+    .description("show what the pool in a JSON or YAML file would look like, without creating it")
     .action(
       run(async ({ client }, [file]) =>
         client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
       ),
     );
   addIfMatch(pools.command("drain <name>"))
-    .description("give no new leases from a pool")
-    .option("--until <date>", "renewals go on until then (default: as long as the longest lease)")
+    .description("stop granting new leases from a pool")
+    .option("--until <date>", "allow renewals until this time (default: one maximum lease time from now)")
     .action(
       run(({ client }, [name], flags) => {
         const json = typeof flags.until === "string" ? { until: flags.until } : {};
@@ -67,8 +67,8 @@ export function adminCommand(io: AdminIo = processIo): Command {
       }),
     );
   addIfMatch(find("tokens").command("rotate <name>"))
-    .description("give a token another secret, which is shown once")
-    .option("--overlap <seconds>", "how long the old one is good, too", "3600")
+    .description("replace the secret of a token; the new secret is shown only once")
+    .option("--overlap <seconds>", "how long the old secret stays valid", "3600")
     .action(
       run(({ client }, [name], flags) => {
         const json = { overlapSeconds: Number(flags.overlap) };
@@ -102,32 +102,32 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
     command
       .command("get <name>")
       .alias("show")
-      .description("show one; its ETag goes to standard error")
+      .description("show one; its ETag is printed to standard error")
       .action(run(({ client }, [name]) => get(client, name!), undefined, ["etag"]));
   if (put !== undefined) {
     change("put", "<name> <file>", "create or replace, from a JSON or YAML file")
-      .option("--new", "only create: refused when there is one of this name")
+      .option("--new", "only create; fail if the name already exists")
       .action(
         run(async ({ client }, [name, file], flags) =>
-          put(client, name!, await readJson(file!), howOf(flags)),
+          put(client, name!, await readJson(file!), changeOptionsOf(flags)),
         ),
       );
   }
   if (patch !== undefined) {
-    change("patch", "<name> <json>", "change fields: a JSON merge patch").action(
+    change("patch", "<name> <json>", "change fields with a JSON merge patch").action(
       run(({ client }, [name, json], flags) =>
-        patch(client, name!, parseText(json!, "json", "<json>"), howOf(flags)),
+        patch(client, name!, parseText(json!, "json", "<json>"), changeOptionsOf(flags)),
       ),
     );
   }
   if (remove !== undefined) {
     change("delete", "<name>", "delete one").action(
-      run(({ client }, [name], flags) => remove(client, name!, howOf(flags))),
+      run(({ client }, [name], flags) => remove(client, name!, changeOptionsOf(flags))),
     );
   }
 }
 
-function howOf(flags: Flags): How {
+function changeOptionsOf(flags: Flags): ChangeOptions {
   const headers = { ...ifMatchOf(flags), ...(flags.new === true && { "if-none-match": "*" }) };
   return { query: flags.force === true ? { force: "true" } : {}, headers };
 }
@@ -143,14 +143,14 @@ function addDeclaredState(admin: Command, run: Run): void {
   const table: Show = (body) => formatItems(planColumns, (body as { steps: unknown[] }).steps);
   admin
     .command("plan <file>")
-    .description("say what applying a declared state (JSON or YAML) would do")
+    .description("show what applying a declared state (JSON or YAML) would change")
     .action(run((api, [file]) => put(api, file!, true, {}), table));
   addIfMatch(admin.command("apply <file>"))
-    .description("make domains, pools and reservations what a declared state says")
-    .option("--dry-run", "only say what would be done")
+    .description("change domains, pools and reservations to match a declared state")
+    .option("--dry-run", "only show what would change")
     .action(run((api, [file], flags) => put(api, file!, flags.dryRun === true, flags), table));
   admin
     .command("export")
-    .description("print domains, pools and reservations as a declared state; its ETag goes to standard error")
+    .description("print domains, pools and reservations as a declared state, and its ETag to standard error")
     .action(run(({ client }) => client.config.$get(), undefined, ["etag"]));
 }

@@ -1,5 +1,5 @@
 /**
- * `apportion allocator`: the allocator alone, as a process of its own.
+ * `apportion allocator`: runs the allocator alone, in its own process.
  *
  * @module
  */
@@ -23,19 +23,19 @@ interface Options extends HousekeepingFlags {
 /** Creates the command. */
 export function allocatorCommand(): Command {
   const command = new Command("allocator")
-    .description("run the allocator: HTTP in, libSQL behind")
+    .description("run the allocator: serve relays and the admin API over HTTP, on a libSQL database")
     .option(
       "--listen <host:port>",
-      "where to listen; port 0 takes a free one",
+      "where to listen; port 0 picks a free port",
       parseListenAddress,
       defaultAllocator,
     )
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
-    .option("--config <file>", "declared state (JSON or YAML) to apply before serving")
+    .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
     .addHelpText(
       "after",
       "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
-        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains that are in other databases), LOG_LEVEL.',
+        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains kept in other databases), LOG_LEVEL.',
     );
   return addHousekeepingFlags(command).action(exitOnFailure(runAllocator));
 }

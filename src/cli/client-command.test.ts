@@ -80,14 +80,14 @@ describe("apportion client", () => {
     });
   });
 
-  test("R7618-7-06 renew, rebind and release know the lease that was stored", async () => {
+  test("R7618-7-06 renew, rebind and release use the stored lease", async () => {
     await run("lease");
     expect((await run("renew")).code).toBe(0);
     expect((await run("rebind")).code).toBe(0);
     const released = await run("release");
     expect(released).toEqual({
       code: 0,
-      stdout: "Released 192.0.2.18 PSID 18; there is no answer to this\n",
+      stdout: "Released 192.0.2.18 PSID 18; servers do not answer this message\n",
       stderr: "",
     });
     const [, , renew, rebind] = server.received;
@@ -96,21 +96,21 @@ describe("apportion client", () => {
     expect(await run("renew")).toMatchObject({ code: 2, stdout: "" });
   });
 
-  test("each client identifier has a lease of its own", async () => {
+  test("each client identifier has its own lease", async () => {
     await run("lease", "--mac", "02:00:5e:10:00:01");
     expect((await run("renew", "--mac", "02:00:5e:10:00:01")).code).toBe(0);
     expect((await run("renew", "--mac", "02:00:5e:10:00:02")).code).toBe(2);
     expect((await run("renew", "--mac", "02:00:5e:10:00:01", "--iaid", "2")).code).toBe(2);
   });
 
-  test("a refusal exits with 1, and the lease is forgotten", async () => {
+  test("a refusal exits with 1 and deletes the stored lease", async () => {
     await run("lease");
     answer = nak;
     expect(await run("renew")).toEqual({ code: 1, stdout: "", stderr: "Refused by 198.51.100.1: gone\n" });
     expect((await run("renew")).stderr).toContain("found no lease of client");
   });
 
-  test("no answer exits with 3, and the lease is kept", async () => {
+  test("a missing answer exits with 3 and keeps the stored lease", async () => {
     await run("lease");
     answer = () => [];
     const { code, stdout, stderr } = await run("renew", "--timeout", "0.05");
@@ -128,11 +128,11 @@ describe("apportion client", () => {
     expect(message.options.has(50) && !message.options.has(54)).toBe(true);
   });
 
-  test("R7618-6-13 reboot starts again with DISCOVER when the source address is another", async () => {
+  test("R7618-6-13 reboot starts over with DISCOVER when the source address has changed", async () => {
     await run("lease", "--relay", "2001:db8:a::1", "--peer", "fe80::1");
     const { code, stderr } = await run("reboot", "--relay", "2001:db8:a::1", "--peer", "fe80::2");
     expect(code).toBe(0);
-    expect(stderr).toContain("The source address was fe80::1 and is fe80::2");
+    expect(stderr).toContain("The source address changed from fe80::1 to fe80::2");
     const { type, message } = server.received[2]!;
     expect(type).toBe(MessageType.discover);
     expect(decodePortParams(message.options.get(159)!)).toEqual(scriptedPortParams);
@@ -164,7 +164,7 @@ describe("apportion client", () => {
     expect(options).toEqual([]);
   });
 
-  test("R8539-7.2-01 --softwire is repeated by renew, and a server that binds another is told of", async () => {
+  test("R8539-7.2-01 renew repeats --softwire, and warns if the server bound a different address", async () => {
     const softwire = parseIPv6("2001:db8:1234:5600::1");
     answer = (query) =>
       query.type === MessageType.discover
@@ -215,7 +215,7 @@ describe("apportion client", () => {
     [["--interface-id", "x"], "Cannot use --interface-id: found no --relay"],
     [["--timeout", "-1"], "Expected a number from 0 to 3600."],
     [["--nonsense"], "unknown option '--nonsense'"],
-  ])("lease %j exits with 2 and says why", async (flags, message) => {
+  ])("lease %j exits with 2 and an explanation", async (flags, message) => {
     const { code, stdout, stderr } = await run("lease", ...flags);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(message);

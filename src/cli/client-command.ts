@@ -1,6 +1,6 @@
 /**
- * `apportion client`: a DHCP 4o6 client for people and scripts. Its lease is asked for, shown and remembered; it
- * configures nothing on the machine.
+ * `apportion client`: a DHCP 4o6 client for people and scripts. It obtains a lease, shows it and remembers it. It does
+ * not configure anything on the machine.
  *
  * @module
  */
@@ -13,7 +13,13 @@ import {
   leaseToJson,
   parametersToJson,
 } from "../client/report.ts";
-import { askForParameters, declineLease, extendLease, obtainLease, releaseLease } from "../client/session.ts";
+import {
+  declineLease,
+  extendLease,
+  obtainLease,
+  releaseLease,
+  requestParameters,
+} from "../client/session.ts";
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { StoredLease } from "../client/state.ts";
@@ -32,16 +38,16 @@ import {
 } from "./client-options.ts";
 import type { CommonOptions, InformOptions, LeaseOptions } from "./client-options.ts";
 
-/** How the process ends. */
+/** Exit codes of the process. */
 const clientExitCodes = { lease: 0, refused: 1, usage: 2, noAnswer: 3 } as const;
 
-/** What the command does to the process; a test puts its own in place. */
+/** The command's access to the process. Tests replace it. */
 interface ClientIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** The code to end with once all is done. */
+  /** Sets the exit code for the normal end of the process. */
   readonly setExitCode: (code: number) => void;
-  /** Ends at once: help was asked for, or a flag is wrong. */
+  /** Ends the process immediately, after a request for help or a wrong flag. */
   readonly exit: (code: number) => never;
 }
 
@@ -54,17 +60,17 @@ const processIo: ClientIo = {
   exit: (code) => process.exit(code),
 };
 
-/** A command that found something wrong with what it was told; exits with 2. */
+/** The flags or the stored state do not permit the command; the exit code is 2. */
 class UsageError extends Error {}
 
 const footer = `
-Exit codes: ${clientExitCodes.lease} lease (or sent, or parameters), ${clientExitCodes.refused} refused, \
+Exit codes: ${clientExitCodes.lease} got a lease or parameters, or sent the message, ${clientExitCodes.refused} refused, \
 ${clientExitCodes.usage} usage, ${clientExitCodes.noAnswer} no answer.`;
 
 /** Creates the command. */
 export function clientCommand(io: ClientIo = processIo): Command {
   const client = new Command("client")
-    .description("act as a DHCP 4o6 client that can share an IPv4 address")
+    .description("run a DHCP 4o6 client that can share an IPv4 address")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : clientExitCodes.usage))
     .addHelpText("after", footer);
@@ -81,23 +87,25 @@ export function clientCommand(io: ClientIo = processIo): Command {
   add("lease", "obtain a lease: DISCOVER, OFFER, REQUEST, ACK", runLease, addLeaseOptions);
   add("renew", "extend the lease as in RENEWING (U flag set)", (of) => runExtension(of, "renewing"));
   add("rebind", "extend the lease as in REBINDING (U flag clear)", (of) => runExtension(of, "rebinding"));
-  add("reboot", "ask for the remembered lease again (INIT-REBOOT)", runReboot);
-  add("release", "give the lease back", (of) => runEnd(of, releaseLease, "Released"));
-  add("decline", "say that the lease can't be used", (of) => runEnd(of, declineLease, "Declined"));
-  add("inform", "ask for parameters without a lease", runInform, addInformOptions);
+  add("reboot", "ask whether the remembered lease is still valid (INIT-REBOOT)", runReboot);
+  add("release", "release the lease", (of) => endLease(of, releaseLease, "Released"));
+  add("decline", "decline the lease because it cannot be used", (of) =>
+    endLease(of, declineLease, "Declined"),
+  );
+  add("inform", "request parameters without a lease", runInform, addInformOptions);
   return client;
 }
 
-/** What a command works with. */
+/** The client that a command acts for. */
 interface Client<O extends CommonOptions> {
   readonly name: string;
   readonly options: O;
   readonly io: ClientIo;
   readonly session: Session;
-  /** Client identifier in hexadecimal: the key of its lease in the state file. */
+  /** Client identifier in hexadecimal, which is the key of its lease in the state file. */
   readonly clientIdentifier: string;
   readonly stored: StoredLease | undefined;
-  /** IPv6 address that the server sees as the client's. */
+  /** The client's IPv6 address as the server sees it. */
   readonly source: string;
 }
 
@@ -112,7 +120,8 @@ async function runCommand<O extends CommonOptions>(
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     io.stderr(`${error.message}\n`);
-    // What the system says about the network (EADDRNOTAVAIL, ENETUNREACH, …) has a `syscall`, and so has a file.
+    // System errors of the network (EADDRNOTAVAIL, ENETUNREACH, …) have a `syscall`. So do those of files, which also
+    // have a `path`.
     const isNetwork = "syscall" in error && !("path" in error);
     io.setExitCode(isNetwork ? clientExitCodes.noAnswer : clientExitCodes.usage);
   }
@@ -158,38 +167,42 @@ async function runLease(client: Client<LeaseOptions>): Promise<number> {
     throw new UsageError("Cannot use --strict-softwire: found --no-oro, expected only one of them");
   }
   const outcome = await obtainLease(client.session, { hint: hintOf(client.options), softwire });
-  return conclude(client, outcome, softwire);
+  return reportOutcome(client, outcome, softwire);
 }
 
 async function runExtension(client: Client<CommonOptions>, extension: Extension): Promise<number> {
-  const { lease, softwire: before } = storedLeaseOf(client);
+  const { lease, softwire: before } = requireStoredLease(client);
   const softwire = client.options.softwire ?? before;
-  return conclude(client, await extendLease(client.session, extension, { pair: lease, softwire }), softwire);
+  return reportOutcome(
+    client,
+    await extendLease(client.session, extension, { pair: lease, softwire }),
+    softwire,
+  );
 }
 
-/** A client whose own address changed must not ask for its lease again, but start from the beginning (R7618-6-13). */
+/** A client whose own address changed must start over with DISCOVER instead of asking for its lease (R7618-6-13). */
 async function runReboot(client: Client<CommonOptions>): Promise<number> {
-  const { lease, source, softwire: before } = storedLeaseOf(client);
+  const { lease, source, softwire: before } = requireStoredLease(client);
   if (source === client.source) return runExtension(client, "init-reboot");
   client.io.stderr(
-    `The source address was ${source} and is ${client.source}: starting again with DISCOVER\n`,
+    `The source address changed from ${source} to ${client.source}: starting over with DISCOVER\n`,
   );
   const softwire = client.options.softwire ?? before;
-  return conclude(client, await obtainLease(client.session, { hint: lease, softwire }), softwire);
+  return reportOutcome(client, await obtainLease(client.session, { hint: lease, softwire }), softwire);
 }
 
-async function runEnd(
+async function endLease(
   client: Client<CommonOptions>,
   end: typeof releaseLease,
   done: "Released" | "Declined",
 ): Promise<number> {
-  const { lease } = storedLeaseOf(client);
+  const { lease } = requireStoredLease(client);
   await end(client.session, lease);
-  await remember(client, undefined);
+  await updateState(client, undefined);
   const { address, portParams } = lease;
   const psid = portParams === undefined ? "" : ` PSID ${portParams.psid}`;
   print(client, {
-    lines: [`${done} ${formatIPv4(address)}${psid}; there is no answer to this`],
+    lines: [`${done} ${formatIPv4(address)}${psid}; servers do not answer this message`],
     json: { result: "sent", address: formatIPv4(address), portParams: portParams ?? null },
   });
   return clientExitCodes.lease;
@@ -198,21 +211,21 @@ async function runEnd(
 async function runInform(client: Client<InformOptions>): Promise<number> {
   const address = client.options.address ?? client.stored?.lease.address;
   if (address === undefined) {
-    throw new UsageError("Cannot inform: found neither --address nor a lease, expected one of them");
+    throw new UsageError("Cannot inform: found neither --address nor a stored lease, expected one of them");
   }
   const knowsServer = client.stored !== undefined;
-  return conclude(client, await askForParameters(client.session, { address, knowsServer }), undefined);
+  return reportOutcome(client, await requestParameters(client.session, { address, knowsServer }), undefined);
 }
 
-function storedLeaseOf({ name, stored, clientIdentifier, options }: Client<CommonOptions>): StoredLease {
+function requireStoredLease({ name, stored, clientIdentifier, options }: Client<CommonOptions>): StoredLease {
   if (stored !== undefined) return stored;
   throw new UsageError(
     `Cannot ${name}: found no lease of client ${clientIdentifier} in ${options.state}, expected one from \`lease\``,
   );
 }
 
-/** Says what came of it, and remembers the lease or that there is none any more. */
-async function conclude(
+/** Prints the outcome of an exchange, and stores or deletes the lease accordingly. */
+async function reportOutcome(
   client: Client<CommonOptions>,
   outcome: Outcome,
   softwire: Uint8Array | undefined,
@@ -222,9 +235,9 @@ async function conclude(
   switch (outcome.kind) {
     case "lease": {
       const obtainedAt = new Date();
-      warnOfOtherSoftwire(client, softwire, outcome.parameters.softwire);
+      warnIfSoftwireDiffers(client, softwire, outcome.parameters.softwire);
       const report = { lease: outcome.lease, parameters: outcome.parameters, obtainedAt };
-      await remember(client, { lease: outcome.lease, obtainedAt, softwire, source: client.source });
+      await updateState(client, { lease: outcome.lease, obtainedAt, softwire, source: client.source });
       print(client, {
         lines: describeLease(report),
         json: { result: "lease", ...traceJson, lease: leaseToJson(report) },
@@ -241,10 +254,10 @@ async function conclude(
       return clientExitCodes.lease;
     }
     case "refused": {
-      // After a NAK the client has no lease and starts again (RFC 2131 §4.4.5).
-      await remember(client, undefined);
+      // After a NAK the client has no lease and must start over (RFC 2131 §4.4.5).
+      await updateState(client, undefined);
       const server = formatIPv4(outcome.serverIdentifier);
-      const why = outcome.message ?? "it gives no reason";
+      const why = outcome.message ?? "no reason given";
       client.io.stderr(`Refused by ${server}: ${why}\n`);
       print(client, {
         lines: [],
@@ -262,8 +275,8 @@ async function conclude(
   }
 }
 
-/** RFC 8539 §7.5: the softwire works only when both ends know the same address. */
-function warnOfOtherSoftwire(
+/** RFC 8539 §7.5: the softwire works only if both ends use the same address. */
+function warnIfSoftwireDiffers(
   { io }: Client<CommonOptions>,
   wanted: Uint8Array | undefined,
   bound: Uint8Array | undefined,
@@ -271,12 +284,12 @@ function warnOfOtherSoftwire(
   if (wanted === undefined || (bound !== undefined && equalOctets(wanted, bound))) return;
   const found = bound === undefined ? "none" : formatIPv6(bound);
   io.stderr(
-    `The server bound another softwire source address: found ${found}, expected ${formatIPv6(wanted)}\n`,
+    `The server bound a different softwire source address: found ${found}, expected ${formatIPv6(wanted)}\n`,
   );
 }
 
-/** Reads the file again, as another client may have written it meanwhile. */
-async function remember(client: Client<CommonOptions>, stored: StoredLease | undefined): Promise<void> {
+/** Stores or deletes the client's lease. Reads the file again, because another client may have changed it. */
+async function updateState(client: Client<CommonOptions>, stored: StoredLease | undefined): Promise<void> {
   const { clientIdentifier, options } = client;
   const state = new Map(await loadState(options.state));
   if (stored === undefined) state.delete(clientIdentifier);
@@ -284,7 +297,7 @@ async function remember(client: Client<CommonOptions>, stored: StoredLease | und
   await saveState(options.state, state);
 }
 
-/** Results go to standard output: lines, or one object that names command and client too. */
+/** Prints a result to standard output: as lines, or as one JSON object that also names the command and the client. */
 function print(
   { name, clientIdentifier, options, io }: Client<CommonOptions>,
   { lines, json }: { readonly lines: readonly string[]; readonly json: Readonly<Record<string, unknown>> },

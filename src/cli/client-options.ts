@@ -1,5 +1,5 @@
 /**
- * Flags of `apportion client`: what each takes, and what they make together.
+ * Flags of `apportion client`: how each is parsed, and what they configure.
  *
  * @module
  */
@@ -70,13 +70,13 @@ export interface InformOptions extends CommonOptions {
   readonly address?: number;
 }
 
-/** The locally administered address 02:00:00:00:00:01, which no vendor gave to a device. */
+/** The locally administered address 02:00:00:00:00:01, which no vendor assigns to a device. */
 const defaultMac = Uint8Array.of(2, 0, 0, 0, 0, 1);
 
-/** IANA's enterprise number for examples (RFC 5612). */
+/** IANA enterprise number for examples (RFC 5612). */
 const exampleEnterprise = 32_473;
 
-/** Makes a parser of the command line from one that throws: what it expected becomes commander's message. */
+/** Turns a parser that throws into a commander argument parser whose error message says what was expected. */
 function argument<T>(parse: (text: string) => T, expected: string): (text: string) => T {
   return (text) => {
     try {
@@ -127,13 +127,13 @@ function parseRemoteId(value: string): RemoteId {
   return { enterprise: number, remoteId: encodeText(id) };
 }
 
-/** The server stays text, as the system wants it; parsing it is the check. */
+/** Checks that the text is an IPv6 address and returns it unchanged, because sockets take addresses as text. */
 function serverAddress(value: string): string {
   ipv6(value);
   return value;
 }
 
-/** Adds the flags that every command has. */
+/** Adds the flags that all commands share. */
 export function addCommonOptions(command: Command): Command {
   return command
     .option(
@@ -144,77 +144,77 @@ export function addCommonOptions(command: Command): Command {
     )
     .option(
       "--port <port>",
-      "UDP port of the server or relay; 547 outside of a demo",
+      "UDP port of the server or relay; 547 outside a demo",
       integer(1, 65_535),
       defaultRelay.port,
     )
-    .option("--interface <name>", "interface to send from: needed for multicast and link-local addresses")
+    .option("--interface <name>", "interface to send from; required for multicast and link-local addresses")
     .option(
       "--local-port <port>",
-      "UDP port to send from; 546 for a server that answers there only, 0 for any",
+      "UDP port to send from; 546 for servers that answer only there, 0 for any",
       integer(0, 65_535),
       0,
     )
     .addOption(
-      new Option("--mac <octets>", "hardware address, of which the client identifier is made")
+      new Option("--mac <octets>", "hardware address, from which the client identifier is derived")
         .argParser(mac)
         .default(defaultMac, "02:00:00:00:00:01"),
     )
     .option("--iaid <number>", "IAID of the client identifier (RFC 4361)", integer(0, 0xffff_ffff), 1)
     .option(
       "--client-id <hex>",
-      "client identifier (option 61) as a whole, in place of --mac and --iaid",
+      "complete client identifier (option 61), instead of one from --mac and --iaid",
       clientId,
     )
-    .option("--full", "ask for a full address: does not list option 159")
+    .option("--full", "request a full address: do not list option 159")
     .option(
       "--lease-time <seconds>",
-      "lease time to wish for (option 51) (default: the server's)",
+      "lease time to request (option 51; default: the server decides)",
       integer(1, 0xffff_ffff),
     )
     .option("--softwire <address>", "IPv6 source address of the softwire (option 109)", ipv6)
-    .option("--no-oro", "do not ask for the softwire options 90 and 137 beside the answer")
-    .option("--relay <link-address>", "send as a relay would: in a RELAY-FORW with this link-address", ipv6)
+    .option("--no-oro", "do not request the softwire options 90 and 137")
+    .option("--relay <link-address>", "send like a relay: in a RELAY-FORW with this link-address", ipv6)
     .option(
       "--peer <address>",
-      "with --relay: the client's IPv6 address (default: link-local, of --mac)",
+      "with --relay: IPv6 address of the client (default: link-local, derived from --mac)",
       ipv6,
     )
-    .option("--interface-id <text>", "with --relay: the client's line (option 18)", text)
+    .option("--interface-id <text>", "with --relay: the line of the client (Interface-Id, option 18)", text)
     .option(
       "--remote-id <[enterprise:]text>",
-      `with --relay: option 37 (default enterprise: ${exampleEnterprise})`,
+      `with --relay: Remote-Id, option 37 (default enterprise: ${exampleEnterprise})`,
       remoteId,
     )
     .option(
       "--timeout <seconds>",
-      "when to give up, over all messages of the command",
+      "total time for all messages of the command",
       secondsUpTo(clientTimeoutSecondsMax),
       10,
     )
     .option(
       "--retransmit <seconds>",
-      "time before a query is sent again; doubles each time",
+      "delay before the first retransmission; doubles each time",
       numberBetween(clientRetransmitSecondsMin, clientRetransmitSecondsMax, "a number"),
       4,
     )
-    .option("--state <file>", "where leases are kept between commands", "data/client-leases.json")
-    .option("--json", "one JSON object on standard output");
+    .option("--state <file>", "file that keeps leases between commands", "data/client-leases.json")
+    .option("--json", "print one JSON object to standard output");
 }
 
 /** Adds the flags of `lease`. */
 export function addLeaseOptions(command: Command): Command {
   return command
-    .option("--hint-address <address>", "IPv4 address to wish for (option 50)", ipv4)
+    .option("--hint-address <address>", "IPv4 address to request (option 50)", ipv4)
     .option(
       "--hint-psid-length <bits>",
-      "size of port set to wish for: 2^bits clients share an address",
+      "port set size to request: 2^bits clients share an address",
       integer(0, 16),
     )
-    .option("--hint-psid-offset <bits>", "PSID offset to wish for (default: 0)", integer(0, 15))
+    .option("--hint-psid-offset <bits>", "PSID offset to request (default: 0)", integer(0, 15))
     .option(
       "--hint-psid <number>",
-      "PSID to wish for; needs --hint-psid-length (default: 0, no preference)",
+      "PSID to request; requires --hint-psid-length (default: 0, no preference)",
       integer(0, 65_535),
     )
     .option(
@@ -223,24 +223,20 @@ export function addLeaseOptions(command: Command): Command {
       secondsUpTo(clientOfferWaitSecondsMax),
       0,
     )
-    .option("--prefer-shared", "of several offers, take one of a shared address (default: a full one)")
-    .option("--strict-softwire", "take no offer without a border relay (option 90)");
+    .option("--prefer-shared", "among several offers, prefer a shared address (default: a full one)")
+    .option("--strict-softwire", "ignore offers without a border relay (option 90)");
 }
 
 /** Adds the flags of `inform`. */
 export function addInformOptions(command: Command): Command {
   return command.option(
     "--address <address>",
-    "IPv4 address that the client has (default: of its lease)",
+    "IPv4 address that the client has (default: the address of its lease)",
     ipv4,
   );
 }
 
-/**
- * Makes what the client says in each message.
- *
- * @throws {RangeError} When flags contradict each other.
- */
+/** Makes the content that all messages of the client share. */
 export function profileOf(options: CommonOptions): ClientProfile {
   const { iaid, mac } = options;
   return {
@@ -255,7 +251,8 @@ export function profileOf(options: CommonOptions): ClientProfile {
 /**
  * Makes the RELAY-FORW level that the client sends in.
  *
- * @throws {RangeError} When flags of a relay stand without `--relay`.
+ * @returns Undefined without `--relay`.
+ * @throws {RangeError} When flags that need `--relay` are given without it.
  */
 export function relayOf(options: CommonOptions): RelayLevel | undefined {
   const { relay, peer, interfaceId, remoteId } = options;
@@ -275,16 +272,16 @@ export function relayOf(options: CommonOptions): RelayLevel | undefined {
   return { hopCount: 0, linkAddress: relay, peerAddress: peer ?? linkLocalOf(options.mac), options: level };
 }
 
-/** RFC 4291 appendix A: the interface identifier that a hardware address makes. */
+/** Derives the link-local address of a hardware address (RFC 4291 appendix A). */
 function linkLocalOf(hardware: Uint8Array): Uint8Array {
   const [a, b, c, d, e, f] = hardware as unknown as [number, number, number, number, number, number];
   return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f);
 }
 
 /**
- * Makes what a DISCOVER wishes for.
+ * Makes the hint of a DISCOVER: the address and port set that it requests.
  *
- * @throws {RangeError} When flags contradict each other, or the PSID has more bits than its length.
+ * @throws {RangeError} When flags contradict each other, or the PSID does not fit in the PSID-length.
  */
 export function hintOf(options: LeaseOptions): Hint {
   const { hintAddress: address, hintPsidLength: psidLength, hintPsidOffset, hintPsid } = options;
@@ -305,18 +302,18 @@ export function hintOf(options: LeaseOptions): Hint {
   assertPortSetParams({ psidOffset, psidLength });
   if (psid >= 2 ** psidLength) {
     throw new RangeError(
-      `Cannot use --hint-psid: found ${psid}, expected at most ${2 ** psidLength - 1}, for its length`,
+      `Cannot use --hint-psid: found ${psid}, expected at most ${2 ** psidLength - 1} for PSID-length ${psidLength}`,
     );
   }
   return { address, portParams: { psidOffset, psidLength, psid } };
 }
 
-/** @throws {RangeError} When the server's address is of one link, and no flag says of which. */
+/** @throws {RangeError} When the server address is multicast or link-local, and `--interface` is missing. */
 export function assertReachable({ server, interface: interfaceName }: CommonOptions): void {
   const address = parseIPv6(server);
   if (interfaceName === undefined && (isMulticast(address) || isLinkLocal(address))) {
     throw new RangeError(
-      `Cannot use --server ${server}: found no --interface, expected one for an address of a link`,
+      `Cannot use --server ${server}: found no --interface, expected one for a multicast or link-local address`,
     );
   }
 }

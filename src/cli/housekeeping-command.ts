@@ -1,5 +1,5 @@
 /**
- * `apportion housekeeping`: deletes what has been kept long enough, once. For a timer of the system.
+ * `apportion housekeeping`: deletes expired history and change logs once, then exits. Meant for a system timer.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface Options extends KeepFlags {
 /** Creates the command. */
 export function housekeepingCommand(): Command {
   const command = new Command("housekeeping")
-    .description("delete evidence and change logs that have been kept long enough")
+    .description("delete history and change logs that are older than their retention time")
     .requiredOption(
       "--database <url>",
       "file:PATH, http(s)://… or libsql://…",

@@ -1,5 +1,5 @@
 /**
- * Flags that say how long things are kept; each has a variable of the environment.
+ * Flags that set retention times. Each can also be set by an environment variable.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import {
   housekeepingMinutesMax,
 } from "../limits.ts";
 
-/** What the flags give. */
+/** Values of the retention flags. */
 export interface KeepFlags {
   readonly historyDays?: number;
   readonly bindingLogDays: number;
 }
 
-/** What the flags of a process that runs on give. */
+/** Values of the retention flags of a long-running process. */
 export interface HousekeepingFlags extends KeepFlags {
   readonly housekeepingMinutes: number;
 }
@@ -27,16 +27,16 @@ function wholeNumber(min: number, max: number, unit: string): (text: string) => 
   return (text) => {
     const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
     if (number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`expected ${min} to ${max} ${unit}`);
+    throw new InvalidArgumentError(`Expected ${min} to ${max} ${unit}.`);
   };
 }
 
 const days = wholeNumber(1, housekeepingDaysMax, "days");
 
-/** Adds how long things are kept. */
+/** Adds the retention flags. */
 export function addKeepFlags(command: Command): Command {
-  const history = "days that tenures are kept after their end (default: for ever)";
-  const log = "days that a consumer of the binding table may be away";
+  const history = "days to keep tenures after they end (default: forever)";
+  const log = "days to keep the binding log: how long a consumer of the binding table may be offline";
   return command
     .addOption(new Option("--history-days <days>", history).env("APPORTION_HISTORY_DAYS").argParser(days))
     .addOption(
@@ -47,9 +47,9 @@ export function addKeepFlags(command: Command): Command {
     );
 }
 
-/** Adds that, and how often a process that runs on looks at it. */
+/** Adds the retention flags, and the interval at which a long-running process applies them. */
 export function addHousekeepingFlags(command: Command): Command {
-  const often = "minutes from one deletion of what was kept long enough to the next; 0 for never";
+  const often = "minutes between deletions of expired history and logs; 0 disables them";
   return addKeepFlags(command).addOption(
     new Option("--housekeeping-minutes <minutes>", often)
       .env("APPORTION_HOUSEKEEPING_MINUTES")
@@ -58,7 +58,7 @@ export function addHousekeepingFlags(command: Command): Command {
   );
 }
 
-/** Flags -> settings. */
+/** Converts flags to settings. */
 export function housekeepingSettings({
   historyDays,
   bindingLogDays,

@@ -1,5 +1,5 @@
 /**
- * `HOST:PORT` on the command line.
+ * Parses `HOST:PORT` on the command line.
  *
  * @module
  */
@@ -7,17 +7,19 @@ import { InvalidArgumentError } from "commander";
 import type { ListenAddress } from "../runtime/node.ts";
 
 /**
- * Parses where to listen.
+ * Parses an address to listen on.
  *
- * @param text `HOST:PORT`, an IPv6 address in brackets: `127.0.0.1:8467`, `[::1]:8547`.
- * @throws {InvalidArgumentError} When it is not of this form.
+ * @param text `HOST:PORT`, with an IPv6 address in brackets: `127.0.0.1:8467`, `[::1]:8547`. Port 0 picks a free one.
+ * @throws {InvalidArgumentError} When the text has another form, or the port is above 65535.
  */
 export function parseListenAddress(text: string): ListenAddress {
   const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 0xffff) {
-    throw new InvalidArgumentError('Expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets.');
+    throw new InvalidArgumentError(
+      'Expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets.',
+    );
   }
   return { host, port };
 }

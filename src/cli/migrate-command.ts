@@ -1,5 +1,5 @@
 /**
- * `apportion migrate`: brings a database to the schema of this release, before allocators of this release use it.
+ * `apportion migrate`: upgrades a database to the schema of this release, before allocators of this release use it.
  *
  * @module
  */
@@ -18,8 +18,8 @@ interface Options {
 /** Creates the command. */
 export function migrateCommand(): Command {
   return databaseOptions(new Command("migrate"))
-    .description("bring a database to the schema of this release; safe to repeat")
-    .option("--config <file>", "declared state (JSON or YAML) to apply afterwards")
+    .description("upgrade a database to the schema of this release; safe to repeat")
+    .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
     .action(exitOnFailure(runMigrate));
 }
 
@@ -31,7 +31,7 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
   process.stdout.write(
     applied.length === 0
       ? `nothing to do: the database has all ${present.length} migrations\n`
-      : `done: ${applied.length} applied, ${present.length} were there\n`,
+      : `done: ${applied.length} applied, ${present.length} already present\n`,
   );
   if (declaration === undefined) return;
   const store = await prepareStore(access, databaseCommandMsMax);

@@ -1,12 +1,12 @@
 /**
- * How a command begins and ends as a process.
+ * Shared parts of commands that run as processes: database flags, failures, and signals.
  *
  * @module
  */
 import { Option } from "commander";
 import type { Command } from "commander";
 
-/** Adds the flags of commands that work on a database themselves; each can also come from the environment. */
+/** Adds the flags of a command that opens a database directly. Each can also be set by an environment variable. */
 export function databaseOptions(command: Command): Command {
   return command
     .addOption(
@@ -17,17 +17,18 @@ export function databaseOptions(command: Command): Command {
     .addOption(
       new Option(
         "--token <token>",
-        "token of its server; better in the environment, where no list of processes shows it",
+        "token of the database server; better set in the environment, because process lists show flags",
       ).env("APPORTION_DATABASE_TOKEN"),
     );
 }
 
-/** Exit code of a process that could not start: wrong configuration, port in use, no database. */
+/** Exit code of a process that failed, for example: wrong configuration, port in use, database unreachable. */
 const exitFailure = 1;
 
 /**
- * Ends the process with the message of what went wrong, without the stack that only a programmer wants.
- * `DEBUG=1` shows it.
+ * Wraps a command so that a failure prints its message and ends the process with code 1.
+ *
+ * Operators do not need the stack trace; setting `DEBUG` shows it.
  */
 export function exitOnFailure<A extends unknown[]>(
   run: (...args: A) => Promise<void>,
@@ -48,7 +49,9 @@ function describe(error: unknown): string {
 }
 
 /**
- * Stops in order at SIGINT and SIGTERM: what has begun is finished first. A second signal ends the process at once.
+ * Shuts down gracefully on SIGINT or SIGTERM. A second signal ends the process immediately.
+ *
+ * @param stop Finishes the work in progress. The process exits when it resolves.
  */
 export function stopOnSignal(stop: () => Promise<void>): void {
   let isStopping = false;

@@ -1,6 +1,6 @@
 /**
- * `apportion start`: allocator and relay in one process, on a database file. For a first look, a laboratory, or a
- * small site.
+ * `apportion start`: runs allocator and relay in one process, on a database file. Meant for trying it out, for a lab,
+ * or for a small site.
  *
  * @module
  */
@@ -35,44 +35,44 @@ interface Options extends HousekeepingFlags {
 export function startCommand(): Command {
   const command = new Command("start")
     .description("run allocator and relay in one process, on a database file")
-    .option("--database <url>", "where the leases are kept", "file:data/apportion.db")
+    .option("--database <url>", "database that keeps the leases", "file:data/apportion.db")
     .option(
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
     .option(
       "--http <host:port>",
-      "where the allocator listens; port 0 takes a free one",
+      "where the allocator listens; port 0 picks a free port",
       parseListenAddress,
       defaultAllocator,
     )
     .option(
       "--listen <[address]:port>",
-      `UDP socket of the relay; may be repeated (default: ${defaultRelayEndpoint})`,
+      `UDP socket of the relay; repeatable (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
       "--interface <name>",
-      "link on which the relay serves clients, port 547; may be repeated",
+      "link on which the relay serves clients, on port 547; repeatable",
       collectInterface,
     )
     .addHelpText(
       "after",
-      "\nEnvironment: APPORTION_ADMIN_TOKEN (opens the admin API), LOG_LEVEL (default: info).",
+      "\nEnvironment: APPORTION_ADMIN_TOKEN (enables the admin API), LOG_LEVEL (default: info).",
     );
   return addHousekeepingFlags(command).action(exitOnFailure(runStart));
 }
 
 async function runStart(options: Options): Promise<void> {
   const log = createLog();
-  // Nobody else calls this allocator, so the secret need not outlive the process.
+  // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
   const adminToken = process.env.APPORTION_ADMIN_TOKEN;
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const listeners = [...(options.listen ?? []), ...(options.interface ?? [])];
   const relaySettings = (allocatorUrl: string) =>
     parseRelaySettings({ allocator: { urls: [allocatorUrl] }, ...(listeners.length > 0 && { listeners }) });
-  // A wrong flag shall be told before there is a database.
+  // Reject wrong flags before a database is created.
   relaySettings("http://127.0.0.1");
   const store = await prepareStore({ url: options.database });
   const { domains } = await store.partitions[0].loadDirectory();
@@ -93,7 +93,7 @@ async function runStart(options: Options): Promise<void> {
   printNextStep(relay.addresses[0]!);
 }
 
-/** What a person who sees this for the first time does next. */
+/** Tells a newcomer which command to run next. */
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
   const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;

@@ -1,4 +1,4 @@
-/** Each fault that `apportion verify` looks for is made on purpose, and found. */
+/** Creates each fault that `apportion verify` looks for, and checks that it is found. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -20,7 +20,7 @@ const domain = (name: string, link: string, range: string): DeclarationInput["do
   pools: [{ name: `${name}-shared`, kind: "shared", range, psidLength: 6 }],
 });
 
-/** Two domains; four clients of the first hold leases, with a softwire address each. */
+/** Creates two domains. Four clients of the first hold leases, each with a softwire address. */
 async function leased() {
   const { ask, database, store } = await createTestAllocator({
     domains: [
@@ -39,7 +39,7 @@ async function leased() {
   return { ask, database, maintenance: store.maintenance, acks, at };
 }
 
-test("a database in use has no fault, and its slots are counted", async () => {
+test("a database in use has no faults, and its slots are counted", async () => {
   const { ask, maintenance, acks, at } = await leased();
   await ask({ ...says.discover(clientProfile(5)), ...at(5) });
   await ask({ ...says.release(clientProfile(1), acks[0]!), ...at(1) });
@@ -52,7 +52,7 @@ test("a database in use has no fault, and its slots are counted", async () => {
   ]);
 });
 
-describe("a fault is found and named:", () => {
+describe("finds and names the fault", () => {
   test.each([
     [
       "addresses-in-two-pools",
@@ -70,7 +70,7 @@ describe("a fault is found and named:", () => {
         SELECT slot, domain_id, x'ff', since - 10, since + 1 FROM lease LIMIT 1`,
     ],
     ["pair-free-while-leased", "UPDATE lease SET free_at = expires_at - 1 WHERE slot & 4294967295 = 0"],
-    // Leases that run and are free already are counted twice.
+    // Running leases whose pairs are already free are counted twice.
     ["slots-not-conserved", "UPDATE lease SET free_at = updated_at - 1"],
   ])("%s", async (name, sql) => {
     const { database, maintenance } = await leased();
@@ -80,7 +80,7 @@ describe("a fault is found and named:", () => {
   });
 });
 
-describe("the wire log is held against the database:", () => {
+describe("compares the wire log with the database:", () => {
   async function verifyWith(
     change: (record: WireRecord & { readonly is: "ack" }) => WireRecord[],
     sql?: string,
@@ -103,14 +103,18 @@ describe("the wire log is held against the database:", () => {
     return verify(maintenance, log);
   }
 
-  test("what clients were told is there", async () => {
+  test("no fault when the database has every granted lease", async () => {
     expect(await verifyWith((record) => [record])).toMatchObject({ faults: [], wire: { acks: 4, held: 4 } });
   });
 
   test.each([
-    ["a lease is gone", "DELETE FROM lease WHERE slot & 4294967295 = 2", /^lease-missing: .* has no lease$/],
     [
-      "a lease is shorter",
+      "a lease is missing",
+      "DELETE FROM lease WHERE slot & 4294967295 = 2",
+      /^lease-missing: .* has no lease$/,
+    ],
+    [
+      "a lease ends earlier than granted",
       "UPDATE lease SET expires_at = expires_at - 9 WHERE slot & 4294967295 = 1",
       /^lease-missing: .* slot /,
     ],
@@ -119,17 +123,17 @@ describe("the wire log is held against the database:", () => {
     expect(faults.filter((each) => each.startsWith("lease-missing"))).toEqual([expect.stringMatching(fault)]);
   });
 
-  test("a client was told of another pair than the database has", async () => {
+  test("a client was granted another pair than the database has", async () => {
     const { faults } = await verifyWith((record) => [{ ...record, psid: record.psid + 20 }]);
     expect(faults).toHaveLength(4);
   });
 
-  test("a lease that its client gave back need not be there", async () => {
-    const gaveBack = (record: WireRecord & { readonly is: "ack" }): WireRecord[] => [
+  test("a lease that its client released may be missing", async () => {
+    const released = (record: WireRecord & { readonly is: "ack" }): WireRecord[] => [
       record,
       { is: "release", client: record.client, at: Date.now() },
     ];
-    expect((await verifyWith(gaveBack, "DELETE FROM lease WHERE slot & 4294967295 = 3")).wire).toMatchObject({
+    expect((await verifyWith(released, "DELETE FROM lease WHERE slot & 4294967295 = 3")).wire).toMatchObject({
       held: 0,
     });
   });

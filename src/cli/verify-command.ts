@@ -1,5 +1,5 @@
 /**
- * `apportion verify`: is a database what it must be, and does it have every lease that clients were told of?
+ * `apportion verify`: checks that a database is consistent, and that it has every lease that clients were granted.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { Command, Option } from "commander";
 import { readEvidence } from "../load/wire-evidence.ts";
-import type { ToldLease, WireEvidence } from "../load/wire-evidence.ts";
+import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
@@ -28,31 +28,28 @@ interface Options {
 /** Creates the command. */
 export function verifyCommand(): Command {
   return new Command("verify")
-    .description("check a database, in use or not: ports, cursors, limits, history, counts")
+    .description("check a database, even while it is in use: ports, cursors, limits, history, counts")
     .addOption(
       new Option("--database <url>", "file:PATH, http(s)://… or libsql://…")
         .env("APPORTION_DATABASE_URL")
         .makeOptionMandatory(),
     )
-    .addOption(new Option("--token <token>", "token of its server").env("APPORTION_DATABASE_TOKEN"))
-    .option("--log <file>", "what clients were told (of a load generator): check the database against it")
+    .addOption(new Option("--token <token>", "token of the database server").env("APPORTION_DATABASE_TOKEN"))
+    .option("--log <file>", "wire log of a load generator: check that the database has the leases it records")
     .option("--json", "print JSON")
-    .addHelpText(
-      "after",
-      "\nExit code: 0 when all is well, 2 when something was found, 1 when it can't be checked.",
-    )
+    .addHelpText("after", "\nExit codes: 0 no faults, 1 the check failed, 2 faults found.")
     .action(exitOnFailure(runVerify));
 }
 
-/** What was found. */
+/** Result of the check. */
 export interface Report {
   readonly faults: readonly string[];
   readonly pools: readonly PoolCounts[];
-  /** DHCPACKs in the wire log, and leases that it says are held. */
+  /** Number of DHCPACKs in the wire log, and of leases held at its end. */
   readonly wire?: { readonly acks: number; readonly held: number };
 }
 
-/** Something is wrong with the database, as opposed to the check. */
+/** Exit code when the database has faults, as opposed to a check that failed. */
 const exitFaults = 2;
 
 async function runVerify({ database: url, token, log, json }: Options): Promise<void> {
@@ -67,17 +64,18 @@ async function runVerify({ database: url, token, log, json }: Options): Promise<
 }
 
 /**
- * Checks a database, and the wire log of a load against it.
+ * Checks a database, and optionally compares it with the wire log of a load generator.
  *
- * @param log Path of the log.
+ * @param maintenance Access to the database.
+ * @param log Path of the wire log.
  * @throws {DatabaseError} When the database cannot be reached.
- * @throws {SyntaxError} When the log has a line that is not a record.
+ * @throws {SyntaxError} When a line of the log is not a record.
  */
 export async function verify(maintenance: Maintenance, log?: string): Promise<Report> {
   const { faults, pools } = await maintenance.verify();
   if (log === undefined) return { faults, pools };
   const evidence = readEvidence(await readRecords(log));
-  const missing = await findMissing(maintenance, evidence.held);
+  const missing = await findMissingLeases(maintenance, evidence.held);
   return {
     faults: [...faults, ...describeEvidence(evidence), ...missing],
     pools,
@@ -91,38 +89,42 @@ async function readRecords(path: string): Promise<WireRecord[]> {
   return records;
 }
 
-const describeTold = ({ client, address, psidLength, psid }: ToldLease): string =>
+const describeLease = ({ client, address, psidLength, psid }: AcknowledgedLease): string =>
   `client ${client} holds ${formatIPv4(address)}${psidLength === 0 ? "" : ` PSID ${psid} of ${2 ** psidLength}`}`;
 
 function describeEvidence({ conflicts, broken }: WireEvidence): string[] {
   return [
     ...conflicts.map(
       ({ first, second }) =>
-        `ports-of-two-clients: ${describeTold(first)}, and so does client ${second.client}`,
+        `ports-of-two-clients: ${describeLease(first)}, and so does client ${second.client}`,
     ),
     ...broken.map(
       ({ lease, atMs }) =>
-        `lease-taken-away: ${describeTold(lease)}, and was told otherwise at ${new Date(atMs).toISOString()}`,
+        `lease-taken-away: ${describeLease(lease)}, but lost it at ${new Date(atMs).toISOString()}`,
     ),
   ];
 }
 
-/** Leases that clients were told of, and that should be running, but are not in the database as they were told. */
-async function findMissing(maintenance: Maintenance, held: readonly ToldLease[]): Promise<string[]> {
+/** Finds unexpired leases that clients were granted but that the database lacks, or has with other values. */
+async function findMissingLeases(
+  maintenance: Maintenance,
+  held: readonly AcknowledgedLease[],
+): Promise<string[]> {
   const running = held.filter(({ untilMs }) => untilMs > Date.now());
   const found = await maintenance.findLeases(running.map(({ client }) => client));
   const byClient = new Map(found.map((lease) => [lease.client, lease]));
-  return running.flatMap((told) => {
-    const lease = byClient.get(told.client);
-    if (lease !== undefined && isAsTold(lease, told)) return [];
+  return running.flatMap((granted) => {
+    const lease = byClient.get(granted.client);
+    if (lease !== undefined && coversGrant(lease, granted)) return [];
     const what = lease === undefined ? "no lease" : `slot ${lease.slot} until ${lease.expiresAt}`;
-    return [`lease-missing: ${describeTold(told)}, the database has ${what}`];
+    return [`lease-missing: ${describeLease(granted)}, the database has ${what}`];
   });
 }
 
-function isAsTold(
+/** Whether a lease in the database is for the granted ports, and ends no earlier. One second allows for rounding. */
+function coversGrant(
   { pair, expiresAt }: ClientLease,
-  { address, psidOffset, psidLength, psid, untilMs }: ToldLease,
+  { address, psidOffset, psidLength, psid, untilMs }: AcknowledgedLease,
 ): boolean {
   const { portSet = { psidOffset, psidLength: 0, psid: 0 } } = pair;
   return (
@@ -142,7 +144,7 @@ function formatReport({ faults, pools, wire }: Report): string {
   );
   if (wire !== undefined) lines.push(`wire log: ${wire.acks} DHCPACKs, ${wire.held} leases held at its end`);
   lines.push(
-    faults.length === 0 ? "all is well" : `${faults.length} FAULTS:`,
+    faults.length === 0 ? "no faults found" : `${faults.length} FAULTS:`,
     ...faults.map((each) => `  ${each}`),
   );
   return `${lines.join("\n")}\n`;

@@ -15,7 +15,7 @@ function packet(name: string): Uint8Array {
   return decodeHex(packets.get(name)!);
 }
 
-/** A packet with some of its octets, as hexadecimal text, replaced by others; each must be there. */
+/** Returns a packet with some octets replaced. Changes are hexadecimal text; each `from` must occur in the packet. */
 function changed(name: string, ...changes: [from: string, to: string][]): Uint8Array {
   let hex = packets.get(name)!;
   for (const [from, to] of changes) {
@@ -47,7 +47,7 @@ function leaseAnswer(
   return answer;
 }
 
-/** Options of `offer-shared` as they are on the wire: code, length, data. */
+/** Options of `offer-shared` as encoded on the wire: code, length, data. */
 const messageType = "350102";
 const serverIdentifier = "3604c6336401";
 const leaseTime = "330400000e10";
@@ -71,7 +71,7 @@ describe("decodeAnswer() reads", () => {
     });
   });
 
-  test("R7618-7-04 an OFFER without option 159 as one of a full address", () => {
+  test("R7618-7-04 an OFFER without option 159 as a full address", () => {
     const { lease } = leaseAnswer(packet("offer-full"), {
       ...waitsForOffer,
       xid: 0x4f0a0002,
@@ -81,12 +81,12 @@ describe("decodeAnswer() reads", () => {
     expect(isFullAddress(lease)).toBe(true);
   });
 
-  test("A16 an option 159 with PSID-length 0 as one of a full address", () => {
+  test("A16 an option 159 with PSID-length 0 as a full address", () => {
     const { lease } = leaseAnswer(changed("offer-shared", [portParams, "9f0400000000"]), waitsForOffer);
     expect(isFullAddress(lease)).toBe(true);
   });
 
-  test("RFC 8539 §5 border relay and bind prefix beside an OFFER", () => {
+  test("RFC 8539 §5 the border relay and bind prefix that accompany an OFFER", () => {
     const { parameters } = leaseAnswer(packet("offer-softwire"), waitsForOffer);
     expect(parameters.borderRelays.map(formatIPv6)).toEqual(["2001:db8:ffff::1"]);
     expect(formatIPv6Prefix(parameters.bindPrefix!)).toBe("2001:db8:1234:5600::/56");
@@ -97,7 +97,7 @@ describe("decodeAnswer() reads", () => {
     expect(formatIPv6(parameters.softwire!)).toBe(vectors.constants.softwire_saddr1);
   });
 
-  test("a NAK with its message", () => {
+  test("a NAK and its message", () => {
     expect(answerOf(decodeAnswer(packet("nak"), { ...waitsForAck, xid: 0x4f0a0003 }))).toEqual({
       kind: "nak",
       serverIdentifier: 0xc6336401,
@@ -105,20 +105,20 @@ describe("decodeAnswer() reads", () => {
     });
   });
 
-  test("RFC 2131 table 3: the ACK to an INFORM, which leases nothing", () => {
+  test("RFC 2131 table 3: the ACK to an INFORM, which grants no lease", () => {
     const expected: Expected = { ...waitsForOffer, xid: 0x4f0a0009, kinds: ["parameters"] };
     expect(answerOf(decodeAnswer(packet("ack-inform"), expected)).kind).toBe("parameters");
   });
 
-  test("RFC 2131 §4.4.5: T1 and T2 that the server leaves out are half and seven eighths of the lease", () => {
-    // Pads take the place of options 58 and 59.
+  test("RFC 2131 §4.4.5: missing T1 and T2 as half and seven eighths of the lease time", () => {
+    // Pad options replace options 58 and 59.
     const { lease } = leaseAnswer(changed("offer-shared", [times, "00".repeat(12)]), waitsForOffer);
     expect(lease).toMatchObject({ renewalSeconds: 1800, rebindingSeconds: 3150 });
-    const forEver = changed("offer-shared", [times, "00".repeat(12)], [leaseTime, "3304ffffffff"]);
-    expect(leaseAnswer(forEver, waitsForOffer).lease.renewalSeconds).toBe(0xffffffff);
+    const infinite = changed("offer-shared", [times, "00".repeat(12)], [leaseTime, "3304ffffffff"]);
+    expect(leaseAnswer(infinite, waitsForOffer).lease.renewalSeconds).toBe(0xffffffff);
   });
 
-  test("RFC 6842 §3: an answer of an old server that returns no option 61", () => {
+  test("RFC 6842 §3: an answer from an old server that does not return option 61", () => {
     const datagram = changed("offer-shared", [clientIdentifier, "00".repeat(17)]);
     expect(leaseAnswer(datagram, waitsForOffer).lease.address).toBe(0xc0000212);
   });
@@ -135,7 +135,7 @@ describe("decodeAnswer() ignores", () => {
     ],
     [
       "unexpected-message",
-      "an OFFER that comes again after the REQUEST",
+      "an OFFER that is repeated after the REQUEST",
       packet("offer-shared"),
       waitsForAck,
     ],
@@ -156,7 +156,7 @@ describe("decodeAnswer() ignores", () => {
     ["incomplete", "an OFFER of 0.0.0.0", changed("offer-shared", ["c0000212", "00000000"]), {}],
     [
       "bad-port-params",
-      "R7618-9-01 an OFFER with an option 159 of three octets, which is not a full address",
+      "R7618-9-01 an OFFER with a 3-octet option 159, which does not mean a full address",
       changed("offer-shared", [portParams, "9f0300064800"]),
       {},
     ],
@@ -168,7 +168,7 @@ describe("decodeAnswer() ignores", () => {
     ],
     [
       "unasked-port-params",
-      "R7618-8-01 a port set that it did not ask for",
+      "R7618-8-01 a port set that the client did not request",
       packet("offer-shared"),
       { sharesPorts: false },
     ],
@@ -181,7 +181,7 @@ describe("decodeAnswer() ignores", () => {
     [
       "no-border-relay",
       "RFC 8539 §7.1 an OFFER with an option 90 of the wrong length",
-      // The 16 octets of option 90 become 8, and an unknown option with the other 8.
+      // Option 90 shrinks from 16 octets to 8, and the other 8 become an unknown option.
       changed("offer-softwire", [
         "005a001020010db8ffff00000000000000000001",
         "005a000820010db8ffff0000fffe000400000001",
@@ -190,14 +190,14 @@ describe("decodeAnswer() ignores", () => {
     ],
     ["malformed", "an option 87 that runs past the end", packet("offer-shared").subarray(0, 200), {}],
     ["malformed", "a DHCPV4-QUERY", packet("discover-shared-nohint"), {}],
-    ["malformed", "no octets", new Uint8Array(0), {}],
+    ["malformed", "an empty datagram", new Uint8Array(0), {}],
   ];
 
   test.each(cases)("%s: %s", (reason, _what, datagram, expected) => {
     expect(decodeAnswer(datagram, { ...waitsForOffer, ...expected })).toEqual({ kind: "ignored", reason });
   });
 
-  test("nothing but by a reason of the list, whatever octets come", () => {
+  test("corrupted and truncated datagrams, without throwing", () => {
     const offer = packet("offer-softwire");
     fc.assert(
       fc.property(fc.nat(offer.length - 1), fc.nat(255), fc.nat(offer.length), (at, octet, length) => {
@@ -214,11 +214,11 @@ describe("behind a relay", () => {
   const level = decodeRelayMessage(packet("relay-forw-1hop"));
   const relayed: Expected = { ...waitsForOffer, relay: level };
 
-  test("RFC 8415 §19.3: the answer comes in the mirror of the client's level", () => {
+  test("RFC 8415 §19.3: an answer is accepted in a RELAY-REPL that mirrors the client's RELAY-FORW", () => {
     expect(leaseAnswer(packet("relay-repl-1hop"), relayed).lease.address).toBe(0xc0000212);
   });
 
-  test("any number of levels is unwrapped for a client that sent none", () => {
+  test("any number of levels is unwrapped for a client that sent a bare query", () => {
     expect(leaseAnswer(packet("relay-repl-2hop"), waitsForOffer).lease.address).toBe(0xc0000212);
     expect(encodeHex(unwrapRelayReply(packet("relay-repl-2hop"), undefined)!)).toBe(
       packets.get("offer-shared"),
@@ -236,7 +236,7 @@ describe("behind a relay", () => {
     expect(decodeAnswer(datagram, relayed)).toEqual({ kind: "ignored", reason: "not-our-relay-level" });
   });
 
-  test("more levels than a decoder follows are malformed", () => {
+  test("an answer with too many relay levels is malformed", () => {
     let datagram = packet("offer-shared");
     for (let count = 0; count <= relayLevelsMax; count++) datagram = encodeRelayMessage(13, level, datagram);
     expect(decodeAnswer(datagram, waitsForOffer)).toEqual({ kind: "ignored", reason: "malformed" });
@@ -255,15 +255,15 @@ describe("chooseOffer()", () => {
   const shared = { lease: terms };
   const full = { lease: { ...terms, portParams: undefined } };
 
-  test("R7618-5-05 prefers a full address, even when it came later", () => {
+  test("R7618-5-05 prefers a full address, even one that arrived later", () => {
     expect(chooseOffer([shared, full], "full")).toBe(full);
   });
 
-  test("R7618-5-05 prefers a shared one when configured so", () => {
+  test("R7618-5-05 prefers a shared address when configured to", () => {
     expect(chooseOffer([full, shared], "shared")).toBe(shared);
   });
 
-  test("takes the first offer when none is of the preferred sort", () => {
+  test("takes the first offer when none is of the preferred kind", () => {
     const other = { lease: { ...terms, address: 2 } };
     expect(chooseOffer([shared, other], "full")).toBe(shared);
   });

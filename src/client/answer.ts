@@ -1,6 +1,6 @@
 /**
- * What a client hears: a DHCPV4-RESPONSE, bare or in the RELAY-REPL of its relay, as a typed answer; or the reason
- * why a client ignores it.
+ * Decodes what a client receives: a DHCPV4-RESPONSE, bare or inside a RELAY-REPL. The result is a typed answer, or
+ * the reason why the client ignores the datagram.
  *
  * ```ts
  * import { decodeAnswer } from "./answer.ts";
@@ -34,28 +34,28 @@ import { equalOctets } from "../wire/hex.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import type { ServerPair } from "./query.ts";
 
-/** What a server leases, or offers to. Times are seconds from the answer on; 0xffffffff is for ever. */
+/** A lease that a server granted or offered. Times are in seconds from the answer; 0xffffffff means infinite. */
 export interface ServerLease extends ServerPair {
   readonly leaseSeconds: number;
-  /** T1: when to renew. Half of the lease where the server doesn't say (RFC 2131 §4.4.5). */
+  /** T1: when to renew. Defaults to half of the lease time if the server omits it (RFC 2131 §4.4.5). */
   readonly renewalSeconds: number;
-  /** T2: when to rebind. Seven eighths of the lease where the server doesn't say. */
+  /** T2: when to rebind. Defaults to seven eighths of the lease time if the server omits it. */
   readonly rebindingSeconds: number;
 }
 
-/** What comes beside a lease. */
+/** Configuration that accompanies a lease. */
 export interface Parameters {
   /** Option 6. */
   readonly domainNameServers: readonly number[];
-  /** Option 109 of an ACK: the softwire source address that the server has bound (R8539-8-02). */
+  /** Option 109 of an ACK: the softwire source address that the server bound (R8539-8-02). */
   readonly softwire: Uint8Array | undefined;
-  /** Options 90: the lwAFTRs or BRs. */
+  /** Every option 90: the addresses of the lwAFTRs or BRs. */
   readonly borderRelays: readonly Uint8Array[];
   /** Option 137: the prefix to take the softwire source address from. */
   readonly bindPrefix: IPv6Prefix | undefined;
 }
 
-/** An answer that a client acts on. `parameters` is the ACK to an INFORM. */
+/** An answer that a client acts on. Kind `parameters` is the ACK to an INFORM. */
 export type Answer =
   | { readonly kind: "offer"; readonly lease: ServerLease; readonly parameters: Parameters }
   | { readonly kind: "ack"; readonly lease: ServerLease; readonly parameters: Parameters }
@@ -64,37 +64,37 @@ export type Answer =
 
 /** Why a client ignores a datagram. */
 export type IgnoreReason =
-  /** Not what it should be, on any level. */
+  /** The datagram is malformed at some level: relay, DHCPv6 or DHCPv4. */
   | "malformed"
-  /** The RELAY-REPL around it is not the mirror of the client's RELAY-FORW, or there is none (RFC 8415 §19.3). */
+  /** The RELAY-REPL is missing, or does not mirror the client's RELAY-FORW (RFC 8415 §19.3). */
   | "not-our-relay-level"
-  /** The transaction identifier is another. */
+  /** The transaction identifier does not match. */
   | "other-exchange"
-  /** Option 61 is another client's (RFC 6842 §3). */
+  /** Option 61 names another client (RFC 6842 §3). */
   | "other-client"
-  /** Well formed, but no answer to what was sent. */
+  /** The message is well formed but does not answer what was sent. */
   | "unexpected-message"
-  /** No option 54, or an OFFER or ACK without an address or a lease time. */
+  /** Option 54 is missing, or an OFFER or ACK lacks an address or a lease time. */
   | "incomplete"
-  /** Option 159 is malformed. To take this for a full address would mean to use other people's ports. */
+  /** Option 159 is malformed. Treating the lease as a full address would use other clients' ports. */
   | "bad-port-params"
-  /** Option 159 for a client that did not ask for it (R7618-8-01). */
+  /** Option 159 is present, but the client did not request it (R7618-8-01). */
   | "unasked-port-params"
-  /** An OFFER without a valid option 90, which the client asked for and insists on (RFC 8539 §7.1). */
+  /** The OFFER has no valid option 90, and the client requires one (RFC 8539 §7.1). */
   | "no-border-relay";
 
-/** An answer, or why there is none. */
+/** A decoded answer, or the reason why the datagram is ignored. */
 export type AnswerResult =
   | { readonly kind: "answer"; readonly answer: Answer }
   | { readonly kind: "ignored"; readonly reason: IgnoreReason };
 
-/** What a client waits for. */
+/** What a client is waiting for. */
 export interface Expected {
   readonly xid: number;
   readonly clientIdentifier: Uint8Array;
   /** The client listed 159 in option 55. */
   readonly sharesPorts: boolean;
-  /** Answers to the message that was sent; others belong to an earlier one of the same transaction. */
+  /** Kinds that answer the message that was sent. Other kinds answer an earlier message of the same transaction. */
   readonly kinds: readonly Answer["kind"][];
   /** The RELAY-FORW level around the query; absent for a query without one. */
   readonly relay?: RelayLevel | undefined;
@@ -103,9 +103,11 @@ export interface Expected {
 }
 
 /**
- * Decodes a datagram.
+ * Decodes a datagram that may be an answer.
  *
- * @returns Views of the octets.
+ * @param datagram UDP payload. The result holds views of it, not copies.
+ * @param expected What the client is waiting for.
+ * @returns The answer, or the reason why the client ignores the datagram.
  */
 export function decodeAnswer(datagram: Uint8Array, expected: Expected): AnswerResult {
   try {
@@ -127,24 +129,25 @@ function decodeExpected(datagram: Uint8Array, expected: Expected): Answer | Igno
   if (clientIdentifier !== undefined && !equalOctets(clientIdentifier, expected.clientIdentifier)) {
     return "other-client";
   }
-  const answer = answerOf(message, options);
+  const answer = toAnswer(message, options);
   if (typeof answer === "string") return answer;
   if (!expected.kinds.includes(answer.kind)) return "unexpected-message";
-  return faultOf(answer, expected) ?? answer;
+  return findRejection(answer, expected) ?? answer;
 }
 
 /**
- * Takes an answer out of RELAY-REPL.
+ * Unwraps the RELAY-REPL levels around an answer.
  *
- * @param relay The level that the query was sent in; undefined accepts any number of levels, or none.
- * @returns What is within; undefined when the outermost level is not the mirror of `relay`.
- * @throws {DecodeError} When a level is malformed, or there are too many.
+ * @param datagram UDP payload. The result is a view of it.
+ * @param relay The RELAY-FORW level that the query was sent in; undefined accepts any number of levels, including 0.
+ * @returns The innermost message; undefined when the outermost level does not mirror `relay` (RFC 8415 §19.3).
+ * @throws {DecodeError} When a level is malformed, or there are more than {@link relayLevelsMax}.
  */
 export function unwrapRelayReply(
   datagram: Uint8Array,
   relay: RelayLevel | undefined,
 ): Uint8Array | undefined {
-  if (relay !== undefined && (datagram[0] !== MessageType6.relayReply || !mirrors(datagram, relay))) {
+  if (relay !== undefined && (datagram[0] !== MessageType6.relayReply || !isMirrorOf(datagram, relay))) {
     return undefined;
   }
   let message = datagram;
@@ -152,7 +155,7 @@ export function unwrapRelayReply(
     if (level === relayLevelsMax) {
       throw new DecodeError(
         "relay-too-deep",
-        `Cannot decode answer: found more than ${relayLevelsMax} levels`,
+        `Cannot decode answer: found more relay levels, expected at most ${relayLevelsMax}`,
       );
     }
     message = decodeRelayMessage(message).message;
@@ -160,8 +163,8 @@ export function unwrapRelayReply(
   return message;
 }
 
-/** RFC 8415 §19.3: hop-count and both addresses return as they were, and so does the Interface-Id. */
-function mirrors(datagram: Uint8Array, relay: RelayLevel): boolean {
+/** RFC 8415 §19.3: a RELAY-REPL repeats the hop-count, both addresses and the Interface-Id of the RELAY-FORW. */
+function isMirrorOf(datagram: Uint8Array, relay: RelayLevel): boolean {
   const reply = decodeRelayMessage(datagram);
   const interfaceId = findOption6(relay.options, OptionCode6.interfaceId);
   const returned = findOption6(reply.options, OptionCode6.interfaceId);
@@ -175,16 +178,16 @@ function mirrors(datagram: Uint8Array, relay: RelayLevel): boolean {
   );
 }
 
-function answerOf(message: DhcpV4Message, options6: readonly Option6[]): Answer | IgnoreReason {
+function toAnswer(message: DhcpV4Message, options6: readonly Option6[]): Answer | IgnoreReason {
   if (message.op !== bootReply) return "unexpected-message";
   const serverIdentifier = tryDecode(decodeAddress, message.options.get(OptionCode.serverIdentifier));
   if (serverIdentifier === undefined) return "incomplete";
   switch (tryDecode(decodeMessageType, message.options.get(OptionCode.messageType))) {
     case MessageType.offer:
-      return leaseOf("offer", message, serverIdentifier, options6);
+      return toLeaseAnswer("offer", message, serverIdentifier, options6);
     case MessageType.ack:
-      // Only the ACK to an INFORM gives no address (RFC 2131 table 3).
-      if (message.yiaddr !== 0) return leaseOf("ack", message, serverIdentifier, options6);
+      // Only the ACK to an INFORM has no address (RFC 2131 table 3).
+      if (message.yiaddr !== 0) return toLeaseAnswer("ack", message, serverIdentifier, options6);
       return { kind: "parameters", serverIdentifier, parameters: parametersOf(message, options6) };
     case MessageType.nak: {
       const text = tryDecode(decodeMessage, message.options.get(OptionCode.message));
@@ -195,7 +198,7 @@ function answerOf(message: DhcpV4Message, options6: readonly Option6[]): Answer 
   }
 }
 
-function leaseOf(
+function toLeaseAnswer(
   kind: "offer" | "ack",
   message: DhcpV4Message,
   serverIdentifier: number,
@@ -212,14 +215,14 @@ function leaseOf(
     portParams,
     serverIdentifier,
     leaseSeconds,
-    renewalSeconds: secondsOf(OptionCode.renewalTime) ?? shareOf(leaseSeconds, 0.5),
-    rebindingSeconds: secondsOf(OptionCode.rebindingTime) ?? shareOf(leaseSeconds, 0.875),
+    renewalSeconds: secondsOf(OptionCode.renewalTime) ?? fractionOf(leaseSeconds, 0.5),
+    rebindingSeconds: secondsOf(OptionCode.rebindingTime) ?? fractionOf(leaseSeconds, 0.875),
   };
   return { kind, lease, parameters: parametersOf(message, options6) };
 }
 
-function shareOf(leaseSeconds: number, share: number): number {
-  return leaseSeconds === infiniteSeconds ? infiniteSeconds : Math.floor(leaseSeconds * share);
+function fractionOf(leaseSeconds: number, fraction: number): number {
+  return leaseSeconds === infiniteSeconds ? infiniteSeconds : Math.floor(leaseSeconds * fraction);
 }
 
 function parametersOf({ options }: DhcpV4Message, options6: readonly Option6[]): Parameters {
@@ -234,7 +237,7 @@ function parametersOf({ options }: DhcpV4Message, options6: readonly Option6[]):
   };
 }
 
-/** Option 6 holds whole addresses; a malformed one is as good as none. */
+/** Option 6 holds 4-octet addresses. A malformed option is treated as missing. */
 function addressesOf(data: Uint8Array | undefined): number[] {
   if (data === undefined || data.length % 4 !== 0) return [];
   return Array.from({ length: data.length / 4 }, (_, index) =>
@@ -242,15 +245,15 @@ function addressesOf(data: Uint8Array | undefined): number[] {
   );
 }
 
-/** What is wrong with an answer for this very client, though the answer is well formed. */
-function faultOf(answer: Answer, expected: Expected): IgnoreReason | undefined {
+/** Finds the reason why this client rejects a well-formed answer. */
+function findRejection(answer: Answer, expected: Expected): IgnoreReason | undefined {
   if (answer.kind !== "offer" && answer.kind !== "ack") return undefined;
   if (answer.lease.portParams !== undefined && !expected.sharesPorts) return "unasked-port-params";
   const isBorderRelayMissing = answer.kind === "offer" && answer.parameters.borderRelays.length === 0;
   return isBorderRelayMissing && expected.needsBorderRelay === true ? "no-border-relay" : undefined;
 }
 
-/** @returns Whether the client has all ports of the address: no option 159, or one of PSID-length 0 (A16). */
+/** @returns Whether the lease includes all ports of its address: no option 159, or one with PSID-length 0 (A16). */
 export function isFullAddress({ portParams }: Pick<ServerLease, "portParams">): boolean {
   return portParams === undefined || portParams.psidLength === 0;
 }
@@ -258,9 +261,9 @@ export function isFullAddress({ portParams }: Pick<ServerLease, "portParams">): 
 /**
  * Chooses among the offers of several servers.
  *
- * @param offers In the order of arrival, one or more.
- * @param prefers A client prefers a full address unless it is configured otherwise (R7618-5-05).
- * @returns The first offer of the preferred sort, else the first of all.
+ * @param offers One or more, in order of arrival.
+ * @param prefers The preferred kind of address. A client prefers a full one unless configured otherwise (R7618-5-05).
+ * @returns The first offer of the preferred kind; if there is none, the first offer.
  */
 export function chooseOffer<T extends { readonly lease: ServerLease }>(
   offers: readonly [T, ...T[]],

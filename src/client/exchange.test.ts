@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** A server that answers as it is told, a link to it, and a clock that stands still. */
+/** Creates a scripted server, a link to it, and a clock that only the test advances. */
 async function setUp(answer: (query: ReceivedQuery) => readonly Uint8Array[]) {
   const server = await startScriptedServer(answer);
   const link = await openLink({ server: "::1", port: server.port });
@@ -48,7 +48,7 @@ async function setUp(answer: (query: ReceivedQuery) => readonly Uint8Array[]) {
   return { server, link, timing, options };
 }
 
-/** Resolves when so many datagrams have come, and all who listen have had them. */
+/** Resolves when `count` datagrams have arrived and every listener has received them. */
 function datagramsOn(link: Link, count: number): Promise<void> {
   return new Promise((resolve) => {
     let left = count;
@@ -64,19 +64,19 @@ function datagramsOn(link: Link, count: number): Promise<void> {
 }
 
 describe("retransmissionDelayMs()", () => {
-  test("RFC 2131 §4.1: 4, 8, 16, 32, 64 s, and 64 s from then on", () => {
+  test("RFC 2131 §4.1: doubles from 4 s to 64 s, and stays there", () => {
     const delays = [1, 2, 3, 4, 5, 6, 60].map((sent) => retransmissionDelayMs(sent, 4000, 0.5));
     expect(delays).toEqual([4000, 8000, 16_000, 32_000, 64_000, 64_000, 64_000]);
   });
 
-  test("RFC 2131 §4.1: each shifted by up to a second", () => {
+  test("RFC 2131 §4.1: is shifted by up to one second", () => {
     expect(retransmissionDelayMs(1, 4000, 0)).toBe(3000);
     expect(retransmissionDelayMs(3, 4000, 1)).toBe(17_000);
   });
 });
 
 describe("exchange()", () => {
-  test("ends with the answer, and leaves no timer behind", async () => {
+  test("ends with the first answer and cancels its timers", async () => {
     const { link, timing, options } = await setUp(leaseAnswers);
     const result = await exchange(link, discover, expected, options);
     expect(result.answers.map(({ kind }) => kind)).toEqual(["offer"]);
@@ -84,7 +84,7 @@ describe("exchange()", () => {
     expect(timing.waiting()).toBe(0);
   });
 
-  test("RFC 2131 §4.1: sends the same octets again after 4 s and after 8 s more", async () => {
+  test("RFC 2131 §4.1: retransmits the same octets after 4 s, and again after another 8 s", async () => {
     const { server, link, timing, options } = await setUp((query) =>
       server.received.length < 3 ? [] : leaseAnswers(query),
     );
@@ -101,7 +101,7 @@ describe("exchange()", () => {
     expect(result.answers.length).toBe(1);
   });
 
-  test("gives up at the deadline and says what came that was no answer", async () => {
+  test("gives up at the deadline and counts the datagrams that it ignored", async () => {
     const { server, link, timing, options } = await setUp((query) => [
       encodeReply(
         { ...query, message: { ...query.message, xid: xid + 1 } },
@@ -120,7 +120,7 @@ describe("exchange()", () => {
     expect(timing.waiting()).toBe(0);
   });
 
-  test("R7618-5-05 waits for more offers as long as it is told, and sends no more", async () => {
+  test("R7618-5-05 waits for more offers for the given time, without retransmitting", async () => {
     const { link, server, timing, options } = await setUp((query) => [
       ...leaseAnswers(query),
       encodeReply(query, { type: 2, address: scriptedAddress + 1 }),
@@ -138,7 +138,7 @@ describe("exchange()", () => {
     expect(server.received.length).toBe(1);
   });
 
-  test("keeps no more offers than a bound, whoever floods it", async () => {
+  test("keeps a bounded number of offers when it is flooded", async () => {
     const { link, options } = await setUp((query) =>
       Array.from({ length: gatheredOffersMax + 5 }, () => leaseAnswers(query)[0]!),
     );
@@ -148,11 +148,11 @@ describe("exchange()", () => {
 });
 
 describe("openLink()", () => {
-  test("rejects a server that is no IPv6 address", async () => {
+  test("rejects a server that is not an IPv6 address", async () => {
     await expect(openLink({ server: "192.0.2.1", port: 547 })).rejects.toThrow(SyntaxError);
   });
 
-  test("says so when the local port is taken", async () => {
+  test("rejects a local port that is in use", async () => {
     const { server } = await setUp(() => []);
     const taken = await openLink({ server: "::1", port: server.port });
     closers.push(taken.close);

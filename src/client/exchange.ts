@@ -1,5 +1,5 @@
 /**
- * One exchange: a query, sent again until an answer comes (RFC 2131 §4.1), and the answers to it.
+ * One exchange: a query that is retransmitted until an answer arrives (RFC 2131 §4.1), and its answers.
  *
  * ```ts
  * import { exchange } from "./exchange.ts";
@@ -20,36 +20,39 @@ import type { Answer, Expected, IgnoreReason } from "./answer.ts";
 import type { Link } from "./link.ts";
 import type { Timing } from "../timing.ts";
 
-/** How long an exchange may take. */
+/** Timing of an exchange. */
 interface ExchangeOptions {
   readonly timing: Timing;
-  /** Milliseconds before the query is sent again; RFC 2131 §4.1 says 4000. Doubles each time. */
+  /** Milliseconds before the first retransmission; RFC 2131 §4.1 recommends 4000. The delay doubles each time. */
   readonly firstDelayMs: number;
-  /** When to give up, on the clock of `timing`. */
+  /** Time to give up, in milliseconds on the clock of `timing`. */
   readonly deadlineMs: number;
-  /** Milliseconds to wait for more answers after the first, of other servers. 0: the first one ends the exchange. */
+  /** Milliseconds to wait for other servers after the first answer. 0: the first answer ends the exchange. */
   readonly gatherMs: number;
 }
 
-/** What came of an exchange. */
+/** Result of an exchange. */
 interface ExchangeResult {
-  /** In the order of arrival; empty when the deadline passed. */
+  /** In order of arrival; empty when the deadline passed without an answer. */
   readonly answers: Answer[];
-  /** How often the query was sent. */
+  /** How many times the query was sent. */
   readonly sent: number;
-  /** Datagrams that were not answers, by reason. */
+  /** Number of ignored datagrams, by reason. */
   readonly ignored: ReadonlyMap<IgnoreReason, number>;
-  /** What the socket last complained of, such as an unreachable network. */
+  /** The last socket error, such as an unreachable network. */
   readonly error: Error | undefined;
 }
 
 /**
- * Computes the time before the query is sent once more: it doubles up to 16 times the first, and is shifted at
- * random by up to a quarter of the first, so that clients which started together don't stay together. With a first
- * delay of 4 s these are the 4, 8, 16, 32, 64 s ± 1 s of RFC 2131 §4.1.
+ * Computes the delay before the next retransmission.
  *
- * @param sent How often the query was sent, 1 or more.
- * @param random 0 up to, but not including, 1.
+ * The delay doubles, up to 16 times the first. It is shifted at random by up to a quarter of the first delay, so that
+ * clients that started together spread out. With a first delay of 4 s, the delays are 4, 8, 16, 32 and 64 s ± 1 s
+ * (RFC 2131 §4.1).
+ *
+ * @param sent How many times the query was sent, 1 or more.
+ * @param firstDelayMs First delay in milliseconds, before the random shift.
+ * @param random A random number: at least 0, less than 1.
  * @returns Milliseconds.
  */
 export function retransmissionDelayMs(sent: number, firstDelayMs: number, random: number): number {
@@ -58,10 +61,13 @@ export function retransmissionDelayMs(sent: number, firstDelayMs: number, random
 }
 
 /**
- * Sends a query until it is answered or the deadline passes. An unreachable server is no reason to stop: it may come
- * up before the deadline.
+ * Sends a query repeatedly until it is answered or the deadline passes.
  *
+ * A socket error does not end the exchange: the server may become reachable before the deadline.
+ *
+ * @param link Sends the query and receives the answers.
  * @param query A DHCPV4-QUERY, or a RELAY-FORW around one.
+ * @param expected Which answers to accept.
  */
 export function exchange(
   link: Link,

@@ -1,5 +1,5 @@
 /**
- * The UDP side of a client: one socket towards one server, relay or multicast group.
+ * The UDP transport of a client: one socket for one server, relay or multicast group.
  *
  * ```ts
  * import { openLink } from "./link.ts";
@@ -16,28 +16,29 @@ import type { Socket } from "node:dgram";
 import { lookupNothing } from "../udp-socket.ts";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
 
-/** Where a client sends to and what from. */
+/** Where a client sends its queries, and from which interface and port. */
 interface LinkTarget {
   /** IPv6 address, unicast or multicast. */
   readonly server: string;
-  /** UDP port of the server or relay, 1 to 65535. RFC 8415 §7.2 has 547. */
+  /** UDP port of the server or relay, 1 to 65535. RFC 8415 §7.2 assigns 547. */
   readonly port: number;
-  /** Name of the interface; needed for a link-local or multicast server. */
+  /** Name of the interface; required for a link-local or multicast server. */
   readonly interfaceName?: string | undefined;
-  /** UDP port of the client, 0 to 65535. RFC 8415 §7.2 has 546. Default: 0, any free one. */
+  /** UDP port of the client, 0 to 65535. RFC 8415 §7.2 assigns 546. Default: 0, any free port. */
   readonly localPort?: number;
 }
 
-/** A way to send queries and to hear answers. */
+/** Sends queries and receives answers. */
 export interface Link {
   readonly send: (datagram: Uint8Array) => void;
-  /** Sends the last datagram before {@link Link.close}: resolves when the system has taken it. */
+  /** Sends the last datagram before {@link Link.close}. Resolves when the operating system has accepted it. */
   readonly sendLast: (datagram: Uint8Array) => Promise<void>;
   /**
-   * Listens until the function that comes back is called.
+   * Listens for datagrams and socket errors.
    *
-   * @param onDatagram Gets each datagram; it may keep the octets.
-   * @param onError Gets what the socket says: no route, for example.
+   * @param onDatagram Receives each datagram; it may keep the octets.
+   * @param onError Receives socket errors, for example when there is no route.
+   * @returns A function that stops listening.
    */
   readonly listen: (
     onDatagram: (datagram: Uint8Array) => void,
@@ -49,7 +50,8 @@ export interface Link {
 /**
  * Opens a link.
  *
- * @throws {SyntaxError} When the server is no IPv6 address.
+ * @param target The server, and what to send from.
+ * @throws {SyntaxError} When the server is not an IPv6 address.
  * @throws {Error} When the socket can't be bound, or the interface does not exist.
  */
 export async function openLink({ server, port, interfaceName, localPort = 0 }: LinkTarget): Promise<Link> {
@@ -59,7 +61,7 @@ export async function openLink({ server, port, interfaceName, localPort = 0 }: L
   if (isGroup && interfaceName !== undefined) socket.setMulticastInterface(`::%${interfaceName}`);
   return {
     send: (datagram) => {
-      // Without a callback, an error of the send reaches the listener of `listen`.
+      // There is no callback, so a send error is emitted to the `onError` of `listen`.
       socket.send(datagram, port, host);
     },
     sendLast: (datagram) =>
@@ -70,7 +72,7 @@ export async function openLink({ server, port, interfaceName, localPort = 0 }: L
         });
       }),
     listen: (onDatagram, onError) => {
-      // A Buffer is a Uint8Array whose `slice` does something else: decoders get the plain kind.
+      // `slice` of a Buffer returns a view, not a copy, so decoders get a plain Uint8Array.
       const onMessage = ({ buffer, byteOffset, length }: Buffer): void => {
         onDatagram(new Uint8Array(buffer, byteOffset, length));
       };
@@ -101,16 +103,18 @@ async function bindSocket(port: number): Promise<Socket> {
     socket.close();
     throw error;
   }
-  // Between two exchanges nobody listens, and an error that nobody hears would end the process.
+  // No exchange listens between two exchanges, and an unhandled "error" event would end the process.
   socket.on("error", () => undefined);
   return socket;
 }
 
 /**
- * Finds the address that the system sends from: a client whose source changed has to start again (R7618-6-13).
+ * Finds the source address that the operating system would send from. A client whose source address changed has to
+ * start over (R7618-6-13).
  *
- * Connecting a UDP socket chooses the route and sends nothing.
+ * Connecting a UDP socket selects the route without sending anything.
  *
+ * @param target The server, and the interface to send from.
  * @returns IPv6 address as text, without a zone.
  * @throws {Error} When there is no route.
  */

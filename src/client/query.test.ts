@@ -39,7 +39,7 @@ const lw4o6 = { psidOffset: 0, psidLength: 6, psid: 18 };
 const pair = { address, portParams: lw4o6, serverIdentifier };
 const softwire = parseIPv6("2001:db8:1234:5600:0:c000:212:12");
 
-/** The builders' octets beside the name of the packet that they have to be, with the rule that it shows. */
+/** A rule, the name of the packet that shows it, and the octets that the encoder produced for that packet. */
 const golden: [string, string, Uint8Array][] = [
   ["R7618-6-01", "discover-shared-nohint", encodeDiscover(client1, { xid: 0x4f0a0001, hint: {} })],
   [
@@ -112,41 +112,41 @@ const golden: [string, string, Uint8Array][] = [
   ],
 ];
 
-test.each(golden)("%s the builders make %s, octet for octet", (_rule, name, octets) => {
+test.each(golden)("%s the encoders produce %s, octet for octet", (_rule, name, octets) => {
   expect(encodeHex(octets)).toBe(packets.get(name));
 });
 
-describe("what the packets do not show", () => {
-  /** Option codes of the inner message, in order; it begins behind a 4-octet header and as many of option 87. */
+describe("cases that the packets do not cover", () => {
+  /** Option codes of the inner message, in order. It starts after 4 octets of header and 4 octets of option 87. */
   function codesOf(query: Uint8Array): number[] {
     const codes: number[] = [];
     for (let at = 8 + 240; query[at] !== 255; at += 2 + query[at + 1]!) codes.push(query[at]!);
     return codes;
   }
 
-  const wanting: ClientProfile = { ...client1, leaseSeconds: 600 };
+  const withLeaseTime: ClientProfile = { ...client1, leaseSeconds: 600 };
   const parts = { xid: 1, softwire: undefined };
 
-  test("RFC 2131 table 5: option 51 stands in DISCOVER and REQUEST only", () => {
-    expect(codesOf(encodeDiscover(wanting, { xid: 1, hint: {} }))).toContain(51);
-    expect(codesOf(encodeRenewing(wanting, pair, parts))).toContain(51);
-    expect(codesOf(encodeRelease(wanting, pair, parts))).not.toContain(51);
-    expect(codesOf(encodeDecline(wanting, pair, parts))).not.toContain(51);
-    expect(codesOf(encodeInform(wanting, { xid: 1, address, knowsServer: false }))).not.toContain(51);
+  test("RFC 2131 table 5: only DISCOVER and REQUEST contain option 51", () => {
+    expect(codesOf(encodeDiscover(withLeaseTime, { xid: 1, hint: {} }))).toContain(51);
+    expect(codesOf(encodeRenewing(withLeaseTime, pair, parts))).toContain(51);
+    expect(codesOf(encodeRelease(withLeaseTime, pair, parts))).not.toContain(51);
+    expect(codesOf(encodeDecline(withLeaseTime, pair, parts))).not.toContain(51);
+    expect(codesOf(encodeInform(withLeaseTime, { xid: 1, address, knowsServer: false }))).not.toContain(51);
   });
 
-  test("R7618-7-04 a lease of a full address is named without option 159", () => {
+  test("R7618-7-04 messages about a full address omit option 159", () => {
     const full = { ...pair, portParams: undefined };
     expect(codesOf(encodeRelease(client1, full, { xid: 1 }))).toEqual([53, 54, 61]);
     expect(codesOf(encodeRenewing(client1, full, parts))).not.toContain(159);
   });
 
-  test("R7341-8-01 an INFORM of a client that knows no server has U = 0", () => {
+  test("R7341-8-01 an INFORM from a client that knows no server has U = 0", () => {
     expect(encodeInform(client1, { xid: 1, address, knowsServer: false })[1]).toBe(0);
     expect(encodeInform(client1, { xid: 1, address, knowsServer: true })[1]).toBe(0x80);
   });
 
-  test("RFC 2131 table 5: the option request travels with what asks for parameters only", () => {
+  test("RFC 2131 table 5: only messages that request parameters carry the option request", () => {
     const learning = { ...client1, optionRequest: softwireOptionRequest };
     expect([...encodeRenewing(learning, pair, parts).subarray(4, 12)]).toEqual([0, 6, 0, 4, 0, 90, 0, 137]);
     expect(encodeHex(encodeRelease(learning, pair, { xid: 0x4f0a0006 }))).toBe(packets.get("release-shared"));

@@ -1,6 +1,6 @@
 /**
- * What a client sends: complete DHCPV4-QUERY octets for every message of RFC 2131 table 5, with the U flag of
- * RFC 7341 §8 and the port set of RFC 7618 §7. Pure: the transaction identifier is a parameter.
+ * Encodes what a client sends: a complete DHCPV4-QUERY for every message of RFC 2131 table 5, with the U flag of
+ * RFC 7341 §8 and the port set of RFC 7618 §7. The functions are pure: the transaction identifier is a parameter.
  *
  * ```ts
  * import { decodeHex } from "../wire/hex.ts";
@@ -31,48 +31,48 @@ import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { encodeDhcpV4Query } from "../wire/dhcpv6/dhcpv4-query.ts";
 import { encodeCodeList } from "../wire/dhcpv6/options/code-list.ts";
 
-/** What a client says in each of its messages. */
+/** What every message of a client contains. */
 export interface ClientProfile {
-  /** Option 61, 2 to 255 octets (RFC 4361): the identity that its leases belong to. */
+  /** Option 61, 2 to 255 octets (RFC 4361): the identity that the client's leases belong to. */
   readonly clientIdentifier: Uint8Array;
   /** `chaddr`, up to 16 octets; empty for a client without one. */
   readonly hardwareAddress: Uint8Array;
   /** Option 55. A client that can share an address lists 159 (R7618-6-01). */
   readonly parameterRequestList: readonly number[];
-  /** DHCPv6 options wanted beside the answer (RFC 8539 §5): `softwireOptionRequest`, or empty for none. */
+  /** DHCPv6 options requested with the answer (RFC 8539 §5): `softwireOptionRequest`, or empty for none. */
   readonly optionRequest: readonly number[];
-  /** Option 51: the lease time wished for, in seconds; undefined leaves it to the server. */
+  /** Option 51: the requested lease time in seconds; undefined leaves it to the server. */
   readonly leaseSeconds: number | undefined;
 }
 
-/** What names a lease, together with the client identifier (R7618-6-07). */
+/** An address and port set. Together with the client identifier, they identify a lease (R7618-6-07). */
 export interface LeasedPair {
   readonly address: number;
-  /** Option 159 as the server sent it; undefined when it sent none, that is for a full address (R7618-7-04). */
+  /** Option 159 as the server sent it; undefined when it sent none, which means a full address (R7618-7-04). */
   readonly portParams: PortParams | undefined;
 }
 
-/** A pair and the server that leases it. */
+/** A leased pair and the server that leased it. */
 export interface ServerPair extends LeasedPair {
   /** Option 54. */
   readonly serverIdentifier: number;
 }
 
-/** What a DISCOVER wishes for (R7618-7-02, R7618-7-03). */
+/** What a DISCOVER asks for (R7618-7-02, R7618-7-03). */
 export interface Hint {
   readonly address?: number | undefined;
   readonly portParams?: PortParams | undefined;
 }
 
-/** Parts of a REQUEST beside the pair. */
+/** Parts of a REQUEST other than the pair. */
 interface RequestParts {
   /** Unsigned 32 bits. */
   readonly xid: number;
-  /** Option 109: the softwire's source address, which every REQUEST repeats (R8539-7.2-01). */
+  /** Option 109: the source address of the softwire, which every REQUEST repeats (R8539-7.2-01). */
   readonly softwire: Uint8Array | undefined;
 }
 
-/** Subnet mask, DNS, and the times of a lease: what any client asks for. */
+/** What every client requests: subnet mask, DNS servers, and the times of the lease. */
 const commonParameters = [
   OptionCode.subnetMask,
   OptionCode.domainNameServers,
@@ -81,10 +81,10 @@ const commonParameters = [
   OptionCode.rebindingTime,
 ];
 
-/** Option request of a client that learns its softwire from the server (RFC 8539 §5). */
+/** DHCPv6 option request of a client that learns its softwire configuration from the server (RFC 8539 §5). */
 export const softwireOptionRequest: readonly number[] = [OptionCode6.s46Br, OptionCode6.s46BindIPv6Prefix];
 
-/** @returns The usual content of option 55: with 159 only for a client that can share an address (R7618-5-03). */
+/** @returns The usual content of option 55. It includes 159 only for a client that can share an address (R7618-5-03). */
 export function parameterRequestList({ sharesPorts }: { readonly sharesPorts: boolean }): number[] {
   return sharesPorts ? [...commonParameters, OptionCode.portParams] : commonParameters;
 }
@@ -92,7 +92,9 @@ export function parameterRequestList({ sharesPorts }: { readonly sharesPorts: bo
 /**
  * Encodes a DISCOVER.
  *
- * @param hint Address and port set wished for; port parameters with PSID 0 and no address wish for a size only.
+ * @param client What every message of the client contains.
+ * @param parts.xid Unsigned 32 bits.
+ * @param parts.hint Requested address and port set. Port parameters with PSID 0 and no address request a size only.
  * @throws {RangeError} When the hint's port parameters are out of range.
  */
 export function encodeDiscover(
@@ -102,7 +104,7 @@ export function encodeDiscover(
   return encodeQuery(client, {
     type: MessageType.discover,
     unicast: false,
-    asks: true,
+    requestsParameters: true,
     xid,
     requestedAddress: hint.address,
     portParams: hint.portParams,
@@ -110,16 +112,17 @@ export function encodeDiscover(
 }
 
 /**
- * Encodes the REQUEST of SELECTING, which takes a server's offer.
+ * Encodes the REQUEST of state SELECTING, which accepts a server's offer.
  *
- * @param offer The pair as it was offered: option 159 returns octet for octet (R7618-6-06).
- * @param parts.xid That of the OFFER.
+ * @param client What every message of the client contains.
+ * @param offer The pair as offered: option 159 is returned octet for octet (R7618-6-06).
+ * @param parts.xid The transaction identifier of the OFFER.
  */
 export function encodeSelecting(client: ClientProfile, offer: ServerPair, parts: RequestParts): Uint8Array {
   return encodeQuery(client, {
     type: MessageType.request,
     unicast: false,
-    asks: true,
+    requestsParameters: true,
     requestedAddress: offer.address,
     serverIdentifier: offer.serverIdentifier,
     portParams: offer.portParams,
@@ -127,24 +130,24 @@ export function encodeSelecting(client: ClientProfile, offer: ServerPair, parts:
   });
 }
 
-/** Encodes the REQUEST of INIT-REBOOT, by which a client that stored its lease asks whether it still holds it. */
+/** Encodes the REQUEST of state INIT-REBOOT: a client that stored its lease asks whether the lease is still valid. */
 export function encodeInitReboot(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeQuery(client, {
     type: MessageType.request,
     unicast: false,
-    asks: true,
+    requestsParameters: true,
     requestedAddress: pair.address,
     portParams: pair.portParams,
     ...parts,
   });
 }
 
-/** Encodes the REQUEST of RENEWING: it would have been unicast to its server, so U is set. */
+/** Encodes the REQUEST of state RENEWING. Over plain DHCPv4 it would be unicast, so U is set (RFC 7341 §8). */
 export function encodeRenewing(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeExtension(client, pair, parts, { unicast: true });
 }
 
-/** Encodes the REQUEST of REBINDING, which differs from RENEWING in the U flag alone (RFC 7341 §8). */
+/** Encodes the REQUEST of state REBINDING, which differs from RENEWING only in the U flag (RFC 7341 §8). */
 export function encodeRebinding(client: ClientProfile, pair: LeasedPair, parts: RequestParts): Uint8Array {
   return encodeExtension(client, pair, parts, { unicast: false });
 }
@@ -158,7 +161,7 @@ function encodeExtension(
   return encodeQuery(client, {
     type: MessageType.request,
     unicast,
-    asks: true,
+    requestsParameters: true,
     ciaddr: pair.address,
     portParams: pair.portParams,
     ...parts,
@@ -166,7 +169,8 @@ function encodeExtension(
 }
 
 /**
- * Encodes a RELEASE: no option 55 (RFC 2131 table 5), no option 109 (R8539-7.3-01), but option 159 (R7618-6-10).
+ * Encodes a RELEASE. It has option 159 (R7618-6-10), but no option 55 (RFC 2131 table 5) and no option 109
+ * (R8539-7.3-01).
  */
 export function encodeRelease(
   client: ClientProfile,
@@ -176,7 +180,7 @@ export function encodeRelease(
   return encodeQuery(client, {
     type: MessageType.release,
     unicast: true,
-    asks: false,
+    requestsParameters: false,
     xid,
     ciaddr: pair.address,
     serverIdentifier: pair.serverIdentifier,
@@ -184,7 +188,7 @@ export function encodeRelease(
   });
 }
 
-/** Encodes a DECLINE. A client of a shared address doesn't probe it, so this is for tests and operators (R7618-6-09). */
+/** Encodes a DECLINE. Clients do not probe a shared address, so this is for tests and operators (R7618-6-09). */
 export function encodeDecline(
   client: ClientProfile,
   pair: ServerPair,
@@ -193,7 +197,7 @@ export function encodeDecline(
   return encodeQuery(client, {
     type: MessageType.decline,
     unicast: false,
-    asks: false,
+    requestsParameters: false,
     xid,
     requestedAddress: pair.address,
     serverIdentifier: pair.serverIdentifier,
@@ -202,10 +206,11 @@ export function encodeDecline(
 }
 
 /**
- * Encodes an INFORM: a client that has an address from elsewhere asks for the other parameters.
+ * Encodes an INFORM: a client that got its address elsewhere requests the other parameters.
  *
- * @param parts.address The address it has.
- * @param parts.knowsServer It would send the message to one server, so U is set (RFC 7341 §8).
+ * @param client What every message of the client contains.
+ * @param parts.address The address that the client has.
+ * @param parts.knowsServer The client would unicast the message to one server, so U is set (RFC 7341 §8).
  */
 export function encodeInform(
   client: ClientProfile,
@@ -214,19 +219,19 @@ export function encodeInform(
   return encodeQuery(client, {
     type: MessageType.inform,
     unicast: parts.knowsServer,
-    asks: true,
+    requestsParameters: true,
     xid: parts.xid,
     ciaddr: parts.address,
   });
 }
 
-/** What the messages differ in; a field that is absent or undefined stays 0 or out of the message. */
+/** The fields in which messages differ. An absent or undefined field is 0 in the header, or omitted as an option. */
 interface Fields {
   readonly type: number;
   /** The U flag. */
   readonly unicast: boolean;
-  /** The message asks for parameters: it has option 55, and the option request travels beside it. */
-  readonly asks: boolean;
+  /** The message requests parameters: it has option 55, and the DHCPv6 option request accompanies it. */
+  readonly requestsParameters: boolean;
   readonly xid: number;
   readonly ciaddr?: number;
   readonly requestedAddress?: number | undefined;
@@ -256,7 +261,7 @@ function encodeQuery(client: ClientProfile, fields: Fields): Uint8Array {
     overload: 0,
     options: dhcpOptions(client, fields),
   });
-  const optionRequest = fields.asks && client.optionRequest.length > 0;
+  const optionRequest = fields.requestsParameters && client.optionRequest.length > 0;
   return encodeDhcpV4Query({
     unicast: fields.unicast,
     options: optionRequest
@@ -283,13 +288,13 @@ function dhcpOptions(client: ClientProfile, fields: Fields): Map<number, Uint8Ar
     options.set(OptionCode.softwireSourceAddress, encodeSoftwireSourceAddress(softwire));
   }
   if (portParams !== undefined) options.set(OptionCode.portParams, encodePortParams(portParams));
-  if (fields.asks) {
+  if (fields.requestsParameters) {
     options.set(OptionCode.parameterRequestList, encodeParameterRequestList(client.parameterRequestList));
   }
   return options;
 }
 
-/** Option 51 MUST NOT stand in any other message (RFC 2131 table 5). */
+/** No other message may contain option 51 (RFC 2131 table 5: MUST NOT). */
 function isRequestOrDiscover(type: number): boolean {
   return type === MessageType.discover || type === MessageType.request;
 }

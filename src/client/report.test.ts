@@ -27,7 +27,7 @@ const nothing: Parameters = {
 const obtainedAt = new Date("2026-01-02T03:04:05.678Z");
 
 describe("describeLease()", () => {
-  test("says all that a person wants to know of a shared lease", () => {
+  test("shows every fact about a shared lease", () => {
     expect(describeLease({ lease, parameters, obtainedAt })).toEqual([
       "address          192.0.2.18 (shared)",
       "PSID             18 (offset 0, length 6: one of 64 port sets)",
@@ -44,20 +44,20 @@ describe("describeLease()", () => {
     ]);
   });
 
-  test("shows the ends of a long list of ranges", () => {
+  test("abbreviates a long list of ranges to its first and last ones", () => {
     const map = { ...lease, portParams: { psidOffset: 6, psidLength: 8, psid: 0x34 } };
     const lines = describeLease({ lease: map, parameters: nothing, obtainedAt });
     expect(lines[2]).toBe("ports          1232-1235, 2256-2259, ..., 63696-63699, 64720-64723");
     expect(lines[3]).toBe("ports per set  252 in 63 ranges");
   });
 
-  test("R7618-7-04 gives a full address all its ports", () => {
+  test("R7618-7-04 shows all ports for a full address", () => {
     const full = { ...lease, portParams: undefined, leaseSeconds: 0xffffffff };
     const lines = describeLease({ lease: full, parameters: nothing, obtainedAt });
     expect(lines.slice(0, 3)).toEqual([
       "address      192.0.2.18 (full)",
       "ports        0-65535 (all)",
-      "lease        for ever",
+      "lease        forever",
     ]);
   });
 });
@@ -85,7 +85,7 @@ describe("leaseToJson()", () => {
     });
   });
 
-  test("has no end of a lease for ever, and all ports of a full address", () => {
+  test("has no end time for an infinite lease, and all ports for a full address", () => {
     const full = { ...lease, portParams: undefined, leaseSeconds: 0xffffffff };
     expect(leaseToJson({ lease: full, parameters: nothing, obtainedAt })).toMatchObject({
       shared: false,
@@ -98,11 +98,11 @@ describe("leaseToJson()", () => {
 });
 
 describe("describeTrace()", () => {
-  test("counts queries, and names what was ignored and what the socket said", () => {
+  test("counts queries and ignored datagrams, and shows the socket error", () => {
     expect(describeTrace({ sent: 1, ignored: new Map(), error: undefined })).toBe("sent 1 query");
     const ignored = new Map([["other-client", 2] as const, ["malformed", 1] as const]);
     expect(describeTrace({ sent: 3, ignored, error: new Error("no route") })).toBe(
-      "sent 3 queries; ignored 2 other-client, 1 malformed; the socket said: no route",
+      "sent 3 queries; ignored 2 other-client, 1 malformed; socket error: no route",
     );
   });
 });

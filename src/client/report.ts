@@ -1,5 +1,5 @@
 /**
- * What the client says about its lease: lines for people, one object for programs.
+ * Formats the client's lease: lines of text for people, one JSON object for programs.
  *
  * @module
  */
@@ -19,7 +19,7 @@ interface LeaseReport {
   readonly obtainedAt: Date;
 }
 
-/** Describes a lease for people, one fact a line. */
+/** Describes a lease for people, one fact per line. */
 export function describeLease({ lease, parameters, obtainedAt }: LeaseReport): string[] {
   const kind = isFullAddress(lease) ? "full" : "shared";
   return columns([
@@ -33,7 +33,7 @@ export function describeLease({ lease, parameters, obtainedAt }: LeaseReport): s
   ]);
 }
 
-/** Describes the parameters that an INFORM brought. */
+/** Describes the parameters received in answer to an INFORM, one fact per line. */
 export function describeParameters(serverIdentifier: number, parameters: Parameters): string[] {
   return columns([["server", formatIPv4(serverIdentifier)], ...parameterRows(parameters)]);
 }
@@ -64,10 +64,10 @@ function describePorts(lease: ServerLease): Row[] {
 }
 
 function describeTime(seconds: number, from: Date, word: "at" | "until"): string {
-  return seconds === infiniteSeconds ? "for ever" : `${seconds} s, ${word} ${clockTime(from, seconds)}`;
+  return seconds === infiniteSeconds ? "forever" : `${seconds} s, ${word} ${clockTime(from, seconds)}`;
 }
 
-/** UTC to the second: what a log or another machine says can be compared with it. */
+/** Formats a time in UTC, to the second, so that it can be compared with logs and other machines. */
 function clockTime(from: Date, seconds: number): string {
   return new Date(from.getTime() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }
@@ -81,7 +81,7 @@ function parameterRows({ domainNameServers, borderRelays, bindPrefix, softwire }
   return rows;
 }
 
-/** @returns A lease as an object that JSON can write. */
+/** @returns A lease as a JSON-compatible object. Times of an infinite lease are null. */
 export function leaseToJson({ lease, parameters, obtainedAt }: LeaseReport) {
   const { portParams } = lease;
   const endsAt = (seconds: number) => (seconds === infiniteSeconds ? null : clockTime(obtainedAt, seconds));
@@ -103,7 +103,7 @@ export function leaseToJson({ lease, parameters, obtainedAt }: LeaseReport) {
   };
 }
 
-/** @returns Parameters as an object that JSON can write. */
+/** @returns Parameters as a JSON-compatible object. */
 export function parametersToJson({ domainNameServers, borderRelays, bindPrefix, softwire }: Parameters) {
   return {
     domainNameServers: domainNameServers.map(formatIPv4),
@@ -113,11 +113,11 @@ export function parametersToJson({ domainNameServers, borderRelays, bindPrefix, 
   };
 }
 
-/** Says in one line what was sent, and what came that was no answer. */
+/** Describes in one line how many queries were sent, which datagrams were ignored, and the last socket error. */
 export function describeTrace({ sent, ignored, error }: Trace): string {
   const parts = [`sent ${sent === 1 ? "1 query" : `${sent} queries`}`];
   const reasons = Array.from(ignored, ([reason, count]) => `${count} ${reason}`);
   if (reasons.length > 0) parts.push(`ignored ${reasons.join(", ")}`);
-  if (error !== undefined) parts.push(`the socket said: ${error.message}`);
+  if (error !== undefined) parts.push(`socket error: ${error.message}`);
   return parts.join("; ");
 }

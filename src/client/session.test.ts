@@ -16,7 +16,7 @@ import { parseIPv6 } from "../wire/ipv6-address.ts";
 import { openLink } from "./link.ts";
 import { parameterRequestList, softwireOptionRequest } from "./query.ts";
 import type { ServerPair } from "./query.ts";
-import { askForParameters, declineLease, extendLease, obtainLease, releaseLease } from "./session.ts";
+import { declineLease, extendLease, obtainLease, releaseLease, requestParameters } from "./session.ts";
 import type { Session } from "./session.ts";
 
 const pair: ServerPair = {
@@ -26,7 +26,7 @@ const pair: ServerPair = {
 };
 const softwire = parseIPv6("2001:db8:1234:5600:0:c000:212:12");
 const borderRelay = { code: 90, data: parseIPv6("2001:db8:ffff::1") };
-const wishless = { hint: {}, softwire: undefined };
+const noWishes = { hint: {}, softwire: undefined };
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -59,15 +59,15 @@ async function setUp(answer: (query: ReceivedQuery) => readonly Uint8Array[], ch
   return { server, session, timing };
 }
 
-/** An OFFER for a DISCOVER; nothing for anything else. */
+/** Answers a DISCOVER with an OFFER, and ignores everything else. */
 function offersOnly(query: ReceivedQuery): Uint8Array[] {
   return query.type === MessageType.discover ? leaseAnswers(query) : [];
 }
 
 describe("obtainLease()", () => {
-  test("R7618-6-06 takes the offer with its own option 159 and xid", async () => {
+  test("R7618-6-06 requests the offer with the offer's own option 159 and xid", async () => {
     const { server, session } = await setUp(leaseAnswers);
-    const outcome = await obtainLease(session, wishless);
+    const outcome = await obtainLease(session, noWishes);
     expect(outcome).toMatchObject({ kind: "lease", lease: pair, trace: { sent: 2 } });
     const [discover, request] = server.received;
     expect(request!.message.xid).toBe(discover!.message.xid);
@@ -76,7 +76,7 @@ describe("obtainLease()", () => {
     expect(request!.unicast).toBe(false);
   });
 
-  test("R7618-7-05 uses the port set of the ACK, not of the OFFER", async () => {
+  test("R7618-7-05 uses the port set of the ACK, not the one of the OFFER", async () => {
     const { session } = await setUp((query) =>
       query.type === MessageType.discover
         ? leaseAnswers(query)
@@ -88,10 +88,10 @@ describe("obtainLease()", () => {
             }),
           ],
     );
-    expect(await obtainLease(session, wishless)).toMatchObject({ lease: { portParams: { psid: 19 } } });
+    expect(await obtainLease(session, noWishes)).toMatchObject({ lease: { portParams: { psid: 19 } } });
   });
 
-  test("is refused by a NAK", async () => {
+  test("reports a NAK as a refusal", async () => {
     const { session } = await setUp((query) =>
       query.type === MessageType.discover
         ? leaseAnswers(query)
@@ -102,7 +102,7 @@ describe("obtainLease()", () => {
             }),
           ],
     );
-    expect(await obtainLease(session, wishless)).toMatchObject({
+    expect(await obtainLease(session, noWishes)).toMatchObject({
       kind: "refused",
       message: "taken",
       serverIdentifier: scriptedServerIdentifier,
@@ -110,9 +110,9 @@ describe("obtainLease()", () => {
     });
   });
 
-  test("says which answer did not come, and how often it asked in both phases", async () => {
+  test("reports which answer is missing, and how many queries both phases sent", async () => {
     const { server, session, timing } = await setUp(offersOnly);
-    const pending = obtainLease(session, wishless);
+    const pending = obtainLease(session, noWishes);
     await server.next();
     await server.next();
     timing.advance(4000);
@@ -122,7 +122,7 @@ describe("obtainLease()", () => {
     expect((await pending).trace.sent).toBeGreaterThanOrEqual(3);
   });
 
-  test("RFC 8539 §5 keeps the border relay of the OFFER, and asks for the softwire address in the REQUEST", async () => {
+  test("RFC 8539 §5 keeps the border relay of the OFFER, and sends the softwire address in the REQUEST", async () => {
     const { server, session } = await setUp((query) => [
       encodeReply(query, {
         type: query.type === MessageType.discover ? 2 : 5,
@@ -139,19 +139,19 @@ describe("obtainLease()", () => {
     expect(discover!.options.map(({ code }) => code)).toEqual([6]);
   });
 
-  test("RFC 8539 §7.1 takes no offer without a border relay when it insists on one", async () => {
+  test("RFC 8539 §7.1 ignores an offer without a border relay when it requires one", async () => {
     const { server, session, timing } = await setUp(leaseAnswers, {
       needsBorderRelay: true,
       deadlineMs: 1000,
     });
-    const pending = obtainLease(session, wishless);
+    const pending = obtainLease(session, noWishes);
     await server.next();
-    // The scripted answer is on its way; the deadline lets it arrive or not, neither may count as an offer.
+    // The scripted answer is in flight. Whether it arrives before the deadline or not, it must not count as an offer.
     timing.advance(1000);
     expect(await pending).toMatchObject({ kind: "no-answer", awaited: "offer" });
   });
 
-  test("R7618-5-05 takes the full address of two offers", async () => {
+  test("R7618-5-05 takes the full address when offered both kinds", async () => {
     const { server, session, timing } = await setUp(
       (query) =>
         query.type === MessageType.discover
@@ -168,7 +168,7 @@ describe("obtainLease()", () => {
         () => undefined,
       );
     });
-    const pending = obtainLease(session, wishless);
+    const pending = obtainLease(session, noWishes);
     await both;
     timing.advance(500);
     expect(await pending).toMatchObject({
@@ -178,7 +178,7 @@ describe("obtainLease()", () => {
     expect(server.received[1]!.message.options.has(159)).toBe(false);
   });
 
-  test("RFC 8415 §19.1 in a RELAY-FORW, and out of the RELAY-REPL", async () => {
+  test("RFC 8415 §19.1 sends in a RELAY-FORW and unwraps the RELAY-REPL", async () => {
     const relay = {
       hopCount: 0,
       linkAddress: parseIPv6("2001:db8:a::1"),
@@ -186,7 +186,7 @@ describe("obtainLease()", () => {
       options: [{ code: 18, data: new TextEncoder().encode("ge-0/0/1:100") }],
     };
     const { server, session } = await setUp(leaseAnswers, { relay });
-    expect(await obtainLease(session, wishless)).toMatchObject({ kind: "lease", lease: pair });
+    expect(await obtainLease(session, noWishes)).toMatchObject({ kind: "lease", lease: pair });
     expect(encodeHex(server.received[0]!.path[0]!.linkAddress)).toBe(encodeHex(relay.linkAddress));
   });
 });
@@ -214,7 +214,7 @@ describe("extendLease()", () => {
 });
 
 describe("messages without an answer", () => {
-  test("R7618-6-10 releaseLease() names address and port set, and asks for nothing", async () => {
+  test("R7618-6-10 releaseLease() names the address and port set, and requests no options", async () => {
     const { server, session } = await setUp(() => []);
     await releaseLease(session, pair);
     const { message, type, unicast, options } = await server.next();
@@ -225,7 +225,7 @@ describe("messages without an answer", () => {
     expect(options).toEqual([]);
   });
 
-  test("A14 declineLease() names address and port set", async () => {
+  test("A14 declineLease() names the address and port set", async () => {
     const { server, session } = await setUp(() => []);
     await declineLease(session, pair);
     const { message, type } = await server.next();
@@ -234,9 +234,9 @@ describe("messages without an answer", () => {
   });
 });
 
-test("askForParameters() gets parameters and no lease", async () => {
+test("requestParameters() gets parameters and no lease", async () => {
   const { server, session } = await setUp(leaseAnswers);
-  const outcome = await askForParameters(session, { address: scriptedAddress, knowsServer: true });
+  const outcome = await requestParameters(session, { address: scriptedAddress, knowsServer: true });
   expect(outcome).toMatchObject({ kind: "parameters", serverIdentifier: scriptedServerIdentifier });
   expect(server.received[0]!.message.ciaddr).toBe(scriptedAddress);
 });

@@ -1,5 +1,5 @@
 /**
- * What a client does with its messages: obtain a lease, extend it, end it (RFC 2131 §4.4, RFC 7618 §7).
+ * The exchanges of a client: obtain a lease, extend it, end it (RFC 2131 §4.4, RFC 7618 §7).
  *
  * ```ts
  * import { obtainLease } from "./session.ts";
@@ -31,16 +31,16 @@ import {
 import type { ClientProfile, Hint, LeasedPair, ServerPair } from "./query.ts";
 import type { Timing } from "../timing.ts";
 
-/** A client at work. */
+/** A client with its link, identity and timing. */
 export interface Session {
   readonly link: Link;
   readonly profile: ClientProfile;
-  /** The RELAY-FORW level to send queries in, as if the client were the relay too; undefined sends them bare. */
+  /** The RELAY-FORW level to send queries in, as if the client were also a relay; undefined sends bare queries. */
   readonly relay: RelayLevel | undefined;
   readonly timing: Timing;
-  /** Milliseconds before a query is sent again; RFC 2131 §4.1 says 4000. */
+  /** Milliseconds before the first retransmission; RFC 2131 §4.1 recommends 4000. */
   readonly firstDelayMs: number;
-  /** When to give up, on the clock of `timing`. */
+  /** Time to give up, in milliseconds on the clock of `timing`. */
   readonly deadlineMs: number;
   /** Milliseconds to wait for more offers after the first. */
   readonly gatherMs: number;
@@ -50,14 +50,14 @@ export interface Session {
   readonly needsBorderRelay: boolean;
 }
 
-/** How often queries were sent, and what came that was no answer. */
+/** How many queries were sent, how many datagrams were ignored, and the last socket error. */
 export interface Trace {
   readonly sent: number;
   readonly ignored: ReadonlyMap<IgnoreReason, number>;
   readonly error: Error | undefined;
 }
 
-/** What came of a message that asks for something. */
+/** Result of a message that expects an answer. */
 export type Outcome =
   | {
       readonly kind: "lease";
@@ -79,7 +79,7 @@ export type Outcome =
     }
   | { readonly kind: "no-answer"; readonly awaited: "offer" | "ack"; readonly trace: Trace };
 
-/** The REQUESTs of a client that has a lease: which differ in what the client knows of its server. */
+/** The REQUESTs of a client that has a lease, named after its state (RFC 2131 §4.3.2). */
 export type Extension = "init-reboot" | "renewing" | "rebinding";
 
 const extensionEncoders = {
@@ -91,6 +91,8 @@ const extensionEncoders = {
 /**
  * Obtains a lease: DISCOVER, OFFER, REQUEST, ACK.
  *
+ * @param session The client.
+ * @param wishes.hint Address and port set that the DISCOVER asks for.
  * @param wishes.softwire Option 109 of the REQUEST.
  */
 export async function obtainLease(
@@ -99,19 +101,19 @@ export async function obtainLease(
 ): Promise<Outcome> {
   const xid = randomXid(session.timing);
   const discover = encodeDiscover(session.profile, { xid, hint: wishes.hint });
-  const offered = await ask(session, discover, { xid, kinds: ["offer"], gatherMs: session.gatherMs });
+  const offered = await runExchange(session, discover, { xid, kinds: ["offer"], gatherMs: session.gatherMs });
   const [first, ...others] = offered.answers.filter((answer) => answer.kind === "offer");
   if (first === undefined) return { kind: "no-answer", awaited: "offer", trace: offered.trace };
   const offer = chooseOffer([first, ...others], session.prefers);
-  // A REQUEST of SELECTING has the xid of the OFFER (RFC 2131 table 5).
+  // The REQUEST of state SELECTING uses the xid of the OFFER (RFC 2131 table 5).
   const request = encodeSelecting(session.profile, offer.lease, { xid, softwire: wishes.softwire });
-  const outcome = await askForLease(session, request, xid);
+  const outcome = await requestLease(session, request, xid);
   const trace = joinTraces(offered.trace, outcome.trace);
   if (outcome.kind !== "lease") return { ...outcome, trace };
   return { ...outcome, parameters: withOffered(outcome.parameters, offer.parameters), trace };
 }
 
-/** RFC 8539 §5 gives the border relay with the OFFER, and the ACK need not repeat it. */
+/** RFC 8539 §5: the border relay comes with the OFFER, and the ACK need not repeat it. */
 function withOffered(acked: Parameters, offered: Parameters): Parameters {
   return {
     ...acked,
@@ -121,9 +123,12 @@ function withOffered(acked: Parameters, offered: Parameters): Parameters {
 }
 
 /**
- * Asks to keep a lease.
+ * Asks the server to extend a lease, or to confirm it after a reboot.
  *
- * @param parts.softwire Option 109: each REQUEST that extends a lease has it (R8539-7.2-01).
+ * @param session The client.
+ * @param extension The client's state, which determines the form of the REQUEST.
+ * @param parts.pair The leased address and port set.
+ * @param parts.softwire Option 109, which every REQUEST that extends a lease repeats (R8539-7.2-01).
  */
 export function extendLease(
   session: Session,
@@ -135,35 +140,41 @@ export function extendLease(
     xid,
     softwire: parts.softwire,
   });
-  return askForLease(session, request, xid);
+  return requestLease(session, request, xid);
 }
 
-/** Asks for parameters without a lease. */
-export async function askForParameters(
+/**
+ * Requests parameters without a lease (INFORM).
+ *
+ * @param session The client.
+ * @param parts.address The address that the client already has.
+ * @param parts.knowsServer Sets the U flag (RFC 7341 §8).
+ */
+export async function requestParameters(
   session: Session,
   parts: { readonly address: number; readonly knowsServer: boolean },
 ): Promise<Outcome> {
   const xid = randomXid(session.timing);
   const inform = encodeInform(session.profile, { xid, ...parts });
-  const { answers, trace } = await ask(session, inform, { xid, kinds: ["parameters"], gatherMs: 0 });
+  const { answers, trace } = await runExchange(session, inform, { xid, kinds: ["parameters"], gatherMs: 0 });
   const [answer] = answers;
   return answer?.kind === "parameters" ? { ...answer, trace } : { kind: "no-answer", awaited: "ack", trace };
 }
 
-/** Gives a lease back. There is no answer to a RELEASE, so it is sent once (RFC 2131 §4.4.6). */
+/** Releases a lease. A RELEASE is not answered, so it is sent once (RFC 2131 §4.4.6). */
 export function releaseLease(session: Session, pair: ServerPair): Promise<void> {
   const xid = randomXid(session.timing);
-  return session.link.sendLast(envelop(session, encodeRelease(session.profile, pair, { xid })));
+  return session.link.sendLast(wrapQuery(session, encodeRelease(session.profile, pair, { xid })));
 }
 
-/** Says that a lease can't be used. There is no answer to a DECLINE, so it is sent once. */
+/** Declines a lease that the client cannot use. A DECLINE is not answered, so it is sent once. */
 export function declineLease(session: Session, pair: ServerPair): Promise<void> {
   const xid = randomXid(session.timing);
-  return session.link.sendLast(envelop(session, encodeDecline(session.profile, pair, { xid })));
+  return session.link.sendLast(wrapQuery(session, encodeDecline(session.profile, pair, { xid })));
 }
 
-async function askForLease(session: Session, request: Uint8Array, xid: number): Promise<Outcome> {
-  const { answers, trace } = await ask(session, request, { xid, kinds: ["ack", "nak"], gatherMs: 0 });
+async function requestLease(session: Session, request: Uint8Array, xid: number): Promise<Outcome> {
+  const { answers, trace } = await runExchange(session, request, { xid, kinds: ["ack", "nak"], gatherMs: 0 });
   const [answer] = answers;
   switch (answer?.kind) {
     case "ack":
@@ -180,16 +191,16 @@ async function askForLease(session: Session, request: Uint8Array, xid: number): 
   }
 }
 
-interface Asked {
+interface TracedAnswers {
   readonly answers: readonly Answer[];
   readonly trace: Trace;
 }
 
-async function ask(
+async function runExchange(
   session: Session,
   query: Uint8Array,
   { xid, kinds, gatherMs }: { xid: number; kinds: readonly Answer["kind"][]; gatherMs: number },
-): Promise<Asked> {
+): Promise<TracedAnswers> {
   const { profile, relay, needsBorderRelay } = session;
   const expected = {
     xid,
@@ -199,7 +210,7 @@ async function ask(
     relay,
     needsBorderRelay,
   };
-  const { answers, ...trace } = await exchange(session.link, envelop(session, query), expected, {
+  const { answers, ...trace } = await exchange(session.link, wrapQuery(session, query), expected, {
     timing: session.timing,
     firstDelayMs: session.firstDelayMs,
     deadlineMs: session.deadlineMs,
@@ -208,7 +219,7 @@ async function ask(
   return { answers, trace };
 }
 
-function envelop({ relay }: Session, query: Uint8Array): Uint8Array {
+function wrapQuery({ relay }: Session, query: Uint8Array): Uint8Array {
   return relay === undefined ? query : encodeRelayMessage(MessageType6.relayForward, relay, query);
 }
 

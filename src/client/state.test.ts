@@ -32,25 +32,25 @@ const state = new Map([
 ]);
 
 describe("formatState() and parseState()", () => {
-  test("undo each other, for shared and full leases", () => {
+  test("round-trip shared and full leases", () => {
     expect(parseState(formatState(state))).toEqual(state);
   });
 
-  test("write addresses as people do", () => {
+  test("write addresses in dotted decimal", () => {
     expect(formatState(state)).toContain('"address": "192.0.2.18"');
   });
 
   test.each([
-    ["what is not JSON", "{"],
+    ["text that is not JSON", "{"],
     ["an unknown field", '{"leases": {}, "other": 1}'],
     ["a PSID offset above 15", formatState(state).replace('"psidOffset": 0', '"psidOffset": 16')],
-    ["an address that is none", formatState(state).replace("192.0.2.18", "192.0.2.256")],
-    ["a time that is none", formatState(state).replace("2026-01-02", "yesterday")],
+    ["an invalid address", formatState(state).replace("192.0.2.18", "192.0.2.256")],
+    ["an invalid time", formatState(state).replace("2026-01-02", "yesterday")],
   ])("reject %s", (_what, text) => {
     expect(() => parseState(text)).toThrow(SyntaxError);
   });
 
-  test("say where a state file is wrong", () => {
+  test("name the faulty field of a state file", () => {
     const text = formatState(new Map([["ff", shared]])).replace("3600", "-1");
     expect(() => parseState(text)).toThrow("at leases.ff.leaseSeconds");
   });
@@ -65,18 +65,18 @@ describe("loadState() and saveState()", () => {
     await rm(directory, { recursive: true });
   });
 
-  test("remember leases, in a directory that they make, and leave no other file", async () => {
+  test("round-trip leases, create the directory, and leave no other file", async () => {
     const path = join(directory, "new", "leases.json");
     await saveState(path, state);
     expect(await loadState(path)).toEqual(state);
     expect(await readdir(join(directory, "new"))).toEqual(["leases.json"]);
   });
 
-  test("remember nothing without a file", async () => {
+  test("return no leases when the file is missing", async () => {
     expect(await loadState(join(directory, "absent.json"))).toEqual(new Map());
   });
 
-  test("refuse a file above the bound without reading it", async () => {
+  test("reject a file above the size limit without reading it", async () => {
     const path = join(directory, "large.json");
     await writeFile(path, "");
     await truncate(path, clientStateOctetsMax + 1);

@@ -1,6 +1,6 @@
 /**
- * The leases that a client remembers between two commands, as one small JSON file: what RFC 2131 §3.2 calls the
- * client's stable storage.
+ * The leases that a client keeps between commands, in one small JSON file. A client that remembers its address can
+ * ask for it again (RFC 2131 §3.2).
  *
  * ```ts
  * import { loadState, saveState } from "./state.ts";
@@ -19,18 +19,18 @@ import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
 import type { ServerLease } from "./answer.ts";
 
-/** A lease that the client holds, as far as it knows. */
+/** A lease that the client believes it holds. */
 export interface StoredLease {
   readonly lease: ServerLease;
-  /** When the ACK came: the times of the lease count from here. */
+  /** When the ACK arrived. The times of the lease count from here. */
   readonly obtainedAt: Date;
-  /** The softwire's source address that the client asked to bind (option 109). */
+  /** The softwire source address that the client asked the server to bind (option 109). */
   readonly softwire: Uint8Array | undefined;
-  /** The IPv6 address that the client sent from. When it changes, the client starts again (R7618-6-13). */
+  /** The IPv6 address that the client sent from. When it changes, the client starts over (R7618-6-13). */
   readonly source: string;
 }
 
-/** Client identifier in hexadecimal -> its lease. */
+/** Leases by client identifier in hexadecimal. */
 type ClientState = ReadonlyMap<string, StoredLease>;
 
 const seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
@@ -53,7 +53,8 @@ const stateSchema = v.strictObject({ leases: v.record(v.string(), leaseSchema) }
 /**
  * Parses the content of a state file.
  *
- * @throws {SyntaxError} When it is anything else; the message says where.
+ * @param text JSON, as {@link formatState} writes it.
+ * @throws {SyntaxError} When the text is not a client state; the message names the faulty field.
  */
 export function parseState(text: string): ClientState {
   const result = v.safeParse(stateSchema, JSON.parse(text));
@@ -108,17 +109,18 @@ export function formatState(state: ClientState): string {
 }
 
 /**
- * Reads the state file; without one, the client remembers nothing.
+ * Reads the state file. A missing file means that the client holds no leases.
  *
- * @throws {SyntaxError} When it is not a state file.
- * @throws {RangeError} When it is longer than {@link clientStateOctetsMax}.
+ * @param path Path of the file.
+ * @throws {SyntaxError} When the file is not a state file.
+ * @throws {RangeError} When the file is longer than {@link clientStateOctetsMax} octets.
  */
 export async function loadState(path: string): Promise<ClientState> {
   try {
     const { size } = await stat(path);
     if (size > clientStateOctetsMax) {
       throw new RangeError(
-        `Cannot read ${path}: it has ${size} octets, expected at most ${clientStateOctetsMax}`,
+        `Cannot read ${path}: found ${size} octets, expected at most ${clientStateOctetsMax}`,
       );
     }
     return parseState(await readFile(path, "utf8"));
@@ -128,7 +130,7 @@ export async function loadState(path: string): Promise<ClientState> {
   }
 }
 
-/** Writes the state file as a whole: who reads it at the same time sees the old or the new one. */
+/** Replaces the state file atomically, so that a concurrent reader sees either the old or the new content. */
 export async function saveState(path: string, state: ClientState): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const written = `${path}.${process.pid}.tmp`;

@@ -1,5 +1,5 @@
 /**
- * What the answers to a load say.
+ * Reads the answers to a load: leases, and evidence for the wire log.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { PackedPair } from "./queries.ts";
 import type { WireRecord } from "./wire-log.ts";
 
 /**
- * Reads the lease that a message names.
+ * Reads the lease in an OFFER or ACK.
  *
- * @returns Undefined when it names none.
- * @throws {DecodeError} When an option is malformed: a bad option 159 must not pass for a full address.
+ * @returns Undefined when the message has no address or no server identifier.
+ * @throws {DecodeError} When an option is malformed: a bad option 159 must not be taken for a full address.
  */
 export function pairOfMessage({ yiaddr, options }: DhcpV4Message): PackedPair | undefined {
   const serverIdentifier = options.get(OptionCode.serverIdentifier);
@@ -32,11 +32,13 @@ export function pairOfMessage({ yiaddr, options }: DhcpV4Message): PackedPair | 
 }
 
 /**
- * Writes down an ACK as evidence.
+ * Makes the wire log record of an ACK.
  *
- * @param lease What the message names.
- * @param client Number of the client, when the message came (milliseconds since 1970), and how many milliseconds it had
- *   been waited for.
+ * @param message The ACK.
+ * @param pair The lease in the message.
+ * @param context.client Number of the client.
+ * @param context.at When the message arrived, in milliseconds since 1970.
+ * @param context.waitedMs Milliseconds since the client first sent its request.
  * @returns Undefined when the message has no lease time.
  */
 export function ackRecordOf(

@@ -1,8 +1,9 @@
 /**
- * The exchanges of a load: each waits for an OFFER or an ACK, and is given to the next client when it is over.
+ * The exchanges of a load. Each waits for an OFFER or an ACK; when it ends, its slot goes to the next client.
  *
- * They are frugal, to share a machine with what they measure: queries are copies of templates, there is no timer for
- * each exchange but one sweep over all, and what is kept for an exchange are numbers in typed arrays.
+ * They use little CPU and memory, because they may share a machine with the server that they measure: queries are
+ * copied from templates, one sweep over all exchanges replaces a timer for each, and the state of an exchange is a few
+ * numbers in typed arrays.
  *
  * @module
  */
@@ -25,16 +26,16 @@ import type { PackedPair, Queries } from "./queries.ts";
 import type { LoadCounts, LoadResult } from "./result.ts";
 import type { ConnectedSockets } from "./sockets.ts";
 
-/** What an exchange waits for. */
+/** What an exchange is waiting for. */
 export const phases = { idle: 0, discovering: 1, requesting: 2 } as const;
 
-/** What the first message of an exchange waits for. */
+/** A phase of a running exchange. */
 export type Phase = (typeof phases)[Exclude<keyof typeof phases, "idle">];
 
 /**
- * The exchanges of a load. Number `slot` of those in flight has its place in each array. The low bits of its xid are
- * the slot, so that an answer finds its exchange without a search; the high bits count, so that a late answer to an
- * earlier exchange of the slot is known as such.
+ * The exchanges of a load. Each exchange in flight has a slot, which is its index in every array. The low bits of its
+ * xid are the slot, so that an answer finds its exchange without a search. The high bits are a counter, so that a late
+ * answer to an earlier exchange of the slot is recognized.
  */
 export class Exchanges {
   readonly #settings: LoadSettings;
@@ -48,7 +49,7 @@ export class Exchanges {
   readonly #row: Uint32Array;
   readonly #xid: Uint32Array;
   readonly #tries: Uint8Array;
-  /** Milliseconds: begin of the exchange, begin of its phase, last send. */
+  /** Milliseconds: start of the exchange, start of its phase, last transmission. */
   readonly #beganMs: Float64Array;
   readonly #phaseMs: Float64Array;
   readonly #sentMs: Float64Array;
@@ -96,7 +97,7 @@ export class Exchanges {
     this.#exchange = createLatencies(clients);
   }
 
-  /** Runs until every client has had its exchange, or the time is over. */
+  /** Runs until every client has finished its exchange, or the time limit is reached. */
   async run(sockets: ConnectedSockets): Promise<LoadResult> {
     const { timing, inFlight, retransmitMs, durationMsMax } = this.#settings;
     this.#sockets = sockets;
@@ -128,7 +129,7 @@ export class Exchanges {
     };
   }
 
-  /** Gives a slot to the next client, or ends the load when it was the last slot at work. */
+  /** Assigns a slot to the next client, or ends the load if no client is left and no other slot is active. */
   #begin(slot: number): void {
     const { clients, isHeld } = this.#leases;
     if (this.#firstPhase === phases.requesting) {
@@ -167,7 +168,7 @@ export class Exchanges {
     return this.#leases.firstClient + this.#row[slot]!;
   }
 
-  /** Sends the first message of a phase, which is in the slot's octets. */
+  /** Starts a phase and sends its first message, which is already in the slot's octets. */
   #enter(slot: number, phase: Phase, length: number): void {
     this.#phase[slot] = phase;
     this.#length[slot] = length;
@@ -182,7 +183,7 @@ export class Exchanges {
     this.#sockets!.send(slot, this.#octets, slot * this.#queries.octetsMax, this.#length[slot]!);
   }
 
-  /** Looks for exchanges whose answer is overdue. */
+  /** Retransmits, or gives up, the exchanges whose answer is overdue. */
   #sweep(): void {
     const { timing, retransmitMs, triesMax } = this.#settings;
     const nowMs = timing.nowMs();
@@ -200,20 +201,20 @@ export class Exchanges {
     }
   }
 
-  /** Counts a complaint of a socket. */
+  /** Counts a socket error. */
   readonly onSocketError = (): void => {
     this.#counts.socketErrors++;
   };
 
-  /** Takes what may be an answer. */
+  /** Receives a datagram, and counts it as ignored if it answers no exchange. */
   readonly onDatagram = (datagram: Uint8Array): void => {
-    if (!this.#hears(datagram)) this.#counts.ignored++;
+    if (!this.#accept(datagram)) this.#counts.ignored++;
   };
 
-  #hears(datagram: Uint8Array): boolean {
+  #accept(datagram: Uint8Array): boolean {
     try {
       const response = unwrapRelayReply(datagram, undefined);
-      return response !== undefined && this.#act(decodeDhcpV4(decodeDhcpV4Response(response).dhcpv4));
+      return response !== undefined && this.#advance(decodeDhcpV4(decodeDhcpV4Response(response).dhcpv4));
     } catch (error) {
       if (error instanceof DecodeError) return false;
       throw error;
@@ -221,10 +222,12 @@ export class Exchanges {
   }
 
   /**
-   * @returns Whether the message answers an exchange.
-   * @throws {DecodeError} When one of its options is malformed.
+   * Advances the exchange that a message answers.
+   *
+   * @returns False when the message answers no exchange.
+   * @throws {DecodeError} When an option of the message is malformed.
    */
-  #act(message: DhcpV4Message): boolean {
+  #advance(message: DhcpV4Message): boolean {
     const slot = message.xid % 2 ** this.#slotBits;
     const phase = this.#phase[slot] ?? phases.idle;
     if (phase === phases.idle || this.#xid[slot] !== message.xid) return false;
@@ -254,7 +257,7 @@ export class Exchanges {
     const nowMs = this.#settings.timing.nowMs();
     this.#ack.add(nowMs - this.#phaseMs[slot]!);
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
-    this.#hold(this.#row[slot]!, lease);
+    this.#storeLease(this.#row[slot]!, lease);
     this.#writeAck(slot, message, lease, nowMs);
     this.#finish(slot);
     return true;
@@ -263,13 +266,13 @@ export class Exchanges {
   #writeAck(slot: number, message: DhcpV4Message, lease: PackedPair, nowMs: number): void {
     const { wireLog } = this.#settings;
     if (wireLog === undefined) return;
-    // It was asked for when the phase began, whichever of the repeats was answered.
+    // The server may have answered any of the transmissions, so the wait counts from the first one.
     const waitedMs = nowMs - this.#phaseMs[slot]!;
     const record = ackRecordOf(message, lease, { client: this.#clientOf(slot), at: Date.now(), waitedMs });
     if (record !== undefined) wireLog(record);
   }
 
-  #hold(row: number, lease: PackedPair): void {
+  #storeLease(row: number, lease: PackedPair): void {
     const { isHeld, address, portParams, serverIdentifier } = this.#leases;
     const isSame = address[row] === lease.address && portParams[row] === lease.portParams;
     if (isHeld[row] === 1 && !isSame) this.#counts.moved++;
@@ -296,5 +299,5 @@ export class Exchanges {
 }
 
 function doNothing(): void {
-  // Stands for a timer, or an end, that is not there yet.
+  // Placeholder until the timer or the end callback is set.
 }

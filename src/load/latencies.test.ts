@@ -3,17 +3,17 @@ import { describe, expect, test } from "vitest";
 import { createLatencies, percentile } from "./latencies.ts";
 
 describe("createLatencies()", () => {
-  test("gives exact percentiles of what was added in any order", () => {
+  test("gives exact percentiles of values added in any order", () => {
     const latencies = createLatencies(200);
     for (let ms = 100; ms >= 1; ms--) latencies.add(ms);
     expect(latencies.summary()).toEqual({ count: 100, p50Ms: 50, p99Ms: 99, maxMs: 100 });
   });
 
-  test("is all zeros without latencies", () => {
+  test("summarizes an empty collection as zeros", () => {
     expect(createLatencies(5).summary()).toEqual({ count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 });
   });
 
-  test("refuses more than it was made for", () => {
+  test("rejects more values than its capacity", () => {
     const latencies = createLatencies(1);
     latencies.add(1);
     expect(() => {
@@ -22,7 +22,7 @@ describe("createLatencies()", () => {
   });
 });
 
-test("percentile() is the least value that so many do not exceed", () => {
+test("percentile() is the smallest value that the given share of values does not exceed", () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat(50), { minLength: 1, maxLength: 40 }),

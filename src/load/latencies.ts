@@ -1,5 +1,5 @@
 /**
- * Latencies of a load: every one is kept, so the percentiles are exact.
+ * Latencies of a load. Every value is kept, so the percentiles are exact.
  *
  * ```ts
  * import { createLatencies } from "./latencies.ts";
@@ -12,7 +12,7 @@
  * @module
  */
 
-/** What many latencies amount to; all 0 when there are none. */
+/** Summary of a collection of latencies; all fields are 0 when it is empty. */
 export interface LatencySummary {
   readonly count: number;
   readonly p50Ms: number;
@@ -27,16 +27,17 @@ interface Latencies {
 }
 
 /**
- * Creates an empty collection. Nothing is allocated while it fills.
+ * Creates an empty collection. It allocates all its memory at once, so that adding a value does not allocate.
  *
- * @param capacity How many it can take; more are a bug of the caller.
+ * @param capacity Maximum number of values. Adding more is a bug of the caller and throws a RangeError.
  */
 export function createLatencies(capacity: number): Latencies {
   const values = new Float64Array(capacity);
   let count = 0;
   return {
     add: (ms) => {
-      if (count === capacity) throw new RangeError(`Cannot add a latency: found ${count}, expected fewer`);
+      if (count === capacity)
+        throw new RangeError(`Cannot add a latency: found ${count} values, expected fewer`);
       values[count++] = ms;
     },
     summary: () => {
@@ -52,11 +53,12 @@ export function createLatencies(capacity: number): Latencies {
 }
 
 /**
- * Reads a percentile by the nearest-rank definition: the least value that at least `percent` of all don't exceed.
+ * Computes a percentile by the nearest-rank method: the smallest value that at least `percent` percent of all values
+ * do not exceed.
  *
- * @param sorted Ascending.
- * @param percent Above 0, up to 100.
- * @returns 0 when there are no values.
+ * @param sorted Values in ascending order.
+ * @param percent Above 0, at most 100.
+ * @returns The value; 0 when there are none.
  */
 export function percentile(sorted: Float64Array, percent: number): number {
   return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length)) - 1] ?? 0;

@@ -1,5 +1,5 @@
 /**
- * The leases of many clients in a few octets each: what a load collects, and what a check of it reads.
+ * A compact table of the leases of many clients. A load fills it, and checks read it.
  *
  * ```ts
  * import { createLeaseTable, leasesOf } from "./lease-table.ts";
@@ -16,25 +16,30 @@ import { writeUint32 } from "../wire/octets.ts";
 import type { PackedPair } from "./queries.ts";
 import type { PortLease } from "./overlaps.ts";
 
-/** Columns of as many rows as there are clients. */
+/** A table of columns, with one row for each client. */
 export interface LeaseTable {
-  /** Number of the client of row 0; the others follow. */
+  /** Number of the client in row 0; the other rows follow in order. */
   readonly firstClient: number;
   readonly clients: number;
-  /** 1 where the client holds a lease. */
+  /** 1 if the client holds a lease, otherwise 0. */
   readonly isHeld: Uint8Array;
   readonly address: Uint32Array;
-  /** The four octets of option 159 as the server sent them; 0 for a full address, as PSID-length 0 means just that. */
+  /** The four octets of option 159 as the server sent them; 0 for a full address, because its PSID-length is 0. */
   readonly portParams: Uint32Array;
   readonly serverIdentifier: Uint32Array;
 }
 
-/** A lease and the number of its client. */
+/** A lease with the number of its client. */
 interface ClientLease extends PortLease {
   readonly client: number;
 }
 
-/** Creates a table in which nobody holds a lease. */
+/**
+ * Creates a table in which no client holds a lease.
+ *
+ * @param firstClient Number of the first client.
+ * @param clients Number of clients.
+ */
 export function createLeaseTable(firstClient: number, clients: number): LeaseTable {
   return {
     firstClient,
@@ -46,7 +51,7 @@ export function createLeaseTable(firstClient: number, clients: number): LeaseTab
   };
 }
 
-/** @returns The leases that are held, in the order of their clients. */
+/** @returns The held leases, ordered by client number. */
 export function leasesOf(table: LeaseTable): ClientLease[] {
   const leases: ClientLease[] = [];
   const data = new Uint8Array(4);
@@ -62,7 +67,7 @@ export function leasesOf(table: LeaseTable): ClientLease[] {
   return leases;
 }
 
-/** @returns What the client of a row holds, as a message names it. */
+/** @returns The lease in a row, in the form that messages use. */
 export function pairAt(leases: LeaseTable, row: number): PackedPair {
   return {
     address: leases.address[row]!,

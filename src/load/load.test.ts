@@ -20,13 +20,13 @@ function clientOf(query: ReceivedQuery): number {
   return clientOfIdentifier(query.message.options.get(61)!)!;
 }
 
-/** The pair of a client by its number: 63 clients for each address. */
+/** Computes the pair of a client from its number; 63 clients share an address. */
 function pairOf(client: number) {
   const portParams = { psidOffset: 0, psidLength: 6, psid: 1 + (client % 63) };
   return { address: firstAddress + Math.floor(client / 63), portParams };
 }
 
-/** Answers each client with the pair of its number. */
+/** Answers each client with the pair for its number. */
 function answers(query: ReceivedQuery, pair = pairOf(clientOf(query))): Uint8Array[] {
   if (query.type === MessageType.discover) return [encodeReply(query, { type: MessageType.offer, ...pair })];
   if (query.type === MessageType.request) return [encodeReply(query, { type: MessageType.ack, ...pair })];
@@ -39,7 +39,7 @@ async function listen(answer: (query: ReceivedQuery) => readonly Uint8Array[]) {
 }
 
 describe("leaseLoad()", () => {
-  test("R7618-5-01 leads every client to its lease, and no two share a port", async () => {
+  test("R7618-5-01 gets every client its lease, and no two clients share a port", async () => {
     const target = await listen(answers);
     const result = await leaseLoad({ ...target, clients: 200, firstClient: 1000 });
     const leases = leasesOf(result.leases);
@@ -59,13 +59,13 @@ describe("leaseLoad()", () => {
     expect(result.exchange.maxMs).toBeGreaterThanOrEqual(result.ack.p50Ms);
   });
 
-  test("R7618-5-01 shows a server that gives one pair to two clients", async () => {
+  test("R7618-5-01 detects a server that gives one pair to two clients", async () => {
     const target = await listen((query) => answers(query, pairOf(Math.floor(clientOf(query) / 2))));
     const { leases } = await leaseLoad({ ...target, clients: 20 });
     expect(findOverlaps(leasesOf(leases)).length).toBe(10);
   });
 
-  test("R7618-6-06 each REQUEST has the offer's pair, server and xid", async () => {
+  test("R7618-6-06 each REQUEST has the pair, server and xid of the offer", async () => {
     const target = await listen(answers);
     await leaseLoad({ ...target, clients: 30 });
     const discovers = server.received.filter(({ type }) => type === MessageType.discover);
@@ -83,7 +83,7 @@ describe("leaseLoad()", () => {
     expect(new Set(discovers.map(({ message }) => message.xid)).size).toBe(30);
   });
 
-  test("clients without port sharing ask for full addresses", async () => {
+  test("clients that cannot share ports request full addresses", async () => {
     const target = await listen((query) =>
       answers(query, { address: firstAddress + clientOf(query), portParams: undefined! }),
     );
@@ -106,7 +106,7 @@ describe("leaseLoad()", () => {
     expect(formatIPv6(server.received[0]!.path[0]!.linkAddress)).toBe("2001:db8:a::1");
   });
 
-  test("counts refusals, and the refused hold nothing", async () => {
+  test("counts NAKs, and refused clients hold no lease", async () => {
     const target = await listen((query) =>
       query.type === MessageType.request && clientOf(query) % 2 === 1
         ? [encodeReply(query, { type: MessageType.nak })]
@@ -139,11 +139,11 @@ describe("leaseLoad()", () => {
     });
     const { counts, leases } = await leaseLoad({ ...target, clients: 1, inFlight: 1, sockets: 1 });
     expect(leasesOf(leases)).toEqual([{ client: 0, address: firstAddress, ...pairOf(0).portParams }]);
-    // Four bad ones before the OFFER, a repeated one behind it, and four before the ACK that ends it all.
+    // Four bad datagrams before the OFFER, a repeated OFFER after it, and four bad ones before the final ACK.
     expect(counts.ignored).toBe(9);
   });
 
-  test("sends again what gets no answer, and gives up after its tries", async () => {
+  test("retransmits unanswered messages, and gives up after the last try", async () => {
     const timing = createManualTiming();
     const target = await listen((query) => (clientOf(query) === 1 ? answers(query) : []));
     const pending = leaseLoad({
@@ -168,7 +168,7 @@ describe("leaseLoad()", () => {
     expect(timing.waiting()).toBe(0);
   });
 
-  test("ends when its time is over", async () => {
+  test("ends when the time limit is reached", async () => {
     const timing = createManualTiming();
     const target = await listen(() => []);
     const pending = leaseLoad({ ...target, clients: 5, inFlight: 2, durationMsMax: 500, timing });
@@ -210,7 +210,7 @@ describe("renewLoad() and releaseLoad()", () => {
     }
   });
 
-  test("renewLoad() passes over clients without a lease", async () => {
+  test("renewLoad() skips clients without a lease", async () => {
     const target = await listen((query) =>
       query.type === MessageType.request && clientOf(query) > 1
         ? [encodeReply(query, { type: MessageType.nak })]
@@ -220,7 +220,7 @@ describe("renewLoad() and releaseLoad()", () => {
     expect((await renewLoad(target, leases)).ack.count).toBe(2);
   });
 
-  test("renewLoad() counts a server that moves a client to another pair", async () => {
+  test("renewLoad() counts clients that the server moved to another pair", async () => {
     let shift = 0;
     const target = await listen((query) => answers(query, pairOf(clientOf(query) + shift)));
     const { leases } = await leaseLoad({ ...target, clients: 3 });
@@ -228,7 +228,7 @@ describe("renewLoad() and releaseLoad()", () => {
     expect((await renewLoad(target, leases)).counts.moved).toBe(3);
   });
 
-  test("renewLoad() of nobody ends at once", async () => {
+  test("renewLoad() ends immediately when no client holds a lease", async () => {
     const target = await listen(() => []);
     const timing = createManualTiming();
     const pending = leaseLoad({ ...target, clients: 1, durationMsMax: 1, timing });

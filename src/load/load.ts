@@ -1,5 +1,6 @@
 /**
- * A load of many clients: each obtains, renews or releases its lease over real UDP, so many exchanges at a time.
+ * Load generator: many clients obtain, renew or release their leases over real UDP, with a fixed number of exchanges in
+ * flight.
  *
  * ```ts
  * import { leaseLoad } from "./load.ts";
@@ -28,6 +29,8 @@ import type { Timing } from "../timing.ts";
 /**
  * Lets clients obtain leases: DISCOVER, OFFER, REQUEST, ACK for each.
  *
+ * @param options Target, number of clients, and timing.
+ * @returns Counts, latencies and the leases that the clients hold.
  * @throws {RangeError} When the options are out of range.
  * @throws {Error} When there is no route to the server.
  */
@@ -37,10 +40,10 @@ export function leaseLoad(options: LoadOptions): Promise<LoadResult> {
 }
 
 /**
- * Lets clients renew what they hold; those without a lease are passed over.
+ * Lets clients renew their leases. Clients without a lease are skipped.
  *
- * @param options Its clients are the table's.
- * @param leases Is written to: the result holds the same table.
+ * @param options Target and timing. The clients are those of the table.
+ * @param leases The leases to renew. The function updates the table, and the result refers to it.
  * @throws {RangeError} When the options are out of range.
  * @throws {Error} When there is no route to the server.
  */
@@ -53,9 +56,12 @@ export function renewLoad(
 }
 
 /**
- * Lets clients release what they hold, `inFlight` of them every 10 ms. No answer says whether a RELEASE arrived.
+ * Lets clients release their leases, `inFlight` of them every 10 ms. A RELEASE is not answered, so the function cannot
+ * tell whether it arrived.
  *
- * @returns How many were sent; the table says of none that it is held.
+ * @param options Target and timing. The clients are those of the table.
+ * @param leases The leases to release. Afterwards none of them is marked as held.
+ * @returns The number of RELEASEs sent.
  * @throws {RangeError} When the options are out of range.
  * @throws {Error} When there is no route to the server.
  */
@@ -72,7 +78,7 @@ export async function releaseLoad(
     if (leases.isHeld[row] === 0) continue;
     const client = encodeHex(identifierOfClient(firstClient + row));
     settings.wireLog?.({ is: "release", client, at: Date.now() });
-    // The system may still hold the octets of the messages before: each has its own.
+    // The operating system may not have sent the previous messages yet, so each one gets its own octets.
     const octets = new Uint8Array(queries.octetsMax);
     const length = queries.release(octets, firstClient + row, row, pairAt(leases, row));
     sockets.send(sent, octets, 0, length);
@@ -86,7 +92,7 @@ export async function releaseLoad(
 }
 
 function ignore(): void {
-  // What comes back for a RELEASE, or from its socket, changes nothing.
+  // Datagrams and socket errors after a RELEASE have no effect.
 }
 
 function pause({ later }: Timing, ms: number): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * What a load is told: whom to ask, for how many clients, and with how much patience.
+ * Options of a load: the target, the number of clients, and the timing.
  *
  * @module
  */
@@ -11,34 +11,34 @@ import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { WireLog } from "./wire-log.ts";
 
-/** Who loads whom, and how much. */
+/** Options of a load. */
 export interface LoadOptions {
   /** IPv6 address of the server or relay. */
   readonly server: string;
-  /** Its UDP port. */
+  /** UDP port of the server or relay. */
   readonly port: number;
-  /** How many clients take part, 1 or more. */
+  /** Number of clients, 1 to 2^32. */
   readonly clients: number;
-  /** Number of the first; another number is another client. Default: 0. */
+  /** Number of the first client. Each number is a different client identity. Default: 0. */
   readonly firstClient?: number;
-  /** Exchanges at a time, 1 to 65536. */
+  /** Number of concurrent exchanges, 1 to 65536. */
   readonly inFlight: number;
-  /** Sockets to send from. Default: 2. */
+  /** Number of sockets to send from, 1 to 64. Default: 2. */
   readonly sockets?: number;
-  /** The clients list option 159. Default: true. */
+  /** Whether the clients list option 159. Default: true. */
   readonly sharesPorts?: boolean;
-  /** DHCPv6 options that they want beside the answer. Default: none. */
+  /** DHCPv6 options that the clients request with the answer. Default: none. */
   readonly optionRequest?: readonly number[];
   /** The RELAY-FORW level to send in. Default: bare queries. */
   readonly relay?: RelayLevel;
-  /** Milliseconds before a message is sent again; doubles each time. Default: 1000. */
+  /** Milliseconds before the first retransmission; the delay doubles each time. Default: 1000. */
   readonly retransmitMs?: number;
-  /** How often a message is sent before its client gives up, 1 to 10. Default: 5. */
+  /** Number of transmissions of a message before its client gives up, 1 to 10. Default: 5. */
   readonly triesMax?: number;
-  /** Milliseconds that the whole may take. Default: 60000. */
+  /** Time limit of the whole load in milliseconds. Default: 60000. */
   readonly durationMsMax?: number;
   readonly timing?: Timing;
-  /** Gets what happens to each client, by the clock of this machine. Default: nobody does. */
+  /** Receives a record of each event, timed by the clock of this machine. Default: no records. */
   readonly wireLog?: WireLog | undefined;
 }
 
@@ -53,13 +53,13 @@ const defaults = {
   timing: systemTiming,
 } as const satisfies Partial<LoadOptions>;
 
-/** The options with their defaults. */
+/** Options with the defaults filled in. */
 export type LoadSettings = LoadOptions & Required<Pick<LoadOptions, keyof typeof defaults>>;
 
 /**
  * Checks options and fills in the defaults.
  *
- * @throws {RangeError} When they are out of range.
+ * @throws {RangeError} When an option is out of range.
  */
 export function settingsOf(options: LoadOptions): LoadSettings {
   const settings = { ...defaults, ...options };
@@ -77,7 +77,7 @@ export function settingsOf(options: LoadOptions): LoadSettings {
   return settings;
 }
 
-/** Prepares the messages of a load. */
+/** Prepares the message templates of a load. */
 export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): Queries {
   return createQueries({ sharesPorts, optionRequest, relay });
 }

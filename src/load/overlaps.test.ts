@@ -6,14 +6,14 @@ import type { PortLease } from "./overlaps.ts";
 
 const lw4o6 = { address: 0xc0000212, psidOffset: 0, psidLength: 6 };
 
-/** One octet for each port: 1 for those of the lease. */
+/** One octet for each port: 1 if the lease includes the port. */
 function portsOf(lease: PortLease): Uint8Array {
   const ports = new Uint8Array(65_536);
   for (const { first, last } of portRanges(lease, lease.psid)) ports.fill(1, first, last + 1);
   return ports;
 }
 
-/** Leases that share a port with another one, found by comparing every two. */
+/** Finds leases that share a port with another lease by comparing every two. */
 function sharersByForce(leases: readonly PortLease[]): Set<PortLease> {
   const ports = new Map(leases.map((lease) => [lease, portsOf(lease)]));
   const sharers = new Set<PortLease>();
@@ -27,7 +27,7 @@ function sharersByForce(leases: readonly PortLease[]): Set<PortLease> {
   return sharers;
 }
 
-/** Few addresses and few PSIDs, so that leases meet often; several divisions, so that they meet in part. */
+/** Few addresses and PSIDs, so that leases overlap often; several PSID-lengths, so that they overlap partially. */
 const anyLease = fc
   .tuple(
     fc.integer({ min: 1, max: 3 }),
@@ -42,7 +42,7 @@ const anyLease = fc
   }));
 
 describe("findOverlaps()", () => {
-  test("R7618-5-01 names exactly the leases that a comparison of every two names", () => {
+  test("R7618-5-01 finds exactly the leases that a comparison of every two finds", () => {
     fc.assert(
       fc.property(fc.array(anyLease, { maxLength: 7 }), (leases) => {
         const overlaps = findOverlaps(leases);
@@ -60,12 +60,12 @@ describe("findOverlaps()", () => {
     );
   });
 
-  test("R7618-5-01 finds none among all sets of an address", () => {
+  test("R7618-5-01 finds no overlap among all port sets of an address", () => {
     const leases = Array.from({ length: 64 }, (_, psid) => ({ ...lw4o6, psid }));
     expect(findOverlaps(leases)).toEqual([]);
   });
 
-  test("R7618-8-04 lets two addresses have the same PSID", () => {
+  test("R7618-8-04 accepts the same PSID on two addresses", () => {
     expect(
       findOverlaps([
         { ...lw4o6, psid: 18 },
@@ -74,23 +74,23 @@ describe("findOverlaps()", () => {
     ).toEqual([]);
   });
 
-  test("A9 finds a full address that is shared all the same", () => {
+  test("A9 finds a full address that is also shared", () => {
     const full = { ...lw4o6, psidLength: 0, psid: 0 };
     const shared = { ...lw4o6, psid: 18 };
     expect(findOverlaps([shared, full])).toEqual([{ first: full, second: shared, port: 18_432 }]);
   });
 
-  test("A9 finds sets of two divisions that meet in one range of many", () => {
+  test("A9 finds port sets of different PSID-lengths that overlap in one range of many", () => {
     const map = { ...lw4o6, psidOffset: 6, psidLength: 8, psid: 0 };
     expect(findOverlaps([{ ...lw4o6, psid: 1 }, map])[0]).toMatchObject({ port: 1024 });
   });
 
-  test("names two leases once, however many ranges they share", () => {
+  test("reports two leases once, however many ranges they share", () => {
     const mapOf = (psidLength: number) => ({ ...lw4o6, psidOffset: 6, psidLength, psid: 0 });
     expect(findOverlaps([mapOf(8), mapOf(4)]).length).toBe(1);
   });
 
-  test("keeps what the caller's leases carry", () => {
+  test("returns the caller's leases with their extra fields", () => {
     const [a, b] = [
       { ...lw4o6, psid: 18, client: 1 },
       { ...lw4o6, psid: 18, client: 2 },
@@ -98,7 +98,7 @@ describe("findOverlaps()", () => {
     expect(findOverlaps([a, b])).toEqual([{ first: a, second: b, port: 18_432 }]);
   });
 
-  test("is quick with 200,000 leases, a tenth of them taken twice", () => {
+  test("copes with 200,000 leases, a tenth of them duplicates", () => {
     const leases = Array.from({ length: 200_000 }, (_, index) => ({
       address: Math.floor((index % 180_000) / 63),
       psidOffset: 0,

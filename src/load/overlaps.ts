@@ -1,5 +1,5 @@
 /**
- * The proof that no two leases share a port (R7618-5-01): finds those that do.
+ * Finds leases that share a port. An empty result proves that no two leases do (R7618-5-01).
  *
  * ```ts
  * import { findOverlaps } from "./overlaps.ts";
@@ -13,7 +13,7 @@
 import { portRanges } from "../portset/port-set.ts";
 import type { PortRange } from "../portset/port-set.ts";
 
-/** The ports that a lease is for. */
+/** The ports of a lease. */
 export interface PortLease {
   /** Unsigned 32 bits. */
   readonly address: number;
@@ -27,17 +27,20 @@ export interface PortLease {
 interface Overlap<L extends PortLease> {
   readonly first: L;
   readonly second: L;
-  /** A port that both have. */
+  /** A port that both leases include. */
   readonly port: number;
 }
 
 /**
- * Finds leases that share ports. Takes O(n log n) for n leases when, as RFC 7597 §5.1 wants it, all sharers of an
- * address have the same offset and PSID-length; otherwise n is the number of port ranges.
+ * Finds leases that share ports.
  *
- * @param leases In any order; each is one client's.
- * @returns Pairs that name every lease with a port that another has, but not every pair of them: a thousand leases
- * of the same ports are a thousand pairs, not half a million. Empty: no two leases share a port.
+ * It takes O(n log n) time for n leases if all leases of an address have the same offset and PSID-length, as RFC 7597
+ * §5.1 expects. Otherwise n is the number of port ranges.
+ *
+ * @param leases Leases in any order, each of a different client.
+ * @returns Pairs of leases that share a port. Every lease that shares a port occurs in a pair, but not every two such
+ * leases form one: a thousand leases of the same ports give about a thousand pairs, not half a million. Empty when no
+ * two leases share a port.
  * @throws {RangeError} When port parameters are out of range.
  */
 export function findOverlaps<L extends PortLease>(leases: readonly L[]): Overlap<L>[] {
@@ -52,7 +55,7 @@ export function findOverlaps<L extends PortLease>(leases: readonly L[]): Overlap
     let end = start + 1;
     while (end < sorted.length && sorted[end]!.address === address) end++;
     const sharers = sorted.slice(start, end);
-    for (const overlap of haveOneDivision(sharers) ? sameSets(sharers) : commonRanges(sharers)) {
+    for (const overlap of haveEqualDivision(sharers) ? findEqualSets(sharers) : findCommonRanges(sharers)) {
       overlaps.push(overlap);
     }
     start = end;
@@ -60,14 +63,17 @@ export function findOverlaps<L extends PortLease>(leases: readonly L[]): Overlap
   return overlaps;
 }
 
-/** Whether the ports of an address are divided in one way: its leases are sorted, so the ends tell. */
-function haveOneDivision(sharers: readonly PortLease[]): boolean {
+/**
+ * Whether all leases of an address have the same offset and PSID-length. The leases are sorted, so it suffices to
+ * compare the first with the last.
+ */
+function haveEqualDivision(sharers: readonly PortLease[]): boolean {
   const [first, last] = [sharers[0]!, sharers.at(-1)!];
   return first.psidOffset === last.psidOffset && first.psidLength === last.psidLength;
 }
 
-/** In one division, sets are the same or disjoint, and the same ones are neighbours. */
-function sameSets<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
+/** With one offset and PSID-length, two port sets are equal or disjoint, and equal ones are adjacent in sorted order. */
+function findEqualSets<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
   const overlaps: Overlap<L>[] = [];
   for (let index = 1; index < sharers.length; index++) {
     const [first, second] = [sharers[index - 1]!, sharers[index]!];
@@ -77,8 +83,11 @@ function sameSets<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
   return overlaps;
 }
 
-/** A sweep over all ranges by their first port. A range that begins before the furthest end so far overlaps its owner. */
-function commonRanges<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
+/**
+ * Sweeps over all ranges in the order of their first ports. A range that begins before the furthest end so far overlaps
+ * the range with that end.
+ */
+function findCommonRanges<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
   const ranges: { readonly lease: L; readonly range: PortRange }[] = sharers
     .flatMap((lease) => portRanges(lease, lease.psid).map((range) => ({ lease, range })))
     .sort((a, b) => a.range.first - b.range.first);
@@ -87,7 +96,7 @@ function commonRanges<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] 
   let furthest = ranges[0]!;
   for (const current of ranges.slice(1)) {
     if (current.range.first <= furthest.range.last) {
-      // Two leases may meet in thousands of ranges; a pair that names nobody new says nothing new.
+      // Two leases may overlap in thousands of ranges. Report a pair only if it includes a lease not yet reported.
       if (!named.has(furthest.lease) || !named.has(current.lease)) {
         overlaps.push({ first: furthest.lease, second: current.lease, port: current.range.first });
         named.add(furthest.lease).add(current.lease);

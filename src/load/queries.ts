@@ -1,5 +1,5 @@
 /**
- * The messages of a load: templates of each sort, filled in for one client out of thousands.
+ * The messages of a load: one template for each kind of message, filled in for each of thousands of clients.
  *
  * @module
  */
@@ -23,15 +23,15 @@ import type { QueryTemplate } from "./query-template.ts";
 
 /** What the clients of a load have in common. */
 interface Profile {
-  /** They list option 159: they can share addresses. */
+  /** The clients list option 159, because they can share addresses. */
   readonly sharesPorts: boolean;
-  /** DHCPv6 options that they want beside the answer; empty for none. */
+  /** DHCPv6 options that the clients request with the answer; empty for none. */
   readonly optionRequest: readonly number[];
-  /** The RELAY-FORW level that they send in, as if one relay served them all; undefined sends bare queries. */
+  /** The RELAY-FORW level around each query, as if one relay served all clients; undefined sends bare queries. */
   readonly relay: RelayLevel | undefined;
 }
 
-/** A lease, as a message names it. */
+/** A lease, packed in the form that messages use. */
 export interface PackedPair {
   readonly address: number;
   readonly serverIdentifier: number;
@@ -39,9 +39,9 @@ export interface PackedPair {
   readonly portParams: number;
 }
 
-/** Writes a message into the octets given, and returns its length. */
+/** Encoders of the messages. Each writes a message into the given octets and returns its length. */
 export interface Queries {
-  /** Octets that the longest message takes. */
+  /** Length of the longest message, in octets. */
   readonly octetsMax: number;
   readonly discover: (into: Uint8Array, client: number, xid: number) => number;
   readonly selecting: (into: Uint8Array, client: number, xid: number, offer: PackedPair) => number;
@@ -50,29 +50,29 @@ export interface Queries {
 }
 
 /**
- * Identity of client 0. Each client has its number in the last four octets of its DUID-LL and hardware address, which
- * is a locally administered one.
+ * Identity of client 0. The last four octets of the DUID-LL and of the hardware address hold the client's number. The
+ * hardware address is locally administered.
  */
 const hardwareAddress = Uint8Array.of(2, 0, 0, 0, 0, 0);
 const clientIdentifier = encodeClientIdentifier({ iaid: 1, duid: encodeDuidLl(hardwareAddress) });
 const numberInIdentifier = clientIdentifier.length - 4;
 const numberInHardware = hardwareAddress.length - 4;
 
-/** @returns The number of the client that an option 61 is of; undefined when it is of no client of a load. */
+/** @returns The number of the client that an option 61 identifies; undefined when it is not a client of a load. */
 export function clientOfIdentifier(data: Uint8Array): number | undefined {
   if (data.length !== clientIdentifier.length) return undefined;
   for (let at = 0; at < numberInIdentifier; at++) if (data[at] !== clientIdentifier[at]) return undefined;
   return readUint32(data, numberInIdentifier);
 }
 
-/** @returns Option 61 of a client, by its number. */
+/** @returns Option 61 of the client with this number. */
 export function identifierOfClient(client: number): Uint8Array {
   const data = clientIdentifier.slice();
   writeUint32(data, numberInIdentifier, client);
   return data;
 }
 
-/** Prepares the messages. */
+/** Prepares the templates of all messages. */
 export function createQueries({ sharesPorts, optionRequest, relay }: Profile): Queries {
   const profile: ClientProfile = {
     clientIdentifier,
@@ -87,14 +87,14 @@ export function createQueries({ sharesPorts, optionRequest, relay }: Profile): Q
     );
   const parts = { xid: 0, softwire: undefined };
   const discover = template(encodeDiscover(profile, { xid: 0, hint: {} }));
-  // A full address is named without option 159, so these messages come in two sorts.
-  const bothSorts = (encode: (pair: ServerPair) => Uint8Array) => ({
+  // Messages about a full address omit option 159, so each of these has two templates.
+  const bothKinds = (encode: (pair: ServerPair) => Uint8Array) => ({
     shared: template(encode({ ...noPair, portParams: { psidOffset: 0, psidLength: 0, psid: 0 } })),
     full: template(encode({ ...noPair, portParams: undefined })),
   });
-  const selecting = bothSorts((pair) => encodeSelecting(profile, pair, parts));
-  const renewing = bothSorts((pair) => encodeRenewing(profile, pair, parts));
-  const release = bothSorts((pair) => encodeRelease(profile, pair, parts));
+  const selecting = bothKinds((pair) => encodeSelecting(profile, pair, parts));
+  const renewing = bothKinds((pair) => encodeRenewing(profile, pair, parts));
+  const release = bothKinds((pair) => encodeRelease(profile, pair, parts));
   const all = [discover, ...[selecting, renewing, release].flatMap(({ shared, full }) => [shared, full])];
   return {
     octetsMax: Math.max(...all.map(({ octets }) => octets.length)),
@@ -116,7 +116,7 @@ function writeFor(
 ): number {
   const template = pair.portParams === 0 ? full : shared;
   const length = writeQuery(template, into, client, xid);
-  // A message names its address either in option 50 or in ciaddr (RFC 2131 table 5).
+  // A message has its address either in option 50 or in ciaddr (RFC 2131 table 5).
   const requestedAddress = template.options.get(OptionCode.requestedAddress);
   writeUint32(into, requestedAddress ?? template.ciaddr, pair.address);
   const serverIdentifier = template.options.get(OptionCode.serverIdentifier);

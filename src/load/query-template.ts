@@ -1,5 +1,5 @@
 /**
- * A query that was encoded once and is sent for many clients: copied, with the few fields that differ written over.
+ * A query that is encoded once and sent for many clients: it is copied, and the few fields that differ are overwritten.
  *
  * ```ts
  * import { createQueryTemplate } from "./query-template.ts";
@@ -15,7 +15,7 @@ import { MessageType6 } from "../wire/dhcpv6/codes.ts";
 import { decodeDhcpV4Query } from "../wire/dhcpv6/dhcpv4-query.ts";
 import { decodeRelayPath } from "../wire/dhcpv6/relay.ts";
 
-/** A query and where its fields are, as offsets in octets. */
+/** A query and the positions of its fields, as offsets in octets. */
 export interface QueryTemplate {
   readonly octets: Uint8Array;
   readonly xid: number;
@@ -29,10 +29,11 @@ const xidOffset = 4;
 const ciaddrOffset = 12;
 
 /**
- * Finds the fields of a query. Decoders return views of what they decode, so a field's place is its view's.
+ * Finds the positions of the fields of a query. Decoders return views, so the offset of a view is the position of its
+ * field.
  *
  * @param octets A DHCPV4-QUERY, or RELAY-FORW around one.
- * @throws {DecodeError} When it is anything else.
+ * @throws {DecodeError} When the octets are anything else.
  */
 export function createQueryTemplate(octets: Uint8Array): QueryTemplate {
   const isRelayed = octets[0] === MessageType6.relayForward;

@@ -1,12 +1,12 @@
 /**
- * What came of a load.
+ * The result of a load.
  *
  * @module
  */
 import type { LatencySummary } from "./latencies.ts";
 import type { LeaseTable } from "./lease-table.ts";
 
-/** What came of a load. */
+/** Result of a load. */
 export interface LoadResult {
   readonly leases: LeaseTable;
   readonly elapsedMs: number;
@@ -19,20 +19,20 @@ export interface LoadResult {
   readonly counts: LoadCounts;
 }
 
-/** How often things happened. */
+/** Event counts of a load. */
 export interface LoadCounts {
-  /** Messages that were sent again. */
+  /** Retransmitted messages. */
   retransmits: number;
   /** Exchanges that a NAK ended. */
   naks: number;
-  /** Exchanges that got no answer to all their tries. */
+  /** Exchanges that got no answer to any of their transmissions. */
   timeouts: number;
-  /** Clients that had no end, or no beginning, when the time was over. */
+  /** Clients that had not finished, or not even started, when the load ended. */
   unfinished: number;
-  /** Datagrams that answered nothing: late, repeated, of another client, or malformed. */
+  /** Datagrams that answered no exchange: late, repeated, for another client, or malformed. */
   ignored: number;
-  /** Renewals that were acknowledged with another pair than the client's: a fault of the server. */
+  /** Renewals that were acknowledged with a different pair, which is a server fault. */
   moved: number;
-  /** Complaints of the sockets, such as that nobody listens on the port. */
+  /** Socket errors, for example because the port is closed. */
   socketErrors: number;
 }

@@ -8,19 +8,21 @@ import type { Socket } from "node:dgram";
 import { loadReceiveBufferOctets } from "../limits.ts";
 import { growReceiveBuffer } from "../udp-socket.ts";
 
-/** Sockets that share the work of a load. */
+/** Sockets that share the traffic of a load. */
 export interface ConnectedSockets {
-  /** Sends a stretch of octets from the socket that a slot uses; the octets must stay until they are sent. */
+  /** Sends a range of octets from the slot's socket. The octets must not change until they are sent. */
   readonly send: (slot: number, octets: Uint8Array, offset: number, length: number) => void;
   readonly close: () => void;
 }
 
 /**
- * Opens sockets towards one server. A connected socket saves the kernel a look for the route with each datagram, and
- * hears from nobody else.
+ * Opens sockets that are connected to one server. A connected socket saves the kernel a route lookup for each datagram,
+ * and receives from no other address.
  *
- * @param onError Gets what a socket says, such as that nobody listens on the port.
- * @throws {Error} When there is no route.
+ * @param target The server, and the number of sockets.
+ * @param onDatagram Receives each datagram.
+ * @param onError Receives socket errors, for example when the port is closed.
+ * @throws {Error} When there is no route to the server.
  */
 export async function openSockets(
   target: { readonly server: string; readonly port: number; readonly sockets: number },

@@ -1,8 +1,9 @@
 /**
- * Who certainly held what, and when: worked out from what clients were told, and from nothing else.
+ * Computes who certainly held what, and when, from the messages that clients received and sent, and from nothing else.
  *
- * A client holds its lease from the moment that it hears of it. It holds it at least until the lease time has gone by
- * since it asked, because the server can't have judged earlier; the database counts whole seconds, which is one less.
+ * A client holds its lease from the arrival of the ACK. The server cannot have decided before the client first sent its
+ * request, so the lease lasts at least its lease time from then. One second is subtracted, because the database counts
+ * whole seconds.
  *
  * @module
  */
@@ -10,33 +11,33 @@ import { portRanges } from "../portset/port-set.ts";
 import type { PortLease } from "./overlaps.ts";
 import type { WireRecord } from "./wire-log.ts";
 
-/** A lease as its client was told of it, with the time for which the client certainly held it. */
-export interface ToldLease extends PortLease {
+/** A lease as acknowledged to its client, with the time for which the client certainly held it. */
+export interface AcknowledgedLease extends PortLease {
   readonly client: string;
   readonly fromMs: number;
   untilMs: number;
 }
 
-/** What a wire log says. */
+/** What a wire log proves. */
 export interface WireEvidence {
-  /** Two clients that certainly held one port at one time. */
-  readonly conflicts: readonly { readonly first: ToldLease; readonly second: ToldLease }[];
-  /** Clients that were told by a NAK, or by a lease of other ports, that what they held was not theirs any more. */
-  readonly broken: readonly { readonly lease: ToldLease; readonly atMs: number }[];
-  /** What each client held at the end, by its word: a database of a later time has it, if the time is not over. */
-  readonly held: readonly ToldLease[];
+  /** Pairs of leases of different clients that certainly included the same port at the same time. */
+  readonly conflicts: readonly { readonly first: AcknowledgedLease; readonly second: AcknowledgedLease }[];
+  /** Running leases that the server took away with a NAK, or by granting the client other ports. */
+  readonly broken: readonly { readonly lease: AcknowledgedLease; readonly atMs: number }[];
+  /** The lease that each client held at the end of the log. A later database must have those that have not expired. */
+  readonly held: readonly AcknowledgedLease[];
   readonly acks: number;
 }
 
 /**
- * Works out what a wire log proves.
+ * Computes what a wire log proves.
  *
- * @param records In the order in which they happened.
+ * @param records Records in the order in which the events happened.
  */
 export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
-  const open = new Map<string, ToldLease>();
-  const leases: ToldLease[] = [];
-  const broken: { readonly lease: ToldLease; readonly atMs: number }[] = [];
+  const open = new Map<string, AcknowledgedLease>();
+  const leases: AcknowledgedLease[] = [];
+  const broken: { readonly lease: AcknowledgedLease; readonly atMs: number }[] = [];
   let acks = 0;
   const end = (client: string, atMs: number, isBreach: boolean): void => {
     const lease = open.get(client);
@@ -77,17 +78,17 @@ function isSamePair(a: PortLease, b: PortLease): boolean {
 
 type Conflict = WireEvidence["conflicts"][number];
 
-function findConflicts(leases: readonly ToldLease[]): Conflict[] {
+function findConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
   const byAddress = groupBy(leases, ({ address }) => address);
   return [...byAddress.values()].flatMap((sharers) => {
     const divisions = new Set(sharers.map(({ psidOffset, psidLength }) => `${psidOffset} ${psidLength}`));
-    if (divisions.size > 1) return conflictsOfPairs(sharers);
-    return [...groupBy(sharers, ({ psid }) => psid).values()].flatMap(conflictsInTime);
+    if (divisions.size > 1) return findPairwiseConflicts(sharers);
+    return [...groupBy(sharers, ({ psid }) => psid).values()].flatMap(findTimeConflicts);
   });
 }
 
-/** Leases of the same ports: each with the one before it that lasts longest. */
-function conflictsInTime(leases: readonly ToldLease[]): Conflict[] {
+/** Compares each lease of the same ports with the earlier one that lasts longest. */
+function findTimeConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
   const [earliest, ...others] = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   const conflicts: Conflict[] = [];
   let longest = earliest!;
@@ -100,8 +101,8 @@ function conflictsInTime(leases: readonly ToldLease[]): Conflict[] {
   return conflicts;
 }
 
-/** An address whose ports were divided in two ways, which RFC 7597 §5.1 does not want: each lease with each other. */
-function conflictsOfPairs(leases: readonly ToldLease[]): Conflict[] {
+/** Compares every two leases of an address. Needed when PSID-lengths or offsets differ, contrary to RFC 7597 §5.1. */
+function findPairwiseConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
   const sorted = leases.toSorted((a, b) => a.fromMs - b.fromMs);
   return sorted.flatMap((first, index) =>
     sorted
@@ -114,14 +115,14 @@ function conflictsOfPairs(leases: readonly ToldLease[]): Conflict[] {
   );
 }
 
-function sharePorts(a: ToldLease, b: ToldLease): boolean {
+function sharePorts(a: AcknowledgedLease, b: AcknowledgedLease): boolean {
   const ranges = portRanges(b, b.psid);
   return portRanges(a, a.psid).some((one) =>
     ranges.some((other) => one.first <= other.last && other.first <= one.last),
   );
 }
 
-/** Groups in the order of their first member. */
+/** Groups items by key. Groups are in the order of their first items. */
 function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

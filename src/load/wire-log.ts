@@ -1,6 +1,6 @@
 /**
- * What clients were told and what they gave back, one JSON object a line: the evidence by which `apportion verify`
- * judges the database. Written by the load generator, which knows nothing else of the server.
+ * The wire log: one JSON object per line for each ACK, NAK and RELEASE. `apportion verify` checks the database against
+ * it. The load generator writes it, and knows nothing about the server except what the messages say.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const record = v.variant("is", [
     is: v.literal("ack"),
     /** Octets of option 61 in hexadecimal. */
     client: v.string(),
-    /** When it came, and when the message that it answers was first sent: milliseconds since 1970. */
+    /** When the ACK arrived, and when the message that it answers was first sent: milliseconds since 1970. */
     at: v.number(),
     sentAt: v.number(),
     /** Unsigned 32 bits. */
@@ -23,28 +23,28 @@ const record = v.variant("is", [
     leaseSeconds: v.number(),
   }),
   v.strictObject({ is: v.literal("nak"), client: v.string(), at: v.number() }),
-  /** Written before it is sent. Nobody answers it. */
+  /** Recorded before the RELEASE is sent, because a RELEASE is not answered. */
   v.strictObject({ is: v.literal("release"), client: v.string(), at: v.number() }),
 ]);
 
-/** One thing that happened to a client. */
+/** One event of a client. */
 export type WireRecord = v.InferOutput<typeof record>;
 
-/** Takes records as they happen. */
+/** Receives records as the events happen. */
 export type WireLog = (record: WireRecord) => void;
 
-/** @returns The line of a record, with its end. */
+/** @returns The line for a record, including its newline. */
 export function formatWireRecord(entry: WireRecord): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
 /**
- * Reads one line.
+ * Parses one line.
  *
- * @throws {SyntaxError} When it is no record.
+ * @throws {SyntaxError} When the line is not a record.
  */
 export function parseWireRecord(line: string): WireRecord {
   const result = v.safeParse(v.pipe(v.string(), v.parseJson(), record), line);
   if (result.success) return result.output;
-  throw new SyntaxError(`Cannot read the wire log: found "${line}", expected a record of a client`);
+  throw new SyntaxError(`Cannot parse the wire log: found "${line}", expected a wire log record`);
 }

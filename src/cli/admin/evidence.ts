@@ -1,6 +1,6 @@
 /**
- * Commands that say who has what, and had it: changes of leases by hand, look-ups, binding tables, statistics and
- * metrics.
+ * Commands that show who holds or held what: look-ups, binding tables, statistics and metrics. Also commands that
+ * change a lease by hand.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { addIfMatch, ifMatchOf } from "./runner.ts";
 import type { Run, Show } from "./runner.ts";
 import { formatItems } from "./table.ts";
 
-/** Adds what can be done with a lease besides finding it. */
+/** Adds the commands that change a lease. */
 export function addLeaseChanges(leases: Command, run: Run): void {
   addIfMatch(leases.command("release <id>"))
-    .description("end a lease or an offer, as its client would")
+    .description("end a lease or an offer, as if its client had released it")
     .action(
       run(({ client }, [id], flags) =>
         client.leases[":id"].release.$post({ param: { id: id! } }, { headers: ifMatchOf(flags) }),
       ),
     );
   addIfMatch(leases.command("move <id> <pair>"))
-    .description("move a lease to a free pair: ADDRESS-PSID, or ADDRESS of a full pool")
+    .description("move a lease to a free pair: ADDRESS-PSID, or ADDRESS in a full pool")
     .action(
       run(({ client }, [id, pair], flags) =>
         client.leases[":id"].move.$post(
@@ -31,7 +31,7 @@ export function addLeaseChanges(leases: Command, run: Run): void {
     );
 }
 
-/** @throws {RangeError} When it is not of the form of a lease's id. */
+/** @throws {RangeError} When the text does not have the form of a lease id. */
 function parsePair(text: string): { address: string; psid: number | null } {
   const [, address, psid] = /^([\d.]+)(?:-(\d{1,5}))?$/.exec(text) ?? [];
   if (address !== undefined) return { address, psid: psid === undefined ? null : Number(psid) };
@@ -64,7 +64,7 @@ const statisticsColumns = [
   ...["offered", "bound", "quarantined", "reserved"],
 ];
 
-/** Pools, after them their domain in whole, and all domains last. */
+/** Shows the pools of each domain, then the total of the domain; the last row is the total of all domains. */
 const showStatistics: Show = (body) => {
   const { domains, ...all } = body as StatisticsAnswer;
   const rows = domains.flatMap(({ pools, ...domain }) => [
@@ -74,13 +74,13 @@ const showStatistics: Show = (body) => {
   return formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
 };
 
-/** Adds look-ups, binding tables, statistics and metrics. */
+/** Adds the commands for look-ups, binding tables, statistics and metrics. */
 export function addEvidence(admin: Command, run: Run): void {
   admin
     .command("lookup <address> [port]")
-    .description("say who had an address and a port at a time")
-    .requiredOption("--at <date>", "RFC 3339, with a zone: 2026-11-24T03:04:05Z")
-    .option("--tolerance <seconds>", "how far the clock that took the time may be off (default: 0)")
+    .description("show who held an address and port at a given time")
+    .requiredOption("--at <date>", "time in RFC 3339 format with a time zone, such as 2026-11-24T03:04:05Z")
+    .option("--tolerance <seconds>", "maximum error of the clock that recorded the time (default: 0)")
     .action(
       run(({ client }, [address, port], { at, tolerance }) => {
         const clock = typeof tolerance === "string" ? { toleranceSeconds: tolerance } : {};
@@ -90,11 +90,11 @@ export function addEvidence(admin: Command, run: Run): void {
     );
   admin
     .command("bindings")
-    .description("print the binding table of the lwAFTR as it comes; its version goes to standard error")
+    .description("print the binding table for the lwAFTR, and its version to standard error")
     .addOption(new Option("--format <name>").choices(["rfc8676", "snabb", "vpp"]).default("rfc8676"))
-    .option("--domain <name>", "only this domain's rows")
-    .option("--since <version>", "only what has changed since")
-    .option("--digest", "say the checksum of the text, too")
+    .option("--domain <name>", "only rows of this domain")
+    .option("--since <version>", "only changes since this version")
+    .option("--digest", "also print the checksum of the text")
     .action(
       run(({ request }, _, { format, domain, since, digest }) => {
         const flags = { format, domain, since, ...(digest === true && { digest: "true" }) };
@@ -104,10 +104,10 @@ export function addEvidence(admin: Command, run: Run): void {
     );
   admin
     .command("statistics")
-    .description("say how full the pools are")
+    .description("show how full the pools are")
     .action(run(({ client }) => client.statistics.$get(), showStatistics));
   admin
     .command("metrics")
-    .description("print the metrics as Prometheus gets them")
+    .description("print the metrics in the format that Prometheus scrapes")
     .action(run(({ request }) => request("/metrics"), "text"));
 }

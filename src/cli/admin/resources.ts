@@ -1,22 +1,27 @@
 /**
- * What `apportion admin` can do with each kind of resource. One entry for each; a table shows its columns.
+ * The kinds of resource that `apportion admin` knows: for each, its table columns, list filters and API calls.
  *
  * @module
  */
 import { hc } from "hono/client";
 import type { AdminApp } from "../../http/admin/app.ts";
 
-/** Calls of the admin API, with the types of its routes. */
+/** Client of the admin API, with the types of its routes. */
 export type AdminClient = ReturnType<typeof hc<AdminApp>>;
 
-/** Creates a client. */
+/**
+ * Creates a client of the admin API.
+ *
+ * @param url Base URL of the allocator.
+ * @param token Secret of an API token, or the admin token.
+ */
 export function createAdminClient(url: string, token: string): AdminClient {
   return hc<AdminApp>(`${url.replace(/\/$/, "")}/admin/v1`, {
     headers: { authorization: `Bearer ${token}` },
   });
 }
 
-/** What the command line looks at of an answer. */
+/** The parts of a response that the command line uses. */
 export interface ApiAnswer {
   readonly ok: boolean;
   readonly status: number;
@@ -25,23 +30,33 @@ export interface ApiAnswer {
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-/** One kind of resource. What a file holds is checked by the API, so here it is any JSON. */
+/** One kind of resource. The API validates the content of files, so they may hold any JSON here. */
 export interface Resource {
   readonly name: string;
   readonly columns: readonly string[];
-  /** Filters of its list, as flags. */
+  /** Names of the filters of its list; each becomes a flag. */
   readonly filters: readonly string[];
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
   readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
-  /** What `--force` does beyond what its commands do without it. */
+  /** Which commands accept `--force`, and what the flag does. */
   readonly force?: { readonly of: readonly ("put" | "patch" | "delete")[]; readonly meaning: string };
-  readonly put?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<ApiAnswer>;
-  readonly patch?: (client: AdminClient, name: string, json: unknown, how: How) => Promise<ApiAnswer>;
-  readonly delete?: (client: AdminClient, name: string, how: How) => Promise<ApiAnswer>;
+  readonly put?: (
+    client: AdminClient,
+    name: string,
+    json: unknown,
+    options: ChangeOptions,
+  ) => Promise<ApiAnswer>;
+  readonly patch?: (
+    client: AdminClient,
+    name: string,
+    json: unknown,
+    options: ChangeOptions,
+  ) => Promise<ApiAnswer>;
+  readonly delete?: (client: AdminClient, name: string, options: ChangeOptions) => Promise<ApiAnswer>;
 }
 
-/** How something is to be changed: `?force=true`, and If-Match or If-None-Match. */
-export interface How {
+/** Options of a change: `?force=true`, and the headers If-Match or If-None-Match. */
+export interface ChangeOptions {
   readonly query: { readonly force?: "true" };
   readonly headers: Record<string, string>;
 }
@@ -63,7 +78,10 @@ const pools: Resource = {
   name: "pools",
   columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
   filters: ["domain", "kind", "draining", "address"],
-  force: { of: ["delete"], meaning: "also when it has leases: they end, and are kept in history" },
+  force: {
+    of: ["delete"],
+    meaning: "delete the pool even if it has leases; they end and stay in the history",
+  },
   list: (client, query) => client.pools.$get({ query }),
   get: (client, name) => client.pools[":name"].$get({ param: { name } }),
   put: (client, name, json, { headers }) =>
@@ -78,7 +96,7 @@ const reservations: Resource = {
   name: "reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
   filters: ["domain", "pool", "clientIdentifier"],
-  force: { of: ["put", "patch"], meaning: "end the lease that the client has of another pair" },
+  force: { of: ["put", "patch"], meaning: "end the lease that the client holds on another pair" },
   list: (client, query) => client.reservations.$get({ query }),
   get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
   put: (client, name, json, { query, headers }) =>
@@ -120,5 +138,5 @@ const audit: Resource = {
   list: (client, query) => client.audit.$get({ query }),
 };
 
-/** All kinds, in the order of the help. */
+/** All kinds of resource, in the order of the help text. */
 export const resources: readonly Resource[] = [domains, pools, reservations, leases, tokens, audit];

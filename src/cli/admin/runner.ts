@@ -1,5 +1,5 @@
 /**
- * How a command of `apportion admin` calls the API, prints what came back, and ends.
+ * Runs a command of `apportion admin`: calls the API, prints the response, and sets the exit code.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { defaultAllocatorUrl } from "../../defaults.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 
-/** How the process ends. */
+/** Exit codes of the process. */
 export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
-/** What the command does to the process; a test puts its own in place. */
+/** The command's access to the process. Tests replace it. */
 export interface AdminIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Waits until what was written has been taken: a whole binding table shall not gather in memory. */
+  /** Waits until written text has been flushed, so that a whole binding table does not accumulate in memory. */
   readonly drain: () => Promise<void>;
   readonly setExitCode: (code: number) => void;
-  /** Ends at once: help was asked for, or a flag is wrong. */
+  /** Ends the process immediately, after a request for help or a wrong flag. */
   readonly exit: (code: number) => never;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Flags before the name of the command. */
+/** Flags that precede the name of the command. */
 interface Global {
   readonly url?: string;
   readonly token?: string;
@@ -40,26 +40,32 @@ interface RequestSettings {
   readonly body?: string;
 }
 
-/** The API, as a command has it. */
+/** Access to the API for a command. */
 export interface Api {
   readonly client: AdminClient;
-  /** Asks for a path of the allocator that the typed client does not know, with the token. */
+  /** Sends an authenticated request to a path of the allocator that the typed client does not cover. */
   readonly request: (path: string, init?: RequestSettings) => Promise<Response>;
 }
 
 type Action = (api: Api, args: string[], flags: Flags) => Promise<ApiAnswer>;
 
-/** How an answer is shown to people; `text` is printed piece by piece, as it comes. */
+/** Formats a response body for people. `text` streams the body to standard output unchanged. */
 export type Show = ((body: unknown) => string) | "text";
 
-/** `noted`: headers of the answer that go to standard error. */
+/**
+ * Makes the handler of a command.
+ *
+ * @param action Calls the API.
+ * @param show How the response is shown without `--json`. Default: YAML.
+ * @param printedHeaders Names of response headers to print to standard error.
+ */
 export type Run = (
   action: Action,
   show?: Show,
-  noted?: readonly string[],
+  printedHeaders?: readonly string[],
 ) => (...args: unknown[]) => Promise<void>;
 
-/** The API said no, or something that is not of the API. */
+/** The API refused the request, or the response did not come from the API. */
 class AnswerError extends Error {
   readonly exitCode: number;
   constructor(status: number, message: string) {
@@ -68,19 +74,22 @@ class AnswerError extends Error {
   }
 }
 
-/** Adds the flag of a change that is refused when somebody else was faster. */
+/** Adds the flag that makes a change fail if the resource was changed in the meantime. */
 export function addIfMatch(command: Command): Command {
-  return command.option("--if-match <etag>", 'only if this is still its ETag; "*" for whatever is there');
+  return command.option(
+    "--if-match <etag>",
+    'change only if this is still its ETag; "*" matches any version',
+  );
 }
 
-/** @returns The header that the flag is for. */
+/** @returns The header that `--if-match` sets, if any. */
 export function ifMatchOf({ ifMatch }: Flags): Record<string, string> {
   return typeof ifMatch === "string" ? { "if-match": ifMatch } : {};
 }
 
-/** Calls, prints the answer, and says by the exit code how it went. */
+/** Creates the function that makes handlers: they call the API, print the response and set the exit code. */
 export function createRunner(io: AdminIo, admin: Command): Run {
-  return (action, show = (body) => formatText(body, "yaml"), noted = []) =>
+  return (action, show = (body) => formatText(body, "yaml"), printedHeaders = []) =>
     async (...given) => {
       const command = given.at(-1) as Command;
       const { url, token, json } = admin.opts<Global>();
@@ -89,11 +98,11 @@ export function createRunner(io: AdminIo, admin: Command): Run {
         const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
         const answer = await action(openApi(base, secret), command.args, command.opts<Flags>());
         if (show === "text") {
-          await copy(answer, io);
+          await streamText(answer, io);
           return;
         }
         const body = await readAnswer(answer);
-        note(answer, noted, io);
+        printHeaders(answer, printedHeaders, io);
         if (body !== undefined) io.stdout(json === true ? formatText(body, "json") : show(body));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
@@ -115,22 +124,22 @@ function openApi(base: string, secret: string | undefined): Api {
   return { client: createAdminClient(base, secret), request };
 }
 
-/** Headers that a consumer of a binding table needs the next time. */
+/** Headers that a consumer of a binding table needs for its next request. */
 const bindingHeaders = ["apportion-version", "apportion-digest"];
 
-function note(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
+function printHeaders(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
   for (const name of names) {
     const value = answer.headers.get(name);
     if (value !== null) io.stderr(`${name}: ${value}\n`);
   }
 }
 
-async function copy(answer: ApiAnswer, io: AdminIo): Promise<void> {
+async function streamText(answer: ApiAnswer, io: AdminIo): Promise<void> {
   if (!answer.ok || answer.body === null) {
     await readAnswer(answer);
     return;
   }
-  note(answer, bindingHeaders, io);
+  printHeaders(answer, bindingHeaders, io);
   const decoder = new TextDecoder();
   const reader = answer.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -143,13 +152,14 @@ async function readAnswer(answer: ApiAnswer): Promise<unknown> {
   const text = await answer.text();
   const isJson = (answer.headers.get("content-type") ?? "").includes("json");
   const body = isJson && text !== "" ? (JSON.parse(text) as unknown) : undefined;
-  if (answer.ok) return answer.status === 202 ? { status: "unfinished: ask again to go on" } : body;
+  if (answer.ok)
+    return answer.status === 202 ? { status: "unfinished: repeat the request to continue" } : body;
   const { detail, errors = [] } = (body ?? {}) as { detail?: string; errors?: Record<string, string>[] };
   const lines = errors.map(
     ({ path, found, expected }) => `\n  ${path}: found ${found}, expected ${expected}`,
   );
   throw new AnswerError(
     answer.status,
-    `${detail ?? `Cannot call the API: found status ${answer.status}`}${lines.join("")}`,
+    `${detail ?? `Cannot call the API: found status ${answer.status}, expected success`}${lines.join("")}`,
   );
 }

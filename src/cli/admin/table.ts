@@ -1,21 +1,22 @@
 /**
- * JSON as people read it.
+ * Formats JSON as tables for people.
  *
  * @module
  */
 
 import { formatTable } from "../../text-table.ts";
 
-/** Shows a page of a list, and says when there is more: a page may be empty before that. */
+/** Formats a page of a list. The last line says how to get the next page, if there is one; a page may be empty. */
 export function formatPage(columns: readonly string[], body: unknown): string {
   const { items, next } = body as { readonly items: readonly unknown[]; readonly next: string | null };
   return formatItems(columns, items) + (next === null ? "" : `more with --cursor ${next}\n`);
 }
 
 /**
- * Shows items as a table with a line of headings.
+ * Formats items as a table with a line of headings.
  *
- * @param columns Paths of fields, such as `softwire.bindPrefix`; the last part is the heading.
+ * @param columns Paths of fields, such as `softwire.bindPrefix`. The last part of a path is the heading.
+ * @param items Resources of the API.
  */
 export function formatItems(columns: readonly string[], items: readonly unknown[]): string {
   const head = columns.map((column) => column.split(".").at(-1)!.toUpperCase());
