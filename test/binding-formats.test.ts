@@ -168,7 +168,7 @@ map add rule index 0 psid 1 ip6-dst 2001:db8:1::1
 });
 
 test.each([
-  ["rfc8676", rfc8676, 16, ["2001:db8::1"], /has psidLength 16, and RFC 8676 has room for 0..15/],
+  ["rfc8676", rfc8676, 16, ["2001:db8::1"], /has psidLength 16, but RFC 8676 allows only 0..15/],
   ["snabb", snabb, 8, [], /no softwire.borderRelays/],
   ["vpp", vpp, 8, [], /no softwire.borderRelays/],
 ])("%s says what it can't express", async (_, format, psidLength, borderRelays, expected) => {
@@ -184,7 +184,7 @@ test.each([
     ],
   });
   const [domain] = (await loadDirectory(database)).domains;
-  expect(format.refuse(domain!.pools[0]!, domain!)).toMatch(expected);
+  expect(format.whyUnsupported(domain!.pools[0]!, domain!)).toMatch(expected);
 });
 
 test("vpp passes over a domain without pools, which needs no border relay", async () => {

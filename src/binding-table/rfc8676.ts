@@ -1,11 +1,13 @@
 /**
- * The binding table as JSON of RFC 8676 (module `ietf-softwire-br`, encoding of RFC 7951): one `bind-instance` for each
+ * The binding table as RFC 8676 JSON (module `ietf-softwire-br`, encoding of RFC 7951): one `bind-instance` for each
  * domain.
  *
- * Its traps: the version is a text, because it has 64 bits. `port-set` has mandatory leaves, so a full address says
- * `psid-len` 0 and `psid` 0. The PSID is the plain number; a left-justified one would be valid, and wrong. The key is
- * `binding-ipv6info`, so a softwire address that moves to another pair is a changed entry. `psid-len` ends at 15: a
- * pool of single ports can't be expressed.
+ * Pitfalls of the module:
+ * - The version is a string, because it has 64 bits.
+ * - `port-set` has mandatory leaves, so a full address has `psid-len` 0 and `psid` 0.
+ * - The PSID is right-justified. A left-justified PSID would pass validation and be wrong.
+ * - The key is `binding-ipv6info`, so a softwire address that moves to another pair is a changed entry.
+ * - The largest `psid-len` is 15, so a pool of single ports cannot be expressed.
  *
  * @module
  */
@@ -18,7 +20,7 @@ import type { BindingEntry, BindingFormat, EntryChange, TableVersion } from "./e
 const psidLengthMax = 15;
 const uint32Max = 0xffffffff;
 
-/** The module wants both. IPv6 links of 1540 octets carry IPv4 packets of 1500 whole. */
+/** Both leaves are mandatory. An IPv6 link with an MTU of 1540 octets carries 1500-octet IPv4 packets unfragmented. */
 const mtu = { "softwire-payload-mtu": 1500, "softwire-path-mru": 1540 };
 
 const entryJson = ({ domain, pool, address, psid, softwire }: BindingEntry) => {
@@ -32,7 +34,7 @@ const entryJson = ({ domain, pool, address, psid, softwire }: BindingEntry) => {
   };
 };
 
-/** All of an instance but its entries. */
+/** An instance without its entries. */
 const instanceJson = (domain: Domain, { versionOf, date }: TableVersion) => ({
   name: domain.name,
   "binding-table-versioning": { version: String(versionOf(domain)), date },
@@ -41,12 +43,12 @@ const instanceJson = (domain: Domain, { versionOf, date }: TableVersion) => ({
   "enable-hairpinning": true,
 });
 
-/** Creates the format. */
+/** The format of RFC 8676. */
 export const rfc8676: BindingFormat = {
   mediaType: "application/yang-data+json",
-  refuse: ({ name, geometry }) =>
+  whyUnsupported: ({ name, geometry }) =>
     geometry.psidLength > psidLengthMax
-      ? `pool "${name}" has psidLength ${geometry.psidLength}, and RFC 8676 has room for 0..${psidLengthMax}`
+      ? `pool "${name}" has psidLength ${geometry.psidLength}, but RFC 8676 allows only 0..${psidLengthMax}`
       : undefined,
   begin: () => '{"ietf-softwire-br:br-instances":{"binding":{"bind-instance":[\n',
   beginDomain: (domain, table) => {
@@ -80,7 +82,7 @@ function* list<T>(name: string, items: readonly T[], format: (item: T) => unknow
   yield "]";
 }
 
-/** Changes of slots -> changes of entries, whose key is the softwire address within its domain. */
+/** Converts changes of slots to changes of entries, whose key is the softwire address within its domain. */
 function keyedByAddress(changes: readonly EntryChange[]) {
   const byKey = (entries: readonly (BindingEntry | null)[]) =>
     new Map(

@@ -2,8 +2,8 @@
  * The binding table for Snabb's lwAFTR (module `snabb-softwire-v3`): the configuration text of
  * `/softwire-config/binding-table`, and changes as commands of `snabb config`.
  *
- * Its traps: the key is the pair, so a pair has one softwire and a softwire address may have several pairs.
- * `reserved-ports-bit-count` is the PSID offset. A softwire needs the address of its border relay.
+ * Pitfalls of the module: the key is the pair, so a pair has one softwire, but a softwire address may have several
+ * pairs. `reserved-ports-bit-count` is the PSID offset. A softwire needs the address of its border relay.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { BindingEntry, BindingFormat } from "./entry.ts";
 const path = "/softwire-config/binding-table/softwire";
 const command = (verb: string): string => `snabb config ${verb} -s snabb-softwire-v3 "$LWAFTR"`;
 
-/** The content of one `softwire`. */
+/** The content of a `softwire` node. */
 function fieldsOf({ domain, pool, address, psid, softwire }: BindingEntry): string {
   const { psidOffset, psidLength } = pool.geometry;
   return (
@@ -28,12 +28,12 @@ function fieldsOf({ domain, pool, address, psid, softwire }: BindingEntry): stri
 const keyOf = ({ address, psid }: BindingEntry): string =>
   `${path}[ipv4=${formatIPv4(address)}][psid=${psid}]`;
 
-/** The format. */
+/** The format of Snabb's lwAFTR. */
 export const snabb: BindingFormat = {
   mediaType: "text/plain; charset=utf-8",
-  refuse: (_pool, domain) =>
+  whyUnsupported: (_pool, domain) =>
     domain.softwire.borderRelays.length === 0
-      ? `domain "${domain.name}" has no softwire.borderRelays, and Snabb wants a br-address`
+      ? `domain "${domain.name}" has no softwire.borderRelays, but Snabb needs a br-address`
       : undefined,
   begin: ({ version, date }) => `// version ${version}, ${date}\nsoftwire-config {\n  binding-table {\n`,
   beginDomain: () => [],

@@ -1,11 +1,13 @@
 /**
- * The binding table as commands of VPP's MAP plug-in, for `vppctl exec`: one MAP domain for each address, and a rule for
- * each row (independent 1:1 mapping, `ea-bits-len 0`).
+ * The binding table as commands of VPP's MAP plug-in, for `vppctl exec`: one MAP domain for each address, and one rule
+ * for each row (independent 1:1 mapping, `ea-bits-len 0`).
  *
- * Its traps: rules name their domain by an index that VPP gives out in the order of creation. So all addresses of all
- * pools get a domain, leased or not, in the order of the pools; the index of an address is then known, and stays, as
- * long as pools neither come nor go. It holds where VPP has no other MAP domains. There is no command to delete a
- * rule: one to `::` is VPP's own form of none. And no comments: the version is in the headers of the response alone.
+ * Pitfalls of the plug-in:
+ * - Rules refer to their domain by an index, which VPP assigns in order of creation. Therefore every address of every
+ *   pool gets a domain, leased or not, in the order of the pools. The index of an address is then known, and it does
+ *   not change unless a pool is added or removed. This requires that VPP has no other MAP domains.
+ * - There is no command to delete a rule. VPP treats a rule with the destination `::` as deleted.
+ * - There are no comments, so only the headers of the response state the version.
  *
  * @module
  */
@@ -17,7 +19,7 @@ import { addressCount, sortChanges } from "./entry.ts";
 import type { BindingEntry, BindingFormat, TableVersion } from "./entry.ts";
 
 function* domainLines({ pools, softwire }: Domain): Iterable<string> {
-  // A domain without pools needs no border relay, and is not refused for it.
+  // A domain without pools needs no border relay, so it may lack one.
   if (pools.length === 0) return;
   const source = formatIPv6(softwire.borderRelays[0]!);
   for (const { geometry } of pools) {
@@ -34,7 +36,7 @@ function* domainLines({ pools, softwire }: Domain): Iterable<string> {
   }
 }
 
-/** The domain that VPP has given this address. */
+/** Computes the index of the MAP domain that VPP assigned to the address of an entry. */
 function indexOf({ pool, address }: BindingEntry, { domains }: TableVersion): number {
   let base = 0;
   for (const each of domains.flatMap(({ pools }) => pools)) {
@@ -49,12 +51,12 @@ const rule = (entry: BindingEntry, table: TableVersion, target: string): string 
 const addition = (entry: BindingEntry, table: TableVersion): string =>
   rule(entry, table, formatIPv6(entry.softwire));
 
-/** The format. */
+/** The format of VPP's MAP plug-in. */
 export const vpp: BindingFormat = {
   mediaType: "text/plain; charset=utf-8",
-  refuse: (_pool, domain) =>
+  whyUnsupported: (_pool, domain) =>
     domain.softwire.borderRelays.length === 0
-      ? `domain "${domain.name}" has no softwire.borderRelays, and VPP wants an ip6-src`
+      ? `domain "${domain.name}" has no softwire.borderRelays, but VPP needs an ip6-src`
       : undefined,
   begin: () => "",
   beginDomain: domainLines,

@@ -1,5 +1,6 @@
 /**
- * A declared state as text: JSON or YAML. YAML is what people write, with comments; both say the same.
+ * A declared state as text, in JSON or YAML. Both formats express the same; people may prefer YAML because it allows
+ * comments.
  *
  * @module
  */
@@ -8,29 +9,41 @@ import { yamlAliasesMax } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
 
-/** How a declared state is written. */
+/** Format of a declared state. */
 export type DeclarationFormat = "json" | "yaml";
 
-/** @returns The format that a file's name says; JSON without one that is known. */
+/**
+ * Derives the format from the name of a file.
+ *
+ * @param path Path of the file.
+ * @returns `yaml` for `.yaml` and `.yml`, otherwise `json`.
+ */
 export function formatOfFile(path: string): DeclarationFormat {
   return /\.ya?ml$/i.test(path) ? "yaml" : "json";
 }
 
 /**
- * Reads a declared state.
+ * Parses the text of a declared state.
  *
- * @param source What it was read from, for messages.
- * @throws {SyntaxError} When it is no JSON or YAML.
- * @throws {DeclarationError} When it is not a declared state, with each fault's path.
+ * @param text JSON or YAML.
+ * @param format Format of the text.
+ * @param source Where the text came from, for error messages.
+ * @returns The declared state, with defaults filled in.
+ * @throws {SyntaxError} When the text is not valid JSON or YAML.
+ * @throws {DeclarationError} When the content is not a valid declared state; names the path of each fault.
  */
 export function readDeclarationText(text: string, format: DeclarationFormat, source: string): Declaration {
   return parseDeclaration(parseText(text, format, source), source);
 }
 
 /**
- * Reads the JSON or YAML of a text.
+ * Parses JSON or YAML.
  *
- * @throws {SyntaxError} When it is none.
+ * @param text JSON or YAML.
+ * @param format Format of the text.
+ * @param source Where the text came from, for error messages.
+ * @returns The value.
+ * @throws {SyntaxError} When the text is not valid in this format.
  */
 export function parseText(text: string, format: DeclarationFormat, source: string): unknown {
   try {
@@ -38,12 +51,18 @@ export function parseText(text: string, format: DeclarationFormat, source: strin
       ? (parse(text, { maxAliasCount: yamlAliasesMax }) as unknown)
       : (JSON.parse(text) as unknown);
   } catch (error) {
-    const why = error instanceof Error ? error.message : `no ${format}`;
+    const why = error instanceof Error ? error.message : `not valid ${format}`;
     throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });
   }
 }
 
-/** Writes a declared state, or anything else that JSON can hold. */
+/**
+ * Formats a declared state, or any other JSON value, as text.
+ *
+ * @param value A JSON value.
+ * @param format Format of the text.
+ * @returns The text, with a newline at its end.
+ */
 export function formatText(value: unknown, format: DeclarationFormat): string {
   return format === "yaml" ? stringify(value) : `${JSON.stringify(value, undefined, 2)}\n`;
 }

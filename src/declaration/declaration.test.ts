@@ -6,7 +6,7 @@ import { parseIPv4Range, parsePortRange } from "./pool-declaration.ts";
 const pool = { name: "p", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
 const domain = { name: "d", serverIdentifier: "192.0.2.1", pools: [pool] };
 
-/** The lines that a declaration is refused with. */
+/** Returns the faults for which a declaration is rejected. */
 function faultsOf(input: unknown): readonly string[] {
   try {
     parseDeclaration(input, "test");
@@ -30,7 +30,7 @@ test("parseDeclaration() fills in the defaults", () => {
   });
 });
 
-describe("parseDeclaration() names the field, what was found and what was expected:", () => {
+describe("parseDeclaration() names the field, what was found and what was expected for", () => {
   test.each<[string, unknown, RegExp]>([
     ["no object", 7, /\(top level\): .*Expected Object.*received 7/],
     ["an unknown field", { domains: [{ ...domain, ttl: 1 }] }, /domains\.0\.ttl: .*received "ttl"/],
@@ -52,7 +52,7 @@ describe("parseDeclaration() names the field, what was found and what was expect
       /leaseSeconds: expected min <= default <= max/,
     ],
     [
-      "a too short lease",
+      "a lease that is too short",
       { domains: [{ ...domain, leaseSeconds: { default: 5 } }] },
       /leaseSeconds\.default: .*>=60.*received 5/,
     ],
@@ -67,7 +67,7 @@ describe("parseDeclaration() names the field, what was found and what was expect
       /pools\.0: .*offsets 7 to 15 put system ports/,
     ],
     [
-      "a range of host bits",
+      "a range with host bits",
       { domains: [{ ...domain, pools: [{ ...pool, range: "192.0.2.1/24" }] }] },
       /range: .*expected 192\.0\.2\.0\/24/,
     ],
@@ -77,7 +77,7 @@ describe("parseDeclaration() names the field, what was found and what was expect
       /reservedPorts\.0: .*found "9-8"/,
     ],
     [
-      "k of a full pool",
+      "psidLength in a full pool",
       { domains: [{ ...domain, pools: [{ ...pool, kind: "full" }] }] },
       /pools\.0\.psidLength: /,
     ],
@@ -91,7 +91,7 @@ describe("parseDeclaration() names the field, what was found and what was expect
       },
       /default: found d and e/,
     ],
-    ["a name twice", { domains: [domain, { ...domain, pools: [] }] }, /domain name: found "d" twice/],
+    ["a repeated name", { domains: [domain, { ...domain, pools: [] }] }, /domain name: found "d" twice/],
     [
       "overlapping pools",
       { domains: [{ ...domain, pools: [pool, { ...pool, name: "q", range: "192.0.2.128/25" }] }] },
@@ -122,7 +122,7 @@ test.each([
 });
 
 test.each(["192.0.2.20-192.0.2.10", "0.0.0.0/7", "192.0.2.0/33", "192.0.2.0", "", "-"])(
-  "parseIPv4Range() refuses %j",
+  "parseIPv4Range() rejects %j",
   (text) => {
     expect(() => parseIPv4Range(text)).toThrow(/^Cannot parse IPv4 (range|address|prefix)/);
   },
@@ -135,11 +135,11 @@ test.each([
   expect(parsePortRange(text)).toEqual({ first, last });
 });
 
-test.each(["65536", "1-70000", "2-1", "a", ""])("parsePortRange() refuses %j", (text) => {
+test.each(["65536", "1-70000", "2-1", "a", ""])("parsePortRange() rejects %j", (text) => {
   expect(() => parsePortRange(text)).toThrow(SyntaxError);
 });
 
-test("parseInterfaceId() takes text, or octets behind hex:", () => {
+test("parseInterfaceId() accepts text, or hexadecimal octets after hex:", () => {
   expect(parseInterfaceId("ge-0/0/1")).toEqual(new TextEncoder().encode("ge-0/0/1"));
   expect(parseInterfaceId("hex:00ff")).toEqual(Uint8Array.of(0, 255));
   expect(() => parseInterfaceId("hex:0")).toThrow(SyntaxError);

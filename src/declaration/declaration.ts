@@ -1,6 +1,6 @@
 /**
- * The declared state: what an operator writes about domains and pools. One schema for the configuration file and
- * for what the database keeps.
+ * The declared state: an operator's configuration of domains, pools and reservations. The configuration file and the
+ * database share one schema.
  *
  * @example
  * ```json
@@ -28,24 +28,24 @@ const domainSchema = v.strictObject({
 });
 export type DomainDeclaration = v.InferOutput<typeof domainSchema>;
 
-/** The whole of a declared state. */
+/** Schema of a complete declared state. */
 export const declarationSchema = v.pipe(
   v.strictObject({ domains: v.pipe(v.array(domainSchema), v.maxLength(domainsMax)) }),
   v.rawCheck(({ dataset, addIssue }) => {
-    // What has faults of its own can't be compared with others.
+    // Fields that are invalid themselves cannot be compared with each other.
     if (!dataset.typed || dataset.issues !== undefined) return;
     for (const message of contradictions(dataset.value.domains)) addIssue({ message });
   }),
 );
 export type Declaration = v.InferOutput<typeof declarationSchema>;
 
-/** What no single field can show: names given twice, ranges that overlap, two defaults. */
+/** Lists faults that no single field shows: repeated names, overlapping ranges, more than one default domain. */
 function contradictions(domains: readonly DomainDeclaration[]): string[] {
   const found: string[] = [];
   const defaults = domains.filter((domain) => domain.default);
   if (defaults.length > 1) {
     found.push(
-      `default: found ${defaults.map((domain) => domain.name).join(" and ")}, expected one domain at most`,
+      `default: found ${defaults.map((domain) => domain.name).join(" and ")}, expected at most one domain`,
     );
   }
   found.push(
@@ -82,7 +82,7 @@ function contradictions(domains: readonly DomainDeclaration[]): string[] {
   return found;
 }
 
-/** A pair and a client have one reservation at most, and the pair is one of the domain's pools. */
+/** Checks that each pair and client has at most one reservation, and that a pool of the domain contains the pair. */
 function reservationFaults({ name, pools, reservations }: DomainDeclaration): string[] {
   if (reservations.length === 0) return [];
   const geometries = pools.map((pool) => ({ geometry: geometryOf(pool) }));
@@ -94,7 +94,7 @@ function reservationFaults({ name, pools, reservations }: DomainDeclaration): st
     ...reservations
       .filter((each) => !hasPair(each))
       .map(
-        (each) => `reservation "${each.name}": found ${pairOf(each)}, expected a pair of a pool of "${name}"`,
+        (each) => `reservation "${each.name}": found ${pairOf(each)}, expected a pair in a pool of "${name}"`,
       ),
     ...repeated(`domain "${name}": reserved pair`, reservations.map(pairOf)),
     ...repeated(
@@ -110,7 +110,7 @@ function repeated(what: string, names: readonly string[]): string[] {
   return [...twice].map((each) => `${what}: found "${each}" twice, expected it once`);
 }
 
-/** Wrong configuration: one line for each fault, with the path of the field. */
+/** The declared state is invalid. The message has one line for each fault, with the path of the field. */
 export class DeclarationError extends TypeError {
   readonly issues: readonly string[];
   constructor(source: string, issues: readonly string[]) {
@@ -121,11 +121,13 @@ export class DeclarationError extends TypeError {
 }
 
 /**
- * Checks a declared state and fills in the defaults.
+ * Validates a declared state and fills in the defaults.
  *
- * @param input Parsed JSON.
- * @param source What it was read from, for the message.
- * @throws {DeclarationError} With each fault's path, what was found and what was expected.
+ * @param input Parsed JSON or YAML.
+ * @param source Where the input came from, for the error message.
+ * @returns The declared state.
+ * @throws {DeclarationError} When the input is invalid; names the path of each fault, what was found and what was
+ *   expected.
  */
 export function parseDeclaration(input: unknown, source: string): Declaration {
   const result = v.safeParse(declarationSchema, input);
@@ -139,5 +141,5 @@ export function parseDeclaration(input: unknown, source: string): Declaration {
   );
 }
 
-/** What may be written: all that has a default may be left out. */
+/** A declared state as an operator writes it: fields with a default may be omitted. */
 export type DeclarationInput = v.InferInput<typeof declarationSchema>;

@@ -13,9 +13,9 @@ test.each<[string, unknown, number, string]>([
   ["ntp-servers", ["192.0.2.123"], 42, "c000027b"],
   ["v6-only-preferred", 1800, 108, "00000708"],
   ["captive-portal", "https://example.net/", 114, "68747470733a2f2f6578616d706c652e6e65742f"],
-  // RFC 1035 §3.1: labels behind their lengths, then the root.
+  // RFC 1035 §3.1: each label after its length, then the root.
   ["domain-search", ["a.example", "b"], 119, "0161076578616d706c6500" + "016200"],
-  // RFC 3442: prefix length, as many octets as it needs, router.
+  // RFC 3442: prefix length, the significant octets of the prefix, router.
   [
     "classless-static-routes",
     [
@@ -52,6 +52,6 @@ test.each<[string, unknown]>([
   ["other", [{ code: 224, hex: "0a0" }]],
   ["other", [{ code: 224, hex: "00".repeat(256) }]],
   ["router", ["192.0.2.1"]],
-])("dhcpOptionsSchema refuses %s of %j", (name, value) => {
+])("dhcpOptionsSchema rejects %s of %j", (name, value) => {
   expect(v.safeParse(dhcpOptionsSchema, { [name]: value }).success).toBe(false);
 });

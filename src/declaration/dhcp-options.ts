@@ -1,6 +1,6 @@
 /**
- * DHCP options that an operator gives to clients: by name with typed values, or any other by code and octets. They
- * are checked where they are configured, so that what reaches a client is well formed.
+ * DHCP options that an operator configures for clients: known options by name with typed values, any other option by
+ * code and octets. They are validated when they are configured, so that clients only ever receive well-formed options.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ const asciiText = v.pipe(
 const domainName = textOf(encodeDomainName);
 const uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
 
-/** How one option is written in a configuration, and encoded. */
+/** How an option is written in a configuration, and how it is encoded. */
 interface NamedOption<S extends v.GenericSchema> {
   readonly code: number;
   readonly value: S;
@@ -53,7 +53,7 @@ const addressesOption = (code: number) =>
   option(code, addresses, (texts) => concat(texts.map((text) => encodeAddress(parseIPv4(text)))));
 const textOption = (code: number) => option(code, asciiText, (text) => new TextEncoder().encode(text));
 
-/** Options by the names that the field gives them (RFC 2132, unless another is named). */
+/** Options by their usual names (RFC 2132, unless noted otherwise). */
 const namedOptions = {
   "subnet-mask": addressOption(OptionCode.subnetMask),
   "time-offset": option(
@@ -78,7 +78,7 @@ const namedOptions = {
   /** RFC 4833. */
   "posix-timezone": textOption(100),
   "tzdb-timezone": textOption(101),
-  /** RFC 8925: seconds for which a client that can do without IPv4 does without. */
+  /** RFC 8925: seconds for which a client that does not need IPv4 turns it off. */
   "v6-only-preferred": option(OptionCode.v6OnlyPreferred, uint32, encodeSeconds),
   /** RFC 8910. */
   "captive-portal": option(OptionCode.captivePortal, v.pipe(asciiText, v.url()), (text) =>
@@ -104,7 +104,7 @@ const namedOptions = {
 
 type OptionName = keyof typeof namedOptions;
 
-/** Codes that the server sets itself, or that belong to clients: nobody configures them. */
+/** Codes that cannot be configured, because only the server or a client sets them. */
 const reservedCodes: readonly number[] = [
   OptionCode.pad,
   OptionCode.requestedAddress,
@@ -135,12 +135,12 @@ const otherOption = v.strictObject({
     v.maxValue(254),
     v.check(
       (code) => !reservedCodes.includes(code),
-      (issue) => `found ${issue.received}, which the server sets by itself, expected another code`,
+      (issue) => `found ${issue.received}, which only the server or a client sets, expected another code`,
     ),
     v.check(
       (code) => !namedCodes.has(code),
       (issue) =>
-        `found ${issue.received}, expected its name "${namedCodes.get(Number(issue.received)) ?? ""}"`,
+        `found ${issue.received}, expected the option by name: "${namedCodes.get(Number(issue.received)) ?? ""}"`,
     ),
   ),
   hex: v.pipe(
@@ -157,7 +157,7 @@ const namedEntries = Object.fromEntries(
   Object.entries(namedOptions).map(([name, { value }]) => [name, v.optional(value as v.GenericSchema)]),
 ) as unknown as NamedEntries;
 
-/** Options as they are written in a configuration. */
+/** Schema of the options in a configuration. */
 export const dhcpOptionsSchema = v.strictObject({
   ...namedEntries,
   other: v.optional(v.pipe(v.array(otherOption), v.maxLength(otherOptionsMax))),
@@ -165,16 +165,17 @@ export const dhcpOptionsSchema = v.strictObject({
 export type DhcpOptions = v.InferOutput<typeof dhcpOptionsSchema>;
 
 /**
- * Encodes checked options.
+ * Encodes validated options.
  *
- * @returns Code -> data.
+ * @param options Options that {@link dhcpOptionsSchema} accepted.
+ * @returns The options: code -> data.
  */
 export function encodeDhcpOptions(options: DhcpOptions): Map<number, Uint8Array> {
   const encoded = new Map<number, Uint8Array>();
   for (const name of Object.keys(namedOptions) as OptionName[]) {
     const value = options[name];
     if (value === undefined) continue;
-    // The name ties value and encoder together; their types are lost in the loop.
+    // Value and encoder match because they have the same name, but the type checker cannot see that in a loop.
     const { code, encode } = namedOptions[name] as unknown as NamedOption<v.GenericSchema<typeof value>>;
     encoded.set(code, encode(value));
   }
@@ -187,9 +188,9 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Encodes a name as RFC 1035 §3.1 has it: labels behind their lengths, and the root.
+ * Encodes a domain name (RFC 1035 §3.1): each label after its length, then the root.
  *
- * @throws {SyntaxError} When it is no name that a host could have.
+ * @throws {SyntaxError} When the text is not a valid domain name.
  */
 function encodeDomainName(name: string): Uint8Array {
   const labels = name.replace(/\.$/, "").split(".");
@@ -200,7 +201,7 @@ function encodeDomainName(name: string): Uint8Array {
   return Uint8Array.from([...octets, 0]);
 }
 
-/** RFC 3442: the prefix's length, as many octets as it needs, the router. */
+/** Encodes a route (RFC 3442): the length of the prefix, its significant octets, the router. */
 function encodeRoute({
   destination,
   router,

@@ -1,5 +1,5 @@
 /**
- * What a domain says about itself, beside its name, its pools and its reservations.
+ * The settings of a domain: everything in its declaration except its name, pools and reservations.
  *
  * @module
  */
@@ -21,36 +21,44 @@ import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
 import { textOf } from "./schema-parts.ts";
 
-const dayOfSeconds = 86_400;
+const secondsPerDay = 86_400;
 
 const seconds = (min: number, max: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 
-/** An Interface-Id as text, or `hex:` and its octets. */
+/**
+ * Parses an Interface-Id.
+ *
+ * @param text The Interface-Id as text, or `hex:` followed by its octets in hexadecimal.
+ * @returns The octets, at least one.
+ * @throws {SyntaxError} When the text is empty or not hexadecimal after `hex:`.
+ */
 export function parseInterfaceId(text: string): Uint8Array {
   const octets = text.startsWith("hex:")
     ? decodeHex(text.slice("hex:".length))
     : new TextEncoder().encode(text);
   if (octets.length > 0) return octets;
-  throw new SyntaxError(`Cannot parse Interface-Id: found "${text}", expected text, or "hex:" and octets`);
+  throw new SyntaxError(
+    `Cannot parse Interface-Id: found "${text}", expected text, or "hex:" and at least one octet`,
+  );
 }
 
 const leaseSecondsSchema = v.pipe(
   v.strictObject({
     default: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 3600),
     min: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 60),
-    max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), dayOfSeconds),
+    max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), secondsPerDay),
   }),
   v.check(({ default: usual, min, max }) => min <= usual && usual <= max, "expected min <= default <= max"),
 );
 
-/** What a domain says about itself, without its name and pools: the database keeps it as JSON. */
+/** The fields of a domain's settings. The database stores the settings as JSON. */
 export const domainSettingsFields = {
-  /** Takes the clients that no prefix of any domain covers. */
+  /** Serves the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
   prefixes: v.optional(v.pipe(v.array(textOf(parseIPv6Prefix)), v.maxLength(domainPrefixesMax)), []),
-  /** Lines that belong to this domain: Interface-Id (text, or `hex:` and octets) and link-address of its relay. */
+  /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
     v.pipe(
       v.array(v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) })),
@@ -58,12 +66,12 @@ export const domainSettingsFields = {
     ),
     [],
   ),
-  /** Option 54. */
+  /** Value of option 54. */
   serverIdentifier: textOf(parseIPv4),
   leaseSeconds: v.optional(leaseSecondsSchema, {}),
   offerHoldSeconds: v.optional(seconds(1, offerHoldSecondsMax), 60),
   quarantineSeconds: v.optional(seconds(0, quarantineSecondsMax), 60),
-  declineSeconds: v.optional(seconds(0, declineSecondsMax), dayOfSeconds),
+  declineSeconds: v.optional(seconds(0, declineSecondsMax), secondsPerDay),
   siteLeasesMax: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   options: v.optional(dhcpOptionsSchema, {}),
   rebootNeedsSameSource: v.optional(v.boolean(), true),
@@ -83,6 +91,6 @@ export const domainSettingsFields = {
   ),
 };
 
-/** Settings of a domain, as the database keeps them. */
+/** Schema of a domain's settings, as the database stores them. */
 export const domainSettingsSchema = v.strictObject(domainSettingsFields);
 export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;

@@ -13,7 +13,13 @@ import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
 import { described, nameSchema, textOf } from "./schema-parts.ts";
 
-/** Port range `first-last` or a single port. */
+/**
+ * Parses a port range.
+ *
+ * @param text `first-last`, or a single port; ports are 0..65535.
+ * @returns The range.
+ * @throws {SyntaxError} When the text is not such a range.
+ */
 export function parsePortRange(text: string): PortRange {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const first = Number(match?.[1]);
@@ -24,7 +30,15 @@ export function parsePortRange(text: string): PortRange {
   return { first, last };
 }
 
-/** IPv4 range `address/length` or `first-last`. */
+/**
+ * Parses an IPv4 range.
+ *
+ * @param text `address/length` or `first-last`.
+ * @returns First and last address, as unsigned 32-bit integers.
+ * @throws {SyntaxError} When the text is not such a range.
+ * @throws {RangeError} When the range is reversed, a prefix has host bits, or it is shorter than
+ *   {@link poolPrefixLengthMin}.
+ */
 export function parseIPv4Range(text: string): {
   readonly firstAddress: number;
   readonly lastAddress: number;
@@ -36,7 +50,7 @@ export function parseIPv4Range(text: string): {
       lastAddress: parseIPv4(text.slice(dash + 1)),
     };
     if (range.firstAddress <= range.lastAddress) return range;
-    throw new RangeError(`Cannot parse IPv4 range: "${text}" ends before it begins`);
+    throw new RangeError(`Cannot parse IPv4 range: found "${text}", expected the lower address first`);
   }
   const { address, length } = parseIPv4Prefix(text);
   if (length < poolPrefixLengthMin) {
@@ -48,24 +62,27 @@ export function parseIPv4Range(text: string): {
 }
 
 const poolFields = {
-  range: described("IPv4 addresses: `192.0.2.0/24` or `192.0.2.10-192.0.2.20`.", textOf(parseIPv4Range)),
+  range: described(
+    "IPv4 addresses, such as `192.0.2.0/24` or `192.0.2.10-192.0.2.20`.",
+    textOf(parseIPv4Range),
+  ),
   fill: v.optional(
     described(
-      "How new slots are taken: fewest subscribers an address first, or one address after the other.",
+      "Order in which new slots are leased. `spread` keeps subscribers per address low, `pack` fills address by address.",
       v.picklist(["spread", "pack"]),
     ),
     "spread",
   ),
   options: v.optional(
     described(
-      "DHCP options for the clients of this pool; they come before those of the domain.",
+      "DHCP options for the clients of this pool. They override the options of the domain.",
       dhcpOptionsSchema,
     ),
     {},
   ),
   drainUntil: v.optional(
     described(
-      "While set, the pool gives no new leases; those that run may be renewed until this date.",
+      "While this is set, the pool gives no new leases. Existing leases can be renewed until this date.",
       v.nullable(dateSchema),
     ),
     null,
@@ -76,25 +93,30 @@ const sharedFields = {
   kind: v.literal("shared"),
   psidOffset: v.optional(
     described(
-      "RFC 7597 §5.1 `a`: 0 is one contiguous range, as lw4o6 wants it; MAP uses 6.",
+      "PSID offset in bits (`a` in RFC 7597 §5.1). 0 gives one contiguous range, as in lw4o6; MAP uses 6.",
       v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15)),
     ),
     0,
   ),
   psidLength: described(
-    "RFC 7597 §5.1 `k`: an address serves up to 2^k subscribers.",
+    "PSID length in bits (`k` in RFC 7597 §5.1). An address serves up to 2^k subscribers.",
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
   ),
   reservedPorts: v.optional(
     described(
-      "Ports that no subscriber gets (RFC 7618 §8): `0-1023`, `8080`.",
+      "Ports that no subscriber gets (RFC 7618 §8), such as `0-1023` or `8080`.",
       v.pipe(v.array(textOf(parsePortRange)), v.maxLength(reservedPortRangesMax)),
     ),
     ["0-1023"],
   ),
 };
 
-/** The schema of a pool with what it is known by, where that is not its name alone. */
+/**
+ * Creates the schema of a pool.
+ *
+ * @param entries Fields that identify the pool, such as its name.
+ * @returns The schema: these fields, followed by those of a shared or a full pool.
+ */
 export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
   return v.pipe(
     v.variant("kind", [
@@ -112,13 +134,13 @@ export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
   );
 }
 
-/** The schema of a pool of a declared state. */
+/** Schema of a pool in a declared state. */
 export const poolSchema = poolSchemaWith({ name: nameSchema });
 
-/** A pool as it is declared. */
+/** A pool as an operator declares it. */
 export type PoolDeclaration = v.InferOutput<typeof poolSchema>;
 
-/** What a pool's slots follow from. */
+/** The part of a pool that determines its slots. */
 export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
   (
     | { readonly kind: "full" }
@@ -133,7 +155,8 @@ export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
 /**
  * Computes the slots of a declared pool.
  *
- * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a port (RFC 7597 §5.1).
+ * @returns The geometry of the pool.
+ * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a 16-bit port (RFC 7597 §5.1).
  */
 export function geometryOf(pool: PoolShape): PoolGeometry {
   const range = { ...parseIPv4Range(pool.range), fill: pool.fill };

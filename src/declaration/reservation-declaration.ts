@@ -1,5 +1,5 @@
 /**
- * A reservation as an operator declares it: which pair belongs to whom.
+ * A reservation as an operator declares it: a pair that only one client may get.
  *
  * @module
  */
@@ -10,7 +10,14 @@ import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { described, nameSchema, textOf } from "./schema-parts.ts";
 
-/** Octets of a client identifier in hexadecimal; colons may stand between them. */
+/**
+ * Parses a client identifier.
+ *
+ * @param text Octets of option 61 in hexadecimal, optionally separated by colons.
+ * @returns The octets.
+ * @throws {SyntaxError} When the text is not hexadecimal.
+ * @throws {RangeError} When the identifier is too short or too long.
+ */
 export function parseClientIdentifier(text: string): Uint8Array {
   const octets = decodeHex(text.replaceAll(":", ""));
   const { length } = octets;
@@ -21,22 +28,22 @@ export function parseClientIdentifier(text: string): Uint8Array {
   );
 }
 
-/** Which pair belongs to whom. */
+/** Fields of a reservation: the client and its pair. */
 export const reservationFields = {
   clientIdentifier: described(
-    "Option 61 in hexadecimal: type 255, IAID and DUID for 4o6 clients (RFC 7618 §6).",
+    "Option 61 in hexadecimal. 4o6 clients send type 255, IAID and DUID (RFC 7618 §6).",
     textOf(parseClientIdentifier),
   ),
   address: textOf(parseIPv4),
   psid: v.optional(
     described(
-      "Port set of the address, right-justified; null in a full pool.",
+      "PSID of the port set, right-justified; null in a full pool.",
       v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff))),
     ),
     null,
   ),
 };
 
-/** The schema of a reservation of a declared state. */
+/** Schema of a reservation in a declared state. */
 export const reservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
 export type ReservationDeclaration = v.InferOutput<typeof reservationSchema>;

@@ -1,11 +1,16 @@
 /**
- * Parts that the schemas of the declared state have in common.
+ * Parts that the schemas of the declared state share.
  *
  * @module
  */
 import * as v from "valibot";
 
-/** Text that `parse` accepts; what it throws becomes the issue's message. */
+/**
+ * Creates a schema of text in a certain form.
+ *
+ * @param parse Parser of the text. The message of an error that it throws becomes the message of the issue.
+ * @returns A schema whose output is the text itself.
+ */
 export function textOf(parse: (text: string) => unknown) {
   return v.pipe(
     v.string(),
@@ -20,11 +25,15 @@ export function textOf(parse: (text: string) => unknown) {
   );
 }
 
-/** A schema with what the API's document says of it. */
+/**
+ * Adds a description to a schema, for the OpenAPI document.
+ *
+ * @returns The described schema.
+ */
 export const described = <S extends v.GenericSchema>(text: string, schema: S) =>
   v.pipe(schema, v.description(text));
 
-/** Names are ids: they never change. */
+/** Schema of a name. Names are ids and never change. */
 export const nameSchema = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, "expected 1 to 63 of a-z, 0-9, '-' and '.'"),

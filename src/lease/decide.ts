@@ -1,15 +1,15 @@
 /**
- * The rules, in two pure steps around the database:
+ * The rules, as two pure steps before and after the database transaction:
  *
- * 1. {@link makeClaim}: what does this message ask for, in this domain? Either a claim for the store, or a decision
- *    that needs none.
- * 2. {@link decide}: the store has acted and says what is now true; what is the answer?
+ * 1. {@link makeClaim}: what does this message ask for in this domain? The result is a claim for the store, or a
+ *    decision that needs no claim.
+ * 2. {@link decide}: the store has processed the claim and reports what is true now; what is the answer?
  *
  * @module
  */
 import { MessageType } from "../wire/dhcpv4/codes.ts";
 import type { Claim, Fact } from "./claim.ts";
-import { mayBeServed, silence } from "./decision.ts";
+import { canBeServed, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { claimOffer, decideOffer } from "./discover.ts";
 import { findAddressPool } from "./domain.ts";
@@ -19,9 +19,11 @@ import type { Query } from "./query.ts";
 import { claimRequest, decideBind, decideLook } from "./request.ts";
 
 /**
- * Derives what a query asks of the database.
+ * Derives the claim that a query makes.
  *
- * @returns A claim, or a decision where the message alone is enough for one.
+ * @param query The client's message.
+ * @param domain The domain that serves the client.
+ * @returns A claim, or a decision when the message alone determines the answer.
  */
 export function makeClaim(query: Query, domain: Domain): ClaimStep {
   if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {
@@ -43,18 +45,20 @@ export function makeClaim(query: Query, domain: Domain): ClaimStep {
   }
 }
 
-/** An INFORM asks for settings and for no lease, so what leases there are does not matter (RFC 2131 §4.3.5). */
+/** An INFORM asks for settings but not for a lease, so existing leases do not matter (RFC 2131 §4.3.5). */
 function decideInform(query: Query, domain: Domain): Decision {
-  if (!mayBeServed(query, domain)) return silence("shared-pools-only");
+  if (!canBeServed(query, domain)) return silence("shared-pools-only");
   const pool = findAddressPool(domain.pools, query.message.ciaddr);
   return { kind: "settings", options: pool?.options ?? domain.options };
 }
 
 /**
- * Chooses the answer, given what the store made true.
+ * Decides the answer after the store has processed the claim.
  *
- * @param claim What {@link makeClaim} asked for.
- * @param fact What the store says.
+ * @param claim The claim that {@link makeClaim} returned.
+ * @param fact What the store reports about this claim.
+ * @param subject The query, and the state in which the claim was made and judged.
+ * @returns The decision.
  */
 export function decide(claim: Claim, fact: Fact, subject: Subject): Decision {
   switch (claim.kind) {

@@ -1,5 +1,5 @@
 /**
- * The answer to a query, as the rules see it: before it is octets.
+ * Decisions: the answer to a query before it is encoded.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Query } from "./query.ts";
 import type { Reason } from "./reasons.ts";
 import { siteOf } from "./site.ts";
 
-/** DHCP options that may go with an answer: code -> data. */
+/** DHCP options that an answer may contain: code -> data. */
 export type ConfiguredOptions = ReadonlyMap<number, Uint8Array>;
 
 /** The answer to a query. */
@@ -30,35 +30,39 @@ export type Decision =
       readonly options: ConfiguredOptions;
       /** Softwire source address that the lease is bound to, for option 109. */
       readonly softwire: string | null;
-      /** The answer to a DISCOVER: option 80 has to return (RFC 4039 §3.1). */
+      /** Whether this answers a DISCOVER, so that it must contain option 80 (RFC 4039 §3.1). */
       readonly rapidCommit: boolean;
     }
-  /** To a DHCPINFORM: settings, but no lease. */
+  /** The answer to a DHCPINFORM: settings, but no lease. */
   | { readonly kind: "settings"; readonly options: ConfiguredOptions }
   | { readonly kind: "nak"; readonly reason: Reason }
   | { readonly kind: "silence"; readonly reason: Reason };
 
-/** What a decision is about. */
+/** The query that a decision answers, and the state in which its claim was made and judged. */
 export interface Subject {
   readonly query: Query;
   readonly domain: Domain;
   /** The configuration that the claim was made from. */
   readonly directory: Directory;
-  /** Unix seconds of the database's clock, by which the claim was judged. */
+  /** Time at which the claim was judged, in Unix seconds of the database's clock. */
   readonly now: number;
 }
 
-/** What the first step finds: a claim to make, or a decision without one. */
+/** Result of the first step: a claim for the store, or a decision that needs no claim. */
 export type ClaimStep = { readonly kind: "claim"; readonly claim: Claim } | Decision;
 
-/** No answer. */
+/** The client gets no answer. */
 export const silence = (reason: Reason): Decision => ({ kind: "silence", reason });
-/** DHCPNAK: the client has to start again. */
+/** The client gets a DHCPNAK and has to start over. */
 export const nak = (reason: Reason): Decision => ({ kind: "nak", reason });
-/** The database decides. */
+/** The store has to process this claim before an answer can be decided. */
 export const claimed = (claim: Claim): ClaimStep => ({ kind: "claim", claim });
 
-/** Who asks: what every claim begins with. */
+/**
+ * Derives the fields that all claims have.
+ *
+ * @returns The client, its site and the limit of the site.
+ */
 export function claimantOf(query: Query, domain: Domain) {
   return {
     domainId: domain.id,
@@ -68,7 +72,11 @@ export function claimantOf(query: Query, domain: Domain) {
   };
 }
 
-/** What a lease of this client is written with. */
+/**
+ * Derives the values with which a lease of this client is stored.
+ *
+ * @returns The terms of the lease.
+ */
 export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
   return {
     leaseSeconds: leaseSeconds(query, domain),
@@ -80,23 +88,42 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
   };
 }
 
-/** The pair that a message names: an address, and the port set of option 159. */
+/**
+ * Builds the pair that a message names.
+ *
+ * @param query Its option 159 gives the port set.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @returns The address, with the port set if the message has one.
+ */
 export function namedPair(query: Query, address: number): Pair {
   return query.portParams === undefined ? { address } : { address, portSet: query.portParams };
 }
 
-/** Option 51 within the domain's bounds, else the domain's usual time (RFC 2131 §4.3.1). */
+/**
+ * Chooses the duration of a lease (RFC 2131 §4.3.1).
+ *
+ * @returns Option 51 within the domain's bounds, or the domain's default; in seconds.
+ */
 export function leaseSeconds(query: Query, domain: Domain): number {
-  const { default: usual, min, max } = domain.leaseSeconds;
-  return query.leaseSeconds === undefined ? usual : Math.min(max, Math.max(min, query.leaseSeconds));
+  const { default: standard, min, max } = domain.leaseSeconds;
+  return query.leaseSeconds === undefined ? standard : Math.min(max, Math.max(min, query.leaseSeconds));
 }
 
-/** A domain without full addresses does not see clients that can't share one (R7618-8.1-03, A1). */
-export function mayBeServed(query: Query, domain: Domain): boolean {
+/**
+ * Checks whether a domain can serve a client. A domain without full addresses ignores clients that cannot share an
+ * address (R7618-8.1-03, A1).
+ *
+ * @returns Whether the domain has a pool for this kind of client.
+ */
+export function canBeServed(query: Query, domain: Domain): boolean {
   return query.sharesPorts || domain.fullPools.length > 0;
 }
 
-/** Option 54 of another server: the message is for that one. */
+/**
+ * Checks whether a message is meant for another server.
+ *
+ * @returns Whether option 54 names another server.
+ */
 export function isForAnotherServer(query: Query, domain: Domain): boolean {
   return query.serverIdentifier !== undefined && query.serverIdentifier !== domain.serverIdentifier;
 }

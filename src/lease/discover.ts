@@ -1,5 +1,5 @@
 /**
- * DHCPDISCOVER: which pair may this client be offered? RFC 2131 §4.3.1, RFC 7618 §8.
+ * DHCPDISCOVER: which pair should this client be offered? RFC 2131 §4.3.1, RFC 7618 §8.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import {
   claimed,
   leaseSeconds,
   leaseTerms,
-  mayBeServed,
+  canBeServed,
   namedPair,
   silence,
 } from "./decision.ts";
@@ -21,12 +21,13 @@ import type { Domain, Pool } from "./domain.ts";
 import type { Query } from "./query.ts";
 
 /**
- * The pools that may serve a client, best first.
+ * Lists the pools that may serve a client, best first.
  *
- * A client that does not list option 159 never gets a shared address (R7618-8.1-02). One that does gets a shared
- * one wherever there are shared pools, because full addresses are scarce; unless the operator says otherwise
- * (R7618-8.1-04). A size hint puts pools of that size first; no pool is cut to another size for it, because all
- * sharers of an address have equal sets (A9). Shared pools that are all drained are no shared pools.
+ * A client that does not list option 159 never gets a shared address (R7618-8.1-02). A client that lists it gets a
+ * shared address if the domain has shared pools, because full addresses are scarce, unless the operator configures
+ * otherwise (R7618-8.1-04). A size hint puts pools of that size first. It does not change the size of a pool's port
+ * sets, because all sharers of an address have port sets of the same size (A9). If all shared pools are drained,
+ * clients get full addresses, provided that a full pool is open.
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   const { sharedPools, fullPools } = domain;
@@ -38,10 +39,14 @@ function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   return [...sharedPools.filter(fits), ...sharedPools.filter((pool) => !fits(pool))];
 }
 
-/** @returns The claim for any pair that suits the client. */
+/**
+ * Makes the claim of a DHCPDISCOVER: any pair that suits the client.
+ *
+ * @returns A claim, or silence when no pool can serve the client.
+ */
 export function claimOffer(query: Query, domain: Domain): ClaimStep {
   const candidates = poolsFor(query, domain);
-  if (candidates.length === 0) return silence(mayBeServed(query, domain) ? "no-pool" : "shared-pools-only");
+  if (candidates.length === 0) return silence(canBeServed(query, domain) ? "no-pool" : "shared-pools-only");
   const pools = candidates.filter(isOpen);
   const claim: OfferClaim = {
     ...claimantOf(query, domain),
@@ -49,13 +54,16 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
-    lease: mayCommitAtOnce(query, domain, pools) ? leaseTerms(query, domain) : null,
+    lease: canRapidCommit(query, domain, pools) ? leaseTerms(query, domain) : null,
   };
   return claimed(claim);
 }
 
-/** A client that may be told to do without IPv4 has to see that first, and not be given a lease (RFC 8925 §3). */
-function mayCommitAtOnce(query: Query, domain: Domain, pools: readonly Pool[]): boolean {
+/**
+ * Checks whether a DISCOVER may be answered with a lease. If the client lists option 108 and a pool has it, the client
+ * must see it in an offer first, so that it can turn IPv4 off instead of taking a lease (RFC 8925 §3).
+ */
+function canRapidCommit(query: Query, domain: Domain, pools: readonly Pool[]): boolean {
   if (!query.rapidCommit || !domain.rapidCommit) return false;
   const { v6OnlyPreferred } = OptionCode;
   return (
@@ -64,7 +72,10 @@ function mayCommitAtOnce(query: Query, domain: Domain, pools: readonly Pool[]): 
   );
 }
 
-/** Option 50 with 159 is one pair, option 50 alone any pair of that address (A8), 159 alone says only a size (A7). */
+/**
+ * Lists the slots that a client asks for. Options 50 and 159 together name one pair, option 50 alone means any pair
+ * with that address (A8), and option 159 alone only gives a size (A7).
+ */
 function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
   if (query.requestedAddress === undefined) return [];
   const slot = findSlotKey(pools, namedPair(query, query.requestedAddress));
@@ -76,7 +87,11 @@ function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
   return Array.from({ length: count }, (_, index) => slots.first + index * slots.step);
 }
 
-/** @returns DHCPOFFER, or silence: there is no refusal of a DHCPDISCOVER. */
+/**
+ * Decides the answer to a DHCPDISCOVER.
+ *
+ * @returns DHCPOFFER, DHCPACK for Rapid Commit, or silence: DHCP has no negative answer to a DHCPDISCOVER.
+ */
 export function decideOffer(
   claim: OfferClaim,
   { held, siteLeases }: Fact,
@@ -94,7 +109,7 @@ export function decideOffer(
     const { remainingSeconds, softwire } = held;
     return { kind: "ack", pair, leaseSeconds: remainingSeconds, options, softwire, rapidCommit: true };
   }
-  // RFC 2131 §4.3.1: without a wish of its own, a client is offered what is left of its lease.
+  // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
   const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
   const wanted = isUnchanged ? held.remainingSeconds : leaseSeconds(query, domain);
   const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);

@@ -1,5 +1,5 @@
 /**
- * A softwire domain (RFC 7596): whom it serves, and how. And the choice of the domain for a query (RFC 7341 §11).
+ * Softwire domains (RFC 7596) with their pools and settings, and the choice of the domain for a query (RFC 7341 §11).
  *
  * @module
  */
@@ -15,81 +15,86 @@ import { findOption6 } from "../wire/dhcpv6/options.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { equalOctets } from "../wire/hex.ts";
 
-/** An IPv4 range and its slots. Shared when its addresses have port sets, full when each goes to one client. */
+/** An IPv4 range and its slots. Shared pools divide each address into port sets; full pools lease whole addresses. */
 export interface Pool {
   readonly id: number;
   readonly name: string;
   readonly kind: "shared" | "full";
   readonly geometry: PoolGeometry;
-  /** DHCP options for its clients, those of the domain included: code -> data. */
+  /** DHCP options for clients of this pool, including the options of the domain: code -> data. */
   readonly options: ReadonlyMap<number, Uint8Array>;
-  /** While the pool is drained: Unix seconds at which its last lease ends. It gives no new ones. */
+  /** Unix seconds at which the last lease of a drained pool ends; null for an open pool. */
   readonly drainUntil: number | null;
 }
 
-/** @returns Whether a pool gives new leases. */
+/**
+ * Checks whether a pool is open.
+ *
+ * @returns Whether the pool gives new leases, that is, whether it is not being drained.
+ */
 export function isOpen(pool: Pool): boolean {
   return pool.drainUntil === null;
 }
 
-/** A line of an access network, as the relay next to it names it. Interface-Ids are unique for one relay only. */
+/**
+ * A subscriber line of an access network, as its relay identifies it. Interface-Ids are unique only within one relay,
+ * so the relay's link-address is part of the name.
+ */
 interface Line {
   readonly linkAddress: Uint8Array;
   readonly interfaceId: Uint8Array;
 }
 
-/** A domain as the rules see it; the store loads it. */
+/** A domain as the rules need it. The store loads it. */
 export interface Domain {
   readonly id: number;
   readonly name: string;
   /** Link-addresses and source addresses that belong to this domain. */
   readonly prefixes: readonly IPv6Prefix[];
-  /** Lines that belong to this domain, wherever their link-address does: a relay and its name for the line. */
+  /** Lines that belong to this domain, even when a prefix of another domain covers their link-address. */
   readonly lines: readonly Line[];
-  /** Takes the clients that no prefix of any domain covers. */
+  /** Serves the clients that no prefix of any domain covers. */
   readonly isDefault: boolean;
-  /** Option 54: how clients name this server. */
+  /** Option 54: the address by which clients refer to this server. */
   readonly serverIdentifier: number;
   readonly leaseSeconds: { readonly default: number; readonly min: number; readonly max: number };
   readonly offerHoldSeconds: number;
-  /** How long a pair is kept from other clients after its lease ended. */
+  /** How long after the end of a lease no other client gets its pair. */
   readonly quarantineSeconds: number;
-  /** How long a declined pair is kept from everyone. */
+  /** How long a declined pair is given to nobody. */
   readonly declineSeconds: number;
-  /** Most leases and offers of one customer site; null is no limit (R7618-10-02). */
+  /** Largest number of leases and offers of one customer site; null means no limit (R7618-10-02). */
   readonly siteLeasesMax: number | null;
   /** Gives full addresses even to clients that list option 159 (R7618-8.1-04). */
   readonly ignoresOption159: boolean;
-  /** Takes a REQUEST without option 159 for the pair that is offered at its address (A3). */
+  /** Accepts a REQUEST without option 159 as a request for the pair offered with that address (A3). */
   readonly acceptsRequestWithoutPortSet: boolean;
-  /** Serves clients without option 61 by their hardware address, with full addresses only (A11). */
+  /** Identifies clients without option 61 by their hardware address, and gives them only full addresses (A11). */
   readonly identifiesByHardwareAddress: boolean;
-  /** Refuses a RENEWING client that is not known, in place of silence (protocol choice of RFC 2131 §4.3.2). */
+  /** Sends a NAK to an unknown RENEWING client instead of staying silent (RFC 2131 §4.3.2 leaves the choice). */
   readonly refusesUnknownRenewals: boolean;
-  /** Answers a DISCOVER with option 80 by a lease at once (RFC 4039); right only for the sole server of a link. */
+  /** Answers a DISCOVER that has option 80 with a lease (RFC 4039). Only for a link that no other server serves. */
   readonly rapidCommit: boolean;
-  /** Bits of a client's IPv6 source that are one customer site: 56 or 64 (A13). */
+  /** Length of the IPv6 source prefix that identifies a customer site, in bits: 56 or 64 (A13). */
   readonly sitePrefixLength: number;
-  /** INIT-REBOOT is refused from another IPv6 source than the lease was given to (R7618-6-11, A10). */
+  /** Sends a NAK to an INIT-REBOOT client whose IPv6 source differs from that of its lease (R7618-6-11, A10). */
   readonly rebootNeedsSameSource: boolean;
   readonly softwire: {
     /** Addresses of the lwAFTR or BR, for option 90. */
     readonly borderRelays: readonly Uint8Array[];
-    /** Option 137: the prefix from which a client chooses its softwire address. */
+    /** Prefix for option 137, from which a client chooses its softwire address. */
     readonly bindPrefix: IPv6Prefix | null;
-    /** Least time between two changes of a client's softwire address (R8539-8.1-02). */
+    /** Minimum time between two changes of a client's softwire address, in seconds (R8539-8.1-02). */
     readonly updateIntervalSeconds: number;
   };
-  /** DHCP options for clients of no pool: code -> data. */
+  /** DHCP options for clients whose address is in no pool: code -> data. */
   readonly options: ReadonlyMap<number, Uint8Array>;
   readonly pools: readonly Pool[];
   readonly sharedPools: readonly Pool[];
   readonly fullPools: readonly Pool[];
 }
 
-/**
- * All domains of a database, as of one revision of its configuration.
- */
+/** All domains of a database, at one revision of its configuration. */
 export interface Directory {
   readonly revision: number;
   readonly domains: readonly Domain[];
@@ -99,13 +104,16 @@ export interface Directory {
 /**
  * Finds the domain that serves a client.
  *
- * A line that a domain names comes first: it is the most that can be known of a place. Then the innermost usable
- * link-address says where the client is: `::` says nothing (RFC 8415 §13.1, RFC 6221), and a link-local address is
- * the same on every link. Without one, the client's own address does, unless link-local. Of several prefixes that
- * match, the longest wins. Clients that none covers go to the default domain.
+ * 1. A domain that lists the client's line serves it, because a line is the most specific location.
+ * 2. Otherwise the innermost usable link-address locates the client. Two addresses are not usable: `::` does not
+ *    identify a link (RFC 8415 §13.1, RFC 6221), and a link-local address is not unique among links. If no
+ *    link-address is usable, the client's own address locates it, unless it is link-local. Among all matching prefixes
+ *    of all domains, the longest wins.
+ * 3. Clients that no prefix covers go to the default domain.
  *
- * @param path Relay path, outermost first; the peer-address of its last level is the client.
- * @returns The domain, or undefined when this client is served by none.
+ * @param directory Domains to choose from.
+ * @param path Relay path, outermost level first. The peer-address of its last level is the client's address.
+ * @returns The domain, or undefined when no domain serves this client.
  */
 export function selectDomain(directory: Directory, path: readonly RelayLevel[]): Domain | undefined {
   const place = placeOf(path);
@@ -125,7 +133,7 @@ export function selectDomain(directory: Directory, path: readonly RelayLevel[]):
   return best;
 }
 
-/** Our own relay is the outermost level; its Interface-Id names a socket and no line. */
+/** The outermost level is skipped: it is our own relay, whose Interface-Id identifies a socket and not a line. */
 function isOnLine(line: Line, path: readonly RelayLevel[]): boolean {
   return path.slice(1).some(({ linkAddress, options }) => {
     const interfaceId = findOption6(options, OptionCode6.interfaceId);
@@ -146,7 +154,7 @@ function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
   return source === undefined || isLinkLocal(source) ? undefined : source;
 }
 
-/** What the wire calls a pair: an address and, when it is shared, a port set (RFC 7618 §8). */
+/** A pair as messages express it: an address and, when it is shared, a port set (RFC 7618 §8). */
 export interface Pair {
   readonly address: number;
   /** Absent for a full address. */
@@ -154,10 +162,12 @@ export interface Pair {
 }
 
 /**
- * Finds the slot of a pair in a domain's pools. All of offset, length and PSID must be the pool's (A5): another
- * offset or length is another set of ports.
+ * Finds the slot of a pair in a domain's pools. Offset and length must equal those of the pool (A5): with another
+ * offset or length, the PSID would mean other ports.
  *
- * @returns The key, or undefined when no pool has such a slot.
+ * @param pools Pools to search.
+ * @param pair The pair to find.
+ * @returns The key of the slot, or undefined when no pool contains the pair.
  */
 export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefined {
   const { address, portSet } = pair;
@@ -171,12 +181,24 @@ export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefi
   return slotKey(pool.id, number);
 }
 
-/** @returns The pool whose range has the address. */
+/**
+ * Finds the pool whose range contains an address.
+ *
+ * @param pools Pools to search.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @returns The pool, or undefined when no range contains the address.
+ */
 export function findAddressPool(pools: readonly Pool[], address: number): Pool | undefined {
   return pools.find(({ geometry }) => geometry.firstAddress <= address && address <= geometry.lastAddress);
 }
 
-/** @returns The keys of all slots of one address; undefined when no pool has it. */
+/**
+ * Finds all slots of an address.
+ *
+ * @param pools Pools to search.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @returns The range of slot keys, or undefined when no pool contains the address.
+ */
 export function findAddressSlots(pools: readonly Pool[], address: number): SlotRange | undefined {
   const pool = findAddressPool(pools, address);
   if (pool === undefined) return undefined;
@@ -185,19 +207,32 @@ export function findAddressSlots(pools: readonly Pool[], address: number): SlotR
   return { first: slotKey(pool.id, first), last: slotKey(pool.id, last), step };
 }
 
-/** @returns The range of one slot. */
+/**
+ * Builds the range that contains a single slot.
+ *
+ * @param key Key of the slot.
+ * @returns The range.
+ */
 export function onlySlot(key: number): SlotRange {
   return { first: key, last: key, step: 1 };
 }
 
 /**
- * Says what a slot of the database is on the wire.
+ * Finds the pool and the pair of a slot key.
  *
- * @throws {RangeError} When the slot belongs to no pool: then claims and facts are of different configurations.
+ * @param directory Configuration from which the key was made.
+ * @param key Key of the slot.
+ * @returns The pool, and the pair as messages express it.
+ * @throws {RangeError} When no pool has the slot, which means that claims and facts come from different
+ *   configurations.
  */
 export function pairOfKey(directory: Directory, key: number): { readonly pool: Pool; readonly pair: Pair } {
   const pool = directory.poolsById.get(poolOfSlot(key));
-  if (pool === undefined) throw new RangeError(`Cannot name slot ${key}: found no pool of its number`);
+  if (pool === undefined) {
+    throw new RangeError(
+      `Cannot find the pair of slot ${key}: found no pool ${poolOfSlot(key)}, expected a known one`,
+    );
+  }
   const { address, psid } = pairOf(pool.geometry, numberOfSlot(key));
   if (pool.kind === "full") return { pool, pair: { address } };
   const { psidOffset, psidLength } = pool.geometry;

@@ -1,5 +1,5 @@
 /**
- * DHCPRELEASE and DHCPDECLINE: whose pair ends? Neither has an answer. RFC 2131 §4.3.3, §4.3.4, RFC 7618 §8.
+ * DHCPRELEASE and DHCPDECLINE: which lease ends? Neither message is answered. RFC 2131 §4.3.3, §4.3.4, RFC 7618 §8.
  *
  * @module
  */
@@ -11,7 +11,12 @@ import { findAddressSlots, findSlotKey, onlySlot } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
 
-/** The pair must be the client's own, to the last of its parameters (R7618-8-08); without 159 it is a full one (A4). */
+/**
+ * Makes the claim of a DHCPRELEASE. The pair must match the client's lease in all parameters (R7618-8-08). Without
+ * option 159 the message names a full address (A4).
+ *
+ * @returns A claim, or silence when the message names another server or no pair of the domain.
+ */
 export function claimRelease(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
   const slot = findSlotKey(domain.pools, namedPair(query, query.message.ciaddr));
@@ -26,7 +31,12 @@ export function claimRelease(query: Query, domain: Domain): ClaimStep {
   return claimed(claim);
 }
 
-/** RFC 2131 table 5 has no room for option 159 here, so the address and the client say which pair it is (A14). */
+/**
+ * Makes the claim of a DHCPDECLINE. RFC 2131 table 5 does not allow option 159 here, so the address and the client
+ * identify the pair (A14).
+ *
+ * @returns A claim, or silence when the message names another server or no pair of the domain.
+ */
 export function claimDecline(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
   if (query.requestedAddress === undefined) return silence("release-without-lease");
@@ -42,24 +52,28 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
   return claimed(claim);
 }
 
-/** The pair that option 159 names; without it, whichever of the address is the client's. */
+/** Finds the slot of the pair that option 159 names or, without that option, all slots of the address. */
 function declinedSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
   const slot = findSlotKey(domain.pools, namedPair(query, address));
   if (slot !== undefined) return onlySlot(slot);
   return query.portParams === undefined ? findAddressSlots(domain.pools, address) : undefined;
 }
 
-/** These messages have no answer; the reason only says what became of them. */
+/**
+ * Decides the outcome of a message that ends an offer or a lease.
+ *
+ * @returns Silence, because these messages are never answered; its reason records the outcome.
+ */
 export function decideEnd(claim: EndClaim, fact: Fact): Decision {
   const { held, ended } = fact;
   if (isOvertaken(claim, fact)) return silence("release-overtaken");
   if (claim.as === "withdrawn") return silence("other-server-chosen");
   if (claim.as === "declined") return silence(ended ? "declined" : "release-without-lease");
-  const gone = held?.state === "released" && held.slot === claim.slots?.first;
-  return silence(gone ? "released" : "release-without-lease");
+  const isReleased = held?.state === "released" && held.slot === claim.slots?.first;
+  return silence(isReleased ? "released" : "release-without-lease");
 }
 
-/** The client still has what the message would have ended: it got it, or got it again, after the message had come. */
+/** Whether the client got or renewed the pair after the message was received, so that the message must not end it. */
 function isOvertaken({ as, slots }: EndClaim, { held }: Fact): boolean {
   if (held === null || (slots !== null && !isInRange(slots, held.slot))) return false;
   return held.state === "offered" || (held.state === "bound" && as !== "withdrawn");

@@ -1,5 +1,5 @@
 /**
- * What of a relay path is kept with a lease, to answer later on which line a client was.
+ * The part of a relay path that is stored with a lease, as evidence of the line on which the client was.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { evidenceOctetsMax } from "../limits.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 
-/** Options that name a line, a port, a subscriber or a device. */
+/** Options that identify a line, a port, a subscriber or a device. */
 const evidenceCodes: readonly number[] = [
   OptionCode6.interfaceId,
   OptionCode6.remoteId,
@@ -16,9 +16,10 @@ const evidenceCodes: readonly number[] = [
 ];
 
 /**
- * Reduces a relay path to what identifies.
+ * Reduces a relay path to the options that identify a subscriber.
  *
- * @returns The same levels, with the options that name something and are not too long to keep.
+ * @param path Relay path, outermost level first.
+ * @returns The same levels with only the identifying options of at most {@link evidenceOctetsMax} octets.
  */
 export function evidenceOf(path: readonly RelayLevel[]): RelayLevel[] {
   return path.map((level) => ({

@@ -1,5 +1,5 @@
 /**
- * From the octets of a frame to what a client says: the one place where a message is judged to be well formed.
+ * Decodes a frame into a client's query. This is the only place that decides whether a message is well formed.
  *
  * @module
  */
@@ -27,29 +27,29 @@ import { DecodeError, tryDecode } from "../wire/decode-error.ts";
 import { encodeHex } from "../wire/hex.ts";
 import type { Reason } from "./reasons.ts";
 
-/** A well-formed message of a client, with what the rules ask of it. */
+/** A well-formed message of a client, with the fields that the rules need. */
 export interface Query {
-  /** The DHCPV4-QUERY as it came. */
+  /** The DHCPV4-QUERY as received. */
   readonly octets: Uint8Array;
-  /** Relays on its way, outermost first; the first is our own. */
+  /** Relays that the message passed, outermost first. The first is our own. */
   readonly path: readonly RelayLevel[];
-  /** IPv6 source of the client: the peer-address of the relay nearest to it. */
+  /** IPv6 source address of the client: the peer-address of the relay closest to it. */
   readonly source: Uint8Array;
-  /** U: the client would have sent this message by unicast (RFC 7341 §8). */
+  /** U flag: over IPv4 the client would have sent this message by unicast (RFC 7341 §8). */
   readonly unicast: boolean;
-  /** DHCPv6 options that the client wants beside the answer (option 6). */
+  /** Codes of the DHCPv6 options that the client requests (option 6). */
   readonly optionRequest: readonly number[];
   readonly message: DhcpV4Message;
   readonly messageType: number;
-  /** In hexadecimal: option 61, or hardware type and address of a client that sent none (RFC 2131 §4.2). */
+  /** In hexadecimal: option 61, or hardware type and address when the client sent no option 61 (RFC 2131 §4.2). */
   readonly clientId: string;
-  /** What the client is known by. */
+  /** What `clientId` is made of. */
   readonly identity: "client-identifier" | "hardware-address";
   /** Option 55. */
   readonly parameterRequestList: readonly number[];
   /** The client can share an address: option 55 lists 159 (RFC 7618 §5). */
   readonly sharesPorts: boolean;
-  /** Option 159 of a client that can share; absent when it is malformed or says nothing. */
+  /** Option 159 of a client that can share an address; undefined when it is absent, malformed, or no port set. */
   readonly portParams: PortParams | undefined;
   /** Option 50. */
   readonly requestedAddress: number | undefined;
@@ -57,27 +57,28 @@ export interface Query {
   readonly serverIdentifier: number | undefined;
   /** Option 51. */
   readonly leaseSeconds: number | undefined;
-  /** Option 80: the client would take a lease for an offer (RFC 4039). */
+  /** Option 80: the client accepts a lease instead of an offer (RFC 4039). */
   readonly rapidCommit: boolean;
-  /** Option 57: how long an IP datagram the client takes, in octets. */
+  /** Option 57: the longest IP datagram that the client accepts, in octets. */
   readonly maxMessageSize: number | undefined;
   /** Option 109. */
   readonly softwire: Uint8Array | undefined;
 }
 
-/** A query, or the reason why a frame is none. */
+/** A query, or the reason for which a frame is dropped. */
 type QueryResult =
   { readonly kind: "query"; readonly query: Query } | { readonly kind: "drop"; readonly reason: Reason };
 
 const drop = (reason: Reason): QueryResult => ({ kind: "drop", reason });
 
 /**
- * Decodes a frame.
+ * Decodes a frame into a query.
  *
- * What makes a message useless as a whole is a reason to drop it. An option that only wishes something is ignored
- * when it is malformed: a bad hint costs the hint.
+ * A fault that makes the whole message useless is a reason to drop it. A malformed option that is only a hint is
+ * ignored.
  *
- * @param frame RELAY-FORW of our relay around a DHCPV4-QUERY.
+ * @param frame RELAY-FORW of our relay that contains a DHCPV4-QUERY.
+ * @returns The query, or the reason for which the frame is dropped.
  */
 export function decodeQuery(frame: Uint8Array): QueryResult {
   try {
@@ -96,8 +97,8 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   if (message.op !== bootRequest) return drop("not-a-bootrequest");
   const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType));
   if (messageType === undefined) return drop("no-message-type");
-  const who = identify(message);
-  if (typeof who === "string") return drop(who);
+  const identification = identify(message);
+  if (typeof identification === "string") return drop(identification);
   const parameterRequestList = Array.from(options.get(OptionCode.parameterRequestList) ?? []);
   const sharesPorts = parameterRequestList.includes(OptionCode.portParams);
   const query: Query = {
@@ -108,11 +109,11 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
     optionRequest: tryDecode(decodeCodeList, findOption6(options6, OptionCode6.optionRequest)) ?? [],
     message,
     messageType,
-    ...who,
+    ...identification,
     parameterRequestList,
     sharesPorts,
-    // A message that gives a pair back may not list options (RFC 2131 table 5), so there 159 speaks for itself (A1).
-    portParams: sharesPorts || givesBack(messageType) ? decodePortSet(options) : undefined,
+    // RELEASE and DECLINE must not contain option 55 (RFC 2131 table 5), so there option 159 alone is enough (A1).
+    portParams: sharesPorts || isReleaseOrDecline(messageType) ? decodePortSet(options) : undefined,
     requestedAddress: tryDecode(decodeAddress, options.get(OptionCode.requestedAddress)),
     serverIdentifier: tryDecode(decodeAddress, options.get(OptionCode.serverIdentifier)),
     leaseSeconds: tryDecode(decodeSeconds, options.get(OptionCode.leaseTime)),
@@ -123,7 +124,10 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   return { kind: "query", query };
 }
 
-/** Whether a domain serves clients that are known by their hardware address alone is for the rules to say. */
+/**
+ * Identifies the client by option 61 or, without that option, by its hardware address. The rules decide later whether
+ * the domain serves clients that have only a hardware address.
+ */
 function identify({
   options,
   htype,
@@ -143,11 +147,11 @@ function identify({
     : "bad-client-identifier";
 }
 
-function givesBack(messageType: number): boolean {
+function isReleaseOrDecline(messageType: number): boolean {
   return messageType === MessageType.release || messageType === MessageType.decline;
 }
 
-/** PSID-length 0 is no port set, and no hint either (A6). */
+/** Decodes option 159. A PSID length of 0 means neither a port set nor a hint (A6). */
 function decodePortSet(options: ReadonlyMap<number, Uint8Array>): PortParams | undefined {
   const portParams = tryDecode(decodePortParams, options.get(OptionCode.portParams));
   return portParams?.psidLength === 0 ? undefined : portParams;

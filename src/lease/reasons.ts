@@ -1,43 +1,43 @@
 /**
- * Why a message gets no lease: the closed list. An id here is the word in the log, in the counters and in the
- * documentation; nothing is dropped or refused for a reason that is not in it.
+ * The closed list of reasons for which a message gets no lease. The log, the counters and the documentation use the
+ * same ids. No message is dropped or refused for a reason that is not in this list.
  *
  * @module
  */
 import type { DecodeReason } from "../wire/decode-error.ts";
 
-/** What an operator reads about a reason. */
+/** Documentation of a reason for operators. */
 interface ReasonText {
   /** One sentence. */
   readonly meaning: string;
-  /** Where the rule is from. */
+  /** Source of the rule: the section of an RFC, or this server. */
   readonly source: string;
 }
 
-/** Octets that are no query: what the decoders say. */
+/** Reasons of the decoders: the octets are not a valid query. */
 const decodeReasonTexts = {
   "message-truncated": {
     meaning: "A DHCPv6 message is shorter than its header.",
     source: "RFC 8415 §8, §9",
   },
   "option-overrun": {
-    meaning: "A DHCPv6 option says that it is longer than what is left of its message.",
+    meaning: "A DHCPv6 option is longer than the rest of its message.",
     source: "RFC 8415 §21.1",
   },
   "too-many-options": {
-    meaning: "A DHCPv6 message has more options at one level than real ones ever do.",
+    meaning: "A DHCPv6 message has more than 64 options at one level.",
     source: "this server",
   },
   "bad-option-length": {
-    meaning: "An option that the message can't do without has a wrong length.",
+    meaning: "A required option has a wrong length.",
     source: "RFC 8415 §16",
   },
   "bad-option-value": {
-    meaning: "An option that the message can't do without has a value that is not allowed.",
+    meaning: "A required option has an invalid value.",
     source: "RFC 8415 §16",
   },
   "unexpected-message-type": {
-    meaning: "The DHCPv6 message is of a type that is not for this server: only DHCPV4-QUERY is.",
+    meaning: "The DHCPv6 message is not a DHCPV4-QUERY, the only type that this server accepts.",
     source: "RFC 8415 §16",
   },
   "no-relay-message": {
@@ -49,7 +49,7 @@ const decodeReasonTexts = {
     source: "RFC 8415 §19.1",
   },
   "relay-too-deep": {
-    meaning: "The message passed more relays than RFC 8415 allows.",
+    meaning: "The message passed more than 16 relays.",
     source: "RFC 8415 §19.1.2",
   },
   "no-dhcpv4-message": {
@@ -61,7 +61,7 @@ const decodeReasonTexts = {
     source: "RFC 7341 §9",
   },
   "dhcpv4-truncated": {
-    meaning: "The DHCPv4 message is shorter than a BOOTP header and its cookie.",
+    meaning: "The DHCPv4 message is shorter than a BOOTP header with the magic cookie.",
     source: "RFC 2131 §2",
   },
   "dhcpv4-bad-cookie": {
@@ -69,11 +69,11 @@ const decodeReasonTexts = {
     source: "RFC 2131 §3",
   },
   "dhcpv4-option-overrun": {
-    meaning: "A DHCPv4 option says that it is longer than what is left of its field.",
+    meaning: "A DHCPv4 option is longer than the rest of its field.",
     source: "RFC 2132 §2",
   },
   "bad-frame": {
-    meaning: "A frame says that it is longer than what is left of the body.",
+    meaning: "A frame is longer than the rest of the body.",
     source: "RFC 5460 §5.1",
   },
   "too-many-frames": {
@@ -82,9 +82,9 @@ const decodeReasonTexts = {
   },
 } as const satisfies Record<DecodeReason, ReasonText>;
 
-/** What the rules say of a query. */
+/** Reasons of the rules: the query is decoded, but it gets no lease. */
 const ruleReasons = {
-  // Messages that are not a query of a 4o6 client.
+  // The message is not a query of a 4o6 client.
   "not-a-bootrequest": {
     meaning: "The DHCPv4 message in a query is not a BOOTREQUEST.",
     source: "RFC 2131 §2",
@@ -98,24 +98,24 @@ const ruleReasons = {
     source: "RFC 2131 §3",
   },
   "no-client-identifier": {
-    meaning: "The client sent no client identifier (option 61), which 4o6 clients must.",
+    meaning: "The client sent no client identifier (option 61), which 4o6 clients must send.",
     source: "RFC 7618 §6, A11",
   },
   "bad-client-identifier": {
-    meaning: "The client identifier is shorter than 2 octets, or longer than an answer has room for.",
+    meaning: "The client identifier is shorter than 2 octets, or too long to fit in an answer.",
     source: "RFC 2132 §9.14",
   },
   "unknown-request-state": {
-    meaning: "A DHCPREQUEST names no server, no address of its own and no wanted address.",
+    meaning: "The fields of the DHCPREQUEST match no client state.",
     source: "RFC 2131 §4.3.2",
   },
-  // Nothing to give to this client.
+  // The server has no pair for this client.
   "no-domain": {
     meaning: "No domain serves the link or the source address of the client.",
     source: "RFC 7341 §11",
   },
   "shared-pools-only": {
-    meaning: "The client does not list option 159, and its domain has shared pools only.",
+    meaning: "The client does not list option 159, and its domain has only shared pools.",
     source: "RFC 7618 §8.1",
   },
   "no-pool": {
@@ -127,24 +127,25 @@ const ruleReasons = {
     source: "RFC 2131 §4.3.1",
   },
   "site-limit": {
-    meaning: "The customer site of the client uses as many leases as it may.",
+    meaning: "The customer site of the client has as many leases as it is allowed.",
     source: "RFC 7618 §10",
   },
   "holds-shared-lease": {
-    meaning: "The client holds a lease of a kind that it no longer asks for; it is kept until it ends.",
+    meaning:
+      "The client holds a shared lease but no longer lists option 159; the lease remains until it ends.",
     source: "RFC 7618 §8.1, A12",
   },
-  // Requests that can't be granted.
+  // The request cannot be granted.
   "other-server-chosen": {
     meaning: "The client chose the offer of another server; ours is withdrawn.",
     source: "RFC 2131 §4.3.2",
   },
   "wrong-network": {
-    meaning: "The wanted address belongs to no pool of the client's domain.",
+    meaning: "The requested address is in no pool of the client's domain.",
     source: "RFC 2131 §4.3.2",
   },
   "pair-not-offered": {
-    meaning: "The client requests a pair of address and port set that is not offered to it.",
+    meaning: "The client requests a pair of address and port set that was not offered to it.",
     source: "RFC 2131 §4.3.2",
   },
   "pair-not-held": {
@@ -152,11 +153,11 @@ const ruleReasons = {
     source: "RFC 2131 §4.3.2",
   },
   "pool-drained": {
-    meaning: "The pool of the lease is drained: its leases went on until a date that has passed.",
+    meaning: "The pool of the lease was drained, and the date on which its leases end has passed.",
     source: "this server",
   },
   "unknown-client": {
-    meaning: "The client asks to keep a lease, and there is no record of it; another server may have one.",
+    meaning: "The client asks to keep a lease that is unknown to this server; another server may know it.",
     source: "RFC 2131 §4.3.2",
   },
   "shared-lease-without-option-159": {
@@ -165,37 +166,38 @@ const ruleReasons = {
     source: "RFC 7618 §8, A2",
   },
   "source-changed": {
-    meaning: "The client reboots with another IPv6 source address than its lease was given to.",
+    meaning: "The client rebooted with an IPv6 source address other than that of its lease.",
     source: "RFC 7618 §6, A10",
   },
   "softwire-taken": {
-    meaning: "The softwire source address belongs to the running lease of another client.",
+    meaning: "The softwire source address belongs to the active lease of another client.",
     source: "RFC 8539 §8.2",
   },
-  // Messages that never have an answer.
-  released: { meaning: "The client gave its pair back.", source: "RFC 7618 §8" },
+  // The message ends a lease and is never answered.
+  released: { meaning: "The client released its pair.", source: "RFC 7618 §8" },
   declined: {
-    meaning: "The client can't use a pair; if it is the client's own, it is kept from everyone for a while.",
+    meaning: "The client declined a pair; if it was the client's own, nobody gets it for a while.",
     source: "RFC 2131 §4.3.3",
   },
   "release-without-lease": {
-    meaning: "The client gives back a pair of address and port set that is not its own; nothing changed.",
+    meaning:
+      "The client released or declined a pair of address and port set that is not its own; nothing changed.",
     source: "RFC 7618 §8",
   },
   "release-overtaken": {
     meaning:
-      "The message came late, and would end what its client got or renewed meanwhile; nothing changed.",
+      "The message arrived late and would end a pair that the client got or renewed since; nothing changed.",
     source: "this server",
   },
-  // Limits of one batch.
+  // A batch has reached a limit.
   "batch-rounds-exhausted": {
     meaning:
-      "The client sent more different messages at once than one batch serves in order; it will repeat the last.",
+      "The client sent more different messages at once than one batch can process; it will repeat the last one.",
     source: "this server",
   },
 } as const satisfies Record<string, ReasonText>;
 
-/** The whole list, in the order in which a message meets it. */
+/** The complete list, in the order in which the reasons are checked. */
 export const reasons = { ...decodeReasonTexts, ...ruleReasons } as const;
 
 /** Id of a reason. */

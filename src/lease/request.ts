@@ -1,27 +1,31 @@
 /**
- * DHCPREQUEST: may this client have this pair? RFC 2131 §4.3.2, RFC 7618 §8, RFC 8539 §8.
+ * DHCPREQUEST: may this client have or keep this pair? RFC 2131 §4.3.2, RFC 7618 §8, RFC 8539 §8.
  *
  * @module
  */
 import { isInRange } from "./claim.ts";
 import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
-import { claimantOf, claimed, leaseTerms, mayBeServed, nak, namedPair, silence } from "./decision.ts";
+import { claimantOf, claimed, leaseTerms, canBeServed, nak, namedPair, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { findAddressPool, findAddressSlots, findSlotKey, onlySlot, pairOfKey } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
 
-/** RFC 2131 §4.3.2, table 4: the fields that tell in which state the client is. */
+/**
+ * Makes the claim of a DHCPREQUEST. Its fields show the state of the client (RFC 2131 §4.3.2, table 4).
+ *
+ * @returns A claim, or a decision when the message alone determines the answer.
+ */
 export function claimRequest(query: Query, domain: Domain): ClaimStep {
   const { serverIdentifier, requestedAddress, message, unicast } = query;
   if (serverIdentifier !== undefined) return claimSelecting(query, domain, serverIdentifier);
   if (message.ciaddr !== 0)
-    return claimKept(query, domain, message.ciaddr, unicast ? "renewing" : "rebinding");
-  if (requestedAddress !== undefined) return claimKept(query, domain, requestedAddress, "init-reboot");
+    return claimHeldLease(query, domain, message.ciaddr, unicast ? "renewing" : "rebinding");
+  if (requestedAddress !== undefined) return claimHeldLease(query, domain, requestedAddress, "init-reboot");
   return silence("unknown-request-state");
 }
 
-/** SELECTING: the client answers an offer, ours or another server's. */
+/** SELECTING: the client accepts an offer, either ours or that of another server. */
 function claimSelecting(query: Query, domain: Domain, serverIdentifier: number): ClaimStep {
   if (serverIdentifier !== domain.serverIdentifier) {
     const withdrawn: EndClaim = {
@@ -33,7 +37,7 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
     };
     return claimed(withdrawn);
   }
-  if (!mayBeServed(query, domain)) return silence("shared-pools-only");
+  if (!canBeServed(query, domain)) return silence("shared-pools-only");
   if (query.requestedAddress === undefined) return silence("unknown-request-state");
   const slots = offeredSlots(query, domain, query.requestedAddress);
   return slots === undefined
@@ -42,8 +46,8 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
 }
 
 /**
- * A shared address without its port set is half a pair, and no slot. A domain may be lenient, and take it for the
- * one that was offered (A3).
+ * Finds the slots that a SELECTING client may mean. A shared address without a port set does not identify a slot. A
+ * lenient domain accepts it as the pair that was offered (A3).
  */
 function offeredSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
   const slot = findSlotKey(domain.pools, namedPair(query, address));
@@ -53,18 +57,18 @@ function offeredSlots(query: Query, domain: Domain, address: number): SlotRange 
   return isLenient ? findAddressSlots(domain.pools, address) : undefined;
 }
 
-/** INIT-REBOOT, RENEWING, REBINDING: the client asks to keep what it says is its lease. */
-function claimKept(
+/** INIT-REBOOT, RENEWING, REBINDING: the client asks to keep a pair that it says it holds. */
+function claimHeldLease(
   query: Query,
   domain: Domain,
   address: number,
   state: "init-reboot" | "renewing" | "rebinding",
 ): ClaimStep {
-  if (!mayBeServed(query, domain)) return silence("shared-pools-only");
+  if (!canBeServed(query, domain)) return silence("shared-pools-only");
   const pool = findAddressPool(domain.pools, address);
   if (pool === undefined) {
-    // On the wrong network a NAK is due even to a client that is not known; in the other states silence leaves
-    // room for the server that gave the lease.
+    // A client that reboots on the wrong network gets a NAK even if it is unknown. In the other states the server stays
+    // silent, so that the server that gave the lease can answer.
     if (state === "init-reboot") return nak("wrong-network");
     return claimed(lookClaim(query, domain));
   }
@@ -96,7 +100,11 @@ function lookClaim(query: Query, domain: Domain): LookClaim {
   return { ...claimantOf(query, domain), kind: "look" };
 }
 
-/** @returns DHCPACK for the pair that is now the client's lease, DHCPNAK when it is not, or silence. */
+/**
+ * Decides the answer to a DHCPREQUEST that claimed a particular pair.
+ *
+ * @returns DHCPACK when the pair is now the client's lease, DHCPNAK when it is not, or silence for an unknown client.
+ */
 export function decideBind(
   claim: BindClaim,
   fact: Fact,
@@ -123,16 +131,20 @@ export function decideBind(
   };
 }
 
-/** @returns DHCPNAK to a client that has another pair, silence to one that is not known. */
+/**
+ * Decides the answer to a DHCPREQUEST whose pair is not in the domain's pools.
+ *
+ * @returns DHCPNAK when the client holds another pair, otherwise as for an unknown client: usually silence.
+ */
 export function decideLook(fact: Fact, { query, domain }: Subject): Decision {
   return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");
 }
 
 /**
- * A client without a record: another server may know it (RFC 2131 §4.3.2). But nobody can extend the lease of a pair
- * that is another client's here, so a client that uses one has to stop. And only RENEWING is meant for the server that
- * gave the lease, so there a domain may refuse, if no other server hears its clients. To INIT-REBOOT silence is the
- * one answer.
+ * Decides the answer to a client that has no row. Silence is the default, because another server may know the client
+ * (RFC 2131 §4.3.2); for INIT-REBOOT it is the only answer. There are two exceptions. If the pair belongs to another
+ * client here, no server can extend its lease, so the client must stop using it and gets a NAK. And since RENEWING
+ * messages go only to the server that gave the lease, a domain whose clients reach no other server may send a NAK.
  */
 function decideUnknown(query: Query, domain: Domain, { pairTaken }: Fact): Decision {
   const isExtending = query.message.ciaddr !== 0;

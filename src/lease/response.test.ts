@@ -29,7 +29,7 @@ const asking = (...codes: number[]) =>
   clientProfile(1, { parameterRequestList: [...codes, OptionCode.portParams] });
 
 describe("configured options", () => {
-  test("RFC 2132 §9.8: come in the client's order, each once, and only those that it lists", async () => {
+  test("RFC 2132 §9.8: are sent in the client's order, without duplicates, and only if listed", async () => {
     const { ask } = await createTestAllocator(
       domain({
         "dns-servers": ["192.0.2.53"],
@@ -51,7 +51,7 @@ describe("configured options", () => {
     expect(encodeHex(offer!.message.options.get(6)!)).toBe("c0000235");
   });
 
-  test("R7618-8-01: a list without 159 gets a full address, without option 159", async () => {
+  test("R7618-8-01: a client that does not list 159 gets a full address, without option 159", async () => {
     const { ask } = await createTestAllocator(domain({}));
     const [offer] = await ask(says.discover(clientProfile(1, { parameterRequestList: [1, 6] })));
     expect(offer).toMatchObject({ type: "offer", address: "203.0.113.0", portParams: undefined });
@@ -62,25 +62,28 @@ describe("configured options", () => {
     [576, 548],
     [600, 572],
     [1500, 1472],
-  ])("keep to what the client takes: option 57 is %s, so at most %i octets", async (size, octetsMax) => {
-    const other = Array.from({ length: 8 }, (_, index) => ({ code: 224 + index, hex: "ab".repeat(100) }));
-    const { ask } = await createTestAllocator(domain({ other }));
-    const { octets } = says.discover(asking(...other.map(({ code }) => code)));
-    const query = decodeDhcpV4Query(octets);
-    const message = decodeDhcpV4(query.dhcpv4);
-    const options = new Map(message.options);
-    if (size !== undefined) options.set(OptionCode.maxMessageSize, encodeMaxMessageSize(size));
-    const [offer] = await ask({
-      octets: encodeDhcpV4Query({ ...query, dhcpv4: encodeDhcpV4({ ...message, options }) }),
-    });
-    const room = octetsMax >= 1472 ? 8 : 3;
-    expect(other.filter(({ code }) => offer!.message.options.has(code))).toHaveLength(room);
-    expect(offer!.message.overload).toBe(octetsMax >= 1472 ? 0 : 3);
-    expect(offer!.portParams).toEqual({ psidOffset: 0, psidLength: 6, psid: 1 });
-  });
+  ])(
+    "fit in the size that the client accepts: option 57 is %s, so at most %i octets",
+    async (size, octetsMax) => {
+      const other = Array.from({ length: 8 }, (_, index) => ({ code: 224 + index, hex: "ab".repeat(100) }));
+      const { ask } = await createTestAllocator(domain({ other }));
+      const { octets } = says.discover(asking(...other.map(({ code }) => code)));
+      const query = decodeDhcpV4Query(octets);
+      const message = decodeDhcpV4(query.dhcpv4);
+      const options = new Map(message.options);
+      if (size !== undefined) options.set(OptionCode.maxMessageSize, encodeMaxMessageSize(size));
+      const [offer] = await ask({
+        octets: encodeDhcpV4Query({ ...query, dhcpv4: encodeDhcpV4({ ...message, options }) }),
+      });
+      const room = octetsMax >= 1472 ? 8 : 3;
+      expect(other.filter(({ code }) => offer!.message.options.has(code))).toHaveLength(room);
+      expect(offer!.message.overload).toBe(octetsMax >= 1472 ? 0 : 3);
+      expect(offer!.portParams).toEqual({ psidOffset: 0, psidLength: 6, psid: 1 });
+    },
+  );
 });
 
-test("RFC 6842: the longest client identifier returns whole, in an ACK with all that a lease has and in a NAK", async () => {
+test("RFC 6842: the longest client identifier is returned unchanged, in a complete ACK and in a NAK", async () => {
   const { ask } = await createTestAllocator(
     domain({ "dns-servers": ["192.0.2.53"], "domain-name": "example.net" }),
   );

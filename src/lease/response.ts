@@ -1,5 +1,5 @@
 /**
- * From a decision to the octets that go back: DHCPv4 message, DHCPV4-RESPONSE, one RELAY-REPL for each relay.
+ * Encodes a decision as an answer: a DHCPv4 message in a DHCPV4-RESPONSE, in one RELAY-REPL for each relay.
  *
  * @module
  */
@@ -24,13 +24,16 @@ import type { Domain, Pair } from "./domain.ts";
 import type { Query } from "./query.ts";
 import { reasons } from "./reasons.ts";
 
-/** A decision that has an answer. */
+/** A decision that is answered. */
 type Reply = Exclude<Decision, { kind: "silence" }>;
 
 /**
  * Encodes the answer to a query.
  *
- * @returns A RELAY-REPL that mirrors the query's relay path (RFC 8415 §19.3).
+ * @param query The client's message.
+ * @param domain The domain that serves the client.
+ * @param reply The decision to encode.
+ * @returns A RELAY-REPL that follows the query's relay path back (RFC 8415 §19.3).
  */
 export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint8Array {
   const octetsMax = (query.maxMessageSize ?? maxMessageSizeMin) - datagramHeaderOctets;
@@ -39,29 +42,29 @@ export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint
   return encodeRelayReply(query.path, encodeDhcpV4Response({ options, dhcpv4 }));
 }
 
-/** Octets of the IPv4 and UDP headers that option 57 counts in, though 4o6 has none (RFC 2131 §2). */
+/** Octets of the IPv4 and UDP headers, which option 57 includes although 4o6 has no such headers (RFC 2131 §2). */
 const datagramHeaderOctets = 28;
 
 /**
- * Keeps to the size that the client takes. What does not fit in the options field goes to `file` and `sname`, where
- * that is allowed; what does not fit there either is left out, from the end. Without all that may be left out, a
- * message always fits: the limit of client identifiers sees to it. What must not be left out is put first, so that
- * it takes no room in the small fields.
+ * Encodes a message within the size that the client accepts. Options that do not fit in the options field go to `file`
+ * and `sname` where that is allowed. Options that do not fit there either are omitted, starting with the last. The
+ * options of the lease itself are never omitted. They are written first, so that they do not use up the small fields,
+ * and they always fit, because the length of client identifiers is limited.
  */
-function encodeWithin(message: DhcpV4Message, octetsMax: number, mayOverload: boolean): Uint8Array {
+function encodeWithin(message: DhcpV4Message, octetsMax: number, canOverload: boolean): Uint8Array {
   if (measureDhcpV4(message.options) <= octetsMax) return encodeDhcpV4(message);
   const isNeeded = ([code]: [number, Uint8Array]): boolean => leaseCodes.includes(code);
   const needed = [...message.options].filter(isNeeded);
   const wanted = [...message.options].filter((option) => !isNeeded(option));
   const options = new Map([...needed, ...wanted]);
-  const dispensable = wanted.map(([code]) => code);
+  const omittable = wanted.map(([code]) => code);
   for (;;) {
     if (measureDhcpV4(options) <= octetsMax) return encodeDhcpV4({ ...message, options });
-    const overloaded = mayOverload
+    const overloaded = canOverload
       ? encodeOverloaded({ ...message, overload: 3, options }, octetsMax)
       : undefined;
     if (overloaded !== undefined) return overloaded;
-    options.delete(dispensable.pop()!);
+    options.delete(omittable.pop()!);
   }
 }
 
@@ -74,7 +77,7 @@ function encodeOverloaded(message: DhcpV4Message, octetsMax: number): Uint8Array
   }
 }
 
-/** RFC 8539 §5: what the option request asks for, beside the DHCPv4 message. */
+/** Lists the DHCPv6 softwire options that the client requests in option 6 (RFC 8539 §5). */
 function softwireOptions(query: Query, { softwire }: Domain): Option6[] {
   const options: Option6[] = [];
   if (query.optionRequest.includes(OptionCode6.s46Br)) {
@@ -86,7 +89,7 @@ function softwireOptions(query: Query, { softwire }: Domain): Option6[] {
   return options;
 }
 
-/** RFC 2131 table 3. */
+/** Builds the DHCPv4 message (RFC 2131 table 3). */
 function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message {
   const { message } = query;
   const isLease = reply.kind === "offer" || reply.kind === "ack";
@@ -117,7 +120,7 @@ const typeOf = {
   nak: MessageType.nak,
 } as const satisfies Record<Reply["kind"], number>;
 
-/** What the lease is comes first, what the client asked for follows in its order (RFC 2132 §9.8). */
+/** Builds the options: first those of the lease, then the requested ones in the client's order (RFC 2132 §9.8). */
 function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   options.set(OptionCode.messageType, encodeMessageType(typeOf[reply.kind]));
@@ -132,13 +135,13 @@ function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, U
     options.set(OptionCode.softwireSourceAddress, decodeHex(reply.softwire));
   }
   if (reply.kind === "ack" && reply.rapidCommit) options.set(OptionCode.rapidCommit, encodeRapidCommit());
-  // RFC 6842: returned as it came, if it came.
+  // RFC 6842: the client identifier is returned unchanged if the client sent one.
   const clientIdentifier = query.message.options.get(OptionCode.clientIdentifier);
   if (clientIdentifier !== undefined) options.set(OptionCode.clientIdentifier, clientIdentifier);
   return options;
 }
 
-/** Options without which a lease is none; they are never left out. */
+/** Options that a lease needs; they are never omitted. */
 const leaseCodes: readonly number[] = [
   OptionCode.messageType,
   OptionCode.serverIdentifier,
@@ -151,7 +154,7 @@ const leaseCodes: readonly number[] = [
   OptionCode.clientIdentifier,
 ];
 
-/** T1 and T2 at a half and seven eighths of the lease (RFC 2131 §4.4.5). */
+/** Adds the options of a lease, with T1 at a half and T2 at seven eighths of its time (RFC 2131 §4.4.5). */
 function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: number): void {
   options.set(OptionCode.leaseTime, encodeSeconds(leaseSeconds));
   options.set(OptionCode.renewalTime, encodeSeconds(Math.floor(leaseSeconds / 2)));
@@ -159,18 +162,21 @@ function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: nu
   if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));
 }
 
-/** An address from a pool stands alone: nothing else is on its link. */
+/** Default subnet mask: no other host shares the link of an address from a pool. */
 const hostMask = encodeAddress(0xffffffff);
 
-/** Options by which a client does without IPv4, or lets a portal talk to its user: it has to ask (RFC 8925, 8910). */
+/** Options that only a client that lists them may get: IPv6-Only Preferred (RFC 8925), Captive-Portal (RFC 8910). */
 const onlyWhenListed: readonly number[] = [OptionCode.v6OnlyPreferred, OptionCode.captivePortal];
 
-/** What the client lists and the operator gives, in the client's order; to a client that lists nothing, the usual. */
+/**
+ * Adds the configured options that the client lists, in its order. A client without a list gets all configured options
+ * except those in {@link onlyWhenListed}.
+ */
 function addRequested(options: Map<number, Uint8Array>, query: Query, configured: ConfiguredOptions): void {
   const { parameterRequestList } = query;
-  const usual = [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
-  const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;
-  for (const code of wishes) {
+  const defaults = [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
+  const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;
+  for (const code of requested) {
     const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
     if (data !== undefined && !options.has(code)) options.set(code, data);
   }

@@ -1,6 +1,6 @@
 /**
- * Which customer site does a query come from? One subscriber may have many clients; the site is what they share,
- * and what a limit of leases counts (RFC 7618 §10, ambiguity A13).
+ * The customer site from which a query comes. One subscriber may have many clients; they share a site, and the limit
+ * of leases applies to the site (RFC 7618 §10, ambiguity A13).
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { isLinkLocal } from "../wire/ipv6-address.ts";
 import { siteIdentifierOctetsMax } from "../limits.ts";
 
 /**
- * Derives the site key: the first of remote-id, subscriber-id, link-address with Interface-Id, and the /56 of the
- * client's source address that is there.
+ * Derives the site key from the first of these that the query has: remote-id, subscriber-id, Interface-Id with its
+ * link-address, and otherwise the prefix of the client's source address.
  *
- * @param path Relay path, outermost first. The outermost level is our own relay's, whose Interface-Id names a
+ * @param path Relay path, outermost level first. The outermost level is our own relay, whose Interface-Id identifies a
  *   listener and not a customer.
- * @param prefixLength Bits of a client's address that its site has: 56 or 64. A link-local address says nothing of a
- *   site, so there each client is one.
- * @returns A text that equals that of every other client of the site: `kind:hex`.
+ * @param prefixLength Length of the prefix that a site has, in bits: 56 or 64. A link-local address does not identify
+ *   a site, so each client with such an address is a site of its own.
+ * @returns The key, `kind:hex`, which is the same for all clients of the site.
  */
 export function siteOf(path: readonly RelayLevel[], prefixLength: number): string {
   const downstream = path.slice(1).reverse();

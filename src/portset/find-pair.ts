@@ -1,5 +1,6 @@
 /**
- * Which pool has a pair: an address with a PSID, or a whole address. And which slot of a pool has an address and a port.
+ * Lookup of the pool that contains a pair (an address with a PSID, or a full address), and of the slot of a pool that
+ * has an address and a port.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import { slotOf } from "./pool-geometry.ts";
 import type { PoolGeometry } from "./pool-geometry.ts";
 import { psidOfPort } from "./port-set.ts";
 
-/** A slot of a pool. */
+/** A pool and the number of one of its slots. */
 export interface FoundPair<P> {
   readonly pool: P;
   /** Number of the slot within the pool. */
@@ -15,11 +16,13 @@ export interface FoundPair<P> {
 }
 
 /**
- * Finds the pool and the slot of a pair. Ranges of pools never overlap, so at most one pool has it.
+ * Finds the pool and the slot of a pair. The ranges of pools never overlap, so at most one pool contains it.
  *
- * @param address IPv4 address, unsigned.
- * @param psid Plain number; null for a whole address.
- * @returns Undefined when no pool has such a pair: a full pool has whole addresses only, a shared pool PSIDs only.
+ * @param pools Pools to search.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @param psid Right-justified PSID; null for a full address.
+ * @returns The pool and the slot number, or undefined when no pool contains the pair. A full pool contains only full
+ *   addresses, a shared pool only addresses with a PSID.
  */
 export function findPair<P extends { readonly geometry: PoolGeometry }>(
   pools: readonly P[],

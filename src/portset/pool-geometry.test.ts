@@ -5,7 +5,7 @@ import type { PoolGeometry, PoolGeometrySpec } from "./pool-geometry.ts";
 
 const systemPorts = [{ first: 0, last: 1023 }];
 
-/** 192.0.2.18 alone, one range of 1024 ports for each client (lw4o6). */
+/** Only 192.0.2.18, with one range of 1024 ports for each client (lw4o6). */
 const oneAddress: PoolGeometrySpec = {
   firstAddress: 0xc000_0212,
   lastAddress: 0xc000_0212,
@@ -15,8 +15,8 @@ const oneAddress: PoolGeometrySpec = {
   fill: "spread",
 };
 
-/** 10.0.0.0/8 with 256 sets for each address: the largest pool there can be. */
-const wholeEight: PoolGeometrySpec = {
+/** 10.0.0.0/8 with 256 port sets for each address: the largest possible pool. */
+const slashEight: PoolGeometrySpec = {
   firstAddress: 0x0a00_0000,
   lastAddress: 0x0aff_ffff,
   psidOffset: 6,
@@ -25,7 +25,7 @@ const wholeEight: PoolGeometrySpec = {
   fill: "pack",
 };
 
-/** Pools from one address to a /8, with and without offset, with gaps in their usable PSIDs. */
+/** Pools from one address to a /8, with and without an offset, and with gaps between their usable PSIDs. */
 const anyGeometry = fc
   .record({
     firstAddress: fc.nat(0xf000_0000),
@@ -40,7 +40,7 @@ const anyGeometry = fc
     createPoolGeometry({ ...spec, lastAddress: spec.firstAddress + addresses - 1 }),
   );
 
-/** A pool and a number within its slots; the last one often, as that is where arithmetic overflows. */
+/** A pool and one of its slot numbers. The last slot is drawn often, because that is where arithmetic overflows. */
 const geometryAndSlot: fc.Arbitrary<[PoolGeometry, number]> = anyGeometry.chain((geometry) =>
   fc.tuple(
     fc.constant(geometry),
@@ -49,20 +49,20 @@ const geometryAndSlot: fc.Arbitrary<[PoolGeometry, number]> = anyGeometry.chain(
 );
 
 describe("createPoolGeometry()", () => {
-  test("R7618-8-10 withholds the PSIDs with reserved ports", () => {
+  test("R7618-8-10 excludes the PSIDs with reserved ports", () => {
     const geometry = createPoolGeometry(oneAddress);
     expect(geometry.slots).toBe(63);
     expect(geometry.psids[0]).toBe(1);
     expect(geometry.psids.at(-1)).toBe(63);
   });
 
-  test("makes one slot for each address of a full pool", () => {
+  test("creates one slot for each address of a full pool", () => {
     const spec = { ...oneAddress, lastAddress: oneAddress.firstAddress + 9, psidLength: 0 };
     expect(createPoolGeometry(spec)).toMatchObject({ slots: 10, psids: Uint16Array.of(0) });
   });
 
-  test("counts 2^32 slots in a /8 with 256 sets for each address", () => {
-    expect(createPoolGeometry(wholeEight).slots).toBe(2 ** 32);
+  test("counts 2^32 slots in a /8 with 256 port sets for each address", () => {
+    expect(createPoolGeometry(slashEight).slots).toBe(2 ** 32);
   });
 
   test.each([
@@ -73,7 +73,7 @@ describe("createPoolGeometry()", () => {
     [{ firstAddress: 0xc000_0213 }, "expected IPv4 addresses in order"],
     [{ lastAddress: 2 ** 32 }, "expected IPv4 addresses in order"],
     [{ firstAddress: -1 }, "expected IPv4 addresses in order"],
-  ])("R7618-9-05 refuses a pool with %o", (change, message) => {
+  ])("R7618-9-05 rejects a pool with %o", (change, message) => {
     expect(() => createPoolGeometry({ ...oneAddress, ...change })).toThrow(RangeError);
     expect(() => createPoolGeometry({ ...oneAddress, ...change })).toThrow(message);
   });
@@ -91,8 +91,8 @@ describe("slots and pairs", () => {
     );
   });
 
-  test("pairOf() names the very last slot of a /8", () => {
-    expect(pairOf(createPoolGeometry(wholeEight), 2 ** 32 - 1)).toEqual({ address: 0x0aff_ffff, psid: 255 });
+  test("pairOf() finds the pair of the last slot of a /8", () => {
+    expect(pairOf(createPoolGeometry(slashEight), 2 ** 32 - 1)).toEqual({ address: 0x0aff_ffff, psid: 255 });
   });
 
   test("slotOf() finds nothing outside the pool", () => {
@@ -103,7 +103,7 @@ describe("slots and pairs", () => {
     expect(slotOf(geometry, oneAddress.firstAddress, 18.5)).toBeUndefined();
   });
 
-  test("R7618-8-10 slotOf() knows no slot of a withheld PSID, at the edge or in the middle", () => {
+  test("R7618-8-10 slotOf() finds no slot for an excluded PSID, neither the lowest nor one in the middle", () => {
     const geometry = createPoolGeometry({
       ...oneAddress,
       reservedPorts: [...systemPorts, { first: 5060, last: 5060 }],
@@ -120,7 +120,7 @@ describe("slots and pairs", () => {
 });
 
 describe("fill orders", () => {
-  test("slotsOfAddress() lists the slots of every PSID of an address, in order", () => {
+  test("slotsOfAddress() locates the slots of every PSID of an address, in order", () => {
     fc.assert(
       fc.property(geometryAndSlot, ([geometry, slot]) => {
         const { address } = pairOf(geometry, slot);
@@ -131,7 +131,7 @@ describe("fill orders", () => {
     );
   });
 
-  test("spread gives every address a subscriber before any gets another", () => {
+  test("spread gives every address one subscriber before any address gets a second", () => {
     const geometry = createPoolGeometry({ ...oneAddress, lastAddress: oneAddress.firstAddress + 6 });
     const subscribers = new Map<number, number>();
     for (let slot = 0; slot < geometry.slots; slot++) {
@@ -150,8 +150,8 @@ describe("fill orders", () => {
   });
 });
 
-describe("createPoolGeometry() refuses", () => {
-  test("more slots than 32 bits can number, which would run into the next pool's keys", () => {
+describe("createPoolGeometry() rejects", () => {
+  test("more slots than 32 bits can number, whose keys would collide with those of the next pool", () => {
     const spec = {
       firstAddress: 0,
       lastAddress: 0xffffffff,
@@ -163,7 +163,7 @@ describe("createPoolGeometry() refuses", () => {
     expect(() => createPoolGeometry(spec)).toThrow(/1099511627776 slots, expected at most 4294967296/);
   });
 
-  test("a reserved range that ends before it begins, which would reserve nothing", () => {
+  test("a reserved range that ends before it starts, which would reserve nothing", () => {
     const reservedPorts = [{ first: 1023, last: 0 }];
     const spec = { ...oneAddress, reservedPorts };
     expect(() => createPoolGeometry(spec)).toThrow(/range is 1023-0/);

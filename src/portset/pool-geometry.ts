@@ -1,9 +1,9 @@
 /**
- * The slots of a pool. A slot is what one lease takes: an address and one of its usable PSIDs. Slots are numbered
- * from 0 without gaps, so a pool of millions is a few numbers.
+ * The slots of a pool. One lease takes one slot: an address and one of its usable PSIDs. Slots are numbered from 0
+ * without gaps, so a pool with millions of slots is described by a few numbers.
  *
- * The numbers are in fill order: slot n is the n-th that is taken. So what is next is the number after the last, and
- * leases that are made one after the other lie side by side in the database.
+ * Slots are numbered in fill order: slot n is the n-th to be leased. The next new slot is therefore the one after the
+ * last, and leases that are created one after another are neighbours in the database.
  *
  * @example
  * ```ts
@@ -19,35 +19,37 @@ import { assertPortSetParams, usablePsids } from "./port-set.ts";
 import type { PortRange, PortSetParams } from "./port-set.ts";
 import { slotsPerPool } from "./slot-key.ts";
 
-/** How new slots are taken: fewest subscribers per address first, or one address after the other. */
+/** Order in which new slots are leased: `spread` keeps subscribers per address low, `pack` fills address by address. */
 export type FillOrder = "spread" | "pack";
 
-/** What a pool is made of; it never changes. */
+/** The definition of a pool's slots; it never changes. */
 export interface PoolGeometrySpec extends PortSetParams {
-  /** IPv4, both ends included. */
+  /** First and last IPv4 address, both included. */
   readonly firstAddress: number;
   readonly lastAddress: number;
-  /** Ports that no client gets. */
+  /** Ports that are never leased. */
   readonly reservedPorts: readonly PortRange[];
   readonly fill: FillOrder;
 }
 
-/** A pool, with all that its arithmetic needs. */
+/** The slots of a pool, with the values needed to compute them. */
 export interface PoolGeometry extends PortSetParams {
   readonly firstAddress: number;
   readonly lastAddress: number;
-  /** Usable PSIDs of every address, ascending. */
+  /** Usable PSIDs, ascending; they are the same for every address. */
   readonly psids: Uint16Array;
-  /** Addresses × usable PSIDs. */
+  /** Number of slots: addresses × usable PSIDs. */
   readonly slots: number;
   readonly fill: FillOrder;
 }
 
 /**
- * Works out the slots of a pool.
+ * Computes the slots of a pool.
  *
- * @throws {RangeError} When the range is empty, the parameters don't fit in a port, reserved ports leave no PSID, or
- *   there are more slots than can be numbered.
+ * @param spec Definition of the pool.
+ * @returns The geometry of the pool.
+ * @throws {RangeError} When the range is empty, the parameters do not fit in a 16-bit port, the reserved ports leave
+ *   no usable PSID, or there are more than 2^32 slots.
  */
 export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
   assertPortSetParams(spec);
@@ -67,7 +69,7 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
   const slots = (lastAddress - firstAddress + 1) * psids.length;
   if (slots > slotsPerPool) {
     throw new RangeError(
-      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsPerPool}; divide its range`,
+      `Cannot create a pool: it would have ${slots} slots, expected at most ${slotsPerPool}; split its range into several pools`,
     );
   }
   return { firstAddress, lastAddress, psidOffset, psidLength, psids, slots, fill };
@@ -76,7 +78,10 @@ export function createPoolGeometry(spec: PoolGeometrySpec): PoolGeometry {
 /**
  * Finds the slot of an address and a PSID.
  *
- * @returns The slot number, or undefined when the pool has no such pair.
+ * @param geometry Geometry of the pool.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @param psid Right-justified PSID; 0 for a full address.
+ * @returns The slot number, or undefined when the pool does not contain the pair.
  */
 export function slotOf(geometry: PoolGeometry, address: number, psid: number): number | undefined {
   if (address < geometry.firstAddress || address > geometry.lastAddress) return undefined;
@@ -87,10 +92,10 @@ export function slotOf(geometry: PoolGeometry, address: number, psid: number): n
 }
 
 /**
- * Lists the slots of one address: as many as there are usable PSIDs, in their order.
+ * Locates the slots of one address: one slot per usable PSID, in the order of the PSIDs.
  *
- * @param address One of the pool's.
- * @returns The first slot, and the distance from one to the next.
+ * @param address An address of the pool.
+ * @returns The first slot, and the distance from one slot to the next.
  */
 export function slotsOfAddress(
   { firstAddress, lastAddress, psids, fill }: PoolGeometry,
@@ -102,7 +107,10 @@ export function slotsOfAddress(
     : { first: addressIndex, step: lastAddress - firstAddress + 1 };
 }
 
-/** The list is sorted; with reserved ports at the lower end only, a PSID stands at a fixed distance. */
+/**
+ * Finds the index of a PSID in the sorted list. Usually only the lowest PSIDs are reserved; then the index is the
+ * distance from the first PSID, so this guess comes before the binary search.
+ */
 function indexOfPsid(psids: Uint16Array, psid: number): number | undefined {
   const guess = psid - psids[0]!;
   if (psids[guess] === psid) return guess;
@@ -118,8 +126,11 @@ function indexOfPsid(psids: Uint16Array, psid: number): number | undefined {
 }
 
 /**
- * Says which pair a slot is.
+ * Finds the address and the PSID of a slot.
  *
+ * @param geometry Geometry of the pool.
+ * @param slot Slot number within the pool.
+ * @returns The address and the right-justified PSID; PSID 0 in a full pool.
  * @throws {RangeError} When the pool has no such slot.
  */
 export function pairOf(
@@ -128,7 +139,7 @@ export function pairOf(
 ): { readonly address: number; readonly psid: number } {
   const { firstAddress, lastAddress, psids, slots, fill } = geometry;
   if (!Number.isInteger(slot) || slot < 0 || slot >= slots) {
-    throw new RangeError(`Cannot name slot ${slot}: the pool has 0..${slots - 1}`);
+    throw new RangeError(`Cannot find the pair of a slot: slot is ${slot}, expected 0..${slots - 1}`);
   }
   const addresses = lastAddress - firstAddress + 1;
   const [addressIndex, psidIndex] =

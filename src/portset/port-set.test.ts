@@ -15,7 +15,7 @@ const { port_vectors: portVectors } = vectors;
 
 const systemPorts: PortRange[] = [{ first: 0, last: 1023 }];
 
-/** Every division of a port: 153 pairs. */
+/** Every combination of offset and PSID length that fits in 16 bits: 152 pairs. */
 const everyParams: PortSetParams[] = Array.from({ length: 16 }, (_, psidOffset) =>
   Array.from({ length: 17 - psidOffset }, (_, psidLength) => ({ psidOffset, psidLength })),
 ).flat();
@@ -29,7 +29,7 @@ const paramsAndPsid = anyParams.chain((params) =>
   fc.tuple(fc.constant(params), fc.nat(2 ** params.psidLength - 1)),
 );
 
-/** RFC 7597 appendix B in its own form, to have a second opinion: PSID = floor((P mod R*M) / M). */
+/** The formula of RFC 7597 appendix B, as a second opinion: PSID = floor((P mod R*M) / M). */
 function psidByAppendixB({ psidOffset, psidLength }: PortSetParams, port: number): number | undefined {
   const ratio = 2 ** psidLength;
   const contiguous = 2 ** (16 - psidOffset - psidLength);
@@ -71,7 +71,7 @@ describe("worked examples (RFC 7597 §5.1)", () => {
     [0, 6, 19_456, 19],
     [4, 6, 4095, undefined],
     [4, 6, 6784, 0x2a],
-  ])("psidOfPort() with a=%i k=%i finds port %i in %s", (psidOffset, psidLength, port, psid) => {
+  ])("psidOfPort() with a=%i k=%i finds for port %i PSID %s", (psidOffset, psidLength, port, psid) => {
     expect(psidOfPort({ psidOffset, psidLength }, port)).toBe(psid);
   });
 });
@@ -92,7 +92,7 @@ describe("for every offset and PSID-length", () => {
     }
   });
 
-  test("psidOfPort() agrees with the form of RFC 7597 appendix B", () => {
+  test("psidOfPort() agrees with the formula of RFC 7597 appendix B", () => {
     fc.assert(
       fc.property(anyParams, anyPort, (params, port) => {
         expect(psidOfPort(params, port)).toBe(psidByAppendixB(params, port));
@@ -101,7 +101,7 @@ describe("for every offset and PSID-length", () => {
     );
   });
 
-  test("a port's PSID has a range with that port", () => {
+  test("the ranges of a port's PSID contain that port", () => {
     fc.assert(
       fc.property(anyParams, anyPort, (params, port) => {
         const psid = psidOfPort(params, port);
@@ -125,7 +125,7 @@ describe("for every offset and PSID-length", () => {
     );
   });
 
-  test("R7618-8-10 usablePsids() keeps exactly the sets that a look at each range finds free", () => {
+  test("R7618-8-10 usablePsids() keeps exactly the PSIDs whose ranges contain no reserved port", () => {
     fc.assert(
       fc.property(paramsAndPsid, fc.array(anyRange, { maxLength: 3 }), ([params, psid], reserved) => {
         const isHit = portRanges(params, psid).some((range) =>
@@ -159,20 +159,20 @@ describe("reserved ports", () => {
     }
   });
 
-  test("R7618-9-05 offsets 7 to 15 put system ports into every set", () => {
+  test("R7618-9-05 offsets 7 to 15 put system ports into every port set", () => {
     for (const params of everyParams) {
       if (params.psidOffset < 7 || params.psidLength === 0) continue;
       expect(usablePsids(params, systemPorts).length).toBe(0);
     }
   });
 
-  test("R7618-8-11 a larger reserved range takes more PSIDs away", () => {
+  test("R7618-8-11 a larger reserved range excludes more PSIDs", () => {
     const params = { psidOffset: 0, psidLength: 8 };
     expect(usablePsids(params, [{ first: 0, last: 2047 }])[0]).toBe(8);
     expect(usablePsids(params, [])[0]).toBe(0);
   });
 
-  test("R7618-8-10 with an offset, one reserved port takes exactly the PSID that has it", () => {
+  test("R7618-8-10 with an offset, one reserved port excludes exactly the PSID that contains it", () => {
     const params = { psidOffset: 6, psidLength: 8 };
     const usable = usablePsids(params, [{ first: 5060, last: 5060 }]);
     expect(usable.length).toBe(255);
@@ -189,12 +189,12 @@ describe("formatPortRanges()", () => {
     expect(formatPortRanges(portRanges({ psidOffset: 0, psidLength: 16 }, 0xc001))).toBe("49153");
   });
 
-  test("writes every range unless told how many", () => {
+  test("writes every range", () => {
     expect(formatPortRanges(portRanges({ psidOffset: 6, psidLength: 8 }, 0)).split(", ").length).toBe(63);
   });
 });
 
-describe("what is out of range is refused", () => {
+describe("values out of range", () => {
   test.each([
     [16, 0, "psidOffset is 16, expected"],
     [-1, 0, "psidOffset is -1, expected"],
@@ -212,7 +212,7 @@ describe("what is out of range is refused", () => {
     expect(() => usablePsids(params, [])).toThrow(message);
   });
 
-  test("portRanges() rejects a PSID of more bits than it has", () => {
+  test("portRanges() rejects a PSID with more bits than the PSID length", () => {
     expect(() => portRanges({ psidOffset: 0, psidLength: 6 }, 64)).toThrow(RangeError);
     expect(() => portRanges({ psidOffset: 0, psidLength: 0 }, 1)).toThrow(RangeError);
   });

@@ -1,9 +1,9 @@
 /**
- * Port sets: which Layer-4 ports belong to a PSID (RFC 7597 §5.1).
+ * Port sets: which layer-4 ports belong to a PSID (RFC 7597 §5.1).
  *
- * A port has three fields, from the left: `A` of `a` bits (the PSID offset), the PSID of `k` bits, and `j` of the
- * `m = 16 - a - k` bits that are left. All ports with one PSID are its set: `2^m` neighbours for each value of `A`.
- * With `a > 0` the value 0 of `A` is left out, which keeps the lowest ports from everyone.
+ * A port number has three fields, from the left: `A` with `a` bits (`a` is the PSID offset), the PSID with `k` bits,
+ * and `j` with the remaining `m = 16 - a - k` bits. All ports with the same PSID form its port set: `2^m` contiguous
+ * ports for each value of `A`. With `a > 0` the value 0 of `A` is excluded, so nobody gets the lowest ports.
  *
  * @example
  * ```ts
@@ -14,15 +14,15 @@
  * @module
  */
 
-/** What all sharers of one address have in common. */
+/** Port set parameters that all sharers of an address have in common. */
 export interface PortSetParams {
   /** `a`, in bits: 0..15. */
   readonly psidOffset: number;
-  /** `k`, in bits: 0..16; an address has 2^k sharers. 0 is a whole address, whatever the offset. */
+  /** `k`, in bits: 0..16; an address has 2^k sharers. 0 means a full address, whatever the offset. */
   readonly psidLength: number;
 }
 
-/** Neighbouring ports, both ends included. */
+/** Contiguous ports, first and last included. */
 export interface PortRange {
   readonly first: number;
   readonly last: number;
@@ -32,7 +32,7 @@ const portBits = 16;
 const portMax = 0xffff;
 
 /**
- * Refuses parameters that no port has room for.
+ * Checks that the parameters fit in a 16-bit port.
  *
  * @throws {RangeError} When `a` is not in 0..15, `k` not in 0..16, or `a + k` above 16.
  */
@@ -52,8 +52,9 @@ export function assertPortSetParams({ psidOffset, psidLength }: PortSetParams): 
 /**
  * Lists the ports of a PSID.
  *
+ * @param params Port set parameters.
  * @param psid 0..2^k-1, right-justified.
- * @returns Ranges in ascending order: one for `a = 0`, else `2^a - 1`.
+ * @returns Ranges in ascending order: one for `a = 0`, otherwise `2^a - 1`.
  * @throws {RangeError} When the parameters or the PSID are out of range.
  */
 export function portRanges(params: PortSetParams, psid: number): PortRange[] {
@@ -70,9 +71,9 @@ export function portRanges(params: PortSetParams, psid: number): PortRange[] {
 }
 
 /**
- * Counts the ports of every set.
+ * Counts the ports in each port set.
  *
- * @returns `2^(16-k)` for `a = 0` or `k = 0`, else `2^(16-k) - 2^m`.
+ * @returns `2^(16-k)` for `a = 0` or `k = 0`, otherwise `2^(16-k) - 2^m`.
  * @throws {RangeError} When the parameters are out of range.
  */
 export function portsPerSet(params: PortSetParams): number {
@@ -86,8 +87,9 @@ export function portsPerSet(params: PortSetParams): number {
 /**
  * Finds the PSID that a port belongs to.
  *
+ * @param params Port set parameters.
  * @param port 0..65535.
- * @returns The PSID, or undefined for a port of no set: those below `2^(16-a)` when `a > 0`.
+ * @returns The PSID, or undefined when the port is in no port set: ports below `2^(16-a)` when `a > 0`.
  * @throws {RangeError} When the parameters or the port are out of range.
  */
 export function psidOfPort(params: PortSetParams, port: number): number | undefined {
@@ -102,12 +104,13 @@ export function psidOfPort(params: PortSetParams, port: number): number | undefi
 }
 
 /**
- * Lists the PSIDs whose sets have no reserved port, as RFC 7618 §8 wants it for the well-known ports.
+ * Lists the PSIDs whose port sets contain no reserved port. RFC 7618 §8 requires this for the well-known ports.
  *
- * With `a = 0` the lowest PSIDs go. With `a` of 7 and more, blocks are smaller than the well-known ports, so each
- * set has some of them and nothing is left.
+ * With `a = 0`, the lowest PSIDs are excluded. With `a` of 7 or more, blocks are smaller than the range of well-known
+ * ports, so every port set contains some of them and no PSID is usable.
  *
- * @param reserved Ports that no client may get. A whole address (`k = 0`) ignores them.
+ * @param params Port set parameters.
+ * @param reserved Ports that no client may get. They do not apply to a full address (`k = 0`).
  * @returns Usable PSIDs, ascending.
  * @throws {RangeError} When the parameters or a reserved range are out of range.
  */
@@ -130,7 +133,11 @@ export function usablePsids(params: PortSetParams, reserved: readonly PortRange[
   return Uint16Array.from({ length: count }, (_, psid) => psid).filter((psid) => isReserved[psid] === 0);
 }
 
-/** @returns The ranges as people write them: `18432-19455, 20480`. */
+/**
+ * Formats port ranges for people.
+ *
+ * @returns The ranges: `18432-19455, 20480`.
+ */
 export function formatPortRanges(ranges: readonly PortRange[]): string {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
 }

@@ -16,7 +16,7 @@ describe("slotKey()", () => {
     expect(slotKey(poolId, number)).toBe(slot);
   });
 
-  test("equals pool << 32 | number, as SQL reckons", () => {
+  test("equals pool << 32 | number, as in SQL", () => {
     fc.assert(
       fc.property(anyPoolId, anyNumber, (poolId, number) => {
         expect(BigInt(slotKey(poolId, number))).toBe((BigInt(poolId) << 32n) | BigInt(number));
@@ -24,12 +24,12 @@ describe("slotKey()", () => {
     );
   });
 
-  test("sorts the slots of a pool between those of its neighbours", () => {
+  test("sorts the slots of a pool before those of the next pool", () => {
     expect(slotKey(2, slotsPerPool - 1)).toBeLessThan(slotKey(3, 0));
   });
 });
 
-test("poolOfSlot() and numberOfSlot() undo slotKey()", () => {
+test("poolOfSlot() and numberOfSlot() reverse slotKey()", () => {
   fc.assert(
     fc.property(anyPoolId, anyNumber, (poolId, number) => {
       const slot = slotKey(poolId, number);

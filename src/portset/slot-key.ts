@@ -1,7 +1,7 @@
 /**
- * The slot key: the number that names one slot among all pools of a database. It is the pool's id, shifted left by
- * 32 bits, plus the number of the slot within the pool: `slot = pool << 32 | number`. Slots of one pool are therefore
- * neighbours in the database, in fill order. In SQL the same arithmetic is `slot >> 32` and `slot & 4294967295`.
+ * The slot key: a number that identifies one slot among all pools of a database. It is the pool's id, shifted left by
+ * 32 bits, plus the number of the slot within the pool: `slot = pool << 32 | number`. The slots of one pool are
+ * therefore neighbours in the database, in fill order. SQL reverses it with `slot >> 32` and `slot & 4294967295`.
  *
  * @example
  * ```ts
@@ -14,13 +14,13 @@
  */
 
 /**
- * Slot numbers that one pool has, from 0: they take the low 32 bits of a key. A /8 with 256 sharers per address fits.
- * The high bits leave room for 2^21 pools below 2^53, the largest safe integer.
+ * Number of slots that a pool can have: their numbers use the low 32 bits of a key. A /8 with 256 sharers per address
+ * fits. The high bits leave room for pool ids up to 2^21 - 1, because integers are exact only below 2^53.
  */
 export const slotsPerPool = 2 ** 32;
 
 /**
- * Makes the key of a slot.
+ * Builds the key of a slot.
  *
  * @param poolId Id of the pool, 1..2^21 - 1.
  * @param number Number of the slot within the pool, in fill order: 0..2^32 - 1.
@@ -31,7 +31,7 @@ export function slotKey(poolId: number, number: number): number {
 }
 
 /**
- * Says which pool a slot belongs to.
+ * Extracts the pool from a slot key.
  *
  * @param slot Key of the slot.
  * @returns The id of the pool.
@@ -41,7 +41,7 @@ export function poolOfSlot(slot: number): number {
 }
 
 /**
- * Says which slot of its pool a key means.
+ * Extracts the slot number from a slot key.
  *
  * @param slot Key of the slot.
  * @returns The number of the slot within its pool, in fill order.

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 
-/** RFC 4648 §10, without padding; and the two digits that base64 writes as `+` and `/`. */
+/** Examples of RFC 4648 §10 without padding, and one with the two digits that base64 writes as `+` and `/`. */
 const vectors: [number[], string][] = [
   [[], ""],
   [[0x66], "Zg"],
@@ -17,7 +17,7 @@ test.each(vectors)("encodeBase64url() and decodeBase64url() of [%s] and %j", (oc
   expect([...decodeBase64url(text)]).toEqual(octets);
 });
 
-test("encodeBase64url() agrees with Node, and decodeBase64url() undoes it", () => {
+test("encodeBase64url() agrees with Node, and decodeBase64url() reverses it", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (octets) => {
       const text = encodeBase64url(octets);
@@ -30,11 +30,11 @@ test("encodeBase64url() agrees with Node, and decodeBase64url() undoes it", () =
 describe("decodeBase64url() rejects", () => {
   test.each([
     ["padding", "Zg=="],
-    ["digits of base64", "+/8"],
+    ["digits of plain base64", "+/8"],
     ["white space", "Zm 9v"],
     ["other characters", "Zm9v%"],
     ["letters of other scripts", "Zm9ö"],
-    ["a length that no octets have", "Zm9vY"],
+    ["a length that no octets encode to", "Zm9vY"],
   ])("%s", (_what, text) => {
     expect(() => decodeBase64url(text)).toThrow(SyntaxError);
   });

@@ -1,16 +1,16 @@
 /**
- * Octets as base64url without padding (RFC 4648 §5): text for headers and query strings that needs no escape.
- * Made with `btoa` and `atob`, which every platform has.
+ * Octets as base64url without padding (RFC 4648 §5): text that needs no escaping in headers and query strings.
+ * It uses `btoa` and `atob`, which every platform provides.
  *
  * @module
  */
 import { unparsedCharactersMax } from "../limits.ts";
 
 /**
- * Encodes octets.
+ * Encodes octets as base64url.
  *
- * @param octets Up to some ten thousand: each becomes an argument of one call.
- * @returns Digits of `A-Z a-z 0-9 - _`, without `=` at the end.
+ * @param octets At most some ten thousand, because each one becomes an argument of a single call.
+ * @returns Text made of `A-Z a-z 0-9 - _`, without trailing `=`.
  */
 export function encodeBase64url(octets: Uint8Array): string {
   return btoa(String.fromCharCode(...octets))
@@ -20,10 +20,11 @@ export function encodeBase64url(octets: Uint8Array): string {
 }
 
 /**
- * Decodes octets.
+ * Decodes base64url text.
  *
- * @param text Digits as {@link encodeBase64url} writes them, without padding.
- * @throws {SyntaxError} When the text has another character, or a length that no octets have.
+ * @param text Text as {@link encodeBase64url} writes it, without padding.
+ * @returns The octets.
+ * @throws {SyntaxError} When the text contains any other character, or has a length that no octets encode to.
  */
 export function decodeBase64url(text: string): Uint8Array {
   if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) {

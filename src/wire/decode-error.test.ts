@@ -3,17 +3,17 @@ import { reasonOf } from "../../test/support/octets.ts";
 import { assertLength, DecodeError, decodeReasons, tryDecode } from "./decode-error.ts";
 
 describe("DecodeError", () => {
-  it("carries its reason and says what was found", () => {
-    const error = new DecodeError("bad-frame", "Cannot split frames: found half a one");
+  it("has a reason and a message that says what was found", () => {
+    const error = new DecodeError("bad-frame", "Cannot split frames: found half a frame");
     expect(error).toBeInstanceOf(Error);
     expect([error.name, error.reason, error.message]).toEqual([
       "DecodeError",
       "bad-frame",
-      "Cannot split frames: found half a one",
+      "Cannot split frames: found half a frame",
     ]);
   });
 
-  it("has reasons that are counters too: lower case, each once", () => {
+  it("has reasons that can serve as counter labels: lower case and unique", () => {
     expect(new Set(decodeReasons).size).toBe(decodeReasons.length);
     for (const reason of decodeReasons) expect(reason).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
   });
@@ -25,13 +25,13 @@ describe("tryDecode()", () => {
     return octets[0]!;
   };
 
-  it("gives what was decoded, and undefined for what is absent or malformed", () => {
+  it("returns the decoded value, or undefined for an absent or malformed option", () => {
     expect(tryDecode(decodeOne, Uint8Array.of(7))).toBe(7);
     expect(tryDecode(decodeOne, undefined)).toBeUndefined();
     expect(tryDecode(decodeOne, new Uint8Array(2))).toBeUndefined();
   });
 
-  it("lets other errors pass: they are faults of ours", () => {
+  it("rethrows other errors, because they are our own bugs", () => {
     const fail = (): never => {
       throw new TypeError("a fault");
     };
@@ -42,7 +42,7 @@ describe("tryDecode()", () => {
 });
 
 describe("assertLength()", () => {
-  it("refuses another length, and names the option, what was found and what was expected", () => {
+  it("rejects another length, and names the option, the length found and the length expected", () => {
     const assertThree = (): void => {
       assertLength("option 159", new Uint8Array(3), 4);
     };

@@ -1,10 +1,10 @@
 /**
- * The one error of all decoders, and the closed list of its reasons.
+ * The error that every decoder throws, and the closed list of its reasons.
  *
  * @module
  */
 
-/** Why octets are not what they should be. The ids are counters and log words too. */
+/** Why octets are malformed. The ids also appear as counter labels and in the log. */
 export const decodeReasons = [
   "message-truncated",
   "option-overrun",
@@ -27,7 +27,7 @@ export const decodeReasons = [
 /** One of {@link decodeReasons}. */
 export type DecodeReason = (typeof decodeReasons)[number];
 
-/** Octets that can't be decoded. No decoder throws anything else, whatever it is given. */
+/** Octets cannot be decoded. Decoders throw no other error, whatever their input. */
 export class DecodeError extends Error {
   readonly reason: DecodeReason;
 
@@ -40,10 +40,11 @@ export class DecodeError extends Error {
 }
 
 /**
- * Decodes an option that only wishes something: when it is malformed, it is as if it were not there.
+ * Decodes an option that is only a hint: a malformed hint is treated as absent.
  *
- * @param octets The option's data, or undefined when it is absent.
- * @returns What was decoded, or undefined.
+ * @param decode Decoder of the option's data.
+ * @param octets The option's data, or undefined when the option is absent.
+ * @returns The decoded value, or undefined when the option is absent or malformed.
  */
 export function tryDecode<T>(
   decode: (octets: Uint8Array) => T,
@@ -59,10 +60,12 @@ export function tryDecode<T>(
 }
 
 /**
- * Refuses data of an option that has another length than its only one.
+ * Checks the length of an option that has a fixed length.
  *
- * @param option Name and code, as in `option 159`.
- * @throws {DecodeError} `bad-option-length`.
+ * @param option Name of the option for the error message, such as `option 159`.
+ * @param data The option's data.
+ * @param expected The only valid length, in octets.
+ * @throws {DecodeError} `bad-option-length`, when the data has another length.
  */
 export function assertLength(option: string, data: Uint8Array, expected: number): void {
   if (data.length !== expected) {

@@ -23,7 +23,7 @@ test("encodeDuidLl() writes type, hardware type and address (RFC 8415 §11.4)", 
 });
 
 describe("encodeDuidUuid()", () => {
-  it("RFC 6355 §4 puts type 4 before the UUID", () => {
+  it("RFC 6355 §4: writes type 4 before the UUID", () => {
     const uuid = octets("00112233445566778899aabbccddeeff");
     const duid = octets("0004 00112233445566778899aabbccddeeff");
     expect(encodeDuidUuid(uuid)).toEqual(duid);

@@ -1,6 +1,7 @@
 /**
- * DUID: who a client or server is, in Client Identifier (1) and Server Identifier (2) of DHCPv6 (RFC 8415 §11), and
- * within option 61 of DHCPv4 (RFC 4361 §6.1). It is compared as octets; only its maker looks at what is inside.
+ * DUID: the identity of a client or server, used in Client Identifier (1) and Server Identifier (2) of DHCPv6
+ * (RFC 8415 §11) and within option 61 of DHCPv4 (RFC 4361 §6.1). DUIDs are compared as opaque octets; only the node
+ * that creates one interprets its content.
  *
  * @module
  */
@@ -9,11 +10,11 @@ import { ethernet } from "./dhcpv4/codes.ts";
 import { encodeHex } from "./hex.ts";
 import { readUint16 } from "./octets.ts";
 
-/** Octets of a DUID: a type code of 2, then 1 to 128 more (RFC 8415 §11.1). */
+/** Length of a DUID in octets: a type code of 2 octets, then 1 to 128 more (RFC 8415 §11.1). */
 const duidOctetsMin = 3;
 export const duidOctetsMax = 130;
 
-/** Type codes: RFC 8415 §11, and RFC 6355 for UUID. */
+/** Type codes (RFC 8415 §11, and RFC 6355 for UUID). */
 const DuidType = { llt: 1, en: 2, ll: 3, uuid: 4 } as const;
 
 /** Octets of a UUID (RFC 9562 §4). */
@@ -26,24 +27,26 @@ const typeNames = new Map<number, string>([
   [DuidType.uuid, "DUID-UUID"],
 ]);
 
-/** The lengths that a DUID may have, for messages. */
+/** The valid lengths of a DUID in octets, as text for error messages. */
 export const duidLengths = `${duidOctetsMin} to ${duidOctetsMax}`;
 
 /**
- * Says whether octets can be a DUID.
+ * Checks the length of a DUID.
  *
- * @param octets Length of the DUID.
+ * @param octets Length in octets.
+ * @returns Whether a DUID can have this length.
  */
 export function isDuidLength(octets: number): boolean {
   return octets >= duidOctetsMin && octets <= duidOctetsMax;
 }
 
 /**
- * Decodes an option that is a DUID.
+ * Decodes an option that holds a DUID.
  *
- * @param option For the message: `option 1`.
- * @returns The same octets.
- * @throws {DecodeError} When its length is that of no DUID.
+ * @param option Name of the option for the error message, such as `option 1`.
+ * @param data The option's data.
+ * @returns The DUID: the same octets.
+ * @throws {DecodeError} When no DUID can have this length.
  */
 export function decodeDuid(option: string, data: Uint8Array): Uint8Array {
   if (!isDuidLength(data.length)) {
@@ -56,18 +59,21 @@ export function decodeDuid(option: string, data: Uint8Array): Uint8Array {
 }
 
 /**
- * Makes a DUID-LL of an Ethernet address (RFC 8415 §11.4).
+ * Encodes a DUID-LL for an Ethernet address (RFC 8415 §11.4).
  *
- * @param hardwareAddress Six octets.
+ * @param hardwareAddress 6 octets.
+ * @returns The DUID.
  */
 export function encodeDuidLl(hardwareAddress: Uint8Array): Uint8Array {
   return Uint8Array.of(0, DuidType.ll, 0, ethernet, ...hardwareAddress);
 }
 
 /**
- * Makes a DUID of a UUID (RFC 6355 §4).
+ * Encodes a DUID-UUID (RFC 6355 §4).
  *
- * @throws {RangeError} When the UUID is not 16 octets.
+ * @param uuid 16 octets.
+ * @returns The DUID.
+ * @throws {RangeError} When the UUID is not 16 octets long.
  */
 export function encodeDuidUuid(uuid: Uint8Array): Uint8Array {
   if (uuid.length !== uuidOctets) {
@@ -76,7 +82,12 @@ export function encodeDuidUuid(uuid: Uint8Array): Uint8Array {
   return Uint8Array.of(0, DuidType.uuid, ...uuid);
 }
 
-/** @returns Its type and octets for people: `DUID-LL 000102005e100001`. */
+/**
+ * Formats a DUID for people.
+ *
+ * @param duid The DUID.
+ * @returns Its type and the remaining octets: `DUID-LL 000102005e100001`. Hexadecimal only when the type is unknown.
+ */
 export function formatDuid(duid: Uint8Array): string {
   const type = duid.length < 2 ? undefined : typeNames.get(readUint16(duid, 0));
   return type === undefined ? encodeHex(duid) : `${type} ${encodeHex(duid.subarray(2))}`;

@@ -1,6 +1,6 @@
 /**
- * Concatenated messages, each prefixed with a two-octet length (RFC 5460 §5.1): the framing of DHCPv6 over TCP, used
- * here in the bodies of HTTP.
+ * Concatenated messages, each prefixed with a two-octet length. RFC 5460 §5.1 defines this framing for DHCPv6 over
+ * TCP; here it is used in HTTP bodies and in stored relay paths.
  *
  * @module
  */
@@ -11,8 +11,11 @@ import { readUint16, writeUint16 } from "./octets.ts";
 const lengthOctets = 2;
 
 /**
- * @param messages Each of at most 65535 octets.
- * @throws {RangeError} When one is longer.
+ * Encodes messages as frames.
+ *
+ * @param messages Messages of at most 65535 octets each.
+ * @returns The concatenated frames.
+ * @throws {RangeError} When a message is longer.
  */
 export function encodeFrames(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let size = 0;
@@ -35,9 +38,13 @@ export function encodeFrames(messages: readonly Uint8Array[]): Uint8Array<ArrayB
 }
 
 /**
- * @param framesMax How many frames to accept.
- * @returns Views of the body, one for each message.
- * @throws {DecodeError} `bad-frame` when the body ends within a frame, `too-many-frames`.
+ * Splits concatenated frames into messages.
+ *
+ * @param body The concatenated frames.
+ * @param framesMax Largest number of frames to accept.
+ * @returns One view of the body for each message.
+ * @throws {DecodeError} `bad-frame` when the body ends within a frame, `too-many-frames` when there are more than
+ *   `framesMax`.
  */
 export function decodeFrames(body: Uint8Array, framesMax: number): Uint8Array[] {
   const messages: Uint8Array[] = [];
@@ -46,7 +53,7 @@ export function decodeFrames(body: Uint8Array, framesMax: number): Uint8Array[] 
     if (messages.length === framesMax) {
       throw new DecodeError(
         "too-many-frames",
-        `Cannot split frames: found more than ${framesMax}, expected at most that`,
+        `Cannot split frames: found more than ${framesMax}, expected at most ${framesMax}`,
       );
     }
     const start = offset + lengthOctets;

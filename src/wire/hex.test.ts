@@ -9,7 +9,7 @@ describe("encodeHex()", () => {
   });
 
   it.each([4095, 4096, 4097, 65_535])(
-    "writes %i octets, more than one call of fromCharCode takes",
+    "writes %i octets, around and above the limit of one call of fromCharCode",
     (length) => {
       const octets = Uint8Array.from({ length }, (_, index) => index * 7);
       expect(encodeHex(octets)).toBe(Buffer.from(octets).toString("hex"));
@@ -22,11 +22,11 @@ describe("decodeHex()", () => {
     expect(decodeHex("00Af")).toEqual(Uint8Array.of(0x00, 0xaf));
   });
 
-  it.each(["0", "0g", " 00", "00 ", "0x00", "-1", "00\n"])("refuses %j", (text) => {
+  it.each(["0", "0g", " 00", "00 ", "0x00", "-1", "00\n"])("rejects %j", (text) => {
     expect(() => decodeHex(text)).toThrow(SyntaxError);
   });
 
-  it("gives back what encodeHex() was given", () => {
+  it("reverses encodeHex()", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (octets) => {
         expect(decodeHex(encodeHex(octets))).toEqual(octets);
@@ -36,7 +36,7 @@ describe("decodeHex()", () => {
 });
 
 describe("equalOctets()", () => {
-  it("says whether lengths and octets are the same", () => {
+  it("returns whether lengths and octets are equal", () => {
     expect(equalOctets(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(true);
     expect(equalOctets(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
     expect(equalOctets(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 0))).toBe(false);

@@ -1,5 +1,5 @@
 /**
- * Octets as hexadecimal text, and their comparison.
+ * Octets as hexadecimal text, and a comparison of octets.
  *
  * @module
  */
@@ -8,13 +8,17 @@ import { unparsedCharactersMax } from "../limits.ts";
 const digits = "0123456789abcdef";
 const codeOfDigit = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
 
-/** Octets that one call of `fromCharCode` takes as its arguments. */
+/** Octets per call of `fromCharCode`, so that the call does not get too many arguments. */
 const chunkOctets = 4096;
 
 /**
- * @returns Two lower-case digits for each octet.
+ * Encodes octets as hexadecimal text.
  *
- * Made from character codes and not by joining texts: that is half the time, and leaves the garbage collector nothing.
+ * The text is built from character codes rather than by joining strings: that takes half the time and leaves no
+ * garbage to collect.
+ *
+ * @param octets Any number of octets.
+ * @returns Two lower-case digits for each octet.
  */
 export function encodeHex(octets: Uint8Array): string {
   if (octets.length > chunkOctets) {
@@ -30,8 +34,11 @@ export function encodeHex(octets: Uint8Array): string {
 }
 
 /**
- * @param text Two digits for each octet, of either case.
- * @throws {SyntaxError} When it is anything else.
+ * Decodes hexadecimal text.
+ *
+ * @param text Two digits for each octet, upper or lower case.
+ * @returns The octets.
+ * @throws {SyntaxError} When the text has an odd length or any other character.
  */
 export function decodeHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) {
@@ -46,7 +53,11 @@ export function decodeHex(text: string): Uint8Array {
   return octets;
 }
 
-/** @returns Whether both have the same octets. Not for secrets: the time it takes tells where they differ. */
+/**
+ * Compares octets. Do not use it for secrets: its duration reveals where the octets differ.
+ *
+ * @returns Whether both have the same length and the same octets.
+ */
 export function equalOctets(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;

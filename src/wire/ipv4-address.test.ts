@@ -25,11 +25,11 @@ describe("parseIPv4()", () => {
     "1.2.3.4\n",
     "a.b.c.d",
     "1..2.3",
-  ])("refuses %j", (text) => {
+  ])("rejects %j", (text) => {
     expect(() => parseIPv4(text)).toThrow(SyntaxError);
   });
 
-  it("gives back what formatIPv4() was given", () => {
+  it("reverses formatIPv4()", () => {
     fc.assert(
       fc.property(anyAddress, (address) => {
         expect(parseIPv4(formatIPv4(address))).toBe(address);
@@ -47,11 +47,11 @@ describe("parseIPv4Prefix()", () => {
     expect(parseIPv4Prefix(text)).toEqual({ address, length });
   });
 
-  it.each(["192.0.2.0", "192.0.2.0/33", "192.0.2/24", "/24", "192.0.2.0/"])("refuses %j", (text) => {
+  it.each(["192.0.2.0", "192.0.2.0/33", "192.0.2/24", "/24", "192.0.2.0/"])("rejects %j", (text) => {
     expect(() => parseIPv4Prefix(text)).toThrow(SyntaxError);
   });
 
-  it("refuses host bits, and says which prefix has none", () => {
+  it("rejects host bits, and names the prefix without them", () => {
     expect(() => parseIPv4Prefix("192.0.2.18/24")).toThrow(RangeError);
     expect(() => parseIPv4Prefix("192.0.2.18/24")).toThrow("192.0.2.0/24");
   });

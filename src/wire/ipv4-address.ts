@@ -1,12 +1,16 @@
 /**
- * IPv4 addresses: unsigned 32-bit integers, so that ranges are arithmetic.
+ * IPv4 addresses as unsigned 32-bit integers, so that ranges are plain arithmetic.
  *
  * @module
  */
 
 /**
- * @param text Four decimal numbers with dots between them.
- * @throws {SyntaxError} When it is anything else; leading zeros are refused, because some read them as octal.
+ * Parses an IPv4 address.
+ *
+ * @param text Four decimal numbers separated by dots.
+ * @returns The address, as an unsigned 32-bit integer.
+ * @throws {SyntaxError} When the text has another form. Leading zeros are refused, because some parsers read them as
+ *   octal.
  */
 export function parseIPv4(text: string): number {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
@@ -20,12 +24,17 @@ export function parseIPv4(text: string): number {
   return parts.reduce((address, part) => address * 256 + Number(part), 0);
 }
 
-/** @returns Four decimal numbers with dots between them. */
+/**
+ * Formats an IPv4 address.
+ *
+ * @param address Unsigned 32-bit integer.
+ * @returns Four decimal numbers separated by dots.
+ */
 export function formatIPv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
-/** All addresses that begin with the same bits. */
+/** All addresses that start with the same bits. */
 interface IPv4Prefix {
   readonly address: number;
   /** In bits: 0..32. */
@@ -33,9 +42,12 @@ interface IPv4Prefix {
 }
 
 /**
+ * Parses an IPv4 prefix.
+ *
  * @param text `address/length`.
- * @throws {SyntaxError} When it is no prefix.
- * @throws {RangeError} When bits after the prefix are set.
+ * @returns The prefix.
+ * @throws {SyntaxError} When the text is not a prefix.
+ * @throws {RangeError} When host bits are set.
  */
 export function parseIPv4Prefix(text: string): IPv4Prefix {
   const [, addressText, lengthText] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];

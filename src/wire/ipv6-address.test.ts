@@ -14,7 +14,7 @@ import {
 } from "./ipv6-address.ts";
 
 const anyAddress = fc.uint8Array({ minLength: 16, maxLength: 16 });
-/** Groups that are mostly zero, so that runs of zeros of every length and place come up. */
+/** Groups that are mostly zero, so that zero runs of every length and position occur. */
 const sparseAddress = fc
   .array(fc.constantFrom(0, 0, 0, 1, 0xabcd), { minLength: 8, maxLength: 8 })
   .map((groups) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255])));
@@ -30,7 +30,7 @@ describe("formatIPv6() and parseIPv6()", () => {
       "2001 0db8 000a 00b0 0c00 d000 0001 0010",
       "2001:db8:a:b0:c00:d000:1:10",
     ],
-    ["as short as can be (§4.2.1)", "2001 0db8 0000 0000 0000 0000 0002 0001", "2001:db8::2:1"],
+    ["as short as possible (§4.2.1)", "2001 0db8 0000 0000 0000 0000 0002 0001", "2001:db8::2:1"],
     ["one zero group in full (§4.2.2)", "2001 0db8 0000 0001 0001 0001 0001 0001", "2001:db8:0:1:1:1:1:1"],
     ["the longest run of zeros (§4.2.3)", "2001 0000 0000 0001 0000 0000 0000 0001", "2001:0:0:1::1"],
     ["the first of equal runs (§4.2.3)", "2001 0db8 0000 0000 0001 0000 0000 0001", "2001:db8::1:0:0:1"],
@@ -54,7 +54,7 @@ describe("formatIPv6() and parseIPv6()", () => {
     ["::ffff:192.0.2.18", "::ffff:c000:212"],
     ["64:ff9b::192.0.2.18", "64:ff9b::c000:212"],
     ["1:2:3:4:5:6:192.0.2.18", "1:2:3:4:5:6:c000:212"],
-  ])("parseIPv6() reads %s as well", (text, canonical) => {
+  ])("parseIPv6() also reads %s", (text, canonical) => {
     expect(formatIPv6(parseIPv6(text))).toBe(canonical);
   });
 
@@ -81,22 +81,22 @@ describe("formatIPv6() and parseIPv6()", () => {
     "::192.0.2",
     "1:2:3:4:5:6:7:192.0.2.18",
     "2001:db8::/32",
-  ])("parseIPv6() refuses %j", (text) => {
+  ])("parseIPv6() rejects %j", (text) => {
     expect(() => parseIPv6(text)).toThrow(SyntaxError);
   });
 
-  it("parseIPv6() gives back what formatIPv6() was given", () => {
+  it("parseIPv6() reverses formatIPv6()", () => {
     fc.assert(
       fc.property(fc.oneof(anyAddress, sparseAddress), (address) => {
         const text = formatIPv6(address);
         expect(parseIPv6(text)).toEqual(address);
-        // The parser of the platform as the second opinion on the shortest form; it alone writes the same.
+        // The platform's URL parser is the second opinion on the shortest form.
         expect(new URL(`http://[${text}]/`).hostname).toBe(`[${text}]`);
       }),
     );
   });
 
-  it("parseIPv6() throws SyntaxError or nothing, whatever the text", () => {
+  it("parseIPv6() throws nothing but SyntaxError, whatever the text", () => {
     const anyText = fc.oneof(
       fc.string(),
       fc.string({ unit: fc.constantFrom(...Array.from("0123456789abcf:.:/%")), maxLength: 50 }),
@@ -114,7 +114,7 @@ describe("formatIPv6() and parseIPv6()", () => {
 });
 
 describe("kinds of addresses", () => {
-  it("isUnspecified() knows ::", () => {
+  it("isUnspecified() recognizes ::", () => {
     expect(isUnspecified(parseIPv6("::"))).toBe(true);
     expect(isUnspecified(parseIPv6("::1"))).toBe(false);
     expect(isUnspecified(parseIPv6("8000::"))).toBe(false);
@@ -148,13 +148,13 @@ describe("prefixes", () => {
   );
 
   it.each(["2001:db8::", "2001:db8::/129", "2001:db8::/", "/32", "2001:db8/32", "2001:db8::/-1", "::/0/0"])(
-    "parseIPv6Prefix() refuses %j",
+    "parseIPv6Prefix() rejects %j",
     (text) => {
       expect(() => parseIPv6Prefix(text)).toThrow(SyntaxError);
     },
   );
 
-  it("parseIPv6Prefix() refuses host bits, and says which prefix has none", () => {
+  it("parseIPv6Prefix() rejects host bits, and names the prefix without them", () => {
     expect(() => parseIPv6Prefix("2001:db8::1/64")).toThrow(RangeError);
     expect(() => parseIPv6Prefix("2001:db8::1/64")).toThrow("2001:db8::/64");
   });
@@ -171,7 +171,7 @@ describe("prefixes", () => {
     expect(prefixContains(parseIPv6Prefix(prefix), parseIPv6(address))).toBe(expected);
   });
 
-  it("maskIPv6() keeps the bits of the prefix, and no others", () => {
+  it("maskIPv6() keeps only the bits of the prefix", () => {
     fc.assert(
       fc.property(anyAddress, anyLength, (address, length) => {
         const bits = (octets: Uint8Array): string =>
@@ -182,10 +182,10 @@ describe("prefixes", () => {
     );
   });
 
-  it("prefixContains() says the same as the masks of both", () => {
+  it("prefixContains() agrees with a comparison of the masked addresses", () => {
     fc.assert(
       fc.property(anyAddress, anyAddress, anyLength, anyLength, (one, other, length, shared) => {
-        // Two random addresses share no prefix: the first bits of one are given to the other.
+        // Two random addresses share hardly any bits, so the first bits of one are copied to the other.
         const near = maskIPv6(one, shared).map(
           (octet, index) => octet | (other[index]! & ~maskOctet(shared, index)),
         );

@@ -4,34 +4,37 @@
  * @module
  */
 
-/** Octets of an address. */
+/** Length of an address in octets. */
 export const ipv6Octets = 16;
 
-/** All addresses that begin with the same bits. */
+/** All addresses that start with the same bits. */
 export interface IPv6Prefix {
-  /** 16 octets; those after the prefix are zero. */
+  /** 16 octets; the bits after the prefix are zero. */
   readonly address: Uint8Array;
   /** In bits: 0..128. */
   readonly length: number;
 }
 
 /**
- * @param text RFC 4291 §2.2, without a zone.
- * @throws {SyntaxError} When it is not an address.
+ * Parses an IPv6 address.
+ *
+ * @param text Any form of RFC 4291 §2.2, without a zone.
+ * @returns The address: 16 octets.
+ * @throws {SyntaxError} When the text is not an address.
  */
 export function parseIPv6(text: string): Uint8Array {
   const halves = withHexGroups(text).split("::");
   const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":").map(parseGroup)));
   const zeros = 8 - head!.length - (tail?.length ?? 0);
   const groups = [...head!, ...new Array<number>(Math.max(0, zeros)).fill(0), ...(tail ?? [])];
-  const isWhole = tail === undefined ? zeros === 0 : zeros > 0;
-  if (halves.length > 2 || !isWhole || groups.includes(NaN)) {
+  const isComplete = tail === undefined ? zeros === 0 : zeros > 0;
+  if (halves.length > 2 || !isComplete || groups.includes(NaN)) {
     throw new SyntaxError(`Cannot parse IPv6 address: found "${text}", expected the form 2001:db8::1`);
   }
   return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
-/** The last two groups may be an IPv4 address. */
+/** Rewrites an IPv4 address at the end of the text as two hexadecimal groups. */
 function withHexGroups(text: string): string {
   const [, before, ...parts] = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text) ?? [];
   const [a, b, c, d] = parts.map(Number);
@@ -43,7 +46,12 @@ function parseGroup(text: string): number {
   return /^[0-9a-f]{1,4}$/i.test(text) ? Number.parseInt(text, 16) : NaN;
 }
 
-/** @returns The text of RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
+/**
+ * Formats an IPv6 address as RFC 5952 requires.
+ *
+ * @param octets 16 octets.
+ * @returns The text: lower case, no leading zeros, the longest run of zero groups as `::`.
+ */
 export function formatIPv6(octets: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, index) =>
     ((octets[index * 2]! << 8) | octets[index * 2 + 1]!).toString(16),
@@ -58,25 +66,43 @@ export function formatIPv6(octets: Uint8Array): string {
   return `${groups.slice(0, longest.start).join(":")}::${groups.slice(longest.start + longest.length).join(":")}`;
 }
 
-/** @returns Whether it is `::`. */
+/**
+ * Checks for the unspecified address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is `::`.
+ */
 export function isUnspecified(octets: Uint8Array): boolean {
   return octets.every((octet) => octet === 0);
 }
 
-/** @returns Whether it is of fe80::/10. */
+/**
+ * Checks for a link-local address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is in fe80::/10.
+ */
 export function isLinkLocal(octets: Uint8Array): boolean {
   return octets[0] === 0xfe && (octets[1]! & 0xc0) === 0x80;
 }
 
-/** @returns Whether it is of ff00::/8. */
+/**
+ * Checks for a multicast address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is in ff00::/8.
+ */
 export function isMulticast(octets: Uint8Array): boolean {
   return octets[0] === 0xff;
 }
 
 /**
+ * Parses an IPv6 prefix.
+ *
  * @param text `address/length`.
- * @throws {SyntaxError} When it is no prefix.
- * @throws {RangeError} When bits after the prefix are set.
+ * @returns The prefix.
+ * @throws {SyntaxError} When the text is not a prefix.
+ * @throws {RangeError} When host bits are set.
  */
 export function parseIPv6Prefix(text: string): IPv6Prefix {
   const [, addressText, lengthText] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
@@ -94,17 +120,32 @@ export function parseIPv6Prefix(text: string): IPv6Prefix {
   return { address, length };
 }
 
-/** @returns `address/length`, the address as in {@link formatIPv6}. */
+/**
+ * Formats an IPv6 prefix.
+ *
+ * @returns `address/length`, with the address as {@link formatIPv6} writes it.
+ */
 export function formatIPv6Prefix(prefix: IPv6Prefix): string {
   return `${formatIPv6(prefix.address)}/${prefix.length}`;
 }
 
-/** @returns The address with all bits after the first `length` cleared. */
+/**
+ * Clears the bits of an address after a prefix.
+ *
+ * @param address 16 octets.
+ * @param length Number of bits to keep, 0..128.
+ * @returns A copy of the address with all later bits cleared.
+ */
 export function maskIPv6(address: Uint8Array, length: number): Uint8Array {
   return address.map((octet, index) => octet & (0xff00 >> Math.min(8, Math.max(0, length - index * 8))));
 }
 
-/** @returns Whether the address begins with the prefix. */
+/**
+ * Checks whether a prefix contains an address.
+ *
+ * @param address 16 octets.
+ * @returns Whether the address starts with the bits of the prefix.
+ */
 export function prefixContains({ address: network, length }: IPv6Prefix, address: Uint8Array): boolean {
   const whole = length >> 3;
   for (let index = 0; index < whole; index++) if (network[index] !== address[index]) return false;

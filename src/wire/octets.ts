@@ -1,18 +1,30 @@
 /**
- * Integers in octets, most significant octet first, as all of the DHCP family has them.
+ * Integers in octets, most significant octet first, as all DHCP messages encode them.
  *
- * Readers take what is there and trust the caller to have checked the length: each is one expression, because
- * every datagram goes through many of them.
+ * The readers do not check bounds: the caller has already checked the length. Each is a single expression, because
+ * every datagram needs many of these calls.
  *
  * @module
  */
 
-/** @returns The 16-bit integer at an offset that is known to be there. */
+/**
+ * Reads an unsigned 16-bit integer.
+ *
+ * @param octets Octets to read from.
+ * @param offset Offset of the integer. The caller has checked that two octets follow.
+ * @returns The integer, 0..65535.
+ */
 export function readUint16(octets: Uint8Array, offset: number): number {
   return (octets[offset]! << 8) | octets[offset + 1]!;
 }
 
-/** @returns The unsigned 32-bit integer at an offset that is known to be there. */
+/**
+ * Reads an unsigned 32-bit integer.
+ *
+ * @param octets Octets to read from.
+ * @param offset Offset of the integer. The caller has checked that four octets follow.
+ * @returns The integer, 0..4294967295.
+ */
 export function readUint32(octets: Uint8Array, offset: number): number {
   return (
     ((octets[offset]! << 24) |
@@ -23,13 +35,25 @@ export function readUint32(octets: Uint8Array, offset: number): number {
   );
 }
 
-/** Writes a 16-bit integer. */
+/**
+ * Writes an unsigned 16-bit integer.
+ *
+ * @param octets Octets to write to.
+ * @param offset Offset of the integer.
+ * @param value 0..65535.
+ */
 export function writeUint16(octets: Uint8Array, offset: number, value: number): void {
   octets[offset] = value >> 8;
   octets[offset + 1] = value;
 }
 
-/** Writes an unsigned 32-bit integer. */
+/**
+ * Writes an unsigned 32-bit integer.
+ *
+ * @param octets Octets to write to.
+ * @param offset Offset of the integer.
+ * @param value 0..4294967295.
+ */
 export function writeUint32(octets: Uint8Array, offset: number, value: number): void {
   octets[offset] = value >>> 24;
   octets[offset + 1] = value >>> 16;

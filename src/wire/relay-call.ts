@@ -1,14 +1,16 @@
 /**
- * What a relay and an allocator agree on beside the frames of a body: names in the HTTP call between them.
+ * Names that the relay and the allocator share in the HTTP call between them. The body of that call consists of frames
+ * (`frames.ts`).
  *
  * @module
  */
 
-/** Media type of frames: none is registered for them. */
+/** Media type of frames; no specific type is registered for them. */
 export const framesType = "application/octet-stream";
 
 /**
- * Header of a POST: how many milliseconds ago the oldest message in it came to the relay. It tells the allocator what it
- * can't know: which messages are late, and must not end what came after them.
+ * Header of a POST: how many milliseconds ago the relay received the oldest message in the body. The allocator cannot
+ * know this itself. It needs the age to recognize late messages, which must not end leases that changed after the
+ * messages were received.
  */
 export const ageHeader = "apportion-age-ms";

@@ -1,6 +1,6 @@
 /**
- * What a stranger may send: no octets of any length make a decoder throw anything but DecodeError, take long, or
- * change what it was given.
+ * Untrusted input: whatever the octets and their length, a decoder throws nothing but DecodeError, finishes quickly,
+ * and does not modify its input.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -34,7 +34,7 @@ import { decodeRelayMessage, decodeRelayPath, encodeRelayReply } from "./dhcpv6/
 import { decodeFrames } from "./frames.ts";
 import { equalOctets } from "./hex.ts";
 
-/** A datagram as the allocator takes it: all levels, then the message, then DHCPv4. */
+/** Decodes a datagram as the allocator does: all relay levels, then the message, then the DHCPv4 message. */
 function decodeDatagram(datagram: Uint8Array): unknown {
   const { path, message } = datagram[0] === 12 ? decodeRelayPath(datagram) : { path: [], message: datagram };
   encodeRelayReply(path, new Uint8Array(300));
@@ -71,7 +71,7 @@ const decoders: Record<string, (input: Uint8Array) => unknown> = {
   decodeFrames: (input) => decodeFrames(input, relayFramesMax),
 };
 
-/** Runs a decoder, and fails when it throws another error or changes its input. */
+/** Runs a decoder, and throws when the decoder throws anything but DecodeError or modifies its input. */
 function attempt(decode: (input: Uint8Array) => unknown, input: Uint8Array): void {
   const before = input.slice();
   try {
@@ -79,13 +79,13 @@ function attempt(decode: (input: Uint8Array) => unknown, input: Uint8Array): voi
   } catch (error) {
     if (!(error instanceof DecodeError) || !decodeReasons.includes(error.reason)) throw error;
   }
-  // `toEqual` compares octet by octet, and slowly: here are many of them.
+  // `toEqual` is too slow for this many octets.
   if (!equalOctets(input, before)) throw new Error("The decoder changed its input");
 }
 
 const golden = vectors.map(({ hex }) => octets(hex));
 
-/** Octets near the form that each decoder expects: options and types that it knows, with lengths that may be wrong. */
+/** An option with a known code, whose length may be wrong. */
 const option6 = fc
   .tuple(
     fc.constantFrom(6, 9, 18, 37, 43, 79, 87, 88, 90, 92, 93, 96, 135, 137),
@@ -93,6 +93,7 @@ const option6 = fc
     fc.nat(2),
   )
   .map(([code, data, extra]) => Uint8Array.of(0, code, 0, data.length + (extra === 2 ? 1 : 0), ...data));
+/** Octets that are close to what decoders expect: a valid header, then options or random octets. */
 const shaped = fc
   .tuple(
     fc.constantFrom(
@@ -108,7 +109,7 @@ const shaped = fc
   )
   .map(([head, parts]) => Uint8Array.from([...head, ...parts.flatMap((part) => [...part])]));
 
-/** A golden packet with some octets changed, and cut or prolonged. */
+/** A golden packet with some octets changed, then truncated or extended. */
 const mutated = fc
   .tuple(
     fc.constantFrom(...golden),
@@ -122,7 +123,7 @@ const mutated = fc
     return Uint8Array.of(...changed.subarray(0, cut), ...tail);
   });
 
-/** Of 64 KiB, as long as a datagram can be. */
+/** Builds octets of 64 KiB, the longest possible datagram: a start, then a repeated pattern. */
 const fill = (start: string, pattern: readonly number[]): Uint8Array => {
   const filled = new Uint8Array(65_535);
   const head = octets(start);
@@ -134,8 +135,8 @@ const fill = (start: string, pattern: readonly number[]): Uint8Array => {
 const dhcpv4Head = `010106000000000000000000${"00".repeat(224)}63825363`;
 const relayHead = `0c00${"00".repeat(32)}`;
 
-/** RELAY-FORW in RELAY-FORW, each with the right lengths, until 64 KiB are full. */
-function nestToTheBrim(): Uint8Array {
+/** Builds nested RELAY-FORW messages with correct lengths that fill 64 KiB. */
+function nestUpTo64KiB(): Uint8Array {
   const levelOctets = 38;
   const nested = new Uint8Array(levelOctets * Math.floor(65_535 / levelOctets));
   for (let at = 0; at < nested.length; at += levelOctets) {
@@ -159,11 +160,11 @@ const extremes: Record<string, Uint8Array> = {
   "a query of 64 KiB of options without data": fill("14000000", [0, 14, 0, 0]),
   "a query of 64 KiB of option 87 without data": fill("14000000", [0, 87, 0, 0]),
   "a RELAY-FORW of 64 KiB of options without data": fill(relayHead, [0, 18, 0, 0]),
-  "a RELAY-FORW that asks for 32 000 echoes": fill(
+  "a RELAY-FORW that requests 32 000 echoes": fill(
     `${relayHead} 0012 0001 61 0009 0000 002b ffcc`,
     [0, 18, 250, 1],
   ),
-  "64 KiB of nested RELAY-FORW": nestToTheBrim(),
+  "64 KiB of nested RELAY-FORW": nestUpTo64KiB(),
   "1 MiB of empty frames": new Uint8Array(relayBodyOctetsMax),
 };
 
@@ -176,7 +177,7 @@ describe.each(Object.entries(decoders))("%s()", (_, decode) => {
     );
   });
 
-  it("throws nothing but DecodeError for octets of nearly the right form", () => {
+  it("throws nothing but DecodeError for almost valid octets", () => {
     fc.assert(
       fc.property(fc.oneof(shaped, mutated), (input) => {
         attempt(decode, input);
@@ -187,13 +188,13 @@ describe.each(Object.entries(decoders))("%s()", (_, decode) => {
 });
 
 describe.each(Object.entries(extremes))("%s", (_, input) => {
-  it("is decoded or refused by every decoder", () => {
+  it("is decoded or rejected by every decoder", () => {
     for (const decode of Object.values(decoders)) attempt(decode, input);
   });
 });
 
-describe("golden packets that are cut short", () => {
-  it("are decoded or refused by the decoders of messages", () => {
+describe("truncated golden packets", () => {
+  it("are decoded or rejected by the message decoders", () => {
     for (const packet of golden) {
       for (let length = 0; length <= packet.length; length++) {
         const cut = packet.subarray(0, length);
@@ -202,9 +203,9 @@ describe("golden packets that are cut short", () => {
     }
   });
 
-  it("are refused as relay paths: what a level lacks, its option 9 lacks", () => {
+  it("are rejected as relay paths, because truncation always shortens an option 9", () => {
     for (const { name, hex } of vectors) {
-      // An option behind option 9 can be cut off whole.
+      // Here other options follow option 9, and truncation can remove them completely.
       if (!name.startsWith("relay-forw") || name === "relay-forw-msg-first") continue;
       const packet = octets(hex);
       for (let length = 0; length < packet.length; length++) {
@@ -216,8 +217,8 @@ describe("golden packets that are cut short", () => {
     }
   });
 
-  it("are decoded or refused as DHCPv4 messages, which the length of option 87 would hide", () => {
-    // Header and length of option 87 take 8 octets of a query that carries nothing else.
+  it("are decoded or rejected as DHCPv4 messages, without the length check of option 87", () => {
+    // In a query with no other option, the message header and the header of option 87 take 8 octets.
     for (const packet of golden.filter((each) => each[0] === 20 && each[5] === 87)) {
       for (let length = 8; length <= packet.length; length++)
         attempt(decodeDhcpV4, packet.subarray(8, length));

@@ -1,6 +1,6 @@
 /**
- * The golden packets against the codecs: each decodes as an independent decoder says, field by field, or is refused
- * for the reason that the table names; what decodes encodes to octets that decode the same.
+ * Golden packets against the codecs. Each packet decodes to the same fields that an independent decoder found, or is
+ * rejected for the reason in the table. Each decoded packet encodes to octets that decode to the same fields.
  */
 import { describe, expect, it } from "vitest";
 import { octets, reasonOf } from "../../test/support/octets.ts";
@@ -38,13 +38,13 @@ import { formatIPv4, parseIPv4 } from "./ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "./ipv6-address.ts";
 import { readUint16 } from "./octets.ts";
 
-/** What the file's `decoded` has: objects without a schema. */
+/** Type of `decoded` in the vectors file: objects without a schema. */
 type Rendered = Record<string, unknown>;
 
 const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
 const hexNumber = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, "0")}`;
 
-// --- Our decoded values in the words of the file.
+// --- Our decoded values, rendered in the format of the vectors file.
 
 function renderMessage(message: Uint8Array): Rendered {
   switch (message[0]) {
@@ -139,7 +139,7 @@ function renderDhcpV4(dhcpv4: Uint8Array): Rendered {
   const options: Rendered = Object.fromEntries(
     [...message.options].map(([code, data]) => [code, renderData(code, data)]),
   );
-  // Our decoder takes option 52 out of the options; the file leaves it there.
+  // Our decoder removes option 52 from the options; the vectors file keeps it.
   if (message.overload !== 0) options[OptionCode.overload] = `0${message.overload}`;
   const type = message.options.get(OptionCode.messageType);
   return {
@@ -192,7 +192,7 @@ function renderData(code: number, data: Uint8Array): unknown {
   }
 }
 
-/** For what is refused, the reason chooses the form: a wrong length has no fields, a wrong value has them. */
+/** Renders rejected data by its reason: data of a wrong length has no fields, data with a wrong value has them. */
 function renderPortParams(data: Uint8Array): Rendered {
   const field = { psid_field: hexNumber(readUint16(data, 2), 4) };
   try {
@@ -204,7 +204,7 @@ function renderPortParams(data: Uint8Array): Rendered {
       ...field,
       psid,
       n_ports: portsPerSet(params),
-      // The file names no ranges of a whole address.
+      // The vectors file lists no ranges for a full address.
       ...(params.psidLength > 0 && { first_range: ranges[0], last_range: ranges.at(-1) }),
     };
   } catch (error) {
@@ -215,7 +215,7 @@ function renderPortParams(data: Uint8Array): Rendered {
   }
 }
 
-/** Our decoders give the content (option 9 or 87) apart from the options: here it stands behind them. */
+/** Moves the content (option 9 or 87) after the other options: our decoders return it separately from them. */
 function contentLast(decoded: unknown): unknown {
   if (typeof decoded !== "object" || decoded === null || !("options" in decoded)) return decoded;
   const options = (decoded.options as Rendered[]).map((option) =>
@@ -228,44 +228,44 @@ function contentLast(decoded: unknown): unknown {
   };
 }
 
-// --- All levels decoded and encoded again.
+// --- All levels, decoded and re-encoded.
 
-function encodeAgain(message: Uint8Array): Uint8Array {
+function reencode(message: Uint8Array): Uint8Array {
   switch (message[0]) {
     case MessageType6.relayForward:
     case MessageType6.relayReply: {
       const { type, message: inner, ...level } = decodeRelayMessage(message);
-      return encodeRelayMessage(type, level, encodeAgain(inner));
+      return encodeRelayMessage(type, level, reencode(inner));
     }
     case MessageType6.dhcpv4Query: {
       const query = decodeDhcpV4Query(message);
-      return encodeDhcpV4Query({ ...query, dhcpv4: encodeDhcpV4Again(query.dhcpv4) });
+      return encodeDhcpV4Query({ ...query, dhcpv4: reencodeDhcpV4(query.dhcpv4) });
     }
     case MessageType6.dhcpv4Response: {
       const response = decodeDhcpV4Response(message);
-      return encodeDhcpV4Response({ ...response, dhcpv4: encodeDhcpV4Again(response.dhcpv4) });
+      return encodeDhcpV4Response({ ...response, dhcpv4: reencodeDhcpV4(response.dhcpv4) });
     }
     default:
       return encodeMessage6(decodeMessage6(message));
   }
 }
 
-function encodeDhcpV4Again(dhcpv4: Uint8Array): Uint8Array {
+function reencodeDhcpV4(dhcpv4: Uint8Array): Uint8Array {
   return encodeDhcpV4(decodeDhcpV4(dhcpv4), { octetsMin: dhcpv4.length });
 }
 
-/** Packets of which the same message can be written in other octets, and why ours are others. */
+/** Packets that we re-encode to different octets with the same meaning -> why the octets differ. */
 const otherOctets: Record<string, string> = {
   "odd-prl-split": "parts are joined",
   "odd-overload-file": "options fit in the options field",
   "odd-overload-both": "options fit in the options field",
-  "odd-flags-mbz": "bits that must be zero are",
+  "odd-flags-mbz": "bits that must be zero are cleared",
   "relay-forw-msg-first": "option 9 is written last",
   "bad-opt159-len8-two": "parts are joined",
 };
 
-/** Packets that no codec lets pass -> the reason. */
-const refused: Record<string, string> = {
+/** Packets that our decoders reject -> the reason. */
+const rejected: Record<string, string> = {
   "bad-no-option87": "no-dhcpv4-message",
   "bad-two-option87": "duplicate-dhcpv4-message",
   "bad-option87-empty": "no-dhcpv4-message",
@@ -278,7 +278,7 @@ const refused: Record<string, string> = {
   "bad-relay-short": "message-truncated",
 };
 
-/** Packets -> rules of the RFCs that their octets show. */
+/** Packets -> RFC rules that their octets demonstrate. */
 const rules: Record<string, string> = {
   "discover-shared-nohint": "R7618-6-01",
   "discover-shared-hint-psidlen": "R7618-7-03 R7618-9-01",
@@ -312,29 +312,29 @@ const titleOf = (name: string, behaviour: string): string =>
   `${name} ${behaviour}${rules[name] === undefined ? "" : ` (${rules[name].replaceAll(" ", ", ")})`}`;
 
 describe("golden packets", () => {
-  it("are 76, and all that the tables name are among them", () => {
+  it("are 76, and include every packet that the tables name", () => {
     expect(vectors).toHaveLength(76);
     const names = vectors.map(({ name }) => name);
-    for (const table of [otherOctets, refused, rules]) {
+    for (const table of [otherOctets, rejected, rules]) {
       expect(names).toEqual(expect.arrayContaining(Object.keys(table)));
     }
   });
 
   for (const { name, hex, decoded } of vectors) {
-    const reason = refused[name];
+    const reason = rejected[name];
     if (reason !== undefined) {
-      it(titleOf(name, `is refused: ${reason}`), () => {
+      it(titleOf(name, `is rejected: ${reason}`), () => {
         expect(reasonOf(() => renderMessage(octets(hex)))).toBe(reason);
       });
       continue;
     }
-    it(titleOf(name, "decodes as the file says, and encodes to the same"), () => {
+    it(titleOf(name, "decodes to the fields in the file, and re-encodes to the same message"), () => {
       const message = octets(hex);
       const expected = contentLast(decoded) as Rendered;
       expect(renderMessage(message)).toEqual(expected);
 
-      const again = encodeAgain(message);
-      // What a sender must leave zero is not copied (R7341-6.3-01).
+      const again = reencode(message);
+      // Bits that a sender must leave zero are not copied (R7341-6.3-01).
       const sent = name === "odd-flags-mbz" ? { ...expected, flags: "0x000000" } : expected;
       expect(renderMessage(again)).toEqual(sent);
       expect(encodeHex(again) === hex, otherOctets[name]).toBe(!(name in otherOctets));
@@ -342,18 +342,18 @@ describe("golden packets", () => {
   }
 });
 
-describe("packets that are well formed, but not for a server", () => {
-  it("decodeDhcpV4Query() refuses bad-response-to-server", () => {
+describe("packets that are well formed but not meant for a server", () => {
+  it("decodeDhcpV4Query() rejects bad-response-to-server", () => {
     const { octets } = vectorOctets("bad-response-to-server");
     expect(reasonOf(() => decodeDhcpV4Query(octets))).toBe("unexpected-message-type");
   });
 
-  it("decodeRelayPath() refuses bad-relay-repl-to-server", () => {
+  it("decodeRelayPath() rejects bad-relay-repl-to-server", () => {
     const { octets } = vectorOctets("bad-relay-repl-to-server");
     expect(reasonOf(() => decodeRelayPath(octets))).toBe("unexpected-message-type");
   });
 
-  it("decodeDhcpV4Query() refuses bad-msgtype-200 (R8415-19-03: for a relay it is a message like others)", () => {
+  it("decodeDhcpV4Query() rejects bad-msgtype-200 (R8415-19-03: a relay forwards it like any message)", () => {
     const { octets } = vectorOctets("bad-msgtype-200");
     expect(reasonOf(() => decodeDhcpV4Query(octets))).toBe("unexpected-message-type");
     expect(decodeMessage6(octets)).toEqual({ type: 200, flags: 0x010203, options: [] });
@@ -365,7 +365,7 @@ describe("packets that are well formed, but not for a server", () => {
     ["bad-opt159-offset16", "10000000", "bad-option-value"],
     ["bad-opt159-k17", "00110000", "bad-option-value"],
     ["bad-opt159-a6k12", "060c3400", "bad-option-value"],
-  ])("decodePortParams() refuses the hint of %s, %s: %s (R7618-9-01)", (name, hex, reason) => {
+  ])("decodePortParams() rejects the hint of %s, %s: %s (R7618-9-01)", (name, hex, reason) => {
     const { dhcpv4 } = decodeDhcpV4Query(vectorOctets(name).octets);
     const hint = decodeDhcpV4(dhcpv4).options.get(OptionCode.portParams);
     expect(encodeHex(hint!)).toBe(hex);
@@ -374,7 +374,7 @@ describe("packets that are well formed, but not for a server", () => {
 });
 
 describe("packets with more than one level", () => {
-  it("decodeRelayPath() gives the eight levels of relay-forw-8deep-hop7, outermost first (R8415-19.1.2-01)", () => {
+  it("decodeRelayPath() returns the eight levels of relay-forw-8deep-hop7, outermost first (R8415-19.1.2-01)", () => {
     const { path, message } = decodeRelayPath(vectorOctets("relay-forw-8deep-hop7").octets);
     expect(path.map(({ hopCount }) => hopCount)).toEqual([7, 6, 5, 4, 3, 2, 1, 0]);
     expect(message[0]).toBe(MessageType6.dhcpv4Query);

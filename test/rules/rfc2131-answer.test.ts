@@ -149,7 +149,7 @@ describe("options", () => {
   test("R2131-4.3.1-T3-08 option 56 of a NAK says why", async () => {
     const { client, answer } = await occur("a NAK");
     const why = (nak: Answer | undefined) => new TextDecoder().decode(nak!.message.options.get(56));
-    expect(why(answer)).toBe("The wanted address belongs to no pool of the client's domain.");
+    expect(why(answer)).toBe("The requested address is in no pool of the client's domain.");
     expect(why(await client.renew(elsewhere))).toBe(
       "The client asks to keep a pair of address and port set that is not its lease.",
     );

@@ -1,17 +1,17 @@
 /**
- * Numbers of DHCPv4 that this project knows (RFC 2132, IANA bootp-dhcp-parameters).
+ * The DHCPv4 code numbers that this project uses (RFC 2132, IANA bootp-dhcp-parameters).
  *
  * @module
  */
 
-/** Values of `op` (RFC 951): what clients send, and what servers send. */
+/** Values of `op` (RFC 951): clients send BOOTREQUEST, servers send BOOTREPLY. */
 export const bootRequest = 1;
 export const bootReply = 2;
 
 /** Hardware type of Ethernet, in `htype` and in a DUID-LL. */
 export const ethernet = 1;
 
-/** Message types: the value of option 53. */
+/** Message types: the values of option 53. */
 export const MessageType = {
   discover: 1,
   offer: 2,
@@ -23,7 +23,7 @@ export const MessageType = {
   inform: 8,
 } as const;
 
-/** Options. */
+/** Option codes. */
 export const OptionCode = {
   pad: 0,
   subnetMask: 1,

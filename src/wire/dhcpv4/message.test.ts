@@ -6,7 +6,7 @@ import { OptionCode } from "./codes.ts";
 import { decodeDhcpV4, encodeDhcpV4, measureDhcpV4 } from "./message.ts";
 import type { DhcpV4Message, DhcpV4Size, Overload } from "./message.ts";
 
-/** A header whose fields all differ, so that none can be taken for another. */
+/** A header whose fields all differ, so that a test notices when two are confused. */
 const fixedFields = octets(
   "01", // op: BOOTREQUEST
   "06", // htype
@@ -28,7 +28,7 @@ const padded = (hex: string, length: number): string =>
     .padEnd(length * 2, "0")
     .slice(0, length * 2);
 
-/** A message of parts in hexadecimal. */
+/** Builds a message from parts in hexadecimal. */
 function message({
   sname = "",
   file = "",
@@ -44,7 +44,7 @@ function message({
   return Uint8Array.of(...fixedFields, ...rest);
 }
 
-/** Options as text: their order counts. */
+/** Formats options as text, so that a comparison includes their order. */
 const listOf = (decoded: DhcpV4Message): string =>
   [...decoded.options].map(([code, data]) => `${code}=${Buffer.from(data).toString("hex")}`).join(" ");
 
@@ -55,7 +55,7 @@ const withOptions = (
 ): DhcpV4Message => ({ ...decoded, overload, options: new Map(options) });
 
 describe("decodeDhcpV4()", () => {
-  it("reads every field of the header from its place (RFC 2131 §2)", () => {
+  it("reads every header field from its offset (RFC 2131 §2)", () => {
     const { sname, file, ...fields } = decodeDhcpV4(message({ sname: "aa", file: "bb", options: "ff" }));
     expect(fields).toEqual({
       op: 1,
@@ -77,7 +77,7 @@ describe("decodeDhcpV4()", () => {
     expect(file).toEqual(octets(padded("bb", 128)));
   });
 
-  it("gives views of the octets", () => {
+  it("returns views of the octets", () => {
     const input = message({ options: "350101 ff" });
     const { chaddr, sname, file, options } = decodeDhcpV4(input);
     for (const view of [chaddr, sname, file, options.get(53)!]) expect(view.buffer).toBe(input.buffer);
@@ -87,13 +87,17 @@ describe("decodeDhcpV4()", () => {
     ["nothing", "", ""],
     ["nothing but END", "ff", ""],
     ["one option", "350101 ff", "53=01"],
-    ["PAD before, between and behind", "00 00 350101 00 370106 00 ff 00 00", "53=01 55=06"],
+    ["PAD before, between and after options", "00 00 350101 00 370106 00 ff 00 00", "53=01 55=06"],
     ["an option without data", "5000 ff", "80="],
     ["no END", "350101", "53=01"],
-    ["what is behind END, not looked at", "350101 ff 3d", "53=01"],
+    ["octets after END, which are ignored", "350101 ff 3d", "53=01"],
     ["parts that are joined (RFC 3396 §5)", "3702 0106 350101 3701 9f ff", "55=01069f 53=01"],
     ["an empty part", "3700 3701 9f 3700 ff", "55=9f"],
-    ["three parts in the place of the first", "0101aa 0201bb 0101cc 0201dd 0101ee ff", "1=aaccee 2=bbdd"],
+    [
+      "three parts, joined at the position of the first",
+      "0101aa 0201bb 0101cc 0201dd 0101ee ff",
+      "1=aaccee 2=bbdd",
+    ],
   ])("reads options: %s", (_, options, list) => {
     expect(listOf(decodeDhcpV4(message({ options })))).toBe(list);
   });
@@ -102,11 +106,11 @@ describe("decodeDhcpV4()", () => {
     ["1: file", "340101", 1, "55=0106 60=f1", "zero file"],
     ["2: sname", "340102", 2, "55=0105 61=51", "zero sname"],
     ["3: options, then file, then sname (RFC 3396 §5)", "340103", 3, "55=010605 60=f1 61=51", "zero both"],
-  ])("reads overloaded fields, %s", (_, overload, value, list) => {
+  ])("reads overloaded fields: %s", (_, overload, value, list) => {
     const result = decodeDhcpV4(
       message({
-        file: "370106 3c01f1 ff", // option 55 goes on, option 60
-        sname: "370105 3d0151 ff", // option 55 goes on, option 61
+        file: "370106 3c01f1 ff", // option 55 continues, then option 60
+        sname: "370105 3d0151 ff", // option 55 continues, then option 61
         options: `${overload} 370101 ff`,
       }),
     );
@@ -116,7 +120,7 @@ describe("decodeDhcpV4()", () => {
     expect(result.sname.every((octet) => octet === 0)).toBe((value & 2) !== 0);
   });
 
-  it("lets only the options field overload: option 52 in file is ignored", () => {
+  it("accepts option 52 only in the options field, and ignores it in file", () => {
     const result = decodeDhcpV4(
       message({ file: "340103 ff", sname: "3d0151 ff", options: "340101 350101 ff" }),
     );
@@ -129,7 +133,7 @@ describe("decodeDhcpV4()", () => {
     ["without data", "3400"],
     ["of two octets", "34020101"],
     ["twice", "340101 340101"],
-  ])("takes option 52 %s for no overload", (_, option) => {
+  ])("treats option 52 %s as no overload", (_, option) => {
     const result = decodeDhcpV4(message({ file: "370106 ff", options: `${option} 350101 ff` }));
     expect([result.overload, listOf(result)]).toEqual([0, "53=01"]);
     expect(result.file[0]).toBe(0x37);
@@ -143,16 +147,16 @@ describe("decodeDhcpV4()", () => {
     ["an option without its data", message({ options: "3501" }), "dhcpv4-option-overrun"],
     ["an option one octet too long", message({ options: "350101 3703 0106" }), "dhcpv4-option-overrun"],
     [
-      "an option that leaves file",
+      "an option that extends beyond file",
       message({ file: `${"00".repeat(125)} 3702 01`, options: "340101 ff" }),
       "dhcpv4-option-overrun",
     ],
     [
-      "an option that leaves sname",
+      "an option that extends beyond sname",
       message({ sname: `${"00".repeat(63)} 37`, options: "340102 ff" }),
       "dhcpv4-option-overrun",
     ],
-  ])("refuses %s", (_, input, reason) => {
+  ])("rejects %s", (_, input, reason) => {
     expect(reasonOf(() => decodeDhcpV4(input))).toBe(reason);
   });
 
@@ -163,7 +167,7 @@ describe("decodeDhcpV4()", () => {
     expect([result.options.get(55)?.length, result.options.get(61)?.length]).toEqual([126, 62]);
   });
 
-  it("joins as many parts as a message can have", () => {
+  it("joins thousands of parts of one option", () => {
     const parts = 16_000;
     const input = new Uint8Array(240 + 4 * parts);
     input.set(message({}));
@@ -189,7 +193,7 @@ describe("encodeDhcpV4()", () => {
     expect(result.subarray(expected.length).every((octet) => octet === 0)).toBe(true);
   });
 
-  it("is as long as octetsMin wants, and no longer than it must be", () => {
+  it("pads to octetsMin and no further", () => {
     const options = [[53, octets("05")]] as const;
     expect(encodeDhcpV4(withOptions(options), { octetsMin: 0 })).toHaveLength(244);
     expect(encodeDhcpV4(withOptions(options), { octetsMin: 548 })).toHaveLength(548);
@@ -214,7 +218,7 @@ describe("encodeDhcpV4()", () => {
     expect(decodeDhcpV4(result).options.get(55)).toEqual(data);
   });
 
-  it("refuses what does not fit, to the octet", () => {
+  it("rejects a message that is one octet too long", () => {
     const input = withOptions([[53, octets("05")]]);
     expect(encodeDhcpV4(input, { octetsMin: 0, octetsMax: 244 })).toHaveLength(244);
     expect(() => encodeDhcpV4(input, { octetsMin: 0, octetsMax: 243 })).toThrow(RangeError);
@@ -223,12 +227,12 @@ describe("encodeDhcpV4()", () => {
   const hundred = new Uint8Array(100).fill(7);
   const fifty = new Uint8Array(50).fill(8);
   it.each<[string, Overload, DhcpV4Size, readonly [main: string, file: string, sname: string]]>([
-    ["nothing elsewhere when all fits", 3, {}, ["34010343", "ff", "ff"]],
-    ["what does not fit to file", 1, { octetsMax: 348 }, ["34010143", "4432", "00"]],
-    ["what does not fit to sname", 2, { octetsMax: 348 }, ["34010243", "00", "4432"]],
-    ["what does not fit to file before sname", 3, { octetsMax: 348 }, ["34010343", "4432", "ff"]],
+    ["nothing to other fields when all options fit", 3, {}, ["34010343", "ff", "ff"]],
+    ["options that do not fit to file", 1, { octetsMax: 348 }, ["34010143", "4432", "00"]],
+    ["options that do not fit to sname", 2, { octetsMax: 348 }, ["34010243", "00", "4432"]],
+    ["options that do not fit to file before sname", 3, { octetsMax: 348 }, ["34010343", "4432", "ff"]],
     [
-      "the first to file when the options field has no room for it",
+      "the first option to file when the options field has no room for it",
       3,
       { octetsMax: 300 },
       ["340103ff", "4364", "4432"],
@@ -261,7 +265,7 @@ describe("encodeDhcpV4()", () => {
     expect(decodeDhcpV4(encodeDhcpV4(input)).sname[0]).toBe(0x61);
   });
 
-  it("fills a field to the octet before its END, and refuses one octet more", () => {
+  it("fills a field up to the octet before its END, and rejects one octet more", () => {
     const fits = (length: number, overload: Overload): Uint8Array =>
       encodeDhcpV4(withOptions([[0x43, new Uint8Array(length).fill(1)]], overload), { octetsMax: 244 });
     expect(decodeDhcpV4(fits(125, 1)).options.get(0x43)).toHaveLength(125);
@@ -270,7 +274,7 @@ describe("encodeDhcpV4()", () => {
     expect(() => fits(62, 2)).toThrow(RangeError);
   });
 
-  it("refuses to overload a message that has no room for option 52", () => {
+  it("rejects an overloaded message that has no room for option 52", () => {
     const input = withOptions([[53, octets("05")]], 3);
     expect(listOf(decodeDhcpV4(encodeDhcpV4(input, { octetsMin: 0, octetsMax: 244 })))).toBe("53=05");
     for (const octetsMax of [243, 240, 100, 0]) {
@@ -279,7 +283,7 @@ describe("encodeDhcpV4()", () => {
   });
 });
 
-describe("messages that are encoded and decoded again", () => {
+describe("decodeDhcpV4() of an encoded message", () => {
   const exactly = (length: number): fc.Arbitrary<Uint8Array> =>
     fc.uint8Array({ minLength: length, maxLength: length });
   const code = fc.integer({ min: 1, max: 254 }).filter((each) => each !== OptionCode.overload);
@@ -308,7 +312,7 @@ describe("messages that are encoded and decoded again", () => {
     options: anyOptions,
   });
 
-  it("are the same, options in the same order", () => {
+  it("returns the same message, with its options in the same order", () => {
     fc.assert(
       fc.property(anyMessage, (input) => {
         const output = decodeDhcpV4(encodeDhcpV4(input));
@@ -318,7 +322,7 @@ describe("messages that are encoded and decoded again", () => {
     );
   });
 
-  it("are the same when fields are overloaded, or do not fit", () => {
+  it("returns the same message when fields are overloaded, unless the options do not fit", () => {
     const overload = fc.constantFrom<Overload>(1, 2, 3);
     fc.assert(
       fc.property(anyMessage, overload, fc.integer({ min: 300, max: 3000 }), (any, overload, octetsMax) => {

@@ -1,6 +1,6 @@
 /**
- * The DHCPv4 message: a BOOTP header, a magic cookie, and options that may go on in two fields of the header
- * (RFC 2131 §2, RFC 2132 §9.3, RFC 3396).
+ * The DHCPv4 message: a BOOTP header, a magic cookie, and options that may continue in two fields of the header,
+ * `file` and `sname` (RFC 2131 §2, RFC 2132 §9.3, RFC 3396).
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { DecodeError } from "../decode-error.ts";
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../octets.ts";
 import { OptionCode } from "./codes.ts";
 
-/** A message with its options joined. IPv4 addresses are unsigned 32-bit integers. */
+/** A message whose options are joined from all fields. IPv4 addresses are unsigned 32-bit integers. */
 export interface DhcpV4Message {
-  /** 1 is BOOTREQUEST, 2 is BOOTREPLY. */
+  /** 1 for BOOTREQUEST, 2 for BOOTREPLY. */
   readonly op: number;
   readonly htype: number;
   readonly hlen: number;
   readonly hops: number;
   readonly xid: number;
-  /** Seconds since the client began. */
+  /** Seconds since the client started to acquire or renew its address. */
   readonly secs: number;
   readonly flags: number;
   readonly ciaddr: number;
@@ -31,11 +31,11 @@ export interface DhcpV4Message {
   readonly file: Uint8Array;
   /** Option 52: which of `file` (1) and `sname` (2) hold options. */
   readonly overload: Overload;
-  /** Code -> data, in the order of first appearance. Several options of one code are one value (RFC 3396). */
+  /** Code -> data, in order of first appearance. Several options with the same code form one value (RFC 3396). */
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Value of option 52, or 0 without one. */
+/** Value of option 52, or 0 when the message has none. */
 export type Overload = 0 | 1 | 2 | 3;
 
 const overloadFile = 1;
@@ -48,16 +48,17 @@ const cookieOffset = 236;
 const cookie = 0x63825363;
 const optionsOffset = 240;
 
-/** `sname` and `file` of a message that uses neither: all zero. */
+/** `sname` and `file` of a message that uses neither field: all zero. */
 export const emptySname = new Uint8Array(snameAt.octets);
 export const emptyFile = new Uint8Array(fileAt.octets);
 
 /**
- * Decodes a message. Its `op` and its options' values are for the caller to judge.
+ * Decodes a DHCPv4 message. The caller checks `op` and the values of the options.
  *
- * @param octets The message from `op` on, of any length: there is no floor of 300 octets without a UDP header.
- * @returns Views of the octets.
- * @throws {DecodeError} When the header is incomplete, the cookie wrong, or an option longer than its field.
+ * @param octets The message, starting at `op`. BOOTP's minimum of 300 octets does not apply, because 4o6 carries the
+ *   message without a UDP header.
+ * @returns The message; its fields are views of the octets.
+ * @throws {DecodeError} When the header is incomplete, the cookie is wrong, or an option is longer than its field.
  */
 export function decodeDhcpV4(octets: Uint8Array): DhcpV4Message {
   if (octets.length < optionsOffset) {
@@ -69,14 +70,14 @@ export function decodeDhcpV4(octets: Uint8Array): DhcpV4Message {
   if (readUint32(octets, cookieOffset) !== cookie) {
     throw new DecodeError(
       "dhcpv4-bad-cookie",
-      "Cannot decode DHCPv4 message: found another cookie than 63825363",
+      "Cannot decode DHCPv4 message: found a wrong magic cookie, expected 63825363",
     );
   }
   const options = new Map<number, Uint8Array>();
   const sname = fieldOf(octets, snameAt);
   const file = fieldOf(octets, fileAt);
   decodeOptions(octets, optionsOffset, octets.length, options);
-  // Only the options field itself may say that others hold options too.
+  // Only option 52 in the options field itself can say that other fields hold options too.
   const overload = takeOverload(options);
   if ((overload & overloadFile) !== 0) decodeOptions(file, 0, file.length, options);
   if ((overload & overloadSname) !== 0) decodeOptions(sname, 0, sname.length, options);
@@ -109,8 +110,9 @@ function fieldOf(
 }
 
 /**
- * Walks one field; a field without END ends where it ends. Values of one code are joined in the order of the walk,
- * and only when it is over: joining at each part would copy 270 MB for a datagram of 64 KiB in parts of two octets.
+ * Decodes the options of one field. A field without END ends at its last octet. The parts of one option are joined in
+ * the order in which they appear, and only once the whole field is read: joining at every part would copy 270 MB for
+ * a 64 KiB datagram whose parts have two octets each.
  */
 function decodeOptions(field: Uint8Array, start: number, end: number, into: Map<number, Uint8Array>): void {
   let parts: Map<number, Uint8Array[]> | undefined;
@@ -154,7 +156,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** A malformed option 52 overloads nothing. */
+/** Removes option 52 and returns its value. A malformed one counts as 0: no field is overloaded. */
 function takeOverload(options: Map<number, Uint8Array>): Overload {
   const data = options.get(OptionCode.overload);
   options.delete(OptionCode.overload);
@@ -162,18 +164,21 @@ function takeOverload(options: Map<number, Uint8Array>): Overload {
   return value <= 3 ? (value as Overload) : 0;
 }
 
-/** Bounds of an encoded message, in octets. */
+/** Size limits of an encoded message, in octets. */
 export interface DhcpV4Size {
-  /** The message is padded to this length. BOOTP's fixed size of 300 is what old clients expect. */
+  /** The message is padded to this length. Default 300: BOOTP's fixed size, which old clients expect. */
   readonly octetsMin?: number;
-  /** What does not fit goes to the fields that `overload` allows. */
+  /** Options that do not fit go to the fields that `overload` allows. Default 65535. */
   readonly octetsMax?: number;
 }
 
 /**
- * Encodes a message: options in their order, those of more than 255 octets in parts (RFC 3396).
+ * Encodes a message: options in their order, and options of more than 255 octets in parts (RFC 3396).
  *
- * @throws {RangeError} When the options don't fit.
+ * @param message The message to encode.
+ * @param size Size limits of the result.
+ * @returns The message, starting at `op`.
+ * @throws {RangeError} When the options do not fit.
  */
 export function encodeDhcpV4(message: DhcpV4Message, size: DhcpV4Size = {}): Uint8Array {
   const { octetsMin = 300, octetsMax = 0xffff } = size;
@@ -211,9 +216,10 @@ function writeHeader(octets: Uint8Array, message: DhcpV4Message): void {
 const partOctetsMax = 255;
 
 /**
- * Measures a message before it is encoded.
+ * Computes the length of a message before it is encoded.
  *
- * @returns Octets of a message with all its options in the options field, END included, padding not.
+ * @param options The message's options: code -> data.
+ * @returns Length in octets with all options in the options field, including END but without padding.
  */
 export function measureDhcpV4(options: ReadonlyMap<number, Uint8Array>): number {
   let octets = optionsOffset + 1;
@@ -221,7 +227,7 @@ export function measureDhcpV4(options: ReadonlyMap<number, Uint8Array>): number 
   return octets;
 }
 
-/** Octets of an option with the two octets before each of its parts. */
+/** Length of an encoded option in octets, including the two octets of code and length in front of each part. */
 function optionOctets(data: Uint8Array): number {
   return data.length <= partOctetsMax
     ? data.length + 2
@@ -236,7 +242,7 @@ function writeOption(octets: Uint8Array, offset: number, code: number, data: Uin
     const length = Math.min(data.length - from, partOctetsMax);
     octets[at] = code;
     octets[at + 1] = length;
-    // Most options have a few octets: a loop copies them sooner than a call that copies any number.
+    // Most options have only a few octets, and for those a loop is faster than `set()`.
     for (let index = 0; index < length; index++) octets[at + 2 + index] = data[from + index]!;
     at += 2 + length;
     from += length;
@@ -244,17 +250,17 @@ function writeOption(octets: Uint8Array, offset: number, code: number, data: Uin
   return at;
 }
 
-/** Octets of a message that has nothing but option 52 and END in its options field. */
+/** Length in octets of a message whose options field holds only option 52 and END. */
 const overloadedOctetsMin = optionsOffset + 4;
 
-/** A stretch of octets that takes options, and the one octet of its END. */
+/** A field that holds options up to `end`. The octet at `end` is reserved for END. */
 interface Field {
   readonly octets: Uint8Array;
   at: number;
   readonly end: number;
 }
 
-/** Fills the options field first, then file, then sname: the order in which they are read. */
+/** Fills the options field first, then `file`, then `sname`: receivers read them in that order (RFC 3396 §5). */
 function encodeOverloaded(message: DhcpV4Message, octetsMin: number, octetsMax: number): Uint8Array {
   if (octetsMax < overloadedOctetsMin) {
     throw new RangeError(

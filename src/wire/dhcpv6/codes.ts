@@ -1,5 +1,5 @@
 /**
- * Numbers of DHCPv6 that this project knows (IANA dhcpv6-parameters).
+ * The DHCPv6 code numbers that this project uses (IANA dhcpv6-parameters).
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const MessageType6 = {
   dhcpv4Response: 21,
 } as const;
 
-/** Options. */
+/** Option codes. */
 export const OptionCode6 = {
   clientIdentifier: 1,
   serverIdentifier: 2,

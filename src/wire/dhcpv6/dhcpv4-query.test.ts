@@ -32,7 +32,7 @@ const anyContent = fc.record({
 });
 
 describe("decodeDhcpV4Query()", () => {
-  it("reads the U flag, the options, and the message apart (RFC 7341 §6)", () => {
+  it("separates the U flag, the options and the message (RFC 7341 §6)", () => {
     expect(decodeDhcpV4Query(query)).toEqual({
       unicast: true,
       options: [{ code: 6, data: octets("005a") }],
@@ -45,9 +45,12 @@ describe("decodeDhcpV4Query()", () => {
     ["7fffff", false],
     ["800000", true],
     ["ffffff", true],
-  ])("of flags %s has U %s, whatever the bits that must be zero (R7341-6.3-01)", (flags, unicast) => {
-    expect(decodeDhcpV4Query(octets("14", flags, "0057 0001 01")).unicast).toBe(unicast);
-  });
+  ])(
+    "reads U from flags %s as %s, and ignores the bits that must be zero (R7341-6.3-01)",
+    (flags, unicast) => {
+      expect(decodeDhcpV4Query(octets("14", flags, "0057 0001 01")).unicast).toBe(unicast);
+    },
+  );
 
   it.each([
     ["no octets", "", "message-truncated"],
@@ -59,11 +62,11 @@ describe("decodeDhcpV4Query()", () => {
     ["two options 87 (R7341-6.2-01)", "14 000000 0057 0001 01 0057 0001 01", "duplicate-dhcpv4-message"],
     ["an option 87 that is cut short", "14 000000 0057 0002 01", "option-overrun"],
     ["an octet too many", "14 000000 0057 0001 01 00", "option-overrun"],
-  ])("refuses %s", (_, hex, reason) => {
+  ])("rejects %s", (_, hex, reason) => {
     expect(reasonOf(() => decodeDhcpV4Query(octets(hex)))).toBe(reason);
   });
 
-  it("gives back what encodeDhcpV4Query() was given", () => {
+  it("reverses encodeDhcpV4Query()", () => {
     fc.assert(
       fc.property(anyContent, fc.boolean(), (content, unicast) => {
         expect(decodeDhcpV4Query(encodeDhcpV4Query({ ...content, unicast }))).toEqual({
@@ -80,7 +83,7 @@ describe("encodeDhcpV4Query()", () => {
     expect(encodeHex(encodeDhcpV4Query(decodeDhcpV4Query(query)))).toBe(encodeHex(query));
   });
 
-  it("refuses a message longer than option 87 can be", () => {
+  it("rejects a message that is too long for option 87", () => {
     const dhcpv4 = new Uint8Array(65_536);
     expect(() => encodeDhcpV4Query({ unicast: false, options: [], dhcpv4 })).toThrow(RangeError);
   });
@@ -94,11 +97,11 @@ describe("decodeDhcpV4Response()", () => {
     });
   });
 
-  it("refuses a query", () => {
+  it("rejects a query", () => {
     expect(reasonOf(() => decodeDhcpV4Response(query))).toBe("unexpected-message-type");
   });
 
-  it("gives back what encodeDhcpV4Response() was given, and that has no flags (R7341-6.4-01)", () => {
+  it("reverses encodeDhcpV4Response(), which sets no flags (R7341-6.4-01)", () => {
     fc.assert(
       fc.property(anyContent, (content) => {
         const encoded = encodeDhcpV4Response(content);
@@ -129,11 +132,11 @@ describe("decodeMessage6()", () => {
     });
   });
 
-  it.each(["", "07", "07abcd"])("refuses %j: message-truncated", (hex) => {
+  it.each(["", "07", "07abcd"])("rejects %j: message-truncated", (hex) => {
     expect(reasonOf(() => decodeMessage6(octets(hex)))).toBe("message-truncated");
   });
 
-  it("gives back what encodeMessage6() was given", () => {
+  it("reverses encodeMessage6()", () => {
     const message = fc.record({
       type: fc.nat(255),
       flags: fc.nat(0xffffff),

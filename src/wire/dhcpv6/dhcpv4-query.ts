@@ -1,5 +1,5 @@
 /**
- * DHCPV4-QUERY and DHCPV4-RESPONSE: DHCPv4 messages on their way through IPv6 (RFC 7341 §6).
+ * DHCPV4-QUERY and DHCPV4-RESPONSE: the DHCPv6 messages that carry DHCPv4 messages over IPv6 (RFC 7341 §6).
  *
  * @module
  */
@@ -9,47 +9,63 @@ import { decodeMessage6, encodeMessage6 } from "./message.ts";
 import { takeOption6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
-/** A client's DHCPv4 message and what comes with it. */
+/** A client's DHCPv4 message, its U flag and its DHCPv6 options. */
 interface DhcpV4Query extends DhcpV4Response {
-  /** The U flag: this message would have been unicast over IPv4 (RFC 7341 §8). It says nothing about IPv6. */
+  /** The U flag: over IPv4 this message would have been unicast (RFC 7341 §8). It says nothing about IPv6. */
   readonly unicast: boolean;
 }
 
-/** A server's DHCPv4 message and what comes with it. */
+/** A server's DHCPv4 message and its DHCPv6 options. */
 interface DhcpV4Response {
-  /** DHCPv6 options beside the message. */
+  /** All DHCPv6 options except option 87. */
   readonly options: readonly Option6[];
-  /** Content of option 87: the BOOTP message, from `op` on. */
+  /** Content of option 87: the DHCPv4 message, starting at `op`. */
   readonly dhcpv4: Uint8Array;
 }
 
-/** U is the first bit of the flags; the others must be zero when sent and are ignored (R7341-6.3-01). */
+/** U is the first bit of the flags. The other bits must be zero when sent and are ignored (R7341-6.3-01). */
 const unicastFlag = 0x800000;
 
 /**
+ * Decodes a DHCPV4-QUERY.
+ *
+ * @param octets The DHCPv6 message.
  * @returns Views of the octets.
- * @throws {DecodeError} When it is of another type, or has no, several, or an empty option 87.
+ * @throws {DecodeError} When the message has another type, or when option 87 is missing, repeated or empty.
  */
 export function decodeDhcpV4Query(octets: Uint8Array): DhcpV4Query {
   const { flags, ...content } = decodeContent(octets, MessageType6.dhcpv4Query);
   return { unicast: (flags & unicastFlag) !== 0, ...content };
 }
 
-/** @returns The message, option 87 last. */
+/**
+ * Encodes a DHCPV4-QUERY.
+ *
+ * @returns The message, with option 87 last.
+ * @throws {RangeError} When an option is too long.
+ */
 export function encodeDhcpV4Query({ unicast, options, dhcpv4 }: DhcpV4Query): Uint8Array {
   return encodeContent(MessageType6.dhcpv4Query, unicast ? unicastFlag : 0, options, dhcpv4);
 }
 
 /**
- * @returns Views of the octets. The flags are ignored (R7341-6.4-01).
- * @throws {DecodeError} When it is of another type, or has no, several, or an empty option 87.
+ * Decodes a DHCPV4-RESPONSE. The flags are ignored (R7341-6.4-01).
+ *
+ * @param octets The DHCPv6 message.
+ * @returns Views of the octets.
+ * @throws {DecodeError} When the message has another type, or when option 87 is missing, repeated or empty.
  */
 export function decodeDhcpV4Response(octets: Uint8Array): DhcpV4Response {
   const { options, dhcpv4 } = decodeContent(octets, MessageType6.dhcpv4Response);
   return { options, dhcpv4 };
 }
 
-/** @returns The message with all flags zero (R7341-6.4-01), option 87 last. */
+/**
+ * Encodes a DHCPV4-RESPONSE.
+ *
+ * @returns The message, with all flags zero (R7341-6.4-01) and option 87 last.
+ * @throws {RangeError} When an option is too long.
+ */
 export function encodeDhcpV4Response({ options, dhcpv4 }: DhcpV4Response): Uint8Array {
   return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);
 }

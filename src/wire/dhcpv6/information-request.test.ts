@@ -15,7 +15,7 @@ const request = octets(
 );
 
 describe("decodeInformationRequest()", () => {
-  it("reads who asks for what, each code once", () => {
+  it("reads the identifiers and the requested codes, without duplicates", () => {
     expect(decodeInformationRequest(request)).toEqual({
       transactionId: 0xabcdef,
       clientIdentifier: octets("0003000102005e100001"),
@@ -33,11 +33,11 @@ describe("decodeInformationRequest()", () => {
     ["a Client-Id of 2 octets", "0b 000000 0001 0002 0003", "bad-option-length"],
     ["a Server-Id of 0 octets", "0b 000000 0002 0000", "bad-option-length"],
     ["an option cut short", "0b 000000 0006 0002 00", "option-overrun"],
-  ])("refuses %s", (_, hex, reason) => {
+  ])("rejects %s", (_, hex, reason) => {
     expect(reasonOf(() => decodeInformationRequest(octets(hex)))).toBe(reason);
   });
 
-  it("takes any octets, and throws nothing but a DecodeError", () => {
+  it("throws nothing but DecodeError, whatever the octets", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (rest) => {
         reasonOf(() => decodeInformationRequest(Uint8Array.of(11, ...rest)));

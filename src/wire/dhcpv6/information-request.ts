@@ -1,5 +1,5 @@
 /**
- * Information-Request and the Reply to it: a DHCPv6 exchange that gives parameters and leases nothing
+ * Information-Request and its Reply: a DHCPv6 exchange that provides parameters but no lease
  * (RFC 8415 §18.2.6, §18.3.6).
  *
  * @module
@@ -16,20 +16,23 @@ import { decodeDuid } from "../duid.ts";
 export interface InformationRequest {
   /** 24 bits. */
   readonly transactionId: number;
-  /** DUID of the client; absent when it does not say. */
+  /** DUID of the client; undefined when the request has none. */
   readonly clientIdentifier: Uint8Array | undefined;
-  /** DUID of the one server that shall answer; absent when any may. */
+  /** DUID of the only server that should answer; undefined when any server may. */
   readonly serverIdentifier: Uint8Array | undefined;
-  /** Codes of option 6, each once, in the client's order. */
+  /** Codes listed in option 6, without duplicates, in the client's order. */
   readonly requested: readonly number[];
 }
 
-/** Options of leases, which have no place in this message (RFC 8415 §16.12). */
+/** Lease options, which this message must not contain (RFC 8415 §16.12). */
 const leaseOptions: readonly number[] = [OptionCode6.iaNa, OptionCode6.iaTa, OptionCode6.iaPd];
 
 /**
- * @returns Views of the octets. A malformed option 6 asks for nothing.
- * @throws {DecodeError} When it is of another type, asks for a lease, or an identifier is no DUID.
+ * Decodes an Information-Request.
+ *
+ * @param octets The DHCPv6 message.
+ * @returns Views of the octets. A malformed option 6 counts as an empty list.
+ * @throws {DecodeError} When the message has another type or a lease option, or an identifier is not a DUID.
  */
 export function decodeInformationRequest(octets: Uint8Array): InformationRequest {
   const { type, flags, options } = decodeMessage6(octets);
@@ -43,7 +46,7 @@ export function decodeInformationRequest(octets: Uint8Array): InformationRequest
   if (lease !== undefined) {
     throw new DecodeError(
       "bad-option-value",
-      `Cannot decode Information-Request: found option ${lease.code}, expected no option of a lease`,
+      `Cannot decode Information-Request: found option ${lease.code}, expected no IA_NA, IA_TA or IA_PD`,
     );
   }
   const codes = tryDecode(decodeCodeList, findOption6(options, OptionCode6.optionRequest)) ?? [];
@@ -60,19 +63,25 @@ function findDuid(options: readonly Option6[], code: number): Uint8Array | undef
   return data === undefined ? undefined : decodeDuid(`option ${code}`, data);
 }
 
-/** A server's answer. */
+/** The content of a Reply to an Information-Request. */
 interface InformationReply {
-  /** That of the request. */
+  /** Transaction id of the request. */
   readonly transactionId: number;
   /** DUID of the server. */
   readonly serverIdentifier: Uint8Array;
-  /** That of the request, if it had one. */
+  /** Client identifier of the request, if it had one. */
   readonly clientIdentifier: Uint8Array | undefined;
-  /** What was asked for. */
+  /** The options that the client requested. */
   readonly options: readonly Option6[];
 }
 
-/** @returns The Reply (type 7). */
+/**
+ * Encodes the Reply to an Information-Request.
+ *
+ * @param reply Content of the Reply.
+ * @returns The message (type 7).
+ * @throws {RangeError} When an option is too long.
+ */
 export function encodeInformationReply(reply: InformationReply): Uint8Array {
   const { transactionId, serverIdentifier, clientIdentifier, options } = reply;
   const identifiers = [{ code: OptionCode6.serverIdentifier as number, data: serverIdentifier }];

@@ -1,6 +1,6 @@
 /**
- * Messages between client and server (RFC 8415 §8): a type, 24 bits, options. The 24 bits are a transaction-id,
- * but flags in DHCPV4-QUERY and DHCPV4-RESPONSE (RFC 7341 §6).
+ * Messages between client and server (RFC 8415 §8): a type, 24 bits, and options. The 24 bits are a transaction-id,
+ * except in DHCPV4-QUERY and DHCPV4-RESPONSE, where they are flags (RFC 7341 §6).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { readUint32, writeUint32 } from "../octets.ts";
 import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
-/** A message that is not a relay's. */
+/** A message between client and server, not a relay message. */
 interface Message6 {
   readonly type: number;
   /** 24 bits: the transaction-id, or the flags of types 20 and 21. */
@@ -19,7 +19,13 @@ interface Message6 {
 
 const headerOctets = 4;
 
-/** @throws {DecodeError} When it is shorter than its header, or its options are malformed. */
+/**
+ * Decodes a client or server message.
+ *
+ * @param octets The message, starting at its type.
+ * @returns Views of the octets.
+ * @throws {DecodeError} When the message is shorter than its header, or its options are malformed.
+ */
 export function decodeMessage6(octets: Uint8Array): Message6 {
   if (octets.length < headerOctets) {
     throw new DecodeError(
@@ -31,7 +37,12 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
   return { type: header >>> 24, flags: header & 0xffffff, options: decodeOptions6(octets, headerOctets) };
 }
 
-/** @throws {RangeError} When an option is too long. */
+/**
+ * Encodes a client or server message.
+ *
+ * @returns The message, starting at its type.
+ * @throws {RangeError} When an option is longer than 65535 octets.
+ */
 export function encodeMessage6({ type, flags, options }: Message6): Uint8Array {
   const octets = new Uint8Array(headerOctets + optionsOctets(options));
   writeUint32(octets, 0, ((type << 24) | flags) >>> 0);

@@ -12,7 +12,7 @@ const three = octets(
 );
 
 describe("decodeOptions6()", () => {
-  it("gives options in their order, those of one code apart, as views (RFC 8415 §21.1)", () => {
+  it("returns options in order as views, and does not join options of one code (RFC 8415 §21.1)", () => {
     const options = decodeOptions6(three);
     expect(options).toEqual([
       { code: 18, data: octets("6130") },
@@ -22,7 +22,7 @@ describe("decodeOptions6()", () => {
     expect(options.every(({ data }) => data.buffer === three.buffer)).toBe(true);
   });
 
-  it("begins at the offset, and gives nothing for nothing", () => {
+  it("starts at the offset, and returns an empty list for no octets", () => {
     expect(decodeOptions6(three, 6)).toHaveLength(2);
     expect(decodeOptions6(three, three.length)).toEqual([]);
     expect(decodeOptions6(new Uint8Array(0))).toEqual([]);
@@ -35,19 +35,19 @@ describe("decodeOptions6()", () => {
   });
 
   it.each(["00", "0012", "001200", "0012 0001", "0012 0002 61", "000e 0000 00", "0012 ffff 61"])(
-    "refuses %s: option-overrun",
+    "rejects %s: option-overrun",
     (hex) => {
       expect(reasonOf(() => decodeOptions6(octets(hex)))).toBe("option-overrun");
     },
   );
 
-  it("takes 64 options, and refuses 65: too-many-options", () => {
+  it("accepts 64 options, and rejects 65: too-many-options", () => {
     const many = (count: number): Uint8Array => octets("000e0000".repeat(count));
     expect(decodeOptions6(many(optionsPerMessageMax))).toHaveLength(64);
     expect(reasonOf(() => decodeOptions6(many(optionsPerMessageMax + 1)))).toBe("too-many-options");
   });
 
-  it("gives back what writeOptions6() was given", () => {
+  it("reverses writeOptions6()", () => {
     const option = fc.record({ code: fc.nat(0xffff), data: fc.uint8Array({ maxLength: 300 }) });
     fc.assert(
       fc.property(fc.array(option, { maxLength: 64 }), fc.nat(40), (options, offset) => {
@@ -60,7 +60,7 @@ describe("decodeOptions6()", () => {
 });
 
 describe("writeOptions6()", () => {
-  it("refuses an option of 65536 octets", () => {
+  it("rejects an option of 65536 octets", () => {
     const options: Option6[] = [{ code: 18, data: new Uint8Array(65_536) }];
     expect(() => writeOptions6(new Uint8Array(optionsOctets(options)), 0, options)).toThrow(RangeError);
   });
@@ -70,19 +70,19 @@ describe("findOption6() and takeOption6()", () => {
   const options = decodeOptions6(three);
   const reasons = { absent: "no-relay-message", duplicate: "duplicate-relay-message" } as const;
 
-  it("find the first of a code", () => {
+  it("find the first option with a code", () => {
     expect(findOption6(options, 18)).toEqual(octets("6130"));
     expect(findOption6(options, 9)).toBeUndefined();
   });
 
-  it("take the one of a code from the others", () => {
+  it("separate the option with a code from the others", () => {
     expect(takeOption6(options, 14, reasons)).toEqual({
       data: new Uint8Array(0),
       rest: [options[0], options[2]],
     });
   });
 
-  it("refuse none and two with their reasons", () => {
+  it("reject an absent and a repeated option with the given reasons", () => {
     expect(reasonOf(() => takeOption6(options, 9, reasons))).toBe("no-relay-message");
     expect(reasonOf(() => takeOption6(options, 18, reasons))).toBe("duplicate-relay-message");
   });

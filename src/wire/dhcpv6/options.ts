@@ -1,5 +1,6 @@
 /**
- * The options field of a DHCPv6 message: code and length of two octets each, then the data (RFC 8415 §21.1).
+ * The options field of a DHCPv6 message. Each option has a two-octet code, a two-octet length, and its data
+ * (RFC 8415 §21.1).
  *
  * @module
  */
@@ -7,18 +8,21 @@ import { optionsPerMessageMax } from "../../limits.ts";
 import { DecodeError } from "../decode-error.ts";
 import { readUint16, writeUint16 } from "../octets.ts";
 
-/** One option, its data not yet understood. */
+/** One option with its data still encoded. */
 export interface Option6 {
   readonly code: number;
   readonly data: Uint8Array;
 }
 
-/** Octets of code and length. */
+/** Octets of an option's code and length. */
 export const optionHeaderOctets = 4;
 
 /**
- * @param offset Where the options begin; they go on to the end.
- * @returns The options in their order, their data as views of the message.
+ * Decodes the options of a message.
+ *
+ * @param message The message, or any octets that end with options.
+ * @param offset Offset of the first option. The options extend to the end of the message.
+ * @returns The options in order; their data are views of the message.
  * @throws {DecodeError} `option-overrun`, `too-many-options`.
  */
 export function decodeOptions6(message: Uint8Array, offset = 0): Option6[] {
@@ -36,7 +40,7 @@ export function decodeOptions6(message: Uint8Array, offset = 0): Option6[] {
     if (options.length === optionsPerMessageMax) {
       throw new DecodeError(
         "too-many-options",
-        `Cannot decode DHCPv6 options: found more than ${optionsPerMessageMax}`,
+        `Cannot decode DHCPv6 options: found more than ${optionsPerMessageMax}, expected at most ${optionsPerMessageMax}`,
       );
     }
     options.push({ code: readUint16(message, at), data: message.subarray(start, end) });
@@ -45,7 +49,12 @@ export function decodeOptions6(message: Uint8Array, offset = 0): Option6[] {
   return options;
 }
 
-/** @returns Octets that {@link writeOptions6} needs. */
+/**
+ * Computes the encoded length of options.
+ *
+ * @param options Options to measure.
+ * @returns The number of octets that {@link writeOptions6} needs.
+ */
 export function optionsOctets(options: readonly Option6[]): number {
   let octets = 0;
   for (const { data } of options) octets += optionHeaderOctets + data.length;
@@ -53,10 +62,13 @@ export function optionsOctets(options: readonly Option6[]): number {
 }
 
 /**
- * Writes options into a message that has room for them.
+ * Writes options into a message that has enough room for them.
  *
- * @returns The offset after the last one.
- * @throws {RangeError} When an option is longer than its length field can say.
+ * @param message The message to write to.
+ * @param offset Offset of the first option.
+ * @param options Options to write, in order.
+ * @returns The offset after the last option.
+ * @throws {RangeError} When an option is longer than 65535 octets.
  */
 export function writeOptions6(message: Uint8Array, offset: number, options: readonly Option6[]): number {
   let at = offset;
@@ -69,9 +81,14 @@ export function writeOptions6(message: Uint8Array, offset: number, options: read
 }
 
 /**
- * Writes code and length of an option.
+ * Writes the code and length of an option.
  *
- * @returns The offset of its data.
+ * @param message The message to write to.
+ * @param offset Offset of the option.
+ * @param code Option code, 0..65535.
+ * @param length Length of the data in octets, 0..65535.
+ * @returns The offset of the option's data.
+ * @throws {RangeError} When the length is above 65535.
  */
 export function writeOptionHeader6(
   message: Uint8Array,
@@ -87,17 +104,26 @@ export function writeOptionHeader6(
   return offset + optionHeaderOctets;
 }
 
-/** @returns The data of the first option with the code. */
+/**
+ * Finds an option by its code.
+ *
+ * @param options Options to search.
+ * @param code Option code.
+ * @returns The data of the first option with this code, or undefined when there is no such option.
+ */
 export function findOption6(options: readonly Option6[], code: number): Uint8Array | undefined {
   for (const option of options) if (option.code === code) return option.data;
   return undefined;
 }
 
 /**
- * Takes the one option that a message must have exactly once.
+ * Takes out an option that a message must have exactly once.
  *
- * @returns Its data, and the options without it.
- * @throws {DecodeError} With one reason when it is absent, with the other when it is there twice.
+ * @param options All options of the message.
+ * @param code Code of the required option.
+ * @param reasons Error reasons for an absent and for a repeated option.
+ * @returns The option's data, and the other options.
+ * @throws {DecodeError} With `reasons.absent` or `reasons.duplicate`.
  */
 export function takeOption6(
   options: readonly Option6[],

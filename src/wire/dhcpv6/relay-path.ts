@@ -1,5 +1,6 @@
 /**
- * A relay path as it is stored: each level a RELAY-FORW without its Relay Message, concatenated as frames.
+ * A relay path as the database stores it: concatenated frames, one per level. Each frame is a RELAY-FORW without its
+ * Relay Message.
  *
  * @module
  */
@@ -11,7 +12,13 @@ import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
 import { readRelayHeader, relayHeaderOctets, writeRelayHeader } from "./relay.ts";
 import type { RelayLevel } from "./relay.ts";
 
-/** @param path Outermost level first. */
+/**
+ * Encodes a relay path as a record.
+ *
+ * @param path Relay path, outermost level first.
+ * @returns The record.
+ * @throws {RangeError} When an option or a level is longer than 65535 octets.
+ */
 export function encodeRelayPathRecord(path: readonly RelayLevel[]): Uint8Array {
   return encodeFrames(
     path.map((level) => {
@@ -23,7 +30,13 @@ export function encodeRelayPathRecord(path: readonly RelayLevel[]): Uint8Array {
   );
 }
 
-/** @throws {DecodeError} When the octets are no such record. */
+/**
+ * Decodes a relay path record.
+ *
+ * @param octets A record, as {@link encodeRelayPathRecord} writes it.
+ * @returns The relay path, outermost level first.
+ * @throws {DecodeError} When the octets are not such a record.
+ */
 export function decodeRelayPathRecord(octets: Uint8Array): RelayLevel[] {
   return decodeFrames(octets, relayLevelsMax).map((frame) => {
     if (frame.length < relayHeaderOctets) {

@@ -28,7 +28,7 @@ const level = (hopCount: number, options: RelayLevel["options"]): RelayLevel => 
 });
 const option = (code: number, hex: string): RelayLevel["options"][number] => ({ code, data: octets(hex) });
 
-/** Levels of RELAY-FORW around a message, with hop-counts as relays give them. */
+/** Wraps a message in levels of RELAY-FORW, with hop-counts as relays set them. */
 function nest(levels: number, message: Uint8Array): Uint8Array {
   let nested = message;
   for (let hop = 0; hop < levels; hop++) {
@@ -52,11 +52,11 @@ const anyLevel: fc.Arbitrary<RelayLevel> = fc.record({
   options: fc.array(anyOption, { maxLength: 6 }),
 });
 const anyPath = fc.array(anyLevel, { minLength: 1, maxLength: relayLevelsMax });
-/** Anything that is no further RELAY-FORW. */
+/** Any octets except another RELAY-FORW. */
 const anyMessage = fc.uint8Array({ maxLength: 100 }).filter((message) => message[0] !== 12);
 
 describe("decodeRelayMessage()", () => {
-  it("reads one level and what it carries, as views (RFC 8415 §9)", () => {
+  it("reads one level and the message in it, as views (RFC 8415 §9)", () => {
     const message = decodeRelayMessage(forward);
     expect(message).toEqual({
       type: 12,
@@ -73,20 +73,20 @@ describe("decodeRelayMessage()", () => {
 
   it.each([
     ["no octets", "", "message-truncated"],
-    ["a type alone", "0c", "message-truncated"],
+    ["only a type", "0c", "message-truncated"],
     ["33 octets", header("0c").slice(0, -2), "message-truncated"],
     ["another type", `${header("14")} 0009 0000`, "unexpected-message-type"],
     ["another type cut short", "14", "unexpected-message-type"],
     ["no option 9", header("0c"), "no-relay-message"],
-    ["no option 9 among others", `${header("0d")} 0012 0001 61`, "no-relay-message"],
+    ["other options but no option 9", `${header("0d")} 0012 0001 61`, "no-relay-message"],
     ["two options 9", `${header("0c")} 0009 0001 01 0009 0001 01`, "duplicate-relay-message"],
     ["an option 9 cut short", `${header("0c")} 0009 0002 01`, "option-overrun"],
     ["65 options", `${header("0c")} ${"000e0000".repeat(65)}`, "too-many-options"],
-  ])("refuses %s", (_, hex, reason) => {
+  ])("rejects %s", (_, hex, reason) => {
     expect(reasonOf(() => decodeRelayMessage(octets(hex)))).toBe(reason);
   });
 
-  it("gives back what encodeRelayMessage() was given", () => {
+  it("reverses encodeRelayMessage()", () => {
     fc.assert(
       fc.property(fc.constantFrom(12, 13), anyLevel, anyMessage, (type, each, message) => {
         expect(decodeRelayMessage(encodeRelayMessage(type, each, message))).toEqual({
@@ -105,7 +105,7 @@ describe("encodeRelayMessage()", () => {
     expect(encodeHex(encodeRelayMessage(type, each, message))).toBe(encodeHex(forward));
   });
 
-  it("refuses a message longer than option 9 can be", () => {
+  it("rejects a message that is too long for option 9", () => {
     expect(encodeRelayMessage(12, level(0, []), new Uint8Array(65_535))).toHaveLength(34 + 4 + 65_535);
     expect(() => encodeRelayMessage(12, level(0, []), new Uint8Array(65_536))).toThrow(RangeError);
   });
@@ -121,14 +121,14 @@ describe("decodeRelayPath()", () => {
     expect(message).toEqual(octets("14000000"));
   });
 
-  it("follows 16 levels, and refuses 17: relay-too-deep", () => {
+  it("follows 16 levels, and rejects 17: relay-too-deep", () => {
     expect(decodeRelayPath(nest(relayLevelsMax, octets("14"))).path).toHaveLength(relayLevelsMax);
     expect(reasonOf(() => decodeRelayPath(nest(relayLevelsMax + 1, octets("14"))))).toBe("relay-too-deep");
-    // As deep as 64 KiB can be: each level takes 43 octets.
+    // About as deep as 64 KiB allow: each level takes 43 octets.
     expect(reasonOf(() => decodeRelayPath(nest(1500, octets("14"))))).toBe("relay-too-deep");
   });
 
-  it("gives any other message as it is: also an empty one, and a RELAY-REPL", () => {
+  it("returns any other message unchanged, including an empty one and a RELAY-REPL", () => {
     expect(decodeRelayPath(nest(1, new Uint8Array(0))).message).toHaveLength(0);
     const reply = encodeRelayMessage(13, level(0, []), octets("15"));
     expect(decodeRelayPath(nest(2, reply)).message).toEqual(reply);
@@ -138,13 +138,13 @@ describe("decodeRelayPath()", () => {
     ["a RELAY-REPL", encodeRelayMessage(13, level(0, []), octets("15")), "unexpected-message-type"],
     ["a query", octets("14000000"), "unexpected-message-type"],
     ["no octets", new Uint8Array(0), "message-truncated"],
-    ["a level within that is cut short", nest(1, octets("0c00")), "message-truncated"],
-    ["a level within without option 9", nest(1, octets(header("0c"))), "no-relay-message"],
-  ])("refuses %s", (_, input, reason) => {
+    ["an inner level that is cut short", nest(1, octets("0c00")), "message-truncated"],
+    ["an inner level without option 9", nest(1, octets(header("0c"))), "no-relay-message"],
+  ])("rejects %s", (_, input, reason) => {
     expect(reasonOf(() => decodeRelayPath(input))).toBe(reason);
   });
 
-  it("gives back a path that encodeRelayMessage() built", () => {
+  it("returns the path that encodeRelayMessage() built", () => {
     fc.assert(
       fc.property(anyPath, anyMessage, (path, message) => {
         const nested = path.reduceRight<Uint8Array>(
@@ -177,15 +177,19 @@ describe("encodeRelayReply()", () => {
     option(38, "63"), // Subscriber-Id
     option(79, "000102"), // Client Link-Layer Address
     option(135, "060b"), // Relay Source Port
-    option(65_001, "01"), // an option that nobody knows
+    option(65_001, "01"), // an unassigned option
   ];
   it.each([
     ["18 and 135 without option 43 (RFC 8357 §5.2)", undefined, [18, 135]],
     ["18 and 135 with an empty option 43", "", [18, 135]],
     ["37 as well when option 43 lists it (RFC 4994 §4)", "0025", [18, 135, 37]],
-    ["what option 43 lists in its order, each once", "fde9 004f 0012 0026 004f", [18, 135, 65_001, 79, 38]],
-    ["nothing for codes that are not there", "0001 0009 005a", [18, 135]],
-    ["whole codes of an option 43 of odd length", "0026 00", [18, 135, 38]],
+    [
+      "the options that option 43 lists, in its order and without duplicates",
+      "fde9 004f 0012 0026 004f",
+      [18, 135, 65_001, 79, 38],
+    ],
+    ["nothing for codes that are absent", "0001 0009 005a", [18, 135]],
+    ["only whole codes of an option 43 of odd length", "0026 00", [18, 135, 38]],
   ])("echoes %s", (_, requested, echoed) => {
     const options = requested === undefined ? all : [...all, option(43, requested)];
     const { options: reply } = decodeRelayMessage(encodeRelayReply([level(0, options)], octets("15")));
@@ -193,7 +197,7 @@ describe("encodeRelayReply()", () => {
     for (const { code, data } of reply) expect(data).toEqual(all.find((each) => each.code === code)!.data);
   });
 
-  it("echoes 37, 38 and 79 to no level that does not ask for them", () => {
+  it("echoes 37, 38 and 79 only at the level that requests them", () => {
     const path = [level(1, [...all, option(43, "0025")]), level(0, all)];
     const outer = decodeRelayMessage(encodeRelayReply(path, octets("15")));
     expect(outer.options.map(({ code }) => code)).toEqual([18, 135, 37]);
@@ -211,7 +215,7 @@ describe("encodeRelayReply()", () => {
     expect(message).toEqual(octets("15000000"));
   });
 
-  it("refuses an answer that is too long for option 9 of the outer level", () => {
+  it("rejects an answer that is too long for option 9 of the outer level", () => {
     const answer = new Uint8Array(65_535 - 38);
     expect(encodeRelayReply([level(1, []), level(0, [])], answer)).toHaveLength(38 + 65_535);
     expect(() => encodeRelayReply([level(1, []), level(0, [])], new Uint8Array(65_535 - 37))).toThrow(
@@ -219,7 +223,7 @@ describe("encodeRelayReply()", () => {
     );
   });
 
-  it("gives each level its hop-count and addresses, and the message within unchanged", () => {
+  it("copies hop-count and addresses at each level, and leaves the inner message unchanged", () => {
     fc.assert(
       fc.property(anyPath, anyMessage, (path, message) => {
         let rest = encodeRelayReply(path, message);
@@ -243,7 +247,7 @@ describe("encodeRelayReply()", () => {
 });
 
 describe("decodeRelayPathRecord()", () => {
-  it("reads levels without their option 9, one frame each", () => {
+  it("reads one level without option 9 from each frame", () => {
     const record = octets(
       "0029", // length of the frame: 41
       "0c", // RELAY-FORW
@@ -263,11 +267,11 @@ describe("decodeRelayPathRecord()", () => {
     ["half a frame", octets("0029 0c"), "bad-frame"],
     ["a broken option", encodeFrames([octets(header("0c"), "0012")]), "option-overrun"],
     ["17 levels", encodeFrames(Array.from({ length: 17 }, () => octets(header("0c")))), "too-many-frames"],
-  ])("refuses %s", (_, record, reason) => {
+  ])("rejects %s", (_, record, reason) => {
     expect(reasonOf(() => decodeRelayPathRecord(record))).toBe(reason);
   });
 
-  it("gives back what encodeRelayPathRecord() was given, also no levels", () => {
+  it("reverses encodeRelayPathRecord(), even without levels", () => {
     fc.assert(
       fc.property(fc.array(anyLevel, { maxLength: relayLevelsMax }), (path) => {
         expect(decodeRelayPathRecord(encodeRelayPathRecord(path))).toEqual(path);
@@ -275,7 +279,7 @@ describe("decodeRelayPathRecord()", () => {
     );
   });
 
-  it("gives a path that encodeRelayReply() answers like the one received", () => {
+  it("returns a path for which encodeRelayReply() gives the same answer as for the original", () => {
     const { path } = decodeRelayPath(nest(3, octets("14000000")));
     const stored = decodeRelayPathRecord(encodeRelayPathRecord(path));
     expect(encodeRelayReply(stored, octets("15"))).toEqual(encodeRelayReply(path, octets("15")));

@@ -1,5 +1,6 @@
 /**
- * RELAY-FORW and RELAY-REPL (RFC 8415 §9, §19): what a relay wraps around a message, and what comes back.
+ * RELAY-FORW and RELAY-REPL (RFC 8415 §9, §19): the message in which a relay wraps a client's message, and the one in
+ * which the answer returns.
  *
  * @example
  * ```ts
@@ -24,19 +25,19 @@ import {
 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
-/** What one relay says. */
+/** What one relay adds to a message. */
 export interface RelayLevel {
-  /** How many relays the message had passed before. */
+  /** Number of relays that the message passed before this one. */
   readonly hopCount: number;
-  /** An address of the link that the client, or the relay before, is on; `::` says nothing. */
+  /** An address on the link of the client or of the previous relay; `::` when the relay does not identify the link. */
   readonly linkAddress: Uint8Array;
-  /** Where the relay got the message from. */
+  /** Address from which the relay received the message. */
   readonly peerAddress: Uint8Array;
-  /** Options but for the Relay Message. */
+  /** All options except the Relay Message (9). */
   readonly options: readonly Option6[];
 }
 
-/** A RELAY-FORW or RELAY-REPL with what it carries. */
+/** A RELAY-FORW or RELAY-REPL and the message that it carries. */
 export interface RelayMessage extends RelayLevel {
   readonly type: typeof MessageType6.relayForward | typeof MessageType6.relayReply;
   /** Content of option 9. */
@@ -45,14 +46,16 @@ export interface RelayMessage extends RelayLevel {
 
 const linkAddressOffset = 2;
 const peerAddressOffset = 18;
-/** Octets before the options. */
+/** Octets of a relay message before its options. */
 export const relayHeaderOctets = 34;
 
 /**
- * Decodes one level.
+ * Decodes one level of a relay message.
  *
+ * @param octets The message, starting at its type.
  * @returns Views of the octets.
- * @throws {DecodeError} When it is no relay's message, is shorter than its header, or has not exactly one option 9.
+ * @throws {DecodeError} When the message is not a relay message, is shorter than its header, or does not have exactly
+ *   one option 9.
  */
 export function decodeRelayMessage(octets: Uint8Array): RelayMessage {
   const type = octets[0];
@@ -77,7 +80,12 @@ export function decodeRelayMessage(octets: Uint8Array): RelayMessage {
   return { type, ...readRelayHeader(octets), options: rest, message: data };
 }
 
-/** @returns What stands before the options, which is known to be there, as views. */
+/**
+ * Reads the header of a relay message.
+ *
+ * @param octets The message. The caller has checked that it has at least {@link relayHeaderOctets}.
+ * @returns The fields before the options, as views.
+ */
 export function readRelayHeader(octets: Uint8Array): Omit<RelayLevel, "options"> {
   return {
     hopCount: octets[1]!,
@@ -87,8 +95,12 @@ export function readRelayHeader(octets: Uint8Array): Omit<RelayLevel, "options">
 }
 
 /**
- * Writes what stands before the options.
+ * Writes the header of a relay message.
  *
+ * @param octets Octets to write to.
+ * @param offset Offset of the message.
+ * @param type 12 for RELAY-FORW, 13 for RELAY-REPL.
+ * @param level Fields of the header; its options are not written.
  * @returns The offset of the options.
  */
 export function writeRelayHeader(
@@ -109,9 +121,13 @@ function isRelayType(type: number): type is RelayMessage["type"] {
 }
 
 /**
- * Encodes one level, the Relay Message last.
+ * Encodes one level of a relay message, with the Relay Message as its last option.
  *
- * @throws {RangeError} When the message or an option is too long.
+ * @param type 12 for RELAY-FORW, 13 for RELAY-REPL.
+ * @param level Header fields and options.
+ * @param message Content of the Relay Message.
+ * @returns The message, starting at its type.
+ * @throws {RangeError} When the content or an option is longer than 65535 octets.
  */
 export function encodeRelayMessage(
   type: RelayMessage["type"],
@@ -126,7 +142,7 @@ export function encodeRelayMessage(
   return octets;
 }
 
-/** Writes a level up to the content of its Relay Message, and returns where that begins. */
+/** Writes a level up to its Relay Message, and returns the offset of that message's content. */
 function writeLevel(
   octets: Uint8Array,
   offset: number,
@@ -140,10 +156,12 @@ function writeLevel(
 }
 
 /**
- * Follows all levels of a RELAY-FORW.
+ * Decodes all levels of a RELAY-FORW.
  *
- * @returns The path, outermost level first, and the message within: anything that is not a RELAY-FORW.
- * @throws {DecodeError} When the outermost message is no RELAY-FORW, a level is malformed, or there are too many.
+ * @param octets The outermost message.
+ * @returns The path, outermost level first, and the innermost message, which can be anything but a RELAY-FORW.
+ * @throws {DecodeError} When the outermost message is not a RELAY-FORW, a level is malformed, or there are too many
+ *   levels.
  */
 export function decodeRelayPath(octets: Uint8Array): {
   readonly path: RelayLevel[];
@@ -155,7 +173,7 @@ export function decodeRelayPath(octets: Uint8Array): {
     if (path.length === relayLevelsMax) {
       throw new DecodeError(
         "relay-too-deep",
-        `Cannot decode relay path: found more than ${relayLevelsMax} levels`,
+        `Cannot decode relay path: found more than ${relayLevelsMax} levels, expected at most ${relayLevelsMax}`,
       );
     }
     const { type, message: inner, ...level } = decodeRelayMessage(message);
@@ -172,11 +190,13 @@ export function decodeRelayPath(octets: Uint8Array): {
 }
 
 /**
- * Mirrors a path around an answer: RELAY-REPL at each level, with hop-count, link-address and peer-address of the
- * RELAY-FORW, and the options that have to return (RFC 8415 §19.3).
+ * Wraps an answer in one RELAY-REPL for each level of a relay path. Each level copies hop-count, link-address and
+ * peer-address of its RELAY-FORW, and the options that must be returned (RFC 8415 §19.3).
  *
- * @param path As {@link decodeRelayPath} gave it, outermost first.
- * @throws {RangeError} When the whole is longer than a Relay Message can be.
+ * @param path Relay path as {@link decodeRelayPath} returned it, outermost level first.
+ * @param message The answer to wrap.
+ * @returns The outermost RELAY-REPL.
+ * @throws {RangeError} When the content of a Relay Message would be longer than 65535 octets.
  */
 export function encodeRelayReply(path: readonly RelayLevel[], message: Uint8Array): Uint8Array {
   const echoes = path.map((level) => echoedOptions(level.options));
@@ -195,7 +215,10 @@ export function encodeRelayReply(path: readonly RelayLevel[], message: Uint8Arra
   return octets;
 }
 
-/** Interface-Id and Relay Source Port always return (RFC 8415 §19.3, RFC 8357 §5.2), others where option 43 lists them. */
+/**
+ * Selects the options to return: always Interface-Id (RFC 8415 §19.3) and Relay Source Port (RFC 8357 §5.2), and the
+ * options that option 43 lists (RFC 4994 §4).
+ */
 function echoedOptions(options: readonly Option6[]): readonly Option6[] {
   const requested = findOption6(options, OptionCode6.echoRequest);
   const echoed = options.filter(

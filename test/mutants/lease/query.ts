@@ -75,7 +75,8 @@ export const queryMutants: readonly Mutant[] = [
     name: "release-needs-option-55",
     rules: ["A1", "R7618-8-08"],
     file: query,
-    search: "portParams: sharesPorts || givesBack(messageType) ? decodePortSet(options) : undefined,",
+    search:
+      "portParams: sharesPorts || isReleaseOrDecline(messageType) ? decodePortSet(options) : undefined,",
     replacement: "portParams: sharesPorts ? decodePortSet(options) : undefined,",
     tests: leaseTests,
   },

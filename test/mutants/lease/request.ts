@@ -21,8 +21,8 @@ export const requestMutants: readonly Mutant[] = [
     name: "requested-address-before-ciaddr",
     rules: ["R2131-4.3.2-01"],
     file: request,
-    search: "  if (message.ciaddr !== 0)\n    return claimKept",
-    replacement: "  if (message.ciaddr !== 0 && requestedAddress === undefined)\n    return claimKept",
+    search: "  if (message.ciaddr !== 0)\n    return claimHeldLease",
+    replacement: "  if (message.ciaddr !== 0 && requestedAddress === undefined)\n    return claimHeldLease",
     tests: requestTests,
   },
   {

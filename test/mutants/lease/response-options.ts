@@ -188,17 +188,17 @@ export const responseOptionMutants: readonly Mutant[] = [
     name: "options-in-the-servers-order",
     rules: ["R2132-9.8-01"],
     file: response,
-    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
+    search: "const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;",
     replacement:
-      "const wishes = [...(parameterRequestList.length > 0 ? parameterRequestList : usual)].sort((a, b) => a - b);",
+      "const requested = [...(parameterRequestList.length > 0 ? parameterRequestList : defaults)].sort((a, b) => a - b);",
     tests: optionTests,
   },
   {
     name: "all-configured-options-sent",
     rules: ["R2132-9.8-02"],
     file: response,
-    search: "const wishes = parameterRequestList.length > 0 ? parameterRequestList : usual;",
-    replacement: "const wishes = [...parameterRequestList, ...usual];",
+    search: "const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;",
+    replacement: "const requested = [...parameterRequestList, ...defaults];",
     tests: optionTests,
   },
   {

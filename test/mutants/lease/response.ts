@@ -83,8 +83,8 @@ export const responseMutants: readonly Mutant[] = [
     name: "first-options-left-out",
     rules: ["R2132-9.10-01"],
     file: response,
-    search: "options.delete(dispensable.pop()!);",
-    replacement: "options.delete(dispensable.shift()!);",
+    search: "options.delete(omittable.pop()!);",
+    replacement: "options.delete(omittable.shift()!);",
     tests: optionTests,
   },
   {

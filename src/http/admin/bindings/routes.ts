@@ -103,7 +103,7 @@ function versionOfTable({ version, versionOf, time, domains }: BindingTable): Ta
 function refuseInexpressible(format: BindingFormat, domains: readonly Domain[]): void {
   for (const domain of domains) {
     for (const pool of domain.pools) {
-      const reason = format.refuse(pool, domain);
+      const reason = format.whyUnsupported(pool, domain);
       if (reason !== undefined) {
         throw problem(
           409,

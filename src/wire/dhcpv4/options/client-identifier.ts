@@ -1,8 +1,8 @@
 /**
  * Client Identifier (61), RFC 2132 §9.14, in the form of RFC 4361 §6.1: an IAID and the client's DUID.
  *
- * Leases are found by the octets of the option alone. What is here is for those who make an identifier, and for
- * those who read one.
+ * The server looks leases up by the raw octets of the option. This codec serves code that creates an identifier or
+ * displays one.
  *
  * @module
  */
@@ -10,19 +10,25 @@ import { DecodeError } from "../../decode-error.ts";
 import { duidLengths, isDuidLength } from "../../duid.ts";
 import { readUint32, writeUint32 } from "../../octets.ts";
 
-/** What the octets say, as far as they follow RFC 4361. */
+/** A decoded identifier: IAID and DUID when it follows RFC 4361, otherwise its type and value. */
 type ClientIdentifier =
   | { readonly kind: "rfc4361"; readonly iaid: number; readonly duid: Uint8Array }
   | { readonly kind: "other"; readonly type: number; readonly value: Uint8Array };
 
-/** Octets of option 61: a type and one octet more (RFC 2132 §9.14). */
+/** Minimum length of option 61 in octets: a type and at least one more octet (RFC 2132 §9.14). */
 export const clientIdentifierOctetsMin = 2;
 
-/** The type octet of RFC 4361. */
+/** The type octet that RFC 4361 §6.1 assigns. */
 const rfc4361Type = 255;
 const duidOffset = 5;
 
-/** @throws {DecodeError} When it is shorter than {@link clientIdentifierOctetsMin}. */
+/**
+ * Decodes a client identifier.
+ *
+ * @param data The option's data.
+ * @returns IAID and DUID, or type and value when the octets do not follow RFC 4361.
+ * @throws {DecodeError} When the data is shorter than {@link clientIdentifierOctetsMin}.
+ */
 export function decodeClientIdentifier(data: Uint8Array): ClientIdentifier {
   if (data.length < clientIdentifierOctetsMin) {
     throw new DecodeError(
@@ -38,8 +44,11 @@ export function decodeClientIdentifier(data: Uint8Array): ClientIdentifier {
 }
 
 /**
- * @param iaid Unsigned 32-bit integer: one for each interface of a client.
- * @param duid As in the client's DHCPv6, with its type.
+ * Encodes a client identifier in the form of RFC 4361 §6.1.
+ *
+ * @param iaid Unsigned 32-bit integer, different for each interface of a client.
+ * @param duid The DUID that the client uses in DHCPv6, including its type.
+ * @returns The option's data.
  * @throws {RangeError} When the DUID is too short or too long.
  */
 export function encodeClientIdentifier({

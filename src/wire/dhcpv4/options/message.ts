@@ -1,12 +1,15 @@
 /**
- * Message (56), RFC 2132 §9.9: an error in words, for people.
+ * Message (56), RFC 2132 §9.9: an error message for people.
  *
  * @module
  */
 
 /**
- * @returns The text; octets that are no UTF-8 become replacement characters, and zeros that some senders put at the
- * end are left out (RFC 2132 §2).
+ * Decodes the error message.
+ *
+ * @param data The option's data.
+ * @returns The text. Octets that are not UTF-8 become replacement characters. Trailing zeros, which some senders add,
+ *   are removed (RFC 2132 §2).
  */
 export function decodeMessage(data: Uint8Array): string {
   let end = data.length;
@@ -14,7 +17,12 @@ export function decodeMessage(data: Uint8Array): string {
   return new TextDecoder().decode(data.subarray(0, end));
 }
 
-/** @param text Best ASCII: the option is NVT ASCII. */
+/**
+ * Encodes an error message.
+ *
+ * @param text Preferably ASCII, because the option is defined as NVT ASCII.
+ * @returns The option's data.
+ */
 export function encodeMessage(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

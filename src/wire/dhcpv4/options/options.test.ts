@@ -1,6 +1,6 @@
 /**
- * The data of DHCPv4 options: octets with the value that they mean, octets that mean none with the reason, and values
- * that no octets can say.
+ * The data of DHCPv4 options: octets with the value that they encode, malformed octets with the reason for which they
+ * are rejected, and values that cannot be encoded.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -29,7 +29,7 @@ interface Golden {
   readonly encode: () => Uint8Array;
 }
 
-/** One codec with its octets and its value, in both directions. */
+/** Builds a case that checks a codec in both directions: octets and the value that they encode. */
 function golden<T>(
   title: string,
   data: Uint8Array,
@@ -64,8 +64,8 @@ describe("golden octets", () => {
       encodeSeconds,
     ),
     golden(
-      "lease time (51) without end",
-      octets("ff ff ff ff"), // the value that stands for infinity
+      "lease time (51), infinite",
+      octets("ff ff ff ff"), // the value that means infinity
       infiniteSeconds,
       decodeSeconds,
       encodeSeconds,
@@ -78,7 +78,7 @@ describe("golden octets", () => {
       encodeMessageType,
     ),
     golden(
-      "parameter request list (55), its order kept",
+      "parameter request list (55), in order",
       octets(
         "01", // subnet mask
         "06", // DNS
@@ -98,7 +98,7 @@ describe("golden octets", () => {
       encodeMessage,
     ),
     golden(
-      "maximum message size (57), the least",
+      "maximum message size (57), the smallest",
       octets("02 40"), // 576
       576,
       decodeMaxMessageSize,
@@ -109,7 +109,7 @@ describe("golden octets", () => {
       "softwire source address (109)",
       octets(
         "2001 0db8 1234 5600", // prefix of the client
-        "0000 c000 0212 0012", // 0, 192.0.2.18, PSID 18: the identifier of lw4o6
+        "0000 c000 0212 0012", // 0, 192.0.2.18, PSID 18: the interface identifier of lw4o6
       ),
       softwire,
       decodeSoftwireSourceAddress,
@@ -176,7 +176,7 @@ describe("golden octets", () => {
   });
 });
 
-describe("data that is refused", () => {
+describe("rejected data", () => {
   it.each<[string, (data: Uint8Array) => unknown, string, string]>([
     ["address of 3 octets", decodeAddress, "c00002", "bad-option-length"],
     ["address of 5 octets", decodeAddress, "c000021200", "bad-option-length"],
@@ -212,7 +212,7 @@ describe("data that is refused", () => {
   });
 });
 
-describe("values that are refused", () => {
+describe("rejected values", () => {
   it.each<[string, () => Uint8Array]>([
     ["maximum message size of 575", () => encodeMaxMessageSize(575)],
     ["maximum message size of 65536", () => encodeMaxMessageSize(65_536)],
@@ -231,12 +231,12 @@ describe("values that are refused", () => {
 });
 
 describe("decodePortParams()", () => {
-  it("does not look at the bits after the PSID (R7618-9-04)", () => {
+  it("ignores the bits after the PSID (R7618-9-04)", () => {
     expect(decodePortParams(octets("00 06 4bff"))).toEqual({ psidOffset: 0, psidLength: 6, psid: 18 });
     expect(decodePortParams(octets("00 00 ffff"))).toEqual({ psidOffset: 0, psidLength: 0, psid: 0 });
   });
 
-  it("gives back what encodePortParams() was given, and that has no bits after the PSID (R7618-9-04)", () => {
+  it("reverses encodePortParams(), which leaves the bits after the PSID zero (R7618-9-04)", () => {
     const anyParams = fc
       .integer({ min: 0, max: 15 })
       .chain((psidOffset) => fc.tuple(fc.constant(psidOffset), fc.nat(16 - psidOffset)))
@@ -281,11 +281,11 @@ describe("decodeClientIdentifier()", () => {
       255,
       `00000001${"00".repeat(131)}`,
     ],
-  ])("gives %s as type and value", (_, hex, type, value) => {
+  ])("returns type and value of %s", (_, hex, type, value) => {
     expect(decodeClientIdentifier(octets(hex))).toEqual({ kind: "other", type, value: octets(value) });
   });
 
-  it("gives back what encodeClientIdentifier() was given", () => {
+  it("reverses encodeClientIdentifier()", () => {
     const identifier = fc.record({
       iaid: fc.nat(0xffffffff),
       duid: fc.uint8Array({ minLength: 3, maxLength: 130 }),
@@ -299,17 +299,17 @@ describe("decodeClientIdentifier()", () => {
 });
 
 describe("decodeMessage()", () => {
-  it("leaves out zeros at the end (RFC 2132 §2)", () => {
+  it("removes trailing zeros (RFC 2132 §2)", () => {
     expect(decodeMessage(octets("6e6f 0000"))).toBe("no");
     expect(decodeMessage(octets("00"))).toBe("");
   });
 
-  it("replaces octets that are no text", () => {
+  it("replaces octets that are not UTF-8", () => {
     expect(decodeMessage(octets("6e ff 6f"))).toBe("n\ufffdo");
   });
 });
 
-describe("decoders give back what encoders were given", () => {
+describe("decoders reverse encoders", () => {
   const roundTrip = <T>(
     title: string,
     values: fc.Arbitrary<T>,

@@ -1,6 +1,6 @@
 /**
- * OPTION_V4_PORTPARAMS (159), RFC 7618 §9: the port set that makes a shared address usable. The same four octets
- * are the data of S46_PORTPARAMS (93) in DHCPv6, RFC 7598 §4.5.
+ * OPTION_V4_PORTPARAMS (159), RFC 7618 §9: the port set that a client may use with a shared address. DHCPv6 carries
+ * the same four octets in S46_PORTPARAMS (93), RFC 7598 §4.5.
  *
  * @example
  * ```ts
@@ -12,22 +12,24 @@
 import { assertLength, DecodeError } from "../../decode-error.ts";
 import { readUint16, writeUint16 } from "../../octets.ts";
 
-/** A port set as the option names it. */
+/** A port set as the option encodes it. */
 export interface PortParams {
   /** `a`, in bits: 0..15. */
   readonly psidOffset: number;
-  /** `k`, in bits: 0..16, `a + k` at most 16. 0 is no port set. */
+  /** `k`, in bits: 0..16, `a + k` at most 16. 0 means no port set. */
   readonly psidLength: number;
-  /** Right-justified: 0..2^k-1. Only the wire has it in the leftmost bits. */
+  /** Right-justified: 0..2^k-1. Only the encoded form puts it in the leftmost bits. */
   readonly psid: number;
 }
 
 const psidBits = 16;
 
 /**
- * Decodes the data. Bits after the PSID are padding and are not looked at.
+ * Decodes the port parameters. Bits after the PSID are padding and are ignored.
  *
- * @throws {DecodeError} When it is not 4 octets, or no port has room for the parameters.
+ * @param data The option's data.
+ * @returns The port set.
+ * @throws {DecodeError} When the data is not 4 octets long, or the parameters do not fit in a 16-bit port.
  */
 export function decodePortParams(data: Uint8Array): PortParams {
   assertLength("option 159", data, 4);
@@ -38,9 +40,10 @@ export function decodePortParams(data: Uint8Array): PortParams {
 }
 
 /**
- * Encodes the data: the PSID in the leftmost bits, zeros after it (R7618-9-04).
+ * Encodes port parameters: the PSID in the leftmost bits, followed by zeros (R7618-9-04).
  *
- * @throws {RangeError} When no port has room for the parameters, or the PSID for its length.
+ * @returns The option's data: 4 octets.
+ * @throws {RangeError} When the parameters do not fit in a 16-bit port, or the PSID does not fit in its length.
  */
 export function encodePortParams({ psidOffset, psidLength, psid }: PortParams): Uint8Array {
   const fault = faultOf(psidOffset, psidLength);
@@ -55,7 +58,7 @@ export function encodePortParams({ psidOffset, psidLength, psid }: PortParams): 
   return data;
 }
 
-/** R7618-9-02, R7618-9-03. */
+/** Says what is wrong with the parameters; undefined when they are valid (R7618-9-02, R7618-9-03). */
 function faultOf(psidOffset: number, psidLength: number): string | undefined {
   if (psidOffset > 15) return `offset is ${psidOffset}, expected 0..15`;
   if (psidLength > psidBits) return `PSID-len is ${psidLength}, expected 0..16`;

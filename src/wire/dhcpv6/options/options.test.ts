@@ -1,6 +1,6 @@
 /**
- * The data of DHCPv6 options: octets with the value that they mean, octets that mean none with the reason, and values
- * that no octets can say.
+ * The data of DHCPv6 options: octets with the value that they encode, malformed octets with the reason for which they
+ * are rejected, and values that cannot be encoded.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -25,7 +25,7 @@ interface Golden {
   readonly encode: () => Uint8Array;
 }
 
-/** One codec with its octets and its value, in both directions. */
+/** Builds a case that checks a codec in both directions: octets and the value that they encode. */
 function golden<T>(
   title: string,
   data: Uint8Array,
@@ -54,13 +54,13 @@ describe("golden octets", () => {
       octets(
         "005a", // 90
         "0089", // 137
-        "ffff", // the last code there is
+        "ffff", // the largest code
       ),
       [90, 137, 65_535],
       decodeCodeList,
       encodeCodeList,
     ),
-    golden("echo request (43) of nothing", octets(""), [], decodeCodeList, encodeCodeList),
+    golden("empty echo request (43)", octets(""), [], decodeCodeList, encodeCodeList),
     golden(
       "Information Refresh Time (32)",
       octets("00000e10"), // an hour
@@ -89,7 +89,7 @@ describe("golden octets", () => {
       encodeDhcp4o6Server,
     ),
     golden(
-      "4o6 servers (88), none: the multicast group",
+      "empty list of 4o6 servers (88): the multicast group",
       octets(""),
       [],
       decodeDhcp4o6Server,
@@ -109,7 +109,7 @@ describe("golden octets", () => {
       decodeRelayPort,
       encodeRelayPort,
     ),
-    golden("relay source port (135), none", octets("0000"), 0, decodeRelayPort, encodeRelayPort),
+    golden("relay source port (135) of 0", octets("0000"), 0, decodeRelayPort, encodeRelayPort),
     golden(
       "bind prefix (137) of whole octets (R8539-6.1-01)",
       octets(
@@ -141,7 +141,7 @@ describe("golden octets", () => {
       encodeS46BindPrefix,
     ),
     golden(
-      "bind prefix (137) of no bits",
+      "bind prefix (137) of 0 bits",
       octets("00"),
       parseIPv6Prefix("::/0"),
       decodeS46BindPrefix,
@@ -162,7 +162,7 @@ describe("golden octets", () => {
       encodeS46ContLw,
     ),
     golden(
-      "softwire container (96) with a border relay alone",
+      "softwire container (96) with only a border relay",
       softwire.subarray(24),
       { borderRelays: [parseIPv6("2001:db8:ffff::1")] },
       decodeS46ContLw,
@@ -176,7 +176,7 @@ describe("golden octets", () => {
 
 const borderRelay = `005a 0010 ${"00".repeat(16)}`;
 
-describe("data that is refused", () => {
+describe("rejected data", () => {
   it.each<[string, (data: Uint8Array) => unknown, string, string]>([
     ["code list of 1 octet", decodeCodeList, "00", "bad-option-length"],
     ["code list of 3 octets", decodeCodeList, "005a00", "bad-option-length"],
@@ -226,7 +226,7 @@ describe("data that is refused", () => {
   });
 });
 
-describe("values that are refused", () => {
+describe("rejected values", () => {
   it.each<[string, () => Uint8Array]>([
     ["empty Remote-Id", () => encodeRemoteId({ enterprise: 1, remoteId: new Uint8Array(0) })],
     ["4o6 server of 4 octets", () => encodeDhcp4o6Server([new Uint8Array(4)])],
@@ -251,7 +251,7 @@ describe("encodeS46BindPrefix()", () => {
   });
 });
 
-describe("decoders give back what encoders were given", () => {
+describe("decoders reverse encoders", () => {
   const roundTrip = <T>(
     title: string,
     values: fc.Arbitrary<T>,

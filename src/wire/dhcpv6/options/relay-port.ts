@@ -1,5 +1,5 @@
 /**
- * Relay Source Port (135), RFC 8357 §4: by which port the answer finds back to a relay that does not use 547.
+ * Relay Source Port (135), RFC 8357 §4: the port to which the answer must go when a relay does not use 547.
  *
  * @module
  */
@@ -7,15 +7,24 @@ import { assertLength } from "../../decode-error.ts";
 import { readUint16, writeUint16 } from "../../octets.ts";
 
 /**
- * @returns UDP port of the relay downstream; 0 when that uses 547, and the sender of the option itself does not.
- * @throws {DecodeError} When it is not 2 octets.
+ * Decodes the relay source port.
+ *
+ * @param data The option's data.
+ * @returns UDP port of the downstream relay. 0 means that the downstream relay uses 547 and only the sender of the
+ *   option does not.
+ * @throws {DecodeError} When the data is not 2 octets long.
  */
 export function decodeRelayPort(data: Uint8Array): number {
   assertLength("option 135", data, 2);
   return readUint16(data, 0);
 }
 
-/** @param port 0..65535. */
+/**
+ * Encodes the relay source port.
+ *
+ * @param port 0..65535.
+ * @returns The option's data: 2 octets.
+ */
 export function encodeRelayPort(port: number): Uint8Array {
   const data = new Uint8Array(2);
   writeUint16(data, 0, port);

@@ -1,12 +1,12 @@
 /**
- * Relay Agent Remote-Id (37), RFC 4649 §3: a vendor's name of the line.
+ * Relay Agent Remote-Id (37), RFC 4649 §3: a vendor-specific name of the subscriber's line.
  *
  * @module
  */
 import { DecodeError } from "../../decode-error.ts";
 import { readUint32, writeUint32 } from "../../octets.ts";
 
-/** The name, and who gave it. */
+/** The name of a line, and the vendor that defined its format. */
 export interface RemoteId {
   /** IANA enterprise number. */
   readonly enterprise: number;
@@ -15,7 +15,13 @@ export interface RemoteId {
 
 const remoteIdOffset = 4;
 
-/** @throws {DecodeError} When it is shorter than 5 octets. */
+/**
+ * Decodes a Remote-Id.
+ *
+ * @param data The option's data.
+ * @returns Enterprise number and name; the name is a view of the data.
+ * @throws {DecodeError} When the data is shorter than 5 octets.
+ */
 export function decodeRemoteId(data: Uint8Array): RemoteId {
   if (data.length <= remoteIdOffset) {
     throw new DecodeError(
@@ -26,7 +32,12 @@ export function decodeRemoteId(data: Uint8Array): RemoteId {
   return { enterprise: readUint32(data, 0), remoteId: data.subarray(remoteIdOffset) };
 }
 
-/** @throws {RangeError} When the name is empty. */
+/**
+ * Encodes a Remote-Id.
+ *
+ * @returns The option's data.
+ * @throws {RangeError} When the name is empty.
+ */
 export function encodeRemoteId({ enterprise, remoteId }: RemoteId): Uint8Array {
   if (remoteId.length === 0)
     throw new RangeError("Cannot encode option 37: remote-id has 0 octets, expected at least 1");

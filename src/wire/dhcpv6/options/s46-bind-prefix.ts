@@ -1,5 +1,5 @@
 /**
- * S46_BIND_IPV6_PREFIX (137), RFC 8539 §6.1: the prefix from which the client takes its softwire address.
+ * S46_BIND_IPV6_PREFIX (137), RFC 8539 §6.1: the prefix from which the client chooses its softwire address.
  *
  * @module
  */
@@ -9,13 +9,19 @@ import type { IPv6Prefix } from "../../ipv6-address.ts";
 
 const octetsOf = (bits: number): number => Math.ceil(bits / 8);
 
-/** @throws {DecodeError} When its length in bits is above 128, or does not go with its length in octets. */
+/**
+ * Decodes the bind prefix.
+ *
+ * @param data The option's data.
+ * @returns The prefix; bits after its length are cleared.
+ * @throws {DecodeError} When the prefix length is above 128 bits, or does not match the length of the data.
+ */
 export function decodeS46BindPrefix(data: Uint8Array): IPv6Prefix {
   const length = data[0];
   if (length === undefined || length > 128 || data.length !== 1 + octetsOf(length)) {
     throw new DecodeError(
       length !== undefined && length > 128 ? "bad-option-value" : "bad-option-length",
-      `Cannot decode option 137: prefix length is ${length ?? "absent"} in ${data.length} octets, expected 0..128 and as many octets as it needs`,
+      `Cannot decode option 137: prefix length is ${length ?? "absent"} in ${data.length} octets, expected 0..128 and exactly the octets that it needs`,
     );
   }
   const address = new Uint8Array(ipv6Octets);
@@ -23,7 +29,12 @@ export function decodeS46BindPrefix(data: Uint8Array): IPv6Prefix {
   return { address: maskIPv6(address, length), length };
 }
 
-/** @param prefix Only the octets that its length needs are sent. */
+/**
+ * Encodes the bind prefix.
+ *
+ * @param prefix Only the octets that its length needs are encoded.
+ * @returns The option's data.
+ */
 export function encodeS46BindPrefix({ address, length }: IPv6Prefix): Uint8Array {
   const data = new Uint8Array(1 + octetsOf(length));
   data[0] = length;

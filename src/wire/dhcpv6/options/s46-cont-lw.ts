@@ -1,5 +1,6 @@
 /**
- * S46_CONT_LW (96), RFC 7598 §5.3: a whole lightweight 4over6 softwire, as a DHCPv6 server hands it out without 4o6.
+ * S46_CONT_LW (96), RFC 7598 §5.3: a complete Lightweight 4over6 configuration, as a DHCPv6 server provides it
+ * without DHCP 4o6.
  *
  * @module
  */
@@ -14,9 +15,9 @@ import type { Option6 } from "../options.ts";
 import { decodeS46Br, encodeS46Br } from "./s46-br.ts";
 import { decodeS46BindPrefix, encodeS46BindPrefix } from "./s46-bind-prefix.ts";
 
-/** A softwire: where it ends, and what may go through it. */
+/** A softwire: its border relays, and the IPv4 address and port set bound to it. */
 interface S46ContLw {
-  /** S46_BR (90): at least one. */
+  /** S46_BR (90), at least one. */
   readonly borderRelays: readonly Uint8Array[];
   /** S46_V4V6BIND (92). */
   readonly bind?: {
@@ -29,7 +30,13 @@ interface S46ContLw {
 
 const bindPrefixOffset = 4;
 
-/** @throws {DecodeError} When it has no border relay, two bindings, or a malformed option. */
+/**
+ * Decodes a softwire container.
+ *
+ * @param data The option's data.
+ * @returns The softwire.
+ * @throws {DecodeError} When the container has no border relay, more than one binding, or a malformed option.
+ */
 export function decodeS46ContLw(data: Uint8Array): S46ContLw {
   const options = decodeOptions6(data);
   const borderRelays = options
@@ -39,7 +46,7 @@ export function decodeS46ContLw(data: Uint8Array): S46ContLw {
   if (borderRelays.length === 0 || bindings.length > 1) {
     throw new DecodeError(
       "bad-option-value",
-      `Cannot decode option 96: found ${borderRelays.length} border relays and ${bindings.length} bindings, expected at least one and at most one`,
+      `Cannot decode option 96: found ${borderRelays.length} border relays and ${bindings.length} bindings, expected at least one border relay and at most one binding`,
     );
   }
   const bind = bindings[0] === undefined ? undefined : decodeBind(bindings[0].data);
@@ -63,10 +70,15 @@ function decodeBind(data: Uint8Array): NonNullable<S46ContLw["bind"]> {
   };
 }
 
-/** @throws {RangeError} When it has no border relay. */
+/**
+ * Encodes a softwire container.
+ *
+ * @returns The option's data.
+ * @throws {RangeError} When there is no border relay.
+ */
 export function encodeS46ContLw({ borderRelays, bind }: S46ContLw): Uint8Array {
   if (borderRelays.length === 0)
-    throw new RangeError("Cannot encode option 96: found no border relay, expected one");
+    throw new RangeError("Cannot encode option 96: found no border relay, expected at least one");
   const options: Option6[] = borderRelays.map((address) => ({
     code: OptionCode6.s46Br,
     data: encodeS46Br(address),
