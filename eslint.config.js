@@ -17,6 +17,11 @@ export default defineConfig(
       // `noUncheckedIndexedAccess` requires a `!` after every index, even if a loop already bounds it.
       "@typescript-eslint/no-non-null-assertion": "off",
       eqeqeq: "error",
+      // A result that the store adds must not fall through a route's switch: `undefined` would pass as an answer.
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "no-restricted-syntax": [
         "error",
         {

@@ -11,7 +11,7 @@ import type { Database } from "../database/database.ts";
 import { openBindingSnapshot } from "./binding-feed.ts";
 import { purgeBindingLog } from "./binding-log.ts";
 import { feedStatements } from "./feed-statements.ts";
-import type { BindingChange, BindingSnapshot } from "./binding-feed.ts";
+import type { BindingChange, BindingSnapshot, Increment } from "./binding-feed.ts";
 
 /** Slot -> softwire address. */
 type Table = Record<string, string>;
@@ -47,9 +47,9 @@ async function follow(table: Table, snapshot: BindingSnapshot, since: number): P
   return Object.fromEntries(copy);
 }
 
-function changesOf(found: readonly BindingChange[] | string): readonly BindingChange[] {
-  if (typeof found === "string") throw new Error(`Cannot follow: ${found}`);
-  return found;
+function changesOf(found: Increment): readonly BindingChange[] {
+  if (found.kind === "gone") throw new Error(`Cannot follow: ${found.reason}`);
+  return found.changes;
 }
 
 const steps = fc.array(
@@ -159,24 +159,30 @@ describe("the log", () => {
       play.now += 1;
     }
     const snapshot = await openBindingSnapshot(play.database);
-    expect(await snapshot.changesSince(first)).toHaveLength(4);
+    expect(changesOf(await snapshot.changesSince(first))).toHaveLength(4);
     expect(await purgeBindingLog(play.database, { before: play.now + 1, stepRows: 2 })).toBe(4);
     const later = await openBindingSnapshot(play.database);
-    expect(await later.changesSince(first)).toBe("purged");
-    expect(await later.changesSince(snapshot.version)).toEqual([]);
-    expect(await later.changesSince(later.version + 1)).toBe("ahead");
+    expect(await later.changesSince(first)).toEqual({ kind: "gone", reason: "purged" });
+    expect(await later.changesSince(snapshot.version)).toEqual({ kind: "changes", changes: [] });
+    expect(await later.changesSince(later.version + 1)).toEqual({ kind: "gone", reason: "ahead" });
   });
 
   test("has no increment past a change of the border relay, or of the pools that there are", async () => {
     const { database } = await openLeasePlay();
     const { version } = await openBindingSnapshot(database);
     await execute(database, "UPDATE domain SET settings = json_set(settings, '$.leaseSeconds.max', 90000)");
-    expect(await (await openBindingSnapshot(database)).changesSince(version)).toEqual([]);
+    expect(await (await openBindingSnapshot(database)).changesSince(version)).toEqual({
+      kind: "changes",
+      changes: [],
+    });
     await execute(
       database,
       "UPDATE domain SET settings = json_set(settings, '$.softwire.borderRelays[0]', '2001:db8::2')",
     );
-    expect(await (await openBindingSnapshot(database)).changesSince(version)).toBe("configuration-changed");
+    expect(await (await openBindingSnapshot(database)).changesSince(version)).toEqual({
+      kind: "gone",
+      reason: "configuration-changed",
+    });
   });
 });
 

@@ -37,6 +37,7 @@ import {
   feedSelections,
   feedStatements,
   parseImages,
+  parseLog,
   timeOfVersion,
 } from "./feed-statements.ts";
 import type { Image } from "./feed-statements.ts";
@@ -61,6 +62,13 @@ export interface BindingChange {
 /** Why there is no increment: the whole table has to be taken. */
 export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "too-many";
 
+/** What changed between two versions, ordered by slot; or why that cannot be told. */
+export type Increment =
+  | { readonly kind: "changes"; readonly changes: readonly BindingChange[] }
+  | { readonly kind: "gone"; readonly reason: NoIncrement };
+
+const gone = (reason: NoIncrement): Increment => ({ kind: "gone", reason });
+
 /** The table as of one version. */
 export interface BindingSnapshot {
   readonly version: number;
@@ -77,10 +85,9 @@ export interface BindingSnapshot {
   /**
    * Finds what changed since a version.
    *
-   * @returns Ordered by slot.
    * @throws {SnapshotLostError} As above.
    */
-  readonly changesSince: (version: number) => Promise<readonly BindingChange[] | NoIncrement>;
+  readonly changesSince: (version: number) => Promise<Increment>;
 }
 
 /** The table was changed by more than can be kept in mind while it is read. Reading it again helps. */
@@ -90,9 +97,6 @@ export class SnapshotLostError extends Error {
     this.name = "SnapshotLostError";
   }
 }
-
-/** An entry of the log that says that all is out of date. */
-const isReset = ([slot]: Image): boolean => (slot as number | null) === null;
 
 /**
  * Takes the table as of now. It is read afterwards, and stays as it is now.
@@ -114,8 +118,8 @@ export async function openBindingSnapshot(
     revision,
     rows: (poolId) => reader.rows(poolId),
     changesSince: async (since) => {
-      if (since > version) return "ahead";
-      if (since < oldest) return "purged";
+      if (since > version) return gone("ahead");
+      if (since < oldest) return gone("purged");
       return reader.changesSince(since);
     },
   };
@@ -157,12 +161,11 @@ class SnapshotReader {
     }
   }
 
-  async changesSince(since: number): Promise<readonly BindingChange[] | NoIncrement> {
+  async changesSince(since: number): Promise<Increment> {
     const before = new Map<number, string | null>();
-    const logged = await this.#readLog(since, before);
-    if (logged !== undefined) return logged;
-    const from = timeOfVersion(since);
-    if ((await this.#findExpired(from, before)) === "too-many") return "too-many";
+    const reason =
+      (await this.#readLog(since, before)) ?? (await this.#findExpired(timeOfVersion(since), before));
+    if (reason !== undefined) return gone(reason);
     const slots = [...before.keys()].sort((a, b) => a - b);
     const changes: BindingChange[] = [];
     for (let index = 0; index < slots.length; index += this.#limit) {
@@ -175,7 +178,7 @@ class SnapshotReader {
         if (was !== is) changes.push({ slot, before: octetsOfHex(was), after: octetsOfHex(is) });
       }
     }
-    return changes;
+    return { kind: "changes", changes };
   }
 
   /** The first entry of a slot after `since` says what it was at `since`. */
@@ -187,9 +190,9 @@ class SnapshotReader {
       const log = feedStatements.log(seen, this.#version, this.#limit);
       const [result] = await this.#database.read([statementOf(log)]);
       const { images, entries, last } = rowsOf(feedSelections.log, result!)[0]!;
-      for (const image of parseImages(images)) {
-        if (isReset(image)) return "configuration-changed";
-        const [slot, softwire, expiresAt] = image;
+      const logged = parseLog(images);
+      if (logged.hasReset) return "configuration-changed";
+      for (const [slot, softwire, expiresAt] of logged.images) {
         if (!before.has(slot)) before.set(slot, expiresAt > from ? softwire : null);
       }
       if (before.size > bindingChangesMax) return "too-many";
@@ -244,8 +247,8 @@ class SnapshotReader {
       const [log, result] = await this.#database.read([statementOf(look), statementOf(statement)]);
       const { revision, entries, last, images } = rowsOf(feedSelections.log, log!)[0]!;
       if (revision !== this.#revision) throw new SnapshotLostError("the configuration was changed");
-      for (const image of parseImages(images)) {
-        if (!isReset(image) && !this.#changed.has(image[0])) this.#changed.set(image[0], image);
+      for (const image of parseLog(images).images) {
+        if (!this.#changed.has(image[0])) this.#changed.set(image[0], image);
       }
       if (this.#changed.size > bindingChangesMax) throw new SnapshotLostError("too many leases have changed");
       if (last !== null) this.#seen = last;

@@ -150,8 +150,8 @@ async function changesSince(sections: readonly Section[], version: string): Prom
   );
   const changes: ChangedBinding[] = [];
   for (const [index, each] of found.entries()) {
-    if (typeof each === "string") return { kind: "gone", reason: each };
-    changes.push(...changedBindings(sections[index]!, each));
+    if (each.kind === "gone") return each;
+    changes.push(...changedBindings(sections[index]!, each.changes));
   }
   return { kind: "changes", changes };
 }

@@ -50,8 +50,16 @@ const imagesOf = ({ slot, softwire, expiresAt }: ImageColumns): SQL<string> =>
 
 /** @returns Rows of {@link Image}s that a statement selected. */
 export function parseImages(text: string): Image[] {
-  const parsed = JSON.parse(text) as [number, string, number][];
-  return parsed.map(([slot, softwire, expiresAt]) => [slot, softwire === "" ? null : softwire, expiresAt]);
+  return parseLog(text).images;
+}
+
+/** @returns Entries of the log. One without a slot is a reset: all that consumers know is out of date. */
+export function parseLog(text: string): { readonly hasReset: boolean; readonly images: Image[] } {
+  const entries = JSON.parse(text) as [number | null, string, number][];
+  const images = entries.flatMap(([slot, softwire, expiresAt]): Image[] =>
+    slot === null ? [] : [[slot, softwire === "" ? null : softwire, expiresAt]],
+  );
+  return { hasReset: images.length < entries.length, images };
 }
 
 const revision = sql<number>`(SELECT ${configuration.revision} FROM ${configuration})`;
