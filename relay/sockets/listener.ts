@@ -90,6 +90,7 @@ function createSendTracker(onSendFailed: () => void) {
 }
 
 async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptions): Promise<void> {
+  const [group, zone] = address.split("%", 2) as [string, string?];
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
@@ -98,17 +99,22 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
         resolve();
       });
     });
-    const [group, zone] = address.split("%", 2) as [string, string?];
     if (isGroup(address)) socket.addMembership(group, `::%${zone}`);
     socket.on("message", onDatagram);
   } catch (error) {
     socket.close();
     const { message, code } = error as NodeJS.ErrnoException;
-    const hint = code === "EADDRINUSE" ? `, ${addressInUse}` : "";
-    throw new Error(`Cannot listen on ${formatEndpoint({ address, port })}: ${message}${hint}`, {
-      cause: error,
-    });
+    const attempt = `Cannot listen on ${formatEndpoint({ address, port })}`;
+    throw new Error(`${attempt}: ${message}${hintOf(code, zone)}`, { cause: error });
   }
+}
+
+/** What the operator can do about an error of the system; empty where its own message says enough. */
+function hintOf(code: string | undefined, zone: string | undefined): string {
+  if (code === "EADDRINUSE") return `, ${addressInUse}`;
+  // An address whose zone names no interface is an invalid argument to the system.
+  if (code === "EINVAL" && zone !== undefined) return `, expected "${zone}" to be an interface of this host`;
+  return "";
 }
 
 /** Also at a reload, which opens the new socket before it closes the old one. */

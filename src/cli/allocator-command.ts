@@ -4,32 +4,27 @@
  * @module
  */
 import { Command } from "commander";
-import { defaultAllocator } from "../defaults.ts";
 import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
+import type { ListenAddress } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
-import { parseListenAddress } from "./listen-address.ts";
+import { allocatorListenOption } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly database?: string;
-  readonly listen: ReturnType<typeof parseListenAddress>;
+  readonly listen: ListenAddress;
 }
 
 /** Creates the command. */
 export function allocatorCommand(): Command {
   const command = new Command("allocator")
     .description("run the allocator: serve relays and the admin API over HTTP, on a libSQL database")
-    .option(
-      "--listen <host:port>",
-      "where to listen; port 0 picks a free port",
-      parseListenAddress,
-      defaultAllocator,
-    )
+    .addOption(allocatorListenOption("--listen <host:port>"))
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
     .addHelpText(

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import { defaultAllocator } from "../defaults.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 
 /**
@@ -22,4 +23,16 @@ export function parseListenAddress(text: string): ListenAddress {
     );
   }
   return { host, port };
+}
+
+/**
+ * Creates the flag that says where the allocator listens.
+ *
+ * @param flag With its argument: `--listen <host:port>`.
+ */
+export function allocatorListenOption(flag: string): Option {
+  const { host, port } = defaultAllocator;
+  return new Option(flag, "where the allocator listens; port 0 takes a free one")
+    .argParser(parseListenAddress)
+    .default(defaultAllocator, `${host}:${port}`);
 }

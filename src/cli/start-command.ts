@@ -11,7 +11,7 @@ import { collectInterface, collectListen } from "../../relay/config/listener-fla
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
-import { defaultAllocator, defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
+import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
@@ -19,7 +19,7 @@ import type { ListenAddress } from "../runtime/node.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
-import { parseListenAddress } from "./listen-address.ts";
+import { allocatorListenOption } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
@@ -40,12 +40,7 @@ export function startCommand(): Command {
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
-    .option(
-      "--http <host:port>",
-      "where the allocator listens; port 0 picks a free port",
-      parseListenAddress,
-      defaultAllocator,
-    )
+    .addOption(allocatorListenOption("--http <host:port>"))
     .option(
       "--listen <[address]:port>",
       `UDP socket of the relay; repeatable (default: ${defaultRelayEndpoint})`,

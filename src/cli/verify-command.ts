@@ -11,7 +11,7 @@ import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
-import { openDatabase } from "../runtime/node.ts";
+import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
@@ -53,7 +53,9 @@ export interface Report {
 const exitFaults = 2;
 
 async function runVerify({ database: url, token, log, json }: Options): Promise<void> {
-  const store = await openStore({ url, token }, (access) => openDatabase(access, databaseCommandMsMax));
+  const store = await openStore({ url, token }, (access) =>
+    openExistingDatabase(access, databaseCommandMsMax),
+  );
   try {
     const report = await verify(store.maintenance, log);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
@@ -82,6 +83,19 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
 }
 
 /**
+ * Opens a database that must exist: a mistyped file name is a fault, and leaves no empty file.
+ *
+ * @throws {Error} When the file does not exist.
+ * @throws {DatabaseError} When it cannot be opened.
+ */
+export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  if (access.url.startsWith("file:") && !existsSync(access.url.slice("file:".length))) {
+    throw new Error(`Cannot open ${access.url}: there is no such file`);
+  }
+  return openDatabase(access, answerMsMax);
+}
+
+/**
  * Brings one database to the schema of this release.
  *
  * @throws {DatabaseError} When it cannot be reached, or a migration fails.
@@ -121,7 +135,16 @@ export async function readDeclaration(path: string): Promise<Declaration> {
 /** A request that did not come through a socket has no address. */
 const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
-/** Serves a store whose databases are migrated. */
+function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
+  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process has" : "";
+  return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
+}
+
+/**
+ * Serves a store whose databases are migrated.
+ *
+ * @throws {Error} When the address cannot be listened on.
+ */
 export async function startAllocator(
   store: Store,
   { relayToken, adminToken }: AllocatorTokens,
@@ -135,7 +158,9 @@ export async function startAllocator(
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
         resolve({ server: starting, address: bound });
       });
-      starting.once("error", reject);
+      starting.once("error", (error: NodeJS.ErrnoException) => {
+        reject(cannotListen(listen, error));
+      });
     },
   );
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;

@@ -467,3 +467,11 @@ test("startRelay() says which socket it can't open, and leaves none behind", asy
   const log = { info: vi.fn(), warn: vi.fn() };
   await expect(startRelay(config, { log })).rejects.toThrow(`Cannot listen on [::1]:${port}: `);
 });
+
+test("startRelay() names the interface that this host does not have", async () => {
+  const settings = parseRelaySettings({ listeners: [{ interface: "nosuch0" }] });
+  const log = { info: vi.fn(), warn: vi.fn() };
+  await expect(startRelay({ ...settings, secrets: { token } }, { log })).rejects.toThrow(
+    'expected "nosuch0" to be an interface of this host',
+  );
+});
