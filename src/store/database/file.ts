@@ -79,15 +79,17 @@ class Connection {
   readonly #pragmas: readonly string[];
   readonly #prepared = new Map<string, Prepared>();
   #driver: Driver.Database | undefined;
+  #isClosed = false;
 
   constructor(path: string, pragmas: readonly string[]) {
     this.#path = path;
     this.#pragmas = pragmas;
   }
 
-  /** Opens the connection if it is closed. */
+  /** Opens the connection if there is none. */
   open(): Driver.Database {
     if (this.#driver !== undefined) return this.#driver;
+    if (this.#isClosed) throw new DatabaseError("Cannot use the database: it was closed");
     try {
       const driver = new Driver(this.#path, { timeout: fileBusyMs });
       for (const pragma of this.#pragmas) driver.exec(pragma);
@@ -117,7 +119,7 @@ class Connection {
     this.open().exec("PRAGMA foreign_keys = OFF");
     this.transact("BEGIN IMMEDIATE", statements);
     // The next connection has the new tables, and checks references again.
-    this.close();
+    this.#drop();
   }
 
   /** Runs statements as one transaction. */
@@ -131,7 +133,13 @@ class Connection {
     });
   }
 
+  /** Closes it for good: work that is late must not open the file again, or make another one. */
   close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#prepared.clear();
     this.#driver?.close();
     this.#driver = undefined;
@@ -143,7 +151,7 @@ class Connection {
       return work(driver);
     } catch (error) {
       rollBack(driver);
-      this.close();
+      this.#drop();
       throw databaseError(error);
     }
   }
