@@ -71,3 +71,18 @@ BEGIN
           + max(OLD.settings ->> '$.quarantineSeconds', OLD.settings ->> '$.offerHoldSeconds'))
   ON CONFLICT (domain_id) DO UPDATE SET seconds = max(seconds, excluded.seconds), until = max(until, excluded.until);
 END;
+--> statement-breakpoint
+-- Allocators of the release before go on serving a database that is migrated, and their writes set no instant: it would
+-- stay that of the migration. What they change of the configuration they record with its time, so the record sets the
+-- instant. It comes after the change, whose own entry in the log may be too old by then: so all that consumers of the
+-- binding table know is out of date. Before a pool loses its leases, its closing is recorded, in a transaction of its own.
+CREATE TRIGGER instant_of_earlier_release AFTER INSERT ON audit
+WHEN NEW.at > (SELECT now_ms / 1000 FROM instant)
+BEGIN
+  INSERT INTO binding_log (version)
+  VALUES (max((SELECT max(version) FROM binding_log), NEW.at << 20) + 1);
+  UPDATE longer_hold SET until = max(until, NEW.at + (NEW.before ->> '$.leaseSeconds.max') + seconds)
+  WHERE NEW.resource = 'domain' AND NEW.before IS NOT NULL
+    AND domain_id = (SELECT id FROM domain WHERE name = NEW.name);
+  UPDATE instant SET now_ms = NEW.at * 1000;
+END;

@@ -63,6 +63,14 @@ describe.each(kinds)("on %s", (kind, makeUrl) => {
     expect(await count("configuration")).toBe(1);
   });
 
+  test.skipIf(isSkipped)(`a start that has nothing to migrate writes nothing${withoutSqld}`, async () => {
+    const database = await open(await makeUrl());
+    await migrateDatabase(database);
+    const refuse = () => Promise.reject(new Error("database is locked"));
+    const locked = { ...database, write: refuse, migrate: refuse };
+    expect((await migrateDatabase(locked)).applied).toEqual([]);
+  });
+
   test.skipIf(isSkipped)(
     `a database of a later release is refused, and left as it is${withoutSqld}`,
     async () => {

@@ -13,12 +13,14 @@ import { parseDeclaration } from "../src/declaration/declaration.ts";
 import { openDatabase } from "../src/runtime/node.ts";
 import type { Database } from "../src/store/database/database.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { openBindingSnapshot } from "../src/store/evidence/binding-feed.ts";
 import { verifyDatabase } from "../src/store/evidence/verify.ts";
 import { decodeFrames, encodeFrames } from "../src/wire/frames.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { createTestAllocator } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
-import { prepareDatabase, temporaryFolder, vectorDomain } from "./support/database.ts";
+import { TestClock } from "./support/clock.ts";
+import { prepareDatabase, temporaryDatabase, temporaryFolder, vectorDomain } from "./support/database.ts";
 import { laterRelease } from "./support/later-release.ts";
 import { octets } from "./support/octets.ts";
 import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
@@ -148,6 +150,38 @@ test.skipIf(!hasSqld)(`a migration under load loses nothing, and stops nobody${w
   expect(await boundIn(database)).toBe(2000);
   expect((await verifyDatabase(database)).faults).toEqual([]);
   database.close();
+});
+
+test("what an allocator of the release before changes in a migrated database is told with its time", async () => {
+  const clock = new TestClock();
+  const database = await temporaryDatabase(roomy, clock);
+  clock.seconds = Date.UTC(2030, 0, 1) / 1000;
+  await database.write([]); // The migration. From here on, nobody sets the instant.
+  const [leasedAt, readAt, closedAt] = [clock.seconds + 100, clock.seconds + 200, clock.seconds + 300];
+  const asBefore = (...statements: string[]) =>
+    database.migrate(statements.map((statement) => ({ sql: statement, args: [] })));
+  const record = (name: string, before: string) =>
+    `INSERT INTO audit (at, actor, action, resource, name, domain, before)
+      SELECT ${closedAt}, 'old', 'change', '${name}', 'isp', 'isp', ${before}`;
+  await asBefore(
+    `INSERT INTO lease (slot, domain_id, client_id, state, since, expires_at, free_at, updated_at, softwire)
+      SELECT id << 32, domain_id, x'01', 2, ${leasedAt}, ${leasedAt + 3600}, ${leasedAt + 3660}, ${leasedAt}, x'02' FROM pool`,
+  );
+  clock.seconds = readAt;
+  const { version } = await openBindingSnapshot(database);
+  clock.seconds = closedAt;
+  await asBefore(`UPDATE pool SET drain_until = ${closedAt}`, record("pool", "NULL"));
+  const { changesSince } = await openBindingSnapshot(database);
+  expect(await changesSince(version)).toBe("configuration-changed");
+  await asBefore("DELETE FROM lease", "DELETE FROM pool");
+  await asBefore(
+    "UPDATE domain SET settings = json_set(settings, '$.quarantineSeconds', 1, '$.offerHoldSeconds', 1)",
+    record("domain", "(SELECT settings FROM domain)"),
+  );
+  expect(await queryNumber(database, "SELECT until FROM history")).toBe(closedAt);
+  expect(await queryNumber(database, "SELECT retired_at FROM retired_pool")).toBe(closedAt);
+  expect(await queryNumber(database, "SELECT until FROM longer_hold")).toBe(closedAt + 86_400 + 60);
+  expect((await verifyDatabase(database)).faults).toEqual([]);
 });
 
 describe("a backup holds every lease of its moment", () => {

@@ -9,7 +9,7 @@ import { encodeRelayMessage } from "../wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import { createApp } from "./app.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { queryNumber } from "../../test/support/sql.ts";
+import { execute, queryNumber } from "../../test/support/sql.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
 
@@ -141,6 +141,13 @@ test("a database that can't be reached: 503 with Retry-After, and service again 
   isDown = false;
   expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
   expect((await app.request("/readyz")).status).toBe(200);
+});
+
+test("a database of an earlier release, in which nothing can be written: not ready", async () => {
+  const { app, database } = await createTestAllocator(vectorDomain);
+  expect((await app.request("/readyz")).status).toBe(200);
+  await execute(database, "DROP TABLE instant");
+  await expectProblem(await app.request("/readyz"), 503, /Cannot reach the database/);
 });
 
 test("an unknown path: 404", async () => {

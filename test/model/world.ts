@@ -58,7 +58,7 @@ export const declaration = {
 
 /** An allocator whose connection can fail. */
 interface Side {
-  readonly database: Database;
+  database: Database;
   allocator: TestAllocator;
   /** What happens to the next write batch. */
   fault: "none" | "before" | "after";
@@ -93,9 +93,13 @@ export class World {
   /** Facts about all runs, to see that the model goes where it should. */
   readonly seen = new Map<string, number>();
 
-  private constructor(sides: Side[], reader: Database, clock: TestClock) {
+  /** Opens one more connection to the database. */
+  readonly #connect: () => Database;
+
+  private constructor(sides: Side[], connect: () => Database, clock: TestClock) {
     this.#sides = sides;
-    this.#reader = reader;
+    this.#connect = connect;
+    this.#reader = connect();
     this.#clock = clock;
   }
 
@@ -106,7 +110,7 @@ export class World {
     const connect = (): Database => openFile(url, { clockMs: clock.clockMs, sync: "off" });
     const sides: Side[] = [];
     for (let side = 0; side < 2; side++) sides.push(await openSide(connect(), clock));
-    return new World(sides, connect(), clock);
+    return new World(sides, connect, clock);
   }
 
   close(): void {
@@ -243,6 +247,7 @@ export class World {
   async #restart(allocator: number): Promise<void> {
     const side = this.#sides[allocator]!;
     side.database.close();
+    side.database = this.#connect();
     side.allocator = await createSideAllocator(side, this.#clock);
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { asc } from "drizzle-orm";
+import { asc, eq } from "drizzle-orm";
 import * as v from "valibot";
 import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-options.ts";
 import { parseInterfaceId } from "../../declaration/domain-settings.ts";
@@ -16,7 +16,7 @@ import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
 import { geometryOfRow } from "../database/geometry-row.ts";
 import { readerOf } from "../database/queries.ts";
-import { configuration, domain, pool } from "../database/schema.ts";
+import { configuration, domain, instant, pool } from "../database/schema.ts";
 import { parseSettings } from "./declared.ts";
 
 /**
@@ -27,7 +27,11 @@ import { parseSettings } from "./declared.ts";
 export async function loadDirectory(database: Database): Promise<Directory> {
   const reader = readerOf(database);
   const [revisions, domainRows, poolRows] = await reader.batch([
-    reader.select({ revision: configuration.revision }).from(configuration),
+    // Every write needs the table of the instant: without it, the database is of an earlier release.
+    reader
+      .select({ revision: configuration.revision })
+      .from(configuration)
+      .innerJoin(instant, eq(instant.id, configuration.id)),
     reader.select().from(domain).orderBy(asc(domain.id)),
     reader.select().from(pool).orderBy(asc(pool.id)),
   ]);

@@ -120,9 +120,19 @@ test("a write reads the clock when it holds the lock: a batch that waited is jud
 
 test("a TypeError stays one: it is a fault of the program, and not of the database", async () => {
   const { database } = await openNumbers();
-  const wrong = { sql: "SELECT ?", args: [undefined as unknown as null] };
-  await expect(database.read([wrong])).rejects.toBeInstanceOf(TypeError);
+  for (const value of [undefined, true, {}] as unknown as null[]) {
+    const wrong = { sql: "SELECT ?", args: [value] };
+    await expect(database.read([wrong])).rejects.toBeInstanceOf(TypeError);
+  }
   await expect(database.read([{ sql: "SELECT nothing", args: [] }])).rejects.toMatchObject(fails);
+});
+
+test("a database that was closed stays closed", async () => {
+  const { database } = await openNumbers();
+  database.close();
+  const work = [{ sql: "SELECT 1", args: [] }];
+  for (const run of [database.read, database.write, database.migrate])
+    await expect(run(work)).rejects.toMatchObject(fails);
 });
 
 test("openFile() fails with the reason where no database can be", async () => {

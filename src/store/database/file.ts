@@ -79,15 +79,17 @@ class Connection {
   readonly #pragmas: readonly string[];
   readonly #prepared = new Map<string, Prepared>();
   #driver: Driver.Database | undefined;
+  #isClosed = false;
 
   constructor(path: string, pragmas: readonly string[]) {
     this.#path = path;
     this.#pragmas = pragmas;
   }
 
-  /** Opens the connection if it is closed. */
+  /** Opens the connection if there is none. */
   open(): Driver.Database {
     if (this.#driver !== undefined) return this.#driver;
+    if (this.#isClosed) throw new DatabaseError("Cannot use the database: it was closed");
     try {
       const driver = new Driver(this.#path, { timeout: fileBusyMs });
       for (const pragma of this.#pragmas) driver.exec(pragma);
@@ -117,13 +119,13 @@ class Connection {
     this.open().exec("PRAGMA foreign_keys = OFF");
     this.#transact("BEGIN IMMEDIATE", statements);
     // The next connection has the new tables, and checks references again.
-    this.close();
+    this.#drop();
   }
 
+  /** Closes it for good: work that is late must not open the file again, or make another one. */
   close(): void {
-    this.#prepared.clear();
-    this.#driver?.close();
-    this.#driver = undefined;
+    this.#isClosed = true;
+    this.#drop();
   }
 
   /** Runs statements as one transaction. */
@@ -137,13 +139,19 @@ class Connection {
     });
   }
 
+  #drop(): void {
+    this.#prepared.clear();
+    this.#driver?.close();
+    this.#driver = undefined;
+  }
+
   #guard<T>(work: (driver: Driver.Database) => T): T {
     const driver = this.open();
     try {
       return work(driver);
     } catch (error) {
       rollBack(driver);
-      this.close();
+      this.#drop();
       throw databaseError(error);
     }
   }

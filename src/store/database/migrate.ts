@@ -56,7 +56,7 @@ export async function migrateDatabase(
   migrationsFolder: string = releaseFolder,
 ): Promise<MigrationReport> {
   const migrations = readMigrations(migrationsFolder);
-  await database.migrate([{ sql: createTable, args: [] }]);
+  await makeRecord(database);
   for (;;) {
     const found = await appliedMigrations(database);
     const unknown = found.filter((when) => !migrations.some((each) => each.when === when));
@@ -80,6 +80,13 @@ export async function migrateDatabase(
 const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric
 )`;
+
+/** Only where it is missing: a start that has nothing to migrate must not wait for the write lock. */
+async function makeRecord(database: Database): Promise<void> {
+  const statement = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
+  const [found] = await database.read([{ sql: statement, args: [] }]);
+  if (found!.rows.length === 0) await database.migrate([{ sql: createTable, args: [] }]);
+}
 
 function readMigrations(migrationsFolder: string): Migration[] {
   const journal = JSON.parse(readFileSync(join(migrationsFolder, "meta/_journal.json"), "utf8")) as {
