@@ -172,7 +172,7 @@ test("what an allocator of the release before changes in a migrated database is 
   clock.seconds = closedAt;
   await asBefore(`UPDATE pool SET drain_until = ${closedAt}`, record("pool", "NULL"));
   const { changesSince } = await openBindingSnapshot(database);
-  expect(await changesSince(version)).toBe("configuration-changed");
+  expect(await changesSince(version)).toEqual({ kind: "gone", reason: "configuration-changed" });
   await asBefore("DELETE FROM lease", "DELETE FROM pool");
   await asBefore(
     "UPDATE domain SET settings = json_set(settings, '$.quarantineSeconds', 1, '$.offerHoldSeconds', 1)",
