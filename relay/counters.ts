@@ -3,7 +3,7 @@
  *
  * @example
  * ```ts
- * const counters = new Counters();
+ * const counters = new RelayCounters();
  * counters.received += 1;
  * counters.drop("runt");
  * counters.snapshot(); // { received: 1, …, dropped: { runt: 1 } }
@@ -30,7 +30,7 @@ export interface CountersSnapshot {
 }
 
 /** Counters of one relay. The fields are plain numbers: the hot path only adds to them. */
-export class Counters {
+export class RelayCounters {
   /** Datagrams from clients and downstream relays. */
   received = 0;
   /** Frames that were put into POSTs. */

@@ -7,7 +7,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { EndedPost } from "./post.ts";
 
 /** A log that takes fields and a message, such as pino. */
-export interface Log {
+export interface RelayLog {
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }

@@ -16,14 +16,14 @@ import { isDeepStrictEqual } from "node:util";
 import { relayListenersMax } from "../src/limits.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
 import type { RelayConfig } from "./config/config.ts";
-import { Counters } from "./counters.ts";
+import { RelayCounters } from "./counters.ts";
 import type { CountersSnapshot } from "./counters.ts";
 import { formatEndpoint, zoneOf } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { answerDatagram } from "./information/information.ts";
 import { unwrapAnswer, wrapDatagram } from "./messages/envelope.ts";
 import type { Delivery, Drop, Origin } from "./messages/envelope.ts";
-import type { Log, RelayObserver } from "./observer.ts";
+import type { RelayLog, RelayObserver } from "./observer.ts";
 import { Links } from "./sockets/links.ts";
 import { ListenerTable } from "./sockets/listener-table.ts";
 import type { ListenerEntry } from "./sockets/listener-table.ts";
@@ -40,7 +40,7 @@ import { batcherLimitsOf, Uplinks } from "./uplink/uplinks.ts";
 
 /** What a relay is given beside its settings. */
 export interface RelayContext {
-  readonly log: Log;
+  readonly log: RelayLog;
   readonly observer?: RelayObserver;
   /** Clock, timers and randomness; those of the real world when left out. */
   readonly timing?: Timing;
@@ -69,7 +69,7 @@ export interface ListenerStatus {
 export interface Relay {
   /** Where it listens, in the order of the settings. */
   readonly addresses: readonly Endpoint[];
-  readonly counters: Counters;
+  readonly counters: RelayCounters;
   readonly status: () => RelayStatus;
   /**
    * Goes on with other settings, and loses no datagram: sockets that are in both stay open, new ones are open before
@@ -106,8 +106,8 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
  *   each of theirs.
  */
 class RunningRelay implements Relay {
-  readonly counters = new Counters();
-  readonly #log: Log;
+  readonly counters = new RelayCounters();
+  readonly #log: RelayLog;
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
   readonly #links = new Links();

@@ -11,7 +11,7 @@ import { relayCaptureFlushMs } from "../../src/limits.ts";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
 import { isGroup } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
-import type { Log, RelayObserver } from "../observer.ts";
+import type { RelayLog, RelayObserver } from "../observer.ts";
 import { encodeUdpPacket } from "./packet.ts";
 import { PcapngFile } from "./pcapng.ts";
 
@@ -32,13 +32,13 @@ const relayEndpoint: Endpoint = { address: "100::547", port: serverPort };
 
 /** A capture that can be moved to another file, begun and ended while the relay runs. */
 export class Capture {
-  readonly #log: Log;
+  readonly #log: RelayLog;
   readonly #endpoints = new Map<string, Endpoint>();
   #file: PcapngFile | undefined;
   #config: CaptureConfig | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: Log) {
+  constructor(log: RelayLog) {
     this.#log = log;
   }
 

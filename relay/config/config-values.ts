@@ -20,7 +20,7 @@ export interface TcpEndpoint {
 }
 
 /** Parses an address with its zone where it needs one: `2001:db8::547`, `fe80::1%eth0`. */
-export function parseListenAddress(text: string): string {
+export function parseBindAddress(text: string): string {
   const [host, zone, ...more] = text.split("%") as [string, string?, ...string[]];
   const octets = parseIPv6(host);
   const needsZone = isLinkLocal(octets) || isMulticast(octets);
@@ -39,13 +39,13 @@ export function parseListenerAddress(text: string): string {
       "expected an address of this host, or an interface: answers leave from what was asked",
     );
   }
-  return parseListenAddress(text);
+  return parseBindAddress(text);
 }
 
 /** Parses `ADDRESS` or `[ADDRESS]:PORT`. */
 export function parseServer(text: string): Endpoint {
   const [, bracketed, port = serverPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
-  const address = parseListenAddress(bracketed ?? text);
+  const address = parseBindAddress(bracketed ?? text);
   parseUnicast(hostOf(address));
   if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
   return { address, port: Number(port) };

@@ -55,7 +55,7 @@ import {
   parseDuid,
   parseInterface,
   parseLinkAddress,
-  parseListenAddress,
+  parseBindAddress,
   parseListenerAddress,
   parseServer,
   parseTcpEndpoint,
@@ -183,7 +183,7 @@ export const schema = table({
   }),
   servers: section({
     destinations: v.optional(list(parsed(parseServer), 0, relayServersMax), []),
-    sourceAddress: v.optional(parsed(parseListenAddress), anyAddress),
+    sourceAddress: v.optional(parsed(parseBindAddress), anyAddress),
     sourcePort: integer(0, 0xffff, 0),
     queries: v.optional(v.picklist(["allocator", "servers"]), "allocator"),
     relayed: v.optional(v.picklist(["examine", "allocator", "servers"]), "examine"),

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { readKernelSockets } from "../sockets/kernel-sockets.ts";
 import { dropReasons } from "../reasons.ts";
 import type { DropReason } from "../reasons.ts";
-import type { Log } from "../observer.ts";
+import type { RelayLog } from "../observer.ts";
 import type { Relay } from "../relay.ts";
 
 /**
@@ -16,7 +16,7 @@ import type { Relay } from "../relay.ts";
  *
  * @returns Ends the reports.
  */
-export function startReports({ counters }: Relay, log: Log, intervalMs: number): () => void {
+export function startReports({ counters }: Relay, log: RelayLog, intervalMs: number): () => void {
   let last = counters.snapshot();
   let lastKernelDrops = countKernelDrops();
   const timer = setInterval(() => {

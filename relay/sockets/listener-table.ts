@@ -11,9 +11,9 @@
 import type { RemoteInfo } from "node:dgram";
 import { relayListenersMax } from "../../src/limits.ts";
 import type { ListenerConfig } from "../config/config.ts";
-import type { Counters } from "../counters.ts";
+import type { RelayCounters } from "../counters.ts";
 import { formatEndpoint, isGroup } from "../endpoint.ts";
-import type { Log } from "../observer.ts";
+import type { RelayLog } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
 import type { Links } from "./links.ts";
 import { openReopeningListener } from "./reopening-listener.ts";
@@ -42,8 +42,8 @@ export type ReceiveDatagram = (datagram: Uint8Array, entry: ListenerEntry, sourc
 export interface ListenerTableContext {
   readonly links: Pick<Links, "has">;
   /** Datagrams that the system did not take are counted here. */
-  readonly counters: Pick<Counters, "drop">;
-  readonly log: Log;
+  readonly counters: Pick<RelayCounters, "drop">;
+  readonly log: RelayLog;
   readonly timing: Timing;
 }
 

@@ -8,10 +8,10 @@ import type { RemoteInfo } from "node:dgram";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import type { Counters } from "../counters.ts";
+import type { RelayCounters } from "../counters.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { ServersRule } from "../messages/envelope.ts";
-import type { Log, RelayObserver } from "../observer.ts";
+import type { RelayLog, RelayObserver } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
 import { openListener } from "./listener.ts";
 import type { Listener } from "./listener.ts";
@@ -35,8 +35,8 @@ export type DeliverAnswer = (answer: Uint8Array) => void;
 /** What the way to the servers works with. */
 export interface ServersContext {
   /** Datagrams of unknown senders are counted here, and those that the system did not take. */
-  readonly counters: Pick<Counters, "drop">;
-  readonly log: Log;
+  readonly counters: Pick<RelayCounters, "drop">;
+  readonly log: RelayLog;
   /** Sees every datagram that comes to our socket, whoever sent it, and every one that leaves it. */
   readonly observer: RelayObserver;
   readonly timing: Timing;

@@ -7,7 +7,7 @@
 import { linkCheckIntervalMs } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import { zoneOf } from "../endpoint.ts";
-import type { Log } from "../observer.ts";
+import type { RelayLog } from "../observer.ts";
 import type { Links } from "./links.ts";
 import type { ListenerTable } from "./listener-table.ts";
 import type { Servers, ServersConfig } from "./servers.ts";
@@ -20,7 +20,7 @@ export interface SocketsParts {
   readonly links: Links;
   readonly listeners: ListenerTable;
   readonly servers: Servers;
-  readonly log: Log;
+  readonly log: RelayLog;
 }
 
 /** The sockets of a relay. */
@@ -28,7 +28,7 @@ export class Sockets {
   readonly #links: Links;
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
-  readonly #log: Log;
+  readonly #log: RelayLog;
 
   constructor({ links, listeners, servers, log }: SocketsParts) {
     this.#links = links;

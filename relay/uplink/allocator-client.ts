@@ -52,7 +52,7 @@ const transientStatuses: readonly number[] = [408, 425, 429];
 /** Connects to an allocator, when there is something to send. */
 export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {
   const { url, secrets } = options;
-  const pool = createPool(options);
+  const pool = createConnectionPool(options);
   const path = url.pathname.replace(/\/+$/, "");
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
@@ -84,7 +84,12 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   };
 }
 
-function createPool({ url, secrets, postsInFlight, connectTimeoutMs }: AllocatorClientOptions): Pool {
+function createConnectionPool({
+  url,
+  secrets,
+  postsInFlight,
+  connectTimeoutMs,
+}: AllocatorClientOptions): Pool {
   const { ca, certificate, key } = secrets;
   return new Pool(url.origin, {
     connections: postsInFlight + 1,
@@ -121,7 +126,7 @@ async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): P
   const { statusCode: status, headers, body } = answer;
   const type = String(headers["content-type"] ?? "none").split(";", 1)[0]!;
   if (status === 200 && type === framesType) {
-    return decodeAnswer(new Uint8Array(await body.arrayBuffer()), framesMax);
+    return decodeAnswerBody(new Uint8Array(await body.arrayBuffer()), framesMax);
   }
   // The connection is free for the next POST only after the body was read.
   await body.dump();
@@ -146,7 +151,7 @@ function failureOf(
 }
 
 /** No more answers than questions: an allocator that errs can't make the relay a source of datagrams. */
-function decodeAnswer(body: Uint8Array, framesMax: number): PostOutcome {
+function decodeAnswerBody(body: Uint8Array, framesMax: number): PostOutcome {
   try {
     return { kind: "answers", frames: decodeFrames(body, framesMax) };
   } catch (error) {

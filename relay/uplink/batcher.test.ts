@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Counters } from "../counters.ts";
+import { RelayCounters } from "../counters.ts";
 import type { PostFailure, PostOutcome } from "../post.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits } from "./batcher.ts";
@@ -24,7 +24,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
   const allocators = { canPost: true, allQuarantined: false };
   const posts: { ids: number[]; oldestMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
-  const counters = new Counters();
+  const counters = new RelayCounters();
   const taken: (readonly [number, number])[] = [];
   const batcher = new Batcher({ ...usualLimits, ...limits }, (answer) => delivered.push(answer[0]!), {
     uplink: {

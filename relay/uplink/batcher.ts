@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Counters } from "../counters.ts";
+import type { RelayCounters } from "../counters.ts";
 import type { RelayObserver } from "../observer.ts";
 import type { PostFailure } from "../post.ts";
 import type { DropReason } from "../reasons.ts";
@@ -30,7 +30,7 @@ export interface BatcherContext {
   /** The way to the allocators. */
   readonly uplink: Pick<Uplink, "canPost" | "allQuarantined" | "post">;
   /** Its frames and their answers are counted here, and those that are dropped. */
-  readonly counters: Pick<Counters, "forwarded" | "answered" | "drop">;
+  readonly counters: Pick<RelayCounters, "forwarded" | "answered" | "drop">;
   /** Sees the frames that are about to be sent. */
   readonly observer: Pick<RelayObserver, "batched">;
   readonly timing: Pick<Timing, "nowMs" | "soon">;

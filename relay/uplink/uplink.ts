@@ -57,7 +57,7 @@ interface Batch {
 }
 
 /** What is known of an allocator. */
-interface Allocator {
+interface KnownAllocator {
   readonly client: AllocatorClient;
   postsInFlight: number;
   posts: number;
@@ -71,7 +71,7 @@ interface Allocator {
 
 /** The way to several allocators. */
 export class Uplink {
-  readonly #allocators: readonly Allocator[];
+  readonly #allocators: readonly KnownAllocator[];
   readonly #options: UplinkOptions;
   readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
@@ -159,7 +159,7 @@ export class Uplink {
     return this.#allocators.reduce((sum, { postsInFlight }) => sum + postsInFlight, 0);
   }
 
-  #choose(other?: Allocator): Allocator | undefined {
+  #choose(other?: KnownAllocator): KnownAllocator | undefined {
     const open = this.#allocators.filter((each) => each !== other && isOpen(each));
     if (this.#options.policy === "priority" || open.length < 2) return open[0];
     const least = Math.min(...open.map(({ postsInFlight }) => postsInFlight));
@@ -167,7 +167,11 @@ export class Uplink {
     return idlest[this.#turn++ % idlest.length];
   }
 
-  async #postTo(allocator: Allocator, { frames, oldestMs }: Batch, timeoutMs: number): Promise<PostOutcome> {
+  async #postTo(
+    allocator: KnownAllocator,
+    { frames, oldestMs }: Batch,
+    timeoutMs: number,
+  ): Promise<PostOutcome> {
     const { client } = allocator;
     const startedMs = this.#timing.nowMs();
     allocator.posts++;
@@ -187,14 +191,14 @@ export class Uplink {
   }
 
   /** A success of a POST that began before the quarantine says nothing of what is now. */
-  #recordSuccess(allocator: Allocator): void {
+  #recordSuccess(allocator: KnownAllocator): void {
     if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
     allocator.failures = 0;
     this.#hooks.onRecovered(allocator.client.url);
   }
 
   /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
-  #recordFailure(allocator: Allocator, failure: PostFailure): void {
+  #recordFailure(allocator: KnownAllocator, failure: PostFailure): void {
     allocator.lastFailure = failure.detail;
     if (allocator.cancelPause !== undefined || this.#isClosed) return;
     allocator.failures++;
@@ -203,7 +207,7 @@ export class Uplink {
     allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
   }
 
-  async #probe(allocator: Allocator): Promise<void> {
+  async #probe(allocator: KnownAllocator): Promise<void> {
     const failure = await allocator.client.probe(this.#options.timeoutMs);
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
@@ -213,6 +217,6 @@ export class Uplink {
 }
 
 /** Not quarantined, and not busy with the one POST that tries. */
-function isOpen({ cancelPause, failures, postsInFlight }: Allocator): boolean {
+function isOpen({ cancelPause, failures, postsInFlight }: KnownAllocator): boolean {
   return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
 }

@@ -6,8 +6,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { relayBodyOctetsMax } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
-import type { Counters } from "../counters.ts";
-import type { Log, RelayObserver } from "../observer.ts";
+import type { RelayCounters } from "../counters.ts";
+import type { RelayLog, RelayObserver } from "../observer.ts";
 import type { EndedPost, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
 import { createAllocatorClient } from "./allocator-client.ts";
@@ -21,8 +21,8 @@ export type UplinkConfig = Pick<RelayConfig, "allocator" | "queue" | "secrets">;
 /** What uplinks work with, and tell of their POSTs. */
 export interface UplinksContext {
   /** Its POSTs are counted here. */
-  readonly counters: Counters;
-  readonly log: Log;
+  readonly counters: RelayCounters;
+  readonly log: RelayLog;
   readonly observer: RelayObserver;
   readonly timing: Timing;
   /** Learns that an allocator may be asked again. */

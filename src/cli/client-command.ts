@@ -22,7 +22,7 @@ import {
 } from "../client/session.ts";
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
-import type { StoredLease } from "../client/state.ts";
+import type { KeptLease } from "../client/state.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
@@ -104,7 +104,7 @@ interface Client<O extends CommonOptions> {
   readonly session: Session;
   /** Client identifier in hexadecimal, which is the key of its lease in the state file. */
   readonly clientIdentifier: string;
-  readonly stored: StoredLease | undefined;
+  readonly stored: KeptLease | undefined;
   /** The client's IPv6 address as the server sees it. */
   readonly source: string;
 }
@@ -217,7 +217,7 @@ async function runInform(client: Client<InformOptions>): Promise<number> {
   return reportOutcome(client, await requestParameters(client.session, { address, knowsServer }), undefined);
 }
 
-function requireStoredLease({ name, stored, clientIdentifier, options }: Client<CommonOptions>): StoredLease {
+function requireStoredLease({ name, stored, clientIdentifier, options }: Client<CommonOptions>): KeptLease {
   if (stored !== undefined) return stored;
   throw new UsageError(
     `Cannot ${name}: found no lease of client ${clientIdentifier} in ${options.state}, expected one from \`lease\``,
@@ -289,7 +289,7 @@ function warnIfSoftwireDiffers(
 }
 
 /** Stores or deletes the client's lease. Reads the file again, because another client may have changed it. */
-async function updateState(client: Client<CommonOptions>, stored: StoredLease | undefined): Promise<void> {
+async function updateState(client: Client<CommonOptions>, stored: KeptLease | undefined): Promise<void> {
   const { clientIdentifier, options } = client;
   const state = new Map(await loadState(options.state));
   if (stored === undefined) state.delete(clientIdentifier);

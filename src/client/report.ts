@@ -38,14 +38,14 @@ export function describeParameters(serverIdentifier: number, parameters: Paramet
   return columns([["server", formatIPv4(serverIdentifier)], ...parameterRows(parameters)]);
 }
 
-type Row = readonly [name: string, value: string];
+type ReportRow = readonly [name: string, value: string];
 
-function columns(rows: readonly Row[]): string[] {
+function columns(rows: readonly ReportRow[]): string[] {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
-function describePorts(lease: ServerLease): Row[] {
+function describePorts(lease: ServerLease): ReportRow[] {
   if (lease.portParams === undefined || isFullAddress(lease)) return [["ports", "0-65535 (all)"]];
   const { psidOffset, psidLength, psid } = lease.portParams;
   const ranges = portRanges(lease.portParams, psid);
@@ -72,8 +72,8 @@ function clockTime(from: Date, seconds: number): string {
   return new Date(from.getTime() + seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-function parameterRows({ domainNameServers, borderRelays, bindPrefix, softwire }: Parameters): Row[] {
-  const rows: Row[] = [];
+function parameterRows({ domainNameServers, borderRelays, bindPrefix, softwire }: Parameters): ReportRow[] {
+  const rows: ReportRow[] = [];
   if (domainNameServers.length > 0) rows.push(["DNS", domainNameServers.map(formatIPv4).join(", ")]);
   if (borderRelays.length > 0) rows.push(["border relay", borderRelays.map(formatIPv6).join(", ")]);
   if (bindPrefix !== undefined) rows.push(["bind prefix", formatIPv6Prefix(bindPrefix)]);

@@ -6,9 +6,9 @@ import { clientStateOctetsMax } from "../limits.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6 } from "../wire/ipv6-address.ts";
 import { formatState, loadState, parseState, saveState } from "./state.ts";
-import type { StoredLease } from "./state.ts";
+import type { KeptLease } from "./state.ts";
 
-const shared: StoredLease = {
+const shared: KeptLease = {
   lease: {
     address: parseIPv4("192.0.2.18"),
     portParams: { psidOffset: 0, psidLength: 6, psid: 18 },
@@ -21,7 +21,7 @@ const shared: StoredLease = {
   softwire: parseIPv6("2001:db8:1234:5600:0:c000:212:12"),
   source: "fe80::5eff:fe10:1",
 };
-const full: StoredLease = {
+const full: KeptLease = {
   ...shared,
   lease: { ...shared.lease, portParams: undefined },
   softwire: undefined,

@@ -20,7 +20,7 @@ import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
 import type { ServerLease } from "./answer.ts";
 
 /** A lease that the client believes it holds. */
-export interface StoredLease {
+export interface KeptLease {
   readonly lease: ServerLease;
   /** When the ACK arrived. The times of the lease count from here. */
   readonly obtainedAt: Date;
@@ -31,7 +31,7 @@ export interface StoredLease {
 }
 
 /** Leases by client identifier in hexadecimal. */
-type ClientState = ReadonlyMap<string, StoredLease>;
+type ClientState = ReadonlyMap<string, KeptLease>;
 
 const seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
 const bits = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
@@ -72,7 +72,7 @@ export function parseState(text: string): ClientState {
   );
 }
 
-function parseLease(stored: v.InferOutput<typeof leaseSchema>): StoredLease {
+function parseLease(stored: v.InferOutput<typeof leaseSchema>): KeptLease {
   const { obtainedAt, softwire, source, portParams, ...times } = stored;
   return {
     lease: {

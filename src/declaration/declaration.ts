@@ -15,22 +15,25 @@ import { domainsMax, poolsPerDomainMax, reservationsPerDomainMax } from "../limi
 import { findPair } from "../portset/find-pair.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { domainSettingsFields } from "./domain-settings.ts";
-import { geometryOf, parseIPv4Range, poolSchema } from "./pool-declaration.ts";
-import { reservationSchema } from "./reservation-declaration.ts";
+import { declaredPoolSchema, geometryOf, parseIPv4Range } from "./pool-declaration.ts";
+import { declaredReservationSchema } from "./reservation-declaration.ts";
 import type { ReservationDeclaration } from "./reservation-declaration.ts";
 import { nameSchema } from "./schema-parts.ts";
 
-const domainSchema = v.strictObject({
+const declaredDomainSchema = v.strictObject({
   name: nameSchema,
   ...domainSettingsFields,
-  pools: v.pipe(v.array(poolSchema), v.maxLength(poolsPerDomainMax)),
-  reservations: v.optional(v.pipe(v.array(reservationSchema), v.maxLength(reservationsPerDomainMax)), []),
+  pools: v.pipe(v.array(declaredPoolSchema), v.maxLength(poolsPerDomainMax)),
+  reservations: v.optional(
+    v.pipe(v.array(declaredReservationSchema), v.maxLength(reservationsPerDomainMax)),
+    [],
+  ),
 });
-export type DomainDeclaration = v.InferOutput<typeof domainSchema>;
+export type DomainDeclaration = v.InferOutput<typeof declaredDomainSchema>;
 
 /** Schema of a complete declared state. */
 export const declarationSchema = v.pipe(
-  v.strictObject({ domains: v.pipe(v.array(domainSchema), v.maxLength(domainsMax)) }),
+  v.strictObject({ domains: v.pipe(v.array(declaredDomainSchema), v.maxLength(domainsMax)) }),
   v.rawCheck(({ dataset, addIssue }) => {
     // Fields that are invalid themselves cannot be compared with each other.
     if (!dataset.typed || dataset.issues !== undefined) return;

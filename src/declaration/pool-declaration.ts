@@ -135,10 +135,10 @@ export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
 }
 
 /** Schema of a pool in a declared state. */
-export const poolSchema = poolSchemaWith({ name: nameSchema });
+export const declaredPoolSchema = poolSchemaWith({ name: nameSchema });
 
 /** A pool as an operator declares it. */
-export type PoolDeclaration = v.InferOutput<typeof poolSchema>;
+export type PoolDeclaration = v.InferOutput<typeof declaredPoolSchema>;
 
 /** The part of a pool that determines its slots. */
 export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &

@@ -45,5 +45,5 @@ export const reservationFields = {
 };
 
 /** Schema of a reservation in a declared state. */
-export const reservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
-export type ReservationDeclaration = v.InferOutput<typeof reservationSchema>;
+export const declaredReservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
+export type ReservationDeclaration = v.InferOutput<typeof declaredReservationSchema>;

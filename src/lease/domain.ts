@@ -116,7 +116,7 @@ export interface Directory {
  * @returns The domain, or undefined when no domain serves this client.
  */
 export function selectDomain(directory: Directory, path: readonly RelayLevel[]): Domain | undefined {
-  const place = placeOf(path);
+  const place = locationOf(path);
   let best: Domain | undefined;
   let bestLength = -1;
   for (const domain of directory.domains) {
@@ -145,7 +145,7 @@ function isOnLine(line: Line, path: readonly RelayLevel[]): boolean {
   });
 }
 
-function placeOf(path: readonly RelayLevel[]): Uint8Array | undefined {
+function locationOf(path: readonly RelayLevel[]): Uint8Array | undefined {
   for (let level = path.length - 1; level >= 0; level--) {
     const { linkAddress } = path[level]!;
     if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import { Counters } from "../../relay/counters.ts";
+import { RelayCounters } from "../../relay/counters.ts";
 import type { Unavailable } from "../../relay/post.ts";
 import type { AllocatorClient } from "../../relay/uplink/allocator-client.ts";
 import { pauseAfterFailure } from "../../relay/uplink/backoff.ts";
@@ -84,7 +84,7 @@ async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
   const firstSentMs = new Map<number, number>();
   const answeredInTime = new Set<number>();
   const answersAtMs: number[] = [];
-  const counters = new Counters();
+  const counters = new RelayCounters();
   const { client, posts, probesAtMs } = createAllocator(timing, outage);
   const uplink = new Uplink(
     [client],

@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { onTestFinished } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import type { Counters as RelayCounters } from "../../relay/counters.ts";
+import type { RelayCounters } from "../../relay/counters.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { systemTiming } from "../../src/timing.ts";
 import type { Database } from "../../src/store/database/database.ts";

@@ -11,7 +11,7 @@ import type { SQL } from "drizzle-orm";
 import type { BindClaim, Claim, EndClaim, LeaseTerms, OfferClaim } from "../../lease/claim.ts";
 import { LeaseState } from "../database/schema.ts";
 
-type Value = string | number | boolean | null | readonly number[];
+type Cell = string | number | boolean | null | readonly number[];
 
 /** One kind of row: fills the JSON, and reads it in SQL. */
 export interface RowFormat<C> {
@@ -26,7 +26,7 @@ export interface RowFormat<C> {
  *   blob.
  * @param row The values of a claim, in the same order.
  */
-function rowFormat<C>(names: string, row: (claim: C) => readonly Value[]): RowFormat<C> {
+function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFormat<C> {
   const columns = names.split(/\s+/).map((name, position) => {
     const field = `value ->> ${position}`;
     return name.startsWith("#") ? `unhex(${field}) AS ${name.slice(1)}` : `${field} AS ${name}`;
@@ -52,10 +52,10 @@ export const offerRows = rowFormat<OfferClaim>(
 );
 
 /** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
-type Binding = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
+type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
 /** Rows of the parameter `binds`. */
-export const bindRows = rowFormat<Binding>(
+export const bindRows = rowFormat<BindingClaim>(
   `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
    wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
@@ -82,9 +82,10 @@ export const bindRows = rowFormat<Binding>(
 );
 
 /** @returns The claims that the parameter `binds` is made of. */
-export function bindingsOf(claims: readonly Claim[]): Binding[] {
+export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
   return claims.filter(
-    (claim): claim is Binding => (claim.kind === "bind" || claim.kind === "offer") && claim.lease !== null,
+    (claim): claim is BindingClaim =>
+      (claim.kind === "bind" || claim.kind === "offer") && claim.lease !== null,
   );
 }
 

@@ -73,7 +73,7 @@ export async function commitClaims(
   claims: readonly Claim[],
   options: CommitOptions,
 ): Promise<CommitResult> {
-  const values = parametersOf(claims, options);
+  const values = batchParameters(claims, options);
   const results = await database.write(statements.map((statement) => statement(values)));
   const row = results.at(-1)?.rows[0];
   if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
@@ -86,7 +86,7 @@ export async function commitClaims(
 const statements = batchStatements.map(({ template }) => prepareStatement<ParameterName>(template));
 
 /** @returns The parameters of {@link batchStatements}. */
-export function parametersOf(
+export function batchParameters(
   claims: readonly Claim[],
   { revision, until, received }: CommitOptions,
 ): Record<ParameterName, Value> {

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
 import { prepareStatement } from "../database/queries.ts";
-import { parametersOf } from "./commit.ts";
+import { batchParameters } from "./commit.ts";
 import { batchStatements } from "./statements.ts";
 import type { ParameterName } from "./statements.ts";
 
-const values = parametersOf([], { revision: 1 });
+const values = batchParameters([], { revision: 1 });
 
 /** Names under which the statements know the tables that grow: those of `lease`, then those of `pool`. */
 const growing = ["lease", "own", "used", "other", "taken", "free", "pool", "p", "target"];

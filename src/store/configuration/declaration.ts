@@ -15,7 +15,7 @@ import { assertAllDomains } from "../principal.ts";
 import type { Principal } from "../principal.ts";
 import { applyTo } from "./apply.ts";
 import type { Application } from "./apply.ts";
-import { declarationOf, loadState } from "./declared-state.ts";
+import { declarationOf, loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
 import { isRefused } from "./draft.ts";
 import type { ApplyOptions, Draft, Step, Target } from "./draft.ts";
@@ -79,7 +79,7 @@ export function createDeclarationStore(databases: Databases): DeclarationStore {
   return {
     read: async (principal) => {
       assertAllDomains(principal, "read the whole configuration");
-      const states = await Promise.all(allPlaces(databases).map(loadState));
+      const states = await Promise.all(allPlaces(databases).map(loadDeclaredState));
       return { revision: sumOf(states), declaration: declarationOf(states) };
     },
     plan: async (principal, declaration, options) => {
@@ -117,7 +117,7 @@ async function prepare(
 ): Promise<Prepared | DeclarationRefusal> {
   if (precondition?.mustBeNew === true) return { kind: "exists" };
   const places = allPlaces(databases);
-  const states = await Promise.all(places.map(loadState));
+  const states = await Promise.all(places.map(loadDeclaredState));
   const stale = precondition && staleness(precondition, sumOf(states));
   if (stale !== undefined) return stale;
   const revision = typeof precondition?.version === "number" ? precondition.version : undefined;

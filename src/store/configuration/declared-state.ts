@@ -31,7 +31,7 @@ export interface State {
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function loadState({ database, scope }: Place): Promise<State> {
+export async function loadDeclaredState({ database, scope }: Place): Promise<State> {
   const reader = readerOf(database);
   const [[current], domains, pools, reservations] = await reader.batch([
     reader.select({ revision: configuration.revision, now: clockSeconds(database) }).from(configuration),

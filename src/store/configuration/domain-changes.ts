@@ -8,7 +8,7 @@ import type { SQL } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import { inScope } from "../database/databases.ts";
-import type { Scope } from "../database/databases.ts";
+import type { DomainScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
 import { accessToken, domain, pool } from "../database/schema.ts";
 import type { Change } from "./change.ts";
@@ -21,7 +21,7 @@ function showDomain(name: string, settings: DomainSettings) {
 }
 
 /** Starts a query of the domain, other than the named one, that takes the clients of no other. */
-export function selectOtherDefault(builder: Selecting, name: string, scope: Scope) {
+export function selectOtherDefault(builder: Selecting, name: string, scope: DomainScope) {
   return builder
     .select({ name: domain.name })
     .from(domain)
@@ -37,7 +37,7 @@ function noSecondDefault(
   writer: Writer,
   name: string,
   settings: DomainSettings,
-  scope: Scope,
+  scope: DomainScope,
 ): SQL | undefined {
   return settings.default ? notExists(selectOtherDefault(writer, name, scope)) : undefined;
 }
@@ -52,7 +52,7 @@ export function createDomain(
   actor: string,
   name: string,
   settings: DomainSettings,
-  scope: Scope,
+  scope: DomainScope,
 ): Change {
   const condition = noSecondDefault(writer, name, settings, scope) ?? sql`true`;
   return {
@@ -77,7 +77,7 @@ export function changeDomain(
   actor: string,
   stored: StoredDomain,
   settings: DomainSettings,
-  scope: Scope,
+  scope: DomainScope,
 ): Change {
   const { id, name, version } = stored;
   return {

@@ -138,11 +138,11 @@ async function listDomains(
 }
 
 async function findDomain({ database }: Place, name: string): Promise<StoredDomain | undefined> {
-  const [row] = await readRows(database, selectDomain(readerOf(database), name));
+  const [row] = await readRows(database, selectDomainNamed(readerOf(database), name));
   return row === undefined ? undefined : domainOfRow(row);
 }
 
-function selectDomain(builder: Selecting, name: string) {
+function selectDomainNamed(builder: Selecting, name: string) {
   return builder.select().from(domain).where(eq(domain.name, name));
 }
 
@@ -162,7 +162,7 @@ async function create(
   const { isDone, found } = await commitChange(
     database,
     createDomain(writer, principal.name, name, settings, scope),
-    [selectDomain(writer, name), selectOtherDefault(writer, name, scope)],
+    [selectDomainNamed(writer, name), selectOtherDefault(writer, name, scope)],
   );
   const [[row], [other]] = found;
   if (row === undefined) return secondDefault(principal, other?.name);
@@ -188,7 +188,7 @@ async function update(
   const { isDone, found } = await commitChange(
     database,
     changeDomain(writer, principal.name, stored, settings, scope),
-    [selectDomain(writer, name), selectOtherDefault(writer, name, scope)],
+    [selectDomainNamed(writer, name), selectOtherDefault(writer, name, scope)],
   );
   const [[row], [other]] = found;
   if (isDone && row !== undefined) return { kind: "changed", domain: domainOfRow(row) };
@@ -205,7 +205,7 @@ async function remove(
   const { database } = homeOf(databases, name);
   const writer = writerOf(database);
   const { isDone, found } = await commitChange(database, deleteDomain(writer, principal.name, stored), [
-    selectDomain(writer, name),
+    selectDomainNamed(writer, name),
     writer
       .select({ name: pool.name })
       .from(pool)

@@ -10,7 +10,7 @@ import type { Database } from "../database/database.ts";
 import { readerOf, writerOf } from "../database/queries.ts";
 import { accessToken, pool } from "../database/schema.ts";
 import { clockSeconds } from "../database/time.ts";
-import { loadState } from "./declared-state.ts";
+import { loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Draft, Target } from "./draft.ts";
 import { planDomains } from "./plan-domains.ts";
@@ -36,7 +36,7 @@ export async function draftPlan(
   known?: State,
 ): Promise<Draft> {
   const { database } = target.place;
-  const state = known ?? (await loadState(target.place));
+  const state = known ?? (await loadDeclaredState(target.place));
   const writer = writerOf(database);
   const reservations = planReservations(writer, declaration, state, options);
   const unnamed = unnamedOf(declaration, state);

@@ -27,7 +27,7 @@ export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | und
 }
 
 /** @returns A pool as the record of changes shows it. */
-export function showPool(domainName: string, declared: PoolDeclaration) {
+export function auditedPool(domainName: string, declared: PoolDeclaration) {
   return { domain: domainName, ...declared };
 }
 
@@ -69,7 +69,7 @@ export function createPool(
       name,
       domain: domainName,
       before: null,
-      after: showPool(domainName, declared),
+      after: auditedPool(domainName, declared),
     },
   };
 }
@@ -152,8 +152,8 @@ export function changePool(
       resource: "pool",
       name: declared.name,
       domain: domainName,
-      before: showPool(domainName, stored.declared),
-      after: showPool(domainName, declared),
+      before: auditedPool(domainName, stored.declared),
+      after: auditedPool(domainName, declared),
     },
   };
 }

@@ -14,7 +14,7 @@ import { instantSeconds } from "../database/time.ts";
 import { auditOfLast } from "./audit.ts";
 import { commitChange } from "./change.ts";
 import type { StoredPool } from "./declared.ts";
-import { selectReservationsOf, selectUses, showPool } from "./pool-changes.ts";
+import { auditedPool, selectReservationsOf, selectUses } from "./pool-changes.ts";
 
 /** How a deletion of a pool went, once it was begun. */
 export type DeletionOutcome =
@@ -86,7 +86,7 @@ async function closePool(
       audit: {
         ...entryOf(actor, stored),
         action: force ? "close by force" : "close",
-        after: showPool(stored.domain, stored.declared),
+        after: auditedPool(stored.domain, stored.declared),
       },
     },
     [
@@ -106,7 +106,7 @@ const entryOf = (actor: string, { domain, declared }: StoredPool) => ({
   resource: "pool",
   name: declared.name,
   domain,
-  before: showPool(domain, declared),
+  before: auditedPool(domain, declared),
 });
 
 /**

@@ -20,7 +20,7 @@ export interface Databases {
 }
 
 /** Which domains of a database count. */
-export interface Scope {
+export interface DomainScope {
   /** These; null is all, and what belongs to no domain. */
   readonly only: readonly string[] | null;
   /** None of these. */
@@ -30,7 +30,7 @@ export interface Scope {
 /** A database, and which of its domains count. */
 export interface Place {
   readonly database: Database;
-  readonly scope: Scope;
+  readonly scope: DomainScope;
 }
 
 /** @returns A database all of whose domains count. */
@@ -75,7 +75,7 @@ export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
 }
 
 /** @returns Whether a domain counts. */
-export function isInScope({ only, except }: Scope, domainName: string): boolean {
+export function isInScope({ only, except }: DomainScope, domainName: string): boolean {
   return (only === null || only.includes(domainName)) && !except.includes(domainName);
 }
 
@@ -84,7 +84,7 @@ export function isInScope({ only, except }: Scope, domainName: string): boolean 
  *
  * @param column Null in it is what belongs to no domain: it counts where all domains do.
  */
-export function inScope(column: Column | SQL, { only, except }: Scope): SQL {
+export function inScope(column: Column | SQL, { only, except }: DomainScope): SQL {
   const names = only === null ? null : JSON.stringify(only);
   return sql`iif(${column} IS NULL, ${names} IS NULL,
     (${names} IS NULL OR ${column} IN (SELECT value FROM json_each(${names})))

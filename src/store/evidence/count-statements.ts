@@ -7,7 +7,7 @@ import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { inScope } from "../database/databases.ts";
-import type { Scope } from "../database/databases.ts";
+import type { DomainScope } from "../database/databases.ts";
 import { domain, freeNever, lease, LeaseState, longerHold, pool } from "../database/schema.ts";
 import { selectionOf } from "../database/selection.ts";
 
@@ -90,7 +90,7 @@ function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
 
 /** The statements. Each but the first counts one slice of a pool. */
 export const countStatements = {
-  pools: (now: SQL, scope: Scope): SQL => sql`
+  pools: (now: SQL, scope: DomainScope): SQL => sql`
     SELECT ${selectionOf(countSelections.pools(now))} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     WHERE ${inScope(domain.name, scope)} ORDER BY ${domain.id}, ${pool.id}`,
   /** Rows that were made ahead of the cursor. */

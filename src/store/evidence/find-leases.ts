@@ -12,7 +12,7 @@ import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
 import { canAccess } from "../principal.ts";
 import type { Principal } from "../principal.ts";
-import { noSlot, searchLeases } from "./lease-search.ts";
+import { beforeAllSlots, searchLeases } from "./lease-search.ts";
 import type { LeaseFilter } from "./lease-search.ts";
 import type { SlotState } from "./slot-state.ts";
 import { placeLease } from "./stored-lease.ts";
@@ -93,16 +93,16 @@ export async function findLeases(
 async function findInSections(
   sections: readonly Section[],
   query: LeaseQuery,
-  { after = [0, noSlot], limit }: LeasePageRequest,
+  { after = [0, beforeAllSlots], limit }: LeasePageRequest,
 ): Promise<LeasePage> {
   const leases: StoredLease[] = [];
   const [first, afterSlot] = after;
   for (let index = Math.max(0, first); index < sections.length; index++) {
-    if (leases.length === limit) return { kind: "page", leases, next: [index, noSlot] };
+    if (leases.length === limit) return { kind: "page", leases, next: [index, beforeAllSlots] };
     const { place, directory } = sections[index]!;
     const filter = filterOf(directory, query);
     if (filter === undefined) continue;
-    const request = { after: index === first ? afterSlot : noSlot, limit: limit - leases.length };
+    const request = { after: index === first ? afterSlot : beforeAllSlots, limit: limit - leases.length };
     const found = await searchLeases(place.database, filter, request);
     leases.push(...found.leases.map((lease) => placeLease(directory, lease)));
     if (found.next !== null) return { kind: "page", leases, next: [index, found.next] };

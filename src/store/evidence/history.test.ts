@@ -14,7 +14,7 @@ import { clockSeconds } from "../database/time.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { lookUp, lookupStatements } from "./history.ts";
 import type { LookupAnswer, LookupQuestion } from "./history.ts";
-import { purgeHistory, purgeStatements, runHousekeeping } from "./retention.ts";
+import { purgeDatabase, purgeHistory, purgeStatements } from "./retention.ts";
 
 const start = 1_750_000_000;
 
@@ -210,12 +210,12 @@ describe("purgeHistory()", () => {
     expect(clientOf(await world.who({ at: start + 50 }))).toEqual([]);
   });
 
-  test("runHousekeeping() counts in days, and can be told to keep the history for ever", async () => {
+  test("purgeDatabase() counts in days, and can be told to keep the history for ever", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     world.now = start + 100 + 2 * 86_400;
     const run = (historyDays: number | null) =>
-      runHousekeeping(world.database, { bindingLogDays: 1, historyDays });
+      purgeDatabase(world.database, { bindingLogDays: 1, historyDays });
     expect(await run(null)).toMatchObject({ tenures: 0 });
     expect(await run(2)).toMatchObject({ tenures: 0 });
     expect(await run(1)).toMatchObject({ tenures: 1 });

@@ -56,7 +56,7 @@ function isMeant({ slot, clientId, since }: LeaseHandle): SQL | undefined {
  * @param audit Records the change; it runs directly after the statement that makes it.
  * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function releaseLease(
+export async function endLease(
   database: Database,
   handle: LeaseHandle,
   quarantineSeconds: number,

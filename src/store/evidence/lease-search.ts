@@ -58,7 +58,7 @@ export interface FoundLeases {
 }
 
 /** Comes before every slot. */
-export const noSlot = -1;
+export const beforeAllSlots = -1;
 
 /** What narrows a search most: the condition that an index serves. */
 export type SearchAccess = "slots" | "clientId" | "softwire" | "site" | "scan";
@@ -89,7 +89,7 @@ function accessCondition(filter: LeaseFilter, after: number): SQL {
       return sql`${listed(lease.domainId, domainIds)} AND ${lease.site} = ${site} AND ${lease.site} IS NOT NULL
         AND ${isAfter}`;
     case "scan": {
-      const begin = poolId === undefined ? noSlot : slotKey(poolId, 0) - 1;
+      const begin = poolId === undefined ? beforeAllSlots : slotKey(poolId, 0) - 1;
       const end = poolId === undefined ? Number.MAX_SAFE_INTEGER : slotKey(poolId + 1, 0) - 1;
       return sql`${lease.slot} > ${Math.max(after, begin)} AND ${lease.slot} <= ${end}`;
     }
@@ -138,7 +138,7 @@ const edge = { lookedAt: sql<number>`count(*)`, last: sql<number | null>`max(slo
 export function searchStatement(
   now: SQL,
   filter: LeaseFilter,
-  { after = noSlot, limit, scanRows = leaseScanRows }: SearchPage,
+  { after = beforeAllSlots, limit, scanRows = leaseScanRows }: SearchPage,
 ): SQL {
   const clock = sql`clock.now`;
   return sql`WITH looked AS MATERIALIZED (

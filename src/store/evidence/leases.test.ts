@@ -9,7 +9,7 @@ import type { Claim } from "../../lease/claim.ts";
 import { decodeHex, encodeHex } from "../../wire/hex.ts";
 import { commitClaims } from "../batch/commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
-import { moveLease, releaseLease } from "./lease-changes.ts";
+import { endLease, moveLease } from "./lease-changes.ts";
 import { accessOf, searchLeases, searchStatement } from "./lease-search.ts";
 import type { LeaseFilter } from "./lease-search.ts";
 
@@ -133,13 +133,13 @@ describe("searchLeases()", () => {
   });
 });
 
-describe("releaseLease()", () => {
+describe("endLease()", () => {
   test("ends the lease that is meant, quarantines its pair and is recorded; another lease stays", async () => {
     const world = await openLeases();
     await world.bind(1, 0);
     const handle = await world.handle(0);
     world.now += 50;
-    const release = (meant = handle) => releaseLease(world.database, meant, 30, audit);
+    const release = (meant = handle) => endLease(world.database, meant, 30, audit);
     const untouched = { isDone: false, lease: { slot: handle.slot, state: "bound" } };
     expect(await release({ ...handle, since: 1 })).toMatchObject(untouched);
     expect(await release({ ...handle, clientId: octets(2) })).toMatchObject(untouched);

@@ -17,7 +17,7 @@ import { placesFor } from "../database/places-for.ts";
 import type { Principal } from "../principal.ts";
 import { findLeases } from "./find-leases.ts";
 import type { LeasePage, LeasePageRequest, LeaseQuery } from "./find-leases.ts";
-import { moveLease, releaseLease } from "./lease-changes.ts";
+import { endLease, moveLease } from "./lease-changes.ts";
 import type { LeaseHandle } from "./lease-changes.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 import { searchLeases } from "./lease-search.ts";
@@ -182,7 +182,7 @@ async function release(
 ): Promise<LeaseRelease> {
   const { place, directory, domain, handle } = found;
   const audit = recordOf(principal, "release", found, describe, { state: "quarantined" });
-  const { isDone, lease } = await releaseLease(place.database, handle, domain.quarantineSeconds, audit);
+  const { isDone, lease } = await endLease(place.database, handle, domain.quarantineSeconds, audit);
   if (lease === undefined) return { kind: "not-found" };
   if (isDone) return { kind: "changed", lease: await versionLease(directory, lease) };
   return (await stalenessOf(directory, lease, precondition)) ?? { kind: "changed-meanwhile" };

@@ -5,7 +5,7 @@
  */
 import { allDatabases } from "../database/databases.ts";
 import type { Databases } from "../database/databases.ts";
-import { runHousekeeping } from "./retention.ts";
+import { purgeDatabase } from "./retention.ts";
 import type { HousekeepingOptions, HousekeepingReport } from "./retention.ts";
 import { findClientLeases, verifyDatabase } from "./verify.ts";
 import type { ClientLease, Verdict } from "./verify.ts";
@@ -50,7 +50,7 @@ export function createMaintenance(databases: Databases): Maintenance {
     findLeases: async (clients) =>
       (await Promise.all(all.map((database) => findClientLeases(database, clients)))).flat(),
     runHousekeeping: async function* (options) {
-      for (const database of all) yield await runHousekeeping(database, options);
+      for (const database of all) yield await purgeDatabase(database, options);
     },
   };
 }

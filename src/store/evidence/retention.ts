@@ -192,7 +192,7 @@ const daySeconds = 86_400;
  * @throws {DatabaseError} When the database cannot be reached.
  * @throws {DOMException} `AbortError`, when the signal ended it.
  */
-export async function runHousekeeping(
+export async function purgeDatabase(
   database: Database,
   { historyDays, bindingLogDays, signal }: HousekeepingOptions,
 ): Promise<HousekeepingReport> {

@@ -126,9 +126,9 @@ export const queryMutants: readonly Mutant[] = [
     name: "source-chooses-before-link-address",
     rules: ["R7341-11-03"],
     file: domain,
-    search: "  const place = placeOf(path);",
+    search: "  const place = locationOf(path);",
     replacement:
-      "  const peer = path.at(-1)!.peerAddress;\n  const place = isLinkLocal(peer) ? placeOf(path) : peer;",
+      "  const peer = path.at(-1)!.peerAddress;\n  const place = isLinkLocal(peer) ? locationOf(path) : peer;",
     tests: transportTests,
   },
   {

@@ -96,7 +96,7 @@ export function leaseRoutes({ store }: AdminDeps) {
     );
 }
 
-type Query = v.InferOutput<typeof querySchema>;
+type LeaseQueryFields = v.InferOutput<typeof querySchema>;
 
 /** Number of the database, and the slot after which its search continues. */
 const position = v.strictTuple([v.pipe(v.number(), v.safeInteger()), v.pipe(v.number(), v.safeInteger())]);
@@ -110,7 +110,7 @@ function positionOf(after: readonly (string | number)[] | undefined): LeasePosit
  *
  * @throws {HTTPException} 400 for fields that mean nothing without another.
  */
-function leaseQueryOf(query: Query): LeaseQuery {
+function leaseQueryOf(query: LeaseQueryFields): LeaseQuery {
   const { domain, pool, address, port, softwire, source, site, state, expiresFrom, expiresBefore } = query;
   if (address === undefined && port !== undefined) {
     throw invalid("query", [{ path: ["address"], received: "nothing", message: "expected one beside port" }]);
