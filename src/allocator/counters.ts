@@ -1,5 +1,6 @@
 /**
- * What this instance counted since it began. Edge isolates come and go, so their counts are of one isolate.
+ * Counts what this instance has done since it started. Edge isolates come and go, so there each isolate counts only its
+ * own work.
  *
  * @module
  */
@@ -10,7 +11,7 @@ export interface Counters {
   readonly snapshot: () => Record<string, number>;
 }
 
-/** Creates counters that all begin at 0. */
+/** Creates counters that all start at 0. */
 export function createCounters(): Counters {
   const counts = new Map<string, number>();
   return {

@@ -1,12 +1,12 @@
 /**
- * How long something takes: counts by bounds, as Prometheus has them.
+ * Measures how long something takes, as counts per upper bound in the form of a Prometheus histogram.
  *
  * @module
  */
 
-/** Counts of what was observed. */
+/** The counts of all observations so far. */
 export interface HistogramSnapshot {
-  /** Upper bound in seconds -> how many observations were not above it, in ascending order. */
+  /** Upper bound in seconds -> how many observations were at or below it, in ascending order. */
   readonly buckets: readonly { readonly bound: number; readonly count: number }[];
   readonly sum: number;
   readonly count: number;
@@ -18,7 +18,7 @@ export interface Histogram {
   readonly snapshot: () => HistogramSnapshot;
 }
 
-/** @param bounds Upper bounds in seconds, ascending; above the last all are counted together. */
+/** @param bounds Upper bounds in seconds, ascending; everything above the last is counted together. */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = bounds.map(() => 0);
   let [sum, count] = [0, 0];
@@ -40,7 +40,7 @@ export function createHistogram(bounds: readonly number[]): Histogram {
   };
 }
 
-/** From a commit in memory to a database on another continent. */
+/** Bounds that range from a commit in memory to a database on another continent. */
 export const databaseSecondsBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ];

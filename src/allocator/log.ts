@@ -1,12 +1,12 @@
 /**
- * Where the application writes what an operator should know.
+ * The log that the application writes for its operator.
  *
  * @module
  */
 
 /** A log that takes fields and a message; pino has this form. */
 export interface Log {
-  /** What became of single messages: many lines under load, so it is off unless asked for. */
+  /** The outcome of single messages: many lines under load, so it is off by default. */
   readonly debug: (fields: object, message: string) => void;
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;

@@ -1,6 +1,6 @@
 /**
- * The way of a batch through the allocator: frames -> queries -> claims -> one transaction -> facts -> answers.
- * Here, and only here, the rules (`lease`) and the database (`store`) meet.
+ * The path of a batch through the allocator: frames -> queries -> claims -> one transaction -> facts -> answers. The
+ * rules (`lease`) and the database (`store`) meet only here.
  *
  * @module
  */
@@ -26,14 +26,14 @@ import type { DecisionRecord } from "./record-decision.ts";
 import { arrangeRound } from "./round.ts";
 import type { RoundEntry } from "./round.ts";
 
-/** What a pipeline works with. */
+/** The dependencies of a pipeline. */
 export interface PipelineDeps {
   readonly partition: Partition;
   readonly counters: Counters;
   readonly log: Log;
   /** How long transactions take. */
   readonly databaseSeconds?: Histogram | undefined;
-  /** Milliseconds of a clock of this process that goes forward. */
+  /** Milliseconds of a monotonic clock of this process. */
   readonly localMs: () => number;
 }
 
@@ -42,37 +42,39 @@ export interface Pipeline {
   /**
    * Serves one batch.
    *
-   * @param frames Each a RELAY-FORW of our relay.
-   * @param receivedMs When the oldest of them came to the relay, by the local clock of the pipeline. What changes a
-   *   client's lease after that is not ended by a message among them.
-   * @returns The RELAY-REPL frames of those that get an answer; their order says nothing. All leases that they
-   *   grant are durable.
-   * @throws {DatabaseError} When the database can't be reached. Then no client was told of what may be committed;
-   *   its message, sent again, finds it.
+   * @param frames Each is a RELAY-FORW from our relay.
+   * @param receivedMs When the relay received the oldest of them, by the local clock of the pipeline. A message of the
+   *   batch does not end a lease that changed after this time.
+   * @returns The RELAY-REPL frames for those that get an answer, in no particular order. All leases that they grant are
+   *   durable.
+   * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed, but no client
+   *   was told; a client that sends its message again gets what was committed.
    */
   readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools: can leases be given out?
+   * Loads domains and pools, to check whether leases can be given out.
    *
-   * @throws {DatabaseError} When the database can't be reached, or was never migrated.
+   * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
    */
   readonly probe: () => Promise<void>;
 }
 
-/** A pipeline to one database, as `placement.ts` puts several together. */
+/** A pipeline for one database; `placement.ts` combines several of them. */
 export interface DatabasePipeline extends Pipeline {
-  /** Serves queries, as {@link Pipeline.serve} does frames. */
+  /** Serves queries in the same way as {@link Pipeline.serve} serves frames. */
   readonly serveQueries: (queries: readonly Query[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
-   * Says which domains and pools there are.
+   * Returns the current domains and pools.
    *
-   * @param ageMsMax How long ago the database may have said so last, in milliseconds.
-   * @throws {DatabaseError} When the database has to be asked and can't be reached.
+   * @param ageMsMax Maximum age of a directory in memory, in milliseconds; an older one is loaded again.
+   * @throws {DatabaseError} When the directory has to be loaded and the database cannot be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
 }
 
-/** Creates a pipeline. It keeps domains and pools in memory, and loads them again when the database says so. */
+/**
+ * Creates a pipeline. It keeps domains and pools in memory, and reloads them when the database reports a new revision.
+ */
 export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   const { partition, localMs } = deps;
   let directory: Directory | undefined;
@@ -91,7 +93,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
-      // Also without a claim: the decisions that need none are right for one revision only.
+      // Needed even without claims: decisions that need no claim are also right for one revision only.
       const result = await commitRound(deps, current, entries, clock, arrival);
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
@@ -148,7 +150,7 @@ interface KnownClock {
   reading: ClockReading | undefined;
 }
 
-/** When the messages of a batch came. */
+/** When the messages of a batch arrived. */
 interface Arrival {
   /** By the local clock. */
   readonly receivedMs: number;
@@ -164,7 +166,7 @@ async function commitRound(
   arrival: Arrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
-  // Only a message that ends something needs the clock before it acts. Usually the answer before has told it.
+  // Only a message that ends a lease needs the clock in advance. Usually the previous answer has already provided it.
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
@@ -187,7 +189,7 @@ function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {
   return reading !== undefined && !isOldReading(reading, nowMs);
 }
 
-/** Its pool was full for this batch, but another on its list, or a slot further on, is not. */
+/** The pool was full for this batch, but another pool on the claim's list, or a slot further ahead, is not. */
 function mayBeServedLater(claim: Claim, fact: Fact): boolean {
   return claim.kind === "offer" && fact.held === null && fact.roomLeft && !isSiteFull(claim, fact);
 }
@@ -196,7 +198,7 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
-/** @returns The queries of those frames that have one. */
+/** @returns The queries of those frames that contain one. */
 export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Array[]): Query[] {
   record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
@@ -207,7 +209,7 @@ export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Arra
   });
 }
 
-/** @returns The answer in a list, or an empty list for silence. */
+/** @returns The answer as a list of one, or an empty list when there is no answer. */
 function encodeAnswer(
   record: DecisionRecord,
   query: Query,

@@ -1,6 +1,6 @@
 /**
- * One pipeline over several databases: each query goes to the database that has its domain, and what goes to one
- * database is one batch there. With a single database there is nothing to choose, and this adds nothing.
+ * One pipeline over several databases. Each query goes to the database of its domain, and all queries for one database
+ * form one batch there. With a single database this adds nothing.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Partition } from "../store/partition.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 
-/** What it works with. */
+/** The dependencies of a pipeline over several databases. */
 export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
   readonly partitions: readonly [Partition, ...Partition[]];
 }
@@ -20,8 +20,8 @@ export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
 /**
  * Creates a pipeline that serves the domains of all databases.
  *
- * A database that can't be reached costs only its own clients: they get no answer, and ask again. When none can be
- * reached, {@link Pipeline.serve} rejects as it does with one.
+ * If a database cannot be reached, only its own clients are affected: they get no answer, and retry. If none can be
+ * reached, {@link Pipeline.serve} rejects, as it does with one database.
  */
 export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps): Pipeline {
   const [main, ...others] = partitions;
@@ -51,10 +51,10 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
 }
 
 /**
- * Loads the domains of a database again when they are too old. Those of a database that can't be reached stay known:
- * clients of a domain must not be given leases of another one because their own database is away for a while.
+ * Reloads the domains of a database when they are too old. If the database cannot be reached, its domains stay known:
+ * otherwise its clients could be given leases of another domain while their own database is away.
  *
- * @throws {DatabaseError} When they were never loaded, and can't be.
+ * @throws {DatabaseError} When the domains were never loaded, and cannot be loaded now.
  */
 async function refreshDirectory(
   pipeline: DatabasePipeline,
@@ -68,7 +68,7 @@ async function refreshDirectory(
   }
 }
 
-/** @returns For each database that is concerned, its queries in their order. */
+/** @returns For each database that has queries, its queries in their original order. */
 function divide(
   queries: readonly Query[],
   known: ReadonlyMap<DatabasePipeline, Directory>,
@@ -80,7 +80,7 @@ function divide(
   const shares = new Map<DatabasePipeline, Query[]>();
   for (const query of queries) {
     const domain = selectDomain(all, query.path);
-    // A client of no domain gets what the first database's pipeline decides: silence, counted with its reason.
+    // For a client of no domain, the first database's pipeline decides: no answer, counted with its reason.
     const owner = (domain && owners.get(domain)) ?? first;
     const share = shares.get(owner);
     if (share === undefined) shares.set(owner, [query]);
@@ -89,13 +89,14 @@ function divide(
   return shares;
 }
 
-/** Sets of directories that have been compared: they change seldom. */
+/** Pairs of directories that have been compared already. Directories seldom change. */
 const compared = new WeakMap<Directory, ReadonlySet<Directory>>();
 
 /**
- * Within a database no two pools overlap, but one database knows nothing of another.
+ * Checks that no two databases share an address. Each database ensures that its own pools do not overlap, but it knows
+ * nothing of the others.
  *
- * @throws {Error} When two databases have an address in common: whoever got it would not be alone.
+ * @throws {Error} When two databases have an address in common: two clients could be given the same pair.
  */
 function refuseOverlaps(directories: readonly Directory[]): void {
   const [first] = directories;

@@ -1,6 +1,6 @@
 /**
- * Records what became of each message: every decision is counted, and one that refuses or ignores a client is logged
- * with its reason.
+ * Records the outcome of each message: every decision is counted, and a decision that refuses or ignores a client is
+ * logged with its reason.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export function recordDecision(
   const { kind, reason } = decision;
   counters.add(`${kind}:${reason}`);
   const fields = { reason, clientId: query?.clientId, xid: query?.message.xid };
-  // A declined pair is in use by something else: an operator has to look (RFC 2131 §4.3.3).
+  // Another device is using a declined pair, so an operator has to investigate (RFC 2131 §4.3.3).
   if (reason === "declined") log.warn(fields, reasons[reason].meaning);
   else log.debug(fields, kind === "nak" ? "refused" : "not answered");
 }

@@ -1,6 +1,7 @@
 /**
- * Which queries of a batch can be decided together? A transaction sees each client once, and nothing that two
- * clients could be given: what has to come after something else waits for the next round of the same POST.
+ * Selects the queries of a batch that can be decided together. In one transaction each client appears once, and no two
+ * claims compete for the same thing. A query that has to come after another one waits for the next round of the same
+ * POST.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { equalOctets } from "../wire/hex.ts";
 
-/** A claim, and the queries that its fact answers: repeats of one message share it. */
+/** A claim, and the queries that its fact answers: repeats of one message share a claim. */
 export interface RoundEntry {
   readonly claim: Claim;
   readonly domain: Domain;
@@ -31,14 +32,14 @@ export interface Immediate {
 export interface Round {
   readonly entries: readonly RoundEntry[];
   readonly immediate: readonly Immediate[];
-  /** Queries for the next round, in their order. */
+  /** Queries for the next round, in their original order. */
   readonly later: readonly Query[];
 }
 
 /**
- * Sorts queries into those of this round and those that wait.
+ * Divides queries into those of this round and those that wait for the next.
  *
- * @param queries In the order in which they came.
+ * @param queries In the order of arrival.
  */
 export function arrangeRound(queries: readonly Query[], directory: Directory): Round {
   const entries: RoundEntry[] = [];
@@ -61,7 +62,7 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     if (before !== undefined && isRepeat(before.queries[0]!, query)) {
       before.queries.push(query);
     } else if (taken.has(client) || wishes.some((wish) => taken.has(wish))) {
-      // A client that waits once waits with all that follows: its messages stay in order.
+      // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
       if (!taken.has(client)) taken.set(client, undefined);
       later.push(query);
     } else {
@@ -74,8 +75,8 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
 }
 
 /**
- * What no other claim of the round may name: the client, its softwire address, the one pair that it asks for, and
- * its site, where that has a limit.
+ * Returns the keys that no other claim of the round may share: the client, its softwire address, the single pair that
+ * it asks for, and its site if the site has a limit.
  */
 function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
   const keys: [string, ...string[]] = [`client ${claim.domainId} ${claim.clientId}`];
@@ -87,7 +88,9 @@ function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
   return keys;
 }
 
-/** The same octets from the same source ask for the same, and get the same answer, each over its own relay path. */
+/**
+ * The same octets from the same source ask for the same thing and get the same answer, each over its own relay path.
+ */
 function isRepeat(first: Query, second: Query): boolean {
   return equalOctets(first.octets, second.octets) && equalOctets(first.source, second.source);
 }

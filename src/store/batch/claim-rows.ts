@@ -1,8 +1,8 @@
 /**
- * How claims travel into SQL: as one JSON array of rows, each an array of plain values. A format says the order of
- * the values once for both sides: for what fills a row, and for what names its columns in a statement.
+ * How claims are passed to SQL: as one JSON array of rows, each an array of plain values. A row format defines the
+ * order of the values once, both for the code that fills a row and for the statement that names its columns.
  *
- * (Rows of arrays and not of objects: a statement spends most of its time in finding the fields of the JSON.)
+ * (Rows are arrays and not objects because a statement spends most of its time finding the fields of the JSON.)
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { LeaseState } from "../database/schema.ts";
 
 type Cell = string | number | boolean | null | readonly number[];
 
-/** One kind of row: fills the JSON, and reads it in SQL. */
+/** The format of one kind of row: it builds the JSON, and names the columns that SQL reads from it. */
 export interface RowFormat<C> {
   /** @returns The claims as JSON text, for a parameter. */
   readonly format: (claims: readonly C[]) => string;
@@ -22,8 +22,8 @@ export interface RowFormat<C> {
 }
 
 /**
- * @param names Columns in their order, between spaces. `#` marks octets: they travel as hexadecimal, and become a
- *   blob.
+ * @param names Column names in order, separated by spaces. `#` marks octets: they are passed as hexadecimal and become
+ *   a blob.
  * @param row The values of a claim, in the same order.
  */
 function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFormat<C> {
@@ -37,7 +37,7 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFor
   };
 }
 
-/** Rows of the parameters `offers` and `wishes`. */
+/** The rows of the parameters `offers` and `wishes`. */
 export const offerRows = rowFormat<OfferClaim>(
   "domain_id #client_id site_max site hold pool_ids wanted_slots",
   (claim) => [
@@ -51,10 +51,10 @@ export const offerRows = rowFormat<OfferClaim>(
   ],
 );
 
-/** A REQUEST, or a DISCOVER whose offer shall be a lease at once. */
+/** A REQUEST, or a DISCOVER whose offer becomes a lease at once. */
 type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
-/** Rows of the parameter `binds`. */
+/** The rows of the parameter `binds`. */
 export const bindRows = rowFormat<BindingClaim>(
   `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
    wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
@@ -81,7 +81,7 @@ export const bindRows = rowFormat<BindingClaim>(
   },
 );
 
-/** @returns The claims that the parameter `binds` is made of. */
+/** @returns The claims that go into the parameter `binds`. */
 export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
   return claims.filter(
     (claim): claim is BindingClaim =>
@@ -89,7 +89,7 @@ export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
   );
 }
 
-/** Rows of the parameter `ends`. */
+/** The rows of the parameter `ends`. */
 export const endRows = rowFormat<EndClaim>(
   "domain_id #client_id first_slot last_slot slot_step newest_state state quarantine",
   (claim) => [
@@ -104,7 +104,10 @@ export const endRows = rowFormat<EndClaim>(
   ],
 );
 
-/** Rows of the parameter `all`: what the facts depend on. Only an offer can be left without a pair, and so needs to know why. */
+/**
+ * The rows of the parameter `all`: the values that facts depend on. Only an offer can end up without a pair, so only an
+ * offer has to learn why.
+ */
 export const factRows = rowFormat<Claim>(
   "domain_id #client_id #softwire first_slot site_max site pool_ids",
   (claim) => {

@@ -1,26 +1,26 @@
 /**
- * What an allocator knows of a database's clock. All allocators of a database go by that one clock. Their own clocks,
- * and those of the relays, may show anything: they only measure how long something took.
+ * What an allocator knows of a database's clock. All allocators of a database use that one clock. Their own clocks, and
+ * those of the relays, may be wrong: they only measure durations.
  *
  * @module
  */
 import { clockReadingMsMax } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 
-/** What a database said of its clock. */
+/** One reading of a database's clock. */
 export interface ClockReading {
   /** Milliseconds of Unix time, rounded down, by the clock of the database. */
   readonly clockMs: number;
-  /** When it was asked, in milliseconds of a local clock that goes forward. */
+  /** When the request was sent, in milliseconds of a monotonic local clock. */
   readonly askedMs: number;
-  /** When its answer was here, by the same clock as `askedMs`. */
+  /** When the answer arrived, by the same clock as `askedMs`. */
   readonly answeredMs: number;
 }
 
 /**
- * Asks a database for its clock: one round trip.
+ * Reads the clock of a database, in one round trip.
  *
- * @param localMs Milliseconds of a local clock that goes forward.
+ * @param localMs Milliseconds of a monotonic local clock.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function readClock(
@@ -33,26 +33,28 @@ export async function readClock(
 }
 
 /**
- * Works out what the database's clock showed at least. It was read before the answer was here.
+ * Returns the earliest time that the database's clock can have shown at a moment. The clock was read before the answer
+ * arrived.
  *
  * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never more than the database's clock showed at that moment.
+ * @returns Milliseconds of Unix time, never later than the database's clock showed at that moment.
  */
 export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: number): number {
   return Math.floor(clockMs + atMs - answeredMs);
 }
 
 /**
- * Works out what the database's clock showed at most. It was read after it was asked, and less than 1 ms was cut off.
+ * Returns the latest time that the database's clock can have shown at a moment. The clock was read after the request
+ * was sent, and rounding down removed less than 1 ms.
  *
  * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never less than the database's clock showed at that moment.
+ * @returns Milliseconds of Unix time, never earlier than the database's clock showed at that moment.
  */
 export function latestClockMs({ clockMs, askedMs }: ClockReading, atMs: number): number {
   return Math.ceil(clockMs + 1 + atMs - askedMs);
 }
 
-/** @returns Whether the two clocks may have drifted apart by some milliseconds since the reading. */
+/** @returns Whether the reading is so old that the two clocks may have drifted apart by some milliseconds. */
 export function isOldReading({ answeredMs }: ClockReading, nowMs: number): boolean {
   return nowMs - answeredMs > clockReadingMsMax;
 }

@@ -1,5 +1,5 @@
 /**
- * Claims in, facts out: one atomic write batch, whatever the number of claims.
+ * Commits claims and returns facts: one atomic write batch for any number of claims.
  *
  * @module
  */
@@ -12,15 +12,17 @@ import { LeaseState } from "../database/schema.ts";
 import { batchStatements } from "./statements.ts";
 import type { ParameterName } from "./statements.ts";
 
-/** What a batch was told, and by which configuration it was judged. */
+/** The outcome of a batch, and the configuration that it was judged by. */
 export interface CommitResult {
-  /** Revision of the configuration in the database. When it is not the caller's, no claim was looked at. */
+  /** Revision of the configuration in the database. If it differs from the caller's, no claim was looked at. */
   readonly revision: number;
-  /** Whether the batch came too late: what it did, if anything, the same claims will find when they are made again. */
+  /** Whether the batch came too late. If the batch changed anything, making the same claims again finds it. */
   readonly isLate: boolean;
-  /** The instant by which the batch was judged: milliseconds of Unix time by the database's clock. */
+  /** The instant by which the batch was judged, in milliseconds of Unix time by the database's clock. */
   readonly clockMs: number;
-  /** One fact for each claim, in their order; empty when the revision differs, or the batch came too late. */
+  /**
+   * One fact for each claim, in the order of the claims; empty when the revision differs or the batch came too late.
+   */
   readonly facts: readonly Fact[];
 }
 
@@ -28,11 +30,11 @@ export interface CommitResult {
 export interface CommitOptions {
   /** Revision of the configuration that the claims were made from. */
   readonly revision: number;
-  /** The last Unix second of the database's clock at which the batch is wanted. Default: no limit. */
+  /** The last Unix second of the database's clock at which the batch is still wanted. Default: no limit. */
   readonly until?: number | undefined;
   /**
-   * Milliseconds of the database's clock at which no message of the batch had come yet (`deadline.ts`): an `end` claim
-   * spares what was changed later. Default: it spares nothing.
+   * A time by the database's clock, in milliseconds, at which no message of the batch had arrived yet (`deadline.ts`).
+   * An `end` claim does not end a lease that changed after it. Default: an `end` claim ends any lease.
    */
   readonly received?: number | undefined;
 }
@@ -60,11 +62,11 @@ const stateNames: Record<LeaseState, HeldPair["state"]> = {
 /**
  * Runs the claims of one batch as one transaction and reads back what is then true for each of them.
  *
- * The facts are durable when the promise resolves. When it rejects, the transaction may have been committed or not,
- * because an answer can be lost; making the same claims again is safe either way.
+ * The facts are durable when the promise resolves. When it rejects, the transaction may or may not have been committed,
+ * because the answer can be lost; making the same claims again is safe either way.
  *
- * @param claims At most one claim for each client of a domain, each softwire address, each slot that is wanted alone,
- *   and each site with a limit: two of them could both be told that there is room for one.
+ * @param claims At most one claim for each client of a domain, each softwire address, each slot that is asked for by
+ *   number, and each site with a limit: two claims for the same site could both be told that one more pair is allowed.
  * @returns The facts, in the order of the claims.
  * @throws {DatabaseError} When the database cannot be reached or refuses the transaction.
  */
@@ -82,7 +84,7 @@ export async function commitClaims(
   return { revision, isLate: revision === options.revision && facts.length < claims.length, clockMs, facts };
 }
 
-/** Rendered once: a batch only fills in its parameters. */
+/** Rendered once: each batch only fills in the parameters. */
 const statements = batchStatements.map(({ template }) => prepareStatement<ParameterName>(template));
 
 /** @returns The parameters of {@link batchStatements}. */
@@ -104,7 +106,7 @@ export function batchParameters(
   };
 }
 
-/** No facts at all is how the statements say that the configuration has moved on, or the time. */
+/** The statements return no facts at all when the configuration has changed or the deadline has passed. */
 function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {
   const rows = JSON.parse(text) as FactRow[];
   if (rows.length !== 0 && rows.length !== claims.length) {
@@ -126,7 +128,7 @@ function parseFacts(text: string, claims: readonly Claim[], ended: readonly numb
   });
 }
 
-/** Slots that the first statement of a batch has ended. */
+/** Slots that the first statement of a batch ended. */
 function endedSlots({ rows }: Result): number[] {
   return rows.map(([slot]) => slot as number);
 }
