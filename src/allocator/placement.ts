@@ -89,7 +89,7 @@ function divide(
   return shares;
 }
 
-/** Pairs of directories that have been compared already. Directories seldom change. */
+/** Sets of directories that have been compared already. Directories seldom change. */
 const compared = new WeakMap<Directory, ReadonlySet<Directory>>();
 
 /**

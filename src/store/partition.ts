@@ -1,6 +1,6 @@
 /**
- * What the allocator sees of the store: partitions. Each is one database and the domains that it has. Nothing of a
- * domain is in two partitions, and a batch of claims goes to one.
+ * What the allocator sees of the store: partitions. Each partition is one database with its domains. No domain is split
+ * between two partitions, and a batch of claims goes to one of them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Who calls, and which domains they may see.
+ * The caller of the API, and which domains it may see.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Principal {
 }
 
 /**
- * @param domain Name of a domain; null for what belongs to no domain.
+ * @param domain Name of a domain; null for something that belongs to no domain.
  * @returns Whether a principal may see what belongs to the domain.
  */
 export function canAccess(principal: Principal, domain: string | null): boolean {
@@ -25,10 +25,10 @@ export function canAccess(principal: Principal, domain: string | null): boolean 
 }
 
 /**
- * Stops what concerns all domains for a principal of one domain. Callers refuse such a principal before, in words of
- * their own; this makes sure that none forgets it.
+ * Makes sure that a principal of one domain does not reach what concerns all domains. Callers refuse such a principal
+ * earlier, with a message of their own; this check catches a caller that forgets to.
  *
- * @param what What is attempted, as in `see tokens`.
+ * @param what The attempted action, for example `see tokens`.
  * @throws {TypeError} When the principal is restricted to one domain.
  */
 export function assertAllDomains({ domain }: Principal, what: string): void {

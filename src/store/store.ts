@@ -1,7 +1,7 @@
 /**
- * The one door to the store. HTTP and command line see a {@link Store}: each member is one subject, asked with the
- * principal that calls, and answers with data. That there may be several databases, and which domain is where, is known
- * only behind this door.
+ * The single entry point to the store. HTTP and the command line use a {@link Store}: each member covers one subject,
+ * takes the calling principal, and returns data. Only the code behind this interface knows whether there are several
+ * databases, and which domain is in which.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ import type { Partition } from "./partition.ts";
 
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
 
-/** All that is kept, by subject. */
+/** The whole store, by subject. */
 export interface Store {
   /** What the allocator works with: one partition for each database, that of the main database first. */
   readonly partitions: readonly [Partition, ...Partition[]];
@@ -55,7 +55,7 @@ export interface Store {
   /** The whole configuration as one declared state. */
   readonly declaration: DeclarationStore;
   readonly leases: LeaseStore;
-  /** Who had an address and a port at a time. */
+  /** Looks up who had an address and a port at a given time. */
   readonly lookups: LookupStore;
   readonly bindings: BindingStore;
   readonly statistics: StatisticsStore;
@@ -72,7 +72,7 @@ export interface DatabaseAccess {
   readonly token?: string | undefined;
 }
 
-/** Where everything is kept. */
+/** Where the databases are. */
 export interface StoreSettings extends DatabaseAccess {
   /** Domains that are in other databases, by name. Default: none. */
   readonly placements?: Readonly<Record<string, DatabaseAccess>> | undefined;
@@ -81,7 +81,7 @@ export interface StoreSettings extends DatabaseAccess {
 /**
  * Opens a store. Domains that are placed on the same URL share a connection.
  *
- * @param open Opens one database: each platform has its own way.
+ * @param open Opens one database; each platform provides its own function.
  * @throws {DatabaseError} When a database cannot be opened.
  */
 export async function openStore(
@@ -99,7 +99,7 @@ export async function openStore(
   return createStore({ main, placed });
 }
 
-/** Creates the store of databases that are open. */
+/** Creates the store over databases that are already open. */
 export function createStore(databases: Databases): Store {
   return {
     partitions: createPartitions(databases),

@@ -1,15 +1,16 @@
 /**
- * The statements of a batch. Each has a name, says which question it answers, and serves all claims of the batch at
- * once: claims come in as one JSON text, so their number changes neither the number of statements nor of round trips.
- * They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ * The statements of a batch. Each has a name, states which question it answers, and serves all claims of the batch at
+ * once: claims are passed as one JSON text, so their number changes neither the number of statements nor the number of
+ * round trips. They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
  *
  * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key (`CROSS JOIN`
  * fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the number of claims.
- * Nothing scans for what has expired: expiry is a comparison with `free_at` at the moment of need.
+ * Nothing scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
  *
- * Parameters: `offers`, `wishes`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the configuration
- * that the claims were made from), `until` (the last Unix second of the database's clock at which the batch is wanted,
- * or null), `received` (milliseconds of the database's clock at which no message of the batch had come yet, or null).
+ * Parameters: `offers`, `wishes`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the
+ * configuration that the claims were made from), `until` (the last Unix second of the database's clock at which the
+ * batch is wanted, or null), `received` (a time in milliseconds of the database's clock at which no message of the
+ * batch had arrived yet, or null).
  *
  * @module
  */
@@ -23,7 +24,7 @@ import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
 
-/** Parameters that all statements share; each names those that it uses. */
+/** The parameters of all statements; each statement names those that it uses. */
 export type ParameterName =
   "offers" | "wishes" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
 
@@ -40,7 +41,7 @@ const [offered, bound, released, declined] = (["offered", "bound", "released", "
 ) as [SQL, SQL, SQL, SQL];
 const never = literal(freeNever);
 
-/** The row of `lease` that a claim's client has. */
+/** The row of `lease` that belongs to the client of a claim. */
 const own = alias(lease, "own");
 const used = alias(lease, "used");
 const taken = alias(lease, "taken");
@@ -48,14 +49,14 @@ const free = alias(lease, "free");
 const other = alias(lease, "other");
 const p = alias(pool, "p");
 
-/** All leases are judged by one instant. */
+/** All leases are judged by the same instant. */
 const clock = sql`clock(now, now_ms) AS MATERIALIZED (
   SELECT ${instant.nowMs} / 1000, ${instant.nowMs} FROM ${instant}
 )`;
 
 /**
  * Claims of a stale configuration match nothing, because a pool that they name may be gone. The caller sees the newer
- * revision in the facts and makes its claims again. Claims that nobody waits for any more match nothing either.
+ * revision in the facts and makes its claims again. Claims whose deadline has passed match nothing either.
  */
 const claimsOf = (name: ParameterName): SQL =>
   sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
@@ -64,10 +65,10 @@ const claimsOf = (name: ParameterName): SQL =>
 const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(name)})`;
 
-/** Joins the row that the client of a claim has. */
+/** Joins the row that belongs to the client of a claim. */
 const ownOfClaim = sql`${lease} ${own} ON ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id`;
 
-/** Leases and offers that the site of `c` uses, for R7618-10-02. */
+/** Leases and offers that count against the limit of the site of `c` (R7618-10-02). */
 const siteLeases = sql`(
     SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
     WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site
@@ -75,22 +76,24 @@ const siteLeases = sql`(
   )`;
 
 /**
- * Whether the site of `c` may use one more pair. A batch has one claim for each site that has a limit, so neither the
- * batch nor two allocators side by side can pass the limit.
+ * Whether the site of `c` may use one more pair. A batch has one claim for each site that has a limit, so neither one
+ * batch nor two allocators at the same time can exceed the limit.
  */
 const siteHasRoom = sql`(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
 
-/** The pool of the row is drained to the end: its clients have to move, whatever they were told. */
+/** The drain date of the row's pool has passed: its clients have to move, whatever lease time they were given. */
 const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
 
-/** Claims whose client holds no row, and whose site has room. */
+/** Claims whose client has no row, and whose site has room. */
 const unheld = sql`unheld AS MATERIALIZED (
   SELECT c.* FROM claim c
   WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id)
     AND ${siteHasRoom}
 )`;
 
-/** The row's slot is one of those that `c` names; a claim that names none means whatever its client has. */
+/**
+ * The row's slot is one of those that `c` names. A claim that names no slot refers to whichever slot its client has.
+ */
 const isNamedSlot = sql`(c.first_slot IS NULL
     OR (${own.slot} BETWEEN c.first_slot AND c.last_slot AND (${own.slot} - c.first_slot) % c.slot_step = 0))`;
 
@@ -102,7 +105,7 @@ const firstPoolWithRoom = sql`(
       ORDER BY choice.key LIMIT 1
     )`;
 
-/** Claims that are still without a row, numbered within the pool that is to serve them. */
+/** Claims that still have no row, numbered within the pool that will serve them. */
 const demand = sql`placed AS MATERIALIZED (
   SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
@@ -110,7 +113,7 @@ const demand = sql`placed AS MATERIALIZED (
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
-/** What a slot gets when it is offered to a client that did not have it. */
+/** The columns that are set when a slot is offered to a client that did not have it. */
 const offeredColumns = [
   lease.domainId,
   lease.clientId,
@@ -127,27 +130,27 @@ const offeredColumns = [
 ];
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
-/** The values of these columns, after the slot. */
+/** The values of these columns, without the slot, which comes first. */
 const offerValues = sql`c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
 
-/** A slot that has a row changes hands only when it is free: the client that came to it first keeps it. */
+/** A slot that has a row changes hands only if it is free: of several clients, the first keeps it. */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns)}
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 
 /**
- * When the row was last changed, in milliseconds. Where only the second is known, it counts as the end of that second:
- * in doubt the lease stays.
+ * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
+ * a lease is kept in case of doubt.
  */
 const lastChangedMs = sql`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`;
 
 /**
- * Which rows does a RELEASE, a DECLINE or the choice of another server end? The one that has both its client and its
- * pair. A reserved pair stays with its client, even if the client cannot use it now.
+ * Which rows does a RELEASE, a DECLINE or the choice of another server end? The row that matches both the client and
+ * the pair. A reserved pair stays with its client, even if the client cannot use it now.
  *
- * Datagrams have no order: a RELEASE that waited somewhere may come after its client was given the pair again. So
- * nothing ends that was offered, bound or renewed after the message had come. What is spared by mistake lasts until its
- * time is up; what was ended by mistake would soon belong to two clients.
+ * Datagrams arrive in any order: a RELEASE that was delayed may arrive after its client was given the pair again. So
+ * nothing ends that was offered, bound or renewed after the message arrived. A lease that is kept by mistake lasts
+ * until it expires; the pair of a lease that is ended by mistake would soon belong to two clients.
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
@@ -170,8 +173,8 @@ RETURNING ${nameOf(lease.slot)}`,
 
 /**
  * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease stays as it
- * is, because an offer takes nothing away; unless its pool is drained to the end. A pair of a pool that no longer serves
- * its client forgets the client, so that it can get another.
+ * is, because an offer takes nothing away, unless the drain date of its pool has passed. If the pool of a pair no
+ * longer serves the client, the row forgets the client, so that the client can get another pair.
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
@@ -195,7 +198,7 @@ FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
 };
 
-/** Which clients without a row get the pair they asked for, because nobody uses it (R7618-8-07c)? */
+/** Which clients without a row get the pair that they asked for, because nobody uses it (R7618-8-07c)? */
 const offerWanted: BatchStatement = {
   name: "offer-wanted",
   template: sql`WITH ${clock}, ${claims("wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
@@ -215,10 +218,11 @@ ${takeOver}`,
 const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
 
 /**
- * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then those that
- * others have left, the longest unused first: so a pair stays with the memory of its client as long as can be.
+ * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then slots that
+ * other clients have left, the longest unused first. This keeps the last client of a slot on record for as long as
+ * possible.
  *
- * Slots that were given out on request lie ahead of the cursor and are stepped over, a bounded number at a time.
+ * Slots ahead of the cursor that were given out on request are skipped, a bounded number at a time.
  */
 const offerNew: BatchStatement = {
   name: "offer-new",
@@ -250,7 +254,10 @@ WHERE true ${takeOver}`,
 
 const target = alias(pool, "target");
 
-/** Where does the part of each pool that was never used begin now? Looks a bounded way ahead; the next batch goes on. */
+/**
+ * Where does the never-used part of each pool begin now? The look-ahead is bounded; the next batch continues from
+ * there.
+ */
 const advanceCursor: BatchStatement = {
   name: "advance-cursor",
   template: sql`WITH touched AS MATERIALIZED (SELECT value AS pool_id FROM ${claimsOf("pools")})
@@ -272,9 +279,10 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 };
 
 /**
- * Which REQUESTs name the pair that is theirs, and so become or stay leases? The softwire address of RFC 8539 §8 is
- * taken over unless the running lease of another client has it, or it changes too often. A pair that is no longer in use
- * counts against its site like a new one. In a pool that is drained no lease goes on after its end.
+ * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
+ * 8539 §8) is updated unless the running lease of another client has it, or it changes too often. A pair that is no
+ * longer in use counts against its site as a new one does. In a pool that is being drained, no lease runs past the
+ * drain date.
  */
 const bindLeases: BatchStatement = {
   name: "bind-leases",
@@ -315,7 +323,7 @@ FROM request c WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };
 
-/** What is now true for each claim? One row out, so that it costs one fetch. */
+/** What is now true for each claim? The result is a single row, so it takes one fetch. */
 const readFacts: BatchStatement = {
   name: "read-facts",
   template: sql`WITH ${clock}, ${claims("all", factRows)}

@@ -1,16 +1,16 @@
 /**
- * Binding of arguments, the same for files and servers.
+ * Argument binding, shared by files and servers.
  *
  * @module
  */
 import type { Value } from "./database.ts";
 
 /**
- * Makes the arguments of a statement fit for a driver. Drivers bind every number as REAL, so a safe integer goes as
- * bigint, which they bind as INTEGER.
+ * Converts the arguments of a statement for a driver. Drivers bind every number as REAL, so a safe integer is passed as
+ * a bigint, which they bind as INTEGER.
  *
- * @throws {TypeError} When an argument is no {@link Value}, which the types of `sql` templates do not forbid. A driver
- *   would bind NULL instead of what is missing, and the driver of files ends the process at a boolean.
+ * @throws {TypeError} When an argument is not a {@link Value}, which the types of `sql` templates do not rule out. A
+ *   driver would bind NULL for a missing value, and the file driver ends the process when it gets a boolean.
  */
 export function bindArguments(args: readonly unknown[]): Value[] {
   return args.map(bind);

@@ -1,9 +1,10 @@
 /**
- * The database port: all that the store asks of a database. There are two implementations, `file.ts` and `server.ts`.
+ * The database port: everything that the store needs from a database. There are two implementations, `file.ts` and
+ * `server.ts`.
  *
- * **Time.** SQL takes its time from the port only, so that whoever owns the port owns the clock. A write has one
- * instant: the port puts it into the table `instant` before the first statement of the batch, and statements and
- * triggers read it there (`time.ts`). A read takes the clock as an expression ({@link Database.clockMs}).
+ * **Time.** SQL takes its time only from the port, so the port controls the clock. A write has one instant: the port
+ * puts it into the table `instant` before the first statement of the batch, and statements and triggers read it there
+ * (`time.ts`). A read gets the clock as an expression ({@link Database.clockMs}).
  *
  * @module
  */
@@ -18,10 +19,10 @@ export interface Statement {
   readonly args: readonly Value[];
 }
 
-/** A row: its values in the order of the columns. Integers come as numbers, blobs as octets of their own. */
+/** A row: its values in column order. Integers are returned as numbers, blobs as octets that the caller owns. */
 export type Row = readonly (string | number | Uint8Array | null)[];
 
-/** What a statement returned. */
+/** The result of a statement. */
 export interface Result {
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
@@ -30,23 +31,23 @@ export interface Result {
 /** One database: a file of this process, or a database of a libSQL server. */
 export interface Database {
   /**
-   * Runs statements that only read. All of them see one state of the database.
+   * Runs statements that only read. All of them see the same state of the database.
    *
-   * @returns One result for each statement. One round trip, whatever their number.
+   * @returns One result for each statement, in one round trip for any number of statements.
    * @throws {DatabaseError} When the database cannot be reached or refuses a statement.
    */
   readonly read: (statements: readonly Statement[]) => Promise<readonly Result[]>;
   /**
-   * Runs statements as one transaction that holds the write lock from its start. All or none of them take effect;
-   * when the promise resolves, they are durable.
+   * Runs statements as one transaction that holds the write lock from its start. All of them take effect or none; when
+   * the promise resolves, they are durable.
    *
-   * @returns One result for each statement. One round trip, whatever their number.
+   * @returns One result for each statement, in one round trip for any number of statements.
    * @throws {DatabaseError} When the database cannot be reached or refuses a statement. If the answer of a server was
-   *   lost, the transaction may have been committed all the same.
+   *   lost, the transaction may still have been committed.
    */
   readonly write: (statements: readonly Statement[]) => Promise<readonly Result[]>;
   /**
-   * The same for migrations: without an instant, because an unmigrated database has no table for it.
+   * Runs migrations as {@link write} does, but without an instant, because an unmigrated database has no table for it.
    *
    * @throws {DatabaseError} As {@link write}.
    */
@@ -58,7 +59,7 @@ export interface Database {
    * @throws {DatabaseError} When the database cannot be reached.
    */
   readonly clock: () => Promise<number>;
-  /** @returns The clock as an expression for a statement that reads: milliseconds of Unix time. */
+  /** @returns The clock as an expression for a statement that reads, in milliseconds of Unix time. */
   readonly clockMs: () => SQL<number>;
   /** Closes all connections. */
   readonly close: () => void;
@@ -73,7 +74,7 @@ export class DatabaseError extends Error {
   }
 }
 
-/** @returns Whether an error is the database's, and not a fault of this program. */
+/** @returns Whether an error comes from the database and is not a fault of this program. */
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError;
 }

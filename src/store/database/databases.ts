@@ -1,9 +1,9 @@
 /**
- * Several databases behind one allocator: each has domains of its own, so that writing scales with their number.
- * Which domain is where is configuration; nothing of a domain is in two places.
+ * The several databases of one allocator: each has its own domains, so that write throughput scales with their number.
+ * The configuration says which domain is in which database; no domain is split between two.
  *
- * A domain that was moved may be left behind where it was. So who reads a database says which of its domains count:
- * that is a {@link Place}.
+ * A domain that was moved may still have data in its old database. So every read of a database states which of its
+ * domains count: this is a {@link Place}.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Database } from "./database.ts";
 
 /** The databases of an allocator. */
 export interface Databases {
-  /** Has every domain that is placed nowhere else, and what belongs to no domain. */
+  /** Has every domain that is not placed elsewhere, and everything that belongs to no domain. */
   readonly main: Database;
   /** Name of a domain -> the database that has it. */
   readonly placed: ReadonlyMap<string, Database>;
@@ -21,9 +21,9 @@ export interface Databases {
 
 /** Which domains of a database count. */
 export interface DomainScope {
-  /** These; null is all, and what belongs to no domain. */
+  /** Only these domains count; null means all, and also everything that belongs to no domain. */
   readonly only: readonly string[] | null;
-  /** None of these. */
+  /** These domains do not count. */
   readonly except: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export interface Place {
   readonly scope: DomainScope;
 }
 
-/** @returns A database all of whose domains count. */
+/** @returns A place for a database in which all domains count. */
 export function wholeDatabase(database: Database): Place {
   return { database, scope: { only: null, except: [] } };
 }
@@ -48,18 +48,18 @@ export function databaseOf({ main, placed }: Databases, domainName: string): Dat
   return placed.get(domainName) ?? main;
 }
 
-/** @returns The database that has a domain, with all others that count there. */
+/** @returns The database that has a domain, together with all other domains that count there. */
 export function homeOf(databases: Databases, domainName: string): Place {
   const database = databaseOf(databases, domainName);
   return allPlaces(databases).find((place) => place.database === database)!;
 }
 
-/** @returns Where a domain is, and nothing but it. */
+/** @returns The database that has a domain, restricted to that domain. */
 export function placeOf(databases: Databases, domainName: string): Place {
   return { database: databaseOf(databases, domainName), scope: { only: [domainName], except: [] } };
 }
 
-/** @returns All that there is, the main database first. */
+/** @returns All places, the main database first. */
 export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
   const { main, placed } = databases;
   const namesOf = (isThere: (database: Database) => boolean) =>
@@ -80,9 +80,9 @@ export function isInScope({ only, except }: DomainScope, domainName: string): bo
 }
 
 /**
- * A condition: the domain whose name is in a column counts. Its cost does not depend on the number of domains.
+ * Builds a condition: the domain whose name is in a column counts. Its cost does not depend on the number of domains.
  *
- * @param column Null in it is what belongs to no domain: it counts where all domains do.
+ * @param column A null in it means "belongs to no domain", which counts where all domains do.
  */
 export function inScope(column: Column | SQL, { only, except }: DomainScope): SQL {
   const names = only === null ? null : JSON.stringify(only);
@@ -100,8 +100,8 @@ export interface Found<T> {
 /**
  * Asks all places at the same time.
  *
- * @returns What the first of them that has it says.
- * @throws {DatabaseError} When one can't be reached: it might have had it.
+ * @returns The result of the first place that has one.
+ * @throws {DatabaseError} When a place cannot be reached, because it might have had it.
  */
 export async function findIn<T>(
   places: readonly Place[],
@@ -113,11 +113,11 @@ export async function findIn<T>(
 }
 
 /**
- * Lists from all places what each has in the order of names.
+ * Merges the lists of all places, each ordered by name.
  *
- * @param list At most `limit` of one place.
- * @returns The first `limit` of all, in the order of names.
- * @throws {DatabaseError} When one can't be reached.
+ * @param list Lists at most `limit` items of one place.
+ * @returns The first `limit` items of all places, ordered by name.
+ * @throws {DatabaseError} When a place cannot be reached.
  */
 export async function listByName<T>(
   places: readonly Place[],

@@ -1,8 +1,8 @@
 /**
- * A database in a file of this process, over the synchronous driver of libSQL. Statements are prepared once and kept:
- * preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
+ * A database in a file of this process, over the synchronous driver of libSQL. Statements are prepared once and kept,
+ * because preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
  *
- * The driver is native code, so only the entries of platforms that have files import this module.
+ * The driver is native code, so only the entry modules of platforms that have files import this module.
  *
  * @module
  */
@@ -18,13 +18,13 @@ export interface FileOptions {
   /** Clock of the database: milliseconds of Unix time. Default: the clock of this machine. */
   readonly clockMs?: (() => number) | undefined;
   /**
-   * How a commit waits for the disk. `full` makes it durable. `off` is for tests of rules, where a sync at each commit
-   * would be most of the time.
+   * How a commit waits for the disk. `full` makes it durable. `off` is for tests of the rules, where a sync at each
+   * commit would take most of the time.
    */
   readonly sync?: "full" | "off" | undefined;
 }
 
-/** What each connection begins with: a lease is on the disk before its DHCPACK leaves. */
+/** Pragmas that each connection starts with: a lease is on the disk before its DHCPACK is sent. */
 const pragmasOf = (sync: "full" | "off"): readonly string[] => [
   "PRAGMA journal_mode = WAL",
   `PRAGMA synchronous = ${sync}`,
@@ -32,7 +32,7 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
 ];
 
 /**
- * Opens a database file; it is created if it is missing.
+ * Opens a database file, and creates it if it is missing.
  *
  * @param url `file:PATH`.
  * @throws {DatabaseError} When the file cannot be opened.
@@ -56,7 +56,7 @@ export function openFile(url: string, options: FileOptions = {}): Database {
   };
 }
 
-/** Makes the outcome of synchronous work a promise. */
+/** Turns the outcome of synchronous work into a promise. */
 function settle<T>(work: () => T): Promise<T> {
   return new Promise((resolve) => {
     resolve(work());
@@ -73,7 +73,7 @@ interface Prepared {
 /** The port's own statement: all statements of a write read the instant that it sets. */
 const setInstant = "UPDATE instant SET now_ms = ?";
 
-/** One connection for everything. After a failure it is replaced, because its state would be a guess. */
+/** One connection for everything. It is replaced after a failure, because its state is then unknown. */
 class Connection {
   readonly #path: string;
   readonly #pragmas: readonly string[];
@@ -86,7 +86,7 @@ class Connection {
     this.#pragmas = pragmas;
   }
 
-  /** Opens the connection if there is none. */
+  /** Opens the connection if it is not open. */
   open(): Driver.Database {
     if (this.#driver !== undefined) return this.#driver;
     if (this.#isClosed) throw new DatabaseError("Cannot use the database: it was closed");
@@ -99,14 +99,16 @@ class Connection {
     }
   }
 
-  /** One statement sees one state by itself; several need a transaction for it. */
+  /** A single statement sees one consistent state; several statements need a transaction for that. */
   read(statements: readonly Statement[]): readonly Result[] {
     const [only] = statements;
     if (statements.length !== 1 || only === undefined) return this.#transact("BEGIN", statements);
     return this.#guard((driver) => [this.#run(driver, only)]);
   }
 
-  /** The clock is read when the lock is held: a batch that waited for it is judged by the time at which it runs. */
+  /**
+   * The clock is read once the lock is held: a batch that waited for the lock is judged by the time at which it runs.
+   */
   write(statements: readonly Statement[], clockMs: () => number): readonly Result[] {
     return this.#transact("BEGIN IMMEDIATE", statements, () => ({
       sql: setInstant,
@@ -114,15 +116,15 @@ class Connection {
     }));
   }
 
-  /** A table that is rebuilt is dropped on the way, so nothing may refer to it meanwhile. */
+  /** A migration that rebuilds a table drops it on the way, so references are not checked meanwhile. */
   migrate(statements: readonly Statement[]): void {
     this.open().exec("PRAGMA foreign_keys = OFF");
     this.#transact("BEGIN IMMEDIATE", statements);
-    // The next connection has the new tables, and checks references again.
+    // The next connection sees the new tables, and checks references again.
     this.#drop();
   }
 
-  /** Closes it for good: work that is late must not open the file again, or make another one. */
+  /** Closes the file for good: late work must not open it again or create a new one. */
   close(): void {
     this.#isClosed = true;
     this.#drop();
@@ -182,7 +184,7 @@ class Connection {
     return prepared;
   }
 
-  /** The statement that was used longest ago makes room for another. */
+  /** Keeps a prepared statement; the least recently used one makes room for it. */
   #keep(text: string, prepared: Prepared): void {
     if (!this.#prepared.delete(text) && this.#prepared.size >= preparedStatementsMax) {
       this.#prepared.delete(this.#prepared.keys().next().value!);
@@ -192,19 +194,19 @@ class Connection {
 }
 
 /**
- * Releases the lock. Closing alone does not: a statement that is not collected yet keeps the connection and its
- * transaction alive.
+ * Releases the lock. Closing alone does not: a statement that has not been garbage-collected yet keeps the connection
+ * and its transaction alive.
  */
 function rollBack(driver: Driver.Database): void {
   if (!driver.inTransaction) return;
   try {
     driver.exec("ROLLBACK");
   } catch {
-    // The caller learns of the failure of the batch; the connection is replaced in any case.
+    // The caller gets the error of the batch; the connection is replaced in any case.
   }
 }
 
-/** A TypeError is a fault of this program, and stays one. */
+/** A TypeError is a fault of this program, and is passed on unchanged. */
 function databaseError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TypeError) return error;
   return new DatabaseError(error.message, error);

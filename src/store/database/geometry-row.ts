@@ -1,5 +1,5 @@
 /**
- * A row of the tables `pool` and `retired_pool` as a geometry.
+ * Converts a row of `pool` or `retired_pool` to a geometry.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import type { PortRange } from "../../portset/port-set.ts";
 import { pool, retiredPool } from "./schema.ts";
 
-/** The columns of `pool` that say what its slots mean. They never change. */
+/** The columns of `pool` that define what its slots mean. They never change. */
 export const geometryColumns = {
   firstAddress: pool.firstAddress,
   lastAddress: pool.lastAddress,
@@ -29,7 +29,7 @@ export const retiredGeometryColumns = {
   fill: retiredPool.fill,
 } as const;
 
-/** A row with those columns. */
+/** A row with these columns. */
 export type GeometryRow = Pick<typeof pool.$inferSelect, keyof typeof geometryColumns>;
 
 const portRangesSchema = v.array(v.object({ first: v.number(), last: v.number() }));
@@ -37,7 +37,7 @@ const portRangesSchema = v.array(v.object({ first: v.number(), last: v.number() 
 /**
  * Reads the reserved ports of a row.
  *
- * @throws {ValiError} When the column holds something else; the store writes it, so that is a fault of this program.
+ * @throws {ValiError} When the column holds something else. The store wrote it, so that is a fault of this program.
  */
 export function reservedPortsOf({ reservedPorts }: Pick<GeometryRow, "reservedPorts">): readonly PortRange[] {
   return v.parse(portRangesSchema, JSON.parse(reservedPorts));
@@ -47,8 +47,8 @@ export function reservedPortsOf({ reservedPorts }: Pick<GeometryRow, "reservedPo
  * Works out the geometry of a pool from its row.
  *
  * @param row A row of `pool` or `retired_pool`.
- * @returns The geometry: what each slot number means.
- * @throws {RangeError} When the row cannot be a pool.
+ * @returns The geometry, which defines what each slot number means.
+ * @throws {RangeError} When the row is not a valid pool.
  */
 export function geometryOfRow(row: GeometryRow): PoolGeometry {
   const { firstAddress, lastAddress, psidOffset, psidLength, fill } = row;

@@ -1,10 +1,10 @@
 /**
- * Brings a database to the schema of this release. Reads the files of `migrations/`, so it runs where there is a
+ * Migrates a database to the schema of this release. It reads the files of `migrations/`, so it runs where there is a
  * file system (Node, Deno); databases of Workers are migrated from there too.
  *
- * drizzle-kit writes those files, and the table of what was applied is the one that its own migrator keeps. That
- * one knows neither of two processes that migrate at once nor of a database from a later release, so the applying
- * is done here.
+ * drizzle-kit writes those files, and the table of applied migrations is the one that drizzle's own migrator keeps.
+ * That migrator handles neither two processes that migrate at the same time nor a database from a later release, so the
+ * migrations are applied here.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import type { Database, Statement } from "./database.ts";
 
 const releaseFolder = fileURLToPath(new URL("../../../migrations", import.meta.url).href);
 
-/** What {@link migrateDatabase} did, by names of migrations. */
+/** The result of {@link migrateDatabase}, as names of migrations. */
 export interface MigrationReport {
-  /** What was applied now; empty when nothing was to do. */
+  /** Migrations that were applied now; empty when there was nothing to do. */
   readonly applied: readonly string[];
-  /** What the database had already. */
+  /** Migrations that the database had already. */
   readonly present: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export class NewerSchemaError extends Error {
 
 interface Migration {
   readonly name: string;
-  /** Milliseconds since 1970, when it was made: its identity. */
+  /** When it was made, in milliseconds since 1970. This identifies the migration. */
   readonly when: number;
   readonly statements: readonly string[];
   readonly hash: string;
@@ -47,8 +47,8 @@ interface Migration {
  * Applies the migrations that the database does not have yet, all in one transaction. Safe to repeat, and safe when
  * several processes do it at once: each migration is applied once.
  *
- * @param migrationsFolder Where the migrations are; by default, those of this release.
- * @throws {NewerSchemaError} When the database has a migration that the folder has not.
+ * @param migrationsFolder The folder of the migrations. Default: those of this release.
+ * @throws {NewerSchemaError} When the database has a migration that is not in the folder.
  * @throws {DatabaseError} When the database cannot be reached, or a migration fails; then nothing has changed.
  */
 export async function migrateDatabase(
@@ -66,22 +66,22 @@ export async function migrateDatabase(
     if (pending.length === 0) return { applied: [], present };
     try {
       await database.migrate(pending.flatMap(statementsOf));
-      // The first write gives the new tables a time.
+      // The first write sets the time in the new tables.
       await database.write([]);
       return { applied: pending.map(({ name }) => name), present };
     } catch (error) {
-      // Another process may have been first; then there is less to do, and a look tells what.
+      // Another process may have been first. Then fewer migrations are missing than before, which a new look shows.
       if ((await appliedMigrations(database)).length <= found.length) throw error;
     }
   }
 }
 
-/** As drizzle's migrator makes it, so that either can go on where the other was. */
+/** The same table as drizzle's migrator creates, so that either one can continue where the other stopped. */
 const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric
 )`;
 
-/** Only where it is missing: a start that has nothing to migrate must not wait for the write lock. */
+/** Creates the table only if it is missing: a start that has nothing to migrate must not wait for the write lock. */
 async function makeRecord(database: Database): Promise<void> {
   const statement = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
   const [found] = await database.read([{ sql: statement, args: [] }]);
@@ -107,8 +107,8 @@ async function appliedMigrations(database: Database): Promise<number[]> {
 }
 
 /**
- * The record comes first. It takes the write lock; and where another process has already written it, the sum overflows
- * and the transaction fails as a whole, before anything is done twice.
+ * Recorded before the migrations run. The insert takes the write lock. If another process has already recorded them,
+ * the sum overflows and the whole transaction fails before anything is done twice.
  */
 const recordOnce = `INSERT INTO __drizzle_migrations (hash, created_at)
   SELECT ?, ? WHERE abs(-9223372036854775807 - (

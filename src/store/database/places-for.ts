@@ -1,5 +1,5 @@
 /**
- * Where the store looks for what a caller asks.
+ * Which databases the store searches for a caller.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { allPlaces, placeOf } from "./databases.ts";
 import type { Databases, Place } from "./databases.ts";
 
 /**
- * Lists the places where a caller may find something: those of one domain, or all.
+ * Lists the places where a caller may find something: that of one domain, or all.
  *
- * @param domain The domain that is asked for, if one is; the caller may see it.
+ * @param domain The domain that is asked for, if any; the caller must be allowed to see it.
  */
 export function placesFor(
   databases: Databases,

@@ -1,6 +1,6 @@
 /**
- * Typed statements over the port: drizzle's builder over `schema.ts`, and `sql` templates for what the builder cannot
- * say.
+ * Typed statements over the port: drizzle's query builder over `schema.ts`, and `sql` templates for what the builder
+ * cannot express.
  *
  * @example
  * ```ts
@@ -20,13 +20,13 @@ import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
 import type { Database, Statement, Value } from "./database.ts";
 
-/** Builds statements that read. They run through `batch`, in one round trip, or one of them through {@link readRows}. */
+/** Builds statements that read. They run through `batch` in one round trip, or singly through {@link readRows}. */
 export type Reader = Pick<
   SqliteRemoteDatabase,
   "select" | "selectDistinct" | "with" | "$with" | "all" | "get" | "values" | "batch"
 >;
 
-/** Builds statements of a transaction. They run through `batch` only, which is one write of the port. */
+/** Builds the statements of a transaction. They run only through `batch`, which is one write of the port. */
 export type Writer = Pick<
   SqliteRemoteDatabase,
   "select" | "with" | "$with" | "insert" | "update" | "delete" | "all" | "get" | "run" | "batch"
@@ -35,7 +35,7 @@ export type Writer = Pick<
 const readers = new WeakMap<Database, Reader>();
 const writers = new WeakMap<Database, Writer>();
 
-/** @returns The reader of a database. A statement that is awaited outside of `batch` is an error. */
+/** @returns The reader of a database. Awaiting a statement outside of `batch` is an error. */
 export function readerOf(database: Database): Reader {
   const known = readers.get(database);
   if (known !== undefined) return known;
@@ -57,7 +57,7 @@ export async function readRows<Q extends BatchItem<"sqlite">>(
   return rows;
 }
 
-/** @returns The writer of a database. A statement that is awaited outside of `batch` is an error. */
+/** @returns The writer of a database. Awaiting a statement outside of `batch` is an error. */
 export function writerOf(database: Database): Writer {
   const known = writers.get(database);
   if (known !== undefined) return known;
@@ -66,7 +66,7 @@ export function writerOf(database: Database): Writer {
   return writer;
 }
 
-/** drizzle wraps the error of a statement that is awaited by itself; errors of a batch come as the port throws them. */
+/** drizzle wraps the error of a statement that is awaited singly; errors of a batch arrive as the port throws them. */
 function refuseSingle(): never {
   throw new TypeError("Cannot run a single statement: expected it in a batch");
 }
@@ -77,7 +77,7 @@ interface BuiltQuery {
   readonly method: string;
 }
 
-/** drizzle wants the row itself for `get`, and rows for all other methods. */
+/** drizzle expects the row itself for `get`, and a list of rows for all other methods. */
 function runner(run: Database["read"]) {
   return async (queries: readonly BuiltQuery[]) => {
     const results = await run(queries.map(({ sql, params }) => ({ sql, args: params as readonly Value[] })));
@@ -96,10 +96,10 @@ export function statementOf(template: SQL): Statement {
 }
 
 /**
- * Renders a template once, to be run often with other arguments.
+ * Renders a template once, so that it can be run often with different arguments.
  *
  * @param template Its arguments are `sql.placeholder(name)`.
- * @returns Fills in the arguments.
+ * @returns A function that fills in the arguments.
  */
 export function prepareStatement<Name extends string>(
   template: SQL,

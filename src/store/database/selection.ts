@@ -15,10 +15,10 @@ import { sql } from "drizzle-orm";
 import type { Column, GetColumnData, SQL } from "drizzle-orm";
 import type { Result } from "./database.ts";
 
-/** What a statement selects, in the order of its columns: name -> column or expression. */
+/** The columns that a statement selects, in order: name -> column or expression. */
 export type Selection = Readonly<Record<string, Column | SQL>>;
 
-/** A row of what a statement selects. */
+/** A row that a statement selects. */
 export type RowOf<S extends Selection> = {
   readonly [Name in keyof S]: S[Name] extends Column
     ? GetColumnData<S[Name]>
@@ -27,7 +27,7 @@ export type RowOf<S extends Selection> = {
       : never;
 };
 
-/** @returns The list of columns after SELECT, each under its name. */
+/** @returns The list of columns after SELECT, each with its name as the alias. */
 export function selectionOf(selection: Selection): SQL {
   const columns = Object.entries(selection).map(
     ([name, column]) => sql`${column} AS ${sql.identifier(name)}`,
@@ -36,11 +36,11 @@ export function selectionOf(selection: Selection): SQL {
 }
 
 /**
- * Reads the rows of a result by the names of what was selected. The columns of the schema are stored as they are read,
- * so no value is converted.
+ * Reads the rows of a result by the names of the selection. The schema's columns are stored in the form in which they
+ * are read, so no value is converted.
  *
  * @param selection What the statement selected, in the same order.
- * @throws {TypeError} When the result has another number of columns.
+ * @throws {TypeError} When the result has a different number of columns.
  */
 export function rowsOf<S extends Selection>(selection: S, result: Result): RowOf<S>[] {
   const names = Object.keys(selection);

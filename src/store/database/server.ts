@@ -1,5 +1,5 @@
 /**
- * A database of a libSQL server, over HTTP. It needs nothing but `fetch`, so it runs on every platform.
+ * A database on a libSQL server, over HTTP. It needs only `fetch`, so it runs on every platform.
  *
  * @module
  */
@@ -11,29 +11,32 @@ import { bindArguments } from "./bind.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Result, Row, Statement } from "./database.ts";
 
-/** How requests reach the server: `fetch`, or something that does the same for less. */
+/** How requests reach the server: `fetch`, or a cheaper equivalent. */
 export type Fetch = (request: Request, init: { readonly signal: AbortSignal }) => Promise<Response>;
 
 /** Where the database is. */
 export interface ServerConfig {
   /** `http(s)://…` or `libsql://…`. */
   readonly url: string;
-  /** Token of the server, if it wants one. */
+  /** Token of the server, if it requires one. */
   readonly authToken?: string | undefined;
   /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined;
-  /** Milliseconds that the server may take for an answer. Default: {@link databaseAnswerMsMax}. */
+  /** Maximum time that the server may take to answer, in milliseconds. Default: {@link databaseAnswerMsMax}. */
   readonly answerMsMax?: number | undefined;
 }
 
-/** The clock of the server, which decides for all allocators: the only place where SQL asks for the time itself. */
+/**
+ * The clock of the server, which is authoritative for all allocators. This is the only place where SQL itself reads the
+ * time.
+ */
 const serverClockMs = "CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)";
 const setInstant = `UPDATE instant SET now_ms = ${serverClockMs}`;
 
 /**
- * Opens a database of a server. The server is not asked before the first statement.
+ * Opens a database of a server. No request is sent before the first statement.
  *
- * @throws {DatabaseError} When the URL is not the URL of a server.
+ * @throws {DatabaseError} When the URL is not that of a server.
  */
 export function openServer(config: ServerConfig): Database {
   const { url, authToken, fetch: send = fetch, answerMsMax = databaseAnswerMsMax } = config;
@@ -73,7 +76,7 @@ export function openServer(config: ServerConfig): Database {
   };
 }
 
-/** A server that says nothing must not hold the requests of relays for ever. */
+/** A server that does not answer must not hold up the requests of relays for ever. */
 function withDeadline(send: Fetch, answerMsMax: number): (request: Request) => Promise<Response> {
   return (request) => send(request, { signal: AbortSignal.timeout(answerMsMax) });
 }
@@ -82,7 +85,7 @@ function bind({ sql: text, args }: Statement): InStatement {
   return { sql: text, args: bindArguments(args) };
 }
 
-/** Runs requests. Whatever fails on the way to the server and back is the database's failure. */
+/** Runs requests. Any failure on the way to the server and back is reported as a failure of the database. */
 async function attemptAll(work: () => Promise<readonly ResultSet[]>): Promise<readonly Result[]> {
   try {
     return (await work()).map(({ columns, rows }) => ({ columns, rows: rows.map(valuesOf) }));

@@ -1,16 +1,16 @@
 /**
- * Long work in slices. A database file runs its statements on the event loop, and awaiting them lets nothing else run.
- * So work of many statements yields to the event loop between them.
+ * Runs long work in slices. A database file runs its statements on the event loop, and awaiting them does not yield it.
+ * So work with many statements yields to the event loop between them.
  *
  * @module
  */
 
-/** Lets everything run that waits for the event loop. */
+/** Lets everything run that is waiting for the event loop. */
 export async function yieldToEventLoop(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Bounds of the rows of a slice. */
+/** Bounds on the number of rows in a slice. */
 export interface SliceRows {
   readonly first: number;
   readonly min: number;
@@ -20,20 +20,20 @@ export interface SliceRows {
 /** Decides how many rows the next slice looks at. */
 export interface SliceSizer {
   readonly rows: () => number;
-  /** Runs a small question first, to measure the round trip to the database. */
+  /** Runs a small query first, to measure the round trip to the database. */
   readonly ask: <T>(question: () => Promise<T>) => Promise<T>;
-  /** Runs a slice, and sizes the next one by the time that this one takes. */
+  /** Runs a slice, and sizes the next one by the time that this one took. */
   readonly run: <T>(slice: () => Promise<T>) => Promise<T>;
 }
 
 /**
- * Fits slices to the speed of the database, which is not known beforehand: a row costs some microseconds in memory, and
- * a hundred times that on a disk. A slice has at most twice the rows of the one before it, and fewer at once when that
- * one was too slow. The round trip to the database does not count: it does not block the event loop, and fewer rows
- * would not shorten it.
+ * Adapts the size of slices to the speed of the database, which is not known in advance: a row costs some microseconds
+ * in memory, and a hundred times that on a disk. A slice has at most twice the rows of the previous one, and fewer as
+ * soon as the previous one was too slow. The round trip to the database does not count: it does not block the event
+ * loop, and fewer rows would not shorten it.
  *
- * @param targetMs Milliseconds that a slice is meant to take.
- * @param clockMs Milliseconds of any clock that goes forward.
+ * @param targetMs Target duration of a slice, in milliseconds.
+ * @param clockMs Milliseconds of any monotonic clock.
  */
 export function createSliceSizer(
   { first, min, max }: SliceRows,

@@ -1,6 +1,6 @@
 /**
- * The time of a statement, as SQL. A write reads the instant that the port put into its table; a read takes the clock
- * of the port.
+ * The time of a statement, as SQL. A write reads the instant that the port put into its table; a read uses the clock of
+ * the port.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { SQL } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { instant } from "./schema.ts";
 
-/** The instant of the write batch that runs, in Unix seconds. Only for {@link Database.write}. */
+/** The instant of the current write batch, in Unix seconds. Only for {@link Database.write}. */
 export const instantSeconds: SQL<number> = sql`(SELECT ${instant.nowMs} / 1000 FROM ${instant})`;
 
 /** @returns The clock in Unix seconds, for a statement that reads. */
