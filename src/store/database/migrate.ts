@@ -70,7 +70,8 @@ export async function migrateDatabase(
       await database.write([]);
       return { applied: pending.map(({ name }) => name), present };
     } catch (error) {
-      // Another process may have been first. Then fewer migrations are missing than before, which a new look shows.
+      // Another process may have been first. Then the database has more migrations than before, and the next attempt
+      // has less to do.
       if ((await appliedMigrations(database)).length <= found.length) throw error;
     }
   }

@@ -1,9 +1,9 @@
 /**
- * The tables. `drizzle-kit generate` turns this file into `migrations/`; the triggers, which it cannot express,
- * are migrations written by hand (`migrations/*_triggers.sql`).
+ * The tables. `drizzle-kit generate` turns this file into `migrations/`; the triggers, which it cannot express, are
+ * migrations written by hand (`migrations/*_triggers.sql`).
  *
- * Times are Unix seconds of the database's own clock. Addresses of IPv4 are unsigned 32-bit integers, those of
- * IPv6 are 16-octet blobs, identifiers from the wire are kept as the octets that came.
+ * Times are Unix seconds of the database's own clock. IPv4 addresses are unsigned 32-bit integers, IPv6 addresses are
+ * 16-octet blobs, and identifiers from the wire are stored as the octets that were received.
  *
  * @module
  */
@@ -11,26 +11,30 @@ import { sql } from "drizzle-orm";
 import { check, customType, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { poolOfSlotSql } from "./slot-sql.ts";
 
-/** A blob as octets. The builder's own kind of blob needs `Buffer`, which Workers do not have. */
+/** A blob as octets. The builder's own blob type needs `Buffer`, which Workers do not have. */
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "blob" });
 
 /**
- * What a lease row says. The numbers are stored and ordered: up to `bound` the row is in use by its client.
+ * The state of a lease row. The numbers are stored, and their order matters: up to `bound`, the row is in use by its
+ * client.
  */
 export const LeaseState = { offered: 1, bound: 2, released: 3, declined: 4 } as const;
 export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
 
-/** `free_at` of a slot that nobody else may ever take: it is reserved for its client. 9999-12-31T23:59:59Z. */
+/** `free_at` of a slot that is reserved for its client, so that nobody else may ever take it. 9999-12-31T23:59:59Z. */
 export const freeNever = 253402300799;
 
-/** One row: `revision` grows with each change of domains and pools, and tells allocators to load them again. */
+/** One row: `revision` grows with each change of domains and pools, which tells allocators to reload them. */
 export const configuration = sqliteTable(
   "configuration",
   { id: integer().primaryKey(), revision: integer().notNull() },
   (table) => [check("configuration_is_one_row", sql`${table.id} = 1`)],
 );
 
-/** A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON that `declaration/domain-settings.ts` checks. */
+/**
+ * A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON, checked by
+ * `declaration/domain-settings.ts`.
+ */
 export const domain = sqliteTable("domain", {
   id: integer().primaryKey({ autoIncrement: true }),
   name: text().notNull().unique(),
@@ -40,8 +44,8 @@ export const domain = sqliteTable("domain", {
 });
 
 /**
- * An IPv4 range of one domain. Its geometry (range, offset, length, reserved ports) never changes, so a slot
- * number means one (address, PSID) for ever, in history too; ids are never given out twice.
+ * An IPv4 range of one domain. Its geometry (range, offset, length, reserved ports) never changes, so a slot number
+ * means the same (address, PSID) for ever, in history too; ids are never reused.
  */
 export const pool = sqliteTable(
   "pool",
@@ -57,7 +61,10 @@ export const pool = sqliteTable(
     psidLength: integer("psid_length").notNull(),
     reservedPorts: text("reserved_ports").notNull(),
     fill: text({ enum: ["spread", "pack"] }).notNull(),
-    /** DHCP options for its clients: JSON that `declaration/dhcp-options.ts` checks. Unlike the geometry, they may change. */
+    /**
+     * DHCP options for its clients: JSON, checked by `declaration/dhcp-options.ts`. Unlike the geometry, they may
+     * change.
+     */
     options: text().notNull(),
     /** Usable PSIDs of one address. */
     psids: integer().notNull(),
@@ -65,9 +72,9 @@ export const pool = sqliteTable(
     slots: integer().notNull(),
     /** The first slot that was never used. Every slot below has a lease row. */
     cursor: integer().notNull().default(0),
-    /** While drained: when its last lease ends. It gives no new ones from the moment that this is set. */
+    /** While drained: when its last lease ends. The pool gives no new leases from the moment that this is set. */
     drainUntil: integer("drain_until"),
-    /** Grows with each change: the ETag of the admin API. The cursor is none. */
+    /** Grows with each change: the ETag of the admin API. A move of the cursor does not count as a change. */
     version: integer().notNull().default(1),
   },
   (table) => [index("pool_by_domain").on(table.domainId)],
@@ -80,19 +87,19 @@ export const lease = sqliteTable(
     slot: integer().primaryKey(),
     poolId: integer("pool_id").generatedAlwaysAs(poolOfSlotSql(sql`slot`), { mode: "virtual" }),
     domainId: integer("domain_id").notNull(),
-    /** Null once its client moved to another slot, or declined this one. */
+    /** Null after its client moved to another slot, or declined this one. */
     clientId: blob("client_id"),
     state: integer().$type<LeaseState>().notNull(),
-    /** End of the offer, of the lease, or the moment of its release. */
+    /** End of the offer or of the lease, or the time of its release. */
     expiresAt: integer("expires_at").notNull(),
-    /** When someone else may take the slot: `expires_at` and the quarantine. The same client need not wait. */
+    /** When another client may take the slot: `expires_at` plus the quarantine. The same client need not wait. */
     freeAt: integer("free_at").notNull(),
-    /** While bound: since when client, source and softwire address are what this row says. Otherwise null. */
+    /** While bound: since when client, source and softwire address have been as in this row. Otherwise null. */
     since: integer(),
     updatedAt: integer("updated_at").notNull(),
     /**
-     * The same in milliseconds, where a client's message changed the row: the order of what happens within a second.
-     * It counts only while both agree, so whoever changes a row by hand, or is of an earlier release, need not know it.
+     * `updated_at` in milliseconds, if a client's message changed the row: it orders changes within a second. It counts
+     * only while both agree, so a change by hand, or by an earlier release, need not set it.
      */
     touchedMs: integer("touched_ms"),
     /** IPv6 source of the client's last REQUEST: the peer-address of the relay nearest to it. */
@@ -117,7 +124,10 @@ export const lease = sqliteTable(
   ],
 );
 
-/** Closed tenures, half-open `[since, until)`. Written by the triggers on `lease`, in the transaction that ends one. */
+/**
+ * Closed tenures, half-open `[since, until)`. The triggers on `lease` write them, in the transaction that ends the
+ * tenure.
+ */
 export const history = sqliteTable(
   "history",
   {
@@ -136,15 +146,15 @@ export const history = sqliteTable(
 );
 
 /**
- * Pools that were deleted: what their slots meant, so that history can still be read. A trigger writes a row when
- * one leaves `pool`; ids are never given out twice, so a slot belongs to one row of either table.
+ * Deleted pools: what their slots meant, so that history can still be read. A trigger writes a row when a pool is
+ * deleted from `pool`; ids are never reused, so a slot belongs to one row of one of the two tables.
  */
 export const retiredPool = sqliteTable(
   "retired_pool",
   {
     id: integer().primaryKey(),
     domainId: integer("domain_id").notNull(),
-    /** Its domain may be gone too. */
+    /** The name is stored because the domain may have been deleted too. */
     domainName: text("domain_name").notNull(),
     name: text().notNull(),
     firstAddress: integer("first_address").notNull(),
@@ -161,8 +171,8 @@ export const retiredPool = sqliteTable(
 );
 
 /**
- * A pair that belongs to one client whether it uses it or not. The row of the slot in `lease` carries it: its
- * `free_at` is {@link freeNever}, so that the statements of a batch need not look here.
+ * A pair that belongs to one client whether the client uses it or not. The slot's row in `lease` shows this: its
+ * `free_at` is {@link freeNever}, so the statements of a batch need not read this table.
  */
 export const reservation = sqliteTable(
   "reservation",
@@ -183,17 +193,17 @@ export const reservation = sqliteTable(
   ],
 );
 
-/** Bearer tokens. Of a secret only its SHA-256 is kept; it has 256 bits, so no guess will find it. */
+/** Bearer tokens. Only the SHA-256 of a secret is stored; the secret has 256 bits, so it cannot be guessed. */
 export const accessToken = sqliteTable(
   "access_token",
   {
     id: integer().primaryKey({ autoIncrement: true }),
     name: text().notNull().unique(),
     scope: text({ enum: ["relay", "read", "admin"] }).notNull(),
-    /** The one domain that it may see; null is all of them. */
+    /** The one domain that the token may see; null for all domains. */
     domainId: integer("domain_id").references(() => domain.id),
     secretHash: blob("secret_hash").notNull().unique(),
-    /** The secret before the last rotation, while both are good. */
+    /** The secret before the last rotation, while both are valid. */
     previousHash: blob("previous_hash"),
     previousUntil: integer("previous_until"),
     createdAt: integer("created_at").notNull(),
@@ -204,21 +214,21 @@ export const accessToken = sqliteTable(
   (table) => [index("access_token_by_previous_hash").on(table.previousHash)],
 );
 
-/** Changes that people made: one row for each, written in the transaction of the change. */
+/** Changes that people made: one row for each change, written in its transaction. */
 export const audit = sqliteTable(
   "audit",
   {
     id: integer().primaryKey({ autoIncrement: true }),
     at: integer().notNull(),
-    /** Name of the token, or `environment` for the one that is not in the database. */
+    /** Name of the token, or `environment` for the token that is not in the database. */
     actor: text().notNull(),
     action: text().notNull(),
     /** `domain`, `pool`, `reservation`, `token`, … */
     resource: text().notNull(),
     name: text().notNull(),
-    /** Name of the domain that it concerns; null for what belongs to none. */
+    /** Name of the domain that the change concerns; null if it belongs to no domain. */
     domain: text(),
-    /** JSON of the resource, as the API shows it; null where it was not there. */
+    /** JSON of the resource, in the form of the API; null if it did not exist. */
     before: text(),
     after: text(),
   },
@@ -229,23 +239,23 @@ export const audit = sqliteTable(
 );
 
 /**
- * What the binding table lost: one row for each tenure with a softwire address that began, ended or changed, with
- * what was true of its slot before. Written by triggers, read by `evidence/binding-feed.ts`.
+ * Changes of the binding table: one row for each tenure with a softwire address that began, ended or changed, with the
+ * earlier state of its slot. Triggers write it; `evidence/binding-feed.ts` reads it.
  */
 export const bindingLog = sqliteTable("binding_log", {
   /** Unix seconds << 20, and a count within the second. */
   version: integer().primaryKey(),
-  /** Null where all that is known is out of date: the consumer has to take the whole table. */
+  /** Null for a reset: everything known is out of date, and the consumer has to take the whole table. */
   slot: integer(),
-  /** Softwire address that the slot had in the table before; null when it was not in it. */
+  /** Softwire address that the slot had in the table before the change; null if the slot was not in the table. */
   softwire: blob(),
-  /** When that would have left the table by itself. */
+  /** When that entry would have left the table by expiry. */
   expiresAt: integer("expires_at"),
 });
 
 /**
- * Settings that hold pairs longer than the present ones do, while leases that were made by them may last: a bound
- * of `free_at - expires_at`, so that what is not in use is found by a range of `free_at`.
+ * Earlier settings that hold pairs longer than the present ones do, kept while leases made under them may last. They
+ * bound `free_at - expires_at`, so that pairs that are not in use can be found by a range of `free_at`.
  */
 export const longerHold = sqliteTable("longer_hold", {
   domainId: integer("domain_id").primaryKey(),
@@ -258,15 +268,15 @@ export const retention = sqliteTable(
   "retention",
   {
     id: integer().primaryKey(),
-    /** Tenures that ended before this were deleted. */
+    /** Tenures that ended before this time were deleted. */
     historyFrom: integer("history_from").notNull(),
   },
   (table) => [check("retention_is_one_row", sql`${table.id} = 1`)],
 );
 
 /**
- * One row: the instant by which the write batch that runs is judged, and between batches that of the last one. The port
- * sets it first in each batch (`time.ts`), so all statements and triggers of a transaction agree about the time.
+ * One row: the instant by which the current write batch is judged, or between batches that of the last one. The port
+ * sets it first in each batch (`time.ts`), so all statements and triggers of a transaction use the same time.
  */
 export const instant = sqliteTable(
   "instant",

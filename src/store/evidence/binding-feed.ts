@@ -1,25 +1,26 @@
 /**
  * The binding table of an lwAFTR (RFC 7596 §6.1): which softwire address has which pair, now or since a version.
  *
- * **In the table** is a slot whose lease runs and has a softwire address (RFC 8539). It leaves the table with its
- * lease: at a release, a decline, a deletion, or at the time of its expiry.
+ * **In the table** is a slot whose lease is running and has a softwire address (RFC 8539). It leaves the table with its
+ * lease: at a release, a decline, a deletion, or when it expires.
  *
- * **A version contains its time.** It is `Unix seconds << 20`, or the version of the last change where that is higher.
- * Changes are in `binding_log`, each with what was true of the slot before. Triggers write it when a tenure begins,
- * ends or changes; a renewal does none of this, and so writes nothing. Expiry writes nothing either: it is no event,
- * but a time that comes. A slot is in the table of version V if its lease, as of V, ends after the time in V.
+ * **A version contains its time.** It is `Unix seconds << 20`, or the version of the last change if that is higher.
+ * Changes are in `binding_log`, each with the state of the slot before the change. Triggers write an entry when a
+ * tenure begins, ends or changes. A renewal does none of this, so it writes nothing. Expiry writes nothing either: it
+ * is not an event, but a time that passes. A slot is in the table of version V if its lease, as of V, ends after the
+ * time in V.
  *
- * **What has gone by itself between two versions** are leases that nobody touched, and whose end lies between the two
- * times. Nothing has an index on that end. But a lease is free its quarantine after its end, and the longest
- * quarantine is known, so a range of `lease_by_free_at` has them all: from the first time to the second and that
- * quarantine. Without a quarantine the slot may be another's in the second of its end. Then taking it over ended a
- * tenure, and the log has it. In both cases the removal is told before the addition, and not later than it; and the
- * row was out of the table of every version whose time is not before the end.
+ * **Leases that expired between two versions** are those that nothing has changed, and whose end lies between the two
+ * times. No index has that end. But a pair becomes free one quarantine after the end of its lease, and the longest
+ * quarantine is known. So a range of `lease_by_free_at` contains all of them: from the first time to the second time
+ * plus that quarantine. Without a quarantine, another client may get the slot in the second in which the lease ends.
+ * Then taking it over ended a tenure, and the log has an entry. In both cases the removal is reported before the
+ * addition, and no later than it; and the row was absent from the table of every version whose time is not before the
+ * end.
  *
- * **One table is of one version** though it is read page by page while leases change. Each page is read together
- * with what the log has got since; a slot that was changed after the version is shown as the first such entry says
- * that it was before. Rows vanish only with their pool or reservation; that changes the configuration, and ends the
- * reading.
+ * **A table belongs to one version**, although it is read page by page while leases change. Each page is read together
+ * with the new entries of the log. A slot that changed after the version is shown as the first such entry says it was
+ * before. Rows disappear only with their pool or reservation; that changes the configuration, and ends the reading.
  *
  * @module
  */
@@ -50,19 +51,19 @@ export interface BindingRow {
   readonly softwire: Uint8Array;
 }
 
-/** What became of one slot between two versions. Never null on both sides. */
+/** The change of one slot between two versions. At least one of the two sides is not null. */
 export interface BindingChange {
   readonly slot: number;
   /** Null when it was not in the table. */
   readonly before: Uint8Array | null;
-  /** Null when it is not in it any more. */
+  /** Null when it is no longer in the table. */
   readonly after: Uint8Array | null;
 }
 
-/** Why there is no increment: the whole table has to be taken. */
+/** Why there is no increment, so that the whole table has to be taken. */
 export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "too-many";
 
-/** What changed between two versions, ordered by slot; or why that cannot be told. */
+/** What changed between two versions, ordered by slot; or why that is not known. */
 export type Increment =
   | { readonly kind: "changes"; readonly changes: readonly BindingChange[] }
   | { readonly kind: "gone"; readonly reason: NoIncrement };
@@ -74,12 +75,12 @@ export interface BindingSnapshot {
   readonly version: number;
   /** The time in the version, in Unix seconds. */
   readonly time: number;
-  /** Revision of the configuration; what slots mean is as of it. */
+  /** Revision of the configuration that defines what the slots mean. */
   readonly revision: number;
   /**
    * Reads the rows of one pool, ordered by slot, page by page.
    *
-   * @throws {SnapshotLostError} When it can't be told any more what the table was.
+   * @throws {SnapshotLostError} When the state of the table at its version can no longer be determined.
    */
   readonly rows: (poolId: number) => AsyncGenerator<readonly BindingRow[]>;
   /**
@@ -90,7 +91,10 @@ export interface BindingSnapshot {
   readonly changesSince: (version: number) => Promise<Increment>;
 }
 
-/** The table was changed by more than can be kept in mind while it is read. Reading it again helps. */
+/**
+ * More of the table changed than can be kept in memory while it is read, or the configuration changed. Reading it again
+ * helps.
+ */
 export class SnapshotLostError extends Error {
   constructor(what: string) {
     super(`Cannot read the binding table to its end: ${what}; take it again`);
@@ -99,7 +103,7 @@ export class SnapshotLostError extends Error {
 }
 
 /**
- * Takes the table as of now. It is read afterwards, and stays as it is now.
+ * Opens the table as of now. Later reads show it as it is now.
  *
  * @param pageRows Rows that one statement reads.
  * @throws {DatabaseError} When the database cannot be reached.
@@ -125,14 +129,14 @@ export async function openBindingSnapshot(
   };
 }
 
-/** Reads at a version that grows older. */
+/** Reads the table as of a fixed version while the database changes. */
 class SnapshotReader {
   readonly #database: Database;
   readonly #version: number;
   readonly #time: number;
   readonly #revision: number;
   readonly #limit: number;
-  /** Slots that were changed after the version -> what was true of them at the version. */
+  /** Slots that changed after the version -> their state at the version. */
   readonly #changed = new Map<number, Image>();
   /** The last entry of the log that is in `#changed`. */
   #seen: number;
@@ -181,7 +185,7 @@ class SnapshotReader {
     return { kind: "changes", changes };
   }
 
-  /** The first entry of a slot after `since` says what it was at `since`. */
+  /** The first entry of a slot after `since` has the state of the slot at `since`. */
   async #readLog(since: number, before: Map<number, string | null>): Promise<NoIncrement | undefined> {
     const from = timeOfVersion(since);
     let seen = since;
@@ -201,7 +205,7 @@ class SnapshotReader {
     }
   }
 
-  /** Adds the slots that have left the table by themselves, and were not touched since. */
+  /** Adds the slots that left the table by expiry and have not been changed since. */
   async #findExpired(from: number, before: Map<number, string | null>): Promise<"too-many" | undefined> {
     const add = ([slot, softwire, expiresAt]: Image): void => {
       const isExpired = softwire !== null && expiresAt > from && expiresAt <= this.#time;
@@ -228,18 +232,18 @@ class SnapshotReader {
         }
       }
     }
-    // And those that were touched after the version: their rows say something else by now.
+    // Add also the expired slots that were changed after the version: their rows no longer show the lease that expired.
     for (const image of this.#changed.values()) add(image);
     return undefined;
   }
 
-  /** @returns What was in the table at the version for a slot, whose row is now like this. */
+  /** @returns The softwire address that a slot had in the table at the version, given its row as it is now. */
   #softwireOf(row: Image): string | null {
     const [, softwire, expiresAt] = this.#changed.get(row[0]) ?? row;
     return softwire !== null && expiresAt > this.#time ? softwire : null;
   }
 
-  /** Runs a statement together with a look at the log: what it read is then never newer than what is known. */
+  /** Runs a statement together with a read of the log, so that the rows are never newer than the known changes. */
   async #read<S extends Selection>(selection: S, statement: SQL): Promise<RowOf<S>> {
     for (;;) {
       await yieldToEventLoop();

@@ -1,5 +1,5 @@
 /**
- * How long the log of the binding table is kept.
+ * Retention of the log of the binding table.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { bindingLog } from "../database/schema.ts";
 import { yieldToEventLoop } from "../database/slices.ts";
 import { versionAt } from "./feed-statements.ts";
 
-/** How far back the log shall go. */
+/** How far back the log should go. */
 export interface PurgeLogOptions {
-  /** Unix seconds; entries of that time and later stay. */
+  /** Unix seconds; entries of this time and later stay. */
   readonly before: number;
   /** Entries that one transaction deletes. */
   readonly stepRows: number;
-  /** Ends it before the next step. */
+  /** Stops the purge before its next step. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The oldest entries, without the newest of all: it says where the log begins. */
+/** Deletes the oldest entries, but never the newest of all: it shows where the log begins. */
 function deleteOldest(before: number, limit: number): SQL {
   return sql`DELETE FROM ${bindingLog} WHERE ${bindingLog.version} IN (
       SELECT ${bindingLog.version} FROM ${bindingLog} WHERE ${bindingLog.version} < ${versionAt(before)}
@@ -31,11 +31,12 @@ function deleteOldest(before: number, limit: number): SQL {
 }
 
 /**
- * Deletes entries of the log, so many in a transaction, oldest first. The newest stays: it says where the log begins.
+ * Deletes entries of the log, oldest first, a limited number in each transaction. The newest entry stays: it shows
+ * where the log begins.
  *
- * @returns How many were deleted.
+ * @returns How many entries were deleted.
  * @throws {DatabaseError} When the database cannot be reached.
- * @throws {DOMException} `AbortError`, when the signal ended it.
+ * @throws {DOMException} `AbortError`, when the signal stopped it.
  */
 export async function purgeBindingLog(
   database: Database,

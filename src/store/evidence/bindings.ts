@@ -1,5 +1,6 @@
 /**
- * The binding table of all databases. Each database has a version of its own; the table's is all of them.
+ * The binding table across all databases. Each database has its own version; the version of the table combines all of
+ * them.
  *
  * @module
  */
@@ -25,13 +26,13 @@ export interface Binding {
   readonly softwire: Uint8Array;
 }
 
-/** What became of one pair between two versions. Never null on both sides. */
+/** The change of one pair between two versions. At least one of the two sides is not null. */
 export interface ChangedBinding {
   readonly before: Binding | null;
   readonly after: Binding | null;
 }
 
-/** Why the changes since a version cannot be told: the whole table has to be taken. */
+/** Why the changes since a version are not known, so that the whole table has to be taken. */
 export type GoneReason = NoIncrement | "other-databases";
 
 /** The changes since a version, in the order of databases and slots. */
@@ -41,36 +42,36 @@ export type ChangesSince =
 
 /** The table as of one version. */
 export interface BindingTable {
-  /** One number for each database, with dots between them. */
+  /** One number for each database, separated by dots. */
   readonly version: string;
-  /** Unix seconds: when this table was the one in force. */
+  /** The time at which the table had this content, in Unix seconds. */
   readonly time: number;
-  /** The domains whose rows are in it, in order. */
+  /** The domains whose rows are in the table, in order. */
   readonly domains: readonly Domain[];
-  /** @returns The number of the database that has a domain. */
+  /** @returns The part of the version that belongs to the database of a domain. */
   readonly versionOf: (domain: Domain) => number;
   /**
    * Reads the rows of a domain, ordered by pool and slot, page by page.
    *
-   * @throws {SnapshotLostError} When what the table was can no longer be told.
+   * @throws {SnapshotLostError} When the state of the table at its version can no longer be determined.
    * @throws {DatabaseError} When the database cannot be reached.
    */
   readonly rows: (domain: Domain) => AsyncGenerator<readonly Binding[]>;
   /**
    * Finds what changed since a version.
    *
-   * @param version Of an earlier table of the same domains.
+   * @param version The version of an earlier table of the same domains.
    * @throws {SnapshotLostError} As above.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly changesSince: (version: string) => Promise<ChangesSince>;
 }
 
-/** The table, or why there is none. */
+/** The table, or why it could not be opened. */
 export type OpenedTable =
   | { readonly kind: "table"; readonly table: BindingTable }
   | { readonly kind: "no-domain" }
-  /** The configuration changed at each try to read it together with the table. */
+  /** The configuration changed during each attempt to read it together with the table. */
   | { readonly kind: "configuration-changes" };
 
 /** Binding tables of all databases. */
@@ -78,7 +79,7 @@ export interface BindingStore {
   /**
    * Opens the table as of now.
    *
-   * @param domain Only this domain's rows; undefined for all that the caller may see.
+   * @param domain Only the rows of this domain; undefined for all that the caller may see.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly open: (principal: Principal, domain: string | undefined) => Promise<OpenedTable>;
@@ -105,7 +106,7 @@ interface Section {
   readonly domains: readonly Domain[];
 }
 
-/** The configuration may change between two reads: what slots mean has to be as of the table. */
+/** The configuration may change between two reads, but the meaning of slots has to match the table. */
 async function openSection(place: Place): Promise<Section | undefined> {
   for (let attempt = 0; attempt < snapshotTries; attempt++) {
     const snapshot = await openBindingSnapshot(place.database);
@@ -156,7 +157,7 @@ async function changesSince(sections: readonly Section[], version: string): Prom
   return { kind: "changes", changes };
 }
 
-/** Pools come and go with a new whole table, so each slot of the changes belongs to a pool that exists. */
+/** Creating or deleting a pool forces a new whole table, so each changed slot belongs to a pool that exists. */
 function changedBindings({ domains }: Section, found: readonly BindingChange[]): ChangedBinding[] {
   const owners = new Map(
     domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),

@@ -1,5 +1,5 @@
 /**
- * The statements that count slots, and what they select. A test reads their query plans.
+ * The statements that count slots, and the columns that they select. A test reads their query plans.
  *
  * @module
  */
@@ -11,27 +11,27 @@ import type { DomainScope } from "../database/databases.ts";
 import { domain, freeNever, lease, LeaseState, longerHold, pool } from "../database/schema.ts";
 import { selectionOf } from "../database/selection.ts";
 
-/** The pool that is counted, and the time by which it is judged. */
+/** The pool that is counted, and the time at which it is counted. */
 export interface CountedPool {
   readonly id: number;
-  /** No pair that is not in use is held longer than this, in seconds. */
+  /** Upper bound on how long a pair that is not in use is held, in seconds. */
   readonly hold: number;
   /** Unix seconds. */
   readonly now: number;
 }
 
-/** A slice of rows: where the one before it ended, and where all end. */
+/** A slice of rows: where the previous one ended, and where the last one ends. */
 export interface Slice {
-  /** `free_at` or slot of the last row of the slice before. */
+  /** `free_at` or slot of the last row of the previous slice. */
   readonly after: number;
-  /** Where `after` is a `free_at`: the slot of that row, because many may be free in the same second. */
+  /** If `after` is a `free_at`: the slot of that row, because many slots may become free in the same second. */
   readonly afterSlot: number;
   readonly end: number;
   /** Rows of the slice. */
   readonly limit: number;
 }
 
-/** What {@link countStatements} select. */
+/** The columns that {@link countStatements} select. */
 export const countSelections = {
   pools: (now: SQL) => ({
     id: pool.id,
@@ -44,7 +44,7 @@ export const countSelections = {
       coalesce((SELECT iif(${longerHold.until} > ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
         WHERE ${longerHold.domainId} = ${domain.id}), 0))`,
   }),
-  /** What one slice counted, and where it ends: null for the last one. */
+  /** The count of one slice, and where the slice ends: null for the last one. */
   slice: {
     rows: sql<number>`rows`,
     offered: sql<number>`offered`,
@@ -54,7 +54,7 @@ export const countSelections = {
   },
 };
 
-/** A slice of slots that a statement looked at. */
+/** The slice of slots that a statement reads. */
 const looked = alias(lease, "looked");
 
 type LeaseRows = typeof lease | typeof looked;
@@ -62,7 +62,7 @@ type LeaseRows = typeof lease | typeof looked;
 const runningCount = (row: LeaseRows, state: LeaseState, now: number): SQL =>
   sql`coalesce(sum(${row.state} = ${state} AND ${row.expiresAt} > ${now}), 0)`;
 
-/** Offers and leases that run. */
+/** Running offers and leases. */
 const running = (row: LeaseRows, now: number): SQL =>
   sql`${runningCount(row, LeaseState.offered, now)} AS offered, ${runningCount(row, LeaseState.bound, now)} AS bound`;
 
@@ -72,11 +72,11 @@ const noneRunning = sql`0 AS offered, 0 AS bound`;
 const endOfSlots = (limit: number): SQL =>
   sql`iif(count(*) < ${limit}, NULL, max(${looked.slot})) AS last, NULL AS last_slot`;
 
-/** Rows of the pool after those of the slice before, by the time at which they are free, and by slot within a second. */
+/** Rows of the pool after those of the previous slice, ordered by `free_at`, and by slot within a second. */
 const isAfter = ({ id }: CountedPool, { after, afterSlot }: Slice): SQL =>
   sql`${lease.poolId} = ${id} AND (${lease.freeAt}, ${lease.slot}) > (${after}, ${afterSlot})`;
 
-/** One slice by the time at which rows are free. `counts` says what is counted of it. */
+/** One slice, ordered by `free_at`. `counts` defines what is counted in it. */
 function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
   const { end, limit } = slice;
   return sql`WITH edge(last, slot) AS MATERIALIZED (SELECT * FROM (
@@ -88,26 +88,26 @@ function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
       AND (edge.last IS NULL OR (${lease.freeAt}, ${lease.slot}) <= (edge.last, edge.slot))`;
 }
 
-/** The statements. Each but the first counts one slice of a pool. */
+/** The statements. Each except the first counts one slice of a pool. */
 export const countStatements = {
   pools: (now: SQL, scope: DomainScope): SQL => sql`
     SELECT ${selectionOf(countSelections.pools(now))} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     WHERE ${inScope(domain.name, scope)} ORDER BY ${domain.id}, ${pool.id}`,
-  /** Rows that were made ahead of the cursor. */
+  /** Rows that were created ahead of the cursor. */
   ahead: (_: CountedPool, { after, end, limit }: Slice): SQL => sql`
     SELECT count(*) AS rows, ${noneRunning}, ${endOfSlots(limit)} FROM (SELECT ${lease.slot} FROM ${lease}
       WHERE ${lease.slot} > ${after} AND ${lease.slot} <= ${end} ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
-  /** Free again: in the index alone. */
+  /** Slots that are free again, read from the index alone. */
   free: (counted: CountedPool, slice: Slice): SQL => sliceByTime(counted, slice, noneRunning),
-  /** What may be offered or quarantined: its row says. */
+  /** Slots that may be offered or quarantined; the state in the row decides. */
   near: (counted: CountedPool, slice: Slice): SQL => sliceByTime(counted, slice, running(lease, counted.now)),
-  /** Reserved: in use or not. */
+  /** Reserved slots, in use or not. */
   reserved: ({ id, now }: CountedPool, { after, limit }: Slice): SQL => sql`
     SELECT count(*) AS rows, ${running(looked, now)}, ${endOfSlots(limit)} FROM (
       SELECT ${lease.slot}, ${lease.state}, ${lease.expiresAt} FROM ${lease}
       WHERE ${lease.poolId} = ${id} AND ${lease.freeAt} = ${freeNever} AND ${lease.slot} > ${after}
       ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
-  /** Held for longer than the near rows, and by nobody: declined, or moved away from. */
+  /** Slots without a client that are held for longer than the near rows: declined, or moved away from. */
   clientless: ({ id, now, hold }: CountedPool, { after, end, limit }: Slice): SQL => sql`
     SELECT coalesce(sum(${looked.freeAt} > ${now + hold} AND ${looked.freeAt} < ${freeNever}), 0) AS rows,
       ${noneRunning}, ${endOfSlots(limit)} FROM (SELECT ${lease.slot}, ${lease.freeAt} FROM ${lease}
@@ -116,5 +116,5 @@ export const countStatements = {
       ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
 } as const;
 
-/** A count that goes by slices. */
+/** A count that is made in slices. */
 export type CountName = Exclude<keyof typeof countStatements, "pools">;

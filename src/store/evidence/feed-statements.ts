@@ -1,5 +1,5 @@
 /**
- * The statements of the binding feed, and what they select. A test reads their query plans.
+ * The statements of the binding feed, and the columns that they select. A test reads their query plans.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 } from "../database/schema.ts";
 import { selectionOf } from "../database/selection.ts";
 
-/** A version is so many times the second that is in it. */
+/** A version is its time in seconds multiplied by this number, plus a count. */
 const versionsPerSecond = 2 ** 20;
 
 /** @returns The time that a version contains, in Unix seconds. */
@@ -31,10 +31,13 @@ export function versionAt(time: number): number {
   return time * versionsPerSecond;
 }
 
-/** What the log says of a slot before a change, or its row now: not in the table when its softwire is null. */
+/**
+ * The state of a slot: before a change, from the log, or now, from its row. It is not in the table if its softwire is
+ * null.
+ */
 export type Image = readonly [slot: number, softwireHex: string | null, expiresAt: number];
 
-/** A page of rows that a statement looked at, and a page of the log. */
+/** A page of rows that a statement reads, and a page of the log. */
 const page = alias(lease, "page");
 const entry = alias(bindingLog, "entry");
 
@@ -44,16 +47,16 @@ interface ImageColumns {
   readonly expiresAt: Column;
 }
 
-/** Rows as one JSON text: a page of a thousand costs one value. */
+/** Rows as one JSON text, so that a page of a thousand rows costs one value. */
 const imagesOf = ({ slot, softwire, expiresAt }: ImageColumns): SQL<string> =>
   sql<string>`json_group_array(json_array(${slot}, hex(${softwire}), ${expiresAt}))`;
 
-/** @returns Rows of {@link Image}s that a statement selected. */
+/** @returns The {@link Image}s that a statement selected. */
 export function parseImages(text: string): Image[] {
   return parseLog(text).images;
 }
 
-/** @returns Entries of the log. One without a slot is a reset: all that consumers know is out of date. */
+/** @returns Entries of the log. An entry without a slot is a reset: everything that consumers know is out of date. */
 export function parseLog(text: string): { readonly hasReset: boolean; readonly images: Image[] } {
   const entries = JSON.parse(text) as [number | null, string, number][];
   const images = entries.flatMap(([slot, softwire, expiresAt]): Image[] =>
@@ -64,7 +67,7 @@ export function parseLog(text: string): { readonly hasReset: boolean; readonly i
 
 const revision = sql<number>`(SELECT ${configuration.revision} FROM ${configuration})`;
 
-/** What {@link feedStatements} select. */
+/** The columns that {@link feedStatements} select. */
 export const feedSelections = {
   begin: (now: SQL) => ({
     revision,
@@ -89,10 +92,10 @@ export const feedSelections = {
   },
 } as const;
 
-/** The softwire address while it is in the table; a row in which a lease has none is not. */
+/** The softwire address while the slot is bound; a row in another state is not in the table. */
 const boundSoftwire = sql`iif(${lease.state} = ${LeaseState.bound}, ${lease.softwire}, NULL)`;
 
-/** Leases that ended by themselves between two times, both in Unix seconds. */
+/** Leases that expired between two times, both in Unix seconds. */
 export interface EndedBetween {
   readonly from: number;
   readonly until: number;
@@ -102,7 +105,7 @@ const endedBetween = (row: typeof lease | typeof page, { from, until }: EndedBet
   sql`${row.state} = ${LeaseState.bound} AND ${row.softwire} IS NOT NULL AND ${row.expiresAt} > ${from}
     AND ${row.expiresAt} <= ${until}`;
 
-/** What a slice of ended leases selects. `last` is null for the last slice. */
+/** The columns of a slice of expired leases. `last` is null for the last slice. */
 export const endedSelection = {
   last: sql<number | null>`last`,
   images: sql<string>`images`,
@@ -111,7 +114,7 @@ export const endedSelection = {
 /** The statements. */
 export const feedStatements = {
   begin: (now: SQL): SQL => sql`SELECT ${selectionOf(feedSelections.begin(now))}`,
-  /** What was changed after a version, up to another. */
+  /** Changes after one version, up to another. */
   log: (seen: number, until: number, limit: number): SQL => sql`
     SELECT ${selectionOf(feedSelections.log)} FROM (SELECT * FROM ${bindingLog}
       WHERE ${bindingLog.version} > ${seen} AND ${bindingLog.version} <= ${until}
@@ -126,11 +129,13 @@ export const feedStatements = {
     SELECT ${selectionOf(feedSelections.slots)} FROM (
       SELECT ${lease.slot}, ${boundSoftwire} AS softwire, ${lease.expiresAt}
       FROM json_each(${JSON.stringify(slots)}) AS wanted CROSS JOIN ${lease} ON ${lease.slot} = wanted.value) AS ${page}`,
-  /** How long the pairs of each pool are kept at most after their lease, in seconds. */
+  /** For each pool, the maximum time that a pair is kept after its lease, in seconds. */
   pools: (): SQL => sql`
     SELECT ${selectionOf(feedSelections.pools)} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     LEFT JOIN ${longerHold} ON ${longerHold.domainId} = ${domain.id} ORDER BY ${pool.id}`,
-  /** Leases of a pool that ended between two times: one slice of where they can be, by the time at which they are free. */
+  /**
+   * Leases of a pool that ended between two times: one slice of the range in which they can be, ordered by `free_at`.
+   */
   expired: (poolId: number, after: number, end: number, ended: EndedBetween, limit: number): SQL => sql`
     WITH edge(last) AS MATERIALIZED (SELECT coalesce((
       SELECT ${lease.freeAt} FROM ${lease}
@@ -139,7 +144,7 @@ export const feedStatements = {
     SELECT nullif(max(edge.last), ${end}) AS last, ${imagesOf(lease)} FILTER (WHERE ${lease.slot} IS NOT NULL) AS images
     FROM edge LEFT JOIN ${lease} ON ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after}
       AND ${lease.freeAt} <= edge.last AND ${endedBetween(lease, ended)}`,
-  /** The same of reserved slots, which are never free: by slot. */
+  /** The same for reserved slots, which never become free: ordered by slot. */
   reserved: (poolId: number, after: number, ended: EndedBetween, limit: number): SQL => sql`
     SELECT iif(count(*) < ${limit}, NULL, max(${page.slot})) AS last,
       ${imagesOf(page)} FILTER (WHERE ${endedBetween(page, ended)}) AS images

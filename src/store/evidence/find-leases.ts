@@ -1,5 +1,5 @@
 /**
- * Finds leases in all databases, by what an operator knows of them.
+ * Finds leases in all databases by what an operator knows of them.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import type { SlotState } from "./slot-state.ts";
 import { placeLease } from "./stored-lease.ts";
 import type { StoredLease } from "./stored-lease.ts";
 
-/** What is known of the leases that are wanted; all of it must be true of a lease. */
+/** Criteria of a search; a lease must match all of them. */
 export interface LeaseQuery {
   /** Names of a domain and of a pool. */
   readonly domain?: string | undefined;
   readonly pool?: string | undefined;
   /** IPv4 address, unsigned. */
   readonly address?: number | undefined;
-  /** With `address`: the slot whose port set has the port. */
+  /** Together with `address`: the slot whose port set contains the port. */
   readonly port?: number | undefined;
   /** Octets of option 61. */
   readonly clientId?: Uint8Array | undefined;
@@ -35,29 +35,29 @@ export interface LeaseQuery {
   readonly source?: Uint8Array | undefined;
   readonly site?: string | undefined;
   readonly state?: SlotState | undefined;
-  /** Unix seconds: expiry at this time or later, and before that time. */
+  /** Unix seconds: a lease matches if it expires at this time or later, and before the next one. */
   readonly expiresFrom?: number | undefined;
   readonly expiresBefore?: number | undefined;
 }
 
-/** Where a page begins: number of the database, and the slot after which its search continues. */
+/** Where a page begins: the number of the database, and the slot after which the search continues. */
 export type LeasePosition = readonly [database: number, slot: number];
 
-/** A page of leases that is wanted. */
+/** The page of leases to return. */
 export interface LeasePageRequest {
   /** Undefined for the first page. */
   readonly after: LeasePosition | undefined;
-  /** Leases that are wanted at most. */
+  /** Maximum number of leases. */
   readonly limit: number;
 }
 
-/** What a search found. A page may be empty and not the last: `next` is null on the last. */
+/** The result of a search. A page may be empty without being the last; `next` is null on the last page. */
 export type LeasePage =
   | { readonly kind: "page"; readonly leases: readonly StoredLease[]; readonly next: LeasePosition | null }
   | { readonly kind: "no-domain" }
   | { readonly kind: "no-pool" };
 
-/** A database that is searched, with the domains in it that count. */
+/** A database to search, with those of its domains that count. */
 interface Section {
   readonly place: Place;
   readonly directory: Directory;
@@ -89,7 +89,7 @@ export async function findLeases(
   return findInSections(sections, query, page);
 }
 
-/** Searches one database after the other: the next begins where the one before has no more. */
+/** Searches the databases one after another; the next one is searched when the current one has no more leases. */
 async function findInSections(
   sections: readonly Section[],
   query: LeaseQuery,
@@ -110,7 +110,7 @@ async function findInSections(
   return { kind: "page", leases, next: null };
 }
 
-/** @returns What to look for in one database; undefined when no lease in it can match. */
+/** @returns The filter for one database; undefined when no lease in it can match. */
 function filterOf({ domains }: Directory, query: LeaseQuery): LeaseFilter | undefined {
   const pools = domains.flatMap((domain) => domain.pools);
   const pool = pools.find(({ name }) => name === query.pool);
@@ -133,7 +133,7 @@ function filterOf({ domains }: Directory, query: LeaseQuery): LeaseFilter | unde
   };
 }
 
-/** @returns Undefined without an address, null when no slot of the pools has it. */
+/** @returns Undefined if no address is given, null if no slot of the pools has it. */
 function slotsOf(pools: readonly Pool[], { address, port }: LeaseQuery) {
   if (address === undefined) return undefined;
   const pool = findAddressPool(pools, address);

@@ -1,8 +1,8 @@
 /**
- * Who had it? Which tenure an address and a port belonged to at a time (RFC 6269 §12, RFC 6302).
+ * Looks up which tenure an address and a port belonged to at a given time (RFC 6269 §12, RFC 6302).
  *
- * A slot number means the same pair for ever, so the question is: which slot is it in each pool that has, or had, the
- * address; and which tenures of that slot were then? Both are found by index.
+ * A slot number always means the same pair. So a look-up finds the slot in each pool that has or had the address, and
+ * then the tenures of that slot at that time. Both are found by index.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import type { Principal } from "../principal.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
 
-/** Someone had a pair for a time, half-open `[since, until)`, in Unix seconds. */
+/** A client had a pair for a time, half-open `[since, until)`, in Unix seconds. */
 export interface Tenure {
   readonly slot: number;
   readonly clientId: Uint8Array;
   readonly since: number;
-  /** When it ended, or will end if nothing happens to the lease. */
+  /** When it ended, or will end if the lease is not changed. */
   readonly until: number;
-  /** It is the running lease: a renewal may put its end off. */
+  /** It is the running lease: a renewal may extend it. */
   readonly isRunning: boolean;
   readonly source: Uint8Array | null;
   readonly softwire: Uint8Array | null;
@@ -40,7 +40,7 @@ export interface Tenure {
   readonly relayPath: Uint8Array | null;
 }
 
-/** Why nobody had it. */
+/** Why nobody had the pair. */
 export const nobodyReasons = {
   "address-in-no-pool": "No pool has the address, or had it.",
   "excluded-port": "The port is in no port set of the pool: its PSID offset leaves out the lowest ports.",
@@ -49,40 +49,43 @@ export const nobodyReasons = {
   "history-purged": "Nobody is known, but the record of that time was deleted when its retention was over.",
 } as const;
 
-/** Ids of the reasons. */
+/** The id of a reason. */
 export type NobodyReason = keyof typeof nobodyReasons;
 
-/** A tenure, and whether it is meant for sure. */
+/** A tenure, and how certain the match is. */
 export interface Holder {
   readonly pool: ArchivedPool;
   readonly psid: number;
   readonly tenure: Tenure;
-  /** `possible`: it was not then, but within the tolerance of the clocks; or it began and ended in that second. */
+  /**
+   * `possible`: the tenure does not include the time, but lies within the tolerance of the clocks; or it began and
+   * ended in that second.
+   */
   readonly certainty: "certain" | "possible";
 }
 
-/** The answer. */
+/** The answer to a look-up. */
 export interface LookupAnswer {
   readonly kind: "answer";
-  /** At most one is certain. In the order of time. */
+  /** At most one is certain. Ordered by time. */
   readonly holders: readonly Holder[];
-  /** Why none is certain; null when one is. */
+  /** Why no holder is certain; null if one is. */
   readonly reason: NobodyReason | null;
-  /** The pool that says so; absent when no pool has the address. */
+  /** The pool that the answer is based on; absent when no pool has the address. */
   readonly pool: ArchivedPool | undefined;
 }
 
-/** The answer, or that the address is shared and the question has no port. */
+/** The answer, or the result that a port is needed because the address is shared and the question has no port. */
 export type Lookup = LookupAnswer | { readonly kind: "port-needed" };
 
-/** The question. */
+/** The question of a look-up. */
 export interface LookupQuestion {
   readonly address: number;
-  /** Null for protocols without ports: only full addresses can be told then. */
+  /** Null for protocols without ports: then only holders of whole addresses can be found. */
   readonly port: number | null;
   /** Unix seconds. */
   readonly at: number;
-  /** How far the clock that took the time may be off. */
+  /** Maximum error of the clock that recorded the time, in seconds. */
   readonly toleranceSeconds: number;
 }
 
@@ -91,7 +94,7 @@ export interface LookupStore {
   /**
    * Finds out who had an address and port at a time.
    *
-   * @throws {DatabaseError} When a database cannot be reached: it might know.
+   * @throws {DatabaseError} When a database cannot be reached, because it might have the answer.
    */
   readonly lookUp: (principal: Principal, question: LookupQuestion) => Promise<Lookup>;
 }
@@ -106,7 +109,7 @@ export function createLookupStore(databases: Databases): LookupStore {
   };
 }
 
-/** What is selected of an ended tenure. */
+/** The columns that are selected of an ended tenure. */
 const endedTenure = {
   slot: history.slot,
   clientId: history.clientId,
@@ -119,7 +122,9 @@ const endedTenure = {
   relayPath: history.relayPath,
 };
 
-/** What is selected of the tenure that a row of `lease` has. While it has one, it has a client. */
+/**
+ * The columns that are selected of the current tenure of a row of `lease`. While there is a tenure, there is a client.
+ */
 const presentTenure = (now: SQL) => ({
   slot: lease.slot,
   clientId: sql<Uint8Array>`${lease.clientId}`,
@@ -138,7 +143,7 @@ const retained = { historyFrom: retention.historyFrom };
  * The statements of a look-up. A test reads their query plans.
  *
  * @param slot Key of the slot.
- * @param last Unix seconds: only tenures that began then or before.
+ * @param last Unix seconds: only tenures that began at this time or earlier.
  */
 export const lookupStatements = {
   lease: (slot: number, last: number, now: SQL): SQL =>
@@ -149,7 +154,7 @@ export const lookupStatements = {
   retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
 } as const;
 
-/** A slot that the question may mean. */
+/** A slot that the question may refer to. */
 interface CandidateSlot {
   readonly pool: ArchivedPool;
   readonly psid: number;
@@ -157,7 +162,8 @@ interface CandidateSlot {
 }
 
 /**
- * Looks in one database. Two round trips at most: the pools that have or had the address, then all their slots.
+ * Looks in one database, in at most two round trips: first the pools that have or had the address, then all their
+ * slots.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -190,7 +196,8 @@ function slotsOf(pools: readonly ArchivedPool[], address: number, port: number |
 }
 
 /**
- * Puts together what several databases know. An address was in pools of one of them at a time, but may have moved.
+ * Combines the answers of several databases. At any one time an address was in pools of one database only, but it may
+ * have moved to another since.
  *
  * @param answers At least one.
  */
@@ -207,7 +214,7 @@ function joinLookups(answers: readonly Lookup[]): Lookup {
   return { ...current, holders };
 }
 
-/** A port that no client of the pool can have. */
+/** Returns why no client of the pool can have a port. */
 function portReason(
   { geometry }: ArchivedPool,
   address: number,
@@ -218,9 +225,9 @@ function portReason(
 }
 
 /**
- * Reads the tenures of all slots that touch the time and its tolerance.
+ * Reads the tenures of all slots that overlap the time and its tolerance.
  *
- * @returns In the order of time; and since when the record is whole, which without a slot is not asked.
+ * @returns The tenures, ordered by time, and since when the record is complete (not read if there are no slots).
  */
 async function findHolders(
   database: Database,
@@ -240,7 +247,7 @@ async function findHolders(
   );
   const holders = slots.flatMap(({ pool, psid }, index) =>
     tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
-      // Of a tenure that began and ended in one second nobody knows which part of the second it had.
+      // If a tenure began and ended in the same second, it is not known which part of that second it covered.
       .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
       .map((tenure): Holder => {
         const isThen = tenure.since <= at && at < tenure.until;

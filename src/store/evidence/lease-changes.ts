@@ -1,6 +1,6 @@
 /**
- * Ends and moves a lease by hand. Each change is one write batch: the statements that make it, its record in `audit`,
- * and a look at the rows that are true afterwards.
+ * Ends and moves leases on behalf of an operator. Each change is one write batch: the statements that make it, its
+ * record in `audit`, and a read of the resulting rows.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { instantSeconds } from "../database/time.ts";
 import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 
-/** Which lease is meant: with another client or another tenure it is another lease. */
+/** Identifies a lease: with another client or another tenure it is a different lease. */
 export interface LeaseHandle {
   readonly slot: number;
   readonly clientId: Uint8Array;
@@ -23,21 +23,21 @@ export interface LeaseHandle {
   readonly since: number | null;
 }
 
-/** What came of a change. */
+/** The outcome of a change. */
 export interface ChangeOutcome {
   /** False when the condition of the change did not hold; then nothing was changed. */
   readonly isDone: boolean;
-  /** The row of the slot now; undefined when there is none. */
+  /** The row of the slot now; undefined if it has none. */
   readonly lease: LeaseRecord | undefined;
 }
 
-/** What came of a move. */
+/** The outcome of a move. */
 export interface MoveOutcome extends ChangeOutcome {
-  /** The row of the slot that was moved to, or should have been; undefined for a slot that was never used. */
+  /** The row of the target slot, also if the move was not made; undefined for a slot that was never used. */
   readonly target: LeaseRecord | undefined;
 }
 
-/** The lease or offer that is meant, while it runs. */
+/** A condition: the row has the given lease or offer, and it is still running. */
 function isMeant({ slot, clientId, since }: LeaseHandle): SQL | undefined {
   return and(
     eq(lease.slot, slot),
@@ -49,8 +49,8 @@ function isMeant({ slot, clientId, since }: LeaseHandle): SQL | undefined {
 }
 
 /**
- * Ends a lease or an offer as a DHCPRELEASE of its client would. The client is not told: it learns of it when it
- * renews, and is refused.
+ * Ends a lease or an offer as a DHCPRELEASE of its client would. The client is not notified: it finds out when it
+ * renews and is refused.
  *
  * @param quarantineSeconds How long the pair is kept from other clients.
  * @param audit Records the change; it runs directly after the statement that makes it.
@@ -83,10 +83,10 @@ export async function endLease(
   return { isDone: changed.length > 0, lease: row && leaseOfRow(row) };
 }
 
-/** What a lease takes along when it moves. */
+/** The columns that move with a lease. */
 const takenAlong = [lease.source, lease.softwire, lease.site, lease.relayPath];
 
-/** What the slot gets that a lease is moved to. */
+/** The columns that are set in the slot that a lease is moved to. */
 const targetColumns = [
   lease.domainId,
   lease.clientId,
@@ -99,8 +99,8 @@ const targetColumns = [
 ];
 
 /**
- * Takes the slot that a lease is moved to, in the name of nobody: under the mark of this change. The row takes over
- * what is known of the client, but is no lease yet.
+ * Takes the target slot of a move without giving it to a client yet: the client id is the mark of this change. The row
+ * takes over what is known of the client, but is not a lease yet.
  */
 function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quarantineSeconds: number): SQL {
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
@@ -112,14 +112,14 @@ function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quara
 }
 
 /**
- * Moves a running lease to another slot of its domain that is free. Its client is told at its next renewal, by a
- * refusal; it then asks anew, and gets the pair that it was moved to. The tenure of the old pair ends in the history,
- * and that pair is kept from other clients until its client can no longer use it.
+ * Moves a running lease to another slot of its domain that is free. Its client learns of it at its next renewal, which
+ * is refused; it then asks again, and gets the pair that it was moved to. The tenure of the old pair ends in the
+ * history, and that pair is kept from other clients until the client can no longer use it.
  *
  * @param target Key of a slot that exists.
  * @param quarantineSeconds How long a pair is kept from other clients after its lease.
  * @param audit Records the change; it runs directly after the statement that completes it.
- * @returns Done, unless the lease is no longer the one that is meant, is reserved, or the target is not free.
+ * @returns Done, unless the lease is no longer the given one, is reserved, or the target is not free.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function moveLease(

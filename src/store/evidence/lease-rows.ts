@@ -1,5 +1,5 @@
 /**
- * Rows of `lease` as they are read for people.
+ * Rows of `lease`, in the form that operators see.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { SlotState } from "./slot-state.ts";
 export interface LeaseRecord {
   readonly slot: number;
   readonly domainId: number;
-  /** Null once its client moved to another slot, or declined this one. */
+  /** Null after its client moved to another slot, or declined this one. */
   readonly clientId: Uint8Array | null;
   readonly state: SlotState;
-  /** The client gets this slot whenever it asks, and nobody else does. */
+  /** This client gets the slot whenever it asks, and no other client does. */
   readonly isReserved: boolean;
   readonly expiresAt: number;
   readonly freeAt: number;
-  /** Since when its tenure runs; null when there is none. */
+  /** Since when its tenure runs; null if it has none. */
   readonly since: number | null;
   readonly updatedAt: number;
   readonly source: Uint8Array | null;
@@ -30,7 +30,7 @@ export interface LeaseRecord {
 }
 
 /**
- * What is selected of a row.
+ * Returns the columns that are selected of a row.
  *
  * @param now Unix seconds.
  */
@@ -54,7 +54,7 @@ export function leaseColumns(now: SQL) {
 /** A row of {@link leaseColumns}. */
 export type LeaseRow = RowOf<ReturnType<typeof leaseColumns>>;
 
-/** @returns What a row says. */
+/** @returns A row as a lease record. */
 export function leaseOfRow(row: LeaseRow): LeaseRecord {
   const { slot, domainId, clientId, state, expiresAt, freeAt, since, updatedAt } = row;
   const { source, softwire, site, relayPath } = row;

@@ -3,8 +3,8 @@
  *
  * **What a search costs.** The slots of an address, a client identifier, a softwire address and a customer site are
  * found by index. A DUID alone (the end of the client identifier: RFC 4361), a source address, a state and an expiry
- * have no index, because each index is written at each renewal. They are filters: where nothing better is given, a
- * search looks at a bounded number of rows in the order of the slots, and says where the next search continues.
+ * have no index, because each index would be written at each renewal. They are filters: if no indexed criterion is
+ * given, a search reads a bounded number of rows in slot order, and returns where the next search continues.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 import type { SlotState } from "./slot-state.ts";
 
-/** What is known of the leases that are wanted; all of it must be true of a lease. */
+/** Criteria of a search; a lease must match all of them. */
 export interface LeaseFilter {
   /** The only domains that count. */
   readonly domainIds: readonly number[];
@@ -35,7 +35,7 @@ export interface LeaseFilter {
   readonly source?: Uint8Array | undefined;
   readonly site?: string | undefined;
   readonly state?: SlotState | undefined;
-  /** Unix seconds: expiry at this time or later, and before that time. */
+  /** Unix seconds: a lease matches if it expires at this time or later, and before the next one. */
   readonly expiresFrom?: number | undefined;
   readonly expiresBefore?: number | undefined;
 }
@@ -44,26 +44,28 @@ export interface LeaseFilter {
 export interface SearchPage {
   /** Only slots after this one; undefined for all. */
   readonly after: number | undefined;
-  /** Leases that are wanted at most. */
+  /** Maximum number of leases. */
   readonly limit: number;
-  /** Rows that are looked at without an index. Default: {@link leaseScanRows}. */
+  /** Maximum number of rows that are read without an index. Default: {@link leaseScanRows}. */
   readonly scanRows?: number | undefined;
 }
 
-/** What was found, in the order of the slots. */
+/** The leases that were found, in slot order. */
 export interface FoundLeases {
   readonly leases: readonly LeaseRecord[];
-  /** The slot after which the search continues; null when there is no more. A page may be empty and not the last. */
+  /**
+   * The slot after which the search continues; null if there are no more. A page may be empty without being the last.
+   */
   readonly next: number | null;
 }
 
 /** Comes before every slot. */
 export const beforeAllSlots = -1;
 
-/** What narrows a search most: the condition that an index serves. */
+/** The criterion that narrows a search most: the one that an index serves. */
 export type SearchAccess = "slots" | "clientId" | "softwire" | "site" | "scan";
 
-/** @returns What a search goes by. */
+/** @returns The criterion that a search uses. */
 export function accessOf(filter: LeaseFilter): SearchAccess {
   if (filter.slots !== undefined) return "slots";
   if (filter.clientId !== undefined) return "clientId";
@@ -96,7 +98,7 @@ function accessCondition(filter: LeaseFilter, after: number): SQL {
   }
 }
 
-/** Every filter as a condition on a row that was looked at. */
+/** All filters as one condition on a row that was read. */
 function filterCondition(filter: LeaseFilter): SQL | undefined {
   const { domainIds, poolId, clientId, duid, softwire, source, site, state } = filter;
   const { expiresFrom, expiresBefore } = filter;
@@ -117,7 +119,7 @@ function filterCondition(filter: LeaseFilter): SQL | undefined {
   );
 }
 
-/** A client identifier of RFC 4361: type 255, an IAID of 4 octets, the DUID. */
+/** A client identifier of RFC 4361 is type 255, an IAID of 4 octets, and the DUID. */
 function endsWithDuid(clientId: SQL, duid: Uint8Array): SQL {
   return sql`(length(${clientId}) = ${duid.length + 5} AND substr(${clientId}, 1, 1) = X'FF'
     AND substr(${clientId}, 6) = ${duid})`;
@@ -133,7 +135,7 @@ const edge = { lookedAt: sql<number>`count(*)`, last: sql<number | null>`max(slo
  * The statement of a search. A test reads its query plans.
  *
  * @param now Unix seconds.
- * @param limit Leases that it returns at most.
+ * @param limit Maximum number of leases that it returns.
  */
 export function searchStatement(
   now: SQL,
@@ -149,7 +151,7 @@ export function searchStatement(
     LEFT JOIN (SELECT * FROM looked WHERE ${filterCondition(filter)} ORDER BY slot LIMIT ${limit}) found`;
 }
 
-/** The columns of {@link searchStatement}; without a lease that was found, all of the lease's are null. */
+/** The columns of {@link searchStatement}. If no lease was found, all columns of the lease are null. */
 const found = { ...edge, ...leaseColumns(sql`NULL`), slot: sql<number | null>`slot` };
 
 /**

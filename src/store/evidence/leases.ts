@@ -1,5 +1,6 @@
 /**
- * The store of leases: they are listed by what is known of them, found by their name, ended and moved by hand.
+ * The store of leases: it lists them by what is known of them, finds them by name, and ends and moves them for an
+ * operator.
  *
  * @module
  */
@@ -28,16 +29,16 @@ import type { StoredLease, VersionedLease } from "./stored-lease.ts";
 /** Describes a lease as it was before a change, for the record in `audit`. */
 export type DescribeLease = (lease: StoredLease) => unknown;
 
-/** Why a lease was not changed. Nothing was changed then. */
+/** Why a lease was not changed. */
 export type LeaseRefusal =
   | ChangeRefusal
-  /** Neither a lease nor an offer runs. */
+  /** Neither a lease nor an offer is running. */
   | { readonly kind: "not-running"; readonly state: SlotState };
 
-/** How a release went: the lease as it is now, or why it was refused. */
+/** The outcome of a release: the lease as it is now, or why the release was refused. */
 export type LeaseRelease = { readonly kind: "changed"; readonly lease: VersionedLease } | LeaseRefusal;
 
-/** How a move went: the lease of the target, or why it was refused. */
+/** The outcome of a move: the lease in the target slot, or why the move was refused. */
 export type LeaseMove =
   | LeaseRelease
   /** No pool of the domain has the pair that the lease should move to, or the pool is drained. */
@@ -58,7 +59,7 @@ export interface MoveTarget {
 /** Leases of all databases. */
 export interface LeaseStore {
   /**
-   * Lists leases by what is known of them, in the order of databases, pools and slots.
+   * Lists leases that match a query, in the order of databases, pools and slots.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
@@ -66,8 +67,8 @@ export interface LeaseStore {
   /**
    * Finds one lease.
    *
-   * @param id Its name: address, or address and PSID.
-   * @returns Undefined when nobody has or had the pair, or the caller may not see it.
+   * @param id The name of the lease: its address, or address and PSID.
+   * @returns Undefined when the pair was never leased, or the caller may not see it.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly find: (principal: Principal, id: string) => Promise<VersionedLease | undefined>;

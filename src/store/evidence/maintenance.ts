@@ -1,5 +1,5 @@
 /**
- * What is done with databases beside serving: they are checked, and what was kept long enough is deleted.
+ * Maintenance of databases while they serve: integrity checks, and the deletion of what has been kept long enough.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import type { ClientLease, Verdict } from "./verify.ts";
 /** Maintenance of all databases. */
 export interface Maintenance {
   /**
-   * Checks what must always hold.
+   * Checks the invariants of all databases.
    *
    * @throws {DatabaseError} When a database cannot be reached, or was never migrated.
    */
   readonly verify: () => Promise<Verdict>;
   /**
-   * Finds the leases of clients, in whichever domain.
+   * Finds the leases of clients in all domains.
    *
    * @param clients Octets of option 61 in hexadecimal.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly findLeases: (clients: readonly string[]) => Promise<readonly ClientLease[]>;
   /**
-   * Deletes what has been kept long enough, from one database after the other. Safe to repeat, and to run in several
+   * Deletes what has been kept long enough, from one database after another. Safe to repeat, and to run in several
    * processes at once.
    *
-   * @returns What was done in each database, the main one first, when it is done.
-   * @throws {DatabaseError} When a database cannot be reached; those before it are done.
-   * @throws {DOMException} `AbortError`, when the signal ended it.
+   * @returns A report for each database when it is done, the main one first.
+   * @throws {DatabaseError} When a database cannot be reached; the databases before it are done.
+   * @throws {DOMException} `AbortError`, when the signal stopped it.
    */
   readonly runHousekeeping: (options: HousekeepingOptions) => AsyncGenerator<HousekeepingReport>;
 }

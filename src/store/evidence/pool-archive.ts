@@ -1,5 +1,5 @@
 /**
- * What slots mean, of pools that exist and of pools that were deleted: a slot number never means another pair.
+ * What the slots of existing and deleted pools mean. A slot number never gets another meaning.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface ArchivedPool {
  * Loads the pools that have or had an address.
  *
  * @param address IPv4 address, unsigned.
- * @returns Pools that exist first, then the others, the last deleted first.
+ * @returns Existing pools first, then deleted ones, the most recently deleted first.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function loadPoolArchive(database: Database, address: number): Promise<readonly ArchivedPool[]> {

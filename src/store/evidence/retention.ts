@@ -1,5 +1,5 @@
 /**
- * How long evidence is kept: what is older is deleted, in steps that hold the write lock for some milliseconds each.
+ * Retention of evidence: older evidence is deleted in steps that hold the write lock for some milliseconds each.
  *
  * @module
  */
@@ -16,37 +16,37 @@ import type { RowOf, Selection } from "../database/selection.ts";
 import { yieldToEventLoop } from "../database/slices.ts";
 import { purgeBindingLog } from "./binding-log.ts";
 
-/** How far back evidence shall go. */
+/** How far back evidence should go. */
 export interface PurgeOptions {
-  /** Unix seconds: tenures that ended before are deleted. */
+  /** Unix seconds: tenures that ended before this time are deleted. */
   readonly before: number;
-  /** Rows that one transaction looks at. */
+  /** Rows that one transaction reads. */
   readonly stepRows?: number | undefined;
-  /** Ends it before the next step. */
+  /** Stops the purge before its next step. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a purge did. */
+/** The result of a purge. */
 export interface PurgeReport {
-  /** Tenures that were deleted. */
+  /** Number of tenures that were deleted. */
   readonly tenures: number;
-  /** Slots that still named a client who was gone so long. */
+  /** Number of slots that still named a client whose lease ended before that time. */
   readonly slots: number;
 }
 
 const { bound, released } = LeaseState;
 
-/** What a look at a slice of slots says. `next` is null for the last slice. */
+/** The columns that a slice of slots selects. `next` is null for the last slice. */
 const slotSlice = (before: number) => ({
   next: sql<number | null>`nullif(max(edge.last), ${before - 1})`,
   last: sql<number>`max(edge.last)`,
   old: sql<number>`count(${lease.clientId})`,
 });
 
-/** A slice of the history that a statement looked at. */
+/** The slice of the history that a statement reads. */
 const looked = alias(history, "looked");
 
-/** What a look at a slice of the history says: its rows, the last of them, and how many are old. */
+/** The columns that a slice of the history selects: its row count, its last row, and how many rows are old. */
 const historySlice = (before: number) => ({
   rows: sql<number>`count(*)`,
   last: sql<number | null>`max(${looked.id})`,
@@ -61,11 +61,11 @@ const forgotten = (before: number): SQL => {
   )}, ${nameOf(lease.updatedAt)} = max(${lease.updatedAt}, ${before})`;
 };
 
-/** The statements, of one step each. A test reads their query plans. */
+/** The statements, each for one step. A test reads their query plans. */
 export const purgeStatements = {
   announce: (before: number): SQL =>
     sql`UPDATE ${retention} SET ${nameOf(retention.historyFrom)} = max(${retention.historyFrom}, ${before})`,
-  /** A slice of the slots that were free at that time. */
+  /** Reads a slice of the slots that were free at that time. */
   lookAtSlots: (before: number, poolId: number, after: number, limit: number): SQL => sql`
     WITH edge(last) AS MATERIALIZED (SELECT coalesce((
       SELECT ${lease.freeAt} FROM ${lease}
@@ -74,21 +74,21 @@ export const purgeStatements = {
     SELECT ${selectionOf(slotSlice(before))} FROM edge
     LEFT JOIN ${lease} ON ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} <= edge.last`,
   /**
-   * Leases that ended so long ago, and whose slot nobody took since, are evidence too: their tenure is closed, which
-   * puts it into the history, and the slot forgets them.
+   * Leases that ended before that time, and whose slot nobody has taken since, are evidence too. Their tenure is
+   * closed, which moves it to the history, and the slot forgets the client.
    */
   forget: (before: number, poolId: number, after: number, last: number): SQL => sql`
     UPDATE ${lease} SET ${forgotten(before)}, ${nameOf(lease.clientId)} = NULL
     WHERE ${lease.slot} IN (SELECT ${lease.slot} FROM ${lease}
         WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after} AND ${lease.freeAt} <= ${last})
       AND ${lease.clientId} IS NOT NULL AND ${lease.expiresAt} < ${before} RETURNING 1`,
-  /** A reserved slot stays its client's; only what it was used for is forgotten. */
+  /** A reserved slot stays reserved for its client; only its last use is forgotten. */
   forgetReserved: (before: number, poolId: number, limit: number): SQL => sql`
     UPDATE ${lease} SET ${forgotten(before)}
     WHERE ${lease.slot} IN (SELECT ${lease.slot} FROM ${lease}
         WHERE ${lease.poolId} = ${poolId} AND ${lease.freeAt} = ${freeNever} AND ${lease.state} = ${bound}
           AND ${lease.expiresAt} < ${before} LIMIT ${limit}) RETURNING 1`,
-  /** Ids are in the order in which tenures were closed, not in that of their ends: so all are looked at. */
+  /** Ids follow the order in which tenures were closed, not the order in which they ended, so all rows are read. */
   lookAtHistory: (before: number, after: number, limit: number): SQL => sql`
     SELECT ${selectionOf(historySlice(before))} FROM (SELECT ${history.id}, ${history.until} FROM ${history}
       WHERE ${history.id} > ${after} ORDER BY ${history.id} LIMIT ${limit}) AS ${looked}`,
@@ -97,7 +97,7 @@ export const purgeStatements = {
     WHERE ${history.id} > ${after} AND ${history.id} <= ${last} AND ${history.until} < ${before} RETURNING 1`,
 } as const;
 
-/** Runs the statements of a purge, one for each step, and makes room for others before each. */
+/** Runs the statements of a purge, one for each step, and yields to the event loop before each. */
 function createSteps(database: Database, signal: AbortSignal | undefined) {
   const pause = async (): Promise<void> => {
     await yieldToEventLoop();
@@ -109,7 +109,7 @@ function createSteps(database: Database, signal: AbortSignal | undefined) {
       const [result] = await database.read([statementOf(statement)]);
       return rowsOf(selection, result!)[0]!;
     },
-    /** @returns Rows that were changed. */
+    /** @returns How many rows were changed. */
     write: async (statement: SQL): Promise<number> => {
       await pause();
       const [result] = await database.write([statementOf(statement)]);
@@ -125,15 +125,16 @@ type HistorySlice = RowOf<ReturnType<typeof historySlice>>;
 /**
  * Deletes the evidence of tenures that ended before a time.
  *
- * @throws {DatabaseError} When the database cannot be reached. What was deleted is deleted; the rest is for next time.
- * @throws {DOMException} `AbortError`, when the signal ended it. The same holds.
+ * @throws {DatabaseError} When the database cannot be reached. What was deleted stays deleted; the next purge does the
+ *   rest.
+ * @throws {DOMException} `AbortError`, when the signal stopped it. The same applies.
  */
 export async function purgeHistory(
   database: Database,
   { before, stepRows = purgeStepRows, signal }: PurgeOptions,
 ): Promise<PurgeReport> {
   const steps = createSteps(database, signal);
-  // First: from now on a look-up of an older time answers that the record is not whole.
+  // This comes first: from now on, a look-up of an earlier time answers that the record is incomplete.
   await steps.write(purgeStatements.announce(before));
   let slots = 0;
   const pools = await readRows(database, readerOf(database).select({ id: pool.id }).from(pool));
@@ -169,17 +170,17 @@ async function deleteTenures(steps: Steps, before: number, stepRows: number): Pr
   return tenures;
 }
 
-/** Days that housekeeping keeps things for. */
+/** How many days housekeeping keeps things. */
 export interface HousekeepingOptions {
-  /** Days that tenures are kept after their end. Null keeps them for ever. */
+  /** Days for which tenures are kept after their end. Null keeps them for ever. */
   readonly historyDays: number | null;
-  /** Days that the log of binding tables is kept: how long a consumer may be away. */
+  /** Days for which the log of the binding table is kept, which is how long a consumer may be away. */
   readonly bindingLogDays: number;
-  /** Ends it before the next step. */
+  /** Stops housekeeping before its next step. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What housekeeping did. */
+/** The result of housekeeping. */
 export interface HousekeepingReport extends PurgeReport {
   readonly bindingLogEntries: number;
 }
@@ -187,10 +188,11 @@ export interface HousekeepingReport extends PurgeReport {
 const daySeconds = 86_400;
 
 /**
- * Deletes from one database what has been kept long enough. Any number of processes may run it, at any time and again.
+ * Deletes from one database what has been kept long enough. Safe to repeat at any time, and to run in any number of
+ * processes at once.
  *
  * @throws {DatabaseError} When the database cannot be reached.
- * @throws {DOMException} `AbortError`, when the signal ended it.
+ * @throws {DOMException} `AbortError`, when the signal stopped it.
  */
 export async function purgeDatabase(
   database: Database,

@@ -1,21 +1,21 @@
 /**
- * How full are the pools? Every slot is in one of five states: free, offered, bound, quarantined, reserved.
+ * Counts how full the pools are. Every slot is in one of five states: free, offered, bound, quarantined, reserved.
  *
- * No index has the state of a lease, because each renewal would have to write it. The index `lease_by_free_at` is enough
- * to look at few rows:
+ * No index has the state of a lease, because each renewal would have to write it. The index `lease_by_free_at` is
+ * enough to read only a few rows:
  *
- * - A slot without a row is free. Rows are counted without looking at them: `pool.cursor` rows are below the cursor, and
- *   the rows ahead of it, which were given out on request, are counted.
+ * - A slot without a row is free. Rows are counted without reading them: there are `pool.cursor` rows below the cursor;
+ *   only the rows ahead of it, which were given out on request, are counted.
  * - Slots that are free again (`free_at <= now`) are counted in the index alone.
- * - A slot that is offered, or quarantined after its end, has a `free_at` within the time for which the domain holds
- *   pairs: at most the quarantine, or the hold of an offer, from now. These rows are looked at. So are reserved slots
+ * - A slot that is offered, or quarantined after its lease, has a `free_at` within the time for which the domain holds
+ *   pairs: at most the quarantine, or the hold of an offer, from now. These rows are read. So are reserved slots
  *   (`free_at` is never), and slots that lost their client (declined, moved), by `lease_by_client`.
- * - All others are bound. Nothing looks at those millions of rows.
+ * - All others are bound. These millions of rows are not read.
  *
- * All counts go by slices, so that a database file does not block the event loop for long. Slices begin small, and grow
- * as long as the database is fast: a file that is not in memory yet is read from the disk, in no order. Where the first
- * slice is enough, everything is counted in one transaction. Otherwise leases may change between slices; the sum is the
- * pool's slots all the same.
+ * All counts are made in slices, so that a database file does not block the event loop for long. Slices start small,
+ * and grow as long as the database is fast: a file that is not in memory yet is read from the disk, in random order. If
+ * the first slice is enough, everything is counted in one transaction. Otherwise leases may change between slices, but
+ * the sum still equals the number of the pool's slots.
  *
  * @module
  */
@@ -32,16 +32,16 @@ import { clockSeconds } from "../database/time.ts";
 import { countSelections, countStatements } from "./count-statements.ts";
 import type { CountName, Slice } from "./count-statements.ts";
 
-/** What the slots of a pool are used for. `free + offered + bound + quarantined + reserved = total`. */
+/** Number of slots of a pool in each state. `free + offered + bound + quarantined + reserved = total`. */
 export interface SlotCounts {
   readonly total: number;
-  /** Never used, or free again: whoever asks may get them. */
+  /** Never used, or free again: available to any client. */
   readonly free: number;
   readonly offered: number;
   readonly bound: number;
   /** Ended, declined or moved away from, and still kept from other clients. */
   readonly quarantined: number;
-  /** Kept for one client that does not use it now. One that it does use is bound. */
+  /** Reserved for a client that does not use the slot now. If the client uses it, it counts as bound. */
   readonly reserved: number;
 }
 
@@ -52,11 +52,11 @@ export interface PoolStatistics extends SlotCounts {
   readonly domain: string;
 }
 
-/** Options of a count; those of tests. */
+/** Options of a count, for tests. */
 export interface CountOptions {
-  /** Milliseconds of any clock that goes forward: slices are made to fit by it. Default: that of the process. */
+  /** Milliseconds of any monotonic clock, used to size the slices. Default: the clock of the process. */
   readonly clockMs?: (() => number) | undefined;
-  /** Rows that one statement looks at. */
+  /** Bounds on the rows that one statement reads. */
   readonly sliceRows?: SliceRows | undefined;
 }
 
@@ -64,31 +64,31 @@ const usualSliceRows = { first: countSliceRowsFirst, min: countSliceRowsMin, max
 
 type CountedPoolRow = RowOf<ReturnType<(typeof countSelections)["pools"]>>;
 
-/** What one statement has counted. */
+/** The result of one counting statement. */
 interface Tally {
   rows: number;
   offered: number;
   bound: number;
 }
 
-/** A count that may need several slices. */
+/** A count that may take several slices. */
 interface Count {
   readonly name: CountName;
   readonly tally: Tally;
-  /** The `free_at` or slot after which the next slice begins; null when all is counted. */
+  /** The `free_at` or slot after which the next slice begins; null when everything is counted. */
   after: number | null;
-  /** Where `after` is a `free_at`: the slot of the last row that was counted. */
+  /** If `after` is a `free_at`: the slot of the last row that was counted. */
   afterSlot: number;
   readonly end: number;
 }
 
-/** Comes after every slot: a slice after it begins with the next second. */
+/** Greater than every slot, so that a slice after it begins with the next second. */
 const pastEverySlot = Number.MAX_SAFE_INTEGER;
 
 /**
- * Counts the slots of the pools of one place by what they are used for.
+ * Counts the slots of the pools of one place by their state.
  *
- * @returns One entry for each pool, in the order in which domains and pools were made.
+ * @returns One entry for each pool, in the order in which domains and pools were created.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function countSlots(
@@ -149,7 +149,7 @@ function addSlice(count: Count, result: Result): void {
   count.afterSlot = lastSlot ?? pastEverySlot;
 }
 
-/** Leases may have changed between slices: what is left for bound and free is never less than nothing. */
+/** Leases may have changed between slices, so the remainders for bound and free are limited to 0 or more. */
 function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): SlotCounts {
   const { ahead, free, near, reserved, clientless } = counts;
   const rows = Math.min(pool.slots, pool.cursor + ahead.tally.rows);
@@ -168,7 +168,7 @@ function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): S
   };
 }
 
-/** Adds up pools: those of a domain, or all. */
+/** Adds up the counts of pools: those of a domain, or all. */
 export function addSlotCounts(counts: readonly SlotCounts[]): SlotCounts {
   const sum = { total: 0, free: 0, offered: 0, bound: 0, quarantined: 0, reserved: 0 };
   for (const each of counts) {

@@ -1,5 +1,5 @@
 /**
- * What a slot is used for at a time. The API, the statistics and the metrics use the same words.
+ * The state of a slot at a time. The API, the statistics and the metrics use the same words.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { freeNever, lease, LeaseState } from "../database/schema.ts";
 export const slotStates = ["offered", "bound", "quarantined", "reserved", "free"] as const;
 export type SlotState = (typeof slotStates)[number];
 
-/** @returns Whether an offer or a lease of the row runs, as a condition. */
+/** @returns A condition: an offer or a lease of the row is running. */
 export function runsAt(now: SQL): SQL {
   return sql`(${lease.state} <= ${LeaseState.bound} AND ${lease.expiresAt} > ${now})`;
 }
 
 /**
- * The state of a row of `lease`, as an expression.
+ * Builds an expression for the state of a row of `lease`.
  *
  * @param now Unix seconds.
  */

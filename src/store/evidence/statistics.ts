@@ -1,5 +1,5 @@
 /**
- * Statistics of all databases, counted when they are asked for and kept for a while.
+ * Statistics of all databases, counted on request and cached for a while.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Principal } from "../principal.ts";
 import { countSlots } from "./slot-counts.ts";
 import type { PoolStatistics } from "./slot-counts.ts";
 
-/** What could be counted. */
+/** Statistics of the databases that could be reached. */
 export interface ReachableStatistics {
   readonly pools: readonly PoolStatistics[];
   /** Databases that could not be reached: their pools are missing. */
@@ -24,15 +24,15 @@ export interface StatisticsStore {
   /**
    * Counts the slots of the pools that a caller may see.
    *
-   * @returns One entry for each pool, in the order in which domains and pools were made.
+   * @returns One entry for each pool, in the order in which domains and pools were created.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly count: (principal: Principal) => Promise<readonly PoolStatistics[]>;
-  /** The same without the databases that cannot be reached, so that a monitor sees the rest. */
+  /** The same, but leaves out the databases that cannot be reached, so that a monitor sees the rest. */
   readonly countReachable: (principal: Principal) => Promise<ReachableStatistics>;
 }
 
-/** Creates the store of statistics. It counts each database at most a twentieth of the time. */
+/** Creates the store of statistics. Counting a database takes at most a twentieth of the time. */
 export function createStatisticsStore(databases: Databases): StatisticsStore {
   const counters = allPlaces(databases).map((place) => createSlotCounter(place));
   const visible = (pools: readonly PoolStatistics[], principal: Principal) =>
@@ -52,13 +52,13 @@ export function createStatisticsStore(databases: Databases): StatisticsStore {
   };
 }
 
-/** Counts one database, or returns what it counted a while ago. */
+/** Counts one database, or returns a recent count. */
 export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
 
 /**
- * Creates a counter that counts at most a twentieth of the time. A call while it counts waits for the same count.
+ * Creates a counter that spends at most a twentieth of the time counting. A call during a count waits for that count.
  *
- * @param clockMs Milliseconds of any clock that goes forward. Default: that of the process.
+ * @param clockMs Milliseconds of any monotonic clock. Default: the clock of the process.
  */
 export function createSlotCounter(
   place: Place,

@@ -2,10 +2,11 @@
  * A lease with its place: domain, pool, address and PSID. A lease is named by its pair: `192.0.2.7-18` is PSID 18 of
  * that address, `198.51.100.7` is the whole address.
  *
- * **Its version** stands for the tenure: state, client, and since when everything that is said of the client is true.
- * Who ends or moves a lease has decided that by who has it. A renewal changes dates and not that: if it changed the
- * version, every busy lease would refuse the change until its operator were faster than its client. The statements in
- * `lease-changes.ts` require the same of the row that they change, so nothing comes between check and change.
+ * **Its version** identifies the tenure: state, client, and since when the facts about the client have been true. An
+ * operator who ends or moves a lease decides this by looking at its holder. A renewal changes only dates: if it changed
+ * the version, every change of a busy lease would be refused unless the operator was faster than the client's next
+ * renewal. The statements in `lease-changes.ts` check the same fields in the row that they change, so nothing can
+ * happen between check and change.
  *
  * @module
  */
@@ -32,7 +33,7 @@ export interface StoredLease extends LeaseRecord {
 
 /** A lease with its version. */
 export interface VersionedLease extends StoredLease {
-  /** 48 bits of a hash of what a tenure is known by: it does not show the client identifier. */
+  /** 48 bits of a hash of the fields that identify a tenure. It does not reveal the client identifier. */
   readonly version: number;
 }
 
@@ -55,7 +56,7 @@ export function placeLease(directory: Directory, lease: LeaseRecord): StoredLeas
   };
 }
 
-/** @returns The same with its version. */
+/** @returns The same lease with its version. */
 export async function versionLease(directory: Directory, lease: LeaseRecord): Promise<VersionedLease> {
   return { ...placeLease(directory, lease), version: await versionOf(lease) };
 }
@@ -73,7 +74,7 @@ export function formatLeaseId(directory: Directory, slot: number): string {
   return pair.portSet === undefined ? address : `${address}-${pair.portSet.psid}`;
 }
 
-/** @returns Key of the slot that a name means; undefined when no pool has it, and for a text that is no name. */
+/** @returns Key of the slot with this name; undefined when no pool has it, or the text is not a valid name. */
 export function parseLeaseId({ domains }: Directory, id: string): number | undefined {
   const [, addressText = "", psidText] = /^([\d.]{7,15})(?:-(\d{1,5}))?$/.exec(id) ?? [];
   const address = parseAddress(addressText);

@@ -1,6 +1,6 @@
 /**
- * Does a database hold what must always hold? Each question is one statement, which reads one consistent state, so a
- * database may be asked while it is in use. The questions use nothing of what allocators keep in memory.
+ * Checks the invariants of a database. Each question is one statement, which reads one consistent state, so a database
+ * can be checked while it is in use. The questions do not rely on anything that allocators keep in memory.
  *
  * @module
  */
@@ -36,7 +36,8 @@ const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
  */
 function questions(now: SQL): Readonly<Record<string, SQL>> {
   return {
-    // A slot is a primary key, and slots of one pool have disjoint ports: what is left is pools that overlap.
+    // A slot is a primary key, and slots of one pool have disjoint ports, so only overlapping pools remain to be
+    // checked.
     "addresses-in-two-pools": sql`
       SELECT 'pools "' || ${poolA.name} || '" and "' || ${poolB.name} || '" have addresses in common' AS fault
       FROM ${pool} a JOIN ${pool} b ON ${poolA.id} < ${poolB.id}
@@ -88,7 +89,7 @@ function questions(now: SQL): Readonly<Record<string, SQL>> {
   };
 }
 
-/** Slots of one pool, by what they are used for. */
+/** Number of slots of one pool in each state. */
 export interface PoolCounts {
   readonly pool: string;
   readonly slots: number;
@@ -98,13 +99,13 @@ export interface PoolCounts {
   readonly bound: number;
   /** Neither leased nor free yet: after a lease, or declined. */
   readonly quarantined: number;
-  /** Kept for a client that does not use it now. */
+  /** Reserved for a client that does not use the slot now. */
   readonly reserved: number;
 }
 
 const fault = { fault: sql<string>`fault` };
 
-/** Counts by looking at every row: the statistics are fast, and this is what they are held against. */
+/** Counts by reading every row. The statistics use a faster way, and are compared with this count. */
 const poolCounts = (now: SQL) => {
   const total = (condition: SQL): SQL<number> => sql<number>`coalesce(sum(${condition}), 0)`;
   const isUnused = sql`NOT ${runsAt(now)}`;
@@ -120,9 +121,9 @@ const poolCounts = (now: SQL) => {
   };
 };
 
-/** What a database was found to be. */
+/** The result of the checks of a database. */
 export interface Verdict {
-  /** In words, by the name of the question; empty when all is well. */
+  /** Faults in words, each with the name of its question; empty when all is well. */
   readonly faults: readonly string[];
   readonly pools: readonly PoolCounts[];
 }
@@ -152,13 +153,13 @@ export async function verifyDatabase(database: Database): Promise<Verdict> {
   return { faults, pools };
 }
 
-/** The lease of a client, whether it runs or not. */
+/** The lease of a client, running or not. */
 export interface ClientLease {
   /** Octets of option 61 in hexadecimal. */
   readonly client: string;
   /** Key of the slot. */
   readonly slot: number;
-  /** What the slot is on the wire. */
+  /** The address and port set of the slot. */
   readonly pair: Pair;
   /** Unix seconds. */
   readonly expiresAt: number;
@@ -171,7 +172,7 @@ const clientLease = {
 };
 
 /**
- * Finds the leases of clients in one database, in whichever domain.
+ * Finds the leases of clients in all domains of one database.
  *
  * @param clients Octets of option 61 in hexadecimal.
  * @throws {DatabaseError} When the database cannot be reached.
