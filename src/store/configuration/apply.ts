@@ -1,10 +1,10 @@
 /**
- * Makes a database hold a declared state. Applying it again changes nothing.
+ * Changes a database to match a declared state. Applying the same state again changes nothing.
  *
- * One implementation for the file that an allocator is started with and for `PUT /admin/v1/config`; they differ in
- * what becomes of a domain or pool that the state does not name. For a file it is kept, because several allocators
- * may be started with parts of the whole. For the API the state is the whole: a pool that it does not name is
- * drained, so that nobody loses a lease, and deleted by the next application after that.
+ * The file that an allocator is started with and `PUT /admin/v1/config` share this implementation; they differ in what
+ * happens to a domain or pool that the state does not name. For a file it is kept, because several allocators may be
+ * started with parts of the whole. For the API the state is the whole: a pool that it does not name is drained, so that
+ * nobody loses a lease, and deleted by the next application after the drain.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { draftPlan } from "./plan.ts";
 import { deletePool } from "./pool-deletion.ts";
 import type { Stale } from "./precondition.ts";
 
-/** A declared state that the database cannot take over. */
+/** A declared state that cannot be applied to the database. */
 export class ApplyError extends Error {
   readonly steps: readonly Step[];
   constructor(steps: readonly Step[]) {
@@ -34,22 +34,22 @@ export class ApplyError extends Error {
   }
 }
 
-/** How an application went. */
+/** The outcome of an application. */
 export type Application =
   | { readonly kind: "applied"; readonly steps: readonly Step[] }
-  /** Something cannot be done, so nothing was. */
+  /** Something cannot be done, so nothing was done. */
   | { readonly kind: "refused"; readonly steps: readonly Step[] }
-  /** The configuration has another revision than it must have. */
+  /** The configuration does not have the required revision. */
   | Stale;
 
 /**
- * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that nothing names and
- * nobody uses are deleted after it.
+ * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that are neither named
+ * nor used are deleted after it.
  *
- * A pool's range, offset, length, reserved ports and fill order never change once it exists, because leases and
- * history name its slots by number: a state that differs is refused as a whole.
+ * A pool's range, offset, length, reserved ports and fill order never change once it exists, because leases and history
+ * name its slots by number: a state that differs in them is refused as a whole.
  *
- * @param planned What is done at the first attempt, if that was planned already.
+ * @param planned The plan for the first attempt, if there is one already.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function applyTo(
@@ -60,7 +60,7 @@ export async function applyTo(
 ): Promise<Application> {
   const { database } = target.place;
   const { actor, revision: asked } = options;
-  // Somebody else may change the configuration between plan and transaction; then there is another plan to make.
+  // Another change may come between plan and transaction; then a new plan is made.
   for (let attempt = 1; attempt <= applyAttemptsMax; attempt++) {
     const plan =
       attempt === 1 && planned !== undefined ? planned : await draftPlan(target, declaration, options);
@@ -77,7 +77,7 @@ export async function applyTo(
   return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
 }
 
-/** A domain that has got a token meanwhile, or whose pools are not gone yet, stays. */
+/** Deletes domains, except those that were given a token meanwhile or whose pools still exist. */
 async function deleteDomains(
   database: Database,
   actor: string,

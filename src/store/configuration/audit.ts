@@ -1,5 +1,5 @@
 /**
- * The record of what people changed: what is written with each change, and how it is read.
+ * The record of changes that people made: how a change is recorded, and how the record is read.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { instantSeconds } from "../database/time.ts";
 import { canAccess } from "../principal.ts";
 import type { Principal } from "../principal.ts";
 
-/** A change, as it is recorded. */
+/** A recorded change. */
 export interface AuditEntry {
   /** Name of the token that was presented. */
   readonly actor: string;
@@ -23,22 +23,25 @@ export interface AuditEntry {
   /** Kind of what was changed: `domain`, `pool`, `reservation`, `token`, … */
   readonly resource: string;
   readonly name: string;
-  /** Name of the domain that it concerns; null for what belongs to none. Who may see one domain sees its entries. */
+  /**
+   * Name of the domain that the change concerns; null if it belongs to no domain. A caller who may see a domain sees
+   * its entries.
+   */
   readonly domain: string | null;
-  /** As the API shows it; null where it did not exist. */
+  /** In the form of the API; null if it did not exist. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
 /**
- * Makes the statement that records a change. It stands in the same transaction, right after the statement that
- * changes, and records nothing when that one changed no row.
+ * Builds the statement that records a change. It runs in the same transaction, directly after the statement that makes
+ * the change, and records nothing if that statement changed no row.
  */
 export function auditOfLast(entry: AuditEntry): SQL {
   return sql`${auditAlways(entry)} WHERE changes() > 0`;
 }
 
-/** The same for a transaction whose statements have to change something, or fail as a whole. */
+/** The same for a transaction that fails as a whole unless its statements change something. */
 export function auditAlways(entry: AuditEntry): SQL {
   const { actor, action, resource, name, domain, before, after } = entry;
   const columns = namesOf(
@@ -65,7 +68,7 @@ export interface AuditRecord extends AuditEntry {
   readonly at: number;
 }
 
-/** Which records. */
+/** Selects records. */
 export interface AuditFilter {
   /** Only records of this domain. */
   readonly domain: string | undefined;
@@ -77,15 +80,15 @@ export interface AuditFilter {
   readonly until: number | undefined;
 }
 
-/** Which part of the record. */
+/** The part of the record to return. */
 export interface AuditPageRequest {
-  /** Records that are wanted. */
+  /** Maximum number of records. */
   readonly limit: number;
-  /** Position after the page before; undefined for the first page. It means something to the store only. */
+  /** Position after the previous page; undefined for the first page. Only the store can interpret it. */
   readonly after: readonly number[] | undefined;
 }
 
-/** A part of the record, the newest first. */
+/** A part of the record, newest first. */
 export type AuditPage =
   | {
       readonly kind: "page";
@@ -93,13 +96,13 @@ export type AuditPage =
       /** Position after this page; null when nothing follows. */
       readonly next: readonly number[] | null;
     }
-  /** The position is of another list. */
+  /** The position belongs to a different list. */
   | { readonly kind: "bad-position" };
 
 /** The record of changes. */
 export interface AuditStore {
   /**
-   * Lists changes, the newest first: those that the caller may see.
+   * Lists the changes that the caller may see, newest first.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
@@ -135,7 +138,7 @@ export function createAuditStore(databases: Databases): AuditStore {
   };
 }
 
-/** Position in a database of which no record was shown yet; otherwise it is the id of the last that was. */
+/** Position in a database before its first record. Any other position is the id of the last record shown. */
 const atStart = 0;
 
 async function readAudit(

@@ -1,6 +1,6 @@
 /**
- * Changes of the configuration: each is a statement whose condition says when it may happen, followed by its record in
- * `audit`.
+ * Changes of the configuration: each is a statement whose condition states when the change is allowed, followed by its
+ * record in `audit`.
  *
  * @module
  */
@@ -21,26 +21,29 @@ export type Item = BatchItem<"sqlite">;
 /** A statement that returns a row for each row that it changes. */
 export type ChangingItem = RunnableQuery<unknown[], "sqlite">;
 
-/** One change: its first statement does it, and must return a row when it does; what follows comes with it. */
+/**
+ * One change: its first statement makes the change, and must return a row if it does; the other statements depend on
+ * it.
+ */
 export interface Change {
   readonly statement: ChangingItem;
   readonly audit: AuditEntry;
   readonly further?: readonly Item[];
 }
 
-/** How a change went. */
+/** The outcome of a change. */
 export interface Committed<R extends readonly Item[]> {
-  /** Whether it was made. When not, nothing was changed. */
+  /** Whether the change was made. If not, nothing was changed. */
   readonly isDone: boolean;
-  /** What the queries found after it, in the same transaction. */
+  /** What the queries found after the change, in the same transaction. */
   readonly found: BatchResponse<R>;
 }
 
 /**
- * Makes one change, if its condition holds, and looks in the same transaction at what is true now: the row that was
- * changed, or what stood in the way. One round trip.
+ * Makes one change, if its condition holds, and reads the result in the same transaction: the row that was changed, or
+ * what prevented the change. One round trip.
  *
- * @param queries Read after the change.
+ * @param queries Run after the change.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function commitChange<const R extends readonly Item[]>(
@@ -55,12 +58,12 @@ export async function commitChange<const R extends readonly Item[]>(
     ...further,
     ...queries,
   ]);
-  // The types of a tuple are lost where a list of any length precedes it.
+  // The types of a tuple are lost when a list of unknown length precedes it.
   return { isDone: returned.length > 0, found: rest.slice(further.length) as BatchResponse<R> };
 }
 
 /**
- * Makes several changes in one transaction, each if its own condition holds.
+ * Makes several changes in one transaction, each only if its own condition holds.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -79,8 +82,9 @@ export async function commitEach(database: Database, changes: readonly Change[])
 /**
  * Makes all changes, or none.
  *
- * @param revision Of the configuration that the changes were planned by; undefined for changes that need no plan.
- * @returns False when a condition did not hold, or the configuration is another by now.
+ * @param revision Revision of the configuration that the changes were planned for; undefined for changes that need no
+ *   plan.
+ * @returns False when a condition did not hold, or the configuration has changed since.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function commitAll(
@@ -106,12 +110,12 @@ async function runAll(database: Database, [first, ...others]: readonly Item[]): 
   if (first !== undefined) await writerOf(database).batch([first, ...others]);
 }
 
-/** `configuration` has one row: a second one is refused, and the transaction with it. */
+/** `configuration` has one row only: inserting a second one fails, and with it the transaction. */
 const secondRow = sql`INSERT INTO ${configuration} (${namesOf(configuration.id, configuration.revision)}) SELECT 2, 0`;
 
-/** Fails the transaction when the statement before it changed nothing. */
+/** Fails the transaction if the previous statement changed nothing. */
 const mustHaveChanged = sql`${secondRow} WHERE changes() = 0`;
 
-/** The same when the configuration is another than the one that was looked at. */
+/** Fails the transaction if the configuration does not have the given revision. */
 const mustBeRevision = (revision: number) =>
   sql`${secondRow} FROM ${configuration} WHERE ${configuration.id} = 1 AND ${configuration.revision} <> ${revision}`;

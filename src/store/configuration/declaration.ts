@@ -1,10 +1,10 @@
 /**
- * A declared state for all databases of an allocator: each gets the domains that are placed there, and knows of the
- * others what it must not collide with.
+ * A declared state for all databases of an allocator: each database gets the domains that are placed there, and is
+ * checked against the others for collisions.
  *
- * What is refused in one is refused in all, before anything is changed. Then each is changed in a transaction of its
- * own, so that of several databases some may have the new state and some not, when one is away meanwhile. Applying it
- * again does the rest.
+ * If one database refuses the state, it is refused for all of them, before anything is changed. Then each database is
+ * changed in its own transaction, so if one becomes unreachable meanwhile, some databases may have the new state and
+ * others the old one. Applying the state again completes it.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
 
-/** The configuration, and the revision that it is of. */
+/** The configuration and its revision. */
 export interface Declared {
   /** Grows with each change. */
   readonly revision: number;
@@ -32,22 +32,22 @@ export interface Declared {
 
 /** How a declared state is applied. */
 export interface DeclarationOptions {
-  /** What becomes of what the state does not name. */
+  /** What happens to domains and pools that the state does not name. */
   readonly unnamed: "keep" | "drain";
-  /** What the caller says about the revision that it looked at. Default: nothing. */
+  /** The caller's statement about the revision that it read. Default: none. */
   readonly precondition?: Precondition | undefined;
 }
 
-/** Why a declared state is not looked at. */
+/** Why a declared state is refused before it is examined. */
 export type DeclarationRefusal =
-  /** The caller says that there must be no configuration; there always is one. */
+  /** The caller requires that no configuration exists, but one always exists. */
   { readonly kind: "exists" } | Stale;
 
 /** What an application would do. */
 export type DeclarationPlan =
   { readonly kind: "planned"; readonly steps: readonly Step[] } | DeclarationRefusal;
 
-/** How an application went. */
+/** The outcome of an application. */
 export type DeclarationApplication = Application | DeclarationRefusal;
 
 /**
@@ -55,15 +55,15 @@ export type DeclarationApplication = Application | DeclarationRefusal;
  * all methods throw a {@link TypeError}. Every method throws {@link DatabaseError} when a database cannot be reached.
  */
 export interface DeclarationStore {
-  /** Reads the whole configuration: what applied again changes nothing. */
+  /** Reads the whole configuration. Applying it again changes nothing. */
   readonly read: (principal: Principal) => Promise<Declared>;
-  /** Says what an application would do, and does nothing. */
+  /** Returns what an application would do, without doing it. */
   readonly plan: (
     principal: Principal,
     declaration: Declaration,
     options: DeclarationOptions,
   ) => Promise<DeclarationPlan>;
-  /** Makes all databases hold a state, or refuses it as a whole. */
+  /** Changes all databases to match a state, or refuses it as a whole. */
   readonly apply: (
     principal: Principal,
     declaration: Declaration,
@@ -71,7 +71,7 @@ export interface DeclarationStore {
   ) => Promise<DeclarationApplication>;
 }
 
-/** Who applies the file that an allocator is started with. */
+/** The principal that applies the file that an allocator is started with. */
 export const filePrincipal: Principal = { name: "file", scope: "admin", domain: null };
 
 /** Creates the store of the declared state. */
@@ -96,7 +96,7 @@ export function createDeclarationStore(databases: Databases): DeclarationStore {
   };
 }
 
-/** What is to be done in one database. */
+/** The part of a plan that concerns one database. */
 interface Share extends Target {
   readonly declaration: Declaration;
   readonly draft: Draft;
@@ -108,7 +108,7 @@ interface Prepared {
   readonly options: ApplyOptions;
 }
 
-/** Plans all databases. */
+/** Makes the plans for all databases. */
 async function prepare(
   databases: Databases,
   { name: actor }: Principal,
@@ -130,7 +130,7 @@ async function prepare(
   return { kind: "prepared", shares: await Promise.all(shares), options };
 }
 
-/** A database without domains of the state may have some that it does not name: each has a share. */
+/** Every database has a share. Even one without domains of the state may have domains that the state does not name. */
 function shareOf(place: Place, declaration: Declaration, states: readonly State[], index: number) {
   const isHere = ({ name }: { readonly name: string }) => isInScope(place.scope, name);
   const heir = declaration.domains.find((domain) => domain.default);
@@ -157,7 +157,7 @@ async function applyAll({ shares, options }: Prepared): Promise<Application> {
   return { kind: "applied", steps: done };
 }
 
-/** The revision of the whole: it grows with that of each database. */
+/** The revision of the whole configuration: it grows whenever that of a database grows. */
 function sumOf(states: readonly State[]): number {
   return states.reduce((sum, { revision }) => sum + revision, 0);
 }

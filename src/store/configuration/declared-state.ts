@@ -1,5 +1,5 @@
 /**
- * The configuration that a database has, as a declared state.
+ * The configuration of a database, as a declared state.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { clockSeconds } from "../database/time.ts";
 import { domainOfRow, poolOfRow, reservationOfRow, selectPools, selectReservations } from "./declared.ts";
 import type { StoredDomain, StoredPool, StoredReservation } from "./declared.ts";
 
-/** All that is configured in a place. */
+/** The whole configuration of a place. */
 export interface State {
   readonly revision: number;
   /** Unix seconds by the database's clock. */
@@ -22,12 +22,12 @@ export interface State {
   readonly domains: readonly StoredDomain[];
   readonly pools: readonly StoredPool[];
   readonly reservations: readonly StoredReservation[];
-  /** Pools of domains that were moved: they do not count, and are in the way all the same. */
+  /** Pools of domains that were moved away: they do not count, but their ranges still cannot be used. */
   readonly otherPools: readonly StoredPool[];
 }
 
 /**
- * Reads all that is configured. One round trip.
+ * Reads the whole configuration in one round trip.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
@@ -51,7 +51,7 @@ export async function loadDeclaredState({ database, scope }: Place): Promise<Sta
   };
 }
 
-/** @returns The configuration as a declared state: what applied again changes nothing. */
+/** @returns The configuration as a declared state. Applying it again changes nothing. */
 export function declarationOf(states: readonly State[]): Declaration {
   const domains = states.flatMap(({ domains: each, pools, reservations }) =>
     each.map(({ name, settings }) => ({

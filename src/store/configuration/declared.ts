@@ -1,6 +1,6 @@
 /**
- * Rows of the database as an operator declares them, and back. One form for the API, the declared state and the
- * record of changes.
+ * Converts rows of the database to the form in which an operator declares them, and back. The API, the declared state
+ * and the record of changes use this one form.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export interface StoredReservation {
   readonly pool: string;
   readonly slot: number;
   readonly declared: ReservationDeclaration;
-  /** Of the pool; its port sets follow from it. */
+  /** The geometry of the pool; the port sets follow from it. */
   readonly geometry: PoolGeometry;
   readonly version: number;
 }
@@ -63,17 +63,17 @@ export function domainOfRow({ id, name, settings, version }: typeof domain.$infe
   return { id, name, settings: parseSettings(settings), version };
 }
 
-/** @returns What the text of `domain.settings` says. */
+/** @returns The settings in the text of `domain.settings`. */
 export function parseSettings(text: string): DomainSettings {
   return v.parse(domainSettingsSchema, JSON.parse(text));
 }
 
-/** @returns The text that `domain.settings` has; the same settings are the same text. */
+/** @returns The text for `domain.settings`; equal settings give equal text. */
 export function settingsText(settings: DomainSettings): string {
   return JSON.stringify(v.parse(domainSettingsSchema, settings));
 }
 
-/** Starts a query of pools; its rows are for {@link poolOfRow}. */
+/** Starts a query of pools; {@link poolOfRow} reads its rows. */
 export function selectPools(builder: Selecting) {
   return builder
     .select({ pool: getTableColumns(pool), domainName: domain.name })
@@ -114,7 +114,7 @@ export function poolOfRow({ pool: row, domainName }: PoolRow): StoredPool {
   };
 }
 
-/** @returns The values of a pool's columns, without its name and its domain. */
+/** @returns The column values of a pool, except its name and its domain. */
 export function poolValues(declared: PoolDeclaration) {
   const { firstAddress, lastAddress, psidOffset, psidLength, psids, slots } = geometryOf(declared);
   return {
@@ -131,7 +131,7 @@ export function poolValues(declared: PoolDeclaration) {
   };
 }
 
-/** @returns `192.0.2.0/24` where the range is a prefix, else `192.0.2.10-192.0.2.20`. */
+/** @returns `192.0.2.0/24` if the range is a prefix, otherwise `192.0.2.10-192.0.2.20`. */
 function formatRange(firstAddress: number, lastAddress: number): string {
   const size = lastAddress - firstAddress + 1;
   const length = 32 - Math.log2(size);
@@ -140,7 +140,7 @@ function formatRange(firstAddress: number, lastAddress: number): string {
     : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
 }
 
-/** Starts a query of reservations; its rows are for {@link reservationOfRow}. */
+/** Starts a query of reservations; {@link reservationOfRow} reads its rows. */
 export function selectReservations(builder: Selecting) {
   return builder
     .select({
@@ -179,7 +179,7 @@ export function reservationOfRow({ reservation: row, ...of }: ReservationRow): S
   };
 }
 
-/** @returns The reservation as it would be read back. */
+/** @returns The reservation in the form in which it would be read back. */
 export function canonicalReservation(declared: ReservationDeclaration): ReservationDeclaration {
   const { name, clientIdentifier, address, psid } = declared;
   return {

@@ -1,5 +1,5 @@
 /**
- * Loads domains and pools as the rules need them.
+ * Loads domains and pools in the form that the rules need.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import { configuration, domain, instant, pool } from "../database/schema.ts";
 import { parseSettings } from "./declared.ts";
 
 /**
- * Reads all domains and pools, in one transaction, so that they belong to the revision.
+ * Reads all domains and pools in one transaction, so that they match the revision.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
 export async function loadDirectory(database: Database): Promise<Directory> {
   const reader = readerOf(database);
   const [revisions, domainRows, poolRows] = await reader.batch([
-    // Every write needs the table of the instant: without it, the database is of an earlier release.
+    // Every write needs the table of the instant. If it is missing, the database is of an earlier release.
     reader
       .select({ revision: configuration.revision })
       .from(configuration)

@@ -1,5 +1,5 @@
 /**
- * Changes of domains, as statements whose conditions say when they may happen.
+ * Changes of domains, as statements whose conditions state when the change is allowed.
  *
  * @module
  */
@@ -20,7 +20,10 @@ function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }
 
-/** Starts a query of the domain, other than the named one, that takes the clients of no other. */
+/**
+ * Starts a query of the default domain, unless it has the given name. The default domain serves clients that match no
+ * other domain.
+ */
 export function selectOtherDefault(builder: Selecting, name: string, scope: DomainScope) {
   return builder
     .select({ name: domain.name })
@@ -29,10 +32,10 @@ export function selectOtherDefault(builder: Selecting, name: string, scope: Doma
     .limit(1);
 }
 
-/** The domain takes the clients of no other. */
+/** A condition: the domain is the default, which serves clients that match no other domain. */
 const isDefault: SQL = sql`json_extract(${domain.settings}, '$.default')`;
 
-/** At most one domain is the default. */
+/** Ensures that at most one domain is the default. */
 function noSecondDefault(
   writer: Writer,
   name: string,
@@ -43,7 +46,7 @@ function noSecondDefault(
 }
 
 /**
- * A domain that does not exist yet.
+ * Creates a domain, unless it exists.
  *
  * @param scope The domains of the database that count.
  */
@@ -71,7 +74,7 @@ export function createDomain(
   };
 }
 
-/** Other settings for a domain that is as it was looked at. */
+/** Changes the settings of a domain, if it is unchanged since it was read. */
 export function changeDomain(
   writer: Writer,
   actor: string,
@@ -105,7 +108,7 @@ export function changeDomain(
   };
 }
 
-/** A domain that has neither pools nor tokens goes. What it leased is in history. */
+/** Deletes a domain that has neither pools nor tokens. Its leases are in history. */
 export function deleteDomain(
   writer: Writer,
   actor: string,

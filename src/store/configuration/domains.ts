@@ -21,40 +21,40 @@ import type { NamePage } from "./name-page.ts";
 import { replacementRefusal, staleness } from "./precondition.ts";
 import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts";
 
-/** Another domain is the default already. */
+/** Another domain is already the default. */
 export interface SecondDefault {
   readonly kind: "second-default";
   /** Its name; undefined when the caller may not see it. */
   readonly other: string | undefined;
 }
 
-/** How a change of a domain went. `unchanged`: it was so already. */
+/** The outcome of a change of a domain. `unchanged`: the domain already had these settings. */
 export type DomainChange =
   { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain } | SecondDefault | ChangeRefusal;
 
-/** How a creation or a replacement of a domain went. */
+/** The outcome of the creation or replacement of a domain. */
 export type DomainPut =
   | DomainChange
   | { readonly kind: "created"; readonly domain: StoredDomain }
-  /** The caller may see one domain only, so it may create none. */
+  /** The caller may see one domain only, so it must not create domains. */
   | { readonly kind: "forbidden" }
-  /** There are as many domains as an allocator may have. */
+  /** The allocator already has the maximum number of domains. */
   | { readonly kind: "too-many" }
   | PutRefusal;
 
-/** How a deletion of a domain went. */
+/** The outcome of the deletion of a domain. */
 export type DomainDeletion =
   | { readonly kind: "deleted" }
   | { readonly kind: "forbidden" }
-  /** It has pools or tokens; ten of each are named at most. */
+  /** It has pools or tokens; at most ten of each are named. */
   | { readonly kind: "in-use"; readonly pools: readonly string[]; readonly tokens: readonly string[] }
   | ChangeRefusal;
 
 /** The domains of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
 export interface DomainStore {
-  /** Lists domains by name: those that the caller may see. */
+  /** Lists the domains that the caller may see, by name. */
   readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredDomain[]>;
-  /** @returns The domain of this name, if the caller may see one. */
+  /** @returns The domain of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredDomain | undefined>;
   /** Creates a domain, or replaces its settings. */
   readonly put: (
@@ -66,7 +66,7 @@ export interface DomainStore {
   /**
    * Changes settings of a domain.
    *
-   * @param revise Says what they shall be; whatever it throws is thrown.
+   * @param revise Returns the new settings; an error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,
@@ -146,7 +146,10 @@ function selectDomainNamed(builder: Selecting, name: string) {
   return builder.select().from(domain).where(eq(domain.name, name));
 }
 
-/** Within a database the statement itself makes sure that there is one default at most; the others are asked before. */
+/**
+ * Creates a domain. The statement ensures that its own database has at most one default; the other databases are asked
+ * first.
+ */
 async function create(
   databases: Databases,
   principal: Principal,
@@ -225,7 +228,7 @@ async function remove(
   return { kind: "in-use", pools: pools.map((each) => each.name), tokens: tokens.map((each) => each.name) };
 }
 
-/** What a new or changed domain has to know of a database. */
+/** Finds what has to be known of a database before a domain is created or changed. */
 async function findOtherDomains({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const [[counted], [other]] = await reader.batch([

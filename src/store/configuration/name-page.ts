@@ -1,10 +1,10 @@
 /**
- * Parts of lists that are ordered by name.
+ * Pages of lists that are ordered by name.
  *
  * @module
  */
 
-/** Part of a list that is ordered by name. */
+/** A page of a list that is ordered by name. */
 export interface NamePage {
   readonly limit: number;
   /** Only names after this one. */

@@ -1,5 +1,5 @@
 /**
- * The part of a plan that is about declared domains.
+ * The part of a plan that concerns declared domains.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
 import type { ApplyOptions, Step, Target } from "./draft.ts";
 
-/** What a declared domain says about itself, without its name, pools and reservations. */
+/** The settings of a declared domain, without its name, pools and reservations. */
 const settingsOnly = v.object(domainSettingsFields);
 
 interface PlannedDomain {
@@ -21,7 +21,7 @@ interface PlannedDomain {
   readonly change: Change;
 }
 
-/** Compares declared domains with what the database has. */
+/** Compares declared domains with those of the database. */
 export function planDomains(
   writer: Writer,
   { domains }: Declaration,
@@ -63,7 +63,7 @@ export function planDomains(
   return { steps, changes: inOrder(changes) };
 }
 
-/** A domain that stops to be the default does so before another becomes it. */
+/** Orders changes so that the old default domain stops being the default before another becomes it. */
 function inOrder(changes: readonly PlannedDomain[]): readonly Change[] {
   return [...changes].sort((a, b) => Number(a.isDefault) - Number(b.isDefault)).map(({ change }) => change);
 }

@@ -1,5 +1,5 @@
 /**
- * The part of a plan that is about declared pools.
+ * The part of a plan that concerns declared pools.
  *
  * @module
  */
@@ -18,7 +18,7 @@ interface PoolPlan {
   readonly change?: Change;
 }
 
-/** Compares the declared pools of a domain with what the database has. */
+/** Compares the declared pools of a domain with those of the database. */
 export function planPools(
   writer: Writer,
   domain: DomainDeclaration,

@@ -1,5 +1,5 @@
 /**
- * The part of a plan that is about reservations.
+ * The part of a plan that concerns reservations.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
 import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
 
-/** What becomes of reservations. */
+/** The plan for reservations. */
 export interface ReservationPlan {
-  /** Of what stays or goes. */
+  /** Steps for reservations that stay or are deleted. */
   readonly steps: Step[];
-  /** They come before all else: a pair or a client that one gives up may be what another wants. */
+  /** Deletions come first: they may free a pair or a client that another reservation needs. */
   readonly deletions: Change[];
-  /** What is to be created, once the pools are there. */
+  /** Reservations to create once their pools exist. */
   readonly wishes: readonly Wish[];
 }
 
-/** Compares declared reservations with what the database has. */
+/** Compares declared reservations with those of the database. */
 export function planReservations(
   writer: Writer,
   { domains }: Declaration,
@@ -59,14 +59,14 @@ export function planReservations(
   }
   const wishes = [...declared.values()].map(({ domain, each }) => {
     const pools = domain.pools.map((pool) => ({ name: pool.name, geometry: geometryOf(pool) }));
-    // The declared state was checked: each of its reservations is a pair of one of its pools.
+    // The declared state was checked: each of its reservations names a pair of one of its pools.
     const { pool, number } = findPair(pools, parseIPv4(each.address), each.psid)!;
     return { pair: { domain: domain.name, pool: pool.name, number }, declared: each };
   });
   return { steps, deletions, wishes };
 }
 
-/** Plans the creation of a reservation, unless something stands in its way. */
+/** Plans the creation of a reservation, unless an obstacle prevents it. */
 export function planWish(
   writer: Writer,
   wish: Wish,
@@ -87,7 +87,7 @@ export function planWish(
   };
 }
 
-/** Other reservations are no obstacle here: those that differ from the declared state go first. */
+/** Other reservations are not obstacles here: those that differ from the declared state are deleted first. */
 function obstacleText(obstacles: ReservationObstacles | undefined): string | undefined {
   const { pairUntil = null, clientUntil = null } = obstacles ?? {};
   if (pairUntil !== null) return `someone else has the pair until ${formatDate(pairUntil)}`;

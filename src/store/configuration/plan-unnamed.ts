@@ -1,5 +1,5 @@
 /**
- * The part of a plan that is about domains and pools that the declared state does not name.
+ * The part of a plan that concerns domains and pools that the declared state does not name.
  *
  * @module
  */
@@ -12,21 +12,21 @@ import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { changePool } from "./pool-changes.ts";
 
-/** What a declared state does not name. */
+/** Domains and pools that a declared state does not name. */
 export interface Unnamed {
   readonly pools: readonly StoredPool[];
   readonly domains: readonly StoredDomain[];
 }
 
-/** What is true of it in the database. */
+/** Facts about them in the database. */
 export interface UnnamedFacts {
-  /** Ids of the pools of which someone may still use a slot. */
+  /** Ids of pools with slots that a client may still use. */
   readonly used: ReadonlySet<number>;
   /** Id of a domain -> names of the tokens that are restricted to it. */
   readonly tokens: ReadonlyMap<number, readonly string[]>;
 }
 
-/** What becomes of it. */
+/** The plan for them. */
 export interface UnnamedPlan {
   readonly steps: Step[];
   readonly changes: Change[];
@@ -34,7 +34,7 @@ export interface UnnamedPlan {
   readonly emptyDomains: StoredDomain[];
 }
 
-/** Finds what a declared state does not name. */
+/** Finds domains and pools that a declared state does not name. */
 export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   const names = new Set(domains.flatMap(({ pools }) => pools.map(({ name }) => name)));
   return {
@@ -43,7 +43,7 @@ export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   };
 }
 
-/** Keeps what is not named. */
+/** Keeps domains and pools that are not named. */
 export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
   return {
     steps: [
@@ -56,7 +56,7 @@ export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
   };
 }
 
-/** Drains what is not named, and deletes what nobody uses. */
+/** Drains pools that are not named, and deletes what is no longer used. */
 export function drainUnnamed(
   writer: Writer,
   { pools, domains }: Unnamed,

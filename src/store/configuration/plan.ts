@@ -1,5 +1,5 @@
 /**
- * What there is to do until the database holds a declared state.
+ * The plan that changes a database to match a declared state.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import { selectObstacles } from "./reservation-changes.ts";
 import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
 
 /**
- * Compares a declared state with what a database has. Nothing is changed.
+ * Compares a declared state with a database, without changing it.
  *
- * @param declaration It has only domains that count in the place.
- * @param state What the database has, if that was read already.
+ * @param declaration Contains only domains that count in the place.
+ * @param state The configuration of the database, if it was read already.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function draftPlan(
@@ -71,11 +71,11 @@ export async function draftPlan(
 }
 
 interface PlanFacts extends UnnamedFacts {
-  /** What stands in the way of each wish. */
+  /** The obstacles of each wish. */
   readonly obstacles: readonly (ReservationObstacles | undefined)[];
 }
 
-/** One round trip; none when there is nothing to ask. */
+/** Takes one round trip, or none when there is nothing to ask. */
 async function loadFacts(
   database: Database,
   wishes: readonly Wish[],

@@ -1,5 +1,5 @@
 /**
- * Changes of pools, as statements whose conditions say when they may happen.
+ * Changes of pools, as statements whose conditions state when the change is allowed.
  *
  * @module
  */
@@ -21,17 +21,17 @@ export interface AddressRange {
   readonly lastAddress: number;
 }
 
-/** @returns A condition: the pool has some of the addresses. */
+/** @returns A condition: the pool has at least one of the addresses. */
 export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | undefined {
   return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
 }
 
-/** @returns A pool as the record of changes shows it. */
+/** @returns A pool in the form of the record of changes. */
 export function auditedPool(domainName: string, declared: PoolDeclaration) {
   return { domain: domainName, ...declared };
 }
 
-/** A pool that does not exist yet, in a range of its own. It is one row, whatever its size. */
+/** Creates a pool, unless it exists or its range overlaps another pool. A pool is one row, whatever its size. */
 export function createPool(
   writer: Writer,
   actor: string,
@@ -74,14 +74,16 @@ export function createPool(
   };
 }
 
-/** A field that a pool keeps for ever, and that is declared otherwise. Values are JSON; a full pool has no lengths. */
+/** A fixed field of a pool whose declaration differs. Values are JSON; a pool of whole addresses has no lengths. */
 export interface FixedDifference {
   readonly path: string;
   readonly found: string;
   readonly expected: string;
 }
 
-/** Finds what a pool keeps for ever and a declaration would change: leases and history name its slots by number. */
+/**
+ * Finds fixed fields that a declaration would change. They are fixed because leases and history name slots by number.
+ */
 export function fixedDifferences(
   stored: StoredPool,
   domainName: string,
@@ -101,7 +103,7 @@ export function fixedDifferences(
     .map(({ path, found, expected }) => ({ path, found, expected }));
 }
 
-/** What never changes, as it is declared, and in a form of which there is one for each meaning. */
+/** The fixed fields, each as declared, and in a canonical form that is equal for equal meanings. */
 function fixedValues(domainName: string, declared: PoolDeclaration) {
   const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts } = poolValues(declared);
   const shared = declared.kind === "shared" ? declared : undefined;
@@ -116,7 +118,7 @@ function fixedValues(domainName: string, declared: PoolDeclaration) {
   ];
 }
 
-/** @returns Whether a declaration says of a pool what is so already. */
+/** @returns Whether a declaration matches a pool as it is stored. */
 export function isSamePool(stored: StoredPool, domainName: string, declared: PoolDeclaration): boolean {
   return (
     stored.domain === domainName &&
@@ -124,7 +126,9 @@ export function isSamePool(stored: StoredPool, domainName: string, declared: Poo
   );
 }
 
-/** Other options or another drain date. A pool with reservations can't be drained: they would have no end. */
+/**
+ * Changes the options or the drain date. A pool with reservations cannot be drained, because reservations have no end.
+ */
 export function changePool(
   writer: Writer,
   actor: string,
@@ -158,7 +162,7 @@ export function changePool(
   };
 }
 
-/** Starts a query of the names of reservations in a pool, the first few. */
+/** Starts a query of the names of the first few reservations in a pool. */
 export function selectReservationsOf(builder: Selecting, poolId: number) {
   return builder
     .select({ name: reservation.name })
@@ -169,9 +173,10 @@ export function selectReservationsOf(builder: Selecting, poolId: number) {
 }
 
 /**
- * Starts a query of leases and offers that run in a pool, or whose quarantine does: someone may still use the slot.
+ * Starts a query of leases and offers in a pool that are running or in quarantine, so that a client may still use the
+ * slot.
  *
- * @param poolId Id of the pool, or the column of the query around that has it.
+ * @param poolId Id of the pool, or the column of the outer query that has it.
  * @param now Unix seconds. Default: the instant of the write batch.
  */
 export function selectUses(builder: Selecting, poolId: number | Column, now: SQL<number> = instantSeconds) {

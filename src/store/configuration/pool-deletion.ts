@@ -1,5 +1,5 @@
 /**
- * The deletion of a pool: in steps, because it may have millions of leases.
+ * The deletion of a pool, in steps because a pool may have millions of leases.
  *
  * @module
  */
@@ -16,28 +16,31 @@ import { commitChange } from "./change.ts";
 import type { StoredPool } from "./declared.ts";
 import { auditedPool, selectReservationsOf, selectUses } from "./pool-changes.ts";
 
-/** How a deletion of a pool went, once it was begun. */
+/** The outcome of a deletion of a pool that was started. */
 export type DeletionOutcome =
   | { readonly kind: "deleted" }
-  /** There are more leases than one request may end; ask again. */
+  /** The pool has more leases than one request may end; the caller has to repeat the request. */
   | { readonly kind: "unfinished" }
-  /** Someone may still use a slot, and it was not forced. */
+  /** A client may still use a slot, and the deletion was not forced. */
   | { readonly kind: "in-use" }
-  /** Ten are named at most. */
+  /** At most ten are named. */
   | { readonly kind: "has-reservations"; readonly reservations: readonly string[] }
-  /** It was changed since it was looked at. */
+  /** The pool was changed after it was read. */
   | { readonly kind: "changed-meanwhile" };
 
 /** Options of {@link deletePool}. */
 export interface PoolDeletionOptions {
-  /** Also when it has running leases: they end now, and their clients are refused at the next renewal. */
+  /**
+   * Whether to delete the pool even if it has running leases: they end now, and their clients are refused at the next
+   * renewal.
+   */
   readonly force: boolean;
 }
 
 /**
- * Deletes a pool: closes it, ends what is left of its leases (each tenure goes to history), then deletes its row.
- * What its slots meant stays in `retired_pool`. Whatever interrupts it leaves a pool that is closed and loses nothing,
- * and the next request goes on.
+ * Deletes a pool: closes it, ends the remaining leases (each tenure goes to history), then deletes its row. What its
+ * slots meant is kept in `retired_pool`. If the deletion is interrupted, the pool stays closed, nothing is lost, and
+ * the next request continues.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -56,7 +59,7 @@ export async function deletePool(
   return { kind: "unfinished" };
 }
 
-/** From now on the pool gives no leases and renews none. */
+/** Closes a pool: from now on it gives no leases and renews none. */
 async function closePool(
   database: Database,
   actor: string,
@@ -110,8 +113,8 @@ const entryOf = (actor: string, { domain, declared }: StoredPool) => ({
 });
 
 /**
- * Deletes the leases of the last slots, and the pool once it has none. The cursor goes down with them: every slot below
- * it has a row, at any moment.
+ * Deletes the leases of the last slots, and the pool once it has none. The cursor is lowered with them, so that at any
+ * moment every slot below it has a row.
  *
  * @returns Whether the pool is deleted.
  */

@@ -1,9 +1,10 @@
 /**
- * Creation and replacement of a pool: the one change that has to know all databases.
+ * Creates or replaces a pool. This is the only change that needs to know all databases.
  *
- * Within a database the statement makes sure that no pools overlap. Two databases know nothing of each other: so the
- * others are asked before the creation, and again after it, in case that someone created a pool there at the same time.
- * Then both may go again; a pool that was given out from meanwhile stays, and allocators refuse to serve the two.
+ * Within a database the statement ensures that no pools overlap. Two databases know nothing of each other, so the
+ * others are asked before the creation, and again after it in case another caller created a pool there at the same
+ * time. Then both pools may be deleted again; a pool that has given out leases meanwhile stays, and allocators refuse
+ * to serve two that overlap.
  *
  * @module
  */
@@ -32,35 +33,35 @@ import { deletePool } from "./pool-deletion.ts";
 import { replacementRefusal } from "./precondition.ts";
 import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts";
 
-/** What a pool is to be. */
+/** The wanted state of a pool. */
 export interface WantedPool {
   /** Name of its domain. */
   readonly domain: string;
   readonly declared: PoolDeclaration;
 }
 
-/** How a change of a pool went. `unchanged`: it was so already. */
+/** The outcome of a change of a pool. `unchanged`: the pool was already as wanted. */
 export type PoolChange =
   | { readonly kind: "changed" | "unchanged"; readonly pool: StoredPool }
-  /** It differs in what never changes. */
+  /** It differs in a field that never changes. */
   | { readonly kind: "fixed"; readonly differences: readonly FixedDifference[] }
-  /** It has reservations, so it cannot be drained; ten are named at most. */
+  /** It has reservations, so it cannot be drained; at most ten are named. */
   | { readonly kind: "has-reservations"; readonly reservations: readonly string[] }
   | ChangeRefusal;
 
-/** How a creation or a replacement of a pool went. */
+/** The outcome of the creation or replacement of a pool. */
 export type PoolPut =
   | PoolChange
   | { readonly kind: "created"; readonly pool: StoredPool }
-  /** A pool that the caller may not see has the name. */
+  /** A pool that the caller may not see has this name. */
   | { readonly kind: "name-taken" }
   /** Its domain does not exist, or the caller may not see it. */
   | { readonly kind: "no-domain" }
-  /** Another pool has some of its addresses; undefined when the caller may not see which. */
+  /** Another pool has some of its addresses; undefined when the caller may not see that pool. */
   | { readonly kind: "overlaps"; readonly other: StoredPool | undefined }
   | PutRefusal;
 
-/** Creates a pool, or replaces what may change of it. */
+/** Creates a pool, or replaces the fields of it that may change. */
 export async function putPool(
   databases: Databases,
   principal: Principal,
@@ -98,7 +99,7 @@ async function create(
   const { isDone, found } = await commitChange(database, change, [
     selectDomainNamed(writer, wanted.domain),
     selectPools(writer).where(and(eq(pool.name, wanted.declared.name), inScope(domain.name, scope))),
-    // What is left of moved domains does not count, and is in the way all the same.
+    // Pools of domains that were moved away do not count, but their ranges still cannot be used.
     selectPools(writer)
       .where(overlaps(poolValues(wanted.declared)))
       .orderBy(pool.firstAddress)
@@ -125,7 +126,7 @@ async function create(
   return hasNamesake ? { kind: "exists" } : overlapping(principal, after);
 }
 
-/** What a database has that a new pool must not collide with. */
+/** What a new pool collides with in a database. */
 interface Collisions {
   readonly database: Database;
   readonly hasDomain: boolean;
@@ -159,14 +160,14 @@ function selectDomainNamed(builder: Selecting, name: string) {
   return builder.select({ id: domain.id }).from(domain).where(eq(domain.name, name));
 }
 
-/** The first that was found; its name is not for everyone. */
+/** Reports the first overlap that was found, and names the pool only if the caller may see it. */
 function overlapping(principal: Principal, looks: readonly Pick<Collisions, "overlap">[]): PoolPut {
   const other = looks.find(({ overlap }) => overlap !== undefined)?.overlap;
   const isSeen = other !== undefined && canAccess(principal, other.domain);
   return { kind: "overlaps", other: isSeen ? other : undefined };
 }
 
-/** Changes what may change of a pool. */
+/** Changes the fields of a pool that may change. */
 export async function updatePool(
   database: Database,
   principal: Principal,

@@ -25,33 +25,33 @@ import type { PoolChange, PoolPut, WantedPool } from "./pool-put.ts";
 import { staleness } from "./precondition.ts";
 import type { ChangeRefusal, Precondition } from "./precondition.ts";
 
-/** Which pools. */
+/** Selects pools. */
 export interface PoolFilter {
   /** Only pools of this domain. */
   readonly domain?: string | undefined;
   readonly kind?: "shared" | "full" | undefined;
   readonly draining?: boolean | undefined;
-  /** Only the pool that has this address. */
+  /** Only the pool that contains this address. */
   readonly address?: number | undefined;
 }
 
-/** How a deletion of a pool went. */
+/** The outcome of the deletion of a pool. */
 export type PoolDeletion = DeletionOutcome | ChangeRefusal;
 
 /** The pools of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
 export interface PoolStore {
-  /** Lists pools by name: those that the caller may see. */
+  /** Lists the pools that the caller may see, by name. */
   readonly list: (principal: Principal, filter: PoolFilter, page: NamePage) => Promise<readonly StoredPool[]>;
-  /** @returns The pool of this name, if the caller may see one. */
+  /** @returns The pool of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredPool | undefined>;
-  /** @returns A pool that has some of the addresses, if the caller may see all domains and there is one. */
+  /** @returns A pool that has some of the addresses, if there is one and the caller may see all domains. */
   readonly findOverlap: (principal: Principal, range: AddressRange) => Promise<StoredPool | undefined>;
-  /** Creates a pool, or replaces what may change of it. */
+  /** Creates a pool, or replaces the fields of it that may change. */
   readonly put: (principal: Principal, wanted: WantedPool, precondition: Precondition) => Promise<PoolPut>;
   /**
-   * Changes what may change of a pool.
+   * Changes the fields of a pool that may change.
    *
-   * @param revise Says what it shall be; whatever it throws is thrown.
+   * @param revise Returns the wanted pool; an error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,
@@ -62,7 +62,7 @@ export interface PoolStore {
   /**
    * Drains a pool: it gives no new leases.
    *
-   * @param until Date until which leases are renewed. Default: when the longest lease of its domain would end.
+   * @param until Date until which leases are renewed. Default: the end of the longest lease that its domain gives.
    */
   readonly drain: (
     principal: Principal,
@@ -70,7 +70,7 @@ export interface PoolStore {
     precondition: Precondition,
     until: string | undefined,
   ) => Promise<PoolChange>;
-  /** Deletes a pool that nobody uses, or by force. */
+  /** Deletes a pool that is not in use, or any pool by force. */
   readonly delete: (
     principal: Principal,
     name: string,
@@ -166,7 +166,7 @@ async function findPool({ database, scope }: Place, name: string): Promise<Store
   return row === undefined ? undefined : poolOfRow(row);
 }
 
-/** The pool, and when the last lease ends that is given out now, in Unix seconds. */
+/** Finds a pool, and when a lease that is given out now would end at the latest, in Unix seconds. */
 async function findWithEnd({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const isIt = and(eq(pool.name, name), inScope(domain.name, scope));

@@ -1,49 +1,49 @@
 /**
- * Preconditions of a change: what the caller says about the version that it looked at (RFC 9110 §13.1).
+ * Preconditions of a change: the caller's statement about the version that it read (RFC 9110 §13.1).
  *
  * @module
  */
 
-/** What a change may be done to. */
+/** The precondition of a change. */
 export interface Precondition {
-  /** If-Match: the version that it must have; undefined without the header, "any" for `*`. */
+  /** If-Match: the required version; undefined without the header, "any" for `*`. */
   readonly version: number | "any" | undefined;
-  /** If-None-Match: `*`, so it must not exist. */
+  /** Whether If-None-Match is `*`, so the resource must not exist. */
   readonly mustBeNew: boolean;
 }
 
-/** The version is another than the one that the caller names. */
+/** The version differs from the one that the caller names. */
 export interface Stale {
   readonly kind: "stale";
   /** The version that the caller names. */
   readonly asked: number;
-  /** The version that there is. */
+  /** The current version. */
   readonly version: number;
 }
 
-/** Why a change of something that exists is refused before it is tried. */
+/** Why a change of an existing resource is refused before it is attempted. */
 export type ChangeRefusal =
-  /** Nothing of this name, or nothing that the caller may see. */
+  /** Nothing has this name, or the caller may not see it. */
   | { readonly kind: "not-found" }
   | Stale
-  /** Someone else changed it between the look and the change. */
+  /** Another caller changed it between the read and the change. */
   | { readonly kind: "changed-meanwhile" };
 
-/** Why a creation or a replacement is refused before it is tried. */
+/** Why a creation or a replacement is refused before it is attempted. */
 export type PutRefusal =
   | ChangeRefusal
-  /** There is one, and the caller says that there must be none. */
+  /** It exists, but the caller requires that it does not. */
   | { readonly kind: "exists" }
-  /** It would be replaced, and the caller does not say what it replaces. */
+  /** It would be replaced, but the caller does not name the version to replace. */
   | { readonly kind: "if-match-required" };
 
-/** @returns Why something of a version must not be changed, or undefined when it may be. */
+/** @returns Why something with this version must not be changed, or undefined when it may be. */
 export function staleness({ version: asked }: Precondition, version: number): Stale | undefined {
   return typeof asked === "number" && asked !== version ? { kind: "stale", asked, version } : undefined;
 }
 
 /**
- * Judges a replacement.
+ * Decides whether a replacement is allowed.
  *
  * @param isSame Whether the replacement would change nothing; then it needs no If-Match.
  * @returns Why it is refused, or undefined when it is allowed.

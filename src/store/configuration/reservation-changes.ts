@@ -1,7 +1,7 @@
 /**
- * Changes of reservations, as statements whose conditions say when they may happen.
+ * Changes of reservations, as statements whose conditions state when the change is allowed.
  *
- * What a batch of messages sees of a reservation is the row of its slot in `lease`: it has the client, and a
+ * A batch of messages sees a reservation only through the row of its slot in `lease`: that row has the client, and a
  * `free_at` that never comes. So the statements here keep both tables in step, in one transaction.
  *
  * @module
@@ -22,7 +22,7 @@ import type { Selecting, StoredReservation } from "./declared.ts";
 
 const { bound, released, declined } = LeaseState;
 
-/** The pair that is reserved. Pools are named, so that one may be created in the same transaction. */
+/** The pair to reserve. Pools are given by name, so that a pool may be created in the same transaction. */
 export interface ReservedPair {
   readonly domain: string;
   readonly pool: string;
@@ -30,7 +30,7 @@ export interface ReservedPair {
   readonly number: number;
 }
 
-/** Who wants which pair. */
+/** A wanted reservation and its pair. */
 export interface Wish {
   readonly pair: ReservedPair;
   readonly declared: ReservationDeclaration;
@@ -38,16 +38,16 @@ export interface Wish {
 
 /** Options of a new reservation. */
 export interface ReservationOptions {
-  /** Also when the client has a running lease of another pair: that lease ends. */
+  /** Whether to reserve the pair even if the client has a running lease of another pair: that lease ends. */
   readonly force: boolean;
-  /** Version that it begins with; more than 1 where it takes the place of another. */
+  /** Initial version; greater than 1 if the reservation replaces another. */
   readonly version?: number;
 }
 
-/** @returns A reservation as the record of changes shows it. */
+/** @returns A reservation in the form of the record of changes. */
 const show = (domainName: string, declared: ReservationDeclaration) => ({ domain: domainName, ...declared });
 
-/** The pair of a pool that is in the domain, and its client: the one row of `wanted`. */
+/** The wanted pair, if its pool is in the domain, and the client: the one row of `wanted`. */
 function wantedPair({ pair, declared }: Wish): SQL {
   const clientId = parseClientIdentifier(declared.clientIdentifier);
   return sql`(
@@ -66,14 +66,14 @@ const wanted = {
   clientId: sql<Uint8Array>`wanted.client_id`,
 } as const;
 
-/** The client has a running lease of another pair. */
+/** A condition: the client has a running lease of another pair. */
 const isOtherLease = (now: SQL<number>) =>
   sql`${lease.domainId} = ${wanted.domainId} AND ${lease.clientId} = ${wanted.clientId}
     AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}`;
 
 /**
- * A reservation that does not exist yet. Its pair may be free or its client's; it may not be someone else's, nor in a
- * pool that is drained.
+ * Creates a reservation, unless it exists. Its pair may be free or in use by its client. It must not be in use by
+ * another client, and its pool must not be draining.
  */
 export function createReservation(
   writer: Writer,
@@ -96,7 +96,7 @@ export function createReservation(
   };
 }
 
-/** The new row, without its condition. */
+/** The insertion of the new row, without its condition. */
 function insertWanted(wish: Wish, version: number): SQL {
   const columns = namesOf(
     reservation.name,
@@ -123,8 +123,9 @@ function creationEntry(actor: string, { pair, declared }: Wish, version: number)
 }
 
 /**
- * Another pair or client for a reservation, or another domain: one row goes and another comes, or nothing happens. All
- * that could refuse the new row is asked before the old one goes, because it is what makes room for it.
+ * Changes the pair, the client or the domain of a reservation: one row is deleted and another inserted, or nothing
+ * happens. Everything that could prevent the new row is checked in the condition of the deletion, because the old row
+ * has to go first to make room for the new one.
  */
 export function replaceReservation(
   writer: Writer,
@@ -145,7 +146,7 @@ export function replaceReservation(
       .returning({ id: reservation.id }),
     audit: deletionEntry(actor, stored),
     further: [
-      // `changes()` is of the record of the deletion. A conflict here would be a fault of the condition above.
+      // `changes()` counts the rows of the deletion's record. A conflict here would be an error in the condition above.
       writer.run(sql`${insertWanted(wish, version + 1)} WHERE changes() > 0`),
       writer.run(auditOfLast(creationEntry(actor, wish, version + 1))),
       releasePair(writer, slot),
@@ -154,7 +155,7 @@ export function replaceReservation(
   };
 }
 
-/** A reservation goes. A lease that runs goes on, and after it the pair is free for others. */
+/** Deletes a reservation. A running lease continues, and the pair is free for other clients after it. */
 export function deleteReservation(writer: Writer, actor: string, stored: StoredReservation): Change {
   const { id, version, slot } = stored;
   return {
@@ -179,7 +180,9 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
   };
 }
 
-/** Puts a reservation into the row of its slot: the client's own lease goes on, what someone else left is forgotten. */
+/**
+ * Writes a reservation into the row of its slot: the client's own lease continues; data of another client is removed.
+ */
 function takePair(writer: Writer, name: string, version: number): Item[] {
   const isIt = and(eq(reservation.name, name), eq(reservation.version, version));
   const columns = [
@@ -192,7 +195,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
     lease.updatedAt,
   ];
   return [
-    // A client has one row in its domain. The pair that it had stays quarantined until its lease would have ended.
+    // A client has one row in its domain. Its former pair stays quarantined until its lease would have ended.
     writer
       .update(lease)
       .set({ clientId: null, state: released, since: null, softwire: null, updatedAt: instantSeconds })
@@ -214,7 +217,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
   ];
 }
 
-/** In an upsert: what is true of the client's own lease, and of nobody else's. */
+/** For an upsert: keeps the values of the client's own lease, and replaces those of any other client. */
 const keptOfClient = sql.join(
   [lease.state, lease.expiresAt, lease.since, lease.source, lease.softwire, lease.site, lease.relayPath].map(
     (column) =>
@@ -223,12 +226,12 @@ const keptOfClient = sql.join(
   sql`, `,
 );
 
-/** Seconds that a pair is kept from others once its lease has ended, for a row of `lease`. */
+/** Seconds for which a pair is kept from other clients after its lease, for a row of `lease`. */
 const quarantine = sql`(
   SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
   FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
 
-/** The pair of a reservation that is gone is free for others, after the lease and its quarantine. */
+/** Frees the pair of a deleted reservation for other clients, after the lease and its quarantine. */
 function releasePair(writer: Writer, slot: number): Item {
   return writer
     .update(lease)
@@ -245,7 +248,7 @@ function releasePair(writer: Writer, slot: number): Item {
     );
 }
 
-/** What stands in the way of a reservation. */
+/** The obstacles to a reservation. */
 export interface ReservationObstacles {
   /** Another reservation of the pair, or of the client in its domain. */
   readonly reservation: string | null;
@@ -260,15 +263,15 @@ const otherReservation = (name: string) => sql`SELECT ${reservation.name} FROM $
   WHERE ${reservation.name} <> ${name} AND (${reservation.slot} = ${wanted.slot}
     OR (${reservation.domainId} = ${wanted.domainId} AND ${reservation.clientId} = ${wanted.clientId})) LIMIT 1`;
 
-/** When someone else's lease of the pair and its quarantine end, as if the pair were not reserved. */
+/** When another client's lease of the pair and its quarantine end, as if the pair were not reserved. */
 const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
     SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
     FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
   ) WHERE until > ${now}`;
 
 /**
- * Starts a query of what stands in the way of a reservation; one of the same name would make room. No row: there is no
- * such pair in the domain.
+ * Starts a query of the obstacles to a reservation. A reservation of the same name is not an obstacle, because it would
+ * be replaced. No row means that the domain has no such pair.
  *
  * @param now Unix seconds. Default: the instant of the write batch.
  */

@@ -1,5 +1,5 @@
 /**
- * Creation and replacement of a reservation, in any of the databases.
+ * Creates or replaces a reservation, in any of the databases.
  *
  * @module
  */
@@ -27,30 +27,30 @@ import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts"
 import { createReservation, replaceReservation, selectObstacles } from "./reservation-changes.ts";
 import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
 
-/** What a reservation is to be. */
+/** The wanted state of a reservation. */
 export interface WantedReservation {
   /** Name of its domain. */
   readonly domain: string;
   readonly declared: ReservationDeclaration;
-  /** Also when the client has a running lease of another pair: that lease ends. */
+  /** Whether to reserve the pair even if the client has a running lease of another pair: that lease ends. */
   readonly force: boolean;
 }
 
-/** What stands in the way of a reservation. Times are Unix seconds. */
+/** An obstacle to a reservation. Times are Unix seconds. */
 export type ReservationObstacle =
   /** Another reservation has the pair or the client. */
   | { readonly kind: "reserved"; readonly reservation: string }
-  /** Someone else has the pair until then. */
+  /** Another client has the pair until then. */
   | { readonly kind: "pair-in-use"; readonly until: number }
-  /** The client has a lease of another pair until then, and it was not forced. */
+  /** The client has a lease of another pair until then, and the change was not forced. */
   | { readonly kind: "client-in-use"; readonly until: number }
-  /** The pool is drained, or was changed meanwhile. */
+  /** The pool is draining, or was changed meanwhile. */
   | { readonly kind: "pool-drained"; readonly pool: string };
 
-/** How a change of a reservation went. `unchanged`: it was so already. */
+/** The outcome of a change of a reservation. `unchanged`: the reservation was already as wanted. */
 export type ReservationChange =
   | { readonly kind: "changed" | "unchanged"; readonly reservation: StoredReservation }
-  /** It is in another database than the domain that it is wanted in. */
+  /** It is in a different database from its wanted domain. */
   | { readonly kind: "other-database"; readonly from: string; readonly to: string }
   /** No pool of the domain has the address, or the pool that has it has no such port set. */
   | {
@@ -66,11 +66,11 @@ export type ReservationChange =
     }
   | ChangeRefusal;
 
-/** How a creation or a replacement of a reservation went. */
+/** The outcome of the creation or replacement of a reservation. */
 export type ReservationPut =
   | ReservationChange
   | { readonly kind: "created"; readonly reservation: StoredReservation }
-  /** A reservation that the caller may not see has the name. */
+  /** A reservation that the caller may not see has this name. */
   | { readonly kind: "name-taken" }
   | PutRefusal;
 
@@ -121,7 +121,7 @@ function isSame(stored: StoredReservation, { domain: domainName, declared }: Wan
   return stored.domain === domainName && JSON.stringify(stored.declared) === JSON.stringify(declared);
 }
 
-/** The pools of a domain that have an address: one at most. */
+/** Returns the pools of a domain that have an address: at most one. */
 async function poolsWith({ database, scope }: Place, wanted: WantedReservation): Promise<StoredPool[]> {
   const rows = await readRows(
     database,
@@ -135,7 +135,7 @@ function hasAddress({ declared }: WantedReservation) {
   return and(lte(pool.firstAddress, address), gte(pool.lastAddress, address));
 }
 
-/** The reservation of the name in one place, and the pools of the domain there that have the address. */
+/** Finds the reservation of the given name in one place, and the pools of the domain there that have the address. */
 async function findNamesakeAndPools(place: Place, wanted: WantedReservation) {
   const reader = readerOf(place.database);
   const [[row], pools] = await reader.batch([
@@ -183,7 +183,7 @@ async function update(
   pools: readonly StoredPool[],
 ): Promise<ReservationChange> {
   const database = databaseOf(databases, wanted.domain);
-  // What can't be done in one transaction is not done in two.
+  // A replacement across databases would take two transactions, so it is refused.
   if (place.database !== database) {
     return { kind: "other-database", from: stored.domain, to: wanted.domain };
   }
@@ -204,7 +204,7 @@ async function update(
 
 type FoundWish = { readonly kind: "wish" } & Wish;
 
-/** The pair that is wanted, where the caller may look. */
+/** Finds the wanted pair, if the caller may see its domain. */
 function wishOf(
   principal: Principal,
   { domain: domainName, declared }: WantedReservation,
@@ -219,7 +219,7 @@ function wishOf(
   return { kind: "wish", pair, declared };
 }
 
-/** Says what stood in the way, the most lasting first. */
+/** Reports the obstacle, the most lasting one first. */
 function obstructed(
   { pair, declared }: Wish,
   { force }: WantedReservation,

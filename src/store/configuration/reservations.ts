@@ -21,7 +21,7 @@ import { deleteReservation } from "./reservation-changes.ts";
 import { changeReservation, putReservation } from "./reservation-put.ts";
 import type { ReservationChange, ReservationPut, WantedReservation } from "./reservation-put.ts";
 
-/** Which reservations. */
+/** Selects reservations. */
 export interface ReservationFilter {
   /** Only reservations of this domain. */
   readonly domain?: string | undefined;
@@ -29,18 +29,18 @@ export interface ReservationFilter {
   readonly clientId?: Uint8Array | undefined;
 }
 
-/** How a deletion of a reservation went. */
+/** The outcome of the deletion of a reservation. */
 export type ReservationDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
 /** The reservations of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
 export interface ReservationStore {
-  /** Lists reservations by name: those that the caller may see. */
+  /** Lists the reservations that the caller may see, by name. */
   readonly list: (
     principal: Principal,
     filter: ReservationFilter,
     page: NamePage,
   ) => Promise<readonly StoredReservation[]>;
-  /** @returns The reservation of this name, if the caller may see one. */
+  /** @returns The reservation of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredReservation | undefined>;
   /** Creates a reservation, or replaces it. */
   readonly put: (
@@ -51,7 +51,7 @@ export interface ReservationStore {
   /**
    * Changes a reservation.
    *
-   * @param revise Says what it shall be; whatever it throws is thrown.
+   * @param revise Returns the wanted reservation; an error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,
@@ -59,7 +59,7 @@ export interface ReservationStore {
     precondition: Precondition,
     revise: (stored: StoredReservation) => WantedReservation,
   ) => Promise<ReservationChange>;
-  /** Deletes a reservation. A lease that runs goes on. */
+  /** Deletes a reservation. A running lease continues. */
   readonly delete: (
     principal: Principal,
     name: string,

@@ -1,5 +1,5 @@
 /**
- * Changes of access tokens, as statements whose conditions say when they may happen.
+ * Changes of access tokens, as statements whose conditions state when the change is allowed.
  *
  * @module
  */
@@ -22,12 +22,12 @@ export interface StoredToken {
   readonly createdAt: number;
   readonly rotatedAt: number | null;
   readonly expiresAt: number | null;
-  /** Until when the secret before the last rotation is good, too. */
+  /** Until when the secret before the last rotation is valid too. */
   readonly previousUntil: number | null;
   readonly version: number;
 }
 
-/** What a token is made with. */
+/** The properties of a new token. */
 export interface NewToken {
   readonly name: string;
   readonly scope: TokenScope;
@@ -44,7 +44,7 @@ const show = ({ name, scope, domain: domainName, expiresAt }: NewToken) => ({
 });
 
 /**
- * A token that does not exist yet. Its domain has to exist, if it is for one.
+ * Creates a token, unless it exists. If it is restricted to a domain, that domain has to exist.
  *
  * @param hash SHA-256 of its secret.
  */
@@ -76,7 +76,7 @@ export function createToken(writer: Writer, actor: string, token: NewToken, hash
   };
 }
 
-/** Another secret for a token; the one that it had is good for a while. */
+/** Replaces the secret of a token; the old secret stays valid for a while. */
 export function rotateToken(
   writer: Writer,
   actor: string,
@@ -108,7 +108,7 @@ export function rotateToken(
   };
 }
 
-/** A token ends at another time, or never. */
+/** Changes when a token expires, or that it never does. */
 export function changeTokenExpiry(
   writer: Writer,
   actor: string,
@@ -133,7 +133,7 @@ export function changeTokenExpiry(
   };
 }
 
-/** A token is good no more. */
+/** Deletes a token, so that it is no longer valid. */
 export function deleteToken(writer: Writer, actor: string, stored: StoredToken): Change {
   return {
     statement: writer.delete(accessToken).where(isAsLookedAt(stored)).returning({ id: accessToken.id }),

@@ -1,5 +1,5 @@
 /**
- * Access tokens: looked up by what was presented, and as an operator reads and changes them.
+ * Access tokens: authentication by secret, and the tokens as an operator reads and changes them.
  *
  * @module
  */
@@ -22,17 +22,17 @@ import type { NewToken, StoredToken } from "./token-changes.ts";
 
 export type { NewToken, StoredToken };
 
-/** How a creation of a token went. */
+/** The outcome of the creation of a token. */
 export type TokenCreation =
   | { readonly kind: "created"; readonly token: StoredToken }
   | { readonly kind: "exists" }
-  /** The domain that it is for does not exist. */
+  /** The domain that the token is restricted to does not exist. */
   | { readonly kind: "no-domain" };
 
-/** How a change of a token went. */
+/** The outcome of a change of a token. */
 export type TokenChange = { readonly kind: "changed"; readonly token: StoredToken } | ChangeRefusal;
 
-/** How a deletion of a token went. */
+/** The outcome of the deletion of a token. */
 export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
 /**
@@ -41,17 +41,17 @@ export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
  */
 export interface TokenStore {
   /**
-   * Finds the token whose secret, or whose secret before its last rotation, has a hash. A database that cannot be
-   * reached does not keep out a token that another one has.
+   * Finds the token with a given hash of its secret, or of its secret before the last rotation. A database that cannot
+   * be reached does not prevent authentication with a token in another database.
    *
-   * @param hash SHA-256 of what was presented.
-   * @returns Its holder, or undefined when there is none, or it has expired.
-   * @throws {DatabaseError} When no database has it, and one that cannot be reached might.
+   * @param hash SHA-256 of the presented secret.
+   * @returns The holder of the token, or undefined when no token matches or it has expired.
+   * @throws {DatabaseError} When no reachable database has the token, and an unreachable one might.
    */
   readonly authenticate: (hash: Uint8Array) => Promise<Principal | undefined>;
   /** Lists tokens by name. */
   readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredToken[]>;
-  /** @returns The token of this name, if there is one; also when it has expired. */
+  /** @returns The token of this name, if it exists; also an expired one. */
   readonly find: (principal: Principal, name: string) => Promise<StoredToken | undefined>;
   /**
    * Creates a token.
@@ -60,7 +60,7 @@ export interface TokenStore {
    */
   readonly create: (principal: Principal, token: NewToken, hash: Uint8Array) => Promise<TokenCreation>;
   /**
-   * Changes when a token ends.
+   * Changes when a token expires.
    *
    * @param expiresAt Unix seconds; null for never.
    */
@@ -71,10 +71,10 @@ export interface TokenStore {
     expiresAt: number | null,
   ) => Promise<TokenChange>;
   /**
-   * Gives a token another secret.
+   * Replaces the secret of a token.
    *
    * @param hash SHA-256 of the new secret.
-   * @param overlapSeconds Seconds for which the old secret is good, too.
+   * @param overlapSeconds Seconds for which the old secret stays valid.
    */
   readonly rotate: (
     principal: Principal,
@@ -87,14 +87,17 @@ export interface TokenStore {
   readonly delete: (principal: Principal, name: string, precondition: Precondition) => Promise<TokenDeletion>;
 }
 
-/** Creates the store of tokens. A token for a domain is where the domain is, all others are in the main database. */
+/**
+ * Creates the store of tokens. A token for a domain is in the database of the domain; all others are in the main
+ * database.
+ */
 export function createTokenStore(databases: Databases): TokenStore {
   const places = allPlaces(databases);
   const locate = (principal: Principal, name: string) => {
     assertAllDomains(principal, "see tokens");
     return findIn(places, (place) => findToken(place, name));
   };
-  /** Changes a token that is as the caller looked at it. */
+  /** Changes a token if its version meets the precondition. */
   const change = async (
     principal: Principal,
     name: string,
@@ -133,7 +136,7 @@ export function createTokenStore(databases: Databases): TokenStore {
     },
     find: async (principal, name) => (await locate(principal, name))?.found,
     create: async (principal, token, hash) => {
-      // A database knows its own names only.
+      // A database knows only its own names.
       if ((await locate(principal, token.name)) !== undefined) return { kind: "exists" };
       return create(databases, principal, token, hash);
     },
@@ -220,8 +223,8 @@ async function authenticate(places: readonly Place[], hash: Uint8Array): Promise
 }
 
 /**
- * The index is searched by hash and not by secret: the time that it takes tells nothing that would help to find a
- * secret that has the hash.
+ * The index is searched by hash and not by secret, so the time that a search takes does not help to find a secret with
+ * that hash.
  */
 async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise<Principal | undefined> {
   const now = clockSeconds(database);
@@ -243,7 +246,7 @@ async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise
   if (row === undefined) return undefined;
   const { name, scope: tokenScope, domainId, domainName } = row;
   if (domainId === null) return { name, scope: tokenScope, domain: null };
-  // A token whose domain is gone opens nothing.
+  // A token whose domain was deleted grants no access.
   return domainName === null
     ? undefined
     : { name, scope: tokenScope, domain: { id: domainId, name: domainName } };

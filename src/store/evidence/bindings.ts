@@ -48,7 +48,7 @@ export interface BindingTable {
   readonly time: number;
   /** The domains whose rows are in the table, in order. */
   readonly domains: readonly Domain[];
-  /** @returns The part of the version that belongs to the database of a domain. */
+  /** @returns The version of the database that has a domain. */
   readonly versionOf: (domain: Domain) => number;
   /**
    * Reads the rows of a domain, ordered by pool and slot, page by page.

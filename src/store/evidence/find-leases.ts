@@ -35,7 +35,7 @@ export interface LeaseQuery {
   readonly source?: Uint8Array | undefined;
   readonly site?: string | undefined;
   readonly state?: SlotState | undefined;
-  /** Unix seconds: a lease matches if it expires at this time or later, and before the next one. */
+  /** Unix seconds: a lease matches if it expires at `expiresFrom` or later, and before `expiresBefore`. */
   readonly expiresFrom?: number | undefined;
   readonly expiresBefore?: number | undefined;
 }
