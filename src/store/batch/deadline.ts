@@ -43,7 +43,7 @@ export function receivedAt(reading: ClockReading, receivedMs: number): number {
 /**
  * Returns the same time for the messages that are left after a round of the batch. A client's messages stay in order
  * within a batch, so the changes of the round came before them: for example a REQUEST and the RELEASE after it. But if
- * the round was late, the client may have been given its lease by another batch meanwhile, and that lease must stay.
+ * the round was late, the client may have been given its lease meanwhile, and that lease must stay.
  *
  * @param received The result of {@link receivedAt}, or of this function, for the round.
  * @param clockMs The database's clock when the round was done.

@@ -20,7 +20,7 @@ export interface AuditEntry {
   /** Name of the token that was presented. */
   readonly actor: string;
   readonly action: string;
-  /** Kind of what was changed: `domain`, `pool`, `reservation`, `token`, … */
+  /** Kind of resource that was changed: `domain`, `pool`, `reservation`, `token`, … */
   readonly resource: string;
   readonly name: string;
   /**

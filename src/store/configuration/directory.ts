@@ -58,7 +58,7 @@ export async function loadPlace({ database, scope }: Place): Promise<Directory> 
 
 function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
   const geometry = geometryOfRow(row);
-  // Slot numbers of leases and history mean what the geometry says; two answers to that would mix up customers.
+  // The geometry defines what slot numbers of leases and history mean. Two different meanings would mix up customers.
   if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
     throw new Error(
       `Cannot load pool "${row.name}": computed ${geometry.slots} slots of ${geometry.psids.length} PSIDs each, ` +

@@ -15,7 +15,7 @@ import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
 
-/** @returns A domain as the API and the record of changes show it. */
+/** @returns A domain in the form of the API and the record of changes. */
 function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }

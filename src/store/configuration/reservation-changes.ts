@@ -252,7 +252,7 @@ function releasePair(writer: Writer, slot: number): Item {
 export interface ReservationObstacles {
   /** Another reservation of the pair, or of the client in its domain. */
   readonly reservation: string | null;
-  /** Unix seconds until which someone else has the pair. */
+  /** Unix seconds until which another client has the pair. */
   readonly pairUntil: number | null;
   /** Unix seconds until which the client has a lease of another pair. */
   readonly clientUntil: number | null;

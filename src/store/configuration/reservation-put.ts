@@ -219,7 +219,7 @@ function wishOf(
   return { kind: "wish", pair, declared };
 }
 
-/** Reports the obstacle, the most lasting one first. */
+/** Reports one obstacle: the kinds are checked in order, the most lasting kind first. */
 function obstructed(
   { pair, declared }: Wish,
   { force }: WantedReservation,
