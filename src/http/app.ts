@@ -32,7 +32,7 @@ export interface AppDeps {
   readonly store: Store;
   /** The bearer token of the relays. */
   readonly relayToken: string;
-  /** A token of scope `admin`, to create the first tokens with. Without it, the admin API accepts only stored tokens. */
+  /** A token of scope `admin` for creating the first tokens. Without it, the admin API accepts only stored tokens. */
   readonly adminToken?: string | undefined;
   /** Returns the client's address, if the platform reports it. Failed authentications are counted per address. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
