@@ -56,7 +56,7 @@ interface EvidenceOctets {
   readonly relayPath: Uint8Array | null;
 }
 
-/** Formats evidence as text. What cannot be decoded is shown as octets or omitted: it is evidence, not configuration. */
+/** Formats evidence as text. What can't be decoded is shown as octets or omitted: it is evidence, not configuration. */
 export function showEvidence({ clientId, source, softwire, site, relayPath }: EvidenceOctets): Evidence {
   const identifier = tryDecode(decodeClientIdentifier, clientId ?? undefined);
   const { duid, iaid } = identifier?.kind === "rfc4361" ? identifier : { duid: null, iaid: null };
