@@ -27,22 +27,27 @@ import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
 import { recordArrival, relayEndpoint } from "./relay-endpoint.ts";
 
-/** What the application works with. */
+/** Dependencies of the application. */
 export interface AppDeps {
   readonly store: Store;
-  /** The secret of the relays. */
+  /** The bearer token of the relays. */
   readonly relayToken: string;
-  /** A secret of scope `admin`, to create the first tokens with. Without it, only tokens of the database are valid. */
+  /** A token of scope `admin` for creating the first tokens. Without it, the admin API accepts only stored tokens. */
   readonly adminToken?: string | undefined;
-  /** Where a request came from, if the platform tells: failed authentications are counted by it. */
+  /** Returns the client's address, if the platform reports it. Failed authentications are counted per address. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
-  /** Milliseconds of a clock of this process that goes forward. Default: `performance.now()`. */
+  /** A monotonic clock of this process, in milliseconds. Default: `performance.now()`. */
   readonly localMs?: (() => number) | undefined;
 }
 
-/** Creates the application. It starts no work of its own, and listens nowhere. */
+/**
+ * Creates the application. It starts no background work and does not listen on a port.
+ *
+ * @returns The application, whose `fetch` serves requests.
+ * @throws {TypeError} When a token is empty.
+ */
 export function createApp(deps: AppDeps): Hono {
   const { store, log, counters, localMs = () => performance.now() } = deps;
   const databaseSeconds = createHistogram(databaseSecondsBounds);
@@ -70,12 +75,12 @@ export function createApp(deps: AppDeps): Hono {
   return app;
 }
 
-/** Exceptions of Hono itself have no problem document yet; its only ones here are of a body that is not JSON. */
+/** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */
 function refusal(error: HTTPException): Response {
   return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
 
-/** What is not the fault of the request: the database, or a fault of ours. */
+/** Answers an error that the request did not cause: an unreachable database, or a bug in the allocator. */
 function failure(error: Error, log: Log): Response {
   if (!isDatabaseError(error)) {
     log.error({ err: error }, "unexpected error");

@@ -1,5 +1,5 @@
 /**
- * Who calls, and what may they do? Bearer tokens (RFC 6750) of the environment and of the database.
+ * Authentication and authorization with bearer tokens (RFC 6750), which come from the environment and the database.
  *
  * @module
  */
@@ -11,25 +11,25 @@ import { encodeHex } from "../wire/hex.ts";
 import { createFailureLimit } from "./failure-limit.ts";
 import { problem } from "./problem.ts";
 
-/** What a guarded handler finds in its context. */
+/** Variables that a guard sets in the context of its handlers. */
 export interface AuthEnv {
   Variables: { principal: Principal };
 }
 
-/** What an authenticator works with. */
+/** Dependencies of the guard. */
 export interface AuthDeps {
   readonly store: Pick<Store, "tokens">;
-  /** The secret of the relays, known without the database. */
+  /** The token of the relays, which is valid without the database. */
   readonly relayToken: string;
-  /** A secret of scope `admin` that is known without the database: it makes the first tokens. */
+  /** A token of scope `admin` that is valid without the database. It is used to create the first tokens. */
   readonly adminToken?: string | undefined;
-  /** Where a request came from, if the platform tells. */
+  /** Returns the client's address, if the platform reports it. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
-  /** Milliseconds of a clock of this process that goes forward. */
+  /** A monotonic clock of this process, in milliseconds. */
   readonly localMs: () => number;
 }
 
-/** Lets requests pass whose token has one of the scopes. `admin` includes `read`. */
+/** Creates middleware that accepts requests whose token has one of the scopes. Scope `admin` includes `read`. */
 export type Guard = (...scopes: readonly TokenScope[]) => MiddlewareHandler<AuthEnv>;
 
 const environmentName = "environment";
@@ -40,10 +40,11 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of t
 /**
  * Creates the guard of all endpoints.
  *
- * The tokens of the environment are compared in memory. Those of the database are looked up, and remembered for
- * {@link tokenCacheMs}: so long may a token that was revoked or rotated still be good.
+ * Tokens from the environment are compared in memory. Tokens in the database are looked up and cached for
+ * {@link tokenCacheMs}, so a revoked or rotated token may still be accepted for that long.
  *
- * @throws {TypeError} When a token is empty, because then everyone would know it.
+ * @returns A function from scopes to middleware.
+ * @throws {TypeError} When a token is empty, because anyone could guess it.
  */
 export function createGuard(deps: AuthDeps): Guard {
   const { store, relayToken, adminToken, clientAddress, localMs } = deps;
@@ -99,7 +100,7 @@ function tooManyFailures(waitSeconds: number): Error {
 
 type Presented = { readonly kind: "token"; readonly token: string } | { kind: "none"; found: string };
 
-/** RFC 6750 §2.1. */
+/** Reads the bearer token from an Authorization header (RFC 6750 §2.1). */
 function presentedToken(header: string | undefined): Presented {
   if (header === undefined) return { kind: "none", found: "no bearer token" };
   const token = /^Bearer +([\w~+/.-]+=*) *$/i.exec(header)?.[1];
@@ -108,12 +109,12 @@ function presentedToken(header: string | undefined): Presented {
     : { kind: "token", token };
 }
 
-/** @returns SHA-256 of a text. */
+/** @returns The SHA-256 of a text in UTF-8, 32 octets. */
 export async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
-/** Looks at every octet, wherever the first difference is. */
+/** Compares every octet, so that the time it takes does not show where the first difference is. */
 function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   let difference = a.length ^ b.length;
   for (let index = 0; index < a.length; index++) difference |= a[index]! ^ (b[index] ?? 0);
@@ -143,11 +144,11 @@ function environmentTokens(
   );
 }
 
-/** Tokens that were looked up lately; the oldest are forgotten first. */
+/** Caches the results of recent token look-ups. A full cache drops the oldest entry. */
 function createTokenMemory({ tokens }: Pick<Store, "tokens">, localMs: () => number) {
   const entries = new Map<string, { readonly token: Principal | null; readonly until: number }>();
   return {
-    /** @returns A token, null for one that is known not to be good, or undefined for one that has to be looked up. */
+    /** @returns The principal, null for a token known to be invalid, or undefined when a look-up is needed. */
     recall(hash: Uint8Array): Principal | null | undefined {
       const entry = entries.get(encodeHex(hash));
       return entry !== undefined && localMs() < entry.until ? entry.token : undefined;

@@ -1,18 +1,22 @@
 /**
- * Who guesses tokens has to wait: a count of failures for each client address.
+ * Slows down the guessing of tokens: an address with too many failed authentications has to wait.
  *
  * @module
  */
 import { authFailureAddressesMax, authFailuresMax, authFailureWindowMs } from "../limits.ts";
 
-/** Counts failures by address. */
+/** Counts failed authentications per address. */
 export interface FailureLimit {
-  /** @returns Seconds until an address may try again; 0 when it may now. */
+  /** @returns Whole seconds until the address may try again; 0 if it may try now. */
   readonly waitSeconds: (address: string) => number;
   readonly add: (address: string) => void;
 }
 
-/** Creates a limit. It remembers a bounded number of addresses, and forgets those that began to fail first. */
+/**
+ * Creates a limit. It stores at most `authFailureAddressesMax` addresses, and drops the one that began to fail first.
+ *
+ * @param localMs A monotonic clock, in milliseconds.
+ */
 export function createFailureLimit(localMs: () => number): FailureLimit {
   const windows = new Map<string, { failures: number; readonly until: number }>();
   const current = (address: string) => {

@@ -1,5 +1,5 @@
 /**
- * Bodies have a bound, whether they say their length or not.
+ * Limits the size of request bodies, with or without a Content-Length.
  *
  * @module
  */
@@ -7,7 +7,11 @@ import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { problem } from "./problem.ts";
 
-/** Refuses bodies of more octets, with 413. */
+/**
+ * Creates middleware that refuses larger bodies with 413.
+ *
+ * @param octetsMax Largest body that is accepted, in octets.
+ */
 export function limitBody(octetsMax: number): MiddlewareHandler {
   return bodyLimit({
     maxSize: octetsMax,

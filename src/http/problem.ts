@@ -1,5 +1,5 @@
 /**
- * Errors as the client of an HTTP API sees them: `application/problem+json` (RFC 9457).
+ * HTTP errors as problem documents: `application/problem+json` (RFC 9457).
  *
  * @module
  */
@@ -22,29 +22,31 @@ const titles = {
   503: "Service Unavailable",
 } as const satisfies Partial<Record<ContentfulStatusCode, string>>;
 
-/** Statuses that this API answers with when it can't do what was asked. */
+/** Statuses of the errors of this API. */
 export type ProblemStatus = keyof typeof titles;
 
-/** One fault of a request: where, what was there, what should be. */
+/** One fault of a request: its path, what was found, and what was expected. */
 export interface FieldError {
-  /** Names and numbers between dots, `domains.0.pools.2.range`; what is in the query begins with `?`. */
+  /** Names and indexes joined by dots, such as `domains.0.pools.2.range`. The path of a query field begins with `?`. */
   readonly path: string;
   readonly found: string;
   readonly expected: string;
 }
 
-/** What goes with a problem, beside its status and its detail. */
+/** Optional parts of a problem response. */
 export interface ProblemExtras {
-  /** Further headers, such as `Retry-After`. */
+  /** Additional headers, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Each fault of the request. */
+  /** The faults of the request, one entry each. */
   readonly errors?: readonly FieldError[];
 }
 
 /**
- * Makes a problem document. Its type is `about:blank`: the status says what kind of problem it is.
+ * Creates a response with a problem document. Its type is `about:blank`, because the status identifies the kind of
+ * problem.
  *
- * @param detail What was attempted, what was found, what was expected.
+ * @param detail What was attempted, what was found, and what was expected.
+ * @returns The response.
  */
 export function problemResponse(
   status: ProblemStatus,
@@ -58,7 +60,11 @@ export function problemResponse(
   });
 }
 
-/** The same, to be thrown where a request can't go on; Hono answers with it. */
+/**
+ * Creates an exception with a problem response. A handler throws it to end the request, and Hono sends the response.
+ *
+ * @param detail What was attempted, what was found, and what was expected.
+ */
 export function problem(status: ProblemStatus, detail: string, extras: ProblemExtras = {}): HTTPException {
   return new HTTPException(status, { res: problemResponse(status, detail, extras) });
 }

@@ -1,9 +1,9 @@
 /**
- * `POST /v1/relay`: DHCPv6 messages of a relay in, their answers out, both framed as in RFC 5460 §5.1.
+ * `POST /v1/relay` takes DHCPv6 messages from a relay and returns their answers, both framed as in RFC 5460 §5.1.
  *
- * The header `Apportion-Age-Ms` says how many milliseconds ago the oldest of the messages came to the relay, when the
- * POST is sent: a whole number from 0 to 60,000. A RELEASE or DECLINE ends nothing that its client got later than that.
- * Older relays omit it, which means 0; older allocators ignore it.
+ * The header `Apportion-Age-Ms` is the age of the oldest message when the POST is sent: the milliseconds since it came
+ * to the relay, a whole number from 0 to 60,000. A RELEASE or DECLINE ends nothing that its client got after that time.
+ * Older relays omit the header, which means 0. Older allocators ignore it.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { ageHeader, framesType } from "../wire/relay-call.ts";
 import type { Pipeline } from "../allocator/pipeline.ts";
 import { problem } from "./problem.ts";
 
-/** What the handler finds in its context. */
+/** Variables that `recordArrival` sets in the context of the handler. */
 export interface ArrivalEnv {
   Variables: { arrivedMs: number };
 }
 
 /**
- * Records when a request arrived. It runs before everything else, because a token may have to be looked up.
+ * Creates middleware that records when a request arrived. It runs first, because looking up a token takes time.
  *
  * @param localMs The local clock of the pipeline, in milliseconds.
  */
@@ -32,7 +32,7 @@ export function recordArrival(localMs: () => number): MiddlewareHandler<ArrivalE
   };
 }
 
-/** Creates the handler. A frame that can't be decoded is left unanswered; a body that can't be split fails the request. */
+/** Creates the handler. It does not answer a frame that it cannot decode. A body that it cannot split is an error. */
 export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
   return async (context) => {
     const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();

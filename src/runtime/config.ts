@@ -1,5 +1,5 @@
 /**
- * Environment -> settings of the allocator, the same names on every platform.
+ * Reads the allocator's settings from the environment. The variables have the same names on every platform.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const secret = (expected: string) =>
 const schema = v.object({
   APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
-  /** Domains that are in other databases. */
+  /** Domains that are stored in other databases. */
   APPORTION_PLACEMENTS: v.optional(
     v.pipe(
       v.string(),
@@ -41,9 +41,9 @@ const schema = v.object({
     "{}",
   ),
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
-  /** Of scope `admin`: makes the first tokens. Without it, only tokens of the database are good for the admin API. */
+  /** Token of scope `admin`, used to create the first tokens. Without it, the admin API accepts only stored tokens. */
   APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret of the operator")),
-  /** Days that the history of leases is kept; without it, for ever. */
+  /** Days that the lease history is kept, 1 to 99999. Without it, history is never deleted. */
   APPORTION_HISTORY_DAYS: v.optional(
     v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
   ),
@@ -54,15 +54,17 @@ export interface AllocatorConfig {
   readonly store: StoreSettings;
   readonly relayToken: string;
   readonly adminToken: string | undefined;
-  /** Days that tenures are kept after their end; null keeps them for ever. */
+  /** Days that tenures are kept after their end; null never deletes them. */
   readonly historyDays: number | null;
 }
 
 /**
  * Reads the settings.
  *
- * @param environment Variables; on Workers, the bindings.
- * @throws {TypeError} With the name of each variable that is wrong. Secrets are not repeated in it.
+ * @param environment Environment variables; on Workers, the bindings.
+ * @returns The checked settings.
+ * @throws {TypeError} When a variable is invalid. The message names each invalid variable but never shows its value,
+ *   which may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
   const result = v.safeParse(schema, environment);

@@ -1,13 +1,13 @@
 /**
- * The log on platforms that collect what is written to the console.
+ * The log for platforms that collect console output.
  *
  * @module
  */
 import type { Log } from "../allocator/log.ts";
 
-/** Writes objects: Workers Logs indexes their fields. */
+/** Writes objects, because Workers Logs indexes their fields. */
 export const consoleLog: Log = {
-  // Workers Logs are paid for by the line.
+  // Workers Logs charges per line.
   debug: () => undefined,
   info: (fields, message) => {
     console.info({ message, ...plain(fields) });
@@ -20,9 +20,9 @@ export const consoleLog: Log = {
   },
 };
 
-/** Writes one JSON object a line, all to standard error. */
+/** Writes one JSON object per line to standard error. */
 export const consoleLineLog: Log = {
-  // What becomes of each message is counted; a line for each would be most of the log.
+  // Counters already record the outcome of each message; one line per message would dominate the log.
   debug: () => undefined,
   info: (fields, message) => {
     console.error(lineOf("info", fields, message));
@@ -39,7 +39,7 @@ function lineOf(level: string, fields: object, msg: string): string {
   return JSON.stringify({ level, time: Date.now(), ...plain(fields), msg });
 }
 
-/** An error has no fields of its own that JSON would show. */
+/** Replaces errors with plain objects, because `JSON.stringify` omits the fields of an error. */
 function plain(fields: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describe(value) : value]),

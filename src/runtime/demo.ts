@@ -1,12 +1,12 @@
 /**
- * What a database without domains gets from `npm start`: enough to see a lease. Addresses are those of RFC 5737,
- * which belong to nobody.
+ * The configuration that `npm start` gives a database without domains: enough to see a lease. The IPv4 addresses are
+ * from the documentation ranges of RFC 5737.
  *
  * @module
  */
 import type { DeclarationInput } from "../declaration/declaration.ts";
 
-/** One domain for everyone, with a shared and a full pool. */
+/** One default domain with a shared and a full pool. */
 export const demoDeclaration: DeclarationInput = {
   domains: [
     {

@@ -1,6 +1,7 @@
 /**
- * When housekeeping runs on Deno. Where there is `Deno.cron` (Deno Deploy, or `--unstable-cron`), the platform runs it,
- * also when no process runs at that time. Elsewhere the process that serves runs it at an interval, as on Node.
+ * Schedules housekeeping on Deno. If `Deno.cron` exists (on Deno Deploy, or with `--unstable-cron`), the platform runs
+ * housekeeping, even when no process is running at that time. Otherwise the serving process runs it at an interval, as
+ * on Node.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { bindingLogDays, housekeepingMinutes } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { runHousekeeping, startHousekeeping } from "./housekeeping.ts";
 
-/** The part of `Deno` that is not on every Deno. Without the flag it is not among Deno's types either. */
+/** The part of `Deno` that not every Deno has. Without `--unstable-cron`, Deno's types omit it too. */
 export interface Scheduler {
   readonly cron?: (
     name: string,
@@ -19,19 +20,21 @@ export interface Scheduler {
   ) => Promise<void>;
 }
 
-/** Each night, when clients sleep (UTC), as on Workers. */
+/** Every night (UTC), when few clients are active; the same schedule as on Workers. */
 const schedule = "17 3 * * *";
 
 /**
  * Schedules housekeeping.
  *
- * Deno Deploy finds its schedules by evaluating a module, and only those from before the server starts. So the entry
- * calls this before it awaits anything, while the store may still be opening.
+ * Deno Deploy evaluates the module to find its schedules, and sees only those registered before the server starts. So
+ * the entry module calls this before it awaits anything, while the store may still be opening.
  *
- * @param historyDays Days that tenures are kept after their end; null keeps them for ever.
+ * @param opening The store, which may still be opening.
+ * @param historyDays Days that tenures are kept after their end; null never deletes them.
  * @param scheduler `globalThis.Deno`.
- * @param closing Ends it, after the step that has begun: a schedule, or a long run, would keep the process.
- * @throws {DatabaseError} When the store cannot be opened.
+ * @param closing Stops housekeeping after the step in progress. Otherwise a schedule or a long run would keep the
+ *   process alive.
+ * @throws {DatabaseError} When the store cannot be opened and there is no `Deno.cron`.
  */
 export async function scheduleHousekeeping(
   opening: Promise<Pick<Store, "maintenance">>,
@@ -54,7 +57,7 @@ export async function scheduleHousekeeping(
       if (!closing.aborted) throw error;
     }
   });
-  // It settles when the schedule ends; one that is refused is told.
+  // The promise settles when the schedule ends. A rejected schedule is logged.
   runs.catch((error: unknown) => {
     log.error({ err: error }, "housekeeping has no schedule");
   });

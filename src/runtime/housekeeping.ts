@@ -1,6 +1,6 @@
 /**
- * Housekeeping: what has been kept long enough is deleted. A trigger of the platform runs it once, or a process that
- * serves runs it at an interval.
+ * Housekeeping deletes records whose retention period has ended. A platform trigger runs it once, or a serving process
+ * runs it at an interval.
  *
  * @module
  */
@@ -9,20 +9,21 @@ import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { HousekeepingOptions } from "../store/evidence/retention.ts";
 import type { Timing } from "../timing.ts";
 
-/** What is kept for how long. */
+/** How long each kind of record is kept. */
 type Kept = Pick<HousekeepingOptions, "historyDays" | "bindingLogDays" | "signal">;
 
-/** The same, and how often that is looked at. */
+/** Retention periods, and how often housekeeping runs. */
 export interface HousekeepingSettings extends Omit<Kept, "signal"> {
-  /** Minutes from the end of one run to the next; 0 for never. */
+  /** Minutes from the end of one run to the start of the next; 0 disables housekeeping. */
   readonly everyMinutes: number;
 }
 
 /**
- * Deletes from all databases what has been kept long enough, and logs what it did. Safe to repeat, and to run in
- * several places at once.
+ * Runs housekeeping on all databases, one after the other, and logs a report of each. It is safe to repeat, and to run
+ * in several processes at once.
  *
- * @throws {DatabaseError} When a database cannot be reached; those before it are done.
+ * @throws {DatabaseError} When a database cannot be reached. The databases before it are done.
+ * @throws {DOMException} `AbortError`, when `kept.signal` ended the run.
  */
 export async function runHousekeeping(maintenance: Maintenance, kept: Kept, log: Log): Promise<void> {
   let database = 0;
@@ -33,7 +34,7 @@ export async function runHousekeeping(maintenance: Maintenance, kept: Kept, log:
   }
 }
 
-/** A timer that keeps no process alive. */
+/** A timer that does not keep the process alive. */
 const idleTiming: Pick<Timing, "later"> = {
   later: (run, delayMs) => {
     const timer = setTimeout(run, delayMs).unref();
@@ -46,10 +47,10 @@ const idleTiming: Pick<Timing, "later"> = {
 const minuteMs = 60_000;
 
 /**
- * Starts it by the clock. The first run comes after one interval; a run that fails is logged, and the next one goes on
- * where it stopped. Any number of processes may do this to one database.
+ * Runs housekeeping at an interval. The first run starts after one interval. A failed run is logged, and the next run
+ * continues where it stopped. Any number of processes may do this on one database.
  *
- * @returns A function that ends it, after the step that has begun.
+ * @returns A function that stops housekeeping. It resolves when the step in progress has finished.
  */
 export function startHousekeeping(
   maintenance: Maintenance,

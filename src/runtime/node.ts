@@ -1,5 +1,5 @@
 /**
- * The allocator on Node: an HTTP server, and databases that it migrates and configures itself.
+ * The allocator on Node: an HTTP server that migrates and configures its own databases.
  *
  * @module
  */
@@ -28,29 +28,30 @@ import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 
-/** Where the HTTP server listens; port 0 lets the system choose one. */
+/** Where the HTTP server listens. With port 0, the system chooses a port. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Secrets that are known without the database. */
+/** Tokens from the environment, which are valid without the database. */
 export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">;
 
 /** A running allocator. */
 export interface Allocator {
   readonly url: string;
   readonly counters: Counters;
-  /** Finishes the requests that have begun, then stops and closes the store. */
+  /** Finishes the requests in progress, then stops the server and closes the store. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Opens a store and migrates its databases; a file is created if it is missing.
+ * Opens a store and migrates its databases. A missing database file is created.
  *
- * @param answerMsMax Milliseconds that a server may take for one answer. Default: what suits an allocator.
+ * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
+ * @returns The open store.
  * @throws {DatabaseError} When a database cannot be opened or migrated.
- * @throws {NewerSchemaError} When a later release has migrated it.
+ * @throws {NewerSchemaError} When a later release has migrated a database.
  */
 export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
   return openStore(settings, async (access) => {
@@ -61,9 +62,10 @@ export function prepareStore(settings: StoreSettings, answerMsMax?: number): Pro
 }
 
 /**
- * Opens a database as it is; a file is created if it is missing.
+ * Opens a database without migrating it. A missing database file is created.
  *
- * @param answerMsMax Milliseconds that a server may take for one answer. Default: what suits an allocator.
+ * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
+ * @returns The open database.
  * @throws {DatabaseError} When a file cannot be opened.
  */
 export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
@@ -83,8 +85,10 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
 }
 
 /**
- * Opens a database that must exist: a mistyped file name is a fault, and leaves no empty file.
+ * Opens a database that must exist. A mistyped file name is an error and does not create an empty file.
  *
+ * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
+ * @returns The open database.
  * @throws {Error} When the file does not exist.
  * @throws {DatabaseError} When it cannot be opened.
  */
@@ -96,10 +100,12 @@ export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?:
 }
 
 /**
- * Brings one database to the schema of this release.
+ * Migrates one database to the schema of this release.
  *
- * @throws {DatabaseError} When it cannot be reached, or a migration fails.
- * @throws {NewerSchemaError} When a later release has migrated it.
+ * @param answerMsMax Milliseconds that a database server may take for one response.
+ * @returns The report of the migration.
+ * @throws {DatabaseError} When the database cannot be reached, or a migration fails.
+ * @throws {NewerSchemaError} When a later release has migrated the database.
  */
 export async function migrate(access: DatabaseAccess, answerMsMax: number): Promise<MigrationReport> {
   const database = await openDatabase(access, answerMsMax);
@@ -111,7 +117,7 @@ export async function migrate(access: DatabaseAccess, answerMsMax: number): Prom
 }
 
 /**
- * Applies a declared state that a file contains, and logs what changed. What the file does not name stays.
+ * Applies the declared state of a file, and logs the steps. Resources that the file does not name are kept.
  *
  * @throws {ApplyError} When the state is refused.
  */
@@ -123,8 +129,9 @@ export async function applyFile(store: Store, declaration: Declaration, log: Log
 }
 
 /**
- * Reads a declared state from a file: YAML if its name ends so, otherwise JSON.
+ * Reads a declared state from a file, as YAML or JSON depending on the extension of its name.
  *
+ * @returns The checked declared state.
  * @throws {DeclarationError} When the content is not a declared state.
  * @throws {SyntaxError} When the file is neither YAML nor JSON.
  */
@@ -132,7 +139,7 @@ export async function readDeclaration(path: string): Promise<Declaration> {
   return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
 
-/** A request that did not come through a socket has no address. */
+/** Returns the address of the client; a request that did not come through a socket has no address. */
 const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
 function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
@@ -141,9 +148,10 @@ function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoExceptio
 }
 
 /**
- * Serves a store whose databases are migrated.
+ * Starts an HTTP server for a store whose databases are migrated.
  *
- * @throws {Error} When the address cannot be listened on.
+ * @returns The running allocator.
+ * @throws {Error} When the server cannot listen on the address.
  */
 export async function startAllocator(
   store: Store,

@@ -1,6 +1,6 @@
 /**
- * The allocator on Cloudflare Workers. The databases are libSQL servers over HTTP; they are migrated and given their
- * domains from a command line, not here.
+ * The allocator on Cloudflare Workers. Its databases are libSQL servers, reached over HTTP. They are migrated and given
+ * their domains from a command line, not here.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { runHousekeeping } from "./housekeeping.ts";
 
 type Environment = Readonly<Record<string, unknown>>;
 
-/** One application for each isolate, made at its first request: an isolate gets its bindings with a request. */
+/** One application per isolate, created at its first request because an isolate gets its bindings with a request. */
 let app: Promise<Hono> | undefined;
 
 function openWorkerStore(environment: Environment): Promise<Store> {

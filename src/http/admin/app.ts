@@ -1,7 +1,7 @@
 /**
  * The admin API: what an operator does with domains, pools, reservations, tokens and the record of changes.
  *
- * Each kind of resource is a file with one function that returns its routes; this one puts them together.
+ * Each kind of resource has its own folder with functions that return its routes. This file combines them.
  *
  * @module
  */
@@ -23,20 +23,23 @@ import { reservationRoutes } from "./reservations/routes.ts";
 import { statisticsRoutes } from "./statistics/routes.ts";
 import { tokenRoutes } from "./tokens/routes.ts";
 
-/** Headers of every answer: it is for a program, is of the moment, and nothing may be embedded or guessed. */
+/**
+ * Security headers of every response. Responses are for programs, so a browser may not embed them, load content for
+ * them or guess their type.
+ */
 const answerHeaders = secureHeaders({
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   referrerPolicy: "no-referrer",
   xFrameOptions: "DENY",
 });
 
-/** Requests that change nothing though their method is POST, because a body says what is asked. */
+/** Paths whose POST requests change nothing; they use POST because the question is in the body. */
 const questions: readonly string[] = ["/pools:plan"];
 
 /**
  * Creates the admin API, to be mounted at `/admin/v1`.
  *
- * Reads want a token of scope `read` or `admin`; all that changes something wants `admin`.
+ * Reads require a token of scope `read` or `admin`. Changes require `admin`.
  */
 export function createAdminApp(deps: AdminDeps) {
   const { guard } = deps;
@@ -45,6 +48,7 @@ export function createAdminApp(deps: AdminDeps) {
   app.use(answerHeaders);
   app.use(async (context, next) => {
     await next();
+    // A response shows the current state, so no cache may keep it.
     context.header("cache-control", "no-store");
   });
   app.use((context, next) => {
@@ -68,5 +72,5 @@ export function createAdminApp(deps: AdminDeps) {
     .route("/", statisticsRoutes(deps));
 }
 
-/** What the typed client knows of the API. */
+/** The type from which the typed client derives its routes. */
 export type AdminApp = ReturnType<typeof createAdminApp>;

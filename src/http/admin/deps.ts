@@ -1,12 +1,12 @@
 /**
- * What the routes of the admin API work with.
+ * Dependencies of the admin API's routes.
  *
  * @module
  */
 import type { Store } from "../../store/store.ts";
 import type { Guard } from "../auth.ts";
 
-/** What the admin API works with. */
+/** Dependencies of the admin API. */
 export interface AdminDeps {
   readonly store: Store;
   readonly guard: Guard;

@@ -1,5 +1,5 @@
 /**
- * How routes describe themselves for the OpenAPI document.
+ * Describes routes for the OpenAPI document.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const meanings: Readonly<Record<number, string>> = {
   428: "A replacement has to say by If-Match what it replaces",
 };
 
-/** What may be asked of the resource that is changed; where 412 is an answer. */
+/** The If-Match header, which is documented for operations that may answer 412. */
 const ifMatch = {
   in: "header",
   name: "If-Match",
@@ -32,20 +32,20 @@ const ifMatch = {
 
 const problemContent = { "application/problem+json": { schema: resolver(problemSchema) } };
 
-/** What an operation says about itself. */
+/** The description of an operation. */
 export interface Operation {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** Status -> schema of the answer; null for an answer without a body. */
+  /** Schemas of the successful responses by status; null for a response without a body. */
   readonly answers: Readonly<Record<number, v.GenericSchema | null>>;
-  /** Statuses of problems, beside those of every operation. */
+  /** Statuses of problems, in addition to those of every operation (400, 401 and 403). */
   readonly problems?: readonly number[];
   /** The body is a JSON merge patch. */
   readonly isPatch?: boolean;
 }
 
-/** Describes a route; its validators add the rest. */
+/** Describes a route. Its validators add the query parameters and the body. */
 export function operation({ tag, summary, description, answers, problems = [], isPatch = false }: Operation) {
   const responses = Object.fromEntries([
     ...Object.entries(answers).map(([status, schema]) => [

@@ -1,5 +1,5 @@
 /**
- * Versions of resources: an ETag on each answer, If-Match and If-None-Match on each change (RFC 9110 §13.1).
+ * Versions of resources: responses carry an ETag, and changes may carry If-Match and If-None-Match (RFC 9110 §13.1).
  *
  * @module
  */
@@ -16,7 +16,9 @@ export function formatETag(version: number): string {
 /**
  * Reads If-Match and If-None-Match.
  *
- * @throws {HTTPException} 412 for a tag that can't be one of ours, 400 for an If-None-Match other than `*`.
+ * @returns The precondition that the headers state.
+ * @throws {HTTPException} 412 for an If-Match that {@link formatETag} cannot have produced, 400 for an If-None-Match
+ *   other than `*`.
  */
 export function readPrecondition(context: Context): Precondition {
   const none = context.req.header("if-none-match")?.trim();
@@ -35,7 +37,7 @@ export function readPrecondition(context: Context): Precondition {
   return { version: Number(version), mustBeNew: none === "*" };
 }
 
-/** Somebody was faster, or the ETag is not of this resource. */
+/** Creates a 412: the resource has changed since the client read it, or the ETag belongs to another resource. */
 export function versionConflict(found: string, expected: string): Error {
   return problem(
     412,

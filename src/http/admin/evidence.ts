@@ -1,5 +1,5 @@
 /**
- * How a subscriber looks in the API: what the octets of a lease say, as text.
+ * Shows a subscriber in the API: decodes the octets stored with a lease and formats them as text.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import type { RelayLevel } from "../../wire/dhcpv6/relay.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv6 } from "../../wire/ipv6-address.ts";
 
-/** Octets of a relay: text where all of them can be read, else `hex:` and digits; as in a declared line. */
+/** Octets of a relay: text if all are printable, otherwise `hex:` and digits, as for the lines of a declared domain. */
 const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
 
 const hexTextSchema = v.pipe(v.string(), v.description("Octets in hexadecimal."));
 
-/** One relay on the way of the client's last REQUEST. */
+/** One relay on the path of the client's last REQUEST. */
 const relayLevelSchema = v.strictObject({
   linkAddress: v.string(),
   peerAddress: v.string(),
@@ -30,7 +30,7 @@ const relayLevelSchema = v.strictObject({
   linkLayerAddress: v.nullable(hexTextSchema),
 });
 
-/** Who a client is and where it was: fields of leases and of answers to look-ups. */
+/** Fields of leases and look-up answers that identify a client and show where it was attached. */
 export const evidenceFields = {
   clientId: v.nullable(v.pipe(v.string(), v.description("Option 61 in hexadecimal, as it came."))),
   duid: v.nullable(v.pipe(v.string(), v.description("The DUID in it, in hexadecimal (RFC 4361)."))),
@@ -47,7 +47,7 @@ export const evidenceFields = {
 
 type Evidence = v.InferOutput<v.StrictObjectSchema<typeof evidenceFields, undefined>>;
 
-/** What the store keeps of a subscriber. */
+/** What the store keeps about a subscriber. */
 interface EvidenceOctets {
   readonly clientId: Uint8Array | null;
   readonly source: Uint8Array | null;
@@ -56,7 +56,7 @@ interface EvidenceOctets {
   readonly relayPath: Uint8Array | null;
 }
 
-/** Says it as text. What can't be decoded is shown as octets, or left out: it is evidence, not configuration. */
+/** Formats evidence as text. What can't be decoded is shown as octets or omitted: it is evidence, not configuration. */
 export function showEvidence({ clientId, source, softwire, site, relayPath }: EvidenceOctets): Evidence {
   const identifier = tryDecode(decodeClientIdentifier, clientId ?? undefined);
   const { duid, iaid } = identifier?.kind === "rfc4361" ? identifier : { duid: null, iaid: null };
@@ -90,7 +90,7 @@ function showLevel({ linkAddress, peerAddress, options }: RelayLevel): Evidence[
   };
 }
 
-/** @returns Text where all octets are printable ASCII, else `hex:` and digits. */
+/** @returns Text if all octets are printable ASCII and the text does not begin with `hex:`; else `hex:` and digits. */
 function showOctets(octets: Uint8Array): string {
   const isText = octets.length > 0 && octets.every((octet) => octet >= 0x20 && octet < 0x7f);
   const text = isText ? String.fromCharCode(...octets) : "";

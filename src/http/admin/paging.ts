@@ -1,5 +1,5 @@
 /**
- * Lists in pages: a limit and a cursor in, items and the next cursor out.
+ * Paging of lists: a request has a limit and a cursor, a response has items and the next cursor.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { cursorCharactersMax, pageItemsDefault, pageItemsMax, unparsedCharacters
 import { decodeBase64url, encodeBase64url } from "../../wire/base64url.ts";
 import { invalid } from "./validation.ts";
 
-/** Fields of the query of every list. */
+/** Query fields that every list accepts. */
 export const pageFields = {
   limit: v.optional(
     v.pipe(
@@ -30,38 +30,39 @@ export const pageFields = {
   ),
 };
 
-/** The query of a list without filters. */
+/** Query of a list without filters. */
 export const pageQuerySchema = v.strictObject(pageFields);
 
-/** What every list is asked. */
+/** The paging fields of a list query. */
 export interface PageQuery {
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
 }
 
-/** What a cursor is made of: where in a list an item is. */
+/** The position of an item in a list. A cursor encodes it. */
 export type Position = readonly (string | number)[];
 
-/** Where a page begins. */
+/** Where a page begins, and how many items it may have. */
 export interface PageRequest<P extends Position = Position> {
-  /** Items that are wanted. */
+  /** Largest number of items on the page. */
   readonly limit: number;
-  /** The position of the last item of the page before; undefined for the first page. */
+  /** The position of the last item on the previous page; undefined for the first page. */
   readonly after: P | undefined;
 }
 
-/** A page. */
+/** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Cursor of the page after it; null after the last item. */
+  /** Cursor of the next page; null after the last item. */
   readonly next: string | null;
 }
 
 /**
- * Reads where a page begins.
+ * Reads the limit and the cursor of a query.
  *
- * @param schema What a position is made of.
- * @throws {HTTPException} 400 for a cursor that this list did not give.
+ * @param schema Schema of the list's positions.
+ * @returns Where the page begins, and its limit. The default limit is `pageItemsDefault`.
+ * @throws {HTTPException} 400 when the cursor does not encode a position of this list.
  */
 export function readPage<P extends Position>(query: PageQuery, schema: v.GenericSchema<P>): PageRequest<P> {
   const limit = query.limit ?? pageItemsDefault;
@@ -71,7 +72,7 @@ export function readPage<P extends Position>(query: PageQuery, schema: v.Generic
   throw foreignCursor(query);
 }
 
-/** The cursor is one that this list did not give. */
+/** Creates a 400: the cursor does not come from this list. */
 export function foreignCursor({ cursor = "" }: PageQuery): Error {
   const message = "expected the `next` of a page of this list";
   return invalid("query", [
@@ -79,14 +80,16 @@ export function foreignCursor({ cursor = "" }: PageQuery): Error {
   ]);
 }
 
-/** A list that is ordered by name. */
+/** Schema of the positions in a list that is ordered by name. */
 export const namePosition = v.strictTuple([v.string()]);
 
 /**
- * Makes a page of one item more than was wanted: the last says that there is a next page.
+ * Creates a page from the store's rows. One row more than the limit shows that there is a next page.
  *
- * @param found Items of the store, at most `limit + 1`.
- * @param positionOf What the cursor of an item is made of.
+ * @param found Rows of the store, at most `limit + 1`.
+ * @param positionOf Returns the position that the cursor of a row encodes.
+ * @param itemOf Returns the item that the page shows for a row.
+ * @returns At most `limit` items and the next cursor.
  */
 export function pageOf<Row, T>(
   found: readonly Row[],
@@ -100,8 +103,10 @@ export function pageOf<Row, T>(
 }
 
 /**
- * Answers with a page, and a Link to the next (RFC 8288). The type is written out: inferred, it is too deep for a
- * compiler that writes declarations, as the second `deno check` on a machine does for what changed since the first.
+ * Answers with a page, and a Link header to the next page (RFC 8288).
+ *
+ * The return type is explicit, because the inferred type is too deep for a compiler that emits declarations. The second
+ * `deno check` on a machine emits them for files that have changed since the first.
  */
 export function respondPage<T>(
   context: Context,
@@ -120,7 +125,7 @@ export function encodeCursor(position: Position): string {
   return encodeBase64url(new TextEncoder().encode(JSON.stringify(position)));
 }
 
-/** @returns What a cursor says, or undefined when it is none. */
+/** @returns The decoded value of a cursor, or undefined when the text is not a cursor. */
 function decodeCursor(cursor: string): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(decodeBase64url(cursor));
@@ -130,7 +135,7 @@ function decodeCursor(cursor: string): unknown {
   }
 }
 
-/** The document's schema of a page. */
+/** Returns the schema of a page for the OpenAPI document. */
 export function pageSchema<T extends v.GenericSchema>(item: T) {
   return v.strictObject({
     items: v.array(item),

@@ -1,12 +1,12 @@
 /**
- * Fields of queries: they come as text, and mean numbers and octets.
+ * Schemas of query fields, which convert text to numbers and octets.
  *
  * @module
  */
 import * as v from "valibot";
 import { decodeHex } from "../../wire/hex.ts";
 
-/** A whole number within bounds. */
+/** A whole number from `min` to `max`. */
 export const wholeNumber = (min: number, max: number) =>
   v.pipe(
     v.string(),
@@ -16,10 +16,10 @@ export const wholeNumber = (min: number, max: number) =>
     v.maxValue(max, `expected ${min} to ${max}`),
   );
 
-/** A port. */
+/** A port, 0 to 65535. */
 export const portSchema = wholeNumber(0, 65_535);
 
-/** Octets in hexadecimal, with or without colons between them. */
+/** At most `octetsMax` octets in hexadecimal, with or without colons. */
 export const hexSchema = (octetsMax: number) =>
   v.pipe(
     v.string(),

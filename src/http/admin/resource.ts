@@ -1,5 +1,5 @@
 /**
- * What the routes of all resources do alike.
+ * Functions that the routes of all resources share.
  *
  * @module
  */
@@ -11,27 +11,32 @@ import { problem } from "../problem.ts";
 import { formatETag, versionConflict } from "./etag.ts";
 import { invalid } from "./validation.ts";
 
-/** Nothing of this name, or nothing that the caller may see: the answer is the same. */
+/** Creates a 404. It is the same for a missing resource and for one that the caller may not see. */
 export function notFound(what: string, name: string): Error {
   return problem(404, `Cannot find ${what} "${name.slice(0, nameShownCharactersMax)}"`);
 }
 
 /**
- * Refuses what concerns all domains to a token that is restricted to one.
+ * Requires a token for all domains.
  *
- * @throws {HTTPException} 403.
+ * @param what The attempted operation, as it follows "Cannot" in the error.
+ * @throws {HTTPException} 403 when the token is restricted to one domain.
  */
 export function requireAllDomains(principal: Principal, what: string): void {
   if (principal.domain !== null) throw allDomainsRequired(principal, what);
 }
 
-/** It concerns all domains, and the token is restricted to one. */
+/** Creates a 403: the operation concerns all domains, and the token is restricted to one. */
 export function allDomainsRequired({ domain }: Principal, what: string): Error {
   const found = domain === null ? "a token for all domains" : `a token for domain ${domain.name} only`;
   return problem(403, `Cannot ${what}: found ${found}, expected one for all domains`);
 }
 
-/** A body names what the path names, or nothing. */
+/**
+ * Checks that the name in a body, if present, equals the name in the path.
+ *
+ * @throws {HTTPException} 400 when the names differ.
+ */
 export function checkName(inPath: string, inBody: string | undefined): void {
   if (inBody === undefined || inBody === inPath) return;
   throw invalid("json", [
@@ -40,10 +45,10 @@ export function checkName(inPath: string, inBody: string | undefined): void {
 }
 
 /**
- * Checks a name in a path that something may have from now on. With If-Match nothing is created, so that whatever the
- * name is, nothing has it.
+ * Checks the name in a path when the request may create a resource. A request with If-Match creates nothing, so its
+ * name is not checked: no resource has an invalid name.
  *
- * @throws {HTTPException} 400.
+ * @throws {HTTPException} 400 when the name is invalid.
  */
 export function checkNewName(
   schema: v.GenericSchema<string>,
@@ -60,7 +65,7 @@ export function checkNewName(
   }
 }
 
-/** Says why the store refused a change of one thing, where that is the same for all kinds of things. */
+/** Creates the error for a refusal that all kinds of resources have in common. */
 export function refusalOf(what: string, name: string, refusal: PutRefusal): Error {
   switch (refusal.kind) {
     case "not-found":
@@ -76,7 +81,7 @@ export function refusalOf(what: string, name: string, refusal: PutRefusal): Erro
   }
 }
 
-/** There is one already, and the request says that there must not be. */
+/** Creates a 412: the resource already exists, and the request has If-None-Match: *. */
 function alreadyExists(what: string, name: string): Error {
   return problem(
     412,
@@ -84,7 +89,7 @@ function alreadyExists(what: string, name: string): Error {
   );
 }
 
-/** A replacement that does not say what it replaces could undo what someone else did. */
+/** Creates a 428: without If-Match, a replacement could overwrite someone else's change. */
 function ifMatchRequired(what: string, name: string): Error {
   return problem(
     428,
@@ -92,7 +97,7 @@ function ifMatchRequired(what: string, name: string): Error {
   );
 }
 
-/** Someone else was faster, between the check and the change. */
+/** Creates a 412: someone else changed the resource between the check and the write. */
 function changedMeanwhile(what: string, name: string): Error {
   return problem(
     412,
@@ -101,9 +106,10 @@ function changedMeanwhile(what: string, name: string): Error {
 }
 
 /**
- * Applies a JSON merge patch (RFC 7396), and checks what it makes.
+ * Applies a JSON merge patch (RFC 7396) and checks the result.
  *
- * @throws {HTTPException} 400 when the result is no such resource.
+ * @returns The patched resource.
+ * @throws {HTTPException} 400 when the result does not match the schema, or the patch is nested too deeply.
  */
 export function patched<S extends v.GenericSchema>(
   schema: S,

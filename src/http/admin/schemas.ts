@@ -1,6 +1,6 @@
 /**
- * What the resources of the API look like. The fields come from the schemas of the declared state, so that there is
- * one description of each.
+ * Schemas of the API's resources. Their fields come from the schemas of the declared state, so that each field is
+ * described once.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { lostPsidsShownMax, tokenOverlapSecondsMax } from "../../limits.ts";
 
 const count = v.pipe(v.number(), v.integer());
 
-/** A field that answers have. Requests may repeat it, so that what was read can be sent back; it is not looked at. */
+/** A field of responses. Requests may contain it, so that a client can send back what it read, but it is ignored. */
 const computed = <S extends v.GenericSchema>(text: string, schema: S) =>
   v.optional(v.pipe(schema, v.description(`${text} Computed: ignored in requests.`)));
 
-/** `name` in a body must be the one of the path, or be left out. */
+/** `name` in a body is optional and must equal the name in the path. */
 const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id; as in the path.")));
 
 /** A domain. */
 export const domainSchema = v.strictObject({ name: nameInBody, ...domainSettingsFields });
 
-/** Ports, both ends included. */
+/** A range of ports, both ends included. */
 export const portRangeSchema = v.strictObject({ first: count, last: count });
 
 const poolSizes = v.strictObject({
@@ -41,13 +41,13 @@ export const poolSchema = poolSchemaWith({
   sizes: computed("How many fit.", poolSizes),
 });
 
-/** What the planner is asked: a pool that need not be there. */
+/** A request to the planner: a pool that need not exist. */
 export const poolPlanRequestSchema = poolSchemaWith({
   name: v.optional(nameSchema),
   domain: v.optional(nameSchema),
 });
 
-/** What the planner says. */
+/** The planner's answer. */
 export const poolPlanSchema = v.strictObject({
   sizes: poolSizes,
   sharingRatio: v.pipe(count, v.description("Port sets that an address has, usable or not: 2^k.")),
@@ -92,7 +92,7 @@ const tokenFields = {
   expiresAt: v.optional(v.nullable(dateSchema), null),
 };
 
-/** What a token is made with. */
+/** A request to create a token. */
 export const tokenRequestSchema = v.pipe(
   v.strictObject({ name: nameInBody, ...tokenFields }),
   v.forward(
@@ -104,10 +104,10 @@ export const tokenRequestSchema = v.pipe(
   ),
 );
 
-/** What may change of a token. */
+/** The fields of a token that may change. */
 export const tokenPatchSchema = v.strictObject({ expiresAt: v.nullable(dateSchema) });
 
-/** How a token is rotated. */
+/** Settings of a token rotation. */
 export const tokenRotationSchema = v.strictObject({
   overlapSeconds: v.optional(
     v.pipe(
@@ -121,7 +121,7 @@ export const tokenRotationSchema = v.strictObject({
   ),
 });
 
-/** A token, as it is read. */
+/** A token without its secret, as responses show it. */
 export const tokenSchema = v.strictObject({
   name: v.string(),
   scope: scopeSchema,
@@ -132,13 +132,13 @@ export const tokenSchema = v.strictObject({
   previousSecretUntil: v.nullable(dateSchema),
 });
 
-/** A token with its secret: the answer that makes one. */
+/** A token with its secret: the answer to its creation or rotation. */
 export const tokenWithSecretSchema = v.strictObject({
   ...tokenSchema.entries,
   secret: v.pipe(v.string(), v.description("Shown this once.")),
 });
 
-/** One change that someone made. */
+/** One entry of the record of changes. */
 export const auditSchema = v.strictObject({
   id: v.pipe(count, v.description("Grows with each change; a domain in a database of its own has its own.")),
   at: dateSchema,
@@ -154,13 +154,13 @@ export const auditSchema = v.strictObject({
   after: v.unknown(),
 });
 
-/** A patch is any object; what it makes of the resource is checked. */
+/** A patch may be any object. The patched resource is checked instead. */
 export const mergePatchSchema = v.pipe(
   v.record(v.string(), v.unknown()),
   v.description("JSON merge patch (RFC 7396): fields to set; null takes the default."),
 );
 
-/** RFC 9457. */
+/** A problem document (RFC 9457). */
 export const problemSchema = v.strictObject({
   type: v.string(),
   title: v.string(),

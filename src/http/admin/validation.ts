@@ -1,5 +1,5 @@
 /**
- * Checks requests by the schemas that the API's document is made from, and says each fault with its path.
+ * Checks requests against the schemas that also generate the OpenAPI document, and reports each fault with its path.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { fieldFoundCharactersMax } from "../../limits.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
 
-/** Part of an issue that all faults have; those of valibot say more. */
+/** The fields of an issue that this module reads. The issues of valibot have more. */
 interface Issue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: unknown })[] | undefined;
@@ -18,17 +18,17 @@ interface Issue {
   readonly expected?: unknown;
 }
 
-/** Checks the body; the handler has it by `context.req.valid("json")`. A fault is answered with 400 and `errors`. */
+/** Checks the body; handlers read it with `context.req.valid("json")`. Faults are answered with 400 and `errors`. */
 export function validBody<Schema extends v.GenericSchema>(schema: Schema) {
   return validator("json", schema, refuseFaults("json"));
 }
 
-/** Checks the query; the handler has it by `context.req.valid("query")`. A fault is answered with 400 and `errors`. */
+/** Checks the query; handlers read it with `context.req.valid("query")`. Faults are answered with 400 and `errors`. */
 export function validQuery<Schema extends v.GenericSchema>(schema: Schema) {
   return validator("query", schema, refuseFaults("query"));
 }
 
-/** What a validator found. */
+/** The result of a validator. */
 type Checked = { readonly success: true } | { readonly success: false; readonly error: readonly Issue[] };
 
 function refuseFaults(target: keyof typeof places) {
@@ -39,7 +39,7 @@ function refuseFaults(target: keyof typeof places) {
 
 const places = { json: "the body", query: "the query" } as const;
 
-/** A problem that names each fault. */
+/** Creates a 400 that lists each fault. Its detail describes the first one. */
 export function invalid(target: keyof typeof places, issues: readonly Issue[]): Error {
   const errors = issues.map((issue) => fieldErrorOf(issue, target === "query" ? "?" : ""));
   const [first] = errors;
@@ -47,10 +47,10 @@ export function invalid(target: keyof typeof places, issues: readonly Issue[]): 
   return problem(400, detail, { errors });
 }
 
-/** Says an issue of a schema in the words of the API. */
+/** Converts an issue of a schema to a fault of the API. */
 function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
-  // What no single field can show says itself what it is about.
+  // An issue that concerns no single field names its subject in the message.
   const [, subject, told] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
   const found = told ?? (typeof issue.received === "string" ? issue.received : "a value that does not fit");
   return {
@@ -60,7 +60,7 @@ function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   };
 }
 
-/** Our own messages say "found …, expected …"; those of valibot have the expectation apart. */
+/** Our own messages contain "expected …". Those of valibot have the expectation in a separate field. */
 function expectationOf({ message, expected }: Issue): string {
   const told = /\bexpected (.+)$/s.exec(message)?.[1];
   if (told !== undefined) return told;
@@ -69,7 +69,11 @@ function expectationOf({ message, expected }: Issue): string {
   return message;
 }
 
-/** Refuses a body that is not JSON before its octets are looked at. */
+/**
+ * Creates middleware that answers 415 to other content types than JSON, before the body is read.
+ *
+ * @param types Other media types that are accepted.
+ */
 export function requireJson(...types: readonly string[]): MiddlewareHandler {
   const accepted = ["application/json", ...types];
   return async (context, next) => {

@@ -1,24 +1,24 @@
 /**
- * The text format of Prometheus (exposition format 0.0.4).
+ * Formats metrics in the text format of Prometheus (exposition format 0.0.4).
  *
- * Written here, because the client library of Prometheus needs Node's `cluster`, `perf_hooks` and `process`, which an
+ * The client library of Prometheus is not used, because it needs Node's `cluster`, `perf_hooks` and `process`, which an
  * isolate at the edge does not have.
  *
  * @module
  */
 
-/** Media type of the text. */
+/** Media type of the text format. */
 export const expositionType = "text/plain; version=0.0.4; charset=utf-8";
 
 /** One value of a metric. */
 export interface Sample {
-  /** Behind the name: `_bucket`, `_sum`, `_count` of a histogram. */
+  /** Suffix of the metric's name, for a histogram: `_bucket`, `_sum` or `_count`. */
   readonly suffix?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** A metric with its values. */
+/** A metric with its samples. */
 export interface Metric {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -26,7 +26,7 @@ export interface Metric {
   readonly samples: readonly Sample[];
 }
 
-/** @returns The metrics as text. */
+/** @returns The metrics in the text format. */
 export function formatMetrics(metrics: readonly Metric[]): string {
   return metrics.map(formatMetric).join("");
 }

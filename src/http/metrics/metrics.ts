@@ -1,5 +1,5 @@
 /**
- * `/metrics`: pools as the database has them, and what this instance counted.
+ * `/metrics`: pool statistics from the database, and the counters of this instance.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Histogram } from "../../allocator/histogram.ts";
 import { expositionType, formatMetrics } from "./exposition.ts";
 import type { Metric, Sample } from "./exposition.ts";
 
-/** What the metrics are made of. */
+/** Sources of the metrics. */
 export interface MetricsDeps {
   readonly store: Pick<Store, "statistics">;
   readonly counters: Counters;
@@ -23,8 +23,9 @@ export interface MetricsDeps {
 const ofInstance = "Counted by this instance since it began; an isolate at the edge keeps none for long.";
 
 /**
- * Creates the handler. A token that is restricted to a domain sees its pools, and nothing of the instance. A database
- * that cannot be reached costs its own pools only, so that a monitor sees the rest, and that one is missing.
+ * Creates the handler. A token that is restricted to a domain sees the pools of that domain, but no metrics of the
+ * instance. When a database cannot be reached, only its own pools are missing. A monitor still sees the rest, and a
+ * gauge counts the unreachable databases.
  */
 export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
@@ -69,7 +70,7 @@ function unreadDatabases(count: number): Metric {
   };
 }
 
-/** Names of counters are `kind` or `kind:reason` (`pipeline.ts`). */
+/** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */
 function countersOf(counters: Counters): Metric[] {
   const { frames = 0, rounds = 0, ...answers } = counters.snapshot();
   return [

@@ -1,5 +1,6 @@
 /**
- * `/openapi.json`: the API's document, made from the schemas that check the requests; and `/docs`, a page that shows it.
+ * `/openapi.json`, the OpenAPI document generated from the schemas that check the requests, and `/docs`, a page that
+ * shows it.
  *
  * @module
  */
@@ -36,7 +37,7 @@ const information = {
   security: [{ bearer: [] }],
 };
 
-/** The page has its style within it, and nothing else: no script, no other host. */
+/** The page has an inline style sheet. Scripts and content from other hosts are forbidden. */
 const pageHeaders = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'none'"],
@@ -47,9 +48,10 @@ const pageHeaders = secureHeaders({
 });
 
 /**
- * The routes of the document and its page. They need no token: they say what the API is, and nothing of what it has.
+ * Creates the routes of the document and its page. They need no token, because they describe the API and contain none
+ * of its data.
  *
- * @param app The application with all routes that have a description.
+ * @param app The application with all described routes.
  */
 export function documentRoutes<E extends Env>(app: Hono<E>) {
   let document: Promise<OpenApiDocument> | undefined;

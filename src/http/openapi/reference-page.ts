@@ -1,12 +1,13 @@
 /**
- * The reference of the API as one page of HTML: made from the OpenAPI document, without scripts and other hosts.
+ * Renders the API reference as one HTML page from the OpenAPI document. The page has no scripts and loads nothing from
+ * other hosts.
  *
  * @module
  */
 import { html, raw } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 
-/** What of a JSON schema the page shows. */
+/** The parts of a JSON schema that the page shows. */
 interface Schema {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -43,7 +44,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, Content & { readonly description?: string }>>;
 }
 
-/** The part of an OpenAPI document that the page is made from. */
+/** The parts of an OpenAPI document that the page shows. */
 export interface OpenApiDocument {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
   readonly tags?: readonly { readonly name: string; readonly description?: string }[];
@@ -70,7 +71,7 @@ ul.fields li { margin: .3rem 0; } .type { color: var(--soft); font-size: .88em; 
 .answers span { margin-right: 1rem; white-space: nowrap; }
 @media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; border: 0; } }`;
 
-/** Makes the page. */
+/** Renders the page. */
 export function renderReference(document: OpenApiDocument): Html {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -162,7 +163,7 @@ function renderParameters(title: string, parameters: NonNullable<Operation["para
   </details>`;
 }
 
-/** Descriptions mark code as Markdown does. */
+/** Renders a description, in which backticks mark code as in Markdown. */
 function textOf(description = ""): Html {
   return html`${description.split("`").map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`;
 }
@@ -174,7 +175,7 @@ function renderDetails(title: string, schema: Schema): Html {
   </details>`;
 }
 
-/** Of alternatives, each is shown; of a list, what it has. */
+/** Renders the fields of an object, of each alternative of a schema, or of the items of a list. */
 function renderFields(schema: Schema): Html | string {
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives !== undefined) return html`${alternatives.map(renderFields)}`;

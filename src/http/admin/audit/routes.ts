@@ -26,7 +26,7 @@ const listQuery = v.strictObject({
   until: v.optional(dateSchema),
 });
 
-/** The routes of the record of changes. A token for one domain sees what concerns that domain. */
+/** Creates the route of the record of changes. A token for one domain sees only the changes of that domain. */
 export function auditRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/audit",
@@ -58,5 +58,5 @@ export function auditRoutes({ store }: AdminDeps) {
   );
 }
 
-/** The position is a number for each database; the store knows what it means. */
+/** A position has one number per database. The store interprets them. */
 const positionSchema = v.array(v.pipe(v.number(), v.safeInteger()));

@@ -1,5 +1,5 @@
 /**
- * `/bindings`: the binding table for an lwAFTR, whole or since a version, as a stream.
+ * `/bindings`: streams the binding table for an lwAFTR, either the whole table or the changes since a version.
  *
  * @module
  */
@@ -55,7 +55,7 @@ const gone: Readonly<Record<GoneReason, string>> = {
   "too-many": "too many changes since",
 };
 
-/** The route of binding tables. */
+/** Creates the route of binding tables. */
 export function bindingRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/bindings",
@@ -99,7 +99,7 @@ function versionOfTable({ version, versionOf, time, domains }: BindingTable): Ta
   return { version, versionOf, date: formatDate(time), domains };
 }
 
-/** Better no table than one that lacks rows without a word. */
+/** Refuses a format that cannot express a pool, because a table that silently lacks rows is worse than none. */
 function refuseInexpressible(format: BindingFormat, domains: readonly Domain[]): void {
   for (const domain of domains) {
     for (const pool of domain.pools) {
@@ -151,13 +151,13 @@ function writeChanges(
   since: string,
   changes: readonly EntryChange[],
 ) {
-  // eslint-disable-next-line @typescript-eslint/require-await -- the same form as that of a whole table
+  // eslint-disable-next-line @typescript-eslint/require-await -- same signature as the writer of a whole table
   return async function* () {
     yield* format.changes(changes, table, since);
   };
 }
 
-/** Asks for the next piece when the one before was taken: the table is never in memory. */
+/** Produces each piece only when the reader asks for it, so that the whole table is never in memory. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>({
@@ -172,7 +172,7 @@ function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   });
 }
 
-/** @returns SHA-256 of the SHA-256s of pieces of a fixed size: so it needs the text piece by piece only. */
+/** @returns SHA-256 of the SHA-256s of fixed-size chunks, so that the text is needed only chunk by chunk. */
 async function digestOf(pieces: AsyncGenerator<string>): Promise<string> {
   const encoder = new TextEncoder();
   const digests: ArrayBuffer[] = [];

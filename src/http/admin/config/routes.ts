@@ -1,5 +1,5 @@
 /**
- * `/config`: all domains, pools and reservations as one document, to be read, and to be declared.
+ * `/config`: reads and declares all domains, pools and reservations as one document.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { invalid, requireJson, validQuery } from "../validation.ts";
 
 const tag = "config";
 
-/** Types of YAML that are in use; the first is the registered one (RFC 9512). */
+/** Media types in use for YAML. The first is the registered one (RFC 9512). */
 const yamlTypes = ["application/yaml", "application/x-yaml", "text/yaml"];
 
 const stepSchema = v.strictObject({
@@ -51,7 +51,7 @@ const declarationContent = {
   "application/yaml": { schema: resolver(declarationSchema) },
 };
 
-/** The routes of the declared state. They are for those who may see all domains. */
+/** Creates the routes of the declared state. They require a token for all domains. */
 export function configRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
@@ -101,7 +101,7 @@ export function configRoutes({ store }: AdminDeps) {
     );
 }
 
-/** Answers an application, or a dry run. */
+/** Answers with the result of an application or a dry run. */
 function respondSteps(context: Context, result: DeclarationApplication | DeclarationPlan) {
   switch (result.kind) {
     case "applied":

@@ -1,5 +1,5 @@
 /**
- * `/domains`: whom is served, and how.
+ * `/domains`: which clients are served, and how.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { requireJson, validBody, validQuery } from "../validation.ts";
 
 const tag = "domains";
 
-/** The routes of domains. */
+/** Creates the routes of domains. */
 export function domainRoutes(deps: AdminDeps) {
   return new Hono<AuthEnv>().route("/", readRoutes(deps)).route("/", changeRoutes(deps));
 }
@@ -136,7 +136,7 @@ function respond(context: Context, stored: StoredDomain, status: 200 | 201 = 200
   return context.json(shown(stored), status);
 }
 
-/** Answers a creation or a change. */
+/** Answers with the result of a creation or a change. */
 function respondChange(context: Context<AuthEnv>, name: string, result: DomainPut) {
   switch (result.kind) {
     case "created":

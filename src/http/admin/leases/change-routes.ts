@@ -1,5 +1,5 @@
 /**
- * Leases that are ended and moved by hand.
+ * Routes that end and move leases by hand.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const tag = "leases";
 /** The pair that a lease moves to. */
 type MoveBody = v.InferOutput<typeof moveSchema>;
 
-/** The routes that change a lease. */
+/** Creates the routes that change a lease. */
 export function leaseChangeRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .post(

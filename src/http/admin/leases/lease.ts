@@ -1,5 +1,5 @@
 /**
- * One lease: how it looks in the API, and its ETag, which stands for its tenure (`store/evidence/stored-lease.ts`).
+ * One lease as the API shows it, with an ETag that identifies its tenure (`store/evidence/stored-lease.ts`).
  *
  * @module
  */
@@ -31,7 +31,7 @@ export const leaseSchema = v.strictObject({
   updatedAt: v.string(),
 });
 
-/** Answers with a lease. */
+/** Answers with a lease and its ETag. */
 export function respondLease(context: Context, lease: VersionedLease) {
   context.header("etag", formatETag(lease.version));
   return context.json(showLease(lease), 200);

@@ -1,5 +1,5 @@
 /**
- * `/leases`: found by what is known of them.
+ * `/leases`: finds leases by their properties.
  *
  * @module
  */
@@ -52,7 +52,7 @@ const querySchema = v.strictObject({
 
 const tag = "leases";
 
-/** The routes that find leases. */
+/** Creates the routes that find leases. */
 export function leaseRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
@@ -98,7 +98,7 @@ export function leaseRoutes({ store }: AdminDeps) {
 
 type LeaseQueryFields = v.InferOutput<typeof querySchema>;
 
-/** Number of the database, and the slot after which its search continues. */
+/** The number of a database, and the slot after which the search in it continues. */
 const position = v.strictTuple([v.pipe(v.number(), v.safeInteger()), v.pipe(v.number(), v.safeInteger())]);
 
 function positionOf(after: readonly (string | number)[] | undefined): LeasePosition | undefined {
@@ -106,9 +106,9 @@ function positionOf(after: readonly (string | number)[] | undefined): LeasePosit
 }
 
 /**
- * Reads a query: an address is a number, and DUID with IAID are a client identifier.
+ * Converts query fields to a lease query: parses the address, and builds a client identifier from DUID and IAID.
  *
- * @throws {HTTPException} 400 for fields that mean nothing without another.
+ * @throws {HTTPException} 400 for a field that requires another one: `port` without `address`, `iaid` without `duid`.
  */
 function leaseQueryOf(query: LeaseQueryFields): LeaseQuery {
   const { domain, pool, address, port, softwire, source, site, state, expiresFrom, expiresBefore } = query;
@@ -133,7 +133,7 @@ function leaseQueryOf(query: LeaseQueryFields): LeaseQuery {
   };
 }
 
-/** DUID and IAID are all of a client identifier (RFC 4361 §6.1). */
+/** Builds a client identifier, which consists of an IAID and a DUID (RFC 4361 §6.1). */
 function clientIdOf(duid: Uint8Array | undefined, iaid: number | undefined): Uint8Array | undefined {
   if (iaid === undefined) return undefined;
   if (duid === undefined || !isDuidLength(duid.length)) {

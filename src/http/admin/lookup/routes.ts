@@ -1,5 +1,5 @@
 /**
- * `/lookup`: who had an address and a port at a time (RFC 6269 §12).
+ * `/lookup`: who had an address and a port at a given time (RFC 6269 §12).
  *
  * @module
  */
@@ -63,7 +63,7 @@ const lookupSchema = v.strictObject({
   holders: v.array(holderSchema),
 });
 
-/** The route of look-ups. */
+/** Creates the route of look-ups. */
 export function lookupRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/lookup",

@@ -1,5 +1,5 @@
 /**
- * What the API answers about a pool: the pool, or why it cannot be changed.
+ * Responses about a pool: the pool, or why it cannot be changed.
  *
  * @module
  */
@@ -20,14 +20,14 @@ export const showPool = ({ domain, declared, geometry }: StoredPool) => ({
   sizes: sizesOf(geometry),
 });
 
-/** Answers with a pool and its ETag; one that was created has its Location, too. */
+/** Answers with a pool and its ETag. The response to a creation (201) also has a Location. */
 export function respondPool(context: Context, stored: StoredPool, status: 200 | 201 = 200) {
   context.header("etag", formatETag(stored.version));
   if (status === 201) context.header("location", new URL(context.req.url).pathname);
   return context.json(showPool(stored), status);
 }
 
-/** Answers a creation or a replacement. */
+/** Answers with the result of a creation or a replacement. */
 export function respondPut(context: Context, { domain, declared }: WantedPool, result: PoolPut) {
   const { name } = declared;
   switch (result.kind) {
@@ -49,7 +49,7 @@ type PoolChangeResult = Exclude<
   { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" }
 >;
 
-/** Answers a change. */
+/** Answers with the result of a change. */
 export function respondChange(context: Context, name: string, result: PoolChangeResult) {
   switch (result.kind) {
     case "changed":
@@ -64,7 +64,7 @@ export function respondChange(context: Context, name: string, result: PoolChange
   }
 }
 
-/** Answers a deletion. */
+/** Answers with the result of a deletion. */
 export function respondDeletion(context: Context, name: string, result: PoolDeletion) {
   switch (result.kind) {
     case "deleted":

@@ -1,5 +1,5 @@
 /**
- * The planner: what would a pool be? Answers without creating one.
+ * The planner: calculates the properties of a pool without creating it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { PoolGeometry } from "../../../portset/pool-geometry.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../../../portset/port-set.ts";
 import type { PortRange } from "../../../portset/port-set.ts";
 
-/** How many fit into a pool. */
+/** Returns the numbers of addresses, usable PSIDs, subscribers and ports per subscriber of a pool. */
 export function sizesOf(geometry: PoolGeometry) {
   return {
     addresses: geometry.lastAddress - geometry.firstAddress + 1,
@@ -20,7 +20,7 @@ export function sizesOf(geometry: PoolGeometry) {
   };
 }
 
-/** Works out a pool: how many fit, and which PSIDs nobody gets because a reserved port is among theirs. */
+/** Calculates the sizes of a pool, and the PSIDs that are never leased because their ports include a reserved one. */
 export function planPool(shape: PoolShape) {
   const geometry = geometryOf(shape);
   const reserved = shape.kind === "full" ? [] : shape.reservedPorts.map(parsePortRange);

@@ -1,5 +1,5 @@
 /**
- * `/pools`: which addresses are leased, and in how many parts.
+ * `/pools`: which addresses are leased, and how many port sets share each address.
  *
  * @module
  */
@@ -49,7 +49,7 @@ const deleteQuery = v.strictObject({
   ),
 });
 
-/** The routes of pools. */
+/** Creates the routes of pools. */
 export function poolRoutes(deps: AdminDeps) {
   return new Hono<AuthEnv>()
     .route("/", readRoutes(deps))
@@ -215,7 +215,7 @@ function endRoutes({ store }: AdminDeps) {
     );
 }
 
-/** What is declared of a pool, without its domain and what is computed. */
+/** Returns the declared fields of a pool, without its domain and the computed fields. */
 function declaredOf(name: string, body: v.InferOutput<typeof poolSchema>): PoolDeclaration {
   const { range, fill, options, drainUntil } = body;
   const common = { name, range, fill, options, drainUntil };

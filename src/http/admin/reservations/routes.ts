@@ -1,5 +1,5 @@
 /**
- * `/reservations`: pairs that belong to one client.
+ * `/reservations`: pairs of address and port set that are reserved for one client.
  *
  * @module
  */
@@ -42,7 +42,7 @@ const forceQuery = v.strictObject({
   ),
 });
 
-/** The routes of reservations. */
+/** Creates the routes of reservations. */
 export function reservationRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
@@ -158,7 +158,7 @@ function respond(context: Context, stored: StoredReservation, status: 200 | 201 
   return context.json(shown(stored), status);
 }
 
-/** Answers a creation or a change. */
+/** Answers with the result of a creation or a change. */
 function respondChange(context: Context, name: string, result: ReservationPut) {
   switch (result.kind) {
     case "created":

@@ -32,7 +32,7 @@ const statisticsSchema = v.strictObject({
   ),
 });
 
-/** The route of statistics. */
+/** Creates the route of statistics. */
 export function statisticsRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/statistics",

@@ -1,5 +1,5 @@
 /**
- * `/tokens`: who may call.
+ * `/tokens`: the bearer tokens of relays and of the admin API.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { requireJson, validBody, validQuery } from "../validation.ts";
 
 const tag = "tokens";
 
-/** The routes of tokens. They are for those who may see all domains. */
+/** Creates the routes of tokens. They require a token for all domains. */
 export function tokenRoutes(deps: AdminDeps) {
   const app = new Hono<AuthEnv>();
   for (const path of ["/tokens", "/tokens/*"]) {
@@ -190,10 +190,10 @@ function respondSecret<S extends 200 | 201>(
   return context.json({ ...shown(stored), secret }, status);
 }
 
-/** What a secret begins with: scanners find it where it should not be. */
+/** Prefix of every secret, by which scanners can find leaked secrets. */
 const secretPrefix = "apportion_";
 
-/** Makes 256 bits that nobody can guess, as text that fits into a header. */
+/** Creates a secret of 256 random bits, as text that fits into a header. */
 async function createSecret(): Promise<{ readonly secret: string; readonly hash: Uint8Array }> {
   const secret = secretPrefix + encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
   return { secret, hash: await sha256(secret) };
