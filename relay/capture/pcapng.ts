@@ -115,7 +115,7 @@ function encodeSectionHeader(): Uint8Array {
   view.setUint32(8, 0x1a2b3c4d, true); // byte-order magic
   view.setUint16(12, 1, true); // major version
   view.setUint16(14, 0, true); // minor version
-  view.setBigInt64(16, -1n, true); // section length: not specified
+  view.setBigInt64(16, -1n, true); // section length: not said
   return octets;
 }
 

@@ -157,7 +157,7 @@ class Service {
   #pages(): Pages {
     return {
       "/metrics": async () => ({ type: this.#metrics.contentType, body: await this.#metrics.read() }),
-      // eslint-disable-next-line @typescript-eslint/require-await -- what it throws shall be a rejection
+      // eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
       "/status": async () => ({
         type: "application/json",
         body: `${JSON.stringify(this.#report())}\n`,

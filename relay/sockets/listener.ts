@@ -27,7 +27,7 @@ export interface ListenerOptions {
 
 /** A listening socket. */
 export interface Listener extends Endpoint {
-  /** Octets of the receive buffer that the kernel granted. Linux includes its overhead, so it reports twice the size. */
+  /** Octets of the receive buffer that the kernel granted. Linux includes its overhead and reports twice the size. */
   readonly receiveBufferOctets: number;
   /** Requests another size of the receive buffer, in octets, and returns the size that the kernel granted. */
   readonly resizeReceiveBuffer: (octets: number) => number;

@@ -1,5 +1,5 @@
 /**
- * Parses the source addresses of datagrams, from Node's text to octets and to the source that the rate limit applies to.
+ * Parses the source addresses of datagrams: from Node's text to octets, and to the source that the rate limit counts.
  *
  * @module
  */

@@ -2,7 +2,8 @@
  * Gathers frames into POSTs. A frame is sent at once when a POST slot is free. While all slots are taken, frames wait,
  * so the size of a batch adapts to the load.
  *
- * Frames whose POST failed are dropped, because their clients repeat them. While no allocator can be asked, frames wait.
+ * Frames whose POST failed are dropped, because their clients repeat them. While no allocator can be asked, frames
+ * wait.
  *
  * @module
  */

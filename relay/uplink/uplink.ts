@@ -41,7 +41,7 @@ export interface UplinkHooks {
 /** State of an allocator, for the operator. */
 export interface AllocatorStatus {
   readonly url: string;
-  /** `serving`: no failure; `quarantined`: paused after a failure; `on-trial`: one POST at a time until one succeeds. */
+  /** `serving`; `quarantined`: paused after a failure; `on-trial`: one POST at a time until one succeeds. */
   readonly state: "serving" | "quarantined" | "on-trial";
   readonly postsInFlight: number;
   readonly posts: number;
