@@ -1,5 +1,5 @@
 /**
- * What a relay counted since it began.
+ * Counters of a relay since it started.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ export interface CountersSnapshot {
   readonly answered: number;
   readonly sent: number;
   readonly toServers: number;
-  /** By the name of their message type. */
+  /** By name of the message type. */
   readonly receivedByType: Readonly<Record<string, number>>;
   readonly sentByType: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
@@ -35,21 +35,21 @@ export class RelayCounters {
   received = 0;
   /** Frames that were put into POSTs. */
   forwarded = 0;
-  /** POSTs that were begun. */
+  /** POSTs that have ended, failed ones included. */
   posts = 0;
   /** POSTs that brought no answers. */
   postsFailed = 0;
   /** Frames in the answers to POSTs. */
   answered = 0;
-  /** Datagrams handed to the operating system; those that it refused are counted as `send-failed` too. */
+  /** Datagrams handed to the operating system. Those that it refused are also counted as `send-failed`. */
   sent = 0;
-  /** Messages that were relayed to DHCPv6 servers; each is one, however many servers there are. */
+  /** Messages that were relayed to DHCPv6 servers; each counts once, however many servers there are. */
   toServers = 0;
   readonly receivedByType = new TypeCounts();
   readonly sentByType = new TypeCounts();
   readonly #dropped: Partial<Record<DropReason, number>> = {};
 
-  /** Counts datagrams or answers that go no further. */
+  /** Counts dropped datagrams or answers. */
   drop(reason: DropReason, count = 1): void {
     if (count > 0) this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count;
   }

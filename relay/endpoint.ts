@@ -1,19 +1,19 @@
 /**
- * Addresses with ports, as text: what sockets are bound to and what datagrams are sent to.
+ * Addresses with ports, as text: sockets are bound to them, and datagrams are sent to them.
  *
  * @module
  */
 import { isMulticast, parseIPv6 } from "../src/wire/ipv6-address.ts";
 
-/** One end of a UDP datagram. */
+/** Source or destination of a UDP datagram. */
 export interface Endpoint {
-  /** IPv6 address as text, with `%zone` when it is link-local or a multicast group of one link. */
+  /** IPv6 address as text, with `%zone` if it is link-local or a multicast group. */
   readonly address: string;
   readonly port: number;
 }
 
 /**
- * Formats an endpoint as it stands in a URL.
+ * Formats an endpoint as in a URL.
  *
  * @returns `[ADDRESS]:PORT`.
  */
@@ -22,7 +22,7 @@ export function formatEndpoint({ address, port }: Endpoint): string {
 }
 
 /**
- * Takes the zone off an address.
+ * Removes the zone from an address.
  *
  * @param address IPv6 address as text, with or without `%zone`.
  */
@@ -31,20 +31,20 @@ export function hostOf(address: string): string {
 }
 
 /**
- * Reads the zone of an address.
+ * Extracts the zone of an address.
  *
  * @param address IPv6 address as text, with or without `%zone`.
- * @returns Name of the interface; undefined when the address has no zone.
+ * @returns Name of the interface; undefined if the address has no zone.
  */
 export function zoneOf(address: string): string | undefined {
   return address.split("%", 2)[1];
 }
 
 /**
- * Tells multicast groups from addresses of hosts.
+ * Checks whether an address is a multicast group.
  *
  * @param address IPv6 address as text, with or without `%zone`.
- * @throws {SyntaxError} When it is not one.
+ * @throws {SyntaxError} If it is not an IPv6 address.
  */
 export function isGroup(address: string): boolean {
   return isMulticast(parseIPv6(hostOf(address)));

@@ -1,5 +1,5 @@
 /**
- * The relay as a process of its own.
+ * Entry point of the relay process, `apportion-relay`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { readStatus } from "./service/status.ts";
 async function run(readConfig: () => RelayConfig): Promise<void> {
   const log = pino({}, pino.destination(2));
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
-  // A SIGHUP that comes too early must not end the process, as it does by default: it is obeyed after the start.
+  // By default SIGHUP ends the process. One that arrives during the start is obeyed once the relay has started.
   process.on("SIGHUP", () => {
     starting.then(
       (daemon) => daemon.reload(),
@@ -28,7 +28,7 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
     },
   });
   const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);
-  // Only once: a second signal ends the process at once, as it does by default.
+  // Handle the first signal only: a second one ends the process at once, which is the default.
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   await manager.ready("serving");

@@ -1,5 +1,6 @@
 /**
- * Who learns what a relay does: a log of what is rare, and an observer of each datagram and each POST.
+ * Interfaces through which a relay reports what it does: a log for rare events, and an observer of each datagram and
+ * each POST.
  *
  * @module
  */
@@ -15,25 +16,25 @@ export interface RelayLog {
 /** Called for each event; it must return quickly, because the relay waits for it. */
 type Hook<Event extends readonly unknown[]> = (...event: Event) => void;
 
-/** Sees what the relay does, datagram by datagram and POST by POST. A hook that is left out costs nothing. */
+/** Observes each datagram and each POST of the relay. A hook that is omitted costs nothing. */
 export interface RelayObserver {
-  /** A datagram came from a client, from a relay nearer to it, or from a DHCPv6 server. */
+  /** A datagram arrived from a client, a downstream relay or a DHCPv6 server. */
   readonly received?: Hook<[datagram: Uint8Array, from: Endpoint, to: Endpoint]> | undefined;
-  /** A datagram leaves. */
+  /** A datagram is about to be sent. */
   readonly sent?: Hook<[datagram: Uint8Array, from: Endpoint, to: Endpoint]> | undefined;
-  /** Frames left the queue for a POST; the oldest had waited for this many milliseconds. */
+  /** Frames left the queue for a POST; the oldest had waited for `oldestWaitedMs` milliseconds. */
   readonly batched?: Hook<[frames: readonly Uint8Array[], oldestWaitedMs: number]> | undefined;
   /** A POST begins. */
   readonly posting?: Hook<[allocator: string, frames: readonly Uint8Array[]]> | undefined;
-  /** A POST is over. */
+  /** A POST has ended. */
   readonly posted?: Hook<[post: EndedPost]> | undefined;
 }
 
-/** Every hook, whether it is set or not: an object of this type that leaves a hook out does not compile. */
+/** All hooks, each possibly undefined: an object of this type that omits a hook does not compile. */
 type EveryHook = { readonly [Name in keyof Required<RelayObserver>]: RelayObserver[Name] };
 
 /**
- * Makes one observer of two.
+ * Joins two observers into one.
  *
  * @returns An observer whose hooks call those of `first`, then those of `second`.
  */
@@ -48,7 +49,7 @@ export function joinObservers(first: RelayObserver, second: RelayObserver): Rela
   return joined;
 }
 
-/** A hook that only one of them has stays as it is, so that a datagram costs no further call. */
+/** Returns a hook that only one observer has as it is, so that an event costs no extra call. */
 function joinHooks<Event extends readonly unknown[]>(
   first: Hook<Event> | undefined,
   second: Hook<Event> | undefined,

@@ -1,22 +1,22 @@
 /**
- * What becomes of a POST to an allocator. These are plain data: the uplink makes them, observers read them.
+ * Outcome of a POST to an allocator. Plain data: the uplink creates it, observers read it.
  *
  * @module
  */
 
-/** What a POST brought. */
+/** Outcome of a POST: the answers, or why there are none. */
 export type PostOutcome = { readonly kind: "answers"; readonly frames: Uint8Array[] } | PostFailure;
 
-/** Why a POST brought no answers. */
+/** Why a POST returned no answers. */
 export type PostFailure =
-  /** No answer in time, no connection, or the allocator says that it can't serve now. Later may do. */
+  /** No answer in time, no connection, or the allocator says that it can't serve now. A later POST may succeed. */
   | Unavailable
   /** The allocator says that the POST is wrong. */
   | { readonly kind: "refused"; readonly status: number; readonly detail: string }
   /** The allocator answered with status 200, but its body can't be decoded. */
   | { readonly kind: "malformed"; readonly detail: string };
 
-/** No answer, or one that says "later". */
+/** No answer, or an answer that means "later". */
 export interface Unavailable {
   readonly kind: "unavailable";
   readonly detail: string;
@@ -24,12 +24,12 @@ export interface Unavailable {
   readonly retryAfterMs?: number;
 }
 
-/** A POST that is over. */
+/** A POST that has ended. */
 export interface EndedPost {
   /** URL of the allocator. */
   readonly allocator: string;
   readonly frames: readonly Uint8Array[];
   readonly outcome: PostOutcome;
-  /** Milliseconds from its begin to its end. */
+  /** Milliseconds from the start of the POST to its end. */
   readonly elapsedMs: number;
 }

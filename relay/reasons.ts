@@ -1,10 +1,10 @@
 /**
- * Why the relay drops what it received: the closed list. An id here is the word in the counters and in the log.
+ * Why the relay drops a datagram or an answer: the closed list. The same ids appear in the counters and in the log.
  *
  * @module
  */
 
-/** Each reason with one sentence for the operator. */
+/** Each reason with a sentence for the operator. */
 export const dropReasons = {
   // Datagrams from clients and downstream relays.
   runt: "The datagram is shorter than the header of its message type.",
@@ -20,17 +20,17 @@ export const dropReasons = {
   oversized: "The message would not fit in a frame with our relay level around it.",
   "unusable-source": "The datagram names no source that an answer could be sent to.",
   "source-rate": "The source sent more than its rate allows.",
-  // Information-Requests that this relay could answer.
+  // Information-Requests, if this relay answers them.
   "malformed-information-request":
     "The Information-Request cannot be decoded, or has options of leases (RFC 8415 §16.12).",
   "unicast-information-request":
     "A client sent an Information-Request to a unicast address, which servers have to discard (RFC 8415 §16).",
   "information-of-another-server": "The Information-Request names another server.",
   "information-not-served": "The Information-Request asks for nothing that this relay is configured with.",
-  // Datagrams of DHCPv6 servers.
+  // Datagrams from DHCPv6 servers.
   "unknown-server":
     "A datagram for the relay's upstream socket came from an address of no configured server.",
-  // Between the two sides.
+  // Datagrams in the queue, or while the relay is stopping.
   duplicate: "The datagram is the same as one that waits already; that one is served.",
   "queue-full":
     "The allocator was slower than the clients for so long that the queue filled; the oldest was dropped.",

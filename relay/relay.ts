@@ -1,6 +1,6 @@
 /**
- * The relay: datagrams up to the allocator, answers down to where the datagrams came from. It decides nothing about
- * leases and keeps nothing of an exchange; what it counts and what waits in its queue is all it has.
+ * The relay: forwards datagrams to the allocator, and delivers answers to where the datagrams came from. It decides
+ * nothing about leases and keeps no state for an exchange, apart from the frames in its queue.
  *
  * @example
  * ```ts
@@ -38,54 +38,54 @@ import { Batcher } from "./uplink/batcher.ts";
 import type { AllocatorStatus } from "./uplink/uplink.ts";
 import { batcherLimitsOf, Uplinks } from "./uplink/uplinks.ts";
 
-/** What a relay is given beside its settings. */
+/** Dependencies of a relay. */
 export interface RelayContext {
   readonly log: RelayLog;
   readonly observer?: RelayObserver;
-  /** Clock, timers and randomness; those of the real world when left out. */
+  /** Clock, timers and randomness; those of the system if omitted. */
   readonly timing?: Timing;
 }
 
-/** How a relay is now. */
+/** Current state of a relay. */
 export interface RelayStatus {
   readonly listeners: readonly ListenerStatus[];
   readonly allocators: readonly AllocatorStatus[];
-  /** What waits for a POST. */
+  /** Frames that wait for a POST. */
   readonly queue: { readonly frames: number; readonly octets: number; readonly oldestMs: number };
-  /** Sources whose rate is remembered. */
+  /** Number of sources whose rate is being tracked. */
   readonly sources: number;
   readonly counters: CountersSnapshot;
 }
 
-/** How a socket is now. */
+/** Current state of a listener. */
 export interface ListenerStatus {
   readonly endpoint: string;
-  /** Octets of the receive buffer, as asked for and as the kernel granted them (Linux counts double). */
+  /** Octets of the receive buffer, as requested and as granted by the kernel (Linux reports twice the size). */
   readonly receiveBufferWanted: number;
   readonly receiveBufferGranted: number;
 }
 
 /** A running relay. */
 export interface Relay {
-  /** Where it listens, in the order of the settings. */
+  /** Addresses of its listeners, in the order of the settings. */
   readonly addresses: readonly Endpoint[];
   readonly counters: RelayCounters;
   readonly status: () => RelayStatus;
   /**
-   * Goes on with other settings, and loses no datagram: sockets that are in both stay open, new ones are open before
-   * old ones are closed, and answers to what the old ones took are still delivered.
+   * Switches to other settings without losing a datagram. Sockets that both settings have stay open, new sockets open
+   * before old ones close, and answers to datagrams of the old sockets are still delivered.
    *
-   * @throws {Error} When a listener can't be opened; then nothing has changed.
+   * @throws {Error} If a socket can't be opened; then nothing has changed.
    */
   readonly reload: (config: RelayConfig) => Promise<void>;
-  /** Takes no more datagrams, sends what waits, delivers the answers that are due, then stops. */
+  /** Accepts no more datagrams, sends the waiting frames, delivers the pending answers, then stops. */
   readonly close: () => Promise<void>;
 }
 
 /**
  * Starts a relay.
  *
- * @throws {Error} When a listener can't be opened. The allocators need not be there yet.
+ * @throws {Error} If a socket can't be opened. The allocators need not be reachable yet.
  */
 export async function startRelay(config: RelayConfig, context: RelayContext): Promise<Relay> {
   const relay = new RunningRelay(config, context);
@@ -99,11 +99,11 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
 }
 
 /**
- * The parts of a relay, joined. A datagram takes two ways through it, and each is one function to read:
+ * Connects the parts of a relay. Each direction is one function:
  *
  * - up, `#receive`: a listener's socket calls it with each datagram;
- * - down, `#deliver`: the batcher calls it with each answer of an allocator, the socket towards DHCPv6 servers with
- *   each of theirs.
+ * - down, `#deliver`: the batcher calls it with each answer from an allocator, and the socket towards DHCPv6 servers
+ *   calls it with each answer from a server.
  */
 class RunningRelay implements Relay {
   readonly counters = new RelayCounters();
@@ -145,8 +145,9 @@ class RunningRelay implements Relay {
   }
 
   /**
-   * The way up: receive, closing?, rate, origin, then answer it here, or wrap it and queue it for the allocator or send
-   * it to DHCPv6 servers. Every way out that sends nothing counts its reason.
+   * Handles a datagram from a client or a downstream relay: checks whether the relay is closing, checks the source's
+   * rate and finds the origin. Then it answers the datagram here, or wraps it and queues it for the allocator or sends
+   * it to DHCPv6 servers. Every datagram that is dropped is counted with its reason.
    */
   readonly #receive = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo): void => {
     const { counters } = this;
@@ -182,7 +183,7 @@ class RunningRelay implements Relay {
     }
   };
 
-  /** The way down: unwrap the answer, then find the listener that it leaves from, and send it. */
+  /** Handles an answer: unwraps it, finds the listener that sends it, and sends it. */
   readonly #deliver = (answer: Uint8Array): void => {
     this.#send(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
   };
@@ -205,7 +206,7 @@ class RunningRelay implements Relay {
     entry.listener.send(payload, port, address);
   }
 
-  /** Where nobody configured a link-address, it is one of the link that the datagram came through. */
+  /** Uses the configured link-address, or else an address of the link that the datagram arrived on. */
   #originOf({ number, config, isGroup }: ListenerEntry, peer: Peer, port: number): Origin {
     const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
     const linkAddress = isUnspecified(config.linkAddress)

@@ -1,9 +1,9 @@
 /**
- * A capture of both sides of the relay, for Wireshark: the UDP datagrams on one interface, those to and from DHCPv6
- * servers among them, and the frames to and from the allocators on another. Frames travel in HTTP; here each is a UDP
- * datagram to port 547, so that Wireshark reads it as the DHCPv6 message that it is. The relay is 100::547 in them, and
- * the allocators are 100::1, 100::2, … in the order in which they are first asked: addresses of the discard-only block
- * (RFC 6666), which no real packet has.
+ * A capture of both sides of the relay, for Wireshark. One interface has the UDP datagrams, including those to and from
+ * DHCPv6 servers; the other has the frames to and from the allocators. Frames travel in HTTP, but the capture writes
+ * each as a UDP datagram to port 547, so that Wireshark decodes it as a DHCPv6 message. In these the relay is 100::547,
+ * and the allocators are 100::1, 100::2, … in the order in which they are first asked. These addresses are from the
+ * discard-only block (RFC 6666), which real packets do not use.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { RelayLog, RelayObserver } from "../observer.ts";
 import { encodeUdpPacket } from "./packet.ts";
 import { PcapngFile } from "./pcapng.ts";
 
-/** Where to capture to. */
+/** Settings of the capture. */
 export interface CaptureConfig {
-  /** Nothing is captured without any. */
+  /** Path of the file; without it nothing is captured. */
   readonly file?: string | undefined;
-  /** Octets on disk. */
+  /** Most octets on disk. */
   readonly octets: number;
 }
 
@@ -30,7 +30,7 @@ const allocatorSide = 1;
 
 const relayEndpoint: Endpoint = { address: "100::547", port: serverPort };
 
-/** A capture that can be moved to another file, begun and ended while the relay runs. */
+/** A capture that can be started, stopped and moved to another file while the relay runs. */
 export class Capture {
   readonly #log: RelayLog;
   readonly #endpoints = new Map<string, Endpoint>();
@@ -42,7 +42,7 @@ export class Capture {
     this.#log = log;
   }
 
-  /** Feeds the capture. */
+  /** Writes what the relay receives and sends to the capture. */
   readonly observer: RelayObserver = {
     received: (datagram, from, to) => {
       this.#write(datagramSide, from, to, datagram);
@@ -63,10 +63,10 @@ export class Capture {
   };
 
   /**
-   * Opens the file of other settings, if it is another.
+   * Opens the file of other settings, if they differ from the current ones.
    *
-   * @returns Two functions: one to capture there from now on, one to forget about it.
-   * @throws {Error} When it can't be written; then nothing has changed.
+   * @returns `commit` switches the capture to the new file; `cancel` closes that file and changes nothing.
+   * @throws {Error} If the file can't be written; then nothing has changed.
    */
   prepare(config: CaptureConfig): { readonly commit: () => void; readonly cancel: () => void } {
     const before = this.#config;
@@ -85,7 +85,7 @@ export class Capture {
     };
   }
 
-  /** Ends the capture, and closes its file. */
+  /** Stops the capture, and closes its file. */
   close(): void {
     clearInterval(this.#timer);
     const file = this.#file;
@@ -106,7 +106,7 @@ export class Capture {
     });
   }
 
-  /** A full disk ends the capture, and not the relay. */
+  /** Stops the capture on a write error, so that a full disk does not stop the relay. */
   #tryWriting(write: () => void): void {
     try {
       write();
@@ -134,7 +134,7 @@ function openCapture(path: string, octets: number): PcapngFile {
   }
 }
 
-/** A socket that is bound to a group sends from an address of the link, which only the kernel knows. */
+/** Replaces a group by `::`: a socket bound to a group sends from an address of the link that only the kernel knows. */
 function withoutGroup({ address, port }: Endpoint): Endpoint {
   return isGroup(address) ? { address: "::", port } : { address, port };
 }

@@ -1,6 +1,5 @@
 /**
- * IPv6 packets with a UDP datagram in them, as a capture wants them: a program sees neither of the headers, so they
- * are made again.
+ * Encodes IPv6 packets with a UDP datagram for a capture. A program sees neither header, so both are created here.
  *
  * @module
  */
@@ -16,7 +15,7 @@ const udpHeaderOctets = 8;
 /** Next Header of UDP. */
 const udp = 17;
 
-/** The hop limit that most systems send with. */
+/** The default hop limit of most systems. */
 const hopLimit = 64;
 
 /** Octets that fit after a UDP header: its length field has 16 bits. */
@@ -25,7 +24,7 @@ const payloadOctetsMax = 0xffff - udpHeaderOctets;
 /**
  * Encodes a packet.
  *
- * @param payload What is beyond 65,527 octets is left out.
+ * @param payload Content of the datagram; octets beyond 65,527 are cut off.
  * @returns IPv6 header, UDP header and payload, with the checksum of RFC 8200 §8.1.
  */
 export function encodeUdpPacket(from: Endpoint, to: Endpoint, payload: Uint8Array): Uint8Array {
@@ -50,12 +49,12 @@ function addressOf({ address }: Endpoint): Uint8Array {
   return parseIPv6(hostOf(address));
 }
 
-/** Sums up addresses, length, next header and the datagram, whose checksum is still 0. */
+/** Computes the checksum over addresses, length, next header and the datagram, whose checksum field is still 0. */
 function checksum(packet: Uint8Array, length: number): number {
   let sum = length + udp;
   for (let at = 8; at + 1 < packet.length; at += 2) sum += readUint16(packet, at);
   if (packet.length % 2 === 1) sum += packet[packet.length - 1]! << 8;
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
-  // 0 says that there is no checksum, which IPv6 does not allow.
+  // A checksum field of 0 means "no checksum", which IPv6 does not allow.
   return ~sum & 0xffff || 0xffff;
 }

@@ -1,5 +1,5 @@
 /**
- * A capture file of bounded size, in the format that Wireshark writes itself (draft-ietf-opsawg-pcapng).
+ * A capture file of bounded size, in Wireshark's native format (draft-ietf-opsawg-pcapng).
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { relayCaptureBufferOctets } from "../../src/limits.ts";
 /** LINKTYPE_RAW: a packet begins with its IP header. */
 const linkTypeRaw = 101;
 
-/** Octets of an Enhanced Packet Block beside the packet. */
+/** Octets of an Enhanced Packet Block in addition to the packet. */
 const packetBlockOctets = 32;
 
-/** Packets of a capture may be read and copied by nobody else: they hold what customers send. */
+/** Only the owner may read a capture, because it contains customers' traffic. */
 const fileMode = 0o600;
 
 /** A capture file. */
@@ -26,11 +26,12 @@ export class PcapngFile {
   #chunkOctets = 0;
 
   /**
-   * Begins a file; one that was there becomes `PATH.1`.
+   * Starts a file. An existing file is renamed to `PATH.1`.
    *
-   * @param interfaces Names that Wireshark shows packets under.
-   * @param octetsMax Octets on disk, of both: at half of them, `PATH` becomes `PATH.1` and begins anew.
-   * @throws {Error} When it can't be written.
+   * @param interfaces Names of the interfaces, which Wireshark shows with the packets.
+   * @param octetsMax Most octets on disk of both files together. Before `PATH` exceeds half of that, it is renamed to
+   *   `PATH.1` and a new file is started.
+   * @throws {Error} If the file can't be written.
    */
   constructor(path: string, interfaces: readonly string[], octetsMax: number) {
     this.path = path;
@@ -42,10 +43,10 @@ export class PcapngFile {
   /**
    * Adds a packet.
    *
-   * @param number Of its interface.
-   * @param packet From its IP header on.
+   * @param number Index of its interface in `interfaces`.
+   * @param packet The packet, beginning with its IP header.
    * @param timeUs Microseconds since 1970.
-   * @throws {Error} When it can't be written.
+   * @throws {Error} If the file can't be written.
    */
   write(number: number, packet: Uint8Array, timeUs: number): void {
     const block = encodePacketBlock(number, packet, timeUs);
@@ -55,9 +56,9 @@ export class PcapngFile {
   }
 
   /**
-   * Writes what was gathered.
+   * Writes the buffered blocks to the file.
    *
-   * @throws {Error} When it can't be written.
+   * @throws {Error} If the file can't be written.
    */
   flush(): void {
     if (this.#chunkOctets > 0) writeSync(this.#descriptor, Buffer.concat(this.#chunks));
@@ -65,7 +66,7 @@ export class PcapngFile {
     this.#chunkOctets = 0;
   }
 
-  /** Writes what was gathered, and closes the file. */
+  /** Writes the buffered blocks, and closes the file. */
   close(): void {
     try {
       this.flush();
@@ -96,7 +97,7 @@ export class PcapngFile {
   }
 }
 
-/** A block: type, length, body, length again; a reader can go through them in both directions. */
+/** Creates a block: type, length, body, length again. With both lengths, a file can be read in either direction. */
 function createBlock(type: number, bodyOctets: number) {
   const length = 12 + bodyOctets;
   const octets = new Uint8Array(length);

@@ -1,12 +1,12 @@
 /**
- * What is wrong with settings that a relay can't work with.
+ * Error for invalid settings of a relay.
  *
  * @module
  */
 
-/** Settings that can't be worked with. */
+/** Thrown for invalid settings; lists every fault. */
 export class ConfigError extends TypeError {
-  /** Each with its path, what was found and what was expected. */
+  /** Each fault with its path, what was found and what was expected. */
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {

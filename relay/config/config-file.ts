@@ -9,9 +9,10 @@ import { relayConfigOctetsMax } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
 /**
- * Reads a file, and checks no more than that it is TOML.
+ * Reads a file and parses it as TOML. It does not check the settings.
  *
- * @throws {ConfigError} When it can't be read or is no TOML; names the file, the line and the column.
+ * @throws {ConfigError} If the file can't be read, is too long or is not TOML; names the file, and for a TOML error the
+ *   line and the column.
  */
 export function readConfigFile(file: string): Record<string, unknown> {
   const text = readText(file);

@@ -1,6 +1,6 @@
 /**
- * Values of the settings, from the text that an operator writes. On any other text each function throws an error whose
- * message says what was expected.
+ * Parses the values of settings from the text that an operator writes. For invalid text, each function throws an error
+ * whose message says what was expected.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface TcpEndpoint {
   readonly port: number;
 }
 
-/** Parses an address with its zone where it needs one: `2001:db8::547`, `fe80::1%eth0`. */
+/** Parses an address, with its zone if it needs one: `2001:db8::547`, `fe80::1%eth0`. */
 export function parseBindAddress(text: string): string {
   const [host, zone, ...more] = text.split("%") as [string, string?, ...string[]];
   const octets = parseIPv6(host);
@@ -32,7 +32,10 @@ export function parseBindAddress(text: string): string {
   return text;
 }
 
-/** R7341-11-06: an answer must leave from the address that was asked, and a socket on `::` does not know which it was. */
+/**
+ * Parses the address of a listener; `::` is not allowed. An answer must leave from the address that received the query
+ * (R7341-11-06), and a socket on `::` does not know which address that was.
+ */
 export function parseListenerAddress(text: string): string {
   if (isUnspecified(parseIPv6(hostOf(text)))) {
     throw new RangeError(
@@ -51,7 +54,7 @@ export function parseServer(text: string): Endpoint {
   return { address, port: Number(port) };
 }
 
-/** Parses an address that one host can have: 16 octets. */
+/** Parses a unicast address: 16 octets. */
 export function parseUnicast(text: string): Uint8Array {
   const address = parseIPv6(text);
   if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");
@@ -78,7 +81,7 @@ export function parseLinkAddress(text: string): Uint8Array {
   return address;
 }
 
-/** Parses the URL of an allocator: where it is, and nothing else. */
+/** Parses the URL of an allocator, without user, query and fragment. */
 export function parseAllocator(text: string): URL {
   const url = parseUrl(text);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {

@@ -1,5 +1,5 @@
 /**
- * What an operator tells a relay -> what the relay works with. `relay.example.toml` explains every key.
+ * Checks the settings of a relay and fills in defaults. `relay.example.toml` explains every key.
  *
  * @example
  * ```ts
@@ -66,28 +66,28 @@ import type { ReplyPort } from "../messages/envelope.ts";
 import type { Secrets } from "./secrets.ts";
 import { deriveServerIdentifier } from "./server-identifier.ts";
 
-/** One socket. */
+/** Settings of a listener. */
 export interface ListenerConfig {
-  /** IPv6 address as text, with `%zone` when it is of one link. A multicast address is joined on its zone. */
+  /** IPv6 address as text, with `%zone` if it belongs to one link. A multicast group is joined on its zone. */
   readonly address: string;
   /** UDP port; 0 lets the system choose one. */
   readonly port: number;
-  /** What our level says of the link: 16 octets; `::` leaves it to the addresses that the link has. */
+  /** link-address of our relay level: 16 octets; `::` means that the relay chooses an address of the link. */
   readonly linkAddress: Uint8Array;
 }
 
-/** Settings as the schema gives them: each is right by itself, and has its default. */
+/** Output of the schema: each setting is valid on its own, and defaults are filled in. */
 type ParsedSettings = v.InferOutput<typeof schema>;
 
 /** Settings of a relay. */
 export type RelaySettings = Readonly<Omit<ParsedSettings, "information">> & {
   readonly listeners: readonly ListenerConfig[];
   readonly replyPort: ReplyPort;
-  /** What Information-Requests are answered with; undefined: they are not answered here. */
+  /** Content of answers to Information-Requests; undefined if this relay does not answer them. */
   readonly information: Information | undefined;
 };
 
-/** All that a relay works with: its settings, and what the files that they name hold. */
+/** Settings of a relay together with its secrets: the token, and the contents of the files that the settings name. */
 export interface RelayConfig extends RelaySettings {
   readonly secrets: Secrets;
 }
@@ -95,13 +95,13 @@ export interface RelayConfig extends RelaySettings {
 /** All_DHCP_Relay_Agents_and_Servers (RFC 8415 §7.1). */
 const allRelays = "ff02::1:2";
 
-/** What the relay may send from: the system takes what suits the destination. */
+/** Default source address towards servers: the system chooses one that suits the destination. */
 const anyAddress = "::";
 
-/** A socket that needs no rights, for a first look. */
+/** Default listener, which needs no special permissions, for trying out the relay. */
 const firstListener: ListenerConfig = { ...defaultRelay, linkAddress: new Uint8Array(16) };
 
-/** Text that `parse` accepts; its error message becomes the issue's. */
+/** Text that `parse` accepts. The message of an error that it throws becomes the issue's message. */
 function parsed<T>(parse: (text: string) => T) {
   return v.pipe(
     v.string(),
@@ -116,7 +116,7 @@ function parsed<T>(parse: (text: string) => T) {
   );
 }
 
-/** A whole number, as such or as the text of a flag. */
+/** A whole number, as a number in the file or as the text of a flag. */
 function integer(min: number, max: number, preset: number) {
   const expected = `expected a whole number of ${min} to ${max}`;
   const number = v.union(
@@ -129,7 +129,7 @@ function integer(min: number, max: number, preset: number) {
   );
 }
 
-/** Keys with their values; any other key is a fault, because a mistyped one would be a setting that is not obeyed. */
+/** A table with these keys. Any other key is a fault, because a mistyped key would otherwise be ignored. */
 function table<const T extends v.ObjectEntries>(entries: T) {
   const names = Object.keys(entries).join(", ");
   return v.strictObject(entries, ({ expected }) =>
@@ -225,11 +225,11 @@ export const schema = table({
 });
 
 /**
- * Checks settings and fills in the defaults. Answers go to standard ports where the relay itself listens on one,
- * and to the ports that queries come from where it does not, unless `replyPort` says otherwise.
+ * Checks settings and fills in the defaults. Unless `replyPort` is set, answers go to the standard ports if a listener
+ * uses port 547, else to the ports that queries come from.
  *
- * @param readMachineId Gives the machine's id, which is read only where a server identifier is needed and not
- *   configured; that of machine-id(5) when left out.
+ * @param readMachineId Returns the machine's id; by default that of machine-id(5). It is called only if a server
+ *   identifier is needed and not configured.
  * @throws {ConfigError} With each fault's path, what was found and what was expected.
  */
 export function parseRelaySettings(input: unknown, readMachineId?: () => string): RelaySettings {
@@ -246,7 +246,7 @@ export function parseRelaySettings(input: unknown, readMachineId?: () => string)
   };
 }
 
-/** @throws {ConfigError} When settings that are right by themselves do not fit together. */
+/** @throws {ConfigError} If settings that are valid on their own contradict each other. */
 function checkTogether({ allocator, information }: ParsedSettings): void {
   const { certificateFile, keyFile } = allocator;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
@@ -261,7 +261,7 @@ function checkTogether({ allocator, information }: ParsedSettings): void {
   }
 }
 
-/** @throws {ConfigError} When there is nothing to make a server identifier of. */
+/** @throws {ConfigError} If a server identifier is neither configured nor can be derived from the machine's id. */
 function informationOf(
   { enabled, serverIdentifier, ...content }: ParsedSettings["information"],
   readMachineId?: () => string,
@@ -270,7 +270,7 @@ function informationOf(
   return { ...content, serverIdentifier: serverIdentifier ?? deriveServerIdentifier(readMachineId) };
 }
 
-/** Path, what was found and what was expected. Messages of ours say what was expected; valibot's own say less. */
+/** Formats path, what was found and what was expected. Our own messages say what was expected; valibot's say less. */
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "(top level)";
   if (issue.input === undefined) return `${path}: found nothing, expected a value`;

@@ -1,11 +1,11 @@
 /**
- * Listeners on a command line: the short notation of what the file says in tables.
+ * Listeners on the command line: a short notation for the `[[listeners]]` tables of the file.
  *
  * @module
  */
 import { InvalidArgumentError } from "commander";
 
-/** A table `[[listeners]]` of the settings, whose values are yet to be checked. */
+/** A `[[listeners]]` table of the settings, with unchecked values. */
 export interface ListenerInput {
   readonly interface?: string;
   readonly address?: string;
@@ -14,9 +14,9 @@ export interface ListenerInput {
 }
 
 /**
- * Splits `[ADDRESS]:PORT` or `[ADDRESS]:PORT,link=LINK`, and adds it to those before.
+ * Splits `[ADDRESS]:PORT` or `[ADDRESS]:PORT,link=LINK`, and appends it to the earlier listeners.
  *
- * @throws {InvalidArgumentError} When it is not of this form.
+ * @throws {InvalidArgumentError} If the text does not have this form.
  */
 export function collectListen(text: string, before: readonly ListenerInput[] = []): ListenerInput[] {
   const { what, link } = splitLink(text);
@@ -28,9 +28,9 @@ export function collectListen(text: string, before: readonly ListenerInput[] = [
 }
 
 /**
- * Splits `NAME` or `NAME,link=LINK`, and adds it to those before.
+ * Splits `NAME` or `NAME,link=LINK`, and appends it to the earlier listeners.
  *
- * @throws {InvalidArgumentError} When it is not of this form.
+ * @throws {InvalidArgumentError} If the text does not have this form.
  */
 export function collectInterface(text: string, before: readonly ListenerInput[] = []): ListenerInput[] {
   const { what, link } = splitLink(text);

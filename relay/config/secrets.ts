@@ -1,6 +1,6 @@
 /**
- * What the relay proves itself with, and whom it trusts: read from files and from the environment, at the start and
- * again at each reload, so that a token or a certificate can be rotated. None of it is ever logged.
+ * The relay's credentials and the authorities that it trusts. They are read from files and from the environment, at
+ * the start and at each reload, so that a token or a certificate can be rotated. They are never logged.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { createSecureContext } from "node:tls";
 import { secretCharactersMin } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
-/** Names of the files, as the settings give them. */
+/** Names of the files, from the settings. */
 export interface SecretFiles {
   readonly tokenFile?: string | undefined;
   readonly caFile?: string | undefined;
@@ -18,30 +18,30 @@ export interface SecretFiles {
   readonly keyFile?: string | undefined;
 }
 
-/** Contents of files. */
+/** The token, and the contents of the TLS files. */
 export interface Secrets {
-  /** Secret that the allocators know this relay by. */
+  /** Token by which the allocators authenticate this relay. */
   readonly token: string;
-  /** PEM of the authorities that certify allocators; those of the system when there is none. */
+  /** PEM of the authorities that certify allocators; if absent, Node's default authorities are used. */
   readonly ca?: string;
-  /** PEM of the certificate that the relay shows to allocators, and of its key. */
+  /** PEM of the client certificate that the relay presents to allocators, and of its key. */
   readonly certificate?: string;
   readonly key?: string;
 }
 
-/** Names of environment variables -> their values. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Name of the systemd credential: `LoadCredential=relay-token:/etc/apportion/relay.token`. */
 const credentialName = "relay-token";
 
 /**
- * Reads the token and the files of TLS.
+ * Reads the token and the TLS files.
  *
- * The token is that of `tokenFile`, else of the environment's `APPORTION_RELAY_TOKEN`, else of the systemd credential
- * `relay-token` (systemd.exec(5), Credentials).
+ * The token comes from `tokenFile`, else from the environment variable `APPORTION_RELAY_TOKEN`, else from the systemd
+ * credential `relay-token` (systemd.exec(5), Credentials).
  *
- * @throws {ConfigError} With each fault: a file that can't be read, a token that is none, a key that does not fit.
+ * @throws {ConfigError} With each fault: an unreadable file, an invalid or missing token, a key that does not match.
  */
 export function readSecrets(
   { allocator }: { readonly allocator: SecretFiles },
@@ -87,7 +87,10 @@ function readToken(file: string | undefined, environment: Environment): string |
   return credentials === undefined ? undefined : readText(join(credentials, credentialName)).trim();
 }
 
-/** @throws {TypeError} When it can't stand in an Authorization header (RFC 6750 §2.1). Does not repeat it. */
+/**
+ * @throws {TypeError} If the token is missing, too short, or not allowed in an Authorization header (RFC 6750 §2.1).
+ *   The message does not contain the token.
+ */
 function checkToken(token: string | undefined): string {
   if (token === undefined) {
     throw new TypeError("found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential");
@@ -111,7 +114,7 @@ function readText(file: string): string {
   }
 }
 
-/** What OpenSSL does not take shall be told now, and not at the first POST. */
+/** Reports what OpenSSL rejects now, rather than at the first POST. */
 function checkTls({ ca, certificate, key }: Omit<Secrets, "token">): void {
   try {
     createSecureContext({ ca, cert: certificate, key });

@@ -1,6 +1,6 @@
 /**
- * The DUID that this relay answers Information-Requests with. A client takes two DUIDs for two servers, so it must
- * stay the same, without a file of ours that could be lost: it is made of what the system keeps of itself.
+ * The DUID with which this relay answers Information-Requests. It must stay the same, because a client treats two DUIDs
+ * as two servers. It is derived from the machine's id, so that the relay needs no file of its own that could be lost.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { readFileSync } from "node:fs";
 import { encodeDuidUuid, uuidOctets } from "../../src/wire/duid.ts";
 import { ConfigError } from "./config-error.ts";
 
-/** machine-id(5): 32 hexadecimal digits, made when the system was installed. */
+/** machine-id(5): 32 hexadecimal digits, generated when the system was installed. */
 const machineIdFile = "/etc/machine-id";
 
-/** The machine's id is not to be shown to the network as it is (machine-id(5)), so each use hashes it with its name. */
+/** Hashed together with the machine's id, which must not be exposed to the network unhashed (machine-id(5)). */
 const useName = "apportion-relay";
 
 /**
- * Derives a DUID-UUID (RFC 6355) of this machine.
+ * Derives a DUID-UUID (RFC 6355) for this machine.
  *
- * @param readMachineId Gives the machine's id; that of machine-id(5) when left out.
- * @throws {ConfigError} When the machine has none, such as some containers.
+ * @param readMachineId Returns the machine's id; by default that of machine-id(5).
+ * @throws {ConfigError} If the machine has no id, as in some containers.
  */
 export function deriveServerIdentifier(readMachineId: () => string = readSystemId): Uint8Array {
   const id = tryRead(readMachineId);
@@ -30,7 +30,7 @@ export function deriveServerIdentifier(readMachineId: () => string = readSystemI
     ]);
   }
   const uuid = createHmac("sha256", Buffer.from(id, "hex")).update(useName).digest().subarray(0, uuidOctets);
-  // Version 4, variant 1: what readers of UUIDs expect of one that says nothing (RFC 9562 §5.4).
+  // Mark it as version 4, variant 1, which readers of UUIDs expect of one that carries no information (RFC 9562 §5.4).
   uuid[6] = (uuid[6]! & 0x0f) | 0x40;
   uuid[8] = (uuid[8]! & 0x3f) | 0x80;
   return encodeDuidUuid(new Uint8Array(uuid));

@@ -1,10 +1,10 @@
 /**
- * Stateless DHCPv6, so that a client finds the 4o6 service where no DHCPv6 server tells it: answers an
- * Information-Request, from a client or through relays, with options 88, 90 and 96 (RFC 7341 §7.2, RFC 7598 §4.2,
- * §5.3). Pure.
+ * Stateless DHCPv6: answers an Information-Request, from a client or through relays, with options 88, 90 and 96
+ * (RFC 7341 §7.2, RFC 7598 §4.2, §5.3). Clients can then find the 4o6 service without a DHCPv6 server that
+ * announces it. Pure.
  *
- * It speaks only when it was asked for something that it has: a client takes the first Reply that comes, and one
- * without the DNS servers that it wanted would be worse than none.
+ * It answers only requests for an option that it has. A client takes the first Reply, and a Reply without the DNS
+ * servers that the client wanted would be worse than no Reply.
  *
  * @module
  */
@@ -25,29 +25,29 @@ import { equalOctets } from "../../src/wire/hex.ts";
 import { formatPeer, ownAnswerPort } from "../messages/envelope.ts";
 import type { Delivery, Drop, Origin, ReplyPort } from "../messages/envelope.ts";
 
-/** What a relay says of the service. */
+/** Settings for answers to Information-Requests. */
 export interface Information {
-  /** DUID. */
+  /** DUID of this relay. */
   readonly serverIdentifier: Uint8Array;
-  /** Option 88: where to send queries to, 16 octets each. None means ff02::1:2. */
+  /** Option 88: addresses to send queries to, 16 octets each. Empty means ff02::1:2. */
   readonly dhcp4o6Servers: readonly Uint8Array[];
-  /** Option 90, one for each: lwAFTRs or BRs. */
+  /** Addresses of lwAFTRs or BRs, 16 octets each; each gets an option 90. */
   readonly borderRelays: readonly Uint8Array[];
-  /** Option 96, which holds the border relays, for clients that learn them from it; the address comes by 4o6. */
+  /** Whether to offer option 96 with the border relays, for clients that learn them from it. Addresses come by 4o6. */
   readonly softwireContainer: boolean;
-  /** Option 32: how long the client may rely on it. */
+  /** Option 32: seconds for which the client may use the information. */
   readonly refreshSeconds: number;
 }
 
-/** An answer, why there is none, or `pass`: the datagram is no Information-Request, or one for other servers. */
+/** An answer, the reason for a drop, or `pass` if the datagram is not an Information-Request or is left to servers. */
 export type Answered = Delivery | Drop | { readonly kind: "pass" };
 
 const pass: Answered = { kind: "pass" };
 
 /**
- * Answers a datagram that is an Information-Request, bare or in RELAY-FORW.
+ * Answers a datagram that is an Information-Request, directly from a client or inside RELAY-FORW.
  *
- * @param hasServers Whether requests for what we do not have can go to DHCPv6 servers.
+ * @param hasServers Whether DHCPv6 servers are configured, to which requests for other options can go.
  */
 export function answerDatagram(
   datagram: Uint8Array,
@@ -75,9 +75,10 @@ export function answerDatagram(
 }
 
 /**
- * Decides what a server says to an Information-Request (RFC 8415 §18.3.6).
+ * Decides how to answer an Information-Request (RFC 8415 §18.3.6).
  *
- * @param message The request, without relays around it.
+ * @param message The request, without relay levels.
+ * @returns The Reply, or the reason for a drop.
  */
 export function answerInformationRequest(
   message: Uint8Array,
@@ -100,7 +101,7 @@ export function answerInformationRequest(
   return { kind: "reply", message: encodeInformationReply(reply) };
 }
 
-/** What the client lists and we have, in the client's order. */
+/** Encodes the requested options that we have, in the client's order. */
 function requestedOptions({ requested }: InformationRequest, information: Information): Option6[] {
   const { dhcp4o6Servers, borderRelays, softwireContainer } = information;
   return requested.flatMap((code): Option6[] => {

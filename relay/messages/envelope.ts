@@ -1,8 +1,8 @@
 /**
- * What a DHCPv6 relay does to a message (RFC 8415 §19): a RELAY-FORW around what comes from below, and off again with
- * the RELAY-REPL around an answer. Pure, and without memory: the Interface-Id carries what the way back needs.
+ * Wraps datagrams from clients in a RELAY-FORW, and unwraps answers from a RELAY-REPL (RFC 8415 §19). Pure and
+ * stateless: the Interface-Id carries all that delivering the answer needs.
  *
- * The look at a datagram is shallow: the relay forwards what it can put around, the allocator judges what is inside.
+ * The relay checks only what it needs to wrap a datagram. The allocator checks the message inside.
  *
  * @example
  * ```ts
@@ -32,11 +32,11 @@ import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../../src/w
 import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
 import type { DropReason } from "../reasons.ts";
 
-/** Address of the host that a datagram came from. */
+/** Source address of a datagram. */
 export interface PeerAddress {
   /** 16 octets. */
   readonly address: Uint8Array;
-  /** Name of the interface when the address is link-local, else empty. */
+  /** Name of the interface if the address is link-local, else empty. */
   readonly zone: string;
 }
 
@@ -44,9 +44,9 @@ export interface PeerAddress {
 export interface Origin {
   /** Number of the listener: 0..255. */
   readonly listener: number;
-  /** Whether the listener hears what is sent to a multicast group, and nothing else. */
+  /** Whether the listener is bound to a multicast group, so that it receives only what is sent to that group. */
   readonly isGroup: boolean;
-  /** An address of the link that the datagram came from, 16 octets; `::` when there is none. */
+  /** An address of the link that the datagram came from, 16 octets; `::` if the link has no suitable address. */
   readonly linkAddress: Uint8Array;
   /** Source address. */
   readonly peer: PeerAddress;
@@ -54,50 +54,50 @@ export interface Origin {
   readonly port: number;
 }
 
-/** What goes up, and to whom. */
+/** A wrapped datagram with its destination, or the reason it is dropped. */
 export type Wrapped = { readonly kind: "forward"; readonly to: Upstream; readonly frame: Uint8Array } | Drop;
 
-/** Where a relay sends messages to: the allocator, or DHCPv6 servers for all that is not 4o6. */
+/** Where a relay sends messages: to the allocator, or to DHCPv6 servers if they are not 4o6. */
 export type Upstream = "allocator" | "servers";
 
 /** How messages are divided between the allocator and DHCPv6 servers. */
 export interface ServersRule {
-  /** Where a client's DHCPV4-QUERY goes (R7341-10-02). `servers`: this relay treats it like any other message. */
+  /** Where a client's DHCPV4-QUERY goes (R7341-10-02). `servers`: this relay treats it as any other message. */
   readonly queries: Upstream;
   /**
-   * Where a RELAY-FORW goes: `examine` looks for a DHCPV4-QUERY in it, which goes where `queries` says; the others say
-   * one place for all. RFC 7341 §10 defines another destination for queries only at the relay next to the client
-   * (R7341-10-03): `servers` is that rule to the letter.
+   * Where a RELAY-FORW goes. `examine` looks inside: one that contains a DHCPV4-QUERY goes where `queries` says, any
+   * other to the servers. `allocator` and `servers` send all of them to one place. RFC 7341 §10 defines a separate
+   * destination for queries only at the relay next to the client (R7341-10-03), so `servers` follows it to the letter.
    */
   readonly relayed: "examine" | Upstream;
-  /** The socket towards the servers has another port than 547: they must answer to it (RFC 8357). */
+  /** Whether our socket towards the servers uses a port other than 547, to which they must answer (RFC 8357). */
   readonly asksForPort: boolean;
 }
 
-/** What goes down. */
+/** An answer to deliver, or the reason it is dropped. */
 export type Unwrapped = Delivery | Drop;
 
 /** A datagram for a client or a downstream relay. */
 export interface Delivery {
   readonly kind: "deliver";
-  /** Number of the listener whose socket sends it: the answer leaves from where the query came (R7341-11-06). */
+  /** Number of the listener whose socket sends it: an answer leaves from the socket of its query (R7341-11-06). */
   readonly listener: number;
   /** Destination as text, with `%zone` when it is link-local. */
   readonly address: string;
   readonly port: number;
-  /** Content of the Relay Message, a view of the answer. */
+  /** Content of the Relay Message option, a view of the answer. */
   readonly payload: Uint8Array;
 }
 
-/** What goes no further. */
+/** A datagram or answer that is dropped. */
 export interface Drop {
   readonly kind: "drop";
   readonly reason: DropReason;
 }
 
 /**
- * Which UDP port answers go to. `standard`: 546 of a client, and 547 of a relay unless it asked for another one
- * (RFC 8415 §7.2, RFC 8357). `source`: the port that the query came from, for clients without the right to use 546.
+ * Which UDP port answers go to. `standard`: port 546 of a client, and port 547 of a relay unless it asked for another
+ * port (RFC 8415 §7.2, RFC 8357). `source`: the port that the query came from, for clients that may not use 546.
  */
 export type ReplyPort = "standard" | "source";
 
@@ -110,13 +110,13 @@ const messageHeaderOctets = 4;
 /** Octets of the data of option 135. */
 const relayPortOctets = 2;
 
-/** Octets that a datagram may have so that it fits in a frame, with the largest level of ours around it. */
+/** Octets of the largest datagram that fits in a frame together with our largest relay level. */
 const datagramOctetsMax =
   messageOctetsMax - relayHeaderOctets - 3 * optionHeaderOctets - interfaceIdOctetsMax - relayPortOctets;
 
 const unspecified = new Uint8Array(16);
 
-/** Messages that servers send, and clients and relays nearer the clients never do (RFC 6221 §6.1, R7341-6.4-01). */
+/** Messages that only servers send, never clients or downstream relays (RFC 6221 §6.1, R7341-6.4-01). */
 const serverMessages: readonly number[] = [
   MessageType6.advertise,
   MessageType6.reply,
@@ -125,10 +125,11 @@ const serverMessages: readonly number[] = [
 ];
 
 /**
- * Puts a message into a RELAY-FORW of ours.
+ * Wraps a datagram in a RELAY-FORW of ours (RFC 8415 §19.1).
  *
  * @param datagram From a client or a downstream relay. It is copied.
- * @param servers Left out where there are none: then other messages than 4o6 go nowhere.
+ * @param servers Omitted if there are no DHCPv6 servers; then messages that are not 4o6 are dropped.
+ * @returns The frame and where to send it, or the reason the datagram is dropped.
  */
 export function wrapDatagram(datagram: Uint8Array, origin: Origin, servers?: ServersRule): Wrapped {
   const type = datagram[0];
@@ -144,7 +145,7 @@ export function wrapDatagram(datagram: Uint8Array, origin: Origin, servers?: Ser
   return wrap(datagram, origin, client, "servers", servers);
 }
 
-/** RFC 8415 §19.1.2: one hop more, unless the message has passed too many. */
+/** Wraps a RELAY-FORW: adds one to its hop count, or drops it if the limit is reached (RFC 8415 §19.1.2). */
 function wrapRelayed(datagram: Uint8Array, origin: Origin, servers: ServersRule | undefined): Wrapped {
   if (datagram.length < relayHeaderOctets) return drop("runt");
   const message = tryDecode(decodeRelayMessage, datagram);
@@ -155,19 +156,19 @@ function wrapRelayed(datagram: Uint8Array, origin: Origin, servers: ServersRule 
   return wrap(datagram, origin, sender, upstreamOf(datagram, servers), servers);
 }
 
-/** What no DHCPv6 relay could read goes where queries go: the allocator counts why. */
+/** A RELAY-FORW that can't be decoded goes where queries go, so that the allocator can count the reason. */
 function upstreamOf(datagram: Uint8Array, servers: ServersRule | undefined): Upstream {
   if (servers?.relayed !== "examine") return servers?.relayed ?? "allocator";
   const type = tryDecode(decodeRelayPath, datagram)?.message[0];
   return type === undefined || type === MessageType6.dhcpv4Query ? servers.queries : "servers";
 }
 
-/** Who sent a datagram. */
+/** Sender of a datagram. */
 interface Sender {
-  /** Hop-count of our level. */
+  /** Hop count of our relay level. */
   readonly hopCount: number;
   readonly isRelay: boolean;
-  /** It is a relay that wants answers at the port it sends from (RFC 8357). */
+  /** Whether it is a relay that wants answers at its source port (RFC 8357). */
   readonly asksForPort: boolean;
 }
 
@@ -187,22 +188,23 @@ function wrap(
     { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, zone }) },
   ];
   const downstreamPort = sender.asksForPort && port !== serverPort ? port : 0;
-  // RFC 8357 §5.2: said by who uses another port than 547, and by who heard it from below.
+  // RFC 8357 §5.2: a relay adds the option if it uses a port other than 547, or if the relay below it does.
   if (downstreamPort > 0 || (to === "servers" && servers?.asksForPort === true)) {
     options.push({ code: OptionCode6.relayPort, data: encodeRelayPort(downstreamPort) });
   }
-  // A relay that reaches us from beyond its link named the client's link itself (RFC 8415 §19.1.2).
+  // A relay with a source address that is not link-local has named the client's link itself (RFC 8415 §19.1.2).
   const linkAddress = sender.isRelay && !isLinkLocal(peerAddress) ? unspecified : origin.linkAddress;
   const level = { hopCount: sender.hopCount, linkAddress, peerAddress, options };
   return { kind: "forward", to, frame: encodeRelayMessage(MessageType6.relayForward, level, datagram) };
 }
 
 /**
- * Takes an answer out of the RELAY-REPL that mirrors our level. What is inside goes on as it is, whatever its type
- * (R8415-19.2-02).
+ * Unwraps an answer from the RELAY-REPL that mirrors our relay level. The message inside is delivered unchanged,
+ * whatever its type (R8415-19.2-02).
  *
- * @param frame One frame of the allocator's answer.
- * @param listeners How many listeners there are.
+ * @param frame One frame of the allocator's answer, or a datagram of a DHCPv6 server.
+ * @param listeners Exclusive upper bound of listener numbers: 1..256.
+ * @returns The datagram and its destination, or the reason the answer is dropped.
  */
 export function unwrapAnswer(frame: Uint8Array, listeners: number, replyPort: ReplyPort): Unwrapped {
   const answer = tryDecode(decodeRelayMessage, frame);
@@ -222,21 +224,25 @@ export function unwrapAnswer(frame: Uint8Array, listeners: number, replyPort: Re
   };
 }
 
-/** An answer within an answer is for a relay; everything else is for a client (RFC 8415 §19.2). */
+/** A RELAY-REPL inside the answer is for a relay; any other message is for a client (RFC 8415 §19.2). */
 function standardPort(payload: Uint8Array, options: readonly Option6[]): number {
   if (payload[0] !== MessageType6.relayReply) return clientPort;
   const asked = tryDecode(decodeRelayPort, findOption6(options, OptionCode6.relayPort)) ?? 0;
   return asked === 0 ? serverPort : asked;
 }
 
-/** Formats where a datagram goes to. */
+/** Formats an address, with `%zone` if it has a zone. */
 export function formatPeer({ address, zone }: PeerAddress): string {
   return zone === "" ? formatIPv6(address) : `${formatIPv6(address)}%${zone}`;
 }
 
 /**
- * The port for an answer of our own, rather than of one above us, to a datagram that came to us: a client's, or what a
- * relay sends from when it asked for that (RFC 8357 §5.3), else 547.
+ * Chooses the port for an answer that this relay makes itself: 546 for a client; for a relay its source port if it
+ * asked for that (RFC 8357 §5.3), else 547.
+ *
+ * @param datagram The outermost RELAY-FORW; undefined if the datagram came from a client.
+ * @param port UDP source port of the datagram: 1..65535.
+ * @returns UDP port: 1..65535; always the source port if `replyPort` is `source`.
  */
 export function ownAnswerPort(
   datagram: RelayMessage | undefined,
@@ -248,7 +254,7 @@ export function ownAnswerPort(
   return findOption6(datagram.options, OptionCode6.relayPort) === undefined ? serverPort : port;
 }
 
-/** @returns Whether an address is that of one host. */
+/** @returns Whether an address is unicast. */
 function isUnicast(address: Uint8Array): boolean {
   return !isMulticast(address) && !isUnspecified(address);
 }

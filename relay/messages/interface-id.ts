@@ -1,6 +1,6 @@
 /**
  * Our Interface-Id (RFC 8415 §21.18): all that the relay must know to deliver an answer. It comes back with the answer,
- * so the relay keeps nothing in between, and another process with the same listeners can deliver it.
+ * so the relay keeps no state, and another process with the same listeners can deliver the answer.
  *
  * ```
  *  0        1          2          4
@@ -9,14 +9,15 @@
  * +--------+----------+----------+-----------------------------+
  * ```
  *
- * The zone is the name of an interface and not its index: a name outlives the interface going down and up.
+ * The zone is the name of an interface, not its index, because an interface that is deleted and created again keeps its
+ * name but gets another index.
  *
  * @module
  */
 import { zoneOctetsMax } from "../../src/limits.ts";
 import { readUint16, writeUint16 } from "../../src/wire/octets.ts";
 
-/** Where a datagram came from, beside its address. */
+/** Source of a datagram, apart from its address. */
 export interface InterfaceId {
   /** Number of the listener: 0..255. */
   readonly listener: number;
@@ -29,18 +30,20 @@ export interface InterfaceId {
 const format = 1;
 const headerOctets = 4;
 
-/** Octets of the longest one. */
+/** Octets of the longest Interface-Id. */
 export const interfaceIdOctetsMax = headerOctets + zoneOctetsMax;
 
 const zonePattern = /^[\w.:@-]*$/;
 
-/** @returns Whether a text can be the zone of an Interface-Id. */
+/** @returns Whether a text can be the zone of an Interface-Id; the empty text can. */
 export function isZone(text: string): boolean {
   return text.length <= zoneOctetsMax && zonePattern.test(text);
 }
 
 /**
- * @param interfaceId Its zone is one that {@link isZone} accepts.
+ * Encodes an Interface-Id.
+ *
+ * @param interfaceId Its zone must be one that {@link isZone} accepts.
  * @returns Data of option 18.
  */
 export function encodeInterfaceId({ listener, port, zone }: InterfaceId): Uint8Array {
@@ -53,8 +56,10 @@ export function encodeInterfaceId({ listener, port, zone }: InterfaceId): Uint8A
 }
 
 /**
- * @param data Data of option 18, undefined when there is none.
- * @returns Undefined when this release of the relay did not make it.
+ * Decodes an Interface-Id.
+ *
+ * @param data Data of option 18; undefined if the answer lacks the option.
+ * @returns Undefined if the data does not have our format.
  */
 export function decodeInterfaceId(data: Uint8Array | undefined): InterfaceId | undefined {
   if (

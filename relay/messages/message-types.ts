@@ -1,10 +1,10 @@
 /**
- * Names of DHCPv6 message types, for numbers that people read.
+ * Names of DHCPv6 message types, for counters that people read.
  *
  * @module
  */
 
-/** RFC 8415 §7.3, RFC 7341 §10; the rest of IANA's registry goes by its number. */
+/** Types of RFC 8415 §7.3 and RFC 7341 §10. Other types are shown by number. */
 const names: Readonly<Record<number, string>> = {
   1: "solicit",
   2: "advertise",
@@ -23,10 +23,10 @@ const names: Readonly<Record<number, string>> = {
   21: "dhcpv4-response",
 };
 
-/** Place of a datagram without any octet in a {@link TypeCounts}. */
+/** Index in {@link TypeCounts} for datagrams without any octet. */
 const emptyPlace = 256;
 
-/** How many datagrams there were of each message type. */
+/** Counts datagrams by message type. */
 export class TypeCounts {
   readonly #counts = new Float64Array(emptyPlace + 1);
 
@@ -35,7 +35,7 @@ export class TypeCounts {
     this.#counts[datagram[0] ?? emptyPlace]! += 1;
   }
 
-  /** Copies the counts, by name; types that never occurred are absent. */
+  /** Copies the counts, by name of the type. Types that never occurred are absent. */
   snapshot(): Readonly<Record<string, number>> {
     const entries = [...this.#counts.entries()].filter(([, count]) => count > 0);
     return Object.fromEntries(entries.map(([type, count]) => [nameOf(type), count]));

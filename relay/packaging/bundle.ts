@@ -1,5 +1,5 @@
 /**
- * `npm run build:relay [FILE]`: makes one file of the relay and all that it imports, which runs on plain Node 20 and
+ * `npm run build:relay [FILE]`: bundles the relay and all its imports into one file, which runs on plain Node 20 and
  * later, and on Deno, without node_modules.
  *
  * @module
@@ -18,10 +18,10 @@ await build({
   platform: "node",
   target: "node20",
   format: "esm",
-  // Names in stack traces are worth more than the octets.
+  // Keep names, because readable stack traces are worth more than a smaller file.
   minifySyntax: true,
   legalComments: "eof",
-  // Some of what is bundled is CommonJS and asks for built-in modules by require(), which ES modules do not have.
+  // Some dependencies are CommonJS and load built-in modules with require(), which ES modules do not have.
   banner: {
     js: '#!/usr/bin/env node\nimport { createRequire as bundleRequire } from "node:module";\nconst require = bundleRequire(import.meta.url);',
   },

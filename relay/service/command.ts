@@ -24,19 +24,19 @@ import type { Environment } from "../config/secrets.ts";
 import { defaultStatusSocket, formatStatus } from "./status.ts";
 import type { StatusReport } from "./status.ts";
 
-/** What the command does, given what it was told. What they throw comes out of `parseAsync`. */
+/** Actions that the command runs. An error that an action throws makes `parseAsync` reject. */
 export interface RelayActions {
   /**
    * Runs the relay.
    *
-   * @param readConfig Reads file, flags and secrets as they are now: at the start, and again at a reload.
+   * @param readConfig Reads the current file, flags and secrets; called at the start and at each reload.
    */
   readonly run: (readConfig: () => RelayConfig) => Promise<void>;
-  /** Asks the relay at a status socket how it is. */
+  /** Requests the status of the relay at a status socket. */
   readonly readStatus: (socket: string) => Promise<StatusReport>;
   /** Writes a line for the operator to standard output. */
   readonly print: (line: string) => void;
-  /** Gives the machine's id; that of machine-id(5) when left out. */
+  /** Returns the machine's id; by default that of machine-id(5). */
   readonly readMachineId?: () => string;
 }
 
@@ -69,7 +69,8 @@ SIGHUP reads file and token again, and keeps what it has when there is a fault.`
 /**
  * Creates the command.
  *
- * @param environment Where the token is looked for when no file is named: a flag would show it to every user.
+ * @param environment Source of the token if no file is named. There is no flag for it, because a flag would show the
+ *   token to every user of the machine.
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   return addFlags(new Command("apportion-relay"))
@@ -129,7 +130,7 @@ function checkCommand({ print, readMachineId }: RelayActions, environment: Envir
     .argument("<file>", "settings (TOML)")
     .action((file: string) => {
       const settings = parseRelaySettings(readConfigFile(file), readMachineId);
-      // This command does not run in the service's environment: a token is required only where a file is named.
+      // This command does not run in the service's environment, so it checks the token only if a file is named.
       const { tokenFile } = settings.allocator;
       const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
       readSecrets(settings, { ...environment, ...token });
@@ -137,7 +138,7 @@ function checkCommand({ print, readMachineId }: RelayActions, environment: Envir
     });
 }
 
-/** Stands for a token that is not checked. */
+/** Valid token, used if the real one is not checked. */
 const placeholderToken = "0".repeat(secretCharactersMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
@@ -151,14 +152,14 @@ function statusCommand({ readStatus, print }: RelayActions): Command {
     });
 }
 
-/** @throws {ConfigError} With each fault of file, flags and secrets. */
+/** @throws {ConfigError} With the faults of the file, the flags or the secrets. */
 function readConfig(flags: Flags, environment: Environment, readMachineId?: () => string): RelayConfig {
   const input = flags.config === undefined ? {} : readConfigFile(flags.config);
   const settings = parseRelaySettings(override(input, flags), readMachineId);
   return { ...settings, secrets: readSecrets(settings, environment) };
 }
 
-/** Lays what the flags say over what the file says. */
+/** Overrides the settings of the file with those of the flags. */
 function override(input: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
   const { listen, interface: interfaces } = flags;
   const listeners =
@@ -176,7 +177,7 @@ function override(input: Readonly<Record<string, unknown>>, flags: Flags): Recor
   });
 }
 
-/** A table of the file that is none stays as it is, for the schema to complain about. */
+/** Overrides values of a table. A value that is not a table stays as it is, so that the schema reports it. */
 function overrideTable(
   input: Readonly<Record<string, unknown>>,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * The relay as a service: what it says of itself, and how it takes new settings.
+ * The relay as a service: metrics, status, reports and capture, and reloading of the settings.
  *
  * @module
  */
@@ -23,15 +23,15 @@ import type { StatusReport } from "./status.ts";
 /** A relay that runs as a service. */
 export interface Daemon {
   /**
-   * Reads the settings again and goes on with them. On any fault it goes on with those it has, and logs why; so this
-   * never rejects. One reload begins when the one before is over.
+   * Reads the settings again and applies them. On any fault it keeps the current settings and logs the reason, so this
+   * never rejects. Reloads run one after the other.
    */
   readonly reload: () => Promise<void>;
-  /** Finishes what has begun, and stops. */
+  /** Finishes the exchanges in progress, and stops. */
   readonly close: () => Promise<void>;
 }
 
-/** Servers for an operator's tools, by what they are for. */
+/** Servers for an operator's tools, by purpose. */
 type LocalServers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
 
 const noLocalServers: LocalServers = { metrics: undefined, status: undefined };
@@ -44,10 +44,10 @@ interface OpenServer {
 /**
  * Starts the service.
  *
- * @param readConfig Reads the settings as they are now.
- * @param log Its level is that of the settings, unless `level` says otherwise.
- * @param level Overrides the level of the settings.
- * @throws {Error} When the settings have faults, or something can't be opened.
+ * @param readConfig Reads the current settings.
+ * @param log Its level is set from the settings, unless `level` is given.
+ * @param level Overrides the log level of the settings.
+ * @throws {Error} If the settings have faults, or a socket or file can't be opened.
  */
 export async function startDaemon(
   readConfig: () => RelayConfig,
@@ -111,7 +111,7 @@ class Service {
     if (this.#relay !== undefined) this.#log.info(this.#relay.counters.snapshot(), "relay stopped");
   }
 
-  /** All that can fail comes first, so that a fault changes nothing. */
+  /** Applies settings. Every step that can fail comes first, so that a fault changes nothing. */
   async #apply(config: RelayConfig, applyToRelay: () => Promise<void>): Promise<void> {
     const servers = await this.#openServers(config);
     let capture;
@@ -135,7 +135,7 @@ class Service {
     await closeOthers(before, servers);
   }
 
-  /** Those whose endpoint stays the same stay open. */
+  /** Opens the servers of the settings. A server whose endpoint has not changed stays open. */
   async #openServers({ metrics, status }: RelayConfig): Promise<LocalServers> {
     const open = async (name: keyof LocalServers, endpoint: LocalEndpoint | undefined) => {
       const before = this.#servers[name];
@@ -157,7 +157,7 @@ class Service {
   #pages(): Pages {
     return {
       "/metrics": async () => ({ type: this.#metrics.contentType, body: await this.#metrics.read() }),
-      // eslint-disable-next-line @typescript-eslint/require-await -- what it throws shall be a rejection
+      // eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
       "/status": async () => ({
         type: "application/json",
         body: `${JSON.stringify(this.#report())}\n`,
@@ -175,7 +175,7 @@ class Service {
   }
 }
 
-/** Closes the servers that the others do not have. */
+/** Closes the servers that are not among `others`. */
 async function closeOthers(servers: LocalServers, others: LocalServers): Promise<void> {
   const kept = new Set<OpenServer | undefined>(Object.values(others));
   for (const each of Object.values<OpenServer | undefined>(servers)) {

@@ -1,5 +1,5 @@
 /**
- * What an operator's tools ask: HTTP on a Unix socket, or on a TCP port for Prometheus.
+ * HTTP server for an operator's tools, on a Unix socket or on a TCP port.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import type { TcpEndpoint } from "../config/config-values.ts";
 /** Where a server listens. */
 export type LocalEndpoint = TcpEndpoint | { readonly socket: string };
 
-/** Path -> what a GET of it is answered. */
+/** Path -> function that creates the answer to a GET. */
 export type Pages = Readonly<Record<string, () => Promise<{ readonly type: string; readonly body: string }>>>;
 
-/** A server that listens. */
+/** A listening server. */
 export interface LocalServer {
   /** `http://HOST:PORT`, or the path of the socket. */
   readonly address: string;
   readonly close: () => Promise<void>;
 }
 
-/** Owner and group may ask. */
+/** Only the owner and the group of the socket may connect. */
 const socketMode = 0o660;
 
 /**
  * Starts a server.
  *
- * @throws {Error} When it can't listen there, or another process does.
+ * @throws {Error} If it can't listen there, for example because another process does.
  */
 export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): Promise<LocalServer> {
   const server = createServer((request, response) => {
@@ -61,7 +61,7 @@ export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): P
   };
 }
 
-/** A relay that was killed leaves its socket behind; one that runs answers there, and keeps it. */
+/** Removes the socket of a relay that was killed. If a running relay accepts the connection, the socket stays. */
 async function removeStaleSocket(path: string): Promise<void> {
   const code = await new Promise<string | undefined>((resolve) => {
     const connection = connect(path, () => {

@@ -1,6 +1,6 @@
 /**
- * The numbers of a relay for Prometheus. What is counted for each datagram are plain numbers, which are read when
- * somebody asks; only what is measured once a POST goes into histograms.
+ * Metrics of a relay for Prometheus. Counts for each datagram are plain numbers, which are read at each scrape. Only
+ * values that are measured once per POST go into histograms.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface RelayMetrics {
   readonly read: () => Promise<string>;
 }
 
-/** Upper bounds in seconds: of a round trip next door to that of a deadline that is generous. */
+/** Upper bounds in seconds: from a round trip in the local network to a generous deadline. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8];
 
 const framesBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -26,7 +26,11 @@ const framesBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** A value with its labels. */
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
-/** Creates the metrics of the relay whose status is asked for. */
+/**
+ * Creates the metrics of a relay.
+ *
+ * @param status Returns the relay's current status; called at each scrape.
+ */
 export function createMetrics(status: () => RelayStatus): RelayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -72,7 +76,7 @@ function createObserver(registry: Registry): RelayObserver {
   };
 }
 
-/** A counter that is set to what was counted elsewhere, when it is read. */
+/** Adds a counter that takes its values from `samples` at each scrape. */
 function addCounter(
   registry: Registry,
   [name, help, ...labelNames]: readonly [string, string, ...string[]],

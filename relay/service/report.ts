@@ -1,5 +1,5 @@
 /**
- * What a relay logs of itself now and then: its counters, each reason for which it dropped something, and what the
+ * Periodic log reports of a relay: its counters, each reason for which it dropped something, and how many datagrams the
  * kernel dropped.
  *
  * @module
@@ -12,9 +12,11 @@ import type { RelayLog } from "../observer.ts";
 import type { Relay } from "../relay.ts";
 
 /**
- * Logs what has changed, in intervals: one line with all counters, and one for each reason with how often it occurred.
+ * Logs changes at regular intervals: one line with all counters, one for each reason with how often it occurred, and
+ * one for datagrams that the kernel dropped.
  *
- * @returns Ends the reports.
+ * @param intervalMs Milliseconds between two reports.
+ * @returns Function that stops the reports.
  */
 export function startReports({ counters }: Relay, log: RelayLog, intervalMs: number): () => void {
   let last = counters.snapshot();

@@ -1,8 +1,9 @@
 /**
- * What the relay tells systemd (sd_notify(3)): that it is ready, that it is alive, that it stops.
+ * Notifies systemd (sd_notify(3)) that the relay is ready, that it is alive, and that it is stopping.
  *
- * Node has no Unix datagram sockets, so systemd-notify(1) says it; the unit allows that with `NotifyAccess=all`. It is
- * started by a timer of the event loop: a loop that hangs says nothing, and systemd starts the relay again.
+ * Node has no Unix datagram sockets, so systemd-notify(1) sends the notifications; the unit allows that with
+ * `NotifyAccess=all`. A timer of the event loop starts it for the watchdog. If the loop hangs, the notifications stop
+ * and systemd restarts the relay.
  *
  * @module
  */
@@ -10,23 +11,23 @@ import { execFile } from "node:child_process";
 
 /** A connection to a service manager. */
 export interface ServiceManager {
-  /** Says that the relay serves, and from now on, that it is alive. */
+  /** Notifies that the relay is ready, and from then on, at regular intervals, that it is alive. */
   readonly ready: (status: string) => Promise<void>;
-  /** Says that it stops. */
+  /** Notifies that the relay is stopping, and ends the watchdog notifications. */
   readonly stopping: () => Promise<void>;
 }
 
-/** What a connection is made of. */
+/** Options of a connection. */
 export interface ServiceManagerOptions {
-  /** `NOTIFY_SOCKET` and `WATCHDOG_USEC`, as systemd sets them; without the first, nothing is said. */
+  /** `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as systemd sets them; without the first, nothing is sent. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Learns that something could not be said. */
+  /** Called when a notification could not be sent. */
   readonly onFailed: (error: Error) => void;
 }
 
 const silent: ServiceManager = { ready: () => Promise.resolve(), stopping: () => Promise.resolve() };
 
-/** Makes a connection to the service manager that started this process, if one did. */
+/** Connects to the service manager that started this process, if there is one. */
 export function connectServiceManager({ environment, onFailed }: ServiceManagerOptions): ServiceManager {
   if (environment.NOTIFY_SOCKET === undefined) return silent;
   const notify = (...variables: string[]): Promise<void> =>
@@ -53,10 +54,10 @@ export function connectServiceManager({ environment, onFailed }: ServiceManagerO
 }
 
 /**
- * Computes how often to say that the process is alive: at half of the time that the watchdog allows
+ * Computes the interval of the watchdog notifications: half of the time that the watchdog allows
  * (sd_watchdog_enabled(3)).
  *
- * @returns Milliseconds; undefined when there is no watchdog, or it watches another process.
+ * @returns Milliseconds, 1 or more; undefined if there is no watchdog, or it watches another process.
  */
 export function watchdogIntervalMs({
   WATCHDOG_USEC: microseconds,

@@ -1,5 +1,5 @@
 /**
- * How a relay is, for an operator who asks now: `apportion-relay status`.
+ * Current status of a relay for the operator: `apportion-relay status`.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { dropReasons } from "../reasons.ts";
 import type { DropReason } from "../reasons.ts";
 import type { RelayStatus } from "../relay.ts";
 
-/** What the status socket says. */
+/** Content of an answer from the status socket. */
 export interface StatusReport extends RelayStatus {
   readonly pid: number;
-  /** Seconds since the relay began. */
+  /** Seconds since the relay started. */
   readonly uptimeSeconds: number;
-  /** What the kernel says of our sockets. */
+  /** Kernel counters of the relay's sockets. */
   readonly kernel: readonly KernelSocket[];
 }
 
-/** Where the status is found, in a service of systemd's. */
+/** Path of the status socket when the relay runs as a systemd service. */
 export const defaultStatusSocket = "/run/apportion-relay/status.sock";
 
 /**
- * Asks a relay how it is.
+ * Requests the status of a relay.
  *
  * @param socket Path of its status socket.
- * @throws {Error} When nobody answers there.
+ * @throws {Error} If no relay answers there.
  */
 export async function readStatus(socket: string): Promise<StatusReport> {
   try {
@@ -46,7 +46,7 @@ function get(socketPath: string, path: string): Promise<string> {
   });
 }
 
-/** Formats a status for people: lines of text. */
+/** Formats a status as lines of text for people. */
 export function formatStatus(report: StatusReport): string[] {
   const { counters, queue, listeners, allocators, kernel } = report;
   const kernelDrops = kernel.reduce((sum, { dropped }) => sum + dropped, 0);

@@ -1,6 +1,6 @@
 /**
- * What Linux knows of our UDP sockets and tells nobody unasked: how many datagrams it dropped because the receive buffer
- * was full, and how much waits in it.
+ * Reads the kernel's counters of our UDP sockets: how many datagrams Linux dropped because a receive buffer was full,
+ * and how many octets wait in it. The kernel reports neither on its own.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { endianness } from "node:os";
 import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
 import { formatEndpoint } from "../endpoint.ts";
 
-/** Sockets of this process that are bound to one address and port; several links have the same multicast address. */
+/** Sockets of this process with the same address and port. Listeners on several links share a multicast address. */
 export interface KernelSocket {
   /** `[ADDRESS]:PORT`. */
   readonly endpoint: string;
-  /** Octets in the receive buffer, with the kernel's own bookkeeping. */
+  /** Octets in the receive buffers, including the kernel's overhead. */
   readonly queuedOctets: number;
-  /** Datagrams that were dropped since the socket was opened. */
+  /** Datagrams that the kernel has dropped since the sockets were opened. */
   readonly dropped: number;
 }
 
-/** @returns The UDP sockets of this process, IPv6 only; none where there is no /proc. */
+/** @returns The UDP sockets of this process, IPv6 only; empty if /proc can't be read. */
 export function readKernelSockets(): readonly KernelSocket[] {
   try {
     return parseUdp6(readFileSync("/proc/self/net/udp6", "utf8"), readSocketInodes());
@@ -37,7 +37,7 @@ function readSocketInodes(): ReadonlySet<string> {
   return inodes;
 }
 
-/** The descriptor that listed the others is gone by now. */
+/** Returns "" if the link can't be read: the descriptor that listed the directory is already closed. */
 function readLink(path: string): string {
   try {
     return readlinkSync(path);
@@ -49,8 +49,9 @@ function readLink(path: string): string {
 /**
  * Parses /proc/net/udp6 (proc_net_udp(5)).
  *
- * @param text Its content.
- * @param inodes Of the sockets to look for.
+ * @param text Content of the file.
+ * @param inodes Inodes of the sockets to look for.
+ * @returns One entry for each address and port, summed over its sockets.
  */
 export function parseUdp6(text: string, inodes: ReadonlySet<string>): KernelSocket[] {
   const sockets = new Map<string, KernelSocket>();
@@ -69,7 +70,7 @@ export function parseUdp6(text: string, inodes: ReadonlySet<string>): KernelSock
   return [...sockets.values()];
 }
 
-/** Four words of 32 bits, each in the byte order of the machine, and a port. */
+/** Parses four 32-bit words, each in the machine's byte order, and a port. */
 function parseEndpoint(text: string): string {
   const [words, port] = text.split(":") as [string, string];
   const octets = Uint8Array.from(words.match(/../g)!, (pair) => Number.parseInt(pair, 16));

@@ -1,13 +1,13 @@
 /**
- * The links of this host: which address says where a client is, and which links have come back since we last looked.
+ * The links of this host: the link-address of each, and which links have come back since the last check.
  *
- * Node sends no event when an interface or an address changes, so the relay looks again at regular intervals.
+ * Node emits no event when an interface or an address changes, so the relay checks at regular intervals.
  *
  * @example
  * ```ts
  * const links = new Links();
  * links.linkAddressOf("eth0"); // 2001:db8:1::1 as 16 octets, or ::
- * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: it went down, or away, and is there again
+ * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: it was down or deleted, and is back
  * ```
  *
  * @module
@@ -17,30 +17,30 @@ import type { NetworkInterfaceInfo } from "node:os";
 import { equalOctets } from "../../src/wire/hex.ts";
 import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 
-/** What the system says of its interfaces: those that are up, by name. */
+/** Reads the interfaces that are up, by name. */
 export type InterfacesReader = () => Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** What changed between two looks: names of interfaces. */
+/** Changes between two checks, as names of interfaces. */
 export interface LinkChanges {
-  /** Were up, and are not. */
+  /** Interfaces that were up and no longer are. */
   readonly gone: readonly string[];
-  /** Are up, and were not, or were other ones under the same name. */
+  /** Interfaces that are up and were not, or that were deleted and created again under the same name. */
   readonly returned: readonly string[];
-  /** Are the same, and have another link-address. */
+  /** The same interfaces as before, with another link-address. */
   readonly renumbered: readonly string[];
 }
 
-/** One link. */
+/** State of a link. */
 interface Link {
-  /** Index of the interface: another one when it was deleted and made again. 0 when it has no link-local address. */
+  /** Index of the interface, which changes if it is deleted and created again. 0 if it has no link-local address. */
   readonly index: number;
-  /** 16 octets, `::` when there is none. */
+  /** 16 octets; `::` if the link has no suitable address. */
   readonly linkAddress: Uint8Array;
 }
 
 const unspecified = new Uint8Array(16);
 
-/** The links of this host as they were when last looked at. */
+/** The links of this host, as of the last check. */
 export class Links {
   readonly #read: InterfacesReader;
   #links: ReadonlyMap<string, Link> = new Map();
@@ -50,17 +50,22 @@ export class Links {
     this.refresh();
   }
 
-  /** @returns Whether an interface is up and has an address. */
+  /** @returns Whether an interface is up and has an IPv6 address. */
   has(name: string): boolean {
     return this.#links.has(name);
   }
 
-  /** @returns An address of the link, global before unique local, the same one as long as it is there; else `::`. */
+  /**
+   * Gives the link-address of an interface: the same as before if the link still has it, else a global address, else a
+   * unique local one.
+   *
+   * @returns 16 octets; `::` if the link has no such address.
+   */
   linkAddressOf(name: string): Uint8Array {
     return this.#links.get(name)?.linkAddress ?? unspecified;
   }
 
-  /** Looks again. */
+  /** Checks the interfaces again, and returns what changed. */
   refresh(): LinkChanges {
     const before = this.#links;
     const now = this.#readLinks();

@@ -1,10 +1,9 @@
 /**
- * The listeners of a relay: sockets, each with the number that stands in its Interface-Ids.
+ * The listeners of a relay: sockets, each with the number that its Interface-Ids contain.
  *
- * A number belongs to a socket for as long as the socket is open, whatever happens to the settings: an answer that is
- * still on its way when the settings change finds the socket that its query came to. A socket that is no longer
- * configured therefore leaves in two steps, each as long as an answer may take: at first it takes what still comes, then
- * it only sends the answers that are due, then it is closed.
+ * A socket keeps its number for as long as it is open, even if the settings change. An answer that arrives after the
+ * change is therefore sent from the socket that received its query. A socket that is no longer configured closes in two
+ * steps, each as long as an answer may take: first it still accepts datagrams, then it only sends the pending answers.
  *
  * @module
  */
@@ -21,36 +20,36 @@ import type { ReopeningListener, ReopeningListenerOptions } from "./reopening-li
 
 /** A listener of the table. */
 export interface ListenerEntry {
-  /** 0..255. */
+  /** Number of the listener: 0..255. */
   readonly number: number;
-  /** What it was, or is, configured with. */
+  /** Its current settings, or the last ones if it is no longer configured. */
   config: ListenerConfig;
   readonly listener: ReopeningListener;
   /** Whether it is bound to a multicast group. */
   readonly isGroup: boolean;
   /** Octets of the receive buffer that the kernel granted. */
   receiveBufferOctets: number;
-  /** `leaving`: no longer configured; `left`: takes nothing more. */
+  /** `leaving`: no longer configured, still accepts datagrams; `left`: only sends pending answers. */
   state: "configured" | "leaving" | "left";
   cancelStep: (() => void) | undefined;
 }
 
-/** Takes a datagram of a client or a downstream relay; each socket calls it directly. */
+/** Receives a datagram from a client or a downstream relay. Each socket calls it directly. */
 export type ReceiveDatagram = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo) => void;
 
-/** What a table works with. */
+/** Dependencies of a table. */
 export interface ListenerTableContext {
   readonly links: Pick<Links, "has">;
-  /** Datagrams that the system did not take are counted here. */
+  /** Counts datagrams that the system refused to send. */
   readonly counters: Pick<RelayCounters, "drop">;
   readonly log: RelayLog;
   readonly timing: Timing;
 }
 
-/** Settings that the sockets of a table come from. */
+/** Settings that the sockets of a table are opened from. */
 export interface ListenerTableConfig {
   readonly listeners: readonly ListenerConfig[];
-  /** Octets of the receive buffer to ask for. */
+  /** Octets of the receive buffer to request. */
   readonly receiveBufferOctets: number;
   /** Milliseconds that an answer may take. */
   readonly deadlineMs: number;
@@ -68,21 +67,21 @@ export class ListenerTable {
     this.#context = context;
   }
 
-  /** Sockets that are configured, in the order of the settings. */
+  /** Configured sockets, in the order of the settings. */
   get configured(): readonly ListenerEntry[] {
     return this.#configured;
   }
 
-  /** @returns The socket with a number, also while it leaves. */
+  /** @returns The socket with a number, even if it is no longer configured but still open. */
   find(number: number): ListenerEntry | undefined {
     return this.#byNumber.get(number);
   }
 
   /**
-   * Opens the sockets that are new, and lets those leave that are no longer configured; the others stay open, with the
-   * link-addresses and buffers that are configured now.
+   * Opens the sockets that are new, and starts closing those that are no longer configured. The others stay open, with
+   * the new link-addresses and buffers.
    *
-   * @throws {Error} When one can't be opened; then nothing has changed.
+   * @throws {Error} If a socket can't be opened; then nothing has changed.
    */
   async configure({ listeners, receiveBufferOctets, deadlineMs }: ListenerTableConfig): Promise<void> {
     const kept = new Set<ListenerEntry>();
@@ -109,20 +108,20 @@ export class ListenerTable {
   }
 
   /**
-   * Opens sockets again whose interfaces are back.
+   * Reopens the sockets whose interfaces are back.
    *
-   * @param returned Interfaces, as {@link Links.refresh} told.
+   * @param returned Names of interfaces, from {@link Links.refresh}.
    */
   reopen(returned: readonly string[]): void {
     for (const { listener } of this.#byNumber.values()) void listener.onLinks(returned);
   }
 
-  /** Closes all sockets, when the last datagram has left them. */
+  /** Closes each socket once the system has taken its last datagram. */
   async close(): Promise<void> {
     await Promise.all([...this.#byNumber.values()].map((entry) => this.#close(entry)));
   }
 
-  /** One that leaves is still bound, so it must do when it is configured again. */
+  /** Finds an open socket with this address and port. One that is leaving is still bound, so it must be reused. */
   #findOpen(config: ListenerConfig, taken: ReadonlySet<ListenerEntry>): ListenerEntry | undefined {
     return [...this.#byNumber.values()].find(
       (entry) =>
@@ -155,7 +154,7 @@ export class ListenerTable {
     return entry;
   }
 
-  /** What happens to a socket now and then is counted and logged. */
+  /** Creates the hooks that count and log the events of a socket. */
   #hooksFor(
     config: ListenerConfig,
   ): Pick<ReopeningListenerOptions, "links" | "onSendFailed" | "onError" | "onReopened"> {

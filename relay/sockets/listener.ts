@@ -9,41 +9,41 @@ import { growReceiveBuffer, lookupNothing } from "../../src/udp-socket.ts";
 import { formatEndpoint, isGroup } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
 
-/** What a socket is opened with. */
+/** Options for opening a socket. */
 export interface ListenerOptions {
-  /** IPv6 address as text, with `%zone` when it is of one link. */
+  /** IPv6 address as text, with `%zone` if it belongs to one link. */
   readonly address: string;
   /** UDP port: 0..65535; 0 lets the system choose one. */
   readonly port: number;
-  /** Octets of the receive buffer to ask for. */
+  /** Octets of the receive buffer to request. */
   readonly receiveBufferOctets: number;
-  /** Takes a datagram and owns it from then on. The socket calls it directly. */
+  /** Receives a datagram and owns it from then on. The socket calls it directly. */
   readonly onDatagram: (datagram: Uint8Array, source: RemoteInfo) => void;
-  /** Learns of a datagram that the system did not take. */
+  /** Called when the system refuses to send a datagram. */
   readonly onSendFailed: () => void;
-  /** Learns of other errors of the socket, such as an interface that went down. The socket stays open. */
+  /** Called on other errors of the socket, such as an interface that went down. The socket stays open. */
   readonly onError: (error: Error) => void;
 }
 
-/** A socket that listens. */
+/** A listening socket. */
 export interface Listener extends Endpoint {
-  /** Octets of the receive buffer that the kernel granted. Linux counts its own bookkeeping too: twice as many. */
+  /** Octets of the receive buffer that the kernel granted. Linux includes its overhead and reports twice the size. */
   readonly receiveBufferOctets: number;
-  /** Asks for another receive buffer, and tells how many octets the kernel granted. */
+  /** Requests another size of the receive buffer, in octets, and returns the size that the kernel granted. */
   readonly resizeReceiveBuffer: (octets: number) => number;
   /** Sends a datagram from this socket. */
   readonly send: (payload: Uint8Array, port: number, address: string) => void;
-  /** Closes the socket when the last datagram has left it. */
+  /** Closes the socket once the system has taken the last datagram. */
   readonly close: () => Promise<void>;
 }
 
 /**
  * Opens a socket.
  *
- * A multicast address is bound as such: the socket then gets what was sent to this group on this link and nothing
- * else, so each link has a listener of its own, and answers leave through that link with its link-local address.
+ * A multicast address is bound as it is. The socket then receives only what was sent to this group on this link, so
+ * each link has its own listener, and answers leave through that link with its link-local address.
  *
- * @throws {Error} When the address can't be bound or the group can't be joined.
+ * @throws {Error} If the address can't be bound or the group can't be joined.
  */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const socket = createSocket({ type: "udp6", ipv6Only: true, lookup: lookupNothing });
@@ -68,7 +68,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   };
 }
 
-/** Counts the datagrams that the system has not taken yet: a socket that closes would forget them. */
+/** Counts the datagrams that the system has not taken yet, because closing the socket would lose them. */
 function createSendTracker(onSendFailed: () => void) {
   let count = 0;
   let onIdle: (() => void) | undefined;
@@ -109,15 +109,15 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
   }
 }
 
-/** What the operator can do about an error of the system; empty where its own message says enough. */
+/** Returns a hint for the operator about a system error; empty if the error's message is clear enough. */
 function hintOf(code: string | undefined, zone: string | undefined): string {
   if (code === "EADDRINUSE") return `, ${addressInUse}`;
-  // An address whose zone names no interface is an invalid argument to the system.
+  // The system reports a zone that names no interface as an invalid argument.
   if (code === "EINVAL" && zone !== undefined) return `, expected "${zone}" to be an interface of this host`;
   return "";
 }
 
-/** Also at a reload, which opens the new socket before it closes the old one. */
+/** Also applies to a reload, which opens the new socket before it closes the old one. */
 const addressInUse =
   "expected an address and port that no socket has: one on [::] has all addresses, and to move to it or away from it " +
   "on the same port, restart the relay";

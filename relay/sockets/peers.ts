@@ -1,5 +1,5 @@
 /**
- * Source addresses of datagrams, from the text that Node has for them to octets, and to what they count as.
+ * Parses the source addresses of datagrams: from Node's text to octets, and to the source that the rate limit counts.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { formatIPv6, isLinkLocal, maskIPv6, parseIPv6, prefixContains } from "..
 import type { IPv6Prefix } from "../../src/wire/ipv6-address.ts";
 import type { PeerAddress } from "../messages/envelope.ts";
 
-/** Who sent a datagram. */
+/** Sender of a datagram. */
 export interface Peer extends PeerAddress {
-  /** Whose rate the datagram counts for; undefined when it is of a source without a limit. */
+  /** Source whose rate the datagram counts towards; undefined if the source has no limit. */
   readonly source: string | undefined;
 }
 
-/** What makes a source. */
+/** Rules that assign addresses to sources. */
 export interface SourceRules {
-  /** Bits of an address that tell sources apart; link-local ones are told apart by all of them and the zone. */
+  /** Leading bits of an address that identify a source. For link-local addresses, all bits and the zone do. */
   readonly sourcePrefixLength: number;
-  /** Whose datagrams are not limited. */
+  /** Prefixes of sources without a rate limit. */
   readonly trustedSources: readonly IPv6Prefix[];
 }
 
 /**
- * Parses addresses, and remembers them: most datagrams come from a few relays nearer the clients, and to parse an
- * address takes longer than all else that the relay does to a datagram.
+ * Parses addresses and caches the results. Most datagrams come from a few downstream relays, and parsing an address
+ * takes longer than everything else that the relay does with a datagram.
  */
 export class Peers {
   readonly #rules: SourceRules;
@@ -35,8 +35,10 @@ export class Peers {
   }
 
   /**
-   * @param text IPv6 address, with `%zone` when it is link-local.
-   * @throws {SyntaxError} When it is not one.
+   * Parses an address, or returns the cached result.
+   *
+   * @param text IPv6 address, with `%zone` if it is link-local.
+   * @throws {SyntaxError} If it is not an IPv6 address.
    */
   parse(text: string): Peer {
     const known = this.#known.get(text);
@@ -44,7 +46,7 @@ export class Peers {
     const [host, zone = ""] = text.split("%", 2) as [string, string?];
     const address = parseIPv6(host);
     const peer = { address, zone, source: this.#sourceOf(address, text) };
-    // To begin anew costs each peer one more parsing; to find out which one was not seen for longest costs more.
+    // Clearing the cache makes each peer be parsed once more. Tracking the least recently used peer would cost more.
     if (this.#known.size === relayPeersMax) this.#known.clear();
     this.#known.set(text, peer);
     return peer;

@@ -1,6 +1,6 @@
 /**
- * A listener that outlives its interface: a socket is bound to the interface of that moment. When an interface of the
- * same name comes back, the socket is opened again and its group is joined again.
+ * A listener that survives the loss of its interface. A socket stays bound to the interface that existed when it was
+ * opened. When an interface of the same name comes back, the socket is reopened and joins its group again.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { Links } from "./links.ts";
 import { openListener } from "./listener.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
 
-/** What a listener is opened with. */
+/** Options for opening a listener. */
 export interface ReopeningListenerOptions extends ListenerOptions {
   readonly links: Pick<Links, "has">;
-  /** Learns that the socket is open again, or why not; then it is tried again at the next look at the links. */
+  /** Called when the socket is open again, or with the error if that failed. The next check of the links retries it. */
   readonly onReopened: (error?: Error) => void;
 }
 
-/** A listener on one link, or on an address that belongs to no link. */
+/** A listener on one link, or on an address without a zone. */
 export interface ReopeningListener extends Listener {
   /**
-   * Opens the socket again when its interface has come back, or when that failed before.
+   * Reopens the socket if its interface has come back, or if an earlier attempt failed and the interface is up.
    *
-   * @param returned Names of the interfaces that are back, as {@link Links.refresh} told.
+   * @param returned Names of the interfaces that are back, from {@link Links.refresh}.
    */
   readonly onLinks: (returned: readonly string[]) => Promise<void>;
 }
@@ -29,12 +29,12 @@ export interface ReopeningListener extends Listener {
 /**
  * Opens a listener.
  *
- * @throws {Error} When the address can't be bound or the group can't be joined, this first time.
+ * @throws {Error} If the first attempt to bind the address or to join the group fails.
  */
 export async function openReopeningListener(options: ReopeningListenerOptions): Promise<ReopeningListener> {
   const zone = zoneOf(options.address);
   const first = await openListener(options);
-  // A port that the system chose stays the listener's, and so does a buffer that was asked for later.
+  // Reopening keeps a port that the system chose, and the receive buffer that was requested last.
   const again = { ...options, port: first.port };
   let current: Listener | undefined = first;
   let isClosed = false;

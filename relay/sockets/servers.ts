@@ -1,6 +1,6 @@
 /**
- * The way to DHCPv6 servers, for messages that are not 4o6: this is what any DHCPv6 relay does (RFC 8415 §19), one
- * datagram for one datagram.
+ * Relays messages that are not 4o6 to DHCPv6 servers, as any DHCPv6 relay does (RFC 8415 §19): one datagram in, one
+ * datagram out to each server.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import type { Timing } from "../../src/timing.ts";
 import { openListener } from "./listener.ts";
 import type { Listener } from "./listener.ts";
 
-/** Settings. */
+/** Settings of the socket towards DHCPv6 servers. */
 export interface ServersConfig {
-  /** Each gets each message; unicast addresses only (R8415-19-01). None: there is no such service. */
+  /** Each server gets every message; unicast addresses only (R8415-19-01). Empty: nothing is relayed to servers. */
   readonly destinations: readonly Endpoint[];
-  /** What the relay sends from and hears answers at. Another port than 547 takes servers that know RFC 8357. */
+  /** Address and port of the socket. A port other than 547 requires servers that support RFC 8357. */
   readonly source: Endpoint;
   readonly queries: ServersRule["queries"];
   readonly relayed: ServersRule["relayed"];
@@ -29,38 +29,38 @@ export interface ServersConfig {
   readonly deadlineMs: number;
 }
 
-/** Takes a datagram of a configured server. */
+/** Receives a datagram from a configured server. */
 export type DeliverAnswer = (answer: Uint8Array) => void;
 
-/** What the way to the servers works with. */
+/** Dependencies of {@link Servers}. */
 export interface ServersContext {
-  /** Datagrams of unknown senders are counted here, and those that the system did not take. */
+  /** Counts datagrams from unknown senders, and those that the system refused to send. */
   readonly counters: Pick<RelayCounters, "drop">;
   readonly log: RelayLog;
-  /** Sees every datagram that comes to our socket, whoever sent it, and every one that leaves it. */
+  /** Observes every datagram that our socket receives, from any sender, and every datagram that it sends. */
   readonly observer: RelayObserver;
   readonly timing: Timing;
 }
 
-/** A change of settings that is ready to be made. */
+/** A prepared change of settings, to be committed or abandoned. */
 export interface ServersChange {
   readonly commit: () => void;
   readonly abandon: () => Promise<void>;
 }
 
-/** The socket that is in use, with its settings. */
+/** The socket in use, with its settings. */
 interface ActiveSocket {
   readonly config: ServersConfig;
   readonly socket: Listener;
 }
 
-/** The way to the servers. */
+/** Sends messages to DHCPv6 servers and receives their answers. */
 export class Servers {
   readonly #deliver: DeliverAnswer;
   readonly #context: ServersContext;
   #current: ActiveSocket | undefined;
   #rule: ServersRule | undefined;
-  /** Addresses whose answers are taken. */
+  /** Addresses from which answers are accepted. */
   #known: ReadonlySet<string> = new Set();
   readonly #leaving = new Set<Listener>();
 
@@ -69,20 +69,21 @@ export class Servers {
     this.#context = context;
   }
 
-  /** For {@link wrapDatagram}; undefined when there are no servers. */
+  /** Rule for {@link wrapDatagram}; undefined if no servers are configured. */
   get rule(): ServersRule | undefined {
     return this.#rule;
   }
 
-  /** What our socket is bound to; undefined when there are no servers. */
+  /** Address and port of our socket; undefined if no servers are configured. */
   get source(): Endpoint | undefined {
     return this.#current?.socket;
   }
 
   /**
-   * Opens the socket that other settings need; the one that is open does when its address and port stay.
+   * Opens the socket that other settings need. If its address and port stay the same, the open socket is reused.
    *
-   * @throws {Error} When the address can't be bound; then nothing has changed.
+   * @returns The prepared change; nothing is applied before its `commit`.
+   * @throws {Error} If the address can't be bound; then nothing has changed.
    */
   async prepare(config: ServersConfig): Promise<ServersChange> {
     const before = this.#current;
@@ -118,7 +119,7 @@ export class Servers {
     }
   }
 
-  /** Closes the sockets, when the last datagram has left them. */
+  /** Closes each socket once the system has taken its last datagram. */
   async close(): Promise<void> {
     const sockets = [...this.#leaving, ...(this.#current === undefined ? [] : [this.#current.socket])];
     this.#current = undefined;
@@ -141,7 +142,7 @@ export class Servers {
     };
   }
 
-  /** Answers that are due still come to the port that was asked from. */
+  /** Closes an old socket after the deadline, because pending answers still arrive at its port. */
   #leave(socket: Listener, deadlineMs: number): void {
     this.#leaving.add(socket);
     this.#context.timing.later(() => {
@@ -149,7 +150,10 @@ export class Servers {
     }, deadlineMs);
   }
 
-  /** R8415-19.2-01 trusts the sender: without this check, any host that reaches the socket could answer our clients. */
+  /**
+   * Accepts answers from configured servers only. R8415-19.2-01 trusts the sender: without this check, any host that
+   * reaches the socket could answer our clients.
+   */
   #receive(datagram: Uint8Array, source: RemoteInfo, socket: Listener): void {
     this.#context.observer.received?.(datagram, source, socket);
     if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);
@@ -161,7 +165,7 @@ function ruleOf({ config: { queries, relayed }, socket }: ActiveSocket): Servers
   return { queries, relayed, asksForPort: socket.port !== serverPort };
 }
 
-/** An address has several texts; its octets and zone are one. */
+/** Returns a canonical key for an address, because one address can be written as several texts. */
 function keyOf(text: string): string {
   const [address, zone = ""] = text.split("%", 2) as [string, string?];
   return `${encodeHex(parseIPv6(address))}%${zone}`;

@@ -1,6 +1,6 @@
 /**
- * All UDP sockets of a relay together: its listeners, and the one towards DHCPv6 servers. They change together or not
- * at all. Datagrams do not pass here: sockets hand them to the relay directly.
+ * All UDP sockets of a relay: its listeners, and the socket towards DHCPv6 servers. They change together or not at all.
+ * Datagrams do not pass through here: the sockets hand them to the relay directly.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { Links } from "./links.ts";
 import type { ListenerTable } from "./listener-table.ts";
 import type { Servers, ServersConfig } from "./servers.ts";
 
-/** Settings that the sockets come from. */
+/** Settings that the sockets are opened from. */
 export type SocketsConfig = Pick<RelayConfig, "listeners" | "servers" | "queue">;
 
-/** What is changed and closed together. */
+/** Parts that are changed and closed together. */
 export interface SocketsParts {
   readonly links: Links;
   readonly listeners: ListenerTable;
@@ -38,9 +38,9 @@ export class Sockets {
   }
 
   /**
-   * Opens what is new, and lets leave what is no longer configured.
+   * Opens the sockets that are new, and starts closing those that are no longer configured.
    *
-   * @throws {Error} When a socket can't be opened; then nothing has changed.
+   * @throws {Error} If a socket can't be opened; then nothing has changed.
    */
   async configure(config: SocketsConfig): Promise<void> {
     const servers = await this.#servers.prepare(serversOf(config));
@@ -54,9 +54,9 @@ export class Sockets {
   }
 
   /**
-   * Looks at regular intervals for interfaces that went away or came back.
+   * Checks at regular intervals for interfaces that have gone or come back.
    *
-   * @returns Ends it.
+   * @returns Function that stops the checks.
    */
   watchLinks(): () => void {
     const timer = setInterval(() => {
@@ -67,7 +67,7 @@ export class Sockets {
     };
   }
 
-  /** Closes all sockets, when the last datagram has left them. */
+  /** Closes each socket once the system has taken its last datagram. */
   async close(): Promise<void> {
     await Promise.all([this.#listeners.close(), this.#servers.close()]);
   }

@@ -1,5 +1,5 @@
 /**
- * The way to one allocator: `POST {allocator}/v1/relay` over connections that stay open.
+ * HTTP client for one allocator: `POST {allocator}/v1/relay` over persistent connections.
  *
  * @module
  */
@@ -20,15 +20,16 @@ export interface AllocatorClient {
    * Sends frames and waits for their answers.
    *
    * @param frames RELAY-FORW messages, at least one.
-   * @param timeoutMs Milliseconds that it may take, from its begin to the last octet of its answer.
-   * @param ageMs Milliseconds since the oldest of the frames came.
-   * @returns What became of them; failures are data, so this never rejects.
+   * @param timeoutMs Milliseconds that the POST may take, up to the last octet of the answer.
+   * @param ageMs Milliseconds since the oldest of the frames arrived.
+   * @returns The outcome of the POST. Failures are data, so this never rejects.
    */
   readonly post: (frames: readonly Uint8Array[], timeoutMs: number, ageMs: number) => Promise<PostOutcome>;
   /**
-   * Asks whether it can serve.
+   * Asks the allocator whether it can serve (GET /readyz).
    *
-   * @returns Why it can't; undefined when it can, and when it answers anything that does not say that it can't.
+   * @param timeoutMs Milliseconds that the probe may take.
+   * @returns The reason it can't serve; undefined when it can, or when the answer does not mean "unavailable".
    */
   readonly probe: (timeoutMs: number) => Promise<Unavailable | undefined>;
   /** Closes the connections at once: the caller has waited for the POSTs. */
@@ -40,16 +41,16 @@ export interface AllocatorClientOptions {
   /** URL of the allocator, without `/v1/relay`. */
   readonly url: URL;
   readonly secrets: Secrets;
-  /** POSTs at the same time; each has a connection, and a probe has one more. */
+  /** POSTs at the same time. Each has its own connection, and a probe uses one more. */
   readonly postsInFlight: number;
-  /** Milliseconds that a connection may take to come about. */
+  /** Milliseconds that connecting may take. */
   readonly connectTimeoutMs: number;
 }
 
-/** Statuses that say "later", beside all of 500 and above. */
+/** Statuses that mean "later", in addition to all from 500. */
 const transientStatuses: readonly number[] = [408, 425, 429];
 
-/** Connects to an allocator, when there is something to send. */
+/** Creates a client for an allocator. It connects when there is something to send. */
 export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {
   const { url, secrets } = options;
   const pool = createConnectionPool(options);
@@ -104,7 +105,7 @@ function createConnectionPool({
   });
 }
 
-/** Limits the time of a request. Every failure, a late answer too, becomes `unavailable`. */
+/** Limits the time of a request. Every failure, including a timeout, becomes `unavailable`. */
 async function withTimeout<T>(
   timeoutMs: number,
   request: (signal: AbortSignal) => Promise<T>,
@@ -128,7 +129,7 @@ async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): P
   if (status === 200 && type === framesType) {
     return decodeAnswerBody(new Uint8Array(await body.arrayBuffer()), framesMax);
   }
-  // The connection is free for the next POST only after the body was read.
+  // The connection is free for the next POST only after the body has been read.
   await body.dump();
   return (
     failureOf(status, headers) ?? {
@@ -138,7 +139,7 @@ async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): P
   );
 }
 
-/** What a status other than 200 says. */
+/** Converts a status into a failure; undefined for 200. */
 function failureOf(
   status: number,
   headers: Dispatcher.ResponseData["headers"],
@@ -150,7 +151,7 @@ function failureOf(
   return { kind: "unavailable", detail, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 
-/** No more answers than questions: an allocator that errs can't make the relay a source of datagrams. */
+/** Rejects more answers than queries, so that a faulty allocator can't make the relay flood the network. */
 function decodeAnswerBody(body: Uint8Array, framesMax: number): PostOutcome {
   try {
     return { kind: "answers", frames: decodeFrames(body, framesMax) };
@@ -160,13 +161,13 @@ function decodeAnswerBody(body: Uint8Array, framesMax: number): PostOutcome {
   }
 }
 
-/** Reads seconds (RFC 9110 §10.2.3). The other form, a date, would need two clocks that agree. */
+/** Parses Retry-After in seconds (RFC 9110 §10.2.3). The other form, a date, would need synchronised clocks. */
 function parseRetryAfter(value: string | string[] | undefined): number | undefined {
   return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
 }
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Several failed attempts to connect (one for each address of a name) come as one error with an empty message.
+  // When connecting fails for every address of a name, Node throws one error with an empty message.
   return error.message === "" ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
 }

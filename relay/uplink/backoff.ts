@@ -1,19 +1,19 @@
 /**
- * How long to leave an allocator alone that could not serve.
+ * How long to wait before asking a failed allocator again.
  *
  * @module
  */
 import { relayPauseMsMax, relayPauseMsMin, relayRetryAfterMsMax } from "../../src/limits.ts";
 
 /**
- * Computes the pause after a failed POST: what the allocator asked for, else twice the last one, with jitter so that
- * many relays do not come back at the same instant.
+ * Computes the pause after a failed POST: what the allocator asked for, else twice the last pause, with jitter so that
+ * many relays do not return at the same instant.
  *
- * @param failures Failures in a row, this one included: 1 or more.
+ * @param failures Failures in a row, including this one: 1 or more.
  * @param retryAfterMs What the allocator asked for in Retry-After, in milliseconds.
  * @param random From 0 up to, but not including, 1.
- * @returns Milliseconds. Without a wish of the allocator: from half of the ceiling up to the ceiling, which doubles
- *   from 200 ms to 2 s.
+ * @returns Milliseconds. Without Retry-After: from half of the ceiling up to the ceiling, which doubles from 200 ms to
+ *   2 s.
  */
 export function pauseAfterFailure(
   failures: number,

@@ -1,8 +1,9 @@
 /**
- * Gathers frames into POSTs. A frame goes at once when a POST slot is free; while all slots are taken, frames gather,
- * and the batch grows with the load by itself.
+ * Gathers frames into POSTs. A frame is sent at once when a POST slot is free. While all slots are taken, frames wait,
+ * so the size of a batch adapts to the load.
  *
- * Frames whose POST failed are dropped: their clients repeat them. While no allocator can be asked, frames wait.
+ * Frames whose POST failed are dropped, because their clients repeat them. While no allocator can be asked, frames
+ * wait.
  *
  * @module
  */
@@ -25,13 +26,13 @@ export interface BatcherLimits extends QueueLimits {
   readonly batchOctetsMax: number;
 }
 
-/** What a batcher works with. */
+/** Dependencies of a batcher. */
 export interface BatcherContext {
-  /** The way to the allocators. */
+  /** Sends batches to the allocators. */
   readonly uplink: Pick<Uplink, "canPost" | "allQuarantined" | "post">;
-  /** Its frames and their answers are counted here, and those that are dropped. */
+  /** Counts frames, their answers, and drops. */
   readonly counters: Pick<RelayCounters, "forwarded" | "answered" | "drop">;
-  /** Sees the frames that are about to be sent. */
+  /** Called with the frames of each batch before it is sent. */
   readonly observer: Pick<RelayObserver, "batched">;
   readonly timing: Pick<Timing, "nowMs" | "soon">;
 }
@@ -50,10 +51,10 @@ export class Batcher {
   readonly #queue: FrameQueue;
   #postsInFlight = 0;
   #isFlushDue = false;
-  /** Set when the batcher drains; called when the last POST has ended. */
+  /** Set while the batcher drains; called when the last POST has ended. */
   #onDrained: (() => void) | undefined;
 
-  /** @param deliver Takes each answer of a POST. */
+  /** @param deliver Called with each answer to a POST. */
   constructor(limits: BatcherLimits, deliver: (answer: Uint8Array) => void, context: BatcherContext) {
     this.#limits = limits;
     this.#deliver = deliver;
@@ -61,13 +62,13 @@ export class Batcher {
     this.#queue = new FrameQueue(limits);
   }
 
-  /** Frames that wait, and for how long the oldest of them has waited, in milliseconds. */
+  /** Frames and octets that wait, and how long the oldest frame has waited, in milliseconds. */
   get waiting(): { readonly frames: number; readonly octets: number; readonly oldestMs: number } {
     const { length, octets, oldestMs } = this.#queue;
     return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#context.timing.nowMs() - oldestMs };
   }
 
-  /** Takes a frame for one of the next POSTs. */
+  /** Queues a frame for one of the next POSTs. */
   add(frame: Uint8Array): void {
     const { counters, timing } = this.#context;
     const pushed = this.#queue.push(frame, timing.nowMs());
@@ -81,12 +82,12 @@ export class Batcher {
     });
   }
 
-  /** Sends what waits, when it can: an allocator may be asked again. */
+  /** Sends waiting frames, because an allocator may be asked again. */
   wake(): void {
     this.#flush();
   }
 
-  /** Goes on within other bounds. */
+  /** Applies other bounds. Frames that no longer fit are dropped, the oldest first. */
   reconfigure(limits: BatcherLimits): void {
     this.#limits = limits;
     this.#context.counters.drop("queue-full", this.#queue.resize(limits));
@@ -94,8 +95,8 @@ export class Batcher {
   }
 
   /**
-   * Sends what waits, unless the allocator can't serve, and resolves when the last POST has ended. Nothing may be
-   * added afterwards.
+   * Sends waiting frames and resolves when the last POST has ended. If all allocators are quarantined, drops the frames
+   * instead. No frame may be added afterwards.
    */
   async drain(): Promise<void> {
     const drained = new Promise<void>((resolve) => {
@@ -136,7 +137,7 @@ export class Batcher {
     this.#flush();
   }
 
-  /** A relay that stops does not wait for allocators that are down. */
+  /** Drops waiting frames if all allocators are quarantined: a relay that stops does not wait for them to recover. */
   #finishDraining(onDrained: () => void): void {
     const { uplink, counters } = this.#context;
     if (uplink.allQuarantined()) counters.drop("relay-closing", this.#queue.clear());

@@ -1,9 +1,10 @@
 /**
- * The frames that wait for a POST: first in, first out, bounded in number and in octets. A full queue drops its
- * oldest, because that client will be the first to repeat its message; the newest has the most time left.
+ * The frames that wait for a POST: first in, first out, bounded in number and in octets. A full queue drops its oldest
+ * frame, because that client will be the first to repeat its message; the newest frame has the most time left.
  *
- * A frame that is the same as one that waits is not taken: it would be answered the same, and a storm of clients that
- * repeat themselves would only push others out. Our frames hold source and port, so equal frames are of one sender.
+ * A frame that equals a waiting one is not queued. It would get the same answer, and a storm of clients that repeat
+ * their messages would only push other clients' frames out. A frame contains the source address and port, so equal
+ * frames come from one sender.
  *
  * @example
  * ```ts
@@ -32,29 +33,29 @@ export interface QueueLimits {
 export interface TakenFrames {
   /** Oldest first. */
   readonly frames: Uint8Array[];
-  /** When the first of them came; of no meaning when there are none. */
+  /** Arrival time of the first frame in milliseconds; meaningless when `frames` is empty. */
   readonly oldestMs: number;
-  /** How many had waited too long and were dropped. */
+  /** How many frames had waited too long and were dropped. */
   readonly expired: number;
 }
 
-/** A frame that waits, and when it came. */
+/** A waiting frame with its arrival time. */
 interface QueuedFrame {
   readonly frame: Uint8Array;
   readonly arrivedMs: number;
   readonly hash: number;
-  /** Its neighbours among those whose hashes end the same. */
+  /** Its neighbours among the frames with the same low bits of the hash. */
   older: QueuedFrame | undefined;
   newer: QueuedFrame | undefined;
 }
 
-/** A ring: no entry moves, and none is allocated for but the frame's own. */
+/** A ring buffer: entries never move, and each frame allocates one entry only. */
 export class FrameQueue {
   #limits: QueueLimits;
   #ring: (QueuedFrame | undefined)[];
   /**
-   * What waits, by the low bits of the hash of its octets: the newest of those that share them, which knows the others.
-   * A table of fixed size, as the ring is.
+   * Waiting frames by the low bits of their hash. Each slot holds the newest of its frames, which links to the older
+   * ones. The size is fixed, as that of the ring is.
    */
   #byHash: (QueuedFrame | undefined)[];
   #first = 0;
@@ -67,27 +68,28 @@ export class FrameQueue {
     this.#byHash = createTable(limits.lengthMax);
   }
 
-  /** Frames that wait. */
+  /** Number of waiting frames. */
   get length(): number {
     return this.#length;
   }
 
-  /** Octets of the frames that wait. */
+  /** Octets of the waiting frames. */
   get octets(): number {
     return this.#octets;
   }
 
-  /** When the oldest frame came; 0 when none waits. */
+  /** Arrival time of the oldest frame in milliseconds; 0 when the queue is empty. */
   get oldestMs(): number {
     return this.#ring[this.#first]?.arrivedMs ?? 0;
   }
 
   /**
-   * Adds a frame, after making room for it.
+   * Adds a frame, and drops the oldest ones if there is no room for it.
    *
    * @param frame The queue keeps it, and does not copy it.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
-   * @returns How many frames were dropped, the oldest first; or that an equal one waits already, and is kept.
+   * @returns How many frames were dropped, the new one included if it is too large; or `duplicate` when an equal frame
+   *   is already waiting and stays.
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);
@@ -116,7 +118,7 @@ export class FrameQueue {
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
       octets += 2 + this.#ring[this.#first]!.frame.length;
-      // A frame that fits in no POST must not block the later ones for ever: it goes alone.
+      // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones for ever.
       if (octets > octetsMax && frames.length > 0) break;
       frames.push(this.#shift());
     }
@@ -135,7 +137,7 @@ export class FrameQueue {
   }
 
   /**
-   * Goes on within other bounds.
+   * Applies other bounds.
    *
    * @returns How many frames had no room and were dropped, the oldest first.
    */
@@ -154,7 +156,7 @@ export class FrameQueue {
     return dropped;
   }
 
-  /** All frames may wait equally long, so those that have waited too long are the oldest. */
+  /** Drops frames that have waited too long. All frames may wait equally long, so these are the oldest. */
   #expire(nowMs: number): number {
     let expired = 0;
     while (this.#length > 0 && nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax) {
@@ -187,7 +189,7 @@ export class FrameQueue {
   #shift(): Uint8Array {
     const entry = this.#ring[this.#first]!;
     const { frame, hash, newer } = entry;
-    // The oldest of all is the oldest of those that share its place.
+    // The oldest frame of the queue is also the oldest in its hash slot.
     if (newer === undefined) this.#byHash[hash & (this.#byHash.length - 1)] = undefined;
     else newer.older = undefined;
     this.#ring[this.#first] = undefined;
@@ -198,14 +200,14 @@ export class FrameQueue {
   }
 }
 
-/** @returns As many places as there may be frames, up to the next power of two. */
+/** @returns An empty hash table with one slot for each possible frame, rounded up to a power of two. */
 function createTable(lengthMax: number): (QueuedFrame | undefined)[] {
   return new Array<QueuedFrame | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
 }
 
 /**
- * FNV-1a over words of 4 octets, of the begin and of the end of a frame. Frames whose hashes are equal are compared
- * octet by octet.
+ * Hashes the beginning and the end of a frame with FNV-1a over words of 4 octets. Frames whose hashes are equal are
+ * compared octet by octet.
  */
 function hashOf(octets: Uint8Array): number {
   const { length } = octets;

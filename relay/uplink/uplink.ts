@@ -1,13 +1,14 @@
 /**
- * The way up: which of several allocators is asked, and which is left alone.
+ * Chooses the allocator for each batch, and quarantines allocators that fail.
  *
- * - A failed POST quarantines its allocator. Once its pause is over, which grows with every failure, the allocator is
- *   probed (GET /readyz); when it can serve, one POST at a time tries, and after a success all of them go there again.
- * - A batch whose POST failed without being answered is sent once more, to another allocator, while there is time. All
- *   allocators work on the same database, where a repeated message changes nothing and gets the same answer
- *   (RFC 2131 §3.1), so this can't give a client two leases. It is never repeated at the allocator that failed.
- * - What is not answered by then is dropped: its clients repeat it, and a relay that did so too would double the load of
- *   allocators that are already in trouble.
+ * - A failed POST quarantines its allocator. The quarantine lasts for a pause that grows with every failure. Then the
+ *   allocator is probed (GET /readyz). If it can serve, it gets one POST at a time until one succeeds; after that it
+ *   serves normally again.
+ * - A batch whose POST failed without an answer of status 200 is sent once more, to another allocator, if there is
+ *   enough time left. All allocators use the same database, where a repeated message changes nothing and gets the same
+ *   answer (RFC 2131 §3.1), so a client can't get two leases. The batch is never sent to the failed allocator again.
+ * - A batch that is still unanswered is dropped. Its clients repeat their messages; if the relay repeated them too, it
+ *   would double the load on allocators that are already failing.
  *
  * @module
  */
@@ -17,65 +18,65 @@ import type { Timing } from "../../src/timing.ts";
 import type { AllocatorClient } from "./allocator-client.ts";
 import { pauseAfterFailure } from "./backoff.ts";
 
-/** How an uplink chooses. */
+/** Settings of an uplink. */
 export interface UplinkOptions {
-  /** `priority`: the first that can serve. `spread`: the one with the fewest POSTs in flight. */
+  /** `priority`: the first allocator that can serve. `spread`: the one with the fewest POSTs in flight. */
   readonly policy: "priority" | "spread";
   /** Milliseconds that the POSTs of one batch may take together. */
   readonly timeoutMs: number;
 }
 
-/** What an uplink tells, once a POST or less often. */
+/** Events of an uplink, at most one of each kind per POST. */
 export interface UplinkHooks {
-  /** Learns of the begin of each POST. */
+  /** Called when a POST begins. */
   readonly onPosting: (allocator: string, frames: readonly Uint8Array[]) => void;
-  /** Learns of the end of each POST. */
+  /** Called when a POST has ended. */
   readonly onPosted: (post: EndedPost) => void;
-  /** Learns of the first success of an allocator after failures. */
+  /** Called on the first success of an allocator after failures. */
   readonly onRecovered: (allocator: string) => void;
-  /** Learns that an allocator may be asked again. */
+  /** Called when an allocator may be asked again. */
   readonly onAvailable: () => void;
 }
 
-/** An allocator, as an operator wants to see it. */
+/** State of an allocator, for the operator. */
 export interface AllocatorStatus {
   readonly url: string;
-  /** `serving`; `quarantined` since a failure; `on-trial`: one POST at a time until one succeeds. */
+  /** `serving`; `quarantined`: paused after a failure; `on-trial`: one POST at a time until one succeeds. */
   readonly state: "serving" | "quarantined" | "on-trial";
   readonly postsInFlight: number;
   readonly posts: number;
   readonly postsFailed: number;
-  /** What the last failed POST or probe said; absent when none has failed. */
+  /** Reason that the last POST or probe failed; absent when none has failed. */
   readonly lastFailure?: string;
 }
 
-/** What goes into a POST. */
+/** Content of a POST. */
 interface Batch {
   readonly frames: readonly Uint8Array[];
-  /** When the oldest of them came. */
+  /** Arrival time of the oldest frame in milliseconds, by the uplink's clock. */
   readonly oldestMs: number;
 }
 
-/** What is known of an allocator. */
+/** An allocator with its state. */
 interface KnownAllocator {
   readonly client: AllocatorClient;
   postsInFlight: number;
   posts: number;
   postsFailed: number;
-  /** Failures in a row. While there are any, one POST at a time tries whether it serves again. */
+  /** Failures in a row. Above 0, the allocator gets one POST at a time, until one succeeds. */
   failures: number;
   lastFailure: string | undefined;
-  /** Set while it is quarantined. */
+  /** Set while the allocator is quarantined. */
   cancelPause: (() => void) | undefined;
 }
 
-/** The way to several allocators. */
+/** Sends batches to one of several allocators. */
 export class Uplink {
   readonly #allocators: readonly KnownAllocator[];
   readonly #options: UplinkOptions;
   readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
-  /** Where `spread` begins to look, so that equals take turns. */
+  /** Rotates with `spread`, so that allocators with equally many POSTs in flight take turns. */
   #turn = 0;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
@@ -111,7 +112,7 @@ export class Uplink {
     return this.#allocators.every(({ cancelPause }) => cancelPause !== undefined);
   }
 
-  /** @returns What is known of each allocator, in the order of the settings. */
+  /** @returns The state of each allocator, in the order of the settings. */
   status(): readonly AllocatorStatus[] {
     return this.#allocators.map(
       ({ client, postsInFlight, posts, postsFailed, failures, lastFailure, cancelPause }) => ({
@@ -129,8 +130,9 @@ export class Uplink {
    * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
-   * @param oldestMs When the oldest of them came, by the uplink's clock: each allocator that is asked learns its age.
-   * @returns What became of them; failures are data, so this never rejects.
+   * @param oldestMs Arrival time of the oldest frame in milliseconds, by the uplink's clock. Each POST tells the
+   *   allocator how old that frame is.
+   * @returns The outcome of the last POST. Failures are data, so this never rejects.
    */
   async post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
@@ -140,14 +142,14 @@ export class Uplink {
     const batch = { frames, oldestMs };
     const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
-    // What was answered with 200 was served, however the answer looks.
+    // A batch that was answered with status 200 was served, even if the answer can't be decoded.
     if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
       return outcome;
     const second = this.#choose(first);
     return second === undefined ? outcome : this.#postTo(second, batch, leftMs);
   }
 
-  /** Probes no more, waits for the POSTs that are in flight, and closes the connections. */
+  /** Stops probing, waits for the POSTs in flight, and closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { cancelPause } of this.#allocators) cancelPause?.();
@@ -190,14 +192,14 @@ export class Uplink {
     return outcome;
   }
 
-  /** A success of a POST that began before the quarantine says nothing of what is now. */
+  /** Ignores a success during the quarantine: that POST began earlier, so it says nothing about the present state. */
   #recordSuccess(allocator: KnownAllocator): void {
     if (allocator.failures === 0 || allocator.cancelPause !== undefined) return;
     allocator.failures = 0;
     this.#hooks.onRecovered(allocator.client.url);
   }
 
-  /** The other POSTs of the same outage fail too: only the first of them begins a quarantine. */
+  /** Starts a quarantine on the first failure of an outage only, because the other POSTs in flight fail too. */
   #recordFailure(allocator: KnownAllocator, failure: PostFailure): void {
     allocator.lastFailure = failure.detail;
     if (allocator.cancelPause !== undefined || this.#isClosed) return;
@@ -216,7 +218,7 @@ export class Uplink {
   }
 }
 
-/** Not quarantined, and not busy with the one POST that tries. */
+/** @returns Whether an allocator may get a POST: not quarantined, and without a POST in flight while on trial. */
 function isOpen({ cancelPause, failures, postsInFlight }: KnownAllocator): boolean {
   return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
 }

@@ -1,5 +1,5 @@
 /**
- * The uplink of the settings that apply, and those of former settings while their POSTs are in flight.
+ * The uplink of the current settings, and the uplinks of earlier settings while their POSTs are in flight.
  *
  * @module
  */
@@ -15,17 +15,17 @@ import type { BatcherLimits } from "./batcher.ts";
 import { Uplink } from "./uplink.ts";
 import type { AllocatorStatus } from "./uplink.ts";
 
-/** Settings that an uplink comes from. */
+/** Settings that an uplink is created from. */
 export type UplinkConfig = Pick<RelayConfig, "allocator" | "queue" | "secrets">;
 
-/** What uplinks work with, and tell of their POSTs. */
+/** Dependencies of the uplinks. */
 export interface UplinksContext {
-  /** Its POSTs are counted here. */
+  /** Counts POSTs and failed POSTs. */
   readonly counters: RelayCounters;
   readonly log: RelayLog;
   readonly observer: RelayObserver;
   readonly timing: Timing;
-  /** Learns that an allocator may be asked again. */
+  /** Called when an allocator may be asked again. */
   readonly onAvailable: () => void;
 }
 
@@ -35,7 +35,7 @@ export class Uplinks {
   #config: UplinkConfig;
   #current: Uplink;
   readonly #leaving = new Set<Promise<void>>();
-  /** What the log last said about each allocator that can't serve. */
+  /** Failure last logged for each allocator that can't serve, by URL. */
   readonly #loggedFailures = new Map<string, string>();
 
   constructor(config: UplinkConfig, context: UplinksContext) {
@@ -54,17 +54,17 @@ export class Uplinks {
     return this.#current.allQuarantined();
   }
 
-  /** Sends frames by the settings that apply now; see {@link Uplink.post}. */
+  /** Sends frames with the current settings; see {@link Uplink.post}. */
   post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
     return this.#current.post(frames, oldestMs);
   }
 
-  /** @returns What is known of each allocator, in the order of the settings. */
+  /** @returns The state of each allocator, in the order of the settings. */
   status(): readonly AllocatorStatus[] {
     return this.#current.status();
   }
 
-  /** Goes on with other settings. POSTs that are in flight end as they began. */
+  /** Switches to other settings. POSTs in flight end under the settings they began with. */
   reconfigure(config: UplinkConfig): void {
     const before = this.#config;
     this.#config = config;
@@ -75,7 +75,7 @@ export class Uplinks {
     this.#current = this.#create(config);
   }
 
-  /** Waits for the POSTs that are in flight, and closes the connections. */
+  /** Waits for the POSTs in flight, and closes the connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#leaving, this.#current.close()]);
   }
@@ -110,7 +110,7 @@ export class Uplinks {
     observer.posted?.(post);
     if (outcome.kind === "answers") return;
     counters.postsFailed += 1;
-    // An outage is one line, not one for each attempt.
+    // Log an outage once, not once for each attempt.
     if (outcome.detail === this.#loggedFailures.get(allocator)) return;
     this.#loggedFailures.set(allocator, outcome.detail);
     log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
@@ -118,8 +118,8 @@ export class Uplinks {
 }
 
 /**
- * Reads the bounds of the queue and of its batches from the settings. A datagram may wait for as long as its POST
- * leaves it time.
+ * Computes the bounds of the queue and of its batches from the settings. A datagram may wait for its deadline less the
+ * time that is reserved for its POST.
  */
 export function batcherLimitsOf({
   queue,
@@ -136,7 +136,7 @@ export function batcherLimitsOf({
 }
 
 /**
- * Half of a datagram's time is for the queue and half for the POST, so that a POST never begins with no time left.
+ * Gives half of a datagram's deadline to the queue and half to the POST, so that a POST never begins with no time left.
  *
  * @returns Milliseconds for the POST.
  */
@@ -144,7 +144,7 @@ function postMs(deadlineMs: number): number {
   return deadlineMs / 2;
 }
 
-/** An uplink that stays the same keeps its connections, and what it knows of its allocators. */
+/** Compares the settings that matter to an uplink. If they are equal, it keeps its connections and allocator states. */
 function isSame(a: UplinkConfig, b: UplinkConfig): boolean {
   const comparedParts = ({ allocator, secrets, queue }: UplinkConfig) => [
     allocator.urls.map(({ href }) => href),
