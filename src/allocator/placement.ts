@@ -79,7 +79,7 @@ function divide(
   const all: Directory = { revision: 0, domains: [...owners.keys()], poolsById: new Map() };
   const shares = new Map<DatabasePipeline, Query[]>();
   for (const query of queries) {
-    const domain = selectDomain(all, query.path);
+    const domain = selectDomain(all, query.believed);
     // For a client of no domain, the first database's pipeline decides: no answer, counted with its reason.
     const owner = (domain && owners.get(domain)) ?? first;
     const share = shares.get(owner);

@@ -47,7 +47,7 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
   const later: Query[] = [];
   const taken = new Map<string, RoundEntry | undefined>();
   for (const query of queries) {
-    const domain = selectDomain(directory, query.path);
+    const domain = selectDomain(directory, query.believed);
     if (domain === undefined) {
       immediate.push({ query, domain, decision: silence("no-domain") });
       continue;

@@ -67,7 +67,7 @@ export function claimantOf(query: Query, domain: Domain) {
   return {
     domainId: domain.id,
     clientId: query.clientId,
-    site: siteOf(query.path, domain.sitePrefixLength),
+    site: siteOf(query.believed, domain.sitePrefixLength),
     siteLeasesMax: domain.siteLeasesMax,
   };
 }

@@ -33,7 +33,12 @@ export interface Query {
   readonly octets: Uint8Array;
   /** Relays that the message passed, outermost first. The first is our own. */
   readonly path: readonly RelayLevel[];
-  /** IPv6 source address of the client: the peer-address of the relay closest to it. */
+  /**
+   * The levels that trusted relays added, outermost first: at least our own. Only they say where the client is; what is
+   * inside them are the client's own words.
+   */
+  readonly believed: readonly RelayLevel[];
+  /** IPv6 source address of the client: the peer-address of the deepest believed level. */
   readonly source: Uint8Array;
   /** U flag: over IPv4 the client would have sent this message by unicast (RFC 7341 §8). */
   readonly unicast: boolean;
@@ -104,6 +109,7 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   const query: Query = {
     octets,
     path,
+    believed: path,
     source: path.at(-1)!.peerAddress,
     unicast,
     optionRequest: tryDecode(decodeCodeList, findOption6(options6, OptionCode6.optionRequest)) ?? [],
