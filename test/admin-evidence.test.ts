@@ -64,7 +64,7 @@ test("apportion admin leases: lists by what is known, shows, moves and releases"
   expect((await run("leases", "release", "192.0.2.1-9")).stdout).toContain("state: quarantined");
   expect((await run("audit", "list", "--resource", "lease")).stdout).toMatch(/release.*\n.*move/);
   const again = await run("leases", "release", "192.0.2.1-9");
-  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("expected one that is bound")]);
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("expected bound or offered")]);
   const wrong = await run("leases", "list", "--port", "80");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("?address: found nothing")]);
   expect((await run("leases", "move", "192.0.2.1-1", "everywhere")).code).toBe(2);
@@ -143,7 +143,7 @@ test("apportion admin bindings: whole, since a version, and refused", async () =
   ]);
   const early = await run("bindings", "--since", "0");
   expect([early.code, early.stdout]).toEqual([1, ""]);
-  expect(early.stderr).toContain("take the whole table");
+  expect(early.stderr).toContain("fetch the whole table");
   expect((await run("bindings", "--format", "word")).code).toBe(2);
 });
 

@@ -120,7 +120,7 @@ describe("apportion client", () => {
     expect((await run("renew")).code).toBe(0);
   });
 
-  test("R7618-6-11 reboot asks for the stored pair", async () => {
+  test("R7618-6-11 reboot requests the stored pair", async () => {
     await run("lease");
     expect((await run("reboot")).code).toBe(0);
     const { type, message } = server.received[2]!;

@@ -40,16 +40,13 @@ describe("POST /v1/relay refuses", () => {
     await expectProblem(response, 415, /found content type application\/json/);
   });
 
-  test.each(["", "soon", "-1", "1.5", "1e3", "60001", "100000"])(
-    "an age that is none, %j: 400",
-    async (age) => {
-      const { post } = await createTestAllocator(vectorDomain);
-      const response = await post(new Uint8Array(), { "apportion-age-ms": age });
-      await expectProblem(response, 400, /header apportion-age-ms: found ".*", expected .* from 0 to 60000/);
-    },
-  );
+  test.each(["", "soon", "-1", "1.5", "1e3", "60001", "100000"])("an invalid age, %j: 400", async (age) => {
+    const { post } = await createTestAllocator(vectorDomain);
+    const response = await post(new Uint8Array(), { "apportion-age-ms": age });
+    await expectProblem(response, 400, /header apportion-age-ms: found ".*", expected .* from 0 to 60000/);
+  });
 
-  test("a body of more than 1 MiB, declared or not: 413", async () => {
+  test("a body of more than 1 MiB, with or without Content-Length: 413", async () => {
     const { app, post } = await createTestAllocator(vectorDomain);
     const body = new Uint8Array(relayBodyOctetsMax + 1);
     await expectProblem(await post(body, { "content-length": String(body.length) }), 413, /1048576 octets/);
@@ -75,7 +72,7 @@ describe("POST /v1/relay refuses", () => {
     await expectProblem(await post(body), 413, /more than 1024/);
   });
 
-  test("a body that ends within a frame: 400, and nothing of it is served", async () => {
+  test("a body that ends within a frame: 400, and none of its frames is served", async () => {
     const { post, database } = await createTestAllocator(vectorDomain);
     const query = says.discover(clientProfile(1)).octets;
     const level = {
@@ -91,7 +88,7 @@ describe("POST /v1/relay refuses", () => {
   });
 });
 
-test("a bad frame in a good body costs only that frame, and is counted by its reason", async () => {
+test("a bad frame is dropped and counted by its reason; the other frames of the body are served", async () => {
   const { ask, counters } = await createTestAllocator(vectorDomain);
   const answers = await ask(
     vectorOctets("bad-two-option87"),
@@ -116,7 +113,7 @@ test("an empty body is an empty batch", async () => {
   expect(decodeFrames(new Uint8Array(await response.arrayBuffer()), 1)).toEqual([]);
 });
 
-test("a database that can't be reached: 503 with Retry-After, and service again when it can", async () => {
+test("an unreachable database: 503 with Retry-After, until it is reachable again", async () => {
   let isDown = false;
   const reach = (run: Database["read"]): Database["read"] => {
     return (statements) => (isDown ? Promise.reject(new DatabaseError("fetch failed")) : run(statements));
@@ -143,7 +140,7 @@ test("a database that can't be reached: 503 with Retry-After, and service again 
   expect((await app.request("/readyz")).status).toBe(200);
 });
 
-test("a database of an earlier release, in which nothing can be written: not ready", async () => {
+test("/readyz is 503 for a database of an earlier release, which does not accept writes", async () => {
   const { app, database } = await createTestAllocator(vectorDomain);
   expect((await app.request("/readyz")).status).toBe(200);
   await execute(database, "DROP TABLE instant");
@@ -155,7 +152,7 @@ test("an unknown path: 404", async () => {
   await expectProblem(await app.request("/v2/relay", { method: "POST" }), 404, /POST \/v2\/relay/);
 });
 
-test("createApp() refuses an empty token, which everyone would know", async () => {
+test("createApp() rejects an empty token, which anyone could guess", async () => {
   const { store } = await createTestAllocator(vectorDomain);
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };

@@ -84,9 +84,9 @@ function refusal(error: HTTPException): Response {
 function failure(error: Error, log: Log): Response {
   if (!isDatabaseError(error)) {
     log.error({ err: error }, "unexpected error");
-    return problemResponse(500, "Cannot serve the request; the log of the allocator says why");
+    return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");
   }
   log.error({ err: error }, "database unavailable");
   const headers = { "retry-after": String(databaseRetryAfterSeconds) };
-  return problemResponse(503, "Cannot reach the database; nothing was answered, try again", { headers });
+  return problemResponse(503, "Cannot reach the database; try again", { headers });
 }

@@ -35,7 +35,7 @@ export type Guard = (...scopes: readonly TokenScope[]) => MiddlewareHandler<Auth
 const environmentName = "environment";
 
 /** Tells a locked-out operator that no bootstrap token is set. */
-const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of the database are known)";
+const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens in the database are accepted)";
 
 /**
  * Creates the guard of all endpoints.
@@ -48,21 +48,22 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens of t
  */
 export function createGuard(deps: AuthDeps): Guard {
   const { store, relayToken, adminToken, clientAddress, localMs } = deps;
-  const known = environmentTokens({ relay: relayToken, admin: adminToken });
-  const remember = createTokenMemory(store, localMs);
+  const fromEnvironment = environmentTokens({ relay: relayToken, admin: adminToken });
+  const cache = createTokenCache(store, localMs);
   const failures = createFailureLimit(localMs);
 
   async function authenticate(context: Context): Promise<Principal> {
     const presented = presentedToken(context.req.header("authorization"));
     if (presented.kind === "none") throw refusal(presented.found);
     const hash = await sha256(presented.token);
-    for (const token of await known) if (equalInConstantTime(token.hash, hash)) return token.principal;
+    for (const token of await fromEnvironment)
+      if (equalInConstantTime(token.hash, hash)) return token.principal;
     const address = clientAddress?.(context) ?? "unknown";
-    const remembered = remember.recall(hash);
-    if (remembered !== undefined && remembered !== null) return remembered;
+    const cached = cache.get(hash);
+    if (cached !== undefined && cached !== null) return cached;
     const waitSeconds = failures.waitSeconds(address);
     if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
-    const found = remembered === null ? undefined : await remember.lookUp(hash);
+    const found = cached === null ? undefined : await cache.lookUp(hash);
     if (found !== undefined) return found;
     failures.add(address);
     throw refusal(
@@ -129,7 +130,7 @@ interface EnvironmentToken {
 function environmentTokens(
   secrets: Readonly<Record<"relay" | "admin", string | undefined>>,
 ): Promise<EnvironmentToken[]> {
-  const given = (["relay", "admin"] as const).flatMap((scope) => {
+  const configured = (["relay", "admin"] as const).flatMap((scope) => {
     const secret = secrets[scope];
     if (secret === "") {
       throw new TypeError(`Cannot guard the API: found an empty ${scope} token, expected a secret`);
@@ -137,7 +138,7 @@ function environmentTokens(
     return secret === undefined ? [] : [{ scope, secret }];
   });
   return Promise.all(
-    given.map(async ({ scope, secret }) => ({
+    configured.map(async ({ scope, secret }) => ({
       hash: await sha256(secret),
       principal: { name: environmentName, scope, domain: null },
     })),
@@ -145,11 +146,11 @@ function environmentTokens(
 }
 
 /** Caches the results of recent token look-ups. A full cache drops the oldest entry. */
-function createTokenMemory({ tokens }: Pick<Store, "tokens">, localMs: () => number) {
+function createTokenCache({ tokens }: Pick<Store, "tokens">, localMs: () => number) {
   const entries = new Map<string, { readonly token: Principal | null; readonly until: number }>();
   return {
     /** @returns The principal, null for a token known to be invalid, or undefined when a look-up is needed. */
-    recall(hash: Uint8Array): Principal | null | undefined {
+    get(hash: Uint8Array): Principal | null | undefined {
       const entry = entries.get(encodeHex(hash));
       return entry !== undefined && localMs() < entry.until ? entry.token : undefined;
     },

@@ -1,5 +1,5 @@
 /**
- * Slows down the guessing of tokens: an address with too many failed authentications has to wait.
+ * Slows down the guessing of tokens: an address with too many failed authentications must wait.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface FailureLimit {
 }
 
 /**
- * Creates a limit. It stores at most `authFailureAddressesMax` addresses, and drops the one that began to fail first.
+ * Creates a limit. It stores at most `authFailureAddressesMax` addresses, and drops the one whose failures began first.
  *
  * @param localMs A monotonic clock, in milliseconds.
  */

@@ -1,5 +1,5 @@
 /**
- * The guide of the HTTP API against the code: routes, statuses, metrics, alerts, reasons of look-ups, and one error.
+ * Checks the guide of the HTTP API against the code: routes, statuses, metrics, alerts, look-up reasons, and an error.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,14 +10,14 @@ import { nobodyReasons } from "../store/evidence/history.ts";
 const read = (file: string): string => readFileSync(join(import.meta.dirname, file), "utf8");
 const guide = read("README.md");
 
-/** The part of OpenAPI that is looked at. */
+/** The parts of an OpenAPI document that the tests read. */
 interface Document {
   readonly paths: Readonly<
     Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, unknown>> }>>>
   >;
 }
 
-test("every route and every status of /openapi.json is in the guide, and no other route", async () => {
+test("the guide lists every route and status of /openapi.json, and no other route", async () => {
   const { app } = await createTestAllocator({ domains: [] });
   const document = await app.request("/openapi.json");
   const { paths }: Document = await document.json();
@@ -36,7 +36,7 @@ test("every route and every status of /openapi.json is in the guide, and no othe
   for (const status of refusals) expect(guide).toMatch(new RegExp(`^\\| ${status} `, "m"));
 });
 
-test("the error that the guide shows is what the API answers", async () => {
+test("the API responds with the error that the guide shows", async () => {
   const { app } = await createTestAllocator({ domains: [] });
   const response = await app.request("/admin/v1/pools:plan", {
     method: "POST",
@@ -48,7 +48,7 @@ test("the error that the guide shows is what the API answers", async () => {
   expect(await response.json()).toEqual(JSON.parse(shown));
 });
 
-test("metrics, alerts and reasons of look-ups are in the guide, as the code has them", async () => {
+test("the guide lists the metrics, alerts and look-up reasons of the code", async () => {
   const { app } = await createTestAllocator({ domains: [] });
   const response = await app.request("/metrics", { headers: { authorization: `Bearer ${adminToken}` } });
   const metrics = [...(await response.text()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);

@@ -1,9 +1,9 @@
 /**
  * `POST /v1/relay` takes DHCPv6 messages from a relay and returns their answers, both framed as in RFC 5460 §5.1.
  *
- * The header `Apportion-Age-Ms` is the age of the oldest message when the POST is sent: the milliseconds since it came
- * to the relay, a whole number from 0 to 60,000. A RELEASE or DECLINE ends nothing that its client got after that time.
- * Older relays omit the header, which means 0. Older allocators ignore it.
+ * The header `Apportion-Age-Ms` is the age of the oldest message when the POST is sent: the milliseconds since it
+ * reached the relay, a whole number from 0 to 60,000. A RELEASE or DECLINE does not end a lease or an offer that its
+ * client got after that time. Older relays omit the header, which means 0. Older allocators ignore it.
  *
  * @module
  */

@@ -10,10 +10,10 @@ import type { HousekeepingOptions } from "../store/evidence/retention.ts";
 import type { Timing } from "../timing.ts";
 
 /** How long each kind of record is kept. */
-type Kept = Pick<HousekeepingOptions, "historyDays" | "bindingLogDays" | "signal">;
+type Retention = Pick<HousekeepingOptions, "historyDays" | "bindingLogDays" | "signal">;
 
 /** Retention periods, and how often housekeeping runs. */
-export interface HousekeepingSettings extends Omit<Kept, "signal"> {
+export interface HousekeepingSettings extends Omit<Retention, "signal"> {
   /** Minutes from the end of one run to the start of the next; 0 disables housekeeping. */
   readonly everyMinutes: number;
 }
@@ -23,11 +23,15 @@ export interface HousekeepingSettings extends Omit<Kept, "signal"> {
  * in several processes at once.
  *
  * @throws {DatabaseError} When a database cannot be reached. The databases before it are done.
- * @throws {DOMException} `AbortError`, when `kept.signal` ended the run.
+ * @throws {DOMException} `AbortError`, when `retention.signal` ended the run.
  */
-export async function runHousekeeping(maintenance: Maintenance, kept: Kept, log: Log): Promise<void> {
+export async function runHousekeeping(
+  maintenance: Maintenance,
+  retention: Retention,
+  log: Log,
+): Promise<void> {
   let database = 0;
-  for await (const report of maintenance.runHousekeeping(kept)) {
+  for await (const report of maintenance.runHousekeeping(retention)) {
     const isIdle = Object.values(report).every((count) => count === 0);
     log[isIdle ? "debug" : "info"]({ database, ...report }, "housekeeping done");
     database += 1;
@@ -54,7 +58,7 @@ const minuteMs = 60_000;
  */
 export function startHousekeeping(
   maintenance: Maintenance,
-  { everyMinutes, ...kept }: HousekeepingSettings,
+  { everyMinutes, ...retention }: HousekeepingSettings,
   log: Log,
   { later }: Pick<Timing, "later"> = idleTiming,
 ): () => Promise<void> {
@@ -64,7 +68,7 @@ export function startHousekeeping(
   let cancel: () => void;
   const run = async (): Promise<void> => {
     try {
-      await runHousekeeping(maintenance, { ...kept, signal: closing.signal }, log);
+      await runHousekeeping(maintenance, { ...retention, signal: closing.signal }, log);
     } catch (error) {
       if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; it is tried again");
     }

@@ -28,7 +28,7 @@ export function canAccess(principal: Principal, domain: string | null): boolean 
  * Makes sure that a principal of one domain does not reach what concerns all domains. Callers refuse such a principal
  * earlier, with a message of their own; this check catches a caller that forgets to.
  *
- * @param what The attempted action, for example `see tokens`.
+ * @param what The attempted action, for example `access tokens`.
  * @throws {TypeError} When the principal is restricted to one domain.
  */
 export function assertAllDomains({ domain }: Principal, what: string): void {

@@ -1,7 +1,7 @@
 /**
- * The admin API: what an operator does with domains, pools, reservations, tokens and the record of changes.
+ * The admin API, with which operators manage domains, pools, reservations, leases and tokens.
  *
- * Each kind of resource has its own folder with functions that return its routes. This file combines them.
+ * Each kind of resource has its own folder, whose functions return its routes. This file combines them.
  *
  * @module
  */
@@ -27,14 +27,14 @@ import { tokenRoutes } from "./tokens/routes.ts";
  * Security headers of every response. Responses are for programs, so a browser may not embed them, load content for
  * them or guess their type.
  */
-const answerHeaders = secureHeaders({
+const securityHeaders = secureHeaders({
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   referrerPolicy: "no-referrer",
   xFrameOptions: "DENY",
 });
 
-/** Paths whose POST requests change nothing; they use POST because the question is in the body. */
-const questions: readonly string[] = ["/pools:plan"];
+/** Paths whose POST requests change nothing. They use POST because their parameters are in the body. */
+const readOnlyPosts: readonly string[] = ["/pools:plan"];
 
 /**
  * Creates the admin API, to be mounted at `/admin/v1`.
@@ -45,7 +45,7 @@ export function createAdminApp(deps: AdminDeps) {
   const { guard } = deps;
   const [forReaders, forAdmins] = [guard("read"), guard("admin")];
   const app = new Hono<AuthEnv>();
-  app.use(answerHeaders);
+  app.use(securityHeaders);
   app.use(async (context, next) => {
     await next();
     // A response shows the current state, so no cache may keep it.
@@ -53,8 +53,8 @@ export function createAdminApp(deps: AdminDeps) {
   });
   app.use((context, next) => {
     const isRead = ["GET", "HEAD"].includes(context.req.method);
-    const isQuestion = questions.some((path) => context.req.path.endsWith(path));
-    return isRead || isQuestion ? forReaders(context, next) : forAdmins(context, next);
+    const changesNothing = readOnlyPosts.some((path) => context.req.path.endsWith(path));
+    return isRead || changesNothing ? forReaders(context, next) : forAdmins(context, next);
   });
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));

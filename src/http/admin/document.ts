@@ -8,25 +8,25 @@ import type * as v from "valibot";
 import { mergePatchSchema, problemSchema } from "./schemas.ts";
 
 const meanings: Readonly<Record<number, string>> = {
-  200: "As asked",
-  201: "Created",
-  202: "Begun; ask again to go on",
-  204: "Done",
-  400: "The request has faults: `errors` names them",
-  401: "No token, or none that is good",
-  403: "The token may not do this",
-  404: "There is none",
-  409: "What is there does not allow it",
-  410: "What is asked for is kept no longer",
-  412: "It is not, or no longer, what If-Match or If-None-Match says",
-  428: "A replacement has to say by If-Match what it replaces",
+  200: "The request succeeded",
+  201: "The resource was created",
+  202: "Started, but not finished: repeat the request to continue",
+  204: "The request succeeded; the response has no body",
+  400: "The request is invalid; `errors` lists the faults of its fields",
+  401: "The bearer token is missing or invalid",
+  403: "The token does not permit this request",
+  404: "The resource does not exist, or the token may not see it",
+  409: "The request conflicts with what exists",
+  410: "The requested data is no longer kept",
+  412: "The resource does not match If-Match or If-None-Match",
+  428: "A replacement requires If-Match",
 };
 
 /** The If-Match header, which is documented for operations that may answer 412. */
 const ifMatch = {
   in: "header",
   name: "If-Match",
-  description: "Only if this is its ETag; `*` for whatever is there.",
+  description: "Change the resource only if this is its ETag; `*` matches any version.",
   schema: { type: "string" },
 } as const;
 
@@ -51,7 +51,7 @@ export function operation({ tag, summary, description, answers, problems = [], i
     ...Object.entries(answers).map(([status, schema]) => [
       status,
       {
-        description: meanings[Number(status)] ?? "Answer",
+        description: meanings[Number(status)] ?? "Response",
         ...(schema !== null && { content: { "application/json": { schema: resolver(schema) } } }),
       },
     ]),

@@ -33,7 +33,7 @@ export function readPrecondition(context: Context): Precondition {
   if (match === "*") return { version: "any", mustBeNew: none === "*" };
   const version = /^"(\d{1,15})"$/.exec(match)?.[1];
   if (version === undefined)
-    throw versionConflict(match.slice(0, unparsedCharactersMax), "an ETag that a GET has shown");
+    throw versionConflict(match.slice(0, unparsedCharactersMax), "the ETag of a GET");
   return { version: Number(version), mustBeNew: none === "*" };
 }
 
@@ -41,6 +41,6 @@ export function readPrecondition(context: Context): Precondition {
 export function versionConflict(found: string, expected: string): Error {
   return problem(
     412,
-    `Cannot change the resource: found If-Match ${found}, expected ${expected}; read it again and decide anew`,
+    `Cannot change the resource: found If-Match ${found}, expected ${expected}; read it again, then retry`,
   );
 }

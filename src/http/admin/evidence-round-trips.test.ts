@@ -1,6 +1,6 @@
 /**
- * How often a request about leases, look-ups, bindings and statistics goes to the database. The numbers before the store
- * had one door are in the comment of each row; none may grow.
+ * Counts the database round trips of requests for leases, look-ups, bindings and statistics. The comment of each row has
+ * the number of an earlier release, which no request may exceed.
  */
 import { expect, test } from "vitest";
 import { operator } from "../../../test/support/admin.ts";
@@ -10,7 +10,7 @@ import { execute } from "../../../test/support/sql.ts";
 import { DatabaseError } from "../../store/database/database.ts";
 import type { Database } from "../../store/database/database.ts";
 
-/** An allocator with one database that counts its round trips; clients 1 and 2 have leases. */
+/** Opens an allocator with one database, whose round trips are counted. Clients 1 and 2 have leases. */
 async function open() {
   const trips = { count: 0, isBroken: false };
   const replace = (database: Database): Database => ({
@@ -100,7 +100,7 @@ test("a second release is refused after two round trips", async () => {
   expect((await counted("POST", "/leases/192.0.2.0-0/release")).seen).toEqual([409, 2]); // 3
 });
 
-test("binding changes need seven round trips, and six where nothing changed", async () => {
+test("binding changes need seven round trips, and six if nothing changed", async () => {
   const { counted } = await open();
   const { answer } = await counted("GET", "/bindings");
   const since = `/bindings?since=${answer.headers.get("apportion-version")}`;
@@ -109,7 +109,7 @@ test("binding changes need seven round trips, and six where nothing changed", as
   expect((await counted("GET", since)).seen).toEqual([200, 7]); // 7
 });
 
-test("statistics and metrics are counted once for several requests", async () => {
+test("statistics are counted once for several requests", async () => {
   const { counted } = await open();
   await counted("GET", "/statistics");
   expect((await counted("GET", "/statistics")).seen).toEqual([200, 0]); // 0
@@ -121,7 +121,7 @@ test.each([
   `/lookup?address=192.0.2.0&port=1025&at=${at()}`,
   "/bindings",
   "/statistics",
-])("GET %s: a database that cannot be reached is told as such", async (path) => {
+])("GET %s is 503 when the database cannot be reached", async (path) => {
   const { counted, breakDatabase } = await open();
   breakDatabase();
   expect((await counted("GET", path)).seen[0]).toBe(503);

@@ -20,7 +20,7 @@ const hasYanglint = await runFile("yanglint", ["--version"]).then(
   () => false,
 );
 
-/** An allocator of two domains: clients 1 and 2 have leases in the first, whose softwires the database is given. */
+/** Opens an allocator with two domains. Clients 1 and 2 have leases in the first; one lease has a softwire address. */
 async function open() {
   const domain = (name: string, range: string, isDefault: boolean) => ({
     name,
@@ -55,7 +55,7 @@ async function open() {
 }
 
 describe("/leases", () => {
-  test("shows pair, ports and client as people write them, and finds by what is known", async () => {
+  test("shows pair, ports and client as text, and finds a lease by its properties", async () => {
     const { call } = await open();
     const all = await call("GET", "/leases");
     expect(itemsOf(all)).toHaveLength(2);
@@ -92,7 +92,7 @@ describe("/leases", () => {
     expect((await call("GET", "/leases?port=80")).body.errors).toMatchObject([{ path: "?address" }]);
   });
 
-  test("have an ETag that a renewal keeps, and that another tenure changes", async () => {
+  test("have an ETag that a renewal keeps and a new tenure changes", async () => {
     const { allocator, call } = await open();
     const path = "/leases/192.0.2.0-0";
     const { etag } = await call("GET", path);
@@ -134,7 +134,7 @@ describe("/leases", () => {
     expect(itemsOf(await call("GET", "/audit?resource=lease"))).toEqual([]);
   });
 
-  test("are released and moved by hand, and the record says by whom", async () => {
+  test("are released and moved by an operator, and the audit log has both changes", async () => {
     const { allocator, call } = await open();
     const moved = await call("POST", "/leases/192.0.2.0-0/move", { address: "192.0.2.1", psid: 9 });
     expect([moved.status, moved.body.id, moved.body.softwire]).toEqual([200, "192.0.2.1-9", "2001:db8::1"]);
@@ -160,7 +160,7 @@ describe("/leases", () => {
 });
 
 describe("/lookup", () => {
-  test("names the subscriber, or says 'nobody' and why", async () => {
+  test("returns the subscriber, or `nobody` with a reason", async () => {
     const { call } = await open();
     const at = new Date().toISOString().slice(0, 19) + "Z";
     const found = await call("GET", `/lookup?address=192.0.2.0&port=1025&at=${at}`);
@@ -224,7 +224,7 @@ describe("/bindings", () => {
     ).rejects.toThrow();
   });
 
-  test("follows from version to version, and tells its checksum", async () => {
+  test("returns the changes since a version, and a checksum", async () => {
     const { allocator, call } = await open();
     const whole = await call("GET", "/bindings?format=snabb&digest=true");
     const text = whole.body.text as string;
@@ -254,7 +254,7 @@ describe("/bindings", () => {
     );
     const gone = await call("GET", `/bindings?since=${Number(version) - 2 ** 30}`);
     expect([gone.status, gone.body.title]).toEqual([410, "Gone"]);
-    expect(gone.body.detail).toMatch(/take the whole table/);
+    expect(gone.body.detail).toMatch(/fetch the whole table/);
   });
 });
 
@@ -269,7 +269,7 @@ test("/statistics counts by domain and pool, and a restricted token sees its dom
   });
 });
 
-test("a token of another domain finds, reads, changes and follows nothing", async () => {
+test("a token for another domain finds, reads and changes nothing", async () => {
   const { south } = await open();
   const at = new Date().toISOString().slice(0, 19) + "Z";
   expect(itemsOf(await south("GET", "/leases"))).toEqual([]);
@@ -289,7 +289,7 @@ test("a token of another domain finds, reads, changes and follows nothing", asyn
   expect(JSON.stringify((await south("GET", "/bindings")).body)).not.toContain("192.0.2.");
 });
 
-test("no query and no path makes any of it fail", async () => {
+test("no query and no path causes a status other than 200, 400, 404, 409 or 410", async () => {
   const { call } = await open();
   const names = [
     "address",

@@ -32,22 +32,22 @@ const relayLevelSchema = v.strictObject({
 
 /** Fields of leases and look-up answers that identify a client and show where it was attached. */
 export const evidenceFields = {
-  clientId: v.nullable(v.pipe(v.string(), v.description("Option 61 in hexadecimal, as it came."))),
-  duid: v.nullable(v.pipe(v.string(), v.description("The DUID in it, in hexadecimal (RFC 4361)."))),
+  clientId: v.nullable(v.pipe(v.string(), v.description("Option 61 in hexadecimal, as received."))),
+  duid: v.nullable(v.pipe(v.string(), v.description("The DUID in option 61, in hexadecimal (RFC 4361)."))),
   duidText: v.nullable(v.pipe(v.string(), v.description("The DUID with the name of its type."))),
-  iaid: v.nullable(v.pipe(v.number(), v.integer(), v.description("The IAID in it."))),
-  source: v.nullable(v.pipe(v.string(), v.description("IPv6 address that the last REQUEST came from."))),
+  iaid: v.nullable(v.pipe(v.number(), v.integer(), v.description("The IAID in option 61."))),
+  source: v.nullable(v.pipe(v.string(), v.description("IPv6 source address of the last REQUEST."))),
   softwire: v.nullable(v.pipe(v.string(), v.description("Softwire source address (RFC 8539)."))),
-  site: v.nullable(v.pipe(v.string(), v.description("Customer site, which a limit of leases counts."))),
+  site: v.nullable(v.pipe(v.string(), v.description("Customer site, whose leases `siteLeasesMax` limits."))),
   relayPath: v.pipe(
     v.array(relayLevelSchema),
-    v.description("Relays, the outermost first: the first is ours."),
+    v.description("Relays, outermost first. The first is the Apportion relay."),
   ),
 } as const;
 
 type Evidence = v.InferOutput<v.StrictObjectSchema<typeof evidenceFields, undefined>>;
 
-/** What the store keeps about a subscriber. */
+/** The octets that the store keeps about a subscriber. */
 interface EvidenceOctets {
   readonly clientId: Uint8Array | null;
   readonly source: Uint8Array | null;
@@ -56,7 +56,7 @@ interface EvidenceOctets {
   readonly relayPath: Uint8Array | null;
 }
 
-/** Formats evidence as text. What can't be decoded is shown as octets or omitted: it is evidence, not configuration. */
+/** Formats evidence as text. Octets that cannot be decoded are shown in hexadecimal or omitted, not rejected. */
 export function showEvidence({ clientId, source, softwire, site, relayPath }: EvidenceOctets): Evidence {
   const identifier = tryDecode(decodeClientIdentifier, clientId ?? undefined);
   const { duid, iaid } = identifier?.kind === "rfc4361" ? identifier : { duid: null, iaid: null };

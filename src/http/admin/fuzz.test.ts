@@ -7,7 +7,7 @@ import { query } from "../../../test/support/sql.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { encodeHex } from "../../wire/hex.ts";
 
-/** What of a JSON schema values are made from. */
+/** The parts of a JSON schema from which values are generated. */
 interface Schema {
   readonly type?: string;
   readonly const?: unknown;
@@ -27,7 +27,7 @@ interface Operation {
   readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
 }
 
-/** Texts that mean something here: most fields are text with a form. */
+/** Texts that some fields accept, hostile texts, and arbitrary ones. */
 const text = fc.oneof(
   fc.constantFrom(
     "isp",
@@ -52,7 +52,7 @@ const text = fc.oneof(
   fc.string(),
 );
 
-/** Mostly what the schema says, at times something else. */
+/** Generates values that mostly fit the schema, and sometimes arbitrary JSON. */
 function valueOf(schema: Schema, depth = 0): fc.Arbitrary<unknown> {
   const fitting = fittingValue(schema, depth);
   return fc.oneof(
@@ -88,7 +88,7 @@ function fittingValue(schema: Schema, depth: number): fc.Arbitrary<unknown> {
     case "null":
       return fc.constant(null);
     case "string":
-      // Only numbers have a form in the query that the document tells.
+      // Most query fields with a pattern are numbers.
       return schema.pattern === undefined ? text : fc.oneof(fc.nat(20).map(String), text);
     default:
       return fc.jsonValue({ maxDepth: 2 });
@@ -118,7 +118,7 @@ const declaration = {
   ],
 };
 
-/** Versions that are, were, or can't be: of `*`, weak ones, lists, and numbers beyond all. */
+/** Headers with current, old and invalid ETags: `*`, weak ETags, lists, and a number larger than any version. */
 const anyHeaders = fc.record(
   {
     "if-match": fc.constantFrom(
@@ -138,7 +138,7 @@ const anyHeaders = fc.record(
   { requiredKeys: [] },
 );
 
-/** Names of what is there, in the domain of the callers and in another; pairs; and anything else. */
+/** Names of resources in the callers' domain and in another, ids of leases, and arbitrary text. */
 const anyName = fc.oneof(
   fc.constantFrom("isp", "north", "new", "reader", "hidden-domain", "hidden-pool").map(encodeURIComponent),
   fc
@@ -149,13 +149,13 @@ const anyName = fc.oneof(
   fc.constantFrom("%", "%zz", "%00", "%2e%2e%2fdomains", "%c3%28", "..", "a%2Fb", "x".repeat(8000)),
 );
 
-/** What is no text is sent as JSON, and an object that can't be made a text is no obstacle. */
+/** Sends values other than text as JSON, because some generated objects cannot be converted to text. */
 const queryText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
-/** More than a suite has time for: `ADMIN_FUZZ_RUNS=5000 npx vitest run src/http/admin/fuzz.test.ts`. */
+/** The default is for the suite. A longer run: `ADMIN_FUZZ_RUNS=5000 npx vitest run src/http/admin/fuzz.test.ts`. */
 const runs = Number(process.env.ADMIN_FUZZ_RUNS ?? 400);
 
-test("no request that is made from the schemas is a 500, changes a part, or reads across domains and scopes", async () => {
+test("no generated request causes a 500, changes data when refused, or reads across domains and scopes", async () => {
   const allocator = await createTestAllocator(declaration);
   const { app, database } = allocator;
   const admin = operator(app);
@@ -173,7 +173,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
   }
   const rows = await query(database, "SELECT DISTINCT domain_id FROM lease WHERE since IS NOT NULL");
   expect(rows).toHaveLength(2);
-  // Neither the hidden domain nor who is in it.
+  // Names of the hidden domain and its pool, and its client.
   const secrets = new RegExp(`hidden-(pool|domain)|${encodeHex(clientProfile(0xbeef).clientIdentifier)}`);
   const read = async () => JSON.stringify(await query(database, state));
   const document = await (
@@ -200,7 +200,7 @@ test("no request that is made from the schemas is a 500, changes a part, or read
         requiredKeys: [],
       }),
       headers: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyHeaders }),
-      // Twice the same, a cursor of another list, and what is in no schema.
+      // Repeated fields, a cursor of another list, and a field that no schema has.
       further: fc.array(fc.tuple(fc.constantFrom("cursor", "limit", "domain", "force", "x"), text), {
         maxLength: 2,
       }),
@@ -209,24 +209,24 @@ test("no request that is made from the schemas is a 500, changes a part, or read
     });
   });
   await fc.assert(
-    fc.asyncProperty(request, async (asked) => {
-      const { method, path, name, body, query, further, caller } = asked;
+    fc.asyncProperty(request, async (generated) => {
+      const { method, path, name, body, query, further, caller } = generated;
       const search = new URLSearchParams([
         ...Object.entries(query).map(([key, value]): [string, string] => [key, queryText(value)]),
         ...further,
       ]);
       const where = `${path.replace("/admin/v1", "").replace(/\{\w+\}/, () => name)}?${search.toString()}`;
       const before = await read();
-      const isYaml = asked.asYaml && path.endsWith("/config") && body !== undefined;
-      const headers = { ...asked.headers, ...(isYaml && { "content-type": "application/yaml" }) };
+      const isYaml = generated.asYaml && path.endsWith("/config") && body !== undefined;
+      const headers = { ...generated.headers, ...(isYaml && { "content-type": "application/yaml" }) };
       const sent = method === "HEAD" ? undefined : isYaml ? formatText(body, "yaml") : body;
       const answer = await callers[caller](method, where, sent, headers);
       const answered = JSON.stringify(answer.body);
       expect(answer.status, `${method} ${where}: ${answered}`).toBeLessThan(500);
       if (answer.status >= 400 && method !== "HEAD")
         expect(answer.body).toMatchObject({ status: answer.status });
-      const isQuestion = isRead.has(method) || path.endsWith(":plan") || query.dryRun === "true";
-      if (answer.status >= 400 || isQuestion || caller === "reader") expect(await read()).toBe(before);
+      const changesNothing = isRead.has(method) || path.endsWith(":plan") || query.dryRun === "true";
+      if (answer.status >= 400 || changesNothing || caller === "reader") expect(await read()).toBe(before);
       if (caller !== "admin" && answer.status < 400) expect(answered).not.toMatch(secrets);
     }),
     { numRuns: runs },

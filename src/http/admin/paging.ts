@@ -25,7 +25,7 @@ export const pageFields = {
     v.pipe(
       v.string(),
       v.maxLength(cursorCharactersMax),
-      v.description("The `next` of the page before; it means nothing else."),
+      v.description("The `next` of the previous page. It is opaque."),
     ),
   ),
 };
@@ -42,7 +42,7 @@ export interface PageQuery {
 /** The position of an item in a list. A cursor encodes it. */
 export type Position = readonly (string | number)[];
 
-/** Where a page begins, and how many items it may have. */
+/** The start and the size limit of a page. */
 export interface PageRequest<P extends Position = Position> {
   /** Largest number of items on the page. */
   readonly limit: number;
@@ -135,7 +135,7 @@ function decodeCursor(cursor: string): unknown {
   }
 }
 
-/** Returns the schema of a page for the OpenAPI document. */
+/** @returns The schema of a page, for the OpenAPI document. */
 export function pageSchema<T extends v.GenericSchema>(item: T) {
   return v.strictObject({
     items: v.array(item),

@@ -1,6 +1,6 @@
 /**
- * The admin API of an allocator with two databases: it knows where each domain is. Both databases have a copy of both
- * domains, as after a move; what is left of a domain where it no longer is must never be seen.
+ * Tests the admin API of an allocator with two databases, each of which has one domain. Both databases contain a copy
+ * of both domains, as after a move: the copy that a domain leaves in its old database must never be visible.
  */
 import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
@@ -28,7 +28,7 @@ const south = domain("south", "2001:db8:2::/48", "198.51.100.0/31");
 const inNorth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:1::1" });
 const inSouth = (message: TestMessage) => ({ ...message, linkAddress: "2001:db8:2::1" });
 
-/** Can be away. */
+/** Wraps a database, so that a test can make it unreachable. */
 function breakable(database: Database) {
   const state = { isAway: false };
   const away = () => Promise.reject(new DatabaseError("fetch failed"));
@@ -41,7 +41,7 @@ function breakable(database: Database) {
   return { state, client };
 }
 
-/** A client of each domain has a lease, with a softwire address. */
+/** Opens an allocator in which one client of each domain has a lease with a softwire address. */
 async function open() {
   const main = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
   const other = await temporaryDatabase({ domains: [{ ...north, default: true }, south] });
@@ -78,7 +78,7 @@ async function walk(call: Call, path: string): Promise<Record<string, unknown>[]
 const namesOf = (items: readonly Record<string, unknown>[]) => items.map(({ name }) => name);
 
 describe("lists", () => {
-  test("have each thing once, in order, wherever it is, on pages of any size", async () => {
+  test("show each item once and in order, whichever database has it, on pages of one item", async () => {
     const { call } = await open();
     await call("PUT", "/pools/middle", { domain: "south", kind: "full", range: "203.0.113.0/31" });
     await call("PUT", "/reservations/kept", {
@@ -105,7 +105,7 @@ describe("lists", () => {
     ]);
   });
 
-  test("of one domain ask its database only", async () => {
+  test("of one domain query only its database", async () => {
     const { call, state } = await open();
     state.isAway = true;
     expect(itemsOf(await call("GET", "/pools?domain=north"))).toHaveLength(1);
@@ -114,7 +114,7 @@ describe("lists", () => {
     expect((await call("GET", "/pools?domain=south")).status).toBe(503);
   });
 
-  test("and names of one domain are found while another's database is away", async () => {
+  test("and reads for one domain work while the database of another is unreachable", async () => {
     const { allocator, call, state } = await open();
     const { body } = await call("PUT", "/tokens/northern", { scope: "admin", domain: "north" });
     const northern = operator(allocator.app, body.secret as string);
@@ -128,14 +128,14 @@ describe("lists", () => {
     const paths = ["/pools/spare", "/reservations/kept", "/pools/south-a", "/reservations/none"];
     const answers = await Promise.all(paths.map((path) => northern("GET", path)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
-    // Whoever may look everywhere can't be told that there is none.
+    // A token for all domains gets no 404: the pool could be in the unreachable database.
     expect((await call("GET", "/pools/none")).status).toBe(503);
     expect((await northern("POST", "/pools/north-a/drain", {})).status).toBe(200);
   });
 });
 
 describe("changes", () => {
-  test("go where the domain is, and nowhere else", async () => {
+  test("go only to the database of the domain", async () => {
     const { call, main, other } = await open();
     const pool = { domain: "south", kind: "full", range: "203.0.113.0/31" };
     expect((await call("PUT", "/pools/south-b", pool)).status).toBe(201);
@@ -156,7 +156,7 @@ describe("changes", () => {
     expect((await call("DELETE", "/pools/south-b")).status).toBe(204);
   });
 
-  test("are refused where another database has the name, the addresses or the default", async () => {
+  test("are refused when another database has the name, the addresses or the default", async () => {
     const { call } = await open();
     const overlapping = { domain: "south", kind: "full", range: "192.0.2.0/24" };
     const overlap = await call("PUT", "/pools/south-b", overlapping);
@@ -172,11 +172,11 @@ describe("changes", () => {
     const second = await call("PATCH", "/domains/south", { default: true }, patch);
     expect([second.status, second.body.detail]).toEqual([
       409,
-      'Cannot make a second default domain: domain "north" is it',
+      'Cannot make a second default domain: domain "north" is the default',
     ]);
   });
 
-  test("of overlapping pools in both databases at once leave none that overlap", async () => {
+  test("that create the same ranges in both databases at once leave no overlapping pools", async () => {
     const { call } = await open();
     const ranges = Array.from({ length: 16 }, (_, index) => `203.0.113.${index * 16}/28`);
     const create = (name: string, range: string) =>
@@ -204,7 +204,7 @@ describe("changes", () => {
 });
 
 describe("a token for a domain", () => {
-  test("is kept with it, sees it, and nothing else", async () => {
+  test("is stored in the database of the domain, and sees only that domain", async () => {
     const { allocator, call, southern, main, other } = await open();
     const count = "SELECT count(*) AS tokens FROM access_token";
     expect([await queryNumber(main, count), await queryNumber(other, count)]).toEqual([0, 1]);
@@ -221,7 +221,7 @@ describe("a token for a domain", () => {
     expect((await southern("GET", "/bindings?domain=north")).status).toBe(404);
     expect((await southern("GET", "/config")).status).toBe(403);
     const second = await southern("PATCH", "/domains/south", { default: true });
-    expect(second.body.detail).toBe("Cannot make a second default domain: another domain is it");
+    expect(second.body.detail).toBe("Cannot make a second default domain: another domain is the default");
     const again = await call("PUT", "/tokens/southern", { scope: "read" });
     expect(again.status).toBe(409);
     const metrics = await allocator.app.request("/metrics", {
@@ -253,7 +253,7 @@ describe("evidence", () => {
     expect((await ask("100.64.0.1")).body.reason).toMatchObject({ id: "address-in-no-pool" });
   });
 
-  test("of a database that is away is missing in /metrics, which says so", async () => {
+  test("of an unreachable database is missing in /metrics, which counts such databases", async () => {
     const { allocator, state } = await open();
     state.isAway = true;
     const response = await allocator.app.request("/metrics", {
@@ -264,7 +264,7 @@ describe("evidence", () => {
     expect(text).toContain("apportion_databases_unreachable 1\n");
   });
 
-  test("of the pools is that of each domain once", async () => {
+  test("in /statistics counts each domain once", async () => {
     const { call } = await open();
     const { body } = await call("GET", "/statistics");
     expect(
@@ -278,7 +278,7 @@ describe("evidence", () => {
 });
 
 describe("/bindings", () => {
-  test("is one table of all databases, followed by a version of each", async () => {
+  test("is one table of all databases, whose version has a number for each", async () => {
     const { call } = await open();
     const whole = await call("GET", "/bindings");
     const version = whole.headers.get("apportion-version")!;
@@ -318,7 +318,7 @@ describe("/bindings", () => {
 describe("/config", () => {
   type Domains = { name: string; default: boolean; pools: Record<string, unknown>[] }[];
 
-  test("read and declared again changes nothing; what is new goes where it belongs", async () => {
+  test("changes nothing when its own document is declared; a new pool goes to the database of its domain", async () => {
     const { call, other } = await open();
     const { body, etag } = await call("GET", "/config");
     const domains = body.domains as Domains;
@@ -351,7 +351,7 @@ describe("/config", () => {
     expect(await query(main, "SELECT name FROM pool WHERE name = 'north-b'")).toEqual([]);
   });
 
-  test("knows the pools of the other database, and moves the default there", async () => {
+  test("finds overlaps with the other database, and moves the default to it", async () => {
     const { call } = await open();
     const { body } = await call("GET", "/config");
     const domains = body.domains as Domains;

@@ -93,7 +93,7 @@ function alreadyExists(what: string, name: string): Error {
 function ifMatchRequired(what: string, name: string): Error {
   return problem(
     428,
-    `Cannot replace ${what} "${name}": found no If-Match, expected the ETag of what is to be replaced`,
+    `Cannot replace ${what} "${name}": found no If-Match, expected the ETag of the resource to replace`,
   );
 }
 
@@ -101,7 +101,7 @@ function ifMatchRequired(what: string, name: string): Error {
 function changedMeanwhile(what: string, name: string): Error {
   return problem(
     412,
-    `Cannot change ${what} "${name}": it was changed at the same time; read it again and decide anew`,
+    `Cannot change ${what} "${name}": it was changed at the same time; read it again, then retry`,
   );
 }
 
@@ -126,7 +126,7 @@ function mergePatch(target: unknown, patch: unknown, depth: number): unknown {
   if (depth > patchDepthMax) {
     throw problem(
       400,
-      `Cannot read the body: found more than ${patchDepthMax} objects in each other, expected fewer`,
+      `Cannot read the body: found more than ${patchDepthMax} levels of nested objects, expected fewer`,
     );
   }
   const fields = new Map(Object.entries(isObject(target) ? target : {}));

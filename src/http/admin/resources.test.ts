@@ -27,13 +27,13 @@ describe("domains", () => {
     expect(created.body).toMatchObject({ name: "south", default: false, leaseSeconds: { default: 3600 } });
     const read = await call("GET", "/domains/south");
     expect([read.status, read.etag, read.body]).toEqual([200, created.etag, created.body]);
-    // What was read can be sent back, and the same again changes nothing.
+    // A response can be sent back as a request, and the same state again changes nothing.
     expect((await call("PUT", "/domains/south", read.body)).etag).toBe(created.etag);
     const onlyNew = { "if-none-match": "*" };
     expect((await call("PUT", "/domains/south", read.body, onlyNew)).status).toBe(412);
   });
 
-  test("are replaced only by who names what is replaced", async () => {
+  test("are replaced only with their current ETag in If-Match", async () => {
     const { call } = await open();
     const { etag } = await call("GET", "/domains/isp");
     const other = { ...isp, rapidCommit: true };
@@ -44,7 +44,7 @@ describe("domains", () => {
     expect((await call("PUT", "/domains/isp", isp, { "if-match": etag! })).status).toBe(412);
   });
 
-  test("are patched as RFC 7396 says, and the whole is checked", async () => {
+  test("are patched (RFC 7396), and the patched domain is checked", async () => {
     const { call } = await open();
     const patch = { leaseSeconds: { default: 7200 }, options: { mtu: 1460 } };
     expect((await call("PATCH", "/domains/isp", patch)).body).toMatchObject({
@@ -61,7 +61,7 @@ describe("domains", () => {
     ]);
   });
 
-  test("have one default at most", async () => {
+  test("have at most one default", async () => {
     const { call } = await open();
     const second = await call("PUT", "/domains/other", isp);
     expect([second.status, second.body.detail]).toEqual([409, expect.stringContaining('"isp"')]);
@@ -69,7 +69,7 @@ describe("domains", () => {
     expect((await call("PATCH", "/domains/other", { default: true })).status).toBe(409);
   });
 
-  test("are deleted when nothing is of them, and the refusal names what is", async () => {
+  test("are deleted when they have no pools; otherwise the refusal names the pools", async () => {
     const { call } = await open();
     await call("PUT", "/pools/north", north);
     const refused = await call("DELETE", "/domains/isp");
@@ -79,7 +79,7 @@ describe("domains", () => {
     expect((await call("GET", "/domains/isp")).status).toBe(404);
   });
 
-  test("are listed in pages that a Link names", async () => {
+  test("are listed in pages, with a Link to the next page", async () => {
     const { call } = await open();
     for (const name of ["a", "b", "c"])
       await call("PUT", `/domains/${name}`, { serverIdentifier: "203.0.113.2" });
@@ -109,7 +109,7 @@ describe("pools", () => {
     expect(await queryNumber(database, "SELECT count(*) FROM lease")).toBe(0);
   });
 
-  test("that overlap are refused with the name of the other, and its domain has to be there", async () => {
+  test("that overlap are refused with the name of the other pool, and their domain must exist", async () => {
     const { call } = await open();
     await call("PUT", "/pools/north", north);
     const refused = await call("PUT", "/pools/other", { ...north, range: "192.0.2.128/25" });
@@ -122,9 +122,9 @@ describe("pools", () => {
     expect([nowhere.status, nowhere.body.errors]).toMatchObject([409, [{ path: "domain" }]]);
   });
 
-  test("of 1,000 that overlap and come at once, those that don't overlap are left", async () => {
+  test("never overlap: of 1,000 created at once in ten ranges, ten succeed", async () => {
     const { call, database } = await open();
-    // Ten ranges, each wanted by a hundred pools of the same size.
+    // A hundred requests for each of ten ranges.
     const wanted = Array.from({ length: 1000 }, (_, index) => ({
       name: `p${index}`,
       range: `10.0.${index % 10}.0/24`,
@@ -143,7 +143,7 @@ describe("pools", () => {
     expect(rows[0]).toMatchObject({ pools: 10, records: 10 });
   });
 
-  test("keep what their slots follow from", async () => {
+  test("never change their geometry", async () => {
     const { call } = await open();
     await call("PUT", "/pools/north", north);
     const refused = await call("PATCH", "/pools/north", { psidLength: 7 });
@@ -175,7 +175,7 @@ describe("pools", () => {
     expect([none.status, none.body.detail]).toEqual([400, expect.stringContaining("offsets 7 to 15")]);
   });
 
-  test("that are drained give no new leases, renew until the date, and refuse behind it", async () => {
+  test("that are drained give no new leases, renew until the date, and refuse renewals after it", async () => {
     const { call, allocator } = await open();
     const now = Math.floor(Date.now() / 1000);
     allocator.now = now;
@@ -199,7 +199,7 @@ describe("pools", () => {
     expect((await ask(says.discover(client)))!.address).toMatch(/^198\.51\.100\./);
   });
 
-  test("are deleted when nobody uses them, or by force with their leases in history", async () => {
+  test("are deleted when they are unused, or by force, which keeps their leases in history", async () => {
     const { call, allocator, database } = await open();
     await call("PUT", "/pools/north", north);
     const client = clientProfile(1);
@@ -224,7 +224,7 @@ describe("pools", () => {
 describe("reservations", () => {
   const mine = { domain: "isp", clientIdentifier: idOf(7), address: "192.0.2.9", psid: 40 };
 
-  test("give their client its pair, and nobody else", async () => {
+  test("give the pair to their client only", async () => {
     const { call, allocator } = await open();
     await call("PUT", "/pools/north", { ...north, range: "192.0.2.9/32" });
     const created = await call("PUT", "/reservations/seven", mine);
@@ -255,7 +255,7 @@ describe("reservations", () => {
     expect([again!.type, again!.address]).toEqual(["offer", "192.0.2.9"]);
   });
 
-  test("are refused for a pair that someone has, or a client that has another, unless by force", async () => {
+  test("are refused for a pair in use, and for a client that has another pair unless forced", async () => {
     const { call, allocator } = await open();
     await call("PUT", "/pools/north", north);
     const client = clientProfile(1);
@@ -263,7 +263,10 @@ describe("reservations", () => {
     await allocator.ask(says.selecting(client, offer!));
     const { psid } = offer!.portParams!;
     const taken = await call("PUT", "/reservations/r", { ...mine, address: offer!.address, psid });
-    expect([taken.status, taken.body.detail]).toEqual([409, expect.stringContaining("someone else")]);
+    expect([taken.status, taken.body.detail]).toEqual([
+      409,
+      expect.stringContaining("another client has the pair"),
+    ]);
     const busy = await call("PUT", "/reservations/r", { ...mine, clientIdentifier: idOf(1) });
     expect([busy.status, busy.body.detail]).toEqual([409, expect.stringContaining("?force=true")]);
     expect(
@@ -273,7 +276,7 @@ describe("reservations", () => {
     expect((await allocator.ask(says.discover(client)))[0]!.address).toBe("192.0.2.9");
   });
 
-  test("are changed and deleted, and then the pair is for everyone", async () => {
+  test("are changed and deleted, and then any client may get the pair", async () => {
     const { call, allocator } = await open();
     await call("PUT", "/pools/north", { ...north, range: "192.0.2.9/32" });
     await call("PUT", "/reservations/seven", mine);
@@ -294,7 +297,7 @@ describe("reservations", () => {
   });
 });
 
-test("every change is in the record, with who, before and after; what was refused is not", async () => {
+test("the audit log has every change with actor, before and after, and no refused request", async () => {
   const { call } = await open();
   await call("PUT", "/pools/north", north);
   await call("PUT", "/pools/other", north);

@@ -19,7 +19,7 @@ const computed = <S extends v.GenericSchema>(text: string, schema: S) =>
   v.optional(v.pipe(schema, v.description(`${text} Computed: ignored in requests.`)));
 
 /** `name` in a body is optional and must equal the name in the path. */
-const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id; as in the path.")));
+const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id. Must equal the name in the path.")));
 
 /** A domain. */
 export const domainSchema = v.strictObject({ name: nameInBody, ...domainSettingsFields });
@@ -30,7 +30,10 @@ export const portRangeSchema = v.strictObject({ first: count, last: count });
 const poolSizes = v.strictObject({
   addresses: count,
   usablePsids: count,
-  subscribers: v.pipe(count, v.description("Addresses × usable PSIDs: leases that fit into it.")),
+  subscribers: v.pipe(
+    count,
+    v.description("Addresses × usable PSIDs: the most leases that the pool can have."),
+  ),
   portsPerSubscriber: count,
 });
 
@@ -38,7 +41,7 @@ const poolSizes = v.strictObject({
 export const poolSchema = poolSchemaWith({
   name: nameInBody,
   domain: nameSchema,
-  sizes: computed("How many fit.", poolSizes),
+  sizes: computed("Sizes of the pool.", poolSizes),
 });
 
 /** A request to the planner: a pool that need not exist. */
@@ -50,19 +53,19 @@ export const poolPlanRequestSchema = poolSchemaWith({
 /** The planner's answer. */
 export const poolPlanSchema = v.strictObject({
   sizes: poolSizes,
-  sharingRatio: v.pipe(count, v.description("Port sets that an address has, usable or not: 2^k.")),
+  sharingRatio: v.pipe(count, v.description("Port sets per address, usable or not: 2^k.")),
   examplePorts: v.pipe(v.array(portRangeSchema), v.description("Ports of the first usable PSID.")),
   lostPsids: v.array(
     v.strictObject({
       psid: count,
       ports: v.array(portRangeSchema),
-      reserved: v.pipe(v.string(), v.description("The reserved ports that it has.")),
+      reserved: v.pipe(v.string(), v.description("The reserved ports in its port set.")),
     }),
   ),
-  lostPsidsCount: v.pipe(count, v.description(`\`lostPsids\` lists ${lostPsidsShownMax} at most.`)),
+  lostPsidsCount: v.pipe(count, v.description(`\`lostPsids\` lists at most ${lostPsidsShownMax}.`)),
   overlaps: v.pipe(
     v.nullable(v.string()),
-    v.description("A pool that has some of the addresses, if there is one."),
+    v.description("An existing pool that overlaps the range; null if none does."),
   ),
 });
 
@@ -71,8 +74,8 @@ export const reservationSchema = v.strictObject({
   name: nameInBody,
   domain: nameSchema,
   ...reservationFields,
-  pool: computed("The pool of the pair.", v.string()),
-  ports: computed("Port ranges of the PSID; all of them in a full pool.", v.array(portRangeSchema)),
+  pool: computed("The pool that contains the pair.", v.string()),
+  ports: computed("Port ranges of the PSID; all ports in a full pool.", v.array(portRangeSchema)),
 });
 
 const scopeSchema = v.pipe(
@@ -85,7 +88,7 @@ const tokenFields = {
   domain: v.optional(
     v.pipe(
       v.nullable(nameSchema),
-      v.description("The one domain that it may see; null is all. Not for relays."),
+      v.description("The only domain that the token may see; null means all. Must be null for relays."),
     ),
     null,
   ),
@@ -115,7 +118,7 @@ export const tokenRotationSchema = v.strictObject({
       v.integer(),
       v.minValue(0),
       v.maxValue(tokenOverlapSecondsMax),
-      v.description("Seconds for which the old secret is good, too."),
+      v.description("Seconds for which the old secret stays valid."),
     ),
     3600,
   ),
@@ -135,16 +138,18 @@ export const tokenSchema = v.strictObject({
 /** A token with its secret: the answer to its creation or rotation. */
 export const tokenWithSecretSchema = v.strictObject({
   ...tokenSchema.entries,
-  secret: v.pipe(v.string(), v.description("Shown this once.")),
+  secret: v.pipe(v.string(), v.description("Shown only in this response.")),
 });
 
-/** One entry of the record of changes. */
+/** One entry of the audit log. */
 export const auditSchema = v.strictObject({
-  id: v.pipe(count, v.description("Grows with each change; a domain in a database of its own has its own.")),
+  id: v.pipe(count, v.description("Increases with each change. Each database numbers its own changes.")),
   at: dateSchema,
   actor: v.pipe(
     v.string(),
-    v.description("Name of the token; `environment` for the one of the environment."),
+    v.description(
+      "Name of the token; `environment` for the token of the environment; `file` for a declared file.",
+    ),
   ),
   action: v.string(),
   resource: v.string(),
@@ -157,7 +162,7 @@ export const auditSchema = v.strictObject({
 /** A patch may be any object. The patched resource is checked instead. */
 export const mergePatchSchema = v.pipe(
   v.record(v.string(), v.unknown()),
-  v.description("JSON merge patch (RFC 7396): fields to set; null takes the default."),
+  v.description("JSON merge patch (RFC 7396): fields to set; null resets a field to its default."),
 );
 
 /** A problem document (RFC 9457). */

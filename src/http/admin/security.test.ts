@@ -17,7 +17,7 @@ const declaration = {
   ],
 };
 
-/** An allocator whose clock and client address the test sets. */
+/** Opens an allocator whose clock and client address the test sets. */
 async function open() {
   const database = await temporaryDatabase(declaration);
   const state = { clockMs: 0, address: "192.0.2.1", logged: [] as unknown[] };
@@ -33,19 +33,19 @@ async function open() {
     clientAddress: () => state.address,
   });
   const call = operator(app);
-  const make = async (name: string, fields: object) =>
+  const createToken = async (name: string, fields: object) =>
     (await call("PUT", `/tokens/${name}`, fields)).body.secret as string;
   const relay = async (token: string) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" };
     return (await app.request("/v1/relay", { method: "POST", headers, body: new Uint8Array() })).status;
   };
-  return { ...state, state, app, database, store, call, make, relay };
+  return { ...state, state, app, database, store, call, createToken, relay };
 }
 
 describe("tokens", () => {
-  test("are shown once, and kept as their SHA-256 only", async () => {
-    const { call, database, make, state } = await open();
-    const secret = await make("reader", { scope: "read" });
+  test("are shown once, and stored only as SHA-256", async () => {
+    const { call, database, createToken, state } = await open();
+    const secret = await createToken("reader", { scope: "read" });
     expect(secret).toMatch(/^apportion_[\w-]{43}$/);
     const everything = JSON.stringify([
       await call("GET", "/tokens"),
@@ -64,9 +64,9 @@ describe("tokens", () => {
     ["relay", { get: 403, put: 403, relay: 200 }],
     ["read", { get: 200, put: 403, relay: 403 }],
     ["admin", { get: 200, put: 201, relay: 403 }],
-  ])("of scope %s may do what it is for", async (scope, expected) => {
-    const { app, make, relay } = await open();
-    const secret = await make("one", { scope });
+  ])("of scope %s permit only what the scope includes", async (scope, expected) => {
+    const { app, createToken, relay } = await open();
+    const secret = await createToken("one", { scope });
     const caller = operator(app, secret);
     expect({
       get: (await caller("GET", "/domains")).status,
@@ -77,7 +77,7 @@ describe("tokens", () => {
     expect((await caller("POST", "/pools:plan", plan)).status).toBe(expected.get);
   });
 
-  test("that nobody knows are 401, with the scheme that is wanted", async () => {
+  test("that are unknown get 401 with the expected scheme", async () => {
     const { app, relay } = await open();
     for (const token of ["nonsense", "apportion_"]) {
       const answer = await operator(app, token)("GET", "/domains");
@@ -91,20 +91,23 @@ describe("tokens", () => {
     expect((await app.request("/admin/v1/nowhere")).status).toBe(401);
   });
 
-  test("are refused at their end, and when they are deleted within 5 s", async () => {
-    const { app, call, make, state } = await open();
-    const caller = operator(app, await make("old", { scope: "read", expiresAt: "2020-01-01T00:00:00Z" }));
+  test("are refused once they expire, and within 5 s of their deletion", async () => {
+    const { app, call, createToken, state } = await open();
+    const caller = operator(
+      app,
+      await createToken("old", { scope: "read", expiresAt: "2020-01-01T00:00:00Z" }),
+    );
     expect((await caller("GET", "/domains")).status).toBe(401);
-    const other = operator(app, await make("other", { scope: "read" }));
+    const other = operator(app, await createToken("other", { scope: "read" }));
     expect((await other("GET", "/domains")).status).toBe(200);
     await call("DELETE", "/tokens/other");
     state.clockMs += tokenCacheMs;
     expect((await other("GET", "/domains")).status).toBe(401);
   });
 
-  test("are rotated, and both secrets are good for the overlap", async () => {
-    const { app, call, make, state } = await open();
-    const first = operator(app, await make("rotating", { scope: "read" }));
+  test("are rotated, and both secrets are valid during the overlap", async () => {
+    const { app, call, createToken, state } = await open();
+    const first = operator(app, await createToken("rotating", { scope: "read" }));
     const rotate = async (overlapSeconds: number) =>
       operator(
         app,
@@ -120,9 +123,9 @@ describe("tokens", () => {
     expect(statuses).toEqual([401, 401, 200]);
   });
 
-  test("for one domain see nothing of another, and change nothing of it", async () => {
-    const { app, call, make } = await open();
-    const caller = operator(app, await make("northern", { scope: "admin", domain: "north" }));
+  test("for one domain neither see nor change another domain", async () => {
+    const { app, call, createToken } = await open();
+    const caller = operator(app, await createToken("northern", { scope: "admin", domain: "north" }));
     await call("PATCH", "/domains/south", { rapidCommit: true });
     const reservation = { domain: "south", clientIdentifier: "ff00000007", address: "198.51.100.7" };
     expect((await call("PUT", "/reservations/seven", reservation)).status).toBe(201);
@@ -167,7 +170,7 @@ describe("tokens", () => {
     expect((await call("PUT", "/tokens/r", { scope: "relay", domain: "north" })).status).toBe(400);
   });
 
-  test("need not be known to read the reference, which shows every operation of the document", async () => {
+  test("are not required for the API reference, which shows every operation", async () => {
     const { app } = await open();
     const { paths } = await (
       await app.request("/openapi.json")
@@ -183,12 +186,12 @@ describe("tokens", () => {
     expect(page).toContain("If-Match");
   });
 
-  test("open what their scope says, operation by operation", async () => {
-    const { app, make } = await open();
+  test("permit exactly the operations of their scope", async () => {
+    const { app, createToken } = await open();
     const callers = {
-      reader: operator(app, await make("reader", { scope: "read" })),
-      relay: operator(app, await make("relay-1", { scope: "relay" })),
-      nobody: operator(app, "of-nobody"),
+      reader: operator(app, await createToken("reader", { scope: "read" })),
+      relay: operator(app, await createToken("relay-1", { scope: "relay" })),
+      unknown: operator(app, "unknown-token"),
     };
     const response = await app.request("/openapi.json");
     const { paths } = await response.json<{ paths: Record<string, Record<string, unknown>> }>();
@@ -207,12 +210,12 @@ describe("tokens", () => {
       expect((await status("reader")) === 403, `${method} ${path}`).toBe(!isRead);
       expect(await status("relay"), `${method} ${path}`).toBe(403);
     }
-    expect((await callers.nobody("GET", "/domains")).status).toBe(401);
+    expect((await callers.unknown("GET", "/domains")).status).toBe(401);
   });
 
-  test("that are guessed cost the guesser a pause, and nobody else", async () => {
-    const { app, make, state } = await open();
-    const good = operator(app, await make("good", { scope: "read" }));
+  test("that are guessed block the address of the guesser for a minute, and no other caller", async () => {
+    const { app, createToken, state } = await open();
+    const good = operator(app, await createToken("good", { scope: "read" }));
     expect((await good("GET", "/domains")).status).toBe(200);
     for (let guess = 0; guess < authFailuresMax; guess++) {
       expect((await operator(app, `guess${guess}`)("GET", "/domains")).status).toBe(401);
@@ -229,7 +232,7 @@ describe("tokens", () => {
   });
 });
 
-test("without a token in the environment, 401 says so", async () => {
+test("401 says so when the environment has no admin token", async () => {
   const { store } = await open();
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -238,7 +241,7 @@ test("without a token in the environment, 401 says so", async () => {
   expect([status, body.detail]).toEqual([401, expect.stringContaining("APPORTION_ADMIN_TOKEN")]);
 });
 
-test("a POST of a relay with the environment's token asks the database for no token", async () => {
+test("a POST with the relay token of the environment needs no token look-up in the database", async () => {
   const { database } = await open();
   let lookUps = 0;
   const counting: Database = {
@@ -253,7 +256,7 @@ test("a POST of a relay with the environment's token asks the database for no to
   expect(lookUps).toBe(0);
 });
 
-test("answers may not be kept, embedded or guessed at, and bodies have a bound", async () => {
+test("responses forbid caching, embedding and type guessing, and request bodies are limited", async () => {
   const { call } = await open();
   const { headers } = await call("GET", "/domains");
   expect(Object.fromEntries(headers)).toMatchObject({
@@ -267,7 +270,7 @@ test("answers may not be kept, embedded or guessed at, and bodies have a bound",
   expect((await call("PUT", "/pools/x", "{", {})).status).toBe(400);
   expect((await call("PUT", "/pools/x", "a: 1", { "content-type": "text/plain" })).status).toBe(415);
   expect((await call("GET", "/pools?limit=0")).body.errors).toMatchObject([{ path: "?limit", found: '"0"' }]);
-  // Another list's position, what is no JSON, no UTF-8, no base64, and nothing.
+  // The position of another list, invalid JSON, invalid UTF-8, invalid base64url (twice), and an empty text.
   for (const cursor of ["WzEsMl0", "AAAA", "_w", "%25", "%ED%A0%80", ""]) {
     const answer = await call("GET", `/pools?cursor=${cursor}`);
     expect([answer.status, answer.body.errors], cursor).toMatchObject([400, [{ path: "?cursor" }]]);

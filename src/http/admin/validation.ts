@@ -51,8 +51,8 @@ export function invalid(target: keyof typeof places, issues: readonly Issue[]): 
 function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
   // An issue that concerns no single field names its subject in the message.
-  const [, subject, told] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
-  const found = told ?? (typeof issue.received === "string" ? issue.received : "a value that does not fit");
+  const [, subject, foundInMessage] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
+  const found = foundInMessage ?? (typeof issue.received === "string" ? issue.received : "an invalid value");
   return {
     path: prefix + (keys.join(".") || (subject ?? "(top level)")),
     found: found === "undefined" ? "nothing" : found.slice(0, fieldFoundCharactersMax),
@@ -62,15 +62,15 @@ function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
 
 /** Our own messages contain "expected …". Those of valibot have the expectation in a separate field. */
 function expectationOf({ message, expected }: Issue): string {
-  const told = /\bexpected (.+)$/s.exec(message)?.[1];
-  if (told !== undefined) return told;
+  const expectation = /\bexpected (.+)$/s.exec(message)?.[1];
+  if (expectation !== undefined) return expectation;
   if (expected === "never") return "no field of this name";
   if (typeof expected === "string") return expected;
   return message;
 }
 
 /**
- * Creates middleware that answers 415 to other content types than JSON, before the body is read.
+ * Creates middleware that answers 415 to content types other than JSON, before the body is read.
  *
  * @param types Other media types that are accepted.
  */

@@ -2,7 +2,7 @@
  * Formats metrics in the text format of Prometheus (exposition format 0.0.4).
  *
  * The client library of Prometheus is not used, because it needs Node's `cluster`, `perf_hooks` and `process`, which an
- * isolate at the edge does not have.
+ * edge isolate does not have.
  *
  * @module
  */

@@ -30,13 +30,13 @@ test("/metrics has pools from the database and counters of the instance, in the 
   expect(text).toContain('apportion_answers_total{kind="ack",reason=""} 1\n');
   expect(text).toContain("apportion_frames_total 3\n");
   expect(text).toMatch(/apportion_database_seconds_bucket\{le="\+Inf"\} 3\n/);
-  expect(text).toMatch(/# HELP apportion_answers_total .*an isolate at the edge keeps none for long/);
+  expect(text).toMatch(/# HELP apportion_answers_total .*an edge isolate soon loses its counts/);
   for (const line of text.trimEnd().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)*\})? [\d.e+-]+)$/);
   }
 });
 
-test("/metrics wants a token of scope read, and shows one domain's token nothing of the instance", async () => {
+test("/metrics requires a token of scope read, and hides instance metrics from a token for one domain", async () => {
   const { allocator, get } = await scrape();
   expect((await get(relayToken)).status).toBe(403);
   const call = operator(allocator.app);
@@ -46,7 +46,7 @@ test("/metrics wants a token of scope read, and shows one domain's token nothing
   expect(text).not.toContain("apportion_frames_total");
 });
 
-test("the dashboard and the alert rules name metrics that there are, with labels that they have", async () => {
+test("the dashboard and the alert rules name only metrics that exist", async () => {
   const { get } = await scrape();
   const text = await (await get(adminToken)).text();
   const names = new Set([...text.matchAll(/^([a-z_]+)[ {]/gm)].map((match) => match[1]!));
@@ -73,14 +73,14 @@ test("the dashboard and the alert rules name metrics that there are, with labels
   );
 });
 
-test("formatMetrics() escapes what a label or a help text may have", () => {
+test("formatMetrics() escapes special characters in labels and help texts", () => {
   const samples = [{ labels: { name: 'a"b\\c\nd' }, value: Infinity }];
   expect(formatMetrics([{ name: "x", type: "gauge", help: "a\\b\nc", samples }])).toBe(
     '# HELP x a\\\\b\\nc\n# TYPE x gauge\nx{name="a\\"b\\\\c\\nd"} +Inf\n',
   );
 });
 
-test("createHistogram() counts what is not above each bound", () => {
+test("createHistogram() counts the values up to each bound", () => {
   const histogram = createHistogram([0.1, 1]);
   for (const seconds of [0.05, 0.1, 0.5, 7]) histogram.observe(seconds);
   expect(histogram.snapshot()).toEqual({

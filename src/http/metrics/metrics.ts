@@ -20,7 +20,7 @@ export interface MetricsDeps {
   readonly databaseSeconds: Histogram;
 }
 
-const ofInstance = "Counted by this instance since it began; an isolate at the edge keeps none for long.";
+const ofInstance = "Counted by this instance since it started; an edge isolate soon loses its counts.";
 
 /**
  * Creates the handler. A token that is restricted to a domain sees the pools of that domain, but no metrics of the
@@ -33,7 +33,7 @@ export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDep
     const { pools, unreachable } = await store.statistics.countReachable(principal);
     const own =
       principal.domain === null
-        ? [unreadDatabases(unreachable), ...countersOf(counters), histogramOf(databaseSeconds)]
+        ? [unreachableDatabases(unreachable), ...countersOf(counters), histogramOf(databaseSeconds)]
         : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
       headers: { "content-type": expositionType, "cache-control": "no-store" },
@@ -53,7 +53,7 @@ function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
     {
       name: "apportion_pool_slots_by_state",
       type: "gauge",
-      help: "Slots of a pool by what they are used for; the states add up to apportion_pool_slots. From the database.",
+      help: "Slots of a pool by state; the states add up to apportion_pool_slots. From the database.",
       samples: pools.flatMap((pool) =>
         slotStates.map((state) => ({ labels: { ...labels(pool), state }, value: pool[state] })),
       ),
@@ -61,11 +61,11 @@ function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
   ];
 }
 
-function unreadDatabases(count: number): Metric {
+function unreachableDatabases(count: number): Metric {
   return {
     name: "apportion_databases_unreachable",
     type: "gauge",
-    help: "Databases that could not be read for this answer; the gauges of their pools are missing in it.",
+    help: "Databases that could not be read for this response, which lacks the gauges of their pools.",
     samples: [{ value: count }],
   };
 }
@@ -89,7 +89,7 @@ function countersOf(counters: Counters): Metric[] {
     {
       name: "apportion_answers_total",
       type: "counter",
-      help: `Messages by what they got: offer, ack, nak or silence, and why. ${ofInstance}`,
+      help: `Messages by outcome (offer, ack, nak or silence) and reason. ${ofInstance}`,
       samples: Object.entries(answers).map(([name, value]): Sample => {
         const [kind = "", reason = ""] = name.split(":");
         return { labels: { kind, reason }, value };
@@ -103,7 +103,7 @@ function histogramOf(histogram: Histogram): Metric {
   return {
     name: "apportion_database_seconds",
     type: "histogram",
-    help: `Time of one transaction that served messages, round trip and commit included. ${ofInstance}`,
+    help: `Time of one transaction that served messages, including round trip and commit. ${ofInstance}`,
     samples: [
       ...buckets.map((bucket) => ({
         suffix: "_bucket",

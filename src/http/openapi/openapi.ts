@@ -16,20 +16,23 @@ const information = {
     title: "Apportion admin API",
     version: "1",
     description:
-      "Domains, pools, reservations, leases, binding tables, tokens, the record of changes and the declared state of an Apportion allocator. " +
+      "Domains, pools, reservations, leases, binding tables, tokens, the audit log and the declared state of an Apportion allocator. " +
       "Names are ids. Dates are RFC 3339, addresses are text, PSIDs are plain numbers. Errors are problem documents (RFC 9457). " +
-      "What has an ETag is changed with If-Match; lists come in pages.",
+      "Resources have ETags, and changes accept If-Match. Lists are paged.",
   },
   tags: [
-    { name: "domains", description: "Softwire domains: whom is served, and how." },
-    { name: "pools", description: "Which addresses are leased, and in how many parts." },
-    { name: "reservations", description: "Pairs of address and port set that belong to one client." },
-    { name: "leases", description: "Who has which pair now; ended or moved by hand." },
-    { name: "evidence", description: "Who had an address and a port at a time." },
-    { name: "bindings", description: "The table of the lwAFTR, in whole or what has changed." },
+    { name: "domains", description: "Softwire domains: the clients that are served, and their settings." },
+    { name: "pools", description: "The addresses that are leased, and how many port sets share each." },
+    { name: "reservations", description: "Pairs of address and port set, each reserved for one client." },
+    { name: "leases", description: "The leases of clients. An operator can end or move one." },
+    { name: "evidence", description: "Look-up of who had an address and a port at a given time." },
+    {
+      name: "bindings",
+      description: "The binding table for an lwAFTR, whole or as changes since a version.",
+    },
     { name: "config", description: "Domains, pools and reservations as one declared document." },
-    { name: "tokens", description: "Who may call." },
-    { name: "audit", description: "Who changed what, and when." },
+    { name: "tokens", description: "The bearer tokens of relays and operators." },
+    { name: "audit", description: "The log of who changed what, and when." },
   ],
   components: {
     securitySchemes: { bearer: { type: "http" as const, scheme: "bearer" } },

@@ -120,26 +120,26 @@ export function renderReference(document: OpenApiDocument): Html {
     </html>`;
 }
 
-interface Listed {
+interface OperationEntry {
   readonly path: string;
   readonly method: string;
   readonly operation: Operation;
 }
 
-const idOf = ({ method, path }: Listed): string => `${method}${path}`.replace(/[^A-Za-z]+/g, "-");
+const idOf = ({ method, path }: OperationEntry): string => `${method}${path}`.replace(/[^A-Za-z]+/g, "-");
 
-function renderOperation(listed: Listed): Html {
-  const { method, path, operation } = listed;
+function renderOperation(entry: OperationEntry): Html {
+  const { method, path, operation } = entry;
   const body = Object.values(operation.requestBody?.content ?? {})[0]?.schema;
   const answer = Object.entries(operation.responses).find(([status]) => status.startsWith("2"))?.[1];
   const answerSchema = Object.values(answer?.content ?? {})[0]?.schema;
-  const of = (place: string) => (operation.parameters ?? []).filter((each) => each.in === place);
-  return html`<article id="${idOf(listed)}">
+  const parametersIn = (place: string) => (operation.parameters ?? []).filter((each) => each.in === place);
+  return html`<article id="${idOf(entry)}">
     <h3><span class="method">${method}</span><code>${path}</code></h3>
     <p>${operation.summary ?? ""}. ${textOf(operation.description)}</p>
-    ${renderParameters("Query", of("query"))} ${renderParameters("Headers", of("header"))}
+    ${renderParameters("Query", parametersIn("query"))} ${renderParameters("Headers", parametersIn("header"))}
     ${body === undefined ? "" : renderDetails("Body", body)}
-    ${answerSchema === undefined ? "" : renderDetails("Answer", answerSchema)}
+    ${answerSchema === undefined ? "" : renderDetails("Response", answerSchema)}
     <p class="answers">
       ${Object.entries(operation.responses).map(
         ([status, { description }]) => html`<span title="${description ?? ""}"><code>${status}</code></span>`,
@@ -210,6 +210,6 @@ function typeText(schema: Schema): string {
     schema.minimum === undefined && schema.maximum === undefined
       ? ""
       : ` ${schema.minimum ?? ""}..${schema.maximum ?? ""}`;
-  const usual = schema.default === undefined ? "" : `, default ${JSON.stringify(schema.default)}`;
-  return `${base}${bounds}${usual}`;
+  const defaultText = schema.default === undefined ? "" : `, default ${JSON.stringify(schema.default)}`;
+  return `${base}${bounds}${defaultText}`;
 }

@@ -90,7 +90,7 @@ export function planWish(
 /** Other reservations are not obstacles here: those that differ from the declared state are deleted first. */
 function obstacleText(obstacles: ReservationObstacles | undefined): string | undefined {
   const { pairUntil = null, clientUntil = null } = obstacles ?? {};
-  if (pairUntil !== null) return `someone else has the pair until ${formatDate(pairUntil)}`;
+  if (pairUntil !== null) return `another client has the pair until ${formatDate(pairUntil)}`;
   if (clientUntil === null) return undefined;
   return `the client has a lease of another pair until ${formatDate(clientUntil)}`;
 }

@@ -94,7 +94,7 @@ export interface TokenStore {
 export function createTokenStore(databases: Databases): TokenStore {
   const places = allPlaces(databases);
   const locate = (principal: Principal, name: string) => {
-    assertAllDomains(principal, "see tokens");
+    assertAllDomains(principal, "access tokens");
     return findIn(places, (place) => findToken(place, name));
   };
   /** Changes a token if its version meets the precondition. */
@@ -126,7 +126,7 @@ export function createTokenStore(databases: Databases): TokenStore {
   return {
     authenticate: (hash) => authenticate(places, hash),
     list: async (principal, page) => {
-      assertAllDomains(principal, "see tokens");
+      assertAllDomains(principal, "access tokens");
       return listByName(
         places,
         page.limit,

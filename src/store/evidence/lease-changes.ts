@@ -38,7 +38,7 @@ export interface MoveOutcome extends ChangeOutcome {
 }
 
 /** A condition: the row has the given lease or offer, and it is still running. */
-function isMeant({ slot, clientId, since }: LeaseHandle): SQL | undefined {
+function isRunningLease({ slot, clientId, since }: LeaseHandle): SQL | undefined {
   return and(
     eq(lease.slot, slot),
     eq(lease.clientId, clientId),
@@ -74,7 +74,7 @@ export async function endLease(
         updatedAt: instantSeconds,
         freeAt: sql`iif(${lease.freeAt} = ${freeNever}, ${freeNever}, ${instantSeconds} + ${quarantineSeconds})`,
       })
-      .where(isMeant(handle))
+      .where(isRunningLease(handle))
       .returning({ slot: lease.slot }),
     writer.run(audit),
     writer.select(leaseColumns(instantSeconds)).from(lease).where(eq(lease.slot, handle.slot)),
@@ -106,7 +106,7 @@ function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quara
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
     SELECT ${target}, ${lease.domainId}, ${mark}, ${LeaseState.offered}, ${lease.expiresAt},
       ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(takenAlong, sql`, `)}
-    FROM ${lease} WHERE ${isMeant(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
+    FROM ${lease} WHERE ${isRunningLease(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
     ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}
     WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 }

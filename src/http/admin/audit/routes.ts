@@ -1,5 +1,5 @@
 /**
- * `/audit`: who changed what, and when.
+ * `/audit`: lists who changed what, and when.
  *
  * @module
  */
@@ -14,25 +14,25 @@ import { encodeCursor, foreignCursor, pageFields, pageSchema, readPage, respondP
 import { auditSchema } from "../schemas.ts";
 import { validQuery } from "../validation.ts";
 
-const word = v.optional(v.pipe(v.string(), v.maxLength(auditWordCharactersMax)));
+const filterText = v.optional(v.pipe(v.string(), v.maxLength(auditWordCharactersMax)));
 
 const listQuery = v.strictObject({
   ...pageFields,
-  resource: word,
-  name: word,
-  actor: word,
-  domain: word,
+  resource: filterText,
+  name: filterText,
+  actor: filterText,
+  domain: filterText,
   since: v.optional(dateSchema),
   until: v.optional(dateSchema),
 });
 
-/** Creates the route of the record of changes. A token for one domain sees only the changes of that domain. */
+/** Creates the route of the audit log. A token for one domain sees only the changes of that domain. */
 export function auditRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>().get(
     "/audit",
     operation({
       tag: "audit",
-      summary: "List changes, the newest first",
+      summary: "List changes, newest first",
       answers: { 200: pageSchema(auditSchema) },
     }),
     validQuery(listQuery),
@@ -58,5 +58,5 @@ export function auditRoutes({ store }: AdminDeps) {
   );
 }
 
-/** A position has one number per database. The store interprets them. */
+/** A position in the audit log has one number per database. The store interprets them. */
 const positionSchema = v.array(v.pipe(v.number(), v.safeInteger()));

@@ -25,34 +25,34 @@ const formats = { rfc8676, snabb, vpp } as const;
 
 const querySchema = v.strictObject({
   format: v.optional(v.pipe(v.picklist(["rfc8676", "snabb", "vpp"]), v.description("By default `rfc8676`."))),
-  domain: v.optional(v.pipe(v.string(), v.description("Only this domain's rows."))),
+  domain: v.optional(v.pipe(v.string(), v.description("Only the rows of this domain."))),
   since: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^\d{1,16}(\.\d{1,16})*$/, "expected an Apportion-Version of an answer"),
-      v.description("The `Apportion-Version` of an answer: only what has changed since is told."),
+      v.regex(/^\d{1,16}(\.\d{1,16})*$/, "expected the Apportion-Version of an earlier response"),
+      v.description("The `Apportion-Version` of an earlier response: return only the changes since then."),
     ),
   ),
   digest: v.optional(
     v.pipe(
       v.picklist(["true", "false"]),
-      v.description("Reads the table twice, and says its checksum in a header before the first octet."),
+      v.description("Send the checksum of the body in a header, for which the table is read twice."),
     ),
   ),
 });
 
 const description = `Rows are the running leases that have a softwire address, ordered by domain, pool and slot. \
-\`Apportion-Version\` is the version that the text is of, to be sent as \`since\` the next time; it contains its time. \
-\`Apportion-Digest\` (with \`digest=true\`) is the SHA-256 of the SHA-256s of each ${digestChunkOctets} octets of the body: \
-\`split -b ${digestChunkOctets} --filter='openssl dgst -sha256 -binary' FILE | openssl dgst -sha256\`. \
-Take it more often than the quarantine is long: so a row leaves before its pair is another's.`;
+\`Apportion-Version\` is the version of the table. Send it as \`since\` in the next request. \
+\`Apportion-Digest\` (with \`digest=true\`) is the SHA-256 of the SHA-256s of each ${digestChunkOctets} octets of \
+the body: \`split -b ${digestChunkOctets} --filter='openssl dgst -sha256 -binary' FILE | openssl dgst -sha256\`. \
+Fetch the table more often than the quarantine is long, so that a row is removed before its pair gets another client.`;
 
 const gone: Readonly<Record<GoneReason, string>> = {
-  purged: "the record of changes does not go back that far",
-  ahead: "a version that this database has not reached",
-  "other-databases": "it is of another number of databases",
-  "configuration-changed": "a border relay or the pools have changed since, and that concerns all rows",
-  "too-many": "too many changes since",
+  purged: "the change log does not go back that far",
+  ahead: "the database has not reached this version yet",
+  "other-databases": "the version is for another number of databases",
+  "configuration-changed": "a border relay or a pool has changed since, which affects all rows",
+  "too-many": "there are too many changes",
 };
 
 /** Creates the route of binding tables. */
@@ -75,7 +75,7 @@ export function bindingRoutes({ store }: AdminDeps) {
       if (opened.kind === "configuration-changes") throw configurationChanges();
       const { table } = opened;
       const version = versionOfTable(table);
-      refuseInexpressible(format, table.domains);
+      refuseUnsupportedFormat(format, table.domains);
       const write =
         since === undefined
           ? () => writeTable(format, version, table)
@@ -99,15 +99,15 @@ function versionOfTable({ version, versionOf, time, domains }: BindingTable): Ta
   return { version, versionOf, date: formatDate(time), domains };
 }
 
-/** Refuses a format that cannot express a pool, because a table that silently lacks rows is worse than none. */
-function refuseInexpressible(format: BindingFormat, domains: readonly Domain[]): void {
+/** Refuses a format that cannot express a pool, because a table that silently lacks rows is worse than an error. */
+function refuseUnsupportedFormat(format: BindingFormat, domains: readonly Domain[]): void {
   for (const domain of domains) {
     for (const pool of domain.pools) {
       const reason = format.whyUnsupported(pool, domain);
       if (reason !== undefined) {
         throw problem(
           409,
-          `Cannot write the binding table: ${reason}; take another format, or one domain at a time`,
+          `Cannot write the binding table: ${reason}; choose another format, or request one domain at a time`,
         );
       }
     }
@@ -119,7 +119,7 @@ async function changesSince(table: BindingTable, since: string): Promise<readonl
   if (found.kind === "changes") return found.changes;
   throw problem(
     410,
-    `Cannot tell the changes since version ${since}: ${gone[found.reason]}; take the whole table (without since)`,
+    `Cannot list the changes since version ${since}: ${gone[found.reason]}; fetch the whole table (without since)`,
   );
 }
 
@@ -151,13 +151,13 @@ function writeChanges(
   since: string,
   changes: readonly EntryChange[],
 ) {
-  // eslint-disable-next-line @typescript-eslint/require-await -- same signature as the writer of a whole table
+  // eslint-disable-next-line @typescript-eslint/require-await -- same signature as writeTable()
   return async function* () {
     yield* format.changes(changes, table, since);
   };
 }
 
-/** Produces each piece only when the reader asks for it, so that the whole table is never in memory. */
+/** Produces each piece only when the reader requests it, so that the whole table is never in memory. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>({
@@ -172,27 +172,27 @@ function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   });
 }
 
-/** @returns SHA-256 of the SHA-256s of fixed-size chunks, so that the text is needed only chunk by chunk. */
+/** @returns SHA-256 of the SHA-256s of fixed-size chunks, so that only one chunk is in memory at a time. */
 async function digestOf(pieces: AsyncGenerator<string>): Promise<string> {
   const encoder = new TextEncoder();
   const digests: ArrayBuffer[] = [];
-  let waiting = new Uint8Array();
-  const take = async (octets: Uint8Array<ArrayBuffer>): Promise<void> => {
+  let pending = new Uint8Array();
+  const addDigest = async (octets: Uint8Array<ArrayBuffer>): Promise<void> => {
     digests.push(await crypto.subtle.digest("SHA-256", octets));
   };
   for await (const piece of pieces) {
-    waiting = joined(waiting, encoder.encode(piece));
-    while (waiting.length >= digestChunkOctets) {
-      await take(waiting.slice(0, digestChunkOctets));
-      waiting = waiting.slice(digestChunkOctets);
+    pending = concatenate(pending, encoder.encode(piece));
+    while (pending.length >= digestChunkOctets) {
+      await addDigest(pending.slice(0, digestChunkOctets));
+      pending = pending.slice(digestChunkOctets);
     }
   }
-  if (waiting.length > 0) await take(waiting);
+  if (pending.length > 0) await addDigest(pending);
   const all = await new Blob(digests).arrayBuffer();
   return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", all)));
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
   const octets = new Uint8Array(first.length + second.length);
   octets.set(first);
   octets.set(second, first.length);

@@ -25,7 +25,7 @@ async function open() {
 
 describe("PUT /config", () => {
   test.each(["", "?dryRun=true"])(
-    "E8: asked for another revision%s, says 412 and does nothing",
+    "E8: If-Match of another revision%s is 412 and changes nothing",
     async (query) => {
       const { put, call, revision } = await open();
       const { etag } = await call("GET", "/config");
@@ -46,7 +46,7 @@ describe("PUT /config", () => {
   );
 
   test.each(["", "?dryRun=true"])(
-    "E8: If-None-Match: *%s is 412, because there always is one",
+    "E8: If-None-Match: *%s is 412, because a configuration always exists",
     async (query) => {
       const { call, revision } = await open();
       const before = await revision();
@@ -56,7 +56,7 @@ describe("PUT /config", () => {
     },
   );
 
-  test("creates all in one go, and applied again changes nothing", async () => {
+  test("creates everything at once, and changes nothing when applied again", async () => {
     const { put, call, revision } = await open();
     const wanted = state([north, south], [seven]);
     const expected = [
@@ -74,7 +74,7 @@ describe("PUT /config", () => {
     expect(await revision()).toBe(before);
   });
 
-  test("takes back what GET gives, as JSON and as YAML", async () => {
+  test("accepts the document that GET returns, as JSON and as YAML", async () => {
     const { put, call, revision } = await open();
     await put(state([north, south], [seven]));
     const before = await revision();
@@ -88,7 +88,7 @@ describe("PUT /config", () => {
     expect(await revision()).toBe(before);
   });
 
-  test("drains what it does not name, and deletes it when nobody uses it", async () => {
+  test("drains a pool that it omits, and deletes it once it is unused", async () => {
     const { put, allocator, database } = await open();
     await put(state([north, south], [seven]));
     const client = clientProfile(1);
@@ -103,7 +103,7 @@ describe("PUT /config", () => {
     expect((await put(state([]))).steps).toContain("pool north unchanged");
     expect((await put({ domains: [] })).steps).toEqual(["pool north unchanged", "domain isp keep"]);
     expect((await allocator.ask(says.renew(client, offer!)))[0]!.type).toBe("ack");
-    // Its leases end.
+    // The leases of the pool end.
     await execute(database, "UPDATE lease SET expires_at = 1, free_at = 1");
     expect((await put({ domains: [] })).steps).toEqual(["pool north delete", "domain isp delete"]);
     const rows = await query(database, "SELECT name FROM retired_pool ORDER BY name");
@@ -124,7 +124,7 @@ describe("PUT /config", () => {
     expect((await put({ domains: [] })).steps).toEqual(["domain isp delete"]);
   });
 
-  test("takes a pool back that was being drained", async () => {
+  test("stops draining a pool that is declared again", async () => {
     const { put, allocator } = await open();
     await put(state([north]));
     await allocator.ask(says.discover(clientProfile(1)));
@@ -133,7 +133,7 @@ describe("PUT /config", () => {
     expect((await allocator.ask(says.discover(clientProfile(2))))[0]!.type).toBe("offer");
   });
 
-  test("refuses as a whole what can't be done, with the reason", async () => {
+  test("refuses an impossible change as a whole, with the reason", async () => {
     const { put, call } = await open();
     await put(state([north]));
     const wanted = state([
@@ -153,7 +153,7 @@ describe("PUT /config", () => {
     expect((await call("GET", "/pools/south")).status).toBe(404);
   });
 
-  test("moves reservations from pair to pair, and hands the default to another domain", async () => {
+  test("swaps the pairs of two reservations, and makes another domain the default", async () => {
     const { put, call } = await open();
     const eight = { ...seven, name: "eight", clientIdentifier: "ff000008", psid: 41 };
     await put(state([north], [seven, eight]));
@@ -168,7 +168,7 @@ describe("PUT /config", () => {
     expect((await put(both)).steps.slice(0, 2)).toEqual(["domain isp change", "domain heir create"]);
   });
 
-  test("says what is wrong in the document, and does nothing for an older ETag", async () => {
+  test("reports the faults of the document, and changes nothing for an older ETag", async () => {
     const { put, call } = await open();
     const bad = await put(state([{ ...north, psidLength: 17 }], [{ ...seven, address: "203.0.113.9" }]));
     expect([bad.status, bad.answer.errors]).toMatchObject([

@@ -42,7 +42,7 @@ const planSchema = v.strictObject({
 
 const applyQuery = v.strictObject({
   dryRun: v.optional(
-    v.pipe(v.picklist(["true", "false"]), v.description("Say what would be done, and change nothing.")),
+    v.pipe(v.picklist(["true", "false"]), v.description("Return the planned steps, and change nothing.")),
   ),
 });
 
@@ -60,7 +60,8 @@ export function configRoutes({ store }: AdminDeps) {
         tag,
         summary: "Read all domains, pools and reservations",
         answers: { 200: declarationSchema },
-        description: "As JSON, or as YAML with `Accept: application/yaml`. Sent back, it changes nothing.",
+        description:
+          "As JSON, or as YAML with `Accept: application/yaml`. Sending it back unchanged changes nothing.",
       }),
       async (context) => {
         const principal = context.get("principal");
@@ -83,7 +84,7 @@ export function configRoutes({ store }: AdminDeps) {
         summary: "Declare all domains, pools and reservations",
         problems: [409, 412],
         description:
-          "Creates and changes in one transaction what the document says, or refuses it as a whole. A pool that it does not name is drained until its longest lease has ended, and deleted by a later application, when nobody uses it; then its domain goes, too. A reservation that it does not name is deleted.",
+          "Applies the document in one transaction, or refuses it as a whole. A pool that the document omits is drained until its longest lease has ended. A later application deletes the pool once it is unused, and then its domain, if the document omits that too. A reservation that the document omits is deleted.",
         answers: { 200: planSchema },
       }),
       describeRoute({ requestBody: { required: true, content: declarationContent } }),
@@ -112,7 +113,7 @@ function respondSteps(context: Context, result: DeclarationApplication | Declara
     case "exists":
       throw problem(
         412,
-        "Cannot create the configuration: found one, expected none (If-None-Match: *); there always is one",
+        "Cannot create the configuration: found one, expected none (If-None-Match: *); a configuration always exists",
       );
     case "stale":
       throw versionConflict("of an older configuration", formatETag(result.version));
@@ -139,7 +140,7 @@ function refused(steps: readonly Step[]): Error {
     .filter(({ change }) => change === "refuse")
     .map(({ what, name, reason }) => ({
       path: `${what} ${name}`,
-      found: "what can't be done",
+      found: "an impossible change",
       expected: reason ?? "another",
     }));
   return problem(409, refusalText(steps).replaceAll("\n", " "), { errors });

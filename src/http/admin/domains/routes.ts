@@ -1,5 +1,5 @@
 /**
- * `/domains`: which clients are served, and how.
+ * `/domains`: reads, creates, changes and deletes domains.
  *
  * @module
  */
@@ -149,7 +149,7 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
     case "too-many":
       throw problem(
         409,
-        `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all in memory`,
+        `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all domains in memory`,
       );
     case "second-default":
       throw secondDefault(result);
@@ -161,7 +161,7 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
 function secondDefault({ other: name }: SecondDefault): Error {
   const other = name === undefined ? "another domain" : `domain "${name}"`;
   const errors = [{ path: "default", found: "true", expected: `false: ${other} is the default` }];
-  return problem(409, `Cannot make a second default domain: ${other} is it`, { errors });
+  return problem(409, `Cannot make a second default domain: ${other} is the default`, { errors });
 }
 
 function whyNotDeleted(
@@ -177,10 +177,7 @@ function whyNotDeleted(
         ...result.pools.map((pool) => `pool ${pool}`),
         ...result.tokens.map((token) => `token ${token}`),
       ].join(", ");
-      return problem(
-        409,
-        `Cannot delete domain "${name}": found ${found}, expected neither pools nor tokens of it`,
-      );
+      return problem(409, `Cannot delete domain "${name}": found ${found}, expected no pools and no tokens`);
     }
     default:
       return refusalOf("domain", name, result);

@@ -1,5 +1,5 @@
 /**
- * Routes that end and move leases by hand.
+ * Routes with which an operator ends or moves a lease.
  *
  * @module
  */
@@ -35,10 +35,10 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
       "/leases/:id/release",
       operation({
         tag,
-        summary: "End a lease or an offer by hand",
+        summary: "End a lease or an offer",
         problems: [404, 409, 412],
         description:
-          "As a DHCPRELEASE would: the pair is kept from other clients for the quarantine of its domain. The client learns of it at its next renewal.",
+          "Has the effect of a DHCPRELEASE: no other client gets the pair until the quarantine of its domain is over. The client is not notified; its next renewal is refused.",
         answers: { 200: leaseSchema },
       }),
       async (context) => {
@@ -54,7 +54,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
         summary: "Move a lease to another pair",
         problems: [404, 409, 412],
         description:
-          "The pair has to be free and of the same domain. The client is refused at its next renewal, asks anew and gets it. The old pair is kept until the lease that the client knows of has ended, and through the quarantine.",
+          "The target pair must be free and in the same domain. The client's next renewal is refused; the client then starts over with a DISCOVER and gets the target pair. No other client gets the old pair until the old lease would have expired and the quarantine is over.",
         answers: { 200: leaseSchema },
       }),
       requireJson(),
@@ -84,19 +84,19 @@ function respondChange(
     case "stale":
       throw versionConflict(formatETag(change.asked), formatETag(change.version));
     case "not-running":
-      throw problem(
-        409,
-        `Cannot change lease ${id}: it is ${change.state}, expected one that is bound or offered`,
-      );
+      throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected bound or offered`);
     case "changed-meanwhile":
       throw problem(
         409,
-        `Cannot change lease ${id}: it was changed at the same time; read it again and decide anew`,
+        `Cannot change lease ${id}: it was changed at the same time; read it again, then retry`,
       );
     case "reserved":
       throw problem(409, `Cannot move lease ${id}: found a reserved pair, expected one that is not reserved`);
     case "target-taken":
-      throw problem(409, `Cannot move lease ${id}: the pair that it shall move to is not free`);
+      throw problem(
+        409,
+        `Cannot move lease ${id}: found a target pair that is not free, expected a free one`,
+      );
   }
 }
 

@@ -20,14 +20,18 @@ export const leaseSchema = v.strictObject({
   domain: v.string(),
   pool: v.string(),
   address: v.string(),
-  psid: v.nullable(v.pipe(v.number(), v.description("Plain number; null for a whole address."))),
+  psid: v.nullable(v.pipe(v.number(), v.description("Plain number; null for a full address."))),
   ports: v.array(portRangeSchema),
   state: v.picklist(slotStates),
   isReserved: v.boolean(),
   ...evidenceFields,
-  since: v.nullable(v.pipe(v.string(), v.description("Since when all that is said of the client is so."))),
+  since: v.nullable(
+    v.pipe(v.string(), v.description("Start of the tenure: client and pair are unchanged since then.")),
+  ),
   expiresAt: v.string(),
-  freeAt: v.nullable(v.pipe(v.string(), v.description("When another client may get it; null is never."))),
+  freeAt: v.nullable(
+    v.pipe(v.string(), v.description("When another client may get the pair; null means never.")),
+  ),
   updatedAt: v.string(),
 });
 

@@ -1,5 +1,5 @@
 /**
- * `/leases`: finds leases by their properties.
+ * `/leases`: finds and reads leases.
  *
  * @module
  */
@@ -30,24 +30,28 @@ const querySchema = v.strictObject({
   ...pageFields,
   domain: v.optional(v.string()),
   pool: v.optional(v.string()),
-  address: v.optional(v.pipe(textOf(parseIPv4), v.description("All slots of an IPv4 address. By index."))),
-  port: v.optional(v.pipe(portSchema, v.description("With `address`: the slot whose port set has it."))),
+  address: v.optional(
+    v.pipe(textOf(parseIPv4), v.description("All slots of an IPv4 address. Uses an index.")),
+  ),
+  port: v.optional(
+    v.pipe(portSchema, v.description("With `address`: the slot whose port set contains this port.")),
+  ),
   clientId: v.optional(
-    v.pipe(hexSchema(clientIdentifierOctetsMax), v.description("Option 61 in hexadecimal. By index.")),
+    v.pipe(hexSchema(clientIdentifierOctetsMax), v.description("Option 61 in hexadecimal. Uses an index.")),
   ),
   duid: v.optional(
     v.pipe(
       hexSchema(duidOctetsMax),
-      v.description("DUID in hexadecimal (RFC 4361). With `iaid` by index, else a scan."),
+      v.description("DUID in hexadecimal (RFC 4361). Uses an index with `iaid`, otherwise a scan."),
     ),
   ),
   iaid: v.optional(wholeNumber(0, 0xffffffff)),
-  softwire: v.optional(v.pipe(ipv6, v.description("Softwire source address. By index."))),
-  source: v.optional(v.pipe(ipv6, v.description("IPv6 source of the last REQUEST. A scan."))),
-  site: v.optional(v.pipe(v.string(), v.description("Customer site, as a lease shows it. By index."))),
-  state: v.optional(v.pipe(v.picklist(slotStates), v.description("A scan."))),
-  expiresFrom: v.optional(v.pipe(date, v.description("Expiry at this time or later. A scan."))),
-  expiresBefore: v.optional(v.pipe(date, v.description("Expiry before this time. A scan."))),
+  softwire: v.optional(v.pipe(ipv6, v.description("Softwire source address. Uses an index."))),
+  source: v.optional(v.pipe(ipv6, v.description("IPv6 source address of the last REQUEST. Uses a scan."))),
+  site: v.optional(v.pipe(v.string(), v.description("Customer site, as leases show it. Uses an index."))),
+  state: v.optional(v.pipe(v.picklist(slotStates), v.description("State of the slot. Uses a scan."))),
+  expiresFrom: v.optional(v.pipe(date, v.description("Expiry at this time or later. Uses a scan."))),
+  expiresBefore: v.optional(v.pipe(date, v.description("Expiry before this time. Uses a scan."))),
 });
 
 const tag = "leases";
@@ -61,7 +65,7 @@ export function leaseRoutes({ store }: AdminDeps) {
         tag,
         summary: "Find leases",
         description:
-          "In the order of pools and slots. What goes by index is found at once; a scan looks at a bounded number of leases for each page, so that a page may be empty and `next` say that there is more to look at.",
+          "Ordered by pool and slot. A filter that uses an index reads only the leases that match. A scan reads a limited number of leases for each page, so a page may be empty and still have a `next`.",
         answers: { 200: pageSchema(leaseSchema) },
         problems: [404],
       }),
@@ -84,8 +88,7 @@ export function leaseRoutes({ store }: AdminDeps) {
         summary: "Read a lease",
         answers: { 200: leaseSchema },
         problems: [404],
-        description:
-          "Its ETag stays the same as long as the same client has it: a renewal does not change it.",
+        description: "The ETag identifies the tenure of the client: a renewal does not change it.",
       }),
       async (context) => {
         const id = context.req.param("id");
@@ -113,17 +116,19 @@ function positionOf(after: readonly (string | number)[] | undefined): LeasePosit
 function leaseQueryOf(query: LeaseQueryFields): LeaseQuery {
   const { domain, pool, address, port, softwire, source, site, state, expiresFrom, expiresBefore } = query;
   if (address === undefined && port !== undefined) {
-    throw invalid("query", [{ path: ["address"], received: "nothing", message: "expected one beside port" }]);
+    throw invalid("query", [
+      { path: ["address"], received: "nothing", message: "expected an address together with port" },
+    ]);
   }
   const clientId = query.clientId ?? clientIdOf(query.duid, query.iaid);
-  const isWhole = query.clientId === undefined && query.iaid !== undefined;
+  const isDuidInClientId = query.clientId === undefined && query.iaid !== undefined;
   return {
     domain,
     pool,
     address: address === undefined ? undefined : parseIPv4(address),
     port,
     clientId,
-    duid: isWhole ? undefined : query.duid,
+    duid: isDuidInClientId ? undefined : query.duid,
     softwire,
     source,
     site,
@@ -137,9 +142,9 @@ function leaseQueryOf(query: LeaseQueryFields): LeaseQuery {
 function clientIdOf(duid: Uint8Array | undefined, iaid: number | undefined): Uint8Array | undefined {
   if (iaid === undefined) return undefined;
   if (duid === undefined || !isDuidLength(duid.length)) {
-    const message = `expected a DUID of ${duidLengths} octets beside iaid`;
+    const message = `expected a DUID of ${duidLengths} octets together with iaid`;
     throw invalid("query", [
-      { path: ["duid"], received: duid === undefined ? "nothing" : "a shorter one", message },
+      { path: ["duid"], received: duid === undefined ? "nothing" : "a shorter DUID", message },
     ]);
   }
   return encodeClientIdentifier({ iaid, duid });

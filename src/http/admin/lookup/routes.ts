@@ -1,5 +1,5 @@
 /**
- * `/lookup`: who had an address and a port at a given time (RFC 6269 §12).
+ * `/lookup`: finds the subscriber who had an address and a port at a given time (RFC 6269 §12).
  *
  * @module
  */
@@ -23,13 +23,13 @@ import { invalid, validQuery } from "../validation.ts";
 const querySchema = v.strictObject({
   address: v.pipe(textOf(parseIPv4), v.description("IPv4 address.")),
   port: v.optional(
-    v.pipe(portSchema, v.description("TCP or UDP port, or ICMP identifier; a full address needs none.")),
+    v.pipe(portSchema, v.description("TCP or UDP port, or ICMP identifier. Not needed for a full address.")),
   ),
-  at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a zone.")),
+  at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a time zone.")),
   toleranceSeconds: v.optional(
     v.pipe(
       wholeNumber(0, lookupToleranceSecondsMax),
-      v.description("How far the clock that took the time may be off; by default 0."),
+      v.description("How far the clock that recorded `at` may be off. Default: 0."),
     ),
   ),
 });
@@ -37,7 +37,7 @@ const querySchema = v.strictObject({
 const holderSchema = v.strictObject({
   certainty: v.pipe(
     v.picklist(["certain", "possible"]),
-    v.description("`possible`: had it within the tolerance, but not at the time."),
+    v.description("`possible`: had the pair within the tolerance, but not at the given time."),
   ),
   ...evidenceFields,
   domain: v.string(),
@@ -46,8 +46,8 @@ const holderSchema = v.strictObject({
   psid: v.nullable(v.number()),
   ports: v.array(portRangeSchema),
   since: v.string(),
-  until: v.pipe(v.string(), v.description("The tenure is half-open: it does not contain this second.")),
-  isRunning: v.pipe(v.boolean(), v.description("The lease runs: a renewal may put its end off.")),
+  until: v.pipe(v.string(), v.description("End of the tenure, exclusive: this second is not part of it.")),
+  isRunning: v.pipe(v.boolean(), v.description("True while the lease runs: a renewal may still extend it.")),
 });
 
 const lookupSchema = v.strictObject({
@@ -55,7 +55,10 @@ const lookupSchema = v.strictObject({
   port: v.nullable(v.number()),
   at: v.string(),
   toleranceSeconds: v.number(),
-  found: v.pipe(v.picklist(["subscriber", "nobody"]), v.description("Whether one had it for certain.")),
+  found: v.pipe(
+    v.picklist(["subscriber", "nobody"]),
+    v.description("`subscriber` if the certainty of one holder is `certain`."),
+  ),
   reason: v.nullable(
     v.strictObject({ id: v.picklist(Object.keys(nobodyReasons) as NobodyReason[]), meaning: v.string() }),
   ),
@@ -69,9 +72,9 @@ export function lookupRoutes({ store }: AdminDeps) {
     "/lookup",
     operation({
       tag: "evidence",
-      summary: "Who had an address and a port at a time",
+      summary: "Find who had an address and a port at a given time",
       description:
-        "Answers for running leases, ended tenures and pools that were deleted, by index. Protocols without ports can't be told apart on a shared address.",
+        "Searches running leases, ended tenures and deleted pools, by index. A shared address needs a port, so the subscriber cannot be found for protocols without ports.",
       answers: { 200: lookupSchema },
     }),
     validQuery(querySchema),

@@ -56,7 +56,7 @@ export function respondChange(context: Context, name: string, result: PoolChange
     case "unchanged":
       return respondPool(context, result.pool);
     case "fixed":
-      throw neverChanges(name, result.differences);
+      throw fixedFieldsDiffer(name, result.differences);
     case "has-reservations":
       throw hasReservations(name, "drain", result.reservations);
     default:
@@ -76,7 +76,7 @@ export function respondDeletion(context: Context, name: string, result: PoolDele
     case "in-use":
       throw problem(
         409,
-        `Cannot delete pool "${name}": found leases, offers or quarantines that run, expected none; drain it first, or use ?force=true`,
+        `Cannot delete pool "${name}": found running leases, offers or quarantines, expected none; drain it first, or use ?force=true`,
       );
     default:
       throw refusalOf("pool", name, result);
@@ -84,7 +84,7 @@ export function respondDeletion(context: Context, name: string, result: PoolDele
 }
 
 function noDomain(name: string, domain: string): Error {
-  const errors = [{ path: "domain", found: `"${domain}"`, expected: "a domain that is there" }];
+  const errors = [{ path: "domain", found: `"${domain}"`, expected: "an existing domain" }];
   return problem(409, `Cannot create pool "${name}": found no domain "${domain}"`, { errors });
 }
 
@@ -97,11 +97,11 @@ function overlaps(name: string, range: string, other: StoredPool | undefined): E
   return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
 }
 
-function neverChanges(name: string, errors: readonly FixedDifference[]): Error {
+function fixedFieldsDiffer(name: string, errors: readonly FixedDifference[]): Error {
   const paths = errors.map(({ path }) => path).join(", ");
   return problem(
     409,
-    `Cannot change pool "${name}": found another ${paths}, which never changes because leases and history name its slots by number; drain it and create another`,
+    `Cannot change pool "${name}": found another ${paths}, which cannot change because leases and history identify slots by number; drain this pool and create another`,
     { errors },
   );
 }

@@ -10,7 +10,7 @@ import type { PoolGeometry } from "../../../portset/pool-geometry.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../../../portset/port-set.ts";
 import type { PortRange } from "../../../portset/port-set.ts";
 
-/** Returns the numbers of addresses, usable PSIDs, subscribers and ports per subscriber of a pool. */
+/** @returns The numbers of addresses, usable PSIDs, subscribers and ports per subscriber of a pool. */
 export function sizesOf(geometry: PoolGeometry) {
   return {
     addresses: geometry.lastAddress - geometry.firstAddress + 1,

@@ -1,5 +1,5 @@
 /**
- * `/pools`: which addresses are leased, and how many port sets share each address.
+ * `/pools`: plans, creates, changes, drains and deletes pools.
  *
  * @module
  */
@@ -29,12 +29,15 @@ const listQuery = v.strictObject({
   domain: v.optional(nameSchema),
   kind: v.optional(v.picklist(["shared", "full"])),
   draining: v.optional(v.picklist(["true", "false"])),
-  address: v.optional(v.pipe(textOf(parseIPv4), v.description("Only the pool that has this address."))),
+  address: v.optional(v.pipe(textOf(parseIPv4), v.description("Only the pool that contains this address."))),
 });
 
 const drainRequest = v.strictObject({
   until: v.optional(
-    v.pipe(dateSchema, v.description("Renewals go on until then; by default for the longest lease.")),
+    v.pipe(
+      dateSchema,
+      v.description("Leases may be renewed until then. Default: now plus the longest lease time."),
+    ),
   ),
 });
 
@@ -43,7 +46,7 @@ const deleteQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.description(
-        "End the leases that run; each is kept in history. Their clients are refused at the next renewal.",
+        "End running leases, and keep them in history. The next renewal of their clients is refused.",
       ),
     ),
   ),
@@ -90,7 +93,7 @@ function readRoutes({ store }: AdminDeps) {
         summary: "Plan a pool",
         answers: { 200: poolPlanSchema },
         description:
-          "Says how many fit into a pool, and which PSIDs are lost to reserved ports. Creates nothing.",
+          "Calculates how many clients fit into a pool, and which PSIDs are lost to reserved ports. Creates nothing.",
       }),
       requireJson(),
       validBody(poolPlanRequestSchema),
@@ -122,7 +125,7 @@ function changeRoutes({ store }: AdminDeps) {
         summary: "Create or replace a pool",
         problems: [409, 412, 428],
         description:
-          "A pool of millions of leases is created at once. Its range, kind, offset, length, reserved ports and fill order never change: drain it and create another.",
+          "Creating a pool takes equally long for any size. Its range, kind, PSID offset, PSID length, reserved ports and fill order never change: to change them, drain the pool and create another.",
         answers: { 200: poolSchema, 201: poolSchema },
       }),
       requireJson(),
@@ -178,7 +181,7 @@ function endRoutes({ store }: AdminDeps) {
         summary: "Drain a pool",
         answers: { 200: poolSchema },
         problems: [404, 409, 412],
-        description: "From now on it gives no new leases; those that run may be renewed until the date.",
+        description: "The pool gives no new leases. Running leases may be renewed until `until`.",
       }),
       requireJson(),
       validBody(drainRequest),
@@ -199,7 +202,8 @@ function endRoutes({ store }: AdminDeps) {
         summary: "Delete a pool",
         answers: { 202: null, 204: null },
         problems: [404, 409, 412],
-        description: "A pool with very many leases is deleted in several requests: 202 says to ask again.",
+        description:
+          "A pool with very many leases is deleted in several requests: repeat the request while the status is 202.",
       }),
       validQuery(deleteQuery),
       async (context) => {

@@ -1,5 +1,5 @@
 /**
- * `/reservations`: pairs of address and port set that are reserved for one client.
+ * `/reservations`: reserves pairs (address and port set), each for one client.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const forceQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.description(
-        "Also when the client has a lease of another pair: that lease ends, and is kept in history.",
+        "Reserve the pair even if the client has a lease of another pair. That lease is ended, and kept in history.",
       ),
     ),
   ),
@@ -81,7 +81,7 @@ export function reservationRoutes({ store }: AdminDeps) {
         tag,
         summary: "Create or replace a reservation",
         problems: [409, 412, 428],
-        description: "The pair has to be free, or its client's. Nobody else gets it from now on.",
+        description: "The pair must be free, or leased to this client. No other client gets it any more.",
         answers: { 200: reservationSchema, 201: reservationSchema },
       }),
       requireJson(),
@@ -188,7 +188,7 @@ function otherDatabase(name: string, { from, to }: Kind<"other-database">): Erro
   const errors = [{ path: "domain", found: `"${to}"`, expected: `"${from}"` }];
   return problem(
     409,
-    `Cannot move reservation "${name}" to domain "${to}", which is in another database; delete it and create it there`,
+    `Cannot move reservation "${name}" to domain "${to}", which is in another database; delete the reservation and create it there`,
     { errors },
   );
 }
@@ -212,7 +212,7 @@ function obstacleText({ obstacle }: Kind<"obstructed">): string {
     case "reserved":
       return `found reservation "${obstacle.reservation}" of the pair or of the client, expected none`;
     case "pair-in-use":
-      return `someone else has the pair until ${formatDate(obstacle.until)}`;
+      return `another client has the pair until ${formatDate(obstacle.until)}`;
     case "client-in-use":
       return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true ends it`;
     case "pool-drained":

@@ -1,5 +1,5 @@
 /**
- * `/statistics`: how full the pools are.
+ * `/statistics`: counts the slots of pools by state.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import { operation } from "../document.ts";
 const count = (text: string) => v.pipe(v.number(), v.integer(), v.description(text));
 const countFields = {
   total: count("Slots: addresses × usable PSIDs."),
-  free: count("Never used, or free again."),
-  offered: count("Offered, and the offer is still good."),
-  bound: count("Leases that run."),
-  quarantined: count("Ended or declined, and kept from other clients for a while."),
-  reserved: count("Kept for one client that does not use it now; one that it uses is bound."),
+  free: count("Never leased, or free again."),
+  offered: count("Offered; the offer has not expired."),
+  bound: count("Running leases."),
+  quarantined: count("Ended or declined, and not free for other clients yet."),
+  reserved: count("Reserved for one client that does not use it now; in use, it counts as bound."),
 };
 
 const statisticsSchema = v.strictObject({
@@ -38,9 +38,9 @@ export function statisticsRoutes({ store }: AdminDeps) {
     "/statistics",
     operation({
       tag: "pools",
-      summary: "How full the pools are",
+      summary: "Count the slots of pools by state",
       description:
-        "`free + offered + bound + quarantined + reserved = total`. The counts are kept for five seconds, or twenty times as long as counting took.",
+        "`free + offered + bound + quarantined + reserved = total`. The counts are cached for five seconds, or for twenty times as long as counting took, whichever is longer.",
       answers: { 200: statisticsSchema },
     }),
     async (context) => context.json(show(await store.statistics.count(context.get("principal")))),

@@ -1,5 +1,5 @@
 /**
- * `/tokens`: the bearer tokens of relays and of the admin API.
+ * `/tokens`: manages the bearer tokens of relays and of the admin API.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export function tokenRoutes(deps: AdminDeps) {
   const app = new Hono<AuthEnv>();
   for (const path of ["/tokens", "/tokens/*"]) {
     app.use(path, async (context, next) => {
-      requireAllDomains(context.get("principal"), "see tokens");
+      requireAllDomains(context.get("principal"), "access tokens");
       await next();
     });
   }
@@ -78,7 +78,7 @@ function creationRoutes({ store }: AdminDeps) {
       summary: "Create a token",
       problems: [409],
       description:
-        "The answer has the secret, this once. A token that is there is not replaced: rotate it, or delete it first.",
+        "Only this response contains the secret. An existing token is not replaced: rotate it, or delete it first.",
       answers: { 201: tokenWithSecretSchema },
     }),
     requireJson(),
@@ -104,7 +104,7 @@ function changeRoutes({ store }: AdminDeps) {
       "/tokens/:name",
       operation({
         tag,
-        summary: "Change when a token ends",
+        summary: "Change when a token expires",
         answers: { 200: tokenSchema },
         problems: [404, 412],
       }),
@@ -123,9 +123,10 @@ function changeRoutes({ store }: AdminDeps) {
       "/tokens/:name/rotate",
       operation({
         tag,
-        summary: "Give a token another secret",
+        summary: "Give a token a new secret",
         problems: [404, 412],
-        description: "The answer has the secret, this once. The old one is good for the overlap.",
+        description:
+          "Only this response contains the secret. The old secret stays valid for `overlapSeconds`.",
         answers: { 200: tokenWithSecretSchema },
       }),
       requireJson(),
@@ -147,7 +148,7 @@ function changeRoutes({ store }: AdminDeps) {
         summary: "Delete a token",
         answers: { 204: null },
         problems: [404, 412],
-        description: "It is refused everywhere within 5 s: so long do allocators remember tokens.",
+        description: "All allocators refuse the token within 5 s, because they cache tokens for that long.",
       }),
       async (context) => {
         const name = context.req.param("name");
@@ -211,7 +212,7 @@ function whyNotCreated(
         `Cannot create token "${name}": found one of this name, expected none; rotate or delete it`,
       );
     case "no-domain": {
-      const errors = [{ path: "domain", found: `"${domain ?? ""}"`, expected: "a domain that is there" }];
+      const errors = [{ path: "domain", found: `"${domain ?? ""}"`, expected: "an existing domain" }];
       return problem(409, `Cannot create token "${name}": found no domain "${domain ?? ""}"`, { errors });
     }
   }
