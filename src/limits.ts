@@ -486,3 +486,9 @@ export const relayHashedHeadOctets = 160;
 
 /** Octets at the end of a frame that are hashed: they hold the DHCP options. */
 export const relayHashedTailOctets = 64;
+
+/**
+ * Seconds by which a clock must be off before it counts as wrong. Smaller differences are those that time
+ * synchronization makes and removes.
+ */
+export const clockStepSecondsMin = 2;

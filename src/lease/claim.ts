@@ -12,6 +12,8 @@ interface Claimant {
   readonly domainId: number;
   /** Client id of the query (`query.ts`), in hexadecimal: usually the octets of option 61. */
   readonly clientId: string;
+  /** Network-wide name of the client's line (`lease/line.ts`); empty when the line has no such name. */
+  readonly line: string;
   /** Customer site (`lease/site.ts`). */
   readonly site: string;
   /** Largest number of leases and offers of one site at a time; null means no limit (R7618-10-02). */
@@ -56,6 +58,8 @@ export interface LeaseTerms {
   readonly quarantineSeconds: number;
   /** Softwire source address (option 109) in hexadecimal; null when the message has none. */
   readonly softwire: string | null;
+  /** The message has a softwire source address that may not be stored; then `softwire` is null. */
+  readonly softwireForbidden: boolean;
   /** Minimum time between two changes of the softwire address, in seconds (R8539-8.1-02). */
   readonly softwireIntervalSeconds: number;
   /** IPv6 source address of the client in hexadecimal. */
@@ -121,4 +125,6 @@ export interface Fact {
   readonly pairTaken: boolean;
   /** Whether a pair that an `end` claim names has ended in this batch. */
   readonly ended: boolean;
+  /** Whether the client has a running offer or lease from another named line, and none that the claim may use. */
+  readonly otherLine: boolean;
 }

@@ -67,6 +67,7 @@ export function claimantOf(query: Query, domain: Domain) {
   return {
     domainId: domain.id,
     clientId: query.clientId,
+    line: "",
     site: siteOf(query.believed, domain.sitePrefixLength),
     siteLeasesMax: domain.siteLeasesMax,
   };
@@ -82,6 +83,7 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
     leaseSeconds: leaseSeconds(query, domain),
     quarantineSeconds: domain.quarantineSeconds,
     softwire: query.softwire === undefined ? null : encodeHex(query.softwire),
+    softwireForbidden: false,
     softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
     source: encodeHex(query.source),
     relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.path))),

@@ -12,6 +12,7 @@ export const clientId = (client: number): string => `ff${client.toString(16).pad
 const claimant = (client: number) => ({
   domainId: 1,
   clientId: clientId(client),
+  line: "",
   site: "prefix:00",
   siteLeasesMax: null,
 });
@@ -41,6 +42,7 @@ export const bindClaim = (
     leaseSeconds: 3600,
     quarantineSeconds: 100,
     softwire: null,
+    softwireForbidden: false,
     softwireIntervalSeconds: 60,
     source: "fe80000000000000000000000000000a",
     relayPath: "",

@@ -41,7 +41,13 @@ export const evidenceFields = {
   site: v.nullable(v.pipe(v.string(), v.description("Customer site, whose leases `siteLeasesMax` limits."))),
   relayPath: v.pipe(
     v.array(relayLevelSchema),
-    v.description("Relays, outermost first. The first is the Apportion relay."),
+    v.description("Relay path of the last REQUEST, outermost first. The first is the Apportion relay."),
+  ),
+  firstRelayPath: v.nullable(
+    v.pipe(
+      v.array(relayLevelSchema),
+      v.description("The same for the REQUEST that began this tenure; null if it is not known."),
+    ),
   ),
 } as const;
 
@@ -54,10 +60,12 @@ interface EvidenceOctets {
   readonly softwire: Uint8Array | null;
   readonly site: string | null;
   readonly relayPath: Uint8Array | null;
+  readonly firstRelayPath: Uint8Array | null;
 }
 
 /** Formats evidence as text. Octets that cannot be decoded are shown in hexadecimal or omitted, not rejected. */
-export function showEvidence({ clientId, source, softwire, site, relayPath }: EvidenceOctets): Evidence {
+export function showEvidence(octets: EvidenceOctets): Evidence {
+  const { clientId, source, softwire, site, relayPath, firstRelayPath } = octets;
   const identifier = tryDecode(decodeClientIdentifier, clientId ?? undefined);
   const { duid, iaid } = identifier?.kind === "rfc4361" ? identifier : { duid: null, iaid: null };
   return {
@@ -68,8 +76,13 @@ export function showEvidence({ clientId, source, softwire, site, relayPath }: Ev
     source: source === null ? null : formatIPv6(source),
     softwire: softwire === null ? null : formatIPv6(softwire),
     site,
-    relayPath: (tryDecode(decodeRelayPathRecord, relayPath ?? undefined) ?? []).map(showLevel),
+    relayPath: showPath(relayPath),
+    firstRelayPath: firstRelayPath === null ? null : showPath(firstRelayPath),
   };
+}
+
+function showPath(record: Uint8Array | null): Evidence["relayPath"] {
+  return (tryDecode(decodeRelayPathRecord, record ?? undefined) ?? []).map(showLevel);
 }
 
 function showLevel({ linkAddress, peerAddress, options }: RelayLevel): Evidence["relayPath"][number] {

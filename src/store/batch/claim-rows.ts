@@ -39,10 +39,11 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFor
 
 /** The rows of the parameters `offers` and `wishes`. */
 export const offerRows = rowFormat<OfferClaim>(
-  "domain_id #client_id site_max site hold pool_ids wanted_slots",
+  "domain_id #client_id line site_max site hold pool_ids wanted_slots",
   (claim) => [
     claim.domainId,
     claim.clientId,
+    claim.line,
     claim.siteLeasesMax,
     claim.site,
     claim.offerHoldSeconds,
@@ -56,13 +57,14 @@ type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
 /** The rows of the parameter `binds`. */
 export const bindRows = rowFormat<BindingClaim>(
-  `domain_id #client_id site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
-   wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
+  `domain_id #client_id line site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
+   wanted_seconds quarantine #softwire softwire_forbidden softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
     return [
       claim.domainId,
       claim.clientId,
+      claim.line,
       claim.siteLeasesMax,
       claim.site,
       claim.kind === "bind" ? claim.slots.first : null,
@@ -74,6 +76,7 @@ export const bindRows = rowFormat<BindingClaim>(
       lease.leaseSeconds,
       lease.quarantineSeconds,
       lease.softwire,
+      lease.softwireForbidden,
       lease.softwireIntervalSeconds,
       lease.source,
       lease.relayPath,
@@ -91,10 +94,11 @@ export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
 
 /** The rows of the parameter `ends`. */
 export const endRows = rowFormat<EndClaim>(
-  "domain_id #client_id first_slot last_slot slot_step newest_state state quarantine",
+  "domain_id #client_id line first_slot last_slot slot_step newest_state state quarantine",
   (claim) => [
     claim.domainId,
     claim.clientId,
+    claim.line,
     claim.slots?.first ?? null,
     claim.slots?.last ?? null,
     claim.slots?.step ?? null,
@@ -109,14 +113,15 @@ export const endRows = rowFormat<EndClaim>(
  * offer has to learn why.
  */
 export const factRows = rowFormat<Claim>(
-  "domain_id #client_id #softwire first_slot site_max site pool_ids",
+  "domain_id #client_id line #softwire first_slot site_max site pool_ids",
   (claim) => {
-    const { domainId, clientId } = claim;
+    const { domainId, clientId, line } = claim;
     switch (claim.kind) {
       case "offer":
         return [
           domainId,
           clientId,
+          line,
           claim.lease?.softwire ?? null,
           null,
           claim.siteLeasesMax,
@@ -124,9 +129,9 @@ export const factRows = rowFormat<Claim>(
           claim.poolIds,
         ];
       case "bind":
-        return [domainId, clientId, claim.lease.softwire, claim.slots.first];
+        return [domainId, clientId, line, claim.lease.softwire, claim.slots.first];
       default:
-        return [domainId, clientId];
+        return [domainId, clientId, line];
     }
   },
 );

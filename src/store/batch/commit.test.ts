@@ -82,6 +82,7 @@ describe("new slots (R7618-8-07d)", () => {
         siteLeases: 0,
         softwireTaken: false,
         pairTaken: false,
+        otherLine: false,
         ended: false,
       })),
     );
@@ -396,19 +397,189 @@ describe("limit of a customer site (R7618-10-02)", () => {
 
   test("a previous pair, a wish and a late request count like a new pair", async () => {
     const store = await openStore();
-    const facts = [...(await store.commit(limited(1))), ...(await store.commit(limited(2)))];
+    const before = [1, 2, 3].map((client) => offerClaim(client, { site: "remote:01" }));
+    const facts = await store.commit(...before);
     store.now += 100;
-    await store.commit(limited(3));
     await store.commit(limited(4));
-    expect((await store.commit(limited(1)))[0]!.held!.remainingSeconds).toBeLessThanOrEqual(0);
-    expect(
-      (
-        await store.commit(offerClaim(5, { site: "remote:01", siteLeasesMax: 2, wantedSlots: [slotKey(5)] }))
-      )[0]!.held,
-    ).toBeNull();
-    const late = bindClaim(2, facts[1]!.held!.slot, { site: "remote:01", siteLeasesMax: 2 });
+    await store.commit(limited(5));
+    expect((await store.commit(limited(3)))[0]!.held!.remainingSeconds).toBeLessThanOrEqual(0);
+    const wish = offerClaim(6, { site: "remote:01", siteLeasesMax: 2, wantedSlots: [slotKey(5)] });
+    expect((await store.commit(wish))[0]!.held).toBeNull();
+    const late = bindClaim(3, facts[2]!.held!.slot, { site: "remote:01", siteLeasesMax: 2 });
     expect((await store.commit(late))[0]!.held!.state).toBe("offered");
   });
+
+  test("T6 a site at its limit gets the pair that it left first, in its quarantine too", async () => {
+    const store = await openStore();
+    const slots: number[] = [];
+    for (const client of [1, 2]) {
+      const [fact] = await store.commit(limited(client));
+      const { slot } = fact!.held!;
+      slots.push(slot);
+      await store.commit(bindClaim(client, slot, { site: "remote:01", siteLeasesMax: 2 }));
+      store.now += 1;
+    }
+    for (const client of [2, 1]) {
+      await store.commit(endClaim(client, slots[client - 1]!));
+      store.now += 1;
+    }
+    expect((await store.commit(limited(3)))[0]!.held!.slot).toBe(slots[1]);
+    expect((await store.commit(limited(4)))[0]!.held!.slot).toBe(slots[0]);
+    expect((await store.commit(limited(5)))[0]).toMatchObject({ held: null, siteLeases: 2 });
+    expect((await store.commit(offerClaim(6)))[0]!.held!.slot).toBe(slotKey(2));
+  });
+
+  test("T6 a declined pair counts for its site until it is free, and is given to nobody", async () => {
+    const store = await openStore();
+    for (const client of [1, 2]) {
+      const [fact] = await store.commit(limited(client));
+      const { slot } = fact!.held!;
+      await store.commit(bindClaim(client, slot, { site: "remote:01", siteLeasesMax: 2 }));
+      await store.commit(endClaim(client, slot, { as: "declined", quarantineSeconds: 500 }));
+    }
+    expect((await store.commit(limited(3)))[0]).toMatchObject({ held: null, siteLeases: 2 });
+    store.now += 500;
+    expect((await store.commit(limited(3)))[0]!.held).not.toBeNull();
+  });
+
+  test("T6 1,000 loops of one site leave at least 95 % of a pool of 4,096 to others", async () => {
+    for (const as of ["released", "declined"] as const) {
+      const store = await openStore([
+        { name: "large", kind: "shared", range: "192.0.2.0/26", psidLength: 6 },
+      ]);
+      const usable = await queryNumber(store.database, "SELECT slots FROM pool");
+      for (let client = 1; client <= 1000; client++) {
+        const limit = { site: "remote:01", siteLeasesMax: 16 };
+        const [fact] = await store.commit(offerClaim(client, limit));
+        const slot = fact!.held?.slot;
+        if (slot === undefined) continue;
+        await store.commit(bindClaim(client, slot, limit));
+        await store.commit(endClaim(client, slot, { as, quarantineSeconds: 86_400 }));
+      }
+      const held = "SELECT count(*) FROM lease WHERE free_at > (SELECT now_ms / 1000 FROM instant)";
+      const taken = await queryNumber(store.database, held);
+      expect(taken).toBeGreaterThan(0);
+      expect(taken).toBeLessThanOrEqual(16);
+      expect(taken / usable).toBeLessThan(0.05);
+      expect(await queryNumber(store.database, "SELECT count(*) FROM lease")).toBe(taken);
+    }
+  });
+
+  test("T8 a lease that moves to another site counts there, and is not extended where there is no room", async () => {
+    const store = await openStore();
+    const slots = await Promise.all([1, 2, 3].map((client) => store.lease(client, { site: "remote:01" })));
+    const moved = { site: "remote:02", siteLeasesMax: 2 };
+    store.now += 100;
+    for (const client of [1, 2]) {
+      const [fact] = await store.commit(
+        bindClaim(client, slots[client - 1]!, { ...moved, accepts: "lease" }),
+      );
+      expect(fact!.held!.remainingSeconds).toBe(3600);
+    }
+    const [third] = await store.commit(bindClaim(3, slots[2]!, { ...moved, accepts: "lease" }));
+    expect(third!.held!.remainingSeconds).toBe(3500);
+    expect(await query(store.database, "SELECT site, count(*) AS pairs FROM lease GROUP BY site")).toEqual([
+      { site: "remote:01", pairs: 1 },
+      { site: "remote:02", pairs: 2 },
+    ]);
+    expect(await queryNumber(store.database, "SELECT count(*) FROM history WHERE site = 'remote:01'")).toBe(
+      2,
+    );
+  });
+});
+
+describe("T8 a client identifier that appears on two named lines", () => {
+  const at = (line: string) => ({ line });
+
+  test("gets another pair there, and each line keeps and renews its own", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, at("remote:0a"));
+    const [offer] = await store.commit(offerClaim(1, at("remote:0b")));
+    const second = offer!.held!.slot;
+    expect(second).not.toBe(slot);
+    await store.commit(bindClaim(1, second, at("remote:0b")));
+    store.now += 100;
+    for (const [line, own] of [
+      ["remote:0a", slot],
+      ["remote:0b", second],
+    ] as const) {
+      const [fact] = await store.commit(bindClaim(1, own, { line, accepts: "lease" }));
+      expect(fact).toMatchObject({ held: { slot: own, remainingSeconds: 3600 }, otherLine: false });
+    }
+  });
+
+  test("ends, extends and binds nothing of the other line", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, at("remote:0a"));
+    store.now += 10;
+    const strangers: Claim[] = [
+      endClaim(1, slot, at("remote:0b")),
+      endClaim(1, slot, { as: "declined", line: "remote:0b" }),
+      bindClaim(1, slot, { line: "remote:0b", accepts: "lease" }),
+      bindClaim(1, slot, at("remote:0b")),
+      { ...lookClaim(1), line: "remote:0b" },
+    ];
+    for (const claim of strangers) {
+      const [fact] = await store.commit(claim);
+      expect(fact).toMatchObject({ held: null, otherLine: true, ended: false });
+    }
+    expect((await store.commit({ ...lookClaim(1), line: "remote:0a" }))[0]).toMatchObject({
+      held: { slot, state: "bound", remainingSeconds: 3590 },
+      otherLine: false,
+    });
+  });
+
+  test("gets the pair of its last lease when that has ended, on whichever line", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, at("remote:0a"));
+    await store.commit(endClaim(1, slot, at("remote:0a")));
+    expect((await store.commit(offerClaim(1, at("remote:0b"))))[0]!.held!.slot).toBe(slot);
+    expect(await query(store.database, "SELECT line FROM lease")).toEqual([{ line: "remote:0b" }]);
+  });
+
+  test("is one client where a line has no name, as behind a relay that adds none", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1, at("remote:0a"));
+    expect((await store.commit(bindClaim(1, slot, { accepts: "lease" })))[0]!.held!.slot).toBe(slot);
+    expect(await query(store.database, "SELECT line FROM lease")).toEqual([{ line: "remote:0a" }]);
+  });
+});
+
+test("T8 a tenure records its first and its last relay path", async () => {
+  const store = await openStore();
+  const slot = await store.lease(1, { lease: { relayPath: "0a" } });
+  store.now += 10;
+  await store.commit(bindClaim(1, slot, { accepts: "lease", lease: { relayPath: "0b" } }));
+  store.now += 10;
+  await store.commit(bindClaim(1, slot, { accepts: "lease", site: "remote:02", lease: { relayPath: "0c" } }));
+  const paths = "hex(first_relay_path) AS first, hex(relay_path) AS last";
+  expect(await query(store.database, `SELECT ${paths} FROM history`)).toEqual([{ first: "0A", last: "0B" }]);
+  expect(await query(store.database, `SELECT ${paths} FROM lease`)).toEqual([{ first: "0C", last: "0C" }]);
+});
+
+test("T7 a forbidden softwire address begins no lease, and changes nothing about a running one", async () => {
+  const store = await openStore();
+  const softwireForbidden = true;
+  const [offer] = await store.commit(offerClaim(1));
+  const slot = offer!.held!.slot;
+  const [refused] = await store.commit(bindClaim(1, slot, { lease: { softwireForbidden } }));
+  expect(refused!.held!.state).toBe("offered");
+  const softwire = "20010db8000000000000000000000001";
+  await store.commit(bindClaim(1, slot, { lease: { softwire } }));
+  const [kept] = await store.commit(bindClaim(1, slot, { accepts: "lease", lease: { softwireForbidden } }));
+  expect(kept!.held).toMatchObject({ state: "bound", softwire, remainingSeconds: 3600 });
+});
+
+test("T9 a row whose last change lies in the future can still be released", async () => {
+  const store = await openStore();
+  const slot = await store.lease(1);
+  store.now -= 3600;
+  const { revision } = await loadDirectory(store.database);
+  const { facts } = await commitClaims(store.database, [endClaim(1, slot)], {
+    revision,
+    received: store.now * 1000,
+  });
+  expect(facts[0]).toMatchObject({ held: { state: "released" }, ended: true });
 });
 
 test("claims of an older configuration change nothing, and the newer revision comes back", async () => {

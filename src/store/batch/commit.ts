@@ -50,6 +50,7 @@ type FactRow = [
   siteLeases: number,
   softwireTaken: 0 | 1,
   pairTaken: 0 | 1,
+  otherLine: 0 | 1,
 ];
 
 const stateNames: Record<LeaseState, HeldPair["state"]> = {
@@ -115,13 +116,14 @@ function parseFacts(text: string, claims: readonly Claim[], ended: readonly numb
   rows.sort((a, b) => a[0] - b[0]);
   return rows.map((row, index) => {
     const claim = claims[index]!;
-    const [, , , , , , roomLeft, siteLeases, softwireTaken, pairTaken] = row;
+    const [, , , , , , roomLeft, siteLeases, softwireTaken, pairTaken, otherLine] = row;
     return {
       held: parseHeld(row),
       roomLeft: roomLeft === 1,
       siteLeases,
       softwireTaken: softwireTaken === 1,
       pairTaken: pairTaken === 1,
+      otherLine: otherLine === 1,
       ended:
         claim.kind === "end" && ended.some((slot) => claim.slots !== null && isInRange(claim.slots, slot)),
     };

@@ -17,7 +17,7 @@
 import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
-import { offerSkipMax, relayFramesMax } from "../../limits.ts";
+import { clockStepSecondsMin, offerSkipMax, relayFramesMax } from "../../limits.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
@@ -47,6 +47,8 @@ const used = alias(lease, "used");
 const taken = alias(lease, "taken");
 const free = alias(lease, "free");
 const other = alias(lease, "other");
+const mine = alias(lease, "mine");
+const former = alias(lease, "former");
 const p = alias(pool, "p");
 
 /** All leases are judged by the same instant. */
@@ -65,30 +67,77 @@ const claimsOf = (name: ParameterName): SQL =>
 const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(name)})`;
 
-/** Joins the row that belongs to the client of a claim. */
-const ownOfClaim = sql`${lease} ${own} ON ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id`;
-
-/** Leases and offers that count against the limit of the site of `c` (R7618-10-02). */
-const siteLeases = sql`(
-    SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
-    WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site
-      AND ${used.state} <= ${bound} AND ${used.expiresAt} > now
+/**
+ * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no line has claimed.
+ * A pair that is running on another named line is not among them: who repeats a client's identifier from elsewhere
+ * does not reach its lease. A line without a name (`''`) cannot be told from any other.
+ */
+const ownSlot = sql`coalesce(
+    (SELECT ${mine.slot} FROM ${lease} ${mine}
+      WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id AND ${mine.line} = c.line),
+    (SELECT ${mine.slot} FROM clock CROSS JOIN ${lease} ${mine}
+      WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id
+        AND (c.line = '' OR ${mine.line} = '' OR ${mine.state} > ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)
   )`;
 
+/** Joins the row that belongs to the client of a claim. */
+const ownOfClaim = sql`${lease} ${own} ON ${own.slot} = ${ownSlot}`;
+
+/** The line of a row after its client's message: a message from a line without a name does not change it. */
+const newLine = sql`iif(c.line = '', ${lease.line}, c.line)`;
+
 /**
- * Whether the site of `c` may use one more pair. A batch has one claim for each site that has a limit, so neither one
- * batch nor two allocators at the same time can exceed the limit.
+ * Rows that the site of `c` occupies: running leases and offers, and pairs in quarantine or declined. A reserved pair
+ * counts only while it is in use.
  */
-const siteHasRoom = sql`(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
+const isOccupied = sql`(${used.freeAt} > now AND (${used.freeAt} <> ${never}
+      OR ${used.state} <= ${bound} AND ${used.expiresAt} > now))`;
+
+/** Pairs that count against the limit of the site of `c`, apart from one slot (R7618-10-02). */
+const siteLeasesBut = (slot: SQL): SQL => sql`(
+    SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
+    WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site AND ${used.slot} IS NOT ${slot} AND ${isOccupied}
+  )`;
+const siteLeases = siteLeasesBut(sql`NULL`);
+
+/**
+ * Whether the site of `c` may use one more pair beside those that it occupies. A batch has one claim for each site that
+ * has a limit, so neither one batch nor two allocators at the same time can exceed the limit.
+ *
+ * @param slot The client's own slot, which does not count.
+ */
+const siteHasRoomBeside = (slot: SQL): SQL =>
+  sql`(c.site_max IS NULL OR ${siteLeasesBut(slot)} < c.site_max)`;
+
+/** Number of rows that name the site of `c`, whatever their state. The limit bounds it, see {@link siteLeftover}. */
+const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
+      WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site)`;
+
+/**
+ * The pair that the site of `c` left first, for a site that has as many rows as its limit allows. It gets that one
+ * again, even in its quarantine, so a site that comes and goes does not use up the pool, and counting its rows stays
+ * cheap. A declined pair is in use by somebody, so it is not given out again until it is free.
+ */
+const siteLeftover = sql`(
+      SELECT ${former.slot} FROM clock CROSS JOIN ${lease} ${former}
+      WHERE ${former.domainId} = c.domain_id AND ${former.site} = c.site AND ${former.expiresAt} <= now
+        AND ${former.freeAt} <> ${never} AND (${former.state} <> ${declined} OR ${former.freeAt} <= now)
+        AND ${former.poolId} IN (SELECT value FROM json_each(c.pool_ids))
+      ORDER BY ${former.expiresAt}, ${former.slot} LIMIT 1
+    )`;
 
 /** The drain date of the row's pool has passed: its clients have to move, whatever lease time they were given. */
 const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
 
-/** Claims whose client has no row, and whose site has room. */
+/**
+ * Claims whose client has no row, and whose site may get a pair. `leftover` is the pair that a site at its limit gets
+ * again; null for all others.
+ */
 const unheld = sql`unheld AS MATERIALIZED (
-  SELECT c.* FROM claim c
-  WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id)
-    AND ${siteHasRoom}
+  SELECT * FROM (
+    SELECT c.*, iif(c.site_max IS NULL OR ${siteRows} < c.site_max, NULL, ${siteLeftover}) AS leftover
+    FROM claim c WHERE ${ownSlot} IS NULL
+  ) c WHERE ${siteHasRoomBeside(sql`c.leftover`)}
 )`;
 
 /**
@@ -107,7 +156,7 @@ const firstPoolWithRoom = sql`(
 
 /** Claims that still have no row, numbered within the pool that will serve them. */
 const demand = sql`placed AS MATERIALIZED (
-  SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
+  SELECT c.*, iif(c.leftover IS NULL, ${firstPoolWithRoom}, NULL) AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
   FROM placed WHERE pool_id IS NOT NULL
@@ -117,6 +166,7 @@ const demand = sql`placed AS MATERIALIZED (
 const offeredColumns = [
   lease.domainId,
   lease.clientId,
+  lease.line,
   lease.state,
   lease.expiresAt,
   lease.freeAt,
@@ -127,22 +177,31 @@ const offeredColumns = [
   lease.softwire,
   lease.site,
   lease.relayPath,
+  lease.firstRelayPath,
 ];
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
 /** The values of these columns, without the slot, which comes first. */
-const offerValues = sql`c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
+const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms,
+  NULL, NULL, c.site, NULL, NULL`;
 
-/** A slot that has a row changes hands only if it is free: of several clients, the first keeps it. */
+/**
+ * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
+ * the first keeps it.
+ */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns)}
-WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
+WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
+  OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
+    AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;
 
 /**
  * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
- * a lease is kept in case of doubt.
+ * a lease is kept in case of doubt. A time in the future says only that the clock was wrong once: nobody could end that
+ * lease until the clock gets there, so it counts as long ago.
  */
-const lastChangedMs = sql`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`;
+const lastChangedMs = sql`iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,
+      iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`;
 
 /**
  * Which rows does a RELEASE, a DECLINE or the choice of another server end? The row that matches both the client and
@@ -193,9 +252,9 @@ UPDATE ${lease} SET
   ${nameOf(lease.freeAt)} = iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt}),
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.updatedAt)} = now, ${nameOf(lease.touchedMs)} = now_ms,
   ${nameOf(lease.source)} = NULL, ${nameOf(lease.softwire)} = NULL, ${nameOf(lease.site)} = c.site,
-  ${nameOf(lease.relayPath)} = NULL
+  ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = NULL, ${nameOf(lease.firstRelayPath)} = NULL
 FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
-  AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
+  AND iif(c.served, c.running OR ${siteHasRoomBeside(sql`c.own_slot`)}, NOT c.reserved)`,
 };
 
 /** Which clients without a row get the pair that they asked for, because nobody uses it (R7618-8-07c)? */
@@ -207,7 +266,7 @@ const offerWanted: BatchStatement = {
     LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
     WHERE ${taken.slot} IS NULL OR ${taken.freeAt} <= now ORDER BY w.key LIMIT 1
   ) AS slot
-  FROM unheld c
+  FROM unheld c WHERE c.leftover IS NULL
 )
 INSERT INTO ${lease} (${offerColumns})
 SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
@@ -220,7 +279,7 @@ const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
 /**
  * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then slots that
  * other clients have left, the longest unused first. This keeps the last client of a slot on record for as long as
- * possible.
+ * possible. A client of a site that is at its limit gets the pair that the site left first.
  *
  * Slots ahead of the cursor that were given out on request are skipped, a bounded number at a time.
  */
@@ -249,7 +308,9 @@ need AS MATERIALIZED (
 INSERT INTO ${lease} (${offerColumns})
 SELECT s.slot, ${offerValues}
 FROM clock CROSS JOIN numbered s CROSS JOIN demand c ON c.pool_id = s.pool_id AND c.rank = s.rank
-WHERE true ${takeOver}`,
+UNION ALL
+SELECT c.leftover, ${offerValues} FROM clock CROSS JOIN unheld c WHERE c.leftover IS NOT NULL
+${takeOver}`,
 };
 
 const target = alias(pool, "target");
@@ -278,11 +339,16 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 )`,
 };
 
+/** The row's tenure goes on: nothing that it records is different now. */
+const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source}`;
+
 /**
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
- * 8539 §8) is updated unless the running lease of another client has it, or it changes too often. A pair that is no
- * longer in use counts against its site as a new one does. In a pool that is being drained, no lease runs past the
- * drain date.
+ * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
+ * pair that is no longer in use, or that comes from another site, counts against its site as a new one does. In a pool
+ * that is being drained, no lease runs past the drain date.
+ *
+ * When site, source or softwire address change, one tenure ends and another begins.
  */
 const bindLeases: BatchStatement = {
   name: "bind-leases",
@@ -292,7 +358,7 @@ const bindLeases: BatchStatement = {
     own_softwire, softwire) AS new_softwire,
     min(wanted_seconds, ifnull(drain_until - now, wanted_seconds)) AS lease_seconds
   FROM (
-    SELECT c.*, now, now_ms, ${own.slot} AS slot, ${own.since} AS since,
+    SELECT c.*, now, now_ms, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
       iif(${own.state} = ${bound} AND ${own.expiresAt} > now, ${own.softwire}, NULL) AS own_softwire,
       ${own.expiresAt} > now AS in_use,
       (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
@@ -314,13 +380,14 @@ UPDATE ${lease} SET
   ${nameOf(lease.state)} = ${bound},
   ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,
   ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, c.now + c.lease_seconds + c.quarantine),
-  ${nameOf(lease.since)} = iif(c.running AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source},
-    ${lease.since}, c.now),
+  ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
   ${nameOf(lease.source)} = c.source, ${nameOf(lease.softwire)} = c.new_softwire,
-  ${nameOf(lease.site)} = iif(c.in_use, ${lease.site}, c.site), ${nameOf(lease.relayPath)} = c.relay_path
-FROM request c WHERE ${lease.slot} = +c.slot
-  AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
+  ${nameOf(lease.site)} = c.site, ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = c.relay_path,
+  ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
+FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
+  AND (c.running OR NOT (c.softwire_taken OR c.softwire_forbidden))
+  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`)})`,
 };
 
 /** What is now true for each claim? The result is a single row, so it takes one fetch. */
@@ -339,6 +406,9 @@ SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now
     ${own.slot} IS NULL AND c.first_slot IS NOT NULL AND EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = c.first_slot
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
+    ),
+    ${own.slot} IS NULL AND c.line <> '' AND EXISTS (
+      SELECT 1 FROM ${lease} ${other} WHERE ${other.domainId} = c.domain_id AND ${other.clientId} = c.client_id
     )
   ))
   FROM clock CROSS JOIN claim c

@@ -219,7 +219,17 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
 
 /** For an upsert: keeps the values of the client's own lease, and replaces those of any other client. */
 const keptOfClient = sql.join(
-  [lease.state, lease.expiresAt, lease.since, lease.source, lease.softwire, lease.site, lease.relayPath].map(
+  [
+    lease.state,
+    lease.expiresAt,
+    lease.since,
+    lease.source,
+    lease.softwire,
+    lease.site,
+    lease.relayPath,
+    lease.firstRelayPath,
+    lease.line,
+  ].map(
     (column) =>
       sql`${nameOf(column)} = iif(${lease.clientId} IS excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
   ),

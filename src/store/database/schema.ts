@@ -89,12 +89,17 @@ export const lease = sqliteTable(
     domainId: integer("domain_id").notNull(),
     /** Null after its client moved to another slot, or declined this one. */
     clientId: blob("client_id"),
+    /**
+     * Network-wide name of the client's line (`lease/line.ts`); empty if the line has no such name. One client
+     * identifier that appears on two lines has a row for each, so what comes from one line cannot reach the other's lease.
+     */
+    line: text().notNull().default(""),
     state: integer().$type<LeaseState>().notNull(),
     /** End of the offer or of the lease, or the time of its release. */
     expiresAt: integer("expires_at").notNull(),
     /** When another client may take the slot: `expires_at` plus the quarantine. The same client need not wait. */
     freeAt: integer("free_at").notNull(),
-    /** While bound: since when client, source and softwire address have been as in this row. Otherwise null. */
+    /** While bound: since when client, site, source and softwire address have been as in this row. Otherwise null. */
     since: integer(),
     updatedAt: integer("updated_at").notNull(),
     /**
@@ -110,9 +115,11 @@ export const lease = sqliteTable(
     site: text(),
     /** Relay path of the last REQUEST (`wire/dhcpv6/relay-path.ts`). */
     relayPath: blob("relay_path"),
+    /** While bound: relay path of the REQUEST that began the tenure; null if a move or an earlier release began it. */
+    firstRelayPath: blob("first_relay_path"),
   },
   (table) => [
-    uniqueIndex("lease_by_client").on(table.domainId, table.clientId),
+    uniqueIndex("lease_by_client").on(table.domainId, table.clientId, table.line),
     index("lease_by_free_at").on(table.poolId, table.freeAt),
     index("lease_by_softwire")
       .on(table.softwire)
@@ -140,7 +147,10 @@ export const history = sqliteTable(
     source: blob(),
     softwire: blob(),
     site: text(),
+    /** Relay path of the last REQUEST of the tenure. */
     relayPath: blob("relay_path"),
+    /** Relay path of its first REQUEST; null if it is not known. */
+    firstRelayPath: blob("first_relay_path"),
   },
   (table) => [index("history_by_slot").on(table.slot, table.since)],
 );

@@ -112,7 +112,7 @@ export const countStatements = {
     SELECT coalesce(sum(${looked.freeAt} > ${now + hold} AND ${looked.freeAt} < ${freeNever}), 0) AS rows,
       ${noneRunning}, ${endOfSlots(limit)} FROM (SELECT ${lease.slot}, ${lease.freeAt} FROM ${lease}
       WHERE ${lease.domainId} = (SELECT ${pool.domainId} FROM ${pool} WHERE ${pool.id} = ${id})
-        AND ${lease.clientId} IS NULL AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
+        AND ${lease.clientId} IS NULL AND ${lease.line} = '' AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
       ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
 } as const;
 

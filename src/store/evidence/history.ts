@@ -36,8 +36,10 @@ export interface Tenure {
   readonly source: Uint8Array | null;
   readonly softwire: Uint8Array | null;
   readonly site: string | null;
-  /** Record of the relay path (`wire/dhcpv6/relay-path.ts`). */
+  /** Record of the last REQUEST's relay path (`wire/dhcpv6/relay-path.ts`). */
   readonly relayPath: Uint8Array | null;
+  /** The same for its first REQUEST; null if it is not known. */
+  readonly firstRelayPath: Uint8Array | null;
 }
 
 /** Why nobody had the pair. */
@@ -120,6 +122,7 @@ const endedTenure = {
   softwire: history.softwire,
   site: history.site,
   relayPath: history.relayPath,
+  firstRelayPath: history.firstRelayPath,
 };
 
 /**
@@ -135,6 +138,7 @@ const presentTenure = (now: SQL) => ({
   softwire: lease.softwire,
   site: lease.site,
   relayPath: lease.relayPath,
+  firstRelayPath: lease.firstRelayPath,
 });
 
 const retained = { historyFrom: retention.historyFrom };

@@ -84,7 +84,7 @@ export async function endLease(
 }
 
 /** The columns that move with a lease. */
-const takenAlong = [lease.source, lease.softwire, lease.site, lease.relayPath];
+const takenAlong = [lease.line, lease.source, lease.softwire, lease.site, lease.relayPath];
 
 /** The columns that are set in the slot that a lease is moved to. */
 const targetColumns = [

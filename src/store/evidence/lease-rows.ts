@@ -27,6 +27,7 @@ export interface LeaseRecord {
   readonly softwire: Uint8Array | null;
   readonly site: string | null;
   readonly relayPath: Uint8Array | null;
+  readonly firstRelayPath: Uint8Array | null;
 }
 
 /**
@@ -48,6 +49,7 @@ export function leaseColumns(now: SQL) {
     softwire: lease.softwire,
     site: lease.site,
     relayPath: lease.relayPath,
+    firstRelayPath: lease.firstRelayPath,
   };
 }
 
@@ -57,7 +59,7 @@ export type LeaseRow = RowOf<ReturnType<typeof leaseColumns>>;
 /** @returns A row as a lease record. */
 export function leaseOfRow(row: LeaseRow): LeaseRecord {
   const { slot, domainId, clientId, state, expiresAt, freeAt, since, updatedAt } = row;
-  const { source, softwire, site, relayPath } = row;
+  const { source, softwire, site, relayPath, firstRelayPath } = row;
   return {
     slot,
     domainId,
@@ -72,5 +74,6 @@ export function leaseOfRow(row: LeaseRow): LeaseRecord {
     softwire,
     site,
     relayPath,
+    firstRelayPath,
   };
 }

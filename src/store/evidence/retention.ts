@@ -54,7 +54,14 @@ const historySlice = (before: number) => ({
 });
 
 const forgotten = (before: number): SQL => {
-  const columns = [lease.since, lease.source, lease.softwire, lease.site, lease.relayPath];
+  const columns = [
+    lease.since,
+    lease.source,
+    lease.softwire,
+    lease.site,
+    lease.relayPath,
+    lease.firstRelayPath,
+  ];
   return sql`${nameOf(lease.state)} = ${released}, ${sql.join(
     columns.map((column) => sql`${nameOf(column)} = NULL`),
     sql`, `,

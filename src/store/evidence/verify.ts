@@ -55,7 +55,7 @@ function questions(now: SQL): Readonly<Record<string, SQL>> {
     "client-with-two-pairs": sql`
       SELECT 'client ' || lower(hex(${lease.clientId})) || ' of domain ' || ${lease.domainId} || ' has ' || count(*)
         || ' rows' AS fault
-      FROM ${lease} WHERE ${isNotNull(lease.clientId)} GROUP BY ${lease.domainId}, ${lease.clientId} HAVING count(*) > 1`,
+      FROM ${lease} WHERE ${isNotNull(lease.clientId)} GROUP BY ${lease.domainId}, ${lease.clientId}, ${lease.line} HAVING count(*) > 1`,
     "slot-lost-behind-the-cursor": sql`
       SELECT 'pool "' || name || '" has ' || used || ' rows below its cursor at ' || cursor || ' of ' || slots AS fault
       FROM (SELECT ${pool.name}, ${pool.cursor}, ${pool.slots}, (SELECT count(*) FROM ${lease}

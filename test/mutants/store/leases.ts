@@ -14,7 +14,7 @@ import {
 } from "../noticing-tests.ts";
 
 const statements = "src/store/batch/statements.ts";
-const triggers = "migrations/0001_triggers.sql";
+const triggers = "migrations/0010_tenure_triggers.sql";
 
 export const storedLeaseMutants: readonly Mutant[] = [
   {
@@ -30,16 +30,16 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "site-limit-counts-only-leases",
     rules: ["R7618-10-02"],
     file: statements,
-    search: "AND ${used.state} <= ${bound} AND ${used.expiresAt} > now",
-    replacement: "AND ${used.state} = ${bound} AND ${used.expiresAt} > now",
+    search: "sql`(${used.freeAt} > now AND (",
+    replacement: "sql`(${used.state} = ${bound} AND ${used.freeAt} > now AND (",
     tests: commitTests,
   },
   {
     name: "site-limit-counts-what-has-ended",
     rules: ["R7618-10-02"],
     file: statements,
-    search: "AND ${used.state} <= ${bound} AND ${used.expiresAt} > now",
-    replacement: "AND ${used.state} <= ${bound}",
+    search: "sql`(${used.freeAt} > now AND (",
+    replacement: "sql`((",
     tests: [...commitTests, ...modelTests],
   },
   {
@@ -84,8 +84,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["a message that waited ends nothing that its client got meanwhile"],
     file: statements,
     search:
-      "`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`",
-    replacement: "`ifnull(${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`",
+      "iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`",
+    replacement: "ifnull(${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`",
     tests: commitTests,
   },
   {
@@ -220,9 +220,97 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-conflict-costs-the-softwire-only",
     rules: ["R8539-8.2-02"],
     file: statements,
-    search: "AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})",
-    replacement: "AND (c.in_use OR ${siteHasRoom})",
+    search: "AND (c.running OR NOT (c.softwire_taken OR c.softwire_forbidden))",
+    replacement: "AND (c.running OR NOT c.softwire_forbidden)",
     tests: sharingTests,
+  },
+  {
+    name: "another-line-reaches-the-lease",
+    rules: ["T8"],
+    file: statements,
+    search: "AND (c.line = '' OR ${mine.line} = ''",
+    replacement: "AND (true OR ${mine.line} = ''",
+    tests: commitTests,
+  },
+  {
+    name: "running-lease-of-another-line-is-free-to-take",
+    rules: ["T8"],
+    file: statements,
+    search: "${mine.line} = '' OR ${mine.state} > ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)",
+    replacement: "${mine.line} = '') LIMIT 1)",
+    tests: commitTests,
+  },
+  {
+    name: "other-line-is-not-told-apart",
+    rules: ["T8"],
+    file: statements,
+    search: "${own.slot} IS NULL AND c.line <> '' AND EXISTS (",
+    replacement: "false AND EXISTS (",
+    tests: commitTests,
+  },
+  {
+    name: "tenure-outlives-its-site",
+    rules: ["T8"],
+    file: statements,
+    search: "`c.running AND c.same_site AND c.new_softwire",
+    replacement: "`c.running AND c.new_softwire",
+    tests: commitTests,
+  },
+  {
+    name: "moved-lease-does-not-count",
+    rules: ["T8"],
+    file: statements,
+    search: "AND (c.in_use AND c.same_site OR ",
+    replacement: "AND (c.in_use OR ",
+    tests: commitTests,
+  },
+  {
+    name: "first-relay-path-is-the-last",
+    rules: ["T8"],
+    file: statements,
+    search: "iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)",
+    replacement: "c.relay_path",
+    tests: commitTests,
+  },
+  {
+    name: "quarantine-does-not-count-for-its-site",
+    rules: ["T6"],
+    file: statements,
+    search: "sql`(${used.freeAt} > now AND (${used.freeAt} <> ${never}\n      OR ",
+    replacement: "sql`(${used.freeAt} > now AND (",
+    tests: commitTests,
+  },
+  {
+    name: "site-at-its-limit-takes-new-pairs",
+    rules: ["T6"],
+    file: statements,
+    search: "${siteRows} < c.site_max, NULL, ${siteLeftover})",
+    replacement: "true, NULL, ${siteLeftover})",
+    tests: commitTests,
+  },
+  {
+    name: "declined-pair-is-given-to-its-site",
+    rules: ["T6"],
+    file: statements,
+    search: "AND (${former.state} <> ${declined} OR ${former.freeAt} <= now)",
+    replacement: "AND true",
+    tests: commitTests,
+  },
+  {
+    name: "forbidden-softwire-begins-a-lease",
+    rules: ["T7"],
+    file: statements,
+    search: "NOT (c.softwire_taken OR c.softwire_forbidden)",
+    replacement: "NOT c.softwire_taken",
+    tests: commitTests,
+  },
+  {
+    name: "change-in-the-future-keeps-its-lease",
+    rules: ["T9"],
+    file: statements,
+    search: "iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,",
+    replacement: "iif(false, 0,",
+    tests: commitTests,
   },
   {
     name: "nak-to-a-pair-of-an-ended-lease",
