@@ -84,7 +84,7 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
     softwire: query.softwire === undefined ? null : encodeHex(query.softwire),
     softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
     source: encodeHex(query.source),
-    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.path))),
+    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.believed))),
   };
 }
 
