@@ -19,6 +19,7 @@ export const dropReasons = {
   "hop-limit": "The RELAY-FORW passed as many relays as RFC 8415 allows (§19.1.2); it may be in a loop.",
   oversized: "The message would not fit in a frame with our relay level around it.",
   "unusable-source": "The datagram names no source that an answer could be sent to.",
+  "untrusted-relay": "A relay level was added by an address that is in none of the listener's trustedRelays.",
   "source-rate": "The source sent more than its rate allows.",
   // Information-Requests, if this relay answers them.
   "malformed-information-request":

@@ -14,6 +14,7 @@
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
 import { relayListenersMax } from "../src/limits.ts";
+import { MessageType6 } from "../src/wire/dhcpv6/codes.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
 import type { RelayConfig } from "./config/config.ts";
 import { RelayCounters } from "./counters.ts";
@@ -21,8 +22,12 @@ import type { CountersSnapshot } from "./counters.ts";
 import { formatEndpoint, zoneOf } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { answerDatagram } from "./information/information.ts";
-import { unwrapAnswer, wrapDatagram } from "./messages/envelope.ts";
+import { formatPeer, unwrapAnswer, wrapDatagram } from "./messages/envelope.ts";
 import type { Delivery, Drop, Origin } from "./messages/envelope.ts";
+import { countBelieved } from "./messages/trust.ts";
+import type { Belief } from "./messages/trust.ts";
+import { UntrustedRelays } from "./messages/untrusted-relays.ts";
+import type { UntrustedRelay } from "./messages/untrusted-relays.ts";
 import type { RelayLog, RelayObserver } from "./observer.ts";
 import { Links } from "./sockets/links.ts";
 import { ListenerTable } from "./sockets/listener-table.ts";
@@ -54,6 +59,8 @@ export interface RelayStatus {
   readonly queue: { readonly frames: number; readonly octets: number; readonly oldestMs: number };
   /** Number of sources whose rate is being tracked. */
   readonly sources: number;
+  /** Addresses whose relay levels were not believed, the latest last. */
+  readonly untrustedRelays: readonly UntrustedRelay[];
   readonly counters: CountersSnapshot;
 }
 
@@ -98,6 +105,9 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
   return relay;
 }
 
+/** A datagram without relay levels has none that could be doubted. */
+const allBelieved: Belief = { levels: 0, untrusted: undefined };
+
 /**
  * Connects the parts of a relay. Each direction is one function:
  *
@@ -111,6 +121,7 @@ class RunningRelay implements Relay {
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
   readonly #links = new Links();
+  readonly #untrusted = new UntrustedRelays();
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
   readonly #sockets: Sockets;
@@ -163,12 +174,18 @@ class RunningRelay implements Relay {
       counters.drop("source-rate");
       return;
     }
-    const origin = this.#originOf(entry, peer, source.port);
+    const belief = this.#believe(datagram, entry, peer);
+    if (belief === undefined) {
+      counters.drop("untrusted-relay");
+      return;
+    }
+    const origin = this.#originOf(entry, peer, source.port, belief.levels);
     const { information, replyPort } = this.#config;
     const { rule: servers } = this.#servers;
     if (information !== undefined) {
       const hasServers = servers !== undefined;
-      const answered = answerDatagram(datagram, origin, information, { hasServers, replyPort });
+      const isBelieved = belief.untrusted === undefined;
+      const answered = answerDatagram(datagram, origin, information, { isBelieved, hasServers, replyPort });
       if (answered.kind !== "pass") {
         this.#send(answered);
         return;
@@ -182,6 +199,28 @@ class RunningRelay implements Relay {
       this.#servers.send(wrapped.frame);
     }
   };
+
+  /**
+   * Decides how far a datagram's relay levels are believed, and reports a level that is not.
+   *
+   * @returns Undefined if the datagram has to be dropped.
+   */
+  #believe(datagram: Uint8Array, { config, listener }: ListenerEntry, peer: Peer): Belief | undefined {
+    if (datagram[0] !== MessageType6.relayForward) return allBelieved;
+    const belief = countBelieved(datagram, peer.address, config.trust);
+    if (belief.untrusted === undefined) return belief;
+    const isDropped = config.trust.untrustedRelays === "drop";
+    const relay = formatPeer(belief.levels === 0 ? peer : { address: belief.untrusted, zone: "" });
+    const endpoint = formatEndpoint(listener);
+    const count = this.#untrusted.add(relay, endpoint, this.#timing.nowMs());
+    if (count !== undefined) {
+      const message = isDropped
+        ? "RELAY-FORW dropped: if this relay is yours, add it to trustedRelays of the listener"
+        : "relay level not believed: if this relay is yours, add it to trustedRelays of the listener";
+      this.#log.warn({ relay, listener: endpoint, count }, message);
+    }
+    return isDropped ? undefined : belief;
+  }
 
   /** Handles an answer: unwraps it, finds the listener that sends it, and sends it. */
   readonly #deliver = (answer: Uint8Array): void => {
@@ -207,12 +246,12 @@ class RunningRelay implements Relay {
   }
 
   /** Uses the configured link-address, or else an address of the link that the datagram arrived on. */
-  #originOf({ number, config, isGroup }: ListenerEntry, peer: Peer, port: number): Origin {
+  #originOf({ number, config, isGroup }: ListenerEntry, peer: Peer, port: number, believed: number): Origin {
     const zone = peer.zone === "" ? zoneOf(config.address) : peer.zone;
     const linkAddress = isUnspecified(config.linkAddress)
       ? this.#links.linkAddressOf(zone ?? "")
       : config.linkAddress;
-    return { listener: number, isGroup, linkAddress, peer, port };
+    return { listener: number, isGroup, linkAddress, peer, port, believed };
   }
 
   get addresses(): readonly Endpoint[] {
@@ -230,6 +269,7 @@ class RunningRelay implements Relay {
       allocators: this.#uplinks.status(),
       queue: this.#batcher.waiting,
       sources: this.#limiter.sources,
+      untrustedRelays: this.#untrusted.list(),
       counters: this.counters.snapshot(),
     };
   }

@@ -193,7 +193,7 @@ export const relayBurstMax = 1_000_000;
 export const relaySourcesMax = 1_048_576;
 
 /** Prefixes of sources that are exempt from the rate limit: every new source is compared with each of them. */
-export const relayTrustedSourcesMax = 256;
+export const relayUnlimitedSourcesMax = 256;
 
 /** Smallest size limit of a capture, in octets: room for some hundred exchanges; fewer would show little. */
 export const relayCaptureOctetsMin = 1024 * 1024;
@@ -492,3 +492,12 @@ export const relayHashedTailOctets = 64;
  * synchronization makes and removes.
  */
 export const clockStepSecondsMin = 2;
+
+/** Trusted relays of one listener: a BNG host has some, and each datagram is compared with all of them. */
+export const relayTrustedRelaysMax = 256;
+
+/** Untrusted relays that a relay remembers for its status: their number tells enough, and anyone can make up more. */
+export const relayUntrustedKeptMax = 32;
+
+/** Milliseconds between two log lines about untrusted relays: a client must not fill the log. */
+export const relayUntrustedLogMs = 10_000;

@@ -31,32 +31,37 @@ describe("version 1 of the wire between relay and allocator, as the first releas
   const query = vectorOctets("discover-shared-nohint").octets;
   const length = (count: number) => count.toString(16).padStart(4, "0");
 
+  /** Interface-Id of the first release: format, listener 3, port 546, zone "eth0". */
+  const firstId = "01 03 0222 65746830";
+  /** Today's, which also states how many levels may be believed: none. */
+  const todaysId = "02 03 0222 00 65746830";
+
   /** A POST with one frame: the level that the relay puts around a client's message. */
-  const body = (type: "0c" | "0d", message: Uint8Array) =>
+  const body = (type: "0c" | "0d", message: Uint8Array, interfaceId = firstId) =>
     octets(
-      length(34 + 4 + 8 + 4 + message.length), // length of the frame (RFC 5460 §5.1)
+      length(34 + 4 + octets(interfaceId).length + 4 + message.length), // length of the frame (RFC 5460 §5.1)
       type, // RELAY-FORW or RELAY-REPL
       "00", // hop-count
       "20010db8000a0000 0000000000000001", // link-address
       "fe80000000000000 0000000000000005", // peer-address
-      "0012 0008", // Interface-Id, and its length:
-      "01 03 0222 65746830", // format, listener 3, port 546, zone "eth0"
+      `0012 ${length(octets(interfaceId).length)} ${interfaceId}`, // Interface-Id
       `0009 ${length(message.length)}`, // Relay Message
       Buffer.from(message).toString("hex"),
     );
 
-  test("today's relay sends the same octets to an old allocator, and delivers what that one answers", () => {
+  test("today's relay sends an old allocator nothing new but its Interface-Id, which comes back as it was, and delivers what that one answers", () => {
     const wrapped = wrapDatagram(query, {
       listener: 3,
       linkAddress: parseIPv6("2001:db8:a::1"),
-      peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse("fe80::5%eth0"),
+      peer: new Peers({ sourcePrefixLength: 128, unlimitedSources: [] }).parse("fe80::5%eth0"),
       port: 546,
       isGroup: false,
+      believed: 0,
     });
     if (wrapped.kind !== "forward") throw new Error(wrapped.reason);
-    expect(encodeFrames([wrapped.frame])).toEqual(body("0c", query));
+    expect(encodeFrames([wrapped.frame])).toEqual(body("0c", query, todaysId));
     const response = Uint8Array.of(21, 0, 0, 0, 1, 2, 3);
-    const [answer] = decodeFrames(body("0d", response), 1);
+    const [answer] = decodeFrames(body("0d", response, todaysId), 1);
     expect(unwrapAnswer(answer!, 4, "standard")).toMatchObject({
       kind: "deliver",
       listener: 3,

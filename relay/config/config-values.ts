@@ -7,10 +7,17 @@
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
 import { decodeDuid } from "../../src/wire/duid.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
-import { isLinkLocal, isMulticast, isUnspecified, parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import { isZone } from "../messages/interface-id.ts";
+import {
+  isLinkLocal,
+  isMulticast,
+  isUnspecified,
+  parseIPv6,
+  parseIPv6Prefix,
+} from "../../src/wire/ipv6-address.ts";
+import { isZone } from "../../src/wire/relay-interface-id.ts";
 import { hostOf } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { IPv6Prefix } from "../../src/wire/ipv6-address.ts";
 
 /** Where a TCP server listens. */
 export interface TcpEndpoint {
@@ -59,6 +66,21 @@ export function parseUnicast(text: string): Uint8Array {
   const address = parseIPv6(text);
   if (isMulticast(address) || isUnspecified(address)) throw new RangeError("expected a unicast address");
   return address;
+}
+
+/** Parses the addresses of trusted relays: a prefix, or one address. Relays send from unicast addresses. */
+export function parseRelayPrefix(text: string): IPv6Prefix {
+  const prefix = parseIPv6Prefix(text.includes("/") ? text : `${text}/128`);
+  const { address, length } = prefix;
+  if (isMulticast(address) || (length === 128 && isUnspecified(address))) {
+    throw new RangeError("expected unicast addresses");
+  }
+  if (isLinkLocal(address) && length !== 128) {
+    throw new RangeError(
+      "expected a whole address where it is link-local: any host of the link can have another",
+    );
+  }
+  return prefix;
 }
 
 /** Parses a DUID in hexadecimal; colons may stand between the octets. */

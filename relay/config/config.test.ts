@@ -14,7 +14,15 @@ const listenersOf = (listeners: object[]) =>
 
 test("parseRelaySettings() has a default for everything", () => {
   expect(parseRelaySettings({})).toEqual({
-    listeners: [{ address: "::1", port: 8547, linkAddress: new Uint8Array(16) }],
+    listeners: [
+      {
+        address: "::1",
+        port: 8547,
+        linkAddress: new Uint8Array(16),
+        joinedAlso: [],
+        trust: { trustedRelays: [], accessNodes: false, untrustedRelays: "drop" },
+      },
+    ],
     replyPort: "source",
     allocator: {
       urls: [new URL("http://127.0.0.1:8467")],
@@ -36,7 +44,7 @@ test("parseRelaySettings() has a default for everything", () => {
       sourceBurst: 40,
       sourcePrefixLength: 128,
       sources: 65_536,
-      trustedSources: [],
+      unlimitedSources: [],
     },
     metrics: {},
     status: {},
@@ -115,7 +123,10 @@ test.each([
   ],
   [listening({ interface: "no interface" }), "listeners.0.interface: found"],
   [{ queue: { deadlineMs: 1.5 } }, "queue.deadlineMs: found 1.5, expected a whole number of 100 to 60000"],
-  [{ storm: { trustedSources: ["::1"] } }, 'storm.trustedSources.0: found "::1", Cannot parse IPv6 prefix'],
+  [
+    { storm: { unlimitedSources: ["::1"] } },
+    'storm.unlimitedSources.0: found "::1", Cannot parse IPv6 prefix',
+  ],
   [{ metrics: { listen: "9547" } }, 'metrics.listen: found "9547", expected "HOST:PORT"'],
   [{ replyPort: "any" }, 'replyPort: found "any", expected ("standard" | "source")'],
   [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, servers"],
@@ -173,7 +184,7 @@ const keys = keysOf(schema as unknown as AnySchema);
 
 test.each(keys)("relay.example.toml explains %s, with its bounds %j", (path, bounds) => {
   const name = path.split(".").at(-1)!;
-  const table = path.includes(".") ? path.split(".")[0]! : undefined;
+  const table = path.includes(".") ? path.split(".").slice(0, -1).join(".") : undefined;
   const start = table === undefined ? 0 : whole.search(new RegExp(`^\\[\\[?${table}\\]`, "m"));
   expect(start).toBeGreaterThanOrEqual(0);
   const lines = whole.slice(start).split("\n");

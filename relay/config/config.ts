@@ -40,7 +40,8 @@ import {
   relaySourceRateMax,
   relaySources,
   relaySourcesMax,
-  relayTrustedSourcesMax,
+  relayTrustedRelaysMax,
+  relayUnlimitedSourcesMax,
   relayUrlsMax,
 } from "../../src/limits.ts";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
@@ -55,6 +56,7 @@ import {
   parseDuid,
   parseInterface,
   parseLinkAddress,
+  parseRelayPrefix,
   parseBindAddress,
   parseListenerAddress,
   parseServer,
@@ -63,6 +65,8 @@ import {
 } from "./config-values.ts";
 import type { Information } from "../information/information.ts";
 import type { ReplyPort } from "../messages/envelope.ts";
+import type { Trust } from "../messages/trust.ts";
+import { zoneOf } from "../endpoint.ts";
 import type { Secrets } from "./secrets.ts";
 import { deriveServerIdentifier } from "./server-identifier.ts";
 
@@ -74,13 +78,17 @@ export interface ListenerConfig {
   readonly port: number;
   /** link-address of our relay level: 16 octets; `::` means that the relay chooses an address of the link. */
   readonly linkAddress: Uint8Array;
+  /** Further interfaces on which a multicast group is joined. */
+  readonly joinedAlso: readonly string[];
+  /** Whose relay levels are believed. */
+  readonly trust: Trust;
 }
 
 /** Output of the schema: each setting is valid on its own, and defaults are filled in. */
 type ParsedSettings = v.InferOutput<typeof schema>;
 
 /** Settings of a relay. */
-export type RelaySettings = Readonly<Omit<ParsedSettings, "information">> & {
+export type RelaySettings = Readonly<Omit<ParsedSettings, "information" | "listeners">> & {
   readonly listeners: readonly ListenerConfig[];
   readonly replyPort: ReplyPort;
   /** Content of answers to Information-Requests; undefined if this relay does not answer them. */
@@ -95,11 +103,19 @@ export interface RelayConfig extends RelaySettings {
 /** All_DHCP_Relay_Agents_and_Servers (RFC 8415 §7.1). */
 const allRelays = "ff02::1:2";
 
+/** All_DHCP_Servers (RFC 8415 §7.1): relays nearer the clients may send to it. */
+const allServers = "ff05::1:3";
+
 /** Default source address towards servers: the system chooses one that suits the destination. */
 const anyAddress = "::";
 
 /** Default listener, which needs no special permissions, for trying out the relay. */
-const firstListener: ListenerConfig = { ...defaultRelay, linkAddress: new Uint8Array(16) };
+const firstListener: ListenerConfig = {
+  ...defaultRelay,
+  linkAddress: new Uint8Array(16),
+  joinedAlso: [],
+  trust: { trustedRelays: [], accessNodes: false, untrustedRelays: "drop" },
+};
 
 /** Text that `parse` accepts. The message of an error that it throws becomes the issue's message. */
 function parsed<T>(parse: (text: string) => T) {
@@ -149,23 +165,80 @@ function list<T extends v.GenericSchema>(item: T, min: number, max: number) {
 
 const fileName = v.pipe(v.string(), v.minLength(1, "expected the name of a file"));
 
+const trustedRelay = table({
+  prefix: parsed(parseRelayPrefix),
+  accessNodes: v.optional(v.boolean(), false),
+});
+
+/** A `[[listeners]]` table, before the group of servers gets a listener of its own. */
+type ListenerTable = ListenerConfig & { readonly joinsServers: boolean };
+
 const listener = v.pipe(
   table({
     interface: v.optional(parsed(parseInterface)),
     address: v.optional(parsed(parseListenerAddress)),
     port: integer(0, 0xffff, serverPort),
     linkAddress: v.optional(parsed(parseLinkAddress), "::"),
+    trustedRelays: v.optional(list(trustedRelay, 0, relayTrustedRelaysMax), []),
+    accessNodes: v.optional(v.boolean(), false),
+    untrustedRelays: v.optional(v.picklist(["drop", "report"]), "drop"),
+    joinAllServers: v.optional(v.boolean(), false),
   }),
-  v.rawTransform(({ dataset, addIssue, NEVER }): ListenerConfig => {
+  v.rawTransform(({ dataset, addIssue, NEVER }): ListenerTable => {
     const { interface: zone, address, port, linkAddress } = dataset.value;
+    const { trustedRelays, accessNodes, untrustedRelays, joinAllServers: joinsServers } = dataset.value;
     if ((zone === undefined) === (address === undefined)) {
       const input = address === undefined ? "neither" : "both";
       addIssue({ input, message: "expected either an interface or an address" });
       return NEVER;
     }
-    return { address: address ?? `${allRelays}%${zone}`, port, linkAddress };
+    if (zone === undefined && joinsServers) {
+      addIssue({
+        input: "an address",
+        message: "expected an interface, because joinAllServers joins a group on it",
+      });
+      return NEVER;
+    }
+    const trust = { trustedRelays, accessNodes, untrustedRelays };
+    return {
+      address: address ?? `${allRelays}%${zone}`,
+      port,
+      linkAddress,
+      joinedAlso: [],
+      trust,
+      joinsServers,
+    };
   }),
 );
+
+/**
+ * Adds the listener of All_DHCP_Servers for the interfaces that join it, one for each port. The group is not bound to
+ * one link, and the system does not say on which interface a datagram from a global address arrived: so one socket
+ * serves all of them, and believes whom any of them believes.
+ */
+function withServersGroup(listeners: readonly ListenerTable[]): ListenerConfig[] {
+  const joining = listeners.filter(({ joinsServers }) => joinsServers);
+  const ports = [...new Set(joining.map(({ port }) => port))];
+  const groups = ports.map((port): ListenerConfig => {
+    const members = joining.filter((each) => each.port === port);
+    const [zone, ...joinedAlso] = members.map(({ address }) => zoneOf(address)!);
+    const trusts = members.map(({ trust }) => trust);
+    return {
+      address: `${allServers}%${zone!}`,
+      port,
+      linkAddress: new Uint8Array(16),
+      joinedAlso,
+      trust: {
+        trustedRelays: trusts.flatMap(({ trustedRelays }) => trustedRelays),
+        accessNodes: trusts.every(({ accessNodes }) => accessNodes),
+        untrustedRelays: trusts.every(({ untrustedRelays }) => untrustedRelays === "report")
+          ? "report"
+          : "drop",
+      },
+    };
+  });
+  return [...listeners.map(({ joinsServers: _, ...config }) => config), ...groups];
+}
 
 /** The schema of settings. Its tables and keys are those of the file. */
 export const schema = table({
@@ -211,7 +284,7 @@ export const schema = table({
     sourceBurst: integer(1, relayBurstMax, relayBurst),
     sourcePrefixLength: integer(relaySourcePrefixLengthMin, 128, 128),
     sources: integer(1, relaySourcesMax, relaySources),
-    trustedSources: v.optional(list(parsed(parseIPv6Prefix), 0, relayTrustedSourcesMax), []),
+    unlimitedSources: v.optional(list(parsed(parseIPv6Prefix), 0, relayUnlimitedSourcesMax), []),
   }),
   metrics: section({ listen: v.optional(parsed(parseTcpEndpoint)) }),
   status: section({ socket: v.optional(fileName) }),
@@ -235,7 +308,8 @@ export const schema = table({
 export function parseRelaySettings(input: unknown, readMachineId?: () => string): RelaySettings {
   const result = v.safeParse(schema, input);
   if (!result.success) throw new ConfigError(result.issues.map(describeIssue));
-  const { listeners = [firstListener], replyPort, information, ...rest } = result.output;
+  const { listeners: tables, replyPort, information, ...rest } = result.output;
+  const listeners = tables === undefined ? [firstListener] : withServersGroup(tables);
   checkTogether(result.output);
   const isStandard = listeners.some(({ port }) => port === serverPort);
   return {

@@ -34,8 +34,9 @@ const origin = (source: string, fields: Partial<Origin> = {}): Origin => ({
   listener: 3,
   isGroup: true,
   linkAddress: new Uint8Array(16),
-  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
+  peer: new Peers({ sourcePrefixLength: 128, unlimitedSources: [] }).parse(source),
   port: 546,
+  believed: 0,
   ...fields,
 });
 
@@ -117,8 +118,8 @@ test("answerInformationRequest() is silent about border relays that it does not 
   expect(replyTo(request("005a 0060"), fields)).toBe("information-not-served");
 });
 
-const answer = (datagram: Uint8Array, from: Origin, hasServers = false) =>
-  answerDatagram(datagram, from, information, { hasServers, replyPort: "standard" });
+const answer = (datagram: Uint8Array, from: Origin, hasServers = false, isBelieved = true) =>
+  answerDatagram(datagram, from, information, { isBelieved, hasServers, replyPort: "standard" });
 
 test("answerDatagram() answers a client from the listener that it was heard by, at port 546", () => {
   expect(answer(request("0058"), origin("fe80::5%eth0", { port: 1546 }))).toMatchObject({

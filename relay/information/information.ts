@@ -47,19 +47,29 @@ const pass: Answered = { kind: "pass" };
 /**
  * Answers a datagram that is an Information-Request, directly from a client or inside RELAY-FORW.
  *
+ * A Reply is several times as long as its request, so it must not go to a source that someone made up. A client's own
+ * request counts only if it came by multicast, which stays on its link. A relayed one counts only if all its relays are
+ * trusted, whatever its depth.
+ *
+ * @param isBelieved Whether trusted relays added all relay levels; true for a datagram without one.
  * @param hasServers Whether DHCPv6 servers are configured, to which requests for other options can go.
  */
 export function answerDatagram(
   datagram: Uint8Array,
   origin: Origin,
   information: Information,
-  { hasServers, replyPort }: { readonly hasServers: boolean; readonly replyPort: ReplyPort },
+  {
+    isBelieved,
+    hasServers,
+    replyPort,
+  }: { readonly isBelieved: boolean; readonly hasServers: boolean; readonly replyPort: ReplyPort },
 ): Answered {
   const relayed = datagram[0] === MessageType6.relayForward;
   if (!relayed && datagram[0] !== MessageType6.informationRequest) return pass;
   const envelope = relayed ? tryDecode(decodeRelayPath, datagram) : { path: [], message: datagram };
   if (envelope?.message[0] !== MessageType6.informationRequest) return pass;
   if (!relayed && !origin.isGroup) return drop("unicast-information-request");
+  if (!isBelieved) return drop("untrusted-relay");
   const reply = answerInformationRequest(envelope.message, information);
   if (reply.kind === "drop") {
     return reply.reason === "information-not-served" && hasServers ? pass : reply;

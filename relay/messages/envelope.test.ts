@@ -13,7 +13,7 @@ import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { unwrapAnswer, wrapDatagram } from "./envelope.ts";
 import type { Origin, ServersRule } from "./envelope.ts";
-import { encodeInterfaceId } from "./interface-id.ts";
+import { encodeInterfaceId } from "../../src/wire/relay-interface-id.ts";
 import { dropReasons } from "../reasons.ts";
 import { Peers } from "../sockets/peers.ts";
 
@@ -32,8 +32,9 @@ const origin = (source: string, port: number): Origin => ({
   listener: 3,
   isGroup: false,
   linkAddress,
-  peer: new Peers({ sourcePrefixLength: 128, trustedSources: [] }).parse(source),
+  peer: new Peers({ sourcePrefixLength: 128, unlimitedSources: [] }).parse(source),
   port,
+  believed: 2,
 });
 
 /** A RELAY-FORW of a relay nearer the client. */
@@ -78,7 +79,7 @@ test("R8415-19.1.1-01 wrapDatagram() says hop-count 0 and the listener's link of
 test("R8415-19.1.1-02 wrapDatagram() always adds an Interface-Id, which holds what the way back needs", () => {
   const level = forwarded(query, origin("fe80::5%eth0", 546));
   expect(level.options).toEqual([
-    { code: 18, data: encodeInterfaceId({ listener: 3, port: 546, zone: "eth0" }) },
+    { code: 18, data: encodeInterfaceId({ listener: 3, port: 546, believed: 2, zone: "eth0" }) },
   ]);
 });
 
@@ -208,7 +209,7 @@ test("wrapDatagram() forwards the largest datagram that fits in a frame, and dro
   const from = origin("fe80::1%123456789012345", 1547);
   const asking = relayed({ options: [relayPortOption(0)] }, new Uint8Array(0));
   const padded = (octets: number) => relayed({ options: [relayPortOption(0)] }, new Uint8Array(octets));
-  const room = 65_535 - (34 + (4 + 4 + 15) + (4 + 2) + 4) - asking.length;
+  const room = 65_535 - (34 + (4 + 5 + 15) + (4 + 2) + 4) - asking.length;
   const wrapped = wrapDatagram(padded(room), from);
   expect(wrapped.kind === "forward" && wrapped.frame.length).toBe(65_535);
   expect(wrapDatagram(padded(room + 1), from)).toEqual({ kind: "drop", reason: "oversized" });
@@ -253,7 +254,7 @@ function answerWith(
   return encodeRelayMessage(13, level, message);
 }
 
-const ours = encodeInterfaceId({ listener: 0, port: 546, zone: "" });
+const ours = encodeInterfaceId({ listener: 0, port: 546, believed: 0, zone: "" });
 
 test.each([
   ["a RELAY-FORW", relayed({ options: [{ code: 18, data: ours }] }), "malformed-answer"],
@@ -262,7 +263,7 @@ test.each([
   ["an answer with a runt", answerWith(ours, {}, Uint8Array.of(21, 0, 0)), "malformed-answer"],
   ["an answer that is cut off", answerWith(ours).subarray(0, -1), "malformed-answer"],
   ["an answer without Interface-Id", answerWith(undefined), "unknown-interface-id"],
-  ["an Interface-Id of another format", answerWith(ours.with(0, 2)), "unknown-interface-id"],
+  ["an Interface-Id of another format", answerWith(ours.with(0, 1)), "unknown-interface-id"],
   ["an Interface-Id of a listener that is not there", answerWith(ours.with(1, 4)), "unknown-interface-id"],
   ["an answer to ::", answerWith(ours, { peerAddress: none }), "unusable-destination"],
   ["an answer to a group", answerWith(ours, { peerAddress: parseIPv6("ff02::1") }), "unusable-destination"],

@@ -6,7 +6,8 @@
  *
  * @example
  * ```ts
- * const origin = { listener: 0, isGroup: true, linkAddress, peer: peers.parse("fe80::1%eth0"), port: 546 };
+ * const peer = peers.parse("fe80::1%eth0");
+ * const origin = { listener: 0, isGroup: true, linkAddress, peer, port: 546, believed: 0 };
  * const wrapped = wrapDatagram(datagram, origin);
  * if (wrapped.kind === "forward") post(wrapped.frame);
  * const unwrapped = unwrapAnswer(answer, 1, "standard");
@@ -29,7 +30,12 @@ import {
 } from "../../src/wire/dhcpv6/relay.ts";
 import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { formatIPv6, isLinkLocal, isMulticast, isUnspecified } from "../../src/wire/ipv6-address.ts";
-import { decodeInterfaceId, encodeInterfaceId, interfaceIdOctetsMax, isZone } from "./interface-id.ts";
+import {
+  decodeInterfaceId,
+  encodeInterfaceId,
+  interfaceIdOctetsMax,
+  isZone,
+} from "../../src/wire/relay-interface-id.ts";
 import type { DropReason } from "../reasons.ts";
 
 /** Source address of a datagram. */
@@ -52,6 +58,8 @@ export interface Origin {
   readonly peer: PeerAddress;
   /** UDP source port. */
   readonly port: number;
+  /** Number of relay levels of the datagram that are believed, from the outermost (`trust.ts`). */
+  readonly believed: number;
 }
 
 /** A wrapped datagram with its destination, or the reason it is dropped. */
@@ -181,11 +189,11 @@ function wrap(
   to: Upstream,
   servers: ServersRule | undefined,
 ): Wrapped {
-  const { listener, port } = origin;
+  const { listener, port, believed } = origin;
   const { address: peerAddress, zone } = origin.peer;
   if (port === 0 || !isZone(zone) || !isUnicast(peerAddress)) return drop("unusable-source");
   const options: Option6[] = [
-    { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, zone }) },
+    { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, believed, zone }) },
   ];
   const downstreamPort = sender.asksForPort && port !== serverPort ? port : 0;
   // RFC 8357 §5.2: a relay adds the option if it uses a port other than 547, or if the relay below it does.

@@ -116,7 +116,10 @@ test("relayCommand() refuses to start without a token", async () => {
 
 test("check is content with a file without faults, and needs no token of the environment", async () => {
   const file = stageFile("[queue]\nlength = 1");
-  expect((await runCommand(["check", file])).printed).toEqual([`${file}: no faults`]);
+  expect((await runCommand(["check", file])).printed).toEqual([
+    "[::1]:8547: trusts no relay but those of this host; RELAY-FORW of others is dropped",
+    `${file}: no faults`,
+  ]);
 });
 
 test.each([

@@ -5,6 +5,8 @@
  */
 import { Command, Option } from "commander";
 import { defaultAllocatorUrl, defaultRelayEndpoint } from "../../src/defaults.ts";
+import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
+import { formatEndpoint } from "../endpoint.ts";
 import {
   relayBatchFramesMax,
   relayDeadlineMs,
@@ -124,18 +126,52 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-function checkCommand({ print, readMachineId }: RelayActions, environment: Environment): Command {
+function checkCommand({ print, readMachineId, readStatus }: RelayActions, environment: Environment): Command {
   return new Command("check")
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
-    .action((file: string) => {
+    .action(async (file: string) => {
       const settings = parseRelaySettings(readConfigFile(file), readMachineId);
       // This command does not run in the service's environment, so it checks the token only if a file is named.
       const { tokenFile } = settings.allocator;
       const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
       readSecrets(settings, { ...environment, ...token });
+      for (const line of formatTrust(settings)) print(line);
+      if (settings.status.socket !== undefined) {
+        for (const line of await reportUntrusted(settings.status.socket, readStatus)) print(line);
+      }
       print(`${file}: no faults`);
     });
+}
+
+/** States for each listener whose relay levels it believes. */
+function formatTrust({ listeners }: RelayConfig | ReturnType<typeof parseRelaySettings>): string[] {
+  return listeners.map(({ trust, ...endpoint }) => {
+    const { trustedRelays, accessNodes, untrustedRelays } = trust;
+    const trusted = [
+      ...trustedRelays.map(
+        ({ prefix, accessNodes: more }) =>
+          `${formatIPv6Prefix(prefix)}${more ? " and its access nodes" : ""}`,
+      ),
+      ...(accessNodes ? ["access nodes on the link"] : []),
+    ];
+    const others = untrustedRelays === "drop" ? "dropped" : "reported, and their levels not believed";
+    const whom = trusted.length === 0 ? "no relay but those of this host" : trusted.join(", ");
+    return `${formatEndpoint(endpoint)}: trusts ${whom}; RELAY-FORW of others is ${others}`;
+  });
+}
+
+/** Names the relays that the running relay does not trust; nothing if no relay is running. */
+async function reportUntrusted(
+  socket: string,
+  readStatus: RelayActions["readStatus"],
+): Promise<readonly string[]> {
+  const report = await readStatus(socket).catch(() => undefined);
+  return (report?.untrustedRelays ?? []).map(
+    ({ address, listener, count }) =>
+      `${listener}: ${count} datagrams came through ${address}, which is not trusted; if it is your relay, add ` +
+      `{ prefix = "${address.split("%", 1)[0]!}" } to trustedRelays of this listener`,
+  );
 }
 
 /** Valid token, used if the real one is not checked. */

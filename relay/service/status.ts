@@ -77,8 +77,16 @@ export function formatStatus(report: StatusReport): string[] {
       ]),
       { alignNumbersRight: true },
     ),
+    ...formatUntrusted(report.untrustedRelays),
     ...formatDrops(counters.dropped),
   ];
+}
+
+function formatUntrusted(relays: StatusReport["untrustedRelays"]): string[] {
+  const rows = relays.map(({ address, listener, count }) => [address, listener, String(count)]);
+  return rows.length === 0
+    ? []
+    : ["", ...formatTable(["untrusted relay", "listener", "datagrams"], rows, { alignNumbersRight: true })];
 }
 
 function formatDrops(dropped: RelayStatus["counters"]["dropped"]): string[] {

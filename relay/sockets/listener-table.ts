@@ -8,6 +8,7 @@
  * @module
  */
 import type { RemoteInfo } from "node:dgram";
+import { isDeepStrictEqual } from "node:util";
 import { relayListenersMax } from "../../src/limits.ts";
 import type { ListenerConfig } from "../config/config.ts";
 import type { RelayCounters } from "../counters.ts";
@@ -125,7 +126,10 @@ export class ListenerTable {
   #findOpen(config: ListenerConfig, taken: ReadonlySet<ListenerEntry>): ListenerEntry | undefined {
     return [...this.#byNumber.values()].find(
       (entry) =>
-        !taken.has(entry) && entry.config.address === config.address && entry.config.port === config.port,
+        !taken.has(entry) &&
+        entry.config.address === config.address &&
+        entry.config.port === config.port &&
+        isDeepStrictEqual(entry.config.joinedAlso, config.joinedAlso),
     );
   }
 
@@ -136,6 +140,7 @@ export class ListenerTable {
       ...this.#hooksFor(config),
       address: config.address,
       port: config.port,
+      joinedAlso: config.joinedAlso,
       receiveBufferOctets,
       onDatagram: (datagram, source) => {
         receive(datagram, entry, source);

@@ -15,6 +15,8 @@ export interface ListenerOptions {
   readonly address: string;
   /** UDP port: 0..65535; 0 lets the system choose one. */
   readonly port: number;
+  /** Further interfaces on which a multicast group is joined. */
+  readonly joinedAlso?: readonly string[] | undefined;
   /** Octets of the receive buffer to request. */
   readonly receiveBufferOctets: number;
   /** Receives a datagram and owns it from then on. The socket calls it directly. */
@@ -89,7 +91,10 @@ function createSendTracker(onSendFailed: () => void) {
   };
 }
 
-async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptions): Promise<void> {
+async function bind(
+  socket: Socket,
+  { address, port, joinedAlso = [], onDatagram }: ListenerOptions,
+): Promise<void> {
   const [group, zone] = address.split("%", 2) as [string, string?];
   try {
     await new Promise<void>((resolve, reject) => {
@@ -99,7 +104,9 @@ async function bind(socket: Socket, { address, port, onDatagram }: ListenerOptio
         resolve();
       });
     });
-    if (isGroup(address)) socket.addMembership(group, `::%${zone}`);
+    if (isGroup(address)) {
+      for (const joined of [zone!, ...joinedAlso]) socket.addMembership(group, `::%${joined}`);
+    }
     socket.on("message", onDatagram);
   } catch (error) {
     socket.close();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { formatIPv6, parseIPv6Prefix } from "../../src/wire/ipv6-address.ts";
 import { Peers } from "./peers.ts";
 
-const rules = { sourcePrefixLength: 64, trustedSources: ["2001:db8:547::/48"].map(parseIPv6Prefix) };
+const rules = { sourcePrefixLength: 64, unlimitedSources: ["2001:db8:547::/48"].map(parseIPv6Prefix) };
 
 test.each([
   ["2001:db8::1", "2001:db8::1", "", "2001:db8::"],

@@ -19,7 +19,7 @@ export interface SourceRules {
   /** Leading bits of an address that identify a source. For link-local addresses, all bits and the zone do. */
   readonly sourcePrefixLength: number;
   /** Prefixes of sources without a rate limit. */
-  readonly trustedSources: readonly IPv6Prefix[];
+  readonly unlimitedSources: readonly IPv6Prefix[];
 }
 
 /**
@@ -53,8 +53,8 @@ export class Peers {
   }
 
   #sourceOf(address: Uint8Array, text: string): string | undefined {
-    const { sourcePrefixLength, trustedSources } = this.#rules;
-    if (trustedSources.some((prefix) => prefixContains(prefix, address))) return undefined;
+    const { sourcePrefixLength, unlimitedSources } = this.#rules;
+    if (unlimitedSources.some((prefix) => prefixContains(prefix, address))) return undefined;
     return isLinkLocal(address) ? text : formatIPv6(maskIPv6(address, sourcePrefixLength));
   }
 }

@@ -33,6 +33,7 @@ export interface ReopeningListener extends Listener {
  */
 export async function openReopeningListener(options: ReopeningListenerOptions): Promise<ReopeningListener> {
   const zone = zoneOf(options.address);
+  const zones = zone === undefined ? [] : [zone, ...(options.joinedAlso ?? [])];
   const first = await openListener(options);
   // Reopening keeps a port that the system chose, and the receive buffer that was requested last.
   const again = { ...options, port: first.port };
@@ -61,8 +62,9 @@ export async function openReopeningListener(options: ReopeningListenerOptions): 
       else current.send(payload, port, address);
     },
     onLinks: async (returned) => {
-      if (zone === undefined || isClosed || reopening !== undefined) return;
-      if (!returned.includes(zone) && (current !== undefined || !options.links.has(zone))) return;
+      if (isClosed || reopening !== undefined) return;
+      const isBack = zones.some((each) => returned.includes(each));
+      if (!isBack && (current !== undefined || !zones.some((each) => options.links.has(each)))) return;
       reopening = reopen();
       await reopening;
       reopening = undefined;

@@ -203,7 +203,10 @@ export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Arra
   record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeQuery(frame);
-    if (result.kind === "query") return [result.query];
+    if (result.kind === "query") {
+      if (!result.query.statesBelief) record.counters.add("framesWithoutBelief");
+      return [result.query];
+    }
     recordDecision(record, undefined, silence(result.reason));
     return [];
   });

@@ -59,7 +59,7 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     }
     const [client, ...wishes] = keysOf(step.claim);
     const before = taken.get(client);
-    if (before !== undefined && isRepeat(before.queries[0]!, query)) {
+    if (before !== undefined && isRepeat(before, query, step.claim)) {
       before.queries.push(query);
     } else if (taken.has(client) || wishes.some((wish) => taken.has(wish))) {
       // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
@@ -89,8 +89,14 @@ function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
 }
 
 /**
- * The same octets from the same source ask for the same thing and get the same answer, each over its own relay path.
+ * The same octets from the same source, line and site ask for the same thing and get the same answer, each over its own
+ * relay path.
  */
-function isRepeat(first: Query, second: Query): boolean {
-  return equalOctets(first.octets, second.octets) && equalOctets(first.source, second.source);
+function isRepeat({ queries, claim }: RoundEntry, query: Query, repeated: Claim): boolean {
+  const [first] = queries as [Query, ...Query[]];
+  return (
+    claim.site === repeated.site &&
+    equalOctets(first.octets, query.octets) &&
+    equalOctets(first.source, query.source)
+  );
 }

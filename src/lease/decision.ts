@@ -86,7 +86,7 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
     softwireForbidden: false,
     softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
     source: encodeHex(query.source),
-    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.path))),
+    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.believed))),
   };
 }
 

@@ -23,6 +23,7 @@ import { decodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import { decodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import type { PortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { decodeSoftwireSourceAddress } from "../wire/dhcpv4/options/softwire-source-address.ts";
+import { believedLevels } from "../wire/relay-interface-id.ts";
 import { DecodeError, tryDecode } from "../wire/decode-error.ts";
 import { encodeHex } from "../wire/hex.ts";
 import type { Reason } from "./reasons.ts";
@@ -38,6 +39,8 @@ export interface Query {
    * inside them are the client's own words.
    */
   readonly believed: readonly RelayLevel[];
+  /** Whether our relay stated how many levels may be believed; without that, only its own is. */
+  readonly statesBelief: boolean;
   /** IPv6 source address of the client: the peer-address of the deepest believed level. */
   readonly source: Uint8Array;
   /** U flag: over IPv4 the client would have sent this message by unicast (RFC 7341 §8). */
@@ -109,8 +112,7 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   const query: Query = {
     octets,
     path,
-    believed: path,
-    source: path.at(-1)!.peerAddress,
+    ...believe(path),
     unicast,
     optionRequest: tryDecode(decodeCodeList, findOption6(options6, OptionCode6.optionRequest)) ?? [],
     message,
@@ -128,6 +130,13 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
     softwire: tryDecode(decodeSoftwireSourceAddress, options.get(OptionCode.softwireSourceAddress)),
   };
   return { kind: "query", query };
+}
+
+/** Reads how far our relay, whose level is the outermost, vouches for the levels inside. */
+function believe(path: readonly RelayLevel[]): Pick<Query, "believed" | "statesBelief" | "source"> {
+  const stated = believedLevels(findOption6(path[0]!.options, OptionCode6.interfaceId));
+  const believed = path.slice(0, 1 + (stated ?? 0));
+  return { believed, statesBelief: stated !== undefined, source: believed.at(-1)!.peerAddress };
 }
 
 /**

@@ -142,7 +142,7 @@ test("a source that sends more than its rate is dropped from, unless it is trust
     expect(await scrape()).toMatchObject({ 'dropped_total{reason="source-rate"}': 15, sources: 1 });
   });
 
-  const storm = { sourceRate: 1, sourceBurst: 5, trustedSources: ["::1/128"] };
+  const storm = { sourceRate: 1, sourceBurst: 5, unlimitedSources: ["::1/128"] };
   await staged.reload(configOf({ allocator: { urls: [allocator.url] }, metrics, storm }));
   await staged.logged("relay reconfigured");
   for (let id = 0; id < 20; id++) await client.send(query(id), port);

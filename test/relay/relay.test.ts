@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import { encodeInterfaceId } from "../../relay/messages/interface-id.ts";
+import { believedLevels, encodeInterfaceId } from "../../src/wire/relay-interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
 import { systemTiming } from "../../src/timing.ts";
@@ -16,6 +16,8 @@ import {
   encodeRelayMessage,
   encodeRelayReply,
 } from "../../src/wire/dhcpv6/relay.ts";
+import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
+import { findOption6 } from "../../src/wire/dhcpv6/options.ts";
 import { encodeFrames } from "../../src/wire/frames.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { vectorOctets } from "../support/vectors.ts";
@@ -38,6 +40,9 @@ interface Pause {
   readonly ms: number;
   readonly end: () => void;
 }
+
+/** A listener that forwards what untrusted relays send. */
+const reporting = { address: "::1", port: 0, untrustedRelays: "report" } as const;
 
 interface Stage {
   readonly relay: Relay;
@@ -164,7 +169,7 @@ test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FOR
 });
 
 test("R8415-19.1.2-02 R8415-19.4-01 a message of two relays goes up in a third level, and comes back as it was answered", async () => {
-  const { allocator, client: downstream, port } = await stage();
+  const { allocator, client: downstream, port } = await stage({ listeners: [reporting] });
   const { octets } = vectorOctets("relay-forw-2hop");
   await downstream.send(octets, port);
 
@@ -178,8 +183,89 @@ test("R8415-19.1.2-02 R8415-19.4-01 a message of two relays goes up in a third l
   expect((await downstream.received.next()).octets).toEqual(expected);
 });
 
+/** A RELAY-FORW of a relay on this host, and one that its client sent. */
+const forged = (message: Uint8Array): Uint8Array => {
+  const level = {
+    hopCount: 0,
+    linkAddress: new Uint8Array(16),
+    peerAddress: parseIPv6("fe80::5"),
+    options: [],
+  };
+  return encodeRelayMessage(12, { ...level, hopCount: 1 }, encodeRelayMessage(12, level, message));
+};
+
+test("T5 a RELAY-FORW with a level of an untrusted relay is dropped, and the log names address and listener", async () => {
+  const staged = await stage();
+  const { client, port, relay, logged } = staged;
+  for (let count = 0; count < 50; count++) await client.send(forged(query(count)), port);
+  await expectToServe(staged);
+  expect(relay.counters.snapshot()).toMatchObject({ forwarded: 1, dropped: { "untrusted-relay": 50 } });
+  expect(relay.status().untrustedRelays).toEqual([
+    { address: "fe80::5", listener: `[::1]:${port}`, count: 50 },
+  ]);
+  const lines = logged.filter((message) => message.includes("trustedRelays"));
+  expect(lines).toHaveLength(1);
+});
+
+test("T5 untrustedRelays = report: it is forwarded, and our level states how far it is believed", async () => {
+  const { allocator, client, port, logged } = await stage({ listeners: [reporting] });
+  await client.send(forged(query(1)), port);
+  const post = await allocator.posts.next();
+  answerAll(post);
+  const [{ options }] = decodeRelayPath(post.frames[0]!).path as [RelayLevel];
+  expect(believedLevels(findOption6(options, OptionCode6.interfaceId))).toBe(1);
+  expect(logged.filter((message) => message.includes("not believed"))).toHaveLength(1);
+});
+
+test("T5 a trusted relay is believed, and a reload that removes it takes effect", async () => {
+  const allocator = await stageAllocator();
+  const trusted = { address: "::1", port: 0, trustedRelays: [{ prefix: "2001:db8:b::/64" }] };
+  const { relay, port } = await stageRelay(allocator.url, { listeners: [trusted] });
+  const client = await stagePeer();
+  const level = { hopCount: 0, linkAddress: new Uint8Array(16), options: [] };
+  const inner = encodeRelayMessage(12, { ...level, peerAddress: parseIPv6("fe80::5") }, query(1));
+  const chain = encodeRelayMessage(
+    12,
+    { ...level, hopCount: 1, peerAddress: parseIPv6("2001:db8:b::1") },
+    inner,
+  );
+  await client.send(chain, port);
+  const post = await allocator.posts.next();
+  answerAll(post);
+  const [{ options }] = decodeRelayPath(post.frames[0]!).path as [RelayLevel];
+  expect(believedLevels(findOption6(options, OptionCode6.interfaceId))).toBe(2);
+  const settings = parseRelaySettings({
+    listeners: [{ address: "::1", port: 0 }],
+    allocator: { urls: [allocator.url] },
+  });
+  await relay.reload({ ...settings, secrets: { token } });
+  await client.send(chain, port);
+  await client.send(query(2), port);
+  const next = await allocator.posts.next();
+  answerAll(next);
+  expect(next.frames).toHaveLength(1);
+  expect(relay.counters.snapshot().dropped).toEqual({ "untrusted-relay": 1 });
+});
+
+test.each(["drop", "report"] as const)(
+  "T22 an Information-Request inside an untrusted relay's RELAY-FORW gets no answer (untrustedRelays = %s)",
+  async (untrustedRelays) => {
+    const staged = await stage({
+      listeners: [{ address: "::1", port: 0, untrustedRelays }],
+      information: { enabled: true, serverIdentifier: "00:03:00:01:02:00:5e:53:00:01" },
+    });
+    const request = Uint8Array.of(
+      ...[11, 0xab, 0xcd, 0xef], // Information-Request
+      ...[0, 6, 0, 2, 0, 88], // Option Request: option 88
+    );
+    await staged.client.send(forged(request), staged.port);
+    await expectToServe(staged);
+    expect(staged.relay.counters.snapshot()).toMatchObject({ sent: 1, dropped: { "untrusted-relay": 1 } });
+  },
+);
+
 test("R8415-19.1.2-01 a RELAY-FORW with hop-count 7 is forwarded, one with hop-count 8 is dropped", async () => {
-  const { allocator, client: downstream, port, relay } = await stage();
+  const { allocator, client: downstream, port, relay } = await stage({ listeners: [reporting] });
   await downstream.send(vectorOctets("bad-relay-hop8").octets, port);
   await downstream.send(vectorOctets("relay-forw-8deep-hop7").octets, port);
   const post = await allocator.posts.next();
@@ -339,7 +425,7 @@ test("a datagram that waited for half of its deadline is dropped: its POST may t
   expect(relay.counters.snapshot().dropped).toEqual({ "deadline-passed": 1 });
 });
 
-const ours = encodeInterfaceId({ listener: 0, port: 546, zone: "" });
+const ours = encodeInterfaceId({ listener: 0, port: 546, believed: 0, zone: "" });
 const answerFrame = (interfaceId: Uint8Array, peer = "::1"): Uint8Array =>
   encodeRelayMessage(
     13,

@@ -18,7 +18,7 @@ const text = (words: string) => new TextEncoder().encode(words);
 function level(
   fields: { hopCount?: number; link?: string; peer?: string; options?: Option6[] } = {},
 ): RelayLevel {
-  const { hopCount = 0, link = "::", peer = "fe80::1", options = [] } = fields;
+  const { hopCount = 0, link = "::", peer = "2001:db8:feed::1", options = [] } = fields;
   return { hopCount, linkAddress: parseIPv6(link), peerAddress: parseIPv6(peer), options };
 }
 

@@ -123,7 +123,10 @@ export class Stage {
     const url = await startHttp({ database, counters, logged, clock });
     // One POST at a time: what was sent first is answered first.
     const settings = parseRelaySettings({
-      listeners: [{ address: "::1", port: 0 }],
+      // The levels that tests wrap queries in are those of trusted relays, as far as their senders can be.
+      listeners: [
+        { address: "::1", port: 0, trustedRelays: [{ prefix: "2001:db8::/32" }], untrustedRelays: "report" },
+      ],
       allocator: { urls: [url], postsInFlight: 1 },
     });
     const config = { ...settings, secrets: { token: relayToken } };

@@ -72,13 +72,19 @@ function unreachableDatabases(count: number): Metric {
 
 /** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */
 function countersOf(counters: Counters): Metric[] {
-  const { frames = 0, rounds = 0, ...answers } = counters.snapshot();
+  const { frames = 0, framesWithoutBelief = 0, rounds = 0, ...answers } = counters.snapshot();
   return [
     {
       name: "apportion_frames_total",
       type: "counter",
       help: `Messages that relays sent. ${ofInstance}`,
       samples: [{ value: frames }],
+    },
+    {
+      name: "apportion_frames_without_belief_total",
+      type: "counter",
+      help: `Messages whose relay did not state which inner levels may be believed. ${ofInstance}`,
+      samples: [{ value: framesWithoutBelief }],
     },
     {
       name: "apportion_rounds_total",

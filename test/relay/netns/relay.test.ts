@@ -4,6 +4,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { decodeMessage6 } from "../../../src/wire/dhcpv6/message.ts";
 import { decodeRelayMessage, decodeRelayPath } from "../../../src/wire/dhcpv6/relay.ts";
+import { parseIPv6 } from "../../../src/wire/ipv6-address.ts";
 import { octets } from "../../support/octets.ts";
 import { vectorOctets } from "../../support/vectors.ts";
 import { mirror } from "../scripted-allocator.ts";
@@ -35,6 +36,15 @@ function stage(): { readonly lab: Lab; readonly bng: Host; readonly cpe: Host } 
 
 const multicast = ["--server", "ff02::1:2", "--port", "547", "--interface", "wan0", "--local-port", "546"];
 const onCpe0 = '[[listeners]]\ninterface = "cpe0"\n';
+const onUplink = '[[listeners]]\naddress = "2001:db8:c::1"\n';
+
+/** A relay message whose peer-address is another one. */
+function withPeer(message: Uint8Array, peer: string): Uint8Array {
+  const changed = message.slice();
+  changed.set(parseIPv6(peer), 18);
+  return changed;
+}
+const trusting = (entry: string) => `trustedRelays = [{ ${entry} }]\n`;
 
 test.skipIf(without !== "")(
   `R7341-11-06 R8415-7.2-01 R8415-19.1.1-01 a client on a link is served by multicast, from the link's own address${without}`,
@@ -127,7 +137,7 @@ test.skipIf(withoutDhcrelay !== "")(
     bng.address("up0", "2001:db8:c::b/64");
     central.address("bng0", "2001:db8:c::1/64");
     await startAllocator(lab, central);
-    await startRelay(lab, central, '[[listeners]]\naddress = "2001:db8:c::1"\n');
+    await startRelay(lab, central, `${onUplink}${trusting('prefix = "2001:db8:c::b"')}`);
     const dhcrelay = bng.run([
       ...["dhcrelay", "-6", "-d", "--no-pid", "-I"],
       ...["-l", "2001:db8:a::1%cpe0", "-u", "2001:db8:c::1%up0"],
@@ -159,7 +169,7 @@ test.skipIf(without !== "")(
     bng.address("up0", "2001:db8:c::b/64");
     central.address("bng0", "2001:db8:c::1/64");
     await startAllocator(lab, central);
-    await startRelay(lab, central, '[[listeners]]\naddress = "2001:db8:c::1"\n');
+    await startRelay(lab, central, `${onUplink}${trusting('prefix = "2001:db8:c::b"')}`);
     const servers = '[servers]\ndestinations = ["2001:db8:c::1"]\nqueries = "servers"\nsourcePort = 1547\n';
     await startRelay(lab, bng, `${onCpe0}${servers}`);
     const capture = await startCapture(bng, "up0");
@@ -192,11 +202,12 @@ test.skipIf(without !== "")(
     const { lab, bng, cpe: ldra } = stage();
     bng.address("cpe0", "2001:db8:a::1/64");
     await startAllocator(lab, bng);
-    await startRelay(lab, bng, onCpe0);
+    await startRelay(lab, bng, `${onCpe0}accessNodes = true\n`);
     const capture = await startCapture(ldra, "wan0");
     const source = `${ldra.linkLocalOf("wan0")}%wan0`;
     const speaker = await openSpeaker(ldra, source, 547);
-    const forward = vectorOctets("relay-forw-ldra").octets;
+    // An access node sends from the address of its client, which its level names as the peer.
+    const forward = withPeer(vectorOctets("relay-forw-ldra").octets, ldra.linkLocalOf("wan0"));
     speaker.send(forward, 547, "ff02::1:2%wan0");
     const { octets: reply, address } = await speaker.next();
     expect(address).toBe(`${bng.linkLocalOf("cpe0")}%wan0`);
