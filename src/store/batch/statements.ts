@@ -187,10 +187,11 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.ho
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
- * the first keeps it.
+ * the first keeps it. What is left of a quarantine outlives an offer that comes to nothing.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
-  ${takeExcluded(...offeredColumns)}
+  ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
+  ${nameOf(lease.freeAt)} = max(${lease.freeAt}, excluded.${nameOf(lease.freeAt)})
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
   OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
     AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;

@@ -59,8 +59,8 @@ export const queryMutants: readonly Mutant[] = [
     name: "source-is-the-outermost-peer",
     rules: ["R7618-6-11"],
     file: query,
-    search: "source: path.at(-1)!.peerAddress,",
-    replacement: "source: path[0]!.peerAddress,",
+    search: "source: believed.at(-1)!.peerAddress }",
+    replacement: "source: path[0]!.peerAddress }",
     tests: leaseTests,
   },
   {
