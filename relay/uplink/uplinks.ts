@@ -113,7 +113,7 @@ export class Uplinks {
     // Log an outage once, not once for each attempt.
     if (outcome.detail === this.#loggedFailures.get(allocator)) return;
     this.#loggedFailures.set(allocator, outcome.detail);
-    log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
+    log.warn({ allocator, ...outcome }, "allocator unavailable: no POSTs until it is ready again");
   }
 }
 

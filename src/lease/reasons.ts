@@ -166,7 +166,7 @@ const ruleReasons = {
   },
   "shared-lease-without-option-159": {
     meaning:
-      "The client asks to keep a shared address but does not list option 159, so it can't be told its ports.",
+      "The client asks to keep a shared address but does not list option 159, so it cannot learn its ports.",
     source: "RFC 7618 §8, A2",
   },
   "source-changed": {
@@ -180,7 +180,7 @@ const ruleReasons = {
   // The message ends a lease and is never answered.
   released: { meaning: "The client released its pair.", source: "RFC 7618 §8" },
   declined: {
-    meaning: "The client declined a pair; if it was the client's own, nobody gets it for a while.",
+    meaning: "The client declined a pair; if it was the client's own, it is quarantined.",
     source: "RFC 2131 §4.3.3",
   },
   "release-without-lease": {

@@ -347,7 +347,7 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
     dropped: { "allocator-unavailable": 1 },
   });
   expect(logged.slice(1)).toEqual([
-    "allocator can't serve: it is left alone for a while",
+    "allocator unavailable: no POSTs until it is ready again",
     "allocator serves again",
   ]);
 });

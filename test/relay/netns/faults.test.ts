@@ -153,7 +153,7 @@ test.skipIf(without !== "")(
     const { lab, bng, allocator, relay, load } = await stageLoad();
     await load.round();
     await allocator.end("SIGKILL");
-    await untilLogged(relay, "allocator can't serve: it is left alone for a while");
+    await untilLogged(relay, "allocator unavailable: no POSTs until it is ready again");
     await startAllocator(lab, bng);
     const report = await load.report();
     expect(report).toMatchObject(allIsWell);
