@@ -124,7 +124,7 @@ test("a relay process takes new settings at SIGHUP, keeps those it has when ther
   expect(JSON.parse(json.stdout)).toMatchObject({ pid: child.pid });
 });
 
-test("check says what is wrong with a file, and exits with 1; with 0 when nothing is", async () => {
+test("check prints the faults of a file and exits with 1, or with 0 if there are none", async () => {
   const folder = stageFolder();
   const [right, wrong] = [join(folder, "right.toml"), join(folder, "wrong.toml")];
   writeFileSync(right, "[queue]\nlength = 100");

@@ -523,7 +523,7 @@ test("the relay keeps nothing of an exchange: another process delivers the answe
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port: before.port });
 });
 
-test("close() delivers the answers that are due, sends what waits, and takes nothing more", async () => {
+test("close() sends the waiting frames, delivers the pending answers, and accepts no more datagrams", async () => {
   const { allocator, client, port, relay } = await stage({ allocator: { postsInFlight: 1 } });
   await client.send(query(1), port);
   const first = await allocator.posts.next();

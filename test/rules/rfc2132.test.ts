@@ -231,7 +231,7 @@ describe("how options of a query are read", () => {
     expect((await stage.ask(enclose(whole, place)))?.portParams).toBeUndefined();
   });
 
-  test("R3396-7-01 two options 159 are one of 8 octets, which says nothing", async () => {
+  test("R3396-7-01 two options 159 are joined to one of 8 octets, which is ignored", async () => {
     const stage = await Stage.open();
     const query = stage.client(1).query(MessageType.discover, { options: { 50: [192, 0, 2, 18] } });
     const hint = (...parts: number[][]) =>

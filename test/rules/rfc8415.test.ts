@@ -111,7 +111,7 @@ describe("where a client is", () => {
   });
 });
 
-describe("what is not for a server", () => {
+describe("a message that is not for a server", () => {
   const unknown: Option6[] = [
     { code: 65_000, data: text("whatever") },
     { code: 65_000, data: new Uint8Array(0) },
