@@ -45,8 +45,14 @@ export const optionsPerMessageMax = 64;
  */
 export const offerSkipMax = 64;
 
-/** Octets of a relay's line identifier (options 18, 37, 38) used in a site key; longer identifiers are ignored. */
+/**
+ * Octets of a relay's identifier of a line (options 18, 37, 38) that stand in a key as they are. Longer identifiers are
+ * compared by their SHA-256, so that no key becomes long. Real identifiers have 8 to 64 octets.
+ */
 export const siteIdentifierOctetsMax = 128;
+
+/** Leases of one site when its domain sets `siteBy` but no limit: a home has a few routers, and some are replaced. */
+export const siteLeasesDefault = 16;
 
 /**
  * Octets of option 61. Every answer repeats the whole option, and 254 octets are what a lease leaves free in the
@@ -66,8 +72,11 @@ export const batchRoundsMax = 4;
 /** Slots tried for a client that requests an address without naming a port set (A8). */
 export const wantedSlotsMax = 64;
 
-/** Octets of one relay option that are stored with a lease; longer options are not stored. */
-export const evidenceOctetsMax = 255;
+/**
+ * Octets of one relay option that are stored with a lease; longer options are not stored. Real identifiers have at most
+ * 255; a level has up to four of them, and each lease and tenure keeps up to two relay paths.
+ */
+export const evidenceOctetsMax = 1024;
 
 /** Sockets of one relay: the Interface-Id has one octet for the socket's number. A BNG host has a handful of links. */
 export const relayListenersMax = 256;

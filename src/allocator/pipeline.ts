@@ -153,7 +153,10 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       directory = await load();
     },
     async directory(ageMsMax) {
-      if (directory === undefined || localMs() - confirmedMs > ageMsMax) directory = await load();
+      if (directory !== undefined && localMs() - confirmedMs <= ageMsMax) return directory;
+      const loaded = await load();
+      // The same revision is the same configuration, for which there are indexes already.
+      if (directory?.revision !== loaded.revision) directory = loaded;
       return directory;
     },
   };

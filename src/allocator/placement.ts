@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { selectDomain } from "../lease/domain.ts";
+import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
@@ -31,12 +31,14 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const known = new Map<DatabasePipeline, Directory>();
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
+  let placement: Placement | undefined;
   return {
     async serve(frames, receivedMs) {
       const queries = decodeQueries(record, frames);
       await Promise.all(pipelines.map((pipeline) => refreshDirectory(pipeline, known, placementAgeMsMax)));
       refuseOverlaps([...known.values()]);
-      const shares = [...divide(queries, known, first)];
+      placement = placementOf(known, placement);
+      const shares = [...divide(queries, placement, first)];
       const served = await Promise.allSettled(
         shares.map(([pipeline, share]) => pipeline.serveQueries(share, receivedMs)),
       );
@@ -70,15 +72,35 @@ async function refreshDirectory(
   }
 }
 
+/** The domains of all databases, and where each is served. */
+interface Placement {
+  /** What it was made from. */
+  readonly directories: readonly Directory[];
+  readonly owners: ReadonlyMap<Domain, DatabasePipeline>;
+  readonly all: Directory;
+}
+
+/** @returns The former placement while no directory has changed, because what is found in it is indexed. */
+function placementOf(
+  known: ReadonlyMap<DatabasePipeline, Directory>,
+  former: Placement | undefined,
+): Placement {
+  const directories = [...known.values()];
+  const isSame =
+    former?.directories.length === directories.length &&
+    directories.every((directory, index) => directory === former.directories[index]);
+  if (isSame) return former;
+  const owners = new Map<Domain, DatabasePipeline>();
+  for (const [pipeline, { domains }] of known) for (const domain of domains) owners.set(domain, pipeline);
+  return { directories, owners, all: { revision: 0, domains: [...owners.keys()], poolsById: new Map() } };
+}
+
 /** @returns For each database that has queries, its queries in their original order. */
 function divide(
   queries: readonly Query[],
-  known: ReadonlyMap<DatabasePipeline, Directory>,
+  { owners, all }: Placement,
   first: DatabasePipeline,
 ): Map<DatabasePipeline, Query[]> {
-  const owners = new Map<Domain, DatabasePipeline>();
-  for (const [pipeline, { domains }] of known) for (const domain of domains) owners.set(domain, pipeline);
-  const all: Directory = { revision: 0, domains: [...owners.keys()], poolsById: new Map() };
   const shares = new Map<DatabasePipeline, Query[]>();
   for (const query of queries) {
     const domain = selectDomain(all, query.believed);

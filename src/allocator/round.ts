@@ -9,7 +9,7 @@ import type { Claim } from "../lease/claim.ts";
 import { makeClaim } from "../lease/decide.ts";
 import { silence } from "../lease/decision.ts";
 import type { Decision } from "../lease/decision.ts";
-import { selectDomain } from "../lease/domain.ts";
+import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { equalOctets } from "../wire/hex.ts";
@@ -113,6 +113,7 @@ function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
 function isRepeat({ queries, claim }: RoundEntry, query: Query, repeated: Claim): boolean {
   const [first] = queries as [Query, ...Query[]];
   return (
+    claim.line === repeated.line &&
     claim.site === repeated.site &&
     equalOctets(first.octets, query.octets) &&
     equalOctets(first.source, query.source)

@@ -13,6 +13,7 @@ import {
   linesMax,
   offerHoldSecondsMax,
   quarantineSecondsMax,
+  siteLeasesDefault,
   softwireUpdateSecondsMax,
 } from "../limits.ts";
 import { decodeHex } from "../wire/hex.ts";
@@ -52,6 +53,25 @@ const leaseSecondsSchema = v.pipe(
   v.check(({ default: usual, min, max }) => min <= usual && usual <= max, "expected min <= default <= max"),
 );
 
+const siteBySchema = v.pipe(
+  v.array(v.picklist(["remote-id", "subscriber-id", "interface-id", "source", "link"])),
+  v.minLength(1),
+  v.check((list) => new Set(list).size === list.length, "expected each identifier once"),
+);
+
+const softwireSchema = v.pipe(
+  v.strictObject({
+    borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(borderRelaysMax)), []),
+    bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
+    bindPrefixOnly: v.optional(v.boolean(), false),
+    updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
+  }),
+  v.check(
+    ({ bindPrefix, bindPrefixOnly }) => !bindPrefixOnly || bindPrefix !== null,
+    "bindPrefixOnly: found true without a bindPrefix, expected one",
+  ),
+);
+
 /** The fields of a domain's settings. The database stores the settings as JSON. */
 export const domainSettingsFields = {
   /** Serves the clients that no prefix of any domain covers. */
@@ -72,7 +92,12 @@ export const domainSettingsFields = {
   offerHoldSeconds: v.optional(seconds(1, offerHoldSecondsMax), 60),
   quarantineSeconds: v.optional(seconds(0, quarantineSecondsMax), 60),
   declineSeconds: v.optional(seconds(0, declineSecondsMax), secondsPerDay),
+  /** What identifies a customer, best first; null for the usual order. */
+  siteBy: v.optional(v.nullable(siteBySchema), null),
+  /** Null: see {@link siteLimitOf}. */
   siteLeasesMax: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+  /** No two lines of the domain have the same Interface-Id. */
+  interfaceIdsAreUnique: v.optional(v.boolean(), false),
   options: v.optional(dhcpOptionsSchema, {}),
   rebootNeedsSameSource: v.optional(v.boolean(), true),
   ignoresOption159: v.optional(v.boolean(), false),
@@ -81,16 +106,19 @@ export const domainSettingsFields = {
   refusesUnknownRenewals: v.optional(v.boolean(), false),
   rapidCommit: v.optional(v.boolean(), false),
   sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
-  softwire: v.optional(
-    v.strictObject({
-      borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(borderRelaysMax)), []),
-      bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
-      updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
-    }),
-    {},
-  ),
+  softwire: v.optional(softwireSchema, {}),
 };
 
 /** Schema of a domain's settings, as the database stores them. */
 export const domainSettingsSchema = v.strictObject(domainSettingsFields);
 export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;
+
+/**
+ * Returns the limit of a customer site.
+ *
+ * @returns The most leases and offers of one site at a time; null when nothing is limited, because the operator set
+ *   neither a limit nor what a site is.
+ */
+export function siteLimitOf({ siteBy, siteLeasesMax }: Pick<DomainSettings, "siteBy" | "siteLeasesMax">) {
+  return siteLeasesMax ?? (siteBy === null ? null : siteLeasesDefault);
+}

@@ -26,8 +26,9 @@ import { claimRequest, decideBind, decideLook } from "./request.ts";
  * @returns A claim, or a decision when the message alone determines the answer.
  */
 export function makeClaim(query: Query, domain: Domain): ClaimStep {
-  if (query.identity === "hardware-address" && (!domain.identifiesByHardwareAddress || query.sharesPorts)) {
-    return silence("no-client-identifier");
+  if (query.identity !== "client-identifier") {
+    if (!domain.identifiesByHardwareAddress || query.sharesPorts) return silence("no-client-identifier");
+    if (query.identity === "unusable-hardware-address") return silence("unusable-hardware-address");
   }
   switch (query.messageType) {
     case MessageType.discover:

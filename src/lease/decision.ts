@@ -4,13 +4,15 @@
  * @module
  */
 import { encodeRelayPathRecord } from "../wire/dhcpv6/relay-path.ts";
-import { encodeHex } from "../wire/hex.ts";
-import type { Claim, LeaseTerms } from "./claim.ts";
+import { decodeHex, encodeHex } from "../wire/hex.ts";
+import type { Claim, HeldPair, LeaseTerms } from "./claim.ts";
 import type { Directory, Domain, Pair } from "./domain.ts";
 import { evidenceOf } from "./evidence.ts";
+import { lineOf } from "./line.ts";
 import type { Query } from "./query.ts";
 import type { Reason } from "./reasons.ts";
 import { siteOf } from "./site.ts";
+import { isForbiddenSoftwire } from "./softwire.ts";
 
 /** DHCP options that an answer may contain: code -> data. */
 export type ConfiguredOptions = ReadonlyMap<number, Uint8Array>;
@@ -61,14 +63,15 @@ export const claimed = (claim: Claim): ClaimStep => ({ kind: "claim", claim });
 /**
  * Derives the fields that all claims have.
  *
- * @returns The client, its site and the limit of the site.
+ * @returns The client, its line, its site and the limit of the site.
  */
 export function claimantOf(query: Query, domain: Domain) {
+  const line = lineOf(query.believed, domain.interfaceIdsAreUnique);
   return {
     domainId: domain.id,
     clientId: query.clientId,
-    line: "",
-    site: siteOf(query.believed, domain.sitePrefixLength),
+    line,
+    site: siteOf(query, line, domain),
     siteLeasesMax: domain.siteLeasesMax,
   };
 }
@@ -79,11 +82,13 @@ export function claimantOf(query: Query, domain: Domain) {
  * @returns The terms of the lease.
  */
 export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
+  const { softwire } = query;
+  const softwireForbidden = softwire !== undefined && isForbiddenSoftwire(softwire, domain.softwire);
   return {
     leaseSeconds: leaseSeconds(query, domain),
     quarantineSeconds: domain.quarantineSeconds,
-    softwire: query.softwire === undefined ? null : encodeHex(query.softwire),
-    softwireForbidden: false,
+    softwire: softwire === undefined || softwireForbidden ? null : encodeHex(softwire),
+    softwireForbidden,
     softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
     source: encodeHex(query.source),
     relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.believed))),
@@ -109,6 +114,28 @@ export function namedPair(query: Query, address: number): Pair {
 export function leaseSeconds(query: Query, domain: Domain): number {
   const { default: standard, min, max } = domain.leaseSeconds;
   return query.leaseSeconds === undefined ? standard : Math.min(max, Math.max(min, query.leaseSeconds));
+}
+
+/**
+ * Says what the client of a running lease is told about it. Its time is never above the longest lease of the domain,
+ * whatever a clock that was set back makes of the end that is stored.
+ *
+ * @param held The row of the lease, after the claim.
+ * @param terms What the client asked for.
+ * @returns Seconds of the lease, and its softwire address. An address that was stored before it was forbidden is not
+ *   told to a client that asks for a forbidden one.
+ */
+export function runningTerms(
+  { remainingSeconds, softwire }: HeldPair,
+  { softwireForbidden }: LeaseTerms,
+  domain: Domain,
+): { readonly leaseSeconds: number; readonly softwire: string | null } {
+  const isUsable =
+    !softwireForbidden || softwire === null || !isForbiddenSoftwire(decodeHex(softwire), domain.softwire);
+  return {
+    leaseSeconds: Math.min(remainingSeconds, domain.leaseSeconds.max),
+    softwire: isUsable ? softwire : null,
+  };
 }
 
 /**

@@ -12,11 +12,12 @@ import {
   leaseTerms,
   canBeServed,
   namedPair,
+  runningTerms,
   silence,
 } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { OptionCode } from "../wire/dhcpv4/codes.ts";
-import { findAddressSlots, findSlotKey, isOpen, pairOfKey } from "./domain.ts";
+import { findAddressPool, findSlotKey, isOpen, pairOfKey, slotsOfPool } from "./domain.ts";
 import type { Domain, Pool } from "./domain.ts";
 import type { Query } from "./query.ts";
 
@@ -52,7 +53,7 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     ...claimantOf(query, domain),
     kind: "offer",
     poolIds: pools.map((pool) => pool.id),
-    wantedSlots: wantedSlots(query, pools),
+    wantedSlots: wantedSlots(query, domain, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
     lease: canRapidCommit(query, domain, pools) ? leaseTerms(query, domain) : null,
   };
@@ -78,13 +79,14 @@ function canRapidCommit(query: Query, domain: Domain, pools: readonly Pool[]): b
  * Lists the slots that a client asks for. Options 50 and 159 together name one pair, option 50 alone means any pair
  * with that address (A8), and option 159 alone only gives a size (A7).
  */
-function wantedSlots(query: Query, pools: readonly Pool[]): readonly number[] {
+function wantedSlots(query: Query, domain: Domain, pools: readonly Pool[]): readonly number[] {
   if (query.requestedAddress === undefined) return [];
-  const slot = findSlotKey(pools, namedPair(query, query.requestedAddress));
+  const pool = findAddressPool(domain.pools, query.requestedAddress);
+  if (pool === undefined || !pools.includes(pool)) return [];
+  const slot = findSlotKey(domain.pools, namedPair(query, query.requestedAddress));
   if (slot !== undefined) return [slot];
   if (query.portParams !== undefined) return [];
-  const slots = findAddressSlots(pools, query.requestedAddress);
-  if (slots === undefined) return [];
+  const slots = slotsOfPool(pool, query.requestedAddress);
   const count = Math.min((slots.last - slots.first) / slots.step + 1, wantedSlotsMax);
   return Array.from({ length: count }, (_, index) => slots.first + index * slots.step);
 }
@@ -108,12 +110,13 @@ export function decideOffer(
   if (held.remainingSeconds <= 0) return silence("site-limit");
   const { options } = pool;
   if (claim.lease !== null && held.state === "bound") {
-    const { remainingSeconds, softwire } = held;
-    return { kind: "ack", pair, leaseSeconds: remainingSeconds, options, softwire, rapidCommit: true };
+    return { kind: "ack", pair, ...runningTerms(held, claim.lease, domain), options, rapidCommit: true };
   }
   // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
   const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  const wanted = isUnchanged ? held.remainingSeconds : leaseSeconds(query, domain);
+  const wanted = isUnchanged
+    ? Math.min(held.remainingSeconds, domain.leaseSeconds.max)
+    : leaseSeconds(query, domain);
   const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
   return { kind: "offer", pair, leaseSeconds: seconds, options };
 }

@@ -1,19 +1,16 @@
 /**
- * Softwire domains (RFC 7596) with their pools and settings, and the choice of the domain for a query (RFC 7341 §11).
+ * Softwire domains (RFC 7596) with their pools and settings. `select-domain.ts` chooses the domain for a query.
  *
  * @module
  */
-import { findPair } from "../portset/find-pair.ts";
+import { findPair, findPoolAt } from "../portset/find-pair.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import { pairOf, slotsOfAddress } from "../portset/pool-geometry.ts";
 import { numberOfSlot, poolOfSlot, slotKey } from "../portset/slot-key.ts";
 import type { SlotRange } from "./claim.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
-import { isLinkLocal, isUnspecified, prefixContains } from "../wire/ipv6-address.ts";
-import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
-import { findOption6 } from "../wire/dhcpv6/options.ts";
-import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { equalOctets } from "../wire/hex.ts";
+import type { SiteSettings } from "./site.ts";
+import type { SoftwireSettings } from "./softwire.ts";
 
 /** An IPv4 range and its slots. Shared pools divide each address into port sets; full pools lease whole addresses. */
 export interface Pool {
@@ -40,13 +37,13 @@ export function isOpen(pool: Pool): boolean {
  * A subscriber line of an access network, as its relay identifies it. Interface-Ids are unique only within one relay,
  * so the relay's link-address is part of the name.
  */
-interface Line {
+export interface Line {
   readonly linkAddress: Uint8Array;
   readonly interfaceId: Uint8Array;
 }
 
 /** A domain as the rules need it. The store loads it. */
-export interface Domain {
+export interface Domain extends SiteSettings {
   readonly id: number;
   readonly name: string;
   /** Link-addresses and source addresses that belong to this domain. */
@@ -75,15 +72,10 @@ export interface Domain {
   readonly refusesUnknownRenewals: boolean;
   /** Answers a DISCOVER that has option 80 with a lease (RFC 4039). Only for a link that no other server serves. */
   readonly rapidCommit: boolean;
-  /** Length of the IPv6 source prefix that identifies a customer site, in bits: 56 or 64 (A13). */
-  readonly sitePrefixLength: number;
   /** Sends a NAK to an INIT-REBOOT client whose IPv6 source differs from that of its lease (R7618-6-11, A10). */
   readonly rebootNeedsSameSource: boolean;
-  readonly softwire: {
-    /** Addresses of the lwAFTR or BR, for option 90. */
-    readonly borderRelays: readonly Uint8Array[];
-    /** Prefix for option 137, from which a client chooses its softwire address. */
-    readonly bindPrefix: IPv6Prefix | null;
+  /** Its border relays are in option 90, its prefix in option 137. */
+  readonly softwire: SoftwireSettings & {
     /** Minimum time between two changes of a client's softwire address, in seconds (R8539-8.1-02). */
     readonly updateIntervalSeconds: number;
   };
@@ -99,59 +91,6 @@ export interface Directory {
   readonly revision: number;
   readonly domains: readonly Domain[];
   readonly poolsById: ReadonlyMap<number, Pool>;
-}
-
-/**
- * Finds the domain that serves a client.
- *
- * 1. A domain that lists the client's line serves it, because a line is the most specific location.
- * 2. Otherwise the innermost usable link-address locates the client. Two addresses are not usable: `::` does not
- *    identify a link (RFC 8415 §13.1, RFC 6221), and a link-local address is not unique among links. If no
- *    link-address is usable, the client's own address locates it, unless it is link-local. Among all matching prefixes
- *    of all domains, the longest wins.
- * 3. Clients that no prefix covers go to the default domain.
- *
- * @param directory Domains to choose from.
- * @param path Relay path, outermost level first. The peer-address of its last level is the client's address.
- * @returns The domain, or undefined when no domain serves this client.
- */
-export function selectDomain(directory: Directory, path: readonly RelayLevel[]): Domain | undefined {
-  const place = locationOf(path);
-  let best: Domain | undefined;
-  let bestLength = -1;
-  for (const domain of directory.domains) {
-    if (domain.lines.some((line) => isOnLine(line, path))) return domain;
-    if (domain.isDefault) best ??= domain;
-    if (place === undefined) continue;
-    for (const prefix of domain.prefixes) {
-      if (prefix.length > bestLength && prefixContains(prefix, place)) {
-        best = domain;
-        bestLength = prefix.length;
-      }
-    }
-  }
-  return best;
-}
-
-/** The outermost level is skipped: it is our own relay, whose Interface-Id identifies a socket and not a line. */
-function isOnLine(line: Line, path: readonly RelayLevel[]): boolean {
-  return path.slice(1).some(({ linkAddress, options }) => {
-    const interfaceId = findOption6(options, OptionCode6.interfaceId);
-    return (
-      interfaceId !== undefined &&
-      equalOctets(interfaceId, line.interfaceId) &&
-      equalOctets(linkAddress, line.linkAddress)
-    );
-  });
-}
-
-function locationOf(path: readonly RelayLevel[]): Uint8Array | undefined {
-  for (let level = path.length - 1; level >= 0; level--) {
-    const { linkAddress } = path[level]!;
-    if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;
-  }
-  const source = path.at(-1)?.peerAddress;
-  return source === undefined || isLinkLocal(source) ? undefined : source;
 }
 
 /** A pair as messages express it: an address and, when it is shared, a port set (RFC 7618 §8). */
@@ -189,7 +128,7 @@ export function findSlotKey(pools: readonly Pool[], pair: Pair): number | undefi
  * @returns The pool, or undefined when no range contains the address.
  */
 export function findAddressPool(pools: readonly Pool[], address: number): Pool | undefined {
-  return pools.find(({ geometry }) => geometry.firstAddress <= address && address <= geometry.lastAddress);
+  return findPoolAt(pools, address);
 }
 
 /**
@@ -201,10 +140,19 @@ export function findAddressPool(pools: readonly Pool[], address: number): Pool |
  */
 export function findAddressSlots(pools: readonly Pool[], address: number): SlotRange | undefined {
   const pool = findAddressPool(pools, address);
-  if (pool === undefined) return undefined;
-  const { first, step } = slotsOfAddress(pool.geometry, address);
-  const last = first + (pool.geometry.psids.length - 1) * step;
-  return { first: slotKey(pool.id, first), last: slotKey(pool.id, last), step };
+  return pool && slotsOfPool(pool, address);
+}
+
+/**
+ * Finds the slots of an address of a pool.
+ *
+ * @param address IPv4 address of the pool's range.
+ * @returns The range of slot keys.
+ */
+export function slotsOfPool({ id, geometry }: Pool, address: number): SlotRange {
+  const { first, step } = slotsOfAddress(geometry, address);
+  const last = first + (geometry.psids.length - 1) * step;
+  return { first: slotKey(id, first), last: slotKey(id, last), step };
 }
 
 /**

@@ -68,6 +68,7 @@ export function decideEnd(claim: EndClaim, fact: Fact): Decision {
   const { held, ended } = fact;
   if (isOvertaken(claim, fact)) return silence("release-overtaken");
   if (claim.as === "withdrawn") return silence("other-server-chosen");
+  if (fact.otherLine) return silence("other-line");
   if (claim.as === "declined") return silence(ended ? "declined" : "release-without-lease");
   const isReleased = held?.state === "released" && held.slot === claim.slots?.first;
   return silence(isReleased ? "released" : "release-without-lease");

@@ -15,9 +15,9 @@ import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
-
 import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
+import { isUsableHardwareAddress } from "../wire/dhcpv4/hardware-address.ts";
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { decodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import { decodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
@@ -51,8 +51,8 @@ export interface Query {
   readonly messageType: number;
   /** In hexadecimal: option 61, or hardware type and address when the client sent no option 61 (RFC 2131 §4.2). */
   readonly clientId: string;
-  /** What `clientId` is made of. */
-  readonly identity: "client-identifier" | "hardware-address";
+  /** What `clientId` is made of. Several devices may send one and the same unusable hardware address. */
+  readonly identity: "client-identifier" | "hardware-address" | "unusable-hardware-address";
   /** Option 55. */
   readonly parameterRequestList: readonly number[];
   /** The client can share an address: option 55 lists 159 (RFC 7618 §5). */
@@ -154,9 +154,9 @@ function identify({
 }: DhcpV4Message): Pick<Query, "clientId" | "identity"> | Reason {
   const clientIdentifier = options.get(OptionCode.clientIdentifier);
   if (clientIdentifier === undefined) {
-    if (hlen === 0 || hlen > chaddr.length) return "no-client-identifier";
     const clientId = encodeHex(Uint8Array.of(htype, ...chaddr.subarray(0, hlen)));
-    return { clientId, identity: "hardware-address" };
+    const isUsable = hlen <= chaddr.length && isUsableHardwareAddress(htype, chaddr.subarray(0, hlen));
+    return { clientId, identity: isUsable ? "hardware-address" : "unusable-hardware-address" };
   }
   const { length } = clientIdentifier;
   const isUsable = length >= clientIdentifierOctetsMin && length <= clientIdentifierOctetsMax;

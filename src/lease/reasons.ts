@@ -105,6 +105,11 @@ const ruleReasons = {
     meaning: "The client identifier is shorter than 2 octets, or too long to fit in an answer.",
     source: "RFC 2132 §9.14",
   },
+  "unusable-hardware-address": {
+    meaning:
+      "The client has only a hardware address, which cannot be that of one device: zeros, ones, multicast, or a wrong length.",
+    source: "RFC 2131 §4.2, A11",
+  },
   "unknown-request-state": {
     meaning: "The fields of the DHCPREQUEST match no client state.",
     source: "RFC 2131 §4.3.2",
@@ -176,6 +181,15 @@ const ruleReasons = {
   "softwire-taken": {
     meaning: "The softwire source address belongs to the active lease of another client.",
     source: "RFC 8539 §8.2",
+  },
+  "softwire-forbidden": {
+    meaning:
+      "The softwire source address is one that the domain does not allow, or that no softwire can begin at.",
+    source: "RFC 8539 §8.2",
+  },
+  "other-line": {
+    meaning: "The lease of this client is on another line, and this line can neither extend nor end it.",
+    source: "this server",
   },
   // The message ends a lease and is never answered.
   released: { meaning: "The client released its pair.", source: "RFC 7618 §8" },

@@ -5,7 +5,16 @@
  */
 import { isInRange } from "./claim.ts";
 import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
-import { claimantOf, claimed, leaseTerms, canBeServed, nak, namedPair, silence } from "./decision.ts";
+import {
+  claimantOf,
+  claimed,
+  leaseTerms,
+  canBeServed,
+  nak,
+  namedPair,
+  runningTerms,
+  silence,
+} from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { findAddressPool, findAddressSlots, findSlotKey, onlySlot, pairOfKey } from "./domain.ts";
 import type { Domain } from "./domain.ts";
@@ -101,7 +110,9 @@ function lookClaim(query: Query, domain: Domain): LookClaim {
 }
 
 /**
- * Decides the answer to a DHCPREQUEST that claimed a particular pair.
+ * Decides the answer to a DHCPREQUEST that claimed a particular pair. If the client's lease is on another line, the
+ * message is refused: an honest client that moved starts again and gets another pair here, and one that only repeats the
+ * client's identifier gets nothing.
  *
  * @returns DHCPACK when the pair is now the client's lease, DHCPNAK when it is not, or silence for an unknown client.
  */
@@ -112,21 +123,24 @@ export function decideBind(
 ): Decision {
   const { held } = fact;
   const isOffer = claim.accepts === "offer-or-lease";
-  if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);
+  if (held === null) {
+    if (fact.otherLine) return nak("other-line");
+    return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);
+  }
   const isNamed = isInRange(claim.slots, held.slot);
   const { pool, pair } = pairOfKey(directory, held.slot);
   if (isNamed && pool.drainUntil !== null && pool.drainUntil <= now) return nak("pool-drained");
   if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {
-    if (fact.softwireTaken && isNamed) return nak("softwire-taken");
+    if (isNamed && claim.lease.softwireForbidden) return nak("softwire-forbidden");
+    if (isNamed && fact.softwireTaken) return nak("softwire-taken");
     return nak(isOffer ? "pair-not-offered" : "pair-not-held");
   }
   if (claim.sourceMustMatch && held.source !== claim.lease.source) return nak("source-changed");
   return {
     kind: "ack",
     pair,
-    leaseSeconds: held.remainingSeconds,
+    ...runningTerms(held, claim.lease, domain),
     options: pool.options,
-    softwire: held.softwire,
     rapidCommit: false,
   };
 }
@@ -137,7 +151,8 @@ export function decideBind(
  * @returns DHCPNAK when the client holds another pair, otherwise as for an unknown client: usually silence.
  */
 export function decideLook(fact: Fact, { query, domain }: Subject): Decision {
-  return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");
+  if (fact.held !== null) return nak("pair-not-held");
+  return fact.otherLine ? nak("other-line") : decideUnknown(query, domain, fact);
 }
 
 /**

@@ -4,46 +4,79 @@
  *
  * @module
  */
-import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
-import { findOption6 } from "../wire/dhcpv6/options.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { encodeHex } from "../wire/hex.ts";
-import { isLinkLocal } from "../wire/ipv6-address.ts";
-import { siteIdentifierOctetsMax } from "../limits.ts";
+import { ipv6Octets, isLinkLocal, isUnspecified } from "../wire/ipv6-address.ts";
+import { interfaceOnLinkOf, nearestLink, subscriberIdOf, uniqueInterfaceOf } from "./line.ts";
 
-/**
- * Derives the site key from the first of these that the query has: remote-id, subscriber-id, Interface-Id with its
- * link-address, and otherwise the prefix of the client's source address.
- *
- * @param path Relay path, outermost level first. The outermost level is our own relay, whose Interface-Id identifies a
- *   listener and not a customer.
- * @param prefixLength Length of the prefix that a site has, in bits: 56 or 64. A link-local address does not identify
- *   a site, so each client with such an address is a site of its own.
- * @returns The key, `kind:hex`, which is the same for all clients of the site.
- */
-export function siteOf(path: readonly RelayLevel[], prefixLength: number): string {
-  const downstream = path.slice(1).reverse();
-  const remoteId = findInnermost(downstream, OptionCode6.remoteId);
-  if (remoteId !== undefined) return `remote:${encodeHex(remoteId.value)}`;
-  const subscriberId = findInnermost(downstream, OptionCode6.subscriberId);
-  if (subscriberId !== undefined) return `subscriber:${encodeHex(subscriberId.value)}`;
-  const interfaceId = findInnermost(downstream, OptionCode6.interfaceId);
-  if (interfaceId !== undefined) {
-    return `interface:${encodeHex(interfaceId.level.linkAddress)}:${encodeHex(interfaceId.value)}`;
-  }
-  const source = path.at(-1)?.peerAddress ?? new Uint8Array(16);
-  return `prefix:${encodeHex(isLinkLocal(source) ? source : source.subarray(0, prefixLength / 8))}`;
+/** What can identify a customer. `source` is the prefix of the client's address, `link` its link-address. */
+export type SiteIdentifier = "remote-id" | "subscriber-id" | "interface-id" | "source" | "link";
+
+/** The settings of a domain that say what a site is. */
+export interface SiteSettings {
+  /** What identifies a customer, best first; null when the operator did not say. */
+  readonly siteBy: readonly SiteIdentifier[] | null;
+  /** Length of the IPv6 source prefix that identifies a site, in bits: 56 or 64 (A13). */
+  readonly sitePrefixLength: number;
+  /** Whether no two lines of the domain have the same Interface-Id. */
+  readonly interfaceIdsAreUnique: boolean;
 }
 
-function findInnermost(
-  levels: readonly RelayLevel[],
-  code: number,
-): { readonly level: RelayLevel; readonly value: Uint8Array } | undefined {
-  for (const level of levels) {
-    const value = findOption6(level.options, code);
-    if (value !== undefined && value.length > 0 && value.length <= siteIdentifierOctetsMax) {
-      return { level, value };
+/** Where a query comes from. */
+interface Origin {
+  /** Levels of trusted relays, outermost first. */
+  readonly believed: readonly RelayLevel[];
+  /** IPv6 source address of the client. */
+  readonly source: Uint8Array;
+}
+
+/** The order of A13, where the operator did not choose one. */
+const usualOrder: readonly SiteIdentifier[] = ["remote-id", "subscriber-id", "interface-id", "source"];
+
+/**
+ * Derives the site key from the first identifier of the domain's list that the query has. Clients that nothing
+ * identifies share one site for each link, so that no client escapes the limit by leaving out an identifier.
+ *
+ * @param line The name of the client's line (`line.ts`).
+ * @returns The key, `kind:hex`, which is the same for all clients of the site.
+ */
+export function siteOf(origin: Origin, line: string, settings: SiteSettings): string {
+  for (const identifier of settings.siteBy ?? usualOrder) {
+    const site = siteBy(identifier, origin, line, settings);
+    if (site !== undefined) return site;
+  }
+  return `unidentified:${encodeHex(nearestLink(origin.believed) ?? new Uint8Array(ipv6Octets))}`;
+}
+
+function siteBy(
+  identifier: SiteIdentifier,
+  { believed, source }: Origin,
+  line: string,
+  { siteBy: chosen, sitePrefixLength, interfaceIdsAreUnique }: SiteSettings,
+): string | undefined {
+  switch (identifier) {
+    // The name of a line begins with what it was made of, so it need not be made again.
+    case "remote-id":
+      return line.startsWith("remote:") ? line : undefined;
+    case "subscriber-id":
+      return line.startsWith("subscriber:") ? line : subscriberIdOf(believed);
+    case "interface-id":
+      return interfaceIdsAreUnique ? uniqueInterfaceOf(believed) : interfaceOnLinkOf(believed);
+    case "source":
+      return siteOfSource(source, sitePrefixLength, chosen !== null);
+    case "link": {
+      const link = nearestLink(believed);
+      return link && `link:${encodeHex(link)}`;
     }
   }
-  return undefined;
+}
+
+/**
+ * A client chooses its link-local address, so that address does not identify a customer. Where the operator did not say
+ * what does, each such client is a site of its own.
+ */
+function siteOfSource(source: Uint8Array, prefixLength: number, isChosen: boolean): string | undefined {
+  if (isLinkLocal(source)) return isChosen ? undefined : `prefix:${encodeHex(source)}`;
+  if (isChosen && isUnspecified(source)) return undefined;
+  return `prefix:${encodeHex(source.subarray(0, prefixLength / 8))}`;
 }

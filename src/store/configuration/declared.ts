@@ -68,9 +68,21 @@ export function parseSettings(text: string): DomainSettings {
   return v.parse(domainSettingsSchema, JSON.parse(text));
 }
 
-/** @returns The text for `domain.settings`; equal settings give equal text. */
+/**
+ * Formats settings for the database. Fields that 0.1.0 does not know are left out while they have their defaults,
+ * because an allocator of 0.1.0 that still runs cannot read settings with a field that it does not know.
+ *
+ * @returns The text for `domain.settings`; equal settings give equal text.
+ */
 export function settingsText(settings: DomainSettings): string {
-  return JSON.stringify(v.parse(domainSettingsSchema, settings));
+  const { siteBy, interfaceIdsAreUnique, softwire, ...rest } = v.parse(domainSettingsSchema, settings);
+  const { bindPrefixOnly, ...softwireRest } = softwire;
+  return JSON.stringify({
+    ...rest,
+    softwire: { ...softwireRest, ...(bindPrefixOnly && { bindPrefixOnly }) },
+    ...(siteBy !== null && { siteBy }),
+    ...(interfaceIdsAreUnique && { interfaceIdsAreUnique }),
+  });
 }
 
 /** Starts a query of pools; {@link poolOfRow} reads its rows. */

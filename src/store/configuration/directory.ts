@@ -6,7 +6,7 @@
 import { asc, eq } from "drizzle-orm";
 import * as v from "valibot";
 import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-options.ts";
-import { parseInterfaceId } from "../../declaration/domain-settings.ts";
+import { parseInterfaceId, siteLimitOf } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import type { Directory, Domain, Pool } from "../../lease/domain.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
@@ -88,10 +88,11 @@ function domainOf(
     })),
     serverIdentifier: parseIPv4(serverIdentifier),
     ...rest,
+    siteLeasesMax: siteLimitOf(settings),
     softwire: {
+      ...softwire,
       borderRelays: softwire.borderRelays.map(parseIPv6),
       bindPrefix: softwire.bindPrefix === null ? null : parseIPv6Prefix(softwire.bindPrefix),
-      updateIntervalSeconds: softwire.updateIntervalSeconds,
     },
     pools,
     sharedPools: pools.filter(({ kind }) => kind === "shared"),
