@@ -115,23 +115,10 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         if (fault !== undefined) faults.report("claim", fault);
         answers.push(...encodeAnswer(record, query, domain, () => decision));
       }
-      const unserved: Query[] = [];
-      for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
-        const fact = result.facts[index];
-        if (fact === undefined) {
-          for (const query of asking) recordDecision(deps, query, silence("internal-error"));
-          continue;
-        }
-        if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
-          unserved.push(...asking);
-          continue;
-        }
-        const now = Math.floor(result.clockMs / 1000);
-        const subject = { query: asking[0]!, domain, directory: current, now };
-        const answer = () => decide(claim, fact, subject);
-        for (const query of asking) answers.push(...encodeAnswer(record, query, domain, answer));
-      }
-      waiting = [...unserved, ...later];
+      const canWait = round < batchRoundsMax;
+      const served = answerEntries(record, current, entries, { ...result, canWait });
+      answers.push(...served.answers);
+      waiting = [...served.unserved, ...later];
     }
     for (const query of waiting) recordDecision(deps, query, silence("batch-rounds-exhausted"));
     return answers;
@@ -160,6 +147,36 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return directory;
     },
   };
+}
+
+/**
+ * Answers the claims of a round.
+ *
+ * @param canWait Whether there is another round.
+ * @returns The answers, and the queries that another round may serve.
+ */
+function answerEntries(
+  record: AnswerRecord,
+  directory: Directory,
+  entries: readonly RoundEntry[],
+  { facts, clockMs, canWait }: CommittedRound & { readonly canWait: boolean },
+): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Query[] } {
+  const answers: Uint8Array[] = [];
+  const unserved: Query[] = [];
+  const now = Math.floor(clockMs / 1000);
+  for (const [index, { claim, domain, queries }] of entries.entries()) {
+    const fact = facts[index];
+    if (fact === undefined) {
+      for (const query of queries) recordDecision(record, query, silence("internal-error"));
+    } else if (canWait && mayBeServedLater(claim, fact)) {
+      unserved.push(...queries);
+    } else {
+      const subject = { query: queries[0]!, domain, directory, now };
+      const decideEntry = () => decide(claim, fact, subject);
+      for (const query of queries) answers.push(...encodeAnswer(record, query, domain, decideEntry));
+    }
+  }
+  return { answers, unserved };
 }
 
 /** What is known of the database's clock. */
@@ -215,18 +232,21 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
+/** The result of a round; the fact of a claim that the database refused is undefined. */
+type CommittedRound = Omit<CommitResult, "facts"> & { readonly facts: readonly (Fact | undefined)[] };
+
 /**
  * Commits the claims of a round. If the database refuses the batch for the values of one claim, the halves are tried, so
  * that the claim that is refused costs only itself.
  *
  * @param commit Commits some entries as one transaction.
- * @returns As of the last transaction; the fact of a claim that was refused is undefined.
+ * @returns As of the last transaction.
  */
 async function commitEach(
   entries: readonly RoundEntry[],
   commit: (entries: readonly RoundEntry[]) => Promise<CommitResult>,
   faults: Faults,
-): Promise<Omit<CommitResult, "facts"> & { readonly facts: readonly (Fact | undefined)[] }> {
+): Promise<CommittedRound> {
   try {
     return await commit(entries);
   } catch (error) {

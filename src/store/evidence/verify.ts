@@ -9,7 +9,7 @@ import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
-import { clientsPerLookMax, verifyFaultsShownMax } from "../../limits.ts";
+import { siteLeasesDefault, clientsPerLookMax, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
@@ -26,7 +26,9 @@ const slotName = (slot: SQLWrapper): SQL =>
 
 const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 
-const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
+/** The limit of a site (`declaration/domain-settings.ts`). */
+const siteLimit = sql`coalesce(${domain.settings} ->> '$.siteLeasesMax',
+  iif(${domain.settings} ->> '$.siteBy' IS NULL, NULL, ${siteLeasesDefault}))`;
 
 /**
  * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is
