@@ -54,10 +54,12 @@ describe("R7618-10-02 a site", () => {
       },
     ],
     [
-      "a DECLINE",
+      "the time for which a declined pair is kept from everyone",
       async (stage: Stage) => {
         const lease = await stage.client(1, here).lease();
         await stage.client(1, here).decline(lease.address);
+        expect(await stage.outcome(() => stage.client(2, here).discover())).toBe("silence:site-limit");
+        stage.now += 86_400;
       },
     ],
   ])("has room again after %s", async (_what, comeAndGo) => {
@@ -83,11 +85,11 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("keeps counting an offer that its client asks for again from a site that is full", async () => {
+  test("keeps counting an offer that its client asks for again from a site that is full, which does not get it", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     await stage.client(1, here).discover();
     await stage.client(2, there).lease();
-    expect(await stage.outcome(() => stage.client(1, there).discover())).toBe("offer 192.0.2.18 PSID 1");
+    expect(await stage.outcome(() => stage.client(1, there).discover())).toBe("silence:site-limit");
     expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
   });
 

@@ -9,8 +9,9 @@ import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
-import { clientsPerLookMax, verifyFaultsShownMax } from "../../limits.ts";
+import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
+import { literal } from "../database/columns.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
 import { domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
@@ -26,7 +27,9 @@ const slotName = (slot: SQLWrapper): SQL =>
 
 const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 
-const siteLimit = sql`json_extract(${domain.settings}, '$.siteLeasesMax')`;
+/** As `siteLimitOf` tells it. */
+const siteLimit = sql`coalesce(json_extract(${domain.settings}, '$.siteLeasesMax'),
+  iif(json_extract(${domain.settings}, '$.siteBy') IS NULL, NULL, ${literal(siteLeasesDefault)}))`;
 
 /**
  * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is
