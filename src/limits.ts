@@ -9,10 +9,10 @@
 export const relayBodyOctetsMax = 1024 * 1024;
 
 /**
- * Octets of the DHCPv4 message in an answer, whatever option 57 allows: four times what every client accepts, and more
+ * Octets of the DHCPv4 message in an answer, whatever option 57 allows: five times what every client accepts, and more
  * than the settings of any access network take. Settings that do not fit are left out.
  */
-export const answerOctetsMax = 2048;
+export const answerOctetsMax = 3072;
 
 /**
  * Octets by which an answer may be longer than its question: its DHCPv4 message, and the DHCPv6 options beside it. A

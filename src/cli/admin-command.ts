@@ -140,7 +140,11 @@ function addDeclaredState(admin: Command, run: Run): void {
     const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
-  const table: Show = (body) => formatItems(planColumns, (body as { steps: unknown[] }).steps);
+  const table: Show = (body) => {
+    // An allocator of 0.1.0 tells no warnings.
+    const { steps, warnings = [] } = body as { steps: unknown[]; warnings?: string[] };
+    return formatItems(planColumns, steps) + warnings.map((warning) => `warning: ${warning}\n`).join("");
+  };
   admin
     .command("plan <file>")
     .description("show what applying a declared state (JSON or YAML) would change")

@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 import { readConfig } from "../runtime/config.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
@@ -44,6 +44,7 @@ async function runAllocator(options: Options): Promise<void> {
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const store = await prepareStore(config.store);
   if (declaration !== undefined) await applyFile(store, declaration, log);
+  await logWarnings(store, log);
   const allocator = await startAllocator(store, config, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);

@@ -5,7 +5,7 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { applyFile, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
+import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
 
@@ -36,7 +36,9 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
   if (declaration === undefined) return;
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
-    await applyFile(store, declaration, createLog());
+    const log = createLog();
+    await applyFile(store, declaration, log);
+    await logWarnings(store, log);
   } finally {
     store.close();
   }

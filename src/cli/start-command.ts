@@ -14,7 +14,7 @@ import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { applyFile, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
@@ -74,6 +74,7 @@ async function runStart(options: Options): Promise<void> {
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
   if (wanted !== undefined) await applyFile(store, wanted, log);
+  await logWarnings(store, log);
 
   const allocator = await startAllocator(store, { relayToken: token, adminToken }, options.http, log);
   log.info({ url: allocator.url, database: options.database }, "allocator listening");

@@ -114,6 +114,19 @@ export const domainSettingsSchema = v.strictObject(domainSettingsFields);
 export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;
 
 /**
+ * Lists what an operator should know about a domain although it is valid.
+ *
+ * @param name Name of the domain.
+ * @param siteLeasesMax The limit of a site, from {@link siteLimitOf}.
+ * @returns One sentence or two for each warning.
+ */
+export function warningsOf(name: string, siteLeasesMax: number | null): readonly string[] {
+  return siteLeasesMax === null
+    ? [`domain "${name}" has no site limit: one customer can take every pair. Set siteBy.`]
+    : [];
+}
+
+/**
  * Returns the limit of a customer site.
  *
  * @returns The most leases and offers of one site at a time; null when nothing is limited, because the operator set

@@ -19,9 +19,10 @@ export interface SoftwireSettings {
 }
 
 /**
- * IPv4-mapped addresses, and IPv4-compatible ones (RFC 4291 §2.5.5). The latter include `::` and `::1`.
+ * IPv4-mapped, IPv4-translated and IPv4-compatible addresses (RFC 4291 §2.5.5, RFC 2765 §2.1). The last of them include
+ * `::` and `::1`.
  */
-const embeddedIPv4 = [parseIPv6Prefix("::ffff:0:0/96"), parseIPv6Prefix("::/96")];
+const embeddedIPv4 = ["::ffff:0:0/96", "::ffff:0:0:0/96", "::/96"].map(parseIPv6Prefix);
 
 /**
  * Checks whether an address may not be the softwire address of a client. Unique local addresses are allowed.

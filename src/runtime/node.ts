@@ -15,6 +15,7 @@ import type { Counters } from "../allocator/counters.ts";
 import type { Log } from "../allocator/log.ts";
 import { formatOfFile, readDeclarationText } from "../declaration/declaration-text.ts";
 import type { Declaration } from "../declaration/declaration.ts";
+import { warningsOf } from "../declaration/domain-settings.ts";
 import { createApp } from "../http/app.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
@@ -126,6 +127,18 @@ export async function applyFile(store: Store, declaration: Declaration, log: Log
   if (result.kind !== "applied") throw new ApplyError(result.kind === "refused" ? result.steps : []);
   for (const { what, name, change } of result.steps)
     log.info({ [what]: name, change }, "declared state applied");
+}
+
+/**
+ * Logs what an operator should know about the domains that are served.
+ *
+ * @throws {DatabaseError} When a database cannot be reached.
+ */
+export async function logWarnings(store: Store, log: Log): Promise<void> {
+  const directories = await Promise.all(store.partitions.map((partition) => partition.loadDirectory()));
+  for (const { name, siteLeasesMax } of directories.flatMap(({ domains }) => domains)) {
+    for (const warning of warningsOf(name, siteLeasesMax)) log.warn({ domain: name }, warning);
+  }
 }
 
 /**

@@ -269,7 +269,7 @@ describe("without a client identifier", () => {
     );
     const nobody = { ...old, header: { hlen: 0 } };
     expect(await stage.outcome(() => stage.client(4).discover({}, nobody))).toBe(
-      "silence:no-client-identifier",
+      "silence:unusable-hardware-address",
     );
   });
 });

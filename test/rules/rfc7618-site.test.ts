@@ -53,6 +53,15 @@ describe("R7618-10-02 a site", () => {
         stage.now += 60;
       },
     ],
+    [
+      "the time for which a declined pair is kept from everyone",
+      async (stage: Stage) => {
+        const lease = await stage.client(1, here).lease();
+        await stage.client(1, here).decline(lease.address);
+        expect(await stage.outcome(() => stage.client(2, here).discover())).toBe("silence:site-limit");
+        stage.now += 86_400;
+      },
+    ],
   ])("has room again after %s", async (_what, comeAndGo) => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     await comeAndGo(stage);

@@ -31,9 +31,7 @@ const bindOld = (database: Database, number: number, softwire: string) =>
   execute(
     database,
     `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, softwire)
-     VALUES (${slotKey(1, number)}, 1, ?, 2, 4000000000, 4000000060, 1, 1, unhex(?))`,
-    `client ${number}`,
-    softwire,
+     VALUES (${slotKey(1, number)}, 1, 'client ${number}', 2, 4000000000, 4000000060, 1, 1, unhex('${softwire}'))`,
   );
 
 const good = "20010db8000000000000000000000001";

@@ -9,8 +9,9 @@ import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
-import { siteLeasesDefault, clientsPerLookMax, verifyFaultsShownMax } from "../../limits.ts";
+import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
+import { literal } from "../database/columns.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
 import { domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
@@ -26,9 +27,9 @@ const slotName = (slot: SQLWrapper): SQL =>
 
 const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 
-/** The limit of a site (`declaration/domain-settings.ts`). */
-const siteLimit = sql`coalesce(${domain.settings} ->> '$.siteLeasesMax',
-  iif(${domain.settings} ->> '$.siteBy' IS NULL, NULL, ${siteLeasesDefault}))`;
+/** The limit of a site, as `siteLimitOf` computes it. */
+const siteLimit = sql`coalesce(json_extract(${domain.settings}, '$.siteLeasesMax'),
+  iif(json_extract(${domain.settings}, '$.siteBy') IS NULL, NULL, ${literal(siteLeasesDefault)}))`;
 
 /**
  * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is

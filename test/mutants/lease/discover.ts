@@ -86,10 +86,9 @@ export const discoverMutants: readonly Mutant[] = [
     name: "address-hint-ignored",
     rules: ["A8"],
     file: discover,
-    search:
-      "const slots = findAddressSlots(pools, query.requestedAddress);\n  if (slots === undefined) return [];",
+    search: "if (query.portParams !== undefined) return [];\n  const slots = slotsOfPool",
     replacement:
-      "const slots = findAddressSlots(pools, query.requestedAddress);\n  if (slots !== undefined || pools.length > 0) return [];",
+      "if (query.portParams !== undefined || pools.length > 0) return [];\n  const slots = slotsOfPool",
     tests: sharingTests,
   },
   {

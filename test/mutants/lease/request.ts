@@ -154,18 +154,16 @@ export const requestMutants: readonly Mutant[] = [
     name: "leased-pair-extended-for-anybody",
     rules: ["R7618-6-07"],
     file: request,
-    search:
-      'if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);',
-    replacement:
-      'if (held === null) return isOffer ? silence("unknown-client") : decideUnknown(query, domain, fact);',
+    search: 'return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);',
+    replacement: 'return isOffer ? silence("unknown-client") : decideUnknown(query, domain, fact);',
     tests: sharingTests,
   },
   {
     name: "silence-to-selecting-without-an-offer",
     rules: ["R2131-4.3.2-04"],
     file: request,
-    search: 'if (held === null) return isOffer ? nak("pair-not-offered") : decideUnknown',
-    replacement: "if (held === null) return decideUnknown",
+    search: 'return isOffer ? nak("pair-not-offered") : decideUnknown',
+    replacement: "return decideUnknown",
     tests: requestTests,
   },
   {
@@ -197,8 +195,8 @@ export const requestMutants: readonly Mutant[] = [
     name: "no-nak-for-another-port-set",
     rules: ["R7618-7-06", "A5", "R2131-4.3.2-07", "R2131-4.3.2-12"],
     file: request,
-    search: 'return fact.held === null ? decideUnknown(query, domain, fact) : nak("pair-not-held");',
-    replacement: "return decideUnknown(query, domain, fact);",
+    search: 'if (fact.held !== null) return nak("pair-not-held");',
+    replacement: "",
     tests: leaseTests,
   },
   {

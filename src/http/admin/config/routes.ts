@@ -12,6 +12,7 @@ import { formatText, parseText } from "../../../declaration/declaration-text.ts"
 import type { DeclarationFormat } from "../../../declaration/declaration-text.ts";
 import { declarationSchema } from "../../../declaration/declaration.ts";
 import type { Declaration } from "../../../declaration/declaration.ts";
+import { siteLimitOf, warningsOf } from "../../../declaration/domain-settings.ts";
 import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
 import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
@@ -38,6 +39,10 @@ const stepSchema = v.strictObject({
 const planSchema = v.strictObject({
   applied: v.boolean(),
   steps: v.array(stepSchema),
+  warnings: v.pipe(
+    v.array(v.string()),
+    v.description("What is allowed but dangerous, as a domain whose customers have no limit."),
+  ),
 });
 
 const applyQuery = v.strictObject({
@@ -97,17 +102,22 @@ export function configRoutes({ store }: AdminDeps) {
         const options = { unnamed: "drain", precondition: readPrecondition(context) } as const;
         const { plan, apply } = store.declaration;
         const isDry = context.req.valid("query").dryRun === "true";
-        return respondSteps(context, await (isDry ? plan : apply)(principal, declaration, options));
+        const result = await (isDry ? plan : apply)(principal, declaration, options);
+        return respondSteps(context, result, warningsOfAll(declaration));
       },
     );
 }
 
 /** Answers with the result of an application or a dry run. */
-function respondSteps(context: Context, result: DeclarationApplication | DeclarationPlan) {
+function respondSteps(
+  context: Context,
+  result: DeclarationApplication | DeclarationPlan,
+  warnings: string[],
+) {
   switch (result.kind) {
     case "applied":
     case "planned":
-      return context.json({ applied: result.kind === "applied", steps: [...result.steps] }, 200);
+      return context.json({ applied: result.kind === "applied", steps: [...result.steps], warnings }, 200);
     case "refused":
       throw refused(result.steps);
     case "exists":
@@ -119,6 +129,9 @@ function respondSteps(context: Context, result: DeclarationApplication | Declara
       throw versionConflict("of an older configuration", formatETag(result.version));
   }
 }
+
+const warningsOfAll = ({ domains }: Declaration): string[] =>
+  domains.flatMap((domain) => warningsOf(domain.name, siteLimitOf(domain)));
 
 async function readBody(context: Context): Promise<Declaration> {
   const type = context.req.header("content-type") ?? "";
