@@ -41,7 +41,7 @@ describe("what a client gets", () => {
     expect(codesOf(await stage.client(1).inform("192.0.2.18", speech))).toEqual([53, 54, ...gets, ...last]);
   });
 
-  test("R2132-9.8-02 what a client does not list it does not get", async () => {
+  test("R2132-9.8-02 options that a client does not list are not sent", async () => {
     const stage = await Stage.open({ options });
     for (const wishes of [[159], [159, 26]]) {
       const speech: Speech = { parameterRequestList: wishes };
