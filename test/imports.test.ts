@@ -51,7 +51,9 @@ const mayImport: Record<string, readonly string[]> = {
 };
 
 const leaves = [
+  "src/clock-reading.ts",
   "src/limits.ts",
+  "src/loop-watch.ts",
   "src/defaults.ts",
   "src/text-table.ts",
   "src/timing.ts",

@@ -18,6 +18,7 @@ import { readConfig } from "./config.ts";
 import { consoleLineLog as log } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
+import { watchRequests } from "./watch-requests.ts";
 
 /** The file driver is native code and needs extra permissions, so it is loaded only for file databases. */
 async function openDatabase({ url, token }: DatabaseAccess) {
@@ -45,6 +46,8 @@ for (const name of ["SIGINT", "SIGTERM"]) {
     closing.abort();
   });
 }
+const { arrivedMs, stop: stopWatch } = watchRequests();
+closing.signal.addEventListener("abort", stopWatch);
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
 const app = createApp({
   store: await opening,
@@ -53,6 +56,7 @@ const app = createApp({
   log,
   counters: createCounters(),
   clientAddress: ({ env }) => (env as ConnectionInfo).remoteAddr.hostname,
+  arrivedMs,
 });
 
 export default {

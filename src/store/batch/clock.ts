@@ -4,18 +4,9 @@
  *
  * @module
  */
+import type { ClockReading } from "../../clock-reading.ts";
 import { clockReadingMsMax } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
-
-/** One reading of a database's clock. */
-export interface ClockReading {
-  /** Milliseconds of Unix time, rounded down, by the clock of the database. */
-  readonly clockMs: number;
-  /** When the request was sent, in milliseconds of a monotonic local clock. */
-  readonly askedMs: number;
-  /** When the answer arrived, by the same clock as `askedMs`. */
-  readonly answeredMs: number;
-}
 
 /**
  * Reads the clock of a database, in one round trip.
@@ -30,28 +21,6 @@ export async function readClock(
   const askedMs = localMs();
   const clockMs = await database.clock();
   return { clockMs, askedMs, answeredMs: localMs() };
-}
-
-/**
- * Returns the earliest time that the database's clock can have shown at a moment. The clock was read before the answer
- * arrived.
- *
- * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never later than the database's clock showed at that moment.
- */
-export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: number): number {
-  return Math.floor(clockMs + atMs - answeredMs);
-}
-
-/**
- * Returns the latest time that the database's clock can have shown at a moment. The clock was read after the request
- * was sent, and rounding down removed less than 1 ms.
- *
- * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never earlier than the database's clock showed at that moment.
- */
-export function latestClockMs({ clockMs, askedMs }: ClockReading, atMs: number): number {
-  return Math.ceil(clockMs + 1 + atMs - askedMs);
 }
 
 /** @returns Whether the reading is so old that the two clocks may have drifted apart by some milliseconds. */
