@@ -4,6 +4,8 @@
  * @module
  */
 import pino from "pino";
+import { logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
+import { openLogLines } from "../src/log-lines.ts";
 import { relayCommand } from "./service/command.ts";
 import type { RelayConfig } from "./config/config.ts";
 import { startDaemon } from "./service/daemon.ts";
@@ -11,7 +13,8 @@ import { connectServiceManager } from "./service/service-manager.ts";
 import { readStatus } from "./service/status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
-  const log = pino({}, pino.destination(2));
+  const lines = openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs });
+  const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
   // By default SIGHUP ends the process. One that arrives during the start is obeyed once the relay has started.
   process.on("SIGHUP", () => {

@@ -542,6 +542,12 @@ export const loopGapMs = 2 * loopBeatMs;
 /** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
 export const datagramsPerTurnMax = 32;
 
+/** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
+export const logLinesOctetsMax = 256 * 1024;
+
+/** Milliseconds after which a log whose reader went away is tried again: each try costs a system call. */
+export const logRetryMs = 1000;
+
 /**
  * By how much the rates of two clocks may differ: time synchronization on Linux changes the rate of a clock by at most
  * 500 parts per million.

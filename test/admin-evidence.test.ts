@@ -38,7 +38,7 @@ async function open() {
   );
   const listen = { host: "127.0.0.1", port: 0 };
   const secrets = { relayToken, adminToken };
-  const allocator = await startAllocator(store, secrets, listen, pino({ level: "silent" }));
+  const allocator = await startAllocator(store, secrets, listen, pino<never>({ level: "silent" }));
   onTestFinished(() => allocator.close());
   return commandLine({ APPORTION_URL: allocator.url, APPORTION_ADMIN_TOKEN: adminToken });
 }

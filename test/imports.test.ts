@@ -53,6 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
 const leaves = [
   "src/clock-reading.ts",
   "src/limits.ts",
+  "src/log-lines.ts",
   "src/loop-watch.ts",
   "src/defaults.ts",
   "src/text-table.ts",

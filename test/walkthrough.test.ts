@@ -26,7 +26,7 @@ async function open(declaration?: DeclarationInput) {
     createStore({ main: database, placed: new Map() }),
     { relayToken, adminToken },
     listen,
-    pino({ level: "silent" }),
+    pino<never>({ level: "silent" }),
   );
   onTestFinished(() => allocator.close());
   const folder = await temporaryFolder();

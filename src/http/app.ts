@@ -66,7 +66,11 @@ export function createApp(deps: AppDeps): Hono {
   const arrival = recordArrival({ localMs, arrivedMs });
   app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(pipeline, counters));
   app.route("/admin/v1", createAdminApp({ store, guard }));
-  app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
+  app.get(
+    "/metrics",
+    guard("read"),
+    metricsEndpoint({ store, counters, databaseSeconds, linesLost: log.linesLost }),
+  );
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {

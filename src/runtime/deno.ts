@@ -11,11 +11,13 @@
 import process from "node:process";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../allocator/counters.ts";
+import { logLinesOctetsMax, logRetryMs } from "../limits.ts";
+import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
 import { readConfig } from "./config.ts";
-import { consoleLineLog as log } from "./console-log.ts";
+import { createLineLog } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
 import { watchRequests } from "./watch-requests.ts";
@@ -37,6 +39,7 @@ export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
+const log = createLineLog(openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs }));
 const { historyDays, relayToken, adminToken, store: settings } = readConfig(process.env);
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };

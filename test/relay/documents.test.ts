@@ -114,7 +114,7 @@ test("the README names no reason that does not exist", () => {
 
 test("the README names no metric that does not exist", async () => {
   const relay = await startRelay(configOf({}), { log: { info: () => undefined, warn: () => undefined } });
-  const metrics = await createMetrics(() => relay.status()).read();
+  const metrics = await createMetrics(() => relay.status(), () => 0).read();
   await relay.close();
   const named = [...readme.matchAll(/apportion_relay_\w+/g)].map(([name]) => name);
   expect(named.length).toBeGreaterThan(0);

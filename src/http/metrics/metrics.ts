@@ -18,6 +18,8 @@ export interface MetricsDeps {
   readonly store: Pick<Store, "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
+  /** Returns how many lines the log has lost; undefined if it loses none. */
+  readonly linesLost?: (() => number) | undefined;
 }
 
 const ofInstance = "Counted by this instance since it started; an edge isolate soon loses its counts.";
@@ -27,13 +29,23 @@ const ofInstance = "Counted by this instance since it started; an edge isolate s
  * instance. When a database cannot be reached, only its own pools are missing. A monitor still sees the rest, and a
  * gauge counts the unreachable databases.
  */
-export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
+export function metricsEndpoint({
+  store,
+  counters,
+  databaseSeconds,
+  linesLost = () => 0,
+}: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
     const principal = context.get("principal");
     const { pools, unreachable } = await store.statistics.countReachable(principal);
     const own =
       principal.domain === null
-        ? [unreachableDatabases(unreachable), ...countersOf(counters), histogramOf(databaseSeconds)]
+        ? [
+            unreachableDatabases(unreachable),
+            ...countersOf(counters),
+            histogramOf(databaseSeconds),
+            lostLines(linesLost()),
+          ]
         : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
       headers: { "content-type": expositionType, "cache-control": "no-store" },
@@ -66,6 +78,15 @@ function unreachableDatabases(count: number): Metric {
     name: "apportion_databases_unreachable",
     type: "gauge",
     help: "Databases that could not be read for this response, which lacks the gauges of their pools.",
+    samples: [{ value: count }],
+  };
+}
+
+function lostLines(count: number): Metric {
+  return {
+    name: "apportion_log_lines_lost_total",
+    type: "counter",
+    help: `Lines of the log that were lost because nobody read them or the disk was full. ${ofInstance}`,
     samples: [{ value: count }],
   };
 }
