@@ -30,7 +30,8 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
       log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
     },
   });
-  const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);
+  // Lines of the log that nobody takes must not keep the process from ending.
+  const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]).then(() => process.exit());
   // Handle the first signal only: a second one ends the process at once, which is the default.
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);

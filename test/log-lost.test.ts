@@ -73,9 +73,15 @@ const targets: Record<string, () => Target> = {
   "a file on a full disk": () => ({ descriptor: open("/dev/full", constants.O_WRONLY) }),
   "a pipe that nobody reads": () => {
     const path = openFifo();
+    open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    fill(open(path, constants.O_WRONLY | constants.O_NONBLOCK));
+    return { descriptor: open(path, constants.O_WRONLY) };
+  },
+  "a pipe that is read too late": () => {
+    const path = openFifo();
     const reading = open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const filling = open(path, constants.O_WRONLY | constants.O_NONBLOCK);
-    const descriptor = open(path, constants.O_RDWR);
+    const descriptor = open(path, constants.O_WRONLY);
     fill(filling);
     return {
       descriptor,
