@@ -27,7 +27,7 @@ export interface Snapshot {
   readonly cursors: ReadonlyMap<number, number>;
 }
 
-/** An answer that was made, whether its client heard it or not. */
+/** An answer that was sent, whether its client received it or not. */
 export interface Told {
   readonly kind: "offer" | "ack" | "nak";
   readonly slot: number | undefined;
@@ -135,7 +135,7 @@ export class Monitor {
     this.#current.set(fields.client, promised);
   }
 
-  /** Nobody gets what another had a moment ago, and nobody what was found to be of no use. */
+  /** No client gets a pair within the quarantine of another client, or one that was declined. */
   #checkTaking({ client, site }: Message, slot: number, now: number): void {
     const until = this.#declined.get(slot) ?? 0;
     must(until <= now, "a declined pair is given out within its quarantine", { slot, client, until, now });
@@ -149,7 +149,7 @@ export class Monitor {
     }
   }
 
-  /** A POST without an answer: what it committed is what the database says, if the message can have done it. */
+  /** After a POST without an answer, the rows tell what it committed, if the message can have done it. */
   #adopt(message: Message, after: Rows, now: number): void {
     const { client } = message;
     const current = this.#current.get(client);
@@ -199,7 +199,7 @@ export class Monitor {
     this.#checkRecord(snapshot, now);
   }
 
-  /** Every ACK whose lease runs is in the database as it was told. */
+  /** Every ACK of a running lease matches its row. */
   #checkPromises(rows: Rows, now: number): void {
     for (const promised of this.#current.values()) {
       if (promised.to <= now) continue;

@@ -17,10 +17,10 @@ export const declined = 4;
 export const leaseSeconds = 600;
 export const holdSeconds = 60;
 export const declineSeconds = 900;
-/** What the store writes for a slot that is kept for its client for ever. */
+/** `free_at` of a slot that is reserved for its client. */
 export const freeNever = 253402300799;
 
-/** A lease row, without what is kept as evidence only. */
+/** A lease row, without the columns that are only evidence. */
 export interface Row {
   readonly slot: number;
   readonly client: number | null;
@@ -58,7 +58,7 @@ export type Due =
 /** Rows by slot. */
 export type Rows = Map<number, Row>;
 
-/** What is known when a message comes. */
+/** The state in which a message is judged. */
 interface Scene {
   readonly now: number;
   readonly settings: Settings;
@@ -73,7 +73,7 @@ export const isRunning = (row: Row, now: number): boolean => row.state === bound
 const silence: Due = { kind: "silence" };
 const nak: Due = { kind: "nak" };
 
-/** Says what is due, and changes the rows as the message must. */
+/** Returns the answer that is due, and changes the rows as the message must. */
 export function serve(scene: Scene, message: Message): Due {
   switch (message.what) {
     case "discover":
@@ -126,7 +126,7 @@ function change({ rows }: Scene, row: Row, fields: Partial<Row>): void {
   rows.set(row.slot, { ...row, ...fields });
 }
 
-/** What a client that does not list 159 says about port sets is not heard. */
+/** Port sets are ignored in a message of a client that does not list option 159. */
 function heardPair({ pair, lists159 }: Message): NamedPair | undefined {
   return pair === undefined || lists159 ? pair : { ...pair, portParams: undefined };
 }
@@ -166,7 +166,7 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   // Where the client is now must have room; an offer that it has there already counts itself.
   if (!siteHasRoom(scene, message.site, own.slot)) return;
   const again = offerRow(scene, message, own.slot);
-  // What is left of a quarantine outlives an offer that comes to nothing.
+  // The rest of a quarantine outlives an offer that is not accepted.
   change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
 }
 
@@ -242,7 +242,7 @@ function ack({ rows, now }: Scene, slot: number): Due {
   return { kind: "ack", slot, seconds: expiresAt - now, softwire };
 }
 
-/** Nobody has two active leases, nobody has another's softwire address. */
+/** No client has two active leases, or the softwire address of another. */
 function bind(scene: Scene, message: Message, own: Row): void {
   const { now, settings } = scene;
   const runs = isRunning(own, now);

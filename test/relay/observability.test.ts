@@ -192,7 +192,7 @@ test("a status socket that a killed relay left is taken over, one of a relay tha
   const stale = join(stageFolder(), "stale.sock");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(stale, resolve));
-  // A socket file of nobody: the server lets go of its descriptor, and another file keeps the name.
+  // A stale socket file: its server has closed, and the file remains.
   execFileSync("cp", ["-a", "--attributes-only", stale, `${stale}.copy`]);
   await new Promise((resolve) => server.close(resolve));
   execFileSync("mv", [`${stale}.copy`, stale]);

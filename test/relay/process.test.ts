@@ -1,5 +1,5 @@
 /**
- * The relay as a process: what it says, how it stops, how it refuses to start.
+ * The relay as a process: its output, how it stops, and how it refuses to start.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
