@@ -31,7 +31,7 @@ export interface PipelineDeps {
   readonly partition: Partition;
   readonly counters: Counters;
   readonly log: Log;
-  /** How long transactions take. */
+  /** Durations of transactions. */
   readonly databaseSeconds?: Histogram | undefined;
   /** Milliseconds of a monotonic clock of this process. */
   readonly localMs: () => number;
@@ -45,14 +45,13 @@ export interface Pipeline {
    * @param frames Each is a RELAY-FORW from our relay.
    * @param receivedMs When the relay received the oldest of them, by the local clock of the pipeline. A message of the
    *   batch does not end a lease that changed after this time.
-   * @returns The RELAY-REPL frames for those that get an answer, in no particular order. All leases that they grant are
-   *   durable.
-   * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed, but no client
-   *   was told; a client that sends its message again gets what was committed.
+   * @returns The RELAY-REPL frames of the answers, in any order. All leases that they grant are durable.
+   * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed although no
+   *   client got an answer. A client that repeats its message gets the committed lease.
    */
   readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools, to check whether leases can be given out.
+   * Loads domains and pools, as a readiness check.
    *
    * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
    */
@@ -61,12 +60,12 @@ export interface Pipeline {
 
 /** A pipeline for one database; `placement.ts` combines several of them. */
 export interface DatabasePipeline extends Pipeline {
-  /** Serves queries in the same way as {@link Pipeline.serve} serves frames. */
+  /** Serves queries like {@link Pipeline.serve} serves frames. */
   readonly serveQueries: (queries: readonly Query[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
    * Returns the current domains and pools.
    *
-   * @param ageMsMax Maximum age of a directory in memory, in milliseconds; an older one is loaded again.
+   * @param ageMsMax Maximum age of the directory in memory, in milliseconds. An older one is loaded again.
    * @throws {DatabaseError} When the directory has to be loaded and the database cannot be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
@@ -93,7 +92,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
-      // Needed even without claims: decisions that need no claim are also right for one revision only.
+      // Needed even without claims, because it checks the revision for the decisions that need no claim.
       const result = await commitRound(deps, current, entries, clock, arrival);
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
@@ -108,7 +107,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const unserved: Query[] = [];
       for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
         const fact = result.facts[index]!;
-        if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
+        if (canServeNextRound(claim, fact) && round < batchRoundsMax) {
           unserved.push(...asking);
           continue;
         }
@@ -145,7 +144,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   };
 }
 
-/** What is known of the database's clock. */
+/** The last reading of the database's clock, if any. */
 interface KnownClock {
   reading: ClockReading | undefined;
 }
@@ -154,7 +153,7 @@ interface KnownClock {
 interface Arrival {
   /** By the local clock. */
   readonly receivedMs: number;
-  /** By the database's clock, once that is known (`receivedAt`). */
+  /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
 }
 
@@ -166,21 +165,21 @@ async function commitRound(
   arrival: Arrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
-  // Only a message that ends a lease needs the clock in advance. Usually the previous answer has already provided it.
+  // Only a message that ends a lease needs the clock before the commit. Usually it is known from the previous answer.
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
   arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.receivedMs);
-  const askedMs = localMs();
+  const sentMs = localMs();
   const result = await partition.commit(claims, {
     revision: current.revision,
-    until: clock.reading && wantedUntil(clock.reading, askedMs, databaseAnswerMsMax),
+    until: clock.reading && wantedUntil(clock.reading, sentMs, databaseAnswerMsMax),
     received: arrival.received,
   });
   const answeredMs = localMs();
-  clock.reading = { clockMs: result.clockMs, askedMs, answeredMs };
+  clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
-  databaseSeconds?.observe((answeredMs - askedMs) / 1000);
+  databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;
 }
@@ -189,8 +188,8 @@ function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {
   return reading !== undefined && !isOldReading(reading, nowMs);
 }
 
-/** The pool was full for this batch, but another pool on the claim's list, or a slot further ahead, is not. */
-function mayBeServedLater(claim: Claim, fact: Fact): boolean {
+/** Whether the next round may find a pair: in another pool of the claim, or in a slot further ahead. */
+function canServeNextRound(claim: Claim, fact: Fact): boolean {
   return claim.kind === "offer" && fact.held === null && fact.roomLeft && !isSiteFull(claim, fact);
 }
 
@@ -198,7 +197,7 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
-/** @returns The queries of those frames that contain one. */
+/** Decodes the queries in frames. A frame without a query is recorded and dropped. */
 export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Array[]): Query[] {
   record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
@@ -209,7 +208,7 @@ export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Arra
   });
 }
 
-/** @returns The answer as a list of one, or an empty list when there is no answer. */
+/** Records a decision and encodes its answer: a list of one frame, or an empty list for silence. */
 function encodeAnswer(
   record: DecisionRecord,
   query: Query,

@@ -154,8 +154,8 @@ const changeMutants: readonly Mutant[] = [
     name: "if-match-dropped",
     rules: ["RFC 9110 §13.1.1"],
     file: "src/store/configuration/precondition.ts",
-    search: 'return typeof asked === "number" && asked !== version ?',
-    replacement: 'return typeof asked === "number" && version < 0 && asked !== version ?',
+    search: 'return typeof required === "number" && required !== version',
+    replacement: 'return typeof required === "number" && version < 0 && required !== version',
     tests: adminTests,
   },
   {
@@ -305,8 +305,8 @@ const placementMutants: readonly Mutant[] = [
     name: "token-that-a-domain-left-behind",
     rules: ["a token goes with its domain"],
     file: tokens,
-    search: "isPrevious), isGood, inScope(domain.name, scope))",
-    replacement: "isPrevious), isGood)",
+    search: "isPrevious), isUnexpired, inScope(domain.name, scope))",
+    replacement: "isPrevious), isUnexpired)",
     tests: adminTests,
   },
   {

@@ -1,16 +1,16 @@
 /**
- * The statements of a batch. Each has a name, states which question it answers, and serves all claims of the batch at
- * once: claims are passed as one JSON text, so their number changes neither the number of statements nor the number of
- * round trips. They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ * The statements of a batch. Each has a name, answers the question in its comment, and serves all claims of the batch:
+ * claims are passed as one JSON text, so their number changes neither the number of statements nor the number of round
+ * trips. The statements run in the order of {@link batchStatements}, in one transaction that holds the write lock.
  *
- * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key (`CROSS JOIN`
- * fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the number of claims.
- * Nothing scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
+ * Three rules keep them fast with millions of rows. Claims are the outer loop, and leases are found by key (`CROSS
+ * JOIN` fixes this order; a test reads the query plans). A subselect that finds a slot is bounded by the number of
+ * claims. No statement scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
  *
- * Parameters: `offers`, `wishes`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the
- * configuration that the claims were made from), `until` (the last Unix second of the database's clock at which the
- * batch is wanted, or null), `received` (a time in milliseconds of the database's clock at which no message of the
- * batch had arrived yet, or null).
+ * Parameters: `offers`, `hints`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the configuration
+ * that the claims were made from), `until` (the deadline of the batch: the last Unix second of the database's clock at
+ * which it may change anything, or null), `received` (a time before any message of the batch arrived, in milliseconds
+ * of the database's clock, or null).
  *
  * @module
  */
@@ -24,9 +24,9 @@ import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
 
-/** The parameters of all statements; each statement names those that it uses. */
+/** The parameters of all statements. Each statement uses some of them. */
 export type ParameterName =
-  "offers" | "wishes" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
+  "offers" | "hints" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
 
 /** One statement. */
 export interface BatchStatement {
@@ -49,14 +49,15 @@ const free = alias(lease, "free");
 const other = alias(lease, "other");
 const p = alias(pool, "p");
 
-/** All leases are judged by the same instant. */
+/** The instant of the batch, in seconds and milliseconds: all leases are compared with the same time. */
 const clock = sql`clock(now, now_ms) AS MATERIALIZED (
   SELECT ${instant.nowMs} / 1000, ${instant.nowMs} FROM ${instant}
 )`;
 
 /**
- * Claims of a stale configuration match nothing, because a pool that they name may be gone. The caller sees the newer
- * revision in the facts and makes its claims again. Claims whose deadline has passed match nothing either.
+ * The rows of a parameter. There are none if the claims were made from an old configuration, because a pool that they
+ * name may have been deleted. The caller then gets the new revision, and makes new claims. There are none either if the
+ * deadline has passed.
  */
 const claimsOf = (name: ParameterName): SQL =>
   sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
@@ -68,7 +69,7 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
 /** Joins the row that belongs to the client of a claim. */
 const ownOfClaim = sql`${lease} ${own} ON ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id`;
 
-/** Leases and offers that count against the limit of the site of `c` (R7618-10-02). */
+/** Number of leases and offers that count towards the limit of the site of `c` (R7618-10-02). */
 const siteLeases = sql`(
     SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
     WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site
@@ -76,15 +77,17 @@ const siteLeases = sql`(
   )`;
 
 /**
- * Whether the site of `c` may use one more pair. A batch has one claim for each site that has a limit, so neither one
- * batch nor two allocators at the same time can exceed the limit.
+ * A condition: the site of `c` may use one more pair. A batch has at most one claim for each site with a limit, so the
+ * limit holds within a batch, and also with several allocators.
  */
 const siteHasRoom = sql`(c.site_max IS NULL OR ${siteLeases} < c.site_max)`;
 
-/** The drain date of the row's pool has passed: its clients have to move, whatever lease time they were given. */
+/**
+ * A condition: the drain date of the row's pool has passed, so its clients must move even if their lease still runs.
+ */
 const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
 
-/** Claims whose client has no row, and whose site has room. */
+/** The claims whose client has no row and whose site has room. */
 const unheld = sql`unheld AS MATERIALIZED (
   SELECT c.* FROM claim c
   WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id)
@@ -92,12 +95,12 @@ const unheld = sql`unheld AS MATERIALIZED (
 )`;
 
 /**
- * The row's slot is one of those that `c` names. A claim that names no slot refers to whichever slot its client has.
+ * A condition: `c` names the row's slot, or names no slot and so refers to any slot of its client.
  */
 const isNamedSlot = sql`(c.first_slot IS NULL
     OR (${own.slot} BETWEEN c.first_slot AND c.last_slot AND (${own.slot} - c.first_slot) % c.slot_step = 0))`;
 
-/** The first pool on a claim's list that has a slot that was never used, or one that is free again. */
+/** The first pool in a claim's list that has a never-used slot or a slot that is free again. */
 const firstPoolWithRoom = sql`(
       SELECT ${p.id} FROM json_each(c.pool_ids) choice CROSS JOIN ${pool} ${p} ON ${p.id} = choice.value
       WHERE ${p.cursor} < ${p.slots}
@@ -105,7 +108,7 @@ const firstPoolWithRoom = sql`(
       ORDER BY choice.key LIMIT 1
     )`;
 
-/** Claims that still have no row, numbered within the pool that will serve them. */
+/** The claims without a row, numbered within the pool that will serve them. */
 const demand = sql`placed AS MATERIALIZED (
   SELECT c.*, ${firstPoolWithRoom} AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
@@ -113,7 +116,7 @@ const demand = sql`placed AS MATERIALIZED (
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
-/** The columns that are set when a slot is offered to a client that did not have it. */
+/** The columns that are set when a client is offered a slot that it did not have. */
 const offeredColumns = [
   lease.domainId,
   lease.clientId,
@@ -130,27 +133,27 @@ const offeredColumns = [
 ];
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
-/** The values of these columns, without the slot, which comes first. */
+/** The values of {@link offerColumns} except the slot, which comes first. */
 const offerValues = sql`c.domain_id, c.client_id, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms, NULL, NULL, c.site, NULL`;
 
-/** A slot that has a row changes hands only if it is free: of several clients, the first keeps it. */
+/** Takes over the row of a slot only if the slot is free. So if several clients want it, the first one gets it. */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns)}
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 
 /**
- * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
- * a lease is kept in case of doubt.
+ * The time of the row's last change, in milliseconds. If only the second is known, this is the end of that second, so
+ * that a lease is kept when in doubt.
  */
 const lastChangedMs = sql`iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999)`;
 
 /**
  * Which rows does a RELEASE, a DECLINE or the choice of another server end? The row that matches both the client and
- * the pair. A reserved pair stays with its client, even if the client cannot use it now.
+ * the pair. A reserved pair stays with its client, even if the client declined it.
  *
- * Datagrams arrive in any order: a RELEASE that was delayed may arrive after its client was given the pair again. So
- * nothing ends that was offered, bound or renewed after the message arrived. A lease that is kept by mistake lasts
- * until it expires; the pair of a lease that is ended by mistake would soon belong to two clients.
+ * Datagrams may arrive in any order: a delayed RELEASE may arrive after its client got the pair again. So a row that
+ * was offered, bound or renewed after the message arrived does not end. A lease that is kept by mistake lasts until it
+ * expires, but the pair of a lease that is ended by mistake would soon belong to two clients.
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
@@ -172,9 +175,9 @@ RETURNING ${nameOf(lease.slot)}`,
 };
 
 /**
- * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease stays as it
- * is, because an offer takes nothing away, unless the drain date of its pool has passed. If the pool of a pair no
- * longer serves the client, the row forgets the client, so that the client can get another pair.
+ * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
+ * not changed, because an offer must not take anything away, unless the drain date of its pool has passed. If the pool
+ * no longer serves the client, the client is removed from the row, so that it can get another pair.
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
@@ -198,10 +201,10 @@ FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoom}, NOT c.reserved)`,
 };
 
-/** Which clients without a row get the pair that they asked for, because nobody uses it (R7618-8-07c)? */
+/** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */
 const offerWanted: BatchStatement = {
   name: "offer-wanted",
-  template: sql`WITH ${clock}, ${claims("wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("hints", offerRows)}, ${unheld}, hint AS MATERIALIZED (
   SELECT c.*, (
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w
     LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
@@ -210,7 +213,7 @@ const offerWanted: BatchStatement = {
   FROM unheld c
 )
 INSERT INTO ${lease} (${offerColumns})
-SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
+SELECT c.slot, ${offerValues} FROM clock CROSS JOIN hint c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
 ${takeOver}`,
 };
 
@@ -218,11 +221,10 @@ ${takeOver}`,
 const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
 
 /**
- * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then slots that
- * other clients have left, the longest unused first. This keeps the last client of a slot on record for as long as
- * possible.
+ * Which clients get a new pair (R7618-8-07d)? Never-used slots come first, in fill order; then slots that other clients
+ * have left, the longest unused first. So a slot stays with its last client for as long as possible.
  *
- * Slots ahead of the cursor that were given out on request are skipped, a bounded number at a time.
+ * Slots ahead of the cursor that were given out on request are skipped. Each batch skips a limited number.
  */
 const offerNew: BatchStatement = {
   name: "offer-new",
@@ -255,8 +257,7 @@ WHERE true ${takeOver}`,
 const target = alias(pool, "target");
 
 /**
- * Where does the never-used part of each pool begin now? The look-ahead is bounded; the next batch continues from
- * there.
+ * Where does the never-used part of each pool begin now? The search is bounded; the next batch continues it.
  */
 const advanceCursor: BatchStatement = {
   name: "advance-cursor",
@@ -279,10 +280,9 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 };
 
 /**
- * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
- * 8539 §8) is updated unless the running lease of another client has it, or it changes too often. A pair that is no
- * longer in use counts against its site as a new one does. In a pool that is being drained, no lease runs past the
- * drain date.
+ * Which REQUESTs name the pair of their client, and so create or extend a lease? The softwire address (RFC 8539 §8) is
+ * updated unless the running lease of another client has it, or it changes too often. A pair that is no longer in use
+ * counts towards the limit of its site like a new pair. In a pool that is being drained, leases end at the drain date.
  */
 const bindLeases: BatchStatement = {
   name: "bind-leases",
@@ -323,7 +323,7 @@ FROM request c WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken) AND (c.in_use OR ${siteHasRoom})`,
 };
 
-/** What is now true for each claim? The result is a single row, so it takes one fetch. */
+/** What is the result of each claim? All facts are in a single row, so they take one fetch. */
 const readFacts: BatchStatement = {
   name: "read-facts",
   template: sql`WITH ${clock}, ${claims("all", factRows)}
