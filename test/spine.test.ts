@@ -94,7 +94,7 @@ test("a declared state is applied at each start, and a contradiction to what exi
   await writeFile(config, JSON.stringify({ domains: [domain] }));
   const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
   expect(code).toBe(1);
-  expect(stderr).toMatch(/pool "one": psidLength: found 6, expected 8: that never changes/);
+  expect(stderr).toMatch(/pool "one": psidLength: found 6, expected 8: these fields never change/);
 });
 
 test.each([
