@@ -1,6 +1,6 @@
 /**
  * `npm run conformance`: runs the tests whose titles have rule ids, and prints which tests prove each rule. It exits with
- * 1 if a rule has no test that passes.
+ * 1 if a rule has no test or a test of a rule fails.
  *
  * @module
  */
@@ -36,7 +36,8 @@ function runTests(): TestResult[] {
       cwd: root,
       stdio: ["ignore", process.stderr, process.stderr],
     });
-    if (!existsSync(report)) throw new Error(`Cannot run the tests: found exit code ${child.status}, expected a report`);
+    if (!existsSync(report))
+      throw new Error(`Cannot run the tests: found exit code ${child.status}, expected a report`);
     return readReport(report);
   } finally {
     rmSync(folder, { recursive: true });

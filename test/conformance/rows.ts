@@ -258,7 +258,11 @@ const relay = rowsOf("relay", [
   ],
   ["R7341-10-02", "MAY", "DHCPV4-QUERY has its own destinations: the allocators"],
   ["R7341-10-03", "policy", "a RELAY-FORW is routed by the message in it, or unexamined if so configured"],
-  ["R7341-11-06", "MUST", "answers are unicast to the source of the query, from the listener that received it"],
+  [
+    "R7341-11-06",
+    "MUST",
+    "answers are unicast to the source of the query, from the listener that received it",
+  ],
   ["R8415-7.2-01", "MUST", "answers go to port 546 of clients and 547 of relays"],
   ["R8415-16-01", "MUST NOT", "a message is not dropped because of an unknown option"],
   ["R8415-19-01", "SHOULD", "the servers for other message types are configured, as unicast addresses"],
