@@ -169,6 +169,6 @@ test("apportion admin statistics and metrics: print how full the pools are", asy
   expect((await run("metrics")).stdout).toContain(
     'apportion_pool_slots_by_state{domain="north",pool="shared",state="bound"} 2',
   );
-  const refused = await run("--token", "a-token-of-nobody", "metrics");
+  const refused = await run("--token", "an-unknown-token-0", "metrics");
   expect([refused.code, refused.stdout]).toEqual([1, ""]);
 });
