@@ -35,3 +35,16 @@ WHEN NEW.client_id IS NULL AND NEW.line <> ''
 BEGIN
   UPDATE lease SET line = '' WHERE slot = NEW.slot;
 END;
+--> statement-breakpoint
+-- The settings of softwires decide which rows are in the binding table: a change makes all that consumers know out of
+-- date.
+DROP TRIGGER domain_border_relay_changes;
+--> statement-breakpoint
+CREATE TRIGGER domain_softwire_changes AFTER UPDATE OF settings ON domain
+WHEN (OLD.settings -> '$.softwire.borderRelays') IS NOT (NEW.settings -> '$.softwire.borderRelays')
+  OR (OLD.settings -> '$.softwire.bindPrefix') IS NOT (NEW.settings -> '$.softwire.bindPrefix')
+  OR (OLD.settings -> '$.softwire.bindPrefixOnly') IS NOT (NEW.settings -> '$.softwire.bindPrefixOnly')
+BEGIN
+  INSERT INTO binding_log (version)
+  VALUES (max((SELECT max(version) FROM binding_log), (SELECT now_ms / 1000 FROM instant) << 20) + 1);
+END;

@@ -24,7 +24,7 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
   const manager = connectServiceManager({
     environment: process.env,
     onFailed: ({ message }) => {
-      log.warn({ error: message }, "can't tell systemd how the relay is: is systemd-notify there?");
+      log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
     },
   });
   const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);

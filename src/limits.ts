@@ -8,6 +8,18 @@
 /** Octets in the body of one `POST /v1/relay`: 256 frames of the usual 350 octets take 90 KiB, plus a tenfold margin. */
 export const relayBodyOctetsMax = 1024 * 1024;
 
+/**
+ * Octets of the DHCPv4 message in an answer, whatever option 57 allows: five times what every client accepts, and more
+ * than the settings of any access network take. Settings that do not fit are left out.
+ */
+export const answerOctetsMax = 3072;
+
+/**
+ * Octets by which an answer may be longer than its question: its DHCPv4 message, and the DHCPv6 options beside it. A
+ * relay puts into one POST only frames whose answers surely fit in {@link relayBodyOctetsMax}.
+ */
+export const answerGrowthOctetsMax = answerOctetsMax + 512;
+
 /** Frames in the body of one `POST /v1/relay`: four of our relay's largest batches. */
 export const relayFramesMax = 1024;
 
@@ -47,6 +59,9 @@ export const siteLeasesDefault = 16;
  * smallest message that every client must accept (548 octets). Real identifiers have 15 to 135.
  */
 export const clientIdentifierOctetsMax = 254;
+
+/** The same for a client that wants Rapid Commit: option 80 takes two octets more of its ACK. */
+export const rapidCommitIdentifierOctetsMax = clientIdentifierOctetsMax - 2;
 
 /**
  * Rounds that one POST may take. A message waits for the next round if an earlier one of the batch is from the same
@@ -510,3 +525,6 @@ export const relayUntrustedKeptMax = 32;
 
 /** Milliseconds between two log lines about untrusted relays: a client must not fill the log. */
 export const relayUntrustedLogMs = 10_000;
+
+/** Milliseconds between two log lines about faults of this program that single messages met. */
+export const faultLogMs = 60_000;

@@ -45,7 +45,7 @@ async function open() {
 
 const at = () => new Date().toISOString().replace(/\.\d+/, "");
 
-test("apportion admin leases: lists by what is known, shows, moves and releases", async () => {
+test("apportion admin leases: lists by any field, shows, moves and releases", async () => {
   const run = await open();
   const found = await run("leases", "list", "--address", "192.0.2.0", "--port", "1100");
   expect(found).toMatchObject({ code: 0, stderr: "" });
@@ -70,7 +70,7 @@ test("apportion admin leases: lists by what is known, shows, moves and releases"
   expect((await run("leases", "move", "192.0.2.1-1", "everywhere")).code).toBe(2);
 });
 
-test("apportion admin changes what has the ETag that was shown, and what is forced", async () => {
+test("apportion admin changes a resource with the ETag that it showed, or with --force", async () => {
   const run = await open();
   const etagOf = async (...what: string[]) => /^etag: (.+)\n$/.exec((await run(...what)).stderr)![1]!;
   for (const change of [["release"], ["move", "192.0.2.1-9"]]) {
@@ -113,7 +113,7 @@ test("apportion admin changes what has the ETag that was shown, and what is forc
   expect((await run("apply", state, "--if-match", stale)).code).toBe(1);
 });
 
-test("apportion admin lookup: names the subscriber, or says nobody and why", async () => {
+test("apportion admin lookup: names the subscriber, or prints `nobody` with the reason", async () => {
   const run = await open();
   const found = await run("lookup", "192.0.2.0", "1100", "--at", at(), "--tolerance", "5");
   expect(found).toMatchObject({ code: 0, stderr: "" });

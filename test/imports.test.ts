@@ -131,7 +131,7 @@ const innerRooms: Record<string, Record<string, readonly string[]>> = {
       "observer.ts",
       "endpoint.ts",
     ],
-    service: ["relay.ts", "capture", "sockets", "config", "observer.ts", "reasons.ts"],
+    service: ["relay.ts", "capture", "sockets", "config", "observer.ts", "reasons.ts", "endpoint.ts"],
     "main.ts": ["service", "config"],
     packaging: [],
   },

@@ -148,7 +148,7 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(new Set(acks.map(pairText)).size).toBe(256);
   });
 
-  test("a server that says nothing costs a bounded time, and the next message finds it again", async () => {
+  test("a server that does not answer costs a bounded time, and the next message reaches it again", async () => {
     const { ask, post, proxy, logged } = await setScene({ answerMsMax: 300 });
     const stalled = proxy.next("stall");
     const response = await post(bodyOf(says.discover(clientProfile(1))));

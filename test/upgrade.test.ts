@@ -138,26 +138,29 @@ async function open(url: string): Promise<Database> {
   return database;
 }
 
-test.skipIf(!hasSqld)(`a migration under load loses nothing, and stops nobody${withoutSqld}`, async () => {
-  const { url } = await openServer();
-  const database = await prepareDatabase({ url }, roomy);
-  const later = await laterRelease(
-    [
-      "ALTER TABLE lease ADD COLUMN later integer DEFAULT 0 NOT NULL;",
-      "CREATE INDEX lease_by_later ON lease (later);",
-      "UPDATE lease SET later = 1;",
-    ].join("\n--> statement-breakpoint\n"),
-  );
-  const loads = Promise.all([lease(database, 1000), lease(await open(url), 1000, 5000)]);
-  const { applied } = await migrateDatabase(await open(url), later);
-  expect(applied).toEqual(["9999_later"]);
-  expect(await loads).toEqual([1000, 1000]);
-  expect(await boundIn(database)).toBe(2000);
-  expect((await verifyDatabase(database)).faults).toEqual([]);
-  database.close();
-});
+test.skipIf(!hasSqld)(
+  `a migration under load loses no lease and interrupts no client${withoutSqld}`,
+  async () => {
+    const { url } = await openServer();
+    const database = await prepareDatabase({ url }, roomy);
+    const later = await laterRelease(
+      [
+        "ALTER TABLE lease ADD COLUMN later integer DEFAULT 0 NOT NULL;",
+        "CREATE INDEX lease_by_later ON lease (later);",
+        "UPDATE lease SET later = 1;",
+      ].join("\n--> statement-breakpoint\n"),
+    );
+    const loads = Promise.all([lease(database, 1000), lease(await open(url), 1000, 5000)]);
+    const { applied } = await migrateDatabase(await open(url), later);
+    expect(applied).toEqual(["9999_later"]);
+    expect(await loads).toEqual([1000, 1000]);
+    expect(await boundIn(database)).toBe(2000);
+    expect((await verifyDatabase(database)).faults).toEqual([]);
+    database.close();
+  },
+);
 
-test("what an allocator of the release before changes in a migrated database is told with its time", async () => {
+test("changes by an allocator of the earlier release in a migrated database are recorded with their time", async () => {
   const clock = new TestClock();
   const database = await temporaryDatabase(roomy, clock);
   clock.seconds = Date.UTC(2030, 0, 1) / 1000;

@@ -19,7 +19,7 @@ test.each(["", "uninitialized\n", machineId.slice(1)])("deriveServerIdentifier()
   expect(() => deriveServerIdentifier(() => id)).toThrow("information.serverIdentifier");
 });
 
-test("deriveServerIdentifier() says what is missing when there is no such file", () => {
+test("deriveServerIdentifier() names the missing file", () => {
   const read = () => {
     throw new Error("ENOENT");
   };

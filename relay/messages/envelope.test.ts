@@ -76,7 +76,7 @@ test("R8415-19.1.1-01 wrapDatagram() says hop-count 0 and the listener's link of
   }
 });
 
-test("R8415-19.1.1-02 wrapDatagram() always adds an Interface-Id, which holds what the way back needs", () => {
+test("R8415-19.1.1-02 wrapDatagram() always adds an Interface-Id with all that the answer needs", () => {
   const level = forwarded(query, origin("fe80::5%eth0", 546));
   expect(level.options).toEqual([
     { code: 18, data: encodeInterfaceId({ listener: 3, port: 546, believed: 2, zone: "eth0" }) },
@@ -103,7 +103,7 @@ test.each([
   expect(forwarded(relayed(), origin(source, 547)).linkAddress).toEqual(expected);
 });
 
-test("R8415-19.4-01 wrapDatagram() changes nothing in what a relay sent", () => {
+test("R8415-19.4-01 wrapDatagram() does not change a relay's message", () => {
   const inner = relayed({ options: [{ code: 65_000, data: Uint8Array.of(1) }] });
   expect(forwarded(inner, origin("2001:db8::b", 547)).message).toEqual(inner);
 });
@@ -170,7 +170,7 @@ test.each([
   },
 );
 
-test("wrapDatagram() leaves it to the allocator to count what no relay could read", () => {
+test("wrapDatagram() forwards a malformed inner level, so that the allocator counts it", () => {
   expect(shared(relayed({}, Uint8Array.of(12, 0))).to).toBe("allocator");
 });
 
@@ -271,7 +271,7 @@ test.each([
   expect(unwrapAnswer(frame, 4, "source")).toEqual({ kind: "drop", reason });
 });
 
-test("unwrapAnswer() finds back to where wrapDatagram() was called for", () => {
+test("unwrapAnswer() returns the source that wrapDatagram() got", () => {
   const source = fc.oneof(
     fc.ipV6().filter((text) => !/^(ff|::$|fe[89ab])/i.test(text)),
     fc.constantFrom("fe80::1%eth0", "fe80::abcd%br-lan.100"),
@@ -288,7 +288,7 @@ test("unwrapAnswer() finds back to where wrapDatagram() was called for", () => {
   );
 });
 
-test("wrapDatagram() and unwrapAnswer() drop or take any octets, and throw at none", () => {
+test("wrapDatagram() and unwrapAnswer() accept any octets and never throw", () => {
   const examining = { queries: "allocator", relayed: "examine", asksForPort: true } as const;
   const octets = fc.oneof(
     fc.uint8Array({ maxLength: 120 }),

@@ -197,7 +197,7 @@ test("T5 countBelieved() believes no level inside one that it does not believe, 
   );
 });
 
-test("T5 countBelieved() throws at no octets", () => {
+test("T5 countBelieved() never throws", () => {
   const trust = trusting(["2001:db8::/32 nodes"], { accessNodes: true });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (octets) => {

@@ -91,7 +91,7 @@ test("relayCommand() takes a file, and lets flags override it", async () => {
   });
 });
 
-test("relayCommand() reads the file again whenever it is asked for the settings", async () => {
+test("relayCommand() reads the file again each time the settings are requested", async () => {
   const file = stageFile("[queue]\nlength = 1");
   let readConfig: (() => RelayConfig) | undefined;
   const run = (read: () => RelayConfig) => Promise.resolve(void (readConfig = read));

@@ -63,10 +63,10 @@ interface Flags {
 }
 
 const help = `
-LINK is an address of the link that clients are on; the allocator finds their domain by it.
-Flags override what the file says; relay.example.toml explains every key of it.
+LINK is an address of the clients' link; the allocator uses it to select their domain.
+Flags override the file; relay.example.toml explains every key.
 Environment: APPORTION_RELAY_TOKEN (or tokenFile), APPORTION_ALLOCATOR_URL, LOG_LEVEL.
-SIGHUP reads file and token again, and keeps what it has when there is a fault.`;
+SIGHUP reads the file and the token again; on a fault, the current settings stay.`;
 
 /**
  * Creates the command.
@@ -76,7 +76,7 @@ SIGHUP reads file and token again, and keeps what it has when there is a fault.`
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   return addFlags(new Command("apportion-relay"))
-    .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
+    .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
     .addHelpText("after", help)
     .action((flags: Flags) => actions.run(() => readConfig(flags, environment, actions.readMachineId)))
     .addCommand(checkCommand(actions, environment))
@@ -93,7 +93,7 @@ function addFlags(command: Command): Command {
     )
     .option(
       "--interface <name[,link=LINK]>",
-      "link to serve by multicast, on port 547; may be repeated",
+      "interface to serve by multicast, on port 547; may be repeated",
       collectInterface,
     )
     .addOption(
@@ -101,25 +101,28 @@ function addFlags(command: Command): Command {
         .env("APPORTION_ALLOCATOR_URL")
         .argParser(collect),
     )
-    .option("--policy <which>", "which of several allocators to ask: priority or spread (default: priority)")
-    .option("--token-file <file>", "file with the secret that the allocators know this relay by")
+    .option(
+      "--policy <which>",
+      "how to choose among several allocators: priority or spread (default: priority)",
+    )
+    .option("--token-file <file>", "file with the relay's token for the allocators")
     .option(
       "--reply-port <which>",
-      "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
+      "send answers to the ports of RFC 8415 (standard) or to the source ports of queries (source) " +
         "(default: standard when listening on 547)",
     )
     .option("--posts-in-flight <count>", `POSTs at the same time (default: ${relayPostsInFlight})`)
-    .option("--batch-frames <count>", `most datagrams in one POST (default: ${relayBatchFramesMax})`)
-    .option("--queue-length <count>", `most datagrams that wait (default: ${relayQueueLength})`)
-    .option("--queue-octets <count>", `most octets that wait (default: ${relayQueueOctets})`)
-    .option("--deadline-ms <ms>", `time that a datagram has to be answered in (default: ${relayDeadlineMs})`)
+    .option("--batch-frames <count>", `maximum datagrams in one POST (default: ${relayBatchFramesMax})`)
+    .option("--queue-length <count>", `maximum datagrams in the queue (default: ${relayQueueLength})`)
+    .option("--queue-octets <count>", `maximum octets in the queue (default: ${relayQueueOctets})`)
+    .option("--deadline-ms <ms>", `time in which a datagram must be answered (default: ${relayDeadlineMs})`)
     .option(
       "--receive-buffer-octets <count>",
       `receive buffer of a socket (default: ${relayReceiveBufferOctets})`,
     )
-    .option("--metrics <host:port>", "serve GET /metrics there, for Prometheus")
-    .option("--status-socket <file>", "Unix socket that `apportion-relay status` asks")
-    .option("--pcap <file>", "capture datagrams and frames there, for Wireshark");
+    .option("--metrics <host:port>", "serve GET /metrics on this address, for Prometheus")
+    .option("--status-socket <file>", "Unix socket for `apportion-relay status`")
+    .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark");
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
@@ -179,7 +182,7 @@ const placeholderToken = "0".repeat(secretCharactersMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
   return new Command("status")
-    .description("ask a running relay how it is")
+    .description("show the status of a running relay")
     .option("--socket <file>", "its status socket", defaultStatusSocket)
     .option("--json", "for programs")
     .action(async ({ socket, json }: { readonly socket: string; readonly json?: true }) => {

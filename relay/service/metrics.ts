@@ -54,13 +54,13 @@ function createObserver(registry: Registry): RelayObserver {
   });
   const wait = new Histogram({
     name: "apportion_relay_queue_wait_seconds",
-    help: "How long the oldest frame of a batch had waited",
+    help: "Time that the oldest frame of a batch had waited",
     buckets: secondsBuckets,
     registers,
   });
   const post = new Histogram({
     name: "apportion_relay_post_duration_seconds",
-    help: "How long POSTs took, by allocator and by outcome: answers, unavailable, refused, malformed",
+    help: "Duration of POSTs, by allocator and by outcome: answers, unavailable, refused, malformed",
     labelNames: ["allocator", "outcome"],
     buckets: secondsBuckets,
     registers,
@@ -126,7 +126,7 @@ function addCounters(registry: Registry, status: () => RelayStatus): void {
   );
   addCounter(
     registry,
-    ["dropped_total", "Datagrams and answers that went no further, by reason", "reason"],
+    ["dropped_total", "Datagrams and answers that were dropped, by reason", "reason"],
     () => {
       const { dropped } = status().counters;
       return Object.keys(dropReasons).map((reason) => [
@@ -150,26 +150,32 @@ function addGauges(registry: Registry, status: () => RelayStatus): void {
   const queue = (name: string, help: string, read: (queue: RelayStatus["queue"]) => number): void => {
     addGauge(registry, [`queue_${name}`, help], () => [[{}, read(status().queue)]]);
   };
-  queue("frames", "Frames that wait for a POST", ({ frames }) => frames);
-  queue("octets", "Octets that wait for a POST", ({ octets }) => octets);
-  queue("oldest_seconds", "How long the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
-  addGauge(registry, ["sources", "Sources whose rate is remembered"], () => [[{}, status().sources]]);
-  addGauge(registry, ["posts_in_flight", "POSTs that wait for their answer", "allocator"], () =>
+  queue("frames", "Frames waiting for a POST", ({ frames }) => frames);
+  queue("octets", "Octets waiting for a POST", ({ octets }) => octets);
+  queue("oldest_seconds", "Time that the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
+  addGauge(registry, ["sources", "Sources whose rate is tracked"], () => [[{}, status().sources]]);
+  addGauge(registry, ["posts_in_flight", "POSTs in flight", "allocator"], () =>
     status().allocators.map(({ url, postsInFlight }) => [{ allocator: url }, postsInFlight]),
-  );
-  addGauge(registry, ["allocator_serving", "1 while an allocator is not quarantined", "allocator"], () =>
-    status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
   );
   addGauge(
     registry,
-    ["receive_buffer_octets", "Receive buffer that the kernel granted; Linux counts double", "listener"],
+    ["allocator_serving", "1 if the allocator is not quarantined, else 0", "allocator"],
+    () => status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
+  );
+  addGauge(
+    registry,
+    [
+      "receive_buffer_octets",
+      "Receive buffer that the kernel granted; Linux reports twice the size",
+      "listener",
+    ],
     () =>
       status().listeners.map(({ endpoint, receiveBufferGranted }) => [
         { listener: endpoint },
         receiveBufferGranted,
       ]),
   );
-  addGauge(registry, ["receive_buffer_wanted_octets", "Receive buffer that was asked for", "listener"], () =>
+  addGauge(registry, ["receive_buffer_wanted_octets", "Receive buffer that was requested", "listener"], () =>
     status().listeners.map(({ endpoint, receiveBufferWanted }) => [
       { listener: endpoint },
       receiveBufferWanted,
@@ -189,7 +195,7 @@ function addKernelMetrics(registry: Registry): void {
   );
   addGauge(
     registry,
-    ["kernel_queued_octets", "Octets that wait in receive buffers of the kernel", "endpoint"],
+    ["kernel_queued_octets", "Octets waiting in receive buffers of the kernel", "endpoint"],
     () => readKernelSockets().map(({ endpoint, queuedOctets }) => [{ endpoint }, queuedOctets]),
   );
 }

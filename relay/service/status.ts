@@ -56,7 +56,7 @@ export function formatStatus(report: StatusReport): string[] {
     `${queue.frames} frames (${queue.octets} octets) wait, the oldest for ${Math.round(queue.oldestMs)} ms`,
     "",
     ...formatTable(
-      ["listener", "buffer wanted", "granted"],
+      ["listener", "buffer requested", "granted"],
       listeners.map((each) => [
         each.endpoint,
         String(each.receiveBufferWanted),

@@ -171,7 +171,7 @@ export class ListenerTable {
         counters.drop("send-failed");
       },
       onError: ({ message }) => {
-        log.warn({ listener, error: message }, "socket in trouble");
+        log.warn({ listener, error: message }, "socket error");
       },
       onReopened: (error) => {
         if (error === undefined) log.info({ listener }, "interface is back: listening again");

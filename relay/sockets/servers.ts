@@ -100,7 +100,7 @@ export class Servers {
         counters.drop("send-failed");
       },
       onError: ({ message }) => {
-        log.warn({ error: message }, "socket towards DHCPv6 servers in trouble");
+        log.warn({ error: message }, "error on the socket towards DHCPv6 servers");
       },
       onDatagram: (datagram, from) => {
         this.#receive(datagram, from, socket);

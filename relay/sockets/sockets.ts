@@ -77,7 +77,10 @@ export class Sockets {
     await this.#listeners.configure({ listeners, receiveBufferOctets: wanted, deadlineMs });
     const granted = Math.min(...this.#listeners.configured.map((entry) => entry.receiveBufferOctets));
     if (granted < wanted) {
-      this.#log.warn({ wanted, granted }, "receive buffer is smaller than wanted: raise net.core.rmem_max");
+      this.#log.warn(
+        { wanted, granted },
+        "receive buffer is smaller than requested: raise net.core.rmem_max",
+      );
     }
   }
 

@@ -86,7 +86,7 @@ test("Batcher never has more POSTs in flight than it may, and gathers meanwhile"
   expect(sent()).toEqual([[1], [2], [3, 4, 5]]);
 });
 
-test("Batcher splits what has gathered into batches of the largest size", async () => {
+test("Batcher splits the waiting frames into batches of the maximum size", async () => {
   const { add, end, sent } = setUp({ postsInFlightMax: 1, batchFramesMax: 2 });
   add(1, 2, 3, 4, 5);
   expect(sent()).toEqual([[1, 2]]);

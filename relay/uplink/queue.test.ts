@@ -6,7 +6,7 @@ const frame = (id: number, octets = 10): Uint8Array => new Uint8Array(octets).fi
 const ids = (frames: readonly Uint8Array[]): number[] => frames.map((each) => each[0]!);
 const roomy = { lengthMax: 100, octetsMax: 10_000, waitMsMax: 1000 };
 
-test("FrameQueue gives frames back in the order they came", () => {
+test("FrameQueue returns frames in their order of arrival", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2, 3]) expect(queue.push(frame(id), 0)).toBe(0);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([1, 2]);
@@ -20,7 +20,7 @@ test("FrameQueue drops the oldest when it has as many frames as it may", () => {
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual([3, 4]);
 });
 
-test("FrameQueue drops as many of the oldest as a large frame needs room for", () => {
+test("FrameQueue drops the oldest frames to make room for a large one", () => {
   const queue = new FrameQueue({ ...roomy, octetsMax: 100 });
   for (const id of [1, 2, 3]) queue.push(frame(id, 30), 0);
   expect(queue.push(frame(4, 70), 0)).toBe(2);
@@ -34,7 +34,7 @@ test("FrameQueue refuses a frame that is larger than all it may hold, and keeps 
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual([1]);
 });
 
-test("FrameQueue drops what has waited longer than it may, and nothing else", () => {
+test("FrameQueue drops the frames that have waited too long, and no others", () => {
   const queue = new FrameQueue(roomy);
   queue.push(frame(1), 0);
   queue.push(frame(2), 1);
@@ -55,7 +55,7 @@ test("FrameQueue lets a frame go alone that is larger than a POST may be", () =>
   expect(ids(queue.take(9, 20, 0).frames)).toEqual([1]);
 });
 
-test("FrameQueue does not take what waits already, and takes it again when it waits no more", () => {
+test("FrameQueue rejects a frame that is already waiting, and accepts it again later", () => {
   const queue = new FrameQueue(roomy);
   expect([1, 2, 1].map((id) => queue.push(frame(id), 0))).toEqual([0, 0, "duplicate"]);
   expect(ids(queue.take(1, 1000, 0).frames)).toEqual([1]);

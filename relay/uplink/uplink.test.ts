@@ -71,7 +71,7 @@ test("Uplink spreads over allocators: to the one with the fewest in flight, in t
 });
 
 test.each([unavailable, refused])(
-  "Uplink sends a batch that failed as %j once more, to another allocator, within what is left of its time",
+  "Uplink sends a batch that failed as %j once more, to another allocator, within its remaining time",
   async (failure) => {
     const { uplink, timing, a, b, began } = setUp();
     const outcome = uplink.post(frames, 0);
@@ -106,7 +106,7 @@ test("Uplink sends a batch to no third allocator", async () => {
   expect(fakes.map(({ posts }) => posts.length)).toEqual([1, 1, 0]);
 });
 
-test("Uplink does not send again what was answered, nor what has no time left", async () => {
+test("Uplink does not repeat an answered batch, nor one without time left", async () => {
   const { uplink, timing, a, b, ended } = setUp();
   const first = uplink.post(frames, 0);
   const second = uplink.post(frames, 0);
@@ -146,7 +146,7 @@ test("Uplink leaves an allocator alone that failed, probes it, lets one POST try
   expect([states(), uplink.canPost(), events]).toEqual([["serving"], true, ["available", "a recovered"]]);
 });
 
-test("Uplink doubles the pauses between probes up to 2 s, and begins anew after a success", async () => {
+test("Uplink doubles the pauses between probes up to 2 s, and starts again after a success", async () => {
   const { uplink, timing, a } = setUp("priority", 1);
   const pauses: number[] = [];
   const untilProbe = async (count: number): Promise<void> => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import { relayBodyOctetsMax } from "../../src/limits.ts";
+import { answerGrowthOctetsMax, relayBodyOctetsMax } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { RelayCounters } from "../counters.ts";
 import type { RelayLog, RelayObserver } from "../observer.ts";
@@ -113,7 +113,7 @@ export class Uplinks {
     // Log an outage once, not once for each attempt.
     if (outcome.detail === this.#loggedFailures.get(allocator)) return;
     this.#loggedFailures.set(allocator, outcome.detail);
-    log.warn({ allocator, ...outcome }, "allocator can't serve: it is left alone for a while");
+    log.warn({ allocator, ...outcome }, "allocator unavailable: no POSTs until it is ready again");
   }
 }
 
@@ -131,7 +131,8 @@ export function batcherLimitsOf({
     waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
     postsInFlightMax: allocator.postsInFlight,
     batchFramesMax: allocator.batchFrames,
-    batchOctetsMax: relayBodyOctetsMax,
+    // The answers have to fit in a body, too, and each may be longer than its frame.
+    batchOctetsMax: relayBodyOctetsMax - allocator.batchFrames * answerGrowthOctetsMax,
   };
 }
 

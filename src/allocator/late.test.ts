@@ -96,7 +96,7 @@ test("an allocator that knows nothing of its database's clock asks for it, once,
   expect(await roundTripsOf(says.release(client, ack), says.release(clientProfile(2), ack))).toBe(2);
 });
 
-test("a client's RELEASE behind its REQUEST in one POST ends the lease, unless both waited", async () => {
+test("a client's RELEASE after its REQUEST in one POST ends the lease, unless both waited", async () => {
   for (const [headers, reason] of [
     [{}, "silence:released"],
     [waited, "silence:release-overtaken"],

@@ -18,7 +18,10 @@ import type { ClockReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
+import { isRefusal } from "../store/batch/refusal.ts";
 import type { Counters } from "./counters.ts";
+import { createFaults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
 import { recordDecision } from "./record-decision.ts";
@@ -80,6 +83,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   let directory: Directory | undefined;
   let confirmedMs = 0;
   const clock: KnownClock = { reading: undefined };
+  const faults = createFaults(deps.log, localMs);
+  const record: AnswerRecord = { ...deps, faults };
 
   function load(): Promise<Directory> {
     confirmedMs = localMs();
@@ -94,7 +99,11 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Needed even without claims: decisions that need no claim are also right for one revision only.
-      const result = await commitRound(deps, current, entries, clock, arrival);
+      const result = await commitEach(
+        entries,
+        (some) => commitRound(deps, current, some, clock, arrival),
+        faults,
+      );
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
@@ -102,22 +111,14 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       }
       confirmedMs = localMs();
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
-      for (const { query, domain, decision } of immediate) {
-        answers.push(...encodeAnswer(deps, query, domain, decision));
+      for (const { query, domain, decision, fault } of immediate) {
+        if (fault !== undefined) faults.report("claim", fault);
+        answers.push(...encodeAnswer(record, query, domain, () => decision));
       }
-      const unserved: Query[] = [];
-      for (const [index, { claim, domain, queries: asking }] of entries.entries()) {
-        const fact = result.facts[index]!;
-        if (mayBeServedLater(claim, fact) && round < batchRoundsMax) {
-          unserved.push(...asking);
-          continue;
-        }
-        const now = Math.floor(result.clockMs / 1000);
-        const subject = { query: asking[0]!, domain, directory: current, now };
-        const decision = decide(claim, fact, subject);
-        for (const query of asking) answers.push(...encodeAnswer(deps, query, domain, decision));
-      }
-      waiting = [...unserved, ...later];
+      const canWait = round < batchRoundsMax;
+      const served = answerEntries(record, current, entries, { ...result, canWait });
+      answers.push(...served.answers);
+      waiting = [...served.unserved, ...later];
     }
     for (const query of waiting) recordDecision(deps, query, silence("batch-rounds-exhausted"));
     return answers;
@@ -134,7 +135,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   return {
     serveQueries,
-    serve: (frames, receivedMs) => serveQueries(decodeQueries(deps, frames), receivedMs),
+    serve: (frames, receivedMs) => serveQueries(decodeQueries(record, frames), receivedMs),
     async probe() {
       directory = await load();
     },
@@ -146,6 +147,36 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return directory;
     },
   };
+}
+
+/**
+ * Answers the claims of a round.
+ *
+ * @param canWait Whether there is another round.
+ * @returns The answers, and the queries that another round may serve.
+ */
+function answerEntries(
+  record: AnswerRecord,
+  directory: Directory,
+  entries: readonly RoundEntry[],
+  { facts, clockMs, canWait }: CommittedRound & { readonly canWait: boolean },
+): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Query[] } {
+  const answers: Uint8Array[] = [];
+  const unserved: Query[] = [];
+  const now = Math.floor(clockMs / 1000);
+  for (const [index, { claim, domain, queries }] of entries.entries()) {
+    const fact = facts[index];
+    if (fact === undefined) {
+      for (const query of queries) recordDecision(record, query, silence("internal-error"));
+    } else if (canWait && mayBeServedLater(claim, fact)) {
+      unserved.push(...queries);
+    } else {
+      const subject = { query: queries[0]!, domain, directory, now };
+      const decideEntry = () => decide(claim, fact, subject);
+      for (const query of queries) answers.push(...encodeAnswer(record, query, domain, decideEntry));
+    }
+  }
+  return { answers, unserved };
 }
 
 /** What is known of the database's clock. */
@@ -201,11 +232,47 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
   return siteLeasesMax !== null && siteLeases >= siteLeasesMax;
 }
 
+/** The result of a round; the fact of a claim that the database refused is undefined. */
+type CommittedRound = Omit<CommitResult, "facts"> & { readonly facts: readonly (Fact | undefined)[] };
+
+/**
+ * Commits the claims of a round. If the database refuses the batch for the values of one claim, the halves are tried, so
+ * that the claim that is refused costs only itself.
+ *
+ * @param commit Commits some entries as one transaction.
+ * @returns As of the last transaction.
+ */
+async function commitEach(
+  entries: readonly RoundEntry[],
+  commit: (entries: readonly RoundEntry[]) => Promise<CommitResult>,
+  faults: Faults,
+): Promise<CommittedRound> {
+  try {
+    return await commit(entries);
+  } catch (error) {
+    if (!isRefusal(error) || entries.length === 0) throw error;
+    if (entries.length === 1) {
+      faults.report("commit", error);
+      return { ...(await commit([])), facts: [undefined] };
+    }
+  }
+  const middle = Math.ceil(entries.length / 2);
+  const first = await commitEach(entries.slice(0, middle), commit, faults);
+  if (first.facts.length < middle) return first;
+  const second = await commitEach(entries.slice(middle), commit, faults);
+  return { ...second, facts: second.facts.length === 0 ? [] : [...first.facts, ...second.facts] };
+}
+
+/** Where decisions and faults are recorded. */
+export interface AnswerRecord extends DecisionRecord {
+  readonly faults: Faults;
+}
+
 /** @returns The queries of those frames that contain one. */
-export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Array[]): Query[] {
+export function decodeQueries(record: AnswerRecord, frames: readonly Uint8Array[]): Query[] {
   record.counters.add("frames", frames.length);
   return frames.flatMap((frame) => {
-    const result = decodeQuery(frame);
+    const result = decodeAlone(record, frame);
     if (result.kind === "query") {
       if (!result.query.statesBelief) record.counters.add("framesWithoutBelief");
       return [result.query];
@@ -215,13 +282,38 @@ export function decodeQueries(record: DecisionRecord, frames: readonly Uint8Arra
   });
 }
 
-/** @returns The answer as a list of one, or an empty list when there is no answer. */
+function decodeAlone({ faults }: AnswerRecord, frame: Uint8Array): ReturnType<typeof decodeQuery> {
+  try {
+    return decodeQuery(frame);
+  } catch (error) {
+    faults.report("decode", error);
+    return { kind: "drop", reason: "internal-error" };
+  }
+}
+
+/**
+ * Decides a query and encodes its answer.
+ *
+ * @returns The answer as a list of one, or an empty list when there is no answer.
+ */
 function encodeAnswer(
-  record: DecisionRecord,
+  record: AnswerRecord,
   query: Query,
   domain: Domain | undefined,
-  decision: Decision,
+  decideQuery: () => Decision,
 ): Uint8Array[] {
-  recordDecision(record, query, decision);
-  return decision.kind === "silence" || domain === undefined ? [] : [encodeResponse(query, domain, decision)];
+  try {
+    const decision = decideQuery();
+    if (decision.kind === "silence" || domain === undefined) {
+      recordDecision(record, query, decision);
+      return [];
+    }
+    const answer = encodeResponse(query, domain, decision);
+    recordDecision(record, query, answer === undefined ? silence("answer-too-large") : decision);
+    return answer === undefined ? [] : [answer];
+  } catch (error) {
+    record.faults.report("answer", error);
+    recordDecision(record, query, silence("internal-error"));
+    return [];
+  }
 }

@@ -64,7 +64,7 @@ async function createPlaced({ right = [south], isDefault = false } = {}) {
 const countOf = async ({ original: database }: { readonly original: Database }) =>
   await queryNumber(database, "SELECT count(*) AS leases FROM lease");
 
-test("a domain is asked where it is placed, also when a copy of it was left behind", async () => {
+test("a domain is served from the database where it is placed, even if another has an old copy", async () => {
   const { ask, main, other } = await createPlaced();
   const answers = await ask(inNorth(1), inSouth(2), inNorth(3));
   expect(answers.map((answer) => answer?.address)).toEqual(["192.0.2.0", "192.0.2.16", "192.0.2.1"]);
@@ -92,7 +92,7 @@ test("a database that is away costs its own clients only, and they never fall to
   expect((await ask(inSouth(4)))[0]).toMatchObject({ type: "offer" });
 });
 
-test("when no database that a POST concerns can be reached, the relay is told", async () => {
+test("when no database of a POST can be reached, the relay gets an error", async () => {
   const { ask, app, other } = await createPlaced();
   await ask(inSouth(1));
   other.state.isAway = true;

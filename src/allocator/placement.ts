@@ -9,6 +9,7 @@ import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
 import type { Partition } from "../store/partition.ts";
+import { createFaults } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 
@@ -29,10 +30,11 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
   if (others.length === 0) return first;
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const known = new Map<DatabasePipeline, Directory>();
+  const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
   let placement: Placement | undefined;
   return {
     async serve(frames, receivedMs) {
-      const queries = decodeQueries(deps, frames);
+      const queries = decodeQueries(record, frames);
       await Promise.all(pipelines.map((pipeline) => refreshDirectory(pipeline, known, placementAgeMsMax)));
       refuseOverlaps([...known.values()]);
       placement = placementOf(known, placement);

@@ -26,6 +26,8 @@ export interface Immediate {
   readonly query: Query;
   readonly domain: Domain | undefined;
   readonly decision: Decision;
+  /** The fault of this program that the query met, if it met one. */
+  readonly fault?: unknown;
 }
 
 /** One round of a batch. */
@@ -47,16 +49,12 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
   const later: Query[] = [];
   const taken = new Map<string, RoundEntry | undefined>();
   for (const query of queries) {
-    const domain = selectDomain(directory, query.believed);
-    if (domain === undefined) {
-      immediate.push({ query, domain, decision: silence("no-domain") });
+    const step = prepare(query, directory);
+    if (step.kind === "immediate") {
+      immediate.push(step.immediate);
       continue;
     }
-    const step = makeClaim(query, domain);
-    if (step.kind !== "claim") {
-      immediate.push({ query, domain, decision: step });
-      continue;
-    }
+    const { domain } = step;
     const [client, ...wishes] = keysOf(step.claim);
     const before = taken.get(client);
     if (before !== undefined && isRepeat(before, query, step.claim)) {
@@ -72,6 +70,26 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     }
   }
   return { entries, immediate, later };
+}
+
+type Prepared =
+  | { readonly kind: "claim"; readonly claim: Claim; readonly domain: Domain }
+  | { readonly kind: "immediate"; readonly immediate: Immediate };
+
+/** Finds the domain of a query and makes its claim. */
+function prepare(query: Query, directory: Directory): Prepared {
+  const decided = (domain: Domain | undefined, decision: Decision, fault?: unknown): Prepared => ({
+    kind: "immediate",
+    immediate: { query, domain, decision, fault },
+  });
+  try {
+    const domain = selectDomain(directory, query.believed);
+    if (domain === undefined) return decided(domain, silence("no-domain"));
+    const step = makeClaim(query, domain);
+    return step.kind === "claim" ? { kind: "claim", claim: step.claim, domain } : decided(domain, step);
+  } catch (error) {
+    return decided(undefined, silence("internal-error"), error);
+  }
 }
 
 /**

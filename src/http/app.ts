@@ -61,7 +61,7 @@ export function createApp(deps: AppDeps): Hono {
   const guard = createGuard({ ...deps, localMs });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
-  app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline));
+  app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline, counters));
   app.route("/admin/v1", createAdminApp({ store, guard }));
   app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
   app.route("/", documentRoutes(app));

@@ -8,10 +8,11 @@
  * @module
  */
 import type { Handler, MiddlewareHandler } from "hono";
-import { relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
+import { relayBodyOctetsMax, relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
 import { ageHeader, framesType } from "../wire/relay-call.ts";
+import type { Counters } from "../allocator/counters.ts";
 import type { Pipeline } from "../allocator/pipeline.ts";
 import { problem } from "./problem.ts";
 
@@ -33,7 +34,7 @@ export function recordArrival(localMs: () => number): MiddlewareHandler<ArrivalE
 }
 
 /** Creates the handler. It does not answer a frame that it cannot decode. A body that it cannot split is an error. */
-export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
+export function relayEndpoint(pipeline: Pipeline, counters: Counters): Handler<ArrivalEnv> {
   return async (context) => {
     const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
     if (type !== framesType) {
@@ -44,9 +45,25 @@ export function relayEndpoint(pipeline: Pipeline): Handler<ArrivalEnv> {
     }
     const receivedMs = context.get("arrivedMs") - ageOf(context.req.header(ageHeader));
     const frames = splitBody(new Uint8Array(await context.req.arrayBuffer()));
-    const answers = await pipeline.serve(frames, receivedMs);
+    const answers = fitBody(await pipeline.serve(frames, receivedMs), counters);
     return new Response(encodeFrames(answers), { headers: { "content-type": framesType } });
   };
+}
+
+/**
+ * Keeps the answers that fit in a body that relays accept. Our relay packs its POSTs so that all fit; an older one may
+ * not, and would refuse them all.
+ */
+function fitBody(answers: readonly Uint8Array[], counters: Counters): readonly Uint8Array[] {
+  let octets = 0;
+  const kept = answers.filter((answer) => {
+    const after = octets + 2 + answer.length;
+    if (after > relayBodyOctetsMax) return false;
+    octets = after;
+    return true;
+  });
+  counters.add("silence:answers-too-large", answers.length - kept.length);
+  return kept;
 }
 
 /** An unreadable age is an error: treating it as 0 would make a late message look new. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { wantedSlotsMax } from "../limits.ts";
+import { rapidCommitIdentifierOctetsMax, wantedSlotsMax } from "../limits.ts";
 import type { Fact, OfferClaim } from "./claim.ts";
 import {
   claimantOf,
@@ -61,11 +61,13 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
 }
 
 /**
- * Checks whether a DISCOVER may be answered with a lease. If the client lists option 108 and a pool has it, the client
+ * Checks whether a DISCOVER may be answered with a lease. An ACK for Rapid Commit has more options than an offer, and a
+ * lease whose ACK does not fit is of no use: a client with a long identifier gets an offer. If the client lists option 108 and a pool has it, the client
  * must see it in an offer first, so that it can turn IPv4 off instead of taking a lease (RFC 8925 §3).
  */
 function canRapidCommit(query: Query, domain: Domain, pools: readonly Pool[]): boolean {
   if (!query.rapidCommit || !domain.rapidCommit) return false;
+  if (query.clientId.length / 2 > rapidCommitIdentifierOctetsMax) return false;
   const { v6OnlyPreferred } = OptionCode;
   return (
     !query.parameterRequestList.includes(v6OnlyPreferred) ||

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clientIdentifierOctetsMax } from "../limits.ts";
+import { answerGrowthOctetsMax, clientIdentifierOctetsMax, messageOctetsMax } from "../limits.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { decodeDhcpV4Query } from "../wire/dhcpv6/dhcpv4-query.ts";
 import { findOption6 } from "../wire/dhcpv6/options.ts";
@@ -99,6 +99,9 @@ export function decodeQuery(frame: Uint8Array): QueryResult {
 
 function decodeWellFormed(frame: Uint8Array): QueryResult {
   const { path, message: octets } = decodeRelayPath(frame);
+  // The answer repeats the relay levels. What could not be answered must not change anything.
+  if (frame.length - octets.length + answerGrowthOctetsMax > messageOctetsMax)
+    return drop("answer-too-large");
   const { unicast, options: options6, dhcpv4 } = decodeDhcpV4Query(octets);
   const message = decodeDhcpV4(dhcpv4);
   const { options } = message;

@@ -123,6 +123,10 @@ const ruleReasons = {
     meaning: "The client does not list option 159, and its domain has only shared pools.",
     source: "RFC 7618 §8.1",
   },
+  "answer-too-large": {
+    meaning: "The answer, with the relay levels and options that it has to repeat, would be too long.",
+    source: "this server",
+  },
   "no-pool": {
     meaning: "The domain has no pool that may serve this client.",
     source: "RFC 7618 §8",
@@ -167,7 +171,7 @@ const ruleReasons = {
   },
   "shared-lease-without-option-159": {
     meaning:
-      "The client asks to keep a shared address but does not list option 159, so it can't be told its ports.",
+      "The client asks to keep a shared address but does not list option 159, so it cannot learn its ports.",
     source: "RFC 7618 §8, A2",
   },
   "source-changed": {
@@ -190,7 +194,7 @@ const ruleReasons = {
   // The message ends a lease and is never answered.
   released: { meaning: "The client released its pair.", source: "RFC 7618 §8" },
   declined: {
-    meaning: "The client declined a pair; if it was the client's own, nobody gets it for a while.",
+    meaning: "The client declined a pair; if it was the client's own, it is quarantined.",
     source: "RFC 2131 §4.3.3",
   },
   "release-without-lease": {
@@ -203,7 +207,16 @@ const ruleReasons = {
       "The message arrived late and would end a pair that the client got or renewed since; nothing changed.",
     source: "this server",
   },
-  // A batch has reached a limit.
+  // A batch has reached a limit, or a message met a fault of this program.
+  "answers-too-large": {
+    meaning:
+      "The answers of one POST are longer than relays accept together; the client will repeat its message.",
+    source: "this server",
+  },
+  "internal-error": {
+    meaning: "This message met a fault of the allocator, which is in its log; other messages are served.",
+    source: "this server",
+  },
   "batch-rounds-exhausted": {
     meaning:
       "The client sent more different messages at once than one batch can process; it will repeat the last one.",

@@ -13,6 +13,7 @@ import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { encodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { encodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
+import { answerOctetsMax } from "../limits.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { encodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
 import type { Option6 } from "../wire/dhcpv6/options.ts";
@@ -33,11 +34,14 @@ type Reply = Exclude<Decision, { kind: "silence" }>;
  * @param query The client's message.
  * @param domain The domain that serves the client.
  * @param reply The decision to encode.
- * @returns A RELAY-REPL that follows the query's relay path back (RFC 8415 §19.3).
+ * @returns A RELAY-REPL that follows the query's relay path back (RFC 8415 §19.3). Undefined if what the answer has to
+ *   contain is longer than the client accepts.
  */
-export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint8Array {
-  const octetsMax = (query.maxMessageSize ?? maxMessageSizeMin) - datagramHeaderOctets;
+export function encodeResponse(query: Query, domain: Domain, reply: Reply): Uint8Array | undefined {
+  const acceptedMax = (query.maxMessageSize ?? maxMessageSizeMin) - datagramHeaderOctets;
+  const octetsMax = Math.min(acceptedMax, answerOctetsMax);
   const dhcpv4 = encodeWithin(replyMessage(query, domain, reply), octetsMax, reply.kind !== "nak");
+  if (dhcpv4 === undefined) return undefined;
   const options = reply.kind === "nak" ? [] : softwireOptions(query, domain);
   return encodeRelayReply(query.path, encodeDhcpV4Response({ options, dhcpv4 }));
 }
@@ -48,10 +52,15 @@ const datagramHeaderOctets = 28;
 /**
  * Encodes a message within the size that the client accepts. Options that do not fit in the options field go to `file`
  * and `sname` where that is allowed. Options that do not fit there either are omitted, starting with the last. The
- * options of the lease itself are never omitted. They are written first, so that they do not use up the small fields,
- * and they always fit, because the length of client identifiers is limited.
+ * options of the lease itself are never omitted. They are written first, so that they do not use up the small fields.
+ *
+ * @returns Undefined if the options of the lease alone do not fit.
  */
-function encodeWithin(message: DhcpV4Message, octetsMax: number, canOverload: boolean): Uint8Array {
+function encodeWithin(
+  message: DhcpV4Message,
+  octetsMax: number,
+  canOverload: boolean,
+): Uint8Array | undefined {
   if (measureDhcpV4(message.options) <= octetsMax) return encodeDhcpV4(message);
   const isNeeded = ([code]: [number, Uint8Array]): boolean => leaseCodes.includes(code);
   const needed = [...message.options].filter(isNeeded);
@@ -64,7 +73,9 @@ function encodeWithin(message: DhcpV4Message, octetsMax: number, canOverload: bo
       ? encodeOverloaded({ ...message, overload: 3, options }, octetsMax)
       : undefined;
     if (overloaded !== undefined) return overloaded;
-    options.delete(omittable.pop()!);
+    const last = omittable.pop();
+    if (last === undefined) return undefined;
+    options.delete(last);
   }
 }
 

@@ -59,6 +59,6 @@ export async function scheduleHousekeeping(
   });
   // The promise settles when the schedule ends. A rejected schedule is logged.
   runs.catch((error: unknown) => {
-    log.error({ err: error }, "housekeeping has no schedule");
+    log.error({ err: error }, "cannot schedule housekeeping");
   });
 }

@@ -33,7 +33,7 @@ async function open() {
   return { maintenance, fault, timing, advance, waiting, lines, log, addTenure, tenures };
 }
 
-test("startHousekeeping() deletes at each interval what was kept long enough, and no more", async () => {
+test("startHousekeeping() deletes at each interval what is past its retention, and no more", async () => {
   const { maintenance, timing, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
   await addTenure(29);

@@ -70,7 +70,7 @@ export function startHousekeeping(
     try {
       await runHousekeeping(maintenance, { ...retention, signal: closing.signal }, log);
     } catch (error) {
-      if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; it is tried again");
+      if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; retrying later");
     }
     if (!closing.signal.aborted) wait();
   };

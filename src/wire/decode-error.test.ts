@@ -3,7 +3,7 @@ import { reasonOf } from "../../test/support/octets.ts";
 import { assertLength, DecodeError, decodeReasons, tryDecode } from "./decode-error.ts";
 
 describe("DecodeError", () => {
-  it("has a reason and a message that says what was found", () => {
+  it("has a reason, and a message with what was found", () => {
     const error = new DecodeError("bad-frame", "Cannot split frames: found half a frame");
     expect(error).toBeInstanceOf(Error);
     expect([error.name, error.reason, error.message]).toEqual([

@@ -38,11 +38,11 @@ test.each([
     "a zone that is too long",
     Uint8Array.from([...octets.subarray(0, 5), ...new Array<number>(16).fill(0x61)]),
   ],
-])("decodeInterfaceId() knows %s for not its own", (_what, data) => {
+])("decodeInterfaceId() rejects %s", (_what, data) => {
   expect(decodeInterfaceId(data)).toBeUndefined();
 });
 
-test("decodeInterfaceId() throws at nothing", () => {
+test("decodeInterfaceId() never throws", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (data) => {
       decodeInterfaceId(data);

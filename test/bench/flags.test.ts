@@ -121,7 +121,7 @@ test.each([1, 99])("--pairs takes %i", async (pairs) => {
   expect(await readFlags("--against", thisFolder, "--pairs", String(pairs))).toMatchObject({ pairs });
 });
 
-test("roundOptionsOf() hands every flag that says what is measured to both sides", async () => {
+test("roundOptionsOf() passes every flag that defines the measurement to both sides", async () => {
   const flags = await readFlags(
     ...["--against", thisFolder, "--clients", "10", "--warm-up", "2", "--in-flight", "1", "--mode", "renew"],
     ...["--full", "--distance", "--relay-flag=--a", "--relay-flag=--b", "--cpu-profile", "/profiles"],

@@ -1,5 +1,5 @@
 /**
- * What `npm run bench` can be told.
+ * The flags of `npm run bench`.
  *
  * @module
  */
@@ -77,7 +77,7 @@ export function createBenchCommand(run: (flags: Flags) => Promise<void>): Comman
     });
 }
 
-/** Translates the flags that say what one round is. */
+/** Translates the flags of a single round. */
 export function roundOptionsOf(flags: Flags): RoundOptions {
   return {
     clients: flags.clients,

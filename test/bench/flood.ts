@@ -7,7 +7,7 @@ import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { readUint32, writeUint16, writeUint32 } from "../../src/wire/octets.ts";
 
-/** What came of a flood, or of a part of it. */
+/** The result of a flood, or of a part of it. */
 export interface FloodCounts {
   readonly sent: number;
   /** Answers that came within the deadline of their query. */
@@ -64,7 +64,7 @@ export class Flood {
     return new Flood(opened, deadlineMs);
   }
 
-  /** What was counted since the begin. */
+  /** Counts since the start. */
   get counts(): FloodCounts {
     return { sent: this.#sent, inTime: this.#inTime, late: this.#late };
   }

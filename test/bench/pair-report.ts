@@ -10,7 +10,7 @@ import type { RoundOptions } from "./round.ts";
 import { sideNames } from "./side.ts";
 import type { Side, SideName } from "./side.ts";
 
-/** What was compared, and what came of it. */
+/** A comparison and its result. */
 export interface PairReport {
   /** As it was typed. */
   readonly command: string;

@@ -1,5 +1,5 @@
 /**
- * Pairs of rounds, one round of each side, and what they say of the two sides.
+ * Pairs of rounds, one round of each side, and the comparison of the two sides.
  *
  * One figure alone says little: on a shared machine it varies by 15 % from run to run. The two rounds of a pair follow
  * each other at once, so that both see much the same machine. Therefore a ratio is computed inside each pair, and the

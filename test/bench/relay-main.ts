@@ -103,7 +103,7 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** A figure that was measured wrongly is worse than none: whoever asked must see it, and so must a script. */
+/** A wrong figure is worse than none, so the fault is printed, and the exit code shows it to scripts. */
 function report(faults: readonly string[]): void {
   print(faults.length === 0 ? "\nvalid, and good enough" : "\nFAILED:");
   for (const fault of faults) print(`  ${fault}`);

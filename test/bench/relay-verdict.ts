@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What was measured at one load. */
+/** The measurement at one load. */
 export interface LoadRow {
   /** In multiples of the capacity. */
   readonly load: number;
@@ -19,7 +19,7 @@ export interface LoadRow {
   readonly kernelDrops: number;
 }
 
-/** What was measured when the relay had received so many datagrams. */
+/** The measurement after a number of datagrams. */
 export interface MemoryRow {
   /** Answers that the generator got. */
   readonly answered: number;
@@ -32,7 +32,7 @@ export const goodputMin = 0.9;
 /** Goodput at a load that the allocator can serve, in parts of that load. */
 export const servedMin = 0.9;
 
-/** Datagrams that left the generator, in parts of what it promised. */
+/** Datagrams that left the generator, as a fraction of the planned number. */
 export const sentMin = 0.98;
 
 /** Memory at the end, in parts of the most that was held when a fifth of the datagrams had come. */

@@ -38,7 +38,7 @@ export function medianRound(rounds: readonly Round[]): Round {
   return sorted[Math.floor((sorted.length - 1) / 2)]!;
 }
 
-/** What is said of all rounds together. */
+/** The summary of all rounds. */
 export interface Report {
   /** As it was typed. */
   readonly command: string;
@@ -101,7 +101,7 @@ const faultsShown = 10;
  * Formats what must not be: lines of text.
  *
  * @param title Such as `VIOLATIONS`.
- * @param wellDone What is said when there is none.
+ * @param wellDone Text if there is no fault.
  */
 export function formatFaults(faults: readonly string[], title: string, wellDone: string): string[] {
   if (faults.length === 0) return [wellDone];

@@ -1,5 +1,5 @@
 /**
- * One round: a fresh database, an allocator, a relay, a load, and what came of it.
+ * One round: a fresh database, an allocator, a relay, a load, and the result.
  *
  * @module
  */
@@ -26,14 +26,14 @@ import { readUsage } from "./usage.ts";
 import type { Usage } from "./usage.ts";
 import { violationsOf } from "./violations.ts";
 
-/** What is measured: whole exchanges of clients without a lease, or renewals of clients that have one. */
+/** The kind of load: whole exchanges of clients without a lease, or renewals of clients that have one. */
 export const modes = ["dora", "renew"] as const;
 export type Mode = (typeof modes)[number];
 
 /** What to measure. */
 export interface RoundOptions extends StorageOptions {
   readonly clients: number;
-  /** Other clients that obtain a lease before, so that what is measured is not how Node compiles the program. */
+  /** Other clients that obtain a lease first, so that the measurement does not include the compiler of Node. */
   readonly warmUpClients: number;
   readonly inFlight: number;
   readonly mode: Mode;
@@ -44,7 +44,7 @@ export interface RoundOptions extends StorageOptions {
   readonly profileFolder: string | undefined;
 }
 
-/** What was measured. */
+/** The measurement. */
 export interface Round {
   readonly exchangesPerSecond: number;
   readonly elapsedSeconds: number;
@@ -168,7 +168,7 @@ const loadMsMax = 600_000;
 
 type Target = Omit<LoadOptions, "clients" | "firstClient">;
 
-/** One load, or one for each domain where there are several: its clients are behind a relay on the domain's link. */
+/** One load, or one for each of several domains, whose clients have a relay on the domain's link. */
 function targetsOf({ port }: RelayService, { inFlight, isShared, servers }: RoundOptions): Target[] {
   const target = { server: "::1", port, inFlight, sharesPorts: isShared, durationMsMax: loadMsMax };
   if (servers === 0) return [target];

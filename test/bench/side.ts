@@ -8,7 +8,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** What is measured. */
+/** A side of the comparison. */
 export interface Side {
   /** Absolute path. */
   readonly folder: string;

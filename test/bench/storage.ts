@@ -80,9 +80,9 @@ export async function openStorage(
 
 /** One database. */
 interface Place {
-  /** As the allocator is told. */
+  /** Flags for the allocator. */
   readonly url: string;
-  /** Without the distance, for what is not measured. */
+  /** Without the distance, for work that is not measured. */
   readonly direct: string;
   readonly requests: () => number;
   readonly close: () => Promise<void>;

@@ -26,7 +26,7 @@ import type { Sqld } from "../support/sqld.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What is to happen. */
+/** The plan of a run. */
 export interface FleetOptions {
   readonly clients: number;
   readonly allocators: number;
@@ -151,7 +151,7 @@ function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: F
     }
   }
   const running = run();
-  // A failure is told by `stop`, where somebody waits for it.
+  // `stop` reports a failure to its caller.
   running.catch(() => undefined);
   return {
     stop: async () => {

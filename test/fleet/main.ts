@@ -29,7 +29,7 @@ const flags = new Command("fleet")
   .opts<Omit<FleetOptions, "folder" | "random"> & { keep?: string }>();
 
 const { keep, ...scene } = flags;
-// Only what is new is its own: a database of before would answer for this run.
+// The folder must be new: an old database would contain leases of another run.
 if (keep !== undefined) await mkdir(keep);
 const folder = keep ?? (await mkdtemp(join(tmpdir(), "apportion-fleet-")));
 try {

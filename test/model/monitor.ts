@@ -27,7 +27,7 @@ export interface Snapshot {
   readonly cursors: ReadonlyMap<number, number>;
 }
 
-/** An answer that was made, whether its client heard it or not. */
+/** An answer that was sent, whether its client received it or not. */
 export interface Told {
   readonly kind: "offer" | "ack" | "nak";
   readonly slot: number | undefined;
@@ -42,6 +42,8 @@ interface Promised {
   from: number;
   to: number;
   softwire: string | null;
+  /** Where its client was. A site at its limit gets its own pairs again, in their quarantine too. */
+  readonly sites: Set<string>;
   /** Its client gave it back in a message that may have been served. */
   mayHaveEnded: boolean;
   /** After its end, its client was offered the pair again; giving that offer up gives up the quarantine too. */
@@ -87,8 +89,8 @@ export class Monitor {
         continue;
       }
       const current = this.#current.get(client);
-      if (told?.kind === "ack") this.#promise(client, told, now);
-      if (told?.kind === "offer") this.#checkTaking(client, told.slot!, now);
+      if (told?.kind === "ack") this.#promise(message, told, now);
+      if (told?.kind === "offer") this.#checkTaking(message, told.slot!, now);
       this.#noteGivingBack(message, current);
     }
     this.#settle(after, now);
@@ -101,46 +103,53 @@ export class Monitor {
     current.mayHaveEnded = true;
   }
 
-  #noteOffers({ client, what }: Message, told: Told | undefined | "unknown"): void {
+  #noteOffers({ client, what, site }: Message, told: Told | undefined | "unknown"): void {
     for (const promised of this.#promises.filter((each) => each.client === client)) {
       const mayBeOffered = told === "unknown" || (told?.kind === "offer" && told.slot === promised.slot);
-      if (what === "discover" && mayBeOffered) promised.isOfferedAgain = true;
+      if (what === "discover" && mayBeOffered) {
+        promised.isOfferedAgain = true;
+        promised.sites.add(site);
+      }
       if ((what === "withdraw" || what === "release") && promised.isOfferedAgain) promised.isGivenUp = true;
     }
   }
 
-  #promise(client: number, told: Told, now: number): void {
+  #promise(message: Message, told: Told, now: number): void {
     const slot = told.slot!;
-    this.#checkTaking(client, slot, now);
+    const { client, site } = message;
+    this.#checkTaking(message, slot, now);
     const before = this.#current.get(client);
     if (before?.slot === slot && before.to > now) {
+      before.sites.add(site);
       Object.assign(before, { to: now + told.seconds, softwire: told.softwire, mayHaveEnded: false });
       return;
     }
     if (before !== undefined) before.to = Math.min(before.to, now);
-    this.#open({ slot, client, from: now, to: now + told.seconds, softwire: told.softwire });
+    const sites = new Set([site]);
+    this.#open({ slot, client, from: now, to: now + told.seconds, softwire: told.softwire, sites });
   }
 
-  #open(fields: Pick<Promised, "slot" | "client" | "from" | "to" | "softwire">): void {
+  #open(fields: Pick<Promised, "slot" | "client" | "from" | "to" | "softwire" | "sites">): void {
     const promised = { ...fields, mayHaveEnded: false, isOfferedAgain: false, isGivenUp: false };
     this.#promises.push(promised);
     this.#current.set(fields.client, promised);
   }
 
-  /** Nobody gets what another had a moment ago, and nobody what was found to be of no use. */
-  #checkTaking(client: number, slot: number, now: number): void {
+  /** No client gets a pair within the quarantine of another client, or one that was declined. */
+  #checkTaking({ client, site }: Message, slot: number, now: number): void {
     const until = this.#declined.get(slot) ?? 0;
     must(until <= now, "a declined pair is given out within its quarantine", { slot, client, until, now });
     for (const other of this.#promises) {
       if (other.slot !== slot || other.client === client || other.isGivenUp) continue;
       // One that runs still is looked at when all answers of the POST are known: it may have been given back.
       if (other.to >= now || other.to <= other.from) continue;
+      if (this.#settings.siteLeasesMax !== null && other.sites.has(site)) continue;
       const free = other.to + this.#settings.quarantineSeconds;
       must(free <= now, "a pair is given out within its quarantine", { slot, client, other, now });
     }
   }
 
-  /** A POST without an answer: what it committed is what the database says, if the message can have done it. */
+  /** After a POST without an answer, the rows tell what it committed, if the message can have done it. */
   #adopt(message: Message, after: Rows, now: number): void {
     const { client } = message;
     const current = this.#current.get(client);
@@ -150,7 +159,8 @@ export class Monitor {
       if (current?.slot === row.slot && current.to > now) {
         Object.assign(current, { to: row.expiresAt, softwire: row.softwire });
       } else {
-        this.#open({ slot: row.slot, client, from: now, to: row.expiresAt, softwire: row.softwire });
+        const sites = new Set([message.site]);
+        this.#open({ slot: row.slot, client, from: now, to: row.expiresAt, softwire: row.softwire, sites });
       }
       must(row.expiresAt <= now + leaseSeconds, "a lease is longer than any that is given", row);
     }
@@ -189,7 +199,7 @@ export class Monitor {
     this.#checkRecord(snapshot, now);
   }
 
-  /** Every ACK whose lease runs is in the database as it was told. */
+  /** Every ACK of a running lease matches its row. */
   #checkPromises(rows: Rows, now: number): void {
     for (const promised of this.#current.values()) {
       if (promised.to <= now) continue;

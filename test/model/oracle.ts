@@ -17,10 +17,10 @@ export const declined = 4;
 export const leaseSeconds = 600;
 export const holdSeconds = 60;
 export const declineSeconds = 900;
-/** What the store writes for a slot that is kept for its client for ever. */
+/** `free_at` of a slot that is reserved for its client. */
 export const freeNever = 253402300799;
 
-/** A lease row, without what is kept as evidence only. */
+/** A lease row, without the columns that are only evidence. */
 export interface Row {
   readonly slot: number;
   readonly client: number | null;
@@ -58,7 +58,7 @@ export type Due =
 /** Rows by slot. */
 export type Rows = Map<number, Row>;
 
-/** What is known when a message comes. */
+/** The state in which a message is judged. */
 interface Scene {
   readonly now: number;
   readonly settings: Settings;
@@ -73,7 +73,7 @@ export const isRunning = (row: Row, now: number): boolean => row.state === bound
 const silence: Due = { kind: "silence" };
 const nak: Due = { kind: "nak" };
 
-/** Says what is due, and changes the rows as the message must. */
+/** Returns the answer that is due, and changes the rows as the message must. */
 export function serve(scene: Scene, message: Message): Due {
   switch (message.what) {
     case "discover":
@@ -95,17 +95,38 @@ export function serve(scene: Scene, message: Message): Due {
 const rowOf = ({ rows }: Scene, client: number): Row | undefined =>
   [...rows.values()].find((row) => row.client === client);
 
-function siteHasRoom({ rows, settings, now }: Scene, site: string | null): boolean {
+/** Whether a site may have one more pair beside those that it uses, or left in quarantine (A13). */
+function siteHasRoom({ rows, settings, now }: Scene, site: string | null, but?: number): boolean {
   if (settings.siteLeasesMax === null) return true;
-  const used = [...rows.values()].filter((row) => row.site === site && isInUse(row, now));
+  const used = [...rows.values()].filter(
+    (row) =>
+      row.site === site &&
+      row.slot !== but &&
+      row.freeAt > now &&
+      (row.freeAt !== freeNever || isInUse(row, now)),
+  );
   return used.length < settings.siteLeasesMax;
+}
+
+/** The pair that a site left first, where it has as many rows as it may have pairs. */
+function leftoverSlot({ rows, settings, now }: Scene, site: string, pool: ModelPool): number | undefined {
+  const ofSite = [...rows.values()].filter((row) => row.site === site);
+  if (settings.siteLeasesMax === null || ofSite.length < settings.siteLeasesMax) return undefined;
+  const left = ofSite.filter(
+    (row) =>
+      row.expiresAt <= now &&
+      row.freeAt !== freeNever &&
+      (row.state !== declined || row.freeAt <= now) &&
+      pool.keys.includes(row.slot),
+  );
+  return left.sort((a, b) => a.expiresAt - b.expiresAt || a.slot - b.slot)[0]?.slot;
 }
 
 function change({ rows }: Scene, row: Row, fields: Partial<Row>): void {
   rows.set(row.slot, { ...row, ...fields });
 }
 
-/** What a client that does not list 159 says about port sets is not heard. */
+/** Port sets are ignored in a message of a client that does not list option 159. */
 function heardPair({ pair, lists159 }: Message): NamedPair | undefined {
   return pair === undefined || lists159 ? pair : { ...pair, portParams: undefined };
 }
@@ -116,9 +137,15 @@ function discover(scene: Scene, message: Message): Due {
   const pool = message.lists159 ? pools.shared : pools.full;
   const own = rowOf(scene, message.client);
   if (own !== undefined && !isRunning(own, now)) offerAgain(scene, message, own, pool);
-  if (rowOf(scene, message.client) === undefined && siteHasRoom(scene, message.site)) {
-    const slot = wantedSlot(scene, message, pool) ?? newSlot(scene, pool);
-    if (slot !== undefined) scene.rows.set(slot, offerRow(scene, message, slot));
+  if (rowOf(scene, message.client) === undefined) {
+    const leftover = leftoverSlot(scene, message.site, pool);
+    const slot = siteHasRoom(scene, message.site, leftover)
+      ? (leftover ?? wantedSlot(scene, message, pool) ?? newSlot(scene, pool))
+      : undefined;
+    if (slot !== undefined) {
+      const row = offerRow(scene, message, slot);
+      scene.rows.set(slot, { ...row, freeAt: Math.max(row.freeAt, scene.rows.get(slot)?.freeAt ?? 0) });
+    }
   }
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
@@ -137,12 +164,9 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
     return;
   }
   // Where the client is now must have room; an offer that it has there already counts itself.
-  const others = new Map(scene.rows);
-  others.delete(own.slot);
-  const { siteLeasesMax } = scene.settings;
-  if (siteLeasesMax !== null && !siteHasRoom({ ...scene, rows: others }, message.site)) return;
+  if (!siteHasRoom(scene, message.site, own.slot)) return;
   const again = offerRow(scene, message, own.slot);
-  // What is left of a quarantine outlives an offer that comes to nothing.
+  // The rest of a quarantine outlives an offer that is not accepted.
   change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
 }
 
@@ -218,7 +242,7 @@ function ack({ rows, now }: Scene, slot: number): Due {
   return { kind: "ack", slot, seconds: expiresAt - now, softwire };
 }
 
-/** Nobody has two active leases, nobody has another's softwire address. */
+/** No client has two active leases, or the softwire address of another. */
 function bind(scene: Scene, message: Message, own: Row): void {
   const { now, settings } = scene;
   const runs = isRunning(own, now);
@@ -228,13 +252,15 @@ function bind(scene: Scene, message: Message, own: Row): void {
       (row) => row.slot !== own.slot && row.softwire === address && isRunning(row, now),
     );
   if (!runs && isTaken(message.softwire)) return;
-  if (!isInUse(own, now) && !siteHasRoom(scene, message.site)) return;
+  const isThere = isInUse(own, now) && own.site === message.site;
+  if (!isThere && !siteHasRoom(scene, message.site, own.slot)) return;
   const isTooSoon = runs && own.softwire !== null && now - own.since! < settings.softwireIntervalSeconds;
   const isKept = message.softwire === null || isTaken(message.softwire) || isTooSoon;
   // An ended lease has no claim on its address any more: another client may have it by now.
   const kept = runs ? own.softwire : null;
   const softwire = isKept ? kept : message.softwire;
-  const isSame = runs && softwire === own.softwire && message.source === own.source;
+  const isSame =
+    runs && softwire === own.softwire && message.source === own.source && message.site === own.site;
   change(scene, own, {
     state: bound,
     expiresAt: now + leaseSeconds,
@@ -242,7 +268,7 @@ function bind(scene: Scene, message: Message, own: Row): void {
     since: isSame ? own.since : now,
     source: message.source,
     softwire,
-    site: isInUse(own, now) ? own.site : message.site,
+    site: message.site,
   });
 }
 

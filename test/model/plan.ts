@@ -17,7 +17,7 @@ export interface Settings {
   readonly hasReservation: boolean;
 }
 
-/** Which pair a message names: the one that its client last heard of, or a number (`pools.ts`). */
+/** The pair that a message names: that of the client's last answer, or a number (`pools.ts`). */
 export type PairChoice = "own" | number;
 
 /** One message of one client. */
@@ -29,7 +29,7 @@ export interface Say {
   readonly withoutPortSet: boolean;
   /** Number of a softwire address, for option 109; null is none. */
   readonly softwire: number | null;
-  /** The client says the opposite of what it usually says in option 55 about 159. */
+  /** Whether option 55 lists 159 is the opposite of what is usual for this client. */
   readonly otherKind: boolean;
   /** Where the client is: 0 at home, 1 at another address there, 2 at the site of the next client. */
   readonly place: number;
@@ -52,7 +52,7 @@ export type Command =
   | { readonly kind: "race"; readonly left: readonly Say[]; readonly right: readonly Say[] }
   /** DISCOVERs in one POST, then a REQUEST for each offer in another: how pools get full. */
   | { readonly kind: "join"; readonly allocator: number; readonly clients: readonly number[] }
-  /** A message of before, at a time when nobody expects it. */
+  /** An earlier message, repeated at any time. */
   | { readonly kind: "old"; readonly allocator: number; readonly back: number }
   | { readonly kind: "advance"; readonly seconds: number }
   /** To the moment at which the next offer, lease or quarantine ends, or one second to either side of it. */

@@ -52,7 +52,7 @@ function createPool(
   return { id, kind, firstAddress, lastAddress: firstAddress + 1, pairs, keys };
 }
 
-/** Both pools, and what they know of slots. */
+/** Both pools, and the arithmetic of their slots. */
 export class Pools {
   readonly shared: ModelPool;
   readonly full: ModelPool;

@@ -64,7 +64,7 @@ interface Side {
   fault: "none" | "before" | "after";
 }
 
-/** A message that was built: what it says, and its octets. */
+/** A message: its fields, and its octets. */
 interface Built {
   readonly message: Message;
   readonly octets: Uint8Array;
@@ -86,7 +86,7 @@ export class World {
   #settings!: Settings;
   #changes = 0;
   #last: Snapshot | undefined;
-  /** The pair that each client last heard of. */
+  /** The pair in the last answer that each client received. */
   #heard = new Map<number, NamedPair>();
   #sent: Built[] = [];
   #xid = 1;
@@ -274,7 +274,7 @@ export class World {
     return { message, source, octets: encode(message, profile, this.#xid++, softwire) };
   }
 
-  /** One message alone: the oracle says what is due, to the row. */
+  /** For a single message, the oracle predicts the answer and the row. */
   async #exchangeOne(
     allocator: number,
     built: Built,
@@ -494,7 +494,7 @@ function checkAnswer(message: Message, octets: Uint8Array, answer: TestAnswer, p
   const identifier = options.get(OptionCode.clientIdentifier);
   must(identifier !== undefined && encodeHex(identifier) === clientIds[message.client], "option 61 returns");
   must(encodeHex(answer.header) === "15000000", "a response has no flags");
-  // The last option of a query is 87: its BOOTP message begins 4 octets behind the header of the option.
+  // The last option of a query is 87; its BOOTP message starts after the option's header of 4 octets.
   must(encodeHex(octets).includes(answer.message.xid.toString(16).padStart(8, "0")), "the xid returns");
   const hasPortSet = options.has(OptionCode.portParams);
   must(!hasPortSet || message.lists159, "R7618-8-01: option 159 goes only to those who list it");

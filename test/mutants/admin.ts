@@ -285,7 +285,7 @@ const evidenceMutants: readonly Mutant[] = [
     name: "housekeeping-that-gives-up",
     rules: ["a failure of housekeeping is not the end of it"],
     file: "src/runtime/housekeeping.ts",
-    search: 'log.warn({ err: error }, "housekeeping failed; it is tried again");',
+    search: 'log.warn({ err: error }, "housekeeping failed; retrying later");',
     replacement: "return;",
     tests: ["src/runtime"],
   },

@@ -17,10 +17,12 @@ import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
+import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
 /** All broken rules, from the octets to the admin API, and those of the relay. */
 export const mutants: readonly Mutant[] = [
+  ...trustMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,

@@ -295,8 +295,8 @@ export const wireMutants: readonly Mutant[] = [
     name: "echo-request-repeats-interface-id",
     rules: ["R4994-3-01"],
     file: relay,
-    search: "if (option !== undefined && !echoed.some((each) => each.code === code)) echoed.push(option);",
-    replacement: "if (option !== undefined) echoed.push(option);",
+    search: "for (const { code } of echoed) first.delete(code);",
+    replacement: "",
     tests: relayedTests,
   },
   {

@@ -1,5 +1,5 @@
 /**
- * Certificates for a test, made by openssl: an authority, and what it certifies.
+ * Certificates for a test, made by openssl: an authority, and the certificates that it signs.
  *
  * @module
  */

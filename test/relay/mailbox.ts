@@ -23,7 +23,7 @@ export class Mailbox<T> {
       : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Items that nobody has asked for. */
+  /** Items that no call has taken yet. */
   get size(): number {
     return this.#items.length;
   }

@@ -61,7 +61,7 @@ test("metrics count datagrams by type, drops by reason, batches, waits and POSTs
   await client.send(query(4), port);
   const post = await allocator.posts.next();
   post.respond(500);
-  await staged.logged("allocator can't serve: it is left alone for a while");
+  await staged.logged("allocator unavailable: no POSTs until it is ready again");
   const url = `${allocator.url}/`;
   await vi.waitFor(async () => {
     const values = await scrape();
@@ -89,7 +89,7 @@ test("metrics tell what waits, and which allocator is left alone", async () => {
   allocator.setReady(false);
   await client.send(query(1), port);
   (await allocator.posts.next()).respond(503, { "retry-after": "30" });
-  await logged("allocator can't serve: it is left alone for a while");
+  await logged("allocator unavailable: no POSTs until it is ready again");
   await client.send(query(2), port);
   const label = `{allocator="${allocator.url}/"}`;
   await vi.waitFor(async () => {
@@ -126,7 +126,7 @@ test("the log warns when the kernel grants less of a receive buffer than was ask
   const wanted = 256 * 1024 * 1024;
   const { logged } = await stageDaemon(configOf({ queue: { receiveBufferOctets: wanted } }));
   const { wanted: told, granted } = await logged(
-    "receive buffer is smaller than wanted: raise net.core.rmem_max",
+    "receive buffer is smaller than requested: raise net.core.rmem_max",
   );
   expect(told).toBe(wanted);
   expect(granted).toBeLessThan(wanted);
@@ -192,7 +192,7 @@ test("a status socket that a killed relay left is taken over, one of a relay tha
   const stale = join(stageFolder(), "stale.sock");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(stale, resolve));
-  // A socket file of nobody: the server lets go of its descriptor, and another file keeps the name.
+  // A stale socket file: its server has closed, and the file remains.
   execFileSync("cp", ["-a", "--attributes-only", stale, `${stale}.copy`]);
   await new Promise((resolve) => server.close(resolve));
   execFileSync("mv", [`${stale}.copy`, stale]);

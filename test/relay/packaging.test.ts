@@ -37,7 +37,7 @@ interface Child {
   readonly ended: Promise<unknown[]>;
 }
 
-/** Starts a process that knows of the world only what it is told. */
+/** Starts a process with only the given environment. */
 function start(command: readonly string[], cwd: string, environment: Record<string, string> = {}): Child {
   const child = spawn(command[0]!, command.slice(1), {
     cwd,
@@ -166,7 +166,7 @@ test.each([
 const withoutVerify = whyWithout("systemd-analyze");
 
 test.skipIf(withoutVerify !== "")(`systemd has nothing against the unit${withoutVerify}`, () => {
-  // What it runs and the manual page are not installed here: a stand-in is as good.
+  // The program and the manual page are not installed here, so placeholders are used.
   const file = join(folder, "apportion-relay.service");
   execFileSync("sh", ["-c", `sed 's|/usr/bin/apportion-relay|/bin/true|; /^Documentation/d' > ${file}`], {
     input: unit,
@@ -243,7 +243,7 @@ test.skipIf(withoutInstall !== "")(
     }
     expect(run("/usr/bin/apportion-relay", "--help")).toContain("Usage: apportion-relay");
 
-    // The secret that an operator puts there becomes readable for the service, and for nobody else.
+    // A secret that an operator stores there is readable by the service only.
     execFileSync("sh", ["-c", "umask 022; echo 0123456789abcdef > /etc/apportion/relay.token"]);
     run("dpkg", "--install", deb);
     expect(run("stat", "--format=%U:%G %a", "/etc/apportion/relay.token").trim()).toBe(

@@ -1,5 +1,5 @@
 /**
- * The relay as a process: what it says, how it stops, how it refuses to start.
+ * The relay as a process: its output, how it stops, and how it refuses to start.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -124,7 +124,7 @@ test("a relay process takes new settings at SIGHUP, keeps those it has when ther
   expect(JSON.parse(json.stdout)).toMatchObject({ pid: child.pid });
 });
 
-test("check says what is wrong with a file, and exits with 1; with 0 when nothing is", async () => {
+test("check prints the faults of a file and exits with 1, or with 0 if there are none", async () => {
   const folder = stageFolder();
   const [right, wrong] = [join(folder, "right.toml"), join(folder, "wrong.toml")];
   writeFileSync(right, "[queue]\nlength = 100");

@@ -29,7 +29,7 @@ import { openUdpPeer } from "./udp-peer.ts";
 
 const token = "0123456789abcdef";
 
-/** What a test leaves behind is closed in reverse order. */
+/** Resources of a test are closed in reverse order. */
 const leftovers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of leftovers.splice(0).reverse()) await close();
@@ -113,7 +113,7 @@ const answerAll = (post: Post): void => {
   post.answer(post.frames.map((frame) => mirror(frame, reply)));
 };
 
-/** UDP has no acknowledgement: what the relay has counted is what has arrived. */
+/** UDP has no acknowledgement: a datagram has arrived when the relay has counted it. */
 async function untilReceived({ counters }: Relay, count: number): Promise<void> {
   await vi.waitUntil(() => counters.received === count, { interval: 5, timeout: 10_000 });
 }
@@ -316,7 +316,7 @@ test("many datagrams make few POSTs, never more at the same time than allowed, a
   }
   await collected;
   expect(allocator.inFlightMax()).toBe(2);
-  // Two went at once with what was there; the rest had gathered by then and fills whole batches.
+  // Two POSTs left at once with the first frames; by then the rest had gathered and fills whole batches.
   expect(relay.counters.posts).toBeLessThanOrEqual(2 + Math.ceil(count / 256));
 });
 
@@ -334,7 +334,7 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
   const pause = await pauses.next();
   expect(pause.ms).toBe(7000);
 
-  // What comes during the pause waits for its end.
+  // Frames that arrive during the pause wait for its end.
   await client.send(query(2), port);
   await untilReceived(relay, 2);
   expect(allocator.posts.size).toBe(0);
@@ -347,7 +347,7 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
     dropped: { "allocator-unavailable": 1 },
   });
   expect(logged.slice(1)).toEqual([
-    "allocator can't serve: it is left alone for a while",
+    "allocator unavailable: no POSTs until it is ready again",
     "allocator serves again",
   ]);
 });
@@ -359,7 +359,7 @@ test("an allocator that is not there yet is tried again after a pause, and then 
   const { port, pauses, relay } = await stageRelay(gone.url);
   await client.send(query(1), port);
   const firstPause = await pauses.next();
-  // What comes meanwhile waits: no datagram is spent on finding out that the allocator is still away.
+  // Frames that arrive meanwhile wait: none is used to find out that the allocator is still away.
   await client.send(query(2), port);
   await untilReceived(relay, 2);
   firstPause.end();
@@ -523,7 +523,7 @@ test("the relay keeps nothing of an exchange: another process delivers the answe
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port: before.port });
 });
 
-test("close() delivers the answers that are due, sends what waits, and takes nothing more", async () => {
+test("close() sends the waiting frames, delivers the pending answers, and accepts no more datagrams", async () => {
   const { allocator, client, port, relay } = await stage({ allocator: { postsInFlight: 1 } });
   await client.send(query(1), port);
   const first = await allocator.posts.next();

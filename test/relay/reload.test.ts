@@ -26,7 +26,7 @@ async function stage() {
   const [port] = portsOf(await service.logged("relay listening")) as [number];
   const onPorts = (...ports: number[]) =>
     configOf({ listeners: ports.map((each) => ({ address: "::1", port: each })), allocator: { urls } });
-  // A listener is known by what was configured; this one by port 0.
+  // A listener is identified by its configured endpoint; this one by port 0.
   return { allocator, ...service, port, onPorts, client: await stagePeer() };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Rules of a relay that need no link of its own: what it drops, what it does not look at, and to which port it answers.
+ * Rules of a relay that need no link of its own: what it drops, what it forwards unread, and to which port it answers.
  */
 import { expect, onTestFinished, test } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
@@ -80,6 +80,6 @@ test("R8357-5.1-01 a relay that asks for it gets answers at the port that it sen
   const port = findOption6(ours.options, OptionCode6.relayPort)!;
   expect(port[0]! * 256 + port[1]!).toBe(client.port);
   post.answer([mirror(post.frames[0]!, (inner) => inner.with(0, 21))]);
-  // The other end would be port 547, where nobody is.
+  // The answer would go to port 547, where no socket listens.
   expect((await client.received.next()).octets[0]).toBe(13);
 });

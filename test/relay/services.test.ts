@@ -17,7 +17,7 @@ import { freePort } from "./stage.ts";
 import type { RelaySettingsInput } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
-/** What a test leaves behind is closed in reverse order. */
+/** Resources of a test are closed in reverse order. */
 const leftovers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of leftovers.splice(0).reverse()) await close();

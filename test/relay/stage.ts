@@ -45,7 +45,7 @@ export async function stagePeer() {
   return peer;
 }
 
-/** @returns A UDP port on which nobody listens now. */
+/** @returns A free UDP port. */
 export async function freePort(): Promise<number> {
   const peer = await openUdpPeer();
   peer.close();

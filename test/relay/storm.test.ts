@@ -40,7 +40,7 @@ interface Outage {
   readonly toMs: number;
 }
 
-/** An allocator that serves frames one after the other, unless it is down, and remembers what it was asked. */
+/** An allocator that serves one frame after the other, unless it is down, and records the frames. */
 function createAllocator(timing: ManualTiming, outage?: Outage) {
   const posts: { readonly atMs: number; readonly numbers: readonly number[] }[] = [];
   const probesAtMs: number[] = [];
@@ -143,7 +143,7 @@ test("at five times of what the allocator can serve, the relay serves at least 9
 });
 
 test("a slow allocator gets no work whose answer would come too late", async () => {
-  // Queue and allocator together hold more than a deadline's worth of it, unless the relay drops what is too old.
+  // Queue and allocator together hold more than a deadline's worth of frames, unless the relay drops those that are too old.
   const { posts, goodput, dropped } = await rage(distinct(20), 10_000);
   const served = posts.reduce((sum, { numbers }) => sum + numbers.length, 0);
   expect(goodput).toBeGreaterThan(0.85);

@@ -6,7 +6,7 @@
 import { createSocket } from "node:dgram";
 import { Mailbox } from "./mailbox.ts";
 
-/** What came in. */
+/** A received datagram. */
 export interface Received {
   readonly octets: Uint8Array;
   /** UDP source port. */

@@ -45,7 +45,7 @@ test("a batch that an allocator did not take is answered by another, and the nex
   (await first.posts.next()).respond(503, { "retry-after": "30" });
   answerAll(await second.posts.next());
   expect(await answered()).toBe(1);
-  expect(await logged("allocator can't serve: it is left alone for a while")).toMatchObject({
+  expect(await logged("allocator unavailable: no POSTs until it is ready again")).toMatchObject({
     allocator: `${first.url}/`,
     detail: "Status is 503, expected 200",
     retryAfterMs: 30_000,
@@ -152,7 +152,7 @@ test.skipIf(withoutOpenssl !== "")(
     for (const secrets of [{ ca: others.ca }, {}]) {
       const wary = await stage([allocator], {}, secrets);
       await wary.ask(2);
-      const { detail } = await wary.logged("allocator can't serve: it is left alone for a while");
+      const { detail } = await wary.logged("allocator unavailable: no POSTs until it is ready again");
       expect(detail).toMatch(/certificate|self-signed|issuer/);
     }
     expect(allocator.posts.size).toBe(0);
@@ -174,7 +174,7 @@ test.skipIf(withoutOpenssl !== "")(
 
     const unknown = await stage([allocator], {}, { ca });
     await unknown.ask(2);
-    await unknown.logged("allocator can't serve: it is left alone for a while");
+    await unknown.logged("allocator unavailable: no POSTs until it is ready again");
     expect(allocator.posts.size).toBe(0);
   },
 );

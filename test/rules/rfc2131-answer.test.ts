@@ -177,7 +177,7 @@ describe("options", () => {
     }
   });
 
-  test("R2131-4.4.5-01 T1 and T2 of an offer are of what is left of the lease", async () => {
+  test("R2131-4.4.5-01 T1 and T2 of an offer are fractions of the remaining lease time", async () => {
     const stage = await Stage.open({ leaseSeconds: { default: 3600, min: 60, max: 7200 } });
     await stage.client(1).lease();
     stage.now += 3000;

@@ -92,7 +92,7 @@ describe("offers", () => {
     expect(await stage.client(1).select(offer)).toMatchObject({ type: "ack", address: "203.0.113.7" });
   });
 
-  test("R2131-4.3.1-03 an offer that nobody took goes to another client", async () => {
+  test("R2131-4.3.1-03 an offer that was not accepted goes to another client", async () => {
     const stage = await Stage.open(oneAddress);
     await stage.client(1).discover();
     stage.now += 60;
@@ -101,7 +101,7 @@ describe("offers", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("R2131-4.3.1-04 with nothing to give, a DISCOVER has no answer", async () => {
+  test("R2131-4.3.1-04 without a free pair, a DISCOVER has no answer", async () => {
     const stage = await Stage.open(oneAddress);
     await stage.client(1).lease();
     expect(await stage.client(2).discover()).toBeUndefined();

@@ -17,7 +17,7 @@ const oneAddress: Partial<typeof domain> = {
 const them = encodeAddress(parseIPv4("198.51.100.2"));
 
 describe("DECLINE", () => {
-  test("R2131-4.3.3-01 keeps the pair from everyone, has no answer, and the operator is told", async () => {
+  test("R2131-4.3.3-01 quarantines the pair, gets no answer, and is logged for the operator", async () => {
     const stage = await Stage.open(oneAddress);
     const { address } = await stage.client(1).lease();
     expect(await stage.client(1).decline(address)).toBeUndefined();
@@ -115,7 +115,7 @@ describe("INFORM", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("R2131-4.3.5-01 an INFORM is answered whoever has the address, and changes no lease", async () => {
+  test("R2131-4.3.5-01 an INFORM is answered whichever client has the address, and changes no lease", async () => {
     const stage = await Stage.open(settings);
     const lease = await stage.client(1).lease();
     stage.now += 900;

@@ -234,7 +234,7 @@ describe("INIT-REBOOT", () => {
     expect(await client.reboot(ack)).toMatchObject({ type: "ack" });
   });
 
-  test("R2131-4.3.2-08 that matches its record gets DHCPACK, and its time begins anew", async () => {
+  test("R2131-4.3.2-08 that matches its record gets DHCPACK, and its lease time starts again", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 900;
@@ -251,7 +251,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.leases()).toBe(0);
   });
 
-  test("R2131-4.3.2-09 an ended lease whose pair nobody took is the client's again", async () => {
+  test("R2131-4.3.2-09 an ended lease whose pair is still free is extended", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 5000;

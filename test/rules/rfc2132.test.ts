@@ -41,7 +41,7 @@ describe("what a client gets", () => {
     expect(codesOf(await stage.client(1).inform("192.0.2.18", speech))).toEqual([53, 54, ...gets, ...last]);
   });
 
-  test("R2132-9.8-02 what a client does not list it does not get", async () => {
+  test("R2132-9.8-02 options that a client does not list are not sent", async () => {
     const stage = await Stage.open({ options });
     for (const wishes of [[159], [159, 26]]) {
       const speech: Speech = { parameterRequestList: wishes };
@@ -231,7 +231,7 @@ describe("how options of a query are read", () => {
     expect((await stage.ask(enclose(whole, place)))?.portParams).toBeUndefined();
   });
 
-  test("R3396-7-01 two options 159 are one of 8 octets, which says nothing", async () => {
+  test("R3396-7-01 two options 159 are joined to one of 8 octets, which is ignored", async () => {
     const stage = await Stage.open();
     const query = stage.client(1).query(MessageType.discover, { options: { 50: [192, 0, 2, 18] } });
     const hint = (...parts: number[][]) =>

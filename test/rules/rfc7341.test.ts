@@ -39,7 +39,7 @@ function withMessages(query: Uint8Array, change: (own: Uint8Array) => Uint8Array
   return encodeMessage6({ ...header, options: messages });
 }
 
-describe("what is dropped", () => {
+describe("a message that is dropped", () => {
   test("R7341-5-01 plain BOOTP, that is a message without option 53", async () => {
     const stage = await Stage.open({ identifiesByHardwareAddress: true });
     const client = stage.client(1);

@@ -19,7 +19,7 @@ const others = (lease: Answer) => {
 };
 const keeping = ["renew", "rebind", "reboot"] as const;
 
-test("R7618-6-07 a pair that is leased is nobody else's: not to select, extend, reboot with or release", async () => {
+test("R7618-6-07 another client cannot select, extend, reboot with or release a leased pair", async () => {
   const stage = await Stage.open();
   const lease = await stage.client(1).lease();
   const thief = stage.client(2);
@@ -70,7 +70,7 @@ describe("a message that names another port set of the client's own address", ()
     expect(await stage.outcome(() => client[what](lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("R7618-6-07 gets DHCPNAK when it was not what was offered", async () => {
+  test("R7618-6-07 gets DHCPNAK if the pair was not offered", async () => {
     const stage = await Stage.open();
     const offer = (await stage.client(1).discover())!;
     for (const other of others(offer)) {
@@ -89,7 +89,7 @@ describe("a message without option 159", () => {
     expect(await stage.outcome(() => stage.client(1).select(offer, bare))).toBe("nak:pair-not-offered");
   });
 
-  test("A3 of SELECTING gets what was offered from a domain that is lenient, and nothing that was not", async () => {
+  test("A3 of SELECTING gets the offered pair from a lenient domain, and no other pair", async () => {
     const stage = await Stage.open({ acceptsRequestWithoutPortSet: true });
     const offer = (await stage.client(1).discover())!;
     const ack = await stage.client(1).select(offer, bare);

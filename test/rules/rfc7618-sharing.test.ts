@@ -249,7 +249,7 @@ describe("option 159 is in no answer that is not of a shared lease:", () => {
 describe("without a client identifier", () => {
   const anonymous = { options: { [OptionCode.clientIdentifier]: null } };
 
-  test("A11 nobody is served", async () => {
+  test("A11 no such client is served", async () => {
     const stage = await Stage.open();
     for (const speech of [anonymous, { ...anonymous, ...without159 }]) {
       expect(await stage.outcome(() => stage.client(1).discover({}, speech))).toBe(
@@ -308,7 +308,7 @@ test("R7618-8-03 a pair that is given back rests before another client gets it, 
   expect(await next()).toBe("offer 192.0.2.18 PSID 1");
 });
 
-test("R7618-8-05 the database says who has which PSID of which address", async () => {
+test("R7618-8-05 the database records which client has which PSID of which address", async () => {
   const stage = await Stage.open();
   const client = stage.client(1);
   await client.lease({

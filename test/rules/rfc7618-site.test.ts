@@ -7,7 +7,7 @@ import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import type { Place } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
-import { query } from "../support/sql.ts";
+import { query, queryNumber } from "../support/sql.ts";
 
 const remoteId = (text: string) => ({
   code: OptionCode6.remoteId,
@@ -68,6 +68,30 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.outcome(() => stage.client(2, here).discover())).toMatch(/^offer /);
   });
 
+  test("T6 A13 has no room for a pair that it declined until that is free", async () => {
+    const stage = await Stage.open({ siteLeasesMax: 1, declineSeconds: 600 });
+    const lease = await stage.client(1, here).lease();
+    await stage.client(1, here).decline(lease.address);
+    expect(await stage.outcome(() => stage.client(2, here).discover())).toBe("silence:site-limit");
+    stage.now += 600;
+    expect(await stage.outcome(() => stage.client(2, here).discover())).toMatch(/^offer /);
+  });
+
+  test.each([
+    ["RELEASE", "release"],
+    ["DECLINE", "decline"],
+  ] as const)("T6 cannot empty the pool with %s and new identifiers", async (_what, end) => {
+    const stage = await Stage.open({ siteLeasesMax: 2 });
+    for (let number = 1; number <= 20; number++) {
+      const client = stage.client(number, here);
+      if ((await client.discover()) === undefined) continue;
+      const lease = await client.lease();
+      await (end === "release" ? client.release(lease) : client.decline(lease.address));
+    }
+    expect(await queryNumber(stage.database, "SELECT count(*) FROM lease")).toBe(2);
+    expect(await stage.outcome(() => stage.client(99, there).discover())).toMatch(/^offer /);
+  });
+
   test("keeps its clients that have a lease: they are offered and extend their own", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     const lease = await stage.client(1, here).lease();
@@ -85,11 +109,11 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("keeps counting an offer that its client asks for again from a site that is full, which does not get it", async () => {
+  test("keeps counting an offer that its client asks for again from a site that is full", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     await stage.client(1, here).discover();
     await stage.client(2, there).lease();
-    expect(await stage.outcome(() => stage.client(1, there).discover())).toBe("silence:site-limit");
+    expect(await stage.outcome(() => stage.client(1, there).discover())).toBe("offer 192.0.2.18 PSID 1");
     expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
   });
 

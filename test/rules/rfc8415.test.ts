@@ -73,7 +73,7 @@ describe("where a client is", () => {
     ["within :: within a global one", [linkB, "::", linkLocal], 2],
     ["around a global one", [linkLocal, linkB], 2],
     ["alone: the default", [linkLocal], 0],
-  ])("R8415-13.1-02 a link-local link-address is passed over: %s", async (_path, links, place) => {
+  ])("R8415-13.1-02 a link-local link-address is skipped: %s", async (_path, links, place) => {
     const local = { prefixes: ["2001:db8:a::/48"] };
     const stage = await Stage.open(
       places(local, { prefixes: ["2001:db8:b::/48"] }, { prefixes: ["fe80::/10"] }),
@@ -111,7 +111,7 @@ describe("where a client is", () => {
   });
 });
 
-describe("what is not for a server", () => {
+describe("a message that is not for a server", () => {
   const unknown: Option6[] = [
     { code: 65_000, data: text("whatever") },
     { code: 65_000, data: new Uint8Array(0) },

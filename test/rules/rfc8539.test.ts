@@ -170,7 +170,7 @@ describe("option 109", () => {
     expect(softwireOf(await client.renew(lease, { softwire: first }))).toBe(first);
   });
 
-  test("R8539-8.2-01 R8539-8.2-02 with another client's address gets DHCPNAK without a lease, and takes nothing", async () => {
+  test("R8539-8.2-01 R8539-8.2-02 with another client's address gets DHCPNAK if it has no lease, and changes nothing", async () => {
     const stage = await Stage.open();
     const [one, two] = [stage.client(1), stage.client(2)];
     await one.lease({}, { softwire: first });

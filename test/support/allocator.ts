@@ -34,7 +34,7 @@ export const relayToken = "a-token-of-the-tests";
 /** Secret of the tests' operator. */
 export const adminToken = "an-admin-token-of-the-tests";
 
-/** What came back for one message. */
+/** The answer to one message. */
 export interface TestAnswer {
   /** `offer`, `ack`, `nak`. */
   readonly type: string | undefined;

@@ -62,7 +62,7 @@ export const endClaim = (client: number, slot: number, fields: Partial<EndClaim>
   ...fields,
 });
 
-/** Asks what is held. */
+/** Looks up the client's row. */
 export const lookClaim = (client: number): LookClaim => ({ ...claimant(client), kind: "look" });
 
 /** The number of a slot within its pool, or undefined where nothing is held. */

@@ -19,7 +19,7 @@ export interface Distance {
 
 /** What becomes of one request; the next has the usual way again. */
 export type Mishap =
-  /** The server does all of it, and nobody hears of that. */
+  /** The server does all of the work, and its answer is lost. */
   | "lose-answer"
   /** It never gets there. */
   | "refuse"

@@ -31,7 +31,7 @@ export function serverPermissions(hostPort: string): string[] {
   return [`--allow-env=${variables.join(",")}`, `--allow-net=${hostPort}`];
 }
 
-/** What it needs with a database file: its settings, the folder of the file, the migrations, and the native driver. */
+/** Permissions for a database file: settings, the folder of the file, the migrations, and the native driver. */
 export function filePermissions(folder: string): string[] {
   return [
     `--allow-env=${[...variables, "LIBSQL_JS_DEV"].join(",")}`,
@@ -57,7 +57,7 @@ export interface DenoServer {
  * Starts it and waits until it listens.
  *
  * @param flags Of Deno: permissions, and what else a test wants.
- * @throws {Error} With what it said, when it does not start.
+ * @throws {Error} With its output, if it does not start.
  */
 export async function serveOnDeno(
   environment: Readonly<Record<string, string>>,

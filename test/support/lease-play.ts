@@ -33,7 +33,7 @@ export type LeaseEvent =
 
 const client = fc.nat({ max: clients - 1 });
 
-/** Any event; what can't be done when its turn comes changes nothing. */
+/** Any event; one that is impossible at its turn changes nothing. */
 export const anyLeaseEvent: fc.Arbitrary<LeaseEvent> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("discover" as const), client }) },
   {

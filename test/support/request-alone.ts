@@ -9,7 +9,7 @@ import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 
-/** What is sent. */
+/** The request to send. */
 export interface AloneRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /**
- * A DHCP 4o6 server on [::1] that answers as a test tells it to, and keeps what it got.
+ * A DHCP 4o6 server on [::1] that answers as a test scripts it, and records the messages that it received.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface ReceivedQuery {
   readonly type: number;
 }
 
-/** What a scripted answer says beside what it copies from the query. */
+/** The fields of a scripted answer that are not copied from the query. */
 export interface ScriptedReply {
   readonly type: number;
   readonly address?: number;

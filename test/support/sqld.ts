@@ -48,7 +48,7 @@ export interface SqldOptions {
 /**
  * Starts a server and waits until it answers.
  *
- * @throws {Error} With what it said, when it does not start.
+ * @throws {Error} With its output, if it does not start.
  */
 export async function startSqld({ folder, tokenKey }: SqldOptions): Promise<Sqld> {
   const flags: string[] = [];
@@ -109,7 +109,7 @@ async function run(folder: string, port: number, flags: readonly string[]): Prom
   return child;
 }
 
-/** A port that nobody has now. */
+/** A free port. */
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

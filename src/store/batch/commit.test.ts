@@ -154,7 +154,7 @@ describe("slots used before", () => {
     ]);
   });
 
-  test("an offer that nobody answers is free when its hold is over", async () => {
+  test("an offer that is not accepted is free when its hold ends", async () => {
     const store = await openStore();
     await store.commit(...[1, 2, 3, 4, 5, 6].map((client) => offerClaim(client)));
     store.now += 59;
@@ -205,7 +205,7 @@ describe("own pair", () => {
     expect(second).toEqual(first);
   });
 
-  test("a reserved slot is never given to others, whoever asks and however long it is unused", async () => {
+  test("a reserved slot is never given to another client, however long it is unused", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     await execute(store.database, `UPDATE lease SET free_at = ${freeNever}`);
@@ -224,7 +224,7 @@ describe("own pair", () => {
 });
 
 describe("wanted pair (R7618-8-07c)", () => {
-  test("is given when nobody uses it", async () => {
+  test("is given if it is free", async () => {
     const { commit } = await openStore();
     expect((await commit(offerClaim(1, { wantedSlots: [slotKey(4)] }))).map(slotNumber)).toEqual([4]);
   });
@@ -253,7 +253,7 @@ describe("wanted pair (R7618-8-07c)", () => {
 });
 
 describe("binding", () => {
-  test("an offer becomes a lease, once, however often it is asked for", async () => {
+  test("an offer becomes one lease, however often it is requested", async () => {
     const store = await openStore();
     const [offered] = await store.commit(offerClaim(1));
     const slot = offered!.held!.slot;
@@ -278,7 +278,7 @@ describe("binding", () => {
     expect((await store.commit(bindClaim(1, mine, { accepts: "lease" })))[0]!.held!.state).toBe("released");
   });
 
-  test("a late extension begins a new tenure when nobody took the pair", async () => {
+  test("a late extension begins a new tenure if the pair is still free", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     store.now += 4000;
@@ -400,8 +400,7 @@ describe("limit of a customer site (R7618-10-02)", () => {
     const before = [1, 2, 3].map((client) => offerClaim(client, { site: "remote:01" }));
     const facts = await store.commit(...before);
     store.now += 100;
-    await store.commit(limited(4));
-    await store.commit(limited(5));
+    for (const client of [4, 5]) expect((await store.commit(limited(client)))[0]!.held).not.toBeNull();
     expect((await store.commit(limited(3)))[0]!.held!.remainingSeconds).toBeLessThanOrEqual(0);
     const wish = offerClaim(6, { site: "remote:01", siteLeasesMax: 2, wantedSlots: [slotKey(5)] });
     expect((await store.commit(wish))[0]!.held).toBeNull();
@@ -440,6 +439,20 @@ describe("limit of a customer site (R7618-10-02)", () => {
     expect((await store.commit(limited(3)))[0]).toMatchObject({ held: null, siteLeases: 2 });
     store.now += 500;
     expect((await store.commit(limited(3)))[0]!.held).not.toBeNull();
+  });
+
+  test("T6 a site gets the pair that it released, not the one that it declined before", async () => {
+    const store = await openStore();
+    for (const [client, as] of [
+      [1, "declined"],
+      [2, "released"],
+    ] as const) {
+      const [fact] = await store.commit(limited(client));
+      await store.commit(bindClaim(client, fact!.held!.slot, { site: "remote:01", siteLeasesMax: 2 }));
+      await store.commit(endClaim(client, fact!.held!.slot, { as, quarantineSeconds: 500 }));
+      store.now += 1;
+    }
+    expect((await store.commit(limited(3)))[0]!.held!.slot).toBe(slotKey(1));
   });
 
   test("T6 1,000 loops of one site leave at least 95 % of a pool of 4,096 to others", async () => {

@@ -69,7 +69,7 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
 
 /**
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no line has claimed.
- * A pair that is running on another named line is not among them: who repeats a client's identifier from elsewhere
+ * A running lease on another named line is not among them: a message that repeats a client's identifier from elsewhere
  * does not reach its lease. A line without a name (`''`) cannot be told from any other.
  */
 const ownSlot = sql`coalesce(
@@ -77,7 +77,7 @@ const ownSlot = sql`coalesce(
       WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id AND ${mine.line} = c.line),
     (SELECT ${mine.slot} FROM clock CROSS JOIN ${lease} ${mine}
       WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id
-        AND (c.line = '' OR ${mine.line} = '' OR ${mine.state} > ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)
+        AND (c.line = '' OR ${mine.line} = '' OR ${mine.state} <> ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)
   )`;
 
 /** Joins the row that belongs to the client of a claim. */
@@ -187,10 +187,11 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.ho
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
- * the first keeps it.
+ * the first keeps it. What is left of a quarantine outlives an offer that comes to nothing.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
-  ${takeExcluded(...offeredColumns)}
+  ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
+  ${nameOf(lease.freeAt)} = max(${lease.freeAt}, excluded.${nameOf(lease.freeAt)})
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
   OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
     AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;

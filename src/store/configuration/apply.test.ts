@@ -35,7 +35,7 @@ test("applyDeclaration() changes settings and options, and tells allocators by t
   expect(after.domains[0]!.leaseSeconds.default).toBe(7200);
 });
 
-test("applyDeclaration() keeps what is no longer declared, and says so", async () => {
+test("applyDeclaration() keeps resources that are no longer declared, and reports them", async () => {
   const database = await temporaryDatabase();
   await applyDeclaration(database, declare(north));
   expect(await changesOf(database, declare())).toEqual(["domain isp unchanged", "pool north keep"]);

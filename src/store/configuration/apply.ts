@@ -73,7 +73,7 @@ export async function applyTo(
     await deleteDomains(database, actor, plan.emptyDomains);
     return { kind: "applied", steps: plan.steps };
   }
-  const reason = "others change the configuration all the time";
+  const reason = "the configuration changed during every attempt";
   return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
 }
 

@@ -68,7 +68,7 @@ export function drainUnnamed(
   for (const pool of pools) {
     const { name, drainUntil } = pool.declared;
     if (!used.has(pool.id)) {
-      plan.steps.push({ what: "pool", name, change: "delete", reason: "nobody uses it" });
+      plan.steps.push({ what: "pool", name, change: "delete", reason: "no leases" });
       plan.emptyPools.push(pool);
     } else if (drainUntil !== null) {
       plan.steps.push({ what: "pool", name, change: "unchanged", reason: `drained until ${drainUntil}` });

@@ -86,7 +86,7 @@ describe("a copy that applies increments", () => {
     expect(removals).toBeGreaterThan(0);
   });
 
-  test("may read a version while leases change, and gets what was true when it began", async () => {
+  test("may read a version while leases change, and gets the state from when it began", async () => {
     await fc.assert(
       fc.asyncProperty(steps, steps, fc.integer({ min: 1, max: 3 }), async (earlier, later, pageRows) => {
         const play = await openLeasePlay();
@@ -150,7 +150,7 @@ describe("the log", () => {
     expect(added.map(({ before }) => before)).toEqual([null]);
   });
 
-  test("is purged in steps; who is older than what is left, or newer than all, takes the whole table", async () => {
+  test("is purged in steps; a consumer with an older or newer version takes the whole table", async () => {
     const play = await openLeasePlay();
     const { version: first } = await openBindingSnapshot(play.database);
     for (const client of [1, 2, 3, 4]) {

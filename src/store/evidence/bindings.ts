@@ -5,6 +5,7 @@
  * @module
  */
 import type { Domain, Pool } from "../../lease/domain.ts";
+import { isForbiddenSoftwire } from "../../lease/softwire.ts";
 import { snapshotTries } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import { numberOfSlot, poolOfSlot } from "../../portset/slot-key.ts";
@@ -40,7 +41,10 @@ export type ChangesSince =
   | { readonly kind: "changes"; readonly changes: readonly ChangedBinding[] }
   | { readonly kind: "gone"; readonly reason: GoneReason };
 
-/** The table as of one version. */
+/**
+ * The table as of one version. A softwire address that may not be stored, in a row of an earlier release or of other
+ * settings, is not in it: a lwAFTR would send a customer's packets to itself or nowhere.
+ */
 export interface BindingTable {
   /** One number for each database, separated by dots. */
   readonly version: string;
@@ -133,7 +137,9 @@ function tableOf(sections: readonly Section[]): BindingTable {
 async function* rowsOfDomain(snapshot: BindingSnapshot, domain: Domain): AsyncGenerator<readonly Binding[]> {
   for (const pool of domain.pools) {
     for await (const rows of snapshot.rows(pool.id)) {
-      yield rows.map(({ slot, softwire }) => bindingOf(domain, pool, slot, softwire));
+      yield rows
+        .filter(({ softwire }) => !isForbiddenSoftwire(softwire, domain.softwire))
+        .map(({ slot, softwire }) => bindingOf(domain, pool, slot, softwire));
     }
   }
 }
@@ -166,7 +172,10 @@ function changedBindings({ domains }: Section, found: readonly BindingChange[]):
     const owner = owners.get(poolOfSlot(slot));
     if (owner === undefined) return [];
     const binding = (softwire: Uint8Array | null) =>
-      softwire === null ? null : bindingOf(owner.domain, owner.pool, slot, softwire);
-    return [{ before: binding(before), after: binding(after) }];
+      softwire === null || isForbiddenSoftwire(softwire, owner.domain.softwire)
+        ? null
+        : bindingOf(owner.domain, owner.pool, slot, softwire);
+    const change = { before: binding(before), after: binding(after) };
+    return change.before === null && change.after === null ? [] : [change];
   });
 }

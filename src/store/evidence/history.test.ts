@@ -144,7 +144,7 @@ describe("lookUp()", () => {
     expect((await world.who({ at: start + 1 })).holders).toEqual([]);
   });
 
-  test("says 'nobody' of an address of a domain that does not count", async () => {
+  test("answers `nobody` for an address of a domain out of scope", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     const other = { database: world.database, scope: { only: ["another"], except: [] } };
@@ -210,7 +210,7 @@ describe("purgeHistory()", () => {
     expect(clientOf(await world.who({ at: start + 50 }))).toEqual([]);
   });
 
-  test("purgeDatabase() counts in days, and can be told to keep the history for ever", async () => {
+  test("purgeDatabase() counts in days, and can keep the history forever", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     world.now = start + 100 + 2 * 86_400;

@@ -47,8 +47,9 @@ export const nobodyReasons = {
   "address-in-no-pool": "No pool has the address, or had it.",
   "excluded-port": "The port is in no port set of the pool: its PSID offset leaves out the lowest ports.",
   "reserved-port": "The port is in a port set that no client gets, because it has a reserved port.",
-  "not-leased": "The pair of address and port set was nobody's at that time.",
-  "history-purged": "Nobody is known, but the record of that time was deleted when its retention was over.",
+  "not-leased": "No client had the pair of address and port set at that time.",
+  "history-purged":
+    "No client is known; the record of that time has been deleted, because its retention had ended.",
 } as const;
 
 /** The id of a reason. */

@@ -156,7 +156,7 @@ describe("endLease()", () => {
 });
 
 describe("moveLease()", () => {
-  test("ends the old tenure, begins one of the new pair, and keeps the old pair until its client is told", async () => {
+  test("ends the old tenure, begins one of the new pair, and holds the old pair until its client learns of it", async () => {
     const world = await openLeases();
     await world.bind(1, 0, { lease: { softwire, leaseSeconds: 3600 } });
     const expiresAt = world.now + 3600;

@@ -27,7 +27,7 @@ const slotName = (slot: SQLWrapper): SQL =>
 
 const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 
-/** As `siteLimitOf` tells it. */
+/** The limit of a site, as `siteLimitOf` computes it. */
 const siteLimit = sql`coalesce(json_extract(${domain.settings}, '$.siteLeasesMax'),
   iif(json_extract(${domain.settings}, '$.siteBy') IS NULL, NULL, ${literal(siteLeasesDefault)}))`;
 

@@ -225,10 +225,14 @@ function echoedOptions(options: readonly Option6[]): readonly Option6[] {
     ({ code }) => code === OptionCode6.interfaceId || code === OptionCode6.relayPort,
   );
   if (requested === undefined) return echoed;
+  // The list may be as long as a datagram: the first option of each code is found without a search.
+  const first = new Map([...options].reverse().map((option) => [option.code, option]));
+  for (const { code } of echoed) first.delete(code);
   for (let at = 0; at + 1 < requested.length; at += 2) {
     const code = readUint16(requested, at);
-    const option = options.find((each) => each.code === code);
-    if (option !== undefined && !echoed.some((each) => each.code === code)) echoed.push(option);
+    const option = first.get(code);
+    if (option !== undefined) echoed.push(option);
+    first.delete(code);
   }
   return echoed;
 }

@@ -236,7 +236,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "running-lease-of-another-line-is-free-to-take",
     rules: ["T8"],
     file: statements,
-    search: "${mine.line} = '' OR ${mine.state} > ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)",
+    search: "${mine.line} = '' OR ${mine.state} <> ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)",
     replacement: "${mine.line} = '') LIMIT 1)",
     tests: commitTests,
   },

@@ -6,7 +6,7 @@
 import { createSocket } from "node:dgram";
 import type { Host, LabProcess } from "./lab.ts";
 
-/** A DHCPv6 packet. Lists have one item for each relay level, outermost first, and types one more for what is inside. */
+/** A DHCPv6 packet. Lists have one item for each relay level, outermost first; `types` also has that of the message inside. */
 export interface Packet {
   readonly source: string;
   readonly destination: string;

@@ -1,5 +1,5 @@
 /**
- * What goes wrong around a relay, in network namespaces: interfaces, addresses, the relay itself, its allocator.
+ * Faults around a relay, in network namespaces: of interfaces, addresses, the relay itself, its allocator.
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { startCapture } from "./capture.ts";
@@ -142,7 +142,7 @@ test.skipIf(without !== "")(
     await startRelay(lab, bng, settings);
     const report = await load.report();
     expect(report).toMatchObject(allIsWell);
-    // The kills hit: what was on its way was lost, and sent again.
+    // The kills took effect: messages in flight were lost and sent again.
     expect(report.retransmits).toBeGreaterThan(0);
   },
 );
@@ -153,7 +153,7 @@ test.skipIf(without !== "")(
     const { lab, bng, allocator, relay, load } = await stageLoad();
     await load.round();
     await allocator.end("SIGKILL");
-    await untilLogged(relay, "allocator can't serve: it is left alone for a while");
+    await untilLogged(relay, "allocator unavailable: no POSTs until it is ready again");
     await startAllocator(lab, bng);
     const report = await load.report();
     expect(report).toMatchObject(allIsWell);

@@ -107,7 +107,7 @@ function bundle(path: string): string {
   return outfile;
 }
 
-/** Removes what a run left behind that was killed: its namespaces have the number of a process that is no more. */
+/** Removes the namespaces of a killed run: their names contain the id of a process that no longer exists. */
 function sweep(): void {
   for (const [, namespace, pid] of ip("netns", "list").matchAll(/^(apportion-(\d+)-\S+)/gm)) {
     if (existsSync(`/proc/${pid}`)) continue;
@@ -138,7 +138,7 @@ export class Lab {
     const host = new Host(namespace, (command, options) => this.#run(namespace, command, options));
     this.#hosts.push(host);
     host.ip("link", "set", "lo", "up");
-    // An address is of use at once: nobody else could have it, so there is nothing to wait for (RFC 4862 §5.4).
+    // No other host can have the address, so duplicate address detection (RFC 4862 §5.4) is not needed.
     host.sysctl("net.ipv6.conf.default.accept_dad", "0");
     host.sysctl("net.ipv6.conf.all.accept_dad", "0");
     return host;
@@ -176,7 +176,7 @@ export class Lab {
     // `ip netns exec` replaces itself by the command: signals reach that.
     const child = spawn("ip", ["netns", "exec", namespace, ...command], {
       cwd: root,
-      // tshark leaves its captures behind when it is killed; here they go when the lab is closed.
+      // tshark does not remove its capture files when it is killed; closing the lab removes them.
       env: { ...process.env, TMPDIR: this.folder, ...environment },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -247,7 +247,7 @@ export class Host {
  * Waits for a line of a log in JSON with a message.
  *
  * @returns Its fields.
- * @throws {Error} With what was said instead when the process ends before.
+ * @throws {Error} With the output, if the process ends first.
  */
 export async function untilLogged(
   child: LabProcess,

@@ -1,5 +1,5 @@
 /**
- * The processes of the labs: allocator, relays, clients, and sockets to speak through.
+ * The processes of the labs: allocator, relays, clients, and sockets.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Host, Lab, LabProcess } from "./lab.ts";
 const token = "a-token-of-the-lab";
 const environment = { APPORTION_RELAY_TOKEN: token, LOG_LEVEL: "info" };
 
-/** Two domains, told apart by the link that a relay names, and one for all others. */
+/** Two domains, selected by the link that a relay names, and one for all others. */
 const declaration: DeclarationInput = {
   domains: [
     domain("east", "192.0.2.0/24", { prefixes: ["2001:db8:a::/64"] }),
@@ -85,7 +85,7 @@ export interface ClientLease {
  * Lets a client obtain a lease.
  *
  * @param flags As of `apportion client`.
- * @throws {Error} With what it says when it gets none.
+ * @throws {Error} With the client's output if it gets none.
  */
 export async function obtainLease(
   lab: Lab,
@@ -103,7 +103,7 @@ export async function obtainLease(
   return result.lease;
 }
 
-/** A datagram as a speaker hears and says it. */
+/** A datagram that a speaker receives or sends. */
 export interface Datagram {
   readonly octets: Uint8Array;
   readonly port: number;

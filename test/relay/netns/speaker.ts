@@ -1,7 +1,7 @@
 /**
- * A UDP socket that a test speaks through from another namespace: `speaker.ts ADDRESS PORT [GROUP%INTERFACE]`.
+ * A UDP socket of a test in another namespace: `speaker.ts ADDRESS PORT [GROUP%INTERFACE]`.
  *
- * Standard input takes lines `HEX PORT ADDRESS`; standard output gives lines `HEX PORT ADDRESS` of what came in, after
+ * Standard input takes lines `HEX PORT ADDRESS`; standard output gives lines `HEX PORT ADDRESS` of received datagrams, after
  * a first line `ready PORT`.
  */
 import { createSocket } from "node:dgram";
