@@ -105,7 +105,10 @@ async function measure(database: Database): Promise<void> {
     const blocked = watchEventLoop();
     const begin = performance.now();
     const [counts] = await countSlots(wholeDatabase(database));
-    print(`statistics, ${turn}`, `${(performance.now() - begin).toFixed(0)} ms, event loop blocked ${blocked()}`);
+    print(
+      `statistics, ${turn}`,
+      `${(performance.now() - begin).toFixed(0)} ms, event loop blocked ${blocked()}`,
+    );
     if (turn === "second") print("", JSON.stringify(counts));
   }
   const random = () => Math.floor(Math.random() * rows);
