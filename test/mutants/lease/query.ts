@@ -1,5 +1,5 @@
 /**
- * Broken rules of what a query is: who asks, for what, and of which domain.
+ * Mutants of how a query is read: its client, its request and its domain.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "bootreply-taken-for-a-request",
+    name: "bootreply-accepted-as-request",
     rules: ["R7341-9-01"],
     file: query,
     search: 'if (message.op !== bootRequest) return drop("not-a-bootrequest");',
@@ -30,7 +30,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "bootp-taken-for-discover",
+    name: "bootp-accepted-as-discover",
     rules: ["R7341-5-01"],
     file: query,
     search: "const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType));",
@@ -48,7 +48,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "everybody-shares",
+    name: "every-client-shares",
     rules: ["R7618-8-01", "R7618-8.1-02"],
     file: query,
     search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
@@ -64,7 +64,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "u-ignored",
+    name: "u-flag-ignored",
     rules: ["R7341-11-04"],
     file: query,
     search: "    unicast,\n    optionRequest:",
@@ -123,7 +123,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "source-chooses-before-link-address",
+    name: "domain-by-source-before-link-address",
     rules: ["R7341-11-03"],
     file: domain,
     search: "  const place = locationOf(path);",
@@ -140,7 +140,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "first-prefix-that-fits",
+    name: "first-matching-prefix-wins",
     rules: ["R7341-11-03"],
     file: domain,
     search: "if (prefix.length > bestLength && prefixContains(prefix, place)) {",
@@ -148,7 +148,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "interface-id-of-any-relay",
+    name: "interface-id-of-any-link-address",
     rules: ["R7969-3.2-01"],
     file: domain,
     search:
@@ -173,7 +173,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "unspecified-link-address-is-a-place",
+    name: "unspecified-link-address-selects-domain",
     rules: ["R8415-13.1-01"],
     file: domain,
     search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
@@ -181,7 +181,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "link-local-link-address-is-a-place",
+    name: "link-local-link-address-selects-domain",
     rules: ["R8415-13.1-02"],
     file: domain,
     search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
@@ -189,7 +189,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "source-chooses-nothing",
+    name: "source-never-selects-domain",
     rules: ["R7341-11-03"],
     file: domain,
     search: "return source === undefined || isLinkLocal(source) ? undefined : source;",
@@ -205,7 +205,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "lease-line-hint-of-another-length",
+    name: "hint-with-another-psid-length-accepted",
     rules: ["R7618-8-07c"],
     file: domain,
     search: "(portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)",
