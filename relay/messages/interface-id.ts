@@ -1,6 +1,6 @@
 /**
- * Our Interface-Id (RFC 8415 §21.18): all that the relay must know to deliver an answer. It comes back with the answer,
- * so the relay keeps no state, and another process with the same listeners can deliver the answer.
+ * Our Interface-Id (RFC 8415 §21.18): all that the relay needs to deliver an answer. It comes back with the answer, so
+ * the relay keeps no state, and another process with the same listeners can deliver the answer.
  *
  * ```
  *  0        1          2          4
@@ -35,7 +35,7 @@ export const interfaceIdOctetsMax = headerOctets + zoneOctetsMax;
 
 const zonePattern = /^[\w.:@-]*$/;
 
-/** @returns Whether a text can be the zone of an Interface-Id; the empty text can. */
+/** @returns Whether a text can be the zone of an Interface-Id. The empty text can. */
 export function isZone(text: string): boolean {
   return text.length <= zoneOctetsMax && zonePattern.test(text);
 }

@@ -24,7 +24,7 @@ import type { Environment } from "../config/secrets.ts";
 import { defaultStatusSocket, formatStatus } from "./status.ts";
 import type { StatusReport } from "./status.ts";
 
-/** Actions that the command runs. An error that an action throws makes `parseAsync` reject. */
+/** Actions of the command. An error from an action makes `parseAsync` reject. */
 export interface RelayActions {
   /**
    * Runs the relay.
@@ -61,20 +61,20 @@ interface Flags {
 }
 
 const help = `
-LINK is an address of the link that clients are on; the allocator finds their domain by it.
-Flags override what the file says; relay.example.toml explains every key of it.
+LINK is an address of the clients' link, by which the allocator finds their domain.
+Flags override the file. relay.example.toml explains every key of the file.
 Environment: APPORTION_RELAY_TOKEN (or tokenFile), APPORTION_ALLOCATOR_URL, LOG_LEVEL.
-SIGHUP reads file and token again, and keeps what it has when there is a fault.`;
+On SIGHUP the relay reads the file and the token again. If they have a fault, it keeps its settings.`;
 
 /**
  * Creates the command.
  *
- * @param environment Source of the token if no file is named. There is no flag for it, because a flag would show the
- *   token to every user of the machine.
+ * @param environment Contains the token if no token file is configured. A flag for it would show the token to every user of
+ *   the machine.
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   return addFlags(new Command("apportion-relay"))
-    .description("Brings DHCP 4o6 queries from UDP to allocators, and their answers back")
+    .description("Relays DHCP 4o6 queries from UDP to allocators over HTTP, and delivers the answers")
     .addHelpText("after", help)
     .action((flags: Flags) => actions.run(() => readConfig(flags, environment, actions.readMachineId)))
     .addCommand(checkCommand(actions, environment))
@@ -83,41 +83,47 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
 
 function addFlags(command: Command): Command {
   return command
-    .option("--config <file>", "settings (TOML)")
+    .option("--config <file>", "configuration file (TOML)")
     .option(
       "--listen <[address]:port[,link=LINK]>",
-      `UDP socket; may be repeated (default: ${defaultRelayEndpoint})`,
+      `address and UDP port to listen on; may be repeated (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
       "--interface <name[,link=LINK]>",
-      "link to serve by multicast, on port 547; may be repeated",
+      "interface whose link is served by multicast, on port 547; may be repeated",
       collectInterface,
     )
     .addOption(
-      new Option("--allocator <url>", `an allocator; may be repeated (default: ${defaultAllocatorUrl})`)
+      new Option(
+        "--allocator <url>",
+        `URL of an allocator; may be repeated (default: ${defaultAllocatorUrl})`,
+      )
         .env("APPORTION_ALLOCATOR_URL")
         .argParser(collect),
     )
-    .option("--policy <which>", "which of several allocators to ask: priority or spread (default: priority)")
-    .option("--token-file <file>", "file with the secret that the allocators know this relay by")
+    .option("--policy <which>", "how to choose among allocators: priority or spread (default: priority)")
+    .option("--token-file <file>", "file with the token that authenticates this relay to the allocators")
     .option(
       "--reply-port <which>",
-      "answer to the ports of RFC 8415 (standard) or to those that queries come from (source) " +
+      "where answers go: to the ports of RFC 8415 (standard) or to the source ports of the queries (source) " +
         "(default: standard when listening on 547)",
     )
-    .option("--posts-in-flight <count>", `POSTs at the same time (default: ${relayPostsInFlight})`)
+    .option("--posts-in-flight <count>", `most POSTs at the same time (default: ${relayPostsInFlight})`)
     .option("--batch-frames <count>", `most datagrams in one POST (default: ${relayBatchFramesMax})`)
-    .option("--queue-length <count>", `most datagrams that wait (default: ${relayQueueLength})`)
-    .option("--queue-octets <count>", `most octets that wait (default: ${relayQueueOctets})`)
-    .option("--deadline-ms <ms>", `time that a datagram has to be answered in (default: ${relayDeadlineMs})`)
+    .option("--queue-length <count>", `most datagrams in the queue (default: ${relayQueueLength})`)
+    .option("--queue-octets <count>", `most octets in the queue (default: ${relayQueueOctets})`)
+    .option(
+      "--deadline-ms <ms>",
+      `time within which a datagram must be answered (default: ${relayDeadlineMs})`,
+    )
     .option(
       "--receive-buffer-octets <count>",
-      `receive buffer of a socket (default: ${relayReceiveBufferOctets})`,
+      `receive buffer to request for each socket (default: ${relayReceiveBufferOctets})`,
     )
-    .option("--metrics <host:port>", "serve GET /metrics there, for Prometheus")
-    .option("--status-socket <file>", "Unix socket that `apportion-relay status` asks")
-    .option("--pcap <file>", "capture datagrams and frames there, for Wireshark");
+    .option("--metrics <host:port>", "serve GET /metrics at this address, for Prometheus")
+    .option("--status-socket <file>", "Unix socket that answers `apportion-relay status`")
+    .option("--pcap <file>", "capture datagrams and frames to this file, for Wireshark (pcapng)");
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
@@ -127,7 +133,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
 function checkCommand({ print, readMachineId }: RelayActions, environment: Environment): Command {
   return new Command("check")
     .description("check a configuration file and the files that it names; opens no socket")
-    .argument("<file>", "settings (TOML)")
+    .argument("<file>", "configuration file (TOML)")
     .action((file: string) => {
       const settings = parseRelaySettings(readConfigFile(file), readMachineId);
       // This command does not run in the service's environment, so it checks the token only if a file is named.
@@ -143,9 +149,9 @@ const placeholderToken = "0".repeat(secretCharactersMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
   return new Command("status")
-    .description("ask a running relay how it is")
-    .option("--socket <file>", "its status socket", defaultStatusSocket)
-    .option("--json", "for programs")
+    .description("print the status of a running relay")
+    .option("--socket <file>", "status socket of the relay", defaultStatusSocket)
+    .option("--json", "print JSON")
     .action(async ({ socket, json }: { readonly socket: string; readonly json?: true }) => {
       const report = await readStatus(socket);
       for (const line of json ? [JSON.stringify(report)] : formatStatus(report)) print(line);

@@ -61,7 +61,7 @@ test("metrics count datagrams by type, drops by reason, batches, waits and POSTs
   await client.send(query(4), port);
   const post = await allocator.posts.next();
   post.respond(500);
-  await staged.logged("allocator can't serve: it is left alone for a while");
+  await staged.logged("allocator unavailable: retrying after a pause");
   const url = `${allocator.url}/`;
   await vi.waitFor(async () => {
     const values = await scrape();
@@ -89,7 +89,7 @@ test("metrics tell what waits, and which allocator is left alone", async () => {
   allocator.setReady(false);
   await client.send(query(1), port);
   (await allocator.posts.next()).respond(503, { "retry-after": "30" });
-  await logged("allocator can't serve: it is left alone for a while");
+  await logged("allocator unavailable: retrying after a pause");
   await client.send(query(2), port);
   const label = `{allocator="${allocator.url}/"}`;
   await vi.waitFor(async () => {
@@ -201,7 +201,9 @@ test("a status socket that a killed relay left is taken over, one of a relay tha
 });
 
 test("readStatus() says so when no relay is there", async () => {
-  await expect(readStatus("/no/such.sock")).rejects.toThrow("Cannot ask the relay at /no/such.sock: ");
+  await expect(readStatus("/no/such.sock")).rejects.toThrow(
+    "Cannot read the status of the relay at /no/such.sock: ",
+  );
 });
 
 /** What Wireshark reads in a capture: a line for each packet, with the fields asked for. */

@@ -99,7 +99,7 @@ test("a relay process takes new settings at SIGHUP, keeps those it has when ther
   configure("no URL");
   child.kill("SIGHUP");
   expect(await nextLog()).toMatchObject({
-    msg: "reload refused: the relay goes on with the settings it has",
+    msg: "reload rejected: keeping the current settings",
     faults: ['allocator.urls.0: found "no URL", expected "https://HOST" or "http://HOST"'],
   });
   await client.send(query(1), port);

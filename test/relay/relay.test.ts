@@ -261,8 +261,8 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
     dropped: { "allocator-unavailable": 1 },
   });
   expect(logged.slice(1)).toEqual([
-    "allocator can't serve: it is left alone for a while",
-    "allocator serves again",
+    "allocator unavailable: retrying after a pause",
+    "allocator available again",
   ]);
 });
 

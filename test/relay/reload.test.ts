@@ -80,7 +80,7 @@ test("a load goes on while settings change over and over, and every query is ans
 test("settings with faults change nothing, and the log says why", async () => {
   const { allocator, client, port, reload, logged } = await stage();
   await reload(new ConfigError(["queue.length: found 0, expected a whole number of 1 to 262144"]));
-  expect(await logged("reload refused: the relay goes on with the settings it has")).toMatchObject({
+  expect(await logged("reload rejected: keeping the current settings")).toMatchObject({
     faults: ["queue.length: found 0, expected a whole number of 1 to 262144"],
   });
   await client.send(query(1), port);
@@ -93,7 +93,7 @@ test("a listener that can't be opened changes nothing, and leaves none behind of
   const spare = await freePort();
   const taken = await stagePeer();
   await reload(onPorts(spare, taken.port));
-  const { faults } = await logged("reload refused: the relay goes on with the settings it has");
+  const { faults } = await logged("reload rejected: keeping the current settings");
   expect(faults).toEqual([expect.stringContaining(`Cannot listen on [::1]:${taken.port}`)]);
   await client.send(query(1), port);
   answerAll(await allocator.posts.next());
@@ -142,7 +142,7 @@ test("metrics and status move with the settings, and stay where they were when s
   const status = async () => (await fetch(`${String(address)}/metrics`)).status;
   expect(await status()).toBe(200);
   await reload(configOf({ ...input, metrics, status: { socket: "/no/such/folder/status.sock" } }));
-  await logged("reload refused: the relay goes on with the settings it has");
+  await logged("reload rejected: keeping the current settings");
   expect(await status()).toBe(200);
   await reload(configOf(input));
   await expect(status()).rejects.toThrow("fetch failed");

@@ -45,7 +45,7 @@ test("a batch that an allocator did not take is answered by another, and the nex
   (await first.posts.next()).respond(503, { "retry-after": "30" });
   answerAll(await second.posts.next());
   expect(await answered()).toBe(1);
-  expect(await logged("allocator can't serve: it is left alone for a while")).toMatchObject({
+  expect(await logged("allocator unavailable: retrying after a pause")).toMatchObject({
     allocator: `${first.url}/`,
     detail: "Status is 503, expected 200",
     retryAfterMs: 30_000,
@@ -90,7 +90,7 @@ test("an allocator that is dead costs no datagram while there is another, and is
     return back.inFlightMax() > 0;
   };
   await vi.waitUntil(isBack, { interval: 20, timeout: 20_000 });
-  await logged("allocator serves again");
+  await logged("allocator available again");
 });
 
 test("POSTs in flight are counted over all allocators", async () => {
@@ -152,7 +152,7 @@ test.skipIf(withoutOpenssl !== "")(
     for (const secrets of [{ ca: others.ca }, {}]) {
       const wary = await stage([allocator], {}, secrets);
       await wary.ask(2);
-      const { detail } = await wary.logged("allocator can't serve: it is left alone for a while");
+      const { detail } = await wary.logged("allocator unavailable: retrying after a pause");
       expect(detail).toMatch(/certificate|self-signed|issuer/);
     }
     expect(allocator.posts.size).toBe(0);
@@ -174,7 +174,7 @@ test.skipIf(withoutOpenssl !== "")(
 
     const unknown = await stage([allocator], {}, { ca });
     await unknown.ask(2);
-    await unknown.logged("allocator can't serve: it is left alone for a while");
+    await unknown.logged("allocator unavailable: retrying after a pause");
     expect(allocator.posts.size).toBe(0);
   },
 );

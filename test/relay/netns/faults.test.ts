@@ -42,14 +42,14 @@ test.skipIf(withoutTshark !== "")(
     expect((await obtainLease(lab, cpe, client(1))).address).toMatch(/^192\.0\.2\./);
 
     bng.ip("link", "set", "cpe0", "down");
-    await untilLogged(relay, "interface is gone: waiting for it");
+    await untilLogged(relay, "interface is gone: waiting until it is back");
     bng.address("cpe0", "2001:db8:a::1/64");
     bng.ip("link", "set", "cpe0", "up");
     await untilLogged(relay, "interface is back: listening again");
     expect((await obtainLease(lab, cpe, client(2))).address).toMatch(/^192\.0\.2\./);
 
     bng.ip("link", "delete", "cpe0");
-    await untilLogged(relay, "interface is gone: waiting for it");
+    await untilLogged(relay, "interface is gone: waiting until it is back");
     // The same names, but other interfaces: other indexes, other link-local addresses, another prefix.
     lab.link(bng, "cpe0", cpe, "wan0", "2001:db8:b::1/64");
     await untilLogged(relay, "interface is back: listening again");
@@ -153,7 +153,7 @@ test.skipIf(without !== "")(
     const { lab, bng, allocator, relay, load } = await stageLoad();
     await load.round();
     await allocator.end("SIGKILL");
-    await untilLogged(relay, "allocator can't serve: it is left alone for a while");
+    await untilLogged(relay, "allocator unavailable: retrying after a pause");
     await startAllocator(lab, bng);
     const report = await load.report();
     expect(report).toMatchObject(allIsWell);
