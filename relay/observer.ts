@@ -48,7 +48,7 @@ export function joinObservers(first: RelayObserver, second: RelayObserver): Rela
   return joined;
 }
 
-/** Joins two hooks. If only one observer has the hook, it is returned unchanged, so that an event costs no extra call. */
+/** Joins two hooks. A hook that only one observer has is returned unchanged, so that an event costs no extra call. */
 function joinHooks<Event extends readonly unknown[]>(
   first: Hook<Event> | undefined,
   second: Hook<Event> | undefined,

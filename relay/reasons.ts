@@ -1,6 +1,6 @@
 /**
- * The closed list of reasons for which the relay drops a datagram or an answer. Counters, log, metrics and status use these
- * ids.
+ * The closed list of reasons for which the relay drops a datagram or an answer. Counters, log, metrics and status use
+ * these ids.
  *
  * @module
  */

@@ -145,9 +145,9 @@ class RunningRelay implements Relay {
   }
 
   /**
-   * Handles a datagram from a client or a downstream relay: checks whether the relay is closing, checks the rate of
-   * the source and determines the origin. Then it answers the datagram here, or wraps it and queues it for the allocator or sends
-   * it to DHCPv6 servers. Every datagram that is dropped is counted with its reason.
+   * Receives a datagram from a client or a downstream relay. It drops the datagram if the relay is closing or the
+   * source exceeds its rate, and determines its origin. Then it answers the datagram here, or wraps it and either
+   * queues it for the allocator or sends it to DHCPv6 servers. Every dropped datagram is counted with its reason.
    */
   readonly #receive = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo): void => {
     const { counters } = this;
@@ -183,7 +183,7 @@ class RunningRelay implements Relay {
     }
   };
 
-  /** Handles an answer: unwraps it, finds the listener that sends it, and sends it. */
+  /** Delivers an answer: unwraps it, and sends it from the listener that received the query. */
   readonly #deliver = (answer: Uint8Array): void => {
     this.#send(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
   };

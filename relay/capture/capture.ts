@@ -134,7 +134,7 @@ function openCapture(path: string, octets: number): PcapngFile {
   }
 }
 
-/** Replaces a group by `::`. A socket bound to a group sends from an address of the link, which only the kernel knows. */
+/** Replaces a group by `::`. A socket bound to a group sends from a link's address, which only the kernel knows. */
 function withoutGroup({ address, port }: Endpoint): Endpoint {
   return isGroup(address) ? { address: "::", port } : { address, port };
 }

@@ -69,7 +69,7 @@ On SIGHUP the relay reads the file and the token again. If they have a fault, it
 /**
  * Creates the command.
  *
- * @param environment Contains the token if no token file is configured. A flag for it would show the token to every user of
+ * @param environment Contains the token if no token file is configured. A flag would show the token to every user of
  *   the machine.
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {

@@ -56,8 +56,8 @@ export class Links {
   }
 
   /**
-   * Returns the link-address of an interface: the same as before if the link still has it, else a global address, else a
-   * unique local one.
+   * Returns the link-address of an interface: the same as before if the link still has it, else a global address, else
+   * a unique local one.
    *
    * @returns 16 octets; `::` if the link has no such address.
    */

@@ -78,8 +78,8 @@ export class ListenerTable {
   }
 
   /**
-   * Opens sockets for new listeners, and starts to close those that are no longer configured. The others stay open, with
-   * the new link-addresses and buffers.
+   * Opens sockets for new listeners, and starts to close those that are no longer configured. The others stay open,
+   * with the new link-addresses and buffers.
    *
    * @throws {Error} If a socket can't be opened; then nothing has changed.
    */

@@ -119,5 +119,5 @@ function hintOf(code: string | undefined, zone: string | undefined): string {
 
 /** Also applies to a reload, which opens the new socket before it closes the old one. */
 const addressInUse =
-  "expected an address and port that no other socket uses; a socket on [::] uses every address: to move to [::] or away " +
-  "from it on the same port, restart the relay";
+  "expected an address and port that no other socket uses; a socket on [::] uses every address: to move to " +
+  "[::] or away from it on the same port, restart the relay";

@@ -151,8 +151,8 @@ export class Servers {
   }
 
   /**
-   * Accepts answers from configured servers only. A relay delivers a RELAY-REPL without further checks (R8415-19.2-01), so
-   * without this check any host that reaches the socket could answer our clients.
+   * Accepts answers from configured servers only. A relay delivers a RELAY-REPL without further checks (R8415-19.2-01),
+   * so without this check any host that reaches the socket could answer our clients.
    */
   #receive(datagram: Uint8Array, source: RemoteInfo, socket: Listener): void {
     this.#context.observer.received?.(datagram, source, socket);

@@ -124,7 +124,7 @@ test("Batcher drops frames that waited too long", async () => {
   expect(dropped()).toEqual({ "deadline-passed": 1 });
 });
 
-test("Batcher reports the size of each batch and the wait of its oldest frame, and passes its arrival time to the POST", async () => {
+test("Batcher reports the size and the longest wait of each batch, and passes the oldest arrival on", async () => {
   const { add, pass, end, taken, posts } = setUp({ postsInFlightMax: 1 });
   pass(100);
   add(1);

@@ -88,8 +88,8 @@ export class FrameQueue {
    *
    * @param frame Kept, not copied.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
-   * @returns How many frames were dropped, including the new one if it is too large; or `duplicate` if an equal frame is
-   *   already queued. That one stays.
+   * @returns How many frames were dropped, including the new one if it is too large; or `duplicate` if an equal frame
+   *   is already queued. That one stays.
    */
   push(frame: Uint8Array, nowMs: number): number | "duplicate" {
     const hash = hashOf(frame);

@@ -122,7 +122,7 @@ test("Uplink does not resend a batch that was answered or has no time left", asy
   ]);
 });
 
-test("Uplink quarantines an allocator that failed, probes it, sends it one POST on trial, and then uses it again", async () => {
+test("Uplink quarantines a failed allocator, probes it, tries one POST, and then uses it again", async () => {
   const { uplink, timing, a, events, states } = setUp("priority", 1);
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
@@ -200,7 +200,7 @@ test("Uplink counts POSTs that fail together as one failure, and ignores a succe
   expect(a.probes.length).toBe(1);
 });
 
-test("Uplink uses the second allocator while the first is quarantined, and then sends the first one POST on trial", async () => {
+test("Uplink uses the second allocator while the first is quarantined, and tries the first with one POST", async () => {
   const { uplink, timing, a, b } = setUp();
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
