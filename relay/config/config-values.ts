@@ -34,7 +34,7 @@ export function parseBindAddress(text: string): string {
 
 /**
  * Parses the address of a listener; `::` is not allowed. An answer must leave from the address that received the query
- * (R7341-11-06), and a socket bound to `::` is not told which address that was.
+ * (R7341-11-06), and a socket bound to `::` cannot tell which address that was.
  */
 export function parseListenerAddress(text: string): string {
   if (isUnspecified(parseIPv6(hostOf(text)))) {

@@ -13,7 +13,7 @@ test("encodeInterfaceId() writes format, listener, port and zone", () => {
   expect(encodeInterfaceId({ listener: 2, port: 8547, zone: "eth0" })).toEqual(octets);
 });
 
-test("decodeInterfaceId() reads what encodeInterfaceId() wrote", () => {
+test("decodeInterfaceId() reverses encodeInterfaceId()", () => {
   const interfaceId = fc.record({
     listener: fc.integer({ min: 0, max: 255 }),
     port: fc.integer({ min: 1, max: 65_535 }),
@@ -27,20 +27,20 @@ test("decodeInterfaceId() reads what encodeInterfaceId() wrote", () => {
 });
 
 test.each([
-  ["nothing", undefined],
-  ["less than its header", octets.subarray(0, 3)],
+  ["no data", undefined],
+  ["less than the header", octets.subarray(0, 3)],
   ["another format", octets.with(0, 2)],
   ["port 0", octets.with(2, 0).with(3, 0)],
-  ["a zone that names no interface", octets.with(4, 0x20)],
+  ["a zone that is not a valid interface name", octets.with(4, 0x20)],
   [
     "a zone that is too long",
     Uint8Array.from([...octets.subarray(0, 4), ...new Array<number>(16).fill(0x61)]),
   ],
-])("decodeInterfaceId() knows %s for not its own", (_what, data) => {
+])("decodeInterfaceId() rejects %s", (_what, data) => {
   expect(decodeInterfaceId(data)).toBeUndefined();
 });
 
-test("decodeInterfaceId() throws at nothing", () => {
+test("decodeInterfaceId() never throws", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (data) => {
       decodeInterfaceId(data);
