@@ -158,6 +158,7 @@ export class Monitor {
     const isBinding = ["select", "renew", "rebind", "reboot"].includes(message.what);
     if (row !== undefined && isRunning(row, now) && isBinding) {
       if (current?.slot === row.slot && current.to > now) {
+        current.sites.add(message.site);
         Object.assign(current, { to: row.expiresAt, softwire: row.softwire });
       } else {
         const sites = new Set([message.site]);

@@ -83,15 +83,6 @@ describe("T8 a message with a client's identifier from another line", () => {
     );
     expect(await stage.leases()).toBe(2);
   });
-
-  test("the same octets from two lines, in one batch and from one site, are two messages", async () => {
-    const stage = await Stage.open({ siteBy: ["link"] });
-    const source = "fe80::7";
-    const [one, two] = [stage.client(1, { ...lineA, source }), stage.client(1, { ...lineB, source })];
-    const speech = { xid: 0x7777 };
-    await stage.send(one.message(1, speech).datagram, two.message(1, speech).datagram);
-    expect(await stage.leases()).toBe(2);
-  });
 });
 
 describe("T8 an honest client", () => {
@@ -194,7 +185,10 @@ describe("T26 identifiers of a relay", () => {
 
   test("a Remote-Id with an enterprise number alone does not make one site of a BNG", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
-    const at = (number: number): ClientLocation => ({ options: [remoteId("")], source: `2001:db8:${number}::1` });
+    const at = (number: number): ClientLocation => ({
+      options: [remoteId("")],
+      source: `2001:db8:${number}::1`,
+    });
     await stage.client(1, at(1)).lease();
     expect(await stage.outcome(() => stage.client(2, at(2)).discover())).toMatch(/^offer /);
   });
