@@ -348,7 +348,7 @@ test("503 with Retry-After pauses for that time, and then the relay serves again
   });
   expect(logged.slice(1)).toEqual([
     "allocator unavailable: retrying after a pause",
-    "allocator serves again",
+    "allocator available again",
   ]);
 });
 
