@@ -13,7 +13,7 @@ import { decodeRelayPathRecord } from "../../src/wire/dhcpv6/relay-path.ts";
 import { query } from "../support/sql.ts";
 import { encodeInterfaceId } from "../../src/wire/relay-interface-id.ts";
 import { enclose, levelAt } from "./acting-client.ts";
-import type { Place } from "./acting-client.ts";
+import type { ClientLocation } from "./acting-client.ts";
 import { domain, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 
@@ -27,8 +27,8 @@ const subscriberId = (value: string | Uint8Array): Option6 => ({
 });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-const lineA: Place = { options: [remoteId("line-a")] };
-const lineB: Place = { options: [remoteId("line-b")] };
+const lineA: ClientLocation = { options: [remoteId("line-a")] };
+const lineB: ClientLocation = { options: [remoteId("line-b")] };
 
 /** The running lease of client 1 as the database has it. */
 async function stored(stage: Stage) {
@@ -109,7 +109,7 @@ describe("T8 a message with a client's identifier from another line", () => {
 });
 
 describe("T8 an honest client", () => {
-  test.each<[string, Place, Place]>([
+  test.each<[string, ClientLocation, ClientLocation]>([
     [
       "after a failover from one relay to another",
       { ...lineA, linkAddress: "2001:db8:a::1", interfaceId: "bng-1:7" },
@@ -183,7 +183,7 @@ describe("T6 one customer that comes and goes with new client identifiers", () =
     expect(stage.count("silence:site-limit")).toBe(4);
   });
 
-  test.each<[string, DomainSiteBy, (number: number) => Place]>([
+  test.each<[string, DomainSiteBy, (number: number) => ClientLocation]>([
     ["leaves out its identifier", ["remote-id"], () => ({})],
     ["makes up link-local sources", ["source"], (number) => ({ source: `fe80::${number}` })],
     [
@@ -208,7 +208,10 @@ describe("T26 identifiers of a relay", () => {
 
   test("a Remote-Id with an enterprise number alone does not make one site of a BNG", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
-    const at = (number: number): Place => ({ options: [remoteId("")], source: `2001:db8:${number}::1` });
+    const at = (number: number): ClientLocation => ({
+      options: [remoteId("")],
+      source: `2001:db8:${number}::1`,
+    });
     await stage.client(1, at(1)).lease();
     expect(await stage.outcome(() => stage.client(2, at(2)).discover())).toMatch(/^offer /);
   });

@@ -1,5 +1,5 @@
 /**
- * A release that does not exist yet: this one's migrations and one more.
+ * A simulated later release: the migrations of this release and one more.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { temporaryFolder } from "./database.ts";
 
 /**
- * Makes its migrations.
+ * Writes the migrations of a later release.
  *
- * @param statements SQL of the last one.
- * @returns The folder, which goes with the test.
+ * @param statements SQL of the added migration.
+ * @returns The folder of the migrations, which is deleted after the test.
  */
 export async function laterRelease(statements: string): Promise<string> {
   const folder = join(await temporaryFolder(), "migrations");
