@@ -1,13 +1,17 @@
 /** Domains in several databases: which database serves which domain, also when a database is unreachable. */
 import { expect, test } from "vitest";
-import { askBy, relayToken } from "../../test/support/allocator.ts";
+import { askBy, relayToken, wrap } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createApp } from "../http/app.ts";
+import type { Domain } from "../lease/domain.ts";
+import { placementAgeMsMax } from "../limits.ts";
 import { createStore } from "../store/store.ts";
+import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
 import { createCounters } from "./counters.ts";
+import { createPlacedPipeline } from "./placement.ts";
 import { queryNumber } from "../../test/support/sql.ts";
 
 const domain = (name: string, link: string, range: string) => ({
@@ -105,4 +109,44 @@ test("two databases with overlapping pools are not served", async () => {
   const { ask, logged } = await createPlaced({ right: [{ ...south, pools: north.pools }] });
   await expect(ask(inNorth(1))).rejects.toThrow(/status is 500/);
   expect(logged).toEqual(["unexpected error"]);
+});
+
+/** A partition that counts how often the lines of its domains are read. */
+function counted(partition: Partition, state: { reads: number }): Partition {
+  const watch = (domain: Domain): Domain =>
+    Object.defineProperty({ ...domain }, "lines", {
+      get: () => {
+        state.reads++;
+        return domain.lines;
+      },
+    });
+  const loadDirectory = async () => {
+    const directory = await partition.loadDirectory();
+    return { ...directory, domains: directory.domains.map(watch) };
+  };
+  return { ...partition, loadDirectory };
+}
+
+test("T12 a batch reads no lines of domains on several databases, not even when they are loaded again", async () => {
+  const main = await temporaryDatabase({ domains: [north] });
+  const other = await temporaryDatabase({ domains: [south] });
+  const store = createStore({ main, placed: new Map([["south", other]]) });
+  const state = { reads: 0 };
+  const [first, ...rest] = store.partitions.map((partition) => counted(partition, state));
+  const quiet = () => undefined;
+  const clock = { ms: 0 };
+  const pipeline = createPlacedPipeline({
+    partitions: [first!, ...rest],
+    counters: createCounters(),
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    localMs: () => clock.ms,
+  });
+  const frames = [inNorth(1), inSouth(2)].map(wrap);
+  expect(await pipeline.serve(frames, clock.ms)).toHaveLength(2);
+  expect(state.reads).toBeGreaterThan(0);
+  state.reads = 0;
+  await pipeline.serve(frames, clock.ms);
+  clock.ms += placementAgeMsMax + 1;
+  expect(await pipeline.serve(frames, clock.ms)).toHaveLength(2);
+  expect(state.reads).toBe(0);
 });

@@ -9,6 +9,7 @@ import { httpMutants } from "./http.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
 import { queryMutants } from "./lease/query.ts";
+import { lineMutants } from "./lease/line.ts";
 import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
@@ -29,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   ...discoverMutants,
   ...requestMutants,
   ...endMutants,
+  ...lineMutants,
   ...responseMutants,
   ...responseOptionMutants,
   ...offerMutants,

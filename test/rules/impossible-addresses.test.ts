@@ -103,7 +103,7 @@ describe("T25 without option 61, in a domain that identifies clients by hardware
     ["of ones", { chaddr: chaddr(255, 255, 255, 255, 255, 255) }],
     ["of a multicast group", { chaddr: chaddr(1, 0, 0x5e, 0, 0, 1) }],
     ["without octets", { hlen: 0, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
-    ["that is longer than its field", { hlen: 17, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
+    ["that is longer than its field", { htype: 7, hlen: 17, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
     ["of type 0", { htype: 0, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
     ["of Ethernet with 5 octets", { hlen: 5, chaddr: chaddr(2, 0, 0, 0, 1) }],
   ])("with an address %s gets no answer", async (_what, header) => {

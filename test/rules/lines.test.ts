@@ -3,10 +3,16 @@
  * take. The relay of these tests trusts this host and 2001:db8::/32.
  */
 import { describe, expect, test } from "vitest";
+import { arrangeRound } from "../../src/allocator/round.ts";
+import { decodeQuery } from "../../src/lease/query.ts";
+import { loadDirectory } from "../../src/store/configuration/directory.ts";
+import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
 import { decodeRelayPathRecord } from "../../src/wire/dhcpv6/relay-path.ts";
 import { query } from "../support/sql.ts";
+import { encodeInterfaceId } from "../../src/wire/relay-interface-id.ts";
+import { enclose, levelAt } from "./acting-client.ts";
 import type { ClientLocation } from "./acting-client.ts";
 import { domain, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
@@ -82,6 +88,23 @@ describe("T8 a message with a client's identifier from another line", () => {
       "ack 192.0.2.19 PSID 1",
     );
     expect(await stage.leases()).toBe(2);
+  });
+
+  test("the same octets from one site in one batch are a message of its own", async () => {
+    const stage = await Stage.open({ siteBy: ["link"] });
+    const queries = [lineA, lineB, lineA].map((place) => {
+      const client = stage.client(1, { ...place, source: "fe80::7" });
+      const { datagram } = client.message(MessageType.discover, { xid: 0x7777 });
+      const interfaceId = encodeInterfaceId({ listener: 0, port: 547, believed: 1, zone: "" });
+      const ours = levelAt({ options: [{ code: OptionCode6.interfaceId, data: interfaceId }] });
+      const result = decodeQuery(enclose(datagram, [ours]));
+      if (result.kind !== "query") throw new Error(`Cannot decode: ${result.reason}`);
+      return result.query;
+    });
+    const [fromA, fromB, again] = queries;
+    const { entries, later } = arrangeRound(queries, await loadDirectory(stage.database));
+    expect(entries.map((entry) => entry.queries)).toEqual([[fromA, again]]);
+    expect(later).toEqual([fromB]);
   });
 });
 

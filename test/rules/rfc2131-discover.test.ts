@@ -206,3 +206,13 @@ describe("rapid commit", () => {
     ]);
   });
 });
+
+test("T9 a lease that a wrong clock gave for years is offered again for the longest time of its domain", async () => {
+  const stage = await Stage.open();
+  const client = stage.client(1);
+  stage.now += 315_360_000;
+  const lease = await client.lease();
+  stage.now -= 315_360_000;
+  const offer = await client.discover();
+  expect([offer?.address, leaseSecondsOf(offer)]).toEqual([lease.address, 86_400]);
+});
