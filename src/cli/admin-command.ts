@@ -141,7 +141,7 @@ function addDeclaredState(admin: Command, run: Run): void {
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
   const table: Show = (body) => {
-    // An allocator of 0.1.0 tells no warnings.
+    // An allocator of 0.1.0 sends no warnings.
     const { steps, warnings = [] } = body as { steps: unknown[]; warnings?: string[] };
     return formatItems(planColumns, steps) + warnings.map((warning) => `warning: ${warning}\n`).join("");
   };

@@ -1,14 +1,8 @@
-/** What a client is told about its lease. */
+/** The terms of a running lease in an answer. */
 import { expect, test } from "vitest";
-import { temporaryDatabase } from "../../test/support/database.ts";
 import { bindClaim } from "../../test/support/claims.ts";
-import { loadDirectory } from "../store/configuration/directory.ts";
+import { domainOf } from "../../test/support/domain.ts";
 import { runningTerms } from "./decision.ts";
-
-async function domainOf(fields: object) {
-  const declared = { name: "one", serverIdentifier: "203.0.113.1", pools: [], ...fields };
-  return (await loadDirectory(await temporaryDatabase({ domains: [declared] }))).domains[0]!;
-}
 
 const held = { slot: 1, state: "bound", softwire: null, source: null } as const;
 const { lease: terms } = bindClaim(1, 1);
@@ -18,9 +12,9 @@ test.each([
   [86_400, 86_400],
   [315_363_598, 86_400],
 ])(
-  "T9 a lease that ends in %i s is told as one of %i s, where the longest is a day",
-  async (stored, told) => {
+  "T9 a lease that ends in %i s is answered with %i s, where the longest is a day",
+  async (stored, answered) => {
     const domain = await domainOf({});
-    expect(runningTerms({ ...held, remainingSeconds: stored }, terms, domain).leaseSeconds).toBe(told);
+    expect(runningTerms({ ...held, remainingSeconds: stored }, terms, domain).leaseSeconds).toBe(answered);
   },
 );

@@ -190,7 +190,7 @@ export class ActingClient {
     return ack;
   }
 
-  /** Sends one message. @returns Its answer, or undefined if there is none. */
+  /** Sends one message. @returns Its answer, or undefined for silence. */
   async send(
     type: number | null,
     overrides: MessageOverrides,

@@ -180,7 +180,7 @@ export class Stage {
   /**
    * Sends messages with different xids, and finds the answer to each.
    *
-   * @returns The answers in the order of the messages; undefined if there is none.
+   * @returns The answers in the order of the messages; undefined for silence.
    * @throws {Error} When a message has more than one answer.
    */
   async askAll(...messages: readonly { readonly xid: number; readonly datagram: Uint8Array }[]) {
@@ -196,7 +196,7 @@ export class Stage {
   /**
    * Sends one datagram, which may be malformed.
    *
-   * @returns Its answer, or undefined if there is none.
+   * @returns Its answer, or undefined for silence.
    * @throws {Error} When it has more than one answer.
    */
   async ask(datagram: Uint8Array): Promise<Answer | undefined> {

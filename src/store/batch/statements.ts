@@ -71,7 +71,7 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
 /**
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no line has claimed.
  * A running lease on another named line is not among them: a message that repeats a client's identifier from elsewhere
- * does not reach its lease. A line without a name (`''`) cannot be told from any other.
+ * does not reach its lease. A line without a name (`''`) counts as equal to any other.
  */
 const ownSlot = sql`coalesce(
     (SELECT ${mine.slot} FROM ${lease} ${mine}
@@ -117,7 +117,7 @@ const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
 /**
  * The pair that the site of `c` left first, for a site that has as many rows as its limit allows. It gets that one
  * again, even in its quarantine, so a site that comes and goes does not use up the pool, and counting its rows stays
- * cheap. A declined pair is in use by somebody, so it is not given out again until it is free.
+ * cheap. Another device uses a declined pair, so that pair is not offered until it is free.
  */
 const siteLeftover = sql`(
       SELECT ${former.slot} FROM clock CROSS JOIN ${lease} ${former}
@@ -190,7 +190,7 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.ho
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
- * the first keeps it. What is left of a quarantine outlives an offer that comes to nothing.
+ * the first keeps it. If the offer is not accepted, the rest of the quarantine still applies.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
@@ -201,8 +201,8 @@ WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
 
 /**
  * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
- * a lease is kept in case of doubt. A time in the future says only that the clock was wrong once: nobody could end that
- * lease until the clock gets there, so it counts as long ago.
+ * a lease is kept in case of doubt. A time in the future was written while the clock was wrong. It counts as long
+ * ago, because otherwise the lease could not be released until the clock reaches it.
  */
 const lastChangedMs = sql`iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,
       iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`;
@@ -342,7 +342,7 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 )`,
 };
 
-/** The row's tenure goes on: nothing that it records is different now. */
+/** A condition: the tenure continues, because site, source and softwire address are unchanged. */
 const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source}`;
 
 /**

@@ -24,7 +24,7 @@ export interface AuditEntry {
   readonly resource: string;
   readonly name: string;
   /**
-   * Name of the domain that the change belongs to, or null. A caller who may see a domain sees its entries.
+   * Name of the domain of the change, or null. A caller with access to a domain sees its entries.
    */
   readonly domain: string | null;
   /** The resource before the change, in the format of the API; null if it did not exist. */

@@ -12,7 +12,15 @@ import { parseClientIdentifier } from "../../declaration/reservation-declaration
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
 import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
-import { domain, freeNever, lease, LeaseState, pool, reservation } from "../database/schema.ts";
+import {
+  domain,
+  freeNever,
+  lease,
+  LeaseState,
+  pool,
+  reservation,
+  tenureColumns,
+} from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { auditOfLast } from "./audit.ts";
@@ -220,17 +228,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
 
 /** For an upsert: keeps the values of the client's own lease, and replaces those of any other client. */
 const keepOwnLease = sql.join(
-  [
-    lease.state,
-    lease.expiresAt,
-    lease.since,
-    lease.source,
-    lease.softwire,
-    lease.site,
-    lease.relayPath,
-    lease.firstRelayPath,
-    lease.line,
-  ].map(
+  [lease.state, lease.expiresAt, lease.line, ...tenureColumns].map(
     (column) =>
       sql`${nameOf(column)} = iif(${lease.clientId} IS excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
   ),

@@ -36,7 +36,7 @@ export type TokenChange = { readonly kind: "changed"; readonly token: StoredToke
 export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
 /**
- * The tokens of all databases. Every method except `authenticate` throws a {@link TypeError} for a principal who may
+ * The tokens of all databases. Every method except `authenticate` throws a {@link TypeError} for a principal that may
  * not see all domains. Every method throws a {@link DatabaseError} when a database cannot be reached.
  */
 export interface TokenStore {

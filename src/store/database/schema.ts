@@ -133,6 +133,16 @@ export const lease = sqliteTable(
   ],
 );
 
+/** The columns of a lease row that describe its tenure; they have no meaning without a client. */
+export const tenureColumns = [
+  lease.since,
+  lease.source,
+  lease.softwire,
+  lease.site,
+  lease.relayPath,
+  lease.firstRelayPath,
+];
+
 /**
  * Closed tenures, half-open `[since, until)`. Triggers on `lease` write a row in the transaction that ends the tenure.
  */

@@ -42,7 +42,7 @@ export interface Tenure {
   readonly firstRelayPath: Uint8Array | null;
 }
 
-/** Why nobody had the pair. */
+/** Why no client had the pair. */
 export const noHolderReasons = {
   "address-in-no-pool": "No pool has the address, or had it.",
   "excluded-port": "The port is in no port set of the pool: its PSID offset leaves out the lowest ports.",

@@ -9,7 +9,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { purgeStepRows } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 import { readerOf, readRows, statementOf } from "../database/queries.ts";
-import { freeNever, history, lease, LeaseState, pool, retention } from "../database/schema.ts";
+import { freeNever, history, lease, LeaseState, pool, retention, tenureColumns } from "../database/schema.ts";
 import { nameOf } from "../database/columns.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import type { RowOf, Selection } from "../database/selection.ts";
@@ -53,20 +53,11 @@ const historySlice = (before: number) => ({
   old: sql<number>`coalesce(sum(${scanned.until} < ${before}), 0)`,
 });
 
-const forgotten = (before: number): SQL => {
-  const columns = [
-    lease.since,
-    lease.source,
-    lease.softwire,
-    lease.site,
-    lease.relayPath,
-    lease.firstRelayPath,
-  ];
-  return sql`${nameOf(lease.state)} = ${released}, ${sql.join(
-    columns.map((column) => sql`${nameOf(column)} = NULL`),
+const forgotten = (before: number): SQL =>
+  sql`${nameOf(lease.state)} = ${released}, ${sql.join(
+    tenureColumns.map((column) => sql`${nameOf(column)} = NULL`),
     sql`, `,
   )}, ${nameOf(lease.updatedAt)} = max(${lease.updatedAt}, ${before})`;
-};
 
 /** The statements. Each is one step. A test reads their query plans. */
 export const purgeStatements = {
