@@ -137,14 +137,15 @@ export class Monitor {
   }
 
   /** Checks that a pair is assigned only after the quarantine of its previous lease or of its DECLINE. */
-  #checkAssignment({ client, site }: Message, slot: number, now: number): void {
+  #checkAssignment({ client }: Message, slot: number, now: number): void {
     const until = this.#declined.get(slot) ?? 0;
     must(until <= now, "a declined pair was assigned during its quarantine", { slot, client, until, now });
     for (const other of this.#promises) {
       if (other.slot !== slot || other.client === client || other.isGivenUp) continue;
       // `check` compares running leases after all answers of the POST are known, because one may have been released.
       if (other.to >= now || other.to <= other.from) continue;
-      if (this.#settings.siteLeasesMax !== null && other.sites.has(site)) continue;
+      // A site at its limit gets its own pairs again, and clients move between sites.
+      if (this.#settings.siteLeasesMax !== null) continue;
       const free = other.to + this.#settings.quarantineSeconds;
       must(free <= now, "a pair was assigned during its quarantine", { slot, client, other, now });
     }
@@ -158,6 +159,7 @@ export class Monitor {
     const isBinding = ["select", "renew", "rebind", "reboot"].includes(message.what);
     if (row !== undefined && isRunning(row, now) && isBinding) {
       if (current?.slot === row.slot && current.to > now) {
+        current.sites.add(message.site);
         Object.assign(current, { to: row.expiresAt, softwire: row.softwire });
       } else {
         const sites = new Set([message.site]);

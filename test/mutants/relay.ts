@@ -172,7 +172,7 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-port-of-135-ignored",
     rules: ["R8357-5.1-01"],
     file: envelope,
-    search: "return asked === 0 ? serverPort : asked;",
+    search: "return requested === 0 ? serverPort : requested;",
     replacement: "return serverPort;",
     tests: relayTests,
   },
