@@ -162,7 +162,7 @@ export const queryMutants: readonly Mutant[] = [
     rules: ["R7969-3.2-01"],
     file: select,
     search: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId)}`",
-    replacement: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId.subarray(0, 6))}`",
+    replacement: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId.subarray(0, 5))}`",
     tests: relayedTests,
   },
   {
