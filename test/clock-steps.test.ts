@@ -14,7 +14,9 @@ import { itemsOf, operator } from "./support/admin.ts";
 import { applyDeclaration } from "./support/apply-declaration.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
+import { earlierRelease } from "./support/later-release.ts";
 import { TestMachine } from "./support/machine.ts";
+import { query } from "./support/sql.ts";
 import { OptionCode } from "../src/wire/dhcpv4/codes.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 
@@ -33,7 +35,7 @@ async function openWorld(machine = new TestMachine(start)) {
   const url = `file:${join(await temporaryFolder(), "apportion.db")}`;
   /** An allocator process of its own would do the same: it shares nothing with others but the file. */
   const openAllocator = async () => {
-    const database = openFile(url, { machine });
+    const database = openFile(url, { machine, sync: "off" });
     onTestFinished(() => {
       database.close();
     });
@@ -239,7 +241,7 @@ describe("an operator accepts a step", () => {
     },
   );
 
-  test("only with the difference that there is, and only once", async () => {
+  test("T9 only with the difference that there is, and only once", async () => {
     const { machine, lease, accept, call, tick } = await openWorld();
     await lease(1);
     expect((await accept(7200)).body.detail).toBe(
@@ -255,7 +257,7 @@ describe("an operator accepts a step", () => {
     expect(itemsOf(await call("GET", "/audit?resource=clock"))).toHaveLength(1);
   });
 
-  test("not with a token of one domain", async () => {
+  test("T9 not with a token of one domain", async () => {
     const { app, call } = await openWorld();
     const { body } = await call("PUT", "/tokens/one", { scope: "admin", domain: "vectors" });
     const other = operator(app, String(body.secret));
@@ -264,7 +266,7 @@ describe("an operator accepts a step", () => {
   });
 
   test.each([2 * hour, -2 * hour])(
-    "of %i s: consumers of the binding table learn of every change, or take the whole table",
+    "T9 of %i s: consumers of the binding table learn of every change, or take the whole table",
     async (seconds) => {
       const { machine, fill, accept, release, call, tick } = await openWorld();
       const acks = await fill();
@@ -285,7 +287,7 @@ describe("an operator accepts a step", () => {
     },
   );
 
-  test("who is an allocator on the same file, and serves with the new clock at once", async () => {
+  test("T9 and another allocator on the file serves with the new clock at once", async () => {
     const world = await openWorld();
     const other = await world.openAllocator();
     const ack = (await world.lease(1))!;
@@ -348,6 +350,35 @@ test("T9 a machine that boots with its clock ahead serves on; put right, its poo
   expect(await faults()).toEqual([]);
 });
 
+test("T9 leases from before a boot with the clock ahead do not end early when it is put right", async () => {
+  const { machine, fill, discover, tick, accept, faults } = await openWorld();
+  await fill();
+  machine.reboot(300, hour / 2);
+  await tick();
+  machine.pass(60);
+  machine.setOff(0);
+  await tick();
+  expect((await accept(-hour / 2)).status).toBe(200);
+  expect(secondsOf(await discover(1))).toBe(hour - 360);
+  machine.pass(hour - 360 + 59);
+  expect(await discover(100)).toBeUndefined();
+  machine.pass(1);
+  expect(await discover(100)).toBeDefined();
+  expect(await faults()).toEqual([]);
+});
+
+test("T9 a step that the look-up of a tenure before it does not concern leaves that one certain", async () => {
+  const { machine, lease, release, lookUp, tick } = await openWorld();
+  const ack = (await lease(1))!;
+  machine.pass(60);
+  await release(1, ack);
+  machine.reboot(10 * hour, 0);
+  await lease(2);
+  machine.setOff(-2 * hour);
+  await tick();
+  expect(await lookUp(ack, start + 30)).toEqual({ reason: null, holders: ["certain 1"] });
+});
+
 test("T9 a boot does not follow a step that nobody has accepted", async () => {
   const { machine, fill, tick, openAllocator } = await openWorld();
   await fill();
@@ -356,6 +387,37 @@ test("T9 a boot does not follow a step that nobody has accepted", async () => {
   machine.reboot(60, 2 * hour);
   const { ask } = await openAllocator();
   expect(await ask(says.discover(clientProfile(100)))).toEqual([undefined]);
+});
+
+test("T9 an upgrade frees the pairs that an earlier release gave while its clock was 10 years ahead", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const url = `file:${join(await temporaryFolder(), "apportion.db")}`;
+  const before = openFile(url, { clockMs: () => Date.now() });
+  await migrateDatabase(before, await earlierRelease("0011_clock"));
+  const future = now + 10 * year;
+  await before.migrate(
+    [
+      `UPDATE instant SET now_ms = ${now}000`,
+      "INSERT INTO domain (id, name, settings) VALUES (1, 'isp', '{}')",
+      `INSERT INTO pool (id, domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill,
+        options, psids, slots, cursor) VALUES (1, 1, 'p', 1, 1, 0, 1, '[]', 'pack', '{}', 2, 2, 2)`,
+      `INSERT INTO lease (slot, domain_id, client_id, state, since, expires_at, free_at, updated_at, softwire) VALUES
+        (1 << 32, 1, x'01', 2, ${future}, ${future + hour}, ${future + hour + 60}, ${future}, x'01'),
+        ((1 << 32) + 1, 1, x'02', 2, ${now - 60}, ${now + hour}, ${now + hour + 60}, ${now - 60}, x'02')`,
+    ].map((sql) => ({ sql, args: [] })),
+  );
+  before.close();
+  const database = openFile(url);
+  onTestFinished(() => {
+    database.close();
+  });
+  await migrateDatabase(database);
+  const rows = await query(database, "SELECT expires_at, free_at, since FROM lease ORDER BY slot");
+  expect(Number(rows[0]!.expires_at)).toBeGreaterThanOrEqual(now + hour);
+  expect(Number(rows[0]!.expires_at)).toBeLessThan(now + hour + 60);
+  expect(Number(rows[0]!.free_at)).toBe(Number(rows[0]!.expires_at) + 60);
+  expect(rows[1]).toEqual({ expires_at: now + hour, free_at: now + hour + 60, since: now - 60 });
+  expect((await verifyDatabase(database)).faults).toEqual([]);
 });
 
 test("T9 R11 a RELEASE one second after the ACK of another allocator on the file is obeyed, in a step too", async () => {

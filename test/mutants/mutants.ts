@@ -5,6 +5,7 @@
  * @module
  */
 import { adminMutants } from "./admin.ts";
+import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
@@ -23,6 +24,7 @@ import { wireMutants } from "./wire.ts";
 /** All broken rules, from the octets to the admin API, and those of the relay. */
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
+  ...clockMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,

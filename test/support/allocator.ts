@@ -85,7 +85,7 @@ export interface TestAllocatorOptions {
   /** Databases of domains that are elsewhere. */
   readonly placed?: ReadonlyMap<string, Database>;
   /** Clock of a database that is given; a database of its own gets one of its own. */
-  readonly clock?: TestClock;
+  readonly clock?: Pick<TestClock, "seconds" | "clockMs" | "localMs">;
 }
 
 /** Creates an allocator on a database of its own, or on one that is given. */

@@ -115,6 +115,19 @@ describe("the clock of a file", () => {
     expect(events.at(-1)).toEqual({ kind: "followed", how: "leases-ended", differenceMs: 7_200_000 });
   });
 
+  test("T9 follows a step while a reserved pair is idle, but not while its client has a lease of it", async () => {
+    const { machine, database, show, steps, hold } = await openClock();
+    await hold(100);
+    await database.write([{ sql: "UPDATE lease SET free_at = 253402300799", args: [] }]);
+    machine.setOff(7200);
+    machine.pass(99);
+    await database.write([]);
+    expect([await show(), await steps()]).toEqual([99, [{ seconds: 7200, how: null }]]);
+    machine.pass(1);
+    await database.write([]);
+    expect(await show()).toBe(7300);
+  });
+
   test("looks at an open step at most once a second", async () => {
     const { machine, show, steps, hold, database } = await openClock();
     await hold(1e9);
