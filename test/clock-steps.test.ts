@@ -7,8 +7,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
 import { openFile } from "../src/store/database/file.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { openBindingSnapshot } from "../src/store/evidence/binding-feed.ts";
 import { verifyDatabase } from "../src/store/evidence/verify.ts";
-import { adminToken, createTestAllocator } from "./support/allocator.ts";
+import { adminToken, createTestAllocator, wrap } from "./support/allocator.ts";
 import type { TestAnswer } from "./support/allocator.ts";
 import { itemsOf, operator } from "./support/admin.ts";
 import { applyDeclaration } from "./support/apply-declaration.ts";
@@ -18,6 +19,7 @@ import { earlierRelease } from "./support/later-release.ts";
 import { TestMachine } from "./support/machine.ts";
 import { query } from "./support/sql.ts";
 import { OptionCode } from "../src/wire/dhcpv4/codes.ts";
+import { encodeFrames } from "../src/wire/frames.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 
 const start = Date.UTC(2026, 10, 24) / 1000;
@@ -287,6 +289,35 @@ describe("an operator accepts a step", () => {
     },
   );
 
+  test("T9 a binding table that is being read is taken again", async () => {
+    const { machine, database, fill, accept, tick } = await openWorld();
+    await fill();
+    machine.setOff(-2 * hour);
+    await tick();
+    const rows = (await openBindingSnapshot(database, 10)).rows(1);
+    expect(await rows.next()).toMatchObject({ done: false });
+    await accept(-2 * hour);
+    await expect(rows.next()).rejects.toThrow("take it again");
+  });
+
+  test("T9 a RELEASE that was overtaken before still is", async () => {
+    const { machine, lease, renew, accept, tick, openAllocator, call } = await openWorld();
+    const other = await openAllocator();
+    const ack = (await lease(1))!;
+    await other.ask(says.discover(clientProfile(2)));
+    machine.pass(10);
+    await renew(1, ack);
+    machine.setOff(-2 * hour);
+    machine.pass(1);
+    await tick();
+    await accept(-2 * hour);
+    const release = wrap(says.release(clientProfile(1), ack), 0);
+    await other.post(encodeFrames([release]), { "apportion-age-ms": "5000" });
+    expect(itemsOf(await call("GET", "/leases?state=bound"))).toHaveLength(1);
+    await other.post(encodeFrames([release]), { "apportion-age-ms": "500" });
+    expect(itemsOf(await call("GET", "/leases?state=bound"))).toEqual([]);
+  });
+
   test("T9 and another allocator on the file serves with the new clock at once", async () => {
     const world = await openWorld();
     const other = await world.openAllocator();
@@ -363,6 +394,25 @@ test("T9 leases from before a boot with the clock ahead do not end early when it
   machine.pass(hour - 360 + 59);
   expect(await discover(100)).toBeUndefined();
   machine.pass(1);
+  expect(await discover(100)).toBeDefined();
+  expect(await faults()).toEqual([]);
+});
+
+test("T9 leases from before two boots, each with the clock further ahead, do not end early either", async () => {
+  const minute = 60;
+  const machine = new TestMachine(start);
+  machine.setOff(10 * minute);
+  const { fill, discover, tick, accept, faults } = await openWorld(machine);
+  await fill();
+  machine.reboot(minute, 20 * minute);
+  await tick();
+  machine.setOff(0);
+  machine.pass(minute);
+  await tick();
+  expect((await accept(-20 * minute)).status).toBe(200);
+  machine.pass(hour - 2 * minute + 59);
+  expect(await discover(100)).toBeUndefined();
+  machine.pass(2 * minute + 1);
   expect(await discover(100)).toBeDefined();
   expect(await faults()).toEqual([]);
 });

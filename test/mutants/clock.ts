@@ -54,7 +54,7 @@ export const clockMutants: readonly Mutant[] = [
   mutant(
     "step-is-recorded-again-and-again",
     clockStep,
-    "WHERE NOT EXISTS (SELECT 1 FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL)`;",
+    "AND NOT EXISTS (SELECT 1 FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL)`;",
     "`;",
   ),
   mutant(
@@ -85,14 +85,20 @@ export const clockMutants: readonly Mutant[] = [
   mutant(
     "clock-that-was-set-is-set-again",
     clockStep,
-    "AND (SELECT ${instant.baseMs} FROM ${instant}) = ${baseMs}",
-    "AND ${baseMs} = ${baseMs}",
+    "const isBaseStill = (baseMs: number): SQL => sql`(SELECT ${instant.baseMs} FROM ${instant}) = ${baseMs}`;",
+    "const isBaseStill = (baseMs: number): SQL => sql`${baseMs} = ${baseMs}`;",
   ),
   mutant(
     "allocators-are-not-told-of-the-clock",
     clockStep,
     "...moves, tellAllocators, setClock",
     "...moves, setClock",
+  ),
+  mutant(
+    "old-reading-of-a-clock-that-was-set",
+    "src/allocator/pipeline.ts",
+    "        arrival.received = undefined;\n",
+    "",
   ),
   mutant(
     "tenure-ends-by-the-clock-after-it",

@@ -65,18 +65,33 @@ export const wasSetBack = sql`(${clockStep.how} IN ('leases-ended', 'accepted') 
 
 const sinceMs = sql`(SELECT ${instant.sinceMs} FROM ${instant})`;
 
-/** Settles the open step if it is another one than the difference, or none any more. */
-const settleOther = (differenceMs: number): SQL => sql`
-  UPDATE ${clockStep} SET ${nameOf(clockStep.settledAt)} = ${instantSeconds},
-    ${nameOf(clockStep.how)} = ${isStep(differenceMs) ? "changed" : "undone"}
-  WHERE ${clockStep.settledAt} IS NULL
-    AND (${!isStep(differenceMs) ? 1 : 0} OR abs(${clockStep.differenceMs} - ${differenceMs}) >= ${stepMsMin})`;
+/** The difference between the clocks, as somebody saw it. */
+export interface SeenDifference {
+  /** The machine's clock less the file's clock. */
+  readonly differenceMs: number;
+  /** The base of the file's clock then. A step does not change it, so if it is another by now, the clock was set. */
+  readonly baseMs: number;
+}
+
+const isBaseStill = (baseMs: number): SQL => sql`(SELECT ${instant.baseMs} FROM ${instant}) = ${baseMs}`;
+
+/** The clocks agree, so no step is open any more. */
+const settleUndone = sql`
+  UPDATE ${clockStep} SET ${nameOf(clockStep.settledAt)} = ${instantSeconds}, ${nameOf(clockStep.how)} = 'undone'
+  WHERE ${clockStep.settledAt} IS NULL`;
+
+/** Settles the open step if the difference is another one by now. */
+const settleChanged = ({ differenceMs, baseMs }: SeenDifference): SQL => sql`
+  UPDATE ${clockStep} SET ${nameOf(clockStep.settledAt)} = ${instantSeconds}, ${nameOf(clockStep.how)} = 'changed'
+  WHERE ${clockStep.settledAt} IS NULL AND abs(${clockStep.differenceMs} - ${differenceMs}) >= ${stepMsMin}
+    AND ${isBaseStill(baseMs)}`;
 
 /** Records a step, once for all processes that notice it. */
-const recordStep = (differenceMs: number): SQL => sql`
+const recordStep = ({ differenceMs, baseMs }: SeenDifference): SQL => sql`
   INSERT INTO ${clockStep} (${namesOf(clockStep.noticedAt, clockStep.since, clockStep.differenceMs)})
   SELECT ${instantSeconds}, ${sinceMs} / 1000, ${differenceMs}
-  WHERE NOT EXISTS (SELECT 1 FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL)`;
+  WHERE ${isBaseStill(baseMs)}
+    AND NOT EXISTS (SELECT 1 FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL)`;
 
 /**
  * A lease or an offer is running, or its pair is held for its client. Reserved pairs are always held, so they count only
@@ -89,27 +104,19 @@ const someHeld = sql`EXISTS (SELECT 1 FROM ${pool} CROSS JOIN ${lease} ON ${leas
 /**
  * Brings the record in line with the difference.
  *
- * @param differenceMs The machine's clock less the file's clock.
- * @returns Statements of a write. The last one returns one row with one column: whether nothing is held.
+ * @returns Statements of a write. The last one returns one row with one column: whether a step can be followed because
+ *   nothing is held.
  */
-export function recordStatements(differenceMs: number): readonly Statement[] {
-  return [
-    ...settleAndRecord(differenceMs),
-    isStep(differenceMs) ? sql`SELECT NOT ${someHeld} AS idle` : sql`SELECT 0 AS idle`,
-  ].map(statementOf);
+export function recordStatements(seen: SeenDifference): readonly Statement[] {
+  const statements = isStep(seen.differenceMs)
+    ? [settleChanged(seen), recordStep(seen), sql`SELECT NOT ${someHeld} AS idle`]
+    : [settleUndone, sql`SELECT 0 AS idle`];
+  return statements.map(statementOf);
 }
 
-function settleAndRecord(differenceMs: number): SQL[] {
-  return isStep(differenceMs) ? [settleOther(differenceMs), recordStep(differenceMs)] : [settleOther(0)];
-}
-
-/** How a file's clock follows a step. */
-export interface Following {
+/** How a file's clock follows a step. If the clock was set since the difference was seen, it does not. */
+export interface Following extends SeenDifference {
   readonly how: "leases-ended" | "accepted";
-  /** The machine's clock less the file's clock. */
-  readonly differenceMs: number;
-  /** The base of the file's clock when the difference was read. If it is another by now, nothing is followed. */
-  readonly baseMs: number;
 }
 
 /** The step is being followed: the statements after the first depend on it. */
@@ -119,19 +126,20 @@ const following = sql`EXISTS (SELECT 1 FROM ${clockStep} WHERE ${clockStep.how} 
  * @returns Statements of a write that follow a step. The last one returns a row, or none if its conditions do not hold;
  *   then nothing was followed.
  */
-export function followStatements({ how, differenceMs, baseMs }: Following): readonly Statement[] {
+export function followStatements({ how, ...seen }: Following): readonly Statement[] {
+  const { differenceMs, baseMs } = seen;
   const seconds = secondsOfStep(differenceMs);
   const begin = sql`
     UPDATE ${clockStep} SET ${nameOf(clockStep.how)} = 'following', ${nameOf(clockStep.differenceMs)} = ${differenceMs},
       ${nameOf(clockStep.settledAt)} = ${instantSeconds}
-    WHERE ${clockStep.settledAt} IS NULL AND (SELECT ${instant.baseMs} FROM ${instant}) = ${baseMs}
+    WHERE ${clockStep.settledAt} IS NULL AND ${isBaseStill(baseMs)}
       ${how === "leases-ended" ? sql`AND NOT ${someHeld}` : sql``}`;
   const setClock = sql`
     UPDATE ${instant} SET ${nameOf(instant.baseMs)} = ${instant.baseMs} + ${seconds * 1000},
       ${nameOf(instant.nowMs)} = ${instant.nowMs} + ${seconds * 1000},
       ${nameOf(instant.sinceMs)} = ${instant.nowMs} + ${seconds * 1000}
     WHERE ${following}`;
-  // Allocators make their claims again, with a new reading of the clock, and a binding table that is being read is lost.
+  // Allocators make their claims again, with a new reading of the clock. A binding table that is being read is lost.
   const tellAllocators = sql`
     UPDATE ${configuration} SET ${nameOf(configuration.revision)} = ${configuration.revision} + 1 WHERE ${following}`;
   const end = sql`
@@ -140,7 +148,9 @@ export function followStatements({ how, differenceMs, baseMs }: Following): read
     WHERE ${clockStep.how} = 'following'
     RETURNING ${nameOf(clockStep.id)}`;
   const moves = seconds > 0 ? moveForward(seconds) : moveBack(seconds);
-  return [...settleAndRecord(differenceMs), begin, ...moves, tellAllocators, setClock, end].map(statementOf);
+  return [settleChanged(seen), recordStep(seen), begin, ...moves, tellAllocators, setClock, end].map(
+    statementOf,
+  );
 }
 
 /** What is held ends later. Binding tables stay right: a lease that ends later is in no list of ended ones. */

@@ -143,6 +143,18 @@ describe("the clock of a file", () => {
   });
 });
 
+test("T9 a step that was seen once is followed once", async () => {
+  const { machine, database, show, steps, hold } = await openClock();
+  await hold(1e9);
+  machine.setOff(7200);
+  const own = database.ownClock!;
+  const look = await own.look();
+  const nothing = { sql: "SELECT 1", args: [] };
+  expect([await own.accept(look, nothing), await own.accept(look, nothing)]).toEqual([true, false]);
+  expect(await show()).toBe(7200);
+  expect(await steps()).toEqual([{ seconds: 7200, how: "accepted" }]);
+});
+
 describe("after a boot, the clock of a file", () => {
   test.each(["boot 1", null])("T9 is that of the machine, ahead or not (boot id %s)", async (bootId) => {
     const machine = new TestMachine(start);

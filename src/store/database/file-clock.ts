@@ -136,7 +136,7 @@ export class FileClock implements FileTime {
     const seen = this.#observed;
     if (seen === undefined || !isDue(seen, this.#recorded)) return;
     try {
-      const isIdle = write(recordStatements(seen.differenceMs)).at(-1)!.rows[0]![0] === 1;
+      const isIdle = write(recordStatements(seen)).at(-1)!.rows[0]![0] === 1;
       const before = this.#recorded?.differenceMs ?? 0;
       this.#recorded = seen;
       this.#tell(before, seen.differenceMs);
