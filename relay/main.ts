@@ -13,7 +13,7 @@ import { readStatus } from "./service/status.ts";
 async function run(readConfig: () => RelayConfig): Promise<void> {
   const log = pino({}, pino.destination(2));
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
-  // By default SIGHUP ends the process. One that arrives during the start is obeyed once the relay has started.
+  // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.
   process.on("SIGHUP", () => {
     starting.then(
       (daemon) => daemon.reload(),

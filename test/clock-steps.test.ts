@@ -289,7 +289,7 @@ describe("an operator accepts a step", () => {
     },
   );
 
-  test("T9 a binding table that is being read is taken again", async () => {
+  test("T9 a binding table that is being read has to be fetched again", async () => {
     const { machine, database, fill, accept, tick } = await openWorld();
     await fill();
     machine.setOff(-2 * hour);
@@ -297,7 +297,7 @@ describe("an operator accepts a step", () => {
     const rows = (await openBindingSnapshot(database, 10)).rows(1);
     expect(await rows.next()).toMatchObject({ done: false });
     await accept(-2 * hour);
-    await expect(rows.next()).rejects.toThrow("take it again");
+    await expect(rows.next()).rejects.toThrow("fetch the table again");
   });
 
   test("T9 a RELEASE that was overtaken before still is", async () => {

@@ -12,7 +12,7 @@ import { ageHeader, framesType } from "../../src/wire/relay-call.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 
-/** One allocator, as the relay sees it. */
+/** Client of one allocator. */
 export interface AllocatorClient {
   /** URL, without `/v1/relay`. */
   readonly url: string;
@@ -26,13 +26,13 @@ export interface AllocatorClient {
    */
   readonly post: (frames: readonly Uint8Array[], timeoutMs: number, ageMs: number) => Promise<PostOutcome>;
   /**
-   * Asks the allocator whether it can serve (GET /readyz).
+   * Checks whether the allocator can serve (GET /readyz).
    *
    * @param timeoutMs Milliseconds that the probe may take.
-   * @returns The reason it can't serve; undefined when it can, or when the answer does not mean "unavailable".
+   * @returns Why it can't serve; undefined if it can, or if the answer does not mean "unavailable".
    */
   readonly probe: (timeoutMs: number) => Promise<Unavailable | undefined>;
-  /** Closes the connections at once: the caller has waited for the POSTs. */
+  /** Closes the connections at once. The caller must have waited for the POSTs. */
   readonly close: () => Promise<void>;
 }
 
@@ -49,6 +49,9 @@ export interface AllocatorClientOptions {
 
 /** Statuses that mean "later", in addition to all from 500. */
 const transientStatuses: readonly number[] = [408, 425, 429];
+
+/** Hints for the operator about a status. */
+const hints: Readonly<Record<number, string>> = { 401: ": wrong token?", 404: ": wrong URL?" };
 
 /** Creates a client for an allocator. It connects when there is something to send. */
 export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {
@@ -145,7 +148,7 @@ function failureOf(
   headers: Dispatcher.ResponseData["headers"],
 ): Exclude<PostFailure, { kind: "malformed" }> | undefined {
   if (status === 200) return undefined;
-  const detail = `Status is ${status}, expected 200`;
+  const detail = `Status is ${status}, expected 200${hints[status] ?? ""}`;
   if (status < 500 && !transientStatuses.includes(status)) return { kind: "refused", status, detail };
   const retryAfterMs = parseRetryAfter(headers["retry-after"]);
   return { kind: "unavailable", detail, ...(retryAfterMs !== undefined && { retryAfterMs }) };

@@ -1,5 +1,5 @@
 /**
- * Chooses the allocator for each batch, and quarantines allocators that fail.
+ * Chooses an allocator for each batch, and quarantines allocators that fail.
  *
  * - A failed POST quarantines its allocator. The quarantine lasts for a pause that grows with every failure. Then the
  *   allocator is probed (GET /readyz). If it can serve, it gets one POST at a time until one succeeds; after that it
@@ -34,11 +34,11 @@ export interface UplinkHooks {
   readonly onPosted: (post: EndedPost) => void;
   /** Called on the first success of an allocator after failures. */
   readonly onRecovered: (allocator: string) => void;
-  /** Called when an allocator may be asked again. */
+  /** Called when an allocator may get a POST again. */
   readonly onAvailable: () => void;
 }
 
-/** State of an allocator, for the operator. */
+/** State of an allocator, as shown to the operator. */
 export interface AllocatorStatus {
   readonly url: string;
   /** `serving`; `quarantined`: paused after a failure; `on-trial`: one POST at a time until one succeeds. */
@@ -76,7 +76,7 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
-  /** Rotates with `spread`, so that allocators with equally many POSTs in flight take turns. */
+  /** Rotates with `spread`, so that allocators with the same number of POSTs in flight take turns. */
   #turn = 0;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
@@ -102,7 +102,7 @@ export class Uplink {
     this.#timing = timing;
   }
 
-  /** @returns Whether an allocator may be asked now. */
+  /** @returns Whether an allocator may get a POST now. */
   canPost(): boolean {
     return this.#allocators.some(isOpen);
   }
@@ -130,15 +130,15 @@ export class Uplink {
    * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
-   * @param oldestMs Arrival time of the oldest frame in milliseconds, by the uplink's clock. Each POST tells the
-   *   allocator how old that frame is.
+   * @param oldestMs Arrival time of the oldest frame in milliseconds, by the uplink's clock. Each POST states how
+   *   old that frame is.
    * @returns The outcome of the last POST. Failures are data, so this never rejects.
    */
   async post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
     const dueMs = this.#timing.nowMs() + timeoutMs;
     const first = this.#choose();
-    if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
+    if (first === undefined) return { kind: "unavailable", detail: "No allocator is available" };
     const batch = { frames, oldestMs };
     const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();

@@ -5,9 +5,9 @@
  */
 import type { Log } from "../allocator/log.ts";
 
-/** Writes objects, because Workers Logs indexes their fields. */
+/** For Workers: writes objects, because Workers Logs indexes their fields. */
 export const consoleLog: Log = {
-  // Workers Logs charges per line.
+  // Off, because Workers Logs charges per line.
   debug: () => undefined,
   info: (fields, message) => {
     console.info({ message, ...plain(fields) });
@@ -20,9 +20,9 @@ export const consoleLog: Log = {
   },
 };
 
-/** Writes one JSON object per line to standard error. */
+/** For Deno: writes one JSON object per line to standard error. */
 export const consoleLineLog: Log = {
-  // Counters already record the outcome of each message; one line per message would dominate the log.
+  // Off, because counters already record the outcome of each message, and one line for each would fill the log.
   debug: () => undefined,
   info: (fields, message) => {
     console.error(lineOf("info", fields, message));

@@ -1,5 +1,5 @@
 /**
- * A client or a relay nearer the client, as far as a relay can tell: a UDP socket on ::1.
+ * A UDP socket on ::1 that plays a client or a downstream relay.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface Received {
   readonly port: number;
 }
 
-/** A socket. */
+/** An open socket. */
 export interface UdpPeer {
   readonly port: number;
   /** Sends from this socket; resolves when the system has taken the datagram. */

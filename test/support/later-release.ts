@@ -1,5 +1,5 @@
 /**
- * Releases that do not exist yet, or no longer: this one's migrations and one more, or some fewer.
+ * Simulated other releases: the migrations of this release and one more, or only the first of them.
  *
  * @module
  */
@@ -13,10 +13,10 @@ interface Entry {
 }
 
 /**
- * Makes the migrations of a later release.
+ * Writes the migrations of a later release.
  *
- * @param statements SQL of the last one.
- * @returns The folder, which goes with the test.
+ * @param statements SQL of the added migration.
+ * @returns The folder of the migrations, which is deleted after the test.
  */
 export async function laterRelease(statements: string): Promise<string> {
   const folder = await copyMigrations((entries) => {
@@ -28,10 +28,10 @@ export async function laterRelease(statements: string): Promise<string> {
 }
 
 /**
- * Makes the migrations of an earlier release.
+ * Writes the migrations of an earlier release.
  *
  * @param firstLater The first migration that it lacks.
- * @returns The folder, which goes with the test.
+ * @returns The folder of the migrations, which is deleted after the test.
  */
 export function earlierRelease(firstLater: string): Promise<string> {
   return copyMigrations((entries) => {

@@ -1,5 +1,5 @@
 /**
- * One HTTP request on a connection of its own: from an address that the test chooses, or with a body that makes the
+ * Sends one HTTP request on its own connection: from an address that the test chooses, or with a body that makes the
  * server close the connection.
  *
  * @module
@@ -9,16 +9,16 @@ import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 
-/** The request to send. */
+/** A request on its own connection. */
 export interface AloneRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where it comes from; only Linux has all of 127.0.0.0/8. */
+  /** Source address. Only Linux accepts all of 127.0.0.0/8. */
   readonly localAddress?: string;
   readonly body?: string | Uint8Array;
 }
 
-/** Sends it and reads the answer. */
+/** Sends a request and reads the whole response. */
 export async function requestAlone(url: string, { body, ...options }: AloneRequest): Promise<Response> {
   const sent = request(url, { ...options, agent: false });
   sent.end(body);

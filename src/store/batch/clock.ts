@@ -1,6 +1,6 @@
 /**
- * What an allocator knows of a database's clock. All allocators of a database use that one clock. Their own clocks, and
- * those of the relays, may be wrong: they only measure durations.
+ * Estimates the clock of a database. All allocators of a database use its clock. Their own clocks, and the clocks of
+ * the relays, may be wrong, so they only measure durations.
  *
  * @module
  */
@@ -12,8 +12,8 @@ export interface ClockReading {
   /** Milliseconds of Unix time, rounded down, by the clock of the database. */
   readonly clockMs: number;
   /** When the request was sent, in milliseconds of a monotonic local clock. */
-  readonly askedMs: number;
-  /** When the answer arrived, by the same clock as `askedMs`. */
+  readonly sentMs: number;
+  /** When the answer arrived, by the same clock as `sentMs`. */
   readonly answeredMs: number;
 }
 
@@ -27,34 +27,33 @@ export async function readClock(
   database: Pick<Database, "clock">,
   localMs: () => number,
 ): Promise<ClockReading> {
-  const askedMs = localMs();
+  const sentMs = localMs();
   const clockMs = await database.clock();
-  return { clockMs, askedMs, answeredMs: localMs() };
+  return { clockMs, sentMs, answeredMs: localMs() };
 }
 
 /**
- * Returns the earliest time that the database's clock can have shown at a moment. The clock was read before the answer
- * arrived.
+ * Returns a lower bound on the database's clock at a moment: the clock was read before the answer arrived.
  *
- * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never later than the database's clock showed at that moment.
+ * @param atMs A moment by the clock of `sentMs`, before or after the reading.
+ * @returns Milliseconds of Unix time, never later than the database's clock at that moment.
  */
 export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: number): number {
   return Math.floor(clockMs + atMs - answeredMs);
 }
 
 /**
- * Returns the latest time that the database's clock can have shown at a moment. The clock was read after the request
- * was sent, and rounding down removed less than 1 ms.
+ * Returns an upper bound on the database's clock at a moment: the clock was read after the request was sent, and
+ * rounding down removed less than 1 ms.
  *
- * @param atMs A moment by the clock of `askedMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never earlier than the database's clock showed at that moment.
+ * @param atMs A moment by the clock of `sentMs`, before or after the reading.
+ * @returns Milliseconds of Unix time, never earlier than the database's clock at that moment.
  */
-export function latestClockMs({ clockMs, askedMs }: ClockReading, atMs: number): number {
-  return Math.ceil(clockMs + 1 + atMs - askedMs);
+export function latestClockMs({ clockMs, sentMs }: ClockReading, atMs: number): number {
+  return Math.ceil(clockMs + 1 + atMs - sentMs);
 }
 
-/** @returns Whether the reading is so old that the two clocks may have drifted apart by some milliseconds. */
+/** @returns Whether the reading is so old that the two clocks may have drifted apart by a few milliseconds. */
 export function isOldReading({ answeredMs }: ClockReading, nowMs: number): boolean {
   return nowMs - answeredMs > clockReadingMsMax;
 }

@@ -2,19 +2,19 @@
  * The database port: everything that the store needs from a database. There are two implementations, `file.ts` and
  * `server.ts`.
  *
- * **Time.** SQL takes its time only from the port, so the port controls the clock. A write has one instant: the port
- * puts it into the table `instant` before the first statement of the batch, and statements and triggers read it there
- * (`time.ts`). A read gets the clock as an expression ({@link Database.clockMs}). The clock of a server is that of its
- * machine. A file has a clock of its own (`file-clock.ts`), which nobody can set by setting the clock of the machine.
+ * **Time.** SQL takes the time only from the port, so the port controls the clock. Each write has one instant: the port
+ * writes it into the table `instant` before the first statement of the batch, and statements and triggers read it from
+ * there (`time.ts`). A read contains the clock as an expression ({@link Database.clockMs}). A server uses the clock of
+ * its machine. A file has its own clock (`file-clock.ts`), which does not move when the machine's clock is set.
  *
  * @module
  */
 import type { SQL } from "drizzle-orm";
 
-/** A value that SQLite stores. A number that is a safe integer is bound as INTEGER, any other as REAL. */
+/** A value that SQLite stores. Safe integers are bound as INTEGER, all other numbers as REAL. */
 export type Value = string | number | bigint | Uint8Array | null;
 
-/** One SQL statement with its arguments, in the order of its `?`. */
+/** One SQL statement, with one argument for each `?` in order. */
 export interface Statement {
   readonly sql: string;
   readonly args: readonly Value[];
@@ -29,26 +29,26 @@ export interface Result {
   readonly rows: readonly Row[];
 }
 
-/** One database: a file of this process, or a database of a libSQL server. */
+/** One database: a file that this process opened, or a database of a libSQL server. */
 export interface Database {
   /**
-   * Runs statements that only read. All of them see the same state of the database.
+   * Runs read-only statements. All of them see the same state of the database.
    *
    * @returns One result for each statement, in one round trip for any number of statements.
    * @throws {DatabaseError} When the database cannot be reached or refuses a statement.
    */
   readonly read: (statements: readonly Statement[]) => Promise<readonly Result[]>;
   /**
-   * Runs statements as one transaction that holds the write lock from its start. All of them take effect or none; when
-   * the promise resolves, they are durable.
+   * Runs statements as one transaction that holds the write lock from its start. Either all of them take effect or
+   * none does. When the promise resolves, the changes are durable.
    *
    * @returns One result for each statement, in one round trip for any number of statements.
-   * @throws {DatabaseError} When the database cannot be reached or refuses a statement. If the answer of a server was
-   *   lost, the transaction may still have been committed.
+   * @throws {DatabaseError} When the database cannot be reached or refuses a statement. The transaction may still have
+   *   been committed, if the response of a server was lost.
    */
   readonly write: (statements: readonly Statement[]) => Promise<readonly Result[]>;
   /**
-   * Runs migrations as {@link write} does, but without an instant, because an unmigrated database has no table for it.
+   * Runs migrations like {@link write}, but sets no instant: an unmigrated database has no table for it.
    *
    * @throws {DatabaseError} As {@link write}.
    */
@@ -60,7 +60,7 @@ export interface Database {
    * @throws {DatabaseError} When the database cannot be reached.
    */
   readonly clock: () => Promise<number>;
-  /** @returns The clock as an expression for a statement that reads, in milliseconds of Unix time. */
+  /** @returns The clock as an expression for a read-only statement, in milliseconds of Unix time. */
   readonly clockMs: () => SQL<number>;
   /** The clock that the database keeps itself; undefined where a server, or a test, says what time it is. */
   readonly ownClock?: OwnClock | undefined;
@@ -119,7 +119,7 @@ export class DatabaseError extends Error {
   }
 }
 
-/** @returns Whether an error comes from the database and is not a fault of this program. */
+/** @returns Whether an error comes from the database, rather than from a bug in this program. */
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError;
 }

@@ -1,8 +1,8 @@
 /**
- * A database in a file of this process, over the synchronous driver of libSQL. Statements are prepared once and kept,
- * because preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
+ * A database file, opened with the synchronous driver of libSQL. Statements are prepared once and kept, because
+ * preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
  *
- * The driver is native code, so only the entry modules of platforms that have files import this module.
+ * The driver is native code, so only the entry modules of platforms with a file system import this module.
  *
  * @module
  */
@@ -25,13 +25,13 @@ export interface FileOptions {
   /** What the file's own clock is made of. Default: this machine. */
   readonly machine?: Machine | undefined;
   /**
-   * How a commit waits for the disk. `full` makes it durable. `off` is for tests of the rules, where a sync at each
-   * commit would take most of the time.
+   * How a commit waits for the disk. `full`, the default, makes it durable. `off` is for tests of the rules, where a
+   * sync at each commit would take most of the time.
    */
   readonly sync?: "full" | "off" | undefined;
 }
 
-/** Pragmas that each connection starts with: a lease is on the disk before its DHCPACK is sent. */
+/** The pragmas of each connection. With `full`, a lease is on the disk before its DHCPACK is sent. */
 const pragmasOf = (sync: "full" | "off"): readonly string[] => [
   "PRAGMA journal_mode = WAL",
   `PRAGMA synchronous = ${sync}`,
@@ -93,7 +93,7 @@ interface Prepared {
   readonly columns: readonly string[];
 }
 
-/** One connection for everything. It is replaced after a failure, because its state is then unknown. */
+/** The only connection to a file. It is replaced after a failure, because its state is then unknown. */
 class Connection {
   readonly #path: string;
   readonly #pragmas: readonly string[];
@@ -127,22 +127,22 @@ class Connection {
   }
 
   /**
-   * The clock is read once the lock is held: a batch that waited for the lock is judged by the time at which it runs.
-   * All statements of the write read the instant that the port's own statement sets.
+   * Reads the clock after taking the lock, so that a batch that waited for the lock uses the time at which it runs. The
+   * first statement of each write sets the instant, and all later ones read it.
    */
   write(statements: readonly Statement[], time: FileTime): readonly Result[] {
     return this.#transact("BEGIN IMMEDIATE", statements, time);
   }
 
-  /** A migration that rebuilds a table drops it on the way, so references are not checked meanwhile. */
+  /** Turns foreign keys off, because a migration that rebuilds a table drops the old one. */
   migrate(statements: readonly Statement[]): void {
     this.open().exec("PRAGMA foreign_keys = OFF");
     this.#transact("BEGIN IMMEDIATE", statements);
-    // The next connection sees the new tables, and checks references again.
+    // The next connection sees the new tables, and checks foreign keys again.
     this.#drop();
   }
 
-  /** Closes the file for good: late work must not open it again or create a new one. */
+  /** Closes the file permanently: a later call must not open it again or create a new one. */
   close(): void {
     this.#isClosed = true;
     this.#drop();
@@ -212,7 +212,7 @@ class Connection {
     return prepared;
   }
 
-  /** Keeps a prepared statement; the least recently used one makes room for it. */
+  /** Keeps a prepared statement. When there are too many, the least recently used one is removed. */
   #keep(text: string, prepared: Prepared): void {
     if (!this.#prepared.delete(text) && this.#prepared.size >= preparedStatementsMax) {
       this.#prepared.delete(this.#prepared.keys().next().value!);
@@ -230,11 +230,11 @@ function rollBack(driver: Driver.Database): void {
   try {
     driver.exec("ROLLBACK");
   } catch {
-    // The caller gets the error of the batch; the connection is replaced in any case.
+    // The caller gets the error of the batch. The connection is replaced anyway.
   }
 }
 
-/** A TypeError is a fault of this program, and is passed on unchanged. */
+/** Wraps an error of the driver. A TypeError is a bug in this program, so it is passed on unchanged. */
 function databaseError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TypeError) return error;
   return new DatabaseError(error.message, error);

@@ -1,8 +1,8 @@
 /**
- * Looks up which tenure an address and a port belonged to at a given time (RFC 6269 §12, RFC 6302).
+ * Looks up the tenure of an address and a port at a given time (RFC 6269 §12, RFC 6302).
  *
  * A slot number always means the same pair. So a look-up finds the slot in each pool that has or had the address, and
- * then the tenures of that slot at that time. Both are found by index.
+ * then the tenures of that slot at that time. Both use an index.
  *
  * @module
  */
@@ -26,14 +26,14 @@ import { doubtAt, doubtfulSpans } from "./clock-doubt.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
 
-/** A client had a pair for a time, half-open `[since, until)`, in Unix seconds. */
+/** The time for which a client had a pair, half-open `[since, until)`, in Unix seconds. */
 export interface Tenure {
   readonly slot: number;
   readonly clientId: Uint8Array;
   readonly since: number;
-  /** When it ended, or will end if the lease is not changed. */
+  /** End of the tenure, or of the running lease unless it is renewed. */
   readonly until: number;
-  /** It is the running lease: a renewal may extend it. */
+  /** Whether the lease is running, so that a renewal may extend the tenure. */
   readonly isRunning: boolean;
   readonly source: Uint8Array | null;
   readonly softwire: Uint8Array | null;
@@ -45,7 +45,7 @@ export interface Tenure {
 }
 
 /** Why nobody had the pair. */
-export const nobodyReasons = {
+export const noHolderReasons = {
   "address-in-no-pool": "No pool has the address, or had it.",
   "excluded-port": "The port is in no port set of the pool: its PSID offset leaves out the lowest ports.",
   "reserved-port": "The port is in a port set that no client gets, because it has a reserved port.",
@@ -56,8 +56,8 @@ export const nobodyReasons = {
     "The database's clock was set around that time, or may have been wrong; whoever may have had the pair is listed.",
 } as const;
 
-/** The id of a reason. */
-export type NobodyReason = keyof typeof nobodyReasons;
+/** The id of such a reason. */
+export type NoHolderReason = keyof typeof noHolderReasons;
 
 /** A tenure, and how certain the match is. */
 export interface Holder {
@@ -65,8 +65,8 @@ export interface Holder {
   readonly psid: number;
   readonly tenure: Tenure;
   /**
-   * `possible`: the tenure does not include the time, but lies within the tolerance of the clocks; or it began and
-   * ended in that second; or the database's clock was set around that time (`clock-doubt.ts`).
+   * `possible`: the tenure does not include the time but is within the tolerance of the clocks, or it began and ended
+   * in that second, or the database's clock was in doubt at that time (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -76,30 +76,30 @@ export interface LookupAnswer {
   readonly kind: "answer";
   /** At most one is certain. Ordered by time. */
   readonly holders: readonly Holder[];
-  /** Why no holder is certain; null if one is. */
-  readonly reason: NobodyReason | null;
+  /** Why no holder is certain; null if a holder is certain. */
+  readonly reason: NoHolderReason | null;
   /** The pool that the answer is based on; absent when no pool has the address. */
   readonly pool: ArchivedPool | undefined;
 }
 
-/** The answer, or the result that a port is needed because the address is shared and the question has no port. */
+/** The answer. `port-needed`: the question has no port, but the address is shared. */
 export type Lookup = LookupAnswer | { readonly kind: "port-needed" };
 
 /** The question of a look-up. */
 export interface LookupQuestion {
   readonly address: number;
-  /** Null for protocols without ports: then only holders of whole addresses can be found. */
+  /** Null for protocols without ports; only holders of whole addresses can be found then. */
   readonly port: number | null;
   /** Unix seconds. */
   readonly at: number;
-  /** Maximum error of the clock that recorded the time, in seconds. */
+  /** Maximum error of the clock that `at` comes from, in seconds. */
   readonly toleranceSeconds: number;
 }
 
 /** Look-ups in all databases. */
 export interface LookupStore {
   /**
-   * Finds out who had an address and port at a time.
+   * Looks up which client had an address and port at a time.
    *
    * @throws {DatabaseError} When a database cannot be reached, because it might have the answer.
    */
@@ -116,7 +116,7 @@ export function createLookupStore(databases: Databases): LookupStore {
   };
 }
 
-/** The columns that are selected of an ended tenure. */
+/** The columns of a closed tenure. */
 const endedTenure = {
   slot: history.slot,
   clientId: history.clientId,
@@ -131,7 +131,7 @@ const endedTenure = {
 };
 
 /**
- * The columns that are selected of the current tenure of a row of `lease`. While there is a tenure, there is a client.
+ * The columns of the current tenure, from a row of `lease`. A row with a tenure always has a client.
  */
 const presentTenure = (now: SQL) => ({
   slot: lease.slot,
@@ -173,7 +173,7 @@ export const lookupStatements = {
       LIMIT ${clockStepsPerLookupMax}`,
 } as const;
 
-/** A slot that the question may refer to. */
+/** A slot that has, or once had, the address and port of the question. */
 interface CandidateSlot {
   readonly pool: ArchivedPool;
   readonly psid: number;
@@ -181,8 +181,8 @@ interface CandidateSlot {
 }
 
 /**
- * Looks in one database, in at most two round trips: first the pools that have or had the address, then all their
- * slots. A time at which the clock was in doubt takes a third one.
+ * Looks up in one database, in at most two round trips: first the pools that have or had the address, then their slots.
+ * If the clock was in doubt at that time, there is a third round trip.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -204,7 +204,7 @@ export async function lookUp({ database, scope }: Place, question: LookupQuestio
 }
 
 /** Returns why no client is certain at a time. */
-function timeReason({ isInDoubt, historyFrom }: FoundHolders, at: number): NobodyReason {
+function timeReason({ isInDoubt, historyFrom }: FoundHolders, at: number): NoHolderReason {
   if (isInDoubt) return "clock-step";
   return at < historyFrom ? "history-purged" : "not-leased";
 }
@@ -217,8 +217,8 @@ function slotsOf(pools: readonly ArchivedPool[], address: number, port: number |
 }
 
 /**
- * Combines the answers of several databases. At any one time an address was in pools of one database only, but it may
- * have moved to another since.
+ * Combines the answers of several databases. At any time, only one database has pools with an address, but the address
+ * may have moved to another database since.
  *
  * @param answers At least one.
  */
@@ -235,21 +235,21 @@ function joinLookups(answers: readonly Lookup[]): Lookup {
   return { ...current, holders };
 }
 
-/** Returns why no client of the pool can have a port. */
+/** @returns The reason if no client of the pool can have the port; otherwise undefined. */
 function portReason(
   { geometry }: ArchivedPool,
   address: number,
   port: number | null,
-): NobodyReason | undefined {
+): NoHolderReason | undefined {
   if (psidOfPort(geometry, port ?? 0) === undefined) return "excluded-port";
   return slotOfPort(geometry, address, port ?? 0) === undefined ? "reserved-port" : undefined;
 }
 
-/** What the record has about a time. */
+/** What the record contains for a time. */
 interface FoundHolders {
   /** Ordered by time. */
   readonly holders: readonly Holder[];
-  /** Since when the record is complete; not read if there are no slots. */
+  /** The time since which the record is complete; -Infinity without slots. */
   readonly historyFrom: number;
   readonly isInDoubt: boolean;
 }
@@ -311,7 +311,7 @@ function holdersAt(
 ): Holder[] {
   return slots.flatMap(({ pool, psid }, index) =>
     tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
-      // If a tenure began and ended in the same second, it is not known which part of that second it covered.
+      // A tenure that began and ended in the same second may have covered any part of it.
       .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
       .map((tenure): Holder => {
         const isThen = tenure.since <= at && at < tenure.until;

@@ -1,6 +1,6 @@
 /**
- * Checks the invariants of a database. Each question is one statement, which reads one consistent state, so a database
- * can be checked while it is in use. The questions do not rely on anything that allocators keep in memory.
+ * Checks the invariants of a database. Each check is one statement and so reads one consistent state. Therefore a
+ * database can be checked while it is in use. The checks do not depend on the memory of allocators.
  *
  * @module
  */
@@ -40,15 +40,14 @@ const timesSetBackBefore = (id: SQLWrapper): SQL =>
   sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack} AND ${clockStep.lastHistory} < ${id})`;
 
 /**
- * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is
- * a fault.
+ * The checks, by the name of their fault. Each check returns one row for each fault, with its description in the column
+ * `fault`.
  *
  * @param now Unix seconds.
  */
-function questions(now: SQL): Readonly<Record<string, SQL>> {
+function checks(now: SQL): Readonly<Record<string, SQL>> {
   return {
-    // A slot is a primary key, and slots of one pool have disjoint ports, so only overlapping pools remain to be
-    // checked.
+    // Slots are unique by primary key, and the slots of a pool have disjoint ports, so only pools can overlap.
     "addresses-in-two-pools": sql`
       SELECT 'pools "' || ${poolA.name} || '" and "' || ${poolB.name} || '" have addresses in common' AS fault
       FROM ${pool} a JOIN ${pool} b ON ${poolA.id} < ${poolB.id}
@@ -111,7 +110,7 @@ export interface PoolCounts {
   readonly free: number;
   readonly offered: number;
   readonly bound: number;
-  /** Neither leased nor free yet: after a lease, or declined. */
+  /** Kept from other clients after a lease, a decline or a move. */
   readonly quarantined: number;
   /** Reserved for a client that does not use the slot now. */
   readonly reserved: number;
@@ -119,7 +118,7 @@ export interface PoolCounts {
 
 const fault = { fault: sql<string>`fault` };
 
-/** Counts by reading every row. The statistics use a faster way, and are compared with this count. */
+/** Counts by reading every row. The statistics use a faster method. */
 const poolCounts = (now: SQL) => {
   const total = (condition: SQL): SQL<number> => sql<number>`coalesce(sum(${condition}), 0)`;
   const isUnused = sql`NOT ${runsAt(now)}`;
@@ -137,21 +136,21 @@ const poolCounts = (now: SQL) => {
 
 /** The result of the checks of a database. */
 export interface Verdict {
-  /** Faults in words, each with the name of its question; empty when all is well. */
+  /** Descriptions of the faults, each with the name of its check; empty if there are none. */
   readonly faults: readonly string[];
   readonly pools: readonly PoolCounts[];
 }
 
 /**
- * Asks all questions.
+ * Runs all checks on one database.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
 export async function verifyDatabase(database: Database): Promise<Verdict> {
   const now = clockSeconds(database);
   const faults: string[] = [];
-  for (const [name, question] of Object.entries(questions(now))) {
-    const template = sql`SELECT ${selectionOf(fault)} FROM (${question}) LIMIT ${verifyFaultsShownMax}`;
+  for (const [name, check] of Object.entries(checks(now))) {
+    const template = sql`SELECT ${selectionOf(fault)} FROM (${check}) LIMIT ${verifyFaultsShownMax}`;
     const [result] = await database.read([statementOf(template)]);
     faults.push(...rowsOf(fault, result!).map((row) => `${name}: ${row.fault}`));
   }
@@ -167,7 +166,7 @@ export async function verifyDatabase(database: Database): Promise<Verdict> {
   return { faults, pools };
 }
 
-/** The lease of a client, running or not. */
+/** The lease of a client. It may have expired. */
 export interface ClientLease {
   /** Octets of option 61 in hexadecimal. */
   readonly client: string;
