@@ -138,7 +138,7 @@ test.skipIf(library === undefined)(
     expect(await other.ask(says.discover(next))).toEqual([undefined]);
     const [again] = await other.ask(says.renew(holder, ack!));
     expect(again?.type).toBe("ack");
-    await one.ask(says.release(holder, ack!));
+    await other.ask(says.release(holder, ack!));
     const bound = await one.call("GET", "/leases?state=bound");
     expect(bound.body.items).toEqual([]);
   },
