@@ -517,6 +517,27 @@ export const relayHashedTailOctets = 64;
  */
 export const clockStepSecondsMin = 2;
 
+/**
+ * Milliseconds between two looks at an open step of the clock: whether it can be followed by now. A look reads the
+ * leases that are held, so not every write makes one.
+ */
+export const clockStepLookMs = 1000;
+
+/** Milliseconds that a process spends on reading the time since boot at its start: more than one step of it on Linux. */
+export const bootClockSpinMs = 15;
+
+/**
+ * Steps of the clock that a look-up considers, the latest first: each costs a query if the time may have been another
+ * by it. A machine with more of them has no clock to speak of.
+ */
+export const clockStepsPerLookupMax = 32;
+
+/** Largest difference between two clocks that an operator may accept, in seconds: from 1970 to the end of 9999. */
+export const clockDifferenceSecondsMax = 253_402_300_799;
+
+/** Settled steps of the clock that the admin API shows, the latest first: more say no more to a reader. */
+export const clockStepsShownMax = 20;
+
 /** Trusted relays of one listener: a BNG host has some, and each datagram is compared with all of them. */
 export const relayTrustedRelaysMax = 256;
 

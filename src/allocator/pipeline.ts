@@ -106,6 +106,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
+        // The clock may have been set, which changes the revision too. Then its earlier reading says nothing.
+        arrival.received = undefined;
         continue;
       }
       confirmedMs = localMs();

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
+import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
@@ -77,6 +78,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
       }),
     );
   addEvidence(admin, run);
+  addClock(admin, run);
   addDeclaredState(admin, run);
   return admin;
 }

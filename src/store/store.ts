@@ -30,6 +30,8 @@ import { allDatabases } from "./database/databases.ts";
 import type { Databases } from "./database/databases.ts";
 import { createBindingStore } from "./evidence/bindings.ts";
 import type { BindingStore } from "./evidence/bindings.ts";
+import { createClockStore } from "./evidence/clock.ts";
+import type { ClockStore } from "./evidence/clock.ts";
 import { createLeaseStore } from "./evidence/leases.ts";
 import type { LeaseStore } from "./evidence/leases.ts";
 import { createLookupStore } from "./evidence/history.ts";
@@ -42,6 +44,7 @@ import { createPartitions } from "./partition.ts";
 import type { Partition } from "./partition.ts";
 
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
+export type { ClockEvent } from "./database/database.ts";
 
 /** The whole store, by subject. */
 export interface Store {
@@ -59,6 +62,8 @@ export interface Store {
   readonly lookups: LookupStore;
   readonly bindings: BindingStore;
   readonly statistics: StatisticsStore;
+  /** What the clocks of the databases show, and how they are set. */
+  readonly clock: ClockStore;
   /** Checks and housekeeping, for tools and timers. */
   readonly maintenance: Maintenance;
   /** Closes all databases. */
@@ -113,6 +118,7 @@ export function createStore(databases: Databases): Store {
     lookups: createLookupStore(databases),
     bindings: createBindingStore(databases),
     statistics: createStatisticsStore(databases),
+    clock: createClockStore(databases),
     maintenance: createMaintenance(databases),
     close: () => {
       for (const database of allDatabases(databases)) database.close();

@@ -5,6 +5,7 @@
  * @module
  */
 import { adminMutants } from "./admin.ts";
+import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
@@ -24,6 +25,7 @@ import { wireMutants } from "./wire.ts";
 /** Mutants of the codecs, the lease rules, the store, the HTTP API and the relay. */
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
+  ...clockMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,

@@ -85,7 +85,7 @@ export interface TestAllocatorOptions {
   /** Databases of domains that are not in the main one, by domain name. */
   readonly placed?: ReadonlyMap<string, Database>;
   /** Clock of the allocator. For an existing database, pass the clock with which it was opened. Default: real time. */
-  readonly clock?: TestClock;
+  readonly clock?: Pick<TestClock, "seconds" | "clockMs" | "localMs">;
 }
 
 /** Creates an allocator, on a new database with this declaration or on an existing database. */

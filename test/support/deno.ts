@@ -38,7 +38,7 @@ export function filePermissions(folder: string): string[] {
     `--allow-read=migrations,${folder}`,
     `--allow-write=${folder}`,
     "--allow-ffi=node_modules/@libsql",
-    "--allow-sys=cpus,hostname,networkInterfaces,osRelease",
+    "--allow-sys=cpus,hostname,networkInterfaces,osRelease,osUptime",
   ];
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Handler } from "hono";
+import type { ClockMeasure } from "../../store/evidence/clock.ts";
 import type { PoolStatistics } from "../../store/evidence/slot-counts.ts";
 import { slotStates } from "../../store/evidence/slot-state.ts";
 import type { Store } from "../../store/store.ts";
@@ -15,7 +16,7 @@ import type { Metric, Sample } from "./exposition.ts";
 
 /** Sources of the metrics. */
 export interface MetricsDeps {
-  readonly store: Pick<Store, "statistics">;
+  readonly store: Pick<Store, "clock" | "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
 }
@@ -33,7 +34,12 @@ export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDep
     const { pools, unreachable } = await store.statistics.countReachable(principal);
     const own =
       principal.domain === null
-        ? [unreachableDatabases(unreachable), ...countersOf(counters), histogramOf(databaseSeconds)]
+        ? [
+            unreachableDatabases(unreachable),
+            ...clockMetrics(await store.clock.measure()),
+            ...countersOf(counters),
+            histogramOf(databaseSeconds),
+          ]
         : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
       headers: { "content-type": expositionType, "cache-control": "no-store" },
@@ -68,6 +74,26 @@ function unreachableDatabases(count: number): Metric {
     help: "Databases that could not be read for this response, which lacks the gauges of their pools.",
     samples: [{ value: count }],
   };
+}
+
+/** With several files, the clock that differs most is shown. A server's clock is not compared with anything. */
+function clockMetrics(measures: readonly ClockMeasure[]): Metric[] {
+  const differences = measures.map(({ differenceMs }) => differenceMs / 1000);
+  const largest = differences.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 1);
+  return [
+    {
+      name: "apportion_clock_difference_seconds",
+      type: "gauge",
+      help: "The machine's clock less the clock of the database file; 2 s or more is a step that is not followed.",
+      samples: largest.map((value) => ({ value })),
+    },
+    {
+      name: "apportion_clock_steps_total",
+      type: "counter",
+      help: "Steps of the machine's clock that were ever recorded. From the database file.",
+      samples: measures.length === 0 ? [] : [{ value: measures.reduce((sum, { steps }) => sum + steps, 0) }],
+    },
+  ];
 }
 
 /** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */

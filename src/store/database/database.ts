@@ -4,7 +4,8 @@
  *
  * **Time.** SQL takes the time only from the port, so the port controls the clock. Each write has one instant: the port
  * writes it into the table `instant` before the first statement of the batch, and statements and triggers read it from
- * there (`time.ts`). A read contains the clock as an expression ({@link Database.clockMs}).
+ * there (`time.ts`). A read contains the clock as an expression ({@link Database.clockMs}). A server uses the clock of
+ * its machine. A file has its own clock (`file-clock.ts`), which does not move when the machine's clock is set.
  *
  * @module
  */
@@ -53,7 +54,7 @@ export interface Database {
    */
   readonly migrate: (statements: readonly Statement[]) => Promise<void>;
   /**
-   * Reads the clock of the database. This takes one round trip to a server, and none for a file.
+   * Reads the clock of the database, in one round trip.
    *
    * @returns Milliseconds of Unix time.
    * @throws {DatabaseError} When the database cannot be reached.
@@ -61,9 +62,53 @@ export interface Database {
   readonly clock: () => Promise<number>;
   /** @returns The clock as an expression for a read-only statement, in milliseconds of Unix time. */
   readonly clockMs: () => SQL<number>;
+  /** The clock that the database keeps itself; undefined where a server, or a test, says what time it is. */
+  readonly ownClock?: OwnClock | undefined;
   /** Closes all connections. */
   readonly close: () => void;
 }
+
+/** The clock that a file keeps itself, for those who look at it and set it. */
+export interface OwnClock {
+  /**
+   * Reads both clocks.
+   *
+   * @throws {DatabaseError} When the file cannot be read.
+   */
+  readonly look: () => Promise<ClockLook>;
+  /**
+   * Follows a step of the machine's clock, and moves the leases with it (`clock-step.ts`).
+   *
+   * @param look The clocks as the caller saw them. If the file's clock was set since, nothing happens.
+   * @param record A statement that records the change, in the same transaction. It runs even if nothing was followed.
+   * @returns Whether it was followed.
+   * @throws {DatabaseError} When the file cannot be written.
+   */
+  readonly accept: (look: ClockLook, record: Statement) => Promise<boolean>;
+  /** Adds a listener. If a step is open already, the listener is told at once. */
+  readonly onEvent: (listener: (event: ClockEvent) => void) => void;
+}
+
+/** The clocks of a file and of its machine, in milliseconds. */
+export interface ClockLook {
+  /** The file's clock: Unix time. */
+  readonly nowMs: number;
+  /** The machine's clock: Unix time. */
+  readonly machineMs: number;
+  /** The machine's clock less the file's clock. */
+  readonly differenceMs: number;
+  /** The file's clock when the machine booted. */
+  readonly baseMs: number;
+}
+
+/** What this process saw happen to the clock of a file. */
+export type ClockEvent =
+  /** The machine's clock was set by more than time synchronization does. The file's clock runs on. */
+  | { readonly kind: "step"; readonly differenceMs: number }
+  /** The file's clock has followed. */
+  | { readonly kind: "followed"; readonly how: "leases-ended" | "accepted"; readonly differenceMs: number }
+  /** Both clocks agree again: the step was undone, or another process followed it. */
+  | { readonly kind: "agrees" };
 
 /** A database that cannot be reached, or that refused a statement. */
 export class DatabaseError extends Error {

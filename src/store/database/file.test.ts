@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../../test/support/folder.ts";
 import { openFile } from "./file.ts";
 import { statementOf } from "./queries.ts";
 
-async function openNumbers(clockMs?: () => number) {
+async function openNumbers(clockMs: () => number = () => Date.now()) {
   const path = join(await temporaryFolder(), "numbers.db");
   const database = openFile(`file:${path}`, { clockMs });
   onTestFinished(() => {

@@ -12,11 +12,18 @@ import { fileBusyMs, preparedStatementsMax, walCheckpointPages } from "../../lim
 import { bindArguments } from "./bind.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Result, Row, Statement } from "./database.ts";
+import { FileClock, givenTime, lookOf } from "./file-clock.ts";
+import type { FileTime } from "./file-clock.ts";
+import { thisMachine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { statementOf } from "./queries.ts";
 
 /** Options of {@link openFile}. */
 export interface FileOptions {
-  /** Clock of the database: milliseconds of Unix time. Default: the clock of this machine. */
+  /** The time in milliseconds of Unix time, for tests of the rules. Default: the file's own clock. */
   readonly clockMs?: (() => number) | undefined;
+  /** What the file's own clock is made of. Default: this machine. */
+  readonly machine?: Machine | undefined;
   /**
    * How a commit waits for the disk. `full`, the default, makes it durable. `off` is for tests of the rules, where a
    * sync at each commit would take most of the time.
@@ -38,18 +45,34 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
  * @throws {DatabaseError} When the file cannot be opened.
  */
 export function openFile(url: string, options: FileOptions = {}): Database {
-  const { clockMs = () => Date.now(), sync = "full" } = options;
+  const { clockMs, machine, sync = "full" } = options;
   const connection = new Connection(url.slice("file:".length), pragmasOf(sync));
   connection.open();
+  const clock = clockMs === undefined ? new FileClock(machine ?? thisMachine()) : undefined;
+  const time: FileTime = clock ?? givenTime(clockMs!);
+  const write = (statements: readonly Statement[]) => connection.write(statements, time);
+  const readRow = (statement: Statement) => connection.read([statement])[0]!.rows[0];
   return {
     read: (statements) => settle(() => connection.read(statements)),
-    write: (statements) => settle(() => connection.write(statements, clockMs)),
+    write: (statements) =>
+      settle(() => {
+        const results = write(statements);
+        time.settle(write);
+        return results;
+      }),
     migrate: (statements) =>
       settle(() => {
         connection.migrate(statements);
       }),
-    clock: () => settle(() => Math.floor(clockMs())),
-    clockMs: () => sql<number>`${Math.floor(clockMs())}`,
+    clock: () => settle(() => readRow(statementOf(sql`SELECT ${time.now()}`))![0] as number),
+    clockMs: () => time.now(),
+    ownClock: clock && {
+      look: () => settle(() => lookOf(readRow(clock.lookStatement()))),
+      accept: (look, record) => settle(() => clock.accept(write, look, record)),
+      onEvent: (listener) => {
+        clock.onEvent(listener);
+      },
+    },
     close: () => {
       connection.close();
     },
@@ -69,9 +92,6 @@ interface Prepared {
   readonly statement: PreparedStatement;
   readonly columns: readonly string[];
 }
-
-/** The first statement of each write: all later ones read the instant that it sets. */
-const setInstant = "UPDATE instant SET now_ms = ?";
 
 /** The only connection to a file. It is replaced after a failure, because its state is then unknown. */
 class Connection {
@@ -107,13 +127,11 @@ class Connection {
   }
 
   /**
-   * Reads the clock after taking the lock, so that a batch that waited for the lock uses the time at which it runs.
+   * Reads the clock after taking the lock, so that a batch that waited for the lock uses the time at which it runs. The
+   * first statement of each write sets the instant, and all later ones read it.
    */
-  write(statements: readonly Statement[], clockMs: () => number): readonly Result[] {
-    return this.#transact("BEGIN IMMEDIATE", statements, () => ({
-      sql: setInstant,
-      args: [Math.floor(clockMs())],
-    }));
+  write(statements: readonly Statement[], time: FileTime): readonly Result[] {
+    return this.#transact("BEGIN IMMEDIATE", statements, time);
   }
 
   /** Turns foreign keys off, because a migration that rebuilds a table drops the old one. */
@@ -131,12 +149,13 @@ class Connection {
   }
 
   /** Runs statements as one transaction. */
-  #transact(begin: string, statements: readonly Statement[], first?: () => Statement): readonly Result[] {
+  #transact(begin: string, statements: readonly Statement[], time?: FileTime): readonly Result[] {
     return this.#guard((driver) => {
       driver.exec(begin);
-      if (first !== undefined) this.#run(driver, first());
+      const instant = time && this.#runForRow(driver, time.setInstant());
       const results = statements.map((statement) => this.#run(driver, statement));
       driver.exec("COMMIT");
+      if (instant !== undefined) time?.observe(instant);
       return results;
     });
   }
@@ -164,6 +183,15 @@ class Connection {
     if (columns.length > 0) return { columns, rows: statement.all(bound) as Row[] };
     statement.run(bound);
     return { columns, rows: [] };
+  }
+
+  /** Runs a statement that returns one row, or nothing. A list of rows costs the driver twice as much. */
+  #runForRow(driver: Driver.Database, { sql: text, args }: Statement): Row | undefined {
+    const { statement, columns } = this.#prepare(driver, text);
+    const bound = bindArguments(args);
+    if (columns.length > 0) return statement.get(bound) as Row | undefined;
+    statement.run(bound);
+    return undefined;
   }
 
   #prepare(driver: Driver.Database, text: string): Prepared {

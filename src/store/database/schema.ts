@@ -298,6 +298,8 @@ export const retention = sqliteTable(
 /**
  * One row: the instant of the current write batch, or of the last one if no batch is running. The port sets it at the
  * start of each batch (`time.ts`), so all statements and triggers of a transaction use the same time.
+ *
+ * For a file, the other columns are its clock (`file-clock.ts`); on a server they are null.
  */
 export const instant = sqliteTable(
   "instant",
@@ -305,6 +307,33 @@ export const instant = sqliteTable(
     id: integer().primaryKey(),
     /** Milliseconds of Unix time. */
     nowMs: integer("now_ms").notNull(),
+    /** The clock, less the time since the machine booted. */
+    baseMs: integer("base_ms"),
+    /** The boot that the base belongs to; null where the system does not name its boots. */
+    bootId: text("boot_id"),
+    /** Since when the clock has run on without being set, in milliseconds of this clock. */
+    sinceMs: integer("since_ms"),
   },
   (table) => [check("instant_is_one_row", sql`${table.id} = 1`)],
 );
+
+/** How a step of the machine's clock was settled. `following` exists only inside of the transaction that follows it. */
+export const stepEnds = ["undone", "changed", "leases-ended", "accepted", "following"] as const;
+
+/**
+ * Steps of the machine's clock against the clock of a file (`clock-step.ts`). At most one is open. All times are Unix
+ * seconds of the file's clock, as it was before it followed the step.
+ */
+export const clockStep = sqliteTable("clock_step", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  noticedAt: integer("noticed_at").notNull(),
+  /** Since when the file's clock had run on without being set: if it was wrong, it was wrong since then. */
+  since: integer().notNull(),
+  /** The machine's clock less the file's clock. */
+  differenceMs: integer("difference_ms").notNull(),
+  /** Null while it is open. */
+  settledAt: integer("settled_at"),
+  how: text({ enum: stepEnds }),
+  /** Newest row of the history when it was followed: rows up to it have the times of the clock before. Else null. */
+  lastHistory: integer("last_history"),
+});

@@ -60,7 +60,7 @@ export interface BindingChange {
 }
 
 /** Why there is no increment, so that the consumer has to fetch the whole table. */
-export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "too-many";
+export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "clock-set-back" | "too-many";
 
 /** The changes between two versions, ordered by slot; or why they are not known. */
 export type Increment =
@@ -114,7 +114,7 @@ export async function openBindingSnapshot(
 ): Promise<BindingSnapshot> {
   const now = clockSeconds(database);
   const [result] = await database.read([statementOf(feedStatements.begin(now))]);
-  const { version, revision, oldest } = rowsOf(feedSelections.begin(now), result!)[0]!;
+  const { version, revision, oldest, setBack } = rowsOf(feedSelections.begin(now), result!)[0]!;
   const reader = new SnapshotReader(database, version, revision, pageRows);
   return {
     version,
@@ -124,9 +124,20 @@ export async function openBindingSnapshot(
     changesSince: async (since) => {
       if (since > version) return gone("ahead");
       if (since < oldest) return gone("purged");
+      if (isSetBack(setBack, timeOfVersion(since))) return gone("clock-set-back");
       return reader.changesSince(since);
     },
   };
+}
+
+/**
+ * Returns whether a version may be older than a change that set the clock back, so that its time has come again since.
+ *
+ * @param setBack See `feedSelections.begin`.
+ */
+function isSetBack(setBack: string, time: number): boolean {
+  const spans = JSON.parse(setBack) as [from: number, until: number][];
+  return spans.some(([from, until]) => from <= time && time <= until);
 }
 
 /** Reads the table as of one version while the database changes. */

@@ -6,8 +6,10 @@
 import { sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { wasSetBack } from "../database/clock-step.ts";
 import {
   bindingLog,
+  clockStep,
   configuration,
   domain,
   freeNever,
@@ -72,6 +74,10 @@ export const feedSelections = {
   begin: (now: SQL) => ({
     revision,
     oldest: sql<number>`(SELECT min(${bindingLog.version}) FROM ${bindingLog})`,
+    /** JSON: spans of time that the clock had before it was set back, and has or will have again. */
+    setBack: sql<string>`(SELECT json_group_array(json_array(
+      max(${clockStep.settledAt} + ${clockStep.differenceMs} / 1000, ${clockStep.since}), ${clockStep.settledAt}))
+      FROM ${clockStep} WHERE ${wasSetBack})`,
     version: sql<number>`max((SELECT max(${bindingLog.version}) FROM ${bindingLog}), ${now} * ${versionsPerSecond})`,
   }),
   log: {

@@ -8,19 +8,21 @@
  */
 import { desc, lte, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
-import { lookupTenuresMax } from "../../limits.ts";
+import { clockStepsPerLookupMax, lookupTenuresMax } from "../../limits.ts";
 import { slotOfPort } from "../../portset/find-pair.ts";
 import { psidOfPort } from "../../portset/port-set.ts";
 import { slotKey } from "../../portset/slot-key.ts";
+import { isDoubtful } from "../database/clock-step.ts";
 import type { Database, Result } from "../database/database.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
 import { statementOf } from "../database/queries.ts";
-import { history, lease, retention } from "../database/schema.ts";
+import { clockStep, history, lease, retention } from "../database/schema.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import { clockSeconds } from "../database/time.ts";
 import type { Principal } from "../principal.ts";
+import { doubtAt, doubtfulSpans } from "./clock-doubt.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
 
@@ -50,6 +52,8 @@ export const noHolderReasons = {
   "not-leased": "No client had the pair of address and port set at that time.",
   "history-purged":
     "No client is known; the record of that time has been deleted, because its retention had ended.",
+  "clock-step":
+    "The database's clock was set around that time, or may have been wrong; whoever may have had the pair is listed.",
 } as const;
 
 /** The id of such a reason. */
@@ -62,7 +66,7 @@ export interface Holder {
   readonly tenure: Tenure;
   /**
    * `possible`: the tenure does not include the time but is within the tolerance of the clocks, or it began and ended
-   * in that second.
+   * in that second, or the database's clock was in doubt at that time (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -142,6 +146,13 @@ const presentTenure = (now: SQL) => ({
   firstRelayPath: lease.firstRelayPath,
 });
 
+/** The columns that are selected of a step of the clock. */
+const doubtfulStep = {
+  since: clockStep.since,
+  differenceMs: clockStep.differenceMs,
+  settledAt: clockStep.settledAt,
+};
+
 const retained = { historyFrom: retention.historyFrom };
 
 /**
@@ -157,6 +168,9 @@ export const lookupStatements = {
     sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot} AND ${lte(history.since, last)}
       ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax}`,
   retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
+  steps: (): SQL =>
+    sql`SELECT ${selectionOf(doubtfulStep)} FROM ${clockStep} WHERE ${isDoubtful} ORDER BY ${desc(clockStep.id)}
+      LIMIT ${clockStepsPerLookupMax}`,
 } as const;
 
 /** A slot that has, or once had, the address and port of the question. */
@@ -168,6 +182,7 @@ interface CandidateSlot {
 
 /**
  * Looks up in one database, in at most two round trips: first the pools that have or had the address, then their slots.
+ * If the clock was in doubt at that time, there is a third round trip.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -180,16 +195,18 @@ export async function lookUp({ database, scope }: Place, question: LookupQuestio
     return { kind: "answer", holders: [], reason: "address-in-no-pool", pool: undefined };
   }
   if (port === null && pools.some(({ kind }) => kind === "shared")) return { kind: "port-needed" };
-  const { holders, historyFrom } = await findHolders(database, slotsOf(pools, address, port), question);
+  const found = await findHolders(database, slotsOf(pools, address, port), question);
+  const { holders } = found;
   const certain = holders.find(({ certainty }) => certainty === "certain");
   if (certain !== undefined) return { kind: "answer", holders, reason: null, pool: certain.pool };
-  const isPurged = at < historyFrom;
-  return {
-    kind: "answer",
-    holders,
-    reason: portReason(current, address, port) ?? (isPurged ? "history-purged" : "not-leased"),
-    pool: current,
-  };
+  const reason = portReason(current, address, port) ?? timeReason(found, at);
+  return { kind: "answer", holders, reason, pool: current };
+}
+
+/** Returns why no client is certain at a time. */
+function timeReason({ isInDoubt, historyFrom }: FoundHolders, at: number): NoHolderReason {
+  if (isInDoubt) return "clock-step";
+  return at < historyFrom ? "history-purged" : "not-leased";
 }
 
 function slotsOf(pools: readonly ArchivedPool[], address: number, port: number | null): CandidateSlot[] {
@@ -228,28 +245,71 @@ function portReason(
   return slotOfPort(geometry, address, port ?? 0) === undefined ? "reserved-port" : undefined;
 }
 
-/**
- * Reads the tenures of all slots that overlap the time and its tolerance.
- *
- * @returns The tenures, ordered by time, and the time since which the record is complete (-Infinity without slots).
- */
+/** What the record contains for a time. */
+interface FoundHolders {
+  /** Ordered by time. */
+  readonly holders: readonly Holder[];
+  /** The time since which the record is complete; -Infinity without slots. */
+  readonly historyFrom: number;
+  readonly isInDoubt: boolean;
+}
+
+/** Reads the tenures of all slots that overlap the time and its tolerance. */
 async function findHolders(
   database: Database,
   slots: readonly CandidateSlot[],
-  { at, toleranceSeconds }: LookupQuestion,
-): Promise<{ readonly holders: readonly Holder[]; readonly historyFrom: number }> {
-  if (slots.length === 0) return { holders: [], historyFrom: -Infinity };
-  const [last, now] = [at + toleranceSeconds, clockSeconds(database)];
-  const [retainedRows, ...results] = await database.read(
-    [
-      lookupStatements.retention(),
-      ...slots.flatMap(({ slot }) => [
-        lookupStatements.lease(slot, last, now),
-        lookupStatements.history(slot, last),
-      ]),
-    ].map(statementOf),
+  question: LookupQuestion,
+): Promise<FoundHolders> {
+  if (slots.length === 0) return { holders: [], historyFrom: -Infinity, isInDoubt: false };
+  const { at, toleranceSeconds } = question;
+  const now = clockSeconds(database);
+  const read = (times: readonly number[], further: readonly SQL[]) =>
+    database.read([...further, ...tenureStatements(slots, times, toleranceSeconds, now)].map(statementOf));
+  const [retainedRows, stepRows, ...results] = await read(
+    [at],
+    [lookupStatements.retention(), lookupStatements.steps()],
   );
-  const holders = slots.flatMap(({ pool, psid }, index) =>
+  const { isInDoubt, otherTimes } = doubtAt(
+    doubtfulSpans(rowsOf(doubtfulStep, stepRows!)),
+    at,
+    toleranceSeconds,
+  );
+  const holders = holdersAt(slots, results, at, toleranceSeconds, now);
+  if (otherTimes.length > 0) {
+    const further = await read(otherTimes, []);
+    for (const [index, time] of otherTimes.entries()) {
+      const some = further.slice(2 * slots.length * index, 2 * slots.length * (index + 1));
+      holders.push(...holdersAt(slots, some, time, toleranceSeconds, now));
+    }
+  }
+  const shown = isInDoubt ? withoutRepetitions(holders) : holders;
+  shown.sort((a, b) => a.tenure.since - b.tenure.since);
+  return { holders: shown, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom, isInDoubt };
+}
+
+function tenureStatements(
+  slots: readonly CandidateSlot[],
+  times: readonly number[],
+  toleranceSeconds: number,
+  now: SQL,
+): SQL[] {
+  return times.flatMap((at) =>
+    slots.flatMap(({ slot }) => [
+      lookupStatements.lease(slot, at + toleranceSeconds, now),
+      lookupStatements.history(slot, at + toleranceSeconds),
+    ]),
+  );
+}
+
+/** @param results Two for each slot: its lease and its history. */
+function holdersAt(
+  slots: readonly CandidateSlot[],
+  results: readonly Result[],
+  at: number,
+  toleranceSeconds: number,
+  now: SQL,
+): Holder[] {
+  return slots.flatMap(({ pool, psid }, index) =>
     tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
       // A tenure that began and ended in the same second may have covered any part of it.
       .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
@@ -258,8 +318,17 @@ async function findHolders(
         return { pool, psid, tenure, certainty: isThen ? "certain" : "possible" };
       }),
   );
-  holders.sort((a, b) => a.tenure.since - b.tenure.since);
-  return { holders, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom };
+}
+
+/** @returns Each tenure once. At a time that is in doubt, none is certain. */
+function withoutRepetitions(holders: readonly Holder[]): Holder[] {
+  const found = new Map(
+    holders.map((holder) => {
+      const { slot, since, until, isRunning } = holder.tenure;
+      return [JSON.stringify([slot, since, until, isRunning]), holder] as const;
+    }),
+  );
+  return [...found.values()].map((holder) => ({ ...holder, certainty: "possible" }));
 }
 
 function tenuresOf(present: Result, ended: Result, now: SQL): Tenure[] {

@@ -3,13 +3,22 @@
  *
  * @module
  */
-import { sql } from "drizzle-orm";
+import { isNull, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { purgeStepRows } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 import { readerOf, readRows, statementOf } from "../database/queries.ts";
-import { freeNever, history, lease, LeaseState, pool, retention, tenureColumns } from "../database/schema.ts";
+import {
+  clockStep,
+  freeNever,
+  history,
+  lease,
+  LeaseState,
+  pool,
+  retention,
+  tenureColumns,
+} from "../database/schema.ts";
 import { nameOf } from "../database/columns.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import type { RowOf, Selection } from "../database/selection.ts";
@@ -184,6 +193,8 @@ export interface HousekeepingOptions {
 /** The result of housekeeping. */
 export interface HousekeepingReport extends PurgeReport {
   readonly bindingLogEntries: number;
+  /** 1 if the database's clock is in doubt. Then nothing was deleted: what looks old may be of today. */
+  readonly openClockSteps: number;
 }
 
 const daySeconds = 86_400;
@@ -199,6 +210,11 @@ export async function purgeDatabase(
   database: Database,
   { historyDays, bindingLogDays, signal }: HousekeepingOptions,
 ): Promise<HousekeepingReport> {
+  const open = await readRows(
+    database,
+    readerOf(database).select({ id: clockStep.id }).from(clockStep).where(isNull(clockStep.settledAt)),
+  );
+  if (open.length > 0) return { tenures: 0, slots: 0, bindingLogEntries: 0, openClockSteps: open.length };
   const now = Math.floor((await database.clock()) / 1000);
   const purged =
     historyDays === null
@@ -209,5 +225,5 @@ export async function purgeDatabase(
     stepRows: purgeStepRows,
     signal,
   });
-  return { tenures: purged.tenures, slots: purged.slots, bindingLogEntries };
+  return { tenures: purged.tenures, slots: purged.slots, bindingLogEntries, openClockSteps: 0 };
 }

@@ -12,9 +12,10 @@ import type { Pair } from "../../lease/domain.ts";
 import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { literal } from "../database/columns.ts";
+import { wasSetBack } from "../database/clock-step.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
-import { domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
+import { clockStep, domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import { numberOfSlotSql, poolOfSlotSql, slotKeySql } from "../database/slot-sql.ts";
 import { clockSeconds } from "../database/time.ts";
@@ -30,6 +31,13 @@ const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 /** The limit of a site, as `siteLimitOf` computes it. */
 const siteLimit = sql`coalesce(json_extract(${domain.settings}, '$.siteLeasesMax'),
   iif(json_extract(${domain.settings}, '$.siteBy') IS NULL, NULL, ${literal(siteLeasesDefault)}))`;
+
+/** How often the clock was set back. Times before and after cannot be compared. */
+const timesSetBack = sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack})`;
+
+/** The same, before a row of the history was written. */
+const timesSetBackBefore = (id: SQLWrapper): SQL =>
+  sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack} AND ${clockStep.lastHistory} < ${id})`;
 
 /**
  * The checks, by the name of their fault. Each check returns one row for each fault, with its description in the column
@@ -75,15 +83,18 @@ function checks(now: SQL): Readonly<Record<string, SQL>> {
       WHERE ${siteLimit} IS NOT NULL AND ${isNotNull(lease.site)} AND ${runsAt(now)}
       GROUP BY ${domain.id}, ${lease.site} HAVING count(*) > ${siteLimit}`,
     "tenures-that-overlap": sql`
-      WITH tenure(slot, since, until) AS (
-        SELECT ${history.slot}, ${history.since}, ${history.until} FROM ${history}
-        UNION ALL SELECT ${lease.slot}, ${lease.since}, max(${lease.expiresAt}, ${lease.since}) FROM ${lease}
-          WHERE ${isNotNull(lease.since)}
+      WITH tenure(slot, since, until, clock) AS (
+        SELECT ${history.slot}, ${history.since}, ${history.until}, ${timesSetBackBefore(history.id)} FROM ${history}
+        UNION ALL SELECT ${lease.slot}, ${lease.since}, max(${lease.expiresAt}, ${lease.since}), ${timesSetBack}
+          FROM ${lease} WHERE ${isNotNull(lease.since)}
       )
       SELECT ${slotName(sql`slot`)} || ' has a tenure from ' || since || ' until ' || until || ', and one from ' || next
         AS fault
-      FROM (SELECT *, lead(since) OVER (PARTITION BY slot ORDER BY since, until) AS next FROM tenure)
+      FROM (SELECT *, lead(since) OVER (PARTITION BY slot, clock ORDER BY since, until) AS next FROM tenure)
       WHERE until < since OR next < until`,
+    "two-open-clock-steps": sql`
+      SELECT steps || ' steps of the clock are open; expected one at most' AS fault
+      FROM (SELECT count(*) AS steps FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL) WHERE steps > 1`,
     "pair-free-while-leased": sql`
       SELECT ${slotName(lease.slot)} || ' is free at ' || ${lease.freeAt} || ', before its lease ends at '
         || ${lease.expiresAt} AS fault
