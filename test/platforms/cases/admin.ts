@@ -46,7 +46,7 @@ const shared = { domain: "managed", kind: "shared", psidLength: 6 };
 export function adminCases(target: CaseTarget): void {
   const as = (token: string) => operatorBy((path, init) => fetch(`${target().url}${path}`, init), token);
   const call: ReturnType<typeof as> = (...args) => as(target().adminToken)(...args);
-  /** Calls on its own connection, because Node closes the connection when it refuses to read the body. */
+  /** Calls on its own connection, because the server closes the connection when it refuses to read the body. */
   const callAlone: typeof call = (...args) =>
     operatorBy(
       (path, init) => requestAlone(`${target().url}${path}`, init as AloneRequest),

@@ -176,7 +176,7 @@ export function relayCases(target: CaseTarget): void {
     expect(decodeFrames(new Uint8Array(await response.arrayBuffer()), 1)).toEqual([]);
   });
 
-  /** Posts on its own connection, because Node closes the connection when it refuses to read the body. */
+  /** Posts on its own connection, because the server closes the connection when it refuses to read the body. */
   const postAlone = (body: Uint8Array) =>
     requestAlone(`${target().url}/v1/relay`, {
       method: "POST",
