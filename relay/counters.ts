@@ -37,13 +37,13 @@ export class RelayCounters {
   forwarded = 0;
   /** POSTs that have ended, failed ones included. */
   posts = 0;
-  /** POSTs that brought no answers. */
+  /** POSTs that failed. */
   postsFailed = 0;
   /** Frames in the answers to POSTs. */
   answered = 0;
-  /** Datagrams handed to the operating system. Those that it refused are also counted as `send-failed`. */
+  /** Datagrams passed to the operating system. Those that it refused to send also count as `send-failed`. */
   sent = 0;
-  /** Messages that were relayed to DHCPv6 servers; each counts once, however many servers there are. */
+  /** Messages relayed to DHCPv6 servers. A message counts once, even if several servers get it. */
   toServers = 0;
   readonly receivedByType = new TypeCounts();
   readonly sentByType = new TypeCounts();

@@ -1,5 +1,5 @@
 /**
- * Addresses with ports, as text: sockets are bound to them, and datagrams are sent to them.
+ * Addresses and ports of sockets and datagrams, as text.
  *
  * @module
  */

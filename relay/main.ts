@@ -16,7 +16,7 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
   const lines = openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs });
   const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
-  // By default SIGHUP ends the process. One that arrives during the start is obeyed once the relay has started.
+  // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.
   process.on("SIGHUP", () => {
     starting.then(
       (daemon) => daemon.reload(),

@@ -8,7 +8,7 @@ const there = { address: "::2", port: 546 };
 const frames = [Uint8Array.of(12)];
 const post: EndedPost = { allocator: "a", frames, outcome: { kind: "answers", frames: [] }, elapsedMs: 5 };
 
-/** An observer that writes down which hook was called with what. A new hook is missing here until it is added. */
+/** Creates an observer that records each call with its arguments. A new hook must be added here to compile. */
 function recorder(name: string, calls: unknown[]): Required<RelayObserver> {
   const record =
     (hook: string) =>
@@ -23,7 +23,7 @@ function recorder(name: string, calls: unknown[]): Required<RelayObserver> {
   };
 }
 
-/** One event for each hook, with what the hook gets. */
+/** Arguments of one call for each hook. */
 const events: {
   readonly [Name in keyof Required<RelayObserver>]: Parameters<NonNullable<RelayObserver[Name]>>;
 } = {

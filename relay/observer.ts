@@ -1,6 +1,5 @@
 /**
- * Interfaces through which a relay reports what it does: a log for rare events, and an observer of each datagram and
- * each POST.
+ * Interfaces for reporting what a relay does: a log for rare events, and an observer of each datagram and each POST.
  *
  * @module
  */
@@ -49,7 +48,7 @@ export function joinObservers(first: RelayObserver, second: RelayObserver): Rela
   return joined;
 }
 
-/** Returns a hook that only one observer has as it is, so that an event costs no extra call. */
+/** Joins two hooks. A hook that only one observer has is returned unchanged, so that an event costs no extra call. */
 function joinHooks<Event extends readonly unknown[]>(
   first: Hook<Event> | undefined,
   second: Hook<Event> | undefined,

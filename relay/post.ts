@@ -17,18 +17,18 @@ export interface PostAnswers {
 
 /** Why a POST returned no answers. */
 export type PostFailure =
-  /** No answer in time, no connection, or the allocator says that it can't serve now. A later POST may succeed. */
+  /** No answer in time, no connection, or a status that means "later". A later POST may succeed. */
   | Unavailable
-  /** The allocator says that the POST is wrong. */
+  /** The allocator rejected the POST. */
   | { readonly kind: "refused"; readonly status: number; readonly detail: string }
   /** The allocator answered with status 200, but its body can't be decoded. */
   | { readonly kind: "malformed"; readonly detail: string };
 
-/** No answer, or an answer that means "later". */
+/** No answer, or an answer whose status means "later". */
 export interface Unavailable {
   readonly kind: "unavailable";
   readonly detail: string;
-  /** Milliseconds that the allocator asked for in Retry-After. */
+  /** Retry-After of the allocator, in milliseconds. */
   readonly retryAfterMs?: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The relay: forwards datagrams to the allocator, and delivers answers to where the datagrams came from. It decides
+ * The relay: forwards datagrams to the allocator, and delivers the answers to the senders of the datagrams. It decides
  * nothing about leases and keeps no state for an exchange, apart from the frames in its queue.
  *
  * @example
@@ -162,9 +162,9 @@ class RunningRelay implements Relay {
   }
 
   /**
-   * Handles a datagram from a client or a downstream relay: checks whether the relay is closing, checks the source's
-   * rate and finds the origin. Then it answers the datagram here, or wraps it and queues it for the allocator or sends
-   * it to DHCPv6 servers. Every datagram that is dropped is counted with its reason.
+   * Receives a datagram from a client or a downstream relay. It drops the datagram if the relay is closing or the
+   * source exceeds its rate, and determines its origin. Then it answers the datagram here, or wraps it and either
+   * queues it for the allocator or sends it to DHCPv6 servers. Every dropped datagram is counted with its reason.
    */
   readonly #receive = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo): void => {
     const { counters } = this;

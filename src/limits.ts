@@ -168,7 +168,7 @@ export const otherOptionsMax = 64;
 /** Ranges of reserved ports of one pool: each range is compared with every PSID when the pool is created. */
 export const reservedPortRangesMax = 64;
 
-/** Shortest prefix length, in bits, of a pool's range: nobody holds an IPv4 block larger than a /8. */
+/** Shortest prefix length, in bits, of a pool's range: no IPv4 allocation is larger than a /8. */
 export const poolPrefixLengthMin = 8;
 
 /** Exchanges that a load has in flight: the slot takes at most the low half of the xid, and a counter takes the rest. */
@@ -302,10 +302,10 @@ export const pageItemsMax = 1000;
 /** Characters of a list's cursor: a position is two names or numbers, which take about 200 as base64url. */
 export const cursorCharactersMax = 512;
 
-/** Characters of a word that records of changes are searched by: names have 63 at most. */
+/** Characters of a filter of the audit record: names have at most 63. */
 export const auditWordCharactersMax = 64;
 
-/** Characters of what was found that a fault of a field repeats: enough to recognize it. */
+/** Characters of an invalid value that the error of a field repeats: enough to recognize it. */
 export const fieldFoundCharactersMax = 100;
 
 /** Characters of a text that an error repeats when it cannot be parsed: a sender may have made it very long. */
@@ -314,25 +314,25 @@ export const unparsedCharactersMax = 40;
 /** Characters of a name that an error repeats: real names have 63 at most. */
 export const nameShownCharactersMax = 64;
 
-/** Names that a refusal tells of what stands in the way: more say no more to a reader. */
+/** Names of obstacles that a refusal lists: a longer list would not help its reader. */
 export const namesShownMax = 10;
 
-/** Seconds for which the old secret of a rotated token may be good: a month, in which all relays can be told. */
+/** Seconds for which the old secret of a rotated token may stay valid: a month, enough to update all relays. */
 export const tokenOverlapSecondsMax = 2_592_000;
 
 /** Aliases of a YAML document that are followed: an alias may stand for a large value, and many are an attack on memory. */
 export const yamlAliasesMax = 100;
 
-/** Seconds after which a relay may try again when the database cannot be reached: a short fault shall not cost more. */
+/** Seconds after which a relay may try again when the database cannot be reached: short, because most faults are. */
 export const databaseRetryAfterSeconds = 1;
 
-/** Domains of one database: allocators keep them in memory and search them for each client. */
+/** Domains of one database: allocators keep all of them, and their indexes, in memory. */
 export const domainsMax = 1024;
 
 /** Pools of one domain. */
 export const poolsPerDomainMax = 1024;
 
-/** Prefixes of one domain: each is compared with the address of every client. */
+/** Prefixes of one domain: allocators keep all of them in an index in memory. */
 export const domainPrefixesMax = 1024;
 
 /** Border relays of one domain: each takes 20 octets of an answer that has option 90. */
@@ -432,7 +432,7 @@ export const leaseScanRows = 10_000;
 /** Clients whose leases one statement looks for: each is found by index, so a thousand take some milliseconds. */
 export const clientsPerLookMax = 1000;
 
-/** Faults of one kind that a check of a database tells: more say no more to a reader. */
+/** Faults of one kind that a check of a database lists: a longer list would not help its reader. */
 export const verifyFaultsShownMax = 20;
 
 /** Octets of a binding table in each chunk of its checksum, so that `split` and `openssl` can reproduce it. */
@@ -485,7 +485,7 @@ export const relayReceiveBufferOctetsMin = 4096;
 /** Default burst limit of one source, in datagrams: enough for the clients of a link that start together. */
 export const relayBurst = 40;
 
-/** Shortest prefix length, in bits, that tells sources apart: registries initially allocate a provider at most a /32. */
+/** Shortest prefix length, in bits, of a source: registries usually allocate a /32 to a provider. */
 export const relaySourcePrefixLengthMin = 32;
 
 /** Default number of sources whose rate is tracked, at about 100 octets each. */
@@ -518,16 +518,37 @@ export const relayHashedTailOctets = 64;
  */
 export const clockStepSecondsMin = 2;
 
+/**
+ * Milliseconds between two looks at an open step of the clock: whether it can be followed by now. A look reads the
+ * leases that are held, so not every write makes one.
+ */
+export const clockStepLookMs = 1000;
+
+/** Milliseconds that a process spends on reading the time since boot at its start: more than one step of it on Linux. */
+export const bootClockSpinMs = 15;
+
+/**
+ * Steps of the clock that a look-up considers, the latest first: each costs a query if the time may have been another
+ * by it. A machine with more of them has no clock to speak of.
+ */
+export const clockStepsPerLookupMax = 32;
+
+/** Largest difference between two clocks that an operator may accept, in seconds: from 1970 to the end of 9999. */
+export const clockDifferenceSecondsMax = 253_402_300_799;
+
+/** Settled steps of the clock that the admin API shows, the latest first: more say no more to a reader. */
+export const clockStepsShownMax = 20;
+
 /** Trusted relays of one listener: a BNG host has some, and each datagram is compared with all of them. */
 export const relayTrustedRelaysMax = 256;
 
-/** Untrusted relays that a relay remembers for its status: their number tells enough, and anyone can make up more. */
+/** Untrusted relays that the status of a relay lists: a sender can invent addresses, so the list must be short. */
 export const relayUntrustedKeptMax = 32;
 
-/** Milliseconds between two log lines about untrusted relays: a client must not fill the log. */
+/** Milliseconds between two log lines about untrusted relays, so that a client cannot fill the log. */
 export const relayUntrustedLogMs = 10_000;
 
-/** Milliseconds between two log lines about faults of this program that single messages met. */
+/** Milliseconds between two log lines about internal errors, so that a client cannot fill the log. */
 export const faultLogMs = 60_000;
 
 /** Milliseconds between two looks at an idle event loop: a hundred a second cost 0.2 % of a core. */

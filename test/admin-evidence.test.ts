@@ -1,5 +1,5 @@
 /**
- * `apportion admin` against a started allocator: leases, look-ups, binding tables, statistics, metrics.
+ * Runs `apportion admin` against an allocator: leases, look-ups, binding tables, statistics, metrics.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,11 @@ import { commandLine } from "./support/command-line.ts";
 import { temporaryFolder } from "./support/database.ts";
 import { execute } from "./support/sql.ts";
 
-/** An allocator on a socket, whose clients 1 and 2 have leases; the first a softwire address, too. */
+/**
+ * Starts an allocator on which clients 1 and 2 have leases. The lease of client 1 also has a softwire address.
+ *
+ * @returns A function that runs `apportion admin` against it.
+ */
 async function open() {
   const { database, store, ask } = await createTestAllocator({
     domains: [
@@ -45,7 +49,7 @@ async function open() {
 
 const at = () => new Date().toISOString().replace(/\.\d+/, "");
 
-test("apportion admin leases: lists by any field, shows, moves and releases", async () => {
+test("apportion admin leases: lists with filters and cursors, shows, moves and releases", async () => {
   const run = await open();
   const found = await run("leases", "list", "--address", "192.0.2.0", "--port", "1100");
   expect(found).toMatchObject({ code: 0, stderr: "" });
@@ -70,7 +74,7 @@ test("apportion admin leases: lists by any field, shows, moves and releases", as
   expect((await run("leases", "move", "192.0.2.1-1", "everywhere")).code).toBe(2);
 });
 
-test("apportion admin changes a resource with the ETag that it showed, or with --force", async () => {
+test("apportion admin: --if-match refuses a stale ETag, and --force overrides a refusal", async () => {
   const run = await open();
   const etagOf = async (...what: string[]) => /^etag: (.+)\n$/.exec((await run(...what)).stderr)![1]!;
   for (const change of [["release"], ["move", "192.0.2.1-9"]]) {
@@ -113,7 +117,7 @@ test("apportion admin changes a resource with the ETag that it showed, or with -
   expect((await run("apply", state, "--if-match", stale)).code).toBe(1);
 });
 
-test("apportion admin lookup: names the subscriber, or prints `nobody` with the reason", async () => {
+test("apportion admin lookup: prints the subscriber, or nobody with a reason", async () => {
   const run = await open();
   const found = await run("lookup", "192.0.2.0", "1100", "--at", at(), "--tolerance", "5");
   expect(found).toMatchObject({ code: 0, stderr: "" });
@@ -128,7 +132,7 @@ test("apportion admin lookup: names the subscriber, or prints `nobody` with the 
   expect((await run("lookup", "192.0.2.0", "80")).code).toBe(2);
 });
 
-test("apportion admin bindings: whole, since a version, and refused", async () => {
+test("apportion admin bindings: prints the whole table or the changes since a version, and refuses an old version", async () => {
   const run = await open();
   const whole = await run("bindings", "--format", "snabb", "--digest");
   expect(whole.code).toBe(0);
@@ -147,7 +151,7 @@ test("apportion admin bindings: whole, since a version, and refused", async () =
   expect((await run("bindings", "--format", "word")).code).toBe(2);
 });
 
-test("apportion admin statistics and metrics: how full the pools are", async () => {
+test("apportion admin statistics and metrics: print how full the pools are", async () => {
   const run = await open();
   expect(
     (await run("statistics")).stdout
@@ -165,6 +169,6 @@ test("apportion admin statistics and metrics: how full the pools are", async () 
   expect((await run("metrics")).stdout).toContain(
     'apportion_pool_slots_by_state{domain="north",pool="shared",state="bound"} 2',
   );
-  const refused = await run("--token", "a-token-of-nobody", "metrics");
+  const refused = await run("--token", "an-unknown-token-0", "metrics");
   expect([refused.code, refused.stdout]).toEqual([1, ""]);
 });

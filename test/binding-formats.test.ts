@@ -8,7 +8,7 @@ import { parseIPv4 } from "../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../src/wire/ipv6-address.ts";
 import { temporaryDatabase } from "./support/database.ts";
 
-/** A shared pool of offset 6, PSIDs of 8 bits, and a full one. */
+/** A table of three bindings: two in a shared pool (PSID offset 6, PSID length 8) and one in a full pool. */
 async function exampleTable() {
   const database = await temporaryDatabase({
     domains: [
@@ -41,7 +41,7 @@ async function exampleTable() {
   const table: TableVersion = { version: "42", versionOf: () => 42, date: "2026-01-01T00:00:00Z", domains };
   const moved = entryOf(0, "192.0.2.18", 1, "2001:db8:1::1");
   const changes: readonly EntryChange[] = [
-    // The client of ::1 got another pair; the pair of ::2 another softwire address; the full address nobody.
+    // The client of ::1 got another pair, the pair of ::2 got another softwire address, the full address became free.
     { before: entries[0], after: null },
     { before: null, after: moved },
     { before: entries[1], after: { ...entries[1], softwire: parseIPv6("2001:db8:1::9") } },
@@ -103,7 +103,7 @@ test("rfc8676 writes the PSID as a plain number, the version as text, and a full
   });
 });
 
-test("rfc8676 keys changes by softwire address: one that moved to another pair is changed, not removed", async () => {
+test("rfc8676 keys changes by softwire address: a softwire that moved to another pair is changed, not removed", async () => {
   const { increment } = await exampleTable();
   const parsed = JSON.parse(increment(rfc8676)) as {
     "bind-instance": Record<string, Record<string, unknown>[]>[];
@@ -119,7 +119,7 @@ test("rfc8676 keys changes by softwire address: one that moved to another pair i
   ]);
 });
 
-test("snabb writes the configuration text of the table", async () => {
+test("snabb writes the table as configuration text", async () => {
   const { whole } = await exampleTable();
   expect(whole(snabb)).toBe(`// version 42, 2026-01-01T00:00:00Z
 softwire-config {
@@ -132,7 +132,7 @@ softwire-config {
 `);
 });
 
-test("snabb writes changes as commands that take away before they add", async () => {
+test("snabb writes changes as commands that remove before they add", async () => {
   const { increment } = await exampleTable();
   const snabbConfig = (verb: string) => `snabb config ${verb} -s snabb-softwire-v3 "$LWAFTR"`;
   const path = "/softwire-config/binding-table/softwire";
@@ -146,7 +146,7 @@ ${snabbConfig("add")} ${path} '{ ipv4 192.0.2.18; psid 1; b4-ipv6 2001:db8:1::1;
 `);
 });
 
-test("vpp writes a MAP domain for each address, and rules that name it by its index", async () => {
+test("vpp writes a MAP domain for each address, and rules that refer to it by index", async () => {
   const { whole } = await exampleTable();
   expect(whole(vpp))
     .toBe(`map add domain ip4-pfx 192.0.2.18/32 ip6-pfx ::/0 ip6-src 2001:db8:ffff::1 ea-bits-len 0 psid-offset 6 psid-len 8
@@ -158,7 +158,7 @@ map add rule index 2 psid 0 ip6-dst 2001:db8:1::3
 `);
 });
 
-test("vpp writes changes as rules, those to :: first", async () => {
+test("vpp writes changes as rules, and the rules with destination :: first", async () => {
   const { increment } = await exampleTable();
   expect(increment(vpp)).toBe(`map add rule index 0 psid 52 ip6-dst ::
 map add rule index 2 psid 0 ip6-dst ::
@@ -187,7 +187,7 @@ test.each([
   expect(format.whyUnsupported(domain!.pools[0]!, domain!)).toMatch(expected);
 });
 
-test("vpp passes over a domain without pools, which needs no border relay", async () => {
+test("vpp skips a domain without pools, which needs no border relay", async () => {
   const database = await temporaryDatabase({
     domains: [{ name: "empty", serverIdentifier: "192.0.2.1", pools: [] }],
   });

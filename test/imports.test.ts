@@ -1,6 +1,6 @@
 /**
- * The walls of the house: who may import whom, and which words stay in which room. Imports point down only, so that the
- * rules know no database and the codecs know nothing but octets.
+ * Checks which room may import which, and which words may appear in which room. Imports point down only, so that the
+ * rules depend on no database and the codecs on nothing but octets.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -11,10 +11,10 @@ import { query } from "./support/sql.ts";
 const root = join(import.meta.dirname, "..");
 
 /**
- * The rooms, lowest first. A room may import itself and the rooms below it that it names. The leaves are open to all,
- * and import nothing.
+ * The rooms, lowest first. A room may import itself and the rooms that are listed for it, all of them below it. Every
+ * room may import the leaves, which import nothing.
  */
-const mayImport: Record<string, readonly string[]> = {
+const allowedImports: Record<string, readonly string[]> = {
   "src/wire": [],
   "src/portset": [],
   "src/lease": ["src/wire", "src/portset"],
@@ -69,38 +69,38 @@ const sources = ["src", "relay"].flatMap((folder) =>
 
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** The code of a source: its text without comments. */
+/** @returns The text of a source file without its comments. */
 const codeOf = (path: string): string =>
   textOf(path)
     .replaceAll(/\/\*[\s\S]*?\*\//g, "")
     .replaceAll(/(?<=^|\s)\/\/.*$/gm, "");
 
-/** What a source imports by a relative path, as paths from the root. */
+/** @returns The files that a source file imports by relative path, as paths from the root. */
 const importsOf = (path: string): string[] =>
   [...codeOf(path).matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)].map((match) =>
     join(dirname(path), match[1]!),
   );
 
-/** The packages that a source imports. */
+/** @returns The packages that a source file imports. */
 const packagesOf = (path: string): string[] =>
   [...codeOf(path).matchAll(/(?:from |import |import\()"([^."][^"]*)"/g)].map((match) => match[1]!);
 
 const roomOf = (path: string): string | undefined =>
-  Object.keys(mayImport).find((room) => path.startsWith(`${room}/`));
+  Object.keys(allowedImports).find((room) => path.startsWith(`${room}/`));
 
 const inRooms = (...rooms: string[]) => sources.filter((path) => rooms.includes(roomOf(path) ?? ""));
 
-test.each(sources)("%s imports from rooms below only", (path) => {
+test.each(sources)("%s imports only from its room and rooms below it", (path) => {
   const room = roomOf(path);
   if (room === undefined) expect([leaves.includes(path), importsOf(path)]).toEqual([true, []]);
   for (const imported of importsOf(path).filter((each) => !leaves.includes(each))) {
-    expect([room, ...mayImport[room!]!], `${path} imports ${imported}`).toContain(roomOf(imported));
+    expect([room, ...allowedImports[room!]!], `${path} imports ${imported}`).toContain(roomOf(imported));
   }
 });
 
 /**
- * Rooms inside of a room, lowest first: folders, and files that stand alone. A room may import itself and the rooms
- * below it that it names. Anything else points up or makes a circle.
+ * The inner rooms of a room, lowest first: its folders, and single files. An inner room may import itself and those
+ * that are listed for it. Any other import points up or makes a cycle.
  */
 const innerRooms: Record<string, Record<string, readonly string[]>> = {
   "src/store": {
@@ -144,7 +144,7 @@ describe.each(Object.entries(innerRooms))("inside %s", (outer, rooms) => {
   const innerRoomOf = (path: string): string => relative(outer, path).split("/")[0]!;
   const inside = sources.filter((path) => path.startsWith(`${outer}/`));
 
-  test("a room names rooms below it only, and every room exists", () => {
+  test("a room lists only rooms below it, and every room exists", () => {
     const names = Object.keys(rooms);
     for (const [at, room] of names.entries()) {
       expect(names.slice(0, at), room).toEqual(expect.arrayContaining([...rooms[room]!]));
@@ -152,7 +152,7 @@ describe.each(Object.entries(innerRooms))("inside %s", (outer, rooms) => {
     expect(new Set(inside.map(innerRoomOf))).toEqual(new Set(names));
   });
 
-  test.each(inside)("%s imports from rooms below it only", (path) => {
+  test.each(inside)("%s imports only from its inner room and inner rooms below it", (path) => {
     const room = innerRoomOf(path);
     for (const imported of importsOf(path).filter((each) => each.startsWith(`${outer}/`))) {
       expect([room, ...rooms[room]!], `${path} imports ${imported}`).toContain(innerRoomOf(imported));
@@ -160,36 +160,36 @@ describe.each(Object.entries(innerRooms))("inside %s", (outer, rooms) => {
   });
 });
 
-/** @returns The files of a circle of imports, each importing the next; undefined when there is none. */
-function findCircle(files: readonly string[], importsOfFile: (file: string) => readonly string[]) {
+/** @returns The files of an import cycle, each importing the next, or undefined if there is no cycle. */
+function findCycle(files: readonly string[], importsOfFile: (file: string) => readonly string[]) {
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): readonly string[] | undefined => {
     if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
     if (done.has(file)) return undefined;
-    const circle = importsOfFile(file)
+    const cycle = importsOfFile(file)
       .map((imported) => visit(imported, [...path, file]))
       .find((found) => found !== undefined);
     done.add(file);
-    return circle;
+    return cycle;
   };
   return files.map((file) => visit(file, [])).find((found) => found !== undefined);
 }
 
-test("findCircle() finds a circle of imports", () => {
+test("findCycle() finds an import cycle", () => {
   const imports: Record<string, string[]> = { a: ["b"], b: ["c", "d"], c: [], d: ["b"] };
-  expect(findCircle(["a"], (file) => imports[file]!)).toEqual(["b", "d", "b"]);
-  expect(findCircle(["a"], (file) => imports[file]!.filter((each) => each !== "d"))).toBeUndefined();
+  expect(findCycle(["a"], (file) => imports[file]!)).toEqual(["b", "d", "b"]);
+  expect(findCycle(["a"], (file) => imports[file]!.filter((each) => each !== "d"))).toBeUndefined();
 });
 
-test("no file imports itself, directly or through others", () => {
-  expect(findCircle(sources, importsOf)).toBeUndefined();
+test("no file imports itself, directly or through other files", () => {
+  expect(findCycle(sources, importsOf)).toBeUndefined();
 });
 
-/** Databases are spoken to in the store only, in SQL that nobody else sees. */
+/** Packages that only the store may import: SQL stays in there. */
 const databasePackages = ["libsql", "@libsql/client", "@libsql/client/http", "drizzle-orm"];
 
 test.each(sources.filter((path) => !path.startsWith("src/store/")))(
-  "%s has no database client and no SQL",
+  "%s imports no database client and has no SQL",
   (path) => {
     for (const name of packagesOf(path)) {
       expect(databasePackages.some((each) => name === each || name.startsWith("drizzle-orm/"))).toBe(false);
@@ -201,11 +201,11 @@ test.each(sources.filter((path) => !path.startsWith("src/store/")))(
 );
 
 test.each(inRooms("src/http", "src/cli", "src/allocator", "src/runtime"))(
-  "%s does not know that there are several databases",
+  "%s does not handle several databases",
   (path) => {
     const names = codeOf(path).replaceAll(/"[^"\n]*"/g, "");
     expect(names).not.toMatch(/\b(Databases|Place|Found|onlyDatabase|placeOf|allPlaces|homeOf)\b/);
-    // A platform opens databases; what is opened goes into the store.
+    // Only an entry of a platform opens databases. It hands them to the store.
     const isEntry = path.startsWith("src/runtime/");
     const opened = importsOf(path).filter((each) => each.startsWith("src/store/database/"));
     if (!isEntry) expect(opened).toEqual([]);
@@ -213,20 +213,20 @@ test.each(inRooms("src/http", "src/cli", "src/allocator", "src/runtime"))(
 );
 
 test.each(inRooms("src/wire", "src/portset", "src/lease", "src/declaration", "src/store", "src/allocator"))(
-  "%s knows no HTTP framework",
+  "%s imports no HTTP framework",
   (path) => {
     expect(packagesOf(path).filter((name) => name === "hono" || name.startsWith("hono"))).toEqual([]);
   },
 );
 
-/** The clock of a server decides; all other SQL takes its time from the port. */
+/** With a libSQL server, the server's clock decides. All other SQL gets the time from the database port. */
 const serverClock = "src/store/database/server.ts";
 
-test.each(sources.filter((path) => path !== serverClock))("%s asks no clock in SQL", (path) => {
+test.each(sources.filter((path) => path !== serverClock))("%s reads no clock in SQL", (path) => {
   expect(codeOf(path)).not.toMatch(/unixepoch|strftime|julianday|CURRENT_TIME|datetime\(/);
 });
 
-test("no trigger asks a clock: the time is that of the batch", async () => {
+test("no trigger reads a clock: the time is that of the batch", async () => {
   const database = await temporaryDatabase();
   const triggers = await query(database, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'");
   expect(triggers.length).toBeGreaterThan(10);

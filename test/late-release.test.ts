@@ -1,5 +1,5 @@
 /**
- * A RELEASE that waits in one relay while its client goes on through another: over UDP, HTTP and a database, all real.
+ * A RELEASE waits in one relay while its client continues through another. UDP, HTTP and the database are real.
  */
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -18,7 +18,7 @@ import { query as queryRows } from "./support/sql.ts";
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-/** An allocator process of its own would do the same: it shares nothing with others but the database. */
+/** Opens an allocator in this process. A separate process would behave the same: they share only the database. */
 async function openAllocator(databaseUrl: string, port = 0) {
   const store = await prepareStore({ url: databaseUrl });
   await applyFile(store, parseDeclaration(vectorDomain, "test"), log);
@@ -33,7 +33,10 @@ async function openAllocator(databaseUrl: string, port = 0) {
   return { database, ...allocator };
 }
 
-/** A relay in front of an allocator that may be away. It lets datagrams wait for long: the test decides when that ends. */
+/**
+ * Starts a relay for an allocator that may be unavailable. Frames may wait for a minute, so that the test can start the
+ * allocator later.
+ */
 async function openRelay(allocatorUrl: string): Promise<Relay> {
   const config = configOf({ allocator: { urls: [allocatorUrl] }, queue: { deadlineMs: 60_000 } });
   const relay = await startRelay(config, { log });
@@ -41,34 +44,34 @@ async function openRelay(allocatorUrl: string): Promise<Relay> {
   return relay;
 }
 
-const isTrue = { interval: 5, timeout: 20_000 };
+const waitOptions = { interval: 5, timeout: 20_000 };
 
-test("a RELEASE that waited in a relay leaves its client the lease that it got meanwhile through another", async () => {
+test("a RELEASE that waited in a relay does not end the lease that its client got meanwhile through another relay", async () => {
   const databaseUrl = `file:${join(await temporaryFolder(), "apportion.db")}`;
-  const { url: usualUrl, database } = await openAllocator(databaseUrl);
-  const usual = await openRelay(usualUrl);
+  const { url: connectedUrl, database } = await openAllocator(databaseUrl);
+  const connected = await openRelay(connectedUrl);
   const port = await freePort();
-  const cut = await openRelay(`http://127.0.0.1:${port}`);
+  const isolated = await openRelay(`http://127.0.0.1:${port}`);
   const [peer, profile] = [await stagePeer(), clientProfile(1)];
   const send = ({ octets }: TestMessage, { addresses }: Relay) => peer.send(octets, addresses[0]!.port);
   const ask = async (message: TestMessage): Promise<TestAnswer> => {
-    await send(message, usual);
+    await send(message, connected);
     return readAnswer((await peer.received.next()).octets) as TestAnswer;
   };
   const before = await ask(says.selecting(profile, await ask(says.discover(profile))));
   expect(before.type).toBe("ack");
 
-  // What finds out that the allocator is away is lost; what comes then waits.
-  await send({ octets: query(1) }, cut);
-  await vi.waitUntil(() => cut.status().allocators[0]!.state === "quarantined", isTrue);
-  await send(says.release(profile, before), cut);
-  await vi.waitUntil(() => cut.status().queue.frames === 1, isTrue);
+  // The first frame is lost when its POST finds the allocator unavailable. Later frames wait.
+  await send({ octets: query(1) }, isolated);
+  await vi.waitUntil(() => isolated.status().allocators[0]!.state === "quarantined", waitOptions);
+  await send(says.release(profile, before), isolated);
+  await vi.waitUntil(() => isolated.status().queue.frames === 1, waitOptions);
   const after = await ask(says.selecting(profile, await ask(says.discover(profile))));
   expect([after.type, after.address, after.portParams]).toEqual(["ack", before.address, before.portParams]);
 
   const { counters } = await openAllocator(databaseUrl, port);
   const endings = () => Object.entries(counters.snapshot()).filter(([name]) => name.startsWith("silence:"));
-  await vi.waitUntil(() => endings().length > 0, isTrue);
+  await vi.waitUntil(() => endings().length > 0, waitOptions);
   expect(endings()).toEqual([["silence:release-overtaken", 1]]);
   const rows = await queryRows(
     database,
@@ -77,9 +80,9 @@ test("a RELEASE that waited in a relay leaves its client the lease that it got m
   );
   expect(rows.map(({ state, runs }) => [state, runs])).toEqual([[2, 1]]);
 
-  // The same message, when it does not wait, is obeyed.
-  await send(says.release(profile, after), usual);
+  // A RELEASE that does not wait ends the lease.
+  await send(says.release(profile, after), connected);
   const isReleased = async () =>
     (await queryRows(database, "SELECT 1 FROM lease WHERE state = 3")).length === 1;
-  await vi.waitUntil(isReleased, isTrue);
+  await vi.waitUntil(isReleased, waitOptions);
 });

@@ -1,5 +1,5 @@
 /**
- * The commands of the README, word for word and in their order, on a folder that is like a fresh clone.
+ * Runs the commands of the README, word for word and in order, in a copy that is like a fresh clone.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, symlinkSync } from "node:fs";
@@ -9,9 +9,9 @@ import { codeBlocksOf, readDocument, root, untrackedFolders } from "./support/do
 import { temporaryFolder } from "./support/folder.ts";
 
 /**
- * Makes what a clone would have. The packages are those of this checkout, so `npm install` has nothing to do there.
+ * Copies the tracked files into a new folder. Its packages are those of this checkout, so `npm install` is not needed.
  *
- * @returns The folder, which goes with the test.
+ * @returns The folder, which is removed when the test ends.
  */
 async function freshClone(): Promise<string> {
   const folder = await temporaryFolder();
@@ -21,8 +21,12 @@ async function freshClone(): Promise<string> {
   return folder;
 }
 
-/** A network of one's own, where one can be had: the README's ports are free there, whatever else runs here. */
-function ownNetwork(): readonly string[] {
+/**
+ * Puts the shell into its own network namespace if that is permitted, so that the ports of the README are free.
+ *
+ * @returns The command that runs a script, which is to be appended.
+ */
+function shellCommand(): readonly string[] {
   const command = ["unshare", "--map-root-user", "--net", "bash", "-c"];
   try {
     execFileSync(command[0]!, [...command.slice(1), "ip link set lo up"], { stdio: "ignore" });
@@ -32,9 +36,9 @@ function ownNetwork(): readonly string[] {
   }
 }
 
-/** Runs a script in a process group that is ended when the test is. */
+/** Runs a script in a process group that is killed when the test ends. */
 async function runScript(script: string, folder: string) {
-  const [command, ...args] = ownNetwork();
+  const [command, ...args] = shellCommand();
   const child = spawn(command!, [...args, script], {
     cwd: folder,
     detached: true,
@@ -54,11 +58,11 @@ function endGroup(leader: number | undefined): void {
   try {
     if (leader !== undefined) process.kill(-leader, "SIGKILL");
   } catch {
-    // All its processes have ended by themselves.
+    // All processes of the group have already ended.
   }
 }
 
-/** The first block is for one terminal, the others are for a second one, once the first says that it is ready. */
+/** Runs the first block in the background, as in a first terminal, and the others when it is ready. */
 function twoTerminals([first, ...others]: readonly string[]): string {
   return `set -euo pipefail
 (${first}) >start.log 2>&1 &
@@ -70,11 +74,11 @@ ${others.join("\n")}
 `;
 }
 
-test("the commands of the README run on a fresh clone, in the order in which they stand", async () => {
+test("the commands of the README run in a fresh clone, in order", async () => {
   const blocks = codeBlocksOf(readDocument("README.md").text);
   const commands = blocks.filter(({ language }) => language === "sh").map(({ code }) => code);
   const [install, ...start] = commands[0]!.split("\n");
-  expect(install).toBe("npm install"); // The clone has its packages already.
+  expect(install).toBe("npm install"); // Not run: the clone already has its packages.
   const script = twoTerminals([start.join("\n"), ...commands.slice(1)]);
   const { code, stdout, stderr } = await runScript(script, await freshClone());
   expect(code, stderr).toBe(0);

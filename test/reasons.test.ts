@@ -1,6 +1,6 @@
 /**
- * The lists of reasons against the guides that show them: an operator looks up what a log line or a metric has. And the
- * answers to what the RFCs leave open, which the guide of the rules repeats.
+ * Compares the guides with the code: the lists of reasons, in which operators look up a log line or a metric, and our
+ * answers to the questions that the RFCs leave open.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { reasons } from "../src/lease/reasons.ts";
 import { decodeReasons } from "../src/wire/decode-error.ts";
 import { rows } from "./conformance/rows.ts";
 
-/** Cells of the rows of the table under a heading of a guide. */
+/** @returns The cells of each row of the table under a heading of a guide. */
 function tableUnder(guide: string, heading: string): string[][] {
   const text = readFileSync(join(import.meta.dirname, "..", guide), "utf8");
   const [, section = ""] = text.split(`\n${heading}\n`);
@@ -26,26 +26,26 @@ function tableUnder(guide: string, heading: string): string[][] {
   );
 }
 
-test("the guide of the rules lists the allocator's reasons: id, meaning and source of each", () => {
+test("the guide of the rules lists each reason of the allocator with id, meaning and source", () => {
   expect(tableUnder("src/lease/README.md", "## Reasons of the allocator")).toEqual(
     Object.entries(reasons).map(([id, { meaning, source }]) => [`\`${id}\``, meaning, source]),
   );
 });
 
-test("the guide of the relay lists its reasons: id and meaning of each", () => {
+test("the guide of the relay lists each reason of the relay with id and meaning", () => {
   expect(tableUnder("relay/README.md", "## Reasons of the relay")).toEqual(
     Object.entries(dropReasons).map(([id, meaning]) => [`\`${id}\``, meaning]),
   );
 });
 
-test("the guide of the rules has our answers to what the RFCs leave open", () => {
+test("the guide of the rules has our answers to the questions that the RFCs leave open", () => {
   const ambiguities = rows.filter(({ id }) => id.startsWith("A"));
   expect(tableUnder("src/lease/README.md", "### What the RFCs leave open")).toEqual(
     ambiguities.map(({ id, rule }) => [id, rule]),
   );
 });
 
-test("every reason of a decoder has its text, and every text is one sentence", () => {
+test("every reason of a decoder has a meaning, and every meaning is one sentence", () => {
   for (const reason of decodeReasons) expect(reasons).toHaveProperty(reason);
   for (const { meaning } of Object.values(reasons)) expect(meaning).toMatch(/^[A-Z][^.]*\.$/);
 });

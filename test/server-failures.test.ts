@@ -1,6 +1,6 @@
 /**
- * What can happen to a real libSQL server, and to the way there: no client hears of a lease that is not there, and
- * whoever asks again finds what was done.
+ * Failures of a real libSQL server and of the connection to it. No client is told of a lease that is not stored, and a
+ * client that sends again gets what was committed.
  */
 import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
@@ -33,10 +33,10 @@ const declaration: DeclarationInput = {
   ],
 };
 
-interface Scene extends TestAllocator {
+interface AllocatorOnServer extends TestAllocator {
   readonly sqld: Sqld;
   readonly proxy: DatabaseProxy;
-  /** The database, by another way than the allocator's. */
+  /** The same database, without the proxy. */
   readonly direct: Database;
 }
 
@@ -48,11 +48,11 @@ async function open(access: DatabaseAccess, answerMsMax?: number): Promise<Datab
   return database;
 }
 
-/** An allocator in this process, a proxy, and a server. */
-async function setScene({
+/** Starts a libSQL server, a proxy in front of it, and an allocator in this process that uses the proxy. */
+async function openAllocator({
   answerMsMax,
   folder,
-}: { answerMsMax?: number; folder?: string } = {}): Promise<Scene> {
+}: { answerMsMax?: number; folder?: string } = {}): Promise<AllocatorOnServer> {
   const sqld = await startSqld({ folder: join(folder ?? (await temporaryFolder()), "sqld") });
   onTestFinished(() => sqld.kill());
   const direct = await prepareDatabase({ url: sqld.url }, parseDeclaration(declaration, "test"));
@@ -62,7 +62,7 @@ async function setScene({
   const proxy = await startDatabaseProxy(sqld.port);
   onTestFinished(() => proxy.close());
   const allocator = await createTestAllocator(await open({ url: proxy.url }, answerMsMax));
-  // Loads the directory, so that what follows is the common case.
+  // Loads the directory, so that later batches need no request for it.
   await allocator.ask(says.discover(clientProfile(9999)));
   return Object.assign(allocator, { sqld, proxy, direct });
 }
@@ -83,7 +83,7 @@ const pairText = (answer: TestAnswer | undefined) =>
 
 describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
   test("one POST of 256 messages costs one round trip", async () => {
-    const { ask, proxy } = await setScene();
+    const { ask, proxy } = await openAllocator();
     const before = proxy.requests();
     const offers = await ask(...clients.map((client) => says.discover(client)));
     expect(proxy.requests() - before).toBe(1);
@@ -93,8 +93,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(proxy.requests() - before).toBe(3);
   });
 
-  test("an answer that is lost after the commit: the client asks again, finds its lease, and nothing changes", async () => {
-    const { ask, post, proxy, direct } = await setScene();
+  test("an answer is lost after the commit: the client sends again, gets its lease, and nothing changes", async () => {
+    const { ask, post, proxy, direct } = await openAllocator();
     const client = clientProfile(1);
 
     let lost = proxy.next("lose-answer");
@@ -115,8 +115,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(await stateOf(direct)).toEqual(bound);
   });
 
-  test("a RELEASE whose answer is lost ends one tenure, also when it is sent again", async () => {
-    const { ask, post, proxy, direct } = await setScene();
+  test("a RELEASE whose answer is lost ends one tenure, even when it is sent again", async () => {
+    const { ask, post, proxy, direct } = await openAllocator();
     const client = clientProfile(1);
     const [offer] = await ask(says.discover(client));
     const [ack] = await ask(says.selecting(client, offer!));
@@ -128,8 +128,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(await stateOf(direct)).toEqual(released);
   });
 
-  test("a server that is killed in the middle of a batch: all or nothing, and service after its restart", async () => {
-    const { ask, post, proxy, sqld, direct } = await setScene();
+  test("a server is killed during a batch: all or nothing is committed, and clients are served after its restart", async () => {
+    const { ask, post, proxy, sqld, direct } = await openAllocator();
     const offers = await ask(...clients.map((client) => says.discover(client)));
     const requests = clients.map((client, index) => says.selecting(client, offers[index]!));
     const killed = new Promise<void>((resolve, reject) => {
@@ -148,8 +148,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect(new Set(acks.map(pairText)).size).toBe(256);
   });
 
-  test("a server that does not answer costs a bounded time, and the next message reaches it again", async () => {
-    const { ask, post, proxy, logged } = await setScene({ answerMsMax: 300 });
+  test("a server that does not answer delays a batch for a bounded time, and the next message is served", async () => {
+    const { ask, post, proxy, logged } = await openAllocator({ answerMsMax: 300 });
     const stalled = proxy.next("stall");
     const response = await post(bodyOf(says.discover(clientProfile(1))));
     await stalled;
@@ -158,8 +158,8 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
   });
 
-  test("a connection that breaks before the server heard: nothing is done, and the retry does it", async () => {
-    const { ask, post, proxy, direct } = await setScene();
+  test("a connection breaks before the server receives the batch: nothing is committed, and the retry succeeds", async () => {
+    const { ask, post, proxy, direct } = await openAllocator();
     const before = await stateOf(direct);
     const refused = proxy.next("refuse");
     expect((await post(bodyOf(says.discover(clientProfile(1))))).status).toBe(503);
@@ -168,7 +168,7 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
   });
 
-  test("an expired token, or another key's: 503, the log says why, and shows no token", async () => {
+  test("an expired token, or a token of another key: 503, and the log says why without the token", async () => {
     const { publicKey, privateKey } = createTokenKey();
     const sqld = await startSqld({ folder: join(await temporaryFolder(), "sqld"), tokenKey: publicKey });
     onTestFinished(() => sqld.kill());
@@ -191,31 +191,31 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
   });
 
-  test("a disk that is full: 503, no client hears of a lease that is not there, and service when there is room", async (context) => {
+  test("a full disk: 503, no client is told of a lease that is not stored, and clients are served when there is room", async (context) => {
     const folder = await temporaryFolder();
     const disk = join(folder, "disk");
     await mkdir(disk);
     const mount = (...flags: string[]) => spawnSync("mount", [...flags, disk]).status === 0;
     if (!mount("-t", "tmpfs", "-o", "size=3m", "tmpfs")) context.skip("skipped: no tmpfs");
     onTestFinished(() => void spawnSync("umount", ["--lazy", disk]));
-    const { ask, post, direct, logged } = await setScene({ folder: disk });
-    const told: string[] = [];
+    const { ask, post, direct, logged } = await openAllocator({ folder: disk });
+    const offeredClients: string[] = [];
     let status = 200;
     for (let first = 0; status === 200 && first < 16_000; first += 256) {
       const batch = Array.from({ length: 256 }, (_, index) => clientProfile(first + index));
       const response = await post(bodyOf(...batch.map((client) => says.discover(client))));
       status = response.status;
       if (status === 200)
-        told.push(...batch.map((client) => Buffer.from(client.clientIdentifier).toString("hex")));
+        offeredClients.push(...batch.map((client) => Buffer.from(client.clientIdentifier).toString("hex")));
     }
     expect(status).toBe(503);
     expect(logged.at(-1)!.message).toBe("database unavailable");
     expect(mount("-o", "remount,size=64m")).toBe(true);
     const [offer] = await ask(says.discover(clientProfile(20_000)));
     expect(offer!.type).toBe("offer");
-    const kept = new Set(
+    const storedClients = new Set(
       (await stateOf(direct)).leases.map(({ client }) => (client as string).toLowerCase()),
     );
-    expect(told.filter((client) => !kept.has(client))).toEqual([]);
+    expect(offeredClients.filter((client) => !storedClients.has(client))).toEqual([]);
   });
 });

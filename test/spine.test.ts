@@ -1,5 +1,5 @@
 /**
- * The whole way of one datagram, as a newcomer starts it: `apportion start` and `apportion client` as processes.
+ * The whole path of a datagram, as a new user starts it: `apportion start` and `apportion client` as processes.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -24,7 +24,11 @@ function run(folder: string, args: readonly string[], env: Record<string, string
   return child;
 }
 
-/** Starts allocator and relay, and waits for the next step that is printed: how a client is to be called. */
+/**
+ * Starts allocator and relay, and waits until the command to run a client is printed.
+ *
+ * @returns The process, and the flags that lead a client to it.
+ */
 async function start(
   folder: string,
   ...args: string[]
@@ -47,14 +51,14 @@ async function finish(child: ChildProcess): Promise<{ code: number | null; stdou
   return { code, stdout: stdout.join(""), stderr: stderr.join("") };
 }
 
-/** Runs a client's command and returns the address of the lease that it prints. */
+/** Runs a client command. @returns The address of the lease that it prints. */
 async function client(folder: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await finish(run(folder, ["client", ...args, "--json"]));
   expect(code, stderr).toBe(0);
   return (JSON.parse(stdout) as { readonly lease: { readonly address: string } }).lease.address;
 }
 
-test("a newcomer's start serves shared and full leases, and keeps them over a kill -9", async () => {
+test("apportion start serves shared and full leases, and they survive a kill -9", async () => {
   const folder = await temporaryFolder();
   const first = await start(folder);
   const shared = await client(folder, "lease", ...first.server);
@@ -67,14 +71,14 @@ test("a newcomer's start serves shared and full leases, and keeps them over a ki
   const second = await start(folder);
   const renewed = await client(folder, "renew", ...second.server);
   expect(renewed).toBe(shared);
-  // What was acknowledged before the kill is taken: the next client gets something else.
+  // The lease that was acknowledged before the kill still exists, so the next client gets another pair.
   const other = await client(folder, "lease", "--mac", "02:00:00:00:00:03", ...second.server);
   expect(other).toBe("192.0.2.1");
   second.service.kill("SIGTERM");
   expect((await once(second.service, "close"))[0]).toBe(0);
 });
 
-test("a declared state is applied at each start, and a contradiction to what exists stops the start", async () => {
+test("a declared state is applied at each start, and one that contradicts the database stops the start", async () => {
   const folder = await temporaryFolder();
   const domain = {
     name: "isp",
@@ -94,7 +98,7 @@ test("a declared state is applied at each start, and a contradiction to what exi
   await writeFile(config, JSON.stringify({ domains: [domain] }));
   const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
   expect(code).toBe(1);
-  expect(stderr).toMatch(/pool "one": psidLength: found 6, expected 8: that never changes/);
+  expect(stderr).toMatch(/pool "one": psidLength: found 6, expected 8: these fields never change/);
 });
 
 test.each([
@@ -108,16 +112,19 @@ test.each([
     /domains\.0\.pools\.0: .*leave no PSID without a reserved port/,
   ],
   ['{"domains":[{"name":"a","serverIdentifier":"192.0.2.1","pols":[]}]}', /domains\.0\.pols: /],
-])("a wrong configuration stops the start and names the field: %s", async (text, message) => {
-  const folder = await temporaryFolder();
-  const config = join(folder, "apportion.json");
-  await writeFile(config, text);
-  const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
-  expect(code).toBe(1);
-  expect(stderr).toMatch(message);
-});
+])(
+  "an invalid configuration stops the start with an error that names the field: %s",
+  async (text, message) => {
+    const folder = await temporaryFolder();
+    const config = join(folder, "apportion.json");
+    await writeFile(config, text);
+    const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  },
+);
 
-test("an allocator without its secret does not start, and says what it wants", async () => {
+test("an allocator whose secret is too short does not start, and says what it expects", async () => {
   const folder = await temporaryFolder();
   const env = { APPORTION_DATABASE_URL: "file:a.db", APPORTION_RELAY_TOKEN: "short" };
   const { code, stderr } = await finish(run(folder, ["allocator", "--listen", "127.0.0.1:0"], env));
@@ -126,7 +133,7 @@ test("an allocator without its secret does not start, and says what it wants", a
   expect(stderr).not.toMatch(/\bshort\b/);
 });
 
-test("leases are in the file that the README names, with write-ahead logging", async () => {
+test("leases are in the file that the README names, in WAL mode", async () => {
   const folder = await temporaryFolder();
   const { server } = await start(folder);
   await client(folder, "lease", ...server);

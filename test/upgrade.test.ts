@@ -1,6 +1,6 @@
 /**
- * Old and new side by side, and what is kept of a database: the wire between relay and allocator in octets, a
- * migration under load, backups.
+ * Upgrades and backups: the octets between relay and allocator of different releases, migrations under load, an older
+ * release on a migrated database, backup and restore.
  */
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ import { hasSqld, startSqld, withoutSqld } from "./support/sqld.ts";
 import { vectorOctets } from "./support/vectors.ts";
 import { queryNumber } from "./support/sql.ts";
 
-describe("version 1 of the wire between relay and allocator, as the first release spoke it", () => {
+describe("version 1 of the protocol between relay and allocator, as in the first release", () => {
   const query = vectorOctets("discover-shared-nohint").octets;
   const length = (count: number) => count.toString(16).padStart(4, "0");
 
@@ -72,9 +72,9 @@ describe("version 1 of the wire between relay and allocator, as the first releas
   });
 
   test.each([
-    ["an old relay, which does not say how old its messages are", {}],
-    ["today's relay, which does", { "apportion-age-ms": "2500" }],
-  ])("today's allocator understands %s, and answers in the same octets", async (_, headers) => {
+    ["an old relay, which does not state the age of its messages", {}],
+    ["the relay of this release, which states it", { "apportion-age-ms": "2500" }],
+  ])("the allocator of this release serves %s, and answers in the same octets", async (_, headers) => {
     const { post } = await createTestAllocator(vectorDomain);
     const response = await post(body("0c", query), headers);
     expect(response.headers.get("content-type")).toBe("application/octet-stream");
@@ -85,7 +85,8 @@ describe("version 1 of the wire between relay and allocator, as the first releas
   });
 });
 
-const roomy = parseDeclaration(
+/** A pool with enough pairs for all clients of these tests. */
+const largeDeclaration = parseDeclaration(
   {
     domains: [
       {
@@ -105,7 +106,11 @@ async function openServer() {
   return sqld;
 }
 
-/** Leases for so many clients, in batches; a batch whose answer fails is sent again, as clients do. */
+/**
+ * Leases pairs for clients in batches. A batch that fails is sent again, as clients do.
+ *
+ * @returns The number of DHCPACKs.
+ */
 async function lease(database: Database, clients: number, first = 0): Promise<number> {
   const { ask } = await createTestAllocator(database);
   const askAgain: typeof ask = async (...messages) => {
@@ -139,10 +144,10 @@ async function open(url: string): Promise<Database> {
 }
 
 test.skipIf(!hasSqld)(
-  `a migration under load loses no lease and interrupts no client${withoutSqld}`,
+  `a migration under load loses no lease, and every client is served${withoutSqld}`,
   async () => {
     const { url } = await openServer();
-    const database = await prepareDatabase({ url }, roomy);
+    const database = await prepareDatabase({ url }, largeDeclaration);
     const later = await laterRelease(
       [
         "ALTER TABLE lease ADD COLUMN later integer DEFAULT 0 NOT NULL;",
@@ -160,29 +165,29 @@ test.skipIf(!hasSqld)(
   },
 );
 
-test("changes by an allocator of the earlier release in a migrated database are recorded with their time", async () => {
+test("changes that an allocator of the previous release makes in a migrated database are recorded with their time", async () => {
   const clock = new TestClock();
-  const database = await temporaryDatabase(roomy, clock);
+  const database = await temporaryDatabase(largeDeclaration, clock);
   clock.seconds = Date.UTC(2030, 0, 1) / 1000;
-  await database.write([]); // The migration. From here on, nobody sets the instant.
+  await database.write([]); // Sets the time of the batch, as the migration does. The old release never sets it.
   const [leasedAt, readAt, closedAt] = [clock.seconds + 100, clock.seconds + 200, clock.seconds + 300];
-  const asBefore = (...statements: string[]) =>
+  const writeAsOldRelease = (...statements: string[]) =>
     database.migrate(statements.map((statement) => ({ sql: statement, args: [] })));
   const record = (name: string, before: string) =>
     `INSERT INTO audit (at, actor, action, resource, name, domain, before)
       SELECT ${closedAt}, 'old', 'change', '${name}', 'isp', 'isp', ${before}`;
-  await asBefore(
+  await writeAsOldRelease(
     `INSERT INTO lease (slot, domain_id, client_id, state, since, expires_at, free_at, updated_at, softwire)
       SELECT id << 32, domain_id, x'01', 2, ${leasedAt}, ${leasedAt + 3600}, ${leasedAt + 3660}, ${leasedAt}, x'02' FROM pool`,
   );
   clock.seconds = readAt;
   const { version } = await openBindingSnapshot(database);
   clock.seconds = closedAt;
-  await asBefore(`UPDATE pool SET drain_until = ${closedAt}`, record("pool", "NULL"));
+  await writeAsOldRelease(`UPDATE pool SET drain_until = ${closedAt}`, record("pool", "NULL"));
   const { changesSince } = await openBindingSnapshot(database);
   expect(await changesSince(version)).toEqual({ kind: "gone", reason: "configuration-changed" });
-  await asBefore("DELETE FROM lease", "DELETE FROM pool");
-  await asBefore(
+  await writeAsOldRelease("DELETE FROM lease", "DELETE FROM pool");
+  await writeAsOldRelease(
     "UPDATE domain SET settings = json_set(settings, '$.quarantineSeconds', 1, '$.offerHoldSeconds', 1)",
     record("domain", "(SELECT settings FROM domain)"),
   );
@@ -192,10 +197,10 @@ test("changes by an allocator of the earlier release in a migrated database are 
   expect((await verifyDatabase(database)).faults).toEqual([]);
 });
 
-describe("a backup holds every lease of its moment", () => {
-  test("of a file in use: VACUUM INTO", async () => {
+describe("a backup contains every lease of its time", () => {
+  test("of a file in use, by VACUUM INTO", async () => {
     const folder = await temporaryFolder();
-    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, roomy);
+    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, largeDeclaration);
     onTestFinished(() => {
       database.close();
     });
@@ -211,19 +216,19 @@ describe("a backup holds every lease of its moment", () => {
     restored.close();
   });
 
-  test("of a file whose allocator was killed: the file and its write-ahead log", async () => {
+  test("of a file whose allocator was killed, by copying the file and its write-ahead log", async () => {
     const folder = await temporaryFolder();
-    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, roomy);
+    const database = await prepareDatabase({ url: `file:${folder}/a.db` }, largeDeclaration);
     const leases = await lease(database, 200);
-    // Not closed, so that the log is as a killed process leaves it.
+    // The database is not closed yet, so the log is as a killed process leaves it.
     for (const end of ["", "-wal"]) await copyFile(`${folder}/a.db${end}`, `${folder}/b.db${end}`);
     expect(await boundIn(await open(`file:${folder}/b.db`))).toBe(leases);
     database.close();
   });
 
-  test.skipIf(!hasSqld)(`of a server in use: its dump${withoutSqld}`, async () => {
+  test.skipIf(!hasSqld)(`of a server in use, by its dump${withoutSqld}`, async () => {
     const { url } = await openServer();
-    const database = await prepareDatabase({ url }, roomy);
+    const database = await prepareDatabase({ url }, largeDeclaration);
     const leases = await lease(database, 200);
     const dump = await (await fetch(`${url}/dump`)).text();
     database.close();
@@ -235,7 +240,7 @@ describe("a backup holds every lease of its moment", () => {
     expect(await boundIn(restored)).toBe(leases);
     expect((await migrateDatabase(restored)).applied).toEqual([]);
     expect((await verifyDatabase(restored)).faults).toEqual([]);
-    // Triggers came along: who gives a lease back gets a line in the history.
+    // The dump contains the triggers: a RELEASE adds a row to the history.
     const { ask } = await createTestAllocator(restored);
     const [renewed] = await ask(says.discover(clientProfile(1)));
     await ask(says.release(clientProfile(1), renewed!));

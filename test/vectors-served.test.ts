@@ -1,6 +1,6 @@
 /**
- * The golden packets against the allocator: each is played after what its expectation assumes, on a database of its
- * own, and gets the answer that the table says.
+ * Sends each golden packet to an allocator with its own database, after the packets that it depends on, and expects the
+ * answer in the table.
  */
 import { expect, test } from "vitest";
 import { OptionCode } from "../src/wire/dhcpv4/codes.ts";
@@ -10,11 +10,11 @@ import { createTestAllocator } from "./support/allocator.ts";
 import { vectorDomain } from "./support/database.ts";
 import { vectorOctets, vectors } from "./support/vectors.ts";
 
-/** Played first: client 1 gets the offer of PSID 18; or takes it as well. */
+/** Packets that are sent first: client 1 is offered PSID 18 (`offered`), and also leases it (`leased`). */
 const offered = ["discover-shared-hint-addr-psid"];
 const leased = [...offered, "request-selecting"];
 
-/** Packet -> what is played before, the outcome, and the rules that it shows. */
+/** Packet -> packets that are sent before it, expected outcome, and the rules that it shows. */
 const outcomes: Record<string, readonly [before: readonly string[], outcome: string, rules: string]> = {
   "discover-shared-nohint": [[], "offer", "R7618-6-03"],
   "discover-shared-hint-psidlen": [[], "offer", "R7618-6-04"],
@@ -80,11 +80,11 @@ const outcomes: Record<string, readonly [before: readonly string[], outcome: str
   "bad-no-clientid": [[], "silence:no-client-identifier", ""],
 };
 
-/** Packets that a server sends; the allocator drops them like anything that is no query. */
+/** Tells whether a packet is one that a server sends. The allocator drops it, as everything that is not a query. */
 const isAnswer = (name: string): boolean => /^(offer|ack|nak|reply|relay-repl)/.test(name);
 
 test.each(vectors.map(({ name }) => [outcomes[name]?.[2] ?? "", name]))(
-  "%s %s gets the answer that it should",
+  "%s %s gets the expected answer",
   async (_, name) => {
     const [before, outcome] = outcomes[name] ?? [[], "silence:unexpected-message-type"];
     expect(name in outcomes).toBe(!isAnswer(name));
@@ -98,7 +98,7 @@ test.each(vectors.map(({ name }) => [outcomes[name]?.[2] ?? "", name]))(
     expect(answer === undefined).toBe(kind!.startsWith("silence"));
     if (answer === undefined) return;
     if (pair.length > 0) expect(`${answer.address} PSID ${answer.portParams!.psid}`).toBe(pair.join(" "));
-    // What holds for every answer, whatever was asked.
+    // The rest holds for every answer.
     expect(encodeHex(answer.header)).toBe("15000000");
     const client = vectors.find((each) => each.name === name)!.src === "fe80::5eff:fe10:2" ? "2" : "1";
     expect(encodeHex(answer.message.options.get(OptionCode.clientIdentifier)!)).toBe(
@@ -109,7 +109,7 @@ test.each(vectors.map(({ name }) => [outcomes[name]?.[2] ?? "", name]))(
   },
 );
 
-test("R8539-6.1-01: options 90 and 137 answer an option request, once each, beside option 87", async () => {
+test("R8539-6.1-01: options 90 and 137 are sent next to option 87 on request, once each", async () => {
   const { ask } = await createTestAllocator(vectorDomain);
   const [answer] = await ask(vectorOctets("discover-softwire-oro"));
   expect(answer!.options.map(({ code, data }) => [code, encodeHex(data)])).toEqual([
@@ -118,7 +118,7 @@ test("R8539-6.1-01: options 90 and 137 answer an option request, once each, besi
   ]);
 });
 
-test("R8539-8-02: option 109 returns in the ACK that binds it, and in every later one", async () => {
+test("R8539-8-02: option 109 is in the ACK that binds it and in every later ACK", async () => {
   const { ask } = await createTestAllocator(vectorDomain);
   await ask(vectorOctets("discover-shared-hint-addr-psid"));
   for (const name of [

@@ -1,5 +1,6 @@
 /**
- * The walk through the admin API in `src/http/README.md`, word for word, against a started allocator; and the command line over the same.
+ * Runs the walkthrough of the admin API in `src/http/README.md`, word for word, against an allocator, and then the
+ * command line.
  */
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -34,8 +35,8 @@ async function open(declaration?: DeclarationInput) {
   return { database, environment, folder };
 }
 
-test("the walk through the admin API runs as its guide has it", async () => {
-  // E21: the demo is there, as `npm start` makes it.
+test("the walkthrough of the admin API runs as written in its guide", async () => {
+  // The walkthrough expects the demo that `npm start` creates.
   const { database, environment, folder } = await open(demoDeclaration);
   const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
     cwd: folder,

@@ -1,8 +1,8 @@
 /**
  * A capture of both sides of the relay, for Wireshark. One interface has the UDP datagrams, including those to and from
  * DHCPv6 servers; the other has the frames to and from the allocators. Frames travel in HTTP, but the capture writes
- * each as a UDP datagram to port 547, so that Wireshark decodes it as a DHCPv6 message. In these the relay is 100::547,
- * and the allocators are 100::1, 100::2, … in the order in which they are first asked. These addresses are from the
+ * each as a UDP datagram to port 547, so that Wireshark decodes it as a DHCPv6 message. In these datagrams the relay is
+ * 100::547 and the allocators are 100::1, 100::2, … in the order of their first POSTs. These addresses are from the
  * discard-only block (RFC 6666), which real packets do not use.
  *
  * @module
@@ -17,9 +17,9 @@ import { PcapngFile } from "./pcapng.ts";
 
 /** Settings of the capture. */
 export interface CaptureConfig {
-  /** Path of the file; without it nothing is captured. */
+  /** Path of the file. Without it, nothing is captured. */
   readonly file?: string | undefined;
-  /** Most octets on disk. */
+  /** Maximum octets on disk. */
   readonly octets: number;
 }
 
@@ -113,7 +113,7 @@ export class Capture {
     } catch (error) {
       const file = this.#file?.path;
       this.#file = undefined;
-      this.#log.warn({ file, error: (error as Error).message }, "capture ended: its file can't be written");
+      this.#log.warn({ file, error: (error as Error).message }, "capture stopped: cannot write its file");
     }
   }
 
@@ -134,7 +134,7 @@ function openCapture(path: string, octets: number): PcapngFile {
   }
 }
 
-/** Replaces a group by `::`: a socket bound to a group sends from an address of the link that only the kernel knows. */
+/** Replaces a group by `::`. A socket bound to a group sends from a link's address, which only the kernel knows. */
 function withoutGroup({ address, port }: Endpoint): Endpoint {
   return isGroup(address) ? { address: "::", port } : { address, port };
 }

@@ -1,5 +1,5 @@
 /**
- * Encodes IPv6 packets with a UDP datagram for a capture. A program sees neither header, so both are created here.
+ * Encodes IPv6 packets with a UDP datagram for a capture. A socket delivers neither header, so both are created here.
  *
  * @module
  */

@@ -9,7 +9,7 @@ import { relayCaptureBufferOctets } from "../../src/limits.ts";
 /** LINKTYPE_RAW: a packet begins with its IP header. */
 const linkTypeRaw = 101;
 
-/** Octets of an Enhanced Packet Block in addition to the packet. */
+/** Octets of an Enhanced Packet Block without the packet. */
 const packetBlockOctets = 32;
 
 /** Only the owner may read a capture, because it contains customers' traffic. */
@@ -29,7 +29,7 @@ export class PcapngFile {
    * Starts a file. An existing file is renamed to `PATH.1`.
    *
    * @param interfaces Names of the interfaces, which Wireshark shows with the packets.
-   * @param octetsMax Most octets on disk of both files together. Before `PATH` exceeds half of that, it is renamed to
+   * @param octetsMax Maximum octets on disk, both files together. Before `PATH` exceeds half of that, it is renamed to
    *   `PATH.1` and a new file is started.
    * @throws {Error} If the file can't be written.
    */
@@ -115,7 +115,7 @@ function encodeSectionHeader(): Uint8Array {
   view.setUint32(8, 0x1a2b3c4d, true); // byte-order magic
   view.setUint16(12, 1, true); // major version
   view.setUint16(14, 0, true); // minor version
-  view.setBigInt64(16, -1n, true); // section length: not said
+  view.setBigInt64(16, -1n, true); // section length: unspecified
   return octets;
 }
 

@@ -30,7 +30,7 @@ function readText(file: string): string {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new ConfigError([`${file}: found ${(error as Error).message}, expected a file that can be read`]);
+    throw new ConfigError([`${file}: found ${(error as Error).message}, expected a readable file`]);
   }
   if (text.length > relayConfigOctetsMax) {
     throw new ConfigError([

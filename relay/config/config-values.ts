@@ -41,12 +41,12 @@ export function parseBindAddress(text: string): string {
 
 /**
  * Parses the address of a listener; `::` is not allowed. An answer must leave from the address that received the query
- * (R7341-11-06), and a socket on `::` does not know which address that was.
+ * (R7341-11-06), and a socket bound to `::` cannot tell which address that was.
  */
 export function parseListenerAddress(text: string): string {
   if (isUnspecified(parseIPv6(hostOf(text)))) {
     throw new RangeError(
-      "expected an address of this host, or an interface: answers leave from what was asked",
+      "expected an address of this host, or an interface: answers leave from the address that received the query",
     );
   }
   return parseBindAddress(text);
@@ -88,7 +88,7 @@ export function parseDuid(text: string): Uint8Array {
   return decodeDuid("DUID", decodeHex(text.replaceAll(":", "")));
 }
 
-/** Checks the name of an interface. */
+/** Parses the name of an interface. */
 export function parseInterface(text: string): string {
   if (text === "" || !isZone(text)) throw new SyntaxError("expected the name of an interface");
   return text;

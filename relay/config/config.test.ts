@@ -12,7 +12,7 @@ const listenersOf = (listeners: object[]) =>
     ({ address, port, linkAddress }) => `[${address}]:${port} ${formatIPv6(linkAddress)}`,
   );
 
-test("parseRelaySettings() has a default for everything", () => {
+test("parseRelaySettings() has a default for every setting", () => {
   expect(parseRelaySettings({})).toEqual({
     listeners: [
       {
@@ -53,7 +53,7 @@ test("parseRelaySettings() has a default for everything", () => {
   });
 });
 
-test("parseRelaySettings() finishes what Information-Requests are answered with", () => {
+test("parseRelaySettings() completes the content of answers to Information-Requests", () => {
   const machineId = () => "00112233445566778899aabbccddeeff";
   const informationOf = (information: object) => parseRelaySettings({ information }, machineId).information;
   expect(informationOf({ enabled: true, serverIdentifier: "0003000102005e530001" })).toEqual({
@@ -76,7 +76,7 @@ test.each([
     [{ interface: "eth0" }, { address: "::1", port: 1547 }],
     ["[ff02::1:2%eth0]:547 ::", "[::1]:1547 ::"],
   ],
-])("parseRelaySettings() listens where %j says", (input, expected) => {
+])("parseRelaySettings() converts %j into listeners", (input, expected) => {
   expect(listenersOf(input)).toEqual(expected);
 });
 
@@ -85,7 +85,7 @@ test.each([
   [{ listeners: [{ address: "::1" }] }, "standard"],
   [{ listeners: [{ interface: "eth0" }] }, "standard"],
   [{ listeners: [{ interface: "eth0" }], replyPort: "source" }, "source"],
-])("parseRelaySettings() answers for %j to the %s port", (input, expected) => {
+])("parseRelaySettings() chooses for %j the reply port: %s", (input, expected) => {
   expect(parseRelaySettings(input).replyPort).toBe(expected);
 });
 
@@ -94,7 +94,7 @@ test.each([
   [{ queue: { deadlineMs: 100 } }, { queue: { deadlineMs: 100 } }],
   [{ metrics: { listen: "[::1]:9547" } }, { metrics: { listen: { host: "::1", port: 9547 } } }],
   [{ metrics: { listen: "localhost:0" } }, { metrics: { listen: { host: "localhost", port: 0 } } }],
-])("parseRelaySettings() understands %j", (input, expected) => {
+])("parseRelaySettings() accepts %j", (input, expected) => {
   expect(parseRelaySettings(input)).toMatchObject(expected);
 });
 
@@ -104,12 +104,12 @@ const allocator = (values: object) => ({ allocator: values });
 test.each([
   [allocator({ urls: ["ftp://a"] }), 'allocator.urls.0: found "ftp://a", expected "https://HOST"'],
   [allocator({ urls: ["https://a/?b"] }), "expected a URL without user, query and fragment"],
-  [allocator({ urls: [] }), "allocator.urls: found [], expected 1 to 16 of them"],
+  [allocator({ urls: [] }), "allocator.urls: found [], expected 1 to 16 entries"],
   [allocator({ policy: "any" }), 'allocator.policy: found "any", expected ("priority" | "spread")'],
   [allocator({ postsInFlight: 17 }), "allocator.postsInFlight: found 17, expected a whole number of 1 to 16"],
   [allocator({ batchFrames: "many" }), 'batchFrames: found "many", expected a whole number of 1 to 256'],
-  [allocator({ keyFile: "a" }), "expected both of them or neither"],
-  [{ listeners: [] }, "listeners: found [], expected 1 to 256 of them"],
+  [allocator({ keyFile: "a" }), "expected both or neither"],
+  [{ listeners: [] }, "listeners: found [], expected 1 to 256 entries"],
   [listening({}), 'listeners.0: found "neither", expected either an interface or an address'],
   [listening({ address: "::1", interface: "a" }), "expected either an interface or an address"],
   [listening({ address: "1::2::3" }), 'Cannot parse IPv6 address: found "1::2::3"'],
@@ -132,11 +132,14 @@ test.each([
   [{ quue: {} }, "quue: found an unknown name, expected one of replyPort, listeners, allocator, servers"],
   [{ queue: { lenght: 1 } }, "queue.lenght: found an unknown name, expected one of length, octets"],
   [{ queue: 5 }, "queue: found 5, expected a table"],
-])("parseRelaySettings() refuses %j with path, found and expected", (input, expected) => {
-  expect(() => parseRelaySettings(input)).toThrow(expected);
-});
+])(
+  "parseRelaySettings() rejects %j, naming the path, the value found and the value expected",
+  (input, expected) => {
+    expect(() => parseRelaySettings(input)).toThrow(expected);
+  },
+);
 
-test("parseRelaySettings() tells all faults at once", () => {
+test("parseRelaySettings() reports all faults at once", () => {
   expect(() => parseRelaySettings({ allocator: { urls: ["x"] }, listeners: [{ address: "y" }] })).toThrow(
     /^Cannot configure the relay:\n {2}listeners\.0\.address: .*\n {2}allocator\.urls\.0: .*/,
   );
@@ -144,19 +147,19 @@ test("parseRelaySettings() tells all faults at once", () => {
 
 const example = readFileSync(join(import.meta.dirname, "../relay.example.toml"), "utf8");
 
-test("relay.example.toml says what the defaults are", () => {
+test("relay.example.toml contains the defaults", () => {
   expect(parseRelaySettings(parse(example))).toEqual(parseRelaySettings({}));
 });
 
-/** The example with every key that it only mentions. */
+/** The example, with the keys that are commented out enabled. */
 const whole = example.replaceAll(/^#(?=\[\[|\w+ = )/gm, "");
 
-test("relay.example.toml is right in what it only mentions", () => {
+test("relay.example.toml is valid with the keys that are commented out", () => {
   const text = whole.replace(/^address = .*$/m, "");
   expect(parseRelaySettings(parse(text)).listeners).toMatchObject([{ address: "ff02::1:2%eth1", port: 547 }]);
 });
 
-/** Whatever wraps a table: a default, a transformation. */
+/** Schema of a setting or a table, possibly wrapped in a default or a transformation. */
 interface AnySchema {
   readonly entries?: Readonly<Record<string, AnySchema>>;
   readonly wrapped?: AnySchema;
@@ -164,7 +167,7 @@ interface AnySchema {
   readonly pipe?: readonly [AnySchema, ...{ readonly type: string; readonly requirement?: unknown }[]];
 }
 
-/** Paths of all keys -> bounds that they have. */
+/** Lists the path of each key with its bounds. */
 function keysOf(node: AnySchema, path = ""): (readonly [string, readonly unknown[]])[] {
   if (node.wrapped !== undefined) return keysOf(node.wrapped, path);
   if (node.entries !== undefined) {
@@ -192,7 +195,7 @@ test.each(keys)("relay.example.toml explains %s, with its bounds %j", (path, bou
   const end = lines.findIndex((line, index) => index > 0 && line.startsWith("["));
   expect(at).toBeGreaterThan(0);
   if (table !== undefined) expect(end === -1 || at < end).toBe(true);
-  // The comment above stands for this key and those right above it.
+  // A comment applies to all keys between it and the next comment.
   let first = at - 1;
   while (first > 0 && /^(#|\w+ = )/.test(lines[first]!) && !lines[first]!.startsWith("[")) first--;
   const comment = lines.slice(first, at).join("\n");

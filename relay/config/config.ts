@@ -76,7 +76,7 @@ export interface ListenerConfig {
   readonly address: string;
   /** UDP port; 0 lets the system choose one. */
   readonly port: number;
-  /** link-address of our relay level: 16 octets; `::` means that the relay chooses an address of the link. */
+  /** link-address of our relay level, 16 octets. If it is `::`, the relay chooses an address of the link. */
   readonly linkAddress: Uint8Array;
   /** Further interfaces on which a multicast group is joined. */
   readonly joinedAlso: readonly string[];
@@ -117,7 +117,7 @@ const firstListener: ListenerConfig = {
   trust: { trustedRelays: [], accessNodes: false, untrustedRelays: "drop" },
 };
 
-/** Text that `parse` accepts. The message of an error that it throws becomes the issue's message. */
+/** Creates the schema of a text that `parse` accepts. The message of its error becomes the message of the issue. */
 function parsed<T>(parse: (text: string) => T) {
   return v.pipe(
     v.string(),
@@ -132,7 +132,7 @@ function parsed<T>(parse: (text: string) => T) {
   );
 }
 
-/** A whole number, as a number in the file or as the text of a flag. */
+/** Creates the schema of a whole number: a number in the file, or the text of a flag. */
 function integer(min: number, max: number, preset: number) {
   const expected = `expected a whole number of ${min} to ${max}`;
   const number = v.union(
@@ -145,7 +145,7 @@ function integer(min: number, max: number, preset: number) {
   );
 }
 
-/** A table with these keys. Any other key is a fault, because a mistyped key would otherwise be ignored. */
+/** Creates the schema of a table. An unknown key is a fault, because a mistyped key would otherwise be ignored. */
 function table<const T extends v.ObjectEntries>(entries: T) {
   const names = Object.keys(entries).join(", ");
   return v.strictObject(entries, ({ expected }) =>
@@ -153,13 +153,13 @@ function table<const T extends v.ObjectEntries>(entries: T) {
   );
 }
 
-/** A table whose keys all have defaults. */
+/** Creates the schema of a table that may be omitted, because all its keys have defaults. */
 function section<const T extends v.ObjectEntries>(entries: T) {
   return v.optional(table(entries), {} as never);
 }
 
 function list<T extends v.GenericSchema>(item: T, min: number, max: number) {
-  const expected = `expected ${min} to ${max} of them`;
+  const expected = `expected ${min} to ${max} entries`;
   return v.pipe(v.array(item), v.minLength(min, expected), v.maxLength(max, expected));
 }
 
@@ -237,7 +237,14 @@ function withServersGroup(listeners: readonly ListenerTable[]): ListenerConfig[]
       },
     };
   });
-  return [...listeners.map(({ joinsServers: _, ...config }) => config), ...groups];
+  const own = listeners.map(({ address, port, linkAddress, joinedAlso, trust }): ListenerConfig => ({
+    address,
+    port,
+    linkAddress,
+    joinedAlso,
+    trust,
+  }));
+  return [...own, ...groups];
 }
 
 /** The schema of settings. Its tables and keys are those of the file. */
@@ -299,7 +306,7 @@ export const schema = table({
 
 /**
  * Checks settings and fills in the defaults. Unless `replyPort` is set, answers go to the standard ports if a listener
- * uses port 547, else to the ports that queries come from.
+ * uses port 547, else to the source ports of the queries.
  *
  * @param readMachineId Returns the machine's id; by default that of machine-id(5). It is called only if a server
  *   identifier is needed and not configured.
@@ -324,13 +331,11 @@ export function parseRelaySettings(input: unknown, readMachineId?: () => string)
 function checkTogether({ allocator, information }: ParsedSettings): void {
   const { certificateFile, keyFile } = allocator;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
-    throw new ConfigError([
-      "allocator: found one of certificateFile and keyFile, expected both of them or neither",
-    ]);
+    throw new ConfigError(["allocator: found one of certificateFile and keyFile, expected both or neither"]);
   }
   if (information.softwireContainer && information.borderRelays.length === 0) {
     throw new ConfigError([
-      "information.borderRelays: found none, expected one or more, because softwireContainer holds them",
+      "information.borderRelays: found none, expected one or more, because softwireContainer contains them",
     ]);
   }
 }
@@ -344,7 +349,7 @@ function informationOf(
   return { ...content, serverIdentifier: serverIdentifier ?? deriveServerIdentifier(readMachineId) };
 }
 
-/** Formats path, what was found and what was expected. Our own messages say what was expected; valibot's say less. */
+/** Formats an issue: path, what was found, what was expected. Our own messages already say what was expected. */
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "(top level)";
   if (issue.input === undefined) return `${path}: found nothing, expected a value`;

@@ -20,19 +20,19 @@ function stageFile(name: string, content: string): { readonly folder: string; re
 const fromEnvironment = "0123456789abcdef";
 const fromFile = "fedcba9876543210";
 
-test("readSecrets() takes the token of the environment", () => {
+test("readSecrets() reads the token from the environment", () => {
   expect(readSecrets(settings(), { APPORTION_RELAY_TOKEN: fromEnvironment })).toEqual({
     token: fromEnvironment,
   });
 });
 
-test("readSecrets() takes the token of a file rather than that of the environment", () => {
+test("readSecrets() prefers the token file over the environment", () => {
   const { file } = stageFile("token", `${fromFile}\n`);
   const secrets = readSecrets(settings({ tokenFile: file }), { APPORTION_RELAY_TOKEN: fromEnvironment });
   expect(secrets.token).toBe(fromFile);
 });
 
-test("readSecrets() takes the token of a systemd credential when there is no other", () => {
+test("readSecrets() reads the token from a systemd credential if there is no other", () => {
   const { folder } = stageFile("relay-token", `${fromFile}\n`);
   expect(readSecrets(settings(), { CREDENTIALS_DIRECTORY: folder }).token).toBe(fromFile);
 });
@@ -40,25 +40,25 @@ test("readSecrets() takes the token of a systemd credential when there is no oth
 test.each([
   [undefined, "token: found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential"],
   ["short", "token: found 5 characters, expected 16 or more"],
-  ["sixteen octets\r\n.", "token: found a text with other characters, expected letters, digits and"],
-])("readSecrets() refuses the token %j, and does not repeat it", (token, expected) => {
+  ["sixteen octets\r\n.", "token: found other characters, expected only letters, digits and"],
+])("readSecrets() rejects the token %j without repeating it in the error", (token, expected) => {
   const read = () => readSecrets(settings(), { APPORTION_RELAY_TOKEN: token });
   expect(read).toThrow(expected);
   if (token !== undefined) expect(read).not.toThrow(token);
 });
 
-test("readSecrets() names every file that it can't read", () => {
+test("readSecrets() names every unreadable file", () => {
   const files = { tokenFile: "/no/token", caFile: "/no/ca", certificateFile: "/no/cert", keyFile: "/no/key" };
   const read = () => readSecrets(settings(files), {});
   for (const key of Object.keys(files)) expect(read).toThrow(`allocator.${key}: found ENOENT`);
-  expect(read).toThrow("'/no/key', expected a file that can be read");
+  expect(read).toThrow("'/no/key', expected a readable file");
 });
 
-test("readSecrets() refuses a certificate that is none", () => {
+test("readSecrets() rejects a certificate file that is not PEM", () => {
   const { file } = stageFile("cert.pem", "no PEM");
   const read = () =>
     readSecrets(settings({ certificateFile: file, keyFile: file }), {
       APPORTION_RELAY_TOKEN: fromEnvironment,
     });
-  expect(read).toThrow(/allocator: found .*, expected PEM, and a key that fits/);
+  expect(read).toThrow(/allocator: found .*, expected PEM and a matching key/);
 });

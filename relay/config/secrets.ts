@@ -1,6 +1,6 @@
 /**
- * The relay's credentials and the authorities that it trusts. They are read from files and from the environment, at
- * the start and at each reload, so that a token or a certificate can be rotated. They are never logged.
+ * The relay's credentials and the certificate authorities that it trusts. They are read from files and from the
+ * environment, at the start and at each reload, so that a token or a certificate can be rotated. They are never logged.
  *
  * @module
  */
@@ -20,9 +20,9 @@ export interface SecretFiles {
 
 /** The token, and the contents of the TLS files. */
 export interface Secrets {
-  /** Token by which the allocators authenticate this relay. */
+  /** Token with which this relay authenticates to the allocators. */
   readonly token: string;
-  /** PEM of the authorities that certify allocators; if absent, Node's default authorities are used. */
+  /** PEM of the authorities that certify allocators. Default: Node's own certificate authorities. */
   readonly ca?: string;
   /** PEM of the client certificate that the relay presents to allocators, and of its key. */
   readonly certificate?: string;
@@ -100,7 +100,7 @@ function checkToken(token: string | undefined): string {
   }
   if (!/^[\w~+/.-]+=*$/.test(token)) {
     throw new TypeError(
-      "found a text with other characters, expected letters, digits and ~+/.-_= only, as in an Authorization header",
+      "found other characters, expected only letters, digits and ~+/.-_=, as in an Authorization header",
     );
   }
   return token;
@@ -110,17 +110,17 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new Error(`found ${(error as Error).message}, expected a file that can be read`, { cause: error });
+    throw new Error(`found ${(error as Error).message}, expected a readable file`, { cause: error });
   }
 }
 
-/** Reports what OpenSSL rejects now, rather than at the first POST. */
+/** Checks the TLS files with OpenSSL, so that a fault is found here and not at the first POST. */
 function checkTls({ ca, certificate, key }: Omit<Secrets, "token">): void {
   try {
     createSecureContext({ ca, cert: certificate, key });
   } catch (error) {
     throw new TypeError(
-      `found ${(error as Error).message} in caFile, certificateFile or keyFile, expected PEM, and a key that fits`,
+      `found ${(error as Error).message} in caFile, certificateFile or keyFile, expected PEM and a matching key`,
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 /**
- * The DUID with which this relay answers Information-Requests. It must stay the same, because a client treats two DUIDs
- * as two servers. It is derived from the machine's id, so that the relay needs no file of its own that could be lost.
+ * The DUID with which this relay answers Information-Requests. It must never change, because a client treats two DUIDs
+ * as two servers. It is derived from the machine's id, so that the relay needs no file for it that could be lost.
  *
  * @module
  */
@@ -25,12 +25,12 @@ export function deriveServerIdentifier(readMachineId: () => string = readSystemI
   const id = tryRead(readMachineId);
   if (id === undefined || !/^[0-9a-f]{32}$/.test(id)) {
     throw new ConfigError([
-      `information.serverIdentifier: found nothing, and no machine id in ${machineIdFile}, expected a DUID here, or a ` +
-        "machine id to make one of",
+      `information.serverIdentifier: found nothing, and no machine id in ${machineIdFile}, expected a DUID, or a ` +
+        "machine id to derive one from",
     ]);
   }
   const uuid = createHmac("sha256", Buffer.from(id, "hex")).update(useName).digest().subarray(0, uuidOctets);
-  // Mark it as version 4, variant 1, which readers of UUIDs expect of one that carries no information (RFC 9562 §5.4).
+  // Set version 4 and the variant 10, as for a random UUID: it carries no other information (RFC 9562 §5.4).
   uuid[6] = (uuid[6]! & 0x0f) | 0x40;
   uuid[8] = (uuid[8]! & 0x3f) | 0x80;
   return encodeDuidUuid(new Uint8Array(uuid));

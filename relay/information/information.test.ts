@@ -49,16 +49,16 @@ function replyTo(message: Uint8Array, fields: Partial<Information> = {}): string
 const codesIn = (message: Uint8Array, fields: Partial<Information> = {}): number[] =>
   decodeMessage6(octets(replyTo(message, fields))).options.map(({ code }) => code);
 
-test("RFC 7341 §7.2 answerInformationRequest() says option 88 with its addresses, as a DHCPv6 server does", () => {
+test("RFC 7341 §7.2 answerInformationRequest() returns option 88 with its addresses, like a DHCPv6 server", () => {
   expect(replyTo(request("0058"))).toBe(encodeHex(vectorOctets("reply-option88").octets));
 });
 
-test("RFC 7341 §7.2 answerInformationRequest() says an empty option 88 for ff02::1:2", () => {
+test("RFC 7341 §7.2 answerInformationRequest() returns an empty option 88 for ff02::1:2", () => {
   const { options } = decodeMessage6(octets(replyTo(request("0058"), { dhcp4o6Servers: [] })));
   expect(findOption6(options, 88)).toEqual(new Uint8Array(0));
 });
 
-test("RFC 8415 §18.3.6 answerInformationRequest() says what the client lists, in its order, and no more", () => {
+test("RFC 8415 §18.3.6 answerInformationRequest() returns exactly the requested options, in the client's order", () => {
   expect(codesIn(request("0058"))).toEqual([1, 2, 88]);
   expect(codesIn(request("005a 0017 0058 0058"))).toEqual([1, 2, 90, 90, 88]);
   expect(codesIn(request("0060 0020"))).toEqual([1, 2, 96, 32]);
@@ -73,18 +73,18 @@ test("RFC 7598 §5.3 answerInformationRequest() puts the border relays into opti
   );
 });
 
-test("RFC 8415 §21.23 answerInformationRequest() says the refresh time in seconds", () => {
+test("RFC 8415 §21.23 answerInformationRequest() returns the refresh time in seconds", () => {
   const { options } = decodeMessage6(octets(replyTo(request("0058 0020"))));
   expect(encodeHex(findOption6(options, 32)!)).toBe("00000e10");
 });
 
-test("answerInformationRequest() answers a client that does not say who it is", () => {
+test("answerInformationRequest() answers a request without a client identifier", () => {
   expect(replyTo(octets("0b 000001 0006 0002 0058"), { dhcp4o6Servers: [] })).toBe(
     encodeHex(octets("07 000001 0002 000a 0003000102005e530001 0058 0000")),
   );
 });
 
-test("RFC 8415 §16.12 answerInformationRequest() answers when it is the server that is named", () => {
+test("RFC 8415 §16.12 answerInformationRequest() answers a request that names this server", () => {
   expect(codesIn(request("0058", "0002 000a 0003000102005e530001"))).toEqual([1, 2, 88]);
 });
 
@@ -104,16 +104,16 @@ test.each([
     request("0058", "0019 000c 000000010000000000000000"),
     "malformed-information-request",
   ],
-  ["a Client-Id that is no DUID", octets("0b 000001 0001 0001 00"), "malformed-information-request"],
-  ["an option cut short", octets("0b 000001 0006 0002 00"), "malformed-information-request"],
+  ["a Client-Id that is not a DUID", octets("0b 000001 0001 0001 00"), "malformed-information-request"],
+  ["a truncated option", octets("0b 000001 0006 0002 00"), "malformed-information-request"],
   ["no option 6", octets("0b 000001"), "information-not-served"],
   ["an option 6 of odd length", octets("0b 000001 0006 0001 00"), "information-not-served"],
-  ["a wish for DNS servers only", request("0017 0020"), "information-not-served"],
-])("answerInformationRequest() is silent at %s", (_what, message, reason) => {
+  ["a request for DNS servers only", request("0017 0020"), "information-not-served"],
+])("answerInformationRequest() does not answer %s", (_what, message, reason) => {
   expect(replyTo(message)).toBe(reason);
 });
 
-test("answerInformationRequest() is silent about border relays that it does not have", () => {
+test("answerInformationRequest() does not answer a request for border relays that are not configured", () => {
   const fields = { borderRelays: [], softwireContainer: false };
   expect(replyTo(request("005a 0060"), fields)).toBe("information-not-served");
 });
@@ -121,7 +121,7 @@ test("answerInformationRequest() is silent about border relays that it does not 
 const answer = (datagram: Uint8Array, from: Origin, hasServers = false, isBelieved = true) =>
   answerDatagram(datagram, from, information, { isBelieved, hasServers, replyPort: "standard" });
 
-test("answerDatagram() answers a client from the listener that it was heard by, at port 546", () => {
+test("answerDatagram() answers a client at port 546, from the listener that received the request", () => {
   expect(answer(request("0058"), origin("fe80::5%eth0", { port: 1546 }))).toMatchObject({
     kind: "deliver",
     listener: 3,
@@ -130,7 +130,7 @@ test("answerDatagram() answers a client from the listener that it was heard by, 
   });
 });
 
-test("RFC 8415 §16 answerDatagram() is silent when a client asks a unicast address", () => {
+test("RFC 8415 §16 answerDatagram() drops a client's request to a unicast address", () => {
   const from = origin("2001:db8::5", { isGroup: false });
   expect(answer(request("0058"), from)).toEqual({ kind: "drop", reason: "unicast-information-request" });
 });
@@ -144,7 +144,7 @@ const relayed = (message: Uint8Array, options: { code: number; data: Uint8Array 
 
 test.each([
   ["at port 547", [], 547],
-  ["at the port that it asked for (RFC 8357 §5.3)", [{ code: 135, data: octets("0000") }], 1547],
+  ["at the port that the relay requested (RFC 8357 §5.3)", [{ code: 135, data: octets("0000") }], 1547],
 ])("R8415-19.3 answerDatagram() answers through a relay %s", (_where, options, port) => {
   const interfaceId = { code: 18, data: octets("67652d30") };
   const datagram = relayed(relayed(request("0058"), [interfaceId]), options);
@@ -153,7 +153,7 @@ test.each([
   expect(answered).toMatchObject({ kind: "deliver", address: "2001:db8::b", port });
   const payload = answered.kind === "deliver" ? answered.payload : new Uint8Array(0);
   expect(payload[0]).toBe(13);
-  // The mirror of both levels, read as if it had gone up.
+  // Decode the mirrored levels as a relay path: change each type from RELAY-REPL to RELAY-FORW.
   const { path, message } = decodeRelayPath(
     Uint8Array.from(payload)
       .fill(12, 0, 1)
@@ -166,13 +166,13 @@ test.each([
 test.each([
   ["a query", octets("14 000000")],
   ["a relayed query", relayed(octets("14 000000"))],
-  ["a RELAY-FORW that is cut short", octets("0c 00")],
-  ["nothing", new Uint8Array(0)],
-])("answerDatagram() passes %s on", (_what, datagram) => {
+  ["a truncated RELAY-FORW", octets("0c 00")],
+  ["an empty datagram", new Uint8Array(0)],
+])("answerDatagram() passes %s", (_what, datagram) => {
   expect(answer(datagram, origin("fe80::5%eth0"))).toEqual({ kind: "pass" });
 });
 
-test("answerDatagram() leaves what it does not have to DHCPv6 servers, where there are any", () => {
+test("answerDatagram() passes a request for other options if DHCPv6 servers are configured, else drops it", () => {
   const dns = request("0017");
   expect(answer(dns, origin("fe80::5%eth0"))).toEqual({ kind: "drop", reason: "information-not-served" });
   expect(answer(dns, origin("fe80::5%eth0"), true)).toEqual({ kind: "pass" });

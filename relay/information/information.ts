@@ -1,10 +1,10 @@
 /**
  * Stateless DHCPv6: answers an Information-Request, from a client or through relays, with options 88, 90 and 96
- * (RFC 7341 §7.2, RFC 7598 §4.2, §5.3). Clients can then find the 4o6 service without a DHCPv6 server that
- * announces it. Pure.
+ * (RFC 7341 §7.2, RFC 7598 §4.2, §5.3). So clients find the 4o6 service without a DHCPv6 server that announces
+ * it. Pure.
  *
- * It answers only requests for an option that it has. A client takes the first Reply, and a Reply without the DNS
- * servers that the client wanted would be worse than no Reply.
+ * It answers only requests for an option that it has. A client accepts the first Reply, so a Reply without the DNS
+ * servers that the client requested would be worse than none.
  *
  * @module
  */
@@ -33,13 +33,13 @@ export interface Information {
   readonly dhcp4o6Servers: readonly Uint8Array[];
   /** Addresses of lwAFTRs or BRs, 16 octets each; each gets an option 90. */
   readonly borderRelays: readonly Uint8Array[];
-  /** Whether to offer option 96 with the border relays, for clients that learn them from it. Addresses come by 4o6. */
+  /** Whether to offer option 96 with the border relays, for clients that read them from it. Addresses come by 4o6. */
   readonly softwireContainer: boolean;
   /** Option 32: seconds for which the client may use the information. */
   readonly refreshSeconds: number;
 }
 
-/** An answer, the reason for a drop, or `pass` if the datagram is not an Information-Request or is left to servers. */
+/** An answer, the reason for a drop, or `pass` if the datagram is no Information-Request or goes to DHCPv6 servers. */
 export type Answered = Delivery | Drop | { readonly kind: "pass" };
 
 const pass: Answered = { kind: "pass" };

@@ -37,20 +37,20 @@ const origin = (source: string, port: number): Origin => ({
   believed: 2,
 });
 
-/** A RELAY-FORW of a relay nearer the client. */
+/** A RELAY-FORW of a downstream relay. */
 function relayed(fields: Partial<RelayLevel> = {}, message: Uint8Array = query): Uint8Array {
   const level = { hopCount: 0, linkAddress, peerAddress: parseIPv6("fe80::9"), options: [], ...fields };
   return encodeRelayMessage(12, level, message);
 }
 
-/** What goes up, which must be something. */
+/** @returns The relay level of the frame; throws if the datagram is dropped. */
 function forwarded(datagram: Uint8Array, from: Origin) {
   const wrapped = wrapDatagram(datagram, from);
   if (wrapped.kind === "drop") throw new Error(`dropped as ${wrapped.reason}`);
   return decodeRelayMessage(wrapped.frame);
 }
 
-/** An answer of an allocator that has answered every level. */
+/** The allocator's answer, with every relay level mirrored. */
 function mirrored(datagram: Uint8Array, from: Origin, answer = response): Uint8Array {
   const wrapped = wrapDatagram(datagram, from);
   if (wrapped.kind === "drop") throw new Error(`dropped as ${wrapped.reason}`);
@@ -62,14 +62,14 @@ const relayPortOption = (port: number): Option6 => ({
   data: Uint8Array.of(port >> 8, port & 255),
 });
 
-test("R8415-19.1-01 wrapDatagram() puts the message in unchanged, and its source in peer-address", () => {
+test("R8415-19.1-01 wrapDatagram() copies the message unchanged, and its source into peer-address", () => {
   const level = forwarded(query, origin("fe80::5%eth0", 546));
   expect(level.type).toBe(12);
   expect(level.message).toEqual(query);
   expect(formatIPv6(level.peerAddress)).toBe("fe80::5");
 });
 
-test("R8415-19.1.1-01 wrapDatagram() says hop-count 0 and the listener's link of a client", () => {
+test("R8415-19.1.1-01 wrapDatagram() sets hop-count 0 and the listener's link-address for a client", () => {
   for (const source of ["fe80::5%eth0", "2001:db8:a::5"]) {
     const level = forwarded(query, origin(source, 546));
     expect([level.hopCount, formatIPv6(level.linkAddress)]).toEqual([0, "2001:db8:a::1"]);
@@ -83,7 +83,7 @@ test("R8415-19.1.1-02 wrapDatagram() always adds an Interface-Id with all that t
   ]);
 });
 
-test.each([0, 7])("R8415-19.1.2-02 wrapDatagram() counts the hop of a relay that said %i", (hopCount) => {
+test.each([0, 7])("R8415-19.1.2-02 wrapDatagram() increments the hop-count %i of a relay", (hopCount) => {
   expect(forwarded(relayed({ hopCount }), origin("2001:db8::b", 547)).hopCount).toBe(hopCount + 1);
 });
 
@@ -109,11 +109,16 @@ test("R8415-19.4-01 wrapDatagram() does not change a relay's message", () => {
 });
 
 test.each([
-  ["a relay that asks for its port", relayed({ options: [relayPortOption(0)] }), 1547, 1547],
-  ["a relay on 547 behind one that asks", relayed({ options: [relayPortOption(1547)] }), 547, undefined],
-  ["a relay that does not ask", relayed(), 1547, undefined],
+  ["a relay that requests its port", relayed({ options: [relayPortOption(0)] }), 1547, 1547],
+  [
+    "a relay on 547 whose downstream relay requests its port",
+    relayed({ options: [relayPortOption(1547)] }),
+    547,
+    undefined,
+  ],
+  ["a relay without the option", relayed(), 1547, undefined],
   ["a client", query, 1547, undefined],
-])("RFC 8357 wrapDatagram() adds option 135 for %s, if it must", (_who, datagram, port, expected) => {
+])("RFC 8357 wrapDatagram() adds option 135 if required: %s", (_who, datagram, port, expected) => {
   const data = findOption6(forwarded(datagram, origin("2001:db8::b", port)).options, OptionCode6.relayPort);
   expect(data && data[0]! * 256 + data[1]!).toBe(expected);
 });
@@ -141,7 +146,7 @@ test.each([
 
 const solicit = Uint8Array.of(1, 0xab, 0xcd, 0xef);
 
-/** Where a datagram goes that there are DHCPv6 servers for, and its level. */
+/** @returns Destination and relay level of a datagram if DHCPv6 servers are configured. */
 function shared(datagram: Uint8Array, rule: Partial<ServersRule> = {}, port = 546) {
   const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false, ...rule };
   const wrapped = wrapDatagram(datagram, origin("2001:db8::b", port), servers);
@@ -154,7 +159,7 @@ test.each([1, 3, 11, 200])("R8415-19-03 wrapDatagram() forwards type %i to DHCPv
   expect(shared(message)).toMatchObject({ to: "servers", hopCount: 0, message });
 });
 
-test("R7341-10-02 wrapDatagram() has another destination for a query than for other messages", () => {
+test("R7341-10-02 wrapDatagram() sends queries and other messages to different destinations", () => {
   expect([shared(query).to, shared(solicit).to]).toEqual(["allocator", "servers"]);
 });
 
@@ -178,19 +183,19 @@ test.each([
   ["servers, a client", solicit, 546, 0],
   ["servers, a relay on 547", relayed({}, solicit), 547, 0],
   [
-    "servers, a relay that asks for its port",
+    "servers, a relay that requests its port",
     relayed({ options: [relayPortOption(0)] }, solicit),
     1547,
     1547,
   ],
   ["the allocator, a client", query, 546, undefined],
-])("RFC 8357 §5.2 wrapDatagram() asks for our own port: %s", (_who, datagram, port, expected) => {
+])("RFC 8357 §5.2 wrapDatagram() requests our own port: %s", (_who, datagram, port, expected) => {
   const { options } = shared(datagram, { asksForPort: true }, port);
   const data = findOption6(options, OptionCode6.relayPort);
   expect(data && data[0]! * 256 + data[1]!).toBe(expected);
 });
 
-test.each(["0d", "15", "02", "07", "0a"])("wrapDatagram() gives DHCPv6 servers no type 0x%s", (hex) => {
+test.each(["0d", "15", "02", "07", "0a"])("wrapDatagram() never sends type 0x%s to DHCPv6 servers", (hex) => {
   const servers: ServersRule = { queries: "allocator", relayed: "examine", asksForPort: false };
   const datagram = Buffer.from(`${hex}000000`, "hex");
   expect(wrapDatagram(datagram, origin("2001:db8::5", 546), servers).kind).toBe("drop");
@@ -201,11 +206,11 @@ test.each([
   ["::", 546],
   ["ff02::1%eth0", 546],
   ["fe80::1%an interface", 546],
-])("wrapDatagram() drops what came from %s port %i", (source, port) => {
+])("wrapDatagram() drops a datagram from %s port %i", (source, port) => {
   expect(wrapDatagram(query, origin(source, port))).toEqual({ kind: "drop", reason: "unusable-source" });
 });
 
-test("wrapDatagram() forwards the largest datagram that fits in a frame, and drops one octet more", () => {
+test("wrapDatagram() forwards the largest datagram that fits in a frame, and drops a larger one", () => {
   const from = origin("fe80::1%123456789012345", 1547);
   const asking = relayed({ options: [relayPortOption(0)] }, new Uint8Array(0));
   const padded = (octets: number) => relayed({ options: [relayPortOption(0)] }, new Uint8Array(octets));
@@ -215,7 +220,7 @@ test("wrapDatagram() forwards the largest datagram that fits in a frame, and dro
   expect(wrapDatagram(padded(room + 1), from)).toEqual({ kind: "drop", reason: "oversized" });
 });
 
-test("R8415-19.2-01 unwrapAnswer() gives the Relay Message unmodified, for the listener and peer of the query", () => {
+test("R8415-19.2-01 unwrapAnswer() returns the Relay Message unmodified, for the listener and peer of the query", () => {
   expect(unwrapAnswer(mirrored(query, origin("fe80::5%eth0", 50_000)), 4, "source")).toEqual({
     kind: "deliver",
     listener: 3,
@@ -228,7 +233,7 @@ test("R8415-19.2-01 unwrapAnswer() gives the Relay Message unmodified, for the l
 test.each([
   ["a client", query, 50_000, 546],
   ["a relay", relayed(), 50_000, 547],
-  ["a relay that asks for its port", relayed({ options: [relayPortOption(0)] }), 1547, 1547],
+  ["a relay that requests its port", relayed({ options: [relayPortOption(0)] }), 1547, 1547],
 ])("RFC 8415 §7.2 unwrapAnswer() sends to the standard port of %s", (_who, datagram, port, expected) => {
   const unwrapped = unwrapAnswer(mirrored(datagram, origin("2001:db8::b", port)), 4, "standard");
   expect(unwrapped).toMatchObject({ kind: "deliver", address: "2001:db8::b", port: expected });
@@ -259,9 +264,9 @@ const ours = encodeInterfaceId({ listener: 0, port: 546, believed: 0, zone: "" }
 test.each([
   ["a RELAY-FORW", relayed({ options: [{ code: 18, data: ours }] }), "malformed-answer"],
   ["a message of another type", response, "malformed-answer"],
-  ["no octet", new Uint8Array(0), "malformed-answer"],
+  ["an empty frame", new Uint8Array(0), "malformed-answer"],
   ["an answer with a runt", answerWith(ours, {}, Uint8Array.of(21, 0, 0)), "malformed-answer"],
-  ["an answer that is cut off", answerWith(ours).subarray(0, -1), "malformed-answer"],
+  ["a truncated answer", answerWith(ours).subarray(0, -1), "malformed-answer"],
   ["an answer without Interface-Id", answerWith(undefined), "unknown-interface-id"],
   ["an Interface-Id of another format", answerWith(ours.with(0, 1)), "unknown-interface-id"],
   ["an Interface-Id of a listener that is not there", answerWith(ours.with(1, 4)), "unknown-interface-id"],

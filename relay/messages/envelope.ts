@@ -1,6 +1,6 @@
 /**
  * Wraps datagrams from clients in a RELAY-FORW, and unwraps answers from a RELAY-REPL (RFC 8415 §19). Pure and
- * stateless: the Interface-Id carries all that delivering the answer needs.
+ * stateless: the Interface-Id contains everything needed to deliver the answer.
  *
  * The relay checks only what it needs to wrap a datagram. The allocator checks the message inside.
  *
@@ -46,7 +46,7 @@ export interface PeerAddress {
   readonly zone: string;
 }
 
-/** Where a datagram came from. */
+/** Origin of a datagram. */
 export interface Origin {
   /** Number of the listener: 0..255. */
   readonly listener: number;
@@ -65,7 +65,7 @@ export interface Origin {
 /** A wrapped datagram with its destination, or the reason it is dropped. */
 export type Wrapped = { readonly kind: "forward"; readonly to: Upstream; readonly frame: Uint8Array } | Drop;
 
-/** Where a relay sends messages: to the allocator, or to DHCPv6 servers if they are not 4o6. */
+/** Destination of a message: the allocator, or the DHCPv6 servers. */
 export type Upstream = "allocator" | "servers";
 
 /** How messages are divided between the allocator and DHCPv6 servers. */
@@ -75,7 +75,7 @@ export interface ServersRule {
   /**
    * Where a RELAY-FORW goes. `examine` looks inside: one that contains a DHCPV4-QUERY goes where `queries` says, any
    * other to the servers. `allocator` and `servers` send all of them to one place. RFC 7341 §10 defines a separate
-   * destination for queries only at the relay next to the client (R7341-10-03), so `servers` follows it to the letter.
+   * destination for queries only at the relay next to the client (R7341-10-03); `servers` is that rule exactly.
    */
   readonly relayed: "examine" | Upstream;
   /** Whether our socket towards the servers uses a port other than 547, to which they must answer (RFC 8357). */
@@ -104,8 +104,8 @@ export interface Drop {
 }
 
 /**
- * Which UDP port answers go to. `standard`: port 546 of a client, and port 547 of a relay unless it asked for another
- * port (RFC 8415 §7.2, RFC 8357). `source`: the port that the query came from, for clients that may not use 546.
+ * Which UDP port answers go to. `standard`: port 546 of a client, and port 547 of a relay unless it requested another
+ * port (RFC 8415 §7.2, RFC 8357). `source`: the source port of the query, for clients that may not use 546.
  */
 export type ReplyPort = "standard" | "source";
 
@@ -235,8 +235,8 @@ export function unwrapAnswer(frame: Uint8Array, listeners: number, replyPort: Re
 /** A RELAY-REPL inside the answer is for a relay; any other message is for a client (RFC 8415 §19.2). */
 function standardPort(payload: Uint8Array, options: readonly Option6[]): number {
   if (payload[0] !== MessageType6.relayReply) return clientPort;
-  const asked = tryDecode(decodeRelayPort, findOption6(options, OptionCode6.relayPort)) ?? 0;
-  return asked === 0 ? serverPort : asked;
+  const requested = tryDecode(decodeRelayPort, findOption6(options, OptionCode6.relayPort)) ?? 0;
+  return requested === 0 ? serverPort : requested;
 }
 
 /** Formats an address, with `%zone` if it has a zone. */
@@ -245,8 +245,8 @@ export function formatPeer({ address, zone }: PeerAddress): string {
 }
 
 /**
- * Chooses the port for an answer that this relay makes itself: 546 for a client; for a relay its source port if it
- * asked for that (RFC 8357 §5.3), else 547.
+ * Chooses the port for an answer that this relay creates itself: 546 for a client; for a relay its source port if it
+ * requested that (RFC 8357 §5.3), else 547.
  *
  * @param datagram The outermost RELAY-FORW; undefined if the datagram came from a client.
  * @param port UDP source port of the datagram: 1..65535.

@@ -1,5 +1,5 @@
 /**
- * Names of DHCPv6 message types, for counters that people read.
+ * Names of DHCPv6 message types, and counts by message type.
  *
  * @module
  */
@@ -23,16 +23,16 @@ const names: Readonly<Record<number, string>> = {
   21: "dhcpv4-response",
 };
 
-/** Index in {@link TypeCounts} for datagrams without any octet. */
-const emptyPlace = 256;
+/** Index in {@link TypeCounts} for empty datagrams. */
+const emptyIndex = 256;
 
 /** Counts datagrams by message type. */
 export class TypeCounts {
-  readonly #counts = new Float64Array(emptyPlace + 1);
+  readonly #counts = new Float64Array(emptyIndex + 1);
 
   /** Counts a datagram. */
   add(datagram: Uint8Array): void {
-    this.#counts[datagram[0] ?? emptyPlace]! += 1;
+    this.#counts[datagram[0] ?? emptyIndex]! += 1;
   }
 
   /** Copies the counts, by name of the type. Types that never occurred are absent. */
@@ -43,5 +43,5 @@ export class TypeCounts {
 }
 
 function nameOf(type: number): string {
-  return type === emptyPlace ? "empty" : (names[type] ?? `type-${type}`);
+  return type === emptyIndex ? "empty" : (names[type] ?? `type-${type}`);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# build-deb.sh [FOLDER]: makes the Debian package apportion-relay_VERSION_all.deb in FOLDER, `dist` by default. The same
-# sources make the same octets. It is to be run from anywhere; it needs dpkg-deb, gzip and what `npm ci` installs.
+# build-deb.sh [FOLDER]: builds the Debian package apportion-relay_VERSION_all.deb in FOLDER, `dist` by default. Builds
+# are reproducible. It runs from any folder, and needs dpkg-deb, gzip and what `npm ci` installs.
 set -eu
 umask 022
 
@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 packaging=$root/relay/packaging
 folder=${1:-$root/dist}
 version=$(node -p 'require(process.argv[1]).version' "$root/package.json")
-# Times in the package are those of the last commit, or of 1980 where there is no repository.
+# File times in the package are the time of the last commit, or 1980 if there is no repository.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 315532800)}
 export SOURCE_DATE_EPOCH
 
@@ -29,7 +29,7 @@ install -m 644 "$root/relay/relay.example.toml" "$doc/examples/relay.toml"
 gzip -9n <"$packaging/apportion-relay.8" >"$tree/usr/share/man/man8/apportion-relay.8.gz"
 install -m 755 "$packaging/debian/postinst" "$packaging/debian/prerm" "$packaging/debian/postrm" "$tree/DEBIAN/"
 echo /etc/apportion/relay.toml >"$tree/DEBIAN/conffiles"
-# Node 20 is newer than some releases of Debian and comes in many ways: it is recommended, not demanded.
+# Recommends, not Depends: some Debian releases have an older Node, and operators install Node 20 in other ways.
 cat >"$tree/DEBIAN/control" <<CONTROL
 Package: apportion-relay
 Version: $version
@@ -42,7 +42,7 @@ Recommends: nodejs (>= 20)
 Suggests: tshark
 Installed-Size: $(du -sk --apparent-size "$tree" | cut -f1)
 Description: relay between DHCP 4o6 clients and Apportion allocators
- Takes DHCPv4 over DHCPv6 queries (RFC 7341) from clients and relays by UDP, and brings
+ Receives DHCPv4 over DHCPv6 queries (RFC 7341) from clients and relays by UDP, and sends
  them in batches over HTTP to an allocator that leases shared IPv4 addresses (RFC 7618).
 CONTROL
 

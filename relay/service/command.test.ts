@@ -7,12 +7,12 @@ import type { RelayConfig } from "../config/config.ts";
 
 const token = "0123456789abcdef";
 
-/** Runs the command, and gives back what it was told to do. */
+/** Runs the command, and returns the settings it was run with and what it printed. */
 async function runCommand(words: readonly string[], environment: Record<string, string> = {}) {
   const configs: RelayConfig[] = [];
   const printed: string[] = [];
   const run = (readConfig: () => RelayConfig) => Promise.resolve(void configs.push(readConfig()));
-  const readStatus = (socket: string) => Promise.reject(new Error(`asked ${socket}`));
+  const readStatus = (socket: string) => Promise.reject(new Error(`status of ${socket}`));
   const command = relayCommand({ run, readStatus, print: (line) => printed.push(line) }, environment);
   await command.parseAsync(words, { from: "user" });
   return { config: configs[0]!, printed };
@@ -31,7 +31,7 @@ function stageFile(content: string): string {
   return file;
 }
 
-test("relayCommand() needs nothing but a token", async () => {
+test("relayCommand() needs only a token", async () => {
   expect(await configOf([], { APPORTION_RELAY_TOKEN: token })).toMatchObject({
     secrets: { token },
     allocator: { urls: [new URL("http://127.0.0.1:8467")] },
@@ -39,7 +39,7 @@ test("relayCommand() needs nothing but a token", async () => {
   });
 });
 
-test("relayCommand() hands every flag on", async () => {
+test("relayCommand() passes on every flag", async () => {
   const flags = [
     ...["--listen", "[::1]:1547,link=2001:db8::1", "--listen", "[::1]:2547"],
     ...["--interface", "eth0"],
@@ -72,7 +72,7 @@ test("relayCommand() hands every flag on", async () => {
   });
 });
 
-test("relayCommand() takes a file, and lets flags override it", async () => {
+test("relayCommand() reads a file, and flags override it", async () => {
   const file = stageFile(`
     replyPort = "source"
     listeners = [{ address = "::1", port = 1 }, { address = "::1", port = 2 }]
@@ -105,16 +105,16 @@ test("relayCommand() reads the file again each time the settings are requested",
   expect(readConfig!().queue.length).toBe(2);
 });
 
-test("relayCommand() names the file that it can't read", async () => {
+test("relayCommand() names an unreadable file", async () => {
   await expect(configOf(["--token-file", "/no/such/token"])).rejects.toThrow("/no/such/token");
   await expect(configOf(["--config", "/no/such/file"])).rejects.toThrow("/no/such/file");
 });
 
-test("relayCommand() refuses to start without a token", async () => {
+test("relayCommand() rejects a start without a token", async () => {
   await expect(configOf([])).rejects.toThrow("token: found nothing, expected");
 });
 
-test("check is content with a file without faults, and needs no token of the environment", async () => {
+test("check accepts a file without faults, and needs no token in the environment", async () => {
   const file = stageFile("[queue]\nlength = 1");
   expect((await runCommand(["check", file])).printed).toEqual([
     "[::1]:8547: trusts no relay but those of this host; RELAY-FORW of others is dropped",
@@ -127,12 +127,12 @@ test.each([
   ["[queue]\nlength = ", "relay.toml:2:10: Invalid TOML document: invalid value, expected TOML"],
   ['allocator = "x"', 'allocator: found "x", expected a table'],
   ['[allocator]\ntokenFile = "/no/token"', "allocator.tokenFile: found ENOENT"],
-])("check refuses %j", async (content, expected) => {
+])("check rejects %j", async (content, expected) => {
   const file = stageFile(content);
   await expect(runCommand(["check", file])).rejects.toThrow(expected);
 });
 
-test("check finds that there is nothing to make a server identifier of, where one is needed", async () => {
+test("check rejects a file that needs a server identifier if none can be derived", async () => {
   const actions = {
     run: () => Promise.resolve(),
     readStatus: () => Promise.reject(new Error()),
@@ -151,8 +151,8 @@ test("check finds that there is nothing to make a server identifier of, where on
 });
 
 test.each([
-  [["status"], "asked /run/apportion-relay/status.sock"],
-  [["status", "--socket", "/tmp/other"], "asked /tmp/other"],
-])("%j asks the relay at its status socket", async (words, expected) => {
+  [["status"], "status of /run/apportion-relay/status.sock"],
+  [["status", "--socket", "/tmp/other"], "status of /tmp/other"],
+])("%j reads the status from the status socket", async (words, expected) => {
   await expect(runCommand(words)).rejects.toThrow(expected);
 });

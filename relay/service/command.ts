@@ -26,7 +26,7 @@ import type { Environment } from "../config/secrets.ts";
 import { defaultStatusSocket, formatStatus } from "./status.ts";
 import type { StatusReport } from "./status.ts";
 
-/** Actions that the command runs. An error that an action throws makes `parseAsync` reject. */
+/** Actions of the command. An error from an action makes `parseAsync` reject. */
 export interface RelayActions {
   /**
    * Runs the relay.
@@ -71,8 +71,8 @@ SIGHUP reads the file and the token again; on a fault, the current settings stay
 /**
  * Creates the command.
  *
- * @param environment Source of the token if no file is named. There is no flag for it, because a flag would show the
- *   token to every user of the machine.
+ * @param environment Contains the token if no token file is configured. A flag would show the token to every user of
+ *   the machine.
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   return addFlags(new Command("apportion-relay"))
@@ -85,10 +85,10 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
 
 function addFlags(command: Command): Command {
   return command
-    .option("--config <file>", "settings (TOML)")
+    .option("--config <file>", "configuration file (TOML)")
     .option(
       "--listen <[address]:port[,link=LINK]>",
-      `UDP socket; may be repeated (default: ${defaultRelayEndpoint})`,
+      `address and UDP port to listen on; may be repeated (default: ${defaultRelayEndpoint})`,
       collectListen,
     )
     .option(
@@ -97,7 +97,10 @@ function addFlags(command: Command): Command {
       collectInterface,
     )
     .addOption(
-      new Option("--allocator <url>", `an allocator; may be repeated (default: ${defaultAllocatorUrl})`)
+      new Option(
+        "--allocator <url>",
+        `URL of an allocator; may be repeated (default: ${defaultAllocatorUrl})`,
+      )
         .env("APPORTION_ALLOCATOR_URL")
         .argParser(collect),
     )
@@ -118,7 +121,7 @@ function addFlags(command: Command): Command {
     .option("--deadline-ms <ms>", `time in which a datagram must be answered (default: ${relayDeadlineMs})`)
     .option(
       "--receive-buffer-octets <count>",
-      `receive buffer of a socket (default: ${relayReceiveBufferOctets})`,
+      `receive buffer to request for each socket (default: ${relayReceiveBufferOctets})`,
     )
     .option("--metrics <host:port>", "serve GET /metrics on this address, for Prometheus")
     .option("--status-socket <file>", "Unix socket for `apportion-relay status`")

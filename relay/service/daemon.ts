@@ -24,7 +24,7 @@ import type { StatusReport } from "./status.ts";
 export interface Daemon {
   /**
    * Reads the settings again and applies them. On any fault it keeps the current settings and logs the reason, so this
-   * never rejects. Reloads run one after the other.
+   * never rejects. Reloads run one at a time.
    */
   readonly reload: () => Promise<void>;
   /** Finishes the exchanges in progress, and stops. */
@@ -33,11 +33,11 @@ export interface Daemon {
 
 /** A log that may lose lines. */
 export type ServiceLog = Logger & {
-  /** Returns how many lines were lost because nobody took them. */
+  /** Returns how many lines were lost because they could not be written. */
   readonly linesLost?: (() => number) | undefined;
 };
 
-/** Servers for an operator's tools, by purpose. */
+/** HTTP servers for an operator's tools, by purpose. */
 type LocalServers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
 
 const noLocalServers: LocalServers = { metrics: undefined, status: undefined };
@@ -105,7 +105,7 @@ class Service {
       await this.#apply(config, () => this.#relay!.reload(config));
     } catch (error) {
       const faults = error instanceof ConfigError ? error.faults : [(error as Error).message];
-      this.#log.error({ faults }, "reload refused: the relay goes on with the settings it has");
+      this.#log.error({ faults }, "reload rejected: keeping the current settings");
     }
   }
 
@@ -113,11 +113,11 @@ class Service {
     this.#stopReports?.();
     await this.#relay?.close();
     this.#capture.close();
-    await closeOthers(this.#servers, noLocalServers);
+    await closeExcept(this.#servers, noLocalServers);
     if (this.#relay !== undefined) this.#log.info(this.#relay.counters.snapshot(), "relay stopped");
   }
 
-  /** Applies settings. Every step that can fail comes first, so that a fault changes nothing. */
+  /** Applies settings. The steps that can fail come first, so that a fault changes nothing. */
   async #apply(config: RelayConfig, applyToRelay: () => Promise<void>): Promise<void> {
     const servers = await this.#openServers(config);
     let capture;
@@ -126,7 +126,7 @@ class Service {
       await applyToRelay();
     } catch (error) {
       capture?.cancel();
-      await closeOthers(servers, this.#servers);
+      await closeExcept(servers, this.#servers);
       throw error;
     }
     capture.commit();
@@ -138,7 +138,7 @@ class Service {
         this.#log.info({ address: open.server.address }, `${name} listening`);
       }
     }
-    await closeOthers(before, servers);
+    await closeExcept(before, servers);
   }
 
   /** Opens the servers of the settings. A server whose endpoint has not changed stays open. */
@@ -155,7 +155,7 @@ class Service {
       const { socket } = status;
       return { ...opened, status: await open("status", socket === undefined ? undefined : { socket }) };
     } catch (error) {
-      await closeOthers(opened, this.#servers);
+      await closeExcept(opened, this.#servers);
       throw error;
     }
   }
@@ -181,9 +181,9 @@ class Service {
   }
 }
 
-/** Closes the servers that are not among `others`. */
-async function closeOthers(servers: LocalServers, others: LocalServers): Promise<void> {
-  const kept = new Set<OpenServer | undefined>(Object.values(others));
+/** Closes the servers that are not in `keep`. */
+async function closeExcept(servers: LocalServers, keep: LocalServers): Promise<void> {
+  const kept = new Set<OpenServer | undefined>(Object.values(keep));
   for (const each of Object.values<OpenServer | undefined>(servers)) {
     if (!kept.has(each)) await each?.server.close();
   }

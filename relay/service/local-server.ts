@@ -9,7 +9,7 @@ import { connect } from "node:net";
 import type { AddressInfo, ListenOptions } from "node:net";
 import type { TcpEndpoint } from "../config/config-values.ts";
 
-/** Where a server listens. */
+/** TCP host and port, or path of a Unix socket. */
 export type LocalEndpoint = TcpEndpoint | { readonly socket: string };
 
 /** Path -> function that creates the answer to a GET. */
@@ -28,7 +28,7 @@ const socketMode = 0o660;
 /**
  * Starts a server.
  *
- * @throws {Error} If it can't listen there, for example because another process does.
+ * @throws {Error} If it can't listen on the endpoint, for example because another process does.
  */
 export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): Promise<LocalServer> {
   const server = createServer((request, response) => {
@@ -61,7 +61,7 @@ export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): P
   };
 }
 
-/** Removes the socket of a relay that was killed. If a running relay accepts the connection, the socket stays. */
+/** Removes the socket file of a relay that was killed. If a running relay accepts the connection, the file stays. */
 async function removeStaleSocket(path: string): Promise<void> {
   const code = await new Promise<string | undefined>((resolve) => {
     const connection = connect(path, () => {

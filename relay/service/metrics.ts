@@ -1,6 +1,6 @@
 /**
- * Metrics of a relay for Prometheus. Counts for each datagram are plain numbers, which are read at each scrape. Only
- * values that are measured once per POST go into histograms.
+ * Metrics of a relay for Prometheus. Counts per datagram are plain numbers that are read at each scrape. Only values
+ * that are measured once per POST go into histograms.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface RelayMetrics {
   readonly read: () => Promise<string>;
 }
 
-/** Upper bounds in seconds: from a round trip in the local network to a generous deadline. */
+/** Upper bounds in seconds: from a round trip in the local network to twice the default deadline. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8];
 
 const framesBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -60,13 +60,13 @@ function createObserver(registry: Registry): RelayObserver {
   });
   const wait = new Histogram({
     name: "apportion_relay_queue_wait_seconds",
-    help: "Time that the oldest frame of a batch had waited",
+    help: "How long the oldest frame of a batch waited in the queue",
     buckets: secondsBuckets,
     registers,
   });
   const post = new Histogram({
     name: "apportion_relay_post_duration_seconds",
-    help: "Duration of POSTs, by allocator and by outcome: answers, unavailable, refused, malformed",
+    help: "How long POSTs took, by allocator and by outcome: answers, unavailable, refused, malformed",
     labelNames: ["allocator", "outcome"],
     buckets: secondsBuckets,
     registers,
@@ -130,17 +130,13 @@ function addCounters(registry: Registry, status: () => RelayStatus): void {
     ["sent_datagrams_total", "Datagrams to clients and relays, by DHCPv6 message type", "type"],
     () => byType(status().counters.sentByType),
   );
-  addCounter(
-    registry,
-    ["dropped_total", "Datagrams and answers that were dropped, by reason", "reason"],
-    () => {
-      const { dropped } = status().counters;
-      return Object.keys(dropReasons).map((reason) => [
-        { reason },
-        (dropped as Readonly<Record<string, number>>)[reason] ?? 0,
-      ]);
-    },
-  );
+  addCounter(registry, ["dropped_total", "Dropped datagrams and answers, by reason", "reason"], () => {
+    const { dropped } = status().counters;
+    return Object.keys(dropReasons).map((reason) => [
+      { reason },
+      (dropped as Readonly<Record<string, number>>)[reason] ?? 0,
+    ]);
+  });
   addCounter(registry, ["forwarded_frames_total", "Frames that were put into POSTs"], () => [
     [{}, status().counters.forwarded],
   ]);
@@ -156,17 +152,15 @@ function addGauges(registry: Registry, status: () => RelayStatus): void {
   const queue = (name: string, help: string, read: (queue: RelayStatus["queue"]) => number): void => {
     addGauge(registry, [`queue_${name}`, help], () => [[{}, read(status().queue)]]);
   };
-  queue("frames", "Frames waiting for a POST", ({ frames }) => frames);
-  queue("octets", "Octets waiting for a POST", ({ octets }) => octets);
-  queue("oldest_seconds", "Time that the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
+  queue("frames", "Frames that wait for a POST", ({ frames }) => frames);
+  queue("octets", "Octets that wait for a POST", ({ octets }) => octets);
+  queue("oldest_seconds", "How long the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
   addGauge(registry, ["sources", "Sources whose rate is tracked"], () => [[{}, status().sources]]);
-  addGauge(registry, ["posts_in_flight", "POSTs in flight", "allocator"], () =>
+  addGauge(registry, ["posts_in_flight", "POSTs that wait for their answer", "allocator"], () =>
     status().allocators.map(({ url, postsInFlight }) => [{ allocator: url }, postsInFlight]),
   );
-  addGauge(
-    registry,
-    ["allocator_serving", "1 if the allocator is not quarantined, else 0", "allocator"],
-    () => status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
+  addGauge(registry, ["allocator_serving", "1 while an allocator is not quarantined", "allocator"], () =>
+    status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
   );
   addGauge(
     registry,
@@ -201,7 +195,7 @@ function addKernelMetrics(registry: Registry): void {
   );
   addGauge(
     registry,
-    ["kernel_queued_octets", "Octets waiting in receive buffers of the kernel", "endpoint"],
+    ["kernel_queued_octets", "Octets that wait in receive buffers of the kernel", "endpoint"],
     () => readKernelSockets().map(({ endpoint, queuedOctets }) => [{ endpoint }, queuedOctets]),
   );
 }

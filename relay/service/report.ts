@@ -1,6 +1,6 @@
 /**
- * Periodic log reports of a relay: its counters, each reason for which it dropped something, and how many datagrams the
- * kernel dropped.
+ * Logs the counters of a relay at regular intervals: its own, the drops by reason, and the datagrams that the kernel
+ * dropped.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { RelayLog } from "../observer.ts";
 import type { Relay } from "../relay.ts";
 
 /**
- * Logs changes at regular intervals: one line with all counters, one for each reason with how often it occurred, and
- * one for datagrams that the kernel dropped.
+ * Logs changes at regular intervals: one line with all counters, one for each reason with the number of drops, and one
+ * for datagrams that the kernel dropped.
  *
  * @param intervalMs Milliseconds between two reports.
  * @returns Function that stops the reports.

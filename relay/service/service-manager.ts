@@ -2,8 +2,8 @@
  * Notifies systemd (sd_notify(3)) that the relay is ready, that it is alive, and that it is stopping.
  *
  * Node has no Unix datagram sockets, so systemd-notify(1) sends the notifications; the unit allows that with
- * `NotifyAccess=all`. A timer of the event loop starts it for the watchdog. If the loop hangs, the notifications stop
- * and systemd restarts the relay.
+ * `NotifyAccess=all`. The watchdog notifications run on a timer of the event loop: if the loop hangs, they stop and
+ * systemd restarts the relay.
  *
  * @module
  */
@@ -19,9 +19,9 @@ export interface ServiceManager {
 
 /** Options of a connection. */
 export interface ServiceManagerOptions {
-  /** `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as systemd sets them; without the first, nothing is sent. */
+  /** `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as systemd sets them. Without the first, nothing is sent. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Called when a notification could not be sent. */
+  /** Called when a notification can't be sent. */
   readonly onFailed: (error: Error) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Current status of a relay for the operator: `apportion-relay status`.
+ * `apportion-relay status`: reads the current status of a relay, and formats it for the operator.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { dropReasons } from "../reasons.ts";
 import type { DropReason } from "../reasons.ts";
 import type { RelayStatus } from "../relay.ts";
 
-/** Content of an answer from the status socket. */
+/** Status of a relay, as its status socket reports it. */
 export interface StatusReport extends RelayStatus {
   readonly pid: number;
   /** Seconds since the relay started. */
@@ -33,27 +33,29 @@ export async function readStatus(socket: string): Promise<StatusReport> {
   try {
     return JSON.parse(await get(socket, "/status")) as StatusReport;
   } catch (error) {
-    throw new Error(`Cannot ask the relay at ${socket}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot read the status of the relay at ${socket}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
 function get(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path }, (response) => {
+    const pending = request({ socketPath, path }, (response) => {
       text(response).then(resolve, reject);
     });
-    asking.on("error", reject).end();
+    pending.on("error", reject).end();
   });
 }
 
-/** Formats a status as lines of text for people. */
+/** Formats a status as lines of text. */
 export function formatStatus(report: StatusReport): string[] {
   const { counters, queue, listeners, allocators, kernel } = report;
   const kernelDrops = kernel.reduce((sum, { dropped }) => sum + dropped, 0);
   return [
     `process ${report.pid}, running for ${formatDuration(report.uptimeSeconds)}`,
     `${counters.received} datagrams received, ${counters.sent} sent; the kernel dropped ${kernelDrops}`,
-    `${queue.frames} frames (${queue.octets} octets) wait, the oldest for ${Math.round(queue.oldestMs)} ms`,
+    `${queue.frames} frames (${queue.octets} octets) waiting, the oldest for ${Math.round(queue.oldestMs)} ms`,
     "",
     ...formatTable(
       ["listener", "buffer requested", "granted"],

@@ -21,24 +21,24 @@ const ipv4: NetworkInterfaceInfo = {
 
 const nothing = { gone: [], returned: [], renumbered: [] };
 
-/** Links of interfaces that the test changes. */
+/** Creates links over interfaces that the test can change. */
 function stage(interfaces: Interfaces) {
   const state = { interfaces };
   return { state, links: new Links(() => state.interfaces) };
 }
 
 test.each([
-  ["global", ["fe80::1", "2001:db8::1"], "2001:db8::1"],
-  ["global before unique local", ["fd00::1", "2001:db8::1"], "2001:db8::1"],
-  ["unique local", ["fe80::1", "fd00::1"], "fd00::1"],
-  ["no link-local", ["fe80::1"], "::"],
-  ["no loopback", ["::1"], "::"],
-])("R8415-19.1.1-01 linkAddressOf() takes a %s address", (_kind, texts, expected) => {
+  ["a global address", ["fe80::1", "2001:db8::1"], "2001:db8::1"],
+  ["a global address rather than a unique local one", ["fd00::1", "2001:db8::1"], "2001:db8::1"],
+  ["a unique local address", ["fe80::1", "fd00::1"], "fd00::1"],
+  [":: rather than a link-local address", ["fe80::1"], "::"],
+  [":: rather than a loopback address", ["::1"], "::"],
+])("R8415-19.1.1-01 linkAddressOf() chooses %s", (_kind, texts, expected) => {
   const { links } = stage({ eth0: [ipv4, ...texts.map((text) => address(text))] });
   expect(formatIPv6(links.linkAddressOf("eth0"))).toBe(expected);
 });
 
-test("linkAddressOf() knows nothing of an interface that is not there, or has no IPv6", () => {
+test("linkAddressOf() returns :: for a missing interface and for one without IPv6", () => {
   const { links } = stage({ eth0: [ipv4] });
   expect([links.linkAddressOf("eth0"), links.linkAddressOf("eth1")]).toEqual([
     new Uint8Array(16),
@@ -47,7 +47,7 @@ test("linkAddressOf() knows nothing of an interface that is not there, or has no
   expect(links.has("eth0")).toBe(false);
 });
 
-test("refresh() follows a change of address, and keeps to an address that is still there", () => {
+test("refresh() keeps the link-address while the link has it, and then takes another", () => {
   const { state, links } = stage({ eth0: [address("2001:db8::1"), address("fe80::1", 3)] });
   state.interfaces = { eth0: [address("2001:db8::2"), address("2001:db8::1"), address("fe80::1", 3)] };
   expect(links.refresh()).toEqual(nothing);
@@ -57,7 +57,7 @@ test("refresh() follows a change of address, and keeps to an address that is sti
   expect(formatIPv6(links.linkAddressOf("eth0"))).toBe("2001:db8::2");
 });
 
-test("refresh() tells of an interface that has come back, and of another one with its name", () => {
+test("refresh() reports an interface that is back, and one that was replaced under the same name", () => {
   const { state, links } = stage({ eth0: [address("fe80::1", 3)], eth1: [address("fe80::2", 4)] });
   state.interfaces = { eth1: [address("fe80::2", 4)] };
   expect(links.refresh()).toEqual({ ...nothing, gone: ["eth0"] });

@@ -7,7 +7,7 @@
  * ```ts
  * const links = new Links();
  * links.linkAddressOf("eth0"); // 2001:db8:1::1 as 16 octets, or ::
- * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: it was down or deleted, and is back
+ * links.refresh(); // { gone: [], returned: ["eth0"], renumbered: [] }: eth0 was down or deleted, and is back
  * ```
  *
  * @module
@@ -56,8 +56,8 @@ export class Links {
   }
 
   /**
-   * Gives the link-address of an interface: the same as before if the link still has it, else a global address, else a
-   * unique local one.
+   * Returns the link-address of an interface: the same as before if the link still has it, else a global address, else
+   * a unique local one.
    *
    * @returns 16 octets; `::` if the link has no such address.
    */

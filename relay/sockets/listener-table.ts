@@ -1,5 +1,5 @@
 /**
- * The listeners of a relay: sockets, each with the number that its Interface-Ids contain.
+ * The listeners of a relay. Each is a socket with a number, which its Interface-Ids contain.
  *
  * A socket keeps its number for as long as it is open, even if the settings change. An answer that arrives after the
  * change is therefore sent from the socket that received its query. A socket that is no longer configured closes in two
@@ -26,7 +26,7 @@ export interface ListenerEntry {
   /** Its current settings, or the last ones if it is no longer configured. */
   config: ListenerConfig;
   readonly listener: ReopeningListener;
-  /** Whether it is bound to a multicast group. */
+  /** Whether the socket is bound to a multicast group. */
   readonly isGroup: boolean;
   /** Octets of the receive buffer that the kernel granted. */
   receiveBufferOctets: number;
@@ -47,12 +47,12 @@ export interface ListenerTableContext {
   readonly timing: Timing;
 }
 
-/** Settings that the sockets of a table are opened from. */
+/** Settings of the sockets of a table. */
 export interface ListenerTableConfig {
   readonly listeners: readonly ListenerConfig[];
   /** Octets of the receive buffer to request. */
   readonly receiveBufferOctets: number;
-  /** Milliseconds that an answer may take. */
+  /** Milliseconds within which a datagram must be answered. */
   readonly deadlineMs: number;
 }
 
@@ -79,8 +79,8 @@ export class ListenerTable {
   }
 
   /**
-   * Opens the sockets that are new, and starts closing those that are no longer configured. The others stay open, with
-   * the new link-addresses and buffers.
+   * Opens sockets for new listeners, and starts to close those that are no longer configured. The others stay open,
+   * with the new link-addresses and buffers.
    *
    * @throws {Error} If a socket can't be opened; then nothing has changed.
    */
@@ -171,11 +171,11 @@ export class ListenerTable {
         counters.drop("send-failed");
       },
       onError: ({ message }) => {
-        log.warn({ listener, error: message }, "socket error");
+        log.warn({ listener, error: message }, "listener socket error");
       },
       onReopened: (error) => {
         if (error === undefined) log.info({ listener }, "interface is back: listening again");
-        else log.warn({ listener, error: error.message }, "interface is back: can't listen on it yet");
+        else log.warn({ listener, error: error.message }, "interface is back: cannot listen on it yet");
       },
     };
   }
@@ -185,7 +185,7 @@ export class ListenerTable {
       if (!this.#byNumber.has(number)) return number;
     }
     throw new RangeError(
-      `Cannot open a listener: ${relayListenersMax} are open, expected fewer; those that leave are closed soon`,
+      `Cannot open a listener: found ${relayListenersMax} open, expected fewer; those no longer configured close soon`,
     );
   }
 

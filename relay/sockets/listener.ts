@@ -29,7 +29,7 @@ export interface ListenerOptions {
 
 /** A listening socket. */
 export interface Listener extends Endpoint {
-  /** Octets of the receive buffer that the kernel granted. Linux includes its overhead and reports twice the size. */
+  /** Octets of the receive buffer that the kernel granted. Linux reports twice the size, to include its overhead. */
   readonly receiveBufferOctets: number;
   /** Requests another size of the receive buffer, in octets, and returns the size that the kernel granted. */
   readonly resizeReceiveBuffer: (octets: number) => number;
@@ -70,7 +70,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   };
 }
 
-/** Counts the datagrams that the system has not taken yet, because closing the socket would lose them. */
+/** Tracks the datagrams that the system has not taken yet, because closing the socket would lose them. */
 function createSendTracker(onSendFailed: () => void) {
   let count = 0;
   let onIdle: (() => void) | undefined;
@@ -119,12 +119,12 @@ async function bind(
 /** Returns a hint for the operator about a system error; empty if the error's message is clear enough. */
 function hintOf(code: string | undefined, zone: string | undefined): string {
   if (code === "EADDRINUSE") return `, ${addressInUse}`;
-  // The system reports a zone that names no interface as an invalid argument.
+  // The system reports an unknown interface in the zone as an invalid argument.
   if (code === "EINVAL" && zone !== undefined) return `, expected "${zone}" to be an interface of this host`;
   return "";
 }
 
 /** Also applies to a reload, which opens the new socket before it closes the old one. */
 const addressInUse =
-  "expected an address and port that no socket has: one on [::] has all addresses, and to move to it or away from it " +
-  "on the same port, restart the relay";
+  "expected an address and port that no other socket uses; a socket on [::] uses every address: to move to " +
+  "[::] or away from it on the same port, restart the relay";

@@ -1,5 +1,5 @@
 /**
- * Parses the source addresses of datagrams: from Node's text to octets, and to the source that the rate limit counts.
+ * Parses the source addresses of datagrams: from Node's text to octets, and to the source for the rate limit.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { PeerAddress } from "../messages/envelope.ts";
 
 /** Sender of a datagram. */
 export interface Peer extends PeerAddress {
-  /** Source whose rate the datagram counts towards; undefined if the source has no limit. */
+  /** Source to which the rate limit counts the datagram; undefined if it has no limit. */
   readonly source: string | undefined;
 }
 
 /** Rules that assign addresses to sources. */
 export interface SourceRules {
-  /** Leading bits of an address that identify a source. For link-local addresses, all bits and the zone do. */
+  /** Leading bits of an address that identify a source. A link-local source is identified by all bits and its zone. */
   readonly sourcePrefixLength: number;
   /** Prefixes of sources without a rate limit. */
   readonly unlimitedSources: readonly IPv6Prefix[];

@@ -4,19 +4,19 @@ import { RateLimiter } from "./rate-limiter.ts";
 
 const limits = { sourceRate: 10, sourceBurst: 3, sources: 100 };
 
-test("RateLimiter lets a burst pass, and then what the rate allows", () => {
+test("RateLimiter admits a burst, and after that only what the rate allows", () => {
   const limiter = new RateLimiter(limits);
   const admitted = [0, 0, 0, 0, 99, 100, 100, 200, 1000, 1000, 1000, 1000].map((ms) =>
     limiter.admits("a", ms),
   );
   expect(admitted).toEqual([
     ...[true, true, true, false], // the burst
-    ...[false, true, false, true], // one each 100 ms
+    ...[false, true, false, true], // one every 100 ms
     ...[true, true, true, false], // the burst again
   ]);
 });
 
-test("RateLimiter tells sources apart", () => {
+test("RateLimiter limits each source separately", () => {
   const limiter = new RateLimiter({ ...limits, sourceBurst: 1 });
   expect([limiter.admits("a", 0), limiter.admits("b", 0), limiter.admits("a", 0)]).toEqual([
     true,
@@ -25,7 +25,7 @@ test("RateLimiter tells sources apart", () => {
   ]);
 });
 
-test("RateLimiter has no limit for a source that is trusted, nor for any at rate 0", () => {
+test("RateLimiter has no limit for a trusted source, nor for any source at rate 0", () => {
   const limited = new RateLimiter({ ...limits, sourceBurst: 1 });
   const unlimited = new RateLimiter({ ...limits, sourceRate: 0 });
   for (let turn = 0; turn < 100; turn++) {
@@ -35,7 +35,7 @@ test("RateLimiter has no limit for a source that is trusted, nor for any at rate
   expect([limited.sources, unlimited.sources]).toEqual([0, 0]);
 });
 
-test("RateLimiter remembers no more sources than it may, and forgets the oldest", () => {
+test("RateLimiter keeps its table of sources bounded, and forgets the oldest source", () => {
   const limiter = new RateLimiter({ ...limits, sourceBurst: 1, sources: 2 });
   for (const source of ["a", "b", "c"]) expect(limiter.admits(source, 0)).toBe(true);
   expect(limiter.sources).toBe(2);
@@ -44,7 +44,7 @@ test("RateLimiter remembers no more sources than it may, and forgets the oldest"
   ]);
 });
 
-test("RateLimiter never lets more pass in any time than burst and rate together allow", () => {
+test("RateLimiter never admits more in any interval than burst and rate together allow", () => {
   fc.assert(
     fc.property(
       fc.record({

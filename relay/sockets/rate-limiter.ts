@@ -11,14 +11,14 @@ export interface RateLimits {
   readonly sourceRate: number;
   /** Datagrams that may arrive at once: 1 or more. */
   readonly sourceBurst: number;
-  /** Most sources to track: 1 or more. */
+  /** Maximum number of sources to track: 1 or more. */
   readonly sources: number;
 }
 
 /** Admits the datagrams of a source while they stay within its rate. */
 export class RateLimiter {
   readonly #limits: RateLimits;
-  /** Milliseconds in which the bucket regains the token of one datagram. */
+  /** Milliseconds until the bucket regains the token of one datagram. */
   readonly #costMs: number;
   /** Time at which each source's bucket is full again, in milliseconds; in the order of their first datagrams. */
   readonly #fullAtMs = new Map<string, number>();

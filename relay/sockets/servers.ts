@@ -25,7 +25,7 @@ export interface ServersConfig {
   readonly queries: ServersRule["queries"];
   readonly relayed: ServersRule["relayed"];
   readonly receiveBufferOctets: number;
-  /** Milliseconds that an answer may take. */
+  /** Milliseconds within which a datagram must be answered. */
   readonly deadlineMs: number;
 }
 
@@ -100,7 +100,7 @@ export class Servers {
         counters.drop("send-failed");
       },
       onError: ({ message }) => {
-        log.warn({ error: message }, "error on the socket towards DHCPv6 servers");
+        log.warn({ error: message }, "upstream socket error");
       },
       onDatagram: (datagram, from) => {
         this.#receive(datagram, from, socket);
@@ -151,8 +151,8 @@ export class Servers {
   }
 
   /**
-   * Accepts answers from configured servers only. R8415-19.2-01 trusts the sender: without this check, any host that
-   * reaches the socket could answer our clients.
+   * Accepts answers from configured servers only. A relay delivers a RELAY-REPL without further checks (R8415-19.2-01),
+   * so without this check any host that reaches the socket could answer our clients.
    */
   #receive(datagram: Uint8Array, source: RemoteInfo, socket: Listener): void {
     this.#context.observer.received?.(datagram, source, socket);

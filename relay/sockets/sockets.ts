@@ -12,7 +12,7 @@ import type { Links } from "./links.ts";
 import type { ListenerTable } from "./listener-table.ts";
 import type { Servers, ServersConfig } from "./servers.ts";
 
-/** Settings that the sockets are opened from. */
+/** Settings of the sockets. */
 export type SocketsConfig = Pick<RelayConfig, "listeners" | "servers" | "queue">;
 
 /** Parts that are changed and closed together. */
@@ -38,7 +38,7 @@ export class Sockets {
   }
 
   /**
-   * Opens the sockets that are new, and starts closing those that are no longer configured.
+   * Opens sockets for new listeners, and starts to close those that are no longer configured.
    *
    * @throws {Error} If a socket can't be opened; then nothing has changed.
    */
@@ -88,7 +88,8 @@ export class Sockets {
     const { gone, returned, renumbered } = this.#links.refresh();
     const served = new Set(this.#listeners.configured.map(({ config }) => zoneOf(config.address)));
     for (const name of gone) {
-      if (served.has(name)) this.#log.warn({ interface: name }, "interface is gone: waiting for it");
+      if (served.has(name))
+        this.#log.warn({ interface: name }, "interface is gone: waiting until it is back");
     }
     for (const name of renumbered) {
       if (served.has(name)) this.#log.info({ interface: name }, "link-address changed");

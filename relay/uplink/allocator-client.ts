@@ -22,19 +22,19 @@ import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 export interface StatedArrival {
   /** Milliseconds since then. */
   readonly ageMs: number;
-  /** A time on the judging clock, not later than then, in milliseconds of Unix time; undefined if that is unknown. */
+  /** A time on the judging clock, not later than the arrival, in milliseconds of Unix time; undefined if unknown. */
   readonly clockMs: number | undefined;
 }
 
-/** What a probe found out. */
+/** The outcome of a probe. */
 export interface ProbeOutcome {
-  /** The reason that the allocator can't serve; undefined when it can, or when the answer does not mean "unavailable". */
+  /** Why the allocator can't serve; undefined if it can, or if the answer does not mean "unavailable". */
   readonly failure: Unavailable | undefined;
-  /** What the judging clock has reached, in milliseconds of Unix time; undefined if the answer does not say. */
+  /** Reading of the judging clock, in milliseconds of Unix time; undefined if the answer has none. */
   readonly clockMs: number | undefined;
 }
 
-/** One allocator, as the relay sees it. */
+/** Client of one allocator. */
 export interface AllocatorClient {
   /** URL, without `/v1/relay`. */
   readonly url: string;
@@ -52,13 +52,13 @@ export interface AllocatorClient {
     arrival: StatedArrival,
   ) => Promise<PostOutcome>;
   /**
-   * Asks the allocator whether it can serve (GET /readyz).
+   * Checks whether the allocator can serve (GET /readyz).
    *
    * @param timeoutMs Milliseconds that the probe may take.
-   * @returns What it found out. Failures are data, so this never rejects.
+   * @returns The outcome. Failures are data, so this never rejects.
    */
   readonly probe: (timeoutMs: number) => Promise<ProbeOutcome>;
-  /** Closes the connections at once: the caller has waited for the POSTs. */
+  /** Closes the connections at once. The caller must have waited for the POSTs. */
   readonly close: () => Promise<void>;
 }
 
@@ -75,6 +75,9 @@ export interface AllocatorClientOptions {
 
 /** Statuses that mean "later", in addition to all from 500. */
 const transientStatuses: readonly number[] = [408, 425, 429];
+
+/** Hints for the operator about a status. */
+const hints: Readonly<Record<number, string>> = { 401: ": wrong token?", 404: ": wrong URL?" };
 
 /** Creates a client for an allocator. It connects when there is something to send. */
 export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {
@@ -187,7 +190,7 @@ function failureOf(
   headers: Dispatcher.ResponseData["headers"],
 ): Exclude<PostFailure, { kind: "malformed" }> | undefined {
   if (status === 200) return undefined;
-  const detail = `Status is ${status}, expected 200`;
+  const detail = `Status is ${status}, expected 200${hints[status] ?? ""}`;
   if (status < 500 && !transientStatuses.includes(status)) return { kind: "refused", status, detail };
   const retryAfterMs = parseRetryAfter(headers["retry-after"]);
   return { kind: "unavailable", detail, ...(retryAfterMs !== undefined && { retryAfterMs }) };

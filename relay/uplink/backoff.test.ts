@@ -8,7 +8,7 @@ test.each([
   [4, 800, 1600],
   [5, 1000, 2000],
   [1000, 1000, 2000],
-])("pauseAfterFailure() spreads failure %i over %i..%i ms", (failures, minMs, maxMs) => {
+])("pauseAfterFailure() spreads the pause after failure %i over %i..%i ms", (failures, minMs, maxMs) => {
   expect(pauseAfterFailure(failures, undefined, 0)).toBe(minMs);
   expect(pauseAfterFailure(failures, undefined, 0.5)).toBe((minMs + maxMs) / 2);
   expect(pauseAfterFailure(failures, undefined, 1 - 2 ** -53)).toBeCloseTo(maxMs);
@@ -18,6 +18,6 @@ test.each([
   [3000, 3000],
   [0, 100],
   [86_400_000, 30_000],
-])("pauseAfterFailure() obeys Retry-After %i ms within its bounds: %i ms", (retryAfterMs, pauseMs) => {
+])("pauseAfterFailure() bounds Retry-After %i ms to %i ms", (retryAfterMs, pauseMs) => {
   expect(pauseAfterFailure(7, retryAfterMs, 0.9)).toBe(pauseMs);
 });

@@ -16,11 +16,11 @@ const usualLimits: BatcherLimits = {
   batchOctetsMax: 1_000_000,
 };
 
-/** A batcher whose time stands still until the test lets it pass, and whose POSTs end when the test says so. */
+/** A batcher with a clock that the test advances and POSTs that the test completes. */
 function setUp(limits: Partial<BatcherLimits> = {}) {
   let nowMs = 0;
   const soon: (() => void)[] = [];
-  /** What the uplink says of its allocators. */
+  /** What the uplink reports about its allocators. */
   const allocators = { canPost: true, allQuarantined: false };
   const posts: { ids: number[]; arrivedMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
@@ -52,14 +52,14 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
       for (const id of ids) batcher.add(frame(id), nowMs);
       for (const run of soon.splice(0)) run();
     },
-    /** Lets time pass. */
+    /** Advances the clock. */
     pass: (ms: number) => {
       nowMs += ms;
     },
-    /** Ends the POST with this number. */
+    /** Completes the POST with this number. */
     end: async (post: number, outcome: PostOutcome = { kind: "answers", frames: [] }) => {
       posts[post]!.end(outcome);
-      // A POST is a promise: what follows from its end happens in the microtasks behind this one.
+      // Let the batcher react to the completed POST: it does so in microtasks.
       await new Promise(setImmediate);
     },
     sent: () => posts.map(({ ids }) => ids),
@@ -72,13 +72,13 @@ test("Batcher sends a frame at once when a slot is free", () => {
   expect(sent()).toEqual([[1]]);
 });
 
-test("Batcher sends together what arrived in the same turn of the event loop", () => {
+test("Batcher sends in one POST what arrived in the same turn of the event loop", () => {
   const { add, sent } = setUp();
   add(1, 2, 3);
   expect(sent()).toEqual([[1, 2, 3]]);
 });
 
-test("Batcher never has more POSTs in flight than it may, and gathers meanwhile", async () => {
+test("Batcher keeps within the limit of POSTs in flight, and gathers frames meanwhile", async () => {
   const { add, end, sent } = setUp();
   for (const id of [1, 2, 3, 4, 5]) add(id);
   expect(sent()).toEqual([[1], [2]]);
@@ -86,7 +86,7 @@ test("Batcher never has more POSTs in flight than it may, and gathers meanwhile"
   expect(sent()).toEqual([[1], [2], [3, 4, 5]]);
 });
 
-test("Batcher splits the waiting frames into batches of the maximum size", async () => {
+test("Batcher splits the gathered frames into batches of the largest size", async () => {
   const { add, end, sent } = setUp({ postsInFlightMax: 1, batchFramesMax: 2 });
   add(1, 2, 3, 4, 5);
   expect(sent()).toEqual([[1, 2]]);
@@ -124,7 +124,7 @@ test("Batcher drops frames that waited too long", async () => {
   expect(dropped()).toEqual({ "deadline-passed": 1 });
 });
 
-test("Batcher says how many frames it takes, how long the oldest waited, and with the POST when that came", async () => {
+test("Batcher reports the size and the longest wait of each batch, and passes the oldest arrival on", async () => {
   const { add, pass, end, taken, posts } = setUp({ postsInFlightMax: 1 });
   pass(100);
   add(1);
@@ -151,7 +151,7 @@ test("Batcher counts the wait of a frame from when it was added, and its age fro
   expect(posts[1]!.arrivedMs).toBe(100);
 });
 
-test("Batcher drops a frame that waits already", async () => {
+test("Batcher drops a duplicate of a waiting frame", async () => {
   const { add, end, sent, dropped } = setUp({ postsInFlightMax: 1 });
   add(1);
   add(2, 3, 2);
@@ -176,7 +176,7 @@ test.each([
   },
 );
 
-test("Batcher lets frames wait while no allocator can be asked, and sends them when it is woken", () => {
+test("Batcher keeps frames while no allocator can get a POST, and sends them on wake()", () => {
   const { batcher, add, allocators, sent } = setUp();
   allocators.canPost = false;
   add(1, 2);
@@ -187,14 +187,14 @@ test("Batcher lets frames wait while no allocator can be asked, and sends them w
   expect(sent()).toEqual([[1, 2]]);
 });
 
-test("Batcher keeps its queue bounded while allocators are away for long", () => {
+test("Batcher keeps its queue bounded during a long outage", () => {
   const { batcher, allocators, dropped } = setUp({ lengthMax: 10 });
   allocators.canPost = false;
   for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256), 0);
   expect(dropped()).toEqual({ "queue-full": 990 });
 });
 
-test("reconfigure() of a batcher makes what waits keep to the new bounds", async () => {
+test("reconfigure() of a batcher applies the new bounds to waiting frames", async () => {
   const { batcher, add, end, sent, dropped } = setUp({ postsInFlightMax: 1 });
   add(1);
   add(2, 3, 4, 5);
@@ -206,7 +206,7 @@ test("reconfigure() of a batcher makes what waits keep to the new bounds", async
   expect(sent()).toEqual([[1], [3, 4], [5]]);
 });
 
-test("drain() of a batcher sends what waits and ends with the last POST", async () => {
+test("drain() of a batcher sends the waiting frames, and resolves after the last POST", async () => {
   const { batcher, add, end, sent } = setUp({ postsInFlightMax: 1 });
   add(1);
   add(2, 3);
@@ -218,7 +218,7 @@ test("drain() of a batcher sends what waits and ends with the last POST", async 
   await drained;
 });
 
-test("drain() of a batcher does not wait for allocators that are away", async () => {
+test("drain() of a batcher does not wait for unavailable allocators", async () => {
   const { batcher, add, end, dropped, allocators } = setUp({ postsInFlightMax: 1 });
   add(1);
   add(2, 3);
@@ -230,6 +230,6 @@ test("drain() of a batcher does not wait for allocators that are away", async ()
   expect(dropped()).toEqual({ "allocator-unavailable": 1, "relay-closing": 2 });
 });
 
-test("drain() of a batcher that has nothing ends at once", async () => {
+test("drain() of an empty batcher resolves at once", async () => {
   await setUp().batcher.drain();
 });

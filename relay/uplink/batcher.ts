@@ -2,8 +2,8 @@
  * Gathers frames into POSTs. A frame is sent at once when a POST slot is free. While all slots are taken, frames wait,
  * so the size of a batch adapts to the load.
  *
- * Frames whose POST failed are dropped, because their clients repeat them. While no allocator can be asked, frames
- * wait.
+ * Frames whose POST failed are dropped, because their clients repeat them. Frames wait while no allocator can get a
+ * POST.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import type { Uplink } from "./uplink.ts";
 
 /** Bounds of a batcher. */
 export interface BatcherLimits extends QueueLimits {
-  /** POSTs at the same time. */
+  /** Maximum number of POSTs at the same time. */
   readonly postsInFlightMax: number;
-  /** Frames in one POST. */
+  /** Maximum number of frames in one POST. */
   readonly batchFramesMax: number;
-  /** Octets in the body of one POST. */
+  /** Maximum number of octets in the body of one POST. */
   readonly batchOctetsMax: number;
 }
 
@@ -62,7 +62,7 @@ export class Batcher {
     this.#queue = new FrameQueue(limits);
   }
 
-  /** Frames and octets that wait, and how long the oldest frame has waited, in milliseconds. */
+  /** Number of waiting frames, their octets, and how long the oldest has waited, in milliseconds. */
   get waiting(): { readonly frames: number; readonly octets: number; readonly oldestMs: number } {
     const { length, octets, oldestMs } = this.#queue;
     return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#context.timing.nowMs() - oldestMs };
@@ -86,7 +86,7 @@ export class Batcher {
     });
   }
 
-  /** Sends waiting frames, because an allocator may be asked again. */
+  /** Sends waiting frames. Called when an allocator may get a POST again. */
   wake(): void {
     this.#flush();
   }

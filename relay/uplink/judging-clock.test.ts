@@ -6,25 +6,25 @@ import { JudgingClock } from "./judging-clock.ts";
 test("JudgingClock tells no time before its first reading", () => {
   const clock = new JudgingClock();
   expect(clock.earliestMs(5)).toBeUndefined();
-  clock.record({ clockMs: 1000, askedMs: 5, answeredMs: 9 });
+  clock.record({ clockMs: 1000, sentMs: 5, answeredMs: 9 });
   expect([clock.earliestMs(9), clock.earliestMs(1)]).toEqual([1000, 991]);
 });
 
 test("JudgingClock keeps the reading that came back quickest", () => {
   const clock = new JudgingClock();
-  clock.record({ clockMs: 1000, askedMs: 0, answeredMs: 2 });
-  clock.record({ clockMs: 1010, askedMs: 8, answeredMs: 200 });
+  clock.record({ clockMs: 1000, sentMs: 0, answeredMs: 2 });
+  clock.record({ clockMs: 1010, sentMs: 8, answeredMs: 200 });
   expect(clock.earliestMs(200)).toBe(1197);
-  clock.record({ clockMs: 1300, askedMs: 290, answeredMs: 301 });
+  clock.record({ clockMs: 1300, sentMs: 290, answeredMs: 301 });
   expect(clock.earliestMs(301)).toBe(1300);
 });
 
 test("JudgingClock follows a clock that was set back, and one that was set ahead", () => {
   const clock = new JudgingClock();
-  clock.record({ clockMs: 8_000_000, askedMs: 0, answeredMs: 2 });
-  clock.record({ clockMs: 1000, askedMs: 10, answeredMs: 12 });
+  clock.record({ clockMs: 8_000_000, sentMs: 0, answeredMs: 2 });
+  clock.record({ clockMs: 1000, sentMs: 10, answeredMs: 12 });
   expect(clock.earliestMs(12)).toBe(1000);
-  clock.record({ clockMs: 9_000_000, askedMs: 20, answeredMs: 22 });
+  clock.record({ clockMs: 9_000_000, sentMs: 20, answeredMs: 22 });
   expect(clock.earliestMs(22)).toBe(9_000_000);
 });
 
@@ -49,9 +49,9 @@ test("T4 JudgingClock never tells a later time than the clock showed, however it
       const shownMs = (localMs: number) => offsetMs + localMs * rate;
       let nowMs = 0;
       for (const { pauseMs, thereMs, backMs } of steps) {
-        const askedMs = nowMs + pauseMs;
-        const answeredMs = askedMs + thereMs + backMs;
-        clock.record({ clockMs: Math.floor(shownMs(askedMs + thereMs)), askedMs, answeredMs });
+        const sentMs = nowMs + pauseMs;
+        const answeredMs = sentMs + thereMs + backMs;
+        clock.record({ clockMs: Math.floor(shownMs(sentMs + thereMs)), sentMs, answeredMs });
         nowMs = answeredMs;
         expect(clock.earliestMs(atMs)).toBeLessThanOrEqual(Math.max(0, shownMs(atMs)));
       }

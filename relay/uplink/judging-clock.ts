@@ -6,7 +6,7 @@
  * @example
  * ```ts
  * const clock = new JudgingClock();
- * clock.record({ clockMs: 1_700_000_000_000, askedMs: 5, answeredMs: 9 });
+ * clock.record({ clockMs: 1_700_000_000_000, sentMs: 5, answeredMs: 9 });
  * clock.earliestMs(20); // 1_700_000_000_010: the clock showed this or a later time at 20
  * ```
  *
@@ -49,6 +49,6 @@ function isLess(reading: ClockReading, known: ClockReading): boolean {
 
 /** @returns Whether the clock cannot have shown what the known reading promised, so it was set back since. */
 function isStepBack(reading: ClockReading, known: ClockReading): boolean {
-  const { askedMs } = reading;
-  return latestClockMs(reading, askedMs) < earliestClockMs(known, askedMs, clockDriftRatioMax);
+  const { sentMs } = reading;
+  return latestClockMs(reading, sentMs) < earliestClockMs(known, sentMs, clockDriftRatioMax);
 }

@@ -6,7 +6,7 @@ const frame = (id: number, octets = 10): Uint8Array => new Uint8Array(octets).fi
 const ids = (frames: readonly Uint8Array[]): number[] => frames.map((each) => each[0]!);
 const roomy = { lengthMax: 100, octetsMax: 10_000, waitMsMax: 1000 };
 
-test("FrameQueue returns frames in their order of arrival", () => {
+test("FrameQueue returns frames in order of arrival", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2, 3]) expect(queue.push(frame(id), 0)).toBe(0);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([1, 2]);
@@ -14,27 +14,27 @@ test("FrameQueue returns frames in their order of arrival", () => {
   expect(queue.take(2, 1000, 0)).toEqual({ frames: [], oldestMs: 0, arrivedMs: 0, expired: 0 });
 });
 
-test("FrameQueue drops the oldest when it has as many frames as it may", () => {
+test("FrameQueue drops the oldest frame when it is full", () => {
   const queue = new FrameQueue({ ...roomy, lengthMax: 2 });
   expect([1, 2, 3, 4].map((id) => queue.push(frame(id), 0))).toEqual([0, 0, 1, 1]);
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual([3, 4]);
 });
 
-test("FrameQueue drops the oldest frames to make room for a large one", () => {
+test("FrameQueue drops as many of the oldest frames as a large frame needs room for", () => {
   const queue = new FrameQueue({ ...roomy, octetsMax: 100 });
   for (const id of [1, 2, 3]) queue.push(frame(id, 30), 0);
   expect(queue.push(frame(4, 70), 0)).toBe(2);
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual([3, 4]);
 });
 
-test("FrameQueue refuses a frame that is larger than all it may hold, and keeps the others", () => {
+test("FrameQueue rejects a frame that is larger than the queue, and keeps the others", () => {
   const queue = new FrameQueue({ ...roomy, octetsMax: 100 });
   queue.push(frame(1), 0);
   expect(queue.push(frame(2, 101), 0)).toBe(1);
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual([1]);
 });
 
-test("FrameQueue drops the frames that have waited too long, and no others", () => {
+test("FrameQueue drops only frames that have waited too long", () => {
   const queue = new FrameQueue(roomy);
   queue.push(frame(1), 0);
   queue.push(frame(2), 1);
@@ -43,19 +43,19 @@ test("FrameQueue drops the frames that have waited too long, and no others", () 
   expect({ frames: ids(frames), expired }).toEqual({ frames: [2, 3], expired: 1 });
 });
 
-test("FrameQueue takes no more octets than a POST may have, length fields included", () => {
+test("FrameQueue takes no more octets than fit in a POST, length fields included", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2, 3]) queue.push(frame(id), 0);
   expect(ids(queue.take(9, 24, 0).frames)).toEqual([1, 2]);
 });
 
-test("FrameQueue lets a frame go alone that is larger than a POST may be", () => {
+test("FrameQueue sends alone a frame that is larger than a POST may be", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2]) queue.push(frame(id, 50), 0);
   expect(ids(queue.take(9, 20, 0).frames)).toEqual([1]);
 });
 
-test("FrameQueue rejects a frame that is already waiting, and accepts it again later", () => {
+test("FrameQueue does not queue a duplicate of a waiting frame, but queues it again later", () => {
   const queue = new FrameQueue(roomy);
   expect([1, 2, 1].map((id) => queue.push(frame(id), 0))).toEqual([0, 0, "duplicate"]);
   expect(ids(queue.take(1, 1000, 0).frames)).toEqual([1]);
@@ -67,12 +67,12 @@ test.each([
   ["in one octet", frame(1).with(7, 2)],
   ["in its last octet, beyond the last word", frame(1).with(9, 2)],
   ["in its length", frame(1, 9)],
-])("FrameQueue takes a frame that differs %s", (_where, other) => {
+])("FrameQueue queues a frame that differs %s", (_where, other) => {
   const queue = new FrameQueue(roomy);
   expect([queue.push(frame(1), 0), queue.push(other, 0)]).toEqual([0, 0]);
 });
 
-test("FrameQueue knows when the oldest frame came, and how many octets wait", () => {
+test("FrameQueue reports its length, its octets and when the oldest frame arrived", () => {
   const queue = new FrameQueue(roomy);
   queue.push(frame(1), 5);
   queue.push(frame(2, 20), 7);
@@ -95,7 +95,7 @@ test.each([
   [{ lengthMax: 2 }, 1, [2, 3]],
   [{ lengthMax: 50 }, 0, [1, 2, 3]],
   [{ octetsMax: 10 }, 2, [3]],
-])("FrameQueue resizes to %j, and drops the %i oldest", (limits, dropped, left) => {
+])("FrameQueue resizes to %j, and drops the %i oldest frames", (limits, dropped, left) => {
   const queue = new FrameQueue({ ...roomy, lengthMax: 5 });
   for (const id of [9, 9, 9, 1, 2, 3]) queue.push(frame(id), 0);
   queue.take(1, 1000, 0);
@@ -104,7 +104,7 @@ test.each([
   expect(ids(queue.take(9, 1000, 0).frames)).toEqual(left);
 });
 
-test("FrameQueue clears", () => {
+test("clear() drops every frame", () => {
   const queue = new FrameQueue(roomy);
   for (const id of [1, 2]) queue.push(frame(id), 0);
   expect(queue.clear()).toBe(2);
@@ -112,7 +112,7 @@ test("FrameQueue clears", () => {
   expect(queue.push(frame(1), 0)).toBe(0);
 });
 
-/** The same rules on an array, the slow way. */
+/** Reference model: the same rules on an array, which is slow. */
 class Model {
   entries: { frame: Uint8Array; arrivedMs: number }[] = [];
   push(pushed: Uint8Array, nowMs: number, limits: typeof roomy): number | "duplicate" {
@@ -135,7 +135,7 @@ class Model {
   }
 }
 
-test("FrameQueue does what an array that is searched from end to end would do", () => {
+test("FrameQueue behaves like a linear search over an array", () => {
   const step = fc.oneof(
     fc.record({
       kind: fc.constant("push" as const),
@@ -164,7 +164,7 @@ test("FrameQueue does what an array that is searched from end to end would do", 
         expect(queue.length).toBe(model.entries.length);
       }
     }),
-    // Frames whose hashes share a place in the table.
+    // Frames whose hashes share a slot of the table.
     {
       examples: [
         [

@@ -21,9 +21,9 @@ import { relayComparedFramesMax, relayHashedHeadOctets, relayHashedTailOctets } 
 
 /** Bounds of a queue. */
 export interface QueueLimits {
-  /** Frames that may wait, 1 or more. */
+  /** Maximum number of waiting frames: 1 or more. */
   readonly lengthMax: number;
-  /** Octets that may wait. A frame larger than this is dropped on arrival. */
+  /** Maximum number of waiting octets. A larger frame is dropped on arrival. */
   readonly octetsMax: number;
   /** Milliseconds that a frame may wait. */
   readonly waitMsMax: number;
@@ -35,9 +35,9 @@ export interface TakenFrames {
   readonly frames: Uint8Array[];
   /** When the first frame was queued, in milliseconds; meaningless when `frames` is empty. */
   readonly oldestMs: number;
-  /** A time, not later than the arrival of any of them, in milliseconds; meaningless when `frames` is empty. */
+  /** A time not later than the arrival of any frame, in milliseconds; meaningless when `frames` is empty. */
   readonly arrivedMs: number;
-  /** How many frames had waited too long and were dropped. */
+  /** How many frames were dropped because they had waited too long. */
   readonly expired: number;
 }
 
@@ -48,7 +48,7 @@ interface QueuedFrame {
   readonly queuedMs: number;
   readonly arrivedMs: number;
   readonly hash: number;
-  /** Its neighbours among the frames with the same low bits of the hash. */
+  /** Neighbours in its hash slot: frames whose hashes have the same low bits. */
   older: QueuedFrame | undefined;
   newer: QueuedFrame | undefined;
 }
@@ -59,7 +59,7 @@ export class FrameQueue {
   #ring: (QueuedFrame | undefined)[];
   /**
    * Waiting frames by the low bits of their hash. Each slot holds the newest of its frames, which links to the older
-   * ones. The size is fixed, as that of the ring is.
+   * ones. The size is fixed, like that of the ring.
    */
   #byHash: (QueuedFrame | undefined)[];
   #first = 0;
@@ -90,11 +90,11 @@ export class FrameQueue {
   /**
    * Adds a frame, and drops the oldest ones if there is no room for it.
    *
-   * @param frame The queue keeps it, and does not copy it.
+   * @param frame Kept, not copied.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
-   * @param arrivedMs A time by this clock, not later than the arrival of the frame.
-   * @returns How many frames were dropped, the new one included if it is too large; or `duplicate` when an equal frame
-   *   is already waiting and stays.
+   * @param arrivedMs A time by the same clock, not later than the arrival of the frame.
+   * @returns How many frames were dropped, including the new one if it is too large; or `duplicate` if an equal frame
+   *   is already queued. That one stays.
    */
   push(frame: Uint8Array, nowMs: number, arrivedMs = nowMs): number | "duplicate" {
     const hash = hashOf(frame);
@@ -110,7 +110,7 @@ export class FrameQueue {
   }
 
   /**
-   * Takes the oldest frames, as many as fit, and drops those that have waited too long.
+   * Drops the frames that have waited too long, then takes the oldest of the others, as many as fit.
    *
    * @param framesMax Most frames to take.
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).
@@ -124,7 +124,7 @@ export class FrameQueue {
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
       octets += 2 + this.#ring[this.#first]!.frame.length;
-      // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones for ever.
+      // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones forever.
       if (octets > octetsMax && frames.length > 0) break;
       const entry = this.#shift();
       frames.push(entry.frame);
@@ -136,7 +136,7 @@ export class FrameQueue {
   /**
    * Drops every frame.
    *
-   * @returns How many there were.
+   * @returns How many frames were dropped.
    */
   clear(): number {
     const dropped = this.#length;
@@ -147,7 +147,7 @@ export class FrameQueue {
   /**
    * Applies other bounds.
    *
-   * @returns How many frames had no room and were dropped, the oldest first.
+   * @returns How many frames no longer fit and were dropped, the oldest first.
    */
   resize(limits: QueueLimits): number {
     const before = { ring: this.#ring, first: this.#first, length: this.#length };

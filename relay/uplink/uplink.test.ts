@@ -10,7 +10,7 @@ const malformed: PostOutcome = { kind: "malformed", detail: "half a frame" };
 const answers: PostOutcome = { kind: "answers", frames: [] };
 const frames = [Uint8Array.of(1)];
 
-/** An allocator whose POSTs and probes end when the test says so. */
+/** An allocator client whose POSTs and probes the test completes. */
 function fakeClient(url: string) {
   const posts: { timeoutMs: number; arrival: StatedArrival; end: (outcome: PostOutcome) => void }[] = [];
   const probes: ((failure?: Unavailable, clockMs?: number) => void)[] = [];
@@ -50,10 +50,10 @@ function setUp(policy: "priority" | "spread" = "priority", count = 2) {
   return { uplink, timing, fakes, events, began, ended, states, a: fakes[0]!, b: fakes[1]! };
 }
 
-/** What follows from the end of a POST or a probe happens in the microtasks behind it. */
+/** Lets the uplink react to a completed POST or probe: it does so in microtasks. */
 const settle = () => new Promise(setImmediate);
 
-test("Uplink asks the first allocator of the list while it serves", async () => {
+test("Uplink uses the first allocator of the list while it serves", async () => {
   const { uplink, a, b } = setUp();
   for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   expect([a.posts.length, b.posts.length]).toEqual([3, 0]);
@@ -65,7 +65,7 @@ test("Uplink asks the first allocator of the list while it serves", async () => 
   ]);
 });
 
-test("Uplink spreads over allocators: to the one with the fewest in flight, in turns among equals", async () => {
+test("Uplink with `spread` uses the allocator with the fewest POSTs in flight, in turns among equals", async () => {
   const { uplink, fakes } = setUp("spread", 3);
   for (let turn = 0; turn < 6; turn++) void uplink.post(frames, 0);
   expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 2, 2]);
@@ -76,7 +76,7 @@ test("Uplink spreads over allocators: to the one with the fewest in flight, in t
 });
 
 test.each([unavailable, refused])(
-  "Uplink sends a batch that failed as %j once more, to another allocator, within its remaining time",
+  "Uplink sends a batch that failed as %j once more, to another allocator, within the time left",
   async (failure) => {
     const { uplink, timing, a, b, began } = setUp();
     const outcome = uplink.post(frames, 0);
@@ -90,7 +90,7 @@ test.each([unavailable, refused])(
   },
 );
 
-test("Uplink tells each allocator how old a batch is when it is sent there", async () => {
+test("Uplink states the age of a batch at the time of each POST", async () => {
   const { uplink, timing, a, b } = setUp();
   timing.advance(700);
   void uplink.post(frames, 400);
@@ -127,7 +127,7 @@ test("T4 Uplink knows the judging clock before the first POST", async () => {
   expect(a.posts[0]!.arrival.clockMs).toBe(7000);
 });
 
-test("Uplink sends a batch to no third allocator", async () => {
+test("Uplink never sends a batch to a third allocator", async () => {
   const { uplink, fakes } = setUp("priority", 3);
   const outcome = uplink.post(frames, 0);
   for (const { posts } of fakes.slice(0, 2)) {
@@ -138,7 +138,7 @@ test("Uplink sends a batch to no third allocator", async () => {
   expect(fakes.map(({ posts }) => posts.length)).toEqual([1, 1, 0]);
 });
 
-test("Uplink does not repeat an answered batch, nor one without time left", async () => {
+test("Uplink does not resend a batch that was answered or has no time left", async () => {
   const { uplink, timing, a, b, ended } = setUp();
   const first = uplink.post(frames, 0);
   const second = uplink.post(frames, 0);
@@ -154,7 +154,7 @@ test("Uplink does not repeat an answered batch, nor one without time left", asyn
   ]);
 });
 
-test("Uplink leaves an allocator alone that failed, probes it, lets one POST try, and then uses it again", async () => {
+test("Uplink quarantines a failed allocator, probes it, tries one POST, and then uses it again", async () => {
   const { uplink, timing, a, events, states } = setUp("priority", 1);
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
@@ -178,7 +178,7 @@ test("Uplink leaves an allocator alone that failed, probes it, lets one POST try
   expect([states(), uplink.canPost(), events]).toEqual([["serving"], true, ["available", "a recovered"]]);
 });
 
-test("Uplink doubles the pauses between probes up to 2 s, and starts again after a success", async () => {
+test("Uplink doubles the pauses between probes up to 2 s, and starts over after a success", async () => {
   const { uplink, timing, a } = setUp("priority", 1);
   const pauses: number[] = [];
   const untilProbe = async (count: number): Promise<void> => {
@@ -204,7 +204,7 @@ test("Uplink doubles the pauses between probes up to 2 s, and starts again after
   expect(pauses).toEqual([100, 200, 400, 800, 1000, 1000, 100]);
 });
 
-test("Uplink waits as long as Retry-After says, of a POST and of a probe", async () => {
+test("Uplink waits for the Retry-After of a POST and of a probe", async () => {
   const { uplink, timing, a } = setUp("priority", 1);
   void uplink.post(frames, 0);
   a.posts[0]!.end({ ...unavailable, retryAfterMs: 3000 });
@@ -220,7 +220,7 @@ test("Uplink waits as long as Retry-After says, of a POST and of a probe", async
   expect(a.probes.length).toBe(2);
 });
 
-test("Uplink takes several POSTs that fail together for one failure, and a late success for none", async () => {
+test("Uplink counts POSTs that fail together as one failure, and ignores a success that comes later", async () => {
   const { uplink, timing, a, states } = setUp("priority", 1);
   for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
@@ -232,7 +232,7 @@ test("Uplink takes several POSTs that fail together for one failure, and a late 
   expect(a.probes.length).toBe(1);
 });
 
-test("Uplink goes on with the second while the first is away, and lets the first try beside it", async () => {
+test("Uplink uses the second allocator while the first is quarantined, and tries the first with one POST", async () => {
   const { uplink, timing, a, b } = setUp();
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
@@ -247,7 +247,7 @@ test("Uplink goes on with the second while the first is away, and lets the first
   expect([a.posts.length, b.posts.length]).toEqual([2, 4]);
 });
 
-test("close() of an uplink waits for its POSTs, and probes no more", async () => {
+test("close() of an uplink waits for its POSTs, and stops probing", async () => {
   const { uplink, timing, a, b } = setUp();
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);

@@ -1,5 +1,5 @@
 /**
- * Chooses the allocator for each batch, and quarantines allocators that fail.
+ * Chooses an allocator for each batch, and quarantines allocators that fail.
  *
  * - A failed POST quarantines its allocator. The quarantine lasts for a pause that grows with every failure. Then the
  *   allocator is probed (GET /readyz). If it can serve, it gets one POST at a time until one succeeds; after that it
@@ -35,11 +35,11 @@ export interface UplinkHooks {
   readonly onPosted: (post: EndedPost) => void;
   /** Called on the first success of an allocator after failures. */
   readonly onRecovered: (allocator: string) => void;
-  /** Called when an allocator may be asked again. */
+  /** Called when an allocator may get a POST again. */
   readonly onAvailable: () => void;
 }
 
-/** State of an allocator, for the operator. */
+/** State of an allocator, as shown to the operator. */
 export interface AllocatorStatus {
   readonly url: string;
   /** `serving`; `quarantined`: paused after a failure; `on-trial`: one POST at a time until one succeeds. */
@@ -79,7 +79,7 @@ export class Uplink {
   readonly #timing: Timing;
   /** One for all allocators, because all use the same database. */
   readonly #clock = new JudgingClock();
-  /** Rotates with `spread`, so that allocators with equally many POSTs in flight take turns. */
+  /** Rotates with `spread`, so that allocators with the same number of POSTs in flight take turns. */
   #turn = 0;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
@@ -105,7 +105,7 @@ export class Uplink {
     this.#timing = timing;
   }
 
-  /** @returns Whether an allocator may be asked now. */
+  /** @returns Whether an allocator may get a POST now. */
   canPost(): boolean {
     return this.#allocators.some(isOpen);
   }
@@ -133,15 +133,15 @@ export class Uplink {
    * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
-   * @param arrivedMs A time, not later than the arrival of the oldest frame, in milliseconds by the uplink's clock. Each
-   *   POST tells the allocator how old that frame is, and when it arrived by the judging clock.
+   * @param arrivedMs A time not later than the arrival of the oldest frame, in milliseconds by the uplink's clock. Each
+   *   POST states how old that frame is, and when it arrived by the judging clock.
    * @returns The outcome of the last POST. Failures are data, so this never rejects.
    */
   async post(frames: readonly Uint8Array[], arrivedMs: number): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
     const dueMs = this.#timing.nowMs() + timeoutMs;
     const first = this.#choose();
-    if (first === undefined) return { kind: "unavailable", detail: "No allocator can serve" };
+    if (first === undefined) return { kind: "unavailable", detail: "No allocator is available" };
     const batch = { frames, arrivedMs };
     const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
@@ -224,14 +224,14 @@ export class Uplink {
     allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
   }
 
-  #recordClock(clockMs: number | undefined, askedMs: number, answeredMs: number): void {
-    if (clockMs !== undefined) this.#clock.record({ clockMs, askedMs, answeredMs });
+  #recordClock(clockMs: number | undefined, sentMs: number, answeredMs: number): void {
+    if (clockMs !== undefined) this.#clock.record({ clockMs, sentMs, answeredMs });
   }
 
   async #readProbe({ client }: KnownAllocator): Promise<ProbeOutcome["failure"]> {
-    const askedMs = this.#timing.nowMs();
+    const sentMs = this.#timing.nowMs();
     const { failure, clockMs } = await client.probe(this.#options.timeoutMs);
-    this.#recordClock(clockMs, askedMs, this.#timing.nowMs());
+    this.#recordClock(clockMs, sentMs, this.#timing.nowMs());
     return failure;
   }
 

@@ -15,7 +15,7 @@ import type { BatcherLimits } from "./batcher.ts";
 import { Uplink } from "./uplink.ts";
 import type { AllocatorStatus } from "./uplink.ts";
 
-/** Settings that an uplink is created from. */
+/** Settings of an uplink. */
 export type UplinkConfig = Pick<RelayConfig, "allocator" | "queue" | "secrets">;
 
 /** Dependencies of the uplinks. */
@@ -25,7 +25,7 @@ export interface UplinksContext {
   readonly log: RelayLog;
   readonly observer: RelayObserver;
   readonly timing: Timing;
-  /** Called when an allocator may be asked again. */
+  /** Called when an allocator may get a POST again. */
   readonly onAvailable: () => void;
 }
 
@@ -35,7 +35,7 @@ export class Uplinks {
   #config: UplinkConfig;
   #current: Uplink;
   readonly #leaving = new Set<Promise<void>>();
-  /** Failure last logged for each allocator that can't serve, by URL. */
+  /** Failure last logged for each unavailable allocator, by URL. */
   readonly #loggedFailures = new Map<string, string>();
 
   constructor(config: UplinkConfig, context: UplinksContext) {
@@ -44,7 +44,7 @@ export class Uplinks {
     this.#current = this.#create(config);
   }
 
-  /** @returns Whether an allocator may be asked now. */
+  /** @returns Whether an allocator may get a POST now. */
   canPost(): boolean {
     return this.#current.canPost();
   }
@@ -64,7 +64,7 @@ export class Uplinks {
     return this.#current.status();
   }
 
-  /** Switches to other settings. POSTs in flight end under the settings they began with. */
+  /** Switches to other settings. POSTs in flight finish with the settings they began with. */
   reconfigure(config: UplinkConfig): void {
     const before = this.#config;
     this.#config = config;
@@ -96,7 +96,7 @@ export class Uplinks {
       },
       onRecovered: (url: string) => {
         this.#loggedFailures.delete(url);
-        log.info({ allocator: url }, "allocator serves again");
+        log.info({ allocator: url }, "allocator available again");
       },
       onAvailable,
     };
@@ -115,7 +115,7 @@ export class Uplinks {
     // Log an outage once, not once for each attempt.
     if (outcome.detail === this.#loggedFailures.get(allocator)) return;
     this.#loggedFailures.set(allocator, outcome.detail);
-    log.warn({ allocator, ...outcome }, "allocator unavailable: no POSTs until it is ready again");
+    log.warn({ allocator, ...outcome }, "allocator unavailable: retrying after a pause");
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Counts what this instance has done since it started. Edge isolates come and go, so there each isolate counts only its
- * own work.
+ * Counts events of this process since it started. On Workers, each isolate has its own counters, which start at 0 with
+ * it.
  *
  * @module
  */

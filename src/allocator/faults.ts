@@ -1,6 +1,6 @@
 /**
- * Faults of this program that one query met. They cost that query its answer and nobody else theirs. The log gets one
- * of them with its stack, and from then on their number: whoever found such a query can send it again and again.
+ * Reports faults of this program that a single query caused. That query gets no answer; the others are served. The log
+ * gets one line per interval, with a stack and the number of faults, because a client can repeat such a query.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 
 /** Reports faults. */
 export interface Faults {
-  /** @param step What was done with the query: decode, claim, commit, decide or encode. */
+  /** @param step The step that failed: decode, claim, commit or answer. */
   readonly report: (step: string, error: unknown) => void;
 }
 
@@ -26,7 +26,7 @@ export function createFaults(log: Log, localMs: () => number): Faults {
       count++;
       if (localMs() < nextLogMs) return;
       nextLogMs = localMs() + faultLogMs;
-      log.error({ err: error, step, count }, "a message met a fault of this program, and gets no answer");
+      log.error({ err: error, step, count }, "a message caused an internal error and gets no answer");
       count = 0;
     },
   };

@@ -1,24 +1,29 @@
 /**
- * Measures how long something takes, as counts per upper bound in the form of a Prometheus histogram.
+ * Counts durations in buckets, like a Prometheus histogram.
  *
  * @module
  */
 
-/** The counts of all observations so far. */
+/** The observations so far. */
 export interface HistogramSnapshot {
-  /** Upper bound in seconds -> how many observations were at or below it, in ascending order. */
+  /** In ascending order: an upper bound in seconds, and the number of observations at or below it. */
   readonly buckets: readonly { readonly bound: number; readonly count: number }[];
+  /** Sum of all observations, in seconds. */
   readonly sum: number;
   readonly count: number;
 }
 
-/** Counts observations. */
+/** Counts observed durations. */
 export interface Histogram {
   readonly observe: (seconds: number) => void;
   readonly snapshot: () => HistogramSnapshot;
 }
 
-/** @param bounds Upper bounds in seconds, ascending; everything above the last is counted together. */
+/**
+ * Creates an empty histogram.
+ *
+ * @param bounds Upper bounds in seconds, ascending. Longer durations count only in `sum` and `count`.
+ */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = bounds.map(() => 0);
   let [sum, count] = [0, 0];
@@ -40,7 +45,7 @@ export function createHistogram(bounds: readonly number[]): Histogram {
   };
 }
 
-/** Bounds that range from a commit in memory to a database on another continent. */
+/** Upper bounds in seconds, from a commit in memory to a database on another continent. */
 export const databaseSecondsBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ];

@@ -1,4 +1,4 @@
-/** Messages that come late: what waited in a relay, or on the way to the database, ends nothing that came after it. */
+/** A late message, which waited in a relay or on the way to the database, must not end a lease that is newer. */
 import { expect, test } from "vitest";
 import { askBy, createTestAllocator, relayToken, wrap } from "../../test/support/allocator.ts";
 import type { TestAllocator } from "../../test/support/allocator.ts";
@@ -12,10 +12,10 @@ import { createStore } from "../store/store.ts";
 import { encodeFrames } from "../wire/frames.ts";
 import { createCounters } from "./counters.ts";
 
-/** What a relay says of messages that waited. */
+/** The header of a relay whose messages waited for 5 s. */
 const waited = { "apportion-age-ms": "5000" };
 
-/** An allocator of before, over which a client has a lease, and its database. */
+/** A first allocator from which a client has got a lease, and its database. */
 async function openLeased() {
   const database = await temporaryDatabase(vectorDomain);
   const first = await createTestAllocator(database);
@@ -25,13 +25,13 @@ async function openLeased() {
   return { database, first, client, ack: ack! };
 }
 
-/** Asks as a relay whose messages have waited. */
+/** Sends messages as a relay in which they have waited. */
 const askLate = ({ post }: TestAllocator) => askBy((body) => post(body, waited));
 
 const reasonsOf = ({ counters }: TestAllocator) =>
   Object.keys(counters.snapshot()).filter((key) => key.startsWith("silence:"));
 
-/** Counts round trips, and lets a batch wait until the test says so. */
+/** Counts round trips, and can delay a batch until the test continues it. */
 function watched(database: Database) {
   const state = { roundTrips: 0, hold: undefined as Promise<void> | undefined };
   const watchedDatabase: Database = {
@@ -54,7 +54,7 @@ function watched(database: Database) {
 }
 
 test.each(["release", "decline"] as const)(
-  "a %s that waited in a relay ends no lease that its client got meanwhile; one that did not wait ends it",
+  "a %s that waited in a relay does not end a lease that its client got since; one that did not wait does",
   async (message) => {
     const { database, first, client, ack } = await openLeased();
     const second = await createTestAllocator(database);
@@ -66,28 +66,28 @@ test.each(["release", "decline"] as const)(
   },
 );
 
-test("a RELEASE that waited ends a lease to which nothing has happened since", async () => {
+test("a RELEASE that waited ends a lease that has not changed since", async () => {
   const { database, first, client, ack } = await openLeased();
   await execute(database, "UPDATE lease SET updated_at = updated_at - 60, touched_ms = touched_ms - 60000");
   await askLate(first)(says.release(client, ack));
   expect(reasonsOf(first)).toEqual(["silence:released"]);
 });
 
-test("a RELEASE that waits on the way to the database ends no lease that its client renews meanwhile", async () => {
+test("a RELEASE that waits on the way to the database does not end a lease that its client renews in between", async () => {
   const { database, first, client, ack } = await openLeased();
   const { state, database: slow } = watched(database);
   const second = await createTestAllocator(slow);
   await second.ask(says.discover(clientProfile(2)));
-  let letGo = (): void => undefined;
-  state.hold = new Promise((resolve) => (letGo = resolve));
+  let resume = (): void => undefined;
+  state.hold = new Promise((resolve) => (resume = resolve));
   const released = second.ask(says.release(client, ack));
   await first.ask(says.renew(client, ack));
-  letGo();
+  resume();
   await released;
   expect(reasonsOf(second)).toEqual(["silence:release-overtaken"]);
 });
 
-test("an allocator that knows nothing of its database's clock asks for it, once, and only for a message that ends something", async () => {
+test("an allocator that does not know its database's clock reads it once, and only for a message that ends a lease", async () => {
   const { database, client, ack } = await openLeased();
   const { state, database: counted } = watched(database);
   const roundTripsOf = async (...messages: Parameters<TestAllocator["ask"]>): Promise<number> => {

@@ -1,12 +1,12 @@
 /**
- * The log that the application writes for its operator.
+ * The log for operators.
  *
  * @module
  */
 
-/** A log that takes fields and a message; pino has this form. */
+/** A log whose methods take fields and a message, like pino. */
 export interface Log {
-  /** The outcome of single messages: many lines under load, so it is off by default. */
+  /** For the outcome of single messages. Off by default, because there are many lines under load. */
   readonly debug: (fields: object, message: string) => void;
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;

@@ -18,7 +18,7 @@ const roomy: DeclarationInput = {
   ],
 };
 
-/** Counts what goes to the database: each call of the port is one request, with its statements. */
+/** Counts requests to the database and their statements: each call of the port is one request. */
 function counting(tally: { roundTrips: number; statements: number }) {
   const count = (run: Database["read"]): Database["read"] => {
     return (statements) => {
@@ -34,7 +34,7 @@ function counting(tally: { roundTrips: number; statements: number }) {
   });
 }
 
-describe("one batch is one round trip with the same statements, whatever its size", () => {
+describe("one batch is one round trip with the same number of statements, for any size", () => {
   test.each([1, 16, 256])(
     "%i messages: new clients, then their requests, renewals and releases",
     async (size) => {
@@ -57,7 +57,7 @@ describe("one batch is one round trip with the same statements, whatever its siz
   );
 });
 
-test("a client's messages of one batch are served in their order", async () => {
+test("the messages of a client in one batch are served in order", async () => {
   const { ask, counters } = await createTestAllocator(roomy);
   const client = clientProfile(1);
   const [offer] = await ask(says.discover(client));
@@ -71,14 +71,14 @@ test("a client's messages of one batch are served in their order", async () => {
   expect(counters.snapshot()).toMatchObject({ "silence:released": 1, "nak:pair-not-held": 1 });
 });
 
-test("repeats of one message in a batch share one claim, and each gets the answer over its own path", async () => {
+test("repeats of a message in a batch share one claim, and each is answered over its own relay path", async () => {
   const { ask } = await createTestAllocator(roomy);
   const [first, second] = await ask(says.discover(clientProfile(1)), says.discover(clientProfile(1)));
   expect(second!.message).toEqual(first!.message);
   expect(second!.envelope.options).not.toEqual(first!.envelope.options);
 });
 
-test("two clients that want one pair in one batch do not both get it", async () => {
+test("two clients that request the same pair in one batch do not both get it", async () => {
   const { ask } = await createTestAllocator(roomy);
   const hint = { address: 0xc0000205, portParams: { psidOffset: 0, psidLength: 6, psid: 7 } };
   const answers = await ask(says.discover(clientProfile(1), hint), says.discover(clientProfile(2), hint));
@@ -90,7 +90,7 @@ test("two clients that want one pair in one batch do not both get it", async () 
   ]);
 });
 
-test("R7618-10-02: one batch does not take a site past its limit, and leaves other sites alone", async () => {
+test("R7618-10-02: a site cannot exceed its limit within one batch, and other sites are not affected", async () => {
   const [domain] = roomy.domains;
   const { ask, counters } = await createTestAllocator({ domains: [{ ...domain!, siteLeasesMax: 2 }] });
   const from = (client: number, source: string) => ({ ...says.discover(clientProfile(client)), source });
@@ -102,7 +102,7 @@ test("R7618-10-02: one batch does not take a site past its limit, and leaves oth
   expect(counters.snapshot()["silence:site-limit"]).toBe(1);
 });
 
-test("one client's flood of different messages costs a bounded number of rounds, and others nothing", async () => {
+test("many different messages of one client take a bounded number of rounds, and do not affect other clients", async () => {
   const tally = { roundTrips: 0, statements: 0 };
   const { ask, counters } = await createTestAllocator(roomy, { replace: counting(tally) });
   await ask(says.discover(clientProfile(7)));
@@ -136,7 +136,7 @@ test("R2131-commit: an ACK is encoded only after its transaction has been commit
   expect(events).toEqual(["write: 1 bound", "ack"]);
 });
 
-test("a change of the configuration is seen by the next message, without a restart", async () => {
+test("a change of the configuration applies to the next message, without a restart", async () => {
   const { ask, database } = await createTestAllocator(roomy);
   const [before] = await ask(says.discover(clientProfile(1)));
   await execute(

@@ -36,7 +36,7 @@ export interface PipelineDeps {
   readonly partition: Partition;
   readonly counters: Counters;
   readonly log: Log;
-  /** How long transactions take. */
+  /** Durations of transactions. */
   readonly databaseSeconds?: Histogram | undefined;
   /** Milliseconds of a monotonic clock of this process. */
   readonly localMs: () => number;
@@ -50,14 +50,13 @@ export interface Pipeline {
    * @param frames Each is a RELAY-FORW from our relay.
    * @param arrival When the relay received the oldest of them. A message of the batch does not end a lease that changed
    *   after this time.
-   * @returns The RELAY-REPL frames for those that get an answer, in no particular order. All leases that they grant are
-   *   durable.
-   * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed, but no client
-   *   was told; a client that sends its message again gets what was committed.
+   * @returns The RELAY-REPL frames of the answers, in any order. All leases that they grant are durable.
+   * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed although no
+   *   client got an answer. A client that repeats its message gets the committed lease.
    */
   readonly serve: (frames: readonly Uint8Array[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools, to check whether leases can be given out.
+   * Loads domains and pools, as a readiness check.
    *
    * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
    */
@@ -72,12 +71,12 @@ export interface Pipeline {
 
 /** A pipeline for one database; `placement.ts` combines several of them. */
 export interface DatabasePipeline extends Pipeline {
-  /** Serves queries in the same way as {@link Pipeline.serve} serves frames. */
+  /** Serves queries like {@link Pipeline.serve} serves frames. */
   readonly serveQueries: (queries: readonly Query[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
    * Returns the current domains and pools.
    *
-   * @param ageMsMax Maximum age of a directory in memory, in milliseconds; an older one is loaded again.
+   * @param ageMsMax Maximum age of the directory in memory, in milliseconds. An older one is loaded again.
    * @throws {DatabaseError} When the directory has to be loaded and the database cannot be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
@@ -121,6 +120,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
+        // The clock may have been set, which changes the revision too. Then its earlier reading says nothing.
+        arrival.received = undefined;
         continue;
       }
       confirmedMs = localMs();
@@ -184,7 +185,7 @@ function answerEntries(
     const fact = facts[index];
     if (fact === undefined) {
       for (const query of queries) recordDecision(record, query, silence("internal-error"));
-    } else if (canWait && mayBeServedLater(claim, fact)) {
+    } else if (canWait && canServeNextRound(claim, fact)) {
       unserved.push(...queries);
     } else {
       const subject = { query: queries[0]!, domain, directory, now };
@@ -219,7 +220,7 @@ async function refreshReading(
 /** When the messages of a batch arrived. */
 interface JudgedArrival {
   readonly stated: Arrival;
-  /** By the database's clock, once that is known (`receivedAt`). */
+  /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
 }
 
@@ -231,21 +232,21 @@ async function commitRound(
   arrival: JudgedArrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
-  // Only a message that ends a lease needs the clock in advance. Usually the previous answer has already provided it.
+  // Only a message that ends a lease needs the clock before the commit. Usually it is known from the previous answer.
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
   arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.stated);
-  const askedMs = localMs();
+  const sentMs = localMs();
   const result = await partition.commit(claims, {
     revision: current.revision,
-    until: clock.reading && wantedUntil(clock.reading, askedMs, databaseAnswerMsMax),
+    until: clock.reading && wantedUntil(clock.reading, sentMs, databaseAnswerMsMax),
     received: arrival.received,
   });
   const answeredMs = localMs();
-  clock.reading = { clockMs: result.clockMs, askedMs, answeredMs };
+  clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.stated);
-  databaseSeconds?.observe((answeredMs - askedMs) / 1000);
+  databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;
 }
@@ -254,8 +255,8 @@ function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {
   return reading !== undefined && !isOldReading(reading, nowMs);
 }
 
-/** The pool was full for this batch, but another pool on the claim's list, or a slot further ahead, is not. */
-function mayBeServedLater(claim: Claim, fact: Fact): boolean {
+/** Whether the next round may find a pair: in another pool of the claim, or in a slot further ahead. */
+function canServeNextRound(claim: Claim, fact: Fact): boolean {
   return claim.kind === "offer" && fact.held === null && fact.roomLeft && !isSiteFull(claim, fact);
 }
 

@@ -1,13 +1,17 @@
-/** Domains on databases of their own: who asks which, and what happens when one is away. */
+/** Domains in several databases: which database serves which domain, also when a database is unreachable. */
 import { expect, test } from "vitest";
-import { askBy, relayToken } from "../../test/support/allocator.ts";
+import { askBy, relayToken, wrap } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createApp } from "../http/app.ts";
+import type { Domain } from "../lease/domain.ts";
+import { placementAgeMsMax } from "../limits.ts";
 import { createStore } from "../store/store.ts";
+import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
 import { createCounters } from "./counters.ts";
+import { createPlacedPipeline } from "./placement.ts";
 import { queryNumber } from "../../test/support/sql.ts";
 
 const domain = (name: string, link: string, range: string) => ({
@@ -28,14 +32,15 @@ const inSouth = (client: number) => ({
   linkAddress: "2001:db8:2::1",
 });
 
-/** Counts batches that write, and can be away. */
+/** A database that counts write batches, and can be made unreachable. */
 function watched(original: Database) {
-  const state = { writes: 0, isAway: false };
+  const state = { writes: 0, isUnreachable: false };
   const reach = (run: Database["read"]): Database["read"] => {
-    return (statements) => (state.isAway ? Promise.reject(new DatabaseError("away")) : run(statements));
+    return (statements) =>
+      state.isUnreachable ? Promise.reject(new DatabaseError("unreachable")) : run(statements);
   };
   const write: Database["write"] = (statements) => {
-    if (!state.isAway) state.writes++;
+    if (!state.isUnreachable) state.writes++;
     return reach(original.write)(statements);
   };
   return { state, database: { ...original, read: reach(original.read), write }, original };
@@ -64,14 +69,14 @@ async function createPlaced({ right = [south], isDefault = false } = {}) {
 const countOf = async ({ original: database }: { readonly original: Database }) =>
   await queryNumber(database, "SELECT count(*) AS leases FROM lease");
 
-test("a domain is served from the database where it is placed, even if another has an old copy", async () => {
+test("a domain is served from its database, even if the main database still has a copy of it", async () => {
   const { ask, main, other } = await createPlaced();
   const answers = await ask(inNorth(1), inSouth(2), inNorth(3));
   expect(answers.map((answer) => answer?.address)).toEqual(["192.0.2.0", "192.0.2.16", "192.0.2.1"]);
   expect([await countOf(main), await countOf(other)]).toEqual([2, 1]);
 });
 
-test("one POST is one batch for each database that it concerns, and none for the others", async () => {
+test("one POST is one batch in each database that it concerns, and none in the others", async () => {
   const { ask, main, other } = await createPlaced();
   await ask(
     ...Array.from({ length: 64 }, (_, client) => (client % 2 === 0 ? inNorth(client) : inSouth(client))),
@@ -81,27 +86,67 @@ test("one POST is one batch for each database that it concerns, and none for the
   expect([main.state.writes, other.state.writes]).toEqual([1, 2]);
 });
 
-test("a database that is away costs its own clients only, and they never fall to another domain", async () => {
+test("an unreachable database affects only its own clients, and no other domain serves them", async () => {
   const { ask, other, logged } = await createPlaced({ isDefault: true });
   await ask(inNorth(1), inSouth(2));
-  other.state.isAway = true;
+  other.state.isUnreachable = true;
   const answers = await ask(inNorth(3), inSouth(4));
   expect(answers.map((answer) => answer?.type)).toEqual(["offer", undefined]);
   expect(logged).toEqual(["one database unavailable"]);
-  other.state.isAway = false;
+  other.state.isUnreachable = false;
   expect((await ask(inSouth(4)))[0]).toMatchObject({ type: "offer" });
 });
 
-test("when no database of a POST can be reached, the relay gets an error", async () => {
+test("the relay gets an error when no database that a POST concerns can be reached", async () => {
   const { ask, app, other } = await createPlaced();
   await ask(inSouth(1));
-  other.state.isAway = true;
+  other.state.isUnreachable = true;
   await expect(ask(inSouth(2))).rejects.toThrow(/status is 503/);
   expect((await app.request("/readyz")).status).toBe(503);
 });
 
-test("two databases with an address in common are not served", async () => {
+test("two databases with overlapping pools are not served", async () => {
   const { ask, logged } = await createPlaced({ right: [{ ...south, pools: north.pools }] });
   await expect(ask(inNorth(1))).rejects.toThrow(/status is 500/);
   expect(logged).toEqual(["unexpected error"]);
+});
+
+/** A partition that counts how often the lines of its domains are read. */
+function counted(partition: Partition, state: { reads: number }): Partition {
+  const watch = (domain: Domain): Domain =>
+    Object.defineProperty({ ...domain }, "lines", {
+      get: () => {
+        state.reads++;
+        return domain.lines;
+      },
+    });
+  const loadDirectory = async () => {
+    const directory = await partition.loadDirectory();
+    return { ...directory, domains: directory.domains.map(watch) };
+  };
+  return { ...partition, loadDirectory };
+}
+
+test("T12 a batch reads no lines of domains on several databases, not even when they are loaded again", async () => {
+  const main = await temporaryDatabase({ domains: [north] });
+  const other = await temporaryDatabase({ domains: [south] });
+  const store = createStore({ main, placed: new Map([["south", other]]) });
+  const state = { reads: 0 };
+  const [first, ...rest] = store.partitions.map((partition) => counted(partition, state));
+  const quiet = () => undefined;
+  const clock = { ms: 0 };
+  const pipeline = createPlacedPipeline({
+    partitions: [first!, ...rest],
+    counters: createCounters(),
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    localMs: () => clock.ms,
+  });
+  const frames = [inNorth(1), inSouth(2)].map(wrap);
+  expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
+  expect(state.reads).toBeGreaterThan(0);
+  state.reads = 0;
+  await pipeline.serve(frames, { receivedMs: clock.ms });
+  clock.ms += placementAgeMsMax + 1;
+  expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
+  expect(state.reads).toBe(0);
 });

@@ -23,8 +23,8 @@ export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
 /**
  * Creates a pipeline that serves the domains of all databases.
  *
- * If a database cannot be reached, only its own clients are affected: they get no answer, and retry. If none can be
- * reached, {@link Pipeline.serve} rejects, as it does with one database.
+ * If a database cannot be reached, only its own clients are affected: they get no answer, and retry. If no database
+ * that a batch needs can be reached, {@link Pipeline.serve} rejects, as it does with one database.
  */
 export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps): Pipeline {
   const [main, ...others] = partitions;
@@ -61,8 +61,9 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
 }
 
 /**
- * Converts an arrival for the other databases. Relays know the clock of the main database only, so its time is
- * converted into local time, which each database's pipeline then converts to its own clock.
+/**
+ * Converts an arrival for the other databases. Relays know only the clock of the main database, so its time is
+ * converted into local time, which each database's pipeline converts to its own clock.
  *
  * @throws {DatabaseError} When the clock of the main database was never read, and cannot be read now.
  */
@@ -73,10 +74,10 @@ async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: Database
 }
 
 /**
- * Reloads the domains of a database when they are too old. If the database cannot be reached, its domains stay known:
- * otherwise its clients could be given leases of another domain while their own database is away.
+ * Reloads the domains of a database when they are too old. If the database cannot be reached, the old ones are kept:
+ * otherwise its clients could get leases from another domain.
  *
- * @throws {DatabaseError} When the domains were never loaded, and cannot be loaded now.
+ * @throws {DatabaseError} When the domains cannot be loaded and never were.
  */
 async function refreshDirectory(
   pipeline: DatabasePipeline,
@@ -131,14 +132,14 @@ function divide(
   return shares;
 }
 
-/** Sets of directories that have been compared already. Directories seldom change. */
+/** Sets of directories that have been compared already, by their first member. Directories seldom change. */
 const compared = new WeakMap<Directory, ReadonlySet<Directory>>();
 
 /**
- * Checks that no two databases share an address. Each database ensures that its own pools do not overlap, but it knows
- * nothing of the others.
+ * Checks that pools of different databases do not overlap. Each database ensures this for its own pools, but cannot
+ * check the others.
  *
- * @throws {Error} When two databases have an address in common: two clients could be given the same pair.
+ * @throws {Error} When pools overlap, because two clients could get the same pair.
  */
 function refuseOverlaps(directories: readonly Directory[]): void {
   const [first] = directories;
@@ -151,7 +152,7 @@ function refuseOverlaps(directories: readonly Directory[]): void {
     const neighbour = pools[index - 1];
     if (neighbour !== undefined && after.geometry.firstAddress <= neighbour.geometry.lastAddress) {
       throw new Error(
-        `Cannot serve domains of several databases: pool "${after.name}" overlaps pool "${neighbour.name}" of another, ` +
+        `Cannot serve domains of several databases: pool "${after.name}" overlaps pool "${neighbour.name}", ` +
           "expected disjoint ranges",
       );
     }

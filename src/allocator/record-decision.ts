@@ -1,6 +1,6 @@
 /**
- * Records the outcome of each message: every decision is counted, and a decision that refuses or ignores a client is
- * logged with its reason.
+ * Records the outcome of each message. All decisions are counted. Those that refuse or ignore a client are logged with
+ * their reason.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface DecisionRecord {
 /**
  * Records a decision.
  *
- * @param query The query that was decided; undefined for octets that could not be decoded.
+ * @param query The query of the decision; undefined for a frame that could not be decoded.
  */
 export function recordDecision(
   { counters, log }: DecisionRecord,

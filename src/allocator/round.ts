@@ -1,7 +1,7 @@
 /**
- * Selects the queries of a batch that can be decided together. In one transaction each client appears once, and no two
- * claims compete for the same thing. A query that has to come after another one waits for the next round of the same
- * POST.
+ * Selects the queries of a batch that can be decided in one transaction. There, each client appears only once, and no
+ * two claims compete for the same pair, softwire address or site limit. All other queries wait for the next round of
+ * the same POST.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { equalOctets } from "../wire/hex.ts";
 
-/** A claim, and the queries that its fact answers: repeats of one message share a claim. */
+/** A claim, and the queries that its fact answers. Repeats of a message share one claim. */
 export interface RoundEntry {
   readonly claim: Claim;
   readonly domain: Domain;
   readonly queries: Query[];
 }
 
-/** A query that is decided without the database. */
+/** A query that needs no claim. */
 export interface Immediate {
   readonly query: Query;
   readonly domain: Domain | undefined;
@@ -55,18 +55,18 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
       continue;
     }
     const { domain } = step;
-    const [client, ...wishes] = keysOf(step.claim);
+    const [client, ...others] = keysOf(step.claim);
     const before = taken.get(client);
     if (before !== undefined && isRepeat(before, query, step.claim)) {
       before.queries.push(query);
-    } else if (taken.has(client) || wishes.some((wish) => taken.has(wish))) {
+    } else if (taken.has(client) || others.some((key) => taken.has(key))) {
       // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
       if (!taken.has(client)) taken.set(client, undefined);
       later.push(query);
     } else {
       const entry: RoundEntry = { claim: step.claim, domain, queries: [query] };
       entries.push(entry);
-      for (const key of [client, ...wishes]) taken.set(key, entry);
+      for (const key of [client, ...others]) taken.set(key, entry);
     }
   }
   return { entries, immediate, later };
@@ -94,9 +94,9 @@ function prepare(query: Query, directory: Directory): Prepared {
 
 /**
  * Returns the keys that no other claim of the round may share: the client, its softwire address, the single pair that
- * it asks for, and its site if the site has a limit.
+ * it requests, and its site if the site has a limit.
  */
-function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
+function keysOf(claim: Claim): [client: string, ...others: string[]] {
   const keys: [string, ...string[]] = [`client ${claim.domainId} ${claim.clientId}`];
   if (claim.kind === "end" || claim.kind === "look") return keys;
   if (claim.siteLeasesMax !== null) keys.push(`site ${claim.domainId} ${claim.site}`);
@@ -107,8 +107,8 @@ function keysOf(claim: Claim): [client: string, ...wishes: string[]] {
 }
 
 /**
- * The same octets from the same source, line and site ask for the same thing and get the same answer, each over its own
- * relay path.
+ * Whether two queries have the same octets, source, line and site. They get the same answer, each over its own relay
+ * path.
  */
 function isRepeat({ queries, claim }: RoundEntry, query: Query, repeated: Claim): boolean {
   const [first] = queries as [Query, ...Query[]];

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
+import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
@@ -77,6 +78,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
       }),
     );
   addEvidence(admin, run);
+  addClock(admin, run);
   addDeclaredState(admin, run);
   return admin;
 }
@@ -141,7 +143,7 @@ function addDeclaredState(admin: Command, run: Run): void {
     return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
   };
   const table: Show = (body) => {
-    // An allocator of 0.1.0 tells no warnings.
+    // An allocator of 0.1.0 sends no warnings.
     const { steps, warnings = [] } = body as { steps: unknown[]; warnings?: string[] };
     return formatItems(planColumns, steps) + warnings.map((warning) => `warning: ${warning}\n`).join("");
   };

@@ -70,6 +70,10 @@ describe("finds and names the fault", () => {
         SELECT slot, domain_id, x'ff', since - 10, since + 1 FROM lease LIMIT 1`,
     ],
     ["pair-free-while-leased", "UPDATE lease SET free_at = expires_at - 1 WHERE slot & 4294967295 = 0"],
+    [
+      "two-open-clock-steps",
+      "INSERT INTO clock_step (noticed_at, since, difference_ms) VALUES (1, 0, 7200000), (2, 0, -7200000)",
+    ],
     // Running leases whose pairs are already free are counted twice.
     ["slots-not-conserved", "UPDATE lease SET free_at = updated_at - 1"],
   ])("%s", async (name, sql) => {

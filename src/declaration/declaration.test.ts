@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DeclarationError, parseDeclaration } from "./declaration.ts";
-import { parseInterfaceId } from "./domain-settings.ts";
+import { parseInterfaceId, siteLimitOf, warningsOf } from "./domain-settings.ts";
 import { parseIPv4Range, parsePortRange } from "./pool-declaration.ts";
 
 const pool = { name: "p", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
@@ -24,7 +24,10 @@ test("parseDeclaration() fills in the defaults", () => {
     leaseSeconds: { default: 3600, min: 60, max: 86_400 },
     offerHoldSeconds: 60,
     quarantineSeconds: 60,
+    siteBy: null,
     siteLeasesMax: null,
+    interfaceIdsAreUnique: false,
+    softwire: { bindPrefixOnly: false },
     rapidCommit: false,
     pools: [{ fill: "spread", psidOffset: 0, reservedPorts: ["0-1023"], options: {} }],
   });
@@ -50,6 +53,22 @@ describe("parseDeclaration() names the field, what was found and what was expect
       "min above default",
       { domains: [{ ...domain, leaseSeconds: { min: 7200 } }] },
       /leaseSeconds: expected min <= default <= max/,
+    ],
+    ["an empty siteBy", { domains: [{ ...domain, siteBy: [] }] }, /siteBy: .*length/],
+    [
+      "an identifier twice in siteBy",
+      { domains: [{ ...domain, siteBy: ["link", "source", "link"] }] },
+      /siteBy: expected each identifier once/,
+    ],
+    [
+      "an unknown identifier in siteBy",
+      { domains: [{ ...domain, siteBy: ["mac"] }] },
+      /siteBy\.0: .*"remote-id" \| "subscriber-id".*received "mac"/,
+    ],
+    [
+      "bindPrefixOnly without a bindPrefix",
+      { domains: [{ ...domain, softwire: { bindPrefixOnly: true } }] },
+      /softwire: bindPrefixOnly: found true without a bindPrefix/,
     ],
     [
       "a lease that is too short",
@@ -143,4 +162,20 @@ test("parseInterfaceId() accepts text, or hexadecimal octets after hex:", () => 
   expect(parseInterfaceId("ge-0/0/1")).toEqual(new TextEncoder().encode("ge-0/0/1"));
   expect(parseInterfaceId("hex:00ff")).toEqual(Uint8Array.of(0, 255));
   expect(() => parseInterfaceId("hex:0")).toThrow(SyntaxError);
+});
+
+test.each<[string, Parameters<typeof siteLimitOf>[0], number | null]>([
+  ["nothing, where neither is set", { siteBy: null, siteLeasesMax: null }, null],
+  ["16, where only siteBy is set", { siteBy: ["link"], siteLeasesMax: null }, 16],
+  ["what is set with siteBy", { siteBy: ["link"], siteLeasesMax: 3 }, 3],
+  ["what is set without siteBy", { siteBy: null, siteLeasesMax: 3 }, 3],
+])("T6 siteLimitOf() is %s", (_what, settings, expected) => {
+  expect(siteLimitOf(settings)).toBe(expected);
+});
+
+test("T6 warningsOf() names a domain whose customers have no limit", () => {
+  expect(warningsOf("north", null)).toEqual([
+    'domain "north" has no site limit: one customer can take every pair. Set siteBy.',
+  ]);
+  expect(warningsOf("north", 16)).toEqual([]);
 });

@@ -13,7 +13,7 @@ test.each<[string, unknown, number, string]>([
   ["ntp-servers", ["192.0.2.123"], 42, "c000027b"],
   ["v6-only-preferred", 1800, 108, "00000708"],
   ["captive-portal", "https://example.net/", 114, "68747470733a2f2f6578616d706c652e6e65742f"],
-  // RFC 1035 §3.1: each label after its length, then the root.
+  // RFC 1035 §3.1: each label prefixed with its length, then the root label.
   ["domain-search", ["a.example", "b"], 119, "0161076578616d706c6500" + "016200"],
   // RFC 3442: prefix length, the significant octets of the prefix, router.
   [

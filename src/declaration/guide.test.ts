@@ -1,5 +1,5 @@
 /**
- * The guide of the declared state against the code: its examples are declared states, and every field is in it.
+ * Checks the guide of the declared state against the code: its examples are valid, and it describes every field.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,20 +9,20 @@ import { declarationSchema } from "./declaration.ts";
 
 const guide = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
 
-/** The one block of a language that the guide has. */
+/** Returns the guide's only code block in a language. */
 function blockOf(language: string): string {
   const blocks = [...guide.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))];
   expect(blocks).toHaveLength(1);
   return blocks[0]![1]!;
 }
 
-test("the examples in YAML and JSON are declared states, and say the same", () => {
+test("the examples in YAML and JSON are the same valid declared state", () => {
   const yaml = readDeclarationText(blockOf("yaml"), "yaml", "the guide");
   expect(yaml.domains[0]!.pools).toHaveLength(2);
   expect(readDeclarationText(blockOf("json"), "json", "the guide")).toEqual(yaml);
 });
 
-/** Whatever a schema is made of: an object, or something around one. */
+/** The parts of a schema that contain others: the fields of an object, or what wraps one. */
 interface AnySchema {
   readonly entries?: Readonly<Record<string, AnySchema>>;
   readonly wrapped?: AnySchema;
@@ -31,7 +31,7 @@ interface AnySchema {
   readonly pipe?: readonly AnySchema[];
 }
 
-/** Names of the fields of a schema, and of all that is in it. */
+/** Returns the names of all fields of a schema, including nested ones. */
 function fieldsOf({ entries = {}, wrapped, item, options = [], pipe = [] }: AnySchema): string[] {
   const within = [wrapped, item, pipe[0], ...options].filter(
     (each): each is AnySchema => typeof each === "object" && each !== null,

@@ -14,7 +14,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { databaseRetryAfterSeconds, relayBodyOctetsMax } from "../limits.ts";
 import { isDatabaseError } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
+import type { ClockEvent, Store } from "../store/store.ts";
 import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./openapi/openapi.ts";
 import { createGuard } from "./auth.ts";
@@ -60,6 +60,7 @@ export function createApp(deps: AppDeps): Hono {
     log,
     localMs,
   });
+  store.clock.onEvent(clockLog(log));
   const guard = createGuard({ ...deps, localMs });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
@@ -80,6 +81,28 @@ export function createApp(deps: AppDeps): Hono {
   app.notFound((context) => problemResponse(404, `Cannot find ${context.req.method} ${context.req.path}`));
   app.onError((error) => (error instanceof HTTPException ? refusal(error) : failure(error, log)));
   return app;
+}
+
+/** Tells the operator of steps of the clock, and what to do. */
+function clockLog(log: Log): (event: ClockEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case "step":
+        log.warn(
+          { differenceSeconds: Math.round(event.differenceMs / 1000) },
+          "the machine's clock was set; the database's clock runs on: see `apportion admin clock show`",
+        );
+        return;
+      case "followed":
+        log.warn(
+          { differenceSeconds: Math.round(event.differenceMs / 1000), how: event.how },
+          "the database's clock follows the machine's clock",
+        );
+        return;
+      case "agrees":
+        log.info({}, "the clocks of machine and database agree again");
+    }
+  };
 }
 
 /** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */

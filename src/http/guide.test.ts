@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTestAllocator, adminToken } from "../../test/support/allocator.ts";
-import { nobodyReasons } from "../store/evidence/history.ts";
+import { noHolderReasons } from "../store/evidence/history.ts";
 
 const read = (file: string): string => readFileSync(join(import.meta.dirname, file), "utf8");
 const guide = read("README.md");
@@ -54,7 +54,7 @@ test("the guide lists the metrics, alerts and look-up reasons of the code", asyn
   const metrics = [...(await response.text()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
   const alerts = [...read("metrics/alerts.yaml").matchAll(/alert: (\w+)/g)].map(([, name]) => name!);
   expect(metrics.length).toBeGreaterThan(5);
-  for (const name of [...metrics, ...alerts, ...Object.keys(nobodyReasons)]) {
+  for (const name of [...metrics, ...alerts, ...Object.keys(noHolderReasons)]) {
     expect(guide).toMatch(new RegExp(`^\\| \`${name}\` `, "m"));
   }
 });

@@ -117,13 +117,13 @@ export function leaseSeconds(query: Query, domain: Domain): number {
 }
 
 /**
- * Says what the client of a running lease is told about it. Its time is never above the longest lease of the domain,
- * whatever a clock that was set back makes of the end that is stored.
+ * Returns the terms that the answer for a running lease states. The time never exceeds the longest lease of the domain,
+ * even if a clock that was set back leaves an end far in the future.
  *
  * @param held The row of the lease, after the claim.
- * @param terms What the client asked for.
- * @returns Seconds of the lease, and its softwire address. An address that was stored before it was forbidden is not
- *   told to a client that asks for a forbidden one.
+ * @param terms The terms that the client requested.
+ * @returns Seconds of the lease, and its softwire address. An address that was stored before it was forbidden is omitted
+ *   if the client requests a forbidden one.
  */
 export function runningTerms(
   { remainingSeconds, softwire }: HeldPair,

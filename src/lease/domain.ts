@@ -58,7 +58,7 @@ export interface Domain extends SiteSettings {
   readonly offerHoldSeconds: number;
   /** How long after the end of a lease no other client gets its pair. */
   readonly quarantineSeconds: number;
-  /** How long a declined pair is given to nobody. */
+  /** Quarantine of a declined pair, in seconds: no client gets it. */
   readonly declineSeconds: number;
   /** Largest number of leases and offers of one customer site; null means no limit (R7618-10-02). */
   readonly siteLeasesMax: number | null;

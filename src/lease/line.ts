@@ -69,7 +69,7 @@ export function interfaceOnLinkOf(believed: readonly RelayLevel[]): string | und
  * the relay around it says which link this is.
  *
  * @param innermost Index of the level to begin at. Default: the innermost one.
- * @returns The first link-address other than `::`, going outwards; undefined when there is none.
+ * @returns The first link-address other than `::`, going outwards; undefined if no level has one.
  */
 export function nearestLink(
   believed: readonly RelayLevel[],

@@ -214,7 +214,8 @@ const ruleReasons = {
     source: "this server",
   },
   "internal-error": {
-    meaning: "This message met a fault of the allocator, which is in its log; other messages are served.",
+    meaning:
+      "This message caused an internal error, which is in the log of the allocator; other messages are served.",
     source: "this server",
   },
   "batch-rounds-exhausted": {

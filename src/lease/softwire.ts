@@ -8,11 +8,11 @@ import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6Prefix, prefixContains } from "../wire/ipv6-address.ts";
 import { equalOctets } from "../wire/hex.ts";
 
-/** The settings of a domain that say which softwire addresses its clients may have. */
+/** The settings of a domain that determine which softwire addresses its clients may have. */
 export interface SoftwireSettings {
   /** Addresses of the lwAFTR or BR. */
   readonly borderRelays: readonly Uint8Array[];
-  /** Prefix from which clients choose their softwire address; null when clients are not told one. */
+  /** Prefix from which clients choose their softwire address; null if the domain sends none. */
   readonly bindPrefix: IPv6Prefix | null;
   /** Whether addresses outside `bindPrefix` are forbidden. */
   readonly bindPrefixOnly: boolean;

@@ -29,7 +29,7 @@ const paramsAndPsid = anyParams.chain((params) =>
   fc.tuple(fc.constant(params), fc.nat(2 ** params.psidLength - 1)),
 );
 
-/** The formula of RFC 7597 appendix B, as a second opinion: PSID = floor((P mod R*M) / M). */
+/** The formula of RFC 7597 appendix B, as an independent check: PSID = floor((P mod R*M) / M). */
 function psidByAppendixB({ psidOffset, psidLength }: PortSetParams, port: number): number | undefined {
   const ratio = 2 ** psidLength;
   const contiguous = 2 ** (16 - psidOffset - psidLength);

@@ -31,7 +31,7 @@ const secret = (expected: string) =>
 const schema = v.object({
   APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
-  /** Domains that are stored in other databases. */
+  /** The databases of domains that are not stored in `APPORTION_DATABASE_URL`, as JSON. */
   APPORTION_PLACEMENTS: v.optional(
     v.pipe(
       v.string(),
@@ -41,9 +41,9 @@ const schema = v.object({
     "{}",
   ),
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
-  /** Token of scope `admin`, used to create the first tokens. Without it, the admin API accepts only stored tokens. */
-  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret of the operator")),
-  /** Days that the lease history is kept, 1 to 99999. Without it, history is never deleted. */
+  /** Token of scope `admin`, for creating the first tokens. Without it, the admin API accepts only stored tokens. */
+  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret that the operator presents")),
+  /** Days for which history is kept, 1 to 99999. Default: forever. */
   APPORTION_HISTORY_DAYS: v.optional(
     v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
   ),
@@ -54,7 +54,7 @@ export interface AllocatorConfig {
   readonly store: StoreSettings;
   readonly relayToken: string;
   readonly adminToken: string | undefined;
-  /** Days that tenures are kept after their end; null never deletes them. */
+  /** Days for which tenures are kept after their end; null keeps them forever. */
   readonly historyDays: number | null;
 }
 
@@ -63,14 +63,14 @@ export interface AllocatorConfig {
  *
  * @param environment Environment variables; on Workers, the bindings.
  * @returns The checked settings.
- * @throws {TypeError} When a variable is invalid. The message names each invalid variable but never shows its value,
- *   which may be a secret.
+ * @throws {TypeError} When a variable is invalid. The message names each invalid variable, but never shows a value,
+ *   because it may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
   const result = v.safeParse(schema, environment);
   if (!result.success) {
     const faults = result.issues.map((issue) => {
-      const found = issue.input === undefined ? "nothing" : "a value that does not fit";
+      const found = issue.input === undefined ? "nothing" : "an invalid value";
       return `  ${v.getDotPath(issue) ?? "environment"}: found ${found}, ${issue.message}`;
     });
     throw new TypeError(`Cannot configure the allocator:\n${faults.join("\n")}`);

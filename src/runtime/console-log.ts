@@ -6,9 +6,9 @@
 import type { Log } from "../allocator/log.ts";
 import type { LogLines } from "../log-lines.ts";
 
-/** Writes objects, because Workers Logs indexes their fields. */
+/** For Workers: writes objects, because Workers Logs indexes their fields. */
 export const consoleLog: Log = {
-  // Workers Logs charges per line.
+  // Off, because Workers Logs charges per line.
   debug: () => undefined,
   info: (fields, message) => {
     console.info({ message, ...plain(fields) });
@@ -22,16 +22,16 @@ export const consoleLog: Log = {
 };
 
 /**
- * Creates a log that writes one JSON object per line.
+ * Creates a log for Deno that writes one JSON object per line.
  *
- * @param lines Where they go: writing to the console itself fails on a full disk, and waits for a pipe that nobody reads.
+ * @param lines Writes the lines. Writing to the console itself fails on a full disk, and waits for a pipe that is not read.
  */
 export function createLineLog(lines: LogLines): Log {
   const write = (level: string) => (fields: object, message: string) => {
     lines.write(lineOf(level, fields, message));
   };
   return {
-    // Counters already record the outcome of each message; one line per message would dominate the log.
+    // Off, because counters already record the outcome of each message, and one line for each would fill the log.
     debug: () => undefined,
     info: write("info"),
     warn: write("warn"),

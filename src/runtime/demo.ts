@@ -1,6 +1,6 @@
 /**
- * The configuration that `npm start` gives a database without domains: enough to see a lease. The IPv4 addresses are
- * from the documentation ranges of RFC 5737.
+ * The configuration that `npm start` applies to a database without domains, so that a client can get a lease. The IPv4
+ * addresses are from the documentation ranges of RFC 5737.
  *
  * @module
  */

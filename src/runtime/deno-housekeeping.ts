@@ -1,7 +1,7 @@
 /**
- * Schedules housekeeping on Deno. If `Deno.cron` exists (on Deno Deploy, or with `--unstable-cron`), the platform runs
- * housekeeping, even when no process is running at that time. Otherwise the serving process runs it at an interval, as
- * on Node.
+ * Schedules housekeeping on Deno. If `Deno.cron` exists (on Deno Deploy, or with `--unstable-cron`), it starts
+ * housekeeping; on Deno Deploy this works even when no process is running. Otherwise the serving process runs it at an
+ * interval, as on Node.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { bindingLogDays, housekeepingMinutes } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { runHousekeeping, startHousekeeping } from "./housekeeping.ts";
 
-/** The part of `Deno` that not every Deno has. Without `--unstable-cron`, Deno's types omit it too. */
+/** The part of `Deno` that may be missing. Deno's types have it only with `--unstable-cron`. */
 export interface Scheduler {
   readonly cron?: (
     name: string,
@@ -30,9 +30,9 @@ const schedule = "17 3 * * *";
  * the entry module calls this before it awaits anything, while the store may still be opening.
  *
  * @param opening The store, which may still be opening.
- * @param historyDays Days that tenures are kept after their end; null never deletes them.
+ * @param historyDays Days for which tenures are kept after their end; null keeps them forever.
  * @param scheduler `globalThis.Deno`.
- * @param closing Stops housekeeping after the step in progress. Otherwise a schedule or a long run would keep the
+ * @param closing Stops housekeeping after the step in progress. Without this, a schedule or a long run would keep the
  *   process alive.
  * @throws {DatabaseError} When the store cannot be opened and there is no `Deno.cron`.
  */
@@ -57,7 +57,7 @@ export async function scheduleHousekeeping(
       if (!closing.aborted) throw error;
     }
   });
-  // The promise settles when the schedule ends. A rejected schedule is logged.
+  // The promise settles when the schedule ends, and rejects if Deno refuses the schedule.
   runs.catch((error: unknown) => {
     log.error({ err: error }, "cannot schedule housekeeping");
   });

@@ -1,6 +1,6 @@
 /**
- * The allocator on Deno: the entry module for `deno serve` and Deno Deploy. This process opens and migrates a database
- * file itself. A libSQL server is migrated from a command line, as for Workers.
+ * The allocator on Deno: the entry module for `deno serve` and Deno Deploy. It migrates a database file when it opens
+ * it. A libSQL server is migrated from a command line, as for Workers.
  *
  * ```sh
  * deno serve --port 8467 --allow-env --allow-net src/runtime/deno.ts
@@ -34,7 +34,7 @@ async function openDatabase({ url, token }: DatabaseAccess) {
   return database;
 }
 
-/** What Deno reports about a connection. A Unix socket has no host name. */
+/** The part of Deno's connection information that is used. A Unix socket has no host name. */
 export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }

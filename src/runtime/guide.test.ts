@@ -1,5 +1,5 @@
 /**
- * The guide of the runtime against the code: every variable of the environment is in its table of settings.
+ * Compares the guide of the runtime with the code: its table of settings has every environment variable.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 
 const guide = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
 
-test("every variable that runtime and command line read is in the guide, and no other", () => {
+test("the guide lists exactly the environment variables that runtime and command line read", () => {
   const source = join(import.meta.dirname, "..");
   const files = ["runtime", "cli"].flatMap((folder) =>
     readdirSync(join(source, folder), { recursive: true, encoding: "utf8" })

@@ -33,7 +33,7 @@ async function open() {
   return { maintenance, fault, timing, advance, waiting, lines, log, addTenure, tenures };
 }
 
-test("startHousekeeping() deletes at each interval what is past its retention, and no more", async () => {
+test("startHousekeeping() deletes only expired records, at each interval", async () => {
   const { maintenance, timing, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
   await addTenure(29);
@@ -57,7 +57,7 @@ test("startHousekeeping() deletes at each interval what is past its retention, a
   expect(waiting()).toBe(0);
 });
 
-test("startHousekeeping() logs a failure and tries again", async () => {
+test("startHousekeeping() logs a failure and retries", async () => {
   const { maintenance, fault, timing, advance, waiting, lines, log, addTenure } = await open();
   await addTenure(31);
   fault.error = new Error("the disk is gone");
@@ -75,7 +75,7 @@ test("startHousekeeping() logs a failure and tries again", async () => {
   await stop();
 });
 
-test("startHousekeeping() stops after the step that has begun, without a word", async () => {
+test("startHousekeeping() stops after the step in progress, and logs nothing", async () => {
   const { maintenance, timing, advance, waiting, lines, log, addTenure, tenures } = await open();
   await addTenure(31);
   const stop = startHousekeeping(maintenance, settings, log, timing);
@@ -84,7 +84,7 @@ test("startHousekeeping() stops after the step that has begun, without a word", 
   expect([lines, waiting(), await tenures()]).toEqual([[], 0, 1]);
 });
 
-test("startHousekeeping() does nothing when it is switched off", async () => {
+test("startHousekeeping() does nothing when it is disabled", async () => {
   const { maintenance, timing, waiting, log } = await open();
   await startHousekeeping(maintenance, { ...settings, everyMinutes: 0 }, log, timing)();
   expect(waiting()).toBe(0);

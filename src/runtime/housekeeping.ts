@@ -22,8 +22,8 @@ export interface HousekeepingSettings extends Omit<Retention, "signal"> {
  * Runs housekeeping on all databases, one after the other, and logs a report of each. It is safe to repeat, and to run
  * in several processes at once.
  *
- * @throws {DatabaseError} When a database cannot be reached. The databases before it are done.
- * @throws {DOMException} `AbortError`, when `retention.signal` ended the run.
+ * @throws {DatabaseError} When a database cannot be reached. The databases before it are finished.
+ * @throws {DOMException} `AbortError`, when `kept.signal` stopped the run.
  */
 export async function runHousekeeping(
   maintenance: Maintenance,
@@ -52,7 +52,7 @@ const minuteMs = 60_000;
 
 /**
  * Runs housekeeping at an interval. The first run starts after one interval. A failed run is logged, and the next run
- * continues where it stopped. Any number of processes may do this on one database.
+ * continues where it stopped. Several processes may do this on the same database.
  *
  * @returns A function that stops housekeeping. It resolves when the step in progress has finished.
  */
@@ -70,7 +70,7 @@ export function startHousekeeping(
     try {
       await runHousekeeping(maintenance, { ...retention, signal: closing.signal }, log);
     } catch (error) {
-      if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; retrying later");
+      if (!closing.signal.aborted) log.warn({ err: error }, "housekeeping failed; the next run retries");
     }
     if (!closing.signal.aborted) wait();
   };

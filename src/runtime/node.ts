@@ -30,13 +30,13 @@ import type { AllocatorConfig } from "./config.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
-/** Where the HTTP server listens. With port 0, the system chooses a port. */
+/** The address of the HTTP server. With port 0, the system chooses a port. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Tokens from the environment, which are valid without the database. */
+/** Tokens from the environment. They are not in the database. */
 export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">;
 
 /** A running allocator. */
@@ -96,7 +96,7 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
  */
 export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
   if (access.url.startsWith("file:") && !existsSync(access.url.slice("file:".length))) {
-    throw new Error(`Cannot open ${access.url}: there is no such file`);
+    throw new Error(`Cannot open ${access.url}: found no file, expected a database`);
   }
   return openDatabase(access, answerMsMax);
 }
@@ -119,9 +119,11 @@ export async function migrate(access: DatabaseAccess, answerMsMax: number): Prom
 }
 
 /**
- * Applies the declared state of a file, and logs the steps. Resources that the file does not name are kept.
+ * Applies the declared state of a file, and logs the steps. Domains, pools and reservations that it does not name are
+ * kept.
  *
  * @throws {ApplyError} When the state is refused.
+ * @throws {DatabaseError} When a database cannot be reached.
  */
 export async function applyFile(store: Store, declaration: Declaration, log: Log): Promise<void> {
   const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep" });
@@ -143,7 +145,7 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
 }
 
 /**
- * Reads a declared state from a file, as YAML or JSON depending on the extension of its name.
+ * Reads a declared state from a file, as YAML or JSON depending on the file name extension.
  *
  * @returns The checked declared state.
  * @throws {DeclarationError} When the content is not a declared state.
@@ -153,11 +155,11 @@ export async function readDeclaration(path: string): Promise<Declaration> {
   return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
 
-/** Returns the address of the client; a request that did not come through a socket has no address. */
+/** Returns the IP address of the HTTP client, or undefined if the request did not come through a socket. */
 const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
 
 function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
-  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process has" : "";
+  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process uses" : "";
   return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
 }
 

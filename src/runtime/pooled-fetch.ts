@@ -1,6 +1,6 @@
 /**
- * `fetch` for Node at a tenth of the usual cost. It sends the same requests over undici's connections, without the
- * machinery of a browser's `fetch`. It suits small requests and responses, because it reads each body whole.
+ * A `fetch` for Node with a tenth of the usual cost. It sends the same requests over undici's connection pool, without
+ * the overhead of the standard `fetch`. It reads each body whole, so it is only for small requests and responses.
  *
  * @module
  */

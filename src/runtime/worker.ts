@@ -1,6 +1,6 @@
 /**
- * The allocator on Cloudflare Workers. Its databases are libSQL servers, reached over HTTP. They are migrated and given
- * their domains from a command line, not here.
+ * The allocator on Cloudflare Workers. Its databases are libSQL servers, reached over HTTP. They are migrated and
+ * configured from a command line, not here.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { runHousekeeping } from "./housekeeping.ts";
 
 type Environment = Readonly<Record<string, unknown>>;
 
-/** One application per isolate, created at its first request because an isolate gets its bindings with a request. */
+/** The application of this isolate. It is created at the first request, because bindings arrive with a request. */
 let app: Promise<Hono> | undefined;
 
 function openWorkerStore(environment: Environment): Promise<Store> {

@@ -1,5 +1,5 @@
 /**
- * What the allocator sees of the store: partitions. Each partition is one database with its domains. No domain is split
+ * The allocator's view of the store: partitions. Each partition is one database with its domains. No domain is split
  * between two partitions, and a batch of claims goes to one of them.
  *
  * @module
@@ -28,7 +28,7 @@ export interface Partition {
   readonly readClock: (localMs: () => number) => Promise<ClockReading>;
 }
 
-/** @returns A partition for each database, that of the main database first. */
+/** @returns A partition for each database. The main database comes first. */
 export function createPartitions(databases: Databases): readonly [Partition, ...Partition[]] {
   const [main, ...others] = allPlaces(databases);
   return [createPartition(main), ...others.map(createPartition)];

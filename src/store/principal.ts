@@ -17,16 +17,16 @@ export interface Principal {
 }
 
 /**
- * @param domain Name of a domain; null for something that belongs to no domain.
- * @returns Whether a principal may see what belongs to the domain.
+ * @param domain Name of a domain; null for data that belongs to no domain.
+ * @returns Whether a principal may see the data of the domain.
  */
 export function canAccess(principal: Principal, domain: string | null): boolean {
   return principal.domain === null || principal.domain.name === domain;
 }
 
 /**
- * Makes sure that a principal of one domain does not reach what concerns all domains. Callers refuse such a principal
- * earlier, with a message of their own; this check catches a caller that forgets to.
+ * Stops a principal of one domain from using an operation that concerns all domains. Callers refuse such a principal
+ * earlier, with a better message; this check catches a caller that forgets to.
  *
  * @param what The attempted action, for example `access tokens`.
  * @throws {TypeError} When the principal is restricted to one domain.
@@ -34,6 +34,6 @@ export function canAccess(principal: Principal, domain: string | null): boolean 
 export function assertAllDomains({ domain }: Principal, what: string): void {
   if (domain === null) return;
   throw new TypeError(
-    `Cannot ${what}: found a principal of domain "${domain.name}", expected one of all domains`,
+    `Cannot ${what}: found a principal of domain "${domain.name}", expected one for all domains`,
   );
 }

@@ -30,6 +30,8 @@ import { allDatabases } from "./database/databases.ts";
 import type { Databases } from "./database/databases.ts";
 import { createBindingStore } from "./evidence/bindings.ts";
 import type { BindingStore } from "./evidence/bindings.ts";
+import { createClockStore } from "./evidence/clock.ts";
+import type { ClockStore } from "./evidence/clock.ts";
 import { createLeaseStore } from "./evidence/leases.ts";
 import type { LeaseStore } from "./evidence/leases.ts";
 import { createLookupStore } from "./evidence/history.ts";
@@ -42,10 +44,11 @@ import { createPartitions } from "./partition.ts";
 import type { Partition } from "./partition.ts";
 
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
+export type { ClockEvent } from "./database/database.ts";
 
 /** The whole store, by subject. */
 export interface Store {
-  /** What the allocator works with: one partition for each database, that of the main database first. */
+  /** One partition for each database, for the allocator. The main database comes first. */
   readonly partitions: readonly [Partition, ...Partition[]];
   readonly domains: DomainStore;
   readonly pools: PoolStore;
@@ -55,31 +58,33 @@ export interface Store {
   /** The whole configuration as one declared state. */
   readonly declaration: DeclarationStore;
   readonly leases: LeaseStore;
-  /** Looks up who had an address and a port at a given time. */
+  /** Looks up which client had an address and a port at a given time. */
   readonly lookups: LookupStore;
   readonly bindings: BindingStore;
   readonly statistics: StatisticsStore;
+  /** What the clocks of the databases show, and how they are set. */
+  readonly clock: ClockStore;
   /** Checks and housekeeping, for tools and timers. */
   readonly maintenance: Maintenance;
   /** Closes all databases. */
   readonly close: () => void;
 }
 
-/** Where a database is, and the token for it. */
+/** The URL of a database, and its token. */
 export interface DatabaseAccess {
   /** `file:PATH`, `http(s)://…` or `libsql://…`. */
   readonly url: string;
   readonly token?: string | undefined;
 }
 
-/** Where the databases are. */
+/** The URLs and tokens of all databases. */
 export interface StoreSettings extends DatabaseAccess {
-  /** Domains that are in other databases, by name. Default: none. */
+  /** Name of a domain -> the other database that stores it. Default: none. */
   readonly placements?: Readonly<Record<string, DatabaseAccess>> | undefined;
 }
 
 /**
- * Opens a store. Domains that are placed on the same URL share a connection.
+ * Opens a store. Domains in a database with the same URL share a connection.
  *
  * @param open Opens one database; each platform provides its own function.
  * @throws {DatabaseError} When a database cannot be opened.
@@ -99,7 +104,7 @@ export async function openStore(
   return createStore({ main, placed });
 }
 
-/** Creates the store over databases that are already open. */
+/** Creates a store from databases that are already open. */
 export function createStore(databases: Databases): Store {
   return {
     partitions: createPartitions(databases),
@@ -113,6 +118,7 @@ export function createStore(databases: Databases): Store {
     lookups: createLookupStore(databases),
     bindings: createBindingStore(databases),
     statistics: createStatisticsStore(databases),
+    clock: createClockStore(databases),
     maintenance: createMaintenance(databases),
     close: () => {
       for (const database of allDatabases(databases)) database.close();

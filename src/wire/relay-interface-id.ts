@@ -88,7 +88,5 @@ export function decodeInterfaceId(data: Uint8Array | undefined): InterfaceId | u
  * @returns Undefined if the data does not have our format, so that the level states nothing.
  */
 export function believedLevels(data: Uint8Array | undefined): number | undefined {
-  return data !== undefined && data[0] === format && data.length >= headerOctets
-    ? data[believedOffset]
-    : undefined;
+  return data?.[0] === format && data.length >= headerOctets ? data[believedOffset] : undefined;
 }

@@ -342,7 +342,7 @@ describe("golden packets", () => {
   }
 });
 
-describe("packets that are well formed but not meant for a server", () => {
+describe("well-formed packets that are not for a server", () => {
   it("decodeDhcpV4Query() rejects bad-response-to-server", () => {
     const { octets } = vectorOctets("bad-response-to-server");
     expect(reasonOf(() => decodeDhcpV4Query(octets))).toBe("unexpected-message-type");

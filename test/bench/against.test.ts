@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --against` as a process: it measures nothing here, it only has to go the whole way.
+ * Runs `npm run bench -- --against` as a process with a small load, to check that it completes.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,10 +16,10 @@ import { thisFolder } from "./side.ts";
 const main = join(import.meta.dirname, "main.ts");
 const small = ["--clients", "120", "--warm-up", "10", "--in-flight", "16", "--pairs", "1"];
 
-/** Each round starts three processes that compile themselves, on a machine that other tests use as well. */
+/** Each round starts three processes that compile their TypeScript, while other tests use the machine as well. */
 const timeoutMs = 180_000;
 
-/** A folder for all that the bench writes. */
+/** Creates a folder for all files of the bench. */
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "bench-test-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -39,7 +39,7 @@ const flagsOfNode = (...flags: readonly string[]) => [
 ];
 
 test(
-  "npm run bench --against measures both sides, and leaves nothing behind",
+  "npm run bench --against measures both sides and deletes its temporary files",
   async () => {
     const folder = await temporaryFolder();
     const json = join(folder, "report.json");
@@ -73,7 +73,7 @@ test(
     await expect(failing).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^The relay of \/.* ended with 1 before it was ready\nerror: unknown option '--nonsense'\n$/,
+        /^The relay of \/.* exited with 1 before it was ready\nerror: unknown option '--nonsense'\n$/,
       ) as string,
     });
     expect(await leftovers(folder)).toEqual([]);
@@ -82,7 +82,7 @@ test(
 );
 
 test(
-  "npm run bench --against ends all its processes at SIGINT",
+  "npm run bench --against ends all its processes on SIGINT",
   async () => {
     const folder = await temporaryFolder();
     const bench = spawn(process.execPath, flagsOfNode("--clients", "20000"), {
@@ -109,7 +109,7 @@ test(
   timeoutMs,
 );
 
-/** @returns The processes of an allocator and a relay that a bench has begun. */
+/** @returns The process ids of the allocator and the relay that a bench has started. */
 async function serversOf(pid: number): Promise<number[]> {
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ");
   const found: number[] = [];

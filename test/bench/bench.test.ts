@@ -1,5 +1,5 @@
 /**
- * The bench itself: that it runs, and that it would say when something is wrong. It measures nothing here.
+ * Checks that the bench runs and reports faults. The loads are too small to measure anything.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -17,7 +17,7 @@ import { violationsOf } from "./violations.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 
-test.each(modes)("npm run bench --mode %s measures, and leaves nothing behind", async (mode) => {
+test.each(modes)("npm run bench --mode %s measures without violations", async (mode) => {
   const folder = await mkdtemp(join(tmpdir(), "bench-test-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const json = join(folder, "report.json");
@@ -52,7 +52,7 @@ function twoLeases() {
   return leases;
 }
 
-test("violationsOf() finds nothing where clients hold ports of their own", () => {
+test("violationsOf() finds nothing when no two clients share a port", () => {
   expect(violationsOf([{ leases: twoLeases(), counts: noCounts }])).toEqual([]);
 });
 
@@ -66,7 +66,7 @@ test("violationsOf() finds two clients with the same port, in one load or in two
   expect(violationsOf([{ leases: twoLeases(), counts: noCounts }, others])).toHaveLength(2);
 });
 
-test("violationsOf() finds leases that moved, and clients without one", () => {
+test("violationsOf() finds renewals with another pair, and clients without a lease", () => {
   const leases = twoLeases();
   leases.isHeld[0] = 0;
   expect(violationsOf([{ leases, counts: { ...noCounts, moved: 3 } }])).toEqual([
@@ -75,16 +75,16 @@ test("violationsOf() finds leases that moved, and clients without one", () => {
   ]);
 });
 
-test("benchDeclaration() has room for all clients and little more", () => {
+test("benchDeclaration() has 5 % more slots than clients", () => {
   expect(benchDeclaration(20_000, true).domains[0]!.pools[0]!.range).toBe("198.18.0.0-198.18.1.77"); // 334 x 63
   expect(benchDeclaration(100, false).domains[0]!.pools[0]!.range).toBe("198.19.0.0-198.19.0.104");
 });
 
-test("benchDeclaration() refuses more clients than there are addresses for", () => {
+test("benchDeclaration() rejects more clients than 65536 addresses can serve", () => {
   expect(() => benchDeclaration(70_000, false)).toThrow(RangeError);
 });
 
-test("startService() shows what a process said that ends before it is ready", async () => {
+test("startService() shows the log of a process that exits before it is ready", async () => {
   const starting = startService({
     name: "relay",
     script: [join(import.meta.dirname, "../../relay/main.ts")],
@@ -92,6 +92,6 @@ test("startService() shows what a process said that ends before it is ready", as
     readyMessage: "relay listening",
   });
   await expect(starting).rejects.toThrow(
-    /^The relay ended with 1 before it was ready\n.*\n {2}token: found 5 characters/,
+    /^The relay exited with 1 before it was ready\n.*\n {2}token: found 5 characters/,
   );
 });

@@ -1,6 +1,6 @@
 /**
- * The pools of the bench: of addresses that RFC 2544 sets aside for this, and just large enough, so that clients
- * really share addresses.
+ * The pools of the bench. They use the benchmark addresses of RFC 2544, and are only slightly larger than necessary, so
+ * that clients really share addresses.
  *
  * @module
  */
@@ -8,29 +8,29 @@ import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { createPoolGeometry } from "../../src/portset/pool-geometry.ts";
 import { formatIPv4, parseIPv4 } from "../../src/wire/ipv4-address.ts";
 
-/** A PSID-length of 6 is 1024 ports for each client, and 63 clients on an address: the first set is reserved. */
+/** With PSID-length 6, each client gets 1024 ports and 63 clients share an address. The first port set is reserved. */
 const shared = { psidOffset: 0, psidLength: 6 };
 
-/** Room above the number of clients: a pool that is full to the last slot would be another measurement. */
+/** Slots in proportion to clients. A pool without free slots would measure something else. */
 const margin = 1.05;
 
-/** Begins and ends of the halves of 198.18.0.0/15. */
+/** First and last addresses of the two halves of 198.18.0.0/15. */
 const sharedRange = { first: parseIPv4("198.18.0.0"), last: parseIPv4("198.18.255.255") };
 const fullRange = { first: parseIPv4("198.19.0.0"), last: parseIPv4("198.19.255.255") };
 
 /**
- * Declares a domain for everyone with one pool.
+ * Declares a default domain with one pool.
  *
- * @param clients How many leases it must have room for.
- * @param isShared Whether clients share addresses, or get one each.
- * @throws {RangeError} When there are more clients than room.
+ * @param clients Number of leases for which the pool must have room.
+ * @param isShared Whether clients share addresses or get one each.
+ * @throws {RangeError} When the clients need more than 65536 addresses.
  */
 export function benchDeclaration(clients: number, isShared: boolean): DeclarationInput {
   const { first, last } = isShared ? sharedRange : fullRange;
   const addresses = Math.ceil((clients * margin) / (isShared ? clientsPerAddress() : 1));
   if (first + addresses - 1 > last) {
     throw new RangeError(
-      `Cannot make a pool for ${clients} clients: it has ${addresses} addresses, expected 65536`,
+      `Cannot create a pool for ${clients} clients: it needs ${addresses} addresses, expected at most 65536`,
     );
   }
   const range = `${formatIPv4(first)}-${formatIPv4(first + addresses - 1)}`;
@@ -50,20 +50,20 @@ export function benchDeclaration(clients: number, isShared: boolean): Declaratio
   };
 }
 
-/** Link-addresses by which clients of {@link placedDeclaration} find their domains. */
+/** Link-addresses that select the domains of {@link placedDeclaration}. */
 export const benchLinks = ["2001:db8:1::1", "2001:db8:2::1"] as const;
 
 /**
- * Declares two domains with half of the clients each, so that they can be on databases of their own.
+ * Declares two domains with half of the clients each, which can be placed on different databases.
  *
- * @throws {RangeError} When there are more clients than room.
+ * @throws {RangeError} When the clients need more than 65536 addresses.
  */
 export function placedDeclaration(clients: number): DeclarationInput {
   const addresses = Math.ceil(((clients / 2) * margin) / clientsPerAddress());
   const { first, last } = sharedRange;
   if (first + 2 * addresses - 1 > last) {
     throw new RangeError(
-      `Cannot make pools for ${clients} clients: they have ${2 * addresses} addresses, expected 65536 at most`,
+      `Cannot create pools for ${clients} clients: they need ${2 * addresses} addresses, expected at most 65536`,
     );
   }
   return {

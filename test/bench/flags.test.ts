@@ -7,7 +7,7 @@ import { createBenchCommand, roundOptionsOf } from "./flags.ts";
 import type { Flags } from "./flags.ts";
 import { openSide, thisFolder } from "./side.ts";
 
-/** Reads flags as the command does, with what it would print when they are wrong. */
+/** Parses flags as the command does. Returns the error output when they are invalid. */
 async function readFlags(...given: readonly string[]): Promise<Flags | string> {
   let read: Flags | undefined;
   let printed = "";
@@ -29,7 +29,7 @@ async function readFlags(...given: readonly string[]): Promise<Flags | string> {
   return read ?? printed.trim();
 }
 
-/** Makes a folder with files; those whose name ends with / are folders. */
+/** Creates a temporary folder with the given files. */
 async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "bench-test-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -84,7 +84,7 @@ test("--against refuses a checkout without packages inside another one that has 
   expect(await readFlags("--against", join(outer, "before"))).toContain("Found no node_modules");
 });
 
-test("--against takes a checkout whose packages are linked", async () => {
+test("--against accepts a checkout with a symbolic link to its packages", async () => {
   const folder = await folderWith(checkout);
   await symlink(join(thisFolder, "node_modules"), join(folder, "node_modules"));
   expect(await readFlags("--against", folder)).toMatchObject({ against: folder, pairs: 5 });
@@ -107,7 +107,7 @@ test.each([
   },
   {
     flags: ["--clients", "0"],
-    error: "error: option '--clients <count>' argument '0' is invalid. Expected a whole number from 1 on.",
+    error: "error: option '--clients <count>' argument '0' is invalid. Expected a positive whole number.",
   },
   {
     flags: ["--mode", "inform"],
@@ -117,11 +117,11 @@ test.each([
   expect(await readFlags(...flags)).toBe(error);
 });
 
-test.each([1, 99])("--pairs takes %i", async (pairs) => {
+test.each([1, 99])("--pairs accepts %i", async (pairs) => {
   expect(await readFlags("--against", thisFolder, "--pairs", String(pairs))).toMatchObject({ pairs });
 });
 
-test("roundOptionsOf() passes every flag that defines the measurement to both sides", async () => {
+test("roundOptionsOf() translates every flag that defines a round", async () => {
   const flags = await readFlags(
     ...["--against", thisFolder, "--clients", "10", "--warm-up", "2", "--in-flight", "1", "--mode", "renew"],
     ...["--full", "--distance", "--relay-flag=--a", "--relay-flag=--b", "--cpu-profile", "/profiles"],
@@ -140,7 +140,7 @@ test("roundOptionsOf() passes every flag that defines the measurement to both si
   });
 });
 
-test("openSide() takes no commit from a repository around the folder", async () => {
+test("openSide() ignores the commit of a repository that contains the folder", async () => {
   const around = await openSide(join(thisFolder, "test"));
   expect(around.revision).toBeUndefined();
 });

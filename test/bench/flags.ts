@@ -1,5 +1,5 @@
 /**
- * What `npm run bench` can be told.
+ * The command line flags of `npm run bench`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { modes } from "./round.ts";
 import type { Mode, RoundOptions } from "./round.ts";
 import { faultOfCheckout } from "./side.ts";
 
-/** The flags, as commander reads them. */
+/** The flags, as commander parses them. */
 export interface Flags {
   readonly clients: number;
   readonly warmUp: number;
@@ -28,20 +28,25 @@ export interface Flags {
 }
 
 /**
- * Creates the command. Wrong flags end the process with a message that names the flag.
+ * Creates the command. Invalid flags end the process with a message that names the flag.
  *
- * @param run Does the work.
+ * @param run Runs the bench with valid flags.
  */
 export function createBenchCommand(run: (flags: Flags) => Promise<void>): Command {
   return new Command("bench")
     .description(
-      "Measures relay and allocator as processes of their own, each round on a fresh database; alone, or in pairs with another checkout",
+      "Measures a relay process and an allocator process, each round with a fresh database; alone, or in pairs with another checkout",
     )
-    .option("--clients <count>", "clients", positive, 20_000)
-    .option("--warm-up <count>", "other clients that come before what is measured", wholeNumber, 2000)
-    .option("--in-flight <count>", "exchanges at the same time", positive, 512)
+    .option("--clients <count>", "number of clients", positive, 20_000)
+    .option(
+      "--warm-up <count>",
+      "additional clients that obtain leases before the measurement",
+      wholeNumber,
+      2000,
+    )
+    .option("--in-flight <count>", "concurrent exchanges", positive, 512)
     .addOption(
-      new Option("--repeat <count>", "rounds; the report is of the median one")
+      new Option("--repeat <count>", "number of rounds; the report shows the median round")
         .argParser(positive)
         .default(3)
         .conflicts("against"),
@@ -51,24 +56,24 @@ export function createBenchCommand(run: (flags: Flags) => Promise<void>): Comman
       "compare with the checkout in this folder; all other flags apply to both sides",
       checkout,
     )
-    .option("--pairs <count>", "with --against: pairs of rounds, 1 to 99", pairCount, 5)
-    .addOption(new Option("--mode <mode>", "what is measured").choices(modes).default("dora"))
-    .option("--full", "full addresses instead of shared ones", false)
+    .option("--pairs <count>", "with --against: number of pairs of rounds, 1 to 99", pairCount, 5)
+    .addOption(new Option("--mode <mode>", "kind of exchange to measure").choices(modes).default("dora"))
+    .option("--full", "lease full addresses instead of shared ones", false)
     .option(
       "--servers <count>",
-      "two domains on this many libSQL servers (1 or 2), instead of one domain in a file",
+      "put two domains on this many libSQL servers (1 or 2), instead of one domain in a file",
       wholeNumber,
       0,
     )
-    .option("--distance", "the servers are 20 ms away and take 25 ms for a commit", false)
+    .option("--distance", "simulate servers with 20 ms round-trip time and 25 ms for each commit", false)
     .option(
       "--relay-flag <flag>",
       "flag for the relay, such as --posts-in-flight=1; may be repeated",
       collect,
       [],
     )
-    .option("--cpu-profile <folder>", "write CPU profiles of relay and allocator there")
-    .option("--json <file>", "write all figures of all rounds there")
+    .option("--cpu-profile <folder>", "write CPU profiles of relay and allocator to this folder")
+    .option("--json <file>", "write the figures of all rounds to this file")
     .action((flags: Flags, command: Command) => {
       if (flags.against === undefined && command.getOptionValueSource("pairs") === "cli") {
         command.error("error: option '--pairs <count>' needs option '--against <folder>'");
@@ -77,7 +82,7 @@ export function createBenchCommand(run: (flags: Flags) => Promise<void>): Comman
     });
 }
 
-/** Translates the flags that say what one round is. */
+/** Translates the flags that define a round. */
 export function roundOptionsOf(flags: Flags): RoundOptions {
   return {
     clients: flags.clients,
@@ -99,7 +104,7 @@ function wholeNumber(text: string): number {
 
 function positive(text: string): number {
   const number = wholeNumber(text);
-  if (number === 0) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  if (number === 0) throw new InvalidArgumentError("Expected a positive whole number.");
   return number;
 }
 

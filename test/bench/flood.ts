@@ -1,5 +1,5 @@
 /**
- * A flood of queries at a given rate, whatever becomes of them: clients that do not wait for each other.
+ * Sends queries at a fixed rate, whether or not they are answered, and counts the answers.
  *
  * @module
  */
@@ -7,33 +7,33 @@ import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { readUint32, writeUint16, writeUint32 } from "../../src/wire/octets.ts";
 
-/** What came of a flood, or of a part of it. */
+/** Counts of a flood, or of a part of it. */
 export interface FloodCounts {
   readonly sent: number;
-  /** Answers that came within the deadline of their query. */
+  /** Answers that arrived within the deadline. */
   readonly inTime: number;
   readonly late: number;
 }
 
-/** Octets of a query: those of a DHCPV4-QUERY with a usual DISCOVER. */
+/** Length of a query in octets: that of a DHCPV4-QUERY with a typical DISCOVER. */
 const queryOctets = 350;
 
-/** Where the number of a query stands: in the data of its option 87. */
+/** Offset of the query's number: the start of the data of option 87. */
 const numberAt = 8;
 
-/** Queries whose time of sending is remembered. */
+/** Number of latest queries whose send times are kept. */
 const remembered = 2 ** 22;
 
-/** Datagrams that are sent in one turn of the event loop: answers must be read too. */
+/** Upper bound of datagrams sent in one turn of the event loop, so that answers are read in between. */
 const burst = 64;
 
 /**
- * Datagrams that a generator which was kept from sending makes up for; more are left out, and missing in the count of
- * those sent. A burst that no receive buffer holds would measure the kernel.
+ * Upper bound of overdue datagrams that a delayed generator still sends. The rest is skipped and not counted as sent,
+ * because a burst larger than the receive buffer would measure the kernel.
  */
 const behindMax = 2048;
 
-/** Sends queries, and counts answers. */
+/** Sends queries and counts answers. */
 export class Flood {
   readonly #sockets: readonly Socket[];
   readonly #deadlineMs: number;
@@ -52,7 +52,7 @@ export class Flood {
     }
   }
 
-  /** Opens sockets to a port of ::1. */
+  /** Opens sockets that are connected to a port of ::1. */
   static async open(port: number, sockets: number, deadlineMs: number): Promise<Flood> {
     const opened = Array.from({ length: sockets }, () => createSocket({ type: "udp6" }));
     for (const socket of opened) {
@@ -64,12 +64,12 @@ export class Flood {
     return new Flood(opened, deadlineMs);
   }
 
-  /** What was counted since the begin. */
+  /** Counts since the flood was opened. */
   get counts(): FloodCounts {
     return { sent: this.#sent, inTime: this.#inTime, late: this.#late };
   }
 
-  /** Sends so many queries a second for so many seconds, or as many as this process gets to send. */
+  /** Sends `rate` queries a second for `seconds`, or fewer if this process cannot keep up. Returns the counts. */
   async run(rate: number, seconds: number): Promise<FloodCounts> {
     const before = this.counts;
     const beganMs = performance.now();

@@ -1,14 +1,14 @@
 /**
- * `npm run bench`: how many exchanges a second go the whole way, through real UDP, real HTTP and a database on disk,
- * and what each process pays for it.
+ * `npm run bench`: measures exchanges a second over real UDP, real HTTP and a database on disk, and the CPU time and
+ * memory of each process.
  *
  * With `--against DIR` it measures this checkout and another one in turn, and prints ratios:
  *
  *     npm run bench -- --against ../before --pairs 5 --mode renew --in-flight 16
  *
- * DIR is a checkout of any commit with its own `node_modules`. The load and the measuring are this checkout's for both
- * sides; allocator, relay and database are each side's own (see `servers.ts`). It exits with 1 when two clients had one
- * port or an exchange was lost, never because of a time: how fast is fast enough is said where a claim is made.
+ * DIR is a checkout of any commit with its own `node_modules`. Load generator and measurement come from this checkout;
+ * each side uses its own allocator, relay and database (see `servers.ts`). The exit code is 1 when two clients had the
+ * same port or an exchange was lost. It does not depend on speed: what is fast enough is defined where a claim is made.
  *
  * @module
  */
@@ -30,8 +30,8 @@ import type { SideName } from "./side.ts";
 const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
 
 /**
- * Ends all processes of ours when this one is told to end. It is told again by each parent that passes a Ctrl-C on, and
- * goes on ending them.
+ * Ends all child processes when this one gets SIGINT or SIGTERM. Each parent that forwards a Ctrl-C sends the signal
+ * again; repeated signals must not end this process before its children.
  */
 const stopping = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;
@@ -61,8 +61,8 @@ async function runAlone(flags: Flags): Promise<readonly string[]> {
 }
 
 /**
- * Clients of the round that comes before all pairs. In it the generator is compiled by Node, once for both sides; and a
- * side that does not start is found before minutes were spent on the other one.
+ * Upper bound of clients in the rehearsal round of each side before the pairs. Node compiles the generator during it,
+ * once for both sides, and a side that does not start is noticed before minutes are spent on measuring the other one.
  */
 const rehearsalClientsMax = 2000;
 
@@ -103,11 +103,11 @@ try {
   await createBenchCommand(run).parseAsync();
 } catch (error) {
   process.stderr.write(`${stoppedBy === undefined ? describe(error) : `stopped by ${stoppedBy}`}\n`);
-  // A load without servers would go on until its clients have given up.
+  // Without servers, the load would continue until all clients give up.
   process.exit(stoppedBy === undefined ? 1 : 128 + constants.signals[stoppedBy]);
 }
 
-/** The log of a process that failed says enough; all else is a fault of the bench, and wants its stack. */
+/** A failed process is explained by its log. Any other error is a bug of the bench, so its stack is shown. */
 function describe(error: unknown): string {
   if (error instanceof ServiceError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

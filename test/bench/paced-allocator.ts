@@ -1,6 +1,6 @@
 /**
- * A process that answers as an allocator does, and serves so many frames a second and no more: what the relay makes of
- * it is then the relay's doing alone.
+ * A process that answers as an allocator does, but serves only a fixed number of frames a second. With a known
+ * capacity, the measured goodput depends on the relay alone.
  *
  *     tsx test/bench/paced-allocator.ts FRAMES_PER_SECOND
  *
@@ -16,7 +16,7 @@ import { framesType, mirror } from "../relay/scripted-allocator.ts";
 
 const framesPerMs = Number(process.argv[2]) / 1000;
 
-/** When all that was taken so far will have been served. */
+/** Time at which all accepted frames will have been served. */
 let freeAtMs = 0;
 
 async function answer(request: IncomingMessage): Promise<Uint8Array> {

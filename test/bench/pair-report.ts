@@ -1,5 +1,5 @@
 /**
- * What the bench says of two sides, for people.
+ * The text report of a comparison of two sides.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import type { RoundOptions } from "./round.ts";
 import { sideNames } from "./side.ts";
 import type { Side, SideName } from "./side.ts";
 
-/** What was compared, and what came of it. */
+/** The results of a comparison. */
 export interface PairReport {
-  /** As it was typed. */
+  /** The command line. */
   readonly command: string;
   readonly machine: Machine;
   readonly sides: Readonly<Record<SideName, Side>>;
   readonly load: RoundOptions;
   readonly pairs: readonly Pair[];
   readonly comparison: readonly Comparison[];
-  /** What must not be; empty when all is well. */
+  /** Violations and lost exchanges; empty when there are none. */
   readonly faults: readonly string[];
 }
 
-/** Formats a report: lines of text. */
+/** Formats a report as lines of text. */
 export function formatPairReport(report: PairReport): string[] {
   const { command, machine, sides, load, pairs, comparison, faults } = report;
   return [
@@ -32,7 +32,7 @@ export function formatPairReport(report: PairReport): string[] {
     "",
     ...sideNames.map((name) => `${name.padEnd(5)}  ${formatSide(sides[name])}`),
     `load   ${formatLoad(load)}`,
-    `pairs  ${pairs.length}; a ratio is this/other, inside one pair`,
+    `pairs  ${pairs.length}; a ratio is this/other within one pair`,
     "",
     ...table(
       ["metric", "this (median)", "other (median)", "ratio median", "(min-max)"],
@@ -55,7 +55,7 @@ function formatSide({ folder, revision }: Side): string {
   return `${folder}, ${described}commit ${commit.slice(0, 12)}, ${isDirty ? "DIRTY" : "clean"}`;
 }
 
-/** Formats what both sides had to do: one line of text. */
+/** Formats the load of both sides as one line of text. */
 export function formatLoad(load: RoundOptions): string {
   const { clients, warmUpClients, inFlight, mode, isShared, servers, isDistant, relayFlags } = load;
   const place = servers === 0 ? "a file" : `${servers} libSQL server${servers === 1 ? "" : "s"}`;

@@ -5,7 +5,7 @@ import type { Pair } from "./pairs.ts";
 import type { Round, RoundOptions } from "./round.ts";
 import type { SideName } from "./side.ts";
 
-/** The figures of a round that are compared, of 1000 exchanges. */
+/** Figures of a round of 1000 exchanges. */
 interface Figures {
   readonly rate?: number;
   readonly allocatorCpu?: number;
@@ -46,7 +46,7 @@ const pairOf = (one: Figures, two: Figures): Pair => ({
   other: roundOf(two),
 });
 
-test("orderOf() lets each pair begin with the other side than the pair before", () => {
+test("orderOf() alternates the side that is measured first", () => {
   expect([0, 1, 2, 3].map(orderOf)).toEqual([
     ["this", "other"],
     ["other", "this"],
@@ -55,9 +55,9 @@ test("orderOf() lets each pair begin with the other side than the pair before", 
   ]);
 });
 
-test("runPairs() measures one round after the other, and keeps each with its side", async () => {
+test("runPairs() measures one round at a time and assigns each round to its side", async () => {
   const begun: SideName[] = [];
-  const told: Pair[] = [];
+  const reported: Pair[] = [];
   let running = 0;
   const pairs = await runPairs(
     3,
@@ -68,14 +68,14 @@ test("runPairs() measures one round after the other, and keeps each with its sid
       running--;
       return roundOf({ rate: side === "this" ? 2000 : 1000 });
     },
-    (pair) => told.push(pair),
+    (pair) => reported.push(pair),
   );
   expect(begun).toEqual(["this", "other", "other", "this", "this", "other"]);
   expect(pairs.map(({ first }) => first)).toEqual(["this", "other", "this"]);
   expect(pairs.map((pair) => [pair.this.exchangesPerSecond, pair.other.exchangesPerSecond])).toEqual(
     [0, 1, 2].map(() => [2000, 1000]),
   );
-  expect(told).toEqual(pairs);
+  expect(reported).toEqual(pairs);
 });
 
 test.each([
@@ -87,8 +87,8 @@ test.each([
   expect(median(values)).toBe(expected);
 });
 
-test("comparePairs() computes ratios inside pairs, not of medians", () => {
-  // The machine was ten times as fast during the second pair, and this side was twice as fast in all of them.
+test("comparePairs() computes ratios within pairs, not of medians", () => {
+  // The machine was ten times as fast during the second pair. This side is twice as fast in every pair.
   const comparison = comparePairs([
     pairOf({ rate: 200 }, { rate: 100 }),
     pairOf({ rate: 2000 }, { rate: 1000 }),
@@ -102,7 +102,7 @@ test("comparePairs() computes ratios inside pairs, not of medians", () => {
   });
 });
 
-test("comparePairs() compares CPU time of an exchange, of each process, and the p99", () => {
+test("comparePairs() compares CPU time per exchange for each process, and the p99", () => {
   const [one, two] = [
     { allocatorCpu: 0.5, relayCpu: 0.3, generatorCpu: 0.2, p99Ms: 20 },
     { allocatorCpu: 1, relayCpu: 0.2, generatorCpu: 0.2, p99Ms: 10 },
@@ -123,7 +123,7 @@ test.each([
   { what: "1 / 0", one: 1, two: 0 },
   { what: "0 / 1", one: 0, two: 1 },
   { what: "NaN / 1", one: Number.NaN, two: 1 },
-])("comparePairs() tells no ratio when that of one pair is $what", ({ one, two }) => {
+])("comparePairs() has no ratio when that of one pair is $what", ({ one, two }) => {
   const rows = comparePairs([pairOf({}, {}), pairOf({ relayCpu: one }, { relayCpu: two })]);
   expect(rows.map(({ ratio }) => ratio === undefined)).toEqual([false, false, true, false, false]);
 });
@@ -132,9 +132,9 @@ test.each<{ figures: Figures; faults: readonly string[] }>([
   { figures: {}, faults: [] },
   { figures: { rate: 1, p99Ms: 60_000 }, faults: [] },
   { figures: { violations: ["clients 7 and 8 both hold"] }, faults: ["clients 7 and 8 both hold"] },
-  { figures: { timeouts: 2 }, faults: ["2 exchanges got no answer to all their tries"] },
-  { figures: { unfinished: 3 }, faults: ["3 clients were unfinished when the time was over"] },
-])("faultsOf() a round with $figures is $faults", ({ figures, faults }) => {
+  { figures: { timeouts: 2 }, faults: ["2 exchanges got no answer to any try"] },
+  { figures: { unfinished: 3 }, faults: ["3 clients were unfinished at the time limit"] },
+])("faultsOf() of a round with $figures returns $faults", ({ figures, faults }) => {
   expect(faultsOf(roundOf(figures))).toEqual(faults);
 });
 
@@ -169,7 +169,7 @@ test.each<{ changed: Partial<RoundOptions>; expected: string }>([
     changed: { isShared: false, servers: 2 },
     expected: "dora, 1000 clients after 100 others, 16 in flight, full addresses, 2 libSQL servers",
   },
-])("formatLoad() tells $changed", ({ changed, expected }) => {
+])("formatLoad() of $changed", ({ changed, expected }) => {
   expect(formatLoad({ ...load, ...changed })).toBe(expected);
 });
 
@@ -198,7 +198,7 @@ test("formatPairReport() shows machine, sides, load, the table and faults", () =
     "this   /here, v1.0-3-g74b74cd, commit 74b74cdb26f5, DIRTY",
     "other  /before, no git repository",
     "load   dora, 1000 clients after 100 others, 16 in flight, shared addresses, a file",
-    "pairs  2; a ratio is this/other, inside one pair",
+    "pairs  2; a ratio is this/other within one pair",
     "",
     "metric                     this (median)  other (median)  ratio median      (min-max)",
     "exchanges/s                         3500            3000         1.100  (1.000-1.200)",

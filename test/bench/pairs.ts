@@ -1,9 +1,9 @@
 /**
- * Pairs of rounds, one round of each side, and what they say of the two sides.
+ * Measures pairs of rounds, one round of each side, and compares the sides.
  *
- * One figure alone says little: on a shared machine it varies by 15 % from run to run. The two rounds of a pair follow
- * each other at once, so that both see much the same machine. Therefore a ratio is computed inside each pair, and the
- * median of these ratios counts. Each pair begins with the other side than the pair before: a drift of the machine then
+ * A single figure is not reliable: on a shared machine it varies by 15 % from run to run. The two rounds of a pair run
+ * directly after each other, so they see almost the same machine. Therefore a ratio is computed within each pair, and
+ * the median of these ratios is the result. The side that is measured first alternates, so that a drift of the machine
  * favours neither side.
  *
  * @module
@@ -21,7 +21,7 @@ export interface Pair {
 }
 
 /**
- * Says which side of a pair comes first: this, other; other, this; this, other; …
+ * Returns the order of the sides in a pair, which alternates: this, other; other, this; this, other; …
  *
  * @param index Number of the pair, from 0.
  */
@@ -32,9 +32,9 @@ export function orderOf(index: number): readonly [SideName, SideName] {
 /**
  * Measures pairs, one round at a time.
  *
- * @param count How many pairs, 1 or more.
- * @param run Measures one round of a side. All of its processes must have ended when it resolves.
- * @param onPair Gets each pair when it is complete.
+ * @param count Number of pairs, at least 1.
+ * @param run Measures one round of a side. All of its processes must have exited when it resolves.
+ * @param onPair Called with each complete pair.
  */
 export async function runPairs(
   count: number,
@@ -63,7 +63,7 @@ const cpuMetric = (process: keyof Round["processes"]): Metric => ({
   of: ({ processes, exchange }) => (processes[process].cpuSeconds / exchange.count) * 1e6,
 });
 
-/** All that is compared, in the order of reports. */
+/** The figures that are compared, in the order of the report. */
 const metrics: readonly Metric[] = [
   { name: "exchanges/s", of: ({ exchangesPerSecond }) => exchangesPerSecond },
   cpuMetric("allocator"),
@@ -72,22 +72,22 @@ const metrics: readonly Metric[] = [
   { name: "p99 ms", of: ({ exchange }) => exchange.p99Ms },
 ];
 
-/** What pairs say of one figure. */
+/** Comparison of one figure. */
 export interface Comparison {
   readonly metric: string;
-  /** Median of the side's own figures. */
+  /** Median over the rounds of this side. */
   readonly this: number;
   readonly other: number;
-  /** Of this side to the other one; absent when a figure is 0 or missing, so that a pair has no ratio. */
+  /** Ratio of this side to the other; undefined when a figure is 0 or not a number, so that a pair has no ratio. */
   readonly ratio: Ratio | undefined;
 }
 
-/** Ratios of pairs. */
+/** Ratios of all pairs. */
 export interface Ratio {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** One for each pair, in the order of time. */
+  /** One for each pair, in order of time. */
   readonly all: readonly number[];
 }
 
@@ -95,7 +95,7 @@ export interface Ratio {
  * Compares the sides.
  *
  * @param pairs At least one.
- * @returns One for each figure.
+ * @returns One comparison for each figure.
  */
 export function comparePairs(pairs: readonly Pair[]): Comparison[] {
   return metrics.map(({ name, of }) => ({
@@ -106,14 +106,14 @@ export function comparePairs(pairs: readonly Pair[]): Comparison[] {
   }));
 }
 
-/** A median over some of the pairs would pass for one of all of them, so one pair without a ratio is enough for none. */
+/** Returns no ratio if one pair has none, because a median over some pairs would look like one over all pairs. */
 function summarize(ratios: readonly number[]): Ratio | undefined {
   if (!ratios.every((ratio) => Number.isFinite(ratio) && ratio > 0)) return undefined;
   return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios), all: ratios };
 }
 
 /**
- * Finds the value in the middle; of an even number, the mean of the two in the middle.
+ * Returns the middle value, or the mean of the two middle values if their number is even.
  *
  * @param values At least one, in any order.
  */
@@ -124,23 +124,21 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Looks for what must not be in a round, however fast it was: violations, and exchanges that were lost. A figure of a
- * round that lost exchanges is not one of the whole load.
+ * Finds violations and lost exchanges of a round. When exchanges were lost, the figures do not describe the whole load.
  *
- * @returns A sentence for each; none when all is well.
+ * @returns A sentence for each fault.
  */
 export function faultsOf({ violations, counts }: Pick<Round, "violations" | "counts">): string[] {
   const faults = [...violations];
-  if (counts.timeouts > 0) faults.push(`${counts.timeouts} exchanges got no answer to all their tries`);
-  if (counts.unfinished > 0)
-    faults.push(`${counts.unfinished} clients were unfinished when the time was over`);
+  if (counts.timeouts > 0) faults.push(`${counts.timeouts} exchanges got no answer to any try`);
+  if (counts.unfinished > 0) faults.push(`${counts.unfinished} clients were unfinished at the time limit`);
   return faults;
 }
 
 /**
- * Looks for faults in both rounds of each pair.
+ * Finds the faults of both rounds of each pair.
  *
- * @returns A sentence for each, which names the pair and the side; none when all is well.
+ * @returns A sentence for each fault, which names the pair and the side.
  */
 export function judgePairs(pairs: readonly Pair[]): string[] {
   return pairs.flatMap((pair, index) =>

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:relay`: what a relay makes of more queries than its allocator can serve, and whether its memory stays
- * as it is. Exits with 1 when the figures show too little, or nothing: when the generator could not send what it
- * promised, when the kernel dropped datagrams, or when less was answered than the allocator could have served.
+ * `npm run bench:relay`: measures how a relay copes with more queries than its allocator can serve, and whether its
+ * memory stays constant. Exits with 1 when goodput is too low or memory grows, and when the figures are invalid: the
+ * generator could not reach its rate, or the kernel dropped datagrams.
  *
  * @module
  */
@@ -31,37 +31,37 @@ interface Flags {
   readonly relayFlag: readonly string[];
 }
 
-/** Seconds until queues are as full as they get. */
+/** Seconds after which the queues have reached their final length. */
 const warmUpSeconds = 3;
 
-/** Seconds between two looks at how many datagrams the relay has received. */
+/** Seconds between two reads of the relay's counter of received datagrams. */
 const floodSeconds = 0.5;
 
-/** Milliseconds that a relay has by default, and that an answer is of use for. */
+/** Age in milliseconds above which an answer counts as late: the default queue deadline of the relay. */
 const deadlineMs = 4000;
 
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Expected a positive whole number.");
   return Number(text);
 }
 
 function factors(text: string): number[] {
   const loads = text.split(",").map(Number);
   if (loads.every((load) => load > 0 && load <= 100)) return loads;
-  throw new InvalidArgumentError("Expected numbers above 0, up to 100, with commas between them.");
+  throw new InvalidArgumentError("Expected numbers above 0 and at most 100, separated by commas.");
 }
 
 const program = new Command("bench:relay")
-  .description("Floods a relay whose allocator serves so many frames a second and no more")
+  .description("Floods a relay whose allocator serves a fixed number of frames a second")
   .option("--capacity <rate>", "frames a second that the allocator serves", positive, 2000)
-  .option("--seconds <count>", "how long each load lasts", positive, 8)
+  .option("--seconds <count>", "duration of each load", positive, 8)
   .option("--loads <factors>", "loads, in multiples of the capacity", factors, [0.5, 1, 2, 5])
   .option(
     "--datagrams <count>",
-    "instead, let the relay receive so many, and tell its memory after each tenth of them or each million",
+    "instead of loads: send until the relay has received this many, and print its memory after every tenth, or every million if less",
     positive,
   )
-  .option("--rate <rate>", "datagrams a second of the latter", positive, 20_000)
+  .option("--rate <rate>", "with --datagrams: datagrams a second", positive, 20_000)
   .option(
     "--relay-flag <flag>",
     "flag for the relay; may be repeated",
@@ -70,7 +70,7 @@ const program = new Command("bench:relay")
   )
   .action(run);
 
-/** A relay that is measured, and what floods it. */
+/** The measured relay, and the flood that loads it. */
 interface Stage {
   readonly relay: Service;
   readonly status: () => Promise<StatusReport>;
@@ -103,9 +103,9 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** A figure that was measured wrongly is worse than none: whoever asked must see it, and so must a script. */
+/** Prints the faults. The exit code is set as well, so that a script does not use invalid figures. */
 function report(faults: readonly string[]): void {
-  print(faults.length === 0 ? "\nvalid, and good enough" : "\nFAILED:");
+  print(faults.length === 0 ? "\nPASSED" : "\nFAILED:");
   for (const fault of faults) print(`  ${fault}`);
   if (faults.length > 0) process.exitCode = 1;
 }
@@ -136,7 +136,7 @@ async function measureLoads(stage: Stage, flags: Flags): Promise<string[]> {
   print("   load  offered/s  goodput/s  late/s  relay CPU %  us/datagram  RSS MiB  dropped");
   const rows: LoadRow[] = [];
   for (const load of flags.loads) rows.push(await measureLoad(stage, flags, load));
-  print(`\ngoodput at the greatest load is ${percent(shareOfBest(rows))} of the best`);
+  print(`\ngoodput at the highest load is ${percent(shareOfBest(rows))} of the best`);
   return judgeLoads(rows);
 }
 
@@ -181,11 +181,11 @@ async function measureMemory({ relay, status, flood }: Stage, flags: Flags): Pro
     print(cells.join(" "));
   }
   const reached = (flood.counts.sent - before.sent) / ((performance.now() - beganMs) / 1000);
-  print(`\n${integer(reached, 0)} datagrams a second were sent, ${rate} were asked for`);
+  print(`\n${integer(reached, 0)} datagrams a second were sent, ${rate} were requested`);
   return judgeMemory(rows);
 }
 
-/** Sends until the relay has received so many: what the kernel dropped needs no memory of the relay. */
+/** Sends until the relay has received `received` datagrams. Those that the kernel drops use no memory of the relay. */
 async function floodUntil(
   received: number,
   { status, flood }: Pick<Stage, "status" | "flood">,

@@ -1,61 +1,61 @@
 /**
- * Whether what `npm run bench:relay` measured may be believed, and whether it is good enough.
+ * Judges the figures of `npm run bench:relay`: whether they are valid, and whether they are good enough.
  *
  * @module
  */
 
-/** What was measured at one load. */
+/** Figures of one load. */
 export interface LoadRow {
-  /** In multiples of the capacity. */
+  /** Load as a multiple of the capacity. */
   readonly load: number;
-  /** Frames a second that the allocator serves. */
+  /** Frames a second that the allocator can serve. */
   readonly capacity: number;
   readonly seconds: number;
-  /** Datagrams that left the generator. */
+  /** Datagrams that the generator sent. */
   readonly sent: number;
-  /** Answers that came within the deadline. */
+  /** Answers that arrived within the deadline. */
   readonly inTime: number;
-  /** Datagrams that the kernel dropped at sockets of the relay, and answers that it dropped at those of the generator. */
+  /** Datagrams that the kernel dropped at the relay's sockets, and answers that it dropped at the generator's. */
   readonly kernelDrops: number;
 }
 
-/** What was measured when the relay had received so many datagrams. */
+/** Figures of one step of a memory run. */
 export interface MemoryRow {
-  /** Answers that the generator got. */
+  /** Answers that the generator has received so far. */
   readonly answered: number;
   readonly rssMiB: number;
 }
 
-/** Goodput at the greatest load, in parts of the best. */
+/** Lowest accepted goodput at the highest load, as a fraction of the best goodput. */
 export const goodputMin = 0.9;
 
-/** Goodput at a load that the allocator can serve, in parts of that load. */
+/** Lowest accepted goodput at a load that the allocator can serve, as a fraction of that load. */
 export const servedMin = 0.9;
 
-/** Datagrams that left the generator, in parts of what it promised. */
+/** Lowest accepted number of sent datagrams, as a fraction of the planned number. */
 export const sentMin = 0.98;
 
-/** Memory at the end, in parts of the most that was held when a fifth of the datagrams had come. */
+/** Highest accepted memory at the end, as a fraction of the peak during the first fifth of the steps. */
 export const growthMax = 1.1;
 
 /**
- * Judges loads.
+ * Judges the rows of a run with several loads.
  *
  * @param rows At least one.
- * @returns A sentence for each fault; none when all is well.
+ * @returns A sentence for each fault.
  */
 export function judgeLoads(rows: readonly LoadRow[]): string[] {
   const faults = rows.flatMap((row) => [...judgeGenerator(row), ...judgeKernel(row), ...judgeGoodput(row)]);
   const share = shareOfBest(rows);
   if (share < goodputMin) {
     faults.push(
-      `goodput at the greatest load is ${percent(share)} of the best, expected at least ${percent(goodputMin)}`,
+      `goodput at the highest load is ${percent(share)} of the best, expected at least ${percent(goodputMin)}`,
     );
   }
   return faults;
 }
 
-/** @returns Goodput at the greatest load, in parts of the best. */
+/** @returns Goodput at the highest load, as a fraction of the best goodput. */
 export function shareOfBest(rows: readonly LoadRow[]): number {
   const goodput = ({ inTime, seconds }: LoadRow) => inTime / seconds;
   const greatest = rows.reduce((most, row) => (row.load > most.load ? row : most));
@@ -63,10 +63,10 @@ export function shareOfBest(rows: readonly LoadRow[]): number {
 }
 
 /**
- * Judges a memory run. What the kernel dropped is no fault of it, because only datagrams that the relay received count.
+ * Judges a memory run. Kernel drops are no fault here, because only datagrams that the relay received are counted.
  *
- * @param rows At least one, in the order of time.
- * @returns A sentence for each fault; none when all is well.
+ * @param rows At least one, in order of time.
+ * @returns A sentence for each fault.
  */
 export function judgeMemory(rows: readonly MemoryRow[]): string[] {
   const faults: string[] = [];
@@ -82,13 +82,13 @@ export function judgeMemory(rows: readonly MemoryRow[]): string[] {
   return faults;
 }
 
-/** A generator that can't keep its rate measures itself. */
+/** Rejects figures that were limited by the generator instead of the relay. */
 function judgeGenerator({ load, capacity, seconds, sent }: LoadRow): string[] {
-  const promised = load * capacity * seconds;
-  if (sent >= promised * sentMin) return [];
+  const planned = load * capacity * seconds;
+  if (sent >= planned * sentMin) return [];
   return [
-    `at ${load} x the generator sent ${sent} of the ${Math.round(promised)} datagrams that it promised, expected ` +
-      `at least ${percent(sentMin)}: this machine, as busy as it is, needs a smaller --capacity`,
+    `at ${load} x the generator sent ${sent} of ${Math.round(planned)} datagrams, expected ` +
+      `at least ${percent(sentMin)}: this machine is too busy for this --capacity`,
   ];
 }
 
@@ -96,11 +96,11 @@ function judgeKernel({ load, kernelDrops }: LoadRow): string[] {
   if (kernelDrops === 0) return [];
   return [
     `at ${load} x the kernel dropped ${kernelDrops} datagrams, expected none: the relay or the generator got too ` +
-      "little of the processor, or net.core.rmem_max is too small",
+      "little CPU time, or net.core.rmem_max is too small",
   ];
 }
 
-/** What the allocator can serve, it must be given. */
+/** At a load up to the capacity, nearly all queries must be answered in time. */
 function judgeGoodput({ load, capacity, seconds, inTime }: LoadRow): string[] {
   const expected = Math.min(load, 1) * capacity;
   const goodput = inTime / seconds;
@@ -111,7 +111,7 @@ function judgeGoodput({ load, capacity, seconds, inTime }: LoadRow): string[] {
   ];
 }
 
-/** Formats a share. */
+/** Formats a fraction as a percentage. */
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }

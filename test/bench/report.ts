@@ -1,12 +1,12 @@
 /**
- * What the bench says: of several rounds the median one, for people.
+ * The text report of the bench. It shows the median round of several.
  *
  * @module
  */
 import { cpus, totalmem } from "node:os";
 import type { Round } from "./round.ts";
 
-/** What a figure depends on beside the program. */
+/** The machine and runtime on which the figures depend. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -15,7 +15,7 @@ export interface Machine {
   readonly system: string;
 }
 
-/** Describes the machine that this runs on. */
+/** Describes the machine of this process. */
 export function describeMachine(): Machine {
   const cores = cpus();
   return {
@@ -27,26 +27,26 @@ export function describeMachine(): Machine {
   };
 }
 
-/** Formats a machine: one line of text. */
+/** Formats a machine as one line of text. */
 export function formatMachine({ cpu, cores, memoryGiB, system, node }: Machine): string {
   return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, node ${node}`;
 }
 
-/** @returns The round whose rate is the median; of an even number, the slower of the two in the middle. */
+/** @returns The round with the median rate. For an even number of rounds, the slower of the two middle ones. */
 export function medianRound(rounds: readonly Round[]): Round {
   const sorted = rounds.toSorted((a, b) => a.exchangesPerSecond - b.exchangesPerSecond);
   return sorted[Math.floor((sorted.length - 1) / 2)]!;
 }
 
-/** What is said of all rounds together. */
+/** The results of all rounds. */
 export interface Report {
-  /** As it was typed. */
+  /** The command line. */
   readonly command: string;
   readonly machine: Machine;
   readonly rounds: readonly Round[];
 }
 
-/** Formats a report: lines of text. */
+/** Formats a report as lines of text. */
 export function formatReport({ command, machine, rounds }: Report): string[] {
   const round = medianRound(rounds);
   const { counts } = round;
@@ -94,21 +94,21 @@ function formatDrops(dropped: Round["dropped"]): string {
   return drops.length === 0 ? "nothing" : drops.join(", ");
 }
 
-/** Faults that a report shows: more say no more to a reader. */
+/** Upper bound of faults that a report shows. More would not help the reader. */
 const faultsShown = 10;
 
 /**
- * Formats what must not be: lines of text.
+ * Formats faults as lines of text.
  *
- * @param title Such as `VIOLATIONS`.
- * @param wellDone What is said when there is none.
+ * @param title Heading, such as `VIOLATIONS`.
+ * @param noFaults Line to show when `faults` is empty.
  */
-export function formatFaults(faults: readonly string[], title: string, wellDone: string): string[] {
-  if (faults.length === 0) return [wellDone];
+export function formatFaults(faults: readonly string[], title: string, noFaults: string): string[] {
+  if (faults.length === 0) return [noFaults];
   return [`${faults.length} ${title}:`, ...faults.slice(0, faultsShown).map((each) => `  ${each}`)];
 }
 
-/** Pads columns: the first to the left, numbers to the right. */
+/** Formats a table: the first column left-aligned, the others right-aligned. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const lines = [head, ...rows];
   const widths = head.map((_name, column) => Math.max(...lines.map((line) => line[column]!.length)));

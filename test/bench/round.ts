@@ -1,5 +1,5 @@
 /**
- * One round: a fresh database, an allocator, a relay, a load, and what came of it.
+ * Runs one round: starts an allocator and a relay on a fresh database, loads them, and measures.
  *
  * @module
  */
@@ -26,25 +26,25 @@ import { readUsage } from "./usage.ts";
 import type { Usage } from "./usage.ts";
 import { violationsOf } from "./violations.ts";
 
-/** What is measured: whole exchanges of clients without a lease, or renewals of clients that have one. */
+/** Kinds of exchange to measure: whole exchanges of clients without a lease, or renewals. */
 export const modes = ["dora", "renew"] as const;
 export type Mode = (typeof modes)[number];
 
-/** What to measure. */
+/** Options of a round. */
 export interface RoundOptions extends StorageOptions {
   readonly clients: number;
-  /** Other clients that obtain a lease before, so that what is measured is not how Node compiles the program. */
+  /** Additional clients that obtain leases before the measurement, so that it does not include JIT compilation. */
   readonly warmUpClients: number;
   readonly inFlight: number;
   readonly mode: Mode;
-  /** Whether clients share addresses, or get one each. */
+  /** Whether clients share addresses or get one each. */
   readonly isShared: boolean;
-  /** Flags of the relay beside those that the bench sets. */
+  /** Flags of the relay in addition to those that the bench sets. */
   readonly relayFlags: readonly string[];
   readonly profileFolder: string | undefined;
 }
 
-/** What was measured. */
+/** The figures of a round. */
 export interface Round {
   readonly exchangesPerSecond: number;
   readonly elapsedSeconds: number;
@@ -53,26 +53,26 @@ export interface Round {
   readonly exchange: LatencySummary;
   readonly counts: LoadCounts;
   /**
-   * CPU time is that of the load; peak memory is since the process began. The generator is this process, with the proxies
-   * to libSQL servers.
+   * CPU time during the load, and peak memory since the process started. The generator is this process, including the
+   * proxies to libSQL servers.
    */
   readonly processes: { readonly allocator: Usage; readonly relay: Usage; readonly generator: Usage };
-  /** Frames in one POST of the relay, on average since it began. */
+  /** Frames in one POST of the relay, on average since the relay started. */
   readonly framesPerPost: number;
   /** Requests to libSQL servers for one POST of the relay, on average; 0 with a file. */
   readonly databaseRequestsPerPost: number;
-  /** What the relay dropped, by reason. */
+  /** Datagrams and frames that the relay dropped, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** What must not be; empty when all is well. */
+  /** See `violations.ts`; empty when there are none. */
   readonly violations: readonly string[];
 }
 
 /**
- * Runs one round. Its files are in a folder of their own, which is gone afterwards; so are its processes.
+ * Runs one round. Afterwards its processes have exited and its temporary folder is deleted.
  *
- * @param side Whose allocator and relay are measured. The load comes from this process, whatever side it is.
- * @param signal Ends the round at once when it is aborted.
- * @throws {ServiceError} When a process does not start, or ends before the load does.
+ * @param side The side whose allocator and relay are measured. The load always comes from this process.
+ * @param signal Aborts the round immediately.
+ * @throws {ServiceError} When a process does not start, or exits before the load ends.
  */
 export async function runRound(side: Side, options: RoundOptions, signal?: AbortSignal): Promise<Round> {
   const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
@@ -108,16 +108,16 @@ function declarationOf({ clients, warmUpClients, servers, isShared }: RoundOptio
   return servers > 0 ? placedDeclaration(all) : benchDeclaration(all, isShared);
 }
 
-/** Fails when a service ends, rather than when the last client has given up. */
+/** Fails as soon as a service exits, instead of when the last client has given up. */
 async function whileAlive<T>(services: readonly Service[], work: Promise<T>): Promise<T> {
   const ends = services.map(async ({ name, ended }) => {
     await ended;
-    throw new ServiceError(`Cannot measure the ${name}: it has ended`);
+    throw new ServiceError(`Cannot measure the ${name}: it has exited`);
   });
   return Promise.race([work, ...ends]);
 }
 
-/** The processes that are measured; the generator is this one. */
+/** The measured processes, except the generator, which is this process. */
 interface Services {
   readonly allocator: AllocatorService;
   readonly relay: RelayService;
@@ -142,7 +142,7 @@ async function measure(services: Services, options: RoundOptions) {
       ? await leaseAll(0, clients)
       : await Promise.all(targets.map((target, index) => renewLoad(target, held[index]!.leases)));
   const after = usageOfAll(services);
-  // Of two loads side by side, the slower one says how long it took; latencies are those of the first.
+  // With two parallel loads, the slower one determines the duration. Latencies are taken from the first.
   const elapsedSeconds = Math.max(...loads.map(({ elapsedMs }) => elapsedMs)) / 1000;
   const [first] = loads as [LoadResult];
   const exchanges = loads.reduce((sum, { exchange }) => sum + exchange.count, 0);
@@ -163,12 +163,12 @@ function addCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
   return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as LoadCounts;
 }
 
-/** Milliseconds that a load may take. One exchange at a time on a server that is far away takes minutes. */
+/** Time limit of a load in milliseconds. One exchange at a time with a distant server takes minutes. */
 const loadMsMax = 600_000;
 
 type Target = Omit<LoadOptions, "clients" | "firstClient">;
 
-/** One load, or one for each domain where there are several: its clients are behind a relay on the domain's link. */
+/** Returns one load, or one for each of several domains. Its clients then use a relay on the domain's link. */
 function targetsOf({ port }: RelayService, { inFlight, isShared, servers }: RoundOptions): Target[] {
   const target = { server: "::1", port, inFlight, sharesPorts: isShared, durationMsMax: loadMsMax };
   if (servers === 0) return [target];
@@ -193,7 +193,7 @@ function usageOfAll({ allocator, relay }: Services): Usages {
   };
 }
 
-/** CPU time is that between the two; memory had its peak whenever it was. */
+/** Returns the CPU time between two readings, and the peak memory since each process started. */
 function usageSince(before: Usages, after: Usages): Usages {
   const since = (name: keyof Usages): Usage => ({
     cpuSeconds: after[name].cpuSeconds - before[name].cpuSeconds,

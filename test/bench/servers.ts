@@ -1,11 +1,11 @@
 /**
- * The processes of a side. They run in its folder, with its packages, so that a checkout of another commit can be
- * measured by this one.
+ * Starts the processes of a side. They run in its folder with its packages, so that this checkout can measure one of
+ * another commit.
  *
- * A checkout is known by these commands, flags and log lines only; its files may be elsewhere. Both sides must have
- * them, so think of older checkouts before you change them here:
+ * Both sides must support the following commands, flags and log lines. Consider older checkouts before you change any
+ * of them. No other files of a checkout are used.
  *
- * - `src/cli/main.ts migrate --url URL --config FILE`, which makes a database of that release and ends;
+ * - `src/cli/main.ts migrate --url URL --config FILE`, which creates a database of that release and exits;
  * - `src/cli/main.ts allocator --listen HOST:PORT`, which logs `allocator listening` with its `url`;
  * - `relay/main.ts --listen [ADDRESS]:PORT`, which logs `relay listening` with its `listeners`, and its counters in its
  *   last line;
@@ -19,33 +19,33 @@ import { ServiceError, runToEnd, startService } from "./service.ts";
 import type { LogLine, Service } from "./service.ts";
 import type { Side } from "./side.ts";
 
-/** What all processes of a side have in common. */
+/** Options common to all processes of a side. */
 export interface ServerOptions {
   readonly side: Side;
   readonly environment: Readonly<Record<string, string>>;
   /** Folder for CPU profiles. */
   readonly profileFolder: string | undefined;
-  /** Ends the process at once when it is aborted. */
+  /** Kills the process when it is aborted. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** An allocator that is ready. */
+/** A running allocator. */
 export interface AllocatorService extends Service {
   readonly url: string;
 }
 
-/** A relay that is ready. */
+/** A running relay. */
 export interface RelayService extends Service {
   /** UDP port on ::1. */
   readonly port: number;
 }
 
 /**
- * Makes a database of the side's release, with a declared state.
+ * Creates a database with the side's release and applies a declared state.
  *
- * @param url Of the database: a file, or a server.
- * @param declarationFile Absolute path of a declared state as JSON.
- * @throws {ServiceError} When the side can't.
+ * @param url URL of the database: a file or a server.
+ * @param declarationFile Absolute path of a declared state in JSON.
+ * @throws {ServiceError} When the command fails.
  */
 export function prepareDatabaseOf(
   side: Side,
@@ -62,7 +62,7 @@ export function prepareDatabaseOf(
   });
 }
 
-/** @throws {ServiceError} When it does not start, or says in another way than ours where it listens. */
+/** @throws {ServiceError} When it does not start, or its ready line has no `url`. */
 export async function startAllocator(options: ServerOptions): Promise<AllocatorService> {
   const service = await start("allocator", options, [
     "src/cli/main.ts",
@@ -77,8 +77,8 @@ export async function startAllocator(options: ServerOptions): Promise<AllocatorS
 /**
  * Starts a relay on ::1.
  *
- * @param flags Beside those that the bench sets.
- * @throws {ServiceError} When it does not start, or says in another way than ours where it listens.
+ * @param flags Flags in addition to those that the bench sets.
+ * @throws {ServiceError} When it does not start, or its ready line has no `listeners`.
  */
 export async function startRelay(
   { url }: AllocatorService,
@@ -96,21 +96,21 @@ const readySchema = v.object({
   listeners: v.tupleWithRest([v.pipe(v.string(), v.regex(/]:\d+$/))], v.string()),
 });
 
-/** What the bench wants to know of a relay when it has ended. */
+/** Counters from the last log line of a relay. */
 export type RelayCounters = v.InferOutput<typeof countersSchema>;
 
 const countersSchema = v.object({
-  /** Frames that were put into POSTs. */
+  /** Frames that were sent in POSTs. */
   forwarded: v.number(),
   posts: v.number(),
-  /** By reason; those that never occurred are absent. */
+  /** Counts by reason; reasons with a count of 0 are absent. */
   dropped: v.record(v.string(), v.number()),
 });
 
 /**
- * Ends a relay, and reads its counters.
+ * Stops a relay and reads its counters.
  *
- * @throws {ServiceError} When it ends otherwise than asked, or without its counters.
+ * @throws {ServiceError} When its exit code is not 0, or its last log line has no counters.
  */
 export async function stopRelay(relay: RelayService): Promise<RelayCounters> {
   return readLine(countersSchema, await relay.stop(), relay);
@@ -133,7 +133,7 @@ function start(
   });
 }
 
-/** Reads what a release may say otherwise than ours: then it is said here, and not in the middle of a load. */
+/** Validates a log line, because another release may log differently. This reports it before the load starts. */
 function readLine<S extends v.GenericSchema>(schema: S, line: LogLine, { name }: Service): v.InferOutput<S> {
   const result = v.safeParse(schema, line);
   if (result.success) return result.output;

@@ -1,5 +1,5 @@
 /**
- * A process of ours that logs JSON lines to standard error: started, awaited, stopped.
+ * Starts and stops processes of this project, which log JSON lines to standard error.
  *
  * @module
  */
@@ -8,60 +8,60 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** What to run. */
+/** The process to run. */
 export interface ProcessOptions {
-  /** For messages: `relay`. */
+  /** Name for messages, such as `relay`. */
   readonly name: string;
   /** Script and its flags. */
   readonly script: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Folder to run in; its `tsx` compiles the script. Default: that of this process. */
+  /** Working folder, whose `tsx` compiles the script. Default: that of this process. */
   readonly folder?: string | undefined;
   /** Folder for a CPU profile, written when the process ends. */
   readonly profileFolder?: string | undefined;
-  /** Ends the process at once when it is aborted. */
+  /** Kills the process when it is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What to run, and how to see that it is ready. */
+/** The process to run, and how to recognize that it is ready. */
 export interface ServiceOptions extends ProcessOptions {
-  /** `msg` of the line that says that it is ready. */
+  /** `msg` of the log line that shows that it is ready. */
   readonly readyMessage: string;
 }
 
-/** A line of a log. */
+/** A parsed log line. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** A process that is ready. */
+/** A process that has become ready. */
 export interface Service {
-  /** That of its options. */
+  /** Name from its options. */
   readonly name: string;
   readonly pid: number;
-  /** The line that said so. */
+  /** The log line that showed that it is ready. */
   readonly ready: LogLine;
-  /** Resolves with its last line when it has ended as asked; rejects, with its last lines, when it ended otherwise. */
+  /** Resolves with the last log line after {@link Service.stop}. Rejects with the last lines if it exits otherwise. */
   readonly ended: Promise<LogLine>;
-  /** Asks it to end, and waits. */
+  /** Sends SIGTERM and waits until it has exited. */
   readonly stop: () => Promise<LogLine>;
-  /** Ends it at once, whatever it does; for when something else went wrong. */
+  /** Sends SIGKILL, for cleaning up after a failure. */
   readonly kill: () => void;
 }
 
-/** A process that failed. The message says which, and shows its last lines. */
+/** A process failed. The message names it and shows its last log lines. */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
 }
 
-/** Milliseconds that a process may take until it is ready: it compiles itself, and migrates a database. */
+/** Time limit until a process is ready, in milliseconds. It compiles TypeScript and may migrate a database. */
 const readyMsMax = 30_000;
 
-/** Lines of a log that are kept, to be shown when the process fails. */
+/** Number of last log lines that are kept, to show them when the process fails. */
 const linesKept = 20;
 
 /**
  * Starts a process and waits until it is ready.
  *
- * @throws {ServiceError} When it ends before. One that is not ready in time is ended.
+ * @throws {ServiceError} When it exits before it is ready. A process that is not ready in time is killed.
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { name, readyMessage } = options;
@@ -78,10 +78,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const ended = closed.then((code) => {
     if (isStopping && code === 0) return parseLine(lines.at(-1) ?? "");
     throw new ServiceError(
-      describeEnd(`The ${name} ended with ${code}${isReady ? "" : " before it was ready"}`, lines),
+      describeEnd(`The ${name} exited with ${code}${isReady ? "" : " before it was ready"}`, lines),
     );
   });
-  // Who kills a service, or ends before it does, need not wait for it.
+  // A caller need not await `ended`, so its rejection must not count as unhandled.
   ended.catch(() => undefined);
   const timer = setTimeout(kill, readyMsMax);
   const ready = await Promise.race([becameReady, ended]).finally(() => {
@@ -103,9 +103,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /**
- * Runs a process that ends by itself.
+ * Runs a process until it exits.
  *
- * @throws {ServiceError} When it fails. One that takes longer than a service may until it is ready is ended.
+ * @throws {ServiceError} When its exit code is not 0. It is killed after 30 s.
  */
 export async function runToEnd(options: ProcessOptions): Promise<void> {
   const { kill, lines, closed } = launch(options);
@@ -113,16 +113,16 @@ export async function runToEnd(options: ProcessOptions): Promise<void> {
   const code = await closed.finally(() => {
     clearTimeout(timer);
   });
-  if (code !== 0) throw new ServiceError(describeEnd(`The ${options.name} ended with ${code}`, lines));
+  if (code !== 0) throw new ServiceError(describeEnd(`The ${options.name} exited with ${code}`, lines));
 }
 
-/** A process that has begun. */
+/** A started process. */
 interface Launched {
   readonly child: ChildProcess;
   readonly kill: () => void;
-  /** The last lines of its standard error so far. */
+  /** The last lines of its standard error. */
   readonly lines: readonly string[];
-  /** Resolves with its exit code, or with the signal that ended it. */
+  /** Resolves with its exit code, or with the signal that killed it. */
   readonly closed: Promise<number | NodeJS.Signals>;
 }
 
@@ -161,7 +161,7 @@ function describeEnd(what: string, lines: readonly string[]): string {
   return [what, ...lines].join("\n");
 }
 
-/** A line that is not JSON, such as a warning of Node's, says nothing to us. */
+/** Parses a log line. A line that is not JSON, such as a warning of Node, becomes an empty object. */
 function parseLine(line: string): LogLine {
   try {
     return JSON.parse(line) as LogLine;

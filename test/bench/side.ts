@@ -8,40 +8,40 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** What is measured. */
+/** A checkout to measure. */
 export interface Side {
   /** Absolute path. */
   readonly folder: string;
-  /** What git says of it; absent where it is no repository. */
+  /** Its git revision; undefined when the folder is not a repository. */
   readonly revision: Revision | undefined;
 }
 
-/** State of a checkout. */
+/** The git revision of a checkout. */
 export interface Revision {
-  /** As `git describe --always` names it. */
+  /** Output of `git describe --always --tags`. */
   readonly name: string;
   readonly commit: string;
-  /** Whether a file that git knows differs from the commit. */
+  /** Whether a tracked file differs from the commit. */
   readonly isDirty: boolean;
 }
 
-/** The checkout that this file belongs to. */
+/** The checkout that contains this file. */
 export const thisFolder = join(import.meta.dirname, "../..");
 
-/** Names of the two sides in reports and JSON: this checkout, and the one that `--against` names. */
+/** Names of the two sides in reports and JSON: this checkout, and the one given with `--against`. */
 export const sideNames = ["this", "other"] as const;
 export type SideName = (typeof sideNames)[number];
 
-/** Commands that a checkout must have. */
+/** Scripts that a checkout must have. */
 const scripts = ["src/cli/main.ts", "relay/main.ts"];
 
 /**
- * Looks for a reason why a folder can't be a side.
+ * Checks whether a folder can be a side.
  *
  * A side runs with its own packages only. If `node_modules` were missing, Node would look for them in the folders
- * above, and a checkout inside another one would silently be measured with the packages of the latter.
+ * above, and a checkout inside another one would silently be measured with the packages of the outer one.
  *
- * @returns A sentence, or undefined when there is none.
+ * @returns A sentence that describes the fault; undefined when the folder can be a side.
  */
 export function faultOfCheckout(folder: string): string | undefined {
   const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -55,25 +55,25 @@ export function faultOfCheckout(folder: string): string | undefined {
   return "Found no node_modules with tsx in it, expected its own packages; run npm ci there.";
 }
 
-/** @returns The name in a package.json; `(no name)` when it has none, undefined when there is no such file. */
+/** @returns The name in a package.json; `(no name)` when it has none; undefined when the file is missing. */
 function packageName(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const content: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof content === "object" && content !== null && "name" in content) return String(content.name);
   } catch {
-    // A file that is not JSON names no package.
+    // A file that is not JSON has no name.
   }
   return "(no name)";
 }
 
-/** Makes a side of a folder in which {@link faultOfCheckout} finds no fault. */
+/** Opens a folder that {@link faultOfCheckout} accepts as a side. */
 export async function openSide(folder: string): Promise<Side> {
   const absolute = realpathSync(folder);
   return { folder: absolute, revision: await readRevision(absolute) };
 }
 
-/** Asks git. A folder inside a repository is no checkout of it, so the commit of that repository says nothing. */
+/** Reads the git revision. If the folder is not the root of its repository, that commit does not describe it. */
 async function readRevision(folder: string): Promise<Revision | undefined> {
   const git = async (...flags: string[]): Promise<string> => {
     const { stdout } = await promisify(execFile)("git", ["-C", folder, ...flags]);

@@ -1,5 +1,5 @@
 /**
- * Where the leases of a round are kept: in a file, or on libSQL servers, near or far.
+ * Creates the databases of a round: a file, or libSQL servers, optionally with simulated distance.
  *
  * @module
  */
@@ -12,33 +12,33 @@ import { startSqld } from "../support/sqld.ts";
 import { prepareDatabaseOf } from "./servers.ts";
 import type { Side } from "./side.ts";
 
-/** What to keep leases in. */
+/** Where leases are stored. */
 export interface StorageOptions {
-  /** libSQL servers; 0 is a file. Domains are spread over them. */
+  /** Number of libSQL servers, over which domains are spread; 0 means a file. */
   readonly servers: number;
-  /** The servers are as far away as those of a provider in the region. */
+  /** Whether to simulate the distance to a provider in the same region. */
   readonly isDistant: boolean;
 }
 
-/** 20 ms to the server and back, and 25 ms for a commit that reaches several disks. */
+/** 20 ms round-trip time, and 25 ms for a commit that is replicated to several disks. */
 export const regional: Distance = { roundTripMs: 20, commitMs: 25 };
 
-/** A place that is ready. */
+/** The databases of a round. */
 export interface Storage {
-  /** Tells the allocator where it is. */
+  /** Environment variables that configure the allocator for these databases. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Requests that came to the servers; 0 for a file. */
+  /** Requests to the servers so far; 0 for a file. */
   readonly requests: () => number;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Makes the databases, by the code of the side, and gives each its domains: domain number n is on server n modulo their
- * number.
+ * Creates the databases with the code of the side, and applies the domains: domain number n is on server n modulo the
+ * number of servers.
  *
- * @param folder For files; it must exist.
- * @param signal Ends what this began when it is aborted.
- * @throws {ServiceError} When the side can't make them. Servers that were started are ended.
+ * @param folder Existing folder for the database files.
+ * @param signal Aborts the preparation and stops the servers.
+ * @throws {ServiceError} When the migration fails. Started servers are then stopped.
  */
 export async function openStorage(
   side: Side,
@@ -80,9 +80,9 @@ export async function openStorage(
 
 /** One database. */
 interface Place {
-  /** As the allocator is told. */
+  /** URL for the allocator. */
   readonly url: string;
-  /** Without the distance, for what is not measured. */
+  /** URL without simulated distance, for everything that is not measured. */
   readonly direct: string;
   readonly requests: () => number;
   readonly close: () => Promise<void>;

@@ -1,9 +1,9 @@
 /**
- * `npx tsx test/bench/ten-million.ts [--rows N] [--keep FILE]`: what the admin side costs on a large database.
+ * `npx tsx test/bench/ten-million.ts [--rows N] [--keep FILE]`: measures the admin functions on a large database.
  *
- * Fills a file with leases and as many ended tenures, by SQL alone, and measures pool statistics (in whole, and the
- * longest time that they hold the event loop), look-ups, searches and the binding table. Beside what a clock says stands
- * what this process computed meanwhile: on a machine with others, the rest is theirs, or the disk's.
+ * Fills a file with N leases and N ended tenures with plain SQL. Then measures pool statistics (total time, and the
+ * longest time that they block the event loop), look-ups, searches and the binding table. Elapsed time is shown
+ * together with the CPU time of this process. The difference is spent on the disk or on other processes.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const { values } = parseArgs({
   options: { rows: { type: "string", default: "10000000" }, keep: { type: "string" } },
 });
 const rows = Number(values.rows);
-/** Each asks for a row of its own. In the first ones Node still compiles the program. */
+/** Measured requests, each for a random row, and requests before them, during which Node compiles the program. */
 const [samples, warmUp] = [1000, 100];
 const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
 const url = `file:${values.keep ?? join(folder, "large.db")}`;
@@ -46,7 +46,7 @@ try {
   await rm(folder, { recursive: true });
 }
 
-/** Filling need not survive a crash: no commit waits for the disk. */
+/** Fills an empty database. Commits do not wait for the disk, because the data need not survive a crash. */
 async function fillIfEmpty(): Promise<void> {
   const database = openFile(url, { sync: "off" });
   try {
@@ -57,7 +57,7 @@ async function fillIfEmpty(): Promise<void> {
   }
 }
 
-/** Of a hundred slots 90 are bound, 4 free again, 3 quarantined, 2 offered and 1 declined; the first thousand reserved. */
+/** Of every 100 slots, 90 are bound, 4 free, 3 quarantined, 2 offered and 1 declined. The first 1000 are reserved. */
 async function fill(database: Database): Promise<void> {
   const declaration = {
     domains: [
@@ -102,10 +102,13 @@ async function measure(database: Database): Promise<void> {
   print("machine", `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, node ${process.versions.node}`);
   print("leases, ended tenures", `${rows}, ${rows}`);
   for (const turn of ["first", "second"]) {
-    const hold = watchEventLoop();
+    const blocked = watchEventLoop();
     const begin = performance.now();
     const [counts] = await countSlots(wholeDatabase(database));
-    print(`statistics, ${turn}`, `${(performance.now() - begin).toFixed(0)} ms, event loop held ${hold()}`);
+    print(
+      `statistics, ${turn}`,
+      `${(performance.now() - begin).toFixed(0)} ms, event loop blocked ${blocked()}`,
+    );
     if (turn === "second") print("", JSON.stringify(counts));
   }
   const random = () => Math.floor(Math.random() * rows);
@@ -137,13 +140,13 @@ async function measure(database: Database): Promise<void> {
 }
 
 async function measureTable(database: Database, print: (what: string, text: string) => void): Promise<void> {
-  const hold = watchEventLoop();
+  const blocked = watchEventLoop();
   const begin = performance.now();
   const snapshot = await openBindingSnapshot(database);
   let entries = 0;
   for await (const page of snapshot.rows(1)) entries += page.length;
   const seconds = (performance.now() - begin) / 1000;
-  print("binding table", `${entries} rows in ${seconds.toFixed(1)} s, event loop held ${hold()}`);
+  print("binding table", `${entries} rows in ${seconds.toFixed(1)} s, event loop blocked ${blocked()}`);
 }
 
 async function sample(
@@ -164,7 +167,7 @@ async function sample(
   const p99 = (values: number[]) => `p99 ${sorted(values)[Math.floor(values.length * 0.99)]!.toFixed(2)} ms`;
   const [whole, own] = [p99(times), p99(computed)];
   const median = times[Math.floor(times.length / 2)]!.toFixed(2);
-  print(what, `median ${median} ms, ${whole}, computing ${own}; the first of all ${first.toFixed(1)} ms`);
+  print(what, `median ${median} ms, ${whole}, CPU time ${own}; first request ${first.toFixed(1)} ms`);
 }
 
 function cpuMs(since: NodeJS.CpuUsage): number {
@@ -172,7 +175,7 @@ function cpuMs(since: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-/** @returns A function that ends the watch, and says the longest time between two turns of a timer. */
+/** @returns A function that ends the watch and returns, as text, the longest time between two runs of a timer. */
 function watchEventLoop(): () => string {
   let [longest, longestCpu, last, cpu] = [0, 0, performance.now(), process.cpuUsage()];
   const timer = setInterval(() => {
@@ -183,6 +186,6 @@ function watchEventLoop(): () => string {
   }, 1);
   return () => {
     clearInterval(timer);
-    return `${longest.toFixed(0)} ms at most, computing ${longestCpu.toFixed(0)} ms at most`;
+    return `${longest.toFixed(0)} ms at most, CPU time ${longestCpu.toFixed(0)} ms at most`;
   };
 }

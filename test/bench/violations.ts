@@ -1,5 +1,5 @@
 /**
- * What a load must not find, however fast it was.
+ * Checks the leases of a load for violations, independently of its speed.
  *
  * @module
  */
@@ -9,11 +9,10 @@ import { findOverlaps } from "../../src/load/overlaps.ts";
 import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
 
 /**
- * Looks for two clients with a port in common, for a lease that moved when it was renewed, and for clients that were
- * left without a lease.
+ * Finds clients that share a port, renewals that were acknowledged with another pair, and clients without a lease.
  *
- * @param loads All loads on one database, each of other clients.
- * @returns One line for each; empty when all is well.
+ * @param loads All loads on one database, with different clients.
+ * @returns A sentence for each violation.
  */
 export function violationsOf(loads: readonly Pick<LoadResult, "leases" | "counts">[]): string[] {
   const held = loads.flatMap(({ leases }) => leasesOf(leases));

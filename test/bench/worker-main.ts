@@ -1,9 +1,9 @@
 /**
- * `npm run bench:worker`: what a POST costs the Worker, in CPU time of workerd. Cloudflare counts it, and its free
- * plan allows 10 ms.
+ * `npm run bench:worker`: measures the CPU time of workerd for one POST to the Worker. Cloudflare limits this time; its
+ * free plan allows 10 ms.
  *
- * The bundle is the one that `wrangler deploy` would send, in a workerd of its own, on a real libSQL server. POSTs
- * come one after the other, so that all that the process computes is theirs.
+ * The bundle is the one that `wrangler deploy` would upload. It runs in its own workerd, with a real libSQL server.
+ * POSTs are sent one at a time, so that all CPU time of the process belongs to them.
  *
  * @module
  */
@@ -23,18 +23,18 @@ import { describeMachine } from "./report.ts";
 import { readUsage } from "./usage.ts";
 
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Expected a positive whole number.");
   return Number(text);
 }
 
 const { batch, posts, warmUp } = new Command("bench:worker")
   .option("--batch <frames>", "messages in one POST", positive, 32)
-  .option("--posts <count>", "POSTs of each kind that are measured", positive, 1000)
-  .option("--warm-up <count>", "POSTs of each kind that come before", positive, 200)
+  .option("--posts <count>", "measured POSTs of each kind", positive, 1000)
+  .option("--warm-up <count>", "POSTs of each kind before the measurement", positive, 200)
   .parse()
   .opts<{ batch: number; posts: number; warmUp: number }>();
 
-/** What POSTs of one kind cost. */
+/** Measured POSTs of one kind. */
 interface Cost {
   readonly postMs: number[];
   cpuSeconds: number;
@@ -91,7 +91,7 @@ try {
   process.stdout.write(
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}\n`,
   );
-  process.stdout.write(`${posts} POSTs of ${batch} messages of each kind, after ${warmUp}\n`);
+  process.stdout.write(`${posts} POSTs of ${batch} messages of each kind, after ${warmUp} for warm-up\n`);
   for (const [kind, { postMs, cpuSeconds }] of Object.entries(kinds)) {
     const sorted = postMs.sort((a, b) => a - b);
     const p50 = sorted[Math.floor(sorted.length / 2)]!;

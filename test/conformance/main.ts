@@ -1,6 +1,6 @@
 /**
- * `npm run conformance`: runs the tests that carry an id of a rule, and prints which rule is proved by which of them. It
- * fails when a rule has no test that passes.
+ * `npm run conformance`: runs the tests whose titles have rule ids, and prints which tests prove each rule. It exits with
+ * 1 if a rule has no test or a test of a rule fails.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { TestResult } from "./matrix.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Part of the report that `vitest --reporter=json` writes. */
+/** The part that we read of the report that `vitest --reporter=json` writes. */
 interface Report {
   readonly testResults: readonly {
     readonly name: string;
@@ -24,7 +24,7 @@ interface Report {
   }[];
 }
 
-/** Runs every test whose title has an id; the model and the bench have none. */
+/** Runs every test whose title has an id. No test of the model or the benches has one. */
 function runTests(): TestResult[] {
   const folder = mkdtempSync(join(tmpdir(), "apportion-conformance-"));
   try {
@@ -36,7 +36,8 @@ function runTests(): TestResult[] {
       cwd: root,
       stdio: ["ignore", process.stderr, process.stderr],
     });
-    if (!existsSync(report)) throw new Error(`The tests ended with ${child.status} and without a report`);
+    if (!existsSync(report))
+      throw new Error(`Cannot run the tests: found exit code ${child.status}, expected a report`);
     return readReport(report);
   } finally {
     rmSync(folder, { recursive: true });
@@ -59,19 +60,19 @@ function readReport(file: string): TestResult[] {
 }
 
 const { row: wanted, json } = new Command("conformance")
-  .description("Prints which rule of a server or a relay is proved by which test")
-  .option("--row <id>", "only this rule")
-  .option("--json", "the matrix for programs", false)
+  .description("Prints the rules of a server and a relay with the tests that prove them")
+  .option("--row <id>", "show only this rule")
+  .option("--json", "print the matrix as JSON", false)
   .parse()
   .opts<{ row?: string; json: boolean }>();
 
 const matrix = matrixOf(runTests()).filter(({ id }) => wanted === undefined || id === wanted);
-if (matrix.length === 0) throw new RangeError(`Cannot show "${wanted ?? ""}": there is no rule of that id`);
+if (matrix.length === 0) throw new RangeError(`Cannot show "${wanted ?? ""}": found no rule with this id`);
 console.log(json ? JSON.stringify(matrix, undefined, 2) : formatMatrix(matrix).join("\n"));
 const counts = countVerdicts(matrix);
 const tests = new Set(matrix.flatMap(({ throughSockets, others }) => [...throughSockets, ...others])).size;
 console.error(
   `\n${matrix.length} rules: ${counts.proved} proved, ${counts.failed} failed, ${counts["no test"]} without a test, ` +
-    `${counts["not tested"]} with nothing to test; ${tests} tests carry their ids`,
+    `${counts["not tested"]} with nothing to test; ${tests} tests have their ids`,
 );
 process.exitCode = counts.failed + counts["no test"] === 0 ? 0 : 1;

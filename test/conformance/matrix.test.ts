@@ -21,7 +21,7 @@ test("idsOf() finds whole ids, each once", () => {
   expect(idsOf("XR7618-8-01 AA1 A123 R7618-8 a1 RFC 7618")).toEqual([]);
 });
 
-test("matrixOf() wants a test through sockets, and one about the same side", () => {
+test("matrixOf() requires a test through sockets that is about the same side", () => {
   const id = "R8415-16-01";
   expect(rowOf(id, []).verdict).toBe("no test");
   expect(rowOf(id, [passed("src/wire/a.test.ts", id)]).verdict).toBe("no test");
@@ -31,14 +31,14 @@ test("matrixOf() wants a test through sockets, and one about the same side", () 
   expect(rowOf(id, [passed("test/relay/a.test.ts", id)], "relay").verdict).toBe("proved");
 });
 
-test("matrixOf() is red when any test of a rule is, and takes a skipped test for none", () => {
+test("matrixOf() reports failed when any test of a rule fails, and does not count a skipped test", () => {
   const proof = passed("test/rules/a.test.ts", "A1");
   const red = { ...passed("src/lease/b.test.ts", "A1"), status: "failed" as const };
   expect(rowOf("A1", [proof, red]).verdict).toBe("failed");
   expect(rowOf("A1", [{ ...proof, status: "skipped" }]).verdict).toBe("no test");
 });
 
-test("matrixOf() asks nothing of a rule that says why there is nothing to test", () => {
+test("matrixOf() requires no test for a rule that says why there is nothing to test", () => {
   expect(rowOf("R7341-11-08", []).verdict).toBe("not tested");
 });
 
@@ -53,19 +53,19 @@ test("formatMatrix() and countVerdicts() show every rule", () => {
   expect(Object.values(countVerdicts(matrix)).reduce((a, b) => a + b)).toBe(rows.length);
 });
 
-test("no rule has two rows of one side", () => {
+test("no rule has two rows for the same side", () => {
   const keys = rows.map(({ id, who }) => `${id} ${who}`);
   expect(new Set(keys).size).toBe(keys.length);
 });
 
 const known = new Set(rows.map(({ id }) => id));
 
-test("every broken rule of `npm run mutants` that has an id is one of these", () => {
+test("every rule id that a mutant names is in the list of rules", () => {
   const ids = mutants.flatMap((mutant) => mutant.rules.flatMap(idsOf));
   expect(ids.filter((id) => !known.has(id))).toEqual([]);
 });
 
-/** Strings with ids in the files of a folder: titles of tests, or parts of them. */
+/** @returns The ids in strings of the test files of a folder: in titles of tests, or in parts of titles. */
 function idsBelow(folder: string): Set<string> {
   const path = join(import.meta.dirname, "../..", folder);
   const files = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
@@ -76,12 +76,12 @@ function idsBelow(folder: string): Set<string> {
   return new Set(titles.flatMap(idsOf));
 }
 
-test("tests through sockets carry no id that is no rule", () => {
+test("tests through sockets have only ids of known rules", () => {
   const ids = [...idsBelow("test/rules"), ...idsBelow("test/relay")];
   expect(ids.filter((id) => !known.has(id))).toEqual([]);
 });
 
-test("every rule has tests through sockets that carry its id; `npm run conformance` runs them", () => {
+test("every rule has a test through sockets with its id; `npm run conformance` runs them", () => {
   const bySide = { server: idsBelow("test/rules"), relay: idsBelow("test/relay") };
   const without = rows.filter(({ id, who, untested }) => untested === undefined && !bySide[who].has(id));
   expect(without.map(({ id, who }) => `${id} ${who}`)).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * Rows and the tests that carry their ids -> the matrix. Pure.
+ * Makes the matrix from the rows and the tests whose titles have their ids. Pure.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Row } from "./rows.ts";
 
 /** A test as the runner reports it. */
 export interface TestResult {
-  /** Path below the root of the project. */
+  /** Path from the root of the project. */
   readonly file: string;
   /** Titles from the outermost `describe` to the test, joined by spaces. */
   readonly title: string;
@@ -17,14 +17,14 @@ export interface TestResult {
 
 /** A row and its tests. */
 export interface MatrixRow extends Row {
-  /** Tests that send datagrams through real sockets: one of them at least has to pass. */
+  /** Tests that send datagrams through real sockets. At least one of them must pass. */
   readonly throughSockets: readonly TestResult[];
-  /** Tests of single parts that carry the id too. */
+  /** Other tests with the id, each of a single part. */
   readonly others: readonly TestResult[];
   readonly verdict: "proved" | "failed" | "no test" | "not tested";
 }
 
-/** Ids in titles: RFC, section and number, or the number of an ambiguity. */
+/** An id in a title: RFC, section and number, or the number of an open question (A1). */
 const idPattern = /(?<![\w.-])(R\d{3,4}-[\d.]+(?:-T\d)?-\d{1,2}[a-d]?|A\d{1,2})(?![\w.-])/g;
 
 /** @returns The ids in a title, each once. */
@@ -32,16 +32,20 @@ export function idsOf(title: string): string[] {
   return [...new Set([...title.matchAll(idPattern)].map((match) => match[1]!))];
 }
 
-/** Folders whose tests speak to the service through sockets, by whom they are about. */
+/** Folders of the tests that use real sockets, by the side that they test. */
 const socketFolders: Record<Row["who"], readonly string[]> = {
   server: ["test/rules/"],
   relay: ["test/relay/"],
 };
 
-/** Tests of the client are about what clients do. */
+/** Tests in these folders check clients, so they prove no rule of a server or relay. */
 const clientFolders = ["src/client/", "src/load/", "src/cli/"];
 
-/** @param results All tests of a run. */
+/**
+ * Makes the matrix: each row with its tests and its verdict.
+ *
+ * @param results All tests of a run.
+ */
 export function matrixOf(results: readonly TestResult[]): MatrixRow[] {
   const relevant = results.filter(({ file }) => !clientFolders.some((folder) => file.startsWith(folder)));
   const byId = new Map<string, TestResult[]>();
@@ -59,7 +63,7 @@ export function matrixOf(results: readonly TestResult[]): MatrixRow[] {
 const isBelow = (folders: readonly string[], file: string): boolean =>
   folders.some((folder) => file.startsWith(folder));
 
-/** Some ids are of rules for both. */
+/** Tells the tests of the two sides apart, because some ids belong to a rule of each. */
 const isAbout = (who: Row["who"], file: string): boolean =>
   (who === "relay") === isBelow(["relay/", "test/relay/"], file);
 
@@ -73,7 +77,7 @@ function verdictOf(
   return row.untested === undefined ? "no test" : "not tested";
 }
 
-/** @returns Lines for a person: each row, and the tests below it. */
+/** @returns The matrix as lines of text: each row, followed by its tests. */
 export function formatMatrix(matrix: readonly MatrixRow[], root = ""): string[] {
   const width = Math.max(...matrix.map(({ id }) => id.length));
   return matrix.flatMap((row) => [
@@ -93,7 +97,7 @@ const marks: Record<MatrixRow["verdict"], string> = {
   "not tested": "-   ",
 };
 
-/** @returns How many rows have each verdict. */
+/** @returns The number of rows with each verdict. */
 export function countVerdicts(matrix: readonly MatrixRow[]): Record<MatrixRow["verdict"], number> {
   const count = (verdict: MatrixRow["verdict"]) => matrix.filter((row) => row.verdict === verdict).length;
   return {

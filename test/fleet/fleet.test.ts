@@ -1,5 +1,5 @@
 /**
- * The fleet on a small scale; `npm run fleet` is the large one.
+ * A small fleet. `npm run fleet` runs a large one.
  */
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../support/database.ts";
@@ -7,7 +7,7 @@ import { hasSqld, withoutSqld } from "../support/sqld.ts";
 import { runFleet } from "./fleet.ts";
 
 test.skipIf(!hasSqld)(
-  `allocators and server are killed under load: nothing is given out twice, nothing is lost${withoutSqld}`,
+  `no lease is lost or assigned twice when allocators and server are killed under load${withoutSqld}`,
   { timeout: 240_000 },
   async () => {
     const { report, ...counts } = await runFleet({

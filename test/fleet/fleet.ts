@@ -1,6 +1,6 @@
 /**
- * Several allocators on one libSQL server, thousands of clients that come, renew and go, and somebody who kills
- * allocators and server at random. What clients were told goes into a wire log.
+ * Runs several allocators on one libSQL server with thousands of clients, and kills allocators and server at random.
+ * The answers that clients receive are written to a wire log.
  *
  * @module
  */
@@ -26,23 +26,23 @@ import type { Sqld } from "../support/sqld.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What is to happen. */
+/** Options of {@link runFleet}. */
 export interface FleetOptions {
   readonly clients: number;
   readonly allocators: number;
-  /** Clients that come, renew and go together. */
+  /** Clients that obtain, renew and release their leases together. */
   readonly groupSize: number;
-  /** Exchanges at a time of each group at work; there are as many as allocators. */
+  /** Concurrent exchanges of each running group. As many groups run at a time as there are allocators. */
   readonly inFlight: number;
-  /** Milliseconds between two kills, at most; the least is a quarter. */
+  /** Longest time between two kills, in milliseconds. The shortest is a quarter of it. */
   readonly killMsMax: number;
-  /** Empty, and its own. */
+  /** An empty folder for database and wire log. */
   readonly folder: string;
-  /** 0 to 1, as `Math.random`. */
+  /** Returns a number from 0 to 1, as `Math.random` does. */
   readonly random: () => number;
 }
 
-/** What happened. */
+/** Counts of a run, and the report of the final check. */
 export interface FleetResult {
   readonly seconds: number;
   readonly killedAllocators: number;
@@ -54,27 +54,28 @@ export interface FleetResult {
   readonly report: Report;
 }
 
-/** An allocator and the relay in front of it; the allocator may be killed, and comes back where it was. */
-interface Post {
+/** An allocator and its relay. A killed allocator is restarted at the same address. */
+interface RelayedAllocator {
   readonly relayPort: number;
   readonly killAllocator: () => Promise<void>;
   readonly close: () => void;
 }
 
-/** Runs all of it, and checks the database at the end. */
+/** Runs the fleet, and checks database and wire log at the end. */
 export async function runFleet(options: FleetOptions): Promise<FleetResult> {
   const { folder, allocators, clients } = options;
   const sqld = await startSqld({ folder: join(folder, "sqld") });
-  const posts: Post[] = [];
+  const relayed: RelayedAllocator[] = [];
   try {
     const declaration = parseDeclaration(benchDeclaration(clients, true), "fleet");
     (await prepareDatabase({ url: sqld.url }, declaration)).close();
     const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"), LOG_LEVEL: "info" };
-    for (let index = 0; index < allocators; index++) posts.push(await startPost(sqld, environment));
-    const chaos = startChaos(posts, sqld, options);
+    for (let index = 0; index < allocators; index++)
+      relayed.push(await startRelayedAllocator(sqld, environment));
+    const chaos = startChaos(relayed, sqld, options);
     const wireLog = join(folder, "wire.log");
     const startMs = performance.now();
-    const counts = await runClients(posts, wireLog, options);
+    const counts = await runClients(relayed, wireLog, options);
     const seconds = (performance.now() - startMs) / 1000;
     const killed = await chaos.stop();
     const store = await openStore({ url: sqld.url }, (access) => openDatabase(access, 600_000));
@@ -82,12 +83,15 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     store.close();
     return { seconds, ...killed, ...counts, report };
   } finally {
-    for (const post of posts) post.close();
+    for (const each of relayed) each.close();
     await sqld.kill();
   }
 }
 
-async function startPost(sqld: Sqld, environment: Record<string, string>): Promise<Post> {
+async function startRelayedAllocator(
+  sqld: Sqld,
+  environment: Record<string, string>,
+): Promise<RelayedAllocator> {
   const startAllocator = (listen: string): Promise<Service> =>
     startService({
       name: "allocator",
@@ -118,7 +122,7 @@ async function startPost(sqld: Sqld, environment: Record<string, string>): Promi
   };
 }
 
-/** An allocator looks at its database when it starts, and the server may just be away. */
+/** Retries, because an allocator connects to its database when it starts and the server may be down at that time. */
 async function restart(start: () => Promise<Service>): Promise<Service> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -129,8 +133,8 @@ async function restart(start: () => Promise<Service>): Promise<Service> {
   }
 }
 
-/** Kills one after the other: the server first, then mostly an allocator, now and then the server again. */
-function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: FleetOptions) {
+/** Kills one process at a time and restarts it: the server, then two allocators at random, then the server again. */
+function startChaos(relayed: readonly RelayedAllocator[], sqld: Sqld, { killMsMax, random }: FleetOptions) {
   const counts = { killedAllocators: 0, killedServers: 0 };
   const stopping = new AbortController();
   async function run(): Promise<void> {
@@ -145,13 +149,13 @@ function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: F
         await sqld.restart();
         counts.killedServers++;
       } else {
-        await posts[Math.floor(random() * posts.length)]!.killAllocator();
+        await relayed[Math.floor(random() * relayed.length)]!.killAllocator();
         counts.killedAllocators++;
       }
     }
   }
   const running = run();
-  // A failure is told by `stop`, where somebody waits for it.
+  // `stop` awaits this promise and reports a failure.
   running.catch(() => undefined);
   return {
     stop: async () => {
@@ -162,20 +166,23 @@ function startChaos(posts: readonly Post[], sqld: Sqld, { killMsMax, random }: F
   };
 }
 
-/** Milliseconds that a group may take for one sort of message: more than any client tries. */
+/**
+ * Time limit of a group for one kind of message, in milliseconds. With 500 ms doubled over 8 tries, a client without
+ * any answer would give up only after 127.5 s.
+ */
 const groupMsMax = 120_000;
 
 /**
- * As many groups at a time as there are allocators. A group speaks to another relay each time, so what one allocator
- * gave is renewed and released at another.
+ * Runs as many groups at a time as there are allocators. Each step of a group uses a relay chosen at random, so leases
+ * from one allocator are renewed and released at others.
  */
-async function runClients(posts: readonly Post[], path: string, options: FleetOptions) {
+async function runClients(relayed: readonly RelayedAllocator[], path: string, options: FleetOptions) {
   const { clients, groupSize, inFlight, random } = options;
   const log = createWriteStream(path);
   const counts = { obtained: 0, renewed: 0, released: 0, timeouts: 0 };
   const target = (): Omit<LoadOptions, "clients"> => ({
     server: "::1",
-    port: posts[Math.floor(random() * posts.length)]!.relayPort,
+    port: relayed[Math.floor(random() * relayed.length)]!.relayPort,
     inFlight,
     durationMsMax: groupMsMax,
     retransmitMs: 500,
@@ -198,7 +205,7 @@ async function runClients(posts: readonly Post[], path: string, options: FleetOp
   }
   let next = 0;
   await Promise.all(
-    posts.map(async () => {
+    relayed.map(async () => {
       while (next < clients) {
         const first = next;
         next += groupSize;

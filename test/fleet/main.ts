@@ -1,6 +1,6 @@
 /**
- * `npm run fleet`: allocators side by side on a real libSQL server, killed at random under load; says whether any
- * lease was lost or given out twice.
+ * `npm run fleet`: runs several allocators on one libSQL server, kills them at random under load, and checks whether a
+ * lease was lost or assigned twice.
  *
  * @module
  */
@@ -14,22 +14,22 @@ import type { FleetOptions } from "./fleet.ts";
 function positive(text: string): number {
   const number = Number(text);
   if (!/^\d{1,9}$/.test(text) || number === 0)
-    throw new InvalidArgumentError("Expected a whole number from 1 on.");
+    throw new InvalidArgumentError("Expected a positive whole number.");
   return number;
 }
 
 const flags = new Command("fleet")
-  .option("--clients <count>", "clients", positive, 100_000)
-  .option("--allocators <count>", "allocators, each with a relay", positive, 4)
-  .option("--group-size <count>", "clients that come and go together", positive, 2500)
-  .option("--in-flight <count>", "exchanges at a time of each group", positive, 256)
-  .option("--kill-ms-max <ms>", "most time between two kills", positive, 10_000)
-  .option("--keep <folder>", "a new folder in which wire log and database stay, to look at faults")
+  .option("--clients <count>", "number of clients", positive, 100_000)
+  .option("--allocators <count>", "number of allocators, each with its own relay", positive, 4)
+  .option("--group-size <count>", "clients that obtain, renew and release leases together", positive, 2500)
+  .option("--in-flight <count>", "concurrent exchanges of each group", positive, 256)
+  .option("--kill-ms-max <ms>", "longest time between two kills", positive, 10_000)
+  .option("--keep <folder>", "new folder in which wire log and database are kept")
   .parse()
   .opts<Omit<FleetOptions, "folder" | "random"> & { keep?: string }>();
 
 const { keep, ...scene } = flags;
-// Only what is new is its own: a database of before would answer for this run.
+// `mkdir` fails if the folder exists, so that a database of an earlier run cannot be used by mistake.
 if (keep !== undefined) await mkdir(keep);
 const folder = keep ?? (await mkdtemp(join(tmpdir(), "apportion-fleet-")));
 try {

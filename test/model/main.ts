@@ -1,5 +1,5 @@
 /**
- * `npm run model -- --seed N [--runs M] [--path P]`: the model with a seed of one's own, or a failure again.
+ * `npm run model -- --seed N [--runs M] [--path P]`: runs the model with the given seed, or replays a failure.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const flags = new Command("model")
   .description("Runs the model of clients, allocators and the pool against the real store")
   .option("--seed <number>", "the seed that a failure printed", wholeNumber)
   .option("--runs <count>", "how many runs (default: 1000)", wholeNumber)
-  .option("--path <path>", "the path that a failure printed: only that run")
+  .option("--path <path>", "the path that a failure printed; replays only that run")
   .parse()
   .opts<{ seed?: string; runs?: string; path?: string }>();
 

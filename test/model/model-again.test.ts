@@ -1,4 +1,4 @@
-/** The model with another seed, on the other core. */
+/** The model with a second seed. Vitest can run this file in parallel with `model.test.ts`. */
 import { test } from "vitest";
 import { isReplay, testModel } from "./suite.ts";
 

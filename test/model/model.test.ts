@@ -1,5 +1,5 @@
 /**
- * The model of clients, allocators and the pool against the real allocator and the real store.
+ * Runs the model of clients, allocators and pools against the real allocator and the real store.
  * `npm run model -- --seed N` replays a run.
  */
 import { testModel } from "./suite.ts";

@@ -1,17 +1,17 @@
 /**
- * What must hold after every step, judged from two sides: from what the database says, and from what clients were
- * told. The promises that answers made are kept here, and each is held against the rows.
+ * Checks the invariants after every step, against the database and against the answers that clients were sent. The
+ * monitor remembers every lease that an answer promised, and compares it with the rows.
  *
  * @module
  */
 import { declineSeconds, freeNever, isInUse, isRunning, leaseSeconds } from "./oracle.ts";
-import { slotsGivenBack } from "./oracle.ts";
+import { releasedSlots } from "./oracle.ts";
 import type { Message, Row, Rows } from "./oracle.ts";
 import type { Settings } from "./plan.ts";
 import { poolsOf } from "./pools.ts";
 import type { Pools } from "./pools.ts";
 
-/** A closed tenure as the database has it: half-open. */
+/** A closed tenure from the history table: `[since, until)`. */
 export interface Closed {
   readonly slot: number;
   readonly client: number;
@@ -19,34 +19,34 @@ export interface Closed {
   readonly until: number;
 }
 
-/** All that the database says. */
+/** The contents of the database. */
 export interface Snapshot {
   readonly rows: Rows;
   readonly history: readonly Closed[];
-  /** Pool -> first position that was never used. */
+  /** Pool id -> first position that was never used. */
   readonly cursors: ReadonlyMap<number, number>;
 }
 
-/** An answer that was made, whether its client heard it or not. */
-export interface Told {
+/** An answer that an allocator sent, whether its client received it or not. */
+export interface GivenAnswer {
   readonly kind: "offer" | "ack" | "nak";
   readonly slot: number | undefined;
   readonly seconds: number;
   readonly softwire: string | null;
 }
 
-/** A lease that was promised to a client: `[from, to)`. */
-interface Promised {
+/** A lease that an answer promised to a client: `[from, to)`. */
+interface PromisedLease {
   readonly slot: number;
   readonly client: number;
   from: number;
   to: number;
   softwire: string | null;
-  /** Where its client was. A site at its limit gets its own pairs again, in their quarantine too. */
+  /** The client's sites. A site at its limit gets its own pairs again, in their quarantine too. */
   readonly sites: Set<string>;
-  /** Its client gave it back in a message that may have been served. */
+  /** The client sent a RELEASE or DECLINE for it, which may have been served. */
   mayHaveEnded: boolean;
-  /** After its end, its client was offered the pair again; giving that offer up gives up the quarantine too. */
+  /** After it ended, its client was offered the pair again. Giving up that offer also ends the quarantine. */
   isOfferedAgain: boolean;
   isGivenUp: boolean;
 }
@@ -55,15 +55,15 @@ function must(condition: boolean, rule: string, ...found: unknown[]): asserts co
   if (!condition) throw new Error(`${rule}: ${JSON.stringify(found)}`);
 }
 
-/** Remembers promises, and checks. */
+/** Records promised leases and checks the invariants. */
 export class Monitor {
   readonly #settings: Settings;
   readonly #pools: Pools;
-  /** All leases that were ever promised. */
-  readonly #promises: Promised[] = [];
-  /** The promise that each client may rely on now. */
-  readonly #current = new Map<number, Promised>();
-  /** Slots that were declined -> when the last of their quarantines ends. */
+  /** All promised leases, ended ones included. */
+  readonly #promises: PromisedLease[] = [];
+  /** Client -> the promised lease that it may use now. */
+  readonly #current = new Map<number, PromisedLease>();
+  /** Declined slot -> the end of its latest quarantine. */
   readonly #declined = new Map<number, number>();
 
   constructor(settings: Settings) {
@@ -72,40 +72,41 @@ export class Monitor {
   }
 
   /**
-   * Learns of the messages of a POST and of their answers, in the order in which they were sent.
+   * Records the messages of a POST and their answers, in the order in which they were sent.
    *
-   * @param exchanges A message, and its answer; `unknown` when the whole POST failed.
+   * @param exchanges Messages with their answers; `unknown` when the whole POST failed.
    */
-  learn(
-    exchanges: readonly (readonly [Message, Told | undefined | "unknown"])[],
+  recordAnswers(
+    exchanges: readonly (readonly [Message, GivenAnswer | undefined | "unknown"])[],
     now: number,
     after: Rows,
   ): void {
-    for (const [message, told] of exchanges) {
+    for (const [message, answer] of exchanges) {
       const { client } = message;
-      this.#noteOffers(message, told);
-      if (told === "unknown") {
-        this.#adopt(message, after, now);
+      this.#recordOffers(message, answer);
+      if (answer === "unknown") {
+        this.#adoptCommitted(message, after, now);
         continue;
       }
       const current = this.#current.get(client);
-      if (told?.kind === "ack") this.#promise(message, told, now);
-      if (told?.kind === "offer") this.#checkTaking(message, told.slot!, now);
-      this.#noteGivingBack(message, current);
+      if (answer?.kind === "ack") this.#promise(message, answer, now);
+      if (answer?.kind === "offer") this.#checkAssignment(message, answer.slot!, now);
+      this.#recordRelease(message, current);
     }
-    this.#settle(after, now);
-    for (const [message] of exchanges) this.#noteDecline(message, after, now);
+    this.#closeReleased(after, now);
+    for (const [message] of exchanges) this.#recordDecline(message, after, now);
   }
 
-  #noteGivingBack(message: Message, current: Promised | undefined): void {
+  #recordRelease(message: Message, current: PromisedLease | undefined): void {
     if (message.what !== "release" && message.what !== "decline") return;
-    if (current === undefined || !slotsGivenBack(message, this.#pools).includes(current.slot)) return;
+    if (current === undefined || !releasedSlots(message, this.#pools).includes(current.slot)) return;
     current.mayHaveEnded = true;
   }
 
-  #noteOffers({ client, what, site }: Message, told: Told | undefined | "unknown"): void {
+  #recordOffers({ client, what, site }: Message, answer: GivenAnswer | undefined | "unknown"): void {
     for (const promised of this.#promises.filter((each) => each.client === client)) {
-      const mayBeOffered = told === "unknown" || (told?.kind === "offer" && told.slot === promised.slot);
+      const mayBeOffered =
+        answer === "unknown" || (answer?.kind === "offer" && answer.slot === promised.slot);
       if (what === "discover" && mayBeOffered) {
         promised.isOfferedAgain = true;
         promised.sites.add(site);
@@ -114,61 +115,63 @@ export class Monitor {
     }
   }
 
-  #promise(message: Message, told: Told, now: number): void {
-    const slot = told.slot!;
+  #promise(message: Message, answer: GivenAnswer, now: number): void {
+    const slot = answer.slot!;
     const { client, site } = message;
-    this.#checkTaking(message, slot, now);
+    this.#checkAssignment(message, slot, now);
     const before = this.#current.get(client);
     if (before?.slot === slot && before.to > now) {
       before.sites.add(site);
-      Object.assign(before, { to: now + told.seconds, softwire: told.softwire, mayHaveEnded: false });
+      Object.assign(before, { to: now + answer.seconds, softwire: answer.softwire, mayHaveEnded: false });
       return;
     }
     if (before !== undefined) before.to = Math.min(before.to, now);
     const sites = new Set([site]);
-    this.#open({ slot, client, from: now, to: now + told.seconds, softwire: told.softwire, sites });
+    this.#open({ slot, client, from: now, to: now + answer.seconds, softwire: answer.softwire, sites });
   }
 
-  #open(fields: Pick<Promised, "slot" | "client" | "from" | "to" | "softwire" | "sites">): void {
+  #open(fields: Pick<PromisedLease, "slot" | "client" | "from" | "to" | "softwire" | "sites">): void {
     const promised = { ...fields, mayHaveEnded: false, isOfferedAgain: false, isGivenUp: false };
     this.#promises.push(promised);
     this.#current.set(fields.client, promised);
   }
 
-  /** Nobody gets what another had a moment ago, and nobody what was found to be of no use. */
-  #checkTaking({ client, site }: Message, slot: number, now: number): void {
+  /** Checks that a pair is assigned only after the quarantine of its previous lease or of its DECLINE. */
+  #checkAssignment({ client }: Message, slot: number, now: number): void {
     const until = this.#declined.get(slot) ?? 0;
-    must(until <= now, "a declined pair is given out within its quarantine", { slot, client, until, now });
+    must(until <= now, "a declined pair was assigned during its quarantine", { slot, client, until, now });
     for (const other of this.#promises) {
       if (other.slot !== slot || other.client === client || other.isGivenUp) continue;
-      // One that runs still is looked at when all answers of the POST are known: it may have been given back.
+      // `check` compares running leases after all answers of the POST are known, because one may have been released.
       if (other.to >= now || other.to <= other.from) continue;
-      if (this.#settings.siteLeasesMax !== null && other.sites.has(site)) continue;
+      // A site at its limit gets its own pairs again, and clients move between sites.
+      if (this.#settings.siteLeasesMax !== null) continue;
       const free = other.to + this.#settings.quarantineSeconds;
-      must(free <= now, "a pair is given out within its quarantine", { slot, client, other, now });
+      must(free <= now, "a pair was assigned during its quarantine", { slot, client, other, now });
     }
   }
 
-  /** A POST without an answer: what it committed is what the database says, if the message can have done it. */
-  #adopt(message: Message, after: Rows, now: number): void {
+  /** After a failed POST, adopts a running lease from the database if the message could have created it. */
+  #adoptCommitted(message: Message, after: Rows, now: number): void {
     const { client } = message;
     const current = this.#current.get(client);
     const row = [...after.values()].find((each) => each.client === client);
     const isBinding = ["select", "renew", "rebind", "reboot"].includes(message.what);
     if (row !== undefined && isRunning(row, now) && isBinding) {
       if (current?.slot === row.slot && current.to > now) {
+        current.sites.add(message.site);
         Object.assign(current, { to: row.expiresAt, softwire: row.softwire });
       } else {
         const sites = new Set([message.site]);
         this.#open({ slot: row.slot, client, from: now, to: row.expiresAt, softwire: row.softwire, sites });
       }
-      must(row.expiresAt <= now + leaseSeconds, "a lease is longer than any that is given", row);
+      must(row.expiresAt <= now + leaseSeconds, "a lease is longer than leaseSeconds", row);
     }
-    this.#noteGivingBack(message, current);
+    this.#recordRelease(message, current);
   }
 
-  /** Closes the promises that their clients gave back, where the database says that they were. */
-  #settle(after: Rows, now: number): void {
+  /** Ends the promised leases that their clients released, if the database confirms it. */
+  #closeReleased(after: Rows, now: number): void {
     for (const [client, current] of this.#current) {
       const row = after.get(current.slot);
       const isKept = row?.client === client && isRunning(row, now);
@@ -178,28 +181,28 @@ export class Monitor {
     }
   }
 
-  #noteDecline(message: Message, after: Rows, now: number): void {
+  #recordDecline(message: Message, after: Rows, now: number): void {
     if (message.what !== "decline") return;
-    for (const slot of slotsGivenBack(message, this.#pools)) {
+    for (const slot of releasedSlots(message, this.#pools)) {
       const row = after.get(slot);
       if (row?.state === 4 && row.expiresAt === now && row.freeAt !== freeNever) {
-        must(row.freeAt === now + declineSeconds, "the quarantine of a DECLINE has its length", row);
+        must(row.freeAt === now + declineSeconds, "the quarantine of a DECLINE lasts declineSeconds", row);
         this.#declined.set(slot, row.freeAt);
       }
     }
   }
 
-  /** Checks all that must hold at any time. */
+  /** Checks the invariants that must always hold. */
   check(snapshot: Snapshot, now: number): void {
     this.#checkPromises(snapshot.rows, now);
     checkOverlaps(snapshot.rows, now, this.#pools);
     checkClients(snapshot.rows, now, this.#settings);
     checkCounts(snapshot, now, this.#pools);
     checkTenures(snapshot, now);
-    this.#checkRecord(snapshot, now);
+    this.#checkHistory(snapshot, now);
   }
 
-  /** Every ACK whose lease runs is in the database as it was told. */
+  /** Checks that every running lease of an ACK is in the database unchanged, and that the database has no others. */
   #checkPromises(rows: Rows, now: number): void {
     for (const promised of this.#current.values()) {
       if (promised.to <= now) continue;
@@ -209,23 +212,27 @@ export class Monitor {
           row.state === 2 &&
           row.expiresAt === promised.to &&
           row.softwire === promised.softwire,
-        "a lease that was told is in the database, unchanged",
+        "a running lease of an ACK is missing from the database, or differs",
         { promised, row, now },
       );
     }
     for (const row of rows.values()) {
       if (!isRunning(row, now)) continue;
-      must(this.#current.get(row.client!)?.slot === row.slot, "a lease exists that no answer told of", row);
+      must(
+        this.#current.get(row.client!)?.slot === row.slot,
+        "a running lease was never sent in an ACK",
+        row,
+      );
     }
   }
 
-  /** History and running leases together say who had a pair at any second, and say nothing that was not so. */
-  #checkRecord({ rows, history }: Snapshot, now: number): void {
+  /** Checks that history and running leases together cover every promised lease, and nothing else. */
+  #checkHistory({ rows, history }: Snapshot, now: number): void {
     for (const { slot, client, from, to } of this.#promises) {
       const record = recordOf({ rows, history }, slot, client);
       must(
         isCovered(from, Math.min(to, now), record),
-        "a lease that ended is in the history, whole",
+        "a promised lease is not fully recorded in history and rows",
         { slot, client, from, to, now },
         record,
       );
@@ -236,7 +243,7 @@ export class Monitor {
         .map(({ from, to }) => [from, to] as const);
       must(
         isCovered(closed.since, closed.until, promises),
-        "the history says what was never promised",
+        "the history has a tenure that was never promised",
         closed,
         promises,
       );
@@ -263,16 +270,16 @@ function isCovered(from: number, to: number, intervals: readonly Interval[]): bo
   return at >= to;
 }
 
-/** Invariants 1 and 8: no port of an address has two clients. */
+/** Invariants 1, 2 and 8 of spec/protocol.md §9: no port has two clients, and no lease has reserved ports. */
 function checkOverlaps(rows: Rows, now: number, pools: Pools): void {
   const used = [...rows.values()].filter((row) => isInUse(row, now));
   for (const [index, one] of used.entries()) {
     const a = pools.portsOf(one.slot);
-    must(a.first === 0 ? a.last === 65_535 : a.first > 1023, "a lease has reserved ports", one);
+    must(a.first === 0 ? a.last === 65_535 : a.first > 1023, "a shared lease contains reserved ports", one);
     for (const other of used.slice(index + 1)) {
       const b = pools.portsOf(other.slot);
       const isApart = a.address !== b.address || a.last < b.first || b.last < a.first;
-      must(isApart, "two leases cover one port", one, other);
+      must(isApart, "two leases share a port", one, other);
     }
   }
 }
@@ -286,23 +293,23 @@ function checkClients(rows: Rows, now: number, { siteLeasesMax }: Settings): voi
   const softwires = used.filter((row) => isRunning(row, now) && row.softwire !== null);
   must(
     new Set(softwires.map(({ softwire }) => softwire)).size === softwires.length,
-    "two leases have one softwire address",
+    "two leases have the same softwire address",
     softwires,
   );
   if (siteLeasesMax === null) return;
   const sites = new Map<string | null, Row[]>();
   for (const row of used) sites.set(row.site, [...(sites.get(row.site) ?? []), row]);
   for (const leases of sites.values()) {
-    must(leases.length <= siteLeasesMax, "a site has more than it may", leases);
+    must(leases.length <= siteLeasesMax, "a site has more leases than siteLeasesMax", leases);
   }
 }
 
-/** Invariant 9, and that of the cursor. */
+/** Invariant 9 (the states of all slots add up), and the invariants of rows and cursors. */
 function checkCounts({ rows, cursors }: Snapshot, now: number, pools: Pools): void {
   for (const row of rows.values()) {
-    must(pools.poolOf(row.slot) !== undefined, "a row has no slot of its pool", row);
-    must((row.state === 2) === (row.since !== null), "a row is bound and has no tenure", row);
-    must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot in use may be taken", row);
+    must(pools.poolOf(row.slot) !== undefined, "the slot of a row is in no pool", row);
+    must((row.state === 2) === (row.since !== null), "bound rows have a tenure, and no other rows do", row);
+    must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
   }
   for (const { id, keys } of pools.all) {
     const counts = { free: 0, offered: 0, bound: 0, quarantined: 0, reserved: 0 };
@@ -316,15 +323,19 @@ function checkCounts({ rows, cursors }: Snapshot, now: number, pools: Pools): vo
       else counts.free++;
     }
     const sum = Object.values(counts).reduce((a, b) => a + b, 0);
-    must(sum === keys.length, "free + offered + bound + quarantined + reserved = slots", counts);
+    must(
+      sum === keys.length,
+      "free + offered + bound + quarantined + reserved is not the number of slots",
+      counts,
+    );
     const cursor = cursors.get(id)!;
-    must(cursor >= 0 && cursor <= keys.length, "a cursor is within its pool", cursor);
+    must(cursor >= 0 && cursor <= keys.length, "a cursor is outside its pool", cursor);
     const gap = keys.slice(0, cursor).find((key) => !rows.has(key));
-    must(gap === undefined, "every position below the cursor has a row", { pool: id, cursor, gap });
+    must(gap === undefined, "a position below the cursor has no row", { pool: id, cursor, gap });
   }
 }
 
-/** Tenures of one slot follow each other. */
+/** Checks that the tenures of a slot do not overlap. */
 function checkTenures({ rows, history }: Snapshot, now: number): void {
   const slots = new Set(history.map(({ slot }) => slot));
   for (const slot of slots) {

@@ -1,6 +1,6 @@
 /**
- * What one message must do, told a second time and in the plainest way: over a list of rows in memory, one message
- * after the other. Whatever the statements of `src/store` do for a batch, for one message it must be this.
+ * A second, simple implementation of the rules: it serves one message at a time over rows in memory. For a batch with
+ * one message, the statements of `src/store` must have the same effect.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export const bound = 2;
 export const released = 3;
 export const declined = 4;
 
-/** Seconds of the model's domain. */
+/** Times of the model's domain, in seconds. */
 export const leaseSeconds = 600;
 export const holdSeconds = 60;
 export const declineSeconds = 900;
-/** What the store writes for a slot that is kept for its client for ever. */
+/** `free_at` of a reserved slot: it never becomes free for other clients. */
 export const freeNever = 253402300799;
 
-/** A lease row, without what is kept as evidence only. */
+/** A lease row, without the columns that are evidence only. */
 export interface Row {
   readonly slot: number;
   readonly client: number | null;
@@ -33,11 +33,11 @@ export interface Row {
   readonly site: string | null;
 }
 
-/** A message with all that the rules look at. */
+/** A message, with the fields that the rules use. */
 export interface Message {
   readonly what: "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
   readonly client: number;
-  /** Option 55 has 159. */
+  /** Whether option 55 lists 159. */
   readonly lists159: boolean;
   readonly pair: NamedPair | undefined;
   readonly softwire: string | null;
@@ -45,8 +45,8 @@ export interface Message {
   readonly site: string;
 }
 
-/** The answer that is due. */
-export type Due =
+/** The answer that the rules require. */
+export type ExpectedAnswer =
   | { readonly kind: "silence" | "nak" }
   | {
       readonly kind: "offer" | "ack";
@@ -58,7 +58,7 @@ export type Due =
 /** Rows by slot. */
 export type Rows = Map<number, Row>;
 
-/** What is known when a message comes. */
+/** The state in which a message is served. */
 interface Scene {
   readonly now: number;
   readonly settings: Settings;
@@ -66,15 +66,15 @@ interface Scene {
   readonly rows: Rows;
 }
 
-/** @returns Whether an offer or a lease runs. */
+/** @returns Whether the row has an unexpired offer or lease. */
 export const isInUse = (row: Row, now: number): boolean => row.state <= bound && row.expiresAt > now;
 export const isRunning = (row: Row, now: number): boolean => row.state === bound && row.expiresAt > now;
 
-const silence: Due = { kind: "silence" };
-const nak: Due = { kind: "nak" };
+const silence: ExpectedAnswer = { kind: "silence" };
+const nak: ExpectedAnswer = { kind: "nak" };
 
-/** Says what is due, and changes the rows as the message must. */
-export function serve(scene: Scene, message: Message): Due {
+/** Serves a message: changes the rows, and returns the answer that is required. */
+export function serve(scene: Scene, message: Message): ExpectedAnswer {
   switch (message.what) {
     case "discover":
       return discover(scene, message);
@@ -108,7 +108,7 @@ function siteHasRoom({ rows, settings, now }: Scene, site: string | null, but?: 
   return used.length < settings.siteLeasesMax;
 }
 
-/** The pair that a site left first, where it has as many rows as it may have pairs. */
+/** Finds the pair that a site left first, if the site has as many rows as its limit allows. */
 function leftoverSlot({ rows, settings, now }: Scene, site: string, pool: ModelPool): number | undefined {
   const ofSite = [...rows.values()].filter((row) => row.site === site);
   if (settings.siteLeasesMax === null || ofSite.length < settings.siteLeasesMax) return undefined;
@@ -126,12 +126,12 @@ function change({ rows }: Scene, row: Row, fields: Partial<Row>): void {
   rows.set(row.slot, { ...row, ...fields });
 }
 
-/** What a client that does not list 159 says about port sets is not heard. */
-function heardPair({ pair, lists159 }: Message): NamedPair | undefined {
+/** Returns the pair of a message. Without 159 in option 55, the message's port set is ignored. */
+function effectivePair({ pair, lists159 }: Message): NamedPair | undefined {
   return pair === undefined || lists159 ? pair : { ...pair, portParams: undefined };
 }
 
-function discover(scene: Scene, message: Message): Due {
+function discover(scene: Scene, message: Message): ExpectedAnswer {
   const { now } = scene;
   const pools = poolsOf(scene.settings);
   const pool = message.lists159 ? pools.shared : pools.full;
@@ -163,10 +163,10 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
     }
     return;
   }
-  // Where the client is now must have room; an offer that it has there already counts itself.
+  // The client's current site must have room. Its own offer at that site is not counted.
   if (!siteHasRoom(scene, message.site, own.slot)) return;
   const again = offerRow(scene, message, own.slot);
-  // What is left of a quarantine outlives an offer that comes to nothing.
+  // If the offer is not accepted, the rest of the quarantine still applies.
   change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
 }
 
@@ -188,7 +188,7 @@ function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row 
 const isFree = ({ rows, now }: Scene, slot: number): boolean => (rows.get(slot)?.freeAt ?? 0) <= now;
 
 function wantedSlot(scene: Scene, message: Message, pool: ModelPool): number | undefined {
-  const pair = heardPair(message);
+  const pair = effectivePair(message);
   if (pair === undefined) return undefined;
   const pools = poolsOf(scene.settings);
   const named = pools.keyOf(pair);
@@ -197,7 +197,7 @@ function wantedSlot(scene: Scene, message: Message, pool: ModelPool): number | u
   return wanted.find((slot) => pool.keys.includes(slot) && isFree(scene, slot));
 }
 
-/** Never used ones first, in fill order; then the longest unused. */
+/** Returns the first slot in fill order that was never used, else the slot that has been free longest. */
 function newSlot(scene: Scene, pool: ModelPool): number | undefined {
   const { keys } = pool;
   const unused = keys.find((slot) => !scene.rows.has(slot));
@@ -206,8 +206,8 @@ function newSlot(scene: Scene, pool: ModelPool): number | undefined {
   return free.sort((a, b) => a.freeAt - b.freeAt || a.slot - b.slot)[0]?.slot;
 }
 
-function select(scene: Scene, message: Message): Due {
-  const slot = poolsOf(scene.settings).keyOf(heardPair(message)!);
+function select(scene: Scene, message: Message): ExpectedAnswer {
+  const slot = poolsOf(scene.settings).keyOf(effectivePair(message)!);
   if (slot === undefined) return nak;
   const own = rowOf(scene, message.client);
   if (own?.slot !== slot) return nak;
@@ -215,8 +215,8 @@ function select(scene: Scene, message: Message): Due {
   return isRunning(scene.rows.get(slot)!, scene.now) ? ack(scene, slot) : nak;
 }
 
-function keep(scene: Scene, message: Message): Due {
-  const pair = heardPair(message)!;
+function keep(scene: Scene, message: Message): ExpectedAnswer {
+  const pair = effectivePair(message)!;
   const own = rowOf(scene, message.client);
   const pools = poolsOf(scene.settings);
   const pool = pools.all.find(
@@ -237,12 +237,12 @@ function keep(scene: Scene, message: Message): Due {
   return isRunning(scene.rows.get(slot)!, scene.now) && !isElsewhere ? ack(scene, slot) : nak;
 }
 
-function ack({ rows, now }: Scene, slot: number): Due {
+function ack({ rows, now }: Scene, slot: number): ExpectedAnswer {
   const { expiresAt, softwire } = rows.get(slot)!;
   return { kind: "ack", slot, seconds: expiresAt - now, softwire };
 }
 
-/** Nobody has two active leases, nobody has another's softwire address. */
+/** Binds the client's row, unless its site is full or an ended lease names a softwire address that is in use. */
 function bind(scene: Scene, message: Message, own: Row): void {
   const { now, settings } = scene;
   const runs = isRunning(own, now);
@@ -256,7 +256,7 @@ function bind(scene: Scene, message: Message, own: Row): void {
   if (!isThere && !siteHasRoom(scene, message.site, own.slot)) return;
   const isTooSoon = runs && own.softwire !== null && now - own.since! < settings.softwireIntervalSeconds;
   const isKept = message.softwire === null || isTaken(message.softwire) || isTooSoon;
-  // An ended lease has no claim on its address any more: another client may have it by now.
+  // An ended lease loses its softwire address, because another client may have it now.
   const kept = runs ? own.softwire : null;
   const softwire = isKept ? kept : message.softwire;
   const isSame =
@@ -272,8 +272,8 @@ function bind(scene: Scene, message: Message, own: Row): void {
   });
 }
 
-/** @returns The slots that a message gives back, if they are its client's. */
-export function slotsGivenBack(message: Message, pools: Pools): readonly number[] {
+/** @returns The slots that a message releases or declines, if its client holds them. */
+export function releasedSlots(message: Message, pools: Pools): readonly number[] {
   if (message.what === "withdraw") return pools.keys;
   const { pair } = message;
   if (pair === undefined) return [];
@@ -285,7 +285,7 @@ export function slotsGivenBack(message: Message, pools: Pools): readonly number[
 function end(scene: Scene, message: Message): void {
   const { now, settings } = scene;
   const own = rowOf(scene, message.client);
-  if (own === undefined || !slotsGivenBack(message, poolsOf(settings)).includes(own.slot)) return;
+  if (own === undefined || !releasedSlots(message, poolsOf(settings)).includes(own.slot)) return;
   if (own.state > (message.what === "withdraw" ? offered : bound)) return;
   const endedAt = Math.min(own.expiresAt, now);
   const quarantine = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };

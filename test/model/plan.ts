@@ -1,41 +1,41 @@
 /**
- * What a run of the model does, as data: settings of the domain, and a list of commands. Data can be generated,
- * shrunk and printed; nothing here touches an allocator.
+ * A run of the model as data: settings of the domain, and a list of commands. Data can be generated, shrunk and
+ * printed. Nothing here calls an allocator.
  *
  * @module
  */
 import fc from "fast-check";
 
-/** What differs between the domains of two runs. */
+/** Settings of the domain that vary between runs. */
 export interface Settings {
   readonly fill: "spread" | "pack";
   readonly siteLeasesMax: number | null;
   readonly quarantineSeconds: number;
   readonly softwireIntervalSeconds: number;
   readonly rebootNeedsSameSource: boolean;
-  /** Slot 0 is kept for client 0. */
+  /** Whether slot 0 is reserved for client 0. */
   readonly hasReservation: boolean;
 }
 
-/** Which pair a message names: the one that its client last heard of, or a number (`pools.ts`). */
+/** The pair that a message names: the last one that its client received, or a number in `namedPairs` (`pools.ts`). */
 export type PairChoice = "own" | number;
 
-/** One message of one client. */
-export interface Say {
+/** One message to send. */
+export interface PlannedMessage {
   readonly what: "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
   readonly client: number;
   readonly pair: PairChoice;
-  /** The pair without its port set: a hint of an address only, or half a pair. */
+  /** Omit the port set: the message has an address hint only, or an incomplete pair. */
   readonly withoutPortSet: boolean;
-  /** Number of a softwire address, for option 109; null is none. */
+  /** Number of the softwire address in option 109; null omits the option. */
   readonly softwire: number | null;
-  /** The client says the opposite of what it usually says in option 55 about 159. */
+  /** Invert whether the client lists 159 in option 55. */
   readonly otherKind: boolean;
-  /** Where the client is: 0 at home, 1 at another address there, 2 at the site of the next client. */
+  /** Location of the client: 0 its own site, 1 another address at that site, 2 the site of the next client. */
   readonly place: number;
 }
 
-/** What becomes of a POST. */
+/** The outcome of a POST. */
 export type Fate = "heard" | "answers-lost" | "commit-unknown" | "not-committed";
 
 /** One step. */
@@ -43,40 +43,44 @@ export type Command =
   | {
       readonly kind: "post";
       readonly allocator: number;
-      readonly says: readonly Say[];
+      readonly messages: readonly PlannedMessage[];
       readonly fate: Fate;
-      /** A message that is alone in its POST comes once more, to the other allocator: the answer is the same. */
+      /** Repeat a single message at the other allocator, and expect the same answer. */
       readonly twice: boolean;
     }
   /** Two POSTs at the same time, to both allocators. */
-  | { readonly kind: "race"; readonly left: readonly Say[]; readonly right: readonly Say[] }
-  /** DISCOVERs in one POST, then a REQUEST for each offer in another: how pools get full. */
+  | {
+      readonly kind: "race";
+      readonly left: readonly PlannedMessage[];
+      readonly right: readonly PlannedMessage[];
+    }
+  /** DISCOVERs in one POST, then a REQUEST for each offer in another. This fills the pools. */
   | { readonly kind: "join"; readonly allocator: number; readonly clients: readonly number[] }
-  /** A message of before, at a time when nobody expects it. */
+  /** An earlier message is repeated, as a late duplicate. */
   | { readonly kind: "old"; readonly allocator: number; readonly back: number }
   | { readonly kind: "advance"; readonly seconds: number }
-  /** To the moment at which the next offer, lease or quarantine ends, or one second to either side of it. */
+  /** Time passes until the next offer, lease or quarantine ends, or one second before or after that. */
   | { readonly kind: "advance-to-end"; readonly offset: number }
   | { readonly kind: "restart"; readonly allocator: number }
-  /** Somebody changes the domain: what allocators know of it is no longer so. */
+  /** An operator changes the domain, so that the configuration cached by the allocators becomes stale. */
   | { readonly kind: "reconfigure" };
 
-/** Clients 0..7 usually share addresses, 8..10 do not know that addresses can be shared. */
+/** Clients 0 to 7 support shared addresses, 8 to 10 do not. */
 export const clientsCount = 11;
 export const sharingClients = 8;
-/** Two sites of four sharing clients each would never reach a limit of 3 by chance: so three sites. */
+/** Two of the three sites have four clients, so that a limit of 3 leases can be reached. */
 export const sitesCount = 3;
 export const softwiresCount = 3;
-/** Pairs that a message may name: eight of the pools, three that no pool has. */
+/** Number of pairs that a message may name: eight of the pools, and three that no pool contains. */
 export const pairChoices = 11;
 
 const client = fc.nat({ max: clientsCount - 1 });
 const allocator = fc.nat({ max: 1 });
 
-/** Rare means one of ten. */
+/** True once in ten. */
 const rarely = fc.nat({ max: 9 }).map((number) => number === 9);
 
-const say: fc.Arbitrary<Say> = fc.record({
+const message: fc.Arbitrary<PlannedMessage> = fc.record({
   what: fc.oneof(
     { weight: 5, arbitrary: fc.constant("discover" as const) },
     { weight: 5, arbitrary: fc.constant("select" as const) },
@@ -110,7 +114,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("post" as const),
       allocator,
-      says: fc.array(say, { minLength: 1, maxLength: 1 }),
+      messages: fc.array(message, { minLength: 1, maxLength: 1 }),
       fate,
       twice: fc.boolean(),
     }),
@@ -120,7 +124,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("post" as const),
       allocator,
-      says: fc.array(say, { minLength: 2, maxLength: 8, size: "max" }),
+      messages: fc.array(message, { minLength: 2, maxLength: 8, size: "max" }),
       fate,
       twice: fc.constant(false),
     }),
@@ -129,8 +133,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant("race" as const),
-      left: fc.array(say, { minLength: 1, maxLength: 4, size: "max" }),
-      right: fc.array(say, { minLength: 1, maxLength: 4, size: "max" }),
+      left: fc.array(message, { minLength: 1, maxLength: 4, size: "max" }),
+      right: fc.array(message, { minLength: 1, maxLength: 4, size: "max" }),
     }),
   },
   {
@@ -163,7 +167,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "reconfigure" as const }) },
 );
 
-/** A run: settings, and commands that are all possible at any time. */
+/** A run: settings and commands. Every command is possible at any time. */
 export interface Plan {
   readonly settings: Settings;
   readonly commands: readonly Command[];
@@ -178,12 +182,12 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   hasReservation: rarely,
 });
 
-/** @param commandsMax Most commands of a run. */
+/** @param commandsMax Upper bound of commands in a run. */
 export const plans = (commandsMax: number): fc.Arbitrary<Plan> =>
   fc.record({ settings, commands: fc.array(command, { minLength: 1, maxLength: commandsMax, size: "max" }) });
 
-/** @returns A message as a person would tell it: `client 3 renews pair 2 with softwire 1`. */
-function formatSay(each: Say): string {
+/** @returns A message as text: `client 3 renew pair 2, softwire 1`. */
+function formatMessage(each: PlannedMessage): string {
   const pair = each.pair === "own" ? "its pair" : `pair ${each.pair}`;
   return [
     `client ${each.client} ${each.what} ${pair}`,
@@ -196,22 +200,23 @@ function formatSay(each: Say): string {
     .join(", ");
 }
 
-/** @returns A command as one line or a few. */
+/** @returns A command as text: one line, then one for each message. */
 export function formatCommand(each: Command): string {
-  const list = (says: readonly Say[]): string => says.map((one) => `\n      ${formatSay(one)}`).join("");
+  const list = (messages: readonly PlannedMessage[]): string =>
+    messages.map((one) => `\n      ${formatMessage(one)}`).join("");
   switch (each.kind) {
     case "post":
-      return `POST to allocator ${each.allocator}, ${each.fate}${each.twice ? ", then again to the other" : ""}${list(each.says)}`;
+      return `POST to allocator ${each.allocator}, ${each.fate}${each.twice ? ", then again to the other" : ""}${list(each.messages)}`;
     case "race":
       return `POST to allocator 0${list(each.left)}\n    at the same time to allocator 1${list(each.right)}`;
     case "join":
       return `clients ${each.clients.join(", ")} get leases from allocator ${each.allocator}`;
     case "old":
-      return `the message of ${each.back} messages ago comes again, to allocator ${each.allocator}`;
+      return `the message sent ${each.back} messages before the last one is repeated at allocator ${each.allocator}`;
     case "advance":
       return `${each.seconds} s pass`;
     case "advance-to-end":
-      return `time passes up to the next end ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
+      return `time passes until the next expiry ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
     case "restart":
       return `allocator ${each.allocator} restarts`;
     case "reconfigure":
@@ -219,7 +224,7 @@ export function formatCommand(each: Command): string {
   }
 }
 
-/** @returns A run, one numbered line for each command. */
+/** @returns A run as text, with a numbered line for each command. */
 export function formatPlan(plan: Plan): string {
   return [
     `  domain: ${JSON.stringify(plan.settings)}`,

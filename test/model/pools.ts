@@ -1,12 +1,12 @@
 /**
- * The pools of the model, told independently of `src/portset`: two addresses of three port sets, and two whole
- * addresses. Slots are numbered in the order in which they are first used.
+ * The pools of the model, implemented independently of `src/portset`: one pool of two addresses with three port sets
+ * each, and one of two full addresses. Slots are numbered in the order in which they are first used.
  *
  * @module
  */
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 
-/** What the wire calls a pair. */
+/** A pair as messages name it. */
 export interface NamedPair {
   readonly address: number;
   readonly portParams:
@@ -15,20 +15,20 @@ export interface NamedPair {
 
 const slotsPerPool = 2 ** 32;
 const psidLength = 2;
-/** PSID 0 has the well-known ports. */
+/** PSID 0 is excluded, because it contains the system ports. */
 const psids = [1, 2, 3];
 const sharedAddress = parseIPv4("192.0.2.0");
 const fullAddress = parseIPv4("203.0.113.0");
 const portSet = (psid: number): NamedPair["portParams"] => ({ psidOffset: 0, psidLength, psid });
 
-/** A pool: its slots in the order in which they are first used. */
+/** A pool, with its slots in the order in which they are first used. */
 export interface ModelPool {
   readonly id: number;
   readonly kind: "shared" | "full";
   readonly firstAddress: number;
   readonly lastAddress: number;
   readonly pairs: readonly NamedPair[];
-  /** Keys of the slots, in the same order. */
+  /** Slot keys, in the same order as `pairs`. */
   readonly keys: readonly number[];
 }
 
@@ -52,12 +52,12 @@ function createPool(
   return { id, kind, firstAddress, lastAddress: firstAddress + 1, pairs, keys };
 }
 
-/** Both pools, and what they know of slots. */
+/** Both pools, and conversions between slot keys and pairs. */
 export class Pools {
   readonly shared: ModelPool;
   readonly full: ModelPool;
   readonly all: readonly ModelPool[];
-  /** All slots there are, those of an address in the order of its port sets. */
+  /** Keys of all slots. The slots of an address are in the order of its port sets. */
   readonly keys: readonly number[];
 
   constructor(fill: "pack" | "spread") {
@@ -67,18 +67,18 @@ export class Pools {
     this.keys = this.all.flatMap(({ keys }) => keys);
   }
 
-  /** @returns The pool of a slot, undefined when there is none. */
+  /** @returns The pool of a slot; undefined when no pool has it. */
   poolOf(key: number): ModelPool | undefined {
     return this.all.find(({ keys }) => keys.includes(key));
   }
 
-  /** @returns What the wire calls a slot. */
+  /** @returns The pair of a slot. */
   pairOf(key: number): NamedPair {
     const { keys, pairs } = this.poolOf(key)!;
     return pairs[keys.indexOf(key)]!;
   }
 
-  /** @returns The slot that a pair names to the last of its parameters. */
+  /** @returns The slot whose address and port parameters all equal those of the pair. */
   keyOf(pair: NamedPair): number | undefined {
     return this.keys.find((key) => {
       const own = this.pairOf(key);
@@ -105,10 +105,13 @@ export class Pools {
 
 const byFill = { pack: new Pools("pack"), spread: new Pools("spread") };
 
-/** @returns The pools of a run. */
+/** @returns The pools for the fill order of a run. */
 export const poolsOf = ({ fill }: { readonly fill: "pack" | "spread" }): Pools => byFill[fill];
 
-/** Pairs by number: those of all slots, then one of another length, one with reserved ports, one of nowhere. */
+/**
+ * Pairs by number: those of all slots, then one with another PSID-length, one with reserved ports, and one whose
+ * address is in no pool.
+ */
 export const namedPairs: readonly NamedPair[] = [
   ...sharedPairs.pack,
   ...fullPairs,

@@ -1,9 +1,9 @@
 /**
- * Runs that failed once, or that chance finds too seldom. Each check of the model begins with them.
+ * Plans that failed once, or that random runs find too rarely. Every check of the model begins with them.
  *
  * @module
  */
-import type { Command, Plan, Say, Settings } from "./plan.ts";
+import type { Command, Plan, PlannedMessage, Settings } from "./plan.ts";
 
 const settings: Settings = {
   fill: "spread",
@@ -14,7 +14,11 @@ const settings: Settings = {
   hasReservation: false,
 };
 
-const say = (what: Say["what"], client: number, fields: Partial<Say> = {}): Say => ({
+const message = (
+  what: PlannedMessage["what"],
+  client: number,
+  fields: Partial<PlannedMessage> = {},
+): PlannedMessage => ({
   what,
   client,
   pair: "own",
@@ -25,45 +29,55 @@ const say = (what: Say["what"], client: number, fields: Partial<Say> = {}): Say 
   ...fields,
 });
 
-const post = (...says: Say[]): Command => ({ kind: "post", allocator: 0, says, fate: "heard", twice: false });
+const post = (...messages: PlannedMessage[]): Command => ({
+  kind: "post",
+  allocator: 0,
+  messages,
+  fate: "heard",
+  twice: false,
+});
 const join = (...clients: number[]): Command => ({ kind: "join", allocator: 0, clients });
 const pass = (seconds: number): Command => ({ kind: "advance", seconds });
 
 export const regressions: readonly Plan[] = [
-  // R7618-10-02: an offer went with its client to a site that had no room for it.
+  // R7618-10-02: a client moved to a full site and kept its offer there.
   {
     settings: { ...settings, siteLeasesMax: 1 },
-    commands: [post(say("discover", 0, { place: 2 })), post(say("discover", 3)), post(say("discover", 0))],
+    commands: [
+      post(message("discover", 0, { place: 2 })),
+      post(message("discover", 3)),
+      post(message("discover", 0)),
+    ],
   },
-  // R8539-8.2-01: an ended lease came back with a softwire address that another client had by then.
+  // R8539-8.2-01: an ended lease was bound again with a softwire address that another client had obtained meanwhile.
   {
     settings,
     commands: [
       join(0, 1),
-      post(say("renew", 0, { softwire: 0 })),
+      post(message("renew", 0, { softwire: 0 })),
       pass(600),
-      post(say("renew", 1, { softwire: 0 })),
-      post(say("renew", 0)),
+      post(message("renew", 1, { softwire: 0 })),
+      post(message("renew", 0)),
     ],
   },
-  // R7618-8-09: an offer that came to nothing ended the quarantine of the lease before it.
+  // R7618-8-09: an offer that was not accepted ended the quarantine of the previous lease.
   {
     settings: { ...settings, quarantineSeconds: 150 },
-    commands: [join(8, 9), post(say("release", 8)), post(say("discover", 8)), pass(61), join(10)],
+    commands: [join(8, 9), post(message("release", 8)), post(message("discover", 8)), pass(61), join(10)],
   },
-  // A8: two clients wish for one address at once, and there is one free port set that both could mean.
+  // A8: several clients request pairs by address only, in one batch, and more than one wants the same free port set.
   {
     settings,
     commands: [
       post(
-        say("discover", 0, { pair: 0, withoutPortSet: true }),
-        say("discover", 1, { pair: 1, withoutPortSet: true }),
-        say("discover", 2, { pair: 2, withoutPortSet: true }),
+        message("discover", 0, { pair: 0, withoutPortSet: true }),
+        message("discover", 1, { pair: 1, withoutPortSet: true }),
+        message("discover", 2, { pair: 2, withoutPortSet: true }),
       ),
-      post(say("select", 0), say("select", 1), say("select", 2)),
+      post(message("select", 0), message("select", 1), message("select", 2)),
     ],
   },
-  // The answer to a batch with a RELEASE is lost, and the same client says more in it.
+  // A batch with a RELEASE commits but its answer is lost, and the batch has a later message of the same client.
   {
     settings,
     commands: [
@@ -73,7 +87,7 @@ export const regressions: readonly Plan[] = [
         allocator: 0,
         fate: "commit-unknown",
         twice: false,
-        says: [say("release", 0), say("withdraw", 0)],
+        messages: [message("release", 0), message("withdraw", 0)],
       },
     ],
   },

@@ -1,5 +1,5 @@
 /**
- * Runs plans against the world, and tells what went wrong.
+ * Runs plans against the real allocator, and reports failures.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import type { Plan } from "./plan.ts";
 import { regressions } from "./regressions.ts";
 import type { World } from "./world.ts";
 
-/** Bounds of a model check, and what replays one. */
+/** Bounds of a model check, and the values that replay one. */
 export interface ModelOptions {
   readonly seed: number;
   readonly runs: number;
-  /** The counterexample of a failure that was printed. */
+  /** Path that a failure printed; runs only that counterexample. */
   readonly path: string | undefined;
   readonly timeLimitMs: number;
-  /** Look for the shortest run that fails. */
+  /** Whether to search for the shortest run that fails. */
   readonly shrinks: boolean;
 }
 
-/** Most commands of one run. */
+/** Upper bound of commands in one run. */
 const commandsMax = 30;
 
-/** What went wrong, and after how many commands. */
+/** A failure, with the number of the command after which it occurred. */
 class StepError extends Error {
   readonly step: number;
   constructor(step: number, cause: unknown) {
@@ -33,7 +33,7 @@ class StepError extends Error {
   }
 }
 
-/** Does all commands of a plan, in a fresh domain. */
+/** Runs all commands of a plan, in a fresh domain. */
 export async function runPlan(world: World, { settings, commands }: Plan): Promise<void> {
   await world.reset(settings, new Monitor(settings));
   for (const [index, command] of commands.entries()) {
@@ -46,10 +46,10 @@ export async function runPlan(world: World, { settings, commands }: Plan): Promi
 }
 
 /**
- * Checks the model.
+ * Runs random plans until one fails or all have passed.
  *
- * @returns How many runs there were.
- * @throws {Error} With the shortest run that fails, readable, and what replays it.
+ * @returns Number of runs.
+ * @throws {Error} With the shortest failing run as text, and the command that replays it.
  */
 export async function checkModel(world: World, options: ModelOptions): Promise<number> {
   const { seed, runs, path, timeLimitMs, shrinks } = options;

@@ -1,5 +1,5 @@
 /**
- * The model as a test. Two files hold one each, so that two cores share the work.
+ * The model as a test. Two files each contain one, so that two cores share the work.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { declaration, World } from "./world.ts";
 
 const { MODEL_SEED, MODEL_RUNS, MODEL_PATH, MODEL_SHRINK, MODEL_SEEN } = process.env;
 
-/** With a seed of its own, one file has all the runs. */
+/** Whether a seed is given. One test file then does all runs. */
 export const isReplay = MODEL_SEED !== undefined;
 const runs = Number(MODEL_RUNS ?? (isReplay ? 1000 : 500));
-/** 500 runs take half a minute on two cores with nothing else to do; shrinking a failure takes its time too. */
+/** 500 runs take half a minute on two idle cores. Shrinking a failure needs additional time. */
 const timeLimitMs = 180_000 + runs * 200;
 
 /** Declares the test. */
@@ -30,7 +30,7 @@ export function testModel(): void {
       const folder = await mkdtemp(join(tmpdir(), "apportion-model-"));
       try {
         const world = await openWorld(`file:${join(folder, "apportion.db")}`);
-        // Who only wants to know that there is a failure need not wait for the shortest one.
+        // Mutant runs need to know only that the model fails, so they do not wait for the shortest failing run.
         const shrinks = MODEL_SHRINK !== "no";
         const done = await checkModel(world, { seed, runs, path: MODEL_PATH, timeLimitMs, shrinks });
         if (MODEL_SEEN !== undefined) console.log(Object.fromEntries([...world.seen].sort()));

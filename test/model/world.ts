@@ -1,6 +1,6 @@
 /**
- * The real thing under the model: one database file, two allocators with a connection each, a clock that commands
- * move, and clients that remember what they heard.
+ * The system under test: one database file, two allocators with a connection each, a clock that commands move, and
+ * clients that remember the last pair that they received.
  *
  * @module
  */
@@ -26,11 +26,11 @@ import { createTestAllocator } from "../support/allocator.ts";
 import { TestClock } from "../support/clock.ts";
 import type { TestAllocator, TestAnswer } from "../support/allocator.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
-import type { Monitor, Snapshot, Told } from "./monitor.ts";
+import type { GivenAnswer, Monitor, Snapshot } from "./monitor.ts";
 import { declineSeconds, freeNever, holdSeconds, leaseSeconds, serve } from "./oracle.ts";
-import type { Due, Message, Row } from "./oracle.ts";
+import type { ExpectedAnswer, Message, Row } from "./oracle.ts";
 import { clientsCount, sharingClients, sitesCount } from "./plan.ts";
-import type { Command, Fate, Say, Settings } from "./plan.ts";
+import type { Command, Fate, PlannedMessage, Settings } from "./plan.ts";
 import { namedPairs, poolsOf } from "./pools.ts";
 import type { NamedPair, Pools } from "./pools.ts";
 
@@ -38,7 +38,7 @@ const serverIdentifier = parseIPv4("198.51.100.1");
 const otherServer = parseIPv4("198.51.100.2");
 const startSeconds = 1_700_000_000;
 
-/** The domain that every database of the model has; settings of a run replace some of its fields. */
+/** The domain of every run. The settings of a run override some of its fields. */
 export const declaration = {
   domains: [
     {
@@ -56,19 +56,19 @@ export const declaration = {
   ],
 };
 
-/** An allocator whose connection can fail. */
+/** An allocator whose database connection can be made to fail. */
 interface Side {
   database: Database;
   allocator: TestAllocator;
-  /** What happens to the next write batch. */
+  /** Whether the next write batch fails before its commit, after it, or not at all. */
   fault: "none" | "before" | "after";
 }
 
-/** A message that was built: what it says, and its octets. */
+/** A message with its octets. */
 interface Built {
   readonly message: Message;
   readonly octets: Uint8Array;
-  /** Source address as text. */
+  /** IPv6 source address as text. */
   readonly source: string;
 }
 
@@ -76,7 +76,7 @@ const clientIds = Array.from({ length: clientsCount }, (_, client) =>
   encodeHex(clientProfile(client).clientIdentifier),
 );
 
-/** One database and two allocators, used for one run after the other. */
+/** One database and two allocators, which are reused for every run. */
 export class World {
   readonly #sides: Side[];
   readonly #reader: Database;
@@ -86,14 +86,14 @@ export class World {
   #settings!: Settings;
   #changes = 0;
   #last: Snapshot | undefined;
-  /** The pair that each client last heard of. */
+  /** Client -> the pair of the last OFFER or ACK that it received. */
   #heard = new Map<number, NamedPair>();
   #sent: Built[] = [];
   #xid = 1;
-  /** Facts about all runs, to see that the model goes where it should. */
+  /** Counts of messages and answers over all runs, to check that the model covers every kind. */
   readonly seen = new Map<string, number>();
 
-  /** Opens one more connection to the database. */
+  /** Opens another connection to the database. */
   readonly #connect: () => Database;
 
   private constructor(sides: Side[], connect: () => Database, clock: TestClock) {
@@ -106,7 +106,7 @@ export class World {
   /** @param url A migrated database with {@link declaration}. */
   static async open(url: string): Promise<World> {
     const clock = new TestClock(startSeconds);
-    // Durability is not what the model looks at, and a sync at each commit would be most of its time.
+    // The model does not test durability, and a sync for each commit would take most of the time.
     const connect = (): Database => openFile(url, { clockMs: clock.clockMs, sync: "off" });
     const sides: Side[] = [];
     for (let side = 0; side < 2; side++) sides.push(await openSide(connect(), clock));
@@ -118,7 +118,7 @@ export class World {
     this.#reader.close();
   }
 
-  /** Makes the database as if it had just been created, with the settings of a run. */
+  /** Empties the database and applies the settings of a run. */
   async reset(settings: Settings, monitor: Monitor): Promise<void> {
     this.#now = startSeconds;
     this.#settings = settings;
@@ -154,7 +154,7 @@ export class World {
     this.#last = undefined;
   }
 
-  /** Does one command and checks what must hold after it. */
+  /** Runs one command and checks the invariants after it. */
   async do(command: Command): Promise<void> {
     switch (command.kind) {
       case "post":
@@ -191,8 +191,8 @@ export class World {
     this.#monitor.check(await this.#snapshot(), this.#now);
   }
 
-  async #post({ allocator, says, fate, twice }: Extract<Command, { kind: "post" }>): Promise<void> {
-    const built = says.map((say) => this.#build(say));
+  async #post({ allocator, messages, fate, twice }: Extract<Command, { kind: "post" }>): Promise<void> {
+    const built = messages.map((planned) => this.#build(planned));
     this.#sent.push(...built);
     if (built.length > 1) {
       await this.#exchangeMany([[allocator, built]], fate);
@@ -203,14 +203,14 @@ export class World {
     const second = await this.#exchangeOne(1 - allocator, built[0]!, "heard");
     if (first === "unknown" || isDeepStrictEqual(dhcpOf(first), dhcpOf(second))) return;
     throw new Error(
-      `repeating a message gives another answer: ${describe(first, poolsOf(this.#settings))}, then ${describe(second, poolsOf(this.#settings))}`,
+      `a repeated message got a different answer: ${describe(first, poolsOf(this.#settings))}, then ${describe(second, poolsOf(this.#settings))}`,
     );
   }
 
-  async #race(left: readonly Say[], right: readonly Say[]): Promise<void> {
+  async #race(left: readonly PlannedMessage[], right: readonly PlannedMessage[]): Promise<void> {
     const leftClients = new Set(left.map(({ client }) => client));
-    const built = [left, right.filter(({ client }) => !leftClients.has(client))].map((says) =>
-      says.map((say) => this.#build(say)),
+    const built = [left, right.filter(({ client }) => !leftClients.has(client))].map((messages) =>
+      messages.map((planned) => this.#build(planned)),
     );
     this.#sent.push(...built.flat());
     await this.#exchangeMany(
@@ -220,7 +220,7 @@ export class World {
   }
 
   async #join(allocator: number, clients: readonly number[]): Promise<void> {
-    const says = (what: Say["what"]): Say[] =>
+    const messages = (what: PlannedMessage["what"]): PlannedMessage[] =>
       clients.map((client) => ({
         what,
         client,
@@ -231,7 +231,7 @@ export class World {
         place: 0,
       }));
     for (const what of ["discover", "select"] as const) {
-      const built = says(what).map((say) => this.#build(say));
+      const built = messages(what).map((planned) => this.#build(planned));
       this.#sent.push(...built);
       await this.#exchangeMany([[allocator, built]], "heard");
     }
@@ -251,20 +251,25 @@ export class World {
     side.allocator = await createSideAllocator(side, this.#clock);
   }
 
-  #build(say: Say): Built {
-    const isSharing = say.client < sharingClients !== say.otherKind;
-    const profile = isSharing ? clientProfile(say.client) : fullProfile(say.client);
-    const site = say.place === 2 ? (say.client + 1) % sitesCount : say.client % sitesCount;
-    const source = formatIPv6(parseIPv6(`2001:db8:0:${site}00::${say.place}:${say.client + 1}`));
+  #build(planned: PlannedMessage): Built {
+    const isSharing = planned.client < sharingClients !== planned.otherKind;
+    const profile = isSharing ? clientProfile(planned.client) : fullProfile(planned.client);
+    const site = planned.place === 2 ? (planned.client + 1) % sitesCount : planned.client % sitesCount;
+    const source = formatIPv6(parseIPv6(`2001:db8:0:${site}00::${planned.place}:${planned.client + 1}`));
     const chosen =
-      say.pair === "own" ? this.#heard.get(say.client) : say.pair < 0 ? undefined : namedPairs[say.pair];
-    const pair = chosen ?? (say.what === "discover" ? undefined : namedPairs[0]!);
-    const named = say.withoutPortSet && pair !== undefined ? { ...pair, portParams: undefined } : pair;
-    const softwire = say.softwire === null ? undefined : parseIPv6(`2001:db8:ffff::${say.softwire + 1}`);
-    const isBinding = ["select", "renew", "rebind", "reboot"].includes(say.what);
+      planned.pair === "own"
+        ? this.#heard.get(planned.client)
+        : planned.pair < 0
+          ? undefined
+          : namedPairs[planned.pair];
+    const pair = chosen ?? (planned.what === "discover" ? undefined : namedPairs[0]!);
+    const named = planned.withoutPortSet && pair !== undefined ? { ...pair, portParams: undefined } : pair;
+    const softwire =
+      planned.softwire === null ? undefined : parseIPv6(`2001:db8:ffff::${planned.softwire + 1}`);
+    const isBinding = ["select", "renew", "rebind", "reboot"].includes(planned.what);
     const message: Message = {
-      what: say.what,
-      client: say.client,
+      what: planned.what,
+      client: planned.client,
       lists159: isSharing,
       pair: named,
       softwire: isBinding && softwire !== undefined ? encodeHex(softwire) : null,
@@ -274,7 +279,7 @@ export class World {
     return { message, source, octets: encode(message, profile, this.#xid++, softwire) };
   }
 
-  /** One message alone: the oracle says what is due, to the row. */
+  /** Sends a single message, and compares the answer and all rows with the oracle. */
   async #exchangeOne(
     allocator: number,
     built: Built,
@@ -282,10 +287,10 @@ export class World {
   ): Promise<TestAnswer | undefined | "unknown"> {
     const { rows } = await this.#snapshot();
     const expected = new Map(rows);
-    const due = serve({ now: this.#now, settings: this.#settings, rows: expected }, built.message);
+    const expectedAnswer = serve({ now: this.#now, settings: this.#settings, rows: expected }, built.message);
     const [answer] = await this.#exchangeMany([[allocator, [built]]], fate);
     const after = (await this.#snapshot()).rows;
-    // A batch that broke may have been committed or not, and may have been one that found stale domains.
+    // After `commit-unknown`, the fault may also have hit a batch that changed nothing because its domains were stale.
     const mayBe = { "not-committed": [rows], "commit-unknown": [rows, expected] }[fate as string] ?? [
       expected,
     ];
@@ -293,12 +298,12 @@ export class World {
       mustEqual("the rows after a message", sortRows(mayBe.at(-1)!), sortRows(after));
     }
     if (answer === "unknown") return answer;
-    this.#see(`${built.message.what} ${due.kind}`);
-    mustEqual("the answer", due, dueOf(answer, poolsOf(this.#settings)));
+    this.#see(`${built.message.what} ${expectedAnswer.kind}`);
+    mustEqual("the answer", expectedAnswer, comparableOf(answer, poolsOf(this.#settings)));
     return answer;
   }
 
-  /** Any number of messages in one POST or in two at once; what must hold for all is checked. */
+  /** Sends one POST, or two at the same time, and checks what holds for any number of messages. */
   async #exchangeMany(
     posts: readonly (readonly [allocator: number, built: readonly Built[]])[],
     fate: Fate,
@@ -314,9 +319,9 @@ export class World {
       const answer = answers[index];
       if (answer === undefined || answer === "unknown") return [message, answer] as const;
       checkAnswer(message, octets, answer, pools);
-      return [message, toldOf(answer, pools)] as const;
+      return [message, givenAnswerOf(answer, pools)] as const;
     });
-    this.#monitor.learn(exchanges, this.#now, rows);
+    this.#monitor.recordAnswers(exchanges, this.#now, rows);
     if (fate !== "answers-lost") this.#hear(exchanges);
     return answers;
   }
@@ -337,7 +342,7 @@ export class World {
       if (!(error instanceof Error)) throw error;
       if (!isExpected || !error.message.includes("503")) {
         const { err } = (side.allocator.logged.at(-1)?.fields ?? {}) as { err?: Error };
-        throw new Error(`${error.message}; the allocator says: ${err?.message ?? "nothing"}`, {
+        throw new Error(`${error.message}; last error in the allocator's log: ${err?.message ?? "none"}`, {
           cause: error,
         });
       }
@@ -347,13 +352,13 @@ export class World {
     }
   }
 
-  /** Clients keep the pair of an OFFER or an ACK, and forget it at a NAK or when they gave it back. */
-  #hear(exchanges: readonly (readonly [Message, Told | undefined | "unknown"])[]): void {
-    for (const [{ client }, told] of exchanges) {
-      if (told === undefined || told === "unknown") continue;
-      this.#see(told.kind);
-      if (told.slot !== undefined) {
-        this.#heard.set(client, poolsOf(this.#settings).pairOf(told.slot));
+  /** Each client remembers the pair of an OFFER or ACK until the next one. A NAK does not change it. */
+  #hear(exchanges: readonly (readonly [Message, GivenAnswer | undefined | "unknown"])[]): void {
+    for (const [{ client }, answer] of exchanges) {
+      if (answer === undefined || answer === "unknown") continue;
+      this.#see(answer.kind);
+      if (answer.slot !== undefined) {
+        this.#heard.set(client, poolsOf(this.#settings).pairOf(answer.slot));
       }
     }
   }
@@ -362,7 +367,7 @@ export class World {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
   }
 
-  /** Nothing but a POST changes the rows. */
+  /** Reads the database, or returns the last snapshot: only a POST changes the rows. */
   async #snapshot(): Promise<Snapshot> {
     return (this.#last ??= await this.#read());
   }
@@ -464,27 +469,27 @@ const dhcpOf = (answer: TestAnswer | undefined | "unknown") =>
   answer === undefined || answer === "unknown" ? answer : answer.message;
 
 const describe = (answer: TestAnswer | undefined | "unknown", pools: Pools): string =>
-  JSON.stringify(answer === "unknown" ? answer : dueOf(answer, pools));
+  JSON.stringify(answer === "unknown" ? answer : comparableOf(answer, pools));
 
-function toldOf(answer: TestAnswer, pools: Pools): Told {
+function givenAnswerOf(answer: TestAnswer, pools: Pools): GivenAnswer {
   const { message, type, portParams } = answer;
   const seconds = message.options.get(OptionCode.leaseTime);
   const softwire = message.options.get(OptionCode.softwireSourceAddress);
   return {
-    kind: type as Told["kind"],
+    kind: type as GivenAnswer["kind"],
     slot: type === "nak" ? undefined : pools.keyOf({ address: message.yiaddr, portParams }),
     seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
     softwire: softwire === undefined ? null : encodeHex(softwire),
   };
 }
 
-function dueOf(answer: TestAnswer | undefined, pools: Pools): Due {
+function comparableOf(answer: TestAnswer | undefined, pools: Pools): ExpectedAnswer {
   if (answer === undefined) return { kind: "silence" };
-  const { kind, slot, seconds, softwire } = toldOf(answer, pools);
+  const { kind, slot, seconds, softwire } = givenAnswerOf(answer, pools);
   return kind === "nak" ? { kind } : { kind, slot: slot!, seconds, softwire };
 }
 
-/** What holds for every answer. */
+/** Checks what holds for every answer. */
 function checkAnswer(message: Message, octets: Uint8Array, answer: TestAnswer, pools: Pools): void {
   const { options } = answer.message;
   const found = { message, type: answer.type, address: answer.address, portParams: answer.portParams };
@@ -492,13 +497,19 @@ function checkAnswer(message: Message, octets: Uint8Array, answer: TestAnswer, p
     if (!condition) throw new Error(`${rule}: ${JSON.stringify(found)}`);
   };
   const identifier = options.get(OptionCode.clientIdentifier);
-  must(identifier !== undefined && encodeHex(identifier) === clientIds[message.client], "option 61 returns");
-  must(encodeHex(answer.header) === "15000000", "a response has no flags");
-  // The last option of a query is 87: its BOOTP message begins 4 octets behind the header of the option.
-  must(encodeHex(octets).includes(answer.message.xid.toString(16).padStart(8, "0")), "the xid returns");
+  must(
+    identifier !== undefined && encodeHex(identifier) === clientIds[message.client],
+    "option 61 is not that of the client",
+  );
+  must(encodeHex(answer.header) === "15000000", "the header of the response has flags");
+  // The xid of an answer must be one that occurs in the octets of the query.
+  must(
+    encodeHex(octets).includes(answer.message.xid.toString(16).padStart(8, "0")),
+    "the xid is not that of the query",
+  );
   const hasPortSet = options.has(OptionCode.portParams);
-  must(!hasPortSet || message.lists159, "R7618-8-01: option 159 goes only to those who list it");
+  must(!hasPortSet || message.lists159, "R7618-8-01: option 159 was sent to a client that does not list it");
   const isLease = answer.type === "offer" || answer.type === "ack";
-  must(options.has(OptionCode.leaseTime) === isLease, "a lease has a time, and nothing else has");
-  must(!isLease || toldOf(answer, pools).slot !== undefined, "a lease names a slot of a pool");
+  must(options.has(OptionCode.leaseTime) === isLease, "option 51 is missing from a lease, or in a NAK");
+  must(!isLease || givenAnswerOf(answer, pools).slot !== undefined, "the pair of a lease is in no pool");
 }

@@ -1,5 +1,5 @@
 /**
- * Broken promises of the admin API, of the evidence and of the binding table.
+ * Mutants of the admin API, the evidence and the binding table.
  *
  * @module
  */
@@ -18,8 +18,8 @@ const feedTriggers = "migrations/0005_feed_triggers.sql";
 
 const accessMutants: readonly Mutant[] = [
   {
-    name: "drain-with-a-token-that-may-only-read",
-    rules: ["what changes something wants the scope admin"],
+    name: "drain-with-read-scope",
+    rules: ["changes require the scope admin"],
     file: "src/http/admin/app.ts",
     search: 'const isRead = ["GET", "HEAD"].includes(context.req.method);',
     replacement:
@@ -27,15 +27,15 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "relays-read-the-admin-api",
-    rules: ["the scope relay opens the relay endpoint alone"],
+    name: "relay-scope-opens-admin-api",
+    rules: ["the scope relay allows the relay endpoint only"],
     file: "src/http/admin/app.ts",
     search: '[guard("read"), guard("admin")]',
     replacement: '[guard("read", "relay"), guard("admin")]',
     tests: adminTests,
   },
   {
-    name: "lists-of-all-domains",
+    name: "lists-show-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: pools,
     search: "placesFor(databases, principal, filter.domain),",
@@ -52,7 +52,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "reservations-of-all-domains",
+    name: "reservation-lists-show-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: reservations,
     search: "placesFor(databases, principal, filter.domain),",
@@ -68,7 +68,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "record-of-all-domains",
+    name: "audit-shows-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: "src/store/configuration/audit.ts",
     search: "placesFor(databases, principal, filter.domain)",
@@ -76,7 +76,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "leases-of-all-domains",
+    name: "lease-lists-show-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: findLeases,
     search: "placesFor(databases, principal, domain)",
@@ -84,7 +84,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "leases-named-across-domains",
+    name: "lease-by-id-across-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: leases,
     search: "placesFor(databases, principal), async",
@@ -100,7 +100,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "binding-table-of-all-domains",
+    name: "binding-table-shows-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: "src/store/evidence/bindings.ts",
     search: "placesFor(databases, principal, domain)",
@@ -108,7 +108,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "statistics-of-all-domains",
+    name: "statistics-show-all-domains",
     rules: ["a token of one domain sees nothing of another"],
     file: "src/store/evidence/statistics.ts",
     search: "pools.filter(({ domain }) => canAccess(principal, domain))",
@@ -116,7 +116,7 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "whole-configuration-for-one-domain",
+    name: "domain-token-applies-whole-configuration",
     rules: ["a token of one domain changes nothing of another"],
     file: "src/http/admin/config/routes.ts",
     search: 'requireAllDomains(principal, "change the whole configuration");',
@@ -124,24 +124,24 @@ const accessMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "token-without-an-end",
-    rules: ["a token is good until it expires"],
+    name: "expired-token-accepted",
+    rules: ["a token is valid until it expires"],
     file: tokens,
     search: "or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now))",
     replacement: "or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, 0))",
     tests: adminTests,
   },
   {
-    name: "rotated-secret-good-for-ever",
-    rules: ["a rotated secret is good for the overlap alone"],
+    name: "rotated-secret-never-expires",
+    rules: ["a rotated secret is valid during the overlap only"],
     file: tokens,
     search: "gt(accessToken.previousUntil, now)",
     replacement: "gt(accessToken.previousUntil, 0)",
     tests: adminTests,
   },
   {
-    name: "guesses-cost-nothing",
-    rules: ["failures are limited by address"],
+    name: "failed-tokens-not-limited",
+    rules: ["failed tokens are limited by client address"],
     file: "src/http/auth.ts",
     search: "failures.add(address);",
     replacement: "",
@@ -151,39 +151,39 @@ const accessMutants: readonly Mutant[] = [
 
 const changeMutants: readonly Mutant[] = [
   {
-    name: "if-match-dropped",
+    name: "if-match-ignored",
     rules: ["RFC 9110 §13.1.1"],
     file: "src/store/configuration/precondition.ts",
-    search: 'return typeof asked === "number" && asked !== version ?',
-    replacement: 'return typeof asked === "number" && version < 0 && asked !== version ?',
+    search: 'return typeof required === "number" && required !== version',
+    replacement: 'return typeof required === "number" && version < 0 && required !== version',
     tests: adminTests,
   },
   {
-    name: "odd-cursor-is-a-fault-of-ours",
-    rules: ["no request is a 500"],
+    name: "invalid-cursor-is-a-500",
+    rules: ["no request causes a 500"],
     file: "src/http/admin/paging.ts",
     search: "  } catch {\n    return undefined;\n  }",
     replacement: '  } catch {\n    throw new RangeError("Cannot read the cursor");\n  }',
     tests: adminTests,
   },
   {
-    name: "change-without-its-record",
-    rules: ["every change is in audit"],
+    name: "change-without-audit-row",
+    rules: ["every change is audited"],
     file: change,
     search: "    writer.run(auditOfLast(audit)),\n    ...further,\n    ...queries,",
     replacement: "    writer.run(sql`SELECT 1`),\n    ...further,\n    ...queries,",
     tests: adminTests,
   },
   {
-    name: "record-of-what-was-refused",
-    rules: ["what was refused is not in audit"],
+    name: "refused-change-in-audit",
+    rules: ["refused changes are not audited"],
     file: "src/store/configuration/audit.ts",
     search: "return sql`${auditAlways(entry)} WHERE changes() > 0`;",
     replacement: "return auditAlways(entry);",
     tests: adminTests,
   },
   {
-    name: "overlapping-pools-let-in",
+    name: "overlapping-pools-accepted",
     rules: ["pools do not overlap"],
     file: "src/store/configuration/pool-changes.ts",
     search: "AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${overlaps(values)})",
@@ -191,23 +191,23 @@ const changeMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "declared-state-applied-in-part",
-    rules: ["a declared state is applied as a whole, or not"],
+    name: "declared-state-partly-applied",
+    rules: ["a declared state is applied atomically"],
     file: change,
     search: "${secondRow} WHERE changes() = 0",
     replacement: "${secondRow} WHERE changes() < 0",
     tests: storeTests,
   },
   {
-    name: "plan-of-an-older-configuration-applied",
-    rules: ["a declared state is applied to what it was planned by"],
+    name: "stale-plan-applied",
+    rules: ["a plan is applied only to the configuration that it was made for"],
     file: change,
     search: "WHERE ${configuration.id} = 1 AND",
     replacement: "WHERE ${configuration.id} = 2 AND",
     tests: storeTests,
   },
   {
-    name: "dry-run-that-does-it",
+    name: "dry-run-applies-changes",
     rules: ["a dry run changes nothing"],
     file: "src/http/admin/config/routes.ts",
     search: 'context.req.valid("query").dryRun === "true";',
@@ -215,32 +215,32 @@ const changeMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "dry-run-of-another-revision",
-    rules: ["a dry run is refused for an older ETag, as an application is"],
+    name: "dry-run-ignores-etag",
+    rules: ["a dry run with a stale ETag is refused, as an application is"],
     file: "src/store/configuration/declaration.ts",
     search: "  if (stale !== undefined) return stale;\n",
     replacement: "",
     tests: adminTests,
   },
   {
-    name: "configuration-that-must-be-new",
-    rules: ["there always is a configuration"],
+    name: "if-none-match-accepted-for-configuration",
+    rules: ["a configuration always exists"],
     file: "src/store/configuration/declaration.ts",
     search: "if (precondition?.mustBeNew === true)",
     replacement: "if (precondition?.version === 0)",
     tests: adminTests,
   },
   {
-    name: "reservation-replaced-in-part",
-    rules: ["a reservation is replaced as a whole, or not"],
+    name: "reservation-partly-replaced",
+    rules: ["a reservation is replaced atomically"],
     file: "src/store/configuration/reservation-changes.ts",
     search: "eq(reservation.version, version), isPossible))",
     replacement: "eq(reservation.version, version)))",
     tests: adminTests,
   },
   {
-    name: "released-by-hand-without-a-quarantine",
-    rules: ["a lease's row leaves the feed before its pair is another's"],
+    name: "manual-release-without-quarantine",
+    rules: ["a binding leaves the feed before its pair is assigned again"],
     file: "src/store/evidence/lease-changes.ts",
     search: "${freeNever}, ${instantSeconds} + ${quarantineSeconds})`",
     replacement: "${freeNever}, ${instantSeconds} + 0 * ${quarantineSeconds})`",
@@ -250,7 +250,7 @@ const changeMutants: readonly Mutant[] = [
 
 const evidenceMutants: readonly Mutant[] = [
   {
-    name: "tenure-that-has-its-end",
+    name: "tenure-includes-its-end",
     rules: ["a tenure is half-open"],
     file: "src/store/evidence/history.ts",
     search: "tenure.since <= at && at < tenure.until;",
@@ -258,7 +258,7 @@ const evidenceMutants: readonly Mutant[] = [
     tests: storeTests,
   },
   {
-    name: "binding-log-without-begins-and-ends",
+    name: "binding-log-misses-begins-and-ends",
     rules: ["RFC 7596 §6.1"],
     file: feedTriggers,
     search: "WHEN (NEW.since IS NOT OLD.since OR NEW.softwire IS NOT OLD.softwire)",
@@ -266,7 +266,7 @@ const evidenceMutants: readonly Mutant[] = [
     tests: storeTests,
   },
   {
-    name: "binding-log-of-leases-that-were-none",
+    name: "binding-log-of-unbound-leases",
     rules: ["RFC 7596 §6.1"],
     file: feedTriggers,
     search: "iif(OLD.since IS NULL, NULL, OLD.softwire), OLD.expires_at);",
@@ -274,7 +274,7 @@ const evidenceMutants: readonly Mutant[] = [
     tests: storeTests,
   },
   {
-    name: "psid-of-a-binding-left-justified",
+    name: "binding-psid-left-justified",
     rules: ["the PSIDs of a binding table are right-justified"],
     file: "src/binding-table/rfc8676.ts",
     search: '"psid-len": psidLength, psid },',
@@ -282,31 +282,31 @@ const evidenceMutants: readonly Mutant[] = [
     tests: ["test/binding-formats.test.ts", "src/http/admin/evidence.test.ts"],
   },
   {
-    name: "housekeeping-that-gives-up",
-    rules: ["a failure of housekeeping is not the end of it"],
+    name: "housekeeping-stops-after-a-failure",
+    rules: ["housekeeping continues after a failure"],
     file: "src/runtime/housekeeping.ts",
-    search: 'log.warn({ err: error }, "housekeeping failed; retrying later");',
+    search: 'log.warn({ err: error }, "housekeeping failed; the next run retries");',
     replacement: "return;",
     tests: ["src/runtime"],
   },
 ];
 
-/** Domains on several databases. */
+/** Rules for domains on several databases. */
 const placementMutants: readonly Mutant[] = [
   {
-    name: "what-a-domain-left-behind-is-listed",
-    rules: ["a list has each thing once, from where it is"],
+    name: "pools-of-moved-domain-listed-twice",
+    rules: ["a list has each item once, from the database of its domain"],
     file: pools,
     search: "        gt(pool.name, after),\n          inScope(domain.name, scope),",
     replacement: "        gt(pool.name, after),",
     tests: adminTests,
   },
   {
-    name: "token-that-a-domain-left-behind",
-    rules: ["a token goes with its domain"],
+    name: "token-of-moved-domain-accepted",
+    rules: ["a token is valid only in the database of its domain"],
     file: tokens,
-    search: "isPrevious), isGood, inScope(domain.name, scope))",
-    replacement: "isPrevious), isGood)",
+    search: "isPrevious), isUnexpired, inScope(domain.name, scope))",
+    replacement: "isPrevious), isUnexpired)",
     tests: adminTests,
   },
   {
@@ -318,8 +318,8 @@ const placementMutants: readonly Mutant[] = [
     tests: adminTests,
   },
   {
-    name: "state-declared-in-part-of-the-databases",
-    rules: ["a declared state is applied as a whole, or not"],
+    name: "declared-state-partly-applied-across-databases",
+    rules: ["a declared state is applied atomically"],
     file: "src/store/configuration/declaration.ts",
     search: "if (shares.some(({ draft }) => isRefused(draft)))",
     replacement: "if (shares.length === 0)",

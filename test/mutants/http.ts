@@ -1,5 +1,5 @@
 /**
- * Broken rules of the relay endpoint: what it counts and logs, and the batch that it puts queries into.
+ * Mutants of the relay endpoint: its counters and log, and the batch that it makes from queries.
  *
  * @module
  */
@@ -11,15 +11,15 @@ const pipeline = "src/allocator/pipeline.ts";
 export const httpMutants: readonly Mutant[] = [
   {
     name: "stale-configuration-accepted",
-    rules: ["no answer follows a former configuration"],
+    rules: ["no answer uses an outdated configuration"],
     file: pipeline,
     search: "if (result.revision !== current.revision) {",
     replacement: "if (result.revision !== current.revision && result.facts.length > 0) {",
     tests: httpTests,
   },
   {
-    name: "what-a-late-batch-found-counts-as-its-own",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    name: "late-round-moves-the-arrival-time",
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: "src/store/batch/deadline.ts",
     search: "return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;",
     replacement: "return Math.max(received, clockMs);",
@@ -27,7 +27,7 @@ export const httpMutants: readonly Mutant[] = [
   },
   {
     name: "allocator-acts-without-a-clock",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: pipeline,
     search: 'if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {',
     replacement: "if (claims.length < 0) {",
@@ -35,7 +35,7 @@ export const httpMutants: readonly Mutant[] = [
   },
   {
     name: "age-of-messages-ignored",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: "src/http/relay-endpoint.ts",
     search: "const ageMs = ageOf(context.req.header(ageHeader));",
     replacement: "const ageMs = 0 * ageOf(context.req.header(ageHeader));",
@@ -58,7 +58,7 @@ export const httpMutants: readonly Mutant[] = [
     tests: httpTests,
   },
   {
-    name: "decline-not-told",
+    name: "decline-not-logged-as-warning",
     rules: ["R2131-4.3.3-01"],
     file: "src/allocator/record-decision.ts",
     search: 'if (reason === "declined") log.warn(fields, reasons[reason].meaning);\n  else log.debug',

@@ -1,6 +1,6 @@
 /**
- * `npm run mutants`: breaks the rules one at a time, and shows that the tests notice each time. A rule that can be
- * broken without a red test is not proved by any.
+ * `npm run mutants`: breaks one rule at a time, and checks that a test fails each time. A rule that can be broken
+ * without a failing test is not proved.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import type { Mutant } from "./mutant.ts";
 import { Workshop } from "./workshop.ts";
 import type { Verdict } from "./workshop.ts";
 
-/** What became of a mutant. */
+/** The result of testing a mutant. */
 interface Outcome {
   readonly mutant: Mutant;
-  /** `elsewhere`: some test went red, but none that carries the id of the rule. */
+  /** `elsewhere`: a test failed, but none with the id of the rule. */
   readonly result: "killed" | "elsewhere" | "survived" | "invalid";
-  /** The test that went red, or what is wrong. */
+  /** The test that failed, or why the mutant is invalid. */
   readonly detail: string;
   readonly seconds: number;
 }
 
-/** Tests that speak to the service, or to the relay alone, through sockets. */
+/** Tests of the service, or of the relay alone, through sockets. */
 const socketTests = ["test/rules", "test/relay"];
 
-/** Copies at work at the same time, at most. */
+/** Upper bound of copies of the project that are tested in parallel. */
 const jobsMax = 16;
 
 function jobsOf(text: string): number {
@@ -39,22 +39,22 @@ function jobsOf(text: string): number {
 function selectMutants(names: readonly string[]): readonly Mutant[] {
   const unknown = names.find((name) => !mutants.some((mutant) => mutant.name === name));
   if (unknown !== undefined)
-    throw new RangeError(`Cannot break "${unknown}": there is no mutant of that name`);
+    throw new RangeError(`Cannot select mutant "${unknown}": no mutant has this name`);
   return names.length === 0 ? mutants : mutants.filter(({ name }) => names.includes(name));
 }
 
 /**
- * First the tests through sockets that carry an id of the rule: one of them has to notice. If none does, or the rule has
- * no id, those that should notice; then all the others that are quick.
+ * Runs the socket tests with an id of the rule, because one of them must fail. If none fails, or the rule has no id,
+ * runs the tests that the mutant names, then all other quick tests.
  */
 async function examine(
   workshop: Workshop,
   mutant: Mutant,
   isBrief: boolean,
 ): Promise<Omit<Outcome, "mutant" | "seconds">> {
-  let mend: () => void;
+  let restore: () => void;
   try {
-    mend = workshop.apply(mutant);
+    restore = workshop.apply(mutant);
   } catch (error) {
     return { result: "invalid", detail: error instanceof Error ? error.message : String(error) };
   }
@@ -67,7 +67,7 @@ async function examine(
     const result = await examineAll(workshop, mutant, isBrief);
     return ids.length > 0 && result.result === "killed" ? { ...result, result: "elsewhere" } : result;
   } finally {
-    mend();
+    restore();
   }
 }
 
@@ -85,17 +85,17 @@ async function examineAll(
 function judge(verdict: Verdict): Omit<Outcome, "mutant" | "seconds"> {
   switch (verdict.kind) {
     case "green":
-      return { result: "survived", detail: "all tests are green" };
+      return { result: "survived", detail: "all tests passed" };
     case "red":
       return { result: "killed", detail: verdict.test };
     case "too-slow":
-      return { result: "killed", detail: "the tests did not end in time" };
+      return { result: "killed", detail: "the tests exceeded the time limit" };
     case "unloadable":
       return { result: "invalid", detail: verdict.detail };
   }
 }
 
-/** Works through the list with several copies, and tells of each mutant as it is done. */
+/** Tests the mutants with several copies in parallel, and prints each result as soon as it is known. */
 async function examineEach(
   chosen: readonly Mutant[],
   { jobs, brief }: { readonly jobs: number; readonly brief: boolean },
@@ -125,14 +125,14 @@ function formatOutcome({ mutant, result, detail, seconds }: Outcome): string {
   return `${columns.join("  ")}  ${seconds.toFixed(0).padStart(3)} s  ${detail}`;
 }
 
-/** Without this, tests that are red anyway would seem to notice everything. */
+/** Checks that all tests pass without a mutant. Tests that always fail would seem to kill every mutant. */
 async function assertGreen(): Promise<void> {
   const workshop = Workshop.open();
   try {
     const verdict = await workshop.run(workshop.quickTests());
     if (verdict.kind === "green") return;
     throw new Error(
-      `Cannot break anything: the tests are not green to begin with: ${JSON.stringify(verdict)}`,
+      `Cannot test mutants: found tests that fail without a mutant: ${JSON.stringify(verdict)}`,
     );
   } finally {
     workshop.close();
@@ -140,11 +140,11 @@ async function assertGreen(): Promise<void> {
 }
 
 const flags = new Command("mutants")
-  .description("Breaks rules one at a time and expects a red test each time")
-  .option("--only <name...>", "only these mutants")
-  .option("--jobs <count>", "copies at work at the same time (default: 2)", jobsOf, 2)
-  .option("--brief", "only the tests that should notice, not the whole suite after them", false)
-  .option("--no-baseline", "do not check first that the tests are green without a mutant")
+  .description("Breaks one rule at a time and expects a failing test each time")
+  .option("--only <name...>", "test only these mutants")
+  .option("--jobs <count>", "copies of the project that are tested in parallel (default: 2)", jobsOf, 2)
+  .option("--brief", "run only the tests that should fail, not the whole suite after them", false)
+  .option("--no-baseline", "do not check first that all tests pass without a mutant")
   .parse()
   .opts<{ only?: string[]; jobs: number; brief: boolean; baseline: boolean }>();
 

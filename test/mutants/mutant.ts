@@ -1,18 +1,18 @@
 /**
- * What a broken rule is.
+ * The type of a mutant: a change of the source that breaks a rule.
  *
  * @module
  */
 
-/** One broken rule. */
+/** A change of the source that breaks a rule. */
 export interface Mutant {
   readonly name: string;
-  /** Ids of the rules that it breaks, as `conformance` lists them; else sections of RFCs, or promises in words. */
+  /** Rules that it breaks: ids from `conformance/rows.ts`, else sections of RFCs, else the rule in words. */
   readonly rules: readonly string[];
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** Text that occurs exactly once in the file. */
   readonly search: string;
   readonly replacement: string;
-  /** Tests that should notice it, so that the run is short; the whole suite runs when they do not. */
+  /** Test files or folders that should fail. They run first, and the whole suite only if they pass. */
   readonly tests: readonly string[];
 }

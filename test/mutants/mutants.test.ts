@@ -5,7 +5,7 @@ import { mutants } from "./mutants.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-test("every broken rule changes one place of the source, and has a name of its own", () => {
+test("every mutant changes one place of the source and has a unique name", () => {
   const found = mutants.map(({ name, file, search, replacement }) => ({
     name,
     places: readFileSync(join(root, file), "utf8").split(search).length - 1,

@@ -1,14 +1,16 @@
 /**
- * Broken rules: each is one change of one place of the source, and some test must notice it. Those of one source file
- * stand together, in the order of their places in it; those of the admin API stand by what it promises.
+ * All mutants. Each changes one place of the source, and at least one test must then fail. Mutants of the same source
+ * file are listed together, in the order of the file; those of the admin API are grouped by its rules.
  *
  * @module
  */
 import { adminMutants } from "./admin.ts";
+import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
 import { queryMutants } from "./lease/query.ts";
+import { lineMutants } from "./lease/line.ts";
 import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
@@ -20,15 +22,17 @@ import { offerMutants } from "./store/offers.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
-/** All broken rules, from the octets to the admin API, and those of the relay. */
+/** Mutants of the codecs, the lease rules, the store, the HTTP API and the relay. */
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
+  ...clockMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,
   ...discoverMutants,
   ...requestMutants,
   ...endMutants,
+  ...lineMutants,
   ...responseMutants,
   ...responseOptionMutants,
   ...offerMutants,

@@ -1,5 +1,5 @@
 /**
- * Which tests should notice a broken rule, by what the rule is about.
+ * Tests that should fail when a rule is broken, by subject of the rule.
  *
  * @module
  */
@@ -17,5 +17,5 @@ export const commitTests = ["src/store/batch/commit.test.ts", "src/store/batch/c
 export const httpTests = ["src/http", "src/allocator"];
 export const wireTests = ["src/wire", "test/vectors-served.test.ts", "src/client"];
 export const portsetTests = ["src/portset"];
-/** For what only time and many clients show. */
+/** For rules whose breach shows only over time or with many clients. */
 export const modelTests = ["test/model"];

@@ -1,5 +1,5 @@
 /**
- * Broken rules of port sets and of the slots of a pool.
+ * Mutants of port sets and of the slots of a pool.
  *
  * @module
  */

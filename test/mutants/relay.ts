@@ -1,5 +1,5 @@
 /**
- * Broken rules of the relay.
+ * Mutants of the relay.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: ["test/relay/reload.test.ts"],
   },
   {
-    name: "queries-go-to-the-servers",
+    name: "queries-sent-to-the-servers",
     rules: ["R7341-10-02"],
     file: envelope,
     search: 'return wrap(datagram, origin, client, servers?.queries ?? "allocator", servers);',
@@ -47,7 +47,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "other-messages-go-nowhere",
+    name: "other-messages-not-forwarded",
     rules: ["R7341-10-01", "R8415-19-03"],
     file: envelope,
     search: 'if (servers === undefined) return drop("unserved-message-type");',
@@ -96,7 +96,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-looks-into-no-relay-forward",
+    name: "relayed-messages-never-examined",
     rules: ["R7341-10-03"],
     file: envelope,
     search: 'return type === undefined || type === MessageType6.dhcpv4Query ? servers.queries : "servers";',
@@ -104,7 +104,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "clients-one-hop-away",
+    name: "client-messages-start-at-hop-count-1",
     rules: ["R8415-19.1.1-01"],
     file: envelope,
     search: "const client: Sender = { hopCount: 0,",
@@ -129,7 +129,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "query-touched-on-its-way",
+    name: "query-modified-by-relay",
     rules: ["R8415-19.1-01", "R8415-19.4-01"],
     file: envelope,
     search: "frame: encodeRelayMessage(MessageType6.relayForward, level, datagram) };",
@@ -145,7 +145,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "answers-leave-by-the-first-listener",
+    name: "answers-sent-by-the-first-listener",
     rules: ["R7341-11-06", "R8415-19.1.1-02"],
     file: envelope,
     search: "    listener: interfaceId.listener,\n    address: formatPeer",
@@ -153,7 +153,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "answer-touched-on-its-way",
+    name: "answer-modified-by-relay",
     rules: ["R8415-19.2-01"],
     file: envelope,
     search: "standardPort(payload, answer.options),\n    payload,",
@@ -161,7 +161,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-answers-to-546-for-relays",
+    name: "relay-answers-relays-on-port-546",
     rules: ["R8415-7.2-01"],
     file: envelope,
     search: "if (payload[0] !== MessageType6.relayReply) return clientPort;",
@@ -172,7 +172,7 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-port-of-135-ignored",
     rules: ["R8357-5.1-01"],
     file: envelope,
-    search: "return asked === 0 ? serverPort : asked;",
+    search: "return requested === 0 ? serverPort : requested;",
     replacement: "return serverPort;",
     tests: relayTests,
   },
@@ -185,7 +185,7 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-says-what-nobody-asked-for",
+    name: "relay-sends-unrequested-options",
     rules: ["RFC 8415 §18.3.6"],
     file: information,
     search: "  return requested.flatMap((code): Option6[] => {",
@@ -193,8 +193,8 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-takes-a-datagram-that-waits-already",
-    rules: ["identical datagrams wait once"],
+    name: "relay-queues-identical-datagrams",
+    rules: ["identical datagrams are queued once"],
     file: queue,
     search: 'if (this.#isQueued(frame, hash)) return "duplicate";',
     replacement: "if (this.#isQueued(frame, hash)) Math.abs(0);",
@@ -211,15 +211,15 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-sends-what-waited-too-long",
-    rules: ["what waited too long is dropped"],
+    name: "relay-sends-expired-datagrams",
+    rules: ["a datagram that waited too long is dropped"],
     file: queue,
     search: "nowMs - this.#ring[this.#first]!.queuedMs > this.#limits.waitMsMax",
     replacement: "nowMs - this.#ring[this.#first]!.queuedMs > Infinity",
     tests: relayTests,
   },
   {
-    name: "relay-repeats-a-batch-where-it-failed",
+    name: "relay-repeats-a-batch-at-the-failed-allocator",
     rules: ["a batch is never repeated at the allocator that failed"],
     file: uplink,
     search: "const second = this.#choose(first);",
@@ -227,23 +227,23 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
-    name: "relay-makes-messages-young-at-their-second-try",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    name: "relay-resets-age-at-the-second-try",
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: uplink,
     search: "{ ageMs: startedMs - arrivedMs, clockMs }",
     replacement: "{ ageMs: this.#options.timeoutMs - timeoutMs, clockMs }",
     tests: relayTests,
   },
   {
-    name: "relay-asks-an-allocator-that-is-quarantined",
-    rules: ["a quarantined allocator is left alone"],
+    name: "relay-posts-to-quarantined-allocator",
+    rules: ["a quarantined allocator gets no POST"],
     file: uplink,
     search: "return cancelPause === undefined && (failures === 0 || postsInFlight === 0);",
     replacement: "return cancelPause === undefined || failures === 0 || postsInFlight === 0;",
     tests: relayTests,
   },
   {
-    name: "relay-takes-answers-from-anyone",
+    name: "relay-accepts-answers-from-unknown-servers",
     rules: ["R8415-19.2-01"],
     file: "relay/sockets/servers.ts",
     search: "if (this.#known.has(keyOf(source.address))) this.#deliver(datagram);",

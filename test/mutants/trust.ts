@@ -185,7 +185,7 @@ export const trustMutants: readonly Mutant[] = [
     rules: ["T4"],
     file: "src/allocator/placement.ts",
     search: "Math.min(receivedMs, earliestLocalMs(reading, clockMs))",
-    replacement: "Math.min(receivedMs, reading.askedMs)",
+    replacement: "Math.min(receivedMs, reading.sentMs)",
     tests: ["src/allocator/late.test.ts"],
   },
   {

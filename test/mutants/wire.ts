@@ -1,5 +1,5 @@
 /**
- * Broken rules of the codecs: what octets mean on the way in, and which octets go out.
+ * Mutants of the codecs.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: optionTests,
   },
   {
-    name: "cookie-not-looked-at",
+    name: "cookie-not-checked",
     rules: ["R7341-9-01"],
     file: message,
     search: "if (readUint32(octets, cookieOffset) !== cookie) {",
@@ -157,7 +157,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "option-159-beside-the-message",
+    name: "response-has-the-message-type-of-a-query",
     rules: ["R7618-6-05"],
     file: dhcpv4Query,
     search: "return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);",
@@ -165,7 +165,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "u-of-the-query-in-the-response",
+    name: "u-flag-of-the-query-in-the-response",
     rules: ["R7341-6.4-01"],
     file: dhcpv4Query,
     search: "return encodeContent(MessageType6.dhcpv4Response, 0, options, dhcpv4);",
@@ -173,7 +173,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "message-type-not-looked-at",
+    name: "message-type-not-checked",
     rules: ["R8415-16-02"],
     file: dhcpv4Query,
     search: "if (octets.length > 0 && octets[0] !== type) {",
@@ -181,7 +181,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "response-taken-for-a-query",
+    name: "response-accepted-as-query",
     rules: ["R8415-16-02"],
     file: dhcpv4Query,
     search: "if (octets.length > 0 && octets[0] !== type) {",
@@ -260,7 +260,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "options-of-the-outermost-level-at-all",
+    name: "outermost-options-echoed-at-all-levels",
     rules: ["R8415-19.3-02", "R8357-5.2-01", "R4994-3-01"],
     file: relay,
     search: "const echoes = path.map((level) => echoedOptions(level.options));",
@@ -268,7 +268,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "interface-id-does-not-return",
+    name: "interface-id-not-echoed",
     rules: ["R8415-19.3-02"],
     file: relay,
     search: "({ code }) => code === OptionCode6.interfaceId || code === OptionCode6.relayPort,",
@@ -276,7 +276,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "option-135-does-not-return",
+    name: "option-135-not-echoed",
     rules: ["R8357-5.2-01"],
     file: relay,
     search: "({ code }) => code === OptionCode6.interfaceId || code === OptionCode6.relayPort,",
@@ -284,7 +284,7 @@ export const wireMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "echo-request-not-read",
+    name: "echo-request-ignored",
     rules: ["R4994-3-01"],
     file: relay,
     search: "  if (requested === undefined) return echoed;",

@@ -1,5 +1,5 @@
 /**
- * A copy of the project in a temporary folder, in which one rule at a time is broken and the tests are run.
+ * A copy of the project in a temporary folder, in which mutants are applied one at a time and tests are run.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Mutant } from "./mutant.ts";
 
-/** What the tests said. */
+/** The result of a test run. */
 export type Verdict =
   | { readonly kind: "green" }
   | { readonly kind: "red"; readonly test: string }
-  /** No test failed, but a file could not be loaded: then the mutant is no program, and proves nothing. */
+  /** No test failed, but a file could not be loaded. The mutant is not a valid program, so it proves nothing. */
   | { readonly kind: "unloadable"; readonly detail: string }
   | { readonly kind: "too-slow" };
 
-/** The time that one run of the tests may take, in milliseconds. */
+/** Time limit of one test run, in milliseconds. */
 const runMsMax = 240_000;
 
-/** Slow, or about something else than the rules; the model runs for the mutants that name it. */
+/** Tests that are slow or unrelated to the rules. The model runs only for mutants that name it. */
 const slowTests = [
   "test/model/",
   "test/bench/",
@@ -41,7 +41,7 @@ interface Report {
   }[];
 }
 
-/** One copy of the project. */
+/** A copy of the project. */
 export class Workshop {
   readonly #folder: string;
   readonly #testFiles: readonly string[];
@@ -51,7 +51,7 @@ export class Workshop {
     this.#testFiles = testFiles;
   }
 
-  /** Copies all files that git knows, or would know, so that what is not committed yet is tested too. */
+  /** Copies all files that git tracks and all new ones that it does not ignore, so uncommitted changes are included. */
   static open(): Workshop {
     const root = resolve(import.meta.dirname, "../..");
     const list = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
@@ -71,7 +71,7 @@ export class Workshop {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** @returns Test files below any of the paths. */
+  /** @returns Test files that equal or are below one of the paths. */
   select(paths: readonly string[]): string[] {
     return this.#testFiles.filter((file) =>
       paths.some((path) => file === path || file.startsWith(`${path}/`)),
@@ -84,19 +84,22 @@ export class Workshop {
   }
 
   /**
-   * Breaks a rule, and returns what mends it.
+   * Applies a mutant.
    *
-   * @throws {RangeError} When the text to replace does not stand in the file exactly once.
+   * @returns A function that restores the file.
+   * @throws {RangeError} When the text to replace does not occur exactly once, or equals its replacement.
    */
   apply({ name, file, search, replacement }: Mutant): () => void {
     const path = join(this.#folder, file);
     const text = readFileSync(path, "utf8");
     const found = text.split(search).length - 1;
     if (found !== 1) {
-      throw new RangeError(`Cannot break "${name}": found its text ${found} times in ${file}, expected once`);
+      throw new RangeError(
+        `Cannot apply mutant "${name}": found its text ${found} times in ${file}, expected once`,
+      );
     }
-    if (search === replacement) throw new RangeError(`Cannot break "${name}": it changes nothing`);
-    // A function as replacement: `$` in it has no meaning.
+    if (search === replacement) throw new RangeError(`Cannot apply mutant "${name}": it changes nothing`);
+    // With a function as replacement, `$` has no special meaning.
     writeFileSync(
       path,
       text.replace(search, () => replacement),
@@ -109,7 +112,7 @@ export class Workshop {
   /**
    * Runs tests until the first failure.
    *
-   * @param titles Only tests whose title has one of these texts; all when left out.
+   * @param titles Runs only tests whose title contains one of these texts. Default: all tests.
    */
   async run(files: readonly string[], titles: readonly string[] = []): Promise<Verdict> {
     if (files.length === 0) return { kind: "green" };
@@ -122,11 +125,11 @@ export class Workshop {
     const child = spawn(process.execPath, [vitest, ...flags, ...files], {
       cwd: this.#folder,
       stdio: "ignore",
-      // A group of its own: vitest's workers, and the processes that tests start, end with it.
+      // A new process group, so that a kill also reaches vitest's workers and the processes that tests start.
       detached: true,
       env: { ...process.env, MODEL_SEED: "1", MODEL_RUNS: "400", MODEL_SHRINK: "no" },
     });
-    // Until then it can't have ended: the group exists.
+    // The timer is cleared when the child exits, so the process group exists when it fires.
     const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), runMsMax);
     const signal = await new Promise<string | number | null>((done) => {
       child.once("exit", (code, killedBy) => {
@@ -140,7 +143,7 @@ export class Workshop {
 }
 
 function readVerdict(file: string): Verdict {
-  if (!existsSync(file)) return { kind: "unloadable", detail: "the tests ended without a report" };
+  if (!existsSync(file)) return { kind: "unloadable", detail: "the tests exited without a report" };
   const { testResults } = JSON.parse(readFileSync(file, "utf8")) as Report;
   for (const { assertionResults } of testResults) {
     const failed = assertionResults.find(({ status }) => status === "failed");

@@ -1,6 +1,6 @@
 /**
- * The entry of Deno with a clock that a test sets: what shall run in an hour or more runs at SIGUSR2, what `Deno.cron`
- * was given at SIGWINCH. All else of time is as ever.
+ * The Deno entry with a clock that a test controls: timers of an hour or more fire at SIGUSR2, and jobs of `Deno.cron`
+ * run at SIGWINCH. Other timers and clocks are unchanged.
  *
  * @module
  */
@@ -16,18 +16,18 @@ const hourMs = 3_600_000;
 const timers: Run[] = [];
 const jobs: Run[] = [];
 
-const ordinary = globalThis.setTimeout;
-const kept = (run: Run, delayMs = 0): unknown => {
-  if (delayMs < hourMs) return ordinary(run, delayMs);
+const systemSetTimeout = globalThis.setTimeout;
+const holdLongTimers = (run: Run, delayMs = 0): unknown => {
+  if (delayMs < hourMs) return systemSetTimeout(run, delayMs);
   timers.push(run);
   return { unref: () => undefined };
 };
-Object.assign(globalThis, { setTimeout: kept });
+Object.assign(globalThis, { setTimeout: holdLongTimers });
 
 const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };
 const { cron } = runtime;
 if (cron !== undefined) {
-  // Deno's own judges the schedule, and has it as well.
+  // The job is also registered with Deno, which checks the schedule.
   Object.defineProperty(runtime, "cron", {
     value: ((name, schedule, options, handler) => {
       jobs.push(handler);

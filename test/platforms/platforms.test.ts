@@ -1,5 +1,5 @@
 /**
- * One set of black-box tests, wherever the allocator runs. Cases are in `cases/`, a file for each kind of caller.
+ * Runs the same black-box tests on every platform. The cases are in `cases/`, one file for each kind of caller.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -16,7 +16,7 @@ import { execute, query } from "../support/sql.ts";
 
 const domains = [...relayDomains, ...adminDomains];
 
-/** Name of a platform -> what became of it. */
+/** Name of a platform -> whether its cases ran. */
 const table = new Map<string, string>();
 
 afterAll(() => {
@@ -38,14 +38,14 @@ for (const { name, missing, start } of platforms) {
       table.set(name, "ran");
     });
     afterAll(async () => {
-      // Where it did not start there is nothing to close, and the failure has been told.
+      // The target is undefined if it did not start, and vitest has already reported that failure.
       await (target as Target | undefined)?.close();
       await rm(folder, { recursive: true, force: true });
     });
     relayCases(() => ({ ...target, relayToken, adminToken }));
     adminCases(() => ({ ...target, relayToken, adminToken }));
     if (name.startsWith("workerd")) {
-      test("the cron trigger deletes history that is older than it shall be kept", async () => {
+      test("the cron trigger deletes history that is older than its retention time", async () => {
         const tenure = (days: number) =>
           `(4294967296, 1, x'ff', unixepoch() - ${days} * 86400 - 60, unixepoch() - ${days} * 86400)`;
         await execute(
@@ -65,10 +65,10 @@ for (const { name, missing, start } of platforms) {
 }
 
 test.skipIf(deno === undefined)(
-  `deno check accepts the entry${deno ? "" : " (skipped: no deno)"}`,
+  `deno check accepts the Deno entry${deno ? "" : " (skipped: no deno)"}`,
   async () => {
     const root = join(import.meta.dirname, "../..");
-    // A cache of its own: what an earlier check left would decide how this one goes about it.
+    // A fresh cache: with the cache of an earlier check, Deno would skip work, and the test would check less.
     const cache = await mkdtemp(join(tmpdir(), "apportion-deno-check-"));
     onTestFinished(() => rm(cache, { recursive: true }));
     const env = { ...process.env, DENO_DIR: cache };
@@ -76,7 +76,7 @@ test.skipIf(deno === undefined)(
   },
 );
 
-test("in CI all platforms run", () => {
+test("no platform is skipped where APPORTION_ALL_PLATFORMS is set, as in CI", () => {
   if (process.env.APPORTION_ALL_PLATFORMS === undefined) return;
   expect(platforms.filter(({ missing }) => missing !== "").map(({ name }) => name)).toEqual([]);
 });

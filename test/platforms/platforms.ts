@@ -1,5 +1,5 @@
 /**
- * The five places where one allocator has to be right: each started as an operator would, on a database of its own.
+ * The five platforms that an allocator must run on. Each is started as an operator would start it, on its own database.
  *
  * @module
  */
@@ -16,39 +16,39 @@ import { createTokenKey, hasSqld, signToken, startSqld } from "../support/sqld.t
 
 const root = join(import.meta.dirname, "../..");
 
-/** Secret of the relays of these tests. */
+/** Secret of the relay in these tests. */
 export const relayToken = "a-token-of-the-platform-tests";
 
-/** Secret of their operator. */
+/** Secret of the operator in these tests. */
 export const adminToken = "an-admin-token-of-the-platform-tests";
 
-/** What is set on each of them, beside its database. */
+/** Environment variables of every platform. Those of the database are added. */
 const settings = {
   APPORTION_RELAY_TOKEN: relayToken,
   APPORTION_ADMIN_TOKEN: adminToken,
   APPORTION_HISTORY_DAYS: "30",
 };
 
-/** An allocator that serves. */
+/** A running allocator and its database. */
 export interface Target {
   readonly url: string;
-  /** The same database, from outside. */
+  /** The allocator's database, opened by the test. */
   readonly database: Database;
-  /** Does what a cron trigger does, where the platform has one. */
+  /** Runs the cron trigger; undefined if the platform has none. */
   readonly trigger: (() => Promise<void>) | undefined;
   readonly close: () => Promise<void>;
 }
 
-/** A place to run. */
+/** A runtime together with a kind of database. */
 export interface Platform {
   readonly name: string;
-  /** Why it can't run here, or an empty text. */
+  /** Why it can't run on this machine; empty if it can. */
   readonly missing: string;
-  /** @param folder Is its own, and goes with the test. */
+  /** @param folder Folder for its files, which the test removes. */
   readonly start: (folder: string, declaration: DeclarationInput) => Promise<Target>;
 }
 
-/** An allocator without its database. */
+/** A running allocator. */
 interface Running {
   readonly url: string;
   readonly trigger?: () => Promise<void>;
@@ -80,9 +80,9 @@ function startOnDeno(environment: Record<string, string>, folder: string): Promi
   return serveOnDeno(environment, permissions);
 }
 
-/** The Worker as wrangler builds it for a deployment, in workerd, with its bindings. */
+/** Starts the Worker in workerd, built by wrangler as for a deployment, with the variables as secrets. */
 async function startOnWorkerd(environment: Record<string, string>): Promise<Running> {
-  // Without these, wrangler asks the network for things that no test needs.
+  // Stops wrangler from using the network, which no test needs.
   Object.assign(process.env, { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" });
   const worker = await startWorker({
     config: join(root, "wrangler.toml"),
@@ -101,7 +101,8 @@ async function startOnWorkerd(environment: Record<string, string>): Promise<Runn
   const { origin } = await worker.url;
   const trigger = async (): Promise<void> => {
     const response = await fetch(`${origin}/__scheduled?cron=17+3+*+*+*`);
-    if (!response.ok) throw new Error(`The cron trigger ended with ${response.status}, expected 200`);
+    if (!response.ok)
+      throw new Error(`Cannot run the cron trigger: found status ${response.status}, expected 200`);
   };
   return { url: origin, trigger, close: () => worker.dispose() };
 }
@@ -130,7 +131,7 @@ function onFile(start: Start): Platform["start"] {
 
 const hourSeconds = 3600;
 
-/** The server wants tokens, as a server in the net does. */
+/** Starts the platform on a libSQL server that requires tokens, as a server on the internet does. */
 function onServer(start: Start): Platform["start"] {
   return async (folder, declaration) => {
     const { publicKey, privateKey } = createTokenKey();
@@ -158,7 +159,7 @@ function onServer(start: Start): Platform["start"] {
 const noDeno = deno === undefined ? "skipped: no deno" : "";
 const noSqld = hasSqld ? "" : "skipped: no sqld";
 
-/** All of them, in the order of the table that the tests print. */
+/** All platforms, in the order of the table that the tests print. */
 export const platforms: readonly Platform[] = [
   { name: "Node + file", missing: "", start: onFile(startOnNode) },
   { name: "Node + sqld", missing: noSqld, start: onServer(startOnNode) },

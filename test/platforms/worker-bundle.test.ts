@@ -1,5 +1,5 @@
 /**
- * The Worker as it would be deployed: small enough to start in a moment, and without Node's modules.
+ * Checks the bundle of the Worker as it would be deployed: its size, and that it imports no Node modules.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ import { bundleWorker } from "../support/workerd.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Octets after gzip: a tenth of what Cloudflare takes on its free plan. */
+/** Largest bundle, in octets after gzip: a tenth of what Cloudflare accepts on its free plan. */
 const bundleOctetsMax = 300 * 1024;
 
-test("the bundle is below 300 KiB after gzip, and asks for no module of Node", async () => {
+test("the bundle is smaller than 300 KiB after gzip, and imports no Node module", async () => {
   const folder = await temporaryFolder();
   await bundleWorker(folder);
   const scripts = (await readdir(folder)).filter((name) => name.endsWith(".js"));
@@ -24,7 +24,7 @@ test("the bundle is below 300 KiB after gzip, and asks for no module of Node", a
   expect(code).not.toMatch(/(from|require\()\s*"(node:|fs"|ws")/);
 });
 
-test("wrangler.toml says where the Worker runs, that it logs and when it cleans up, and holds no secret", async () => {
+test("wrangler.toml sets placement, logs and the cron trigger, and contains no secret", async () => {
   const settings = parse(await readFile(join(root, "wrangler.toml"), "utf8"));
   expect(settings).toMatchObject({
     main: "src/runtime/worker.ts",

@@ -1,5 +1,5 @@
 /**
- * Certificates for a test, made by openssl: an authority, and what it certifies.
+ * Certificates for a test, created by openssl: an authority and the certificates that it signs.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority. */
+/** A certificate authority. */
 export interface Authority {
   readonly ca: string;
-  /** Certifies a name; 127.0.0.1 is among the addresses of every certificate. */
+  /** Signs a certificate for a name and for 127.0.0.1. */
   readonly certify: (name: string) => Certificate;
 }
 
-/** Creates an authority, with its files in a folder. */
+/** Creates an authority. Its files go into `folder`. */
 export function createAuthority(folder: string, name: string): Authority {
   const run = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "ignore" });
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

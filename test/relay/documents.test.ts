@@ -1,5 +1,5 @@
 /**
- * The guide, the manual page and the example of settings against the code: flags, keys of the file, reasons and metrics.
+ * Compares the README, the manual page and the example settings with the code: flags, keys, reasons and metrics.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,12 +15,12 @@ import { configOf } from "./stage.ts";
 const read = (file: string): string => readFileSync(join(import.meta.dirname, "../../relay", file), "utf8");
 
 const readme = read("README.md");
-/** Roff writes a hyphen that is one as `\-`. */
+/** Roff writes a real hyphen as `\-`. */
 const manual = read("packaging/apportion-relay.8").replaceAll("\\-", "-");
 const example = read("relay.example.toml");
 const documents = { readme, manual, example };
 
-/** Flags of the tools that the documents use beside the relay. */
+/** Flags of other tools that the documents use. */
 const othersFlags = new Set([
   ...["--now"], // systemctl
   ...["--unix-socket"], // curl
@@ -32,7 +32,7 @@ function flagsOf(command: Command): string[] {
   return ["--help", ...command.options.map(({ long }) => long!), ...command.commands.flatMap(flagsOf)];
 }
 
-test.each(Object.entries(documents))("the %s names no flag that does not exist", (_name, text) => {
+test.each(Object.entries(documents))("the %s names only flags that exist", (_name, text) => {
   const nothing = { run: () => Promise.resolve(), readStatus: () => Promise.reject(new Error()) };
   const known = new Set(flagsOf(relayCommand({ ...nothing, print: () => undefined }, {})));
   const named = [...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
@@ -40,7 +40,7 @@ test.each(Object.entries(documents))("the %s names no flag that does not exist",
   expect(named.filter((flag) => !known.has(flag) && !othersFlags.has(flag))).toEqual([]);
 });
 
-/** Whatever wraps a table: a default, a list, a transformation. */
+/** Schema of a setting or a table, possibly wrapped in a default, a list or a transformation. */
 interface AnySchema {
   readonly entries?: Readonly<Record<string, AnySchema>>;
   readonly wrapped?: AnySchema;
@@ -59,7 +59,7 @@ function keysOf({ entries = {}, wrapped, item }: AnySchema): string[] {
 const paths = keysOf(schema as unknown as AnySchema);
 const names = new Set(paths.map((path) => path.split(".").at(-1)));
 
-test("the README names no table and no key that does not exist", () => {
+test("the README names only tables and keys that exist", () => {
   const tables = [...readme.matchAll(/`\[([a-z]+)\]/g)].map(([, name]) => name!);
   expect(tables.length).toBeGreaterThan(0);
   expect(tables.filter((name) => !paths.includes(name))).toEqual([]);
@@ -71,12 +71,12 @@ test("the README names no table and no key that does not exist", () => {
   expect(dotted.filter((path) => !files.test(path) && !paths.includes(path))).toEqual([]);
 });
 
-/** Name of a table -> what the README says below its heading. */
+/** Name of a table -> its section in the README. */
 const sections = new Map(
   readme.split("\n### `").map((section) => [section.split("`", 1)[0]!.replace(/^\[+|\]+$/g, ""), section]),
 );
 
-/** @returns The cell of a key's default, without the marks of code; undefined when there is no such row. */
+/** @returns The default of a key in the README, without backticks; undefined if the key has no row. */
 function defaultInReadme(path: string): string | undefined {
   const [table, key = table] = path.split(".");
   const row = new RegExp(`^\\| \`${key}\` +\\| +(.*?) +\\|`, "m").exec(sections.get(table!) ?? "");
@@ -106,15 +106,18 @@ test("the README has the defaults of numbers and switches", () => {
 });
 
 test("the README names no reason that does not exist", () => {
-  const others = new Set(["apportion-relay", "relay-token", "pools-exhausted"]);
+  const others = new Set(["apportion-relay", "relay-token", "pools-exhausted", "no-domain"]);
   const named = [...readme.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, word]) => word!);
   expect(named.length).toBeGreaterThan(5);
   expect(named.filter((word) => !others.has(word) && !(word in dropReasons))).toEqual([]);
 });
 
-test("the README names no metric that does not exist", async () => {
+test("the README names only metrics that exist", async () => {
   const relay = await startRelay(configOf({}), { log: { info: () => undefined, warn: () => undefined } });
-  const metrics = await createMetrics(() => relay.status(), () => 0).read();
+  const metrics = await createMetrics(
+    () => relay.status(),
+    () => 0,
+  ).read();
   await relay.close();
   const named = [...readme.matchAll(/apportion_relay_\w+/g)].map(([name]) => name);
   expect(named.length).toBeGreaterThan(0);

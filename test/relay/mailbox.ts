@@ -1,29 +1,29 @@
 /**
- * Events that a test waits for, one by one, in their order.
+ * A queue of events for which a test waits, one by one.
  *
  * @module
  */
 
-/** Takes what happens, and gives it to who waits. */
+/** A first-in, first-out queue with an asynchronous read. */
 export class Mailbox<T> {
   readonly #waiting: ((item: T) => void)[] = [];
   readonly #items: T[] = [];
 
-  /** Adds what happened. */
+  /** Adds an item. */
   put(item: T): void {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#items.push(item);
     else waiting(item);
   }
 
-  /** Resolves with the next item, when there is one. */
+  /** Resolves with the next item, as soon as there is one. */
   async next(): Promise<T> {
     return this.#items.length > 0
       ? this.#items.shift()!
       : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Items that nobody has asked for. */
+  /** Number of unread items. */
   get size(): number {
     return this.#items.length;
   }

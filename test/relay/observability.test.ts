@@ -1,5 +1,5 @@
 /**
- * What a relay tells of itself: metrics, status, captures.
+ * What a relay reports: metrics, status and captures.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ async function stage(input: RelaySettingsInput = {}) {
   const service = await stageDaemon(config);
   const [port] = portsOf(await service.logged("relay listening")) as [number];
   const { address } = await service.logged("metrics listening");
-  /** Values by name and labels, as Prometheus reads them. */
+  /** Scrapes the metrics: values by name and labels. */
   const scrape = async (): Promise<Readonly<Record<string, number>>> => {
     const response = await fetch(`${String(address)}/metrics`);
     expect(response.headers.get("content-type")).toContain("text/plain");
@@ -45,7 +45,7 @@ async function stage(input: RelaySettingsInput = {}) {
   return { allocator, ...service, port, client: await stagePeer(), scrape };
 }
 
-/** Asks once, and is answered. */
+/** Sends a query and receives its answer. */
 async function exchange({ allocator, client, port }: Awaited<ReturnType<typeof stage>>, id: number) {
   await client.send(query(id), port);
   answerAll(await allocator.posts.next());
@@ -61,7 +61,7 @@ test("metrics count datagrams by type, drops by reason, batches, waits and POSTs
   await client.send(query(4), port);
   const post = await allocator.posts.next();
   post.respond(500);
-  await staged.logged("allocator unavailable: no POSTs until it is ready again");
+  await staged.logged("allocator unavailable: retrying after a pause");
   const url = `${allocator.url}/`;
   await vi.waitFor(async () => {
     const values = await scrape();
@@ -84,12 +84,12 @@ test("metrics count datagrams by type, drops by reason, batches, waits and POSTs
   });
 });
 
-test("metrics tell what waits, and which allocator is left alone", async () => {
+test("metrics report the queue, and which allocator is quarantined", async () => {
   const { allocator, client, port, scrape, logged } = await stage();
   allocator.setReady(false);
   await client.send(query(1), port);
   (await allocator.posts.next()).respond(503, { "retry-after": "30" });
-  await logged("allocator unavailable: no POSTs until it is ready again");
+  await logged("allocator unavailable: retrying after a pause");
   await client.send(query(2), port);
   const label = `{allocator="${allocator.url}/"}`;
   await vi.waitFor(async () => {
@@ -105,11 +105,11 @@ test("metrics tell what waits, and which allocator is left alone", async () => {
 });
 
 test.runIf(process.platform === "linux")(
-  "metrics tell what the kernel dropped, and what it granted of the buffer that was asked for",
+  "metrics report the datagrams that the kernel dropped, and the requested and granted receive buffer",
   async () => {
     const { client, port, scrape, allocator } = await stage({ queue: { receiveBufferOctets: 4096 } });
     answerAlways(allocator);
-    // All of them are with the kernel before this process gets to read the first.
+    // The kernel receives all of them before this process reads the first.
     const sent = Array.from({ length: 100 }, (_, id) => client.send(query(id), port));
     await Promise.all(sent);
     const values = await scrape();
@@ -122,17 +122,17 @@ test.runIf(process.platform === "linux")(
   },
 );
 
-test("the log warns when the kernel grants less of a receive buffer than was asked for", async () => {
+test("the log warns if the kernel grants a smaller receive buffer than requested", async () => {
   const wanted = 256 * 1024 * 1024;
   const { logged } = await stageDaemon(configOf({ queue: { receiveBufferOctets: wanted } }));
-  const { wanted: told, granted } = await logged(
+  const { wanted: loggedWanted, granted } = await logged(
     "receive buffer is smaller than requested: raise net.core.rmem_max",
   );
-  expect(told).toBe(wanted);
+  expect(loggedWanted).toBe(wanted);
   expect(granted).toBeLessThan(wanted);
 });
 
-test("a source that sends more than its rate is dropped from, unless it is trusted", async () => {
+test("datagrams beyond a source's rate are dropped, unless the source is trusted", async () => {
   const staged = await stage({ storm: { sourceRate: 1, sourceBurst: 5 } });
   const { client, port, scrape, allocator } = staged;
   answerAlways(allocator);
@@ -149,7 +149,7 @@ test("a source that sends more than its rate is dropped from, unless it is trust
   for (let id = 0; id < 20; id++) await client.received.next();
 });
 
-test("a datagram that waits already is not taken a second time", async () => {
+test("a duplicate of a waiting datagram is dropped", async () => {
   const { allocator, client, port, scrape } = await stage({ allocator: { postsInFlight: 1 } });
   await client.send(query(1), port);
   const first = await allocator.posts.next();
@@ -161,7 +161,7 @@ test("a datagram that waits already is not taken a second time", async () => {
   expect((await allocator.posts.next()).frames.length).toBe(2);
 });
 
-test("the status socket tells the same, for programs and for people", async () => {
+test("the status socket reports the same as JSON and as text", async () => {
   const socket = join(stageFolder(), "status.sock");
   const staged = await stage({ status: { socket } });
   await exchange(staged, 1);
@@ -183,7 +183,7 @@ test("the status socket tells the same, for programs and for people", async () =
   expect(lines.at(-1)).toMatch(/^runt +1 {2}The datagram is shorter than/);
 });
 
-test("a status socket that a killed relay left is taken over, one of a relay that runs is not", async () => {
+test("the status socket of a killed relay is taken over, that of a running relay is not", async () => {
   const socket = join(stageFolder(), "status.sock");
   await stage({ status: { socket } });
   await expect(stage({ status: { socket } })).rejects.toThrow(`Cannot listen on ${socket}`);
@@ -192,7 +192,7 @@ test("a status socket that a killed relay left is taken over, one of a relay tha
   const stale = join(stageFolder(), "stale.sock");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(stale, resolve));
-  // A socket file of nobody: the server lets go of its descriptor, and another file keeps the name.
+  // A stale socket file: the server closes, and a copy of its socket file takes over the name.
   execFileSync("cp", ["-a", "--attributes-only", stale, `${stale}.copy`]);
   await new Promise((resolve) => server.close(resolve));
   execFileSync("mv", [`${stale}.copy`, stale]);
@@ -200,11 +200,13 @@ test("a status socket that a killed relay left is taken over, one of a relay tha
   expect((await readStatus(stale)).pid).toBe(process.pid);
 });
 
-test("readStatus() says so when no relay is there", async () => {
-  await expect(readStatus("/no/such.sock")).rejects.toThrow("Cannot ask the relay at /no/such.sock: ");
+test("readStatus() reports that no relay is running", async () => {
+  await expect(readStatus("/no/such.sock")).rejects.toThrow(
+    "Cannot read the status of the relay at /no/such.sock: ",
+  );
 });
 
-/** What Wireshark reads in a capture: a line for each packet, with the fields asked for. */
+/** Reads a capture with tshark: one line per packet, with the given fields. */
 function readCapture(file: string, fields: readonly string[], options: readonly string[] = []): string[] {
   const wanted = fields.flatMap((field) => ["-e", field]);
   const output = execFileSync("tshark", ["-n", "-r", file, ...options, "-T", "fields", ...wanted], {
@@ -217,7 +219,7 @@ function readCapture(file: string, fields: readonly string[], options: readonly 
 const withoutTshark = whyWithout("tshark");
 
 test.skipIf(withoutTshark !== "")(
-  `Wireshark reads both sides of an exchange in a capture${withoutTshark}`,
+  `Wireshark decodes both sides of an exchange in a capture${withoutTshark}`,
   async () => {
     const file = join(stageFolder(), "relay.pcapng");
     const staged = await stage({ capture: { file } });
@@ -243,7 +245,7 @@ test.skipIf(withoutTshark !== "")(
 );
 
 test.skipIf(withoutTshark !== "")(
-  `a capture shows what goes to DHCPv6 servers and comes from them${withoutTshark}`,
+  `a capture contains the datagrams to and from DHCPv6 servers${withoutTshark}`,
   async () => {
     const file = join(stageFolder(), "relay.pcapng");
     const server = await stagePeer();
@@ -270,10 +272,10 @@ test.skipIf(withoutTshark !== "")(
 );
 
 test.skipIf(withoutTshark !== "")(
-  `a capture keeps to its octets, and its newest packets${withoutTshark}`,
+  `a capture stays within its octets, and keeps its newest packets${withoutTshark}`,
   async () => {
     const file = join(stageFolder(), "relay.pcapng");
-    writeFileSync(file, "what was there");
+    writeFileSync(file, "an earlier capture");
     const octets = 1024 * 1024;
     const staged = await stage({ capture: { file, octets } });
     const { client, port, allocator } = staged;

@@ -1,5 +1,5 @@
 /**
- * The relay as it is installed: one file on plain Node and on Deno, a service of systemd, a Debian package.
+ * The installed relay: one file on plain Node and on Deno, a systemd service, a Debian package.
  */
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -37,7 +37,7 @@ interface Child {
   readonly ended: Promise<unknown[]>;
 }
 
-/** Starts a process that knows of the world only what it is told. */
+/** Starts a process with only the given environment. */
 function start(command: readonly string[], cwd: string, environment: Record<string, string> = {}): Child {
   const child = spawn(command[0]!, command.slice(1), {
     cwd,
@@ -58,7 +58,7 @@ function start(command: readonly string[], cwd: string, environment: Record<stri
   return { process: child, lines, ended };
 }
 
-/** Starts the bundle in an empty folder, and has it relay one query. */
+/** Starts the bundle in an empty folder, and relays one query through it. */
 async function serveOnce(runtime: readonly string[], environment: Record<string, string> = {}) {
   const empty = mkdtempSync(join(folder, "empty-"));
   copyFileSync(bundle, join(empty, "apportion-relay.mjs"));
@@ -84,7 +84,7 @@ async function serveOnce(runtime: readonly string[], environment: Record<string,
   return relay;
 }
 
-test("the bundle serves on plain Node, from a folder with nothing else in it", async () => {
+test("the bundle serves on plain Node, from an otherwise empty folder", async () => {
   const relay = await serveOnce([process.execPath]);
   relay.process.kill("SIGTERM");
   expect(await relay.ended).toEqual([0, null]);
@@ -102,7 +102,7 @@ test.skipIf(deno === undefined)(
   },
 );
 
-/** What systemd does with NOTIFY_SOCKET, as far as the relay can tell. */
+/** Plays systemd: prints what arrives at NOTIFY_SOCKET. */
 const receiver = `
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -116,15 +116,15 @@ while True:
 const withoutNotify = whyWithout("python3", "systemd-notify");
 
 test.skipIf(withoutNotify !== "")(
-  `sd_notify(3): the relay says that it is ready, alive, and stopping${withoutNotify}`,
+  `sd_notify(3): the relay notifies that it is ready, alive and stopping${withoutNotify}`,
   async () => {
     const socket = join(folder, "notify.sock");
     const systemd = start(["python3", "-c", receiver, socket], folder);
     expect(await systemd.lines.next()).toBe("bound");
     const until = async (line: string | RegExp): Promise<void> => {
       for (;;) {
-        const said = await systemd.lines.next();
-        if (typeof line === "string" ? said === line : line.test(said)) return;
+        const received = await systemd.lines.next();
+        if (typeof line === "string" ? received === line : line.test(received)) return;
       }
     };
     const relay = await serveOnce([process.execPath], { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "100000" });
@@ -159,19 +159,19 @@ test.each([
   "AmbientCapabilities=CAP_NET_BIND_SERVICE",
   "NoNewPrivileges=yes",
   "ProtectSystem=strict",
-])("the unit of systemd has %s", (line) => {
+])("the systemd unit has %s", (line) => {
   expect(unit.split("\n")).toContain(line);
 });
 
 const withoutVerify = whyWithout("systemd-analyze");
 
-test.skipIf(withoutVerify !== "")(`systemd has nothing against the unit${withoutVerify}`, () => {
-  // What it runs and the manual page are not installed here: a stand-in is as good.
+test.skipIf(withoutVerify !== "")(`systemd-analyze accepts the unit${withoutVerify}`, () => {
+  // The program and the manual page are not installed here, so the test replaces them.
   const file = join(folder, "apportion-relay.service");
   execFileSync("sh", ["-c", `sed 's|/usr/bin/apportion-relay|/bin/true|; /^Documentation/d' > ${file}`], {
     input: unit,
   });
-  // It exits with 1 when something is wrong.
+  // It exits with 1 if there is a problem.
   execFileSync("systemd-analyze", ["verify", file], { stdio: "pipe" });
 });
 
@@ -179,8 +179,10 @@ const withoutMan = whyWithout("man");
 
 test.skipIf(withoutMan !== "")(`the manual page is well formed${withoutMan}`, () => {
   const page = join(root, "relay/packaging/apportion-relay.8");
-  const said = execFileSync("sh", ["-c", `man --warnings -l ${page} 2>&1 >/dev/null`], { encoding: "utf8" });
-  expect(said).toBe("");
+  const warnings = execFileSync("sh", ["-c", `man --warnings -l ${page} 2>&1 >/dev/null`], {
+    encoding: "utf8",
+  });
+  expect(warnings).toBe("");
 });
 
 const isRoot = process.getuid?.() === 0;
@@ -193,19 +195,19 @@ function buildPackage(name: string): string {
   return join(into, `apportion-relay_${version}_all.deb`);
 }
 
-test.skipIf(withoutDpkg !== "")(`the Debian package is the same each time${withoutDpkg}`, () => {
+test.skipIf(withoutDpkg !== "")(`the Debian package build is reproducible${withoutDpkg}`, () => {
   const [first, second] = [buildPackage("first"), buildPackage("second")];
   expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
 });
 
-function whyNotInstall(): string {
+function installSkipReason(): string {
   const without = whyWithout("dpkg-deb", "adduser");
   if (without !== "") return without;
   if (!isRoot) return " (skipped: no root)";
-  return existsSync("/usr/lib/apportion-relay") ? " (skipped: it is installed here)" : "";
+  return existsSync("/usr/lib/apportion-relay") ? " (skipped: already installed)" : "";
 }
 
-const withoutInstall = whyNotInstall();
+const withoutInstall = installSkipReason();
 
 function run(command: string, ...flags: string[]): string {
   return execFileSync(command, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -243,7 +245,7 @@ test.skipIf(withoutInstall !== "")(
     }
     expect(run("/usr/bin/apportion-relay", "--help")).toContain("Usage: apportion-relay");
 
-    // The secret that an operator puts there becomes readable for the service, and for nobody else.
+    // postinst makes the operator's token readable for the service, and for no other user.
     execFileSync("sh", ["-c", "umask 022; echo 0123456789abcdef > /etc/apportion/relay.token"]);
     run("dpkg", "--install", deb);
     expect(run("stat", "--format=%U:%G %a", "/etc/apportion/relay.token").trim()).toBe(

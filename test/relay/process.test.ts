@@ -1,5 +1,5 @@
 /**
- * The relay as a process: what it says, how it stops, how it refuses to start.
+ * The relay as a process: its log, how it stops, and how it rejects a start.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -33,7 +33,7 @@ function spawnRelay(flags: readonly string[], environment: Record<string, string
   return { child, lines, exited, nextLog };
 }
 
-test("a relay process serves, and at SIGTERM finishes what it has begun", async () => {
+test("a relay process serves, and on SIGTERM answers what it has received before it stops", async () => {
   const allocator = await startScriptedAllocator();
   const client = await openUdpPeer();
   onTestFinished(async () => {
@@ -52,17 +52,17 @@ test("a relay process serves, and at SIGTERM finishes what it has begun", async 
   });
   const port = Number(/\]:(\d+)$/.exec((ready.listeners as string[])[0]!)![1]);
 
-  const asked = Uint8Array.of(20, 0, 0, 0);
-  await client.send(asked, port);
+  const sent = Uint8Array.of(20, 0, 0, 0);
+  await client.send(sent, port);
   const post = await allocator.posts.next();
   child.kill("SIGTERM");
-  post.answer(post.frames.map((frame) => mirror(frame, () => asked.with(0, 21))));
-  expect(await client.received.next()).toEqual({ octets: asked.with(0, 21), port });
+  post.answer(post.frames.map((frame) => mirror(frame, () => sent.with(0, 21))));
+  expect(await client.received.next()).toEqual({ octets: sent.with(0, 21), port });
   expect(await nextLog()).toMatchObject({ msg: "relay stopped", received: 1, sent: 1 });
   expect(await exited).toEqual([0, null]);
 });
 
-test("a relay process that is configured wrong says so in words, and exits with 1", async () => {
+test("a relay process with wrong settings prints the faults, and exits with 1", async () => {
   const { lines, exited } = spawnRelay(["--posts-in-flight", "many"], {});
   expect(await exited).toEqual([1, null]);
   expect([await lines.next(), await lines.next()]).toEqual([
@@ -71,7 +71,7 @@ test("a relay process that is configured wrong says so in words, and exits with 
   ]);
 });
 
-test("a relay process takes new settings at SIGHUP, keeps those it has when there is a fault, and tells its status", async () => {
+test("a relay process applies new settings on SIGHUP, keeps the old ones after a fault, and reports its status", async () => {
   const [before, after] = [await stageAllocator(), await stageAllocator()];
   const client = await stagePeer();
   const folder = stageFolder();
@@ -99,7 +99,7 @@ test("a relay process takes new settings at SIGHUP, keeps those it has when ther
   configure("no URL");
   child.kill("SIGHUP");
   expect(await nextLog()).toMatchObject({
-    msg: "reload refused: the relay goes on with the settings it has",
+    msg: "reload rejected: keeping the current settings",
     faults: ['allocator.urls.0: found "no URL", expected "https://HOST" or "http://HOST"'],
   });
   await client.send(query(1), port);

@@ -30,13 +30,13 @@ import { openUdpPeer } from "./udp-peer.ts";
 
 const token = "0123456789abcdef";
 
-/** What a test leaves behind is closed in reverse order. */
+/** Resources of a test are closed in reverse order. */
 const leftovers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of leftovers.splice(0).reverse()) await close();
 });
 
-/** A pause of the relay, which lasts until the test ends it. */
+/** A pause of the relay that the test ends. */
 interface Pause {
   readonly ms: number;
   readonly end: () => void;
@@ -51,7 +51,7 @@ interface Stage {
   readonly port: number;
   readonly pauses: Mailbox<Pause>;
   readonly logged: string[];
-  /** Puts the clock of the relay forward. */
+  /** Moves the relay's clock forward. */
   readonly skip: (ms: number) => void;
 }
 
@@ -59,7 +59,7 @@ async function stageRelay(allocatorUrl: string, input: RelaySettingsInput = {}):
   const pauses = new Mailbox<Pause>();
   const logged: string[] = [];
   let skippedMs = 0;
-  const say = (_fields: object, message: string) => logged.push(message);
+  const log = (_fields: object, message: string) => logged.push(message);
   const settings = parseRelaySettings({
     listeners: [{ address: "::1", port: 0 }],
     ...input,
@@ -67,7 +67,7 @@ async function stageRelay(allocatorUrl: string, input: RelaySettingsInput = {}):
   });
   const config = { ...settings, secrets: { token } };
   const relay = await startRelay(config, {
-    log: { info: say, warn: say },
+    log: { info: log, warn: log },
     timing: {
       ...systemTiming,
       nowMs: () => performance.now() + skippedMs,
@@ -98,13 +98,13 @@ async function stagePeer() {
   return peer;
 }
 
-/** All three, joined. */
+/** An allocator, a relay and a client, connected. */
 async function stage(input: RelaySettingsInput = {}) {
   const allocator = await stageAllocator();
   return { allocator, ...(await stageRelay(allocator.url, input)), client: await stagePeer() };
 }
 
-/** A query with a number in it, and the answer to it. */
+/** Encodes a query that contains a number. */
 const query = (id: number): Uint8Array =>
   Uint8Array.of(
     ...[20, 0, 0, 0], // DHCPV4-QUERY
@@ -116,12 +116,12 @@ const answerAll = (post: Post): void => {
   post.answer(post.frames.map((frame) => mirror(frame, reply)));
 };
 
-/** UDP has no acknowledgement: what the relay has counted is what has arrived. */
+/** UDP has no acknowledgement: a datagram has arrived when the relay has counted it. */
 async function untilReceived({ counters }: Relay, count: number): Promise<void> {
   await vi.waitUntil(() => counters.received === count, { interval: 5, timeout: 10_000 });
 }
 
-/** Waits until exactly this was dropped. */
+/** Waits until the drops are exactly as expected. */
 async function untilDropped({ counters }: Relay, expected: Record<string, number>): Promise<void> {
   await vi.waitFor(
     () => {
@@ -131,14 +131,14 @@ async function untilDropped({ counters }: Relay, expected: Record<string, number
   );
 }
 
-/** Proves that the relay still does its work. */
+/** Checks that the relay still serves. */
 async function expectToServe({ allocator, port, client }: Awaited<ReturnType<typeof stage>>): Promise<void> {
   await client.send(query(999), port);
   answerAll(await allocator.posts.next());
   expect(idOf((await client.received.next()).octets)).toBe(999);
 }
 
-test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to the port it left from", async () => {
+test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FORW, and its answer comes back to its source port", async () => {
   const { allocator, client, port, relay } = await stage({
     listeners: [{ address: "::1", port: 0, linkAddress: "2001:db8:a::1" }],
   });
@@ -291,7 +291,7 @@ test.each([
   expect(staged.relay.counters.snapshot()).toMatchObject({ forwarded: 1, dropped: { [reason]: 1 } });
 });
 
-test("R7341-11-06 an answer leaves from the socket that the query came to", async () => {
+test("R7341-11-06 an answer leaves from the socket that received the query", async () => {
   const { allocator, client, relay } = await stage({
     listeners: new Array(3).fill({ address: "::1", port: 0 }),
   });
@@ -302,7 +302,7 @@ test("R7341-11-06 an answer leaves from the socket that the query came to", asyn
   }
 });
 
-test("many datagrams make few POSTs, never more at the same time than allowed, and all are answered", async () => {
+test("many datagrams go in few POSTs, within the limit of POSTs in flight, and all are answered", async () => {
   const { allocator, client, port, relay } = await stage({ allocator: { postsInFlight: 2 } });
   const count = 600;
   for (let id = 0; id < count; id++) await client.send(query(id), port);
@@ -319,7 +319,7 @@ test("many datagrams make few POSTs, never more at the same time than allowed, a
   }
   await collected;
   expect(allocator.inFlightMax()).toBe(2);
-  // Two went at once with what was there; the rest had gathered by then and fills whole batches.
+  // Two POSTs left at once with the first frames; by then the rest had gathered and fills whole batches.
   expect(relay.counters.posts).toBeLessThanOrEqual(2 + Math.ceil(count / 256));
 });
 
@@ -329,7 +329,7 @@ test("a single datagram does not wait for others", async () => {
   expect(staged.relay.counters.snapshot()).toMatchObject({ posts: 3, forwarded: 3 });
 });
 
-test("503 with Retry-After pauses for so long, and then the relay serves again", async () => {
+test("503 with Retry-After pauses for that time, and then the relay serves again", async () => {
   const staged = await stage();
   const { allocator, client, port, pauses, relay, logged } = staged;
   await client.send(query(1), port);
@@ -337,7 +337,7 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
   const pause = await pauses.next();
   expect(pause.ms).toBe(7000);
 
-  // What comes during the pause waits for its end.
+  // Frames that arrive during the pause wait for its end.
   await client.send(query(2), port);
   await untilReceived(relay, 2);
   expect(allocator.posts.size).toBe(0);
@@ -350,19 +350,19 @@ test("503 with Retry-After pauses for so long, and then the relay serves again",
     dropped: { "allocator-unavailable": 1 },
   });
   expect(logged.slice(1)).toEqual([
-    "allocator unavailable: no POSTs until it is ready again",
-    "allocator serves again",
+    "allocator unavailable: retrying after a pause",
+    "allocator available again",
   ]);
 });
 
-test("an allocator that is not there yet is tried again after a pause, and then served from", async () => {
+test("an allocator that is not running yet is retried after pauses, and then used", async () => {
   const gone = await startScriptedAllocator();
   await gone.close();
   const client = await stagePeer();
   const { port, pauses, relay } = await stageRelay(gone.url);
   await client.send(query(1), port);
   const firstPause = await pauses.next();
-  // What comes meanwhile waits: no datagram is spent on finding out that the allocator is still away.
+  // Frames that arrive meanwhile wait: none is used to find out that the allocator is still away.
   await client.send(query(2), port);
   await untilReceived(relay, 2);
   firstPause.end();
@@ -379,7 +379,7 @@ test("an allocator that is not there yet is tried again after a pause, and then 
   expect(relay.counters.snapshot().dropped).toEqual({ "allocator-unavailable": 1 });
 });
 
-test("an allocator that does not answer in time costs the datagrams of its POST, and is tried again", async () => {
+test("an allocator that does not answer in time loses the datagrams of its POST, and is retried", async () => {
   const { allocator, client, port, pauses, relay } = await stage({ queue: { deadlineMs: 200 } });
   await client.send(query(1), port);
   await allocator.posts.next();
@@ -409,7 +409,7 @@ test("the queue stays bounded while the allocator is busy, and drops the oldest"
   expect(relay.counters.snapshot().dropped).toEqual({ "queue-full": 40 });
 });
 
-test("a datagram that waited for half of its deadline is dropped: its POST may take the other half", async () => {
+test("a datagram that waited for more than half of its deadline is dropped: its POST may take the other half", async () => {
   const { allocator, client, port, relay, skip } = await stage({
     allocator: { postsInFlight: 1 },
     queue: { deadlineMs: 4000 },
@@ -444,23 +444,23 @@ const html = { "content-type": "text/html" };
 const frames = { "content-type": framesType };
 
 test.each([
-  ["a page of a proxy", 200, html, encodeFrames([answerFrame(ours)]), "malformed-body"],
+  ["an HTML page of a proxy", 200, html, encodeFrames([answerFrame(ours)]), "malformed-body"],
   ["half a frame", 200, frames, Uint8Array.of(0, 9, 13), "malformed-body"],
   [
-    "more frames than were asked",
+    "more frames than the POST had",
     200,
     frames,
     encodeFrames([answerFrame(ours), answerFrame(ours)]),
     "malformed-body",
   ],
-  ["more than a body may have", 200, frames, new Uint8Array(1024 * 1024 + 1), "allocator-unavailable"],
-  ["another token wanted", 401, {}, "{}", "allocator-refused"],
-  ["another path wanted", 404, html, "<html>", "allocator-refused"],
+  ["an oversized body", 200, frames, new Uint8Array(1024 * 1024 + 1), "allocator-unavailable"],
+  ["status 401", 401, {}, "{}", "allocator-refused"],
+  ["status 404", 404, html, "<html>", "allocator-refused"],
   ["a redirect", 302, { location: "/" }, "", "allocator-refused"],
-  ["a mistake of the allocator", 500, {}, "{}", "allocator-unavailable"],
-  ["too many requests", 429, {}, "{}", "allocator-unavailable"],
+  ["status 500", 500, {}, "{}", "allocator-unavailable"],
+  ["status 429", 429, {}, "{}", "allocator-unavailable"],
 ] as const)(
-  "%s in place of answers costs this POST, and the relay goes on",
+  "%s instead of answers fails this POST, and the relay continues",
   async (_what, status, headers, body, reason) => {
     const staged = await stage();
     await staged.client.send(query(1), staged.port);
@@ -472,14 +472,14 @@ test.each([
 );
 
 test.each([
-  ["no RELAY-REPL", reply(query(1)), "malformed-answer"],
+  ["a message that is not a RELAY-REPL", reply(query(1)), "malformed-answer"],
   ["an empty frame", new Uint8Array(0), "malformed-answer"],
-  ["an Interface-Id of a listener that is not there", answerFrame(ours.with(1, 1)), "unknown-interface-id"],
+  ["an Interface-Id of an unknown listener", answerFrame(ours.with(1, 1)), "unknown-interface-id"],
   ["an Interface-Id of another format", answerFrame(ours.with(0, 0)), "unknown-interface-id"],
   ["an Interface-Id of another relay", answerFrame(Uint8Array.of(1, 2)), "unknown-interface-id"],
-  ["a group as its destination", answerFrame(ours, "ff02::1"), "unusable-destination"],
+  ["a multicast destination", answerFrame(ours, "ff02::1"), "unusable-destination"],
   ["a destination that no socket can send to", answerFrame(ours, "::ffff:127.0.0.1"), "send-failed"],
-] as const)("an answer with %s costs this answer, and the relay goes on", async (_what, frame, reason) => {
+] as const)("%s in place of an answer is dropped, and the relay continues", async (_what, frame, reason) => {
   const staged = await stage();
   await staged.client.send(query(1), staged.port);
   (await staged.allocator.posts.next()).answer([frame]);
@@ -487,7 +487,7 @@ test.each([
   expect(staged.relay.counters.snapshot()).toMatchObject({ postsFailed: 0, dropped: { [reason]: 1 } });
 });
 
-test("no octets that a client or an allocator can send end the relay", async () => {
+test("no octets from a client or an allocator stop the relay", async () => {
   const staged = await stage();
   const octets = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 200 }),
@@ -499,7 +499,7 @@ test("no octets that a client or an allocator can send end the relay", async () 
     fc.asyncProperty(fc.array(octets, { maxLength: 8 }), octets, async (datagrams, answer) => {
       for (const datagram of datagrams) await staged.client.send(datagram, staged.port);
       await staged.client.send(query(1), staged.port);
-      // Every POST gets garbage from the other side, up to the one with the good query in it.
+      // Every POST gets a random answer, up to the one that contains the valid query.
       let post: Post;
       do {
         post = await staged.allocator.posts.next();
@@ -511,18 +511,18 @@ test("no octets that a client or an allocator can send end the relay", async () 
   await expectToServe(staged);
 });
 
-test("the relay keeps nothing of an exchange: another process delivers the answer", async () => {
+test("the relay keeps no state of an exchange: another process delivers the answer", async () => {
   const allocator = await stageAllocator();
   const client = await stagePeer();
   const before = await stageRelay(allocator.url);
   await client.send(query(1), before.port);
-  const asked = await allocator.posts.next();
-  asked.answer([]);
+  const first = await allocator.posts.next();
+  first.answer([]);
   await before.relay.close();
 
   const after = await stageRelay(allocator.url, { listeners: [{ address: "::1", port: before.port }] });
   await (await stagePeer()).send(query(2), after.port);
-  (await allocator.posts.next()).answer(asked.frames.map((frame) => mirror(frame, reply)));
+  (await allocator.posts.next()).answer(first.frames.map((frame) => mirror(frame, reply)));
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port: before.port });
 });
 
@@ -544,7 +544,7 @@ test("close() sends the waiting frames, delivers the pending answers, and accept
   await relay.close();
 });
 
-test("startRelay() says which socket it can't open, and leaves none behind", async () => {
+test("startRelay() names the socket that it can't open, and leaves none open", async () => {
   const { port } = await stage();
   const settings = parseRelaySettings({
     listeners: [
@@ -557,7 +557,7 @@ test("startRelay() says which socket it can't open, and leaves none behind", asy
   await expect(startRelay(config, { log })).rejects.toThrow(`Cannot listen on [::1]:${port}: `);
 });
 
-test("startRelay() names the interface that this host does not have", async () => {
+test("startRelay() names the missing interface", async () => {
   const settings = parseRelaySettings({ listeners: [{ interface: "nosuch0" }] });
   const log = { info: vi.fn(), warn: vi.fn() };
   await expect(startRelay({ ...settings, secrets: { token } }, { log })).rejects.toThrow(

@@ -1,5 +1,5 @@
 /**
- * New settings for a relay that runs: no datagram is lost, no wrong setting is taken.
+ * Reloads of a running relay: no datagram is lost, and no invalid setting is applied.
  */
 import { expect, test, vi } from "vitest";
 import { ConfigError } from "../../relay/config/config-error.ts";
@@ -18,7 +18,7 @@ import {
   token,
 } from "./stage.ts";
 
-/** Settings of a relay with these ports, and the port of each one's only listener. */
+/** Starts a relay with one listener, and returns a function that creates settings with other ports. */
 async function stage() {
   const allocator = await stageAllocator();
   const urls = [allocator.url];
@@ -26,11 +26,11 @@ async function stage() {
   const [port] = portsOf(await service.logged("relay listening")) as [number];
   const onPorts = (...ports: number[]) =>
     configOf({ listeners: ports.map((each) => ({ address: "::1", port: each })), allocator: { urls } });
-  // A listener is known by what was configured; this one by port 0.
+  // A reload keeps a listener whose configured address and port are unchanged. Here the configured port is 0.
   return { allocator, ...service, port, onPorts, client: await stagePeer() };
 }
 
-test("an answer that is on its way when its listener is configured no more is delivered from that listener", async () => {
+test("a pending answer is delivered from its listener after a reload removes the listener", async () => {
   const { allocator, client, port, reload, logged, onPorts } = await stage();
   await client.send(query(1), port);
   const post = await allocator.posts.next();
@@ -39,7 +39,7 @@ test("an answer that is on its way when its listener is configured no more is de
   expect(portsOf(await logged("relay reconfigured"))).toEqual([spare]);
   answerAll(post);
   expect(await client.received.next()).toEqual({ octets: reply(query(1)), port });
-  // What still comes to it is taken, too: it may have been in its buffer.
+  // The old listener still accepts datagrams, because some may have been in its buffer.
   await client.send(query(2), port);
   answerAll(await allocator.posts.next());
   expect(await client.received.next()).toEqual({ octets: reply(query(2)), port });
@@ -48,7 +48,7 @@ test("an answer that is on its way when its listener is configured no more is de
   expect(await client.received.next()).toEqual({ octets: reply(query(3)), port: spare });
 });
 
-test("a listener that is configured no more is closed once no answer can be due", async () => {
+test("a removed listener closes once no answer can be pending", async () => {
   const allocator = await stageAllocator();
   const input = { allocator: { urls: [allocator.url] }, queue: { deadlineMs: 300 } };
   const { reload, logged } = await stageDaemon(configOf(input));
@@ -60,7 +60,7 @@ test("a listener that is configured no more is closed once no answer can be due"
   await vi.waitFor(onSamePort, { interval: 50, timeout: 20_000 });
 });
 
-test("a load goes on while settings change over and over, and every query is answered", async () => {
+test("every query of a load is answered while the settings change repeatedly", async () => {
   const { allocator, client, port, reload, onPorts, logged } = await stage();
   answerAlways(allocator);
   const count = 2000;
@@ -77,10 +77,10 @@ test("a load goes on while settings change over and over, and every query is ans
   while (answered.size < count) answered.add(idOf((await client.received.next()).octets));
 });
 
-test("settings with faults change nothing, and the log says why", async () => {
+test("settings with faults change nothing, and the log lists the faults", async () => {
   const { allocator, client, port, reload, logged } = await stage();
   await reload(new ConfigError(["queue.length: found 0, expected a whole number of 1 to 262144"]));
-  expect(await logged("reload refused: the relay goes on with the settings it has")).toMatchObject({
+  expect(await logged("reload rejected: keeping the current settings")).toMatchObject({
     faults: ["queue.length: found 0, expected a whole number of 1 to 262144"],
   });
   await client.send(query(1), port);
@@ -88,12 +88,12 @@ test("settings with faults change nothing, and the log says why", async () => {
   expect((await client.received.next()).port).toBe(port);
 });
 
-test("a listener that can't be opened changes nothing, and leaves none behind of those that could", async () => {
+test("if one listener can't be opened, nothing changes and no new socket stays open", async () => {
   const { allocator, client, port, reload, logged, onPorts } = await stage();
   const spare = await freePort();
   const taken = await stagePeer();
   await reload(onPorts(spare, taken.port));
-  const { faults } = await logged("reload refused: the relay goes on with the settings it has");
+  const { faults } = await logged("reload rejected: keeping the current settings");
   expect(faults).toEqual([expect.stringContaining(`Cannot listen on [::1]:${taken.port}`)]);
   await client.send(query(1), port);
   answerAll(await allocator.posts.next());
@@ -101,8 +101,8 @@ test("a listener that can't be opened changes nothing, and leaves none behind of
   await stageDaemon(onPorts(spare));
 });
 
-test("a new token is used from the next POST on, and none is ever logged", async () => {
-  const { allocator, client, port, reload, logged, everything } = await stage();
+test("a new token is used from the next POST on, and no token is logged", async () => {
+  const { allocator, client, port, reload, logged, allLines } = await stage();
   const next = "fedcba9876543210";
   const posted = async (id: number): Promise<string | undefined> => {
     await client.send(query(id), port);
@@ -115,10 +115,10 @@ test("a new token is used from the next POST on, and none is ever logged", async
   await reload(configOf({ allocator: { urls: [allocator.url] } }, { token: next }));
   await logged("relay reconfigured");
   expect(await posted(2)).toBe(`Bearer ${next}`);
-  for (const secret of [token, next]) expect(everything.join("")).not.toContain(secret);
+  for (const secret of [token, next]) expect(allLines.join("")).not.toContain(secret);
 });
 
-test("answers of the allocators that were configured before are still delivered", async () => {
+test("answers of the previously configured allocators are still delivered", async () => {
   const { allocator, client, port, reload, logged } = await stage();
   await client.send(query(1), port);
   const post = await allocator.posts.next();
@@ -132,7 +132,7 @@ test("answers of the allocators that were configured before are still delivered"
   expect(idOf((await client.received.next()).octets)).toBe(1);
 });
 
-test("metrics and status move with the settings, and stay where they were when something else can't be opened", async () => {
+test("metrics and status follow the settings, and stay where they were if another endpoint can't be opened", async () => {
   const allocator = await stageAllocator();
   const input = { allocator: { urls: [allocator.url] } };
   const metrics = { listen: "127.0.0.1:0" };
@@ -142,7 +142,7 @@ test("metrics and status move with the settings, and stay where they were when s
   const status = async () => (await fetch(`${String(address)}/metrics`)).status;
   expect(await status()).toBe(200);
   await reload(configOf({ ...input, metrics, status: { socket: "/no/such/folder/status.sock" } }));
-  await logged("reload refused: the relay goes on with the settings it has");
+  await logged("reload rejected: keeping the current settings");
   expect(await status()).toBe(200);
   await reload(configOf(input));
   await expect(status()).rejects.toThrow("fetch failed");

@@ -1,5 +1,5 @@
 /**
- * Rules of a relay that need no link of its own: what it drops, what it does not look at, and to which port it answers.
+ * Rules of a relay that are tested over loopback: what it drops, what it ignores, and to which port it answers.
  */
 import { expect, onTestFinished, test } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
@@ -46,10 +46,10 @@ test.each<[string, Uint8Array, DropReason]>([
   ["a RELAY-FORW without option 9", octets("0c", "00".repeat(33)), "malformed-relay-forward"],
   ["a DHCPV4-RESPONSE", octets("15 000000"), "response-from-below"],
   ["a RELAY-REPL", vectorOctets("relay-repl-1hop").octets, "relay-reply-from-below"],
-])("R8415-19-04 %s from the side of the clients is dropped and counted", async (_what, datagram, reason) => {
+])("R8415-19-04 %s from below is dropped and counted", async (_what, datagram, reason) => {
   const { allocator, relay, send } = await stage();
   await send(datagram);
-  // What is sent next shows that the relay is done with it.
+  // Once the next datagram is forwarded, the relay has finished with this one.
   await send(query);
   const { frames, answer } = await allocator.posts.next();
   answer([]);
@@ -57,22 +57,22 @@ test.each<[string, Uint8Array, DropReason]>([
   expect(relay.counters.snapshot().dropped).toEqual({ [reason]: 1 });
 });
 
-test("R8415-16-01 options that the relay does not know, its own level's or the client's, change nothing", async () => {
+test("R8415-16-01 unknown options of a relay level or of the client are forwarded unchanged", async () => {
   const { allocator, client, send } = await stage();
   const unknown = { code: 65_000, data: Uint8Array.of(1, 2, 3) };
   const level = { hopCount: 0, linkAddress: parseIPv6("2001:db8::1"), peerAddress: parseIPv6("fe80::1") };
-  const strange = octets("14 000000", "fde8 0001 ff", "0057 0002 abcd");
-  const datagram = encodeRelayMessage(12, { ...level, options: [unknown] }, strange);
+  const withUnknown = octets("14 000000", "fde8 0001 ff", "0057 0002 abcd");
+  const datagram = encodeRelayMessage(12, { ...level, options: [unknown] }, withUnknown);
   await send(datagram);
   const post = await allocator.posts.next();
   const { path, message } = decodeRelayPath(post.frames[0]!);
   expect(path[1]!.options).toEqual([unknown]);
-  expect(encodeHex(message)).toBe(encodeHex(strange));
+  expect(encodeHex(message)).toBe(encodeHex(withUnknown));
   post.answer([mirror(post.frames[0]!, (inner) => inner.with(0, 21))]);
   expect((await client.received.next()).octets[0]).toBe(13);
 });
 
-test("R8357-5.1-01 a relay that asks for it gets answers at the port that it sends from, by option 135", async () => {
+test("R8357-5.1-01 a relay with option 135 gets answers at its source port", async () => {
   const { allocator, client, send } = await stage("standard");
   await send(vectorOctets("relay-forw-port135").octets);
   const post = await allocator.posts.next();
@@ -80,6 +80,6 @@ test("R8357-5.1-01 a relay that asks for it gets answers at the port that it sen
   const port = findOption6(ours.options, OptionCode6.relayPort)!;
   expect(port[0]! * 256 + port[1]!).toBe(client.port);
   post.answer([mirror(post.frames[0]!, (inner) => inner.with(0, 21))]);
-  // The other end would be port 547, where nobody is.
+  // Without option 135 the answer would go to port 547, where nothing listens.
   expect((await client.received.next()).octets[0]).toBe(13);
 });

@@ -1,5 +1,5 @@
 /**
- * An allocator that says what the test tells it to say.
+ * An allocator whose answers the test controls.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface Post {
   readonly frames: readonly Uint8Array[];
   /** Answers 200 with these frames. */
   readonly answer: (frames: readonly Uint8Array[]) => void;
-  /** Answers anything. */
+  /** Sends any response. */
   readonly respond: (status: number, headers?: OutgoingHttpHeaders, body?: string | Uint8Array) => void;
 }
 
@@ -27,9 +27,9 @@ export interface ScriptedAllocator {
   readonly url: string;
   readonly port: number;
   readonly posts: Mailbox<Post>;
-  /** Lets it say that it is ready, which it says at first, or that it is not. */
+  /** Sets whether `/readyz` reports ready. It does at first. */
   readonly setReady: (isReady: boolean) => void;
-  /** The most POSTs that waited for their answer at the same time. */
+  /** Maximum number of POSTs that waited for their answers at the same time. */
   readonly inFlightMax: () => number;
   readonly close: () => Promise<void>;
 }
@@ -40,8 +40,8 @@ export const framesType = "application/octet-stream";
 /**
  * Starts an allocator on 127.0.0.1.
  *
- * @param port 0 takes a free one.
- * @param tls Key and certificate; plain HTTP without any.
+ * @param port TCP port; 0 chooses a free one.
+ * @param tls Key and certificate. If omitted, the allocator speaks plain HTTP.
  */
 export async function startScriptedAllocator(port = 0, tls?: ServerOptions): Promise<ScriptedAllocator> {
   const posts = new Mailbox<Post>();
@@ -97,7 +97,7 @@ function createPost(request: IncomingMessage, response: ServerResponse, frames: 
   };
 }
 
-/** The answer to a frame: every level mirrored around what `reply` makes of the innermost message. */
+/** Creates the answer to a frame: mirrors every relay level around the result of `reply` for the innermost message. */
 export function mirror(frame: Uint8Array, reply: (message: Uint8Array) => Uint8Array): Uint8Array {
   const { path, message } = decodeRelayPath(frame);
   return encodeRelayReply(path, reply(message));

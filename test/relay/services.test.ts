@@ -1,6 +1,6 @@
 /**
- * What a relay does beside 4o6, through real sockets on ::1: other DHCPv6 messages go to DHCPv6 servers, and
- * Information-Requests are answered.
+ * The other services of a relay, through real sockets on ::1: it relays other DHCPv6 messages to DHCPv6 servers, and
+ * answers Information-Requests.
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
@@ -17,7 +17,7 @@ import { freePort } from "./stage.ts";
 import type { RelaySettingsInput } from "./stage.ts";
 import { openUdpPeer } from "./udp-peer.ts";
 
-/** What a test leaves behind is closed in reverse order. */
+/** Closes what a test opened, in reverse order. */
 const leftovers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of leftovers.splice(0).reverse()) await close();
@@ -31,24 +31,24 @@ async function stagePeer() {
   return peer;
 }
 
-/** A relay with an allocator, a client, and one DHCPv6 server; ports are free ones. */
+/** Starts a relay with an allocator, a client and a DHCPv6 server, all on free ports. */
 async function stage(input: (serverPort: number) => RelaySettingsInput) {
   const allocator = await startScriptedAllocator();
   leftovers.push(() => allocator.close());
   const client = await stagePeer();
   const server = await stagePeer();
   const logged: object[] = [];
-  const say = (fields: object, message: string) => void logged.push({ ...fields, message });
+  const log = (fields: object, message: string) => void logged.push({ ...fields, message });
   const settings = parseRelaySettings({
     listeners: [{ address: "::1", port: 0 }],
     allocator: { urls: [allocator.url] },
     ...input(server.port),
   });
   const config = { ...settings, secrets: { token: "0123456789abcdef" } };
-  const relay = await startRelay(config, { log: { info: say, warn: say } });
+  const relay = await startRelay(config, { log: { info: log, warn: log } });
   leftovers.push(() => relay.close());
   const { port } = relay.addresses[0]!;
-  /** Goes on with other settings, on the same socket. */
+  /** Reloads with other settings, on the same listener. */
   const reload = (changed: RelaySettingsInput) =>
     relay.reload({
       ...config,
@@ -70,7 +70,7 @@ const solicit = octets("01 abcdef 0001 000a 0003000102005e100001");
 const advertise = octets("02 abcdef 0001 000a 0003000102005e100001");
 const query = octets("14 000000 0057 0002 aabb");
 
-test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 other messages than 4o6 go to DHCPv6 servers, and their answers come back", async () => {
+test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 messages other than 4o6 go to DHCPv6 servers, and their answers come back", async () => {
   const { client, server, port, relay } = await stage(withServer);
   for (const type of [1, 200]) {
     await client.send(solicit.with(0, type), port);
@@ -78,7 +78,7 @@ test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 other messag
     const level = decodeRelayMessage(up.octets);
     expect(level).toMatchObject({ type: 12, hopCount: 0, message: solicit.with(0, type) });
     expect(formatIPv6(level.peerAddress)).toBe("::1");
-    // Our socket has another port than 547, so that it asks for answers there (RFC 8357 §5.2).
+    // Our socket does not use port 547, so the relay requests answers at its port (RFC 8357 §5.2).
     expect(findOption6(level.options, 135)).toEqual(octets("0000"));
     await server.send(
       mirror(up.octets, () => advertise),
@@ -95,7 +95,7 @@ test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 other messag
   });
 });
 
-test("R7341-10-02 a query goes to the allocator alone", async () => {
+test("R7341-10-02 a query goes only to the allocator", async () => {
   const { client, server, allocator, port } = await stage(withServer);
   await client.send(query, port);
   const post = await allocator.posts.next();
@@ -139,9 +139,9 @@ test.each([
   }
 });
 
-test("R8415-19.2-01 answers are taken from configured servers only, and only RELAY-REPL with our Interface-Id", async () => {
+test("R8415-19.2-01 an answer from an address that is not a configured server, and a response from below, are dropped", async () => {
   const { client, server, port, dropped, relay, logged } = await stage((serverPort) => ({
-    // ::1 is what our test sends from: here it is a stranger.
+    // The test sends from ::1, which is not a configured server here.
     servers: { destinations: [`[fd00::1]:${serverPort}`], sourceAddress: "::1" },
   }));
   const { serversSource } = logged[0] as { serversSource: string };
@@ -152,7 +152,7 @@ test("R8415-19.2-01 answers are taken from configured servers only, and only REL
   expect(dropped()).toEqual({ "unknown-server": 1, "response-from-below": 1 });
 });
 
-test("a reload changes the servers: answers that are due still come, and later messages go to the new ones", async () => {
+test("a reload changes the servers: pending answers still arrive, and later messages go to the new servers", async () => {
   const { client, server, port, reload } = await stage(withServer);
   const other = await stagePeer();
   await client.send(solicit, port);
@@ -165,11 +165,11 @@ test("a reload changes the servers: answers that are due still come, and later m
   expect((await client.received.next()).octets).toEqual(advertise);
   await client.send(solicit, port);
   const after = await other.received.next();
-  // The settings of our socket are the same, so it is the same socket.
+  // The settings of our socket have not changed, so it stayed open.
   expect(after.port).toBe(before.port);
 });
 
-test("a reload takes servers and information away, and gives them", async () => {
+test("a reload removes and adds servers and information", async () => {
   const { client, port, server, dropped, reload } = await stage(withServer);
   await reload({});
   await client.send(solicit, port);
@@ -191,7 +191,7 @@ test("a reload that can't bind the address towards the servers changes nothing",
   expect(decodeRelayMessage((await server.received.next()).octets).message).toEqual(solicit);
 });
 
-test("a reload that would move the socket towards the servers to [::] on its port says that this needs a restart", async () => {
+test("a reload that moves the socket towards the servers to [::] on the same port reports that this needs a restart", async () => {
   const sourcePort = await freePort();
   const { client, port, server, reload } = await stage((serverPort) => ({
     servers: { ...withServer(serverPort).servers, sourcePort },
@@ -204,7 +204,7 @@ test("a reload that would move the socket towards the servers to [::] on its por
   expect((await server.received.next()).port).toBe(sourcePort);
 });
 
-test("R8415-19.2-01 what a server sends that is no answer to us is dropped", async () => {
+test("R8415-19.2-01 a datagram from a server that is not an answer to this relay is dropped", async () => {
   const { client, server, port, dropped } = await stage(withServer);
   await client.send(solicit, port);
   const up = await server.received.next();
@@ -229,7 +229,7 @@ const informationRequest = octets(
   "0006 0002 0058", // option request: 88
 );
 
-test("RFC 7341 §7.2 an Information-Request of a relay is answered with option 88, through that relay", async () => {
+test("RFC 7341 §7.2 a relayed Information-Request is answered with option 88, through that relay", async () => {
   const { client: downstream, port, allocator } = await stage(() => withInformation);
   await downstream.send(relayed(informationRequest), port);
   const { octets: reply } = await downstream.received.next();
@@ -240,7 +240,7 @@ test("RFC 7341 §7.2 an Information-Request of a relay is answered with option 8
   expect(allocator.posts.size).toBe(0);
 });
 
-test("the DUID of a relay that is given none is the same after a restart", async () => {
+test("the derived DUID of a relay is the same after a restart", async () => {
   const duids = [];
   for (let round = 0; round < 2; round++) {
     const { client, port } = await stage(() => ({ information: { enabled: true } }));
@@ -254,14 +254,14 @@ test("the DUID of a relay that is given none is the same after a restart", async
 
 test.each([
   [
-    "RFC 8415 §16 a client's to a unicast address",
+    "RFC 8415 §16 a client sends it to a unicast address",
     withInformation,
     informationRequest,
     "unicast-information-request",
   ],
-  ["where that is not configured", {}, informationRequest, "unserved-message-type"],
+  ["answers are not configured", {}, informationRequest, "unserved-message-type"],
   [
-    "for what it does not have",
+    "it requests other options only",
     withInformation,
     relayed(octets("0b 000001 0006 0002 0017")),
     "information-not-served",
@@ -274,7 +274,7 @@ test.each([
   expect(client.received.size).toBe(0);
 });
 
-test("an Information-Request for other things goes to the DHCPv6 servers", async () => {
+test("an Information-Request for other options goes to the DHCPv6 servers", async () => {
   const { client, server, port } = await stage((serverPort) => ({
     ...withInformation,
     ...withServer(serverPort),
@@ -296,6 +296,9 @@ test.each([
   [{ information: { serverIdentifier: "0001" } }, "information.serverIdentifier"],
   [{ information: { softwireContainer: true } }, "information.borderRelays: found none"],
   [{ information: { refreshSeconds: 599 } }, "expected a whole number of 600 to 4294967295"],
-] as [RelaySettingsInput, string][])("R8415-19-02 R8415-19-01 settings %j are refused", (input, expected) => {
-  expect(() => parseRelaySettings(input)).toThrow(expected);
-});
+] as [RelaySettingsInput, string][])(
+  "R8415-19-02 R8415-19-01 settings %j are rejected",
+  (input, expected) => {
+    expect(() => parseRelaySettings(input)).toThrow(expected);
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * A relay as a service in this process, with its log in a mailbox, and what stands around it.
+ * A relay as a service in this process, with its log in a mailbox, and the peers of the relay.
  *
  * @module
  */
@@ -22,12 +22,12 @@ import { openUdpPeer } from "./udp-peer.ts";
 /** Settings as an operator writes them. */
 export type RelaySettingsInput = v.InferInput<typeof schema>;
 
-/** A line of the log. */
+/** A log line. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
 export const token = "0123456789abcdef";
 
-/** Starts an allocator that is gone when the test is over. */
+/** Starts an allocator, which is closed after the test. */
 export async function stageAllocator(
   ...options: Parameters<typeof startScriptedAllocator>
 ): Promise<ScriptedAllocator> {
@@ -36,7 +36,7 @@ export async function stageAllocator(
   return allocator;
 }
 
-/** Opens a socket of a client. */
+/** Opens a client's socket, which is closed after the test. */
 export async function stagePeer() {
   const peer = await openUdpPeer();
   onTestFinished(() => {
@@ -45,14 +45,14 @@ export async function stagePeer() {
   return peer;
 }
 
-/** @returns A UDP port on which nobody listens now. */
+/** @returns A UDP port that is free now. */
 export async function freePort(): Promise<number> {
   const peer = await openUdpPeer();
   peer.close();
   return peer.port;
 }
 
-/** Makes a folder. */
+/** Creates a folder, which is removed after the test. */
 export function stageFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "apportion-relay-"));
   onTestFinished(() => {
@@ -61,21 +61,21 @@ export function stageFolder(): string {
   return folder;
 }
 
-/** Settings as the file says them, with a listener on a free port where it names none. */
+/** Parses settings as from a file. By default there is one listener, on a free port. */
 export function configOf(input: RelaySettingsInput, secrets: Partial<Secrets> = {}): RelayConfig {
   const settings = parseRelaySettings({ listeners: [{ address: "::1", port: 0 }], ...input });
   return { ...settings, secrets: { token, ...secrets } };
 }
 
-/** Starts a service whose settings the test may change. */
+/** Starts a service whose settings the test can change. */
 export async function stageDaemon(config: RelayConfig) {
   const lines = new Mailbox<LogLine>();
-  const everything: string[] = [];
+  const allLines: string[] = [];
   const log = pino(
     { base: null, timestamp: false },
     {
       write: (line) => {
-        everything.push(line);
+        allLines.push(line);
         lines.put(JSON.parse(line) as LogLine);
       },
     },
@@ -87,7 +87,7 @@ export async function stageDaemon(config: RelayConfig) {
   };
   const daemon = await startDaemon(readConfig, log, undefined);
   onTestFinished(() => daemon.close());
-  /** Waits for a line with this message, and passes over those before it. */
+  /** Waits for a line with this message, and skips the lines before it. */
   const logged = async (message: string): Promise<LogLine> => {
     for (;;) {
       const line = await lines.next();
@@ -98,15 +98,15 @@ export async function stageDaemon(config: RelayConfig) {
     state.config = next;
     await daemon.reload();
   };
-  return { daemon, logged, everything, reload };
+  return { daemon, logged, allLines, reload };
 }
 
-/** @returns The ports of a line with listeners. */
+/** @returns The ports of the listeners in a log line. */
 export function portsOf(line: LogLine): number[] {
   return (line.listeners as string[]).map((endpoint) => Number(/]:(\d+)$/.exec(endpoint)![1]));
 }
 
-/** A query with a number in it, and the answer to it. */
+/** Encodes a query that contains a number. */
 export const query = (id: number): Uint8Array =>
   Uint8Array.of(
     ...[20, 0, 0, 0], // DHCPV4-QUERY
@@ -117,7 +117,7 @@ export const reply = (message: Uint8Array): Uint8Array => message.with(0, 21);
 
 export const idOf = (message: Uint8Array): number => message[8]! * 256 + message[9]!;
 
-/** @returns The numbers of the queries in a POST. */
+/** @returns The numbers in the queries of a POST. */
 export const idsOf = (post: Post): number[] =>
   post.frames.map((frame) => idOf(decodeRelayPath(frame).message));
 

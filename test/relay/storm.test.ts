@@ -1,6 +1,6 @@
 /**
- * A storm, in time that passes only when the test lets it: more datagrams than the allocator can serve, for a while. What
- * the relay makes of it must not depend on how busy the machine is that runs the test.
+ * A storm: more datagrams than the allocator can serve, for a while. The test drives the clock, so that the result does
+ * not depend on how busy the machine is.
  */
 import { expect, test } from "vitest";
 import { parseRelaySettings } from "../../relay/config/config.ts";
@@ -16,7 +16,7 @@ import { readUint32, writeUint32 } from "../../src/wire/octets.ts";
 import { createManualTiming } from "../support/manual-timing.ts";
 import type { ManualTiming } from "../support/manual-timing.ts";
 
-/** Frames a millisecond that the allocator can serve. */
+/** Frames that the allocator can serve per millisecond. */
 const capacity = 2;
 
 const { queue, allocator } = parseRelaySettings({});
@@ -30,17 +30,17 @@ const limits: BatcherLimits = {
   batchOctetsMax: relayBodyOctetsMax,
 };
 
-/** What clients send in one millisecond: numbers; a number again is the same octets again. */
+/** Numbers of the datagrams that clients send in one millisecond. Equal numbers have equal octets. */
 type Arrivals = (ms: number) => readonly number[];
 
-/** How an allocator fails: it refuses connections, or says nothing. */
+/** An outage: the allocator refuses connections, or does not answer. */
 interface Outage {
   readonly kind: "refusing" | "silent";
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** An allocator that serves frames one after the other, unless it is down, and remembers what it was asked. */
+/** Creates an allocator that serves frames one at a time, unless it is down, and records its POSTs and probes. */
 function createAllocator(timing: ManualTiming, outage?: Outage) {
   const posts: { readonly atMs: number; readonly numbers: readonly number[] }[] = [];
   const probesAtMs: number[] = [];
@@ -77,8 +77,8 @@ function createAllocator(timing: ManualTiming, outage?: Outage) {
   return { client, posts, probesAtMs };
 }
 
-/** Lets a storm rage for so many milliseconds, with the relay's default settings. */
-async function rage(arrivals: Arrivals, durationMs: number, outage?: Outage) {
+/** Runs a storm for `durationMs` milliseconds, with the relay's default settings. */
+async function runStorm(arrivals: Arrivals, durationMs: number, outage?: Outage) {
   const timing = createManualTiming();
   const soon: (() => void)[] = [];
   const firstSentMs = new Map<number, number>();
@@ -128,59 +128,59 @@ function frameOf(number: number): Uint8Array {
   return frame;
 }
 
-/** So many times the capacity, each datagram another. */
+/** Load in multiples of the capacity, without repeated datagrams. */
 const distinct =
   (load: number): Arrivals =>
   (ms) =>
     Array.from({ length: capacity * load }, (_, index) => ms * capacity * load + index);
 
-test("at five times of what the allocator can serve, the relay serves at least 90 % of what it does at best", async () => {
-  const best = await rage(distinct(1), 10_000);
+test("at five times the allocator's capacity, the relay delivers at least 90 % of its best rate", async () => {
+  const best = await runStorm(distinct(1), 10_000);
   expect(best.goodput).toBeGreaterThan(0.9);
-  const flooded = await rage(distinct(5), 10_000);
+  const flooded = await runStorm(distinct(5), 10_000);
   expect(flooded.goodput).toBeGreaterThan(0.9 * best.goodput);
   expect(flooded.batcher.waiting.frames).toBeLessThanOrEqual(queue.length);
 });
 
-test("a slow allocator gets no work whose answer would come too late", async () => {
-  // Queue and allocator together hold more than a deadline's worth of it, unless the relay drops what is too old.
-  const { posts, goodput, dropped } = await rage(distinct(20), 10_000);
+test("a slow allocator gets no datagram whose answer would come too late", async () => {
+  // Queue and allocator together could hold more than one deadline of work, unless the relay drops old datagrams.
+  const { posts, goodput, dropped } = await runStorm(distinct(20), 10_000);
   const served = posts.reduce((sum, { numbers }) => sum + numbers.length, 0);
   expect(goodput).toBeGreaterThan(0.85);
   expect(served).toBeLessThanOrEqual(10_000 * capacity + allocator.postsInFlight * allocator.batchFrames);
   expect(Object.keys(dropped)).toEqual(["queue-full"]);
 });
 
-test("clients that repeat themselves cost no one else an answer", async () => {
+test("repeated messages do not displace other clients' messages", async () => {
   // Each datagram is sent five times within 40 ms; without the repetitions the load would be 90 %.
   const arrivals: Arrivals = (ms) =>
     [0, 10, 20, 30, 40].flatMap((ago) => {
       const at = ms - ago;
       return at < 0 || at % 10 === 9 ? [] : [2 * at, 2 * at + 1];
     });
-  const { goodput, dropped } = await rage(arrivals, 5000);
+  const { goodput, dropped } = await runStorm(arrivals, 5000);
   expect(dropped.duplicate).toBeGreaterThan(0);
-  // Those that came again while the first was with the allocator are served twice.
+  // A datagram that is repeated while the allocator has the first copy is served twice.
   expect(goodput).toBeGreaterThan(0.75);
 });
 
 test.each(["refusing", "silent"] as const)(
-  "an allocator that is %s for 60 s under load costs what came meanwhile, and nothing after it",
+  "an allocator that is %s for 60 s under load loses only the datagrams of that time",
   async (kind) => {
     const outage: Outage = { kind, fromMs: 5000, toMs: 65_000 };
     const { fromMs, toMs } = outage;
     const [loadMs, quietMs] = [75_000, 5000];
     const load = distinct(0.5);
     const arrivals: Arrivals = (ms) => (ms < loadMs ? load(ms) : []);
-    const run = await rage(arrivals, loadMs + quietMs, outage);
+    const run = await runStorm(arrivals, loadMs + quietMs, outage);
 
-    // Probes come as the backoff has them, and stop with the first that succeeds.
+    // Probes follow the backoff, and stop after the first success.
     const failureMs = kind === "silent" ? queue.deadlineMs / 2 : 0;
     const gaps = run.probesAtMs.slice(1).map((atMs, index) => atMs - run.probesAtMs[index]!);
     expect(gaps).toEqual(gaps.map((_gap, index) => pauseAfterFailure(index + 2, undefined, 0.5) + failureMs));
     expect(run.probesAtMs.filter((atMs) => atMs >= toMs)).toHaveLength(1);
 
-    // Until then no POST is begun but those that found out.
+    // Until then, the only POSTs are those that met the outage.
     const backAtMs = run.probesAtMs.at(-1)!;
     const during = run.posts.filter(({ atMs }) => atMs >= fromMs && atMs < backAtMs);
     expect(during.length).toBeGreaterThan(0);
@@ -192,7 +192,7 @@ test.each(["refusing", "silent"] as const)(
     expect(firstAnswerMs - backAtMs).toBeLessThanOrEqual(allocator.batchFrames / capacity);
     expect(run.posts.filter(({ atMs }) => atMs >= backAtMs && atMs < firstAnswerMs)).toHaveLength(1);
 
-    // The relay repeats nothing, and sends nothing that waited for too long: there is no burst of old work.
+    // The relay repeats nothing, and sends no datagram that waited too long: there is no burst of old work.
     const posted = run.posts.flatMap(({ atMs, numbers }) => numbers.map((number) => ({ atMs, number })));
     expect(new Set(posted.map(({ number }) => number)).size).toBe(posted.length);
     const ages = posted.map(({ atMs, number }) => atMs - run.firstSentMs.get(number)!);

@@ -1,19 +1,19 @@
 /**
- * A client or a relay nearer the client, as far as a relay can tell: a UDP socket on ::1.
+ * A UDP socket on ::1 that plays a client or a downstream relay.
  *
  * @module
  */
 import { createSocket } from "node:dgram";
 import { Mailbox } from "./mailbox.ts";
 
-/** What came in. */
+/** A received datagram. */
 export interface Received {
   readonly octets: Uint8Array;
   /** UDP source port. */
   readonly port: number;
 }
 
-/** A socket. */
+/** An open socket. */
 export interface UdpPeer {
   readonly port: number;
   /** Sends from this socket; resolves when the system has taken the datagram. */

@@ -1,5 +1,5 @@
 /**
- * The way to several allocators, over real HTTP and TLS.
+ * Several allocators, over real HTTP and TLS.
  */
 import { expect, test, vi } from "vitest";
 import type { Secrets } from "../../relay/config/secrets.ts";
@@ -31,36 +31,36 @@ async function stage(
   const service = await stageDaemon(configOf({ allocator: { urls, ...input } }, secrets));
   const [port] = portsOf(await service.logged("relay listening")) as [number];
   const client = await stagePeer();
-  const ask = async (...ids: number[]): Promise<void> => {
+  const send = async (...ids: number[]): Promise<void> => {
     for (const id of ids) await client.send(query(id), port);
   };
-  return { ...service, ask, answered: async () => idOf((await client.received.next()).octets) };
+  return { ...service, send, answered: async () => idOf((await client.received.next()).octets) };
 }
 
-test("a batch that an allocator did not take is answered by another, and the next ones too", async () => {
+test("if one allocator fails a batch, another answers it and the batches after it", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
-  const { ask, answered, logged } = await stage([first, second]);
+  const { send, answered, logged } = await stage([first, second]);
   first.setReady(false);
-  await ask(1);
+  await send(1);
   (await first.posts.next()).respond(503, { "retry-after": "30" });
   answerAll(await second.posts.next());
   expect(await answered()).toBe(1);
-  expect(await logged("allocator unavailable: no POSTs until it is ready again")).toMatchObject({
+  expect(await logged("allocator unavailable: retrying after a pause")).toMatchObject({
     allocator: `${first.url}/`,
     detail: "Status is 503, expected 200",
     retryAfterMs: 30_000,
   });
-  await ask(2);
+  await send(2);
   answerAll(await second.posts.next());
   expect(await answered()).toBe(2);
   expect(first.posts.size).toBe(0);
 });
 
-test("an allocator learns how long the oldest datagram of a POST has waited", async () => {
+test("each POST states how long its oldest datagram has waited", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
-  const { ask, answered } = await stage([first, second]);
+  const { send, answered } = await stage([first, second]);
   first.setReady(false);
-  await ask(1);
+  await send(1);
   const failed = await first.posts.next();
   failed.respond(503, { "retry-after": "30" });
   const taken = await second.posts.next();
@@ -73,11 +73,11 @@ test("an allocator learns how long the oldest datagram of a POST has waited", as
   expect(Number(ages[1])).toBeGreaterThanOrEqual(Number(ages[0]));
 });
 
-test("an allocator that is dead costs no datagram while there is another, and is used again when it is back", async () => {
+test("a dead allocator loses no datagram if there is another, and is used again once it is back", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
-  const { ask, answered, logged } = await stage([first, second]);
+  const { send, answered, logged } = await stage([first, second]);
   await first.close();
-  await ask(1);
+  await send(1);
   answerAll(await second.posts.next());
   expect(await answered()).toBe(1);
 
@@ -85,24 +85,24 @@ test("an allocator that is dead costs no datagram while there is another, and is
   answerAlways(second);
   answerAlways(back);
   const isBack = async (): Promise<boolean> => {
-    await ask(2);
+    await send(2);
     await answered();
     return back.inFlightMax() > 0;
   };
   await vi.waitUntil(isBack, { interval: 20, timeout: 20_000 });
-  await logged("allocator serves again");
+  await logged("allocator available again");
 });
 
-test("POSTs in flight are counted over all allocators", async () => {
+test("the limit of POSTs in flight applies over all allocators", async () => {
   const allocators = [await stageAllocator(), await stageAllocator(), await stageAllocator()];
-  const { ask, answered } = await stage(allocators, { policy: "spread", postsInFlight: 2 });
+  const { send, answered } = await stage(allocators, { policy: "spread", postsInFlight: 2 });
   const waiting = (): number => allocators.reduce((sum, { posts }) => sum + posts.size, 0);
   for (const id of [1, 2]) {
-    await ask(id);
+    await send(id);
     await vi.waitUntil(() => waiting() === id, { interval: 5, timeout: 10_000 });
   }
-  await ask(3, 4);
-  // They wait for a slot, and then go together; with a third POST one would have gone at once.
+  await send(3, 4);
+  // They wait for a slot, then go in one POST. If a third POST were allowed, one of them would have gone at once.
   const first = allocators.find(({ posts }) => posts.size > 0)!;
   answerAll(await first.posts.next());
   await answered();
@@ -115,16 +115,16 @@ test("POSTs in flight are counted over all allocators", async () => {
   await Promise.all([answered(), answered(), answered()]);
 });
 
-test("an allocator that is out of breath gets nothing until its Retry-After is over, and then one POST at a time", async () => {
+test("an overloaded allocator gets no POST until its Retry-After is over, and then one at a time", async () => {
   const allocator = await stageAllocator();
-  const { ask, answered } = await stage([allocator]);
-  await ask(1);
+  const { send, answered } = await stage([allocator]);
+  await send(1);
   (await allocator.posts.next()).respond(429, { "retry-after": "1" });
   const refusedAt = performance.now();
-  await ask(2);
+  await send(2);
   const trial = await allocator.posts.next();
   expect(performance.now() - refusedAt).toBeGreaterThan(990);
-  await ask(3, 4);
+  await send(3, 4);
   answerAll(trial);
   expect(idsOf(trial)).toEqual([2]);
   expect(await answered()).toBe(2);
@@ -136,7 +136,7 @@ test("an allocator that is out of breath gets nothing until its Retry-After is o
 const withoutOpenssl = whyWithout("openssl");
 
 test.skipIf(withoutOpenssl !== "")(
-  `TLS: the authority that is configured is trusted, and no other${withoutOpenssl}`,
+  `TLS: only the configured authority is trusted${withoutOpenssl}`,
   async () => {
     const folder = stageFolder();
     const ours = createAuthority(folder, "ours");
@@ -144,15 +144,15 @@ test.skipIf(withoutOpenssl !== "")(
     const { certificate: cert, key } = ours.certify("allocator");
     const allocator = await stageAllocator(0, { cert, key });
 
-    const trusting = await stage([allocator], {}, { ca: ours.ca });
-    await trusting.ask(1);
+    const trusted = await stage([allocator], {}, { ca: ours.ca });
+    await trusted.send(1);
     answerAll(await allocator.posts.next());
-    expect(await trusting.answered()).toBe(1);
+    expect(await trusted.answered()).toBe(1);
 
     for (const secrets of [{ ca: others.ca }, {}]) {
-      const wary = await stage([allocator], {}, secrets);
-      await wary.ask(2);
-      const { detail } = await wary.logged("allocator unavailable: no POSTs until it is ready again");
+      const untrusted = await stage([allocator], {}, secrets);
+      await untrusted.send(2);
+      const { detail } = await untrusted.logged("allocator unavailable: retrying after a pause");
       expect(detail).toMatch(/certificate|self-signed|issuer/);
     }
     expect(allocator.posts.size).toBe(0);
@@ -160,7 +160,7 @@ test.skipIf(withoutOpenssl !== "")(
 );
 
 test.skipIf(withoutOpenssl !== "")(
-  `TLS: the relay shows its certificate to an allocator that wants one${withoutOpenssl}`,
+  `TLS: the relay presents its certificate to an allocator that requires one${withoutOpenssl}`,
   async () => {
     const authority = createAuthority(stageFolder(), "ours");
     const { certificate: cert, key } = authority.certify("allocator");
@@ -168,13 +168,13 @@ test.skipIf(withoutOpenssl !== "")(
     const allocator = await stageAllocator(0, { cert, key, ca, requestCert: true, rejectUnauthorized: true });
 
     const known = await stage([allocator], {}, { ca, ...authority.certify("relay") });
-    await known.ask(1);
+    await known.send(1);
     answerAll(await allocator.posts.next());
     expect(await known.answered()).toBe(1);
 
     const unknown = await stage([allocator], {}, { ca });
-    await unknown.ask(2);
-    await unknown.logged("allocator unavailable: no POSTs until it is ready again");
+    await unknown.send(2);
+    await unknown.logged("allocator unavailable: retrying after a pause");
     expect(allocator.posts.size).toBe(0);
   },
 );

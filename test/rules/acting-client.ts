@@ -1,5 +1,6 @@
 /**
- * A client of the rules' tests: says each message in full, or with one thing about it changed, behind a relay.
+ * A client for the tests of the rules. It sends complete messages, or messages with single fields changed, through a
+ * relay.
  *
  * @module
  */
@@ -23,9 +24,9 @@ import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { clientProfile } from "../support/clients.ts";
 import type { Answer, Stage } from "./stage.ts";
 
-/** Where a client is. */
-export interface Place {
-  /** IPv6 source of the client; each has a link-local one of its own by default. */
+/** Where a client is in the network. */
+export interface ClientLocation {
+  /** IPv6 source of the client. By default each client has its own link-local address. */
   readonly source?: string;
   readonly linkAddress?: string;
   /** Interface-Id of the client's line, as text. */
@@ -34,8 +35,8 @@ export interface Place {
   readonly options?: readonly Option6[];
 }
 
-/** The level of the relay next to a client. */
-export function levelAt({ source, linkAddress, interfaceId, options }: Place): RelayLevel {
+/** @returns The level that the relay next to a client adds. */
+export function levelAt({ source, linkAddress, interfaceId, options }: ClientLocation): RelayLevel {
   return {
     hopCount: 0,
     linkAddress: parseIPv6(linkAddress ?? "2001:db8:a::1"),
@@ -49,7 +50,11 @@ export function levelAt({ source, linkAddress, interfaceId, options }: Place): R
   };
 }
 
-/** @param levels Outermost first. */
+/**
+ * Encloses a message in RELAY-FORW levels.
+ *
+ * @param levels Outermost first.
+ */
 export function enclose(message: Uint8Array, levels: readonly RelayLevel[]): Uint8Array {
   return levels.reduceRight(
     (inner, level) => encodeRelayMessage(MessageType6.relayForward, level, inner),
@@ -57,8 +62,8 @@ export function enclose(message: Uint8Array, levels: readonly RelayLevel[]): Uin
   );
 }
 
-/** What a message says; all that is left out is as RFC 2131 and RFC 7618 want it. */
-export interface Speech {
+/** Fields of a message that differ from what RFC 2131 and RFC 7618 require. */
+export interface MessageOverrides {
   readonly xid?: number;
   readonly unicast?: boolean;
   readonly header?: Partial<DhcpV4Message>;
@@ -66,161 +71,166 @@ export interface Speech {
   readonly portParams?: PortParams | null | undefined;
   /** Option 55; null leaves it out. */
   readonly parameterRequestList?: readonly number[] | null;
-  /** Option 6 beside the message. */
+  /** Option 6 (option request) of the DHCPV4-QUERY. */
   readonly optionRequest?: readonly number[];
   /** Option 109, as text. */
   readonly softwire?: string | undefined;
   /** Option 51. */
   readonly leaseSeconds?: number;
-  /** Any options: they come last and replace those of their code; null leaves one out. */
+  /** Further options by code, added last. They replace options with the same code; null removes one. */
   readonly options?: Readonly<Record<number, Uint8Array | readonly number[] | null>>;
 }
 
-/** A pair as messages name it. */
+/** A pair as a message carries it. */
 export interface NamedPair {
   readonly address: string;
   readonly portParams: PortParams | undefined;
 }
 
-/** Option 54 of the tests' domain. */
+/** Option 54 of the domain that most tests use. */
 const serverIdentifier = "198.51.100.1";
 
 let lastXid = 0x10000000;
 
-/** A client by number. */
+/** A client that sends messages through the relay of a {@link Stage}. */
 export class ActingClient {
   readonly stage: Stage;
   readonly clientIdentifier: Uint8Array;
   readonly #hardwareAddress: Uint8Array;
-  readonly #place: Place;
+  readonly #location: ClientLocation;
 
-  constructor(stage: Stage, number: number, place: Place) {
+  constructor(stage: Stage, number: number, location: ClientLocation) {
     const { clientIdentifier, hardwareAddress } = clientProfile(number);
     this.stage = stage;
     this.clientIdentifier = clientIdentifier;
     this.#hardwareAddress = hardwareAddress;
-    this.#place = { source: `fe80::${number.toString(16)}`, ...place };
+    this.#location = { source: `fe80::${number.toString(16)}`, ...location };
   }
 
-  /** DISCOVER. */
-  discover(hint: Hint = {}, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.discover, { portParams: hint.portParams, ...speech }, [
+  /** Sends a DISCOVER. */
+  discover(hint: Hint = {}, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.discover, { portParams: hint.portParams, ...overrides }, [
       [OptionCode.requestedAddress, hint.address],
     ]);
   }
 
-  /** REQUEST of SELECTING. */
-  select(pair: NamedPair, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.request, { portParams: pair.portParams, ...speech }, [
+  /** Sends a REQUEST in SELECTING. */
+  select(pair: NamedPair, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.request, { portParams: pair.portParams, ...overrides }, [
       [OptionCode.requestedAddress, parseIPv4(pair.address)],
       [OptionCode.serverIdentifier, parseIPv4(serverIdentifier)],
     ]);
   }
 
-  /** REQUEST of INIT-REBOOT. */
-  reboot(pair: NamedPair, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.request, { portParams: pair.portParams, ...speech }, [
+  /** Sends a REQUEST in INIT-REBOOT. */
+  reboot(pair: NamedPair, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.request, { portParams: pair.portParams, ...overrides }, [
       [OptionCode.requestedAddress, parseIPv4(pair.address)],
     ]);
   }
 
-  /** REQUEST of RENEWING: U is set. */
-  renew(pair: NamedPair, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.rebind(pair, { unicast: true, ...speech });
+  /** Sends a REQUEST in RENEWING: the U flag is set. */
+  renew(pair: NamedPair, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.rebind(pair, { unicast: true, ...overrides });
   }
 
-  /** REQUEST of REBINDING. */
-  rebind(pair: NamedPair, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.request, {
+  /** Sends a REQUEST in REBINDING: the U flag is clear. */
+  rebind(pair: NamedPair, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.request, {
       portParams: pair.portParams,
-      ...speech,
-      header: { ciaddr: parseIPv4(pair.address), ...speech.header },
+      ...overrides,
+      header: { ciaddr: parseIPv4(pair.address), ...overrides.header },
     });
   }
 
-  /** RELEASE: no option 55 (RFC 2131 table 5). */
-  release(pair: NamedPair, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(
+  /** Sends a RELEASE, which has no option 55 (RFC 2131 table 5). */
+  release(pair: NamedPair, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(
       MessageType.release,
       {
         unicast: true,
         parameterRequestList: null,
         portParams: pair.portParams,
-        ...speech,
-        header: { ciaddr: parseIPv4(pair.address), ...speech.header },
+        ...overrides,
+        header: { ciaddr: parseIPv4(pair.address), ...overrides.header },
       },
       [[OptionCode.serverIdentifier, parseIPv4(serverIdentifier)]],
     );
   }
 
-  /** DECLINE: neither option 55 nor 159 (RFC 2131 table 5). */
-  decline(address: string, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.decline, { parameterRequestList: null, ...speech }, [
+  /** Sends a DECLINE, which has no option 55 (RFC 2131 table 5), and by default no option 159. */
+  decline(address: string, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.decline, { parameterRequestList: null, ...overrides }, [
       [OptionCode.requestedAddress, parseIPv4(address)],
       [OptionCode.serverIdentifier, parseIPv4(serverIdentifier)],
     ]);
   }
 
-  /** INFORM. */
-  inform(address: string, speech: Speech = {}): Promise<Answer | undefined> {
-    return this.say(MessageType.inform, {
-      ...speech,
-      header: { ciaddr: parseIPv4(address), ...speech.header },
+  /** Sends an INFORM. */
+  inform(address: string, overrides: MessageOverrides = {}): Promise<Answer | undefined> {
+    return this.send(MessageType.inform, {
+      ...overrides,
+      header: { ciaddr: parseIPv4(address), ...overrides.header },
     });
   }
 
-  /** DISCOVER and REQUEST. @returns The ACK. */
-  async lease(hint: Hint = {}, speech: Speech = {}): Promise<Answer> {
-    const offer = await this.discover(hint, speech);
+  /**
+   * Obtains a lease with DISCOVER and REQUEST.
+   *
+   * @returns The ACK.
+   * @throws {Error} When there is no offer or no ACK.
+   */
+  async lease(hint: Hint = {}, overrides: MessageOverrides = {}): Promise<Answer> {
+    const offer = await this.discover(hint, overrides);
     if (offer?.type !== "offer")
       throw new Error(`Cannot lease: found ${offer?.type ?? "silence"}, expected an offer`);
-    const ack = await this.select(offer, speech);
+    const ack = await this.select(offer, overrides);
     if (ack?.type !== "ack")
       throw new Error(`Cannot lease: found ${ack?.type ?? "silence"}, expected an ACK`);
     return ack;
   }
 
-  /** Says one message, and returns the answer to it. */
-  async say(
+  /** Sends one message. @returns Its answer, or undefined for silence. */
+  async send(
     type: number | null,
-    speech: Speech,
+    overrides: MessageOverrides,
     addresses: readonly (readonly [code: number, address: number | undefined])[] = [],
   ): Promise<Answer | undefined> {
-    const [answer] = await this.stage.askAll(this.message(type, speech, addresses));
+    const [answer] = await this.stage.askAll(this.message(type, overrides, addresses));
     return answer;
   }
 
-  /** The datagram of a message, behind the relay next to this client, and its xid. */
+  /** @returns The datagram of a message, as the relay next to this client sends it, and its xid. */
   message(
     type: number | null,
-    speech: Speech,
+    overrides: MessageOverrides,
     addresses: readonly (readonly [code: number, address: number | undefined])[] = [],
   ): { readonly xid: number; readonly datagram: Uint8Array } {
-    const xid = speech.xid ?? ++lastXid;
-    const octets = this.query(type, { ...speech, xid }, addresses);
-    return { xid, datagram: enclose(octets, [levelAt(this.#place)]) };
+    const xid = overrides.xid ?? ++lastXid;
+    const octets = this.query(type, { ...overrides, xid }, addresses);
+    return { xid, datagram: enclose(octets, [levelAt(this.#location)]) };
   }
 
-  /** The DHCPV4-QUERY of a message, as it leaves the client. */
+  /** @returns The DHCPV4-QUERY of a message, as the client sends it. */
   query(
     type: number | null,
-    speech: Speech,
+    overrides: MessageOverrides,
     addresses: readonly (readonly [code: number, address: number | undefined])[] = [],
   ): Uint8Array {
-    const { optionRequest = [], unicast = false } = speech;
+    const { optionRequest = [], unicast = false } = overrides;
     return encodeDhcpV4Query({
       unicast,
       options:
         optionRequest.length === 0
           ? []
           : [{ code: OptionCode6.optionRequest, data: encodeCodeList(optionRequest) }],
-      dhcpv4: encodeDhcpV4(this.#dhcpv4(type, speech, addresses)),
+      dhcpv4: encodeDhcpV4(this.#dhcpv4(type, overrides, addresses)),
     });
   }
 
   #dhcpv4(
     type: number | null,
-    speech: Speech,
+    overrides: MessageOverrides,
     addresses: readonly (readonly [code: number, address: number | undefined])[],
   ): DhcpV4Message {
     const chaddr = new Uint8Array(16);
@@ -230,7 +240,7 @@ export class ActingClient {
       htype: 1,
       hlen: 6,
       hops: 0,
-      xid: speech.xid ?? 0,
+      xid: overrides.xid ?? 0,
       secs: 0,
       flags: 0,
       ciaddr: 0,
@@ -241,34 +251,36 @@ export class ActingClient {
       chaddr,
       sname: new Uint8Array(64),
       file: new Uint8Array(128),
-      options: this.#options(type, speech, addresses),
-      ...speech.header,
+      options: this.#options(type, overrides, addresses),
+      ...overrides.header,
     };
   }
 
   #options(
     type: number | null,
-    speech: Speech,
+    overrides: MessageOverrides,
     addresses: readonly (readonly [code: number, address: number | undefined])[],
   ): Map<number, Uint8Array> {
-    const { portParams, parameterRequestList: wishes = parameterRequestList({ sharesPorts: true }) } = speech;
+    const { portParams, parameterRequestList: requestedCodes = parameterRequestList({ sharesPorts: true }) } =
+      overrides;
     const options = new Map<number, Uint8Array>();
     if (type !== null) options.set(OptionCode.messageType, Uint8Array.of(type));
     for (const [code, address] of addresses) {
       if (address !== undefined) options.set(code, encodeAddress(address));
     }
-    if (speech.leaseSeconds !== undefined) {
-      options.set(OptionCode.leaseTime, encodeSeconds(speech.leaseSeconds));
+    if (overrides.leaseSeconds !== undefined) {
+      options.set(OptionCode.leaseTime, encodeSeconds(overrides.leaseSeconds));
     }
     options.set(OptionCode.clientIdentifier, this.clientIdentifier);
-    if (speech.softwire !== undefined) {
-      options.set(OptionCode.softwireSourceAddress, parseIPv6(speech.softwire));
+    if (overrides.softwire !== undefined) {
+      options.set(OptionCode.softwireSourceAddress, parseIPv6(overrides.softwire));
     }
     if (portParams !== undefined && portParams !== null) {
       options.set(OptionCode.portParams, encodePortParams(portParams));
     }
-    if (wishes !== null) options.set(OptionCode.parameterRequestList, Uint8Array.from(wishes));
-    for (const [code, data] of Object.entries(speech.options ?? {})) {
+    if (requestedCodes !== null)
+      options.set(OptionCode.parameterRequestList, Uint8Array.from(requestedCodes));
+    for (const [code, data] of Object.entries(overrides.options ?? {})) {
       if (data === null) options.delete(Number(code));
       else options.set(Number(code), Uint8Array.from(data));
     }

@@ -1,5 +1,5 @@
 /**
- * Messages that no encoder would make: their octets are changed after the fact.
+ * Makes messages that our encoders can't make, by changing encoded octets.
  *
  * @module
  */
@@ -11,9 +11,10 @@ export function changeDhcpV4(query: Uint8Array, change: (dhcpv4: Uint8Array) => 
   return encodeDhcpV4Query({ ...rest, dhcpv4: change(dhcpv4) });
 }
 
+/** Where options start: after the BOOTP header (236 octets) and the magic cookie (4 octets). */
 const optionsOffset = 240;
 
-/** @returns The message with octets of options before those that it has. */
+/** @returns The message with options inserted before its own. */
 export function putOptionsFirst(dhcpv4: Uint8Array, options: readonly number[]): Uint8Array {
   return Uint8Array.from([
     ...dhcpv4.subarray(0, optionsOffset),
@@ -22,7 +23,7 @@ export function putOptionsFirst(dhcpv4: Uint8Array, options: readonly number[]):
   ]);
 }
 
-/** @returns A field of a header: octets, and zeros behind them. */
+/** @returns A header field of a length: the octets, padded with zeros. */
 export function fieldOf(length: number, octets: readonly number[]): Uint8Array {
   const field = new Uint8Array(length);
   field.set(octets);

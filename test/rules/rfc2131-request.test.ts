@@ -5,11 +5,11 @@ import { describe, expect, test } from "vitest";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
 import { encodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
-import type { Speech } from "./acting-client.ts";
+import type { MessageOverrides } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
 import { execute, query } from "../support/sql.ts";
 
-/** One address: what one client has, no other can get. */
+/** A domain with a single address, so that no second client can get one. */
 const oneAddress: Partial<typeof domain> = {
   offerHoldSeconds: 60,
   quarantineSeconds: 0,
@@ -24,9 +24,9 @@ const seven = { address: "203.0.113.7", portParams: undefined };
 const elsewhere = { address: "192.0.2.200", portParams: undefined };
 
 const octets = (address: string) => encodeAddress(parseIPv4(address));
-const [us, them] = [octets("198.51.100.1"), octets("198.51.100.2")];
+const [ourServer, otherServer] = [octets("198.51.100.1"), octets("198.51.100.2")];
 
-/** Sends a REQUEST to a database whose COMMIT fails when all statements have run, and returns what comes back. */
+/** Sends a REQUEST while every COMMIT fails after its statements have run. @returns The answers. */
 async function sendWhileCommitsFail(stage: Stage, request: Uint8Array): Promise<Uint8Array[]> {
   const { database } = stage;
   for (const sql of [
@@ -48,52 +48,52 @@ async function sendWhileCommitsFail(stage: Stage, request: Uint8Array): Promise<
   return stage.send();
 }
 
-describe("the state that a REQUEST is of", () => {
+describe("the state of a REQUEST", () => {
   const held = parseIPv4(seven.address);
   const wrong = octets(elsewhere.address);
 
-  test.each<[fields: string, speech: Speech, outcome: string]>([
+  test.each<[fields: string, overrides: MessageOverrides, outcome: string]>([
     [
-      "54 beside all others: SELECTING",
-      { unicast: true, header: { ciaddr: held }, options: { 54: them, 50: wrong } },
+      "54 with all others: SELECTING",
+      { unicast: true, header: { ciaddr: held }, options: { 54: otherServer, 50: wrong } },
       "silence:other-server-chosen",
     ],
     [
-      "54 beside ciaddr, and nothing requested",
-      { unicast: true, header: { ciaddr: held }, options: { 54: us } },
+      "54 with ciaddr, without 50: no state",
+      { unicast: true, header: { ciaddr: held }, options: { 54: ourServer } },
       "silence:unknown-request-state",
     ],
     [
-      "54 beside ciaddr: what is requested is 50",
-      { header: { ciaddr: held }, options: { 54: us, 50: wrong } },
+      "54 with ciaddr and 50: SELECTING of the address in 50",
+      { header: { ciaddr: held }, options: { 54: ourServer, 50: wrong } },
       "nak:pair-not-offered",
     ],
     [
-      "ciaddr and U beside 50: RENEWING",
+      "ciaddr and U with 50: RENEWING",
       { unicast: true, header: { ciaddr: held }, options: { 50: wrong } },
       "ack",
     ],
-    ["ciaddr beside 50: REBINDING", { header: { ciaddr: held }, options: { 50: wrong } }, "ack"],
+    ["ciaddr with 50: REBINDING", { header: { ciaddr: held }, options: { 50: wrong } }, "ack"],
     [
-      "a wrong ciaddr beside 50: REBINDING",
+      "a wrong ciaddr with 50: REBINDING",
       { header: { ciaddr: parseIPv4(elsewhere.address) }, options: { 50: octets(seven.address) } },
       "nak:pair-not-held",
     ],
     ["50 alone: INIT-REBOOT", { options: { 50: wrong } }, "nak:wrong-network"],
     [
-      "50 and U: INIT-REBOOT, for U says nothing here",
+      "50 and U: INIT-REBOOT, because U has no meaning here",
       { unicast: true, options: { 50: wrong } },
       "nak:wrong-network",
     ],
-    ["nothing", {}, "silence:unknown-request-state"],
-    ["only U", { unicast: true }, "silence:unknown-request-state"],
-    ["50 of a wrong length", { options: { 50: [203, 0, 113] } }, "silence:unknown-request-state"],
-  ])("R2131-4.3.2-01 %s", async (_fields, speech, outcome) => {
+    ["no field: no state", {}, "silence:unknown-request-state"],
+    ["only U: no state", { unicast: true }, "silence:unknown-request-state"],
+    ["50 with a wrong length: no state", { options: { 50: [203, 0, 113] } }, "silence:unknown-request-state"],
+  ])("R2131-4.3.2-01 %s", async (_fields, overrides, outcome) => {
     const stage = await Stage.open(oneAddress);
     const client = stage.client(1);
     await client.lease();
     const before = stage.count(outcome);
-    const answer = await client.say(MessageType.request, speech);
+    const answer = await client.send(MessageType.request, overrides);
     expect(stage.count(outcome)).toBe(before + 1);
     expect(answer?.type).toBe(outcome.startsWith("silence") ? undefined : outcome.split(":")[0]);
     expect(await stage.leases()).toBe(1);
@@ -101,40 +101,40 @@ describe("the state that a REQUEST is of", () => {
 });
 
 describe("SELECTING", () => {
-  test("R2131-4.3.2-02 the choice of another server has no answer, and frees our offer", async () => {
+  test("R2131-4.3.2-02 a REQUEST for another server gets no answer and frees our offer", async () => {
     const stage = await Stage.open(oneAddress);
     const offer = (await stage.client(1).discover())!;
-    expect(await stage.client(1).select(offer, { options: { 54: them } })).toBeUndefined();
+    expect(await stage.client(1).select(offer, { options: { 54: otherServer } })).toBeUndefined();
     expect(stage.count("silence:other-server-chosen")).toBe(1);
     expect(await stage.client(2).lease()).toMatchObject({ address: offer.address });
   });
 
-  test("R2131-4.3.2-02 the choice of another server leaves a lease as it is", async () => {
+  test("R2131-4.3.2-02 a REQUEST for another server does not change a lease", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
-    expect(await stage.client(1).select(ack, { options: { 54: them } })).toBeUndefined();
+    expect(await stage.client(1).select(ack, { options: { 54: otherServer } })).toBeUndefined();
     expect(await stage.client(2).discover()).toBeUndefined();
     expect(await stage.client(1).renew(ack)).toMatchObject({ type: "ack", address: ack.address });
   });
 
-  test("R2131-4.3.2-03 no ACK leaves when its lease cannot be committed", async () => {
+  test("R2131-4.3.2-03 no ACK is sent when its lease cannot be committed", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const offer = (await client.discover())!;
-    const speech = { portParams: offer.portParams, options: { 50: octets(offer.address), 54: us } };
-    const request = client.message(MessageType.request, speech);
+    const overrides = { portParams: offer.portParams, options: { 50: octets(offer.address), 54: ourServer } };
+    const request = client.message(MessageType.request, overrides);
     expect(await sendWhileCommitsFail(stage, request.datagram)).toEqual([]);
     const rows = await query(stage.database, "SELECT state FROM lease");
     expect(rows).toMatchObject([{ state: 1 }]);
     expect(await client.select(offer)).toMatchObject({ type: "ack", address: offer.address });
   });
 
-  test("R2131-4.3.2-03 no ACK leaves when a lease cannot be extended", async () => {
+  test("R2131-4.3.2-03 no ACK is sent when the extension of its lease cannot be committed", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const ack = await client.lease();
-    const speech = { portParams: ack.portParams, header: { ciaddr: parseIPv4(ack.address) } };
-    const request = client.message(MessageType.request, speech);
+    const overrides = { portParams: ack.portParams, header: { ciaddr: parseIPv4(ack.address) } };
+    const request = client.message(MessageType.request, overrides);
     expect(await sendWhileCommitsFail(stage, request.datagram)).toEqual([]);
     expect(await client.rebind(ack)).toMatchObject({ type: "ack", address: ack.address });
   });
@@ -146,7 +146,7 @@ describe("SELECTING", () => {
     expect(await stage.leases()).toBe(0);
   });
 
-  test("R2131-4.3.2-04 an offer that ran out and went to another client gets DHCPNAK", async () => {
+  test("R2131-4.3.2-04 an expired offer whose pair went to another client gets DHCPNAK", async () => {
     const stage = await Stage.open(oneAddress);
     const offer = (await stage.client(1).discover())!;
     stage.now += 60;
@@ -157,13 +157,13 @@ describe("SELECTING", () => {
   });
 
   test.each([
-    ["another address", { address: "203.0.113.6", portParams: undefined }],
+    ["an address other than the offered one", { address: "203.0.113.6", portParams: undefined }],
     ["an address of no pool", elsewhere],
     [
-      "the offered address with a port set",
+      "the offered full address with a port set",
       { ...seven, portParams: { psidOffset: 0, psidLength: 6, psid: 20 } },
     ],
-  ])("R2131-4.3.2-04 %s than was offered gets DHCPNAK, and the offer stays", async (_what, pair) => {
+  ])("R2131-4.3.2-04 %s gets DHCPNAK, and the offer stays valid", async (_what, pair) => {
     const stage = await Stage.open(twoAddresses);
     const client = stage.client(1);
     const offer = (await client.discover({ address: parseIPv4(seven.address) }))!;
@@ -175,7 +175,7 @@ describe("SELECTING", () => {
 });
 
 describe("INIT-REBOOT", () => {
-  test("R2131-4.3.2-05 on the wrong network gets DHCPNAK, an unknown client too", async () => {
+  test("R2131-4.3.2-05 on the wrong network gets DHCPNAK, even from an unknown client", async () => {
     const stage = await Stage.open(oneAddress);
     await stage.client(1).lease();
     expect(await stage.client(1).reboot(elsewhere)).toMatchObject({ type: "nak" });
@@ -184,7 +184,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.client(1).renew(seven)).toMatchObject({ type: "ack" });
   });
 
-  test("R2131-4.3.2-05 the network of another domain is the wrong one", async () => {
+  test("R2131-4.3.2-05 with an address of another domain gets DHCPNAK", async () => {
     const other = {
       ...domain,
       ...twoAddresses,
@@ -202,7 +202,7 @@ describe("INIT-REBOOT", () => {
     expect(stage.count("nak:wrong-network")).toBe(1);
   });
 
-  test("R2131-4.3.2-06 an unknown client that reboots on the right network gets no answer", async () => {
+  test("R2131-4.3.2-06 of an unknown client on the right network gets no answer", async () => {
     const stage = await Stage.open({ ...oneAddress, refusesUnknownRenewals: true });
     expect(await stage.client(1).reboot(seven)).toBeUndefined();
     expect(await stage.client(1).reboot(seven, { unicast: true })).toBeUndefined();
@@ -210,7 +210,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.leases()).toBe(0);
   });
 
-  test("R2131-4.3.2-06 also when another client has the pair", async () => {
+  test("R2131-4.3.2-06 of an unknown client gets no answer even if another client has the pair", async () => {
     const stage = await Stage.open(oneAddress);
     await stage.client(1).lease();
     expect(await stage.client(2).reboot(seven)).toBeUndefined();
@@ -223,18 +223,21 @@ describe("INIT-REBOOT", () => {
     ["another PSID", "192.0.2.18", { psidOffset: 0, psidLength: 6, psid: 33 }],
     ["another length", "192.0.2.18", { psidOffset: 0, psidLength: 5, psid: 1 }],
     ["another offset", "192.0.2.18", { psidOffset: 4, psidLength: 6, psid: 1 }],
-  ] as const)("R2131-4.3.2-07 with %s than the record's gets DHCPNAK", async (_what, address, portParams) => {
-    const stage = await Stage.open();
-    const client = stage.client(1);
-    const ack = await client.lease({ address: parseIPv4("192.0.2.18") });
-    expect(ack.address).toBe("192.0.2.18");
-    const pair = { address, portParams: portParams === "same" ? ack.portParams : portParams };
-    expect(await client.reboot(pair)).toMatchObject({ type: "nak" });
-    expect(stage.count("nak:pair-not-held")).toBe(1);
-    expect(await client.reboot(ack)).toMatchObject({ type: "ack" });
-  });
+  ] as const)(
+    "R2131-4.3.2-07 with %s than the recorded one gets DHCPNAK",
+    async (_what, address, portParams) => {
+      const stage = await Stage.open();
+      const client = stage.client(1);
+      const ack = await client.lease({ address: parseIPv4("192.0.2.18") });
+      expect(ack.address).toBe("192.0.2.18");
+      const pair = { address, portParams: portParams === "same" ? ack.portParams : portParams };
+      expect(await client.reboot(pair)).toMatchObject({ type: "nak" });
+      expect(stage.count("nak:pair-not-held")).toBe(1);
+      expect(await client.reboot(ack)).toMatchObject({ type: "ack" });
+    },
+  );
 
-  test("R2131-4.3.2-08 that matches its record gets DHCPACK, and its lease time starts again", async () => {
+  test("R2131-4.3.2-08 with the recorded pair gets DHCPACK and a full lease time", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 900;
@@ -243,7 +246,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("R2131-4.3.2-08 an offer is no record of a lease", async () => {
+  test("R2131-4.3.2-08 with a pair that was only offered gets DHCPNAK", async () => {
     const stage = await Stage.open({ ...oneAddress, rebootNeedsSameSource: false });
     const offer = (await stage.client(1).discover())!;
     expect(await stage.client(1).reboot(offer)).toMatchObject({ type: "nak" });
@@ -251,7 +254,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.leases()).toBe(0);
   });
 
-  test("R2131-4.3.2-09 an ended lease whose pair is still free is extended", async () => {
+  test("R2131-4.3.2-09 with the pair of an ended lease gets it again if no other client took it", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 5000;
@@ -260,7 +263,7 @@ describe("INIT-REBOOT", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("R2131-4.3.2-09 an ended lease whose pair another client took is not", async () => {
+  test("R2131-4.3.2-09 with the pair of an ended lease gets no ACK if another client took it", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 5000;
@@ -274,7 +277,7 @@ describe.each([
   ["RENEWING", "R2131-4.3.2-10", true],
   ["REBINDING", "R2131-4.3.2-11", false],
 ] as const)("%s", (state, id, unicast) => {
-  test(`${id} ${state} that matches gets DHCPACK and is extended`, async () => {
+  test(`${id} ${state} with the leased pair gets DHCPACK and extends the lease`, async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 700;
@@ -286,7 +289,7 @@ describe.each([
     expect(await stage.client(2).discover()).toBeUndefined();
   });
 
-  test(`${id} ${state} from another IPv6 source is extended too`, async () => {
+  test(`${id} ${state} from another IPv6 source extends the lease too`, async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     const moved = stage.client(1, { source: "fe80::77" });
@@ -312,7 +315,7 @@ describe.each([
   });
 });
 
-describe("a client that is not known", () => {
+describe("an unknown client", () => {
   test.each([
     ["RENEWING", true],
     ["REBINDING", false],
@@ -324,7 +327,7 @@ describe("a client that is not known", () => {
     expect(await stage.client(1).rebind(ack, { unicast })).toMatchObject({ type: "ack" });
   });
 
-  test("R2131-4.3.2-13 and no answer where that client's lease has ended", async () => {
+  test("R2131-4.3.2-13 REBINDING of such a pair gets no answer after the other client's lease has ended", async () => {
     const stage = await Stage.open(oneAddress);
     const ack = await stage.client(1).lease();
     stage.now += 1000;
@@ -333,16 +336,21 @@ describe("a client that is not known", () => {
   });
 
   test.each<[what: string, unicast: boolean, refuses: boolean | undefined, outcome: string]>([
-    ["REBINDING has no answer", false, undefined, "silence:unknown-client"],
-    ["REBINDING has no answer, whatever the domain says", false, true, "silence:unknown-client"],
-    ["RENEWING has no answer by default", true, undefined, "silence:unknown-client"],
+    ["REBINDING gets no answer", false, undefined, "silence:unknown-client"],
     [
-      "RENEWING has no answer where the domain leaves it to other servers",
+      "REBINDING gets no answer, even if the domain refuses unknown renewals",
+      false,
+      true,
+      "silence:unknown-client",
+    ],
+    ["RENEWING gets no answer by default", true, undefined, "silence:unknown-client"],
+    [
+      "RENEWING gets no answer if the domain leaves it to other servers",
       true,
       false,
       "silence:unknown-client",
     ],
-    ["RENEWING gets DHCPNAK where the domain refuses it", true, true, "nak:unknown-client"],
+    ["RENEWING gets DHCPNAK if the domain refuses unknown renewals", true, true, "nak:unknown-client"],
   ])("R2131-4.3.2-14 %s", async (_what, unicast, refuses, outcome) => {
     const stage = await Stage.open({
       ...oneAddress,

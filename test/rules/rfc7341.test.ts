@@ -1,5 +1,5 @@
 /**
- * DHCPv4 over DHCPv6, the server's side: RFC 7341 §5, §6, §9, §11.
+ * DHCPv4 over DHCPv6 on the server: RFC 7341 §5, §6, §9, §11.
  */
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
@@ -10,28 +10,32 @@ import { encodeCodeList } from "../../src/wire/dhcpv6/options/code-list.ts";
 import { decodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { enclose, levelAt } from "./acting-client.ts";
-import type { Place } from "./acting-client.ts";
+import type { ClientLocation } from "./acting-client.ts";
 import { changeDhcpV4 } from "./raw-message.ts";
 import { domain, Stage } from "./stage.ts";
 
-const place = [levelAt({})];
+const relayLevels = [levelAt({})];
 const seven = { address: "203.0.113.7", portParams: undefined };
 const refusing: Partial<typeof domain> = {
   refusesUnknownRenewals: true,
   pools: [{ name: "one", kind: "full", range: "203.0.113.7/32" }],
 };
 
-/** Sends a DISCOVER that is changed, which is to be dropped for a reason, and then as it was. */
+/** Expects that a changed DISCOVER is dropped for a reason, and that the unchanged one is served. */
 async function expectDropped(change: (query: Uint8Array) => Uint8Array, reason: string): Promise<void> {
   const stage = await Stage.open();
   const query = stage.client(1).query(MessageType.discover, {});
-  expect(await stage.ask(enclose(change(query), place))).toBeUndefined();
+  expect(await stage.ask(enclose(change(query), relayLevels))).toBeUndefined();
   expect(stage.count(`silence:${reason}`)).toBe(1);
   expect(await stage.leases()).toBe(0);
-  expect(await stage.ask(enclose(query, place))).toMatchObject({ type: "offer" });
+  expect(await stage.ask(enclose(query, relayLevels))).toMatchObject({ type: "offer" });
 }
 
-/** A DHCPV4-QUERY with other options 87 than its own. */
+/**
+ * Replaces the options of a DHCPV4-QUERY with options 87.
+ *
+ * @param change Returns the contents of the new options, given the content of the query's own option 87.
+ */
 function withMessages(query: Uint8Array, change: (own: Uint8Array) => Uint8Array[]): Uint8Array {
   const { options, ...header } = decodeMessage6(query);
   const own = options.find(({ code }) => code === OptionCode6.dhcpv4Message)!;
@@ -39,21 +43,21 @@ function withMessages(query: Uint8Array, change: (own: Uint8Array) => Uint8Array
   return encodeMessage6({ ...header, options: messages });
 }
 
-describe("a message that is dropped", () => {
-  test("R7341-5-01 plain BOOTP, that is a message without option 53", async () => {
+describe("dropped:", () => {
+  test("R7341-5-01 plain BOOTP, which has no option 53", async () => {
     const stage = await Stage.open({ identifiesByHardwareAddress: true });
     const client = stage.client(1);
-    expect(await client.say(null, {})).toBeUndefined();
-    expect(await client.say(null, { options: { 55: null, 61: null } })).toBeUndefined();
+    expect(await client.send(null, {})).toBeUndefined();
+    expect(await client.send(null, { options: { 55: null, 61: null } })).toBeUndefined();
     expect(stage.count("silence:no-message-type")).toBe(2);
     expect(await stage.leases()).toBe(0);
   });
 
   test.each<[what: string, change: (own: Uint8Array) => Uint8Array[]]>([
-    ["that are alike", (own) => [own, own]],
+    ["that are equal", (own) => [own, own]],
     ["of which the second is empty", (own) => [own, new Uint8Array(0)]],
     ["of which the first is empty", (own) => [new Uint8Array(0), own]],
-  ])("R7341-6.3-02 a query with options 87 %s", async (_what, change) => {
+  ])("R7341-6.3-02 a query with two options 87 %s", async (_what, change) => {
     await expectDropped((query) => withMessages(query, change), "duplicate-dhcpv4-message");
   });
 
@@ -78,7 +82,7 @@ describe("a message that is dropped", () => {
     ["a BOOTREPLY", "not-a-bootrequest", put(0, 2)],
     ["op 0", "not-a-bootrequest", put(0, 0)],
     ["239 octets", "dhcpv4-truncated", (dhcpv4) => dhcpv4.subarray(0, 239)],
-    ["an option that is longer than the message", "dhcpv4-option-overrun", put(240, 12, 255)],
+    ["an option longer than the message", "dhcpv4-option-overrun", put(240, 12, 255)],
     [
       "an option without its length",
       "dhcpv4-option-overrun",
@@ -88,7 +92,7 @@ describe("a message that is dropped", () => {
     await expectDropped((query) => changeDhcpV4(query, change), reason);
   });
 
-  test("R7341-11-02 is counted by its reason, one by one", async () => {
+  test("R7341-11-02 each malformed message is counted by its reason", async () => {
     const stage = await Stage.open();
     const query = stage.client(1).query(MessageType.discover, {});
     const bad = [
@@ -98,10 +102,10 @@ describe("a message that is dropped", () => {
       changeDhcpV4(query, put(236, 0)),
       query.subarray(0, 3),
       query.subarray(0, -1),
-      // With another flag than the first: the relay sends the same datagram on once only.
+      // The U flag makes it differ from the first datagram, because the relay forwards equal datagrams only once.
       withMessages(stage.client(1).query(MessageType.discover, { unicast: true }), () => []),
     ];
-    expect(await stage.send(...bad.map((each) => enclose(each, place)))).toEqual([]);
+    expect(await stage.send(...bad.map((each) => enclose(each, relayLevels)))).toEqual([]);
     const silences = Object.entries(stage.counters.snapshot()).filter(([name]) => name.startsWith("silence"));
     expect(Object.fromEntries(silences)).toEqual({
       "silence:no-dhcpv4-message": 2,
@@ -115,23 +119,23 @@ describe("a message that is dropped", () => {
 });
 
 describe("flags", () => {
-  /** All that are reserved, with and without U. */
+  /** All reserved flags, the highest, and the lowest. Each is sent with and without U. */
   const reserved = [0x7fffff, 0x400000, 0x000001];
 
   test.each(reserved)("R7341-6.3-01 reserved flags of a query are ignored: %i", async (flags) => {
     const stage = await Stage.open(refusing);
-    const says = async (unicast: boolean) => {
-      const speech = { header: { ciaddr: parseIPv4(seven.address) } };
-      const query = stage.client(1).query(MessageType.request, { ...speech, unicast });
+    const renewOrRebind = async (unicast: boolean) => {
+      const overrides = { header: { ciaddr: parseIPv4(seven.address) } };
+      const query = stage.client(1).query(MessageType.request, { ...overrides, unicast });
       query.set([query[1]! | (flags >> 16), (flags >> 8) & 255, flags & 255], 1);
-      return stage.ask(enclose(query, place));
+      return stage.ask(enclose(query, relayLevels));
     };
-    expect(await says(false)).toBeUndefined();
-    expect(await says(true)).toMatchObject({ type: "nak" });
+    expect(await renewOrRebind(false)).toBeUndefined();
+    expect(await renewOrRebind(true)).toMatchObject({ type: "nak" });
     expect(stage.count("silence:unknown-client")).toBe(1);
   });
 
-  test("R7341-6.4-01 all flags of a response are zero, whatever those of the query", async () => {
+  test("R7341-6.4-01 all flags of a response are zero, whatever the flags of the query", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const ack = await client.lease();
@@ -139,13 +143,13 @@ describe("flags", () => {
     const answers = [ack, await client.renew(ack), await client.rebind(ack), await client.renew(elsewhere)];
     const query = client.query(MessageType.discover, {});
     query.set([255, 255, 255], 1);
-    answers.push(await stage.ask(enclose(query, place)));
+    answers.push(await stage.ask(enclose(query, relayLevels)));
     for (const answer of answers) {
       expect(answer!.header).toEqual(Uint8Array.of(MessageType6.dhcpv4Response, 0, 0, 0));
     }
   });
 
-  test("R7341-11-04 U tells RENEWING from REBINDING", async () => {
+  test("R7341-11-04 the U flag distinguishes RENEWING from REBINDING", async () => {
     const stage = await Stage.open(refusing);
     const client = stage.client(1);
     expect(await client.rebind(seven, { unicast: true })).toMatchObject({ type: "nak" });
@@ -164,7 +168,7 @@ describe("the answer", () => {
   ];
 
   test.each(["offer", "ack", "nak:wrong-network", "settings"] as const)(
-    "R7341-6.2-01 R7341-6.2-02 R7341-11-05 has one option 87 and no other in a DHCPV4-RESPONSE: %s",
+    "R7341-6.2-01 R7341-6.2-02 R7341-11-05 is one option 87, and no other option, in a DHCPV4-RESPONSE: %s",
     async (kind) => {
       const stage = await Stage.open();
       const client = stage.client(1);
@@ -179,7 +183,7 @@ describe("the answer", () => {
       const { options, ...header } = decodeMessage6(query);
       const datagram = encodeMessage6({ ...header, options: [...beside, ...options] });
       const before = stage.count(kind);
-      const [answer] = await stage.send(enclose(datagram, place));
+      const [answer] = await stage.send(enclose(datagram, relayLevels));
       expect(stage.count(kind)).toBeGreaterThan(before);
       const response = decodeMessage6(decodeRelayMessage(answer!).message);
       expect(response.type).toBe(MessageType6.dhcpv4Response);
@@ -187,10 +191,10 @@ describe("the answer", () => {
     },
   );
 
-  test("R7341-11-07 to a query in RELAY-FORW is in RELAY-REPL, to one without it is not", async () => {
+  test("R7341-11-07 is in a RELAY-REPL if the query was in a RELAY-FORW, and otherwise is not", async () => {
     const stage = await Stage.open();
     const query = stage.client(1).query(MessageType.discover, {});
-    const [relayed] = await stage.send(enclose(query, place));
+    const [relayed] = await stage.send(enclose(query, relayLevels));
     const [twice] = await stage.send(enclose(query, [levelAt({}), levelAt({})]));
     const [direct] = await stage.send(query);
     const typesOf = (octets: Uint8Array): number[] =>
@@ -215,25 +219,33 @@ describe("pools", () => {
   });
   const domains = ["2001:db8:a::/48", "2001:db8:b::/48", "2001:db8:a:1::/64", "::1/128"].map(domainOf);
 
-  test.each<[place: string, where: Place, address: string | undefined]>([
+  test.each<[field: string, where: ClientLocation, address: string | undefined]>([
     ["link-address", { linkAddress: "2001:db8:a::1" }, "203.0.113.0"],
     ["another link-address", { linkAddress: "2001:db8:b::1" }, "203.0.113.1"],
     ["the longest prefix", { linkAddress: "2001:db8:a:1::1" }, "203.0.113.2"],
-    ["link-address before source", { linkAddress: "2001:db8:a::1", source: "2001:db8:b::9" }, "203.0.113.0"],
     [
-      "source, where link-address says nothing",
-      { linkAddress: "::", source: "2001:db8:b::9" },
-      "203.0.113.1",
+      "link-address rather than source",
+      { linkAddress: "2001:db8:a::1", source: "2001:db8:b::9" },
+      "203.0.113.0",
     ],
-    ["a link of nobody", { linkAddress: "2001:db8:c::1", source: "2001:db8:b::9" }, undefined],
-    ["a source that says nothing", { linkAddress: "::", source: "fe80::9" }, undefined],
-  ])("R7341-11-03 are chosen by %s", async (_place, where, address) => {
+    ["source, if link-address is ::", { linkAddress: "::", source: "2001:db8:b::9" }, "203.0.113.1"],
+    [
+      "nothing, if link-address is in no domain",
+      { linkAddress: "2001:db8:c::1", source: "2001:db8:b::9" },
+      undefined,
+    ],
+    [
+      "nothing, if link-address is :: and source is link-local",
+      { linkAddress: "::", source: "fe80::9" },
+      undefined,
+    ],
+  ])("R7341-11-03 are selected by %s", async (_field, where, address) => {
     const stage = await Stage.open(domains);
     expect((await stage.client(1, where).discover())?.address).toBe(address);
     expect(stage.count("silence:no-domain")).toBe(address === undefined ? 1 : 0);
   });
 
-  test("R7341-11-03 are chosen by the source of a query that comes from no relay", async () => {
+  test("R7341-11-03 are selected by the source if a query comes from no relay", async () => {
     const stage = await Stage.open(domains);
     const direct = stage.client(1).query(MessageType.discover, {});
     expect(await stage.ask(direct)).toMatchObject({ type: "offer", address: "203.0.113.3" });

@@ -1,6 +1,5 @@
 /**
- * RFC 7618 §6 to §8: a lease is of one client, one address and one PSID, and every message that names one has to name
- * all three.
+ * RFC 7618 §6 to §8: client, address and PSID identify a lease, and every message about a lease must match all three.
  */
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
@@ -8,7 +7,7 @@ import { pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 
 const without159 = { parameterRequestList: [1, 6, 51] };
-/** The same address with another part of option 159. */
+/** @returns Pairs with the address of a lease but another PSID, PSID length or offset in option 159. */
 const others = (lease: Answer) => {
   const { address, portParams } = lease;
   return [
@@ -19,10 +18,10 @@ const others = (lease: Answer) => {
 };
 const keeping = ["renew", "rebind", "reboot"] as const;
 
-test("R7618-6-07 another client cannot select, extend, reboot with or release a leased pair", async () => {
+test("R7618-6-07 no other client can select, extend, reboot with or release a leased pair", async () => {
   const stage = await Stage.open();
   const lease = await stage.client(1).lease();
-  const thief = stage.client(2);
+  const other = stage.client(2);
   for (const [what, outcome] of [
     ["select", "nak:pair-not-offered"],
     ["renew", "nak:pair-not-held"],
@@ -30,12 +29,12 @@ test("R7618-6-07 another client cannot select, extend, reboot with or release a 
     ["reboot", "silence:unknown-client"],
     ["release", "silence:release-without-lease"],
   ] as const) {
-    expect(await stage.outcome(() => thief[what](lease)), what).toBe(outcome);
+    expect(await stage.outcome(() => other[what](lease)), what).toBe(outcome);
   }
   expect(await stage.outcome(() => stage.client(1).renew(lease))).toBe("ack 192.0.2.18 PSID 1");
 });
 
-test("R7618-5-04 R7618-8-08 a RELEASE ends one PSID of an address, and its neighbours stay", async () => {
+test("R7618-5-04 R7618-8-08 a RELEASE ends the lease of one PSID, and the other PSIDs of the address stay leased", async () => {
   const stage = await Stage.open({
     quarantineSeconds: 0,
     pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 2 }],
@@ -48,7 +47,7 @@ test("R7618-5-04 R7618-8-08 a RELEASE ends one PSID of an address, and its neigh
   expect(await stage.outcome(() => stage.client(4).discover())).toBe("offer 192.0.2.18 PSID 2");
 });
 
-describe("a message that names another port set of the client's own address", () => {
+describe("a message with another port set of the client's own address", () => {
   test("R7618-8-08 R7618-7-06 A5 releases nothing", async () => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease();
@@ -70,7 +69,7 @@ describe("a message that names another port set of the client's own address", ()
     expect(await stage.outcome(() => client[what](lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("R7618-6-07 gets DHCPNAK if the pair was not offered", async () => {
+  test("R7618-6-07 gets DHCPNAK if that port set was not offered", async () => {
     const stage = await Stage.open();
     const offer = (await stage.client(1).discover())!;
     for (const other of others(offer)) {
@@ -83,13 +82,13 @@ describe("a message that names another port set of the client's own address", ()
 describe("a message without option 159", () => {
   const bare = { portParams: null };
 
-  test("A3 R7618-8-09 of SELECTING gets DHCPNAK, because half a pair is none", async () => {
+  test("A3 R7618-8-09 in SELECTING gets DHCPNAK, because an address without port set is no pair", async () => {
     const stage = await Stage.open();
     const offer = (await stage.client(1).discover())!;
     expect(await stage.outcome(() => stage.client(1).select(offer, bare))).toBe("nak:pair-not-offered");
   });
 
-  test("A3 of SELECTING gets the offered pair from a lenient domain, and no other pair", async () => {
+  test("A3 in SELECTING gets the offered pair from a lenient domain, and no other pair", async () => {
     const stage = await Stage.open({ acceptsRequestWithoutPortSet: true });
     const offer = (await stage.client(1).discover())!;
     const ack = await stage.client(1).select(offer, bare);
@@ -100,7 +99,7 @@ describe("a message without option 159", () => {
     expect(await stage.outcome(() => stage.client(3).select(elsewhere, bare))).toBe("nak:pair-not-offered");
   });
 
-  test.each(keeping)("R7618-7-06 gets DHCPNAK when it wants to keep a shared lease: %s", async (what) => {
+  test.each(keeping)("R7618-7-06 gets DHCPNAK for a shared lease: %s", async (what) => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease();
     expect(await stage.outcome(() => stage.client(1)[what](lease, bare))).toBe("nak:pair-not-held");
@@ -124,36 +123,36 @@ describe("a message without option 159", () => {
 });
 
 describe("INIT-REBOOT", () => {
-  test("R7618-6-11 A10 from the address that the lease was given to keeps it, and from another gets DHCPNAK", async () => {
+  test("R7618-6-11 A10 keeps the lease from the source that it was given to, and gets DHCPNAK from another source", async () => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease();
     expect(await stage.outcome(() => stage.client(1).reboot(lease))).toBe("ack 192.0.2.18 PSID 1");
     const moved = stage.client(1, { source: "fe80::bad" });
     expect(await stage.outcome(() => moved.reboot(lease))).toBe("nak:source-changed");
-    // The lease is not lost to who claims to be its client.
+    // The lease still belongs to its client.
     expect(await stage.outcome(() => stage.client(1).reboot(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("R7618-6-11 is compared with the address of the client, and not with that of a relay", async () => {
+  test("R7618-6-11 is compared by the address of the client, not of a relay", async () => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease();
     const elsewhere = stage.client(1, { linkAddress: "2001:db8:a:b::1" });
     expect(await stage.outcome(() => elsewhere.reboot(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("A10 from another address keeps the lease in a domain that does not mind", async () => {
+  test("A10 from another source keeps the lease if the domain allows it", async () => {
     const stage = await Stage.open({ rebootNeedsSameSource: false });
     const lease = await stage.client(1).lease();
     const moved = stage.client(1, { source: "fe80::bad" });
     expect(await stage.outcome(() => moved.reboot(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("R7618-6-11 is about INIT-REBOOT alone: a renewal may come from another address", async () => {
+  test("R7618-6-11 applies to INIT-REBOOT only: a renewal may come from another source", async () => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease();
     const moved = stage.client(1, { source: "fe80::bad" });
     expect(await stage.outcome(() => moved.renew(lease))).toBe("ack 192.0.2.18 PSID 1");
-    // From then on it is the address that the lease is known by.
+    // The lease now has the source of the renewal.
     expect(await stage.outcome(() => moved.reboot(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 });
@@ -164,23 +163,23 @@ describe("DECLINE", () => {
     pools: [{ name: "one", kind: "shared" as const, range: "192.0.2.18/32", psidLength: 2 }],
   };
 
-  test("A14 keeps the client's own pair from everyone, and no other pair of the address", async () => {
+  test("A14 keeps the client's own pair from every client, and no other pair of the address", async () => {
     const stage = await Stage.open(small);
     const leases: Answer[] = [];
     for (const number of [1, 2]) leases.push(await stage.client(number).lease());
     expect(await stage.outcome(() => stage.client(1).decline("192.0.2.18"))).toBe("silence:declined");
     expect(await stage.outcome(() => stage.client(2).renew(leases[1]!))).toBe("ack 192.0.2.18 PSID 2");
-    // PSID 1 is for nobody, its client included; PSID 3 was never used.
+    // No client gets PSID 1, not even the one that declined it. PSID 3 was never used.
     expect(await stage.outcome(() => stage.client(1).discover())).toBe("offer 192.0.2.18 PSID 3");
     expect(await stage.outcome(() => stage.client(3).discover())).toBe("silence:pools-exhausted");
-    const wish = { address: leases[0]!.message.yiaddr, portParams: leases[0]!.portParams };
+    const requested = { address: leases[0]!.message.yiaddr, portParams: leases[0]!.portParams };
     stage.now += 599;
-    expect(await stage.outcome(() => stage.client(3).discover(wish))).not.toMatch(/PSID 1$/);
+    expect(await stage.outcome(() => stage.client(3).discover(requested))).not.toMatch(/PSID 1$/);
     stage.now += 1;
-    expect(await stage.outcome(() => stage.client(4).discover(wish))).toBe("offer 192.0.2.18 PSID 1");
+    expect(await stage.outcome(() => stage.client(4).discover(requested))).toBe("offer 192.0.2.18 PSID 1");
   });
 
-  test("A14 of a client without a pair there changes nothing", async () => {
+  test("A14 of a client without a pair of that address changes nothing", async () => {
     const stage = await Stage.open(small);
     const lease = await stage.client(1).lease();
     expect(await stage.outcome(() => stage.client(2).decline("192.0.2.18"))).toBe(

@@ -1,5 +1,5 @@
 /**
- * RFC 7618 §8: which pair a client is offered, from what it has to what is new; and what a hint can do about it.
+ * RFC 7618 §8: the order in which the server chooses the pair for an offer, and the effect of hints.
  */
 import { describe, expect, test } from "vitest";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
@@ -11,12 +11,12 @@ const hint = (address: string, psid: number) => ({ address: parseIPv4(address), 
 const texts = (answers: readonly (Answer | undefined)[]) =>
   answers.map((answer) => (answer === undefined ? "silence" : pairText(answer)));
 
-test("R7618-8-07a a client with a lease is offered its own pair, whatever it asks for", async () => {
+test("R7618-8-07a a client with a lease is offered its own pair, whatever it requests", async () => {
   const stage = await Stage.open();
   const client = stage.client(1);
   const lease = await client.lease();
   expect(await stage.outcome(() => client.discover(hint("192.0.2.19", 40)))).toBe("offer 192.0.2.18 PSID 1");
-  // The lease is not touched by the offer.
+  // The offer did not change the lease.
   expect(await stage.outcome(() => client.renew(lease))).toBe("ack 192.0.2.18 PSID 1");
 });
 
@@ -29,12 +29,12 @@ test.each([
     },
   ],
 ])(
-  "R7618-8-07b a client whose lease was %s is offered the same pair, and not the one that it hints at",
+  "R7618-8-07b a client whose lease has ended is offered the same pair, not its hint: %s",
   async (_how, end) => {
     const stage = await Stage.open({ quarantineSeconds: 0 });
     const lease = await stage.client(1).lease();
     await end(stage, lease);
-    // Another client comes and goes in between.
+    // Meanwhile another client gets a lease.
     const other = stage.client(2);
     expect(pairText(await other.lease())).toBe("ack 192.0.2.19 PSID 1");
     expect(await stage.outcome(() => stage.client(1).discover(hint("192.0.2.19", 40)))).toBe(
@@ -43,7 +43,7 @@ test.each([
   },
 );
 
-test("R7618-8-07b a pair that someone else took is offered to its former client no more", async () => {
+test("R7618-8-07b a pair that another client took is no longer offered to its former client", async () => {
   const stage = await Stage.open({ quarantineSeconds: 0 });
   const lease = await stage.client(1).lease();
   await stage.client(1).release(lease);
@@ -53,7 +53,7 @@ test("R7618-8-07b a pair that someone else took is offered to its former client 
   );
 });
 
-test("R7618-6-13 a client that comes from another IPv6 address is offered its own pair", async () => {
+test("R7618-6-13 a client that sends from another IPv6 address is offered its own pair", async () => {
   const stage = await Stage.open();
   await stage.client(1, { source: "fe80::1" }).lease();
   await stage.client(2).lease();
@@ -61,7 +61,7 @@ test("R7618-6-13 a client that comes from another IPv6 address is offered its ow
   expect(await stage.outcome(() => moved.discover())).toBe("offer 192.0.2.18 PSID 1");
 });
 
-describe("R7618-8-07c a pair that a new client asks for", () => {
+describe("R7618-8-07c a pair that a new client requests", () => {
   test("is offered when it is free", async () => {
     const stage = await Stage.open();
     expect(await stage.outcome(() => stage.client(1).discover(hint("192.0.2.19", 40)))).toBe(
@@ -72,7 +72,7 @@ describe("R7618-8-07c a pair that a new client asks for", () => {
   test.each([
     ["leased", (stage: Stage) => stage.client(9).lease(hint("192.0.2.19", 40))],
     ["offered", (stage: Stage) => stage.client(9).discover(hint("192.0.2.19", 40))],
-  ])("is not offered while it is %s to another", async (_how, take) => {
+  ])("is not offered while it is %s to another client", async (_how, take) => {
     const stage = await Stage.open();
     await take(stage);
     expect(await stage.outcome(() => stage.client(1).discover(hint("192.0.2.19", 40)))).toBe(
@@ -81,20 +81,20 @@ describe("R7618-8-07c a pair that a new client asks for", () => {
   });
 
   test.each([
-    ["a reserved port in its set", hint("192.0.2.19", 0)],
+    ["a reserved port in its port set", hint("192.0.2.19", 0)],
     ["an address of no pool", hint("192.0.2.99", 40)],
     ["another length than its pool", { address: parseIPv4("192.0.2.19"), portParams: portSet(40, 7) }],
     [
       "another offset than its pool",
       { address: parseIPv4("192.0.2.19"), portParams: { ...portSet(40), psidOffset: 1 } },
     ],
-  ])("is passed over when it has %s", async (_what, wish) => {
+  ])("is ignored if it has %s", async (_what, requested) => {
     const stage = await Stage.open();
-    expect(await stage.outcome(() => stage.client(1).discover(wish))).toBe("offer 192.0.2.18 PSID 1");
+    expect(await stage.outcome(() => stage.client(1).discover(requested))).toBe("offer 192.0.2.18 PSID 1");
   });
 });
 
-test("R7618-8-07d R7618-8-04 new clients get new pairs, until an address is full and beyond", async () => {
+test("R7618-8-07d R7618-8-04 new clients get new pairs, first all of one address and then those of the next", async () => {
   const stage = await Stage.open({
     pools: [
       {
@@ -120,7 +120,7 @@ test("R7618-8-07d R7618-8-04 new clients get new pairs, until an address is full
   expect(stage.count("silence:pools-exhausted")).toBe(1);
 });
 
-test("R7618-8-07d of the pairs that others left, the one that was left longest ago goes first", async () => {
+test("R7618-8-07d of the pairs that other clients released, the one released longest ago is offered first", async () => {
   const stage = await Stage.open({
     quarantineSeconds: 0,
     pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 2 }],
@@ -135,10 +135,10 @@ test("R7618-8-07d of the pairs that others left, the one that was left longest a
   expect(await stage.outcome(() => stage.client(5).discover())).toBe("offer 192.0.2.18 PSID 1");
 });
 
-describe("hints of a size", () => {
+describe("size hints", () => {
   const sizes = { name: "large", kind: "shared" as const, range: "198.51.100.0/24", psidLength: 4 };
 
-  test("R7618-6-04 A9 are met by a pool whose sets have that size", async () => {
+  test("R7618-6-04 A9 get a port set from a pool with that size", async () => {
     const stage = await Stage.open({ pools: [domain.pools[0]!, sizes] });
     const offer = await stage.client(1).discover({ portParams: portSet(0, 4) });
     expect(offer!.address).toBe("198.51.100.0");
@@ -146,14 +146,14 @@ describe("hints of a size", () => {
     expect((await stage.client(2).discover({ portParams: portSet(0, 6) }))!.address).toBe("192.0.2.18");
   });
 
-  test("A9 never cut an address into sets of two sizes", async () => {
+  test("A9 never divide an address into port sets of two sizes", async () => {
     const stage = await Stage.open();
     await stage.client(1).lease();
     const offer = await stage.client(2).discover({ portParams: portSet(0, 3) });
     expect(offer!.portParams!.psidLength).toBe(6);
   });
 
-  test("A7 R7618-6-04 do not ask for PSID 0", async () => {
+  test("A7 R7618-6-04 do not request PSID 0", async () => {
     const stage = await Stage.open({
       pools: [
         {
@@ -169,26 +169,26 @@ describe("hints of a size", () => {
     expect(await stage.outcome(() => stage.client(1).discover({ portParams: portSet(7) }))).toBe(
       "offer 192.0.2.18 PSID 0",
     );
-    // PSID 0 has gone, and is no obstacle.
+    // PSID 0 is taken, and this client still gets an offer.
     expect(await stage.outcome(() => stage.client(2).discover({ portParams: portSet(0) }))).toBe(
       "offer 192.0.2.18 PSID 1",
     );
   });
 
-  test("A6 R7618-9-03 of length 0 say nothing: the address that comes with one is a hint of its own", async () => {
+  test("A6 R7618-9-03 with PSID length 0 are ignored, and the requested address still counts", async () => {
     const stage = await Stage.open();
-    const wish = { address: parseIPv4("192.0.2.19"), portParams: portSet(0, 0) };
-    expect(await stage.outcome(() => stage.client(1).discover(wish))).toBe("offer 192.0.2.19 PSID 1");
+    const requested = { address: parseIPv4("192.0.2.19"), portParams: portSet(0, 0) };
+    expect(await stage.outcome(() => stage.client(1).discover(requested))).toBe("offer 192.0.2.19 PSID 1");
   });
 });
 
-test("A8 R7618-8-07c an address alone gets any free set of it, and another address when it has none", async () => {
+test("A8 R7618-8-07c a requested address without option 159 gets any free port set of it, or another address if none is free", async () => {
   const stage = await Stage.open({
     pools: [{ name: "two", kind: "shared", range: "192.0.2.18-192.0.2.19", psidLength: 2 }],
   });
-  const wish = { address: parseIPv4("192.0.2.19") };
+  const requested = { address: parseIPv4("192.0.2.19") };
   const offers = [];
-  for (const client of [1, 2, 3, 4]) offers.push(await stage.client(client).discover(wish));
+  for (const client of [1, 2, 3, 4]) offers.push(await stage.client(client).discover(requested));
   expect(texts(offers)).toEqual([
     "offer 192.0.2.19 PSID 1",
     "offer 192.0.2.19 PSID 2",

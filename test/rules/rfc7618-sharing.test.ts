@@ -1,5 +1,5 @@
 /**
- * RFC 7618 §5, §8.1, §9: who shares an address with whom, who must not, and how option 159 tells it.
+ * RFC 7618 §5, §8.1, §9: which clients share an address, which must not, and the encoding of option 159.
  */
 import { describe, expect, test } from "vitest";
 import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
@@ -10,11 +10,11 @@ import { domain, pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 import { query } from "../support/sql.ts";
 
-/** Option 55 of a client that can't share. */
+/** Fields of a message of a client that can't share. */
 const without159 = { parameterRequestList: [1, 6, 51] };
 const portParamsHex = (answer: Answer) => encodeHex(answer.message.options.get(OptionCode.portParams)!);
 
-/** RFC 7597 appendix B: P = R * M * i + M * PSID + j, where i is 0 only without an offset. */
+/** Lists the ports of a port set (RFC 7597 appendix B): P = R * M * i + M * PSID + j. With an offset, i starts at 1. */
 function portsOf({ psidOffset, psidLength, psid }: PortParams): number[] {
   const [sets, size] = [2 ** psidLength, 2 ** (16 - psidOffset - psidLength)];
   const ports = [];
@@ -24,7 +24,7 @@ function portsOf({ psidOffset, psidLength, psid }: PortParams): number[] {
   return ports;
 }
 
-test("R7618-5-01 R7618-8-10 R7618-9-05 all clients of an address have sets apart from each other and from the system ports", async () => {
+test("R7618-5-01 R7618-8-10 R7618-9-05 the clients of an address have disjoint port sets without system ports", async () => {
   const stage = await Stage.open({
     pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidOffset: 4, psidLength: 5 }],
   });
@@ -50,26 +50,26 @@ describe("reserved ports", () => {
       ["0-1023", "5060", "65535"],
       [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
     ],
-  ])("R7618-8-10 R7618-8-11 R7618-9-05 %s leave PSIDs %s", async (reservedPorts, psids) => {
+  ])("R7618-8-10 R7618-8-11 R7618-9-05 set to %s leave PSIDs %s", async (reservedPorts, psids) => {
     const stage = await Stage.open({ pools: [{ ...pool, ...(reservedPorts && { reservedPorts }) }] });
     const given = [];
     for (const number of [...psids, 99]) given.push(await stage.client(number).discover());
     expect(given.map((offer) => offer?.portParams?.psid)).toEqual([...psids, undefined]);
   });
 
-  test("R7618-8-11 R7618-9-05 none, as the operator says, lets PSID 0 out", async () => {
+  test("R7618-8-11 R7618-9-05 set to none allow PSID 0", async () => {
     const stage = await Stage.open({ pools: [{ ...pool, reservedPorts: [] }] });
     expect((await stage.client(1).discover())!.portParams!.psid).toBe(0);
   });
 });
 
 describe("option 159", () => {
-  test("R7618-6-03 R7618-6-05 R7618-8-02 R7618-8-06 R7618-8-09 is in the OFFER of a shared address, once, with its PSID to the left", async () => {
+  test("R7618-6-03 R7618-6-05 R7618-8-02 R7618-8-06 R7618-8-09 is in the OFFER of a shared address once, with its PSID left-aligned", async () => {
     const stage = await Stage.open();
     const offer = await stage.client(1).discover();
     expect(encodeHex(offer!.header)).toBe("15000000");
     expect(pairText(offer!)).toBe("offer 192.0.2.18 PSID 1");
-    // Code, length, offset, PSID-length, PSID 1 in the six bits to the left.
+    // Code, length, offset, PSID length, and PSID 1 in the leftmost six bits.
     expect(encodeHex(offer!.octets).split("9f0400060400")).toHaveLength(2);
   });
 
@@ -80,7 +80,7 @@ describe("option 159", () => {
     [4, 3, 5, "0403a000"],
     [0, 1, 1, "00018000"],
   ])(
-    "R7618-9-01 R7618-9-02 R7618-9-03 R7618-9-04 has offset %i, length %i and PSID %i as %s",
+    "R7618-9-01 R7618-9-02 R7618-9-03 R7618-9-04 encodes offset %i, length %i and PSID %i as %s",
     async (psidOffset, psidLength, psid, hex) => {
       const pool = { name: "one", kind: "shared" as const, range: "192.0.2.18/32", psidOffset, psidLength };
       const stage = await Stage.open({ pools: [pool] });
@@ -90,7 +90,7 @@ describe("option 159", () => {
     },
   );
 
-  test("R7618-9-04 with bits to the right of the PSID is read without them", async () => {
+  test("R7618-9-04 is decoded without the bits to the right of the PSID", async () => {
     const stage = await Stage.open();
     const padded = { options: { [OptionCode.portParams]: [0, 6, 0x4b, 0xff] } };
     const offer = await stage.client(1).discover({ address: parseIPv4("192.0.2.18") }, padded);
@@ -99,7 +99,7 @@ describe("option 159", () => {
     expect(await stage.outcome(() => stage.client(1).select(offer!, padded))).toBe("ack 192.0.2.18 PSID 18");
   });
 
-  test("R7618-6-08 R7618-8-02 R7618-8-09 is in every ACK as it was in the OFFER, octet for octet", async () => {
+  test("R7618-6-08 R7618-8-02 R7618-8-09 is in every ACK, octet for octet as in the OFFER", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const offer = (await client.discover())!;
@@ -117,19 +117,19 @@ describe("option 159", () => {
     ["with offset 16", [16, 0, 0x48, 0]],
     ["with length 17", [0, 17, 0x48, 0]],
     ["with offset and length of 18 bits", [6, 12, 0x48, 0]],
-  ])("R7618-9-01 R7618-9-03 %s costs the hint and nothing else", async (_what, data) => {
+  ])("R7618-9-01 R7618-9-03 %s is ignored as a hint, and the client is served", async (_what, data) => {
     const stage = await Stage.open();
     const broken = { options: { [OptionCode.portParams]: data } };
-    // Whole, it would be a wish for PSID 18.
+    // If it were valid, it would request PSID 18.
     const offer = await stage.client(1).discover({ address: parseIPv4("192.0.2.18") }, broken);
     expect(pairText(offer!)).toBe("offer 192.0.2.18 PSID 1");
-    // In a REQUEST it names no pair.
+    // In a REQUEST it identifies no pair.
     expect(await stage.outcome(() => stage.client(1).select(offer!, broken))).toBe("nak:pair-not-offered");
   });
 });
 
 describe("clients that can't share", () => {
-  test("R7618-5-03 R7618-8-01 R7618-8.1-01 R7618-8.1-02 A16 get full addresses without option 159, though they send it", async () => {
+  test("R7618-5-03 R7618-8-01 R7618-8.1-01 R7618-8.1-02 A16 get full addresses without option 159, even if they send it", async () => {
     const stage = await Stage.open();
     await stage.client(1).lease();
     const full = stage.client(2);
@@ -142,7 +142,7 @@ describe("clients that can't share", () => {
     }
   });
 
-  test("R7618-8.1-02 get nothing when the full addresses are gone, while shared ones are left", async () => {
+  test("R7618-8.1-02 get no answer if no full address is free, even if shared addresses are free", async () => {
     const stage = await Stage.open();
     for (const number of [1, 2]) await stage.client(number).lease({}, without159);
     expect(await stage.outcome(() => stage.client(3).discover({}, without159))).toBe(
@@ -151,7 +151,7 @@ describe("clients that can't share", () => {
     expect(await stage.outcome(() => stage.client(4).discover())).toBe("offer 192.0.2.18 PSID 1");
   });
 
-  test("R7618-8.1-02 never get a shared address by asking for it", async () => {
+  test("R7618-8.1-02 never get a shared address by requesting it", async () => {
     const stage = await Stage.open();
     const hint = { address: parseIPv4("192.0.2.18") };
     expect(await stage.outcome(() => stage.client(1).discover(hint, without159))).toBe("offer 203.0.113.0");
@@ -160,7 +160,7 @@ describe("clients that can't share", () => {
   });
 
   test.each(["discover", "select", "renew", "rebind", "reboot", "inform"] as const)(
-    "R7618-8.1-03 A1 are not answered where all pools are shared: %s",
+    "R7618-8.1-03 A1 get no answer if all pools are shared: %s",
     async (what) => {
       const stage = await Stage.open(sharedOnly);
       const pair = { address: "192.0.2.18", portParams: undefined };
@@ -173,21 +173,21 @@ describe("clients that can't share", () => {
     },
   );
 
-  test("A1 R7618-8-08 RELEASE has no option 55, and ends a shared lease all the same", async () => {
+  test("A1 R7618-8-08 can end a shared lease: a RELEASE has no option 55", async () => {
     const stage = await Stage.open(sharedOnly);
     const lease = await stage.client(1).lease();
     expect(await stage.outcome(() => stage.client(1).release(lease))).toBe("silence:released");
     expect(await stage.leases()).toBe(0);
   });
 
-  test("A1 A14 DECLINE has no option 55, and is heard where all pools are shared", async () => {
+  test("A1 A14 can decline a pair if all pools are shared: a DECLINE has no option 55", async () => {
     const stage = await Stage.open(sharedOnly);
     const lease = await stage.client(1).lease();
     expect(await stage.outcome(() => stage.client(1).decline(lease.address))).toBe("silence:declined");
   });
 });
 
-test("R7618-8.1-04 a domain can give full addresses to clients that list 159, and no option 159 with them", async () => {
+test("R7618-8.1-04 a domain can give full addresses, without option 159, to clients that list 159", async () => {
   const stage = await Stage.open({ ignoresOption159: true });
   const client = stage.client(1);
   const lease = await client.lease();
@@ -198,7 +198,7 @@ test("R7618-8.1-04 a domain can give full addresses to clients that list 159, an
 
 describe("a client that no longer lists option 159", () => {
   test.each(["renew", "rebind"] as const)(
-    "A2 R7618-7-04 R7618-8-01 is not answered when it wants to keep a shared address: %s",
+    "A2 R7618-7-04 R7618-8-01 gets no answer for its shared lease: %s",
     async (what) => {
       const stage = await Stage.open();
       const client = stage.client(1);
@@ -210,7 +210,7 @@ describe("a client that no longer lists option 159", () => {
     },
   );
 
-  test("A12 R7618-7-04 is offered nothing while it has a shared lease, and keeps that lease", async () => {
+  test("A12 R7618-7-04 gets no offer while it has a shared lease, and keeps that lease", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const lease = await client.lease();
@@ -218,7 +218,7 @@ describe("a client that no longer lists option 159", () => {
     expect(await stage.outcome(() => client.renew(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("A12 is offered a full address when the lease has ended", async () => {
+  test("A12 is offered a full address after the lease has ended", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     await client.release(await client.lease());
@@ -226,8 +226,8 @@ describe("a client that no longer lists option 159", () => {
   });
 });
 
-describe("option 159 is in no answer that is not of a shared lease:", () => {
-  test("A15 DHCPNAK", async () => {
+describe("option 159 is not in", () => {
+  test("A15 a DHCPNAK", async () => {
     const stage = await Stage.open();
     const nak = await stage.client(1).select({
       address: "192.0.2.18",
@@ -249,16 +249,16 @@ describe("option 159 is in no answer that is not of a shared lease:", () => {
 describe("without a client identifier", () => {
   const anonymous = { options: { [OptionCode.clientIdentifier]: null } };
 
-  test("A11 no such client is served", async () => {
+  test("A11 no client is served", async () => {
     const stage = await Stage.open();
-    for (const speech of [anonymous, { ...anonymous, ...without159 }]) {
-      expect(await stage.outcome(() => stage.client(1).discover({}, speech))).toBe(
+    for (const overrides of [anonymous, { ...anonymous, ...without159 }]) {
+      expect(await stage.outcome(() => stage.client(1).discover({}, overrides))).toBe(
         "silence:no-client-identifier",
       );
     }
   });
 
-  test("A11 a domain may serve full addresses by hardware address, and shared ones never", async () => {
+  test("A11 a domain may give full addresses by hardware address, but never shared addresses", async () => {
     const stage = await Stage.open({ identifiesByHardwareAddress: true });
     const old = { ...anonymous, ...without159 };
     const client = stage.client(1);
@@ -267,14 +267,14 @@ describe("without a client identifier", () => {
     expect(await stage.outcome(() => stage.client(3).discover({}, anonymous))).toBe(
       "silence:no-client-identifier",
     );
-    const nobody = { ...old, header: { hlen: 0 } };
-    expect(await stage.outcome(() => stage.client(4).discover({}, nobody))).toBe(
+    const noHardwareAddress = { ...old, header: { hlen: 0 } };
+    expect(await stage.outcome(() => stage.client(4).discover({}, noHardwareAddress))).toBe(
       "silence:unusable-hardware-address",
     );
   });
 });
 
-test("R7618-8-03 a shared pool does for pairs what a pool does for addresses: gives, keeps, takes back, gives again", async () => {
+test("R7618-8-03 a shared pool leases a pair, keeps it, frees it after its end and leases it again", async () => {
   const stage = await Stage.open({
     quarantineSeconds: 60,
     pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 1 }],
@@ -291,7 +291,7 @@ test("R7618-8-03 a shared pool does for pairs what a pool does for addresses: gi
   expect(await next()).toBe("offer 192.0.2.18 PSID 1");
 });
 
-test("R7618-8-03 a pair that is given back rests before another client gets it, and not for the client that had it", async () => {
+test("R7618-8-03 a released pair is in quarantine for other clients, but not for the client that had it", async () => {
   const stage = await Stage.open({
     quarantineSeconds: 60,
     pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 1 }],
@@ -308,7 +308,7 @@ test("R7618-8-03 a pair that is given back rests before another client gets it, 
   expect(await next()).toBe("offer 192.0.2.18 PSID 1");
 });
 
-test("R7618-8-05 the database records which client has which PSID of which address", async () => {
+test("R7618-8-05 the database stores which client has which PSID of which address", async () => {
   const stage = await Stage.open();
   const client = stage.client(1);
   await client.lease({
@@ -319,7 +319,7 @@ test("R7618-8-05 the database records which client has which PSID of which addre
     stage.database,
     "SELECT hex(client_id) AS client, slot & 0xffffffff AS slot, state FROM lease",
   );
-  // In fill order PSIDs 1 to 63 of two addresses: PSID 9 is the ninth, of the second address.
+  // Slots alternate between the two addresses: PSID 9 of the second address is slot 2 * (9 - 1) + 1 = 17.
   expect(rows).toEqual([
     expect.objectContaining({ client: encodeHex(client.clientIdentifier).toUpperCase(), slot: 17, state: 2 }),
   ]);
@@ -331,8 +331,10 @@ test.each([MessageType.discover, MessageType.request])(
     for (const fields of [{}, sharedOnly, { ignoresOption159: true }]) {
       const stage = await Stage.open({ ...domain, ...fields });
       const client = stage.client(1);
-      const speech = { ...without159, portParams: { psidOffset: 0, psidLength: 6, psid: 1 } };
-      const answer = await client.say(type, speech, [[OptionCode.requestedAddress, parseIPv4("192.0.2.18")]]);
+      const overrides = { ...without159, portParams: { psidOffset: 0, psidLength: 6, psid: 1 } };
+      const answer = await client.send(type, overrides, [
+        [OptionCode.requestedAddress, parseIPv4("192.0.2.18")],
+      ]);
       expect(answer?.message.options.has(OptionCode.portParams) ?? false).toBe(false);
     }
   },

@@ -1,11 +1,11 @@
 /**
- * RFC 7618 §10: how many leases a customer site may have at a time, and what a site is.
+ * RFC 7618 §10: the limit of leases of a customer site, and what identifies a site.
  */
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
-import type { Place } from "./acting-client.ts";
+import type { ClientLocation } from "./acting-client.ts";
 import { domain, Stage } from "./stage.ts";
 import { query, queryNumber } from "../support/sql.ts";
 
@@ -19,13 +19,13 @@ const subscriberId = (text: string) => ({
 });
 
 describe("R7618-10-02 a site", () => {
-  const here: Place = { options: [remoteId("line-1")] };
-  const there: Place = { options: [remoteId("line-2")] };
+  const here: ClientLocation = { options: [remoteId("line-1")] };
+  const there: ClientLocation = { options: [remoteId("line-2")] };
 
-  test("gets no more offers than it may have leases, and another site is not concerned", async () => {
+  test("gets no more offers than its limit, and does not affect another site", async () => {
     const stage = await Stage.open({ siteLeasesMax: 2 });
     await stage.client(1, here).lease();
-    // An offer that nobody took yet counts too.
+    // An open offer counts too.
     await stage.client(2, here).discover();
     expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
     expect(await stage.outcome(() => stage.client(4, there).discover())).toBe("offer 192.0.2.18 PSID 2");
@@ -40,14 +40,14 @@ describe("R7618-10-02 a site", () => {
       },
     ],
     [
-      "the end of a lease",
+      "a lease has expired",
       async (stage: Stage) => {
         await stage.client(1, here).lease();
         stage.now += 3600;
       },
     ],
     [
-      "the end of an offer",
+      "an offer has expired",
       async (stage: Stage) => {
         await stage.client(1, here).discover();
         stage.now += 60;
@@ -62,9 +62,9 @@ describe("R7618-10-02 a site", () => {
         stage.now += 86_400;
       },
     ],
-  ])("has room again after %s", async (_what, comeAndGo) => {
+  ])("can get another lease after %s", async (_what, useAndFree) => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
-    await comeAndGo(stage);
+    await useAndFree(stage);
     expect(await stage.outcome(() => stage.client(2, here).discover())).toMatch(/^offer /);
   });
 
@@ -92,14 +92,14 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.outcome(() => stage.client(99, there).discover())).toMatch(/^offer /);
   });
 
-  test("keeps its clients that have a lease: they are offered and extend their own", async () => {
+  test("at its limit still serves its clients that have a lease: they are offered their pair and can extend it", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     const lease = await stage.client(1, here).lease();
     expect(await stage.outcome(() => stage.client(1, here).discover())).toBe("offer 192.0.2.18 PSID 1");
     expect(await stage.outcome(() => stage.client(1, here).renew(lease))).toBe("ack 192.0.2.18 PSID 1");
   });
 
-  test("can't pass its limit with an old lease that it asks to have again", async () => {
+  test("can't exceed its limit with an ended lease that its client requests again", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     const lease = await stage.client(1, here).lease();
     await stage.client(1, here).release(lease);
@@ -109,7 +109,7 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.leases()).toBe(1);
   });
 
-  test("keeps counting an offer that its client asks for again from a site that is full", async () => {
+  test("still counts an offer that its client requests again from a site at its limit", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     await stage.client(1, here).discover();
     await stage.client(2, there).lease();
@@ -117,7 +117,7 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
   });
 
-  test("can't pass its limit in one batch", async () => {
+  test("can't exceed its limit in one batch", async () => {
     const stage = await Stage.open({ siteLeasesMax: 2 });
     const messages = [1, 2, 3, 4].map((number) =>
       stage.client(number, here).message(MessageType.discover, {}),
@@ -127,7 +127,7 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.leases()).toBe(2);
   });
 
-  test("can't pass its limit by rapid commit", async () => {
+  test("can't exceed its limit by rapid commit", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1, rapidCommit: true });
     const fast = { options: { 80: [] } };
     expect(await stage.outcome(() => stage.client(1, here).discover({}, fast))).toBe("ack 192.0.2.18 PSID 1");
@@ -135,52 +135,52 @@ describe("R7618-10-02 a site", () => {
   });
 });
 
-test("R7618-10-02 a domain without a limit has none", async () => {
+test("R7618-10-02 a domain without siteLeasesMax has no limit", async () => {
   const stage = await Stage.open();
-  const here: Place = { options: [remoteId("line-1")] };
+  const here: ClientLocation = { options: [remoteId("line-1")] };
   for (let number = 1; number <= 9; number++) {
     expect(await stage.outcome(() => stage.client(number, here).discover())).toMatch(/^offer /);
   }
 });
 
-describe("A13 two clients are of one site", () => {
-  /** Places of two clients; the first of what they have in common, in the order of A13, decides. */
-  test.each<[string, boolean, Place, Place]>([
+describe("A13 two clients are of one site:", () => {
+  /** Where two clients are. The first identifier in the order of A13 decides. */
+  test.each<[string, boolean, ClientLocation, ClientLocation]>([
     [
-      "by equal remote-ids, whatever else differs",
+      "equal remote-ids, other identifiers differ",
       true,
       { options: [remoteId("a"), subscriberId("x")], interfaceId: "eth1" },
       { options: [remoteId("a"), subscriberId("y")], interfaceId: "eth2", linkAddress: "2001:db8:b::1" },
     ],
     [
-      "not by another remote-id, whatever else is equal",
+      "different remote-ids, other identifiers are equal",
       false,
       { options: [remoteId("a"), subscriberId("x")], interfaceId: "eth1" },
       { options: [remoteId("b"), subscriberId("x")], interfaceId: "eth1" },
     ],
     [
-      "by equal subscriber-ids",
+      "equal subscriber-ids",
       true,
       { options: [subscriberId("x")], interfaceId: "eth1" },
       { options: [subscriberId("x")], interfaceId: "eth2" },
     ],
     [
-      "not by another subscriber-id",
+      "different subscriber-ids",
       false,
       { options: [subscriberId("x")], interfaceId: "eth1" },
       { options: [subscriberId("y")], interfaceId: "eth1" },
     ],
-    ["by the Interface-Id of one relay", true, { interfaceId: "eth1" }, { interfaceId: "eth1" }],
-    ["not by another Interface-Id", false, { interfaceId: "eth1" }, { interfaceId: "eth2" }],
+    ["equal Interface-Ids of one relay", true, { interfaceId: "eth1" }, { interfaceId: "eth1" }],
+    ["different Interface-Ids", false, { interfaceId: "eth1" }, { interfaceId: "eth2" }],
     [
-      "not by the Interface-Id of another relay",
+      "equal Interface-Ids of two relays",
       false,
       { interfaceId: "eth1" },
       { interfaceId: "eth1", linkAddress: "2001:db8:b::1" },
     ],
-    ["by the /56 of their sources", true, { source: "2001:db8:1:100::1" }, { source: "2001:db8:1:1ff::2" }],
-    ["not by sources of two /56", false, { source: "2001:db8:1:100::1" }, { source: "2001:db8:1:200::1" }],
-    ["not by link-local sources: they say nothing", false, { source: "fe80::1" }, { source: "fe80::2" }],
+    ["sources in one /56", true, { source: "2001:db8:1:100::1" }, { source: "2001:db8:1:1ff::2" }],
+    ["sources in two /56", false, { source: "2001:db8:1:100::1" }, { source: "2001:db8:1:200::1" }],
+    ["link-local sources, which identify no site", false, { source: "fe80::1" }, { source: "fe80::2" }],
   ])("%s: %s", async (_what, isOne, first, second) => {
     const stage = await Stage.open({ siteLeasesMax: 1 });
     await stage.client(1, first).lease();
@@ -188,7 +188,7 @@ describe("A13 two clients are of one site", () => {
     expect(outcome).toBe(isOne ? "silence:site-limit" : "offer 192.0.2.19 PSID 1");
   });
 
-  test("by the /64 of their sources, where the domain says so", async () => {
+  test("sources in one /64, if the domain sets sitePrefixLength to 64", async () => {
     const stage = await Stage.open({ siteLeasesMax: 1, sitePrefixLength: 64 });
     await stage.client(1, { source: "2001:db8:1:100::1" }).lease();
     const same = stage.client(2, { source: "2001:db8:1:100::2" });
@@ -198,8 +198,8 @@ describe("A13 two clients are of one site", () => {
   });
 });
 
-test("R7618-10-02 the limit is of one domain: its name for a site is not another's", async () => {
-  const place = { options: [remoteId("line-1")] };
+test("R7618-10-02 each domain counts sites separately, even if they have the same identifier", async () => {
+  const location = { options: [remoteId("line-1")] };
   const other = {
     ...domain,
     name: "other",
@@ -211,12 +211,12 @@ test("R7618-10-02 the limit is of one domain: its name for a site is not another
     { ...domain, siteLeasesMax: 1 },
     { ...other, siteLeasesMax: 1 },
   ]);
-  await stage.client(1, place).lease();
-  const elsewhere = stage.client(2, { ...place, linkAddress: "2001:db8:b::1" });
+  await stage.client(1, location).lease();
+  const elsewhere = stage.client(2, { ...location, linkAddress: "2001:db8:b::1" });
   expect(await stage.outcome(() => elsewhere.discover())).toBe("offer 198.51.100.0 PSID 1");
 });
 
-test("A13 R7618-8-05 the site is kept with the lease", async () => {
+test("A13 R7618-8-05 the site is stored with the lease", async () => {
   const stage = await Stage.open();
   await stage.client(1, { options: [subscriberId("cust-0001")] }).lease();
   const rows = await query(stage.database, "SELECT site FROM lease");

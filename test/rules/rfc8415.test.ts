@@ -1,5 +1,5 @@
 /**
- * Relay messages, as a server reads and answers them: RFC 8415 §13.1, §16, §19.3, RFC 8357, 4994, 7969.
+ * How a server decodes and answers relay messages: RFC 8415 §13.1, §16, §19.3, RFC 8357, 4994, 7969.
  */
 import { describe, expect, test } from "vitest";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
@@ -14,7 +14,7 @@ import { domain, Stage } from "./stage.ts";
 
 const text = (words: string) => new TextEncoder().encode(words);
 
-/** A level of a relay path; all that is left out says nothing. */
+/** @returns A level of a relay path. Its link-address is :: by default. */
 function level(
   fields: { hopCount?: number; link?: string; peer?: string; options?: Option6[] } = {},
 ): RelayLevel {
@@ -22,27 +22,27 @@ function level(
   return { hopCount, linkAddress: parseIPv6(link), peerAddress: parseIPv6(peer), options };
 }
 
-/** What an answer says at each level, outermost first. */
-const inText = ({ hopCount, linkAddress, peerAddress, options }: RelayLevel) => ({
+/** Formats a level, for comparisons. */
+const formatLevel = ({ hopCount, linkAddress, peerAddress, options }: RelayLevel) => ({
   hopCount,
   link: formatIPv6(linkAddress),
   peer: formatIPv6(peerAddress),
   options: options.map(({ code, data }) => [code, ...data]),
 });
 
-/** The default domain, and one of each place, all with full addresses that tell them apart. */
-function places(...others: Partial<typeof domain>[]): (typeof domain)[] {
+/** @returns A default domain and further domains. Domain N has the single address 203.0.113.N, which identifies it. */
+function domainsWith(...others: Partial<typeof domain>[]): (typeof domain)[] {
   return [{ ...domain, name: "elsewhere" }, ...others].map((fields, index) => ({
     ...domain,
     default: index === 0,
     ...fields,
-    name: `place-${index}`,
+    name: `domain-${index}`,
     pools: [{ name: `pool-${index}`, kind: "full", range: `203.0.113.${index}/32` }],
   }));
 }
 
-/** Number of the place whose pool a DISCOVER behind these relays is served from. */
-async function placeOf(stage: Stage, levels: readonly RelayLevel[]): Promise<number> {
+/** @returns The number of the domain that serves a DISCOVER with these relay levels. */
+async function servingDomain(stage: Stage, levels: readonly RelayLevel[]): Promise<number> {
   const discover = stage.client(1).query(MessageType.discover, {});
   const offer = await stage.ask(enclose(discover, levels));
   return Number(offer!.address.split(".").at(-1));
@@ -50,75 +50,76 @@ async function placeOf(stage: Stage, levels: readonly RelayLevel[]): Promise<num
 
 const [linkA, linkB, linkLocal] = ["2001:db8:a::1", "2001:db8:b::1", "fe80::a"];
 
-describe("where a client is", () => {
-  const open = () => Stage.open(places({ prefixes: ["2001:db8:a::/48"] }, { prefixes: ["2001:db8:b::/48"] }));
+describe("the link of a client", () => {
+  const open = () =>
+    Stage.open(domainsWith({ prefixes: ["2001:db8:a::/48"] }, { prefixes: ["2001:db8:b::/48"] }));
 
-  test.each<[path: string, links: string[], place: number]>([
+  test.each<[path: string, links: string[], domainNumber: number]>([
     ["one level", [linkA], 1],
     ["the innermost of two", [linkB, linkA], 1],
-    ["the innermost of two, the other way round", [linkA, linkB], 2],
-    [":: is passed over", [linkA, "::"], 1],
-    [":: is passed over, twice", [linkB, "::", "::"], 2],
-    [":: outside of it says nothing", ["::", linkB], 2],
+    ["the innermost of two, in the other order", [linkA, linkB], 2],
+    [":: is skipped", [linkA, "::"], 1],
+    [":: is skipped twice", [linkB, "::", "::"], 2],
+    [":: outside of it is ignored", ["::", linkB], 2],
     [":: alone: the default", ["::", "::"], 0],
     ["a link of no domain: the default, not the next level's", [linkA, "2001:db8:c::1"], 0],
-  ])("R8415-13.1-01 %s", async (_path, links, place) => {
+  ])("R8415-13.1-01 %s", async (_path, links, domainNumber) => {
     const stage = await open();
     const levels = links.map((link) => level({ link }));
-    expect(await placeOf(stage, levels)).toBe(place);
+    expect(await servingDomain(stage, levels)).toBe(domainNumber);
   });
 
-  test.each<[path: string, links: string[], place: number]>([
+  test.each<[path: string, links: string[], domainNumber: number]>([
     ["within a global one", [linkA, linkLocal], 1],
     ["within :: within a global one", [linkB, "::", linkLocal], 2],
     ["around a global one", [linkLocal, linkB], 2],
     ["alone: the default", [linkLocal], 0],
-  ])("R8415-13.1-02 a link-local link-address is skipped: %s", async (_path, links, place) => {
+  ])("R8415-13.1-02 a link-local link-address is skipped: %s", async (_path, links, domainNumber) => {
     const local = { prefixes: ["2001:db8:a::/48"] };
     const stage = await Stage.open(
-      places(local, { prefixes: ["2001:db8:b::/48"] }, { prefixes: ["fe80::/10"] }),
+      domainsWith(local, { prefixes: ["2001:db8:b::/48"] }, { prefixes: ["fe80::/10"] }),
     );
     expect(
-      await placeOf(
+      await servingDomain(
         stage,
         links.map((link) => level({ link })),
       ),
-    ).toBe(place);
+    ).toBe(domainNumber);
   });
 
   const line = (interfaceId: string, link = linkA) =>
     level({ link, options: [{ code: OptionCode6.interfaceId, data: text(interfaceId) }] });
 
-  test.each<[what: string, levels: RelayLevel[], place: number]>([
+  test.each<[what: string, levels: RelayLevel[], domainNumber: number]>([
     ["the line of its relay", [line("eth1/7")], 1],
-    ["the line of another relay with that name", [line("eth1/7", linkB)], 2],
-    ["an Interface-Id that begins like it", [line("eth1/71")], 0],
-    ["an Interface-Id that it begins like", [line("eth1/")], 0],
-    ["the same in other letters", [line("ETH1/7")], 0],
-    ["the same and a zero", [line("eth1/7\0")], 0],
+    ["the line with this Interface-Id of another relay", [line("eth1/7", linkB)], 2],
+    ["a longer Interface-Id that starts with it", [line("eth1/71")], 0],
+    ["a shorter Interface-Id that it starts with", [line("eth1/")], 0],
+    ["the same in upper case", [line("ETH1/7")], 0],
+    ["the same with a zero octet added", [line("eth1/7\0")], 0],
     ["no Interface-Id", [level({ link: linkA })], 0],
-    ["the same from a relay that says no link-address", [line("eth1/7", "::")], 0],
-    ["the line of a relay behind another", [level({ link: linkB }), line("eth1/7")], 1],
-    ["the line of a relay before another", [line("eth1/7"), level({ link: linkB })], 1],
-  ])("R7969-3.2-01 %s", async (_what, levels, place) => {
+    ["the same from a relay without link-address", [line("eth1/7", "::")], 0],
+    ["the line of the inner of two relays", [level({ link: linkB }), line("eth1/7")], 1],
+    ["the line of the outer of two relays", [line("eth1/7"), level({ link: linkB })], 1],
+  ])("R7969-3.2-01 %s", async (_what, levels, domainNumber) => {
     const stage = await Stage.open(
-      places(
+      domainsWith(
         { lines: [{ linkAddress: linkA, interfaceId: "eth1/7" }] },
         { lines: [{ linkAddress: linkB, interfaceId: "eth1/7" }] },
       ),
     );
-    expect(await placeOf(stage, levels)).toBe(place);
+    expect(await servingDomain(stage, levels)).toBe(domainNumber);
   });
 });
 
-describe("a message that is not for a server", () => {
+describe("messages and options that a server does not accept", () => {
   const unknown: Option6[] = [
     { code: 65_000, data: text("whatever") },
     { code: 65_000, data: new Uint8Array(0) },
     { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, 1) },
   ];
 
-  test("R8415-16-01 options that are not known are no reason to drop, and do not return", async () => {
+  test("R8415-16-01 unknown options do not cause a drop, and are not returned", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const discover = client.query(MessageType.discover, {});
@@ -128,10 +129,10 @@ describe("a message that is not for a server", () => {
     );
     expect(answer?.type).toBe("offer");
     expect(answer!.options).toEqual([]);
-    expect(answer!.levels.map((each) => inText(each).options)).toEqual([[], []]);
+    expect(answer!.levels.map((each) => formatLevel(each).options)).toEqual([[], []]);
   });
 
-  /** SOLICIT, REPLY, INFORMATION-REQUEST, DHCPV4-RESPONSE and others, each with a DISCOVER that would be served. */
+  /** SOLICIT, REPLY, INFORMATION-REQUEST, DHCPV4-RESPONSE and others, each with a valid DISCOVER in it. */
   test.each([1, 3, 7, 11, 14, 19, 21, 22, 200, 255])(
     "R8415-16-02 a message of type %i is dropped",
     async (type) => {
@@ -182,7 +183,7 @@ describe("a message that is not for a server", () => {
 });
 
 describe("RELAY-REPL", () => {
-  /** Three relays that differ in all that they say, the outermost first. */
+  /** Three levels that differ in all fields, outermost first. */
   const path = [
     level({ hopCount: 2, link: "2001:db8:c::1", peer: "2001:db8:c::2" }),
     level({ hopCount: 1, link: "::", peer: "fe80::b" }),
@@ -193,9 +194,9 @@ describe("RELAY-REPL", () => {
     return answer!.levels;
   };
 
-  test("R8415-19.3-01 has hop-count, link-address and peer-address of the query, level by level", async () => {
+  test("R8415-19.3-01 has the hop-count, link-address and peer-address of the query at each level", async () => {
     const levels = await answerTo(await Stage.open(), path);
-    expect(levels.map(inText)).toEqual(path.map(inText));
+    expect(levels.map(formatLevel)).toEqual(path.map(formatLevel));
     expect(levels.map(({ type }) => type)).toEqual([13, 13, 13]);
   });
 
@@ -207,14 +208,14 @@ describe("RELAY-REPL", () => {
     data: Uint8Array.of(port >> 8, port & 255),
   });
 
-  test("R8415-19.3-02 has each Interface-Id at its own level, and none where there was none", async () => {
+  test("R8415-19.3-02 has each Interface-Id at its own level, and none at other levels", async () => {
     const ids = withOptions([interfaceId(text("outer"))], [], [interfaceId(Uint8Array.of(0, 255, 0))]);
-    expect((await answerTo(await Stage.open(), ids)).map(inText)).toEqual(ids.map(inText));
+    expect((await answerTo(await Stage.open(), ids)).map(formatLevel)).toEqual(ids.map(formatLevel));
   });
 
-  test("R8357-5.2-01 has each option 135 at its own level, and none where there was none", async () => {
+  test("R8357-5.2-01 has each option 135 at its own level, and none at other levels", async () => {
     const ports = withOptions([relayPort(1547)], [], [relayPort(0), interfaceId(text("x"))]);
-    expect((await answerTo(await Stage.open(), ports)).map(inText)).toEqual(ports.map(inText));
+    expect((await answerTo(await Stage.open(), ports)).map(formatLevel)).toEqual(ports.map(formatLevel));
   });
 
   const echoRequest = (...codes: number[]): Option6 => ({
@@ -229,19 +230,23 @@ describe("RELAY-REPL", () => {
   test.each<[what: string, options: Option6[], echoed: Option6[]]>([
     ["one option", [remoteId!, subscriberId!, echoRequest(38)], [subscriberId!]],
     [
-      "several, one that no server knows",
+      "several options, one of them unknown",
       [remoteId!, unknown!, echoRequest(65_000, 37)],
       [unknown!, remoteId!],
     ],
-    ["what is not there", [remoteId!, echoRequest(38, 79)], []],
-    ["what returns anyway, once", [interfaceId(text("x")), echoRequest(18, 18)], [interfaceId(text("x"))]],
+    ["an option that is missing", [remoteId!, echoRequest(38, 79)], []],
+    [
+      "an option that is returned anyway, once",
+      [interfaceId(text("x")), echoRequest(18, 18)],
+      [interfaceId(text("x"))],
+    ],
     ["an option twice, once", [remoteId!, echoRequest(37, 37)], [remoteId!]],
     ["nothing", [remoteId!, echoRequest()], []],
     ["half a code", [remoteId!, { code: OptionCode6.echoRequest, data: Uint8Array.of(0) }], []],
-  ])("R4994-3-01 has what an Echo Request names: %s", async (_what, options, echoed) => {
+  ])("R4994-3-01 has the options that an Echo Request lists: %s", async (_what, options, echoed) => {
     const asking = withOptions([remoteId!], options, [subscriberId!]);
     const levels = await answerTo(await Stage.open(), asking);
-    expect(levels.map((each) => inText(each).options)).toEqual([
+    expect(levels.map((each) => formatLevel(each).options)).toEqual([
       [],
       echoed.map(({ code, data }) => [code, ...data]),
       [],
@@ -250,7 +255,7 @@ describe("RELAY-REPL", () => {
 });
 
 describe("depth", () => {
-  /** With the level of our relay there is one more. */
+  /** @returns Levels outside of our relay's own, which adds one more. */
   const deep = (count: number) =>
     Array.from({ length: count }, (_, index) =>
       level({ hopCount: Math.min(7, count - 1 - index), link: linkA, peer: `fe80::${index + 1}` }),
@@ -265,7 +270,7 @@ describe("depth", () => {
     const path = deep(ours);
     const answer = await stage.ask(enclose(stage.client(1).query(MessageType.discover, {}), path));
     expect(answer!.type).toBe("offer");
-    expect(answer!.levels.map(inText)).toEqual(path.map(inText));
+    expect(answer!.levels.map(formatLevel)).toEqual(path.map(formatLevel));
   });
 
   test("R8415-19.3-04 seventeen levels are dropped as too deep", async () => {

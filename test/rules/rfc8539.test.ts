@@ -1,5 +1,5 @@
 /**
- * RFC 8539: the client learns the border relay, and the server learns the address that the client's softwire begins at.
+ * RFC 8539: the client learns the border relay, and the server learns the source address of the client's softwire.
  */
 import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
@@ -13,12 +13,12 @@ import { query } from "../support/sql.ts";
 const [first, second] = ["2001:db8:1234:5600::1", "2001:db8:1234:5600::2"];
 const asking = { optionRequest: [OptionCode6.s46Br, OptionCode6.s46BindIPv6Prefix] };
 
-/** Option 109 of an answer, as text. */
+/** @returns Option 109 of an answer as text. */
 const softwireOf = (answer: Answer | undefined): string | undefined => {
   const data = answer?.message.options.get(OptionCode.softwireSourceAddress);
   return data === undefined ? undefined : formatIPv6(data);
 };
-/** Softwire addresses of running leases, by client. */
+/** @returns Client and softwire address of each running lease that has one. */
 async function bindings(stage: Stage): Promise<string[]> {
   const rows = await query(
     stage.database,
@@ -32,7 +32,7 @@ const binding = (client: { readonly clientIdentifier: Uint8Array }, softwire: st
   `${encodeHex(client.clientIdentifier)} ${encodeHex(parseIPv6(softwire))}`;
 
 describe("an option request", () => {
-  test("R8539-5-01 R8539-6.1-01 for 90 and 137 is answered in OFFER and ACK, beside option 87", async () => {
+  test("R8539-5-01 R8539-6.1-01 for 90 and 137 is answered in OFFER and ACK, next to option 87", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const offer = (await client.discover({}, asking))!;
@@ -56,13 +56,13 @@ describe("an option request", () => {
     expect(offer!.options.map(({ code }) => code)).toEqual(codes);
   });
 
-  test("R8539-6.1-01 that names 137 twice gets it once", async () => {
+  test("R8539-6.1-01 that lists 137 twice gets it once", async () => {
     const stage = await Stage.open();
     const offer = await stage.client(1).discover({}, { optionRequest: [137, 90, 137] });
     expect(offer!.options.map(({ code }) => code)).toEqual([90, 137]);
   });
 
-  test("R8539-5-01 names every border relay of the domain, and no prefix where there is none", async () => {
+  test("R8539-5-01 is answered with every border relay of the domain, and with no prefix if none is configured", async () => {
     const borderRelays = ["2001:db8:ffff::1", "2001:db8:ffff::2"];
     const stage = await Stage.open({ softwire: { borderRelays } });
     const offer = await stage.client(1).discover({}, asking);
@@ -98,20 +98,20 @@ describe("option 109", () => {
     expect([ack!.type, softwireOf(ack)]).toEqual(["ack", first]);
   });
 
-  test("R8539-8-03 is forgotten when the lease is released", async () => {
+  test("R8539-8-03 is removed when the lease is released", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const lease = await client.lease({}, { softwire: first });
     await client.release(lease);
     expect(await bindings(stage)).toEqual([]);
-    // Nor is it left where a search for the address would find a client that has it no more.
+    // It is removed from the row too, so that a search for the address does not find its former client.
     const rows = await query(stage.database, "SELECT slot FROM lease WHERE softwire IS NOT NULL");
     expect(rows).toEqual([]);
     const again = await client.lease();
     expect(softwireOf(again)).toBeUndefined();
   });
 
-  test("R8539-8-03 is forgotten when the lease has expired, and another client may have it", async () => {
+  test("R8539-8-03 is no longer bound when the lease has expired, and another client may have it", async () => {
     const stage = await Stage.open();
     const [one, two] = [stage.client(1), stage.client(2)];
     await one.lease({}, { softwire: first });
@@ -121,7 +121,7 @@ describe("option 109", () => {
     expect(softwireOf(await one.lease())).toBeUndefined();
   });
 
-  test("R8539-8-03 is forgotten when the lease has expired, though its client has the same pair again", async () => {
+  test("R8539-8-03 is no longer bound when the lease has expired, even if its client gets the same pair again", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const lease = await client.lease({}, { softwire: first });
@@ -131,7 +131,7 @@ describe("option 109", () => {
     expect(await bindings(stage)).toEqual([]);
   });
 
-  test("R8539-8.1-01 with another address changes the binding, and the ACK says so", async () => {
+  test("R8539-8.1-01 with another address changes the binding, and the ACK has the new address", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const lease = await client.lease({}, { softwire: first });
@@ -145,7 +145,7 @@ describe("option 109", () => {
     [300, 300],
     [0, 0],
   ])(
-    "R8539-8.1-02 with an interval of %s s changes after %i s, and not before",
+    "R8539-8.1-02 with updateIntervalSeconds %s can change after %i s, not earlier",
     async (updateIntervalSeconds, seconds) => {
       const stage = await Stage.open({
         softwire: { ...(updateIntervalSeconds !== undefined && { updateIntervalSeconds }) },
@@ -163,21 +163,21 @@ describe("option 109", () => {
     },
   );
 
-  test("R8539-8.1-02 lets a lease without a softwire address have one at once", async () => {
+  test("R8539-8.1-02 is accepted at once for a lease without a softwire address", async () => {
     const stage = await Stage.open();
     const client = stage.client(1);
     const lease = await client.lease();
     expect(softwireOf(await client.renew(lease, { softwire: first }))).toBe(first);
   });
 
-  test("R8539-8.2-01 R8539-8.2-02 with another client's address gets DHCPNAK if it has no lease, and changes nothing", async () => {
+  test("R8539-8.2-01 R8539-8.2-02 with another client's address gets DHCPNAK if the client has no lease, and changes no binding", async () => {
     const stage = await Stage.open();
     const [one, two] = [stage.client(1), stage.client(2)];
     await one.lease({}, { softwire: first });
     const offer = (await two.discover())!;
     expect(await stage.outcome(() => two.select(offer, { softwire: first }))).toBe("nak:softwire-taken");
     expect(await bindings(stage)).toEqual([binding(one, first)]);
-    // The offer still stands for a REQUEST that is right.
+    // The offer is still valid for a REQUEST with another address.
     expect(await stage.outcome(() => two.select(offer, { softwire: second }))).toBe("ack 192.0.2.19 PSID 1");
   });
 
@@ -212,7 +212,7 @@ describe("option 109", () => {
     );
   });
 
-  test("R8539-8.2-01 of two clients in one batch goes to the first", async () => {
+  test("R8539-8.2-01 that two clients send in one batch is bound to the first", async () => {
     const stage = await Stage.open();
     const offers = [await stage.client(1).discover(), await stage.client(2).discover()];
     const messages = [1, 2].map((number, index) => {
@@ -227,7 +227,7 @@ describe("option 109", () => {
     expect(await bindings(stage)).toEqual([binding(stage.client(1), first)]);
   });
 
-  test("R8539-8-01 that is malformed is as if it were not there", async () => {
+  test("R8539-8-01 is ignored if it is malformed", async () => {
     const stage = await Stage.open();
     const lease = await stage.client(1).lease({}, { options: { 109: [1, 2, 3] } });
     expect([lease.type, softwireOf(lease)]).toEqual(["ack", undefined]);

@@ -1,8 +1,8 @@
 /**
- * The whole service behind real sockets, for tests of the rules: datagrams go in at the relay's UDP port, travel to the
- * allocator over HTTP, and what comes back is read at the UDP port that they were sent from.
+ * The whole service with real sockets, for tests of the rules. A test sends datagrams to the relay's UDP port. The
+ * relay forwards them to the allocator over HTTP. The test receives the answers on the UDP port that it sent from.
  *
- * Silence is proved, not waited for: see {@link Stage.ask}.
+ * Silence is proved without a timeout: see {@link Stage.send}.
  *
  * @module
  */
@@ -31,15 +31,18 @@ import { TestClock } from "../support/clock.ts";
 import { temporaryDatabase } from "../support/database.ts";
 import { queryNumber } from "../support/sql.ts";
 import { ActingClient, enclose, levelAt } from "./acting-client.ts";
-import type { Place } from "./acting-client.ts";
+import type { ClientLocation } from "./acting-client.ts";
 
-/** What came back for one message, the relay's own level taken off. */
+/** The answer to one message, without the level of our own relay. */
 export type Answer = Omit<TestAnswer, "envelope">;
 
-/** Fields of the one domain of most tests. */
+/** A declared domain. */
 type DomainInput = DeclarationInput["domains"][number];
 
-/** One shared pool of 63 port sets on each of two addresses, and one of two full addresses. */
+/**
+ * The domain that most tests use: a shared pool with 63 usable port sets on each of two addresses, and a full pool with
+ * two addresses.
+ */
 export const domain: DomainInput = {
   name: "rules",
   default: true,
@@ -51,11 +54,12 @@ export const domain: DomainInput = {
   ],
 };
 
-/** The same without full addresses. */
+/** Changes {@link domain} to have no full addresses. */
 export const sharedOnly: Partial<DomainInput> = { pools: [domain.pools[0]!] };
 
-/** A domain in which the stage asks for nothing but settings, to see that all before was served. */
-const probePlace: Place = { linkAddress: "2001:db8:dead::1", source: "fe80::dead" };
+/** Where the probes come from. A probe is an INFORM; its answer shows that earlier messages have been served. */
+const probeLocation: ClientLocation = { linkAddress: "2001:db8:dead::1", source: "fe80::dead" };
+/** A domain of its own for the probes, so that they do not affect the domains of a test. */
 const probeDomain: DomainInput = {
   name: "probe",
   prefixes: ["2001:db8:dead::/48"],
@@ -64,17 +68,17 @@ const probeDomain: DomainInput = {
 };
 const probeXids = 0xfade0000;
 
-/** A line of a log. */
+/** A line of the allocator's log. */
 export interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly fields: object;
   readonly message: string;
 }
 
-/** A service that a test speaks to. */
+/** A running service: a database, an allocator, a relay, and the socket of the test. */
 export class Stage {
   readonly database: Database;
-  /** What became of the messages, as the allocator counts it. */
+  /** The allocator's counters of outcomes. */
   readonly counters: Counters;
   readonly relay: RelayCounters;
   /** Lines of the allocator's log. */
@@ -109,9 +113,9 @@ export class Stage {
   }
 
   /**
-   * Starts an allocator on a database of its own and a relay in front of it; both end with the test.
+   * Starts an allocator with a new database, and a relay for it. Both stop when the test ends.
    *
-   * @param fields What differs from {@link domain}, or all domains.
+   * @param fields Fields that differ from {@link domain}, or a list of all domains.
    */
   static async open(fields: Partial<DomainInput> | DomainInput[] = {}): Promise<Stage> {
     const domains = Array.isArray(fields) ? fields : [{ ...domain, ...fields }];
@@ -121,7 +125,7 @@ export class Stage {
     const counters = createCounters();
     const logged: LogLine[] = [];
     const url = await startHttp({ database, counters, logged, clock });
-    // One POST at a time: what was sent first is answered first.
+    // With one POST at a time, messages are answered in the order in which they were sent.
     const settings = parseRelaySettings({
       // The levels that tests wrap queries in are those of trusted relays, as far as their senders can be.
       listeners: [
@@ -131,7 +135,7 @@ export class Stage {
     });
     const config = { ...settings, secrets: { token: relayToken } };
     const quiet = () => undefined;
-    // The clock of the leases stands still, so that of the relay does too: no message grows older on its way.
+    // The clock of the leases stands still. So does the relay's, or messages would age on their way.
     const timing = { ...systemTiming, nowMs: () => 0 };
     const relay = await startRelay(config, { log: { info: quiet, warn: quiet }, timing });
     onTestFinished(() => relay.close());
@@ -143,7 +147,7 @@ export class Stage {
     return new Stage({ database, counters, relay: relay.counters, logged, clock, socket, port });
   }
 
-  /** Unix seconds by which the allocator judges leases. */
+  /** The time by which the allocator judges leases, in Unix seconds. */
   get now(): number {
     return this.#clock.seconds!;
   }
@@ -152,17 +156,17 @@ export class Stage {
     this.#clock.seconds = seconds;
   }
 
-  /** A client by number, at a place of its own unless another is named. */
-  client(number: number, place: Place = {}): ActingClient {
-    return new ActingClient(this, number, place);
+  /** Returns a client by number. Each number has its own client identifier and its own source address. */
+  client(number: number, location: ClientLocation = {}): ActingClient {
+    return new ActingClient(this, number, location);
   }
 
   /**
-   * Sends datagrams in their order, and returns all that comes back for them.
+   * Sends datagrams in order, and returns all answers.
    *
-   * Afterwards the stage asks for settings, twice, through the same sockets. The relay has one POST in flight, so the
-   * first answer is delivered with those of the messages before it or after them, and the second one after all of
-   * them: what has not arrived by then is not on its way.
+   * It then sends two INFORMs, the probes, through the same sockets, and waits for the answer to each. The relay has
+   * one POST in flight, so the first probe may be answered together with the datagrams, but the second only after all
+   * of them. An answer that has not arrived by then will never arrive.
    */
   async send(...datagrams: readonly Uint8Array[]): Promise<Uint8Array[]> {
     for (const datagram of datagrams) await this.transmit(datagram);
@@ -176,7 +180,8 @@ export class Stage {
   /**
    * Sends messages with different xids, and finds the answer to each.
    *
-   * @returns In the order of the messages; undefined is silence. A message that is answered twice is an error.
+   * @returns The answers in the order of the messages; undefined for silence.
+   * @throws {Error} When a message has more than one answer.
    */
   async askAll(...messages: readonly { readonly xid: number; readonly datagram: Uint8Array }[]) {
     const datagrams = await this.send(...messages.map(({ datagram }) => datagram));
@@ -188,7 +193,12 @@ export class Stage {
     });
   }
 
-  /** Sends one datagram that may be anything, and expects one answer or none. */
+  /**
+   * Sends one datagram, which may be malformed.
+   *
+   * @returns Its answer, or undefined for silence.
+   * @throws {Error} When it has more than one answer.
+   */
   async ask(datagram: Uint8Array): Promise<Answer | undefined> {
     const [answer, ...more] = await this.send(datagram);
     if (more.length > 0) throw new Error(`A message has ${more.length + 1} answers, expected one at most`);
@@ -196,8 +206,11 @@ export class Stage {
   }
 
   /**
-   * What comes of a message, in one line: `offer 192.0.2.18 PSID 1`, `ack 203.0.113.0`, `nak:pair-not-held`,
-   * `silence:released`. What was counted and what was answered have to agree.
+   * Sends a message and describes its outcome in one line: `offer 192.0.2.18 PSID 1`, `ack 203.0.113.0`,
+   * `nak:pair-not-held`, `silence:released`.
+   *
+   * @param answering Sends the message and returns its answer.
+   * @throws {Error} When the allocator counted something else than it answered.
    */
   async outcome(answering: () => Promise<Answer | undefined>): Promise<string> {
     const before = this.counters.snapshot();
@@ -208,27 +221,29 @@ export class Stage {
       return !["frames", "rounds"].includes(name) && after[name]! > (before[name] ?? 0) + probes;
     });
     const [outcome = "nothing", ...more] = counted;
-    if (more.length > 0) throw new Error(`A message has several outcomes: ${counted.join(", ")}`);
+    if (more.length > 0) throw new Error(`Found the outcomes ${counted.join(", ")}, expected one`);
     const kind = outcome.split(":")[0]!;
     const isAnswered = ["offer", "ack", "nak", "settings"].includes(kind);
     if (isAnswered !== (answer !== undefined)) {
-      throw new Error(`The allocator counted ${outcome}, and ${answer?.type ?? "no answer"} came`);
+      throw new Error(
+        `Found ${answer?.type ?? "no answer"}, expected what the allocator counted: ${outcome}`,
+      );
     }
     return answer === undefined || kind === "nak" || kind === "settings" ? outcome : pairText(answer);
   }
 
-  /** How often the allocator came to an outcome: `offer`, `nak:pair-not-held`, `silence:released`, ... */
+  /** @returns How often the allocator counted an outcome: `offer`, `nak:pair-not-held`, `silence:released`, ... */
   count(outcome: string): number {
     return this.counters.snapshot()[outcome] ?? 0;
   }
 
-  /** Rows of the lease table that are in use now: offered or bound, and not expired. */
+  /** @returns The number of rows of the lease table that are in use: offered or bound, and not expired. */
   async leases(): Promise<number> {
     const sql = "SELECT count(*) AS leases FROM lease WHERE state <= 2 AND expires_at > ?";
     return queryNumber(this.database, sql, this.now);
   }
 
-  /** Sends a datagram and nothing more; what comes back is among what the next {@link send} returns. */
+  /** Sends a datagram and waits for nothing. The next {@link send} returns its answer. */
   async transmit(datagram: Uint8Array): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#socket.send(datagram, this.#port, "::1", (error) => {
@@ -249,17 +264,17 @@ export class Stage {
         if (this.#received.length < before) resolve();
       };
     });
-    await this.transmit(enclose(inform, [levelAt(probePlace)]));
+    await this.transmit(enclose(inform, [levelAt(probeLocation)]));
     await arrived;
   }
 }
 
-/** An answer's type and pair: `ack 192.0.2.18 PSID 1`. */
+/** Formats an answer's type and pair: `ack 192.0.2.18 PSID 1`. */
 export function pairText({ type, address, portParams }: Answer): string {
   return `${type} ${address}${portParams === undefined ? "" : ` PSID ${portParams.psid}`}`;
 }
 
-/** What is no answer at all is for the test to see, not for the probe. */
+/** Returns undefined for a datagram that is no answer, because the test must see it instead of the probe. */
 const tryRead = (datagram: Uint8Array): Answer | undefined => tryDecode(readAnswer, datagram);
 
 async function startHttp({

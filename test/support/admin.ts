@@ -1,21 +1,21 @@
 /**
- * An operator of the tests, who calls the admin API of an allocator, with sockets or without.
+ * A client of the admin API for tests, over a socket or directly on the Hono app.
  *
  * @module
  */
 import type { Hono } from "hono";
 import { adminToken } from "./allocator.ts";
 
-/** What came back. */
+/** A response of the admin API. */
 export interface AdminAnswer {
   readonly status: number;
-  /** Parsed JSON; null without a body. */
+  /** Parsed JSON. A response without JSON has its body in the field `text`. */
   readonly body: Record<string, unknown>;
   readonly etag: string | undefined;
   readonly headers: Headers;
 }
 
-/** Calls `/admin/v1`; a body that is no text goes as JSON. */
+/** Sends a request to a path below `/admin/v1`. A string is sent as it is, any other body as JSON. */
 export type Call = (
   method: string,
   path: string,
@@ -23,12 +23,12 @@ export type Call = (
   headers?: Record<string, string>,
 ) => Promise<AdminAnswer>;
 
-/** Creates a caller. */
+/** Creates a caller for an app, without a socket. */
 export function operator(app: Hono, token: string = adminToken): Call {
   return operatorBy((path, init) => app.request(path, init), token);
 }
 
-/** Creates one that calls over whatever requests. */
+/** Creates a caller that sends through the given function. */
 export function operatorBy(
   request: (path: string, init: RequestInit) => Response | Promise<Response>,
   token: string,
@@ -54,5 +54,5 @@ export function operatorBy(
   };
 }
 
-/** Items of a list. */
+/** Returns the items of a list response. */
 export const itemsOf = ({ body }: AdminAnswer) => body.items as Record<string, unknown>[];

@@ -1,5 +1,5 @@
 /**
- * An allocator without sockets, asked as our relay would ask it.
+ * An allocator without sockets, which receives the same requests as from our relay.
  *
  * @module
  */
@@ -28,24 +28,24 @@ import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { TestClock } from "./clock.ts";
 import { temporaryDatabase } from "./database.ts";
 
-/** Secret of the tests' relays. */
+/** Token with which tests post as a relay. */
 export const relayToken = "a-token-of-the-tests";
 
-/** Secret of the tests' operator. */
+/** Token with which tests call the admin API. */
 export const adminToken = "an-admin-token-of-the-tests";
 
-/** What came back for one message. */
+/** The decoded answer to one message. */
 export interface TestAnswer {
   /** `offer`, `ack`, `nak`. */
   readonly type: string | undefined;
   readonly address: string;
   readonly portParams: PortParams | undefined;
   readonly message: DhcpV4Message;
-  /** The same, as it came. */
+  /** The same message, undecoded. */
   readonly octets: Uint8Array;
-  /** DHCPv6 options beside the DHCPv4 message. */
+  /** DHCPv6 options of the DHCPV4-RESPONSE, without option 87. */
   readonly options: readonly Option6[];
-  /** RELAY-REPL of each level but our own, outermost first. */
+  /** RELAY-REPL of each level except our own, outermost first. */
   readonly levels: readonly RelayMessage[];
   /** RELAY-REPL of our own level. */
   readonly envelope: RelayMessage;
@@ -59,17 +59,17 @@ export interface TestAllocator {
   readonly database: Database;
   readonly store: Store;
   readonly counters: Counters;
-  /** Lines of the log. */
+  /** Log lines, without those of level debug. */
   readonly logged: { readonly fields: object; readonly message: string }[];
-  /** Clock of the leases; leave it undefined for the database's own. */
+  /** Unix seconds of the test clock, by which leases are judged; undefined means the real time. */
   now: number | undefined;
-  /** POSTs frames and returns the response as it is. */
+  /** POSTs frames and returns the HTTP response. */
   readonly post: (body: Uint8Array, headers?: Record<string, string>) => Promise<Response>;
-  /** Sends DHCPv6 messages in one POST; the answers come in no order, so each is found by its Interface-Id. */
+  /** Sends DHCPv6 messages in one POST. Answers may come in any order; each is matched by its Interface-Id. */
   readonly ask: (...messages: TestMessage[]) => Promise<(TestAnswer | undefined)[]>;
 }
 
-/** A message as it reaches our relay. */
+/** A message as our relay receives it. */
 export interface TestMessage {
   readonly octets: Uint8Array;
   /** IPv6 source of the datagram. */
@@ -80,15 +80,15 @@ export interface TestMessage {
 
 /** Options of {@link createTestAllocator}. */
 export interface TestAllocatorOptions {
-  /** What the allocator gets instead of the database. */
+  /** Wraps the database, for example to make it fail. */
   readonly replace?: (database: Database) => Database;
-  /** Databases of domains that are elsewhere. */
+  /** Databases of domains that are not in the main one, by domain name. */
   readonly placed?: ReadonlyMap<string, Database>;
-  /** Clock of a database that is given; a database of its own gets one of its own. */
-  readonly clock?: TestClock;
+  /** Clock of the allocator. For an existing database, pass the clock with which it was opened. Default: real time. */
+  readonly clock?: Pick<TestClock, "seconds" | "clockMs" | "localMs">;
 }
 
-/** Creates an allocator on a database of its own, or on one that is given. */
+/** Creates an allocator, on a new database with this declaration or on an existing database. */
 export async function createTestAllocator(
   declaration: DeclarationInput | Database,
   {
@@ -140,7 +140,7 @@ export async function createTestAllocator(
   };
 }
 
-/** Asks as our relay would, over whatever posts. */
+/** Creates {@link TestAllocator.ask} for the given way to POST. */
 export function askBy(post: TestAllocator["post"]): TestAllocator["ask"] {
   return async (...messages) => {
     const response = await post(encodeFrames(messages.map(wrap)));
@@ -155,7 +155,7 @@ export function askBy(post: TestAllocator["post"]): TestAllocator["ask"] {
   };
 }
 
-/** Posts to an allocator that listens at a URL. */
+/** Creates {@link TestAllocator.post} for an allocator that listens at a URL. */
 export function postTo(url: string, token: string): TestAllocator["post"] {
   return (body, headers = {}) =>
     fetch(`${url}/v1/relay`, {
@@ -169,7 +169,7 @@ export function postTo(url: string, token: string): TestAllocator["post"] {
     });
 }
 
-/** Puts a message into the level of our relay; its Interface-Id is the place in the batch. */
+/** Wraps a message in the RELAY-FORW of our relay. The Interface-Id is the message's index in the batch. */
 export function wrap(message: TestMessage, index: number): Uint8Array {
   const level = {
     hopCount: 0,
@@ -180,13 +180,13 @@ export function wrap(message: TestMessage, index: number): Uint8Array {
   return encodeRelayMessage(MessageType6.relayForward, level, message.octets);
 }
 
-/** Reads an answer of our relay's level, down to its DHCPv4 message. */
+/** Decodes an answer to our relay, down to its DHCPv4 message. */
 export function unwrap(frame: Uint8Array): TestAnswer {
   const { levels, ...answer } = readAnswer(frame);
   return { ...answer, envelope: levels[0]!, levels: levels.slice(1) };
 }
 
-/** Reads a datagram that comes down: a DHCPV4-RESPONSE, in as many RELAY-REPL as there are around it. */
+/** Decodes a datagram toward a client: a DHCPV4-RESPONSE inside any number of RELAY-REPL levels. */
 export function readAnswer(datagram: Uint8Array): Omit<TestAnswer, "envelope"> {
   const levels: RelayMessage[] = [];
   let octets = datagram;

@@ -1,5 +1,5 @@
 /**
- * Gives a database a declared state, without a store.
+ * Applies a declared state to a database, without a store.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { ApplyOptions, Step } from "../../src/store/configuration/draft.ts"
 import type { Database } from "../../src/store/database/database.ts";
 import { wholeDatabase } from "../../src/store/database/databases.ts";
 
-/** Of a file: it may be a part of the whole. */
+/** Options for a configuration file, which need not name everything that the database holds. */
 const fileOptions: ApplyOptions = { actor: "file", unnamed: "keep" };
 
 /**
- * Makes one database hold a state, as {@link applyTo} does.
+ * Applies a declared state to one database with {@link applyTo}.
  *
- * @returns What was done.
- * @throws {ApplyError} When something is refused; then nothing was done.
+ * @returns The steps that were applied.
+ * @throws {ApplyError} When a step is refused; then nothing has changed.
  */
 export async function applyDeclaration(
   database: Database,

@@ -1,12 +1,12 @@
 /**
- * Claims with everything that a test does not care about filled in.
+ * Claims with defaults for every field that a test does not set.
  *
  * @module
  */
 import type { BindClaim, EndClaim, Fact, LeaseTerms, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
 import { numberOfSlot, slotKey as keyOf } from "../../src/portset/slot-key.ts";
 
-/** A client by number, in hexadecimal as claims have it. */
+/** Client identifier of a numbered client, in hexadecimal as in claims. */
 export const clientId = (client: number): string => `ff${client.toString(16).padStart(8, "0")}`;
 
 const claimant = (client: number) => ({
@@ -17,7 +17,7 @@ const claimant = (client: number) => ({
   siteLeasesMax: null,
 });
 
-/** Asks for any pair of pool 1. */
+/** Requests an offer of any pair of pool 1. */
 export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): OfferClaim => ({
   ...claimant(client),
   kind: "offer",
@@ -28,7 +28,7 @@ export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): Of
   ...fields,
 });
 
-/** Asks for one slot, as in SELECTING. */
+/** Requests a lease of one slot, as a client in SELECTING does. */
 export const bindClaim = (
   client: number,
   slot: number,
@@ -52,7 +52,7 @@ export const bindClaim = (
   ...fields,
 });
 
-/** Gives a slot back. */
+/** Releases a slot. */
 export const endClaim = (client: number, slot: number, fields: Partial<EndClaim> = {}): EndClaim => ({
   ...claimant(client),
   kind: "end",
@@ -62,10 +62,10 @@ export const endClaim = (client: number, slot: number, fields: Partial<EndClaim>
   ...fields,
 });
 
-/** Asks what is held. */
+/** Reads what the client holds, without a change. */
 export const lookClaim = (client: number): LookClaim => ({ ...claimant(client), kind: "look" });
 
-/** The number of a slot within its pool, or undefined where nothing is held. */
+/** Number of the held slot within its pool; undefined when the client holds none. */
 export const slotNumber = (fact: Fact | undefined): number | undefined =>
   fact?.held ? numberOfSlot(fact.held.slot) : undefined;
 

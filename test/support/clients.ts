@@ -1,5 +1,5 @@
 /**
- * Clients of the tests: numbered, and able to say all that a client says.
+ * Numbered clients for tests, and the messages that they can send.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { encodeClientIdentifier } from "../../src/wire/dhcpv4/options/client-ide
 import { decodeHex } from "../../src/wire/hex.ts";
 import type { TestAnswer } from "./allocator.ts";
 
-/** The profile of a client by number. */
+/** Profile of a numbered client. */
 export function clientProfile(client: number, fields: Partial<ClientProfile> = {}): ClientProfile {
   const hardwareAddress = decodeHex(`0200${client.toString(16).padStart(8, "0")}`);
   const duid = Uint8Array.of(0, 3, 0, 1, ...hardwareAddress);
@@ -34,11 +34,11 @@ export function clientProfile(client: number, fields: Partial<ClientProfile> = {
   };
 }
 
-/** A client that does not know RFC 7618. */
+/** Profile of a client that does not support RFC 7618. */
 export const fullProfile = (client: number): ClientProfile =>
   clientProfile(client, { parameterRequestList: parameterRequestList({ sharesPorts: false }) });
 
-/** The pair of an answer, as the client sends it back. */
+/** The pair and server identifier of an answer, as its client returns them. */
 export function pairOf(answer: TestAnswer) {
   return {
     address: answer.message.yiaddr,
@@ -49,7 +49,7 @@ export function pairOf(answer: TestAnswer) {
 
 const xid = 0x4f0a0001;
 
-/** Messages of a client, ready to be asked. */
+/** Encodes messages of a client for {@link TestAllocator.ask}. */
 export const says = {
   discover: (profile: ClientProfile, hint: Hint = {}) => ({ octets: encodeDiscover(profile, { xid, hint }) }),
   selecting: (profile: ClientProfile, answer: TestAnswer, softwire?: Uint8Array) => ({

@@ -1,5 +1,5 @@
 /**
- * `apportion admin` as a person at a terminal sees it.
+ * Runs `apportion admin` and captures its output and exit code.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { adminCommand } from "../../src/cli/admin-command.ts";
 
 class Exit extends Error {}
 
-/** @returns Runs the command with arguments, and says what it printed and how it ended. */
+/** @returns A function that runs the command with arguments and returns its output and exit code. */
 export function commandLine(environment: Readonly<Record<string, string | undefined>>) {
   return async (...args: string[]) => {
     const result = { code: 0, stdout: "", stderr: "" };

@@ -1,5 +1,5 @@
 /**
- * What may happen between an allocator and a libSQL server: distance, a slow commit, silence, an answer that is lost.
+ * An HTTP proxy in front of a libSQL server. It simulates distance, slow commits, stalled requests and lost answers.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** How far away the server seems. */
+/** Simulated delays of the server. */
 export interface Distance {
   /** Milliseconds to the server and back. */
   readonly roundTripMs: number;
@@ -17,23 +17,23 @@ export interface Distance {
   readonly commitMs: number;
 }
 
-/** What becomes of one request; the next has the usual way again. */
+/** What happens to one request. Later requests are proxied normally. */
 export type Mishap =
-  /** The server does all of it, and nobody hears of that. */
+  /** The server executes the request, and the answer is lost. */
   | "lose-answer"
-  /** It never gets there. */
+  /** The connection is closed before the server gets the request. */
   | "refuse"
-  /** It gets there and is never answered. */
+  /** The server executes the request, and the client's connection stays open without an answer. */
   | "stall";
 
-/** A way to the server that can be disturbed. */
+/** A running proxy. */
 export interface DatabaseProxy {
   readonly url: string;
-  /** Requests so far: each is one round trip. */
+  /** Number of requests so far. Each is one round trip. */
   readonly requests: () => number;
-  /** Lets the next request go wrong. Resolves when it has: for `lose-answer`, after the server's answer. */
+  /** Disturbs the next request. Resolves when that is done: for `lose-answer`, after the server has answered. */
   readonly next: (mishap: Mishap) => Promise<void>;
-  /** Calls back when the next request has been handed to the server and is not answered yet. */
+  /** Calls back once, when the next request has been sent to the server and is not answered yet. */
   readonly onForwarded: (call: () => void) => void;
   readonly close: () => Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function startDatabaseProxy(
     return { answer, octets: await read(answer) };
   }
 
-  /** One batch after the other holds the lock, as in the server. */
+  /** Batches hold the lock one at a time, as in the server. */
   function commit(incoming: IncomingMessage, body: Buffer): ReturnType<typeof forward> {
     if (commitMs === 0) return forward(incoming, body);
     const mine = commits.then(async () => {

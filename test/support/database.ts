@@ -1,5 +1,5 @@
 /**
- * A database of its own for each test: a file in a temporary folder, migrated and given a declared state.
+ * A fresh database for each test: a migrated file in a temporary folder, with an optional declared state.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { temporaryFolder } from "./folder.ts";
 
 export { temporaryFolder } from "./folder.ts";
 
-/** Opens a fresh database; with a declaration, applies it. */
+/** Opens a fresh database and applies the declaration, if one is given. */
 export async function temporaryDatabase(
   declaration?: DeclarationInput,
   options: FileOptions = {},
@@ -33,7 +33,7 @@ export async function temporaryDatabase(
   return database;
 }
 
-/** Opens a database as an allocator on Node does, migrates it and, with a declaration, applies that. */
+/** Opens a database as an allocator on Node does, migrates it, and applies the declaration, if one is given. */
 export async function prepareDatabase(access: DatabaseAccess, declaration?: Declaration): Promise<Database> {
   const database = await openDatabase(access);
   await migrateDatabase(database);
@@ -41,12 +41,12 @@ export async function prepareDatabase(access: DatabaseAccess, declaration?: Decl
   return database;
 }
 
-/** @returns The databases of an allocator that has one. */
+/** @returns The databases of an allocator that has only this one. */
 export function onlyDatabase(main: Database): Databases {
   return { main, placed: new Map() };
 }
 
-/** The domain that the expectations of the golden packets assume: one shared address, 63 port sets. */
+/** The domain that the golden packets expect: one shared address with 63 port sets. */
 export const vectorDomain: DeclarationInput = {
   domains: [
     {

@@ -1,6 +1,6 @@
 /**
- * Deno, where this machine has it: it is beside the project, because its packages for other systems would spoil the
- * lock file.
+ * Starts the allocator on Deno, if Deno is installed. Deno is no dependency of the project, because its npm package
+ * would add packages of other operating systems to the lock file.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { createInterface } from "node:readline";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Path of Deno, or undefined where there is none: `APPORTION_DENO`, else what PATH finds. */
+/** Path of Deno: `APPORTION_DENO`, else the one on the PATH; undefined when neither runs. */
 export const deno = [process.env.APPORTION_DENO, "deno"].find(
   (path) => path !== undefined && spawnSync(path, ["--version"]).status === 0,
 );
 
-/** Variables that the allocator reads; Deno asks permission for each. */
+/** Variables that the allocator reads. Deno requires permission for each. */
 const variables = [
   "APPORTION_DATABASE_URL",
   "APPORTION_DATABASE_TOKEN",
@@ -26,38 +26,38 @@ const variables = [
   "APPORTION_HISTORY_DAYS",
 ];
 
-/** What the entry needs with a libSQL server at an address: its settings, and the way there. */
+/** Permissions for a libSQL server at an address: the settings, and the connection to the server. */
 export function serverPermissions(hostPort: string): string[] {
   return [`--allow-env=${variables.join(",")}`, `--allow-net=${hostPort}`];
 }
 
-/** What it needs with a database file: its settings, the folder of the file, the migrations, and the native driver. */
+/** Permissions for a database file: the settings, the folder of the file, the migrations, and the native driver. */
 export function filePermissions(folder: string): string[] {
   return [
     `--allow-env=${[...variables, "LIBSQL_JS_DEV"].join(",")}`,
     `--allow-read=migrations,${folder}`,
     `--allow-write=${folder}`,
     "--allow-ffi=node_modules/@libsql",
-    "--allow-sys=cpus,hostname,networkInterfaces,osRelease",
+    "--allow-sys=cpus,hostname,networkInterfaces,osRelease,osUptime",
   ];
 }
 
-/** An allocator as `deno serve` runs it, on a free port. */
+/** A running `deno serve` process with an allocator. */
 export interface DenoServer {
   readonly url: string;
-  /** Waits for a line of its output, from now on. */
+  /** Waits for the next line of its output that matches. Earlier lines are not considered. */
   readonly nextLine: (pattern: RegExp) => Promise<string>;
   readonly signal: (name: NodeJS.Signals) => void;
-  /** Its end, by itself or by {@link DenoServer.close}. */
+  /** Resolves when the process has exited. */
   readonly ended: Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Starts it and waits until it listens.
+ * Starts an allocator on a free port and waits until it listens.
  *
- * @param flags Of Deno: permissions, and what else a test wants.
- * @throws {Error} With what it said, when it does not start.
+ * @param flags Flags of Deno, such as permissions.
+ * @throws {Error} With the output of the process, when it does not start.
  */
 export async function serveOnDeno(
   environment: Readonly<Record<string, string>>,
@@ -87,7 +87,7 @@ export async function serveOnDeno(
       };
       readers.add(read);
       child.once("exit", () => {
-        reject(new Error(`Deno ended before it said ${String(pattern)}:\n${lines.join("\n")}`));
+        reject(new Error(`Deno exited before it printed ${String(pattern)}:\n${lines.join("\n")}`));
       });
     });
   const listening = /Listening on (http:\/\/\S+?)\/?$/;

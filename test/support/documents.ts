@@ -1,15 +1,15 @@
 /**
- * The Markdown documents of the repository, read for tests that hold them to the code.
+ * Reads the Markdown documents of the repository, for tests that compare them with the code.
  *
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The folder of the repository. */
+/** Root folder of the repository. */
 export const root = join(import.meta.dirname, "../..");
 
-/** Folders that are made here, and so are not part of a clone. */
+/** Folders that git does not track. */
 export const untrackedFolders: ReadonlySet<string> = new Set([
   ".git",
   ".wrangler",
@@ -18,14 +18,14 @@ export const untrackedFolders: ReadonlySet<string> = new Set([
   "node_modules",
 ]);
 
-/** A file of Markdown. */
+/** A Markdown file. */
 export interface MarkdownFile {
   /** Path from the root, such as `relay/README.md`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** @returns The documents of the repository, in the order of their paths. */
+/** @returns The documents of the repository, sorted by path. */
 export function listDocuments(folder = ""): MarkdownFile[] {
   const entries = readdirSync(join(root, folder), { withFileTypes: true });
   return entries
@@ -42,16 +42,16 @@ export function readDocument(path: string): MarkdownFile {
   return { path, text: readFileSync(join(root, path), "utf8") };
 }
 
-/** A block of code between fences. */
+/** A fenced code block. */
 export interface CodeBlock {
-  /** What stands after the opening fence, such as `sh`; empty when nothing does. */
+  /** Text after the opening fence, such as `sh`; may be empty. */
   readonly language: string;
   readonly code: string;
 }
 
 const fencedBlock = /^( *)```(.*)\n([\s\S]*?)^\1```$/gm;
 
-/** @returns The blocks of code in their order. */
+/** @returns The code blocks of a document, in order. */
 export function codeBlocksOf(markdown: string): CodeBlock[] {
   return [...markdown.matchAll(fencedBlock)].map(([, , language = "", code = ""]) => ({
     language: language.trim(),
@@ -59,15 +59,15 @@ export function codeBlocksOf(markdown: string): CodeBlock[] {
   }));
 }
 
-/** @returns The text without its blocks of code. */
+/** @returns The text without its code blocks. */
 export function proseOf(markdown: string): string {
   return markdown.replaceAll(fencedBlock, "");
 }
 
 /**
- * Lists the anchors that links can name: one for each heading, as GitHub makes them.
+ * Lists the anchors that links can name: one for each heading, as GitHub generates them.
  *
- * @returns Anchors without `#`. A heading that repeats gets a number.
+ * @returns Anchors without `#`. A repeated heading gets a number.
  */
 export function anchorsOf(markdown: string): Set<string> {
   const anchors = new Set<string>();

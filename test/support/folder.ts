@@ -1,5 +1,5 @@
 /**
- * A folder of its own for a test.
+ * A temporary folder for a test.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A folder that goes with the test. */
+/** Creates a folder that is deleted after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "apportion-test-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 /**
- * A release that does not exist yet: this one's migrations and one more.
+ * Simulated other releases: the migrations of this release and one more, or only the first of them.
  *
  * @module
  */
@@ -7,20 +7,45 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "./database.ts";
 
+interface Entry {
+  readonly when: number;
+  readonly tag: string;
+}
+
 /**
- * Makes its migrations.
+ * Writes the migrations of a later release.
  *
- * @param statements SQL of the last one.
- * @returns The folder, which goes with the test.
+ * @param statements SQL of the added migration.
+ * @returns The folder of the migrations, which is deleted after the test.
  */
 export async function laterRelease(statements: string): Promise<string> {
+  const folder = await copyMigrations((entries) => {
+    const last = entries.at(-1)!;
+    return [...entries, { ...last, when: last.when + 1000, tag: "9999_later" }];
+  });
+  await writeFile(join(folder, "9999_later.sql"), statements);
+  return folder;
+}
+
+/**
+ * Writes the migrations of an earlier release.
+ *
+ * @param firstLater The first migration that it lacks.
+ * @returns The folder of the migrations, which is deleted after the test.
+ */
+export function earlierRelease(firstLater: string): Promise<string> {
+  return copyMigrations((entries) => {
+    const count = entries.findIndex(({ tag }) => tag === firstLater);
+    if (count < 0) throw new Error(`Cannot make an earlier release: found no migration ${firstLater}`);
+    return entries.slice(0, count);
+  });
+}
+
+async function copyMigrations(change: (entries: readonly Entry[]) => readonly Entry[]): Promise<string> {
   const folder = join(await temporaryFolder(), "migrations");
   await cp(join(import.meta.dirname, "../../migrations"), folder, { recursive: true });
   const path = join(folder, "meta/_journal.json");
-  const journal = JSON.parse(await readFile(path, "utf8")) as { entries: { when: number; tag: string }[] };
-  const last = journal.entries.at(-1)!;
-  journal.entries.push({ ...last, when: last.when + 1000, tag: "9999_later" });
-  await writeFile(path, JSON.stringify(journal));
-  await writeFile(join(folder, "9999_later.sql"), statements);
+  const { entries, ...journal } = JSON.parse(await readFile(path, "utf8")) as { entries: readonly Entry[] };
+  await writeFile(path, JSON.stringify({ ...journal, entries: change(entries) }));
   return folder;
 }

@@ -1,5 +1,5 @@
 /**
- * Random histories of a few leases, for properties: clients ask, keep, change and end them, and time passes.
+ * Random histories of a few leases, for property tests. Clients obtain, renew, change and end leases, and time passes.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { execute } from "./sql.ts";
 
 const clients = 6;
 
-/** What happens next. */
+/** One event of a history. */
 export type LeaseEvent =
   | { readonly kind: "discover"; readonly client: number }
   | {
@@ -33,7 +33,7 @@ export type LeaseEvent =
 
 const client = fc.nat({ max: clients - 1 });
 
-/** Any event; what can't be done when its turn comes changes nothing. */
+/** Any event. An event that is not possible at its time changes nothing. */
 export const anyLeaseEvent: fc.Arbitrary<LeaseEvent> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("discover" as const), client }) },
   {
@@ -80,19 +80,19 @@ const declarationOf = (quarantineSeconds: number): DeclarationInput => ({
   ],
 });
 
-/** A database in which events can happen. */
+/** A database, and a function that applies events to it. */
 export interface LeasePlay {
   readonly database: Database;
-  /** Unix seconds of the database's clock, which stands still until it is moved. */
+  /** Unix seconds of the database's clock. Only the test moves it. */
   now: number;
   readonly act: (event: LeaseEvent) => Promise<void>;
 }
 
-/** Opens an empty one. */
+/** Opens a database without leases. */
 export async function openLeasePlay(): Promise<LeasePlay> {
   const clock = new TestClock(1_750_000_000);
   const database = await temporaryDatabase(declarationOf(10), { clockMs: clock.clockMs, sync: "off" });
-  // The creation of the pools is no event of the play.
+  // The creation of the pools is not an event of the history.
   await execute(database, "DELETE FROM binding_log WHERE version > 1");
   let quarantineSeconds = 10;
   const commit = async (...claims: Parameters<typeof commitClaims>[1]) => {

@@ -1,19 +1,19 @@
 /**
- * A clock that stands still until a test moves it.
+ * A clock that only the test moves.
  *
  * @module
  */
 import type { Timing } from "../../src/timing.ts";
 
-/** Timing whose time passes by {@link ManualTiming.advance} only. `soon` is that of the real event loop. */
+/** Timing in which time passes only by {@link ManualTiming.advance}. `soon` uses the real event loop. */
 export interface ManualTiming extends Timing {
-  /** Lets time pass and runs what became due, in the order of its time. */
+  /** Moves the time forward and runs the timers that became due, in order of time. */
   readonly advance: (ms: number) => void;
-  /** Timers that still wait. */
+  /** Number of pending timers. */
   readonly waiting: () => number;
 }
 
-/** @param random What `random` always answers. 0.5 shifts no delay. */
+/** @param random Value that `random` always returns. With 0.5, delays are not shifted. */
 export function createManualTiming(random = 0.5): ManualTiming {
   let nowMs = 0;
   const timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();

@@ -1,5 +1,5 @@
 /**
- * How SQLite would run a statement.
+ * The query plan that SQLite chooses for a statement.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A DHCP 4o6 server on [::1] that answers as a test tells it to, and keeps what it got.
+ * A DHCP 4o6 server on [::1] whose answers a test scripts. It records all queries.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
 import { decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
 
-/** A query as the server got it. */
+/** A query that the server received, decoded. */
 export interface ReceivedQuery {
   readonly path: readonly RelayLevel[];
   readonly unicast: boolean;
@@ -29,16 +29,16 @@ export interface ReceivedQuery {
   readonly type: number;
 }
 
-/** What a scripted answer says beside what it copies from the query. */
+/** Fields of a scripted answer that are not copied from the query. */
 export interface ScriptedReply {
   readonly type: number;
   readonly address?: number;
   readonly portParams?: PortParams | undefined;
   /** Option 51; default 3600. */
   readonly leaseSeconds?: number;
-  /** More DHCPv4 options. */
+  /** Additional DHCPv4 options. */
   readonly options?: ReadonlyMap<number, Uint8Array>;
-  /** DHCPv6 options beside option 87. */
+  /** DHCPv6 options in addition to option 87. */
   readonly options6?: readonly Option6[];
 }
 
@@ -49,7 +49,7 @@ export const scriptedAddress = 0xc0000212;
 /** One range of 1024 ports: 18432-19455. */
 export const scriptedPortParams: PortParams = { psidOffset: 0, psidLength: 6, psid: 18 };
 
-/** Encodes the answer to a query, in RELAY-REPL where it came in RELAY-FORW. */
+/** Encodes the answer to a query: in RELAY-REPL if the query came in RELAY-FORW. */
 export function encodeReply(query: ReceivedQuery, reply: ScriptedReply): Uint8Array {
   const { message, path } = query;
   const isLease = reply.type !== MessageType.nak && reply.address !== undefined;
@@ -67,7 +67,7 @@ export function encodeReply(query: ReceivedQuery, reply: ScriptedReply): Uint8Ar
   return encodeRelayReply(path, encodeDhcpV4Response({ options: reply.options6 ?? [], dhcpv4 }));
 }
 
-/** Answers as a server with one shared address: every OFFER and ACK is of the same pair. */
+/** Answers as a server with a single pair: every OFFER and ACK has the same address and port set. */
 export function leaseAnswers(query: ReceivedQuery): Uint8Array[] {
   const lease = { address: scriptedAddress, portParams: scriptedPortParams };
   switch (query.type) {
@@ -82,17 +82,17 @@ export function leaseAnswers(query: ReceivedQuery): Uint8Array[] {
   }
 }
 
-/** A server at work. */
+/** A running scripted server. */
 export interface ScriptedServer {
   readonly port: number;
   /** All queries so far. */
   readonly received: readonly ReceivedQuery[];
-  /** The next query that no other call of `next` got. */
+  /** Returns the next query that no earlier call returned, and waits for it if necessary. */
   readonly next: () => Promise<ReceivedQuery>;
   readonly close: () => Promise<void>;
 }
 
-/** @param answer Datagrams that go back for a query, each to the sender. */
+/** @param answer Returns the datagrams to send to the sender of a query. */
 export async function startScriptedServer(
   answer: (query: ReceivedQuery) => readonly Uint8Array[],
 ): Promise<ScriptedServer> {

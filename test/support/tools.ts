@@ -1,5 +1,5 @@
 /**
- * Commands that a test asks and that need not be installed.
+ * Finds external commands that some tests run and that may not be installed.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * Finds out which command keeps a test from running here.
+ * Finds the first command that is missing.
  *
- * @returns For the test's title: empty, or ` (skipped: no openssl)` and the like.
+ * @returns Suffix for the test's title, such as ` (skipped: no openssl)`; empty when all commands are installed.
  */
 export function whyWithout(...commands: string[]): string {
   const missing = commands.find((command) => findCommand(command) === undefined);
   return missing === undefined ? "" : ` (skipped: no ${missing})`;
 }
 
-/** @returns Where a command is on the PATH; undefined when it is not there. */
+/** @returns Path of a command; undefined when it is not on the PATH. */
 export function findCommand(command: string): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter);
   return folders.map((folder) => join(folder, command)).find(canRun);

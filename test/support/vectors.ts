@@ -1,5 +1,6 @@
 /**
- * The golden packets: 76 UDP payloads, each with the outcome of an independent decoder and what a server should do.
+ * The golden packets: 76 UDP payloads, each with the fields that an independent decoder found and with the behaviour
+ * that is expected of a server.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { decodeHex } from "../../src/wire/hex.ts";
 /** One packet. */
 export interface Vector {
   readonly name: string;
-  /** `ok` is well formed, `odd` is legal but unusual, `bad` is to be dropped, ignored or refused. */
+  /** `ok`: well formed. `odd`: legal but unusual. `bad`: must be dropped, ignored or refused. */
   readonly kind: "ok" | "odd" | "bad";
   readonly src: string;
   readonly hex: string;
@@ -24,7 +25,7 @@ const file = join(import.meta.dirname, "../vectors/vectors.json");
 export const vectors = (JSON.parse(readFileSync(file, "utf8")) as { readonly packets: readonly Vector[] })
   .packets;
 
-/** @throws {RangeError} When there is no packet of that name. */
+/** @throws {RangeError} When no packet has that name. */
 export function vectorOctets(name: string): { readonly octets: Uint8Array; readonly source: string } {
   const vector = vectors.find((each) => each.name === name);
   if (vector === undefined) throw new RangeError(`Cannot find packet "${name}"`);

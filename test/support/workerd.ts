@@ -1,6 +1,6 @@
 /**
- * The Worker in a workerd of its own: what `wrangler deploy` would send, and nothing of wrangler around it, so that
- * what the process uses is the Worker's.
+ * Runs the bundle that `wrangler deploy` would upload in its own workerd, without wrangler around it. All CPU time and
+ * memory of that process then belong to the Worker.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { parse } from "smol-toml";
 
 const root = join(import.meta.dirname, "../..");
 
-/** A Worker that serves. */
+/** A running Worker. */
 export interface Workerd {
   readonly url: string;
   readonly pid: number;
@@ -26,7 +26,7 @@ export interface Workerd {
 /**
  * Bundles the Worker as for a deployment.
  *
- * @param folder Gets `worker.js`.
+ * @param folder Folder in which `worker.js` is written.
  */
 export async function bundleWorker(folder: string): Promise<void> {
   await promisify(execFile)(
@@ -36,7 +36,7 @@ export async function bundleWorker(folder: string): Promise<void> {
   );
 }
 
-/** Bundles it and starts it on a free port, with the compatibility date of `wrangler.toml`. */
+/** Bundles the Worker and starts it on a free port, with the compatibility date of `wrangler.toml`. */
 export async function startWorkerd(
   folder: string,
   bindings: Readonly<Record<string, string>>,
@@ -54,7 +54,7 @@ export async function startWorkerd(
   const port = await Promise.race([
     listeningPort(child.stdio[3] as Readable),
     ended.then(([code]) =>
-      Promise.reject(new Error(`workerd ended with ${String(code)} before it listened`)),
+      Promise.reject(new Error(`workerd exited with ${String(code)} before it listened`)),
     ),
   ]);
   return {
@@ -67,7 +67,7 @@ export async function startWorkerd(
   };
 }
 
-/** workerd comes with wrangler, which says which version fits. */
+/** Finds the workerd that wrangler depends on, so that its version matches. */
 function workerdPath(): string {
   const ofWrangler = createRequire(createRequire(import.meta.url).resolve("wrangler"));
   return (ofWrangler("workerd") as { default: string }).default;
@@ -78,7 +78,7 @@ async function listeningPort(control: Readable): Promise<number> {
     const message = JSON.parse(line) as { event: string; port?: number };
     if (message.event === "listen") return message.port!;
   }
-  throw new Error("workerd said nothing of a port");
+  throw new Error("workerd did not report a port");
 }
 
 function configText(compatibilityDate: string, bindings: Readonly<Record<string, string>>): string {

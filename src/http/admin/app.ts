@@ -13,6 +13,7 @@ import { limitBody } from "../limit-body.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { bindingRoutes } from "./bindings/routes.ts";
 import { configRoutes } from "./config/routes.ts";
+import { clockRoutes } from "./clock/routes.ts";
 import type { AdminDeps } from "./deps.ts";
 import { domainRoutes } from "./domains/routes.ts";
 import { leaseChangeRoutes } from "./leases/change-routes.ts";
@@ -69,7 +70,8 @@ export function createAdminApp(deps: AdminDeps) {
     .route("/", leaseChangeRoutes(deps))
     .route("/", lookupRoutes(deps))
     .route("/", bindingRoutes(deps))
-    .route("/", statisticsRoutes(deps));
+    .route("/", statisticsRoutes(deps))
+    .route("/", clockRoutes(deps));
 }
 
 /** The type from which the typed client derives its routes. */

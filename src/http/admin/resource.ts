@@ -73,7 +73,7 @@ export function refusalOf(what: string, name: string, refusal: PutRefusal): Erro
     case "exists":
       return alreadyExists(what, name);
     case "stale":
-      return versionConflict(formatETag(refusal.asked), formatETag(refusal.version));
+      return versionConflict(formatETag(refusal.required), formatETag(refusal.version));
     case "if-match-required":
       return ifMatchRequired(what, name);
     case "changed-meanwhile":

@@ -49,7 +49,7 @@ test("/metrics requires a token of scope read, and hides instance metrics from a
 test("the dashboard and the alert rules name only metrics that exist", async () => {
   const { get } = await scrape();
   const text = await (await get(adminToken)).text();
-  const names = new Set([...text.matchAll(/^([a-z_]+)[ {]/gm)].map((match) => match[1]!));
+  const names = new Set([...text.matchAll(/^(?:# TYPE )?([a-z_]+)[ {]/gm)].map((match) => match[1]!));
   const read = (name: string) => readFileSync(join(import.meta.dirname, name), "utf8");
   const { panels } = JSON.parse(read("dashboard.json")) as { panels: { targets: { expr: string }[] }[] };
   const { groups } = parse(read("alerts.yaml")) as { groups: { rules: { alert: string; expr: string }[] }[] };

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Handler } from "hono";
+import type { ClockMeasure } from "../../store/evidence/clock.ts";
 import type { PoolStatistics } from "../../store/evidence/slot-counts.ts";
 import { slotStates } from "../../store/evidence/slot-state.ts";
 import type { Store } from "../../store/store.ts";
@@ -15,7 +16,7 @@ import type { Metric, Sample } from "./exposition.ts";
 
 /** Sources of the metrics. */
 export interface MetricsDeps {
-  readonly store: Pick<Store, "statistics">;
+  readonly store: Pick<Store, "clock" | "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
   /** Returns how many lines the log has lost; undefined if it loses none. */
@@ -42,6 +43,7 @@ export function metricsEndpoint({
       principal.domain === null
         ? [
             unreachableDatabases(unreachable),
+            ...clockMetrics(await store.clock.measure()),
             ...countersOf(counters),
             histogramOf(databaseSeconds),
             lostLines(linesLost()),
@@ -86,9 +88,29 @@ function lostLines(count: number): Metric {
   return {
     name: "apportion_log_lines_lost_total",
     type: "counter",
-    help: `Lines of the log that were lost because nobody read them or the disk was full. ${ofInstance}`,
+    help: `Lines of the log that were lost because they could not be written. ${ofInstance}`,
     samples: [{ value: count }],
   };
+}
+
+/** With several files, the clock that differs most is shown. A server's clock is not compared with anything. */
+function clockMetrics(measures: readonly ClockMeasure[]): Metric[] {
+  const differences = measures.map(({ differenceMs }) => differenceMs / 1000);
+  const largest = differences.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 1);
+  return [
+    {
+      name: "apportion_clock_difference_seconds",
+      type: "gauge",
+      help: "The machine's clock less the clock of the database file; 2 s or more is a step that is not followed.",
+      samples: largest.map((value) => ({ value })),
+    },
+    {
+      name: "apportion_clock_steps_total",
+      type: "counter",
+      help: "Steps of the machine's clock that were ever recorded. From the database file.",
+      samples: measures.length === 0 ? [] : [{ value: measures.reduce((sum, { steps }) => sum + steps, 0) }],
+    },
+  ];
 }
 
 /** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */

@@ -32,6 +32,7 @@ const information = {
     },
     { name: "config", description: "Domains, pools and reservations as one declared document." },
     { name: "tokens", description: "The bearer tokens of relays and operators." },
+    { name: "clock", description: "The clocks of the databases, and steps of the machine's clock." },
     { name: "audit", description: "The log of who changed what, and when." },
   ],
   components: {

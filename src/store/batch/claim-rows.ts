@@ -1,8 +1,8 @@
 /**
- * How claims are passed to SQL: as one JSON array of rows, each an array of plain values. A row format defines the
- * order of the values once, both for the code that fills a row and for the statement that names its columns.
+ * Passes claims to SQL as one JSON array of rows. Each row is an array of plain values. A row format defines the order
+ * of the values once, both for the code that fills a row and for the statement that names its columns.
  *
- * (Rows are arrays and not objects because a statement spends most of its time finding the fields of the JSON.)
+ * (Rows are arrays instead of objects, because a statement spends most of its time finding the fields in the JSON.)
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { LeaseState } from "../database/schema.ts";
 
 type Cell = string | number | boolean | null | readonly number[];
 
-/** The format of one kind of row: it builds the JSON, and names the columns that SQL reads from it. */
+/** The format of one kind of row. It builds the JSON, and names the columns that SQL reads from it. */
 export interface RowFormat<C> {
-  /** @returns The claims as JSON text, for a parameter. */
+  /** @returns The claims as JSON text, for a statement parameter. */
   readonly format: (claims: readonly C[]) => string;
-  /** Columns `ordinal` and those of the format, for the `SELECT` list over `json_each(parameter)`. */
+  /** The column `ordinal` and the columns of the format, for a SELECT from `json_each(parameter)`. */
   readonly columns: SQL;
 }
 
 /**
- * @param names Column names in order, separated by spaces. `#` marks octets: they are passed as hexadecimal and become
+ * @param names Column names in order, separated by spaces. `#` marks octets, which are passed as hexadecimal and become
  *   a blob.
  * @param row The values of a claim, in the same order.
  */
@@ -37,7 +37,7 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFor
   };
 }
 
-/** The rows of the parameters `offers` and `wishes`. */
+/** The rows of the parameters `offers` and `hints`. */
 export const offerRows = rowFormat<OfferClaim>(
   "domain_id #client_id line site_max site hold pool_ids wanted_slots",
   (claim) => [
@@ -84,7 +84,7 @@ export const bindRows = rowFormat<BindingClaim>(
   },
 );
 
-/** @returns The claims that go into the parameter `binds`. */
+/** @returns The claims for the parameter `binds`. */
 export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
   return claims.filter(
     (claim): claim is BindingClaim =>
@@ -109,8 +109,8 @@ export const endRows = rowFormat<EndClaim>(
 );
 
 /**
- * The rows of the parameter `all`: the values that facts depend on. Only an offer can end up without a pair, so only an
- * offer has to learn why.
+ * The rows of the parameter `all`: the values that facts depend on. Only rows of offers name pools and a site, because
+ * only an offer needs the reason why its client got no pair.
  */
 export const factRows = rowFormat<Claim>(
   "domain_id #client_id line #softwire first_slot site_max site pool_ids",
@@ -136,7 +136,7 @@ export const factRows = rowFormat<Claim>(
   },
 );
 
-/** @returns The parameter `pools`: the ids of the pools that a batch may take new slots from. */
+/** Formats the parameter `pools`: the ids of the pools from which a batch may take new slots. */
 export function formatPools(claims: readonly OfferClaim[]): string {
   return JSON.stringify([...new Set(claims.flatMap((claim) => claim.poolIds))]);
 }

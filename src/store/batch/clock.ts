@@ -1,6 +1,6 @@
 /**
- * What an allocator knows of a database's clock. All allocators of a database use that one clock. Their own clocks, and
- * those of the relays, may be wrong: they only measure durations.
+ * Estimates the clock of a database. All allocators of a database use its clock. Their own clocks, and the clocks of
+ * the relays, may be wrong, so they only measure durations.
  *
  * @module
  */
@@ -18,12 +18,12 @@ export async function readClock(
   database: Pick<Database, "clock">,
   localMs: () => number,
 ): Promise<ClockReading> {
-  const askedMs = localMs();
+  const sentMs = localMs();
   const clockMs = await database.clock();
-  return { clockMs, askedMs, answeredMs: localMs() };
+  return { clockMs, sentMs, answeredMs: localMs() };
 }
 
-/** @returns Whether the reading is so old that the two clocks may have drifted apart by some milliseconds. */
+/** @returns Whether the reading is so old that the two clocks may have drifted apart by a few milliseconds. */
 export function isOldReading({ answeredMs }: ClockReading, nowMs: number): boolean {
   return nowMs - answeredMs > clockReadingMsMax;
 }

@@ -1,5 +1,5 @@
 /**
- * What a batch does that comes late, by the database's own clock.
+ * Late batches and late messages, with the real clock of the database.
  */
 import { describe, expect, test } from "vitest";
 import { bindClaim, endClaim, offerClaim } from "../../../test/support/claims.ts";
@@ -17,24 +17,24 @@ async function openStore() {
   return { database, revision: (await loadDirectory(database)).revision };
 }
 
-describe("a batch that comes when its sender has given up", () => {
-  test("changes nothing and says so; in its last second it is served", async () => {
+describe("a batch that arrives after its deadline", () => {
+  test("changes nothing and reports it; in the last second it is served", async () => {
     const { database, revision } = await openStore();
     const clock = async (): Promise<number> => Math.floor((await database.clock()) / 1000);
     const commit = (until: number) => commitClaims(database, [offerClaim(1)], { revision, until });
     expect(await commit((await clock()) - 1)).toMatchObject({ revision, isLate: true, facts: [] });
     expect(await queryNumber(database, "SELECT count(*) AS leases FROM lease")).toBe(0);
-    // The second of the clock may end between the two.
+    // The clock may reach the next second between the two calls.
     const served = await commit((await clock()) + 1);
     expect([served.isLate, served.facts[0]!.held!.state]).toEqual([false, "offered"]);
   });
 });
 
-describe("a message that ends something and comes late", () => {
+describe("a late message that ends a lease or an offer", () => {
   const withdrawn = { as: "withdrawn", slots: null, quarantineSeconds: 0 } as const;
   const declined = { as: "declined", quarantineSeconds: 5000 } as const;
 
-  /** A store that goes by the database's own clock, with a client that has an offer. */
+  /** A store with the database's own clock, in which a client has an offer. */
   async function openLive() {
     const { database, revision } = await openStore();
     const commit = async (claim: Claim, received?: number): Promise<Fact> =>
@@ -46,10 +46,10 @@ describe("a message that ends something and comes late", () => {
       database,
       commit,
       slot,
-      /** Milliseconds of the row's last change. */
+      /** Time of the row's last change, in milliseconds. */
       changedMs: () => read("touched_ms"),
       updatedAt: () => read("updated_at"),
-      /** Makes the last change an hour older. */
+      /** Moves the last change one hour back. */
       age: () =>
         execute(
           database,
@@ -61,7 +61,7 @@ describe("a message that ends something and comes late", () => {
   test.each([
     ["a RELEASE", {}],
     ["a DECLINE", declined],
-  ])("%s ends no lease that was made after it had come, and one that was made before", async (_, fields) => {
+  ])("%s does not end a lease that was made after it arrived, but ends an earlier one", async (_, fields) => {
     const { commit, slot, changedMs } = await openLive();
     await commit(bindClaim(1, slot));
     const madeMs = await changedMs();
@@ -72,7 +72,7 @@ describe("a message that ends something and comes late", () => {
     expect(await commit(endClaim(1, slot, fields), madeMs)).toMatchObject({ ended: true });
   });
 
-  test("the choice of another server ends no offer that was made after it had come", async () => {
+  test("the choice of another server does not end an offer that was made after it arrived", async () => {
     const { commit, changedMs } = await openLive();
     const madeMs = await changedMs();
     expect((await commit(endClaim(1, 0, withdrawn), madeMs - 1)).held!.state).toBe("offered");
@@ -85,25 +85,25 @@ describe("a message that ends something and comes late", () => {
       async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => commit(bindClaim(1, slot)),
     ],
     [
-      "an offer of the pair that has ended",
+      "a new offer of the released pair",
       async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => {
         await commit(endClaim(1, slot));
         await commit(offerClaim(1));
       },
     ],
-  ])("%s after it had come is spared, though the client had the pair long before", async (_, happen) => {
+  ])("%s after it arrived stays, although the client had the pair long before", async (_, change) => {
     const live = await openLive();
     const { commit, slot } = live;
     await commit(bindClaim(1, slot));
     await live.age();
-    await happen(live);
+    await change(live);
     const received = (await live.changedMs()) - 1;
     expect((await commit(endClaim(1, slot), received)).ended).toBe(false);
     await live.age();
     expect((await commit(endClaim(1, slot), received)).ended).toBe(true);
   });
 
-  test("a pair that changed hands is as new as its new client", async () => {
+  test("a pair that another client took counts as changed at that time", async () => {
     const { commit, slot, database, changedMs } = await openLive();
     await execute(database, "UPDATE lease SET expires_at = 0, free_at = 0, updated_at = 0, touched_ms = 0");
     expect((await commit(offerClaim(2, { wantedSlots: [slot] }))).held!.slot).toBe(slot);
@@ -120,7 +120,7 @@ describe("a message that ends something and comes late", () => {
     expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 999)).ended).toBe(true);
   });
 
-  test("without a word of when it came, it ends what there is", async () => {
+  test("a message without an arrival time ends any lease", async () => {
     const { commit, slot } = await openLive();
     await commit(bindClaim(1, slot));
     expect((await commit(endClaim(1, slot))).ended).toBe(true);

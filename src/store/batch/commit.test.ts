@@ -23,7 +23,7 @@ type PoolInput = Partial<PoolDeclaration> & { name: string };
 /** Two addresses of three usable PSIDs each (k = 2 loses PSID 0 to the well-known ports): six slots. */
 const sixSlots: PoolInput = { name: "six", kind: "shared", range: "192.0.2.0/31", psidLength: 2 };
 
-/** A store with a clock that stands still until it is moved. */
+/** A store whose clock stands still until the test moves it. */
 async function openStore(pools: PoolInput[] = [sixSlots]) {
   const clock = new TestClock(1_000_000);
   const database = await temporaryDatabase(
@@ -41,7 +41,7 @@ async function openStore(pools: PoolInput[] = [sixSlots]) {
     },
     commit: async (...claims: Claim[]): Promise<readonly Fact[]> =>
       (await commitClaims(database, claims, { revision })).facts,
-    /** Offers to a client and binds what it got. */
+    /** Offers a pair to a client and binds it. */
     lease: async (client: number, fields: Parameters<typeof bindClaim>[2] = {}): Promise<number> => {
       const [offered] = await store.commit(offerClaim(client));
       const slot = offered!.held!.slot;
@@ -59,13 +59,13 @@ const historyOf = (database: Database) =>
   );
 
 describe("new slots (R7618-8-07d)", () => {
-  test("come in the order of their numbers, which is the fill order", async () => {
+  test("are given in the order of their numbers, which is the fill order", async () => {
     const { commit } = await openStore();
     const facts = await commit(...[1, 2, 3, 4, 5, 6].map((client) => offerClaim(client)));
     expect(facts.map(slotNumber)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  test("R7618-8-04: a full pool gives nothing, and says that it has no room", async () => {
+  test("R7618-8-04: a full pool gives no pair, and reports that it has no room", async () => {
     const { commit } = await openStore();
     const facts = await commit(...[1, 2, 3, 4, 5, 6, 7].map((client) => offerClaim(client)));
     expect(facts[6]).toMatchObject({ held: null, roomLeft: false });
@@ -90,14 +90,14 @@ describe("new slots (R7618-8-07d)", () => {
     expect(second.map((fact) => fact.held?.slot)).toEqual([slotKey(0, 2), slotKey(1, 2)]);
   });
 
-  test("slots given out on request are stepped over", async () => {
+  test("slots that were given out on request are skipped", async () => {
     const { commit, database } = await openStore([{ ...sixSlots, fill: "pack" }]);
     await commit(offerClaim(1, { wantedSlots: [slotKey(0)] }), offerClaim(2, { wantedSlots: [slotKey(2)] }));
     expect((await commit(offerClaim(3), offerClaim(4))).map(slotNumber)).toEqual([1, 3]);
     expect(await queryNumber(database, "SELECT cursor FROM pool")).toBe(4);
   });
 
-  test("a stretch of taken slots longer than one batch steps over is passed in several", async () => {
+  test("a run of taken slots that is too long for one batch is skipped in several", async () => {
     const { commit } = await openStore([
       { name: "big", kind: "shared", range: "192.0.2.0/24", psidLength: 2, fill: "pack" },
     ]);
@@ -117,8 +117,8 @@ describe("new slots (R7618-8-07d)", () => {
   });
 });
 
-describe("slots used before", () => {
-  test("R7618-8-07d: when all were used, the longest unused comes first", async () => {
+describe("used slots", () => {
+  test("R7618-8-07d: when all slots were used, the longest unused comes first", async () => {
     const store = await openStore();
     const slots: number[] = [];
     for (const client of [1, 2, 3, 4, 5, 6]) slots.push(await store.lease(client));
@@ -131,7 +131,7 @@ describe("slots used before", () => {
     expect(facts.map((fact) => fact.held?.slot)).toEqual([slots[3], slots[1], slots[5], undefined]);
   });
 
-  test("a released pair is kept from others until its quarantine is over", async () => {
+  test("a released pair is kept from other clients until its quarantine ends", async () => {
     const store = await openStore();
     const slots: number[] = [];
     for (const client of [1, 2, 3, 4, 5, 6]) slots.push(await store.lease(client));
@@ -142,7 +142,7 @@ describe("slots used before", () => {
     expect((await store.commit(offerClaim(7)))[0]!.held!.slot).toBe(slots[0]);
   });
 
-  test("an expired lease is reused without anyone sweeping it, and its tenure ends when it expired", async () => {
+  test("an expired slot is reused without a sweep, and its tenure ends at the expiry", async () => {
     const store = await openStore();
     const slots: number[] = [];
     for (const client of [1, 2, 3, 4, 5, 6])
@@ -166,7 +166,7 @@ describe("slots used before", () => {
 });
 
 describe("own pair", () => {
-  test("R7618-8-07a: a client with a lease is offered that, and the lease stays as it is", async () => {
+  test("R7618-8-07a: a client with a lease is offered its pair, and the lease does not change", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     store.now += 100;
@@ -174,7 +174,7 @@ describe("own pair", () => {
     expect(fact!.held).toMatchObject({ slot, state: "bound", remainingSeconds: 3500 });
   });
 
-  test("R7618-8-07b: a client gets the pair that it had before, others come and go meanwhile", async () => {
+  test("R7618-8-07b: a client gets its previous pair, even if other clients got leases in between", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     await store.commit(endClaim(1, slot));
@@ -191,14 +191,14 @@ describe("own pair", () => {
     expect(fact!.held!.slot).toBe(slotKey(0, 2));
   });
 
-  test("A12: a running lease of another pool is neither given up nor joined by a second one", async () => {
+  test("A12: a client with a running lease of another pool keeps it, and gets no second one", async () => {
     const store = await openStore([sixSlots, { ...sixSlots, name: "more", range: "192.0.2.2/31" }]);
     const slot = await store.lease(1);
     const [fact] = await store.commit(offerClaim(1, { poolIds: [2] }));
     expect(fact!.held).toMatchObject({ slot, state: "bound" });
   });
 
-  test("a repeated claim changes nothing but the hold", async () => {
+  test("a repeated claim changes only the hold", async () => {
     const store = await openStore();
     const [first] = await store.commit(offerClaim(1));
     const [second] = await store.commit(offerClaim(1));
@@ -229,20 +229,20 @@ describe("wanted pair (R7618-8-07c)", () => {
     expect((await commit(offerClaim(1, { wantedSlots: [slotKey(4)] }))).map(slotNumber)).toEqual([4]);
   });
 
-  test("is refused for another when someone does", async () => {
+  test("is replaced by another pair when a client uses it", async () => {
     const store = await openStore();
     await store.commit(offerClaim(1, { wantedSlots: [slotKey(4)] }));
     expect((await store.commit(offerClaim(2, { wantedSlots: [slotKey(4)] }))).map(slotNumber)).toEqual([0]);
   });
 
-  test("A8: of several, the first that is free", async () => {
+  test("A8: the first free one of several is given", async () => {
     const store = await openStore();
     await store.commit(offerClaim(1, { wantedSlots: [slotKey(3)] }));
     const wantedSlots = [slotKey(3), slotKey(4), slotKey(5)];
     expect((await store.commit(offerClaim(2, { wantedSlots }))).map(slotNumber)).toEqual([4]);
   });
 
-  test("is taken over from a client whose time is up", async () => {
+  test("is taken over from a client whose lease has expired", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     store.now += 3700;
@@ -264,7 +264,7 @@ describe("binding", () => {
     expect(await queryNumber(store.database, "SELECT count(*) AS leases FROM lease")).toBe(1);
   });
 
-  test("an extension needs a lease: an offer, a released pair or a stranger's is none", async () => {
+  test("an extension needs the client's own lease, not an offer or a released pair", async () => {
     const store = await openStore();
     const mine = await store.lease(1);
     const [offered] = await store.commit(offerClaim(2));
@@ -289,7 +289,7 @@ describe("binding", () => {
     expect([since, until]).toEqual([1_000_000, 1_003_600]);
   });
 
-  test("R7618-8-08: a release must be the holder's, and of that slot", async () => {
+  test("R7618-8-08: a release must come from the holder and name its slot", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     await store.commit(endClaim(2, slot));
@@ -301,7 +301,7 @@ describe("binding", () => {
     expect(await historyOf(store.database)).toMatchObject([{ slot, since: 1_000_000, until: 1_000_000 }]);
   });
 
-  test("A14: a declined pair is kept from everyone, its client included, and no other pair is", async () => {
+  test("A14: a declined pair is kept from all clients, including its own; other pairs are not", async () => {
     const store = await openStore();
     const slot = await store.lease(1);
     await store.commit(endClaim(1, slot, { as: "declined", quarantineSeconds: 5000 }));
@@ -312,7 +312,7 @@ describe("binding", () => {
     expect((await store.commit(offerClaim(6)))[0]!.held!.slot).toBe(slot);
   });
 
-  test("the choice of another server ends an offer but no lease", async () => {
+  test("the choice of another server ends an offer, but not a lease", async () => {
     const store = await openStore();
     await store.commit(offerClaim(1));
     await store.lease(2);
@@ -325,7 +325,7 @@ describe("binding", () => {
 describe("softwire address (RFC 8539)", () => {
   const [a, b] = ["20010db8000000000000000000000001", "20010db8000000000000000000000002"];
 
-  test("R8539-8.1-01: a new one replaces the old after the interval, and the change is in the history", async () => {
+  test("R8539-8.1-01: a new one replaces the old after the interval, and history has the change", async () => {
     const store = await openStore();
     const slot = await store.lease(1, { lease: { softwire: a } });
     store.now += 60;
@@ -336,7 +336,7 @@ describe("softwire address (RFC 8539)", () => {
     ]);
   });
 
-  test("R8539-8.1-02: one that comes too early leaves the old in place", async () => {
+  test("R8539-8.1-02: a new one that comes too early is ignored", async () => {
     const store = await openStore();
     const slot = await store.lease(1, { lease: { softwire: a } });
     store.now += 59;
@@ -346,7 +346,7 @@ describe("softwire address (RFC 8539)", () => {
     });
   });
 
-  test("R8539-8.2-02: one of another client's running lease makes no lease", async () => {
+  test("R8539-8.2-02: one that another client's running lease has gives no lease", async () => {
     const store = await openStore();
     await store.lease(1, { lease: { softwire: a } });
     const [offered] = await store.commit(offerClaim(2));
@@ -354,7 +354,7 @@ describe("softwire address (RFC 8539)", () => {
     expect(fact).toMatchObject({ held: { state: "offered" }, softwireTaken: true });
   });
 
-  test("R8539-8.2-03: one of another client's running lease leaves a running lease as it is", async () => {
+  test("R8539-8.2-03: one that another client's running lease has does not change a running lease", async () => {
     const store = await openStore();
     await store.lease(1, { lease: { softwire: a } });
     const slot = await store.lease(2, { lease: { softwire: b } });
@@ -363,7 +363,7 @@ describe("softwire address (RFC 8539)", () => {
     expect(fact!.held).toMatchObject({ state: "bound", softwire: b, remainingSeconds: 3600 });
   });
 
-  test("R8539-8-03: one is free again when its lease ended", async () => {
+  test("R8539-8-03: it is free again when its lease has ended", async () => {
     const store = await openStore();
     const slot = await store.lease(1, { lease: { softwire: a } });
     await store.commit(endClaim(1, slot));
@@ -375,7 +375,7 @@ describe("softwire address (RFC 8539)", () => {
 describe("limit of a customer site (R7618-10-02)", () => {
   const limited = (client: number, site = "remote:01") => offerClaim(client, { site, siteLeasesMax: 2 });
 
-  test("stops a site that has as many as it may, and no other site", async () => {
+  test("stops a site that has reached its limit, and no other site", async () => {
     const store = await openStore();
     const facts: Fact[] = [];
     for (const claim of [limited(1), limited(2), limited(3), limited(4, "remote:02")]) {
@@ -385,7 +385,7 @@ describe("limit of a customer site (R7618-10-02)", () => {
     expect(facts[2]).toMatchObject({ held: null, siteLeases: 2 });
   });
 
-  test("offers count, and a release makes room", async () => {
+  test("counts offers, and a release makes room", async () => {
     const store = await openStore();
     await store.commit(limited(1));
     await store.commit(limited(2));
@@ -395,7 +395,7 @@ describe("limit of a customer site (R7618-10-02)", () => {
     expect((await store.commit(limited(3)))[0]!.held).not.toBeNull();
   });
 
-  test("a previous pair, a wish and a late request count like a new pair", async () => {
+  test("counts a previous pair, a hinted pair and a late request like a new pair", async () => {
     const store = await openStore();
     const before = [1, 2, 3].map((client) => offerClaim(client, { site: "remote:01" }));
     const facts = await store.commit(...before);
@@ -595,7 +595,7 @@ test("T9 a row whose last change lies in the future can still be released", asyn
   expect(facts[0]).toMatchObject({ held: { state: "released" }, ended: true });
 });
 
-test("claims of an older configuration change nothing, and the newer revision comes back", async () => {
+test("claims of an older configuration change nothing, and the result has the newer revision", async () => {
   const { database } = await openStore();
   const { revision } = await loadDirectory(database);
   await execute(database, "UPDATE domain SET name = 'renamed'");

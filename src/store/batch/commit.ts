@@ -12,16 +12,19 @@ import { LeaseState } from "../database/schema.ts";
 import { batchStatements } from "./statements.ts";
 import type { ParameterName } from "./statements.ts";
 
-/** The outcome of a batch, and the configuration that it was judged by. */
+/** The outcome of a batch, and the configuration that it used. */
 export interface CommitResult {
-  /** Revision of the configuration in the database. If it differs from the caller's, no claim was looked at. */
+  /** Revision of the configuration in the database. If it differs from the caller's, all claims were ignored. */
   readonly revision: number;
-  /** Whether the batch came too late. If the batch changed anything, making the same claims again finds it. */
+  /**
+   * Whether the batch arrived after its deadline. If it still made changes, committing the same claims again finds
+   * them.
+   */
   readonly isLate: boolean;
-  /** The instant by which the batch was judged, in milliseconds of Unix time by the database's clock. */
+  /** The instant of the batch, in milliseconds of Unix time by the database's clock. */
   readonly clockMs: number;
   /**
-   * One fact for each claim, in the order of the claims; empty when the revision differs or the batch came too late.
+   * One fact for each claim, in the order of the claims; empty when the revision differs or the batch is late.
    */
   readonly facts: readonly Fact[];
 }
@@ -33,8 +36,8 @@ export interface CommitOptions {
   /** The last Unix second of the database's clock at which the batch is still wanted. Default: no limit. */
   readonly until?: number | undefined;
   /**
-   * A time by the database's clock, in milliseconds, at which no message of the batch had arrived yet (`deadline.ts`).
-   * An `end` claim does not end a lease that changed after it. Default: an `end` claim ends any lease.
+   * A time before any message of the batch arrived, in milliseconds of the database's clock (`deadline.ts`). An `end`
+   * claim does not end a lease that changed after this time. Default: an `end` claim ends any lease.
    */
   readonly received?: number | undefined;
 }
@@ -61,13 +64,13 @@ const stateNames: Record<LeaseState, HeldPair["state"]> = {
 };
 
 /**
- * Runs the claims of one batch as one transaction and reads back what is then true for each of them.
+ * Runs the claims of one batch as one transaction, and reads one fact for each claim at its end.
  *
- * The facts are durable when the promise resolves. When it rejects, the transaction may or may not have been committed,
- * because the answer can be lost; making the same claims again is safe either way.
+ * The facts are durable when the promise resolves. When it rejects, the transaction may still have been committed,
+ * because the response may have been lost. Committing the same claims again is safe in both cases.
  *
- * @param claims At most one claim for each client of a domain, each softwire address, each slot that is asked for by
- *   number, and each site with a limit: two claims for the same site could both be told that one more pair is allowed.
+ * @param claims At most one claim for each client of a domain, each softwire address, each slot that is requested by
+ *   number, and each site with a limit. Two claims of the same site could together exceed its limit.
  * @returns The facts, in the order of the claims.
  * @throws {DatabaseError} When the database cannot be reached or refuses the transaction.
  */
@@ -96,7 +99,7 @@ export function batchParameters(
   const offers = claims.filter((claim) => claim.kind === "offer");
   return {
     offers: offerRows.format(offers),
-    wishes: offerRows.format(offers.filter((claim) => claim.wantedSlots.length > 0)),
+    hints: offerRows.format(offers.filter((claim) => claim.wantedSlots.length > 0)),
     pools: formatPools(offers),
     binds: bindRows.format(bindingsOf(claims)),
     ends: endRows.format(claims.filter((claim) => claim.kind === "end")),
@@ -107,7 +110,7 @@ export function batchParameters(
   };
 }
 
-/** The statements return no facts at all when the configuration has changed or the deadline has passed. */
+/** Parses the facts. There are none if the configuration has changed or the deadline has passed. */
 function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {
   const rows = JSON.parse(text) as FactRow[];
   if (rows.length !== 0 && rows.length !== claims.length) {
@@ -130,7 +133,7 @@ function parseFacts(text: string, claims: readonly Claim[], ended: readonly numb
   });
 }
 
-/** Slots that the first statement of a batch ended. */
+/** @returns The slots whose leases the first statement of a batch ended. */
 function endedSlots({ rows }: Result): number[] {
   return rows.map(([slot]) => slot as number);
 }

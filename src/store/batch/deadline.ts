@@ -1,11 +1,11 @@
 /**
- * The deadlines of a batch, by the clock of the database. A relay, an allocator or a server that is overloaded, or was
- * away for a while, may handle a message long after it was sent. Acting on it then would be wrong: a late DHCPRELEASE
- * would end the lease that its client has been given since, and work whose sender has stopped waiting would delay work
- * that is still wanted.
+ * The deadlines of a batch, by the clock of the database. A relay, an allocator or a server that is overloaded or was
+ * stopped may process a message long after it was sent. That would be wrong: a late DHCPRELEASE would end the lease
+ * that its client has got since, and batches that no sender waits for would delay others.
  *
- * So a batch states until when it is wanted, and a time before any of its messages arrived: they do not end a lease
- * that changed after that time. The clock is known from the previous answer (`clock.ts`).
+ * So a batch has a deadline, after which it changes nothing. It also has a time before any of its messages arrived: no
+ * message ends a lease that changed after this time. The database's clock is known from the previous answer
+ * (`clock.ts`).
  *
  * @module
  */
@@ -25,24 +25,25 @@ export interface Arrival {
 }
 
 /**
- * Works out until when a batch is wanted.
+ * Computes the deadline of a batch.
  *
- * The result is never earlier than the end of the sender's wait. It is later by at most about the duration of the last
- * batch, plus less than a second.
+ * The result is never earlier than the end of the sender's wait. It is later by less than a second plus about
+ * the round trip of the reading.
  *
  * @param sentMs When the batch is sent, by the local clock of the reading.
- * @param waitMs How long its sender waits, in milliseconds.
- * @returns The last Unix second, by the clock of the database, at which the batch is still wanted.
+ * @param waitMs How long its sender waits for the answer, in milliseconds.
+ * @returns The last Unix second, by the clock of the database, at which the sender still waits.
  */
 export function wantedUntil(reading: ClockReading, sentMs: number, waitMs: number): number {
   return Math.floor(latestClockMs(reading, sentMs + waitMs) / 1000);
 }
 
 /**
- * Returns a time, by the database's clock, at which none of the batch's messages had arrived yet.
+ * Returns a time, by the database's clock, before any message of the batch arrived.
  *
- * It is earlier than their arrival by about the time that the database takes to answer. A client that gives back what
- * it got has waited for such an answer. A change in the same millisecond counts as earlier.
+ * It is earlier than their arrival by at most about the round trip of the reading. That does no harm to a client that
+ * releases a new lease, because it has waited for an answer of the database too. A change in the same millisecond
+ * counts as earlier.
  *
  * @param arrival The earlier of its two statements counts.
  * @returns Milliseconds of Unix time by the clock of the database.
@@ -52,12 +53,12 @@ export function receivedAt(reading: ClockReading, { receivedMs, clockMs = Infini
 }
 
 /**
- * Returns the same time for the messages that are left after a round of the batch. A client's messages stay in order
- * within a batch, so the changes of the round came before them: for example a REQUEST and the RELEASE after it. But if
- * the round was late, the client may have been given its lease meanwhile, and that lease must stay.
+ * Returns this time for the messages that remain after a round of the batch. The messages of a client keep their order
+ * within a batch, so the changes of the round count as earlier: a RELEASE ends the lease of the REQUEST before it. But
+ * if the round was late, the client may have got its lease by another batch in the meantime, and that lease must stay.
  *
- * @param received The result of {@link receivedAt}, or of this function, for the round.
- * @param clockMs The database's clock when the round was done.
+ * @param received The result of {@link receivedAt}, or of this function, for the round that has ended.
+ * @param clockMs The database's clock in that round.
  */
 export function receivedAfterRound(received: number, clockMs: number): number {
   return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;

@@ -11,7 +11,7 @@ const values = batchParameters([], { revision: 1 });
 const growing = ["lease", "own", "mine", "former", "used", "other", "taken", "free", "pool", "p", "target"];
 
 test.each(batchStatements.map(({ name, template }) => [name, template]))(
-  "%s finds rows of the tables that grow by key, and scans none of them",
+  "%s finds rows of growing tables by key, and never scans them",
   async (_, template) => {
     const { sql, args } = prepareStatement<ParameterName>(template)(values);
     const aliases = [...sql.matchAll(/"(?:lease|pool)" (?:AS )?"([a-z]+)"/g)].map((match) => match[1]!);
@@ -30,7 +30,7 @@ test.each(batchStatements.map(({ name, template }) => [name, template]))(
 );
 
 test.each(batchStatements.map(({ name, template }) => [name, template]))(
-  "%s has no constant among its arguments: a partial index needs it in the text",
+  "%s has constants in its text and not among its arguments, because a partial index needs them there",
   (_, template) => {
     const marked = Object.fromEntries(Object.keys(values).map((name) => [name, `:${name}`]));
     const { args } = prepareStatement(template)(marked);

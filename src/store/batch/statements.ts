@@ -1,16 +1,16 @@
 /**
- * The statements of a batch. Each has a name, states which question it answers, and serves all claims of the batch at
- * once: claims are passed as one JSON text, so their number changes neither the number of statements nor the number of
- * round trips. They run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ * The statements of a batch. Each has a name, answers the question in its comment, and serves all claims of the batch:
+ * claims are passed as one JSON text, so their number changes neither the number of statements nor the number of round
+ * trips. The statements run in the order of {@link batchStatements}, in one transaction that holds the write lock.
  *
- * Three habits keep them fast at millions of rows. Claims are the outer loop and leases are found by key (`CROSS JOIN`
- * fixes that order; a test reads the query plans). A subselect that finds a slot is bounded by the number of claims.
- * Nothing scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
+ * Three rules keep them fast with millions of rows. Claims are the outer loop, and leases are found by key (`CROSS
+ * JOIN` fixes this order; a test reads the query plans). A subselect that finds a slot is bounded by the number of
+ * claims. No statement scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
  *
- * Parameters: `offers`, `wishes`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the
- * configuration that the claims were made from), `until` (the last Unix second of the database's clock at which the
- * batch is wanted, or null), `received` (a time in milliseconds of the database's clock at which no message of the
- * batch had arrived yet, or null).
+ * Parameters: `offers`, `hints`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the configuration
+ * that the claims were made from), `until` (the deadline of the batch: the last Unix second of the database's clock at
+ * which it may change anything, or null), `received` (a time before any message of the batch arrived, in milliseconds
+ * of the database's clock, or null).
  *
  * @module
  */
@@ -24,9 +24,9 @@ import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
 
-/** The parameters of all statements; each statement names those that it uses. */
+/** The parameters of all statements. Each statement uses some of them. */
 export type ParameterName =
-  "offers" | "wishes" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
+  "offers" | "hints" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
 
 /** One statement. */
 export interface BatchStatement {
@@ -51,14 +51,15 @@ const mine = alias(lease, "mine");
 const former = alias(lease, "former");
 const p = alias(pool, "p");
 
-/** All leases are judged by the same instant. */
+/** The instant of the batch, in seconds and milliseconds: all leases are compared with the same time. */
 const clock = sql`clock(now, now_ms) AS MATERIALIZED (
   SELECT ${instant.nowMs} / 1000, ${instant.nowMs} FROM ${instant}
 )`;
 
 /**
- * Claims of a stale configuration match nothing, because a pool that they name may be gone. The caller sees the newer
- * revision in the facts and makes its claims again. Claims whose deadline has passed match nothing either.
+ * The rows of a parameter. There are none if the claims were made from an old configuration, because a pool that they
+ * name may have been deleted. The caller then gets the new revision, and makes new claims. There are none either if the
+ * deadline has passed.
  */
 const claimsOf = (name: ParameterName): SQL =>
   sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
@@ -70,7 +71,7 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
 /**
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no line has claimed.
  * A running lease on another named line is not among them: a message that repeats a client's identifier from elsewhere
- * does not reach its lease. A line without a name (`''`) cannot be told from any other.
+ * does not reach its lease. A line without a name (`''`) counts as equal to any other.
  */
 const ownSlot = sql`coalesce(
     (SELECT ${mine.slot} FROM ${lease} ${mine}
@@ -116,7 +117,7 @@ const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
 /**
  * The pair that the site of `c` left first, for a site that has as many rows as its limit allows. It gets that one
  * again, even in its quarantine, so a site that comes and goes does not use up the pool, and counting its rows stays
- * cheap. A declined pair is in use by somebody, so it is not given out again until it is free.
+ * cheap. Another device uses a declined pair, so that pair is not offered until it is free.
  */
 const siteLeftover = sql`(
       SELECT ${former.slot} FROM clock CROSS JOIN ${lease} ${former}
@@ -126,7 +127,9 @@ const siteLeftover = sql`(
       ORDER BY ${former.expiresAt}, ${former.slot} LIMIT 1
     )`;
 
-/** The drain date of the row's pool has passed: its clients have to move, whatever lease time they were given. */
+/**
+ * A condition: the drain date of the row's pool has passed, so its clients must move even if their lease still runs.
+ */
 const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
 
 /**
@@ -141,12 +144,12 @@ const unheld = sql`unheld AS MATERIALIZED (
 )`;
 
 /**
- * The row's slot is one of those that `c` names. A claim that names no slot refers to whichever slot its client has.
+ * A condition: `c` names the row's slot, or names no slot and so refers to any slot of its client.
  */
 const isNamedSlot = sql`(c.first_slot IS NULL
     OR (${own.slot} BETWEEN c.first_slot AND c.last_slot AND (${own.slot} - c.first_slot) % c.slot_step = 0))`;
 
-/** The first pool on a claim's list that has a slot that was never used, or one that is free again. */
+/** The first pool in a claim's list that has a never-used slot or a slot that is free again. */
 const firstPoolWithRoom = sql`(
       SELECT ${p.id} FROM json_each(c.pool_ids) choice CROSS JOIN ${pool} ${p} ON ${p.id} = choice.value
       WHERE ${p.cursor} < ${p.slots}
@@ -154,7 +157,7 @@ const firstPoolWithRoom = sql`(
       ORDER BY choice.key LIMIT 1
     )`;
 
-/** Claims that still have no row, numbered within the pool that will serve them. */
+/** The claims without a row, numbered within the pool that will serve them. */
 const demand = sql`placed AS MATERIALIZED (
   SELECT c.*, iif(c.leftover IS NULL, ${firstPoolWithRoom}, NULL) AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
@@ -162,7 +165,7 @@ const demand = sql`placed AS MATERIALIZED (
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
-/** The columns that are set when a slot is offered to a client that did not have it. */
+/** The columns that are set when a client is offered a slot that it did not have. */
 const offeredColumns = [
   lease.domainId,
   lease.clientId,
@@ -187,7 +190,7 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.ho
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
- * the first keeps it. What is left of a quarantine outlives an offer that comes to nothing.
+ * the first keeps it. If the offer is not accepted, the rest of the quarantine still applies.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
@@ -198,19 +201,19 @@ WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
 
 /**
  * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
- * a lease is kept in case of doubt. A time in the future says only that the clock was wrong once: nobody could end that
- * lease until the clock gets there, so it counts as long ago.
+ * a lease is kept in case of doubt. A time in the future was written while the clock was wrong. It counts as long
+ * ago, because otherwise the lease could not be released until the clock reaches it.
  */
 const lastChangedMs = sql`iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,
       iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`;
 
 /**
  * Which rows does a RELEASE, a DECLINE or the choice of another server end? The row that matches both the client and
- * the pair. A reserved pair stays with its client, even if the client cannot use it now.
+ * the pair. A reserved pair stays with its client, even if the client declined it.
  *
- * Datagrams arrive in any order: a RELEASE that was delayed may arrive after its client was given the pair again. So
- * nothing ends that was offered, bound or renewed after the message arrived. A lease that is kept by mistake lasts
- * until it expires; the pair of a lease that is ended by mistake would soon belong to two clients.
+ * Datagrams may arrive in any order: a delayed RELEASE may arrive after its client got the pair again. So a row that
+ * was offered, bound or renewed after the message arrived does not end. A lease that is kept by mistake lasts until it
+ * expires, but the pair of a lease that is ended by mistake would soon belong to two clients.
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
@@ -232,9 +235,9 @@ RETURNING ${nameOf(lease.slot)}`,
 };
 
 /**
- * Which clients get their own pair again: the one they hold, or held last (R7618-8-07a, b)? A running lease stays as it
- * is, because an offer takes nothing away, unless the drain date of its pool has passed. If the pool of a pair no
- * longer serves the client, the row forgets the client, so that the client can get another pair.
+ * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
+ * not changed, because an offer must not take anything away, unless the drain date of its pool has passed. If the pool
+ * no longer serves the client, the client is removed from the row, so that it can get another pair.
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
@@ -258,10 +261,10 @@ FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoomBeside(sql`c.own_slot`)}, NOT c.reserved)`,
 };
 
-/** Which clients without a row get the pair that they asked for, because nobody uses it (R7618-8-07c)? */
+/** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */
 const offerWanted: BatchStatement = {
   name: "offer-wanted",
-  template: sql`WITH ${clock}, ${claims("wishes", offerRows)}, ${unheld}, wish AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("hints", offerRows)}, ${unheld}, hint AS MATERIALIZED (
   SELECT c.*, (
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w
     LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
@@ -270,7 +273,7 @@ const offerWanted: BatchStatement = {
   FROM unheld c WHERE c.leftover IS NULL
 )
 INSERT INTO ${lease} (${offerColumns})
-SELECT c.slot, ${offerValues} FROM clock CROSS JOIN wish c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
+SELECT c.slot, ${offerValues} FROM clock CROSS JOIN hint c WHERE c.slot IS NOT NULL ORDER BY c.ordinal
 ${takeOver}`,
 };
 
@@ -282,7 +285,7 @@ const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
  * other clients have left, the longest unused first. This keeps the last client of a slot on record for as long as
  * possible. A client of a site that is at its limit gets the pair that the site left first.
  *
- * Slots ahead of the cursor that were given out on request are skipped, a bounded number at a time.
+ * Slots ahead of the cursor that were given out on request are skipped. Each batch skips a limited number.
  */
 const offerNew: BatchStatement = {
   name: "offer-new",
@@ -317,8 +320,7 @@ ${takeOver}`,
 const target = alias(pool, "target");
 
 /**
- * Where does the never-used part of each pool begin now? The look-ahead is bounded; the next batch continues from
- * there.
+ * Where does the never-used part of each pool begin now? The search is bounded; the next batch continues it.
  */
 const advanceCursor: BatchStatement = {
   name: "advance-cursor",
@@ -340,7 +342,7 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 )`,
 };
 
-/** The row's tenure goes on: nothing that it records is different now. */
+/** A condition: the tenure continues, because site, source and softwire address are unchanged. */
 const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source}`;
 
 /**
@@ -391,7 +393,7 @@ FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`)})`,
 };
 
-/** What is now true for each claim? The result is a single row, so it takes one fetch. */
+/** What is the result of each claim? All facts are in a single row, so they take one fetch. */
 const readFacts: BatchStatement = {
   name: "read-facts",
   template: sql`WITH ${clock}, ${claims("all", factRows)}

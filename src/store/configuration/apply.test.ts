@@ -15,7 +15,7 @@ const declare = (...pools: object[]): Declaration =>
 const changesOf = async (...args: Parameters<typeof applyDeclaration>) =>
   (await applyDeclaration(...args)).map(({ what, name, change }) => `${what} ${name} ${change}`);
 
-test("applyDeclaration() creates, and applied again changes nothing", async () => {
+test("applyDeclaration() creates what is declared, and changes nothing when it is repeated", async () => {
   const database = await temporaryDatabase();
   expect(await changesOf(database, declare(north))).toEqual(["domain isp create", "pool north create"]);
   const { revision } = await loadDirectory(database);
@@ -23,7 +23,7 @@ test("applyDeclaration() creates, and applied again changes nothing", async () =
   expect((await loadDirectory(database)).revision).toBe(revision);
 });
 
-test("applyDeclaration() changes settings and options, and tells allocators by the revision", async () => {
+test("applyDeclaration() changes settings and options, and increases the revision", async () => {
   const database = await temporaryDatabase();
   await applyDeclaration(database, declare(north));
   const before = await loadDirectory(database);
@@ -35,7 +35,7 @@ test("applyDeclaration() changes settings and options, and tells allocators by t
   expect(after.domains[0]!.leaseSeconds.default).toBe(7200);
 });
 
-test("applyDeclaration() keeps resources that are no longer declared, and reports them", async () => {
+test("applyDeclaration() keeps what is no longer declared, and reports it", async () => {
   const database = await temporaryDatabase();
   await applyDeclaration(database, declare(north));
   expect(await changesOf(database, declare())).toEqual(["domain isp unchanged", "pool north keep"]);
@@ -46,7 +46,7 @@ test.each([
   [
     "another length",
     { ...north, psidLength: 7 },
-    /pool "north": psidLength: found 7, expected 6: that never changes/,
+    /pool "north": psidLength: found 7, expected 6: these fields never change/,
   ],
   [
     "another range",
@@ -59,8 +59,8 @@ test.each([
     { ...north, reservedPorts: ["0-2047"] },
     /reservedPorts: found \["0-2047"\], expected \["0-1023"\]/,
   ],
-  ["a range that overlaps a pool which is kept", { ...north, name: "new" }, /overlaps pool "north"/],
-])("applyDeclaration() refuses %s as a whole", async (_, pool, message) => {
+  ["a range that overlaps a pool that is kept", { ...north, name: "new" }, /overlaps pool "north"/],
+])("applyDeclaration() refuses the whole state for %s", async (_, pool, message) => {
   const database = await temporaryDatabase();
   await applyDeclaration(database, declare(north));
   const south = { ...north, name: "south", range: "198.51.100.0/24" };
@@ -69,7 +69,7 @@ test.each([
   expect((await loadDirectory(database)).poolsById.size).toBe(1);
 });
 
-test("of two processes that start with one file, both find it applied", async () => {
+test("two processes that start with the same file both succeed", async () => {
   const database = await temporaryDatabase();
   const results = await Promise.all([
     applyDeclaration(database, declare(north)),

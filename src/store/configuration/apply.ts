@@ -1,10 +1,10 @@
 /**
  * Changes a database to match a declared state. Applying the same state again changes nothing.
  *
- * The file that an allocator is started with and `PUT /admin/v1/config` share this implementation; they differ in what
- * happens to a domain or pool that the state does not name. For a file it is kept, because several allocators may be
- * started with parts of the whole. For the API the state is the whole: a pool that it does not name is drained, so that
- * nobody loses a lease, and deleted by the next application after the drain.
+ * The file given at the start of an allocator and `PUT /admin/v1/config` share this implementation. They differ in what
+ * happens to a domain or pool that the state does not name. A file keeps it, because several allocators may be started
+ * with different parts of the configuration. The API takes the state as the complete configuration: it drains a pool
+ * that is not named, so that no client loses a lease, and the next application after the drain deletes it.
  *
  * @module
  */
@@ -34,22 +34,22 @@ export class ApplyError extends Error {
   }
 }
 
-/** The outcome of an application. */
+/** The outcome of applying a declared state. */
 export type Application =
   | { readonly kind: "applied"; readonly steps: readonly Step[] }
-  /** Something cannot be done, so nothing was done. */
+  /** At least one step is impossible, so nothing was changed. */
   | { readonly kind: "refused"; readonly steps: readonly Step[] }
   /** The configuration does not have the required revision. */
   | Stale;
 
 /**
- * Creates what is missing and changes what differs: all in one transaction, or nothing. Pools that are neither named
- * nor used are deleted after it.
+ * Creates what is missing and changes what differs, in one transaction. Pools and domains that are neither named nor
+ * used are deleted after it.
  *
- * A pool's range, offset, length, reserved ports and fill order never change once it exists, because leases and history
- * name its slots by number: a state that differs in them is refused as a whole.
+ * A pool's range, offset, length, reserved ports and fill order never change, because leases and history name its slots
+ * by number. If any of them differs, the whole state is refused.
  *
- * @param planned The plan for the first attempt, if there is one already.
+ * @param planned A plan for the first attempt, if the caller has made one.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function applyTo(
@@ -59,13 +59,13 @@ export async function applyTo(
   planned?: Draft,
 ): Promise<Application> {
   const { database } = target.place;
-  const { actor, revision: asked } = options;
-  // Another change may come between plan and transaction; then a new plan is made.
+  const { actor, revision: required } = options;
+  // If the configuration changes between plan and transaction, a new plan is made.
   for (let attempt = 1; attempt <= applyAttemptsMax; attempt++) {
     const plan =
       attempt === 1 && planned !== undefined ? planned : await draftPlan(target, declaration, options);
-    if (asked !== undefined && asked !== plan.revision) {
-      return { kind: "stale", asked, version: plan.revision };
+    if (required !== undefined && required !== plan.revision) {
+      return { kind: "stale", required, version: plan.revision };
     }
     if (isRefused(plan)) return { kind: "refused", steps: plan.steps };
     if (plan.changes.length > 0 && !(await commitAll(database, plan.changes, plan.revision))) continue;
@@ -73,11 +73,11 @@ export async function applyTo(
     await deleteDomains(database, actor, plan.emptyDomains);
     return { kind: "applied", steps: plan.steps };
   }
-  const reason = "the configuration changed during every attempt";
+  const reason = `the configuration changed during each of ${applyAttemptsMax} attempts`;
   return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
 }
 
-/** Deletes domains, except those that were given a token meanwhile or whose pools still exist. */
+/** Deletes domains, except those that have got a token in the meantime, or still have pools. */
 async function deleteDomains(
   database: Database,
   actor: string,

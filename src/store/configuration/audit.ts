@@ -1,5 +1,5 @@
 /**
- * The record of changes that people made: how a change is recorded, and how the record is read.
+ * The audit record: writes and reads the changes that operators made.
  *
  * @module
  */
@@ -17,31 +17,30 @@ import type { Principal } from "../principal.ts";
 
 /** A recorded change. */
 export interface AuditEntry {
-  /** Name of the token that was presented. */
+  /** Name of the token that the operator used. */
   readonly actor: string;
   readonly action: string;
   /** Kind of resource that was changed: `domain`, `pool`, `reservation`, `token`, … */
   readonly resource: string;
   readonly name: string;
   /**
-   * Name of the domain that the change concerns; null if it belongs to no domain. A caller who may see a domain sees
-   * its entries.
+   * Name of the domain of the change, or null. A caller with access to a domain sees its entries.
    */
   readonly domain: string | null;
-  /** In the form of the API; null if it did not exist. */
+  /** The resource before the change, in the format of the API; null if it did not exist. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
 /**
- * Builds the statement that records a change. It runs in the same transaction, directly after the statement that makes
- * the change, and records nothing if that statement changed no row.
+ * Builds the statement that records a change. It must directly follow the statement that makes the change, in the same
+ * transaction, and records nothing if that statement changed no row.
  */
 export function auditOfLast(entry: AuditEntry): SQL {
   return sql`${auditAlways(entry)} WHERE changes() > 0`;
 }
 
-/** The same for a transaction that fails as a whole unless its statements change something. */
+/** Like {@link auditOfLast}, for a transaction that is rolled back unless its statements change something. */
 export function auditAlways(entry: AuditEntry): SQL {
   const { actor, action, resource, name, domain, before, after } = entry;
   const columns = namesOf(
@@ -75,20 +74,20 @@ export interface AuditFilter {
   readonly resource: string | undefined;
   readonly name: string | undefined;
   readonly actor: string | undefined;
-  /** Unix seconds, both ends included. */
+  /** Unix seconds; `since` and `until` are included. */
   readonly since: number | undefined;
   readonly until: number | undefined;
 }
 
-/** The part of the record to return. */
+/** The page of records to return. */
 export interface AuditPageRequest {
   /** Maximum number of records. */
   readonly limit: number;
-  /** Position after the previous page; undefined for the first page. Only the store can interpret it. */
+  /** Position after the previous page, as the store returned it; undefined for the first page. */
   readonly after: readonly number[] | undefined;
 }
 
-/** A part of the record, newest first. */
+/** A page of records, newest first. */
 export type AuditPage =
   | {
       readonly kind: "page";
@@ -99,7 +98,7 @@ export type AuditPage =
   /** The position belongs to a different list. */
   | { readonly kind: "bad-position" };
 
-/** The record of changes. */
+/** Reads the audit record. */
 export interface AuditStore {
   /**
    * Lists the changes that the caller may see, newest first.
@@ -109,7 +108,7 @@ export interface AuditStore {
   readonly list: (principal: Principal, filter: AuditFilter, page: AuditPageRequest) => Promise<AuditPage>;
 }
 
-/** Creates the store of the record of changes. */
+/** Creates the audit store. */
 export function createAuditStore(databases: Databases): AuditStore {
   return {
     list: async (principal, filter, { limit, after }) => {
@@ -138,7 +137,7 @@ export function createAuditStore(databases: Databases): AuditStore {
   };
 }
 
-/** Position in a database before its first record. Any other position is the id of the last record shown. */
+/** Position before the first page of a database. Any other position is the id of the last record returned. */
 const atStart = 0;
 
 async function readAudit(

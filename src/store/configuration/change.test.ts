@@ -23,7 +23,7 @@ const databases = [
 
 describe.each(databases)("on $where", ({ open, isHere }) => {
   test.runIf(isHere)(
-    "commitAll() makes all changes or none, and says which",
+    "commitAll() makes all changes or none, and returns which",
     { timeout: 60_000 },
     async () => {
       const database = await open();
@@ -40,7 +40,7 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
       const create = (name: string) => createDomain(writer, "test", name, settings, all);
       const before = await state();
       const now = await revision();
-      // Somebody else has changed the configuration.
+      // Another caller has changed the configuration.
       expect(await commitAll(database, [create("a")], now - 1)).toBe(false);
       expect(await state()).toEqual(before);
       // The condition of the second change does not hold.
@@ -48,20 +48,20 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
       const stale = changeDomain(writer, "test", other, stored.settings, all);
       expect(await commitAll(database, [create("a"), stale], now)).toBe(false);
       expect(await state()).toEqual(before);
-      // The connection is good afterwards.
+      // The connection still works afterwards.
       expect(await commitAll(database, [create("a"), create("b")], now)).toBe(true);
       expect(await state()).toEqual([["a", "b", "isp"], (before[1] as number) + 2]);
     },
   );
 
-  test.runIf(isHere)("what else goes wrong is thrown", { timeout: 60_000 }, async () => {
+  test.runIf(isHere)("commitAll() throws any other error", { timeout: 60_000 }, async () => {
     const database = await open();
     const statement = writerOf(database).all(sql`INSERT INTO not_a_table VALUES (1)`);
     await expect(commitAll(database, [{ statement, audit: auditOfTest }])).rejects.toThrow(/not_a_table/);
   });
 
   test.runIf(isHere)(
-    "PUT /config takes its own GET as JSON and as YAML, and changes nothing then",
+    "PUT /config accepts the response of GET /config as JSON and as YAML, and changes nothing",
     { timeout: 60_000 },
     async () => {
       const database = await open();

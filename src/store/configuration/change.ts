@@ -1,5 +1,5 @@
 /**
- * Changes of the configuration: each is a statement whose condition states when the change is allowed, followed by its
+ * Changes of the configuration. Each is a statement whose condition says when the change is allowed, followed by its
  * record in `audit`.
  *
  * @module
@@ -22,8 +22,8 @@ export type Item = BatchItem<"sqlite">;
 export type ChangingItem = RunnableQuery<unknown[], "sqlite">;
 
 /**
- * One change: its first statement makes the change, and must return a row if it does; the other statements depend on
- * it.
+ * One change. `statement` makes the change, and must return a row if it does. The `further` statements run after its
+ * audit record, and depend on it.
  */
 export interface Change {
   readonly statement: ChangingItem;
@@ -33,15 +33,15 @@ export interface Change {
 
 /** The outcome of a change. */
 export interface Committed<R extends readonly Item[]> {
-  /** Whether the change was made. If not, nothing was changed. */
+  /** False if the condition did not hold; then nothing was changed. */
   readonly isDone: boolean;
-  /** What the queries found after the change, in the same transaction. */
+  /** The results of the queries, which ran after the change in the same transaction. */
   readonly found: BatchResponse<R>;
 }
 
 /**
- * Makes one change, if its condition holds, and reads the result in the same transaction: the row that was changed, or
- * what prevented the change. One round trip.
+ * Makes one change if its condition holds. The same transaction reads the changed row, or what prevented the change.
+ * This takes one round trip.
  *
  * @param queries Run after the change.
  * @throws {DatabaseError} When the database cannot be reached.
@@ -58,7 +58,7 @@ export async function commitChange<const R extends readonly Item[]>(
     ...further,
     ...queries,
   ]);
-  // The types of a tuple are lost when a list of unknown length precedes it.
+  // TypeScript loses the types of a tuple that follows a list of unknown length.
   return { isDone: returned.length > 0, found: rest.slice(further.length) as BatchResponse<R> };
 }
 
@@ -80,11 +80,10 @@ export async function commitEach(database: Database, changes: readonly Change[])
 }
 
 /**
- * Makes all changes, or none.
+ * Makes all changes in one transaction, or none.
  *
- * @param revision Revision of the configuration that the changes were planned for; undefined for changes that need no
- *   plan.
- * @returns False when a condition did not hold, or the configuration has changed since.
+ * @param revision The changes were planned for this revision of the configuration. Default: any revision.
+ * @returns False if nothing was changed, because a condition did not hold or the revision differs.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function commitAll(
@@ -110,7 +109,7 @@ async function runAll(database: Database, [first, ...others]: readonly Item[]): 
   if (first !== undefined) await writerOf(database).batch([first, ...others]);
 }
 
-/** `configuration` has one row only: inserting a second one fails, and with it the transaction. */
+/** `configuration` may have only one row, so inserting a second one fails and rolls back the transaction. */
 const secondRow = sql`INSERT INTO ${configuration} (${namesOf(configuration.id, configuration.revision)}) SELECT 2, 0`;
 
 /** Fails the transaction if the previous statement changed nothing. */

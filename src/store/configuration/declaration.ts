@@ -1,10 +1,10 @@
 /**
- * A declared state for all databases of an allocator: each database gets the domains that are placed there, and is
- * checked against the others for collisions.
+ * Applies a declared state to all databases of an allocator. Each database gets the domains that are placed there, and
+ * is checked against the others for collisions.
  *
- * If one database refuses the state, it is refused for all of them, before anything is changed. Then each database is
- * changed in its own transaction, so if one becomes unreachable meanwhile, some databases may have the new state and
- * others the old one. Applying the state again completes it.
+ * If one database refuses the state, nothing is changed in any of them. Otherwise each database is changed in its own
+ * transaction. If one becomes unreachable in between, some databases have the new state and others the old one;
+ * applying the state again completes the change.
  *
  * @module
  */
@@ -34,36 +34,36 @@ export interface Declared {
 export interface DeclarationOptions {
   /** What happens to domains and pools that the state does not name. */
   readonly unnamed: "keep" | "drain";
-  /** The caller's statement about the revision that it read. Default: none. */
+  /** The revision that the caller requires. Default: any. */
   readonly precondition?: Precondition | undefined;
 }
 
-/** Why a declared state is refused before it is examined. */
+/** The precondition of the caller does not hold, so the declared state is refused before it is compared. */
 export type DeclarationRefusal =
   /** The caller requires that no configuration exists, but one always exists. */
   { readonly kind: "exists" } | Stale;
 
-/** What an application would do. */
+/** The steps that applying a declared state would take. */
 export type DeclarationPlan =
   { readonly kind: "planned"; readonly steps: readonly Step[] } | DeclarationRefusal;
 
-/** The outcome of an application. */
+/** The outcome of applying a declared state. */
 export type DeclarationApplication = Application | DeclarationRefusal;
 
 /**
- * The configuration of all databases as one declared state. It is for principals who may see all domains: for any other,
- * all methods throw a {@link TypeError}. Every method throws {@link DatabaseError} when a database cannot be reached.
+ * The configuration of all databases as one declared state. Every method throws a {@link TypeError} for a principal who
+ * may not see all domains, and a {@link DatabaseError} when a database cannot be reached.
  */
 export interface DeclarationStore {
   /** Reads the whole configuration. Applying it again changes nothing. */
   readonly read: (principal: Principal) => Promise<Declared>;
-  /** Returns what an application would do, without doing it. */
+  /** Returns the steps that {@link apply} would take, without taking them. */
   readonly plan: (
     principal: Principal,
     declaration: Declaration,
     options: DeclarationOptions,
   ) => Promise<DeclarationPlan>;
-  /** Changes all databases to match a state, or refuses it as a whole. */
+  /** Changes all databases to match a state, or refuses the whole state. */
   readonly apply: (
     principal: Principal,
     declaration: Declaration,
@@ -71,7 +71,7 @@ export interface DeclarationStore {
   ) => Promise<DeclarationApplication>;
 }
 
-/** The principal that applies the file that an allocator is started with. */
+/** The principal for the file that is given at the start of an allocator. */
 export const filePrincipal: Principal = { name: "file", scope: "admin", domain: null };
 
 /** Creates the store of the declared state. */
@@ -130,16 +130,19 @@ async function prepare(
   return { kind: "prepared", shares: await Promise.all(shares), options };
 }
 
-/** Every database has a share. Even one without domains of the state may have domains that the state does not name. */
+/**
+ * Selects the part of a declared state that concerns one database. Every database gets a share, because any of them may
+ * have domains that the state does not name.
+ */
 function shareOf(place: Place, declaration: Declaration, states: readonly State[], index: number) {
   const isHere = ({ name }: { readonly name: string }) => isInScope(place.scope, name);
-  const heir = declaration.domains.find((domain) => domain.default);
+  const newDefault = declaration.domains.find((domain) => domain.default);
   return {
     place,
     declaration: { ...declaration, domains: declaration.domains.filter(isHere) },
     elsewhere: {
       pools: states.filter((_, other) => other !== index).flatMap(({ pools }) => pools),
-      defaultDomain: heir === undefined || isHere(heir) ? undefined : heir.name,
+      defaultDomain: newDefault === undefined || isHere(newDefault) ? undefined : newDefault.name,
     },
   };
 }
@@ -157,7 +160,7 @@ async function applyAll({ shares, options }: Prepared): Promise<Application> {
   return { kind: "applied", steps: done };
 }
 
-/** The revision of the whole configuration: it grows whenever that of a database grows. */
+/** The revision of the whole configuration. It grows whenever the revision of a database grows. */
 function sumOf(states: readonly State[]): number {
   return states.reduce((sum, { revision }) => sum + revision, 0);
 }

@@ -1,5 +1,5 @@
 /**
- * The configuration of a database, as a declared state.
+ * Loads the configuration of a database as a declared state.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface State {
   readonly domains: readonly StoredDomain[];
   readonly pools: readonly StoredPool[];
   readonly reservations: readonly StoredReservation[];
-  /** Pools of domains that were moved away: they do not count, but their ranges still cannot be used. */
+  /** Pools of domains that are out of scope because they were moved away. Their ranges still cannot be used. */
   readonly otherPools: readonly StoredPool[];
 }
 
@@ -39,15 +39,15 @@ export async function loadDeclaredState({ database, scope }: Place): Promise<Sta
     selectPools(reader).orderBy(pool.name),
     selectReservations(reader).orderBy(reservation.name),
   ]);
-  const counts = (name: string): boolean => isInScope(scope, name);
+  const isHere = (name: string): boolean => isInScope(scope, name);
   const allPools = pools.map(poolOfRow);
   return {
     revision: current!.revision,
     now: current!.now,
-    domains: domains.map(domainOfRow).filter(({ name }) => counts(name)),
-    pools: allPools.filter((each) => counts(each.domain)),
-    reservations: reservations.map(reservationOfRow).filter((each) => counts(each.domain)),
-    otherPools: allPools.filter((each) => !counts(each.domain)),
+    domains: domains.map(domainOfRow).filter(({ name }) => isHere(name)),
+    pools: allPools.filter((each) => isHere(each.domain)),
+    reservations: reservations.map(reservationOfRow).filter((each) => isHere(each.domain)),
+    otherPools: allPools.filter((each) => !isHere(each.domain)),
   };
 }
 

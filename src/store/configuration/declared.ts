@@ -1,6 +1,6 @@
 /**
- * Converts rows of the database to the form in which an operator declares them, and back. The API, the declared state
- * and the record of changes use this one form.
+ * Converts rows of the database to the format in which operators declare them, and back. The API, the declared state
+ * and the audit record share this format.
  *
  * @module
  */
@@ -50,12 +50,12 @@ export interface StoredReservation {
   readonly pool: string;
   readonly slot: number;
   readonly declared: ReservationDeclaration;
-  /** The geometry of the pool; the port sets follow from it. */
+  /** The geometry of the pool, which determines the port sets. */
   readonly geometry: PoolGeometry;
   readonly version: number;
 }
 
-/** Builds queries: a reader, or a writer that reads back what it wrote. */
+/** Builds queries: a reader, or a writer whose transaction reads as well. */
 export type Selecting = Pick<Reader, "select">;
 
 /** Reads a row of `domain`. */
@@ -63,7 +63,7 @@ export function domainOfRow({ id, name, settings, version }: typeof domain.$infe
   return { id, name, settings: parseSettings(settings), version };
 }
 
-/** @returns The settings in the text of `domain.settings`. */
+/** Parses the text of `domain.settings`. */
 export function parseSettings(text: string): DomainSettings {
   return v.parse(domainSettingsSchema, JSON.parse(text));
 }
@@ -126,7 +126,7 @@ export function poolOfRow({ pool: row, domainName }: PoolRow): StoredPool {
   };
 }
 
-/** @returns The column values of a pool, except its name and its domain. */
+/** @returns The column values of a pool, except for its name and domain. */
 export function poolValues(declared: PoolDeclaration) {
   const { firstAddress, lastAddress, psidOffset, psidLength, psids, slots } = geometryOf(declared);
   return {
@@ -191,7 +191,7 @@ export function reservationOfRow({ reservation: row, ...of }: ReservationRow): S
   };
 }
 
-/** @returns The reservation in the form in which it would be read back. */
+/** @returns The reservation in canonical form, as it would be read from the database. */
 export function canonicalReservation(declared: ReservationDeclaration): ReservationDeclaration {
   const { name, clientIdentifier, address, psid } = declared;
   return {

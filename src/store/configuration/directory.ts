@@ -1,5 +1,5 @@
 /**
- * Loads domains and pools in the form that the rules need.
+ * Loads domains and pools in the format that the rules use.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import { configuration, domain, instant, pool } from "../database/schema.ts";
 import { parseSettings } from "./declared.ts";
 
 /**
- * Reads all domains and pools in one transaction, so that they match the revision.
+ * Loads all domains and pools, and the revision that they have, in one transaction.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
 export async function loadDirectory(database: Database): Promise<Directory> {
   const reader = readerOf(database);
   const [revisions, domainRows, poolRows] = await reader.batch([
-    // Every write needs the table of the instant. If it is missing, the database is of an earlier release.
+    // Every write needs the table `instant`. The join fails here if a database of an earlier release lacks it.
     reader
       .select({ revision: configuration.revision })
       .from(configuration)
@@ -46,7 +46,7 @@ export async function loadDirectory(database: Database): Promise<Directory> {
 }
 
 /**
- * Reads the domains that count, with their pools.
+ * Loads the domains of a place that are in scope, with their pools.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
@@ -58,11 +58,11 @@ export async function loadPlace({ database, scope }: Place): Promise<Directory> 
 
 function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number, Uint8Array>): Pool {
   const geometry = geometryOfRow(row);
-  // The geometry defines what slot numbers of leases and history mean. Two different meanings would mix up customers.
+  // The geometry maps the slot numbers of leases and history to pairs. A wrong mapping would confuse customers.
   if (geometry.slots !== row.slots || geometry.psids.length !== row.psids) {
     throw new Error(
-      `Cannot load pool "${row.name}": computed ${geometry.slots} slots of ${geometry.psids.length} PSIDs each, ` +
-        `the database says ${row.slots} of ${row.psids}`,
+      `Cannot load pool "${row.name}": found ${geometry.slots} slots of ${geometry.psids.length} PSIDs each, ` +
+        `expected ${row.slots} of ${row.psids} as stored`,
     );
   }
   const kind = row.psidLength === 0 ? "full" : "shared";

@@ -1,5 +1,5 @@
 /**
- * Changes of domains, as statements whose conditions state when the change is allowed.
+ * Changes of domains, as statements whose conditions say when the change is allowed.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
 
-/** @returns A domain in the form of the API and the record of changes. */
+/** @returns A domain in the format of the API and the audit record. */
 function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }
 
 /**
- * Starts a query of the default domain, unless it has the given name. The default domain serves clients that match no
- * other domain.
+ * Starts a query for a default domain with a different name. The default domain serves clients that match no other
+ * domain.
  */
 export function selectOtherDefault(builder: Selecting, name: string, scope: DomainScope) {
   return builder
@@ -32,10 +32,10 @@ export function selectOtherDefault(builder: Selecting, name: string, scope: Doma
     .limit(1);
 }
 
-/** A condition: the domain is the default, which serves clients that match no other domain. */
+/** A condition: the domain is the default. */
 const isDefault: SQL = sql`json_extract(${domain.settings}, '$.default')`;
 
-/** Ensures that at most one domain is the default. */
+/** A condition: the change does not create a second default domain. Undefined when it cannot. */
 function noSecondDefault(
   writer: Writer,
   name: string,
@@ -48,7 +48,7 @@ function noSecondDefault(
 /**
  * Creates a domain, unless it exists.
  *
- * @param scope The domains of the database that count.
+ * @param scope The domains of the database that are in scope.
  */
 export function createDomain(
   writer: Writer,
@@ -74,7 +74,7 @@ export function createDomain(
   };
 }
 
-/** Changes the settings of a domain, if it is unchanged since it was read. */
+/** Changes the settings of a domain, unless it was changed after it was read. */
 export function changeDomain(
   writer: Writer,
   actor: string,
@@ -108,7 +108,7 @@ export function changeDomain(
   };
 }
 
-/** Deletes a domain that has neither pools nor tokens. Its leases are in history. */
+/** Deletes a domain that has neither pools nor tokens. Its former leases stay in history. */
 export function deleteDomain(
   writer: Writer,
   actor: string,

@@ -1,5 +1,5 @@
 /**
- * Domains, as an operator reads and changes them.
+ * The store of domains, for operators.
  *
  * @module
  */
@@ -24,33 +24,33 @@ import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts"
 /** Another domain is already the default. */
 export interface SecondDefault {
   readonly kind: "second-default";
-  /** Its name; undefined when the caller may not see it. */
+  /** Name of that domain; undefined when the caller may not see it. */
   readonly other: string | undefined;
 }
 
-/** The outcome of a change of a domain. `unchanged`: the domain already had these settings. */
+/** The outcome of changing a domain. `unchanged`: the domain already had these settings. */
 export type DomainChange =
   { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain } | SecondDefault | ChangeRefusal;
 
-/** The outcome of the creation or replacement of a domain. */
+/** The outcome of creating or replacing a domain. */
 export type DomainPut =
   | DomainChange
   | { readonly kind: "created"; readonly domain: StoredDomain }
-  /** The caller may see one domain only, so it must not create domains. */
+  /** The caller is restricted to one domain, so it must not create another. */
   | { readonly kind: "forbidden" }
   /** The allocator already has the maximum number of domains. */
   | { readonly kind: "too-many" }
   | PutRefusal;
 
-/** The outcome of the deletion of a domain. */
+/** The outcome of deleting a domain. */
 export type DomainDeletion =
   | { readonly kind: "deleted" }
   | { readonly kind: "forbidden" }
-  /** It has pools or tokens; at most ten of each are named. */
+  /** The domain has pools or tokens, of which at most ten each are named. */
   | { readonly kind: "in-use"; readonly pools: readonly string[]; readonly tokens: readonly string[] }
   | ChangeRefusal;
 
-/** The domains of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
+/** The domains of all databases. Every method throws {@link DatabaseError} when a database cannot be reached. */
 export interface DomainStore {
   /** Lists the domains that the caller may see, by name. */
   readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredDomain[]>;
@@ -66,7 +66,7 @@ export interface DomainStore {
   /**
    * Changes settings of a domain.
    *
-   * @param revise Returns the new settings; an error that it throws is passed on.
+   * @param revise Returns the new settings. An error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,
@@ -147,8 +147,8 @@ function selectDomainNamed(builder: Selecting, name: string) {
 }
 
 /**
- * Creates a domain. The statement ensures that its own database has at most one default; the other databases are asked
- * first.
+ * Creates a domain. The statement ensures that its own database has at most one default domain. The other databases are
+ * checked before.
  */
 async function create(
   databases: Databases,
@@ -157,9 +157,9 @@ async function create(
   settings: DomainSettings,
 ): Promise<DomainPut> {
   const { database, scope } = homeOf(databases, name);
-  const looks = await Promise.all(allPlaces(databases).map((place) => findOtherDomains(place, name)));
-  if (looks.reduce((sum, { domains }) => sum + domains, 0) >= domainsMax) return { kind: "too-many" };
-  const elsewhere = looks.find((look) => look.database !== database && look.otherDefault !== undefined);
+  const summaries = await Promise.all(allPlaces(databases).map((place) => findOtherDomains(place, name)));
+  if (summaries.reduce((sum, { domains }) => sum + domains, 0) >= domainsMax) return { kind: "too-many" };
+  const elsewhere = summaries.find((each) => each.database !== database && each.otherDefault !== undefined);
   if (settings.default && elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
   const writer = writerOf(database);
   const { isDone, found } = await commitChange(
@@ -183,8 +183,8 @@ async function update(
   const { database, scope } = homeOf(databases, name);
   if (settings.default) {
     const others = allPlaces(databases).filter((place) => place.database !== database);
-    const looks = await Promise.all(others.map((place) => findOtherDomains(place, name)));
-    const elsewhere = looks.find(({ otherDefault }) => otherDefault !== undefined);
+    const summaries = await Promise.all(others.map((place) => findOtherDomains(place, name)));
+    const elsewhere = summaries.find(({ otherDefault }) => otherDefault !== undefined);
     if (elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
   }
   const writer = writerOf(database);
@@ -228,7 +228,7 @@ async function remove(
   return { kind: "in-use", pools: pools.map((each) => each.name), tokens: tokens.map((each) => each.name) };
 }
 
-/** Finds what has to be known of a database before a domain is created or changed. */
+/** Counts the domains of a place, and finds its default domain if that has a different name. */
 async function findOtherDomains({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const [[counted], [other]] = await reader.batch([

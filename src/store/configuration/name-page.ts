@@ -1,5 +1,5 @@
 /**
- * Pages of lists that are ordered by name.
+ * Paging of lists that are ordered by name.
  *
  * @module
  */

@@ -21,7 +21,7 @@ interface PlannedDomain {
   readonly change: Change;
 }
 
-/** Compares declared domains with those of the database. */
+/** Compares the declared domains with the domains of the database. */
 export function planDomains(
   writer: Writer,
   { domains }: Declaration,
@@ -48,22 +48,22 @@ export function planDomains(
         : changeDomain(writer, actor, existing, settings, scope);
     changes.push({ isDefault: settings.default, change });
   }
-  const former = state.domains.find(
+  const oldDefault = state.domains.find(
     ({ name, settings }) => settings.default && !domains.some((each) => each.name === name),
   );
-  const heir = domains.find((each) => each.default)?.name ?? elsewhere.defaultDomain;
-  if (former === undefined || heir === undefined) return { steps, changes: inOrder(changes) };
+  const newDefault = domains.find((each) => each.default)?.name ?? elsewhere.defaultDomain;
+  if (oldDefault === undefined || newDefault === undefined) return { steps, changes: inOrder(changes) };
   if (unnamed === "keep") {
-    const reason = `found default true, expected false: "${former.name}" is the default, and is kept`;
-    steps.push({ what: "domain", name: heir, change: "refuse", reason });
+    const reason = `found default true, expected false: "${oldDefault.name}" is kept, and is the default`;
+    steps.push({ what: "domain", name: newDefault, change: "refuse", reason });
   } else {
-    const change = changeDomain(writer, actor, former, { ...former.settings, default: false }, scope);
+    const change = changeDomain(writer, actor, oldDefault, { ...oldDefault.settings, default: false }, scope);
     changes.push({ isDefault: false, change });
   }
   return { steps, changes: inOrder(changes) };
 }
 
-/** Orders changes so that the old default domain stops being the default before another becomes it. */
+/** Orders changes so that the old default domain is changed before another domain becomes the default. */
 function inOrder(changes: readonly PlannedDomain[]): readonly Change[] {
   return [...changes].sort((a, b) => Number(a.isDefault) - Number(b.isDefault)).map(({ change }) => change);
 }

@@ -18,7 +18,7 @@ interface PoolPlan {
   readonly change?: Change;
 }
 
-/** Compares the declared pools of a domain with those of the database. */
+/** Compares the declared pools of a domain with the pools of the database. */
 export function planPools(
   writer: Writer,
   domain: DomainDeclaration,
@@ -46,7 +46,7 @@ function planCreation(
   const { name } = declared;
   const namesake = others.find((pool) => pool.declared.name === name);
   if (namesake !== undefined) {
-    const reason = `name: found a pool of domain "${namesake.domain}" that has it, expected another`;
+    const reason = `name: found a pool of this name in domain "${namesake.domain}", expected an unused name`;
     return { step: { what: "pool", name, change: "refuse", reason } };
   }
   const wanted = poolValues(declared);
@@ -75,7 +75,7 @@ function planChange(
   const fixed = fixedDifferences(existing, domain, declared);
   if (fixed.length > 0) {
     const faults = fixed.map(({ path, found, expected }) => `${path}: found ${found}, expected ${expected}`);
-    const reason = `${faults.join("; ")}: that never changes; drain the pool and create one of another name`;
+    const reason = `${faults.join("; ")}: these fields never change; drain the pool and create another one`;
     return { step: { what: "pool", name, change: "refuse", reason } };
   }
   const [was, wanted] = [poolValues(existing.declared), poolValues(declared)];

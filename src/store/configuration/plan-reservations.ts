@@ -14,19 +14,19 @@ import { canonicalReservation } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
-import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
+import type { ReservationObstacles, ReservationRequest } from "./reservation-changes.ts";
 
 /** The plan for reservations. */
 export interface ReservationPlan {
-  /** Steps for reservations that stay or are deleted. */
+  /** Steps for reservations that are kept, deleted or unchanged. */
   readonly steps: Step[];
-  /** Deletions come first: they may free a pair or a client that another reservation needs. */
+  /** They run first, because they may free a pair or a client for another reservation. */
   readonly deletions: Change[];
-  /** Reservations to create once their pools exist. */
-  readonly wishes: readonly Wish[];
+  /** Reservations to create after their pools. */
+  readonly requests: readonly ReservationRequest[];
 }
 
-/** Compares declared reservations with those of the database. */
+/** Compares the declared reservations with the reservations of the database. */
 export function planReservations(
   writer: Writer,
   { domains }: Declaration,
@@ -57,24 +57,24 @@ export function planReservations(
     declared.delete(name);
     steps.push({ what: "reservation", name, change: "unchanged" });
   }
-  const wishes = [...declared.values()].map(({ domain, each }) => {
+  const requests = [...declared.values()].map(({ domain, each }) => {
     const pools = domain.pools.map((pool) => ({ name: pool.name, geometry: geometryOf(pool) }));
-    // The declared state was checked: each of its reservations names a pair of one of its pools.
+    // The schema of the declared state ensures that each reservation names a pair of a declared pool.
     const { pool, number } = findPair(pools, parseIPv4(each.address), each.psid)!;
     return { pair: { domain: domain.name, pool: pool.name, number }, declared: each };
   });
-  return { steps, deletions, wishes };
+  return { steps, deletions, requests };
 }
 
 /** Plans the creation of a reservation, unless an obstacle prevents it. */
-export function planWish(
+export function planRequest(
   writer: Writer,
-  wish: Wish,
+  request: ReservationRequest,
   obstacles: ReservationObstacles | undefined,
   state: State,
   { actor }: ApplyOptions,
 ): { readonly step: Step; readonly change: Change } {
-  const { name } = wish.declared;
+  const { name } = request.declared;
   const existing = state.reservations.find((stored) => stored.declared.name === name);
   const reason = obstacleText(obstacles);
   const version = existing === undefined ? 1 : existing.version + 1;
@@ -83,7 +83,7 @@ export function planWish(
       reason === undefined
         ? { what: "reservation", name, change: existing === undefined ? "create" : "change" }
         : { what: "reservation", name, change: "refuse", reason },
-    change: createReservation(writer, actor, wish, { force: false, version }),
+    change: createReservation(writer, actor, request, { force: false, version }),
   };
 }
 

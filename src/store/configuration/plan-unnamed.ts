@@ -18,7 +18,7 @@ export interface Unnamed {
   readonly domains: readonly StoredDomain[];
 }
 
-/** Facts about them in the database. */
+/** Facts from the database about unnamed domains and pools. */
 export interface UnnamedFacts {
   /** Ids of pools with slots that a client may still use. */
   readonly used: ReadonlySet<number>;
@@ -26,7 +26,7 @@ export interface UnnamedFacts {
   readonly tokens: ReadonlyMap<number, readonly string[]>;
 }
 
-/** The plan for them. */
+/** The plan for unnamed domains and pools. */
 export interface UnnamedPlan {
   readonly steps: Step[];
   readonly changes: Change[];
@@ -43,7 +43,7 @@ export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   };
 }
 
-/** Keeps domains and pools that are not named. */
+/** Plans to keep domains and pools that are not named. */
 export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
   return {
     steps: [
@@ -56,7 +56,7 @@ export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
   };
 }
 
-/** Drains pools that are not named, and deletes what is no longer used. */
+/** Plans to drain pools that are not named, and to delete pools and domains that are no longer used. */
 export function drainUnnamed(
   writer: Writer,
   { pools, domains }: Unnamed,
@@ -68,7 +68,7 @@ export function drainUnnamed(
   for (const pool of pools) {
     const { name, drainUntil } = pool.declared;
     if (!used.has(pool.id)) {
-      plan.steps.push({ what: "pool", name, change: "delete", reason: "no leases" });
+      plan.steps.push({ what: "pool", name, change: "delete", reason: "it is not in use" });
       plan.emptyPools.push(pool);
     } else if (drainUntil !== null) {
       plan.steps.push({ what: "pool", name, change: "unchanged", reason: `drained until ${drainUntil}` });

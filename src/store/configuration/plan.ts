@@ -1,5 +1,5 @@
 /**
- * The plan that changes a database to match a declared state.
+ * Makes the plan that changes a database to match a declared state.
  *
  * @module
  */
@@ -15,18 +15,18 @@ import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Draft, Target } from "./draft.ts";
 import { planDomains } from "./plan-domains.ts";
 import { planPools } from "./plan-pools.ts";
-import { planReservations, planWish } from "./plan-reservations.ts";
+import { planReservations, planRequest } from "./plan-reservations.ts";
 import { drainUnnamed, keepUnnamed, unnamedOf } from "./plan-unnamed.ts";
 import type { Unnamed, UnnamedFacts } from "./plan-unnamed.ts";
 import { selectUses } from "./pool-changes.ts";
 import { selectObstacles } from "./reservation-changes.ts";
-import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
+import type { ReservationObstacles, ReservationRequest } from "./reservation-changes.ts";
 
 /**
  * Compares a declared state with a database, without changing it.
  *
- * @param declaration Contains only domains that count in the place.
- * @param state The configuration of the database, if it was read already.
+ * @param declaration Contains only domains that are in the scope of the place.
+ * @param known The configuration of the database, if the caller has already loaded it.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function draftPlan(
@@ -40,12 +40,12 @@ export async function draftPlan(
   const writer = writerOf(database);
   const reservations = planReservations(writer, declaration, state, options);
   const unnamed = unnamedOf(declaration, state);
-  const asked: Unnamed = options.unnamed === "drain" ? unnamed : { pools: [], domains: [] };
-  const facts = await loadFacts(database, reservations.wishes, asked);
+  const toDrain: Unnamed = options.unnamed === "drain" ? unnamed : { pools: [], domains: [] };
+  const facts = await loadFacts(database, reservations.requests, toDrain);
   const domains = planDomains(writer, declaration, state, target, options);
   const pools = declaration.domains.flatMap((domain) => planPools(writer, domain, state, target, options));
-  const wishes = reservations.wishes.map((wish, index) =>
-    planWish(writer, wish, facts.obstacles[index], state, options),
+  const requests = reservations.requests.map((request, index) =>
+    planRequest(writer, request, facts.obstacles[index], state, options),
   );
   const rest =
     options.unnamed === "drain" ? drainUnnamed(writer, unnamed, facts, state, options) : keepUnnamed(unnamed);
@@ -55,14 +55,14 @@ export async function draftPlan(
       ...domains.steps,
       ...pools.map(({ step }) => step),
       ...reservations.steps,
-      ...wishes.map(({ step }) => step),
+      ...requests.map(({ step }) => step),
       ...rest.steps,
     ],
     changes: [
       ...domains.changes,
       ...reservations.deletions,
       ...pools.flatMap(({ change }) => change ?? []),
-      ...wishes.map(({ change }) => change),
+      ...requests.map(({ change }) => change),
       ...rest.changes,
     ],
     emptyPools: rest.emptyPools,
@@ -71,17 +71,17 @@ export async function draftPlan(
 }
 
 interface PlanFacts extends UnnamedFacts {
-  /** The obstacles of each wish. */
+  /** The obstacles of each request. */
   readonly obstacles: readonly (ReservationObstacles | undefined)[];
 }
 
-/** Takes one round trip, or none when there is nothing to ask. */
+/** Loads the facts in one round trip, or none if no facts are needed. */
 async function loadFacts(
   database: Database,
-  wishes: readonly Wish[],
+  requests: readonly ReservationRequest[],
   { pools, domains }: Unnamed,
 ): Promise<PlanFacts> {
-  if (wishes.length + pools.length + domains.length === 0) {
+  if (requests.length + pools.length + domains.length === 0) {
     return { obstacles: [], used: new Set(), tokens: new Map() };
   }
   const reader = readerOf(database);
@@ -98,7 +98,7 @@ async function loadFacts(
       .from(accessToken)
       .where(inArray(accessToken.domainId, domainIds))
       .orderBy(accessToken.name),
-    ...wishes.map((wish) => selectObstacles(reader, wish, now)),
+    ...requests.map((request) => selectObstacles(reader, request, now)),
   ]);
   const namesOf = (id: number) => tokens.filter(({ domainId }) => domainId === id).map(({ name }) => name);
   return {

@@ -1,5 +1,5 @@
 /**
- * Changes of pools, as statements whose conditions state when the change is allowed.
+ * Changes of pools, as statements whose conditions say when the change is allowed.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Change } from "./change.ts";
 import { poolValues } from "./declared.ts";
 import type { Selecting, StoredPool } from "./declared.ts";
 
-/** IPv4 addresses, both ends included. */
+/** A range of IPv4 addresses. Both ends are included. */
 export interface AddressRange {
   readonly firstAddress: number;
   readonly lastAddress: number;
@@ -26,7 +26,7 @@ export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | und
   return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
 }
 
-/** @returns A pool in the form of the record of changes. */
+/** @returns A pool in the format of the audit record. */
 export function auditedPool(domainName: string, declared: PoolDeclaration) {
   return { domain: domainName, ...declared };
 }
@@ -74,7 +74,7 @@ export function createPool(
   };
 }
 
-/** A fixed field of a pool whose declaration differs. Values are JSON; a pool of whole addresses has no lengths. */
+/** A fixed field that the declaration would change. Values are JSON, or `nothing` for a field that a kind lacks. */
 export interface FixedDifference {
   readonly path: string;
   readonly found: string;
@@ -103,7 +103,7 @@ export function fixedDifferences(
     .map(({ path, found, expected }) => ({ path, found, expected }));
 }
 
-/** The fixed fields, each as declared, and in a canonical form that is equal for equal meanings. */
+/** The fixed fields, each as declared and in a canonical form for comparison. */
 function fixedValues(domainName: string, declared: PoolDeclaration) {
   const { firstAddress, lastAddress, psidOffset, psidLength, reservedPorts } = poolValues(declared);
   const shared = declared.kind === "shared" ? declared : undefined;
@@ -118,7 +118,7 @@ function fixedValues(domainName: string, declared: PoolDeclaration) {
   ];
 }
 
-/** @returns Whether a declaration matches a pool as it is stored. */
+/** @returns Whether a declaration equals the stored pool. */
 export function isSamePool(stored: StoredPool, domainName: string, declared: PoolDeclaration): boolean {
   return (
     stored.domain === domainName &&
@@ -127,7 +127,7 @@ export function isSamePool(stored: StoredPool, domainName: string, declared: Poo
 }
 
 /**
- * Changes the options or the drain date. A pool with reservations cannot be drained, because reservations have no end.
+ * Changes the options or the drain date. A pool with reservations cannot be drained, because reservations never end.
  */
 export function changePool(
   writer: Writer,
@@ -162,7 +162,7 @@ export function changePool(
   };
 }
 
-/** Starts a query of the names of the first few reservations in a pool. */
+/** Starts a query for the names of the first few reservations in a pool. */
 export function selectReservationsOf(builder: Selecting, poolId: number) {
   return builder
     .select({ name: reservation.name })
@@ -173,8 +173,7 @@ export function selectReservationsOf(builder: Selecting, poolId: number) {
 }
 
 /**
- * Starts a query of leases and offers in a pool that are running or in quarantine, so that a client may still use the
- * slot.
+ * Starts a query for slots of a pool that are offered, leased or quarantined, so that a client may still use them.
  *
  * @param poolId Id of the pool, or the column of the outer query that has it.
  * @param now Unix seconds. Default: the instant of the write batch.

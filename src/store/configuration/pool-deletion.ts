@@ -1,5 +1,5 @@
 /**
- * The deletion of a pool, in steps because a pool may have millions of leases.
+ * Deletes a pool in steps, because a pool may have millions of leases.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import { commitChange } from "./change.ts";
 import type { StoredPool } from "./declared.ts";
 import { auditedPool, selectReservationsOf, selectUses } from "./pool-changes.ts";
 
-/** The outcome of a deletion of a pool that was started. */
+/** The outcome of deleting a pool. */
 export type DeletionOutcome =
   | { readonly kind: "deleted" }
-  /** The pool has more leases than one request may end; the caller has to repeat the request. */
+  /** The pool has more leases than one request may delete, so the caller has to repeat the request. */
   | { readonly kind: "unfinished" }
   /** A client may still use a slot, and the deletion was not forced. */
   | { readonly kind: "in-use" }
-  /** At most ten are named. */
+  /** The pool has reservations, of which at most ten are named. */
   | { readonly kind: "has-reservations"; readonly reservations: readonly string[] }
   /** The pool was changed after it was read. */
   | { readonly kind: "changed-meanwhile" };
@@ -31,16 +31,16 @@ export type DeletionOutcome =
 /** Options of {@link deletePool}. */
 export interface PoolDeletionOptions {
   /**
-   * Whether to delete the pool even if it has running leases: they end now, and their clients are refused at the next
+   * Whether to delete the pool even if it has running leases. They end now, and their clients are refused at the next
    * renewal.
    */
   readonly force: boolean;
 }
 
 /**
- * Deletes a pool: closes it, ends the remaining leases (each tenure goes to history), then deletes its row. What its
- * slots meant is kept in `retired_pool`. If the deletion is interrupted, the pool stays closed, nothing is lost, and
- * the next request continues.
+ * Deletes a pool: closes it, deletes the remaining leases (their tenures go to history), then deletes its row. Its
+ * geometry stays in `retired_pool`. If the deletion is interrupted, the pool stays closed and the next request
+ * continues.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -59,7 +59,7 @@ export async function deletePool(
   return { kind: "unfinished" };
 }
 
-/** Closes a pool: from now on it gives no leases and renews none. */
+/** Closes a pool, so that it gives no leases and renews none. */
 async function closePool(
   database: Database,
   actor: string,
@@ -113,8 +113,8 @@ const entryOf = (actor: string, { domain, declared }: StoredPool) => ({
 });
 
 /**
- * Deletes the leases of the last slots, and the pool once it has none. The cursor is lowered with them, so that at any
- * moment every slot below it has a row.
+ * Deletes the leases of the highest slots, then the pool if no lease is left. The same transaction lowers the cursor,
+ * so that every slot below it always has a row.
  *
  * @returns Whether the pool is deleted.
  */

@@ -1,10 +1,10 @@
 /**
- * Creates or replaces a pool. This is the only change that needs to know all databases.
+ * Creates or replaces a pool. Creating one involves all databases.
  *
- * Within a database the statement ensures that no pools overlap. Two databases know nothing of each other, so the
- * others are asked before the creation, and again after it in case another caller created a pool there at the same
- * time. Then both pools may be deleted again; a pool that has given out leases meanwhile stays, and allocators refuse
- * to serve two that overlap.
+ * Within one database, the statement ensures that no pools overlap. It cannot see other databases, so they are checked
+ * before the creation, and again after it in case another caller created a pool there at the same time. In that case
+ * both callers may delete their pool again. A pool that has given out leases in between stays, and allocators refuse to
+ * serve pools that overlap.
  *
  * @module
  */
@@ -40,73 +40,73 @@ export interface WantedPool {
   readonly declared: PoolDeclaration;
 }
 
-/** The outcome of a change of a pool. `unchanged`: the pool was already as wanted. */
+/** The outcome of changing a pool. `unchanged`: the pool was already in the wanted state. */
 export type PoolChange =
   | { readonly kind: "changed" | "unchanged"; readonly pool: StoredPool }
-  /** It differs in a field that never changes. */
+  /** The wanted state differs in fields that never change. */
   | { readonly kind: "fixed"; readonly differences: readonly FixedDifference[] }
-  /** It has reservations, so it cannot be drained; at most ten are named. */
+  /** The pool cannot be drained because it has reservations, of which at most ten are named. */
   | { readonly kind: "has-reservations"; readonly reservations: readonly string[] }
   | ChangeRefusal;
 
-/** The outcome of the creation or replacement of a pool. */
+/** The outcome of creating or replacing a pool. */
 export type PoolPut =
   | PoolChange
   | { readonly kind: "created"; readonly pool: StoredPool }
   /** A pool that the caller may not see has this name. */
   | { readonly kind: "name-taken" }
-  /** Its domain does not exist, or the caller may not see it. */
+  /** The domain of the pool does not exist, or the caller may not see it. */
   | { readonly kind: "no-domain" }
-  /** Another pool has some of its addresses; undefined when the caller may not see that pool. */
+  /** Another pool has some of the addresses. `other` is undefined when the caller may not see that pool. */
   | { readonly kind: "overlaps"; readonly other: StoredPool | undefined }
   | PutRefusal;
 
-/** Creates a pool, or replaces the fields of it that may change. */
+/** Creates a pool, or replaces the fields that may change. */
 export async function putPool(
   databases: Databases,
   principal: Principal,
   wanted: WantedPool,
   precondition: Precondition,
 ): Promise<PoolPut> {
-  const looks = await Promise.all(allPlaces(databases).map((place) => findCollisions(place, wanted)));
-  const look = looks.find(({ namesake }) => namesake !== undefined);
-  const stored = look?.namesake;
-  if (look === undefined || stored === undefined) {
+  const collisions = await Promise.all(allPlaces(databases).map((place) => findCollisions(place, wanted)));
+  const located = collisions.find(({ namesake }) => namesake !== undefined);
+  const stored = located?.namesake;
+  if (located === undefined || stored === undefined) {
     if (precondition.version !== undefined) return { kind: "not-found" };
     return canAccess(principal, wanted.domain)
-      ? create(databases, principal, wanted, looks)
+      ? create(databases, principal, wanted, collisions)
       : { kind: "no-domain" };
   }
   if (!canAccess(principal, stored.domain)) return { kind: "name-taken" };
   const isSame = isSamePool(stored, wanted.domain, wanted.declared);
   const refusal = replacementRefusal(precondition, stored.version, isSame);
-  return refusal ?? updatePool(look.database, principal, stored, wanted);
+  return refusal ?? updatePool(located.database, principal, stored, wanted);
 }
 
 async function create(
   databases: Databases,
   principal: Principal,
   wanted: WantedPool,
-  looks: readonly Collisions[],
+  collisions: readonly Collisions[],
 ): Promise<PoolPut> {
   const { database, scope } = homeOf(databases, wanted.domain);
-  if (looks.some((look) => look.database !== database && look.overlap !== undefined)) {
-    const isThere = looks.some((look) => look.database === database && look.hasDomain);
-    return isThere ? overlapping(principal, looks) : { kind: "no-domain" };
+  if (collisions.some((each) => each.database !== database && each.overlap !== undefined)) {
+    const hasDomain = collisions.some((each) => each.database === database && each.hasDomain);
+    return hasDomain ? overlapping(principal, collisions) : { kind: "no-domain" };
   }
   const writer = writerOf(database);
   const change = createPool(writer, principal.name, wanted.domain, wanted.declared);
   const { isDone, found } = await commitChange(database, change, [
     selectDomainNamed(writer, wanted.domain),
     selectPools(writer).where(and(eq(pool.name, wanted.declared.name), inScope(domain.name, scope))),
-    // Pools of domains that were moved away do not count, but their ranges still cannot be used.
+    // Includes pools of domains that were moved away: their ranges still cannot be used.
     selectPools(writer)
       .where(overlaps(poolValues(wanted.declared)))
       .orderBy(pool.firstAddress)
       .limit(1),
   ]);
-  const [[isThere], [row], [overlap]] = found;
-  if (isThere === undefined) return { kind: "no-domain" };
+  const [[domainRow], [row], [overlap]] = found;
+  if (domainRow === undefined) return { kind: "no-domain" };
   if (!isDone) {
     if (row !== undefined) return { kind: "exists" };
     return overlap === undefined
@@ -114,7 +114,9 @@ async function create(
       : overlapping(principal, [{ overlap: poolOfRow(overlap) }]);
   }
   if (row === undefined)
-    throw new Error(`Cannot create pool "${wanted.declared.name}": it was not read back`);
+    throw new Error(
+      `Cannot create pool "${wanted.declared.name}": found no row after the insert, expected one`,
+    );
   const created = poolOfRow(row);
   const others = allPlaces(databases).filter((place) => place.database !== database);
   const after = await Promise.all(others.map((place) => findCollisions(place, wanted)));
@@ -126,7 +128,7 @@ async function create(
   return hasNamesake ? { kind: "exists" } : overlapping(principal, after);
 }
 
-/** What a new pool collides with in a database. */
+/** The pools of one database that a new pool would collide with. */
 interface Collisions {
   readonly database: Database;
   readonly hasDomain: boolean;
@@ -160,9 +162,9 @@ function selectDomainNamed(builder: Selecting, name: string) {
   return builder.select({ id: domain.id }).from(domain).where(eq(domain.name, name));
 }
 
-/** Reports the first overlap that was found, and names the pool only if the caller may see it. */
-function overlapping(principal: Principal, looks: readonly Pick<Collisions, "overlap">[]): PoolPut {
-  const other = looks.find(({ overlap }) => overlap !== undefined)?.overlap;
+/** Reports the first overlap. The pool is included only if the caller may see it. */
+function overlapping(principal: Principal, collisions: readonly Pick<Collisions, "overlap">[]): PoolPut {
+  const other = collisions.find(({ overlap }) => overlap !== undefined)?.overlap;
   const isSeen = other !== undefined && canAccess(principal, other.domain);
   return { kind: "overlaps", other: isSeen ? other : undefined };
 }

@@ -1,5 +1,5 @@
 /**
- * Pools, as an operator reads and changes them.
+ * The store of pools, for operators.
  *
  * @module
  */
@@ -35,23 +35,23 @@ export interface PoolFilter {
   readonly address?: number | undefined;
 }
 
-/** The outcome of the deletion of a pool. */
+/** The outcome of deleting a pool, or why it was refused. */
 export type PoolDeletion = DeletionOutcome | ChangeRefusal;
 
-/** The pools of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
+/** The pools of all databases. Every method throws {@link DatabaseError} when a database cannot be reached. */
 export interface PoolStore {
   /** Lists the pools that the caller may see, by name. */
   readonly list: (principal: Principal, filter: PoolFilter, page: NamePage) => Promise<readonly StoredPool[]>;
   /** @returns The pool of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredPool | undefined>;
-  /** @returns A pool that has some of the addresses, if there is one and the caller may see all domains. */
+  /** @returns A pool with some of the addresses, if one exists and the caller may see all domains. */
   readonly findOverlap: (principal: Principal, range: AddressRange) => Promise<StoredPool | undefined>;
-  /** Creates a pool, or replaces the fields of it that may change. */
+  /** Creates a pool, or replaces the fields that may change. */
   readonly put: (principal: Principal, wanted: WantedPool, precondition: Precondition) => Promise<PoolPut>;
   /**
    * Changes the fields of a pool that may change.
    *
-   * @param revise Returns the wanted pool; an error that it throws is passed on.
+   * @param revise Returns the wanted pool. An error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,
@@ -60,9 +60,10 @@ export interface PoolStore {
     revise: (stored: StoredPool) => WantedPool,
   ) => Promise<PoolChange>;
   /**
-   * Drains a pool: it gives no new leases.
+   * Drains a pool, so that it gives no new leases.
    *
-   * @param until Date until which leases are renewed. Default: the end of the longest lease that its domain gives.
+   * @param until Date until which leases are renewed. Default: the end of the longest lease that its domain would give
+   *   now.
    */
   readonly drain: (
     principal: Principal,
@@ -132,7 +133,7 @@ function removePool(
   return deletePool(place.database, actor, found, options);
 }
 
-/** Lists the pools of a place by name. */
+/** Lists the pools of a place, ordered by name. */
 async function listPools(
   { database, scope }: Place,
   { kind, draining, address }: PoolFilter,
@@ -166,7 +167,7 @@ async function findPool({ database, scope }: Place, name: string): Promise<Store
   return row === undefined ? undefined : poolOfRow(row);
 }
 
-/** Finds a pool, and when a lease that is given out now would end at the latest, in Unix seconds. */
+/** Finds a pool, and the latest end of a lease that is given out now, in Unix seconds. */
 async function findWithEnd({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const isIt = and(eq(pool.name, name), inScope(domain.name, scope));

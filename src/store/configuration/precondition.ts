@@ -1,51 +1,53 @@
 /**
- * Preconditions of a change: the caller's statement about the version that it read (RFC 9110 §13.1).
+ * Preconditions of a change: the version that the caller read and requires (RFC 9110 §13.1).
  *
  * @module
  */
 
 /** The precondition of a change. */
 export interface Precondition {
-  /** If-Match: the required version; undefined without the header, "any" for `*`. */
+  /** The required version, from If-Match; "any" for `*`, undefined without the header. */
   readonly version: number | "any" | undefined;
-  /** Whether If-None-Match is `*`, so the resource must not exist. */
+  /** Whether the resource must not exist: If-None-Match is `*`. */
   readonly mustBeNew: boolean;
 }
 
-/** The version differs from the one that the caller names. */
+/** The current version differs from the required one. */
 export interface Stale {
   readonly kind: "stale";
-  /** The version that the caller names. */
-  readonly asked: number;
+  /** The version that the caller requires. */
+  readonly required: number;
   /** The current version. */
   readonly version: number;
 }
 
-/** Why a change of an existing resource is refused before it is attempted. */
+/** Why a change of an existing resource is refused. */
 export type ChangeRefusal =
-  /** Nothing has this name, or the caller may not see it. */
+  /** No resource has this name, or the caller may not see it. */
   | { readonly kind: "not-found" }
   | Stale
-  /** Another caller changed it between the read and the change. */
+  /** Another caller changed the resource after it was read. */
   | { readonly kind: "changed-meanwhile" };
 
-/** Why a creation or a replacement is refused before it is attempted. */
+/** Why a creation or a replacement is refused. */
 export type PutRefusal =
   | ChangeRefusal
-  /** It exists, but the caller requires that it does not. */
+  /** The resource exists, but the caller requires that it does not. */
   | { readonly kind: "exists" }
-  /** It would be replaced, but the caller does not name the version to replace. */
+  /** The caller must name the version to replace. */
   | { readonly kind: "if-match-required" };
 
-/** @returns Why something with this version must not be changed, or undefined when it may be. */
-export function staleness({ version: asked }: Precondition, version: number): Stale | undefined {
-  return typeof asked === "number" && asked !== version ? { kind: "stale", asked, version } : undefined;
+/** @returns The refusal if the resource does not have the required version; undefined if it may be changed. */
+export function staleness({ version: required }: Precondition, version: number): Stale | undefined {
+  return typeof required === "number" && required !== version
+    ? { kind: "stale", required, version }
+    : undefined;
 }
 
 /**
  * Decides whether a replacement is allowed.
  *
- * @param isSame Whether the replacement would change nothing; then it needs no If-Match.
+ * @param isSame Whether the replacement would change nothing: then If-Match is not needed.
  * @returns Why it is refused, or undefined when it is allowed.
  */
 export function replacementRefusal(

@@ -1,5 +1,5 @@
 /**
- * What someone else does between the look and the change: the reason of the refusal is read in the batch that refused.
+ * Another caller interferes between read and change: the batch that refuses the change also reads the reason.
  */
 import { expect, test } from "vitest";
 import { onlyDatabase, temporaryDatabase } from "../../../test/support/database.ts";
@@ -17,7 +17,7 @@ const whatever = { version: "any", mustBeNew: false } as const;
 const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
 const isp = { name: "isp", serverIdentifier: "203.0.113.1" };
 
-/** The stores of one database, in which someone else is faster: just before the next write, but after the look. */
+/** The stores of one database, in which another caller makes a change just before the next write. */
 async function open() {
   const database = await temporaryDatabase({
     domains: [
@@ -126,7 +126,7 @@ test.each([
     { kind: "changed-meanwhile" },
   ],
   ["nothing", moveSeven, [], { kind: "changed", reservation: { version: 2, declared: { psid: 9 } } }],
-])("a change that meets %s in its batch says so", async (_, change, statements, expected) => {
+])("a change that finds %s in its batch reports it", async (_, change, statements, expected) => {
   const opened = await open();
   opened.meanwhile(...statements);
   expect(await change(opened)).toMatchObject(expected);
@@ -137,7 +137,7 @@ test.each([
   expect(records.length > 0).toBe(isChanged);
 });
 
-test("a token that was deleted meanwhile is not rotated", async () => {
+test("a token that was just deleted is not rotated", async () => {
   const opened = await open();
   const token = { name: "reader", scope: "read", domain: null, expiresAt: null } as const;
   expect(await opened.tokens.create(operator, token, Uint8Array.of(1))).toMatchObject({ kind: "created" });
@@ -147,7 +147,7 @@ test("a token that was deleted meanwhile is not rotated", async () => {
   expect(await opened.tokens.authenticate(Uint8Array.of(2))).toBeUndefined();
 });
 
-test("tokens and the declared state are for principals of all domains", async () => {
+test("a principal of one domain cannot list tokens", async () => {
   const { tokens } = await open();
   const restricted = { ...operator, domain: { id: 1, name: "isp" } };
   await expect(tokens.list(restricted, { limit: 1, after: undefined })).rejects.toThrow(TypeError);

@@ -1,8 +1,8 @@
 /**
- * Changes of reservations, as statements whose conditions state when the change is allowed.
+ * Changes of reservations, as statements whose conditions say when the change is allowed.
  *
- * A batch of messages sees a reservation only through the row of its slot in `lease`: that row has the client, and a
- * `free_at` that never comes. So the statements here keep both tables in step, in one transaction.
+ * A batch of messages sees a reservation only in the slot's row in `lease`, which has the client and the `free_at`
+ * {@link freeNever}. So the statements here keep both tables consistent, in one transaction.
  *
  * @module
  */
@@ -12,7 +12,15 @@ import { parseClientIdentifier } from "../../declaration/reservation-declaration
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
 import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
-import { domain, freeNever, lease, LeaseState, pool, reservation } from "../database/schema.ts";
+import {
+  domain,
+  freeNever,
+  lease,
+  LeaseState,
+  pool,
+  reservation,
+  tenureColumns,
+} from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { auditOfLast } from "./audit.ts";
@@ -22,7 +30,7 @@ import type { Selecting, StoredReservation } from "./declared.ts";
 
 const { bound, released, declined } = LeaseState;
 
-/** The pair to reserve. Pools are given by name, so that a pool may be created in the same transaction. */
+/** The pair to reserve. The pool is given by name, because the same transaction may create it. */
 export interface ReservedPair {
   readonly domain: string;
   readonly pool: string;
@@ -30,25 +38,25 @@ export interface ReservedPair {
   readonly number: number;
 }
 
-/** A wanted reservation and its pair. */
-export interface Wish {
+/** The wanted reservation, and its pair. */
+export interface ReservationRequest {
   readonly pair: ReservedPair;
   readonly declared: ReservationDeclaration;
 }
 
 /** Options of a new reservation. */
 export interface ReservationOptions {
-  /** Whether to reserve the pair even if the client has a running lease of another pair: that lease ends. */
+  /** Whether to reserve the pair even if the client has a running lease of another pair. That lease then ends. */
   readonly force: boolean;
   /** Initial version; greater than 1 if the reservation replaces another. */
   readonly version?: number;
 }
 
-/** @returns A reservation in the form of the record of changes. */
+/** @returns A reservation in the format of the audit record. */
 const show = (domainName: string, declared: ReservationDeclaration) => ({ domain: domainName, ...declared });
 
-/** The wanted pair, if its pool is in the domain, and the client: the one row of `wanted`. */
-function wantedPair({ pair, declared }: Wish): SQL {
+/** The subselect `wanted`: one row with the wanted pair and the client, or no row if the pool is not in the domain. */
+function wantedPair({ pair, declared }: ReservationRequest): SQL {
   const clientId = parseClientIdentifier(declared.clientIdentifier);
   return sql`(
     SELECT ${slotKeySql(pool.id, sql`${pair.number}`)} AS slot, ${pool.domainId} AS domain_id,
@@ -72,16 +80,16 @@ const isOtherLease = (now: SQL<number>) =>
     AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}`;
 
 /**
- * Creates a reservation, unless it exists. Its pair may be free or in use by its client. It must not be in use by
- * another client, and its pool must not be draining.
+ * Creates a reservation, unless it exists. The pair must be free or in use by the same client, and the pool must not be
+ * draining.
  */
 export function createReservation(
   writer: Writer,
   actor: string,
-  wish: Wish,
+  request: ReservationRequest,
   { force, version = 1 }: ReservationOptions,
 ): Change {
-  const { declared } = wish;
+  const { declared } = request;
   const condition = and(
     isNull(wanted.drainUntil),
     sql`NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.freeAt} > ${instantSeconds}
@@ -89,15 +97,15 @@ export function createReservation(
     force ? undefined : sql`NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${isOtherLease(instantSeconds)})`,
   )!;
   return {
-    statement: writer.all(sql`${insertWanted(wish, version)} WHERE ${condition}
+    statement: writer.all(sql`${insertWanted(request, version)} WHERE ${condition}
       ON CONFLICT DO NOTHING RETURNING ${nameOf(reservation.id)}`),
-    audit: creationEntry(actor, wish, version),
+    audit: creationEntry(actor, request, version),
     further: takePair(writer, declared.name, version),
   };
 }
 
-/** The insertion of the new row, without its condition. */
-function insertWanted(wish: Wish, version: number): SQL {
+/** The INSERT of the new row, without its condition. */
+function insertWanted(request: ReservationRequest, version: number): SQL {
   const columns = namesOf(
     reservation.name,
     reservation.domainId,
@@ -106,11 +114,11 @@ function insertWanted(wish: Wish, version: number): SQL {
     reservation.version,
   );
   return sql`INSERT INTO ${reservation} (${columns})
-    SELECT ${wish.declared.name}, ${wanted.domainId}, ${wanted.slot}, ${wanted.clientId}, ${version}
-    FROM ${wantedPair(wish)}`;
+    SELECT ${request.declared.name}, ${wanted.domainId}, ${wanted.slot}, ${wanted.clientId}, ${version}
+    FROM ${wantedPair(request)}`;
 }
 
-function creationEntry(actor: string, { pair, declared }: Wish, version: number) {
+function creationEntry(actor: string, { pair, declared }: ReservationRequest, version: number) {
   return {
     actor,
     action: version === 1 ? "create" : "change",
@@ -123,20 +131,20 @@ function creationEntry(actor: string, { pair, declared }: Wish, version: number)
 }
 
 /**
- * Changes the pair, the client or the domain of a reservation: one row is deleted and another inserted, or nothing
- * happens. Everything that could prevent the new row is checked in the condition of the deletion, because the old row
- * has to go first to make room for the new one.
+ * Changes the pair, the client or the domain of a reservation: deletes the old row and inserts a new one, or changes
+ * nothing. The old row has to be deleted first to make room. So the condition of the deletion checks everything that
+ * could prevent the insertion.
  */
 export function replaceReservation(
   writer: Writer,
   actor: string,
   stored: StoredReservation,
-  wish: Wish,
+  request: ReservationRequest,
   { force }: { readonly force: boolean },
 ): Change {
   const { id, version, slot } = stored;
-  const isPossible = sql`EXISTS (SELECT 1 FROM ${wantedPair(wish)} WHERE ${isNull(wanted.drainUntil)}
-    AND NOT EXISTS (${otherReservation(wish.declared.name)})
+  const isPossible = sql`EXISTS (SELECT 1 FROM ${wantedPair(request)} WHERE ${isNull(wanted.drainUntil)}
+    AND NOT EXISTS (${otherReservation(request.declared.name)})
     AND NOT EXISTS (${pairUntil(instantSeconds)})
     ${force ? sql`` : sql`AND NOT EXISTS (SELECT 1 FROM ${lease} WHERE ${isOtherLease(instantSeconds)})`})`;
   return {
@@ -146,16 +154,16 @@ export function replaceReservation(
       .returning({ id: reservation.id }),
     audit: deletionEntry(actor, stored),
     further: [
-      // `changes()` counts the rows of the deletion's record. A conflict here would be an error in the condition above.
-      writer.run(sql`${insertWanted(wish, version + 1)} WHERE changes() > 0`),
-      writer.run(auditOfLast(creationEntry(actor, wish, version + 1))),
+      // `changes()` counts the audit rows of the deletion. A conflict here would be a bug in the condition above.
+      writer.run(sql`${insertWanted(request, version + 1)} WHERE changes() > 0`),
+      writer.run(auditOfLast(creationEntry(actor, request, version + 1))),
       releasePair(writer, slot),
-      ...takePair(writer, wish.declared.name, version + 1),
+      ...takePair(writer, request.declared.name, version + 1),
     ],
   };
 }
 
-/** Deletes a reservation. A running lease continues, and the pair is free for other clients after it. */
+/** Deletes a reservation. A running lease continues; after it, other clients may get the pair. */
 export function deleteReservation(writer: Writer, actor: string, stored: StoredReservation): Change {
   const { id, version, slot } = stored;
   return {
@@ -181,7 +189,8 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
 }
 
 /**
- * Writes a reservation into the row of its slot: the client's own lease continues; data of another client is removed.
+ * Writes a reservation into the lease row of its slot. The client's own lease continues; data of another client is
+ * removed.
  */
 function takePair(writer: Writer, name: string, version: number): Item[] {
   const isIt = and(eq(reservation.name, name), eq(reservation.version, version));
@@ -195,7 +204,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
     lease.updatedAt,
   ];
   return [
-    // A client has one row in its domain. Its former pair stays quarantined until its lease would have ended.
+    // A client has only one row in its domain. Its old pair stays in quarantine as long as it would have anyway.
     writer
       .update(lease)
       .set({ clientId: null, state: released, since: null, softwire: null, updatedAt: instantSeconds })
@@ -212,36 +221,26 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
       SELECT ${reservation.slot}, ${reservation.domainId}, ${reservation.clientId}, ${released}, 0, ${freeNever},
         ${instantSeconds}
       FROM ${reservation} WHERE ${isIt}
-      ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keptOfClient},
+      ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease},
         ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt)}`),
   ];
 }
 
 /** For an upsert: keeps the values of the client's own lease, and replaces those of any other client. */
-const keptOfClient = sql.join(
-  [
-    lease.state,
-    lease.expiresAt,
-    lease.since,
-    lease.source,
-    lease.softwire,
-    lease.site,
-    lease.relayPath,
-    lease.firstRelayPath,
-    lease.line,
-  ].map(
+const keepOwnLease = sql.join(
+  [lease.state, lease.expiresAt, lease.line, ...tenureColumns].map(
     (column) =>
       sql`${nameOf(column)} = iif(${lease.clientId} IS excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
   ),
   sql`, `,
 );
 
-/** Seconds for which a pair is kept from other clients after its lease, for a row of `lease`. */
+/** The quarantine of a row of `lease`: seconds for which the pair is kept from other clients after the lease. */
 const quarantine = sql`(
   SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
   FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
 
-/** Frees the pair of a deleted reservation for other clients, after the lease and its quarantine. */
+/** Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. */
 function releasePair(writer: Writer, slot: number): Item {
   return writer
     .update(lease)
@@ -260,7 +259,7 @@ function releasePair(writer: Writer, slot: number): Item {
 
 /** The obstacles to a reservation. */
 export interface ReservationObstacles {
-  /** Another reservation of the pair, or of the client in its domain. */
+  /** Name of another reservation for the pair, or for the client in its domain. */
   readonly reservation: string | null;
   /** Unix seconds until which another client has the pair. */
   readonly pairUntil: number | null;
@@ -268,29 +267,33 @@ export interface ReservationObstacles {
   readonly clientUntil: number | null;
 }
 
-/** Name of another reservation of the pair, or of the client. */
+/** Selects the name of another reservation for the pair or the client. */
 const otherReservation = (name: string) => sql`SELECT ${reservation.name} FROM ${reservation}
   WHERE ${reservation.name} <> ${name} AND (${reservation.slot} = ${wanted.slot}
     OR (${reservation.domainId} = ${wanted.domainId} AND ${reservation.clientId} = ${wanted.clientId})) LIMIT 1`;
 
-/** When another client's lease of the pair and its quarantine end, as if the pair were not reserved. */
+/** Selects the end of another client's lease of the pair, with its quarantine. A reservation of the pair is ignored. */
 const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
     SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
     FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
   ) WHERE until > ${now}`;
 
 /**
- * Starts a query of the obstacles to a reservation. A reservation of the same name is not an obstacle, because it would
- * be replaced. No row means that the domain has no such pair.
+ * Starts a query for the obstacles to a reservation. A reservation of the same name is not an obstacle, because it
+ * would be replaced. The query returns no row if the domain does not have the pair.
  *
  * @param now Unix seconds. Default: the instant of the write batch.
  */
-export function selectObstacles(builder: Selecting, wish: Wish, now: SQL<number> = instantSeconds) {
+export function selectObstacles(
+  builder: Selecting,
+  request: ReservationRequest,
+  now: SQL<number> = instantSeconds,
+) {
   return builder
     .select({
-      reservation: sql<string | null>`(${otherReservation(wish.declared.name)})`,
+      reservation: sql<string | null>`(${otherReservation(request.declared.name)})`,
       pairUntil: sql<number | null>`(${pairUntil(now)})`,
       clientUntil: sql<number | null>`(SELECT ${lease.expiresAt} FROM ${lease} WHERE ${isOtherLease(now)})`,
     })
-    .from(wantedPair(wish));
+    .from(wantedPair(request));
 }

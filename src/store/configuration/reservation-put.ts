@@ -25,14 +25,14 @@ import type { StoredPool, StoredReservation } from "./declared.ts";
 import { replacementRefusal } from "./precondition.ts";
 import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts";
 import { createReservation, replaceReservation, selectObstacles } from "./reservation-changes.ts";
-import type { ReservationObstacles, Wish } from "./reservation-changes.ts";
+import type { ReservationObstacles, ReservationRequest } from "./reservation-changes.ts";
 
 /** The wanted state of a reservation. */
 export interface WantedReservation {
   /** Name of its domain. */
   readonly domain: string;
   readonly declared: ReservationDeclaration;
-  /** Whether to reserve the pair even if the client has a running lease of another pair: that lease ends. */
+  /** Whether to reserve the pair even if the client has a running lease of another pair. That lease then ends. */
   readonly force: boolean;
 }
 
@@ -40,19 +40,19 @@ export interface WantedReservation {
 export type ReservationObstacle =
   /** Another reservation has the pair or the client. */
   | { readonly kind: "reserved"; readonly reservation: string }
-  /** Another client has the pair until then. */
+  /** Another client has the pair until `until`. */
   | { readonly kind: "pair-in-use"; readonly until: number }
-  /** The client has a lease of another pair until then, and the change was not forced. */
+  /** The client has a lease of another pair until `until`, and the change was not forced. */
   | { readonly kind: "client-in-use"; readonly until: number }
-  /** The pool is draining, or was changed meanwhile. */
+  /** The pool is draining, or has just been changed. */
   | { readonly kind: "pool-drained"; readonly pool: string };
 
-/** The outcome of a change of a reservation. `unchanged`: the reservation was already as wanted. */
+/** The outcome of changing a reservation. `unchanged`: the reservation was already in the wanted state. */
 export type ReservationChange =
   | { readonly kind: "changed" | "unchanged"; readonly reservation: StoredReservation }
-  /** It is in a different database from its wanted domain. */
+  /** The reservation is stored in a different database than its wanted domain. */
   | { readonly kind: "other-database"; readonly from: string; readonly to: string }
-  /** No pool of the domain has the address, or the pool that has it has no such port set. */
+  /** No pool of the domain has the address, or `pool` has the address but not the port set. */
   | {
       readonly kind: "no-pair";
       readonly domain: string;
@@ -66,7 +66,7 @@ export type ReservationChange =
     }
   | ChangeRefusal;
 
-/** The outcome of the creation or replacement of a reservation. */
+/** The outcome of creating or replacing a reservation. */
 export type ReservationPut =
   | ReservationChange
   | { readonly kind: "created"; readonly reservation: StoredReservation }
@@ -78,14 +78,16 @@ export type ReservationPut =
 export async function putReservation(
   databases: Databases,
   principal: Principal,
-  asked: WantedReservation,
+  requested: WantedReservation,
   precondition: Precondition,
 ): Promise<ReservationPut> {
-  const wanted = canonical(asked);
+  const wanted = canonical(requested);
   const home = databaseOf(databases, wanted.domain);
-  const looks = await Promise.all(allPlaces(databases).map((place) => findNamesakeAndPools(place, wanted)));
-  const located = looks.find(({ found }) => found !== undefined);
-  const pools = looks.find(({ place }) => place.database === home)!.pools;
+  const perPlace = await Promise.all(
+    allPlaces(databases).map((place) => findNamesakeAndPools(place, wanted)),
+  );
+  const located = perPlace.find(({ found }) => found !== undefined);
+  const pools = perPlace.find(({ place }) => place.database === home)!.pools;
   if (located?.found === undefined) {
     if (precondition.version !== undefined) return { kind: "not-found" };
     return create(databases, principal, wanted, pools);
@@ -104,9 +106,9 @@ export async function changeReservation(
   databases: Databases,
   principal: Principal,
   located: Found<StoredReservation>,
-  asked: WantedReservation,
+  requested: WantedReservation,
 ): Promise<ReservationChange> {
-  const wanted = canonical(asked);
+  const wanted = canonical(requested);
   if (isSame(located.found, wanted)) return { kind: "unchanged", reservation: located.found };
   const pools = await poolsWith(placeOf(databases, wanted.domain), wanted);
   return update(databases, principal, located, wanted, pools);
@@ -121,7 +123,7 @@ function isSame(stored: StoredReservation, { domain: domainName, declared }: Wan
   return stored.domain === domainName && JSON.stringify(stored.declared) === JSON.stringify(declared);
 }
 
-/** Returns the pools of a domain that have an address: at most one. */
+/** Finds the pools of a place that have the wanted address. Pools do not overlap, so there is at most one. */
 async function poolsWith({ database, scope }: Place, wanted: WantedReservation): Promise<StoredPool[]> {
   const rows = await readRows(
     database,
@@ -135,7 +137,7 @@ function hasAddress({ declared }: WantedReservation) {
   return and(lte(pool.firstAddress, address), gte(pool.lastAddress, address));
 }
 
-/** Finds the reservation of the given name in one place, and the pools of the domain there that have the address. */
+/** Finds the reservation of the wanted name in one place, and the pools of the wanted domain that have the address. */
 async function findNamesakeAndPools(place: Place, wanted: WantedReservation) {
   const reader = readerOf(place.database);
   const [[row], pools] = await reader.batch([
@@ -157,22 +159,22 @@ async function create(
   wanted: WantedReservation,
   pools: readonly StoredPool[],
 ): Promise<ReservationPut> {
-  const wish = wishOf(principal, wanted, pools);
-  if (wish.kind === "no-pair") return wish;
+  const request = requestOf(principal, wanted, pools);
+  if (request.kind === "no-pair") return request;
   const database = databaseOf(databases, wanted.domain);
   const writer = writerOf(database);
   const { name } = wanted.declared;
   const { isDone, found } = await commitChange(
     database,
-    createReservation(writer, principal.name, wish, { force: wanted.force }),
+    createReservation(writer, principal.name, request, { force: wanted.force }),
     [
       selectReservations(writer).where(and(eq(reservation.name, name), eq(domain.name, wanted.domain))),
-      selectObstacles(writer, wish),
+      selectObstacles(writer, request),
     ],
   );
   const [[row], [obstacles]] = found;
   if (isDone && row !== undefined) return { kind: "created", reservation: reservationOfRow(row) };
-  return obstructed(wish, wanted, obstacles, row !== undefined);
+  return obstructed(request, wanted, obstacles, row !== undefined);
 }
 
 async function update(
@@ -183,45 +185,45 @@ async function update(
   pools: readonly StoredPool[],
 ): Promise<ReservationChange> {
   const database = databaseOf(databases, wanted.domain);
-  // A replacement across databases would take two transactions, so it is refused.
+  // A replacement across databases would need two transactions, so it is refused.
   if (place.database !== database) {
     return { kind: "other-database", from: stored.domain, to: wanted.domain };
   }
-  const wish = wishOf(principal, wanted, pools);
-  if (wish.kind === "no-pair") return wish;
+  const request = requestOf(principal, wanted, pools);
+  if (request.kind === "no-pair") return request;
   const writer = writerOf(database);
   const { name } = wanted.declared;
   const { isDone, found } = await commitChange(
     database,
-    replaceReservation(writer, principal.name, stored, wish, { force: wanted.force }),
-    [selectReservations(writer).where(eq(reservation.name, name)), selectObstacles(writer, wish)],
+    replaceReservation(writer, principal.name, stored, request, { force: wanted.force }),
+    [selectReservations(writer).where(eq(reservation.name, name)), selectObstacles(writer, request)],
   );
   const [[row], [obstacles]] = found;
   if (isDone && row !== undefined) return { kind: "changed", reservation: reservationOfRow(row) };
   const isChanged = row?.reservation.version !== stored.version;
-  return obstructed(wish, wanted, obstacles, isChanged);
+  return obstructed(request, wanted, obstacles, isChanged);
 }
 
-type FoundWish = { readonly kind: "wish" } & Wish;
+type FoundRequest = { readonly kind: "request" } & ReservationRequest;
 
 /** Finds the wanted pair, if the caller may see its domain. */
-function wishOf(
+function requestOf(
   principal: Principal,
   { domain: domainName, declared }: WantedReservation,
   all: readonly StoredPool[],
-): FoundWish | Extract<ReservationChange, { kind: "no-pair" }> {
+): FoundRequest | Extract<ReservationChange, { kind: "no-pair" }> {
   const pools = canAccess(principal, domainName) ? all : [];
   const found = findPair(pools, parseIPv4(declared.address), declared.psid);
   if (found === undefined) {
     return { kind: "no-pair", domain: domainName, pool: pools[0]?.declared.name, declared };
   }
   const pair = { domain: domainName, pool: found.pool.declared.name, number: found.number };
-  return { kind: "wish", pair, declared };
+  return { kind: "request", pair, declared };
 }
 
-/** Reports one obstacle: the kinds are checked in order, the most lasting kind first. */
+/** Reports one obstacle. A reservation comes first, because it has no end. */
 function obstructed(
-  { pair, declared }: Wish,
+  { pair, declared }: ReservationRequest,
   { force }: WantedReservation,
   obstacles: ReservationObstacles | undefined,
   isChanged: boolean,

@@ -1,5 +1,5 @@
 /**
- * Reservations, as an operator reads and changes them.
+ * The store of reservations, for operators.
  *
  * @module
  */
@@ -29,10 +29,10 @@ export interface ReservationFilter {
   readonly clientId?: Uint8Array | undefined;
 }
 
-/** The outcome of the deletion of a reservation. */
+/** The outcome of deleting a reservation. */
 export type ReservationDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
-/** The reservations of all databases. Every method throws {@link DatabaseError} when one cannot be reached. */
+/** The reservations of all databases. Every method throws {@link DatabaseError} when a database cannot be reached. */
 export interface ReservationStore {
   /** Lists the reservations that the caller may see, by name. */
   readonly list: (
@@ -51,7 +51,7 @@ export interface ReservationStore {
   /**
    * Changes a reservation.
    *
-   * @param revise Returns the wanted reservation; an error that it throws is passed on.
+   * @param revise Returns the wanted reservation. An error that it throws is passed on.
    */
   readonly change: (
     principal: Principal,

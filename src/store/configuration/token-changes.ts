@@ -1,5 +1,5 @@
 /**
- * Changes of access tokens, as statements whose conditions state when the change is allowed.
+ * Changes of access tokens, as statements whose conditions say when the change is allowed.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { instantSeconds } from "../database/time.ts";
 import type { TokenScope } from "../principal.ts";
 import type { Change } from "./change.ts";
 
-/** A token, without any secret. Times are Unix seconds. */
+/** A token without its secret. Times are Unix seconds. */
 export interface StoredToken {
   readonly id: number;
   readonly name: string;
   readonly scope: TokenScope;
-  /** Name of the one domain that it is restricted to; null for all domains. */
+  /** Name of the one domain that the token is restricted to; null for all domains. */
   readonly domain: string | null;
   readonly createdAt: number;
   readonly rotatedAt: number | null;
   readonly expiresAt: number | null;
-  /** Until when the secret before the last rotation is valid too. */
+  /** End of the validity of the secret before the last rotation. */
   readonly previousUntil: number | null;
   readonly version: number;
 }
@@ -44,7 +44,7 @@ const show = ({ name, scope, domain: domainName, expiresAt }: NewToken) => ({
 });
 
 /**
- * Creates a token, unless it exists. If it is restricted to a domain, that domain has to exist.
+ * Creates a token, unless it exists. If it is restricted to a domain, the domain must exist.
  *
  * @param hash SHA-256 of its secret.
  */
@@ -76,7 +76,7 @@ export function createToken(writer: Writer, actor: string, token: NewToken, hash
   };
 }
 
-/** Replaces the secret of a token; the old secret stays valid for a while. */
+/** Replaces the secret of a token. The old secret stays valid for `overlapSeconds`. */
 export function rotateToken(
   writer: Writer,
   actor: string,
@@ -94,7 +94,7 @@ export function rotateToken(
         rotatedAt: instantSeconds,
         version: sql`${accessToken.version} + 1`,
       })
-      .where(isAsLookedAt(stored))
+      .where(isUnchanged(stored))
       .returning({ id: accessToken.id }),
     audit: {
       actor,
@@ -108,7 +108,7 @@ export function rotateToken(
   };
 }
 
-/** Changes when a token expires, or that it never does. */
+/** Changes the expiry of a token; null means that it never expires. */
 export function changeTokenExpiry(
   writer: Writer,
   actor: string,
@@ -119,7 +119,7 @@ export function changeTokenExpiry(
     statement: writer
       .update(accessToken)
       .set({ expiresAt, version: sql`${accessToken.version} + 1` })
-      .where(isAsLookedAt(stored))
+      .where(isUnchanged(stored))
       .returning({ id: accessToken.id }),
     audit: {
       actor,
@@ -136,7 +136,7 @@ export function changeTokenExpiry(
 /** Deletes a token, so that it is no longer valid. */
 export function deleteToken(writer: Writer, actor: string, stored: StoredToken): Change {
   return {
-    statement: writer.delete(accessToken).where(isAsLookedAt(stored)).returning({ id: accessToken.id }),
+    statement: writer.delete(accessToken).where(isUnchanged(stored)).returning({ id: accessToken.id }),
     audit: {
       actor,
       action: "delete",
@@ -149,5 +149,5 @@ export function deleteToken(writer: Writer, actor: string, stored: StoredToken):
   };
 }
 
-const isAsLookedAt = ({ id, version }: StoredToken) =>
+const isUnchanged = ({ id, version }: StoredToken) =>
   and(eq(accessToken.id, id), eq(accessToken.version, version));

@@ -1,5 +1,5 @@
 /**
- * Access tokens: authentication by secret, and the tokens as an operator reads and changes them.
+ * The store of access tokens: authentication by secret, and management by operators.
  *
  * @module
  */
@@ -22,36 +22,36 @@ import type { NewToken, StoredToken } from "./token-changes.ts";
 
 export type { NewToken, StoredToken };
 
-/** The outcome of the creation of a token. */
+/** The outcome of creating a token. */
 export type TokenCreation =
   | { readonly kind: "created"; readonly token: StoredToken }
   | { readonly kind: "exists" }
   /** The domain that the token is restricted to does not exist. */
   | { readonly kind: "no-domain" };
 
-/** The outcome of a change of a token. */
+/** The outcome of changing a token. */
 export type TokenChange = { readonly kind: "changed"; readonly token: StoredToken } | ChangeRefusal;
 
-/** The outcome of the deletion of a token. */
+/** The outcome of deleting a token. */
 export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
 /**
- * The tokens of all databases. They are for principals who may see all domains: for any other, all methods but
- * `authenticate` throw a {@link TypeError}. Every method throws {@link DatabaseError} when a database cannot be reached.
+ * The tokens of all databases. Every method except `authenticate` throws a {@link TypeError} for a principal that may
+ * not see all domains. Every method throws a {@link DatabaseError} when a database cannot be reached.
  */
 export interface TokenStore {
   /**
-   * Finds the token with a given hash of its secret, or of its secret before the last rotation. A database that cannot
-   * be reached does not prevent authentication with a token in another database.
+   * Finds a token by the hash of its secret, or of its previous secret while that is valid. A token in one database can
+   * be authenticated even when another database cannot be reached.
    *
    * @param hash SHA-256 of the presented secret.
-   * @returns The holder of the token, or undefined when no token matches or it has expired.
-   * @throws {DatabaseError} When no reachable database has the token, and an unreachable one might.
+   * @returns The holder of the token; undefined when no token matches or the token has expired.
+   * @throws {DatabaseError} When no reachable database has the token, but an unreachable one might have it.
    */
   readonly authenticate: (hash: Uint8Array) => Promise<Principal | undefined>;
   /** Lists tokens by name. */
   readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredToken[]>;
-  /** @returns The token of this name, if it exists; also an expired one. */
+  /** @returns The token of this name, even if it has expired; undefined if it does not exist. */
   readonly find: (principal: Principal, name: string) => Promise<StoredToken | undefined>;
   /**
    * Creates a token.
@@ -62,7 +62,7 @@ export interface TokenStore {
   /**
    * Changes when a token expires.
    *
-   * @param expiresAt Unix seconds; null for never.
+   * @param expiresAt Unix seconds; null if the token never expires.
    */
   readonly changeExpiry: (
     principal: Principal,
@@ -88,7 +88,7 @@ export interface TokenStore {
 }
 
 /**
- * Creates the store of tokens. A token for a domain is in the database of the domain; all others are in the main
+ * Creates the store of tokens. A token for one domain is stored in the database of that domain, all others in the main
  * database.
  */
 export function createTokenStore(databases: Databases): TokenStore {
@@ -136,7 +136,7 @@ export function createTokenStore(databases: Databases): TokenStore {
     },
     find: async (principal, name) => (await locate(principal, name))?.found,
     create: async (principal, token, hash) => {
-      // A database knows only its own names.
+      // A database ensures unique names only for its own tokens.
       if ((await locate(principal, token.name)) !== undefined) return { kind: "exists" };
       return create(databases, principal, token, hash);
     },
@@ -223,13 +223,13 @@ async function authenticate(places: readonly Place[], hash: Uint8Array): Promise
 }
 
 /**
- * The index is searched by hash and not by secret, so the time that a search takes does not help to find a secret with
- * that hash.
+ * Finds the holder of a token. The index is searched by hash and not by secret, so the duration of a search reveals
+ * nothing about the secret.
  */
 async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise<Principal | undefined> {
   const now = clockSeconds(database);
   const isPrevious = and(eq(accessToken.previousHash, hash), gt(accessToken.previousUntil, now));
-  const isGood = or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now));
+  const isUnexpired = or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now));
   const [row] = await readRows(
     database,
     readerOf(database)
@@ -241,7 +241,7 @@ async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise
       })
       .from(accessToken)
       .leftJoin(domain, eq(domain.id, accessToken.domainId))
-      .where(and(or(eq(accessToken.secretHash, hash), isPrevious), isGood, inScope(domain.name, scope))),
+      .where(and(or(eq(accessToken.secretHash, hash), isPrevious), isUnexpired, inScope(domain.name, scope))),
   );
   if (row === undefined) return undefined;
   const { name, scope: tokenScope, domainId, domainName } = row;

@@ -1,5 +1,5 @@
 /**
- * Argument binding, shared by files and servers.
+ * Argument binding, for both database files and servers.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { Value } from "./database.ts";
  * Converts the arguments of a statement for a driver. Drivers bind every number as REAL, so a safe integer is passed as
  * a bigint, which they bind as INTEGER.
  *
- * @throws {TypeError} When an argument is not a {@link Value}, which the types of `sql` templates do not rule out. A
- *   driver would bind NULL for a missing value, and the file driver ends the process when it gets a boolean.
+ * @throws {TypeError} When an argument is not a {@link Value}: the types of `sql` templates do not rule that out. A
+ *   driver would bind NULL for a missing value, and the file driver aborts the process when it gets a boolean.
  */
 export function bindArguments(args: readonly unknown[]): Value[] {
   return args.map(bind);

@@ -7,14 +7,14 @@ import { sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 
 /**
- * @returns The bare name of a column: a SET list and the column list of an INSERT do not allow a table name in front of
- *   it.
+ * @returns The name of a column without its table: a SET list and the column list of an INSERT do not allow a table
+ *   name.
  */
 export function nameOf(column: Column): SQL {
   return sql`${sql.identifier(column.name)}`;
 }
 
-/** @returns The bare names of columns, separated by commas. */
+/** @returns The names of columns without their table, separated by commas. */
 export function namesOf(...columns: readonly Column[]): SQL {
   return sql.join(columns.map(nameOf), sql`, `);
 }
@@ -31,8 +31,8 @@ export function takeExcluded(...columns: readonly Column[]): SQL {
 }
 
 /**
- * @returns A number as part of the SQL text. A partial index is used only if the constant of the condition is in the
- *   text.
+ * @returns A number as part of the SQL text. SQLite uses a partial index only if the text of the statement has the
+ *   constant of the index's condition.
  */
 export function literal(number: number): SQL {
   return sql.raw(String(number));

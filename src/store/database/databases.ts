@@ -1,9 +1,9 @@
 /**
- * The several databases of one allocator: each has its own domains, so that write throughput scales with their number.
- * The configuration says which domain is in which database; no domain is split between two.
+ * The databases of one allocator. Each stores its own domains, so that write throughput scales with the number of
+ * databases. The settings map domains to databases; no domain is split between two.
  *
  * A domain that was moved may still have data in its old database. So every read of a database states which of its
- * domains count: this is a {@link Place}.
+ * domains are in scope: a {@link Place}.
  *
  * @module
  */
@@ -13,27 +13,27 @@ import type { Database } from "./database.ts";
 
 /** The databases of an allocator. */
 export interface Databases {
-  /** Has every domain that is not placed elsewhere, and everything that belongs to no domain. */
+  /** Stores every domain that is not placed elsewhere, and everything that belongs to no domain. */
   readonly main: Database;
-  /** Name of a domain -> the database that has it. */
+  /** Name of a domain -> the database that stores it. */
   readonly placed: ReadonlyMap<string, Database>;
 }
 
-/** Which domains of a database count. */
+/** The domains of a database that are in scope. All others are ignored. */
 export interface DomainScope {
-  /** Only these domains count; null means all, and also everything that belongs to no domain. */
+  /** Only these domains are in scope; null means all domains, and everything that belongs to no domain. */
   readonly only: readonly string[] | null;
-  /** These domains do not count. */
+  /** These domains are out of scope. */
   readonly except: readonly string[];
 }
 
-/** A database, and which of its domains count. */
+/** A database, and which of its domains are in scope. */
 export interface Place {
   readonly database: Database;
   readonly scope: DomainScope;
 }
 
-/** @returns A place for a database in which all domains count. */
+/** @returns A place for a database with all its domains. */
 export function wholeDatabase(database: Database): Place {
   return { database, scope: { only: null, except: [] } };
 }
@@ -43,18 +43,18 @@ export function allDatabases({ main, placed }: Databases): readonly Database[] {
   return [...new Set([main, ...placed.values()])];
 }
 
-/** @returns The database that has a domain. */
+/** @returns The database that stores a domain. */
 export function databaseOf({ main, placed }: Databases, domainName: string): Database {
   return placed.get(domainName) ?? main;
 }
 
-/** @returns The database that has a domain, together with all other domains that count there. */
+/** @returns The place that stores a domain, with all domains that are in scope there. */
 export function homeOf(databases: Databases, domainName: string): Place {
   const database = databaseOf(databases, domainName);
   return allPlaces(databases).find((place) => place.database === database)!;
 }
 
-/** @returns The database that has a domain, restricted to that domain. */
+/** @returns The place that stores a domain, restricted to that domain. */
 export function placeOf(databases: Databases, domainName: string): Place {
   return { database: databaseOf(databases, domainName), scope: { only: [domainName], except: [] } };
 }
@@ -62,8 +62,8 @@ export function placeOf(databases: Databases, domainName: string): Place {
 /** @returns All places, the main database first. */
 export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
   const { main, placed } = databases;
-  const namesOf = (isThere: (database: Database) => boolean) =>
-    [...placed].filter(([, database]) => isThere(database)).map(([name]) => name);
+  const namesOf = (matches: (database: Database) => boolean) =>
+    [...placed].filter(([, database]) => matches(database)).map(([name]) => name);
   const others = allDatabases(databases).filter((database) => database !== main);
   return [
     { database: main, scope: { only: null, except: namesOf((database) => database !== main) } },
@@ -74,15 +74,17 @@ export function allPlaces(databases: Databases): readonly [Place, ...Place[]] {
   ];
 }
 
-/** @returns Whether a domain counts. */
+/** @returns Whether a domain is in scope. */
 export function isInScope({ only, except }: DomainScope, domainName: string): boolean {
   return (only === null || only.includes(domainName)) && !except.includes(domainName);
 }
 
 /**
- * Builds a condition: the domain whose name is in a column counts. Its cost does not depend on the number of domains.
+ * Builds a condition: the domain whose name is in a column is in scope. Its cost does not depend on the number of
+ * domains.
  *
- * @param column A null in it means "belongs to no domain", which counts where all domains do.
+ * @param column Null in this column means that the row belongs to no domain. Such a row is in scope where all domains
+ *   are.
  */
 export function inScope(column: Column | SQL, { only, except }: DomainScope): SQL {
   const names = only === null ? null : JSON.stringify(only);
@@ -91,17 +93,17 @@ export function inScope(column: Column | SQL, { only, except }: DomainScope): SQ
     AND ${column} NOT IN (SELECT value FROM json_each(${JSON.stringify(except)})))`;
 }
 
-/** Something that was found, and where. */
+/** A search result, and the place where it was found. */
 export interface Found<T> {
   readonly place: Place;
   readonly found: T;
 }
 
 /**
- * Asks all places at the same time.
+ * Searches all places at the same time.
  *
  * @returns The result of the first place that has one.
- * @throws {DatabaseError} When a place cannot be reached, because it might have had it.
+ * @throws {DatabaseError} When a place cannot be reached, because it might have a result.
  */
 export async function findIn<T>(
   places: readonly Place[],
@@ -113,7 +115,7 @@ export async function findIn<T>(
 }
 
 /**
- * Merges the lists of all places, each ordered by name.
+ * Merges the lists of all places. Each list is ordered by name.
  *
  * @param list Lists at most `limit` items of one place.
  * @returns The first `limit` items of all places, ordered by name.

@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../../test/support/folder.ts";
 import { openFile } from "./file.ts";
 import { statementOf } from "./queries.ts";
 
-async function openNumbers(clockMs?: () => number) {
+async function openNumbers(clockMs: () => number = () => Date.now()) {
   const path = join(await temporaryFolder(), "numbers.db");
   const database = openFile(`file:${path}`, { clockMs });
   onTestFinished(() => {
@@ -29,7 +29,7 @@ async function openNumbers(clockMs?: () => number) {
 
 const fails = { name: "DatabaseError" };
 
-test("Database.write() takes effect as a whole or not at all, and the next one works", async () => {
+test("Database.write() commits all statements or none, and works after a failure", async () => {
   const { database, insert, count } = await openNumbers();
   await expect(database.write([insert(1), insert(1)])).rejects.toMatchObject(fails);
   expect(await count()).toBe(0);
@@ -43,13 +43,13 @@ test("Database.write() takes effect as a whole or not at all, and the next one w
   expect(await count()).toBe(2);
 });
 
-test("a statement that is kept prepared runs with new arguments each time", async () => {
+test("a prepared statement that was kept runs with new arguments each time", async () => {
   const { database, insert, count } = await openNumbers();
   for (const value of [1, 2, 3]) await database.write([insert(value)]);
   expect(await count()).toBe(3);
 });
 
-test("a file that another process holds is refused, and served again when it is free", async () => {
+test("Database.write() fails while another process has locked the file, and works afterwards", async () => {
   const { path, database, insert, count } = await openNumbers();
   const other = new Driver(path);
   onTestFinished(() => {
@@ -62,7 +62,7 @@ test("a file that another process holds is refused, and served again when it is 
   expect(await count()).toBe(1);
 });
 
-test("Database.read() sees one state in all of its statements", async () => {
+test("Database.read() sees the same state in all its statements", async () => {
   const { path, database, insert } = await openNumbers();
   await database.write([insert(1)]);
   const other = openFile(`file:${path}`);
@@ -75,7 +75,7 @@ test("Database.read() sees one state in all of its statements", async () => {
   expect(await other.read([])).toEqual([]);
 });
 
-test("a safe integer is bound as INTEGER, another number as REAL, octets as BLOB", async () => {
+test("a safe integer is bound as INTEGER, any other number as REAL, octets as BLOB", async () => {
   const { ask } = await openNumbers();
   const types = "SELECT typeof(?), typeof(?), typeof(?), hex(?)";
   const octets = Uint8Array.of(0, 255);
@@ -85,7 +85,7 @@ test("a safe integer is bound as INTEGER, another number as REAL, octets as BLOB
   expect([...(blob as Uint8Array)]).toEqual([0, 255]);
 });
 
-test("a write is judged by one instant of the port's clock, and reads by its clock", async () => {
+test("a write uses one instant of the port's clock, and a read uses the clock itself", async () => {
   let now = 1_000_000;
   const { database, ask } = await openNumbers(() => now++);
   const instant = { sql: "SELECT now_ms FROM instant", args: [] };
@@ -96,7 +96,7 @@ test("a write is judged by one instant of the port's clock, and reads by its clo
   expect(await ask(reading.sql, ...(reading.args as number[]))).toEqual([1_000_002]);
 });
 
-test("a write reads the clock when it holds the lock: a batch that waited is judged by the time at which it runs", async () => {
+test("a write reads the clock while it holds the lock, so a batch that waited uses the time at which it runs", async () => {
   const locked: boolean[] = [];
   const others: Driver.Database[] = [];
   const isLocked = (other: Driver.Database): boolean => {
@@ -118,7 +118,7 @@ test("a write reads the clock when it holds the lock: a batch that waited is jud
   for (const other of others) other.close();
 });
 
-test("a TypeError stays one: it is a fault of the program, and not of the database", async () => {
+test("a TypeError is passed on: it is a bug in the program, not a failure of the database", async () => {
   const { database } = await openNumbers();
   for (const value of [undefined, true, {}] as unknown as null[]) {
     const wrong = { sql: "SELECT ?", args: [value] };
@@ -127,7 +127,7 @@ test("a TypeError stays one: it is a fault of the program, and not of the databa
   await expect(database.read([{ sql: "SELECT nothing", args: [] }])).rejects.toMatchObject(fails);
 });
 
-test("a database that was closed stays closed", async () => {
+test("a closed database stays closed", async () => {
   const { database } = await openNumbers();
   database.close();
   const work = [{ sql: "SELECT 1", args: [] }];
@@ -135,7 +135,7 @@ test("a database that was closed stays closed", async () => {
     await expect(run(work)).rejects.toMatchObject(fails);
 });
 
-test("openFile() fails with the reason where no database can be", async () => {
+test("openFile() reports why it cannot open a file", async () => {
   const folder = await temporaryFolder();
   expect(statSync(folder).isDirectory()).toBe(true);
   expect(() => openFile(`file:${folder}`)).toThrow(expect.objectContaining(fails));

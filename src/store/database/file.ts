@@ -1,8 +1,8 @@
 /**
- * A database in a file of this process, over the synchronous driver of libSQL. Statements are prepared once and kept,
- * because preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
+ * A database file, opened with the synchronous driver of libSQL. Statements are prepared once and kept, because
+ * preparing the statements of a batch costs more than running them. A commit is on the disk before it returns.
  *
- * The driver is native code, so only the entry modules of platforms that have files import this module.
+ * The driver is native code, so only the entry modules of platforms with a file system import this module.
  *
  * @module
  */
@@ -12,19 +12,26 @@ import { fileBusyMs, preparedStatementsMax, walCheckpointPages } from "../../lim
 import { bindArguments } from "./bind.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Result, Row, Statement } from "./database.ts";
+import { FileClock, givenTime, lookOf } from "./file-clock.ts";
+import type { FileTime } from "./file-clock.ts";
+import { thisMachine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { statementOf } from "./queries.ts";
 
 /** Options of {@link openFile}. */
 export interface FileOptions {
-  /** Clock of the database: milliseconds of Unix time. Default: the clock of this machine. */
+  /** The time in milliseconds of Unix time, for tests of the rules. Default: the file's own clock. */
   readonly clockMs?: (() => number) | undefined;
+  /** What the file's own clock is made of. Default: this machine. */
+  readonly machine?: Machine | undefined;
   /**
-   * How a commit waits for the disk. `full` makes it durable. `off` is for tests of the rules, where a sync at each
-   * commit would take most of the time.
+   * How a commit waits for the disk. `full`, the default, makes it durable. `off` is for tests of the rules, where a
+   * sync at each commit would take most of the time.
    */
   readonly sync?: "full" | "off" | undefined;
 }
 
-/** Pragmas that each connection starts with: a lease is on the disk before its DHCPACK is sent. */
+/** The pragmas of each connection. With `full`, a lease is on the disk before its DHCPACK is sent. */
 const pragmasOf = (sync: "full" | "off"): readonly string[] => [
   "PRAGMA journal_mode = WAL",
   `PRAGMA synchronous = ${sync}`,
@@ -38,18 +45,34 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
  * @throws {DatabaseError} When the file cannot be opened.
  */
 export function openFile(url: string, options: FileOptions = {}): Database {
-  const { clockMs = () => Date.now(), sync = "full" } = options;
+  const { clockMs, machine, sync = "full" } = options;
   const connection = new Connection(url.slice("file:".length), pragmasOf(sync));
   connection.open();
+  const clock = clockMs === undefined ? new FileClock(machine ?? thisMachine()) : undefined;
+  const time: FileTime = clock ?? givenTime(clockMs!);
+  const write = (statements: readonly Statement[]) => connection.write(statements, time);
+  const readRow = (statement: Statement) => connection.read([statement])[0]!.rows[0];
   return {
     read: (statements) => settle(() => connection.read(statements)),
-    write: (statements) => settle(() => connection.write(statements, clockMs)),
+    write: (statements) =>
+      settle(() => {
+        const results = write(statements);
+        time.settle(write);
+        return results;
+      }),
     migrate: (statements) =>
       settle(() => {
         connection.migrate(statements);
       }),
-    clock: () => settle(() => Math.floor(clockMs())),
-    clockMs: () => sql<number>`${Math.floor(clockMs())}`,
+    clock: () => settle(() => readRow(statementOf(sql`SELECT ${time.now()}`))![0] as number),
+    clockMs: () => time.now(),
+    ownClock: clock && {
+      look: () => settle(() => lookOf(readRow(clock.lookStatement()))),
+      accept: (look, record) => settle(() => clock.accept(write, look, record)),
+      onEvent: (listener) => {
+        clock.onEvent(listener);
+      },
+    },
     close: () => {
       connection.close();
     },
@@ -70,10 +93,7 @@ interface Prepared {
   readonly columns: readonly string[];
 }
 
-/** The port's own statement: all statements of a write read the instant that it sets. */
-const setInstant = "UPDATE instant SET now_ms = ?";
-
-/** One connection for everything. It is replaced after a failure, because its state is then unknown. */
+/** The only connection to a file. It is replaced after a failure, because its state is then unknown. */
 class Connection {
   readonly #path: string;
   readonly #pragmas: readonly string[];
@@ -107,36 +127,35 @@ class Connection {
   }
 
   /**
-   * The clock is read once the lock is held: a batch that waited for the lock is judged by the time at which it runs.
+   * Reads the clock after taking the lock, so that a batch that waited for the lock uses the time at which it runs. The
+   * first statement of each write sets the instant, and all later ones read it.
    */
-  write(statements: readonly Statement[], clockMs: () => number): readonly Result[] {
-    return this.#transact("BEGIN IMMEDIATE", statements, () => ({
-      sql: setInstant,
-      args: [Math.floor(clockMs())],
-    }));
+  write(statements: readonly Statement[], time: FileTime): readonly Result[] {
+    return this.#transact("BEGIN IMMEDIATE", statements, time);
   }
 
-  /** A migration that rebuilds a table drops it on the way, so references are not checked meanwhile. */
+  /** Turns foreign keys off, because a migration that rebuilds a table drops the old one. */
   migrate(statements: readonly Statement[]): void {
     this.open().exec("PRAGMA foreign_keys = OFF");
     this.#transact("BEGIN IMMEDIATE", statements);
-    // The next connection sees the new tables, and checks references again.
+    // The next connection sees the new tables, and checks foreign keys again.
     this.#drop();
   }
 
-  /** Closes the file for good: late work must not open it again or create a new one. */
+  /** Closes the file permanently: a later call must not open it again or create a new one. */
   close(): void {
     this.#isClosed = true;
     this.#drop();
   }
 
   /** Runs statements as one transaction. */
-  #transact(begin: string, statements: readonly Statement[], first?: () => Statement): readonly Result[] {
+  #transact(begin: string, statements: readonly Statement[], time?: FileTime): readonly Result[] {
     return this.#guard((driver) => {
       driver.exec(begin);
-      if (first !== undefined) this.#run(driver, first());
+      const instant = time && this.#runForRow(driver, time.setInstant());
       const results = statements.map((statement) => this.#run(driver, statement));
       driver.exec("COMMIT");
+      if (instant !== undefined) time?.observe(instant);
       return results;
     });
   }
@@ -166,6 +185,15 @@ class Connection {
     return { columns, rows: [] };
   }
 
+  /** Runs a statement that returns one row, or nothing. A list of rows costs the driver twice as much. */
+  #runForRow(driver: Driver.Database, { sql: text, args }: Statement): Row | undefined {
+    const { statement, columns } = this.#prepare(driver, text);
+    const bound = bindArguments(args);
+    if (columns.length > 0) return statement.get(bound) as Row | undefined;
+    statement.run(bound);
+    return undefined;
+  }
+
   #prepare(driver: Driver.Database, text: string): Prepared {
     const known = this.#prepared.get(text);
     if (known !== undefined) {
@@ -184,7 +212,7 @@ class Connection {
     return prepared;
   }
 
-  /** Keeps a prepared statement; the least recently used one makes room for it. */
+  /** Keeps a prepared statement. When there are too many, the least recently used one is removed. */
   #keep(text: string, prepared: Prepared): void {
     if (!this.#prepared.delete(text) && this.#prepared.size >= preparedStatementsMax) {
       this.#prepared.delete(this.#prepared.keys().next().value!);
@@ -202,11 +230,11 @@ function rollBack(driver: Driver.Database): void {
   try {
     driver.exec("ROLLBACK");
   } catch {
-    // The caller gets the error of the batch; the connection is replaced in any case.
+    // The caller gets the error of the batch. The connection is replaced anyway.
   }
 }
 
-/** A TypeError is a fault of this program, and is passed on unchanged. */
+/** Wraps an error of the driver. A TypeError is a bug in this program, so it is passed on unchanged. */
 function databaseError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TypeError) return error;
   return new DatabaseError(error.message, error);

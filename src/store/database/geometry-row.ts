@@ -9,7 +9,7 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import type { PortRange } from "../../portset/port-set.ts";
 import { pool, retiredPool } from "./schema.ts";
 
-/** The columns of `pool` that define what its slots mean. They never change. */
+/** The columns of `pool` that define which pair each slot number is. They never change. */
 export const geometryColumns = {
   firstAddress: pool.firstAddress,
   lastAddress: pool.lastAddress,
@@ -37,17 +37,17 @@ const portRangesSchema = v.array(v.object({ first: v.number(), last: v.number() 
 /**
  * Reads the reserved ports of a row.
  *
- * @throws {ValiError} When the column holds something else. The store wrote it, so that is a fault of this program.
+ * @throws {ValiError} When the column has another format: the store wrote it, so this is a bug in this program.
  */
 export function reservedPortsOf({ reservedPorts }: Pick<GeometryRow, "reservedPorts">): readonly PortRange[] {
   return v.parse(portRangesSchema, JSON.parse(reservedPorts));
 }
 
 /**
- * Works out the geometry of a pool from its row.
+ * Computes the geometry of a pool from its row.
  *
  * @param row A row of `pool` or `retired_pool`.
- * @returns The geometry, which defines what each slot number means.
+ * @returns The geometry, which maps each slot number to its pair.
  * @throws {RangeError} When the row is not a valid pool.
  */
 export function geometryOfRow(row: GeometryRow): PoolGeometry {

@@ -1,10 +1,10 @@
 /**
- * Migrates a database to the schema of this release. It reads the files of `migrations/`, so it runs where there is a
- * file system (Node, Deno); databases of Workers are migrated from there too.
+ * Migrates a database to the schema of this release. This needs a file system (Node, Deno), because it reads the files
+ * of `migrations/`. The databases of Workers are migrated from Node as well.
  *
- * drizzle-kit writes those files, and the table of applied migrations is the one that drizzle's own migrator keeps.
- * That migrator handles neither two processes that migrate at the same time nor a database from a later release, so the
- * migrations are applied here.
+ * drizzle-kit writes those files, and applied migrations are recorded in the table of drizzle's own migrator. That
+ * migrator is not used: it handles neither two processes that migrate at the same time nor a database from a later
+ * release.
  *
  * @module
  */
@@ -20,15 +20,15 @@ const releaseFolder = fileURLToPath(new URL("../../../migrations", import.meta.u
 export interface MigrationReport {
   /** Migrations that were applied now; empty when there was nothing to do. */
   readonly applied: readonly string[];
-  /** Migrations that the database had already. */
+  /** Migrations that had been applied earlier. */
   readonly present: readonly string[];
 }
 
-/** A database that a later release has migrated. */
+/** Thrown when a later release has migrated the database. */
 export class NewerSchemaError extends Error {
   constructor(unknown: readonly number[]) {
     super(
-      `Cannot migrate the database: found ${unknown.length} migration(s) that this release does not know, the last of ` +
+      `Cannot migrate the database: found ${unknown.length} unknown migration(s), the last of ` +
         `${new Date(unknown.at(-1)!).toISOString()}; expected a database of this release or an earlier one`,
     );
     this.name = "NewerSchemaError";
@@ -37,7 +37,7 @@ export class NewerSchemaError extends Error {
 
 interface Migration {
   readonly name: string;
-  /** When it was made, in milliseconds since 1970. This identifies the migration. */
+  /** When it was generated, in milliseconds of Unix time. This identifies the migration. */
   readonly when: number;
   readonly statements: readonly string[];
   readonly hash: string;
@@ -56,7 +56,7 @@ export async function migrateDatabase(
   migrationsFolder: string = releaseFolder,
 ): Promise<MigrationReport> {
   const migrations = readMigrations(migrationsFolder);
-  await makeRecord(database);
+  await createRecordTable(database);
   for (;;) {
     const found = await appliedMigrations(database);
     const unknown = found.filter((when) => !migrations.some((each) => each.when === when));
@@ -70,20 +70,21 @@ export async function migrateDatabase(
       await database.write([]);
       return { applied: pending.map(({ name }) => name), present };
     } catch (error) {
-      // Another process may have been first. Then the database has more migrations than before, and the next attempt
-      // has less to do.
+      // Another process may have applied some of them first. Then the next attempt applies only the rest.
       if ((await appliedMigrations(database)).length <= found.length) throw error;
     }
   }
 }
 
-/** The same table as drizzle's migrator creates, so that either one can continue where the other stopped. */
+/** The table that drizzle's migrator creates, so that either migrator can continue after the other. */
 const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric
 )`;
 
-/** Creates the table only if it is missing: a start that has nothing to migrate must not wait for the write lock. */
-async function makeRecord(database: Database): Promise<void> {
+/**
+ * Creates the table only if it is missing, so that a start with nothing to migrate does not wait for the write lock.
+ */
+async function createRecordTable(database: Database): Promise<void> {
   const statement = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
   const [found] = await database.read([{ sql: statement, args: [] }]);
   if (found!.rows.length === 0) await database.migrate([{ sql: createTable, args: [] }]);
@@ -108,8 +109,8 @@ async function appliedMigrations(database: Database): Promise<number[]> {
 }
 
 /**
- * Recorded before the migrations run. The insert takes the write lock. If another process has already recorded them,
- * the sum overflows and the whole transaction fails before anything is done twice.
+ * Records a migration before it runs. If another process has already recorded it, `abs()` of the smallest integer
+ * overflows, and the whole transaction fails before any migration runs twice.
  */
 const recordOnce = `INSERT INTO __drizzle_migrations (hash, created_at)
   SELECT ?, ? WHERE abs(-9223372036854775807 - (

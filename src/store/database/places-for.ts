@@ -1,5 +1,5 @@
 /**
- * Which databases the store searches for a caller.
+ * Selects the databases that the store searches for a caller.
  *
  * @module
  */
@@ -8,9 +8,10 @@ import { allPlaces, placeOf } from "./databases.ts";
 import type { Databases, Place } from "./databases.ts";
 
 /**
- * Lists the places where a caller may find something: that of one domain, or all.
+ * Lists the places that a caller may search: the place of one domain, or all.
  *
- * @param domain The domain that is asked for, if any; the caller must be allowed to see it.
+ * @param domain The requested domain, if any, which the caller must be allowed to see. Default: the domain that the
+ *   caller is restricted to.
  */
 export function placesFor(
   databases: Databases,

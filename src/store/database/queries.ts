@@ -20,7 +20,7 @@ import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
 import type { Database, Statement, Value } from "./database.ts";
 
-/** Builds statements that read. They run through `batch` in one round trip, or singly through {@link readRows}. */
+/** Builds read-only statements. They run through `batch` in one round trip, or singly through {@link readRows}. */
 export type Reader = Pick<
   SqliteRemoteDatabase,
   "select" | "selectDistinct" | "with" | "$with" | "all" | "get" | "values" | "batch"
@@ -66,7 +66,7 @@ export function writerOf(database: Database): Writer {
   return writer;
 }
 
-/** drizzle wraps the error of a statement that is awaited singly; errors of a batch arrive as the port throws them. */
+/** Single statements are refused because drizzle wraps their errors. It passes on the errors of a batch unchanged. */
 function refuseSingle(): never {
   throw new TypeError("Cannot run a single statement: expected it in a batch");
 }
@@ -89,14 +89,14 @@ function runner(run: Database["read"]) {
 
 const dialect = new SQLiteSyncDialect();
 
-/** @returns The text and the arguments of a template without placeholders. */
+/** Renders a template that has no placeholders. */
 export function statementOf(template: SQL): Statement {
   const { sql, params } = dialect.sqlToQuery(template);
   return { sql, args: params as Value[] };
 }
 
 /**
- * Renders a template once, so that it can be run often with different arguments.
+ * Renders a template once, so that it can be run many times with different arguments.
  *
  * @param template Its arguments are `sql.placeholder(name)`.
  * @returns A function that fills in the arguments.

@@ -1,5 +1,5 @@
 /**
- * The tables. `drizzle-kit generate` turns this file into `migrations/`; the triggers, which it cannot express, are
+ * The tables. `drizzle-kit generate` turns this file into `migrations/`. It cannot express triggers, so these are
  * migrations written by hand (`migrations/*_triggers.sql`).
  *
  * Times are Unix seconds of the database's own clock. IPv4 addresses are unsigned 32-bit integers, IPv6 addresses are
@@ -11,20 +11,20 @@ import { sql } from "drizzle-orm";
 import { check, customType, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { poolOfSlotSql } from "./slot-sql.ts";
 
-/** A blob as octets. The builder's own blob type needs `Buffer`, which Workers do not have. */
+/** A blob as octets. drizzle's own blob type needs `Buffer`, which Workers do not have. */
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "blob" });
 
 /**
- * The state of a lease row. The numbers are stored, and their order matters: up to `bound`, the row is in use by its
- * client.
+ * The state of a lease row. The numbers are stored, and their order matters: in states up to `bound`, the client may
+ * use the pair until `expires_at`.
  */
 export const LeaseState = { offered: 1, bound: 2, released: 3, declined: 4 } as const;
 export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
 
-/** `free_at` of a slot that is reserved for its client, so that nobody else may ever take it. 9999-12-31T23:59:59Z. */
+/** `free_at` of a slot that is reserved for its client, so that no other client can take it: 9999-12-31T23:59:59Z. */
 export const freeNever = 253402300799;
 
-/** One row: `revision` grows with each change of domains and pools, which tells allocators to reload them. */
+/** One row. `revision` grows with each change of domains and pools; allocators then reload them. */
 export const configuration = sqliteTable(
   "configuration",
   { id: integer().primaryKey(), revision: integer().notNull() },
@@ -32,7 +32,7 @@ export const configuration = sqliteTable(
 );
 
 /**
- * A softwire domain (RFC 7596): whom it serves and how. `settings` is JSON, checked by
+ * A softwire domain (RFC 7596): a group of clients, and how they are served. `settings` is JSON, checked by
  * `declaration/domain-settings.ts`.
  */
 export const domain = sqliteTable("domain", {
@@ -44,8 +44,8 @@ export const domain = sqliteTable("domain", {
 });
 
 /**
- * An IPv4 range of one domain. Its geometry (range, offset, length, reserved ports) never changes, so a slot number
- * means the same (address, PSID) for ever, in history too; ids are never reused.
+ * An IPv4 range of one domain. Its geometry (range, offset, length, reserved ports, fill order) never changes and ids
+ * are never reused, so a slot number always means the same (address, PSID), in history too.
  */
 export const pool = sqliteTable(
   "pool",
@@ -70,24 +70,24 @@ export const pool = sqliteTable(
     psids: integer().notNull(),
     /** Addresses × usable PSIDs. */
     slots: integer().notNull(),
-    /** The first slot that was never used. Every slot below has a lease row. */
+    /** Every slot below this number has a lease row, so the search for a never-used slot starts here. */
     cursor: integer().notNull().default(0),
-    /** While drained: when its last lease ends. The pool gives no new leases from the moment that this is set. */
+    /** While drained: when its last lease ends. As soon as this is set, the pool gives no new leases. */
     drainUntil: integer("drain_until"),
-    /** Grows with each change: the ETag of the admin API. A move of the cursor does not count as a change. */
+    /** Grows with each change, except of the cursor: the ETag of the admin API. */
     version: integer().notNull().default(1),
   },
   (table) => [index("pool_by_domain").on(table.domainId)],
 );
 
-/** One row per slot that was ever used. `slot` is `pool << 32 | number` (`portset/slot-key.ts`). */
+/** One row for each slot that was ever used. `slot` is `pool << 32 | number` (`portset/slot-key.ts`). */
 export const lease = sqliteTable(
   "lease",
   {
     slot: integer().primaryKey(),
     poolId: integer("pool_id").generatedAlwaysAs(poolOfSlotSql(sql`slot`), { mode: "virtual" }),
     domainId: integer("domain_id").notNull(),
-    /** Null after its client moved to another slot, or declined this one. */
+    /** Null after the client moved to another slot or declined this one, or after its tenure was purged. */
     clientId: blob("client_id"),
     /**
      * Network-wide name of the client's line (`lease/line.ts`); empty if the line has no such name. One client
@@ -97,14 +97,16 @@ export const lease = sqliteTable(
     state: integer().$type<LeaseState>().notNull(),
     /** End of the offer or of the lease, or the time of its release. */
     expiresAt: integer("expires_at").notNull(),
-    /** When another client may take the slot: `expires_at` plus the quarantine. The same client need not wait. */
+    /**
+     * When another client may take the slot: `expires_at` plus the quarantine. The same client does not have to wait.
+     */
     freeAt: integer("free_at").notNull(),
     /** While bound: since when client, site, source and softwire address have been as in this row. Otherwise null. */
     since: integer(),
     updatedAt: integer("updated_at").notNull(),
     /**
-     * `updated_at` in milliseconds, if a client's message changed the row: it orders changes within a second. It counts
-     * only while both agree, so a change by hand, or by an earlier release, need not set it.
+     * `updated_at` in milliseconds, if a client's message changed the row: it orders changes within a second. It is
+     * ignored when the two disagree, so a manual change, or one by an earlier release, does not have to set it.
      */
     touchedMs: integer("touched_ms"),
     /** IPv6 source of the client's last REQUEST: the peer-address of the relay nearest to it. */
@@ -131,9 +133,18 @@ export const lease = sqliteTable(
   ],
 );
 
+/** The columns of a lease row that describe its tenure; they have no meaning without a client. */
+export const tenureColumns = [
+  lease.since,
+  lease.source,
+  lease.softwire,
+  lease.site,
+  lease.relayPath,
+  lease.firstRelayPath,
+];
+
 /**
- * Closed tenures, half-open `[since, until)`. The triggers on `lease` write them, in the transaction that ends the
- * tenure.
+ * Closed tenures, half-open `[since, until)`. Triggers on `lease` write a row in the transaction that ends the tenure.
  */
 export const history = sqliteTable(
   "history",
@@ -156,8 +167,8 @@ export const history = sqliteTable(
 );
 
 /**
- * Deleted pools: what their slots meant, so that history can still be read. A trigger writes a row when a pool is
- * deleted from `pool`; ids are never reused, so a slot belongs to one row of one of the two tables.
+ * The geometry of deleted pools, so that history can still be read. A trigger writes a row when a pool is deleted from
+ * `pool`. Ids are never reused, so each slot belongs to one pool, in one of the two tables.
  */
 export const retiredPool = sqliteTable(
   "retired_pool",
@@ -181,8 +192,8 @@ export const retiredPool = sqliteTable(
 );
 
 /**
- * A pair that belongs to one client whether the client uses it or not. The slot's row in `lease` shows this: its
- * `free_at` is {@link freeNever}, so the statements of a batch need not read this table.
+ * A pair that belongs to one client, even while the client does not use it. The slot's row in `lease` has the `free_at`
+ * {@link freeNever}, so the statements of a batch do not have to read this table.
  */
 export const reservation = sqliteTable(
   "reservation",
@@ -224,19 +235,19 @@ export const accessToken = sqliteTable(
   (table) => [index("access_token_by_previous_hash").on(table.previousHash)],
 );
 
-/** Changes that people made: one row for each change, written in its transaction. */
+/** Changes that operators made: one row for each change, written in its transaction. */
 export const audit = sqliteTable(
   "audit",
   {
     id: integer().primaryKey({ autoIncrement: true }),
     at: integer().notNull(),
-    /** Name of the token, or `environment` for the token that is not in the database. */
+    /** Name of the token. `environment`: the token in the environment; `file`: the file given at the start. */
     actor: text().notNull(),
     action: text().notNull(),
     /** `domain`, `pool`, `reservation`, `token`, … */
     resource: text().notNull(),
     name: text().notNull(),
-    /** Name of the domain that the change concerns; null if it belongs to no domain. */
+    /** Name of the domain that the change belongs to, or null. */
     domain: text(),
     /** JSON of the resource, in the form of the API; null if it did not exist. */
     before: text(),
@@ -249,22 +260,22 @@ export const audit = sqliteTable(
 );
 
 /**
- * Changes of the binding table: one row for each tenure with a softwire address that began, ended or changed, with the
- * earlier state of its slot. Triggers write it; `evidence/binding-feed.ts` reads it.
+ * Changes of the binding table. Each row records that a tenure with a softwire address began, ended or changed, and the
+ * state of its slot before that. Triggers write it; `evidence/binding-feed.ts` reads it.
  */
 export const bindingLog = sqliteTable("binding_log", {
   /** Unix seconds << 20, and a count within the second. */
   version: integer().primaryKey(),
-  /** Null for a reset: everything known is out of date, and the consumer has to take the whole table. */
+  /** Null for a reset: the consumer's copy is out of date, and it has to fetch the whole table. */
   slot: integer(),
-  /** Softwire address that the slot had in the table before the change; null if the slot was not in the table. */
+  /** Softwire address of the slot in the table before the change; null if the slot was not in the table. */
   softwire: blob(),
-  /** When that entry would have left the table by expiry. */
+  /** When that entry would have expired. */
   expiresAt: integer("expires_at"),
 });
 
 /**
- * Earlier settings that hold pairs longer than the present ones do, kept while leases made under them may last. They
+ * Earlier hold times that were longer than the current ones, kept while leases made under them may still run. They
  * bound `free_at - expires_at`, so that pairs that are not in use can be found by a range of `free_at`.
  */
 export const longerHold = sqliteTable("longer_hold", {
@@ -285,8 +296,10 @@ export const retention = sqliteTable(
 );
 
 /**
- * One row: the instant by which the current write batch is judged, or between batches that of the last one. The port
- * sets it first in each batch (`time.ts`), so all statements and triggers of a transaction use the same time.
+ * One row: the instant of the current write batch, or of the last one if no batch is running. The port sets it at the
+ * start of each batch (`time.ts`), so all statements and triggers of a transaction use the same time.
+ *
+ * For a file, the other columns are its clock (`file-clock.ts`); on a server they are null.
  */
 export const instant = sqliteTable(
   "instant",
@@ -294,6 +307,33 @@ export const instant = sqliteTable(
     id: integer().primaryKey(),
     /** Milliseconds of Unix time. */
     nowMs: integer("now_ms").notNull(),
+    /** The clock, less the time since the machine booted. */
+    baseMs: integer("base_ms"),
+    /** The boot that the base belongs to; null where the system does not name its boots. */
+    bootId: text("boot_id"),
+    /** Since when the clock has run on without being set, in milliseconds of this clock. */
+    sinceMs: integer("since_ms"),
   },
   (table) => [check("instant_is_one_row", sql`${table.id} = 1`)],
 );
+
+/** How a step of the machine's clock was settled. `following` exists only inside of the transaction that follows it. */
+export const stepEnds = ["undone", "changed", "leases-ended", "accepted", "following"] as const;
+
+/**
+ * Steps of the machine's clock against the clock of a file (`clock-step.ts`). At most one is open. All times are Unix
+ * seconds of the file's clock, as it was before it followed the step.
+ */
+export const clockStep = sqliteTable("clock_step", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  noticedAt: integer("noticed_at").notNull(),
+  /** Since when the file's clock had run on without being set: if it was wrong, it was wrong since then. */
+  since: integer().notNull(),
+  /** The machine's clock less the file's clock. */
+  differenceMs: integer("difference_ms").notNull(),
+  /** Null while it is open. */
+  settledAt: integer("settled_at"),
+  how: text({ enum: stepEnds }),
+  /** Newest row of the history when it was followed: rows up to it have the times of the clock before. Else null. */
+  lastHistory: integer("last_history"),
+});

@@ -1,5 +1,5 @@
 /**
- * Typed rows of `sql` templates: what the builder does for the statements that it can express.
+ * Typed rows for `sql` templates. For other statements, drizzle's query builder provides the types.
  *
  * @example
  * ```ts
@@ -36,10 +36,10 @@ export function selectionOf(selection: Selection): SQL {
 }
 
 /**
- * Reads the rows of a result by the names of the selection. The schema's columns are stored in the form in which they
- * are read, so no value is converted.
+ * Converts the rows of a result to objects with the names of the selection. Values are not converted: the columns of
+ * the schema have no separate application type.
  *
- * @param selection What the statement selected, in the same order.
+ * @param selection The columns that the statement selected, in the same order.
  * @throws {TypeError} When the result has a different number of columns.
  */
 export function rowsOf<S extends Selection>(selection: S, result: Result): RowOf<S>[] {

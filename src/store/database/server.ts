@@ -11,10 +11,10 @@ import { bindArguments } from "./bind.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Result, Row, Statement } from "./database.ts";
 
-/** How requests reach the server: `fetch`, or a cheaper equivalent. */
+/** Sends a request: `fetch`, or a cheaper equivalent. */
 export type Fetch = (request: Request, init: { readonly signal: AbortSignal }) => Promise<Response>;
 
-/** Where the database is. */
+/** How to reach the database. */
 export interface ServerConfig {
   /** `http(s)://…` or `libsql://…`. */
   readonly url: string;
@@ -22,21 +22,20 @@ export interface ServerConfig {
   readonly authToken?: string | undefined;
   /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined;
-  /** Maximum time that the server may take to answer, in milliseconds. Default: {@link databaseAnswerMsMax}. */
+  /** Timeout of a request, in milliseconds. Default: {@link databaseAnswerMsMax}. */
   readonly answerMsMax?: number | undefined;
 }
 
 /**
- * The clock of the server, which is authoritative for all allocators. This is the only place where SQL itself reads the
- * time.
+ * The clock of the server, which all its allocators use. No other SQL reads the time by itself.
  */
 const serverClockMs = "CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)";
 const setInstant = `UPDATE instant SET now_ms = ${serverClockMs}`;
 
 /**
- * Opens a database of a server. No request is sent before the first statement.
+ * Opens a database of a server. It sends no request before the first statement.
  *
- * @throws {DatabaseError} When the URL is not that of a server.
+ * @throws {DatabaseError} When the URL is not the URL of a server.
  */
 export function openServer(config: ServerConfig): Database {
   const { url, authToken, fetch: send = fetch, answerMsMax = databaseAnswerMsMax } = config;
@@ -44,7 +43,8 @@ export function openServer(config: ServerConfig): Database {
     createClient({
       url,
       ...(authToken !== undefined && { authToken }),
-      // Above its own limit of 20 the client would queue; on Workers a request must not wait for another request.
+      // The client's default limit is 20; further requests would be queued. On Workers, one request must not wait for
+      // another.
       concurrency: databaseRequestsMax,
       fetch: withDeadline(send, answerMsMax),
     }),
@@ -76,7 +76,7 @@ export function openServer(config: ServerConfig): Database {
   };
 }
 
-/** A server that does not answer must not hold up the requests of relays for ever. */
+/** Adds a timeout, so that a server that does not answer cannot block the requests of relays. */
 function withDeadline(send: Fetch, answerMsMax: number): (request: Request) => Promise<Response> {
   return (request) => send(request, { signal: AbortSignal.timeout(answerMsMax) });
 }
@@ -85,7 +85,7 @@ function bind({ sql: text, args }: Statement): InStatement {
   return { sql: text, args: bindArguments(args) };
 }
 
-/** Runs requests. Any failure on the way to the server and back is reported as a failure of the database. */
+/** Runs requests. Every failure, of the network too, is reported as a {@link DatabaseError}. */
 async function attemptAll(work: () => Promise<readonly ResultSet[]>): Promise<readonly Result[]> {
   try {
     return (await work()).map(({ columns, rows }) => ({ columns, rows: rows.map(valuesOf) }));

@@ -1,11 +1,11 @@
 /**
- * Runs long work in slices. A database file runs its statements on the event loop, and awaiting them does not yield it.
+ * Splits long work into slices. Statements on a database file run on the event loop, and awaiting them does not yield.
  * So work with many statements yields to the event loop between them.
  *
  * @module
  */
 
-/** Lets everything run that is waiting for the event loop. */
+/** Waits until other pending work of the event loop has run. */
 export async function yieldToEventLoop(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -17,20 +17,20 @@ export interface SliceRows {
   readonly max: number;
 }
 
-/** Decides how many rows the next slice looks at. */
+/** Decides how many rows the next slice reads. */
 export interface SliceSizer {
   readonly rows: () => number;
   /** Runs a small query first, to measure the round trip to the database. */
-  readonly ask: <T>(question: () => Promise<T>) => Promise<T>;
-  /** Runs a slice, and sizes the next one by the time that this one took. */
+  readonly measure: <T>(query: () => Promise<T>) => Promise<T>;
+  /** Runs a slice, and sizes the next one by the time that it took. */
   readonly run: <T>(slice: () => Promise<T>) => Promise<T>;
 }
 
 /**
- * Adapts the size of slices to the speed of the database, which is not known in advance: a row costs some microseconds
- * in memory, and a hundred times that on a disk. A slice has at most twice the rows of the previous one, and fewer as
- * soon as the previous one was too slow. The round trip to the database does not count: it does not block the event
- * loop, and fewer rows would not shorten it.
+ * Adapts the size of slices to the speed of the database, which is not known in advance: reading a row takes a few
+ * microseconds from memory, and a hundred times as long from a disk. A slice has at most twice the rows of the previous
+ * one, and fewer rows if the previous one was too slow. The round trip to the database is not counted: it does not
+ * block the event loop, and fewer rows would not shorten it.
  *
  * @param targetMs Target duration of a slice, in milliseconds.
  * @param clockMs Milliseconds of any monotonic clock.
@@ -50,7 +50,7 @@ export function createSliceSizer(
   };
   return {
     rows: () => rows,
-    ask: async (question) => (await timed(question)).result,
+    measure: async (query) => (await timed(query)).result,
     run: async (slice) => {
       const { result, tookMs } = await timed(slice);
       const factor = Math.min(2, targetMs / (tookMs - roundTripMs));

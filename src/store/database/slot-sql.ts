@@ -11,7 +11,7 @@ import { literal } from "./columns.ts";
 const numberBits = literal(Math.log2(slotsPerPool));
 const numberMask = literal(slotsPerPool - 1);
 
-/** @returns The key of a slot, from the pool's id and the number of the slot within the pool. */
+/** @returns The key of a slot, from the id of its pool and its number within the pool. */
 export function slotKeySql(poolId: SQLWrapper, number: SQLWrapper): SQL<number> {
   return sql`((${poolId} << ${numberBits}) + ${number})`;
 }

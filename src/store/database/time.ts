@@ -1,6 +1,6 @@
 /**
- * The time of a statement, as SQL. A write reads the instant that the port put into its table; a read uses the clock of
- * the port.
+ * The time of a statement, as SQL. A write reads the instant that the port wrote into the table `instant`; a read uses
+ * the port's clock expression.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { SQL } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { instant } from "./schema.ts";
 
-/** The instant of the current write batch, in Unix seconds. Only for {@link Database.write}. */
+/** The instant of the current write batch, in Unix seconds. Use it only in {@link Database.write}. */
 export const instantSeconds: SQL<number> = sql`(SELECT ${instant.nowMs} / 1000 FROM ${instant})`;
 
-/** @returns The clock in Unix seconds, for a statement that reads. */
+/** @returns The clock in Unix seconds, for a read-only statement. */
 export function clockSeconds(database: Pick<Database, "clockMs">): SQL<number> {
   return sql`(${database.clockMs()} / 1000)`;
 }

@@ -16,8 +16,8 @@ import type { BindingChange, BindingSnapshot, Increment } from "./binding-feed.t
 /** Slot -> softwire address. */
 type Table = Record<string, string>;
 
-/** The meaning of the table, at the cost of looking at every row. */
-async function tableByLooking(database: Database, now: number): Promise<Table> {
+/** Reads the table by scanning every row. */
+async function tableByScan(database: Database, now: number): Promise<Table> {
   const rows = await query(
     database,
     "SELECT slot, lower(hex(softwire)) AS softwire FROM lease WHERE state = 2 AND softwire IS NOT NULL AND expires_at > ? ORDER BY slot",
@@ -36,7 +36,7 @@ async function readTable(snapshot: BindingSnapshot): Promise<Table> {
   return table;
 }
 
-/** What a consumer does with an increment. */
+/** Applies an increment to a copy of the table, as a consumer does. */
 async function follow(table: Table, snapshot: BindingSnapshot, since: number): Promise<Table> {
   const copy = new Map(Object.entries(table));
   for (const { slot, before, after } of changesOf(await snapshot.changesSince(since))) {
@@ -74,7 +74,7 @@ describe("a copy that applies increments", () => {
           const snapshot = await open();
           const next = await follow(copy, snapshot, version);
           removals += Object.keys(copy).filter((slot) => !(slot in next)).length;
-          expect(next).toEqual(await tableByLooking(play.database, play.now));
+          expect(next).toEqual(await tableByScan(play.database, play.now));
           expect(next).toEqual(await readTable(await open()));
           expect(snapshot.version).toBeGreaterThanOrEqual(version);
           [copy, version] = [next, snapshot.version];
@@ -86,7 +86,7 @@ describe("a copy that applies increments", () => {
     expect(removals).toBeGreaterThan(0);
   });
 
-  test("may read a version while leases change, and gets the state from when it began", async () => {
+  test("reads a version while leases change, as it was when the reading began", async () => {
     await fc.assert(
       fc.asyncProperty(steps, steps, fc.integer({ min: 1, max: 3 }), async (earlier, later, pageRows) => {
         const play = await openLeasePlay();
@@ -95,7 +95,7 @@ describe("a copy that applies increments", () => {
         const [first] = [await openBindingSnapshot(play.database, pageRows)];
         for (const event of earlier.filter(isLease)) await play.act(event);
         const snapshot = await openBindingSnapshot(play.database, pageRows);
-        const expected = await tableByLooking(play.database, play.now);
+        const expected = await tableByScan(play.database, play.now);
         for (const event of later.filter(isLease)) await play.act(event);
         expect(await readTable(snapshot)).toEqual(expected);
         expect(await follow({}, snapshot, first.version)).toEqual(expected);
@@ -110,7 +110,7 @@ const lease = (softwire: number, seconds = 100) =>
   ({ kind: "request", client: softwire, softwire, leaseSeconds: seconds }) as const;
 
 describe("the log", () => {
-  test("gets nothing from renewals, and one entry from each begin, change and end", async () => {
+  test("has no entry for renewals, and one entry for each beginning, change and end", async () => {
     const play = await openLeasePlay();
     const entries = async () => (await queryNumber(play.database, "SELECT count(*) FROM binding_log")) - 1;
     await play.act({ kind: "discover", client: 1 });
@@ -131,7 +131,7 @@ describe("the log", () => {
     expect(await entries()).toBe(3);
   });
 
-  test("tells that a lease ended before its slot is another's, without a quarantine too", async () => {
+  test("reports the end of a lease before the slot goes to another client, even without a quarantine", async () => {
     const play = await openLeasePlay();
     await play.act({ kind: "quarantine", seconds: 0 });
     for (const client of [1, 2, 3, 4, 5]) {
@@ -150,7 +150,7 @@ describe("the log", () => {
     expect(added.map(({ before }) => before)).toEqual([null]);
   });
 
-  test("is purged in steps; a consumer with an older or newer version takes the whole table", async () => {
+  test("is purged in steps; a version older than the log or newer than the table has no increment", async () => {
     const play = await openLeasePlay();
     const { version: first } = await openBindingSnapshot(play.database);
     for (const client of [1, 2, 3, 4]) {
@@ -167,7 +167,7 @@ describe("the log", () => {
     expect(await later.changesSince(later.version + 1)).toEqual({ kind: "gone", reason: "ahead" });
   });
 
-  test("has no increment past a change of the border relay, or of the pools that there are", async () => {
+  test("has no increment across a change of the border relays", async () => {
     const { database } = await openLeasePlay();
     const { version } = await openBindingSnapshot(database);
     await execute(database, "UPDATE domain SET settings = json_set(settings, '$.leaseSeconds.max', 90000)");
@@ -186,11 +186,11 @@ describe("the log", () => {
   });
 });
 
-test("a table is not read on when the configuration has changed", async () => {
+test("reading a table fails when the configuration has changed", async () => {
   const { database } = await openLeasePlay();
   const snapshot = await openBindingSnapshot(database);
   await execute(database, "UPDATE configuration SET revision = revision + 1");
-  await expect(readTable(snapshot)).rejects.toThrow(/configuration was changed; take it again/);
+  await expect(readTable(snapshot)).rejects.toThrow(/configuration has changed; fetch the table again/);
 });
 
 const ended = { from: 1, until: 1 };

@@ -1,26 +1,25 @@
 /**
- * The binding table of an lwAFTR (RFC 7596 §6.1): which softwire address has which pair, now or since a version.
+ * The binding table of an lwAFTR (RFC 7596 §6.1): the pair of each softwire address, and the changes since a version.
  *
- * **In the table** is a slot whose lease is running and has a softwire address (RFC 8539). It leaves the table with its
- * lease: at a release, a decline, a deletion, or when it expires.
+ * **The table** has each slot whose lease is running and has a softwire address (RFC 8539). A slot leaves the table
+ * when its lease ends: by a release, a decline, a deletion, or expiry.
  *
  * **A version contains its time.** It is `Unix seconds << 20`, or the version of the last change if that is higher.
  * Changes are in `binding_log`, each with the state of the slot before the change. Triggers write an entry when a
- * tenure begins, ends or changes. A renewal does none of this, so it writes nothing. Expiry writes nothing either: it
- * is not an event, but a time that passes. A slot is in the table of version V if its lease, as of V, ends after the
- * time in V.
+ * tenure begins, ends or changes. A renewal writes no entry. Expiry writes none either, because no statement runs when
+ * a lease expires. A slot is in the table of version V if its lease, as of V, ends after the time of V.
  *
- * **Leases that expired between two versions** are those that nothing has changed, and whose end lies between the two
- * times. No index has that end. But a pair becomes free one quarantine after the end of its lease, and the longest
- * quarantine is known. So a range of `lease_by_free_at` contains all of them: from the first time to the second time
- * plus that quarantine. Without a quarantine, another client may get the slot in the second in which the lease ends.
- * Then taking it over ended a tenure, and the log has an entry. In both cases the removal is reported before the
- * addition, and no later than it; and the row was absent from the table of every version whose time is not before the
- * end.
+ * **Leases that expired between two versions** have not been changed since, and end between the two times. No index has
+ * that end. But a pair becomes free one quarantine after the end of its lease, and the longest quarantine is known. So
+ * a range of `lease_by_free_at` contains all of them: from the first time to the second time plus that quarantine.
+ * Without a quarantine, another client may take the slot in the second in which the lease ends. This ends a tenure, so
+ * the log has an entry. In both cases, the removal of the old row is reported no later than the addition of the new
+ * one, and the old row is in no version whose time is at or after the end of the lease.
  *
- * **A table belongs to one version**, although it is read page by page while leases change. Each page is read together
- * with the new entries of the log. A slot that changed after the version is shown as the first such entry says it was
- * before. Rows disappear only with their pool or reservation; that changes the configuration, and ends the reading.
+ * **A snapshot shows one version**, although it is read page by page while leases change. Each page is read together
+ * with the new entries of the log. A slot that changed after the version is shown with the state that the first such
+ * entry recorded. Rows disappear only with their pool or reservation. This changes the configuration, so the reading
+ * fails.
  *
  * @module
  */
@@ -51,19 +50,19 @@ export interface BindingRow {
   readonly softwire: Uint8Array;
 }
 
-/** The change of one slot between two versions. At least one of the two sides is not null. */
+/** The change of one slot between two versions. `before` and `after` are not both null. */
 export interface BindingChange {
   readonly slot: number;
-  /** Null when it was not in the table. */
+  /** Null if the slot was not in the table. */
   readonly before: Uint8Array | null;
-  /** Null when it is no longer in the table. */
+  /** Null if the slot is no longer in the table. */
   readonly after: Uint8Array | null;
 }
 
-/** Why there is no increment, so that the whole table has to be taken. */
-export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "too-many";
+/** Why there is no increment, so that the consumer has to fetch the whole table. */
+export type NoIncrement = "purged" | "ahead" | "configuration-changed" | "clock-set-back" | "too-many";
 
-/** What changed between two versions, ordered by slot; or why that is not known. */
+/** The changes between two versions, ordered by slot; or why they are not known. */
 export type Increment =
   | { readonly kind: "changes"; readonly changes: readonly BindingChange[] }
   | { readonly kind: "gone"; readonly reason: NoIncrement };
@@ -73,39 +72,40 @@ const gone = (reason: NoIncrement): Increment => ({ kind: "gone", reason });
 /** The table as of one version. */
 export interface BindingSnapshot {
   readonly version: number;
-  /** The time in the version, in Unix seconds. */
+  /** The time of the version, in Unix seconds. */
   readonly time: number;
   /** Revision of the configuration that defines what the slots mean. */
   readonly revision: number;
   /**
    * Reads the rows of one pool, ordered by slot, page by page.
    *
-   * @throws {SnapshotLostError} When the state of the table at its version can no longer be determined.
+   * @throws {SnapshotLostError} When the table as of the version can no longer be determined.
    */
   readonly rows: (poolId: number) => AsyncGenerator<readonly BindingRow[]>;
   /**
-   * Finds what changed since a version.
+   * Finds the changes since a version.
    *
-   * @throws {SnapshotLostError} As above.
+   * @throws {SnapshotLostError} When the table as of this version can no longer be determined.
    */
   readonly changesSince: (version: number) => Promise<Increment>;
 }
 
 /**
- * More of the table changed than can be kept in memory while it is read, or the configuration changed. Reading it again
- * helps.
+ * The reading of a table cannot continue: the configuration changed, or more leases changed than can be kept in memory.
+ * A new snapshot can be read.
  */
 export class SnapshotLostError extends Error {
+  /** @param what What has changed. */
   constructor(what: string) {
-    super(`Cannot read the binding table to its end: ${what}; take it again`);
+    super(`Cannot finish reading the binding table: ${what}; fetch the table again`);
     this.name = "SnapshotLostError";
   }
 }
 
 /**
- * Opens the table as of now. Later reads show it as it is now.
+ * Opens the table as of now. All reads of the snapshot show this state.
  *
- * @param pageRows Rows that one statement reads.
+ * @param pageRows Maximum number of rows that one statement reads.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function openBindingSnapshot(
@@ -114,7 +114,7 @@ export async function openBindingSnapshot(
 ): Promise<BindingSnapshot> {
   const now = clockSeconds(database);
   const [result] = await database.read([statementOf(feedStatements.begin(now))]);
-  const { version, revision, oldest } = rowsOf(feedSelections.begin(now), result!)[0]!;
+  const { version, revision, oldest, setBack } = rowsOf(feedSelections.begin(now), result!)[0]!;
   const reader = new SnapshotReader(database, version, revision, pageRows);
   return {
     version,
@@ -124,12 +124,23 @@ export async function openBindingSnapshot(
     changesSince: async (since) => {
       if (since > version) return gone("ahead");
       if (since < oldest) return gone("purged");
+      if (isSetBack(setBack, timeOfVersion(since))) return gone("clock-set-back");
       return reader.changesSince(since);
     },
   };
 }
 
-/** Reads the table as of a fixed version while the database changes. */
+/**
+ * Returns whether a version may be older than a change that set the clock back, so that its time has come again since.
+ *
+ * @param setBack See `feedSelections.begin`.
+ */
+function isSetBack(setBack: string, time: number): boolean {
+  const spans = JSON.parse(setBack) as [from: number, until: number][];
+  return spans.some(([from, until]) => from <= time && time <= until);
+}
+
+/** Reads the table as of one version while the database changes. */
 class SnapshotReader {
   readonly #database: Database;
   readonly #version: number;
@@ -138,7 +149,7 @@ class SnapshotReader {
   readonly #limit: number;
   /** Slots that changed after the version -> their state at the version. */
   readonly #changed = new Map<number, Image>();
-  /** The last entry of the log that is in `#changed`. */
+  /** Version of the last log entry that is included in `#changed`. */
   #seen: number;
 
   constructor(database: Database, version: number, revision: number, limit: number) {
@@ -185,7 +196,7 @@ class SnapshotReader {
     return { kind: "changes", changes };
   }
 
-  /** The first entry of a slot after `since` has the state of the slot at `since`. */
+  /** Adds the state at `since` of each slot that changed later: its first entry after `since` has it. */
   async #readLog(since: number, before: Map<number, string | null>): Promise<NoIncrement | undefined> {
     const from = timeOfVersion(since);
     let seen = since;
@@ -205,7 +216,7 @@ class SnapshotReader {
     }
   }
 
-  /** Adds the slots that left the table by expiry and have not been changed since. */
+  /** Adds the slots that expired since `from` and have not changed since. */
   async #findExpired(from: number, before: Map<number, string | null>): Promise<"too-many" | undefined> {
     const add = ([slot, softwire, expiresAt]: Image): void => {
       const isExpired = softwire !== null && expiresAt > from && expiresAt <= this.#time;
@@ -232,25 +243,25 @@ class SnapshotReader {
         }
       }
     }
-    // Add also the expired slots that were changed after the version: their rows no longer show the lease that expired.
+    // Rows of slots that changed after the version no longer show the expired lease, so take it from the log entries.
     for (const image of this.#changed.values()) add(image);
     return undefined;
   }
 
-  /** @returns The softwire address that a slot had in the table at the version, given its row as it is now. */
+  /** @returns The softwire address of a slot in the table as of the version, given the current row of the slot. */
   #softwireOf(row: Image): string | null {
     const [, softwire, expiresAt] = this.#changed.get(row[0]) ?? row;
     return softwire !== null && expiresAt > this.#time ? softwire : null;
   }
 
-  /** Runs a statement together with a read of the log, so that the rows are never newer than the known changes. */
+  /** Runs a statement and reads the log in one transaction, so that all changes to the rows are known. */
   async #read<S extends Selection>(selection: S, statement: SQL): Promise<RowOf<S>> {
     for (;;) {
       await yieldToEventLoop();
-      const look = feedStatements.log(this.#seen, Number.MAX_SAFE_INTEGER, this.#limit);
-      const [log, result] = await this.#database.read([statementOf(look), statementOf(statement)]);
+      const newEntries = feedStatements.log(this.#seen, Number.MAX_SAFE_INTEGER, this.#limit);
+      const [log, result] = await this.#database.read([statementOf(newEntries), statementOf(statement)]);
       const { revision, entries, last, images } = rowsOf(feedSelections.log, log!)[0]!;
-      if (revision !== this.#revision) throw new SnapshotLostError("the configuration was changed");
+      if (revision !== this.#revision) throw new SnapshotLostError("the configuration has changed");
       for (const image of parseLog(images).images) {
         if (!this.#changed.has(image[0])) this.#changed.set(image[0], image);
       }

@@ -11,17 +11,17 @@ import { bindingLog } from "../database/schema.ts";
 import { yieldToEventLoop } from "../database/slices.ts";
 import { versionAt } from "./feed-statements.ts";
 
-/** How far back the log should go. */
+/** Which entries to delete, and how. */
 export interface PurgeLogOptions {
-  /** Unix seconds; entries of this time and later stay. */
+  /** Unix seconds: older entries are deleted. */
   readonly before: number;
-  /** Entries that one transaction deletes. */
+  /** Maximum number of entries that one transaction deletes. */
   readonly stepRows: number;
   /** Stops the purge before its next step. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Deletes the oldest entries, but never the newest of all: it shows where the log begins. */
+/** Deletes the oldest entries, but never the newest one. */
 function deleteOldest(before: number, limit: number): SQL {
   return sql`DELETE FROM ${bindingLog} WHERE ${bindingLog.version} IN (
       SELECT ${bindingLog.version} FROM ${bindingLog} WHERE ${bindingLog.version} < ${versionAt(before)}
@@ -31,10 +31,10 @@ function deleteOldest(before: number, limit: number): SQL {
 }
 
 /**
- * Deletes entries of the log, oldest first, a limited number in each transaction. The newest entry stays: it shows
- * where the log begins.
+ * Deletes entries of the log, oldest first, a limited number in each transaction. The newest entry always stays,
+ * because the oldest remaining entry tells which versions still have an increment.
  *
- * @returns How many entries were deleted.
+ * @returns The number of deleted entries.
  * @throws {DatabaseError} When the database cannot be reached.
  * @throws {DOMException} `AbortError`, when the signal stopped it.
  */

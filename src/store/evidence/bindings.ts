@@ -17,26 +17,26 @@ import type { Principal } from "../principal.ts";
 import { openBindingSnapshot } from "./binding-feed.ts";
 import type { BindingChange, BindingSnapshot, NoIncrement } from "./binding-feed.ts";
 
-/** A row of the table: which softwire address has which pair. */
+/** A row of the table: a softwire address and its pair. */
 export interface Binding {
   readonly domain: Domain;
   readonly pool: Pool;
   readonly address: number;
-  /** Right-justified: 0..2^k-1. */
+  /** Right-justified: 0 to 2^k - 1. */
   readonly psid: number;
   readonly softwire: Uint8Array;
 }
 
-/** The change of one pair between two versions. At least one of the two sides is not null. */
+/** The change of one pair between two versions. `before` and `after` are not both null. */
 export interface ChangedBinding {
   readonly before: Binding | null;
   readonly after: Binding | null;
 }
 
-/** Why the changes since a version are not known, so that the whole table has to be taken. */
+/** Why the changes since a version are not known, so that the consumer has to fetch the whole table. */
 export type GoneReason = NoIncrement | "other-databases";
 
-/** The changes since a version, in the order of databases and slots. */
+/** The changes since a version, ordered by database and slot; or why they are not known. */
 export type ChangesSince =
   | { readonly kind: "changes"; readonly changes: readonly ChangedBinding[] }
   | { readonly kind: "gone"; readonly reason: GoneReason };
@@ -48,24 +48,24 @@ export type ChangesSince =
 export interface BindingTable {
   /** One number for each database, separated by dots. */
   readonly version: string;
-  /** The time at which the table had this content, in Unix seconds. */
+  /** The time of the version, in Unix seconds; with several databases, the earliest of their times. */
   readonly time: number;
   /** The domains whose rows are in the table, in order. */
   readonly domains: readonly Domain[];
-  /** @returns The version of the database that has a domain. */
+  /** @returns The version of the database that stores a domain. */
   readonly versionOf: (domain: Domain) => number;
   /**
    * Reads the rows of a domain, ordered by pool and slot, page by page.
    *
-   * @throws {SnapshotLostError} When the state of the table at its version can no longer be determined.
+   * @throws {SnapshotLostError} When the table as of its version can no longer be determined.
    * @throws {DatabaseError} When the database cannot be reached.
    */
   readonly rows: (domain: Domain) => AsyncGenerator<readonly Binding[]>;
   /**
-   * Finds what changed since a version.
+   * Finds the changes since a version.
    *
    * @param version The version of an earlier table of the same domains.
-   * @throws {SnapshotLostError} As above.
+   * @throws {SnapshotLostError} When the table as of its version can no longer be determined.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly changesSince: (version: string) => Promise<ChangesSince>;
@@ -97,20 +97,20 @@ export function createBindingStore(databases: Databases): BindingStore {
       const opened = await Promise.all(placesFor(databases, principal, domain).map(openSection));
       const sections = opened.filter((section) => section !== undefined);
       if (sections.length < opened.length) return { kind: "configuration-changes" };
-      const isThere = sections.some(({ domains }) => domains.length > 0);
-      if (domain !== undefined && !isThere) return { kind: "no-domain" };
+      const hasDomain = sections.some(({ domains }) => domains.length > 0);
+      if (domain !== undefined && !hasDomain) return { kind: "no-domain" };
       return { kind: "table", table: tableOf(sections) };
     },
   };
 }
 
-/** The part of the table that one database has. */
+/** The part of the table from one database. */
 interface Section {
   readonly snapshot: BindingSnapshot;
   readonly domains: readonly Domain[];
 }
 
-/** The configuration may change between two reads, but the meaning of slots has to match the table. */
+/** Opens the part of one place. Domains are read again until they have the same revision as the snapshot. */
 async function openSection(place: Place): Promise<Section | undefined> {
   for (let attempt = 0; attempt < snapshotTries; attempt++) {
     const snapshot = await openBindingSnapshot(place.database);
@@ -163,7 +163,7 @@ async function changesSince(sections: readonly Section[], version: string): Prom
   return { kind: "changes", changes };
 }
 
-/** Creating or deleting a pool forces a new whole table, so each changed slot belongs to a pool that exists. */
+/** Finds the pool of each changed slot. It exists: after a pool is created or deleted, there is no increment. */
 function changedBindings({ domains }: Section, found: readonly BindingChange[]): ChangedBinding[] {
   const owners = new Map(
     domains.flatMap((domain) => domain.pools.map((pool) => [pool.id, { domain, pool }] as const)),

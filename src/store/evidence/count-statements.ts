@@ -11,23 +11,24 @@ import type { DomainScope } from "../database/databases.ts";
 import { domain, freeNever, lease, LeaseState, longerHold, pool } from "../database/schema.ts";
 import { selectionOf } from "../database/selection.ts";
 
-/** The pool that is counted, and the time at which it is counted. */
+/** A pool whose slots are counted, and the time of the count. */
 export interface CountedPool {
   readonly id: number;
-  /** Upper bound on how long a pair that is not in use is held, in seconds. */
+  /** Upper bound on the time for which a pair that is not in use is held, in seconds. */
   readonly hold: number;
   /** Unix seconds. */
   readonly now: number;
 }
 
-/** A slice of rows: where the previous one ended, and where the last one ends. */
+/** A slice of rows: it begins after the previous slice. */
 export interface Slice {
   /** `free_at` or slot of the last row of the previous slice. */
   readonly after: number;
   /** If `after` is a `free_at`: the slot of that row, because many slots may become free in the same second. */
   readonly afterSlot: number;
+  /** The last `free_at` or slot of all slices. */
   readonly end: number;
-  /** Rows of the slice. */
+  /** Maximum number of rows in the slice. */
   readonly limit: number;
 }
 
@@ -44,7 +45,7 @@ export const countSelections = {
       coalesce((SELECT iif(${longerHold.until} > ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
         WHERE ${longerHold.domainId} = ${domain.id}), 0))`,
   }),
-  /** The count of one slice, and where the slice ends: null for the last one. */
+  /** The counts of one slice, and its last row; `last` is null for the last slice. */
   slice: {
     rows: sql<number>`rows`,
     offered: sql<number>`offered`,
@@ -54,10 +55,10 @@ export const countSelections = {
   },
 };
 
-/** The slice of slots that a statement reads. */
-const looked = alias(lease, "looked");
+/** Alias for the slice of rows that a statement reads. */
+const scanned = alias(lease, "scanned");
 
-type LeaseRows = typeof lease | typeof looked;
+type LeaseRows = typeof lease | typeof scanned;
 
 const runningCount = (row: LeaseRows, state: LeaseState, now: number): SQL =>
   sql`coalesce(sum(${row.state} = ${state} AND ${row.expiresAt} > ${now}), 0)`;
@@ -68,11 +69,11 @@ const running = (row: LeaseRows, now: number): SQL =>
 
 const noneRunning = sql`0 AS offered, 0 AS bound`;
 
-/** Where a slice by slot ends. */
+/** The end of a slice that is ordered by slot. */
 const endOfSlots = (limit: number): SQL =>
-  sql`iif(count(*) < ${limit}, NULL, max(${looked.slot})) AS last, NULL AS last_slot`;
+  sql`iif(count(*) < ${limit}, NULL, max(${scanned.slot})) AS last, NULL AS last_slot`;
 
-/** Rows of the pool after those of the previous slice, ordered by `free_at`, and by slot within a second. */
+/** A condition: the row of the pool comes after the previous slice, ordered by `free_at` and slot. */
 const isAfter = ({ id }: CountedPool, { after, afterSlot }: Slice): SQL =>
   sql`${lease.poolId} = ${id} AND (${lease.freeAt}, ${lease.slot}) > (${after}, ${afterSlot})`;
 
@@ -88,7 +89,7 @@ function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
       AND (edge.last IS NULL OR (${lease.freeAt}, ${lease.slot}) <= (edge.last, edge.slot))`;
 }
 
-/** The statements. Each except the first counts one slice of a pool. */
+/** The statements. All except `pools` count one slice of a pool. */
 export const countStatements = {
   pools: (now: SQL, scope: DomainScope): SQL => sql`
     SELECT ${selectionOf(countSelections.pools(now))} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
@@ -96,24 +97,24 @@ export const countStatements = {
   /** Rows that were created ahead of the cursor. */
   ahead: (_: CountedPool, { after, end, limit }: Slice): SQL => sql`
     SELECT count(*) AS rows, ${noneRunning}, ${endOfSlots(limit)} FROM (SELECT ${lease.slot} FROM ${lease}
-      WHERE ${lease.slot} > ${after} AND ${lease.slot} <= ${end} ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
+      WHERE ${lease.slot} > ${after} AND ${lease.slot} <= ${end} ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`,
   /** Slots that are free again, read from the index alone. */
   free: (counted: CountedPool, slice: Slice): SQL => sliceByTime(counted, slice, noneRunning),
   /** Slots that may be offered or quarantined; the state in the row decides. */
   near: (counted: CountedPool, slice: Slice): SQL => sliceByTime(counted, slice, running(lease, counted.now)),
   /** Reserved slots, in use or not. */
   reserved: ({ id, now }: CountedPool, { after, limit }: Slice): SQL => sql`
-    SELECT count(*) AS rows, ${running(looked, now)}, ${endOfSlots(limit)} FROM (
+    SELECT count(*) AS rows, ${running(scanned, now)}, ${endOfSlots(limit)} FROM (
       SELECT ${lease.slot}, ${lease.state}, ${lease.expiresAt} FROM ${lease}
       WHERE ${lease.poolId} = ${id} AND ${lease.freeAt} = ${freeNever} AND ${lease.slot} > ${after}
-      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
-  /** Slots without a client that are held for longer than the near rows: declined, or moved away from. */
+      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`,
+  /** Slots without a client (declined or moved away from) whose `free_at` is too late for `near`. */
   clientless: ({ id, now, hold }: CountedPool, { after, end, limit }: Slice): SQL => sql`
-    SELECT coalesce(sum(${looked.freeAt} > ${now + hold} AND ${looked.freeAt} < ${freeNever}), 0) AS rows,
+    SELECT coalesce(sum(${scanned.freeAt} > ${now + hold} AND ${scanned.freeAt} < ${freeNever}), 0) AS rows,
       ${noneRunning}, ${endOfSlots(limit)} FROM (SELECT ${lease.slot}, ${lease.freeAt} FROM ${lease}
       WHERE ${lease.domainId} = (SELECT ${pool.domainId} FROM ${pool} WHERE ${pool.id} = ${id})
         AND ${lease.clientId} IS NULL AND ${lease.line} = '' AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
-      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${looked}`,
+      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`,
 } as const;
 
 /** A count that is made in slices. */

@@ -6,8 +6,10 @@
 import { sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { wasSetBack } from "../database/clock-step.ts";
 import {
   bindingLog,
+  clockStep,
   configuration,
   domain,
   freeNever,
@@ -32,12 +34,12 @@ export function versionAt(time: number): number {
 }
 
 /**
- * The state of a slot: before a change, from the log, or now, from its row. It is not in the table if its softwire is
- * null.
+ * The state of a slot: before a change, from the log; or now, from its row. If the softwire is null, the slot is not in
+ * the table.
  */
 export type Image = readonly [slot: number, softwireHex: string | null, expiresAt: number];
 
-/** A page of rows that a statement reads, and a page of the log. */
+/** Aliases for a page of lease rows, and for a page of the log. */
 const page = alias(lease, "page");
 const entry = alias(bindingLog, "entry");
 
@@ -47,16 +49,16 @@ interface ImageColumns {
   readonly expiresAt: Column;
 }
 
-/** Rows as one JSON text, so that a page of a thousand rows costs one value. */
+/** The rows as one JSON text, so that a page of a thousand rows is one value. */
 const imagesOf = ({ slot, softwire, expiresAt }: ImageColumns): SQL<string> =>
   sql<string>`json_group_array(json_array(${slot}, hex(${softwire}), ${expiresAt}))`;
 
-/** @returns The {@link Image}s that a statement selected. */
+/** Parses the {@link Image}s that a statement selected. */
 export function parseImages(text: string): Image[] {
   return parseLog(text).images;
 }
 
-/** @returns Entries of the log. An entry without a slot is a reset: everything that consumers know is out of date. */
+/** Parses entries of the log. An entry without a slot is a reset: all copies of consumers are out of date. */
 export function parseLog(text: string): { readonly hasReset: boolean; readonly images: Image[] } {
   const entries = JSON.parse(text) as [number | null, string, number][];
   const images = entries.flatMap(([slot, softwire, expiresAt]): Image[] =>
@@ -72,6 +74,10 @@ export const feedSelections = {
   begin: (now: SQL) => ({
     revision,
     oldest: sql<number>`(SELECT min(${bindingLog.version}) FROM ${bindingLog})`,
+    /** JSON: spans of time that the clock had before it was set back, and has or will have again. */
+    setBack: sql<string>`(SELECT json_group_array(json_array(
+      max(${clockStep.settledAt} + ${clockStep.differenceMs} / 1000, ${clockStep.since}), ${clockStep.settledAt}))
+      FROM ${clockStep} WHERE ${wasSetBack})`,
     version: sql<number>`max((SELECT max(${bindingLog.version}) FROM ${bindingLog}), ${now} * ${versionsPerSecond})`,
   }),
   log: {
@@ -92,10 +98,10 @@ export const feedSelections = {
   },
 } as const;
 
-/** The softwire address while the slot is bound; a row in another state is not in the table. */
+/** The softwire address of a bound row, otherwise null: a row in another state is not in the table. */
 const boundSoftwire = sql`iif(${lease.state} = ${LeaseState.bound}, ${lease.softwire}, NULL)`;
 
-/** Leases that expired between two times, both in Unix seconds. */
+/** Selects leases that ended after `from`, and at or before `until`, in Unix seconds. */
 export interface EndedBetween {
   readonly from: number;
   readonly until: number;
@@ -114,7 +120,7 @@ export const endedSelection = {
 /** The statements. */
 export const feedStatements = {
   begin: (now: SQL): SQL => sql`SELECT ${selectionOf(feedSelections.begin(now))}`,
-  /** Changes after one version, up to another. */
+  /** Changes after the version `seen`, up to and including the version `until`. */
   log: (seen: number, until: number, limit: number): SQL => sql`
     SELECT ${selectionOf(feedSelections.log)} FROM (SELECT * FROM ${bindingLog}
       WHERE ${bindingLog.version} > ${seen} AND ${bindingLog.version} <= ${until}
@@ -129,12 +135,12 @@ export const feedStatements = {
     SELECT ${selectionOf(feedSelections.slots)} FROM (
       SELECT ${lease.slot}, ${boundSoftwire} AS softwire, ${lease.expiresAt}
       FROM json_each(${JSON.stringify(slots)}) AS wanted CROSS JOIN ${lease} ON ${lease.slot} = wanted.value) AS ${page}`,
-  /** For each pool, the maximum time that a pair is kept after its lease, in seconds. */
+  /** All pools, each with the maximum time for which a pair is held after its lease, in seconds. */
   pools: (): SQL => sql`
     SELECT ${selectionOf(feedSelections.pools)} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     LEFT JOIN ${longerHold} ON ${longerHold.domainId} = ${domain.id} ORDER BY ${pool.id}`,
   /**
-   * Leases of a pool that ended between two times: one slice of the range in which they can be, ordered by `free_at`.
+   * Leases of a pool that ended between two times: one slice of the range that may contain them, ordered by `free_at`.
    */
   expired: (poolId: number, after: number, end: number, ended: EndedBetween, limit: number): SQL => sql`
     WITH edge(last) AS MATERIALIZED (SELECT coalesce((
@@ -144,7 +150,7 @@ export const feedStatements = {
     SELECT nullif(max(edge.last), ${end}) AS last, ${imagesOf(lease)} FILTER (WHERE ${lease.slot} IS NOT NULL) AS images
     FROM edge LEFT JOIN ${lease} ON ${lease.poolId} = ${poolId} AND ${lease.freeAt} > ${after}
       AND ${lease.freeAt} <= edge.last AND ${endedBetween(lease, ended)}`,
-  /** The same for reserved slots, which never become free: ordered by slot. */
+  /** The same for reserved slots, which never become free. Ordered by slot. */
   reserved: (poolId: number, after: number, ended: EndedBetween, limit: number): SQL => sql`
     SELECT iif(count(*) < ${limit}, NULL, max(${page.slot})) AS last,
       ${imagesOf(page)} FILTER (WHERE ${endedBetween(page, ended)}) AS images

@@ -1,5 +1,5 @@
 /**
- * Finds leases in all databases by what an operator knows of them.
+ * Searches for leases in all databases.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import type { SlotState } from "./slot-state.ts";
 import { placeLease } from "./stored-lease.ts";
 import type { StoredLease } from "./stored-lease.ts";
 
-/** Criteria of a search; a lease must match all of them. */
+/** The criteria of a search. A lease must match all of them. */
 export interface LeaseQuery {
   /** Names of a domain and of a pool. */
   readonly domain?: string | undefined;
   readonly pool?: string | undefined;
   /** IPv4 address, unsigned. */
   readonly address?: number | undefined;
-  /** Together with `address`: the slot whose port set contains the port. */
+  /** Used with `address`: the port set of the lease contains this port. */
   readonly port?: number | undefined;
   /** Octets of option 61. */
   readonly clientId?: Uint8Array | undefined;
@@ -35,12 +35,12 @@ export interface LeaseQuery {
   readonly source?: Uint8Array | undefined;
   readonly site?: string | undefined;
   readonly state?: SlotState | undefined;
-  /** Unix seconds: a lease matches if it expires at `expiresFrom` or later, and before `expiresBefore`. */
+  /** Unix seconds: the lease expires at `expiresFrom` or later, and before `expiresBefore`. */
   readonly expiresFrom?: number | undefined;
   readonly expiresBefore?: number | undefined;
 }
 
-/** Where a page begins: the number of the database, and the slot after which the search continues. */
+/** The start of a page: the index of the database, and the slot after which the search continues. */
 export type LeasePosition = readonly [database: number, slot: number];
 
 /** The page of leases to return. */
@@ -51,13 +51,13 @@ export interface LeasePageRequest {
   readonly limit: number;
 }
 
-/** The result of a search. A page may be empty without being the last; `next` is null on the last page. */
+/** The result of a search. Only the last page has null as `next`; any page may be empty. */
 export type LeasePage =
   | { readonly kind: "page"; readonly leases: readonly StoredLease[]; readonly next: LeasePosition | null }
   | { readonly kind: "no-domain" }
   | { readonly kind: "no-pool" };
 
-/** A database to search, with those of its domains that count. */
+/** A place to search, and its domains. */
 interface Section {
   readonly place: Place;
   readonly directory: Directory;
@@ -89,7 +89,7 @@ export async function findLeases(
   return findInSections(sections, query, page);
 }
 
-/** Searches the databases one after another; the next one is searched when the current one has no more leases. */
+/** Searches the databases one after another, until the page is full. */
 async function findInSections(
   sections: readonly Section[],
   query: LeaseQuery,
@@ -133,7 +133,7 @@ function filterOf({ domains }: Directory, query: LeaseQuery): LeaseFilter | unde
   };
 }
 
-/** @returns Undefined if no address is given, null if no slot of the pools has it. */
+/** @returns The slots with the address and port; undefined if no address is given, null if no slot has it. */
 function slotsOf(pools: readonly Pool[], { address, port }: LeaseQuery) {
   if (address === undefined) return undefined;
   const pool = findAddressPool(pools, address);

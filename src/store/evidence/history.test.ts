@@ -56,14 +56,14 @@ async function openHistory() {
       const { revision } = await loadDirectory(database);
       return commitClaims(database, claims, { revision });
     },
-    /** One client has a slot from now for some seconds, and then gives it back. */
+    /** Leases a slot to a client now, and releases it after some seconds. */
     tenure: async (client: number, slot: number, seconds: number) => {
       await world.commit(offerClaim(client, { wantedSlots: [slot], poolIds: [1, 2] }));
       await world.commit(bindClaim(client, slot, { lease: { leaseSeconds: 10_000, quarantineSeconds: 0 } }));
       world.now += seconds;
       await world.commit(endClaim(client, slot, { quarantineSeconds: 0 }));
     },
-    who: async (
+    lookUp: async (
       question: Partial<LookupQuestion> & { at: number },
       place = wholeDatabase(database),
     ): Promise<LookupAnswer> => {
@@ -80,99 +80,101 @@ async function openHistory() {
   return world;
 }
 
-/** Port 1232 is of PSID 52 (RFC 7597 §5.1); of the PSIDs, only that of port 5060 is left out, which is higher. */
+/**
+ * Port 1232 has PSID 52 (RFC 7597 §5.1). The only unusable PSID, of port 5060, is higher, so this is slot 52.
+ */
 const slot52 = slotKey(52);
 const clientOf = ({ holders }: LookupAnswer, certainty = "certain") =>
   holders.filter((holder) => holder.certainty === certainty).map(({ tenure }) => tenure.clientId.at(-1));
 
 describe("lookUp()", () => {
-  test("finds closed tenures and the running lease, half-open: the second of the end is the next one's", async () => {
+  test("finds closed tenures and the running lease; the second in which one ends belongs to the next", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     await world.tenure(2, slot52, 50);
     await world.commit(offerClaim(3, { wantedSlots: [slot52] }));
     await world.commit(bindClaim(3, slot52, { lease: { leaseSeconds: 1000 } }));
-    const at = async (seconds: number) => clientOf(await world.who({ at: start + seconds }));
+    const at = async (seconds: number) => clientOf(await world.lookUp({ at: start + seconds }));
     expect(await at(-1)).toEqual([]);
     expect([await at(0), await at(99), await at(100), await at(149)]).toEqual([[1], [1], [2], [2]]);
     expect([await at(150), await at(1149), await at(1150)]).toEqual([[3], [3], []]);
-    const running = await world.who({ at: start + 200 });
+    const running = await world.lookUp({ at: start + 200 });
     expect(running).toMatchObject({
       reason: null,
       pool: { name: "shared" },
       holders: [{ psid: 52, tenure: { isRunning: true } }],
     });
     world.now += 1000;
-    expect((await world.who({ at: start + 200 })).holders[0]!.tenure.isRunning).toBe(false);
+    expect((await world.lookUp({ at: start + 200 })).holders[0]!.tenure.isRunning).toBe(false);
   });
 
-  test("marks neighbours within the tolerance of the clocks as possible", async () => {
+  test("marks tenures within the tolerance of the clocks as possible", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     world.now += 3;
     await world.tenure(2, slot52, 100);
-    const near = await world.who({ at: start + 99, toleranceSeconds: 5 });
+    const near = await world.lookUp({ at: start + 99, toleranceSeconds: 5 });
     expect([clientOf(near), clientOf(near, "possible")]).toEqual([[1], [2]]);
-    const between = await world.who({ at: start + 101, toleranceSeconds: 2 });
+    const between = await world.lookUp({ at: start + 101, toleranceSeconds: 2 });
     expect([clientOf(between), clientOf(between, "possible"), between.reason]).toEqual([
       [],
       [1, 2],
       "not-leased",
     ]);
-    const end = await world.who({ at: start + 100, toleranceSeconds: 2 });
+    const end = await world.lookUp({ at: start + 100, toleranceSeconds: 2 });
     expect([clientOf(end), clientOf(end, "possible"), end.reason]).toEqual([[], [1], "not-leased"]);
-    const exact = await world.who({ at: start + 101 });
+    const exact = await world.lookUp({ at: start + 101 });
     expect([exact.holders, exact.reason]).toEqual([[], "not-leased"]);
   });
 
   test.each([
-    ["an address of no pool", { address: parseIPv4("192.0.3.0") }, "address-in-no-pool"],
+    ["an address that is in no pool", { address: parseIPv4("192.0.3.0") }, "address-in-no-pool"],
     ["a port below the first block", { port: 1023 }, "excluded-port"],
-    ["a port of the set of a reserved one", { port: 5061 }, "reserved-port"],
-    ["a pair that nobody had", {}, "not-leased"],
-  ])("says 'nobody' of %s, and why", async (_, question, reason) => {
+    ["a port in the same set as a reserved port", { port: 5061 }, "reserved-port"],
+    ["a pair that was not leased", {}, "not-leased"],
+  ])("finds no holder of %s, and returns the reason", async (_, question, reason) => {
     const world = await openHistory();
     await world.tenure(1, slotKey(53), 100);
-    expect(await world.who({ at: start + 1, ...question })).toMatchObject({ holders: [], reason });
+    expect(await world.lookUp({ at: start + 1, ...question })).toMatchObject({ holders: [], reason });
   });
 
-  test("names who had it within one second as possible", async () => {
+  test("marks a tenure within one second as possible", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 0);
-    const answer = await world.who({ at: start });
+    const answer = await world.lookUp({ at: start });
     expect([clientOf(answer, "possible"), answer.reason]).toEqual([[1], "not-leased"]);
-    expect((await world.who({ at: start + 1 })).holders).toEqual([]);
+    expect((await world.lookUp({ at: start + 1 })).holders).toEqual([]);
   });
 
-  test("answers `nobody` for an address of a domain out of scope", async () => {
+  test("finds no holder of an address in a domain that is out of scope", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     const other = { database: world.database, scope: { only: ["another"], except: [] } };
-    expect(await world.who({ at: start + 1 }, other)).toMatchObject({ reason: "address-in-no-pool" });
+    expect(await world.lookUp({ at: start + 1 }, other)).toMatchObject({ reason: "address-in-no-pool" });
   });
 
   test("needs a port for a shared address, and none for a full one", async () => {
     const world = await openHistory();
     await world.tenure(1, slotKey(0, 2), 100);
     const question = { address: parseIPv4("192.0.2.8"), at: start + 1 };
-    expect(clientOf(await world.who({ ...question, port: null }))).toEqual([1]);
-    expect(clientOf(await world.who({ ...question, port: 80 }))).toEqual([1]);
-    await expect(world.who({ at: start, port: null })).rejects.toThrow("port-needed");
+    expect(clientOf(await world.lookUp({ ...question, port: null }))).toEqual([1]);
+    expect(clientOf(await world.lookUp({ ...question, port: 80 }))).toEqual([1]);
+    await expect(world.lookUp({ at: start, port: null })).rejects.toThrow("port-needed");
   });
 
-  test("knows tenures of pools that were deleted, and of an address whose parameters were changed since", async () => {
+  test("finds tenures of deleted pools, also when a new pool has the address", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     await execute(world.database, "DELETE FROM lease WHERE pool_id = 1", "DELETE FROM pool WHERE id = 1");
-    expect(await world.who({ at: start + 1 })).toMatchObject({
+    expect(await world.lookUp({ at: start + 1 })).toMatchObject({
       reason: null,
       pool: { name: "shared", domain: "test" },
     });
     const insert = `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, options, psids, slots)
         VALUES (1, 'new', ?, ?, 0, 1, '[{"first":0,"last":1023}]', 'pack', '{}', 1, 1)`;
     await world.database.write([{ sql: insert, args: [parseIPv4("192.0.2.0"), parseIPv4("192.0.2.0")] }]);
-    expect(await world.who({ at: start + 1 })).toMatchObject({ reason: null, pool: { name: "shared" } });
-    expect(await world.who({ at: world.now + 10 })).toMatchObject({
+    expect(await world.lookUp({ at: start + 1 })).toMatchObject({ reason: null, pool: { name: "shared" } });
+    expect(await world.lookUp({ at: world.now + 10 })).toMatchObject({
       reason: "reserved-port",
       pool: { name: "new" },
     });
@@ -180,10 +182,10 @@ describe("lookUp()", () => {
 });
 
 describe("purgeHistory()", () => {
-  test("deletes what ended before, in steps, and look-ups say that the record is not whole", async () => {
+  test("deletes earlier tenures in steps, and look-ups then report that the record is incomplete", async () => {
     const world = await openHistory();
     for (const client of [1, 2, 3, 4, 5]) await world.tenure(client, slot52, 100);
-    // Ended in time, but recorded last: nobody came for the slot.
+    // This tenure ends early enough, but is closed last, because no client takes the slot.
     await world.commit(offerClaim(6, { wantedSlots: [slotKey(1)] }));
     await world.commit(bindClaim(6, slotKey(1), { lease: { leaseSeconds: 60, quarantineSeconds: 0 } }));
     world.now += 5000;
@@ -196,21 +198,21 @@ describe("purgeHistory()", () => {
       "SELECT (SELECT count(*) FROM history) AS history, (SELECT count(*) FROM lease WHERE client_id IS NOT NULL) AS known",
     );
     expect(left).toMatchObject({ history: 0, known: 1 });
-    expect((await world.who({ at: start + 50 })).reason).toBe("history-purged");
-    expect((await world.who({ at: start + 2000 })).reason).toBe("not-leased");
+    expect((await world.lookUp({ at: start + 50 })).reason).toBe("history-purged");
+    expect((await world.lookUp({ at: start + 2000 })).reason).toBe("not-leased");
     expect(await purgeHistory(world.database, { before: start + 1000 })).toEqual({ tenures: 0, slots: 0 });
   });
 
-  test("keeps what ended at the time or later", async () => {
+  test("keeps tenures that ended at that time or later", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     await world.tenure(2, slot52, 100);
     await purgeHistory(world.database, { before: start + 200, stepRows: 1 });
-    expect(clientOf(await world.who({ at: start + 150 }))).toEqual([2]);
-    expect(clientOf(await world.who({ at: start + 50 }))).toEqual([]);
+    expect(clientOf(await world.lookUp({ at: start + 150 }))).toEqual([2]);
+    expect(clientOf(await world.lookUp({ at: start + 50 }))).toEqual([]);
   });
 
-  test("purgeDatabase() counts in days, and can keep the history forever", async () => {
+  test("purgeDatabase() counts in days, and with null keeps the history forever", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     world.now = start + 100 + 2 * 86_400;
@@ -227,10 +229,10 @@ const sampleStatements = {
   lookedUpHistory: lookupStatements.history(1, 1),
   retention: lookupStatements.retention(),
   announce: purgeStatements.announce(1),
-  lookAtSlots: purgeStatements.lookAtSlots(1, 1, 1, 1),
+  scanSlots: purgeStatements.scanSlots(1, 1, 1, 1),
   forget: purgeStatements.forget(1, 1, 1, 1),
   forgetReserved: purgeStatements.forgetReserved(1, 1, 1),
-  lookAtHistory: purgeStatements.lookAtHistory(1, 1, 1),
+  scanHistory: purgeStatements.scanHistory(1, 1, 1),
   deleteHistory: purgeStatements.deleteHistory(1, 1, 1),
 };
 

@@ -1,37 +1,39 @@
 /**
- * Looks up which tenure an address and a port belonged to at a given time (RFC 6269 §12, RFC 6302).
+ * Looks up the tenure of an address and a port at a given time (RFC 6269 §12, RFC 6302).
  *
  * A slot number always means the same pair. So a look-up finds the slot in each pool that has or had the address, and
- * then the tenures of that slot at that time. Both are found by index.
+ * then the tenures of that slot at that time. Both use an index.
  *
  * @module
  */
 import { desc, lte, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
-import { lookupTenuresMax } from "../../limits.ts";
+import { clockStepsPerLookupMax, lookupTenuresMax } from "../../limits.ts";
 import { slotOfPort } from "../../portset/find-pair.ts";
 import { psidOfPort } from "../../portset/port-set.ts";
 import { slotKey } from "../../portset/slot-key.ts";
+import { isDoubtful } from "../database/clock-step.ts";
 import type { Database, Result } from "../database/database.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
 import { statementOf } from "../database/queries.ts";
-import { history, lease, retention } from "../database/schema.ts";
+import { clockStep, history, lease, retention } from "../database/schema.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import { clockSeconds } from "../database/time.ts";
 import type { Principal } from "../principal.ts";
+import { doubtAt, doubtfulSpans } from "./clock-doubt.ts";
 import { loadPoolArchive } from "./pool-archive.ts";
 import type { ArchivedPool } from "./pool-archive.ts";
 
-/** A client had a pair for a time, half-open `[since, until)`, in Unix seconds. */
+/** The time for which a client had a pair, half-open `[since, until)`, in Unix seconds. */
 export interface Tenure {
   readonly slot: number;
   readonly clientId: Uint8Array;
   readonly since: number;
-  /** When it ended, or will end if the lease is not changed. */
+  /** End of the tenure, or of the running lease unless it is renewed. */
   readonly until: number;
-  /** It is the running lease: a renewal may extend it. */
+  /** Whether the lease is running, so that a renewal may extend the tenure. */
   readonly isRunning: boolean;
   readonly source: Uint8Array | null;
   readonly softwire: Uint8Array | null;
@@ -42,18 +44,20 @@ export interface Tenure {
   readonly firstRelayPath: Uint8Array | null;
 }
 
-/** Why nobody had the pair. */
-export const nobodyReasons = {
+/** Why no client had the pair. */
+export const noHolderReasons = {
   "address-in-no-pool": "No pool has the address, or had it.",
   "excluded-port": "The port is in no port set of the pool: its PSID offset leaves out the lowest ports.",
   "reserved-port": "The port is in a port set that no client gets, because it has a reserved port.",
   "not-leased": "No client had the pair of address and port set at that time.",
   "history-purged":
     "No client is known; the record of that time has been deleted, because its retention had ended.",
+  "clock-step":
+    "The database's clock was set around that time, or may have been wrong; whoever may have had the pair is listed.",
 } as const;
 
-/** The id of a reason. */
-export type NobodyReason = keyof typeof nobodyReasons;
+/** The id of such a reason. */
+export type NoHolderReason = keyof typeof noHolderReasons;
 
 /** A tenure, and how certain the match is. */
 export interface Holder {
@@ -61,8 +65,8 @@ export interface Holder {
   readonly psid: number;
   readonly tenure: Tenure;
   /**
-   * `possible`: the tenure does not include the time, but lies within the tolerance of the clocks; or it began and
-   * ended in that second.
+   * `possible`: the tenure does not include the time but is within the tolerance of the clocks, or it began and ended
+   * in that second, or the database's clock was in doubt at that time (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -72,30 +76,30 @@ export interface LookupAnswer {
   readonly kind: "answer";
   /** At most one is certain. Ordered by time. */
   readonly holders: readonly Holder[];
-  /** Why no holder is certain; null if one is. */
-  readonly reason: NobodyReason | null;
+  /** Why no holder is certain; null if a holder is certain. */
+  readonly reason: NoHolderReason | null;
   /** The pool that the answer is based on; absent when no pool has the address. */
   readonly pool: ArchivedPool | undefined;
 }
 
-/** The answer, or the result that a port is needed because the address is shared and the question has no port. */
+/** The answer. `port-needed`: the question has no port, but the address is shared. */
 export type Lookup = LookupAnswer | { readonly kind: "port-needed" };
 
 /** The question of a look-up. */
 export interface LookupQuestion {
   readonly address: number;
-  /** Null for protocols without ports: then only holders of whole addresses can be found. */
+  /** Null for protocols without ports; only holders of whole addresses can be found then. */
   readonly port: number | null;
   /** Unix seconds. */
   readonly at: number;
-  /** Maximum error of the clock that recorded the time, in seconds. */
+  /** Maximum error of the clock that `at` comes from, in seconds. */
   readonly toleranceSeconds: number;
 }
 
 /** Look-ups in all databases. */
 export interface LookupStore {
   /**
-   * Finds out who had an address and port at a time.
+   * Looks up which client had an address and port at a time.
    *
    * @throws {DatabaseError} When a database cannot be reached, because it might have the answer.
    */
@@ -112,7 +116,7 @@ export function createLookupStore(databases: Databases): LookupStore {
   };
 }
 
-/** The columns that are selected of an ended tenure. */
+/** The columns of a closed tenure. */
 const endedTenure = {
   slot: history.slot,
   clientId: history.clientId,
@@ -127,7 +131,7 @@ const endedTenure = {
 };
 
 /**
- * The columns that are selected of the current tenure of a row of `lease`. While there is a tenure, there is a client.
+ * The columns of the current tenure, from a row of `lease`. A row with a tenure always has a client.
  */
 const presentTenure = (now: SQL) => ({
   slot: lease.slot,
@@ -141,6 +145,13 @@ const presentTenure = (now: SQL) => ({
   relayPath: lease.relayPath,
   firstRelayPath: lease.firstRelayPath,
 });
+
+/** The columns that are selected of a step of the clock. */
+const doubtfulStep = {
+  since: clockStep.since,
+  differenceMs: clockStep.differenceMs,
+  settledAt: clockStep.settledAt,
+};
 
 const retained = { historyFrom: retention.historyFrom };
 
@@ -157,9 +168,12 @@ export const lookupStatements = {
     sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot} AND ${lte(history.since, last)}
       ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax}`,
   retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
+  steps: (): SQL =>
+    sql`SELECT ${selectionOf(doubtfulStep)} FROM ${clockStep} WHERE ${isDoubtful} ORDER BY ${desc(clockStep.id)}
+      LIMIT ${clockStepsPerLookupMax}`,
 } as const;
 
-/** A slot that the question may refer to. */
+/** A slot that has, or once had, the address and port of the question. */
 interface CandidateSlot {
   readonly pool: ArchivedPool;
   readonly psid: number;
@@ -167,8 +181,8 @@ interface CandidateSlot {
 }
 
 /**
- * Looks in one database, in at most two round trips: first the pools that have or had the address, then all their
- * slots.
+ * Looks up in one database, in at most two round trips: first the pools that have or had the address, then their slots.
+ * If the clock was in doubt at that time, there is a third round trip.
  *
  * @throws {DatabaseError} When the database cannot be reached.
  */
@@ -181,16 +195,18 @@ export async function lookUp({ database, scope }: Place, question: LookupQuestio
     return { kind: "answer", holders: [], reason: "address-in-no-pool", pool: undefined };
   }
   if (port === null && pools.some(({ kind }) => kind === "shared")) return { kind: "port-needed" };
-  const { holders, historyFrom } = await findHolders(database, slotsOf(pools, address, port), question);
+  const found = await findHolders(database, slotsOf(pools, address, port), question);
+  const { holders } = found;
   const certain = holders.find(({ certainty }) => certainty === "certain");
   if (certain !== undefined) return { kind: "answer", holders, reason: null, pool: certain.pool };
-  const isPurged = at < historyFrom;
-  return {
-    kind: "answer",
-    holders,
-    reason: portReason(current, address, port) ?? (isPurged ? "history-purged" : "not-leased"),
-    pool: current,
-  };
+  const reason = portReason(current, address, port) ?? timeReason(found, at);
+  return { kind: "answer", holders, reason, pool: current };
+}
+
+/** Returns why no client is certain at a time. */
+function timeReason({ isInDoubt, historyFrom }: FoundHolders, at: number): NoHolderReason {
+  if (isInDoubt) return "clock-step";
+  return at < historyFrom ? "history-purged" : "not-leased";
 }
 
 function slotsOf(pools: readonly ArchivedPool[], address: number, port: number | null): CandidateSlot[] {
@@ -201,8 +217,8 @@ function slotsOf(pools: readonly ArchivedPool[], address: number, port: number |
 }
 
 /**
- * Combines the answers of several databases. At any one time an address was in pools of one database only, but it may
- * have moved to another since.
+ * Combines the answers of several databases. At any time, only one database has pools with an address, but the address
+ * may have moved to another database since.
  *
  * @param answers At least one.
  */
@@ -219,48 +235,100 @@ function joinLookups(answers: readonly Lookup[]): Lookup {
   return { ...current, holders };
 }
 
-/** Returns why no client of the pool can have a port. */
+/** @returns The reason if no client of the pool can have the port; otherwise undefined. */
 function portReason(
   { geometry }: ArchivedPool,
   address: number,
   port: number | null,
-): NobodyReason | undefined {
+): NoHolderReason | undefined {
   if (psidOfPort(geometry, port ?? 0) === undefined) return "excluded-port";
   return slotOfPort(geometry, address, port ?? 0) === undefined ? "reserved-port" : undefined;
 }
 
-/**
- * Reads the tenures of all slots that overlap the time and its tolerance.
- *
- * @returns The tenures, ordered by time, and since when the record is complete (not read if there are no slots).
- */
+/** What the record contains for a time. */
+interface FoundHolders {
+  /** Ordered by time. */
+  readonly holders: readonly Holder[];
+  /** The time since which the record is complete; -Infinity without slots. */
+  readonly historyFrom: number;
+  readonly isInDoubt: boolean;
+}
+
+/** Reads the tenures of all slots that overlap the time and its tolerance. */
 async function findHolders(
   database: Database,
   slots: readonly CandidateSlot[],
-  { at, toleranceSeconds }: LookupQuestion,
-): Promise<{ readonly holders: readonly Holder[]; readonly historyFrom: number }> {
-  if (slots.length === 0) return { holders: [], historyFrom: -Infinity };
-  const [last, now] = [at + toleranceSeconds, clockSeconds(database)];
-  const [retainedRows, ...results] = await database.read(
-    [
-      lookupStatements.retention(),
-      ...slots.flatMap(({ slot }) => [
-        lookupStatements.lease(slot, last, now),
-        lookupStatements.history(slot, last),
-      ]),
-    ].map(statementOf),
+  question: LookupQuestion,
+): Promise<FoundHolders> {
+  if (slots.length === 0) return { holders: [], historyFrom: -Infinity, isInDoubt: false };
+  const { at, toleranceSeconds } = question;
+  const now = clockSeconds(database);
+  const read = (times: readonly number[], further: readonly SQL[]) =>
+    database.read([...further, ...tenureStatements(slots, times, toleranceSeconds, now)].map(statementOf));
+  const [retainedRows, stepRows, ...results] = await read(
+    [at],
+    [lookupStatements.retention(), lookupStatements.steps()],
   );
-  const holders = slots.flatMap(({ pool, psid }, index) =>
+  const { isInDoubt, otherTimes } = doubtAt(
+    doubtfulSpans(rowsOf(doubtfulStep, stepRows!)),
+    at,
+    toleranceSeconds,
+  );
+  const holders = holdersAt(slots, results, at, toleranceSeconds, now);
+  if (otherTimes.length > 0) {
+    const further = await read(otherTimes, []);
+    for (const [index, time] of otherTimes.entries()) {
+      const some = further.slice(2 * slots.length * index, 2 * slots.length * (index + 1));
+      holders.push(...holdersAt(slots, some, time, toleranceSeconds, now));
+    }
+  }
+  const shown = isInDoubt ? withoutRepetitions(holders) : holders;
+  shown.sort((a, b) => a.tenure.since - b.tenure.since);
+  return { holders: shown, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom, isInDoubt };
+}
+
+function tenureStatements(
+  slots: readonly CandidateSlot[],
+  times: readonly number[],
+  toleranceSeconds: number,
+  now: SQL,
+): SQL[] {
+  return times.flatMap((at) =>
+    slots.flatMap(({ slot }) => [
+      lookupStatements.lease(slot, at + toleranceSeconds, now),
+      lookupStatements.history(slot, at + toleranceSeconds),
+    ]),
+  );
+}
+
+/** @param results Two for each slot: its lease and its history. */
+function holdersAt(
+  slots: readonly CandidateSlot[],
+  results: readonly Result[],
+  at: number,
+  toleranceSeconds: number,
+  now: SQL,
+): Holder[] {
+  return slots.flatMap(({ pool, psid }, index) =>
     tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
-      // If a tenure began and ended in the same second, it is not known which part of that second it covered.
+      // A tenure that began and ended in the same second may have covered any part of it.
       .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
       .map((tenure): Holder => {
         const isThen = tenure.since <= at && at < tenure.until;
         return { pool, psid, tenure, certainty: isThen ? "certain" : "possible" };
       }),
   );
-  holders.sort((a, b) => a.tenure.since - b.tenure.since);
-  return { holders, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom };
+}
+
+/** @returns Each tenure once. At a time that is in doubt, none is certain. */
+function withoutRepetitions(holders: readonly Holder[]): Holder[] {
+  const found = new Map(
+    holders.map((holder) => {
+      const { slot, since, until, isRunning } = holder.tenure;
+      return [JSON.stringify([slot, since, until, isRunning]), holder] as const;
+    }),
+  );
+  return [...found.values()].map((holder) => ({ ...holder, certainty: "possible" }));
 }
 
 function tenuresOf(present: Result, ended: Result, now: SQL): Tenure[] {

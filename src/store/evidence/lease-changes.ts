@@ -1,6 +1,6 @@
 /**
- * Ends and moves leases on behalf of an operator. Each change is one write batch: the statements that make it, its
- * record in `audit`, and a read of the resulting rows.
+ * Ends and moves leases for operators. Each change is one write batch: the change itself, its record in `audit`, and a
+ * read of the resulting rows.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { instantSeconds } from "../database/time.ts";
 import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 
-/** Identifies a lease: with another client or another tenure it is a different lease. */
+/** Identifies a lease by slot, client and tenure. */
 export interface LeaseHandle {
   readonly slot: number;
   readonly clientId: Uint8Array;
@@ -27,13 +27,13 @@ export interface LeaseHandle {
 export interface ChangeOutcome {
   /** False when the condition of the change did not hold; then nothing was changed. */
   readonly isDone: boolean;
-  /** The row of the slot now; undefined if it has none. */
+  /** The row of the slot after the change; undefined if the slot has no row. */
   readonly lease: LeaseRecord | undefined;
 }
 
 /** The outcome of a move. */
 export interface MoveOutcome extends ChangeOutcome {
-  /** The row of the target slot, also if the move was not made; undefined for a slot that was never used. */
+  /** The row of the target slot, even if nothing was moved; undefined for a slot that was never used. */
   readonly target: LeaseRecord | undefined;
 }
 
@@ -49,11 +49,10 @@ function isRunningLease({ slot, clientId, since }: LeaseHandle): SQL | undefined
 }
 
 /**
- * Ends a lease or an offer as a DHCPRELEASE of its client would. The client is not notified: it finds out when it
- * renews and is refused.
+ * Ends a lease or an offer, like a DHCPRELEASE of its client. The client is not notified: its next renewal is refused.
  *
  * @param quarantineSeconds How long the pair is kept from other clients.
- * @param audit Records the change; it runs directly after the statement that makes it.
+ * @param audit Records the change. It runs directly after the statement that makes the change.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function endLease(
@@ -84,7 +83,7 @@ export async function endLease(
 }
 
 /** The columns that move with a lease. */
-const takenAlong = [lease.line, lease.source, lease.softwire, lease.site, lease.relayPath];
+const movedColumns = [lease.line, lease.source, lease.softwire, lease.site, lease.relayPath];
 
 /** The columns that are set in the slot that a lease is moved to. */
 const targetColumns = [
@@ -95,31 +94,32 @@ const targetColumns = [
   lease.freeAt,
   lease.since,
   lease.updatedAt,
-  ...takenAlong,
+  ...movedColumns,
 ];
 
 /**
- * Takes the target slot of a move without giving it to a client yet: the client id is the mark of this change. The row
- * takes over what is known of the client, but is not a lease yet.
+ * Takes the target slot of a move. The row gets the data of the client, but no tenure yet. Its client id is a random
+ * mark, because a client has only one row, and the mark tells the next statements that this one succeeded.
  */
 function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quarantineSeconds: number): SQL {
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
     SELECT ${target}, ${lease.domainId}, ${mark}, ${LeaseState.offered}, ${lease.expiresAt},
-      ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(takenAlong, sql`, `)}
+      ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(movedColumns, sql`, `)}
     FROM ${lease} WHERE ${isRunningLease(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
     ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}
     WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
 }
 
 /**
- * Moves a running lease to another slot of its domain that is free. Its client learns of it at its next renewal, which
- * is refused; it then asks again, and gets the pair that it was moved to. The tenure of the old pair ends in the
- * history, and that pair is kept from other clients until the client can no longer use it.
+ * Moves a running lease to a free slot of its domain. The next renewal of its client is refused, so the client sends a
+ * DISCOVER and gets the new pair. The tenure of the old pair goes to history. Other clients cannot get the old pair
+ * until the client can no longer use it.
  *
  * @param target Key of a slot that exists.
  * @param quarantineSeconds How long a pair is kept from other clients after its lease.
- * @param audit Records the change; it runs directly after the statement that completes it.
- * @returns Done, unless the lease is no longer the given one, is reserved, or the target is not free.
+ * @param audit Records the change. It runs directly after the statement that completes the change.
+ * @returns `isDone` is false if the lease is not the given one any more, if it is reserved, or if the target is not
+ *   free.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function moveLease(
@@ -134,7 +134,7 @@ export async function moveLease(
   const taken = alias(lease, "taken");
   const [, , settled, , rows] = await writer.batch([
     writer.run(takeTarget(handle, target, mark, quarantineSeconds)),
-    // The client uses the pair that it is moved from until it is told: until then nobody else may get it.
+    // The client may use the old pair until its lease would have expired, so no other client may get it before.
     writer
       .update(lease)
       .set({

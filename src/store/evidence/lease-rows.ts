@@ -1,5 +1,5 @@
 /**
- * Rows of `lease`, in the form that operators see.
+ * Rows of `lease`, in the format for operators.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { SlotState } from "./slot-state.ts";
 export interface LeaseRecord {
   readonly slot: number;
   readonly domainId: number;
-  /** Null after its client moved to another slot, or declined this one. */
+  /** Null after the client moved to another slot or declined this one, or after its tenure was purged. */
   readonly clientId: Uint8Array | null;
   readonly state: SlotState;
-  /** This client gets the slot whenever it asks, and no other client does. */
+  /** Whether the slot is reserved for this client. */
   readonly isReserved: boolean;
   readonly expiresAt: number;
   readonly freeAt: number;
-  /** Since when its tenure runs; null if it has none. */
+  /** Start of the tenure; null if the row has none. */
   readonly since: number | null;
   readonly updatedAt: number;
   readonly source: Uint8Array | null;
@@ -31,7 +31,7 @@ export interface LeaseRecord {
 }
 
 /**
- * Returns the columns that are selected of a row.
+ * Returns the columns of a lease record, for a SELECT from `lease`.
  *
  * @param now Unix seconds.
  */
@@ -56,7 +56,7 @@ export function leaseColumns(now: SQL) {
 /** A row of {@link leaseColumns}. */
 export type LeaseRow = RowOf<ReturnType<typeof leaseColumns>>;
 
-/** @returns A row as a lease record. */
+/** Converts a row to a lease record. */
 export function leaseOfRow(row: LeaseRow): LeaseRecord {
   const { slot, domainId, clientId, state, expiresAt, freeAt, since, updatedAt } = row;
   const { source, softwire, site, relayPath, firstRelayPath } = row;

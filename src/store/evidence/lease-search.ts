@@ -1,10 +1,10 @@
 /**
- * Finds leases of one database by what is known of them.
+ * Searches for leases in one database.
  *
- * **What a search costs.** The slots of an address, a client identifier, a softwire address and a customer site are
- * found by index. A DUID alone (the end of the client identifier: RFC 4361), a source address, a state and an expiry
- * have no index, because each index would be written at each renewal. They are filters: if no indexed criterion is
- * given, a search reads a bounded number of rows in slot order, and returns where the next search continues.
+ * **Cost of a search.** Leases are found by index if an address, a client identifier, a softwire address or a customer
+ * site is given. A DUID alone (the end of the client identifier, RFC 4361), a source address, a state and an expiry
+ * have no index, because each further index would slow down renewals. They are filters: without an indexed criterion, a
+ * search reads a limited number of rows in slot order, and returns where the next search continues.
  *
  * @module
  */
@@ -23,9 +23,9 @@ import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 import type { SlotState } from "./slot-state.ts";
 
-/** Criteria of a search; a lease must match all of them. */
+/** The criteria of a search. A lease must match all of them. */
 export interface LeaseFilter {
-  /** The only domains that count. */
+  /** Only leases of these domains. */
   readonly domainIds: readonly number[];
   readonly slots?: SlotRange | undefined;
   readonly poolId?: number | undefined;
@@ -35,18 +35,18 @@ export interface LeaseFilter {
   readonly source?: Uint8Array | undefined;
   readonly site?: string | undefined;
   readonly state?: SlotState | undefined;
-  /** Unix seconds: a lease matches if it expires at `expiresFrom` or later, and before `expiresBefore`. */
+  /** Unix seconds: the lease expires at `expiresFrom` or later, and before `expiresBefore`. */
   readonly expiresFrom?: number | undefined;
   readonly expiresBefore?: number | undefined;
 }
 
-/** Where a search begins and ends. */
+/** The page of a search. */
 export interface SearchPage {
   /** Only slots after this one; undefined for all. */
   readonly after: number | undefined;
   /** Maximum number of leases. */
   readonly limit: number;
-  /** Maximum number of rows that are read without an index. Default: {@link leaseScanRows}. */
+  /** Maximum number of rows that the search reads. Default: {@link leaseScanRows}. */
   readonly scanRows?: number | undefined;
 }
 
@@ -54,18 +54,18 @@ export interface SearchPage {
 export interface FoundLeases {
   readonly leases: readonly LeaseRecord[];
   /**
-   * The slot after which the search continues; null if there are no more. A page may be empty without being the last.
+   * The slot after which the search continues; null on the last page. Any page may be empty.
    */
   readonly next: number | null;
 }
 
-/** Comes before every slot. */
+/** Lower than every slot. */
 export const beforeAllSlots = -1;
 
-/** The criterion that narrows a search most: the one that an index serves. */
+/** How a search finds rows: by the index of a criterion, or by a scan. */
 export type SearchAccess = "slots" | "clientId" | "softwire" | "site" | "scan";
 
-/** @returns The criterion that a search uses. */
+/** @returns The most selective access that the filter allows. */
 export function accessOf(filter: LeaseFilter): SearchAccess {
   if (filter.slots !== undefined) return "slots";
   if (filter.clientId !== undefined) return "clientId";
@@ -76,7 +76,7 @@ export function accessOf(filter: LeaseFilter): SearchAccess {
 const listed = (column: Column | SQL, values: readonly number[]): SQL =>
   sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 
-/** The condition that an index serves. */
+/** The condition that the index is searched with; for a scan, the range of slots. */
 function accessCondition(filter: LeaseFilter, after: number): SQL {
   const { domainIds, slots, poolId, clientId, softwire, site } = filter;
   const isAfter = sql`${lease.slot} > ${after}`;
@@ -98,7 +98,7 @@ function accessCondition(filter: LeaseFilter, after: number): SQL {
   }
 }
 
-/** All filters as one condition on a row that was read. */
+/** All criteria as one condition on the rows that were read. */
 function filterCondition(filter: LeaseFilter): SQL | undefined {
   const { domainIds, poolId, clientId, duid, softwire, source, site, state } = filter;
   const { expiresFrom, expiresBefore } = filter;
@@ -119,7 +119,7 @@ function filterCondition(filter: LeaseFilter): SQL | undefined {
   );
 }
 
-/** A client identifier of RFC 4361 is type 255, an IAID of 4 octets, and the DUID. */
+/** A condition: the client identifier (RFC 4361: type 255, an IAID of 4 octets, the DUID) has the given DUID. */
 function endsWithDuid(clientId: SQL, duid: Uint8Array): SQL {
   return sql`(length(${clientId}) = ${duid.length + 5} AND substr(${clientId}, 1, 1) = X'FF'
     AND substr(${clientId}, 6) = ${duid})`;
@@ -129,7 +129,7 @@ function slotsOf({ first, last, step }: SlotRange): number[] {
   return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, index) => first + index * step);
 }
 
-const edge = { lookedAt: sql<number>`count(*)`, last: sql<number | null>`max(slot)` };
+const edge = { scannedRows: sql<number>`count(*)`, last: sql<number | null>`max(slot)` };
 
 /**
  * The statement of a search. A test reads its query plans.
@@ -143,15 +143,15 @@ export function searchStatement(
   { after = beforeAllSlots, limit, scanRows = leaseScanRows }: SearchPage,
 ): SQL {
   const clock = sql`clock.now`;
-  return sql`WITH looked AS MATERIALIZED (
+  return sql`WITH scanned AS MATERIALIZED (
       SELECT ${selectionOf(leaseColumns(clock))} FROM (SELECT ${now} AS now) AS clock CROSS JOIN ${lease}
       WHERE ${accessCondition(filter, after)} ORDER BY ${lease.slot} LIMIT ${scanRows}
     )
-    SELECT edge.*, found.* FROM (SELECT ${selectionOf(edge)} FROM looked) edge
-    LEFT JOIN (SELECT * FROM looked WHERE ${filterCondition(filter)} ORDER BY slot LIMIT ${limit}) found`;
+    SELECT edge.*, found.* FROM (SELECT ${selectionOf(edge)} FROM scanned) edge
+    LEFT JOIN (SELECT * FROM scanned WHERE ${filterCondition(filter)} ORDER BY slot LIMIT ${limit}) found`;
 }
 
-/** The columns of {@link searchStatement}. If no lease was found, all columns of the lease are null. */
+/** The columns of {@link searchStatement}. If no lease was found, there is one row without a lease. */
 const found = { ...edge, ...leaseColumns(sql`NULL`), slot: sql<number | null>`slot` };
 
 /**
@@ -170,6 +170,6 @@ export async function searchLeases(
   const rows = rowsOf(found, result!);
   const leases = rows.flatMap(({ slot, ...row }) => (slot === null ? [] : [leaseOfRow({ slot, ...row })]));
   if (leases.length > limit) return { leases: leases.slice(0, limit), next: leases[limit - 1]!.slot };
-  const { lookedAt, last } = rows[0]!;
-  return { leases, next: lookedAt < scanRows ? null : last };
+  const { scannedRows, last } = rows[0]!;
+  return { leases, next: scannedRows < scanRows ? null : last };
 }

@@ -60,7 +60,7 @@ const octets = (client: number) => decodeHex(clientId(client));
 const softwire = "20010db8000000000000000000000001";
 
 describe("searchLeases()", () => {
-  test("finds by each thing that is known, and all of several must be so", async () => {
+  test("finds leases by each criterion, and by several of them together", async () => {
     const world = await openLeases();
     const duid = "00030001020304050607";
     await world.bind(1, 0, { lease: { softwire }, site: "remote:aa" });
@@ -93,7 +93,7 @@ describe("searchLeases()", () => {
     expect(await slots({ state: "free" })).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test("gives pages, and a page that found nothing says where the next begins", async () => {
+  test("returns pages, and an empty page has the position of the next", async () => {
     const world = await openLeases();
     for (let client = 0; client < 7; client++) await world.bind(client, client);
     const found: number[] = [];
@@ -123,7 +123,7 @@ describe("searchLeases()", () => {
     ["softwire", { softwire: octets(1) }, /^SEARCH lease USING INDEX lease_by_softwire \(softwire=/],
     ["site", { site: "a" }, /^SEARCH lease USING INDEX lease_by_site \(domain_id=\? AND site=/],
     ["scan", { state: "bound" }, /^SEARCH lease USING INTEGER PRIMARY KEY \(rowid>\? AND rowid</],
-  ] as const)("the search by %s goes by key or index", async (access, known, expected) => {
+  ] as const)("the search by %s uses a key or an index", async (access, known, expected) => {
     const database = await temporaryDatabase(vectorDomain);
     const filter = { domainIds: [1], ...known };
     expect(accessOf(filter)).toBe(access);
@@ -134,12 +134,12 @@ describe("searchLeases()", () => {
 });
 
 describe("endLease()", () => {
-  test("ends the lease that is meant, quarantines its pair and is recorded; another lease stays", async () => {
+  test("ends exactly the given lease, quarantines its pair and records the change", async () => {
     const world = await openLeases();
     await world.bind(1, 0);
     const handle = await world.handle(0);
     world.now += 50;
-    const release = (meant = handle) => endLease(world.database, meant, 30, audit);
+    const release = (given = handle) => endLease(world.database, given, 30, audit);
     const untouched = { isDone: false, lease: { slot: handle.slot, state: "bound" } };
     expect(await release({ ...handle, since: 1 })).toMatchObject(untouched);
     expect(await release({ ...handle, clientId: octets(2) })).toMatchObject(untouched);
@@ -156,7 +156,7 @@ describe("endLease()", () => {
 });
 
 describe("moveLease()", () => {
-  test("ends the old tenure, begins one of the new pair, and holds the old pair until its client learns of it", async () => {
+  test("ends the old tenure, begins one for the new pair, and holds the old pair until its lease would expire", async () => {
     const world = await openLeases();
     await world.bind(1, 0, { lease: { softwire, leaseSeconds: 3600 } });
     const expiresAt = world.now + 3600;
@@ -173,7 +173,7 @@ describe("moveLease()", () => {
     ]);
     expect(encodeHex(leases[1]!.clientId!)).toBe(clientId(1));
     expect(encodeHex(leases[1]!.softwire!)).toBe(softwire);
-    // The client renews the pair that it knows, is refused, and asks anew.
+    // The client renews the old pair, is refused, and sends a DISCOVER.
     const [renewed] = await world.commit(bindClaim(1, slotKey(0), { accepts: "lease" }));
     expect(renewed!.held).toMatchObject({ slot: slotKey(5), state: "bound" });
     const [offer] = await world.commit(offerClaim(1));
@@ -189,7 +189,7 @@ describe("moveLease()", () => {
     ]);
   });
 
-  test("changes nothing when the pair is another's or in quarantine, or the lease is not the one that is meant", async () => {
+  test("changes nothing when the target is leased or in quarantine, or the lease is not the given one", async () => {
     const world = await openLeases();
     await world.bind(1, 0);
     await world.bind(2, 1);

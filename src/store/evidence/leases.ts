@@ -1,6 +1,5 @@
 /**
- * The store of leases: it lists them by what is known of them, finds them by name, and ends and moves them for an
- * operator.
+ * The store of leases, for operators: searches leases, finds them by name, ends and moves them.
  *
  * @module
  */
@@ -26,7 +25,7 @@ import type { SlotState } from "./slot-state.ts";
 import { domainOfLease, formatLeaseId, parseLeaseId, placeLease, versionLease } from "./stored-lease.ts";
 import type { StoredLease, VersionedLease } from "./stored-lease.ts";
 
-/** Describes a lease as it was before a change, for the record in `audit`. */
+/** Describes a lease before a change, for its record in `audit`. */
 export type DescribeLease = (lease: StoredLease) => unknown;
 
 /** Why a lease was not changed. */
@@ -35,17 +34,17 @@ export type LeaseRefusal =
   /** Neither a lease nor an offer is running. */
   | { readonly kind: "not-running"; readonly state: SlotState };
 
-/** The outcome of a release: the lease as it is now, or why the release was refused. */
+/** The outcome of a release: the lease after it, or why the release was refused. */
 export type LeaseRelease = { readonly kind: "changed"; readonly lease: VersionedLease } | LeaseRefusal;
 
 /** The outcome of a move: the lease in the target slot, or why the move was refused. */
 export type LeaseMove =
   | LeaseRelease
-  /** No pool of the domain has the pair that the lease should move to, or the pool is drained. */
+  /** No pool of the domain has the target pair, or the pool is drained. */
   | { readonly kind: "no-pair"; readonly domain: string }
   /** The pair of the lease is reserved for its client. */
   | { readonly kind: "reserved" }
-  /** The pair that the lease should move to is not free. */
+  /** The target pair is not free. */
   | { readonly kind: "target-taken" };
 
 /** The pair that a lease moves to. */
@@ -59,7 +58,7 @@ export interface MoveTarget {
 /** Leases of all databases. */
 export interface LeaseStore {
   /**
-   * Lists leases that match a query, in the order of databases, pools and slots.
+   * Lists leases that match a query, ordered by database, pool and slot.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
@@ -68,12 +67,12 @@ export interface LeaseStore {
    * Finds one lease.
    *
    * @param id The name of the lease: its address, or address and PSID.
-   * @returns Undefined when the pair was never leased, or the caller may not see it.
+   * @returns The lease; undefined when the pair was never leased, or the caller may not see it.
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly find: (principal: Principal, id: string) => Promise<VersionedLease | undefined>;
   /**
-   * Ends a lease or an offer as a DHCPRELEASE of its client would.
+   * Ends a lease or an offer, like a DHCPRELEASE of its client.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
@@ -84,7 +83,7 @@ export interface LeaseStore {
     describe: DescribeLease,
   ) => Promise<LeaseRelease>;
   /**
-   * Moves a running lease to another pair of its domain that is free.
+   * Moves a running lease to another pair of its domain, which must be free.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */

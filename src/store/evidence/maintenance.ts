@@ -1,5 +1,5 @@
 /**
- * Maintenance of databases while they serve: integrity checks, and the deletion of what has been kept long enough.
+ * Maintenance of databases while they are in use: integrity checks, and the deletion of expired records.
  *
  * @module
  */
@@ -26,12 +26,12 @@ export interface Maintenance {
    */
   readonly findLeases: (clients: readonly string[]) => Promise<readonly ClientLease[]>;
   /**
-   * Deletes what has been kept long enough, from one database after another. Safe to repeat, and to run in several
-   * processes at once.
+   * Deletes records whose retention has ended, from one database after another. It is safe to repeat, and to run in
+   * several processes at once.
    *
-   * @returns A report for each database when it is done, the main one first.
-   * @throws {DatabaseError} When a database cannot be reached; the databases before it are done.
-   * @throws {DOMException} `AbortError`, when the signal stopped it.
+   * @returns A report for each finished database, the main one first.
+   * @throws {DatabaseError} When a database cannot be reached. The databases before it are finished.
+   * @throws {DOMException} `AbortError`, when the signal stopped the run.
    */
   readonly runHousekeeping: (options: HousekeepingOptions) => AsyncGenerator<HousekeepingReport>;
 }

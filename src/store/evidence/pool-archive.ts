@@ -1,5 +1,5 @@
 /**
- * What the slots of existing and deleted pools mean. A slot number never gets another meaning.
+ * The geometry of existing and deleted pools. A slot number always means the same pair.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { geometryColumns, geometryOfRow, retiredGeometryColumns } from "../datab
 import { readerOf, readRows } from "../database/queries.ts";
 import { domain, pool, retiredPool } from "../database/schema.ts";
 
-/** A pool that exists or existed. */
+/** An existing or deleted pool. */
 export interface ArchivedPool {
   readonly id: number;
   readonly name: string;

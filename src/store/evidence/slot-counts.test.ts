@@ -13,8 +13,8 @@ import { addSlotCounts, countSlots } from "./slot-counts.ts";
 import type { SlotCounts } from "./slot-counts.ts";
 import { createSlotCounter } from "./statistics.ts";
 
-/** The meaning of the counts, at the cost of looking at every row. */
-async function countByLooking(database: Database, now: number): Promise<Map<number, SlotCounts>> {
+/** Counts by scanning every row. */
+async function countByScan(database: Database, now: number): Promise<Map<number, SlotCounts>> {
   const pools = await query(database, "SELECT id, slots FROM pool");
   const rows = await query(database, "SELECT pool_id, state, expires_at, free_at FROM lease");
   return new Map(
@@ -43,7 +43,7 @@ async function countByLooking(database: Database, now: number): Promise<Map<numb
   );
 }
 
-test("countSlots() counts what looking at every row would, whatever happened, in slices of any size", async () => {
+test("countSlots() equals a scan of every row after any events, with slices of any size", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(anyLeaseEvent, { maxLength: 40 }),
@@ -55,7 +55,7 @@ test("countSlots() counts what looking at every row would, whatever happened, in
         const sliceRows = { first, min: 1, max: 8 };
         const play = await openLeasePlay();
         for (const event of events) await play.act(event);
-        const expected = await countByLooking(play.database, play.now);
+        const expected = await countByScan(play.database, play.now);
         for (const { poolId, pool, domain, ...counts } of await countSlots(wholeDatabase(play.database), {
           clockMs,
           sliceRows,
@@ -72,7 +72,7 @@ test("countSlots() counts what looking at every row would, whatever happened, in
   );
 });
 
-test("a lease that was made under a longer quarantine is quarantined that long, not bound", async () => {
+test("a lease that was made under a longer quarantine counts as quarantined for that time, not as bound", async () => {
   const play = await openLeasePlay();
   await play.act({ kind: "quarantine", seconds: 200 });
   await play.act({ kind: "discover", client: 1 });
@@ -107,19 +107,19 @@ test.each(Object.entries(samples))("the count of %s finds leases by key or index
   }
 });
 
-test("the list of pools looks at no lease", async () => {
+test("the list of pools reads no leases", async () => {
   const database = await temporaryDatabase(vectorDomain);
   const plan = await planOf(database, countStatements.pools(sql`1`, { only: null, except: [] }));
   expect(plan.filter((step) => step.includes("lease"))).toEqual([]);
 });
 
-test("createSlotCounter() counts once for all who ask at a time, and again after twenty times as long", async () => {
+test("createSlotCounter() shares one count among concurrent callers, and counts again after twenty times as long", async () => {
   const database = await temporaryDatabase(vectorDomain);
-  let [clockMs, asked] = [0, 0];
+  let [clockMs, reads] = [0, 0];
   const slow: Database = {
     ...database,
     read: (statements) => {
-      asked += 1;
+      reads += 1;
       clockMs += 500;
       return database.read(statements);
     },
@@ -129,8 +129,8 @@ test("createSlotCounter() counts once for all who ask at a time, and again after
   expect(first).toBe(second);
   clockMs += 19_999;
   expect(await count()).toBe(first);
-  expect(asked).toBe(2);
+  expect(reads).toBe(2);
   clockMs += 1;
   expect(await count()).toEqual(first);
-  expect(asked).toBe(4);
+  expect(reads).toBe(4);
 });

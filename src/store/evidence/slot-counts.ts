@@ -1,21 +1,22 @@
 /**
- * Counts how full the pools are. Every slot is in one of five states: free, offered, bound, quarantined, reserved.
+ * Counts the slots of pools by their state. Every slot is in one of five states: free, offered, bound, quarantined,
+ * reserved.
  *
- * No index has the state of a lease, because each renewal would have to write it. The index `lease_by_free_at` is
- * enough to read only a few rows:
+ * No index has the state of a lease, because each renewal would have to write it. The index `lease_by_free_at` makes it
+ * possible to read only a few rows:
  *
- * - A slot without a row is free. Rows are counted without reading them: there are `pool.cursor` rows below the cursor;
- *   only the rows ahead of it, which were given out on request, are counted.
+ * - A slot without a row is free. The number of rows is known almost without reading: every slot below `pool.cursor`
+ *   has a row, so only the rows ahead of the cursor, which were given out on request, are counted.
  * - Slots that are free again (`free_at <= now`) are counted in the index alone.
- * - A slot that is offered, or quarantined after its lease, has a `free_at` within the time for which the domain holds
- *   pairs: at most the quarantine, or the hold of an offer, from now. These rows are read. So are reserved slots
- *   (`free_at` is never), and slots that lost their client (declined, moved), by `lease_by_client`.
- * - All others are bound. These millions of rows are not read.
+ * - A slot that is offered, or quarantined after its lease, has a `free_at` that is at most the hold time of the domain
+ *   away: its quarantine, or the hold of an offer. These rows are read. So are the rows of reserved slots (`free_at` is
+ *   `freeNever`) and, by `lease_by_client`, the rows of slots without a client (declined or moved).
+ * - All other slots are bound. These may be millions of rows, and they are not read.
  *
- * All counts are made in slices, so that a database file does not block the event loop for long. Slices start small,
- * and grow as long as the database is fast: a file that is not in memory yet is read from the disk, in random order. If
- * the first slice is enough, everything is counted in one transaction. Otherwise leases may change between slices, but
- * the sum still equals the number of the pool's slots.
+ * Counts are made in slices, so that a database file does not block the event loop for long. Slices start small, and
+ * grow as long as the database is fast: a file that is not in memory yet is read from the disk, in random order. If one
+ * slice is enough, everything is counted in one transaction. Otherwise leases may change between slices, but the sum
+ * still equals the number of slots of the pool.
  *
  * @module
  */
@@ -39,9 +40,9 @@ export interface SlotCounts {
   readonly free: number;
   readonly offered: number;
   readonly bound: number;
-  /** Ended, declined or moved away from, and still kept from other clients. */
+  /** Still kept from other clients after a lease, a decline or a move. */
   readonly quarantined: number;
-  /** Reserved for a client that does not use the slot now. If the client uses it, it counts as bound. */
+  /** Reserved for a client that does not use the slot now. A slot that the client uses counts as bound. */
   readonly reserved: number;
 }
 
@@ -60,7 +61,7 @@ export interface CountOptions {
   readonly sliceRows?: SliceRows | undefined;
 }
 
-const usualSliceRows = { first: countSliceRowsFirst, min: countSliceRowsMin, max: countSliceRowsMax };
+const defaultSliceRows = { first: countSliceRowsFirst, min: countSliceRowsMin, max: countSliceRowsMax };
 
 type CountedPoolRow = RowOf<ReturnType<(typeof countSelections)["pools"]>>;
 
@@ -82,7 +83,7 @@ interface Count {
   readonly end: number;
 }
 
-/** Greater than every slot, so that a slice after it begins with the next second. */
+/** Greater than every slot, so that a slice after it begins in the next second. */
 const pastEverySlot = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -93,11 +94,11 @@ const pastEverySlot = Number.MAX_SAFE_INTEGER;
  */
 export async function countSlots(
   { database, scope }: Place,
-  { clockMs = () => performance.now(), sliceRows = usualSliceRows }: CountOptions = {},
+  { clockMs = () => performance.now(), sliceRows = defaultSliceRows }: CountOptions = {},
 ): Promise<readonly PoolStatistics[]> {
   const now = clockSeconds(database);
   const sizer = createSliceSizer(sliceRows, countSliceMs, clockMs);
-  const [result] = await sizer.ask(() => database.read([statementOf(countStatements.pools(now, scope))]));
+  const [result] = await sizer.measure(() => database.read([statementOf(countStatements.pools(now, scope))]));
   const statistics: PoolStatistics[] = [];
   for (const pool of rowsOf(countSelections.pools(now), result!)) {
     statistics.push(await countPool(database, pool, sizer));
@@ -118,16 +119,16 @@ async function countPool(
     reserved: countOf("reserved", before, last),
     clientless: countOf("clientless", before, last),
   };
-  let waiting = Object.values(counts);
-  while (waiting.length > 0) {
+  let pending = Object.values(counts);
+  while (pending.length > 0) {
     await yieldToEventLoop();
     const limit = sizer.rows();
-    const statements = waiting.map((count) =>
+    const statements = pending.map((count) =>
       statementOf(countStatements[count.name](pool, sliceOf(count, limit))),
     );
     const results = await sizer.run(() => database.read(statements));
-    for (const [index, count] of waiting.entries()) addSlice(count, results[index]!);
-    waiting = waiting.filter((count) => count.after !== null);
+    for (const [index, count] of pending.entries()) addSlice(count, results[index]!);
+    pending = pending.filter((count) => count.after !== null);
   }
   return { poolId: pool.id, pool: pool.name, domain: pool.domain, ...slotCountsOf(pool, counts) };
 }
@@ -149,7 +150,9 @@ function addSlice(count: Count, result: Result): void {
   count.afterSlot = lastSlot ?? pastEverySlot;
 }
 
-/** Leases may have changed between slices, so the remainders for bound and free are limited to 0 or more. */
+/**
+ * Computes the counts. Leases may have changed between slices, so the number of bound slots is limited to 0 or more.
+ */
 function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): SlotCounts {
   const { ahead, free, near, reserved, clientless } = counts;
   const rows = Math.min(pool.slots, pool.cursor + ahead.tally.rows);
@@ -168,7 +171,7 @@ function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): S
   };
 }
 
-/** Adds up the counts of pools: those of a domain, or all. */
+/** Adds up the counts of several pools. */
 export function addSlotCounts(counts: readonly SlotCounts[]): SlotCounts {
   const sum = { total: 0, free: 0, offered: 0, bound: 0, quarantined: 0, reserved: 0 };
   for (const each of counts) {

@@ -1,5 +1,5 @@
 /**
- * The state of a slot at a time. The API, the statistics and the metrics use the same words.
+ * The state of a slot at a time. The API, the statistics and the metrics use the same names.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { freeNever, lease, LeaseState } from "../database/schema.ts";
 
-/** The states of a slot. A `free` slot remembers its last client. */
+/** The states of a slot. A `free` slot may still have its last client. */
 export const slotStates = ["offered", "bound", "quarantined", "reserved", "free"] as const;
 export type SlotState = (typeof slotStates)[number];
 
-/** @returns A condition: an offer or a lease of the row is running. */
+/** @returns A condition: the row has a running offer or lease. */
 export function runsAt(now: SQL): SQL {
   return sql`(${lease.state} <= ${LeaseState.bound} AND ${lease.expiresAt} > ${now})`;
 }

@@ -1,5 +1,5 @@
 /**
- * Statistics of all databases, counted on request and cached for a while.
+ * Statistics of all databases, counted on request and cached.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { PoolStatistics } from "./slot-counts.ts";
 /** Statistics of the databases that could be reached. */
 export interface ReachableStatistics {
   readonly pools: readonly PoolStatistics[];
-  /** Databases that could not be reached: their pools are missing. */
+  /** Number of databases that could not be reached, whose pools are missing. */
   readonly unreachable: number;
 }
 
@@ -28,11 +28,11 @@ export interface StatisticsStore {
    * @throws {DatabaseError} When a database cannot be reached.
    */
   readonly count: (principal: Principal) => Promise<readonly PoolStatistics[]>;
-  /** The same, but leaves out the databases that cannot be reached, so that a monitor sees the rest. */
+  /** The same, but omits databases that cannot be reached, so that monitoring still shows the others. */
   readonly countReachable: (principal: Principal) => Promise<ReachableStatistics>;
 }
 
-/** Creates the store of statistics. Counting a database takes at most a twentieth of the time. */
+/** Creates the store of statistics. It spends at most a twentieth of the time counting each database. */
 export function createStatisticsStore(databases: Databases): StatisticsStore {
   const counters = allPlaces(databases).map((place) => createSlotCounter(place));
   const visible = (pools: readonly PoolStatistics[], principal: Principal) =>
@@ -65,17 +65,17 @@ export function createSlotCounter(
   clockMs: () => number = () => performance.now(),
 ): SlotCounter {
   let counting: Promise<readonly PoolStatistics[]> | undefined;
-  let goodUntil = -Infinity;
+  let validUntil = -Infinity;
   return () => {
-    if (counting !== undefined && clockMs() < goodUntil) return counting;
+    if (counting !== undefined && clockMs() < validUntil) return counting;
     const begin = clockMs();
-    goodUntil = Infinity;
+    validUntil = Infinity;
     const current = countSlots(place);
     counting = current;
     current.then(
       () => {
         const end = clockMs();
-        goodUntil = end + Math.max(statisticsAgeMsMin, (end - begin) * statisticsAgeFactor);
+        validUntil = end + Math.max(statisticsAgeMsMin, (end - begin) * statisticsAgeFactor);
       },
       () => (counting = undefined),
     );

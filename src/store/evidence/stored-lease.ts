@@ -1,12 +1,11 @@
 /**
- * A lease with its place: domain, pool, address and PSID. A lease is named by its pair: `192.0.2.7-18` is PSID 18 of
- * that address, `198.51.100.7` is the whole address.
+ * A lease with its domain, pool, address and PSID. A lease is named by its pair: `192.0.2.7-18` is PSID 18 of that
+ * address, `198.51.100.7` is the whole address.
  *
- * **Its version** identifies the tenure: state, client, and since when the facts about the client have been true. An
- * operator who ends or moves a lease decides this by looking at its holder. A renewal changes only dates: if it changed
- * the version, every change of a busy lease would be refused unless the operator was faster than the client's next
- * renewal. The statements in `lease-changes.ts` check the same fields in the row that they change, so nothing can
- * happen between check and change.
+ * **The version** identifies the tenure: slot, client, state, and the start of the tenure. An operator ends or moves a
+ * lease because of its holder. A renewal changes only times, so it does not change the version: otherwise the
+ * operator's change would be refused whenever the client renewed first. The statements in `lease-changes.ts` check the
+ * client and the tenure again in the row that they change, so there is no gap between check and change.
  *
  * @module
  */
@@ -19,7 +18,7 @@ import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 
-/** A lease with its place. */
+/** A lease with its domain, pool, address and PSID. */
 export interface StoredLease extends LeaseRecord {
   /** The name of the lease. */
   readonly id: string;
@@ -33,7 +32,7 @@ export interface StoredLease extends LeaseRecord {
 
 /** A lease with its version. */
 export interface VersionedLease extends StoredLease {
-  /** 48 bits of a hash of the fields that identify a tenure. It does not reveal the client identifier. */
+  /** 48 bits of a hash of the fields that identify a tenure, so that it does not reveal the client identifier. */
   readonly version: number;
 }
 
@@ -42,7 +41,7 @@ export function domainOfLease({ domains }: Directory, { domainId }: LeaseRecord)
   return domains.find(({ id }) => id === domainId)!;
 }
 
-/** @returns A lease with its place in the directory that it belongs to. */
+/** Adds domain, pool, address and PSID to a lease, from the directory of its place. */
 export function placeLease(directory: Directory, lease: LeaseRecord): StoredLease {
   const { pool, pair } = pairOfKey(directory, lease.slot);
   return {
@@ -56,7 +55,7 @@ export function placeLease(directory: Directory, lease: LeaseRecord): StoredLeas
   };
 }
 
-/** @returns The same lease with its version. */
+/** Adds domain, pool, address, PSID and version to a lease. */
 export async function versionLease(directory: Directory, lease: LeaseRecord): Promise<VersionedLease> {
   return { ...placeLease(directory, lease), version: await versionOf(lease) };
 }
@@ -74,7 +73,7 @@ export function formatLeaseId(directory: Directory, slot: number): string {
   return pair.portSet === undefined ? address : `${address}-${pair.portSet.psid}`;
 }
 
-/** @returns Key of the slot with this name; undefined when no pool has it, or the text is not a valid name. */
+/** @returns Key of the slot with this name; undefined when no pool has the pair, or the text is not a valid name. */
 export function parseLeaseId({ domains }: Directory, id: string): number | undefined {
   const [, addressText = "", psidText] = /^([\d.]{7,15})(?:-(\d{1,5}))?$/.exec(id) ?? [];
   const address = parseAddress(addressText);

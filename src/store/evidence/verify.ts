@@ -1,6 +1,6 @@
 /**
- * Checks the invariants of a database. Each question is one statement, which reads one consistent state, so a database
- * can be checked while it is in use. The questions do not rely on anything that allocators keep in memory.
+ * Checks the invariants of a database. Each check is one statement and so reads one consistent state. Therefore a
+ * database can be checked while it is in use. The checks do not depend on the memory of allocators.
  *
  * @module
  */
@@ -12,9 +12,10 @@ import type { Pair } from "../../lease/domain.ts";
 import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { literal } from "../database/columns.ts";
+import { wasSetBack } from "../database/clock-step.ts";
 import type { Database } from "../database/database.ts";
 import { statementOf } from "../database/queries.ts";
-import { domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
+import { clockStep, domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import { numberOfSlotSql, poolOfSlotSql, slotKeySql } from "../database/slot-sql.ts";
 import { clockSeconds } from "../database/time.ts";
@@ -31,16 +32,22 @@ const [poolA, poolB] = [alias(pool, "a"), alias(pool, "b")];
 const siteLimit = sql`coalesce(json_extract(${domain.settings}, '$.siteLeasesMax'),
   iif(json_extract(${domain.settings}, '$.siteBy') IS NULL, NULL, ${literal(siteLeasesDefault)}))`;
 
+/** How often the clock was set back. Times before and after cannot be compared. */
+const timesSetBack = sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack})`;
+
+/** The same, before a row of the history was written. */
+const timesSetBackBefore = (id: SQLWrapper): SQL =>
+  sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack} AND ${clockStep.lastHistory} < ${id})`;
+
 /**
- * The questions, by the names of their faults. Each selects one column, `fault`: what was found, in words. Every row is
- * a fault.
+ * The checks, by the name of their fault. Each check returns one row for each fault, with its description in the column
+ * `fault`.
  *
  * @param now Unix seconds.
  */
-function questions(now: SQL): Readonly<Record<string, SQL>> {
+function checks(now: SQL): Readonly<Record<string, SQL>> {
   return {
-    // A slot is a primary key, and slots of one pool have disjoint ports, so only overlapping pools remain to be
-    // checked.
+    // Slots are unique by primary key, and the slots of a pool have disjoint ports, so only pools can overlap.
     "addresses-in-two-pools": sql`
       SELECT 'pools "' || ${poolA.name} || '" and "' || ${poolB.name} || '" have addresses in common' AS fault
       FROM ${pool} a JOIN ${pool} b ON ${poolA.id} < ${poolB.id}
@@ -76,15 +83,18 @@ function questions(now: SQL): Readonly<Record<string, SQL>> {
       WHERE ${siteLimit} IS NOT NULL AND ${isNotNull(lease.site)} AND ${runsAt(now)}
       GROUP BY ${domain.id}, ${lease.site} HAVING count(*) > ${siteLimit}`,
     "tenures-that-overlap": sql`
-      WITH tenure(slot, since, until) AS (
-        SELECT ${history.slot}, ${history.since}, ${history.until} FROM ${history}
-        UNION ALL SELECT ${lease.slot}, ${lease.since}, max(${lease.expiresAt}, ${lease.since}) FROM ${lease}
-          WHERE ${isNotNull(lease.since)}
+      WITH tenure(slot, since, until, clock) AS (
+        SELECT ${history.slot}, ${history.since}, ${history.until}, ${timesSetBackBefore(history.id)} FROM ${history}
+        UNION ALL SELECT ${lease.slot}, ${lease.since}, max(${lease.expiresAt}, ${lease.since}), ${timesSetBack}
+          FROM ${lease} WHERE ${isNotNull(lease.since)}
       )
       SELECT ${slotName(sql`slot`)} || ' has a tenure from ' || since || ' until ' || until || ', and one from ' || next
         AS fault
-      FROM (SELECT *, lead(since) OVER (PARTITION BY slot ORDER BY since, until) AS next FROM tenure)
+      FROM (SELECT *, lead(since) OVER (PARTITION BY slot, clock ORDER BY since, until) AS next FROM tenure)
       WHERE until < since OR next < until`,
+    "two-open-clock-steps": sql`
+      SELECT steps || ' steps of the clock are open; expected one at most' AS fault
+      FROM (SELECT count(*) AS steps FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL) WHERE steps > 1`,
     "pair-free-while-leased": sql`
       SELECT ${slotName(lease.slot)} || ' is free at ' || ${lease.freeAt} || ', before its lease ends at '
         || ${lease.expiresAt} AS fault
@@ -100,7 +110,7 @@ export interface PoolCounts {
   readonly free: number;
   readonly offered: number;
   readonly bound: number;
-  /** Neither leased nor free yet: after a lease, or declined. */
+  /** Kept from other clients after a lease, a decline or a move. */
   readonly quarantined: number;
   /** Reserved for a client that does not use the slot now. */
   readonly reserved: number;
@@ -108,7 +118,7 @@ export interface PoolCounts {
 
 const fault = { fault: sql<string>`fault` };
 
-/** Counts by reading every row. The statistics use a faster way, and are compared with this count. */
+/** Counts by reading every row. The statistics use a faster method. */
 const poolCounts = (now: SQL) => {
   const total = (condition: SQL): SQL<number> => sql<number>`coalesce(sum(${condition}), 0)`;
   const isUnused = sql`NOT ${runsAt(now)}`;
@@ -126,21 +136,21 @@ const poolCounts = (now: SQL) => {
 
 /** The result of the checks of a database. */
 export interface Verdict {
-  /** Faults in words, each with the name of its question; empty when all is well. */
+  /** Descriptions of the faults, each with the name of its check; empty if there are none. */
   readonly faults: readonly string[];
   readonly pools: readonly PoolCounts[];
 }
 
 /**
- * Asks all questions.
+ * Runs all checks on one database.
  *
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
 export async function verifyDatabase(database: Database): Promise<Verdict> {
   const now = clockSeconds(database);
   const faults: string[] = [];
-  for (const [name, question] of Object.entries(questions(now))) {
-    const template = sql`SELECT ${selectionOf(fault)} FROM (${question}) LIMIT ${verifyFaultsShownMax}`;
+  for (const [name, check] of Object.entries(checks(now))) {
+    const template = sql`SELECT ${selectionOf(fault)} FROM (${check}) LIMIT ${verifyFaultsShownMax}`;
     const [result] = await database.read([statementOf(template)]);
     faults.push(...rowsOf(fault, result!).map((row) => `${name}: ${row.fault}`));
   }
@@ -156,7 +166,7 @@ export async function verifyDatabase(database: Database): Promise<Verdict> {
   return { faults, pools };
 }
 
-/** The lease of a client, running or not. */
+/** The lease of a client. It may have expired. */
 export interface ClientLease {
   /** Octets of option 61 in hexadecimal. */
   readonly client: string;

@@ -1,5 +1,5 @@
 /**
- * Broken rules of DISCOVER, and of which pools a client is served from and for how long.
+ * Mutants of DISCOVER, of the choice of pools, and of the lease time.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "full-addresses-only-when-nothing-is-shared",
+    name: "option-159-not-ignored-by-setting",
     rules: ["R7618-8.1-04"],
     file: discover,
     search:
@@ -61,7 +61,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: optionTests,
   },
   {
-    name: "psid-0-of-a-size-hint-wanted",
+    name: "size-hint-requests-psid-0",
     rules: ["A7"],
     file: discover,
     search: "if (query.requestedAddress === undefined) return [];",
@@ -100,7 +100,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "159-sent-unasked",
+    name: "159-sent-unrequested",
     rules: ["R7618-8-01", "A12"],
     file: discover,
     search: 'if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");',
@@ -124,7 +124,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "wish-of-a-leaseholder-ignored",
+    name: "requested-time-of-lease-holder-ignored",
     rules: ["R2131-4.3.1-05"],
     file: discover,
     search: 'held.state === "bound" && query.leaseSeconds === undefined;',
@@ -140,7 +140,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "wished-lease-time-ignored",
+    name: "requested-lease-time-ignored",
     rules: ["R2131-4.3.1-05"],
     file: decision,
     search: "query.leaseSeconds === undefined ? standard :",
@@ -148,7 +148,7 @@ export const discoverMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "full-only-client-served-where-all-is-shared",
+    name: "full-only-client-served-without-full-pools",
     rules: ["R7618-8.1-03"],
     file: decision,
     search: "return query.sharesPorts || domain.fullPools.length > 0;",

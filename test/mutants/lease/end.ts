@@ -1,5 +1,5 @@
 /**
- * Broken rules of RELEASE and DECLINE.
+ * Mutants of RELEASE and DECLINE.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const end = "src/lease/end.ts";
 
 export const endMutants: readonly Mutant[] = [
   {
-    name: "release-of-another-server-served",
+    name: "release-for-another-server-served",
     rules: ["R7618-8-08", "R2131-4.3.4-01"],
     file: end,
     search: [
@@ -45,7 +45,7 @@ export const endMutants: readonly Mutant[] = [
     tests: endTests,
   },
   {
-    name: "decline-of-whatever-the-client-has",
+    name: "decline-of-any-lease-of-the-client",
     rules: ["A14"],
     file: end,
     search: "if (slot !== undefined) return onlySlot(slot);",

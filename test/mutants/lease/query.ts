@@ -1,5 +1,5 @@
 /**
- * Broken rules of what a query is: who asks, for what, and of which domain.
+ * Mutants of how a query is read: its client, its request and its domain.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "bootreply-taken-for-a-request",
+    name: "bootreply-accepted-as-request",
     rules: ["R7341-9-01"],
     file: query,
     search: 'if (message.op !== bootRequest) return drop("not-a-bootrequest");',
@@ -32,7 +32,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "bootp-taken-for-discover",
+    name: "bootp-accepted-as-discover",
     rules: ["R7341-5-01"],
     file: query,
     search: "const messageType = tryDecode(decodeMessageType, options.get(OptionCode.messageType));",
@@ -50,7 +50,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "everybody-shares",
+    name: "every-client-shares",
     rules: ["R7618-8-01", "R7618-8.1-02"],
     file: query,
     search: "const sharesPorts = parameterRequestList.includes(OptionCode.portParams);",
@@ -66,7 +66,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "u-ignored",
+    name: "u-flag-ignored",
     rules: ["R7341-11-04"],
     file: query,
     search: "    unicast,\n    optionRequest:",
@@ -125,7 +125,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "source-chooses-before-link-address",
+    name: "domain-by-source-before-link-address",
     rules: ["R7341-11-03"],
     file: select,
     search: "  const place = locationOf(believed);",
@@ -142,7 +142,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "first-prefix-that-fits",
+    name: "first-matching-prefix-wins",
     rules: ["R7341-11-03"],
     file: select,
     search: "prefixes: prefixes.sort((a, b) => b.length - a.length),",
@@ -150,7 +150,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "interface-id-of-any-relay",
+    name: "interface-id-of-any-link-address",
     rules: ["R7969-3.2-01"],
     file: select,
     search: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId)}`",
@@ -162,7 +162,7 @@ export const queryMutants: readonly Mutant[] = [
     rules: ["R7969-3.2-01"],
     file: select,
     search: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId)}`",
-    replacement: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId.subarray(0, 6))}`",
+    replacement: "`${encodeHex(linkAddress)}:${encodeHex(interfaceId.subarray(0, 5))}`",
     tests: relayedTests,
   },
   {
@@ -174,7 +174,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "unspecified-link-address-is-a-place",
+    name: "unspecified-link-address-selects-domain",
     rules: ["R8415-13.1-01"],
     file: select,
     search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
@@ -182,7 +182,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "link-local-link-address-is-a-place",
+    name: "link-local-link-address-selects-domain",
     rules: ["R8415-13.1-02"],
     file: select,
     search: "if (!isUnspecified(linkAddress) && !isLinkLocal(linkAddress)) return linkAddress;",
@@ -190,7 +190,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: relayedTests,
   },
   {
-    name: "source-chooses-nothing",
+    name: "source-never-selects-domain",
     rules: ["R7341-11-03"],
     file: select,
     search: "return source === undefined || isLinkLocal(source) ? undefined : source;",
@@ -206,7 +206,7 @@ export const queryMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "lease-line-hint-of-another-length",
+    name: "hint-with-another-psid-length-accepted",
     rules: ["R7618-8-07c"],
     file: domain,
     search: "(portSet.psidOffset !== psidOffset || portSet.psidLength !== psidLength)",

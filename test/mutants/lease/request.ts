@@ -1,5 +1,5 @@
 /**
- * Broken rules of REQUEST in its four states.
+ * Mutants of REQUEST in its four states.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "offer-kept-from-others-after-all",
+    name: "request-to-another-server-keeps-offer",
     rules: ["R2131-4.3.2-02"],
     file: request,
     search: '      kind: "end",\n      slots: null,',
@@ -42,7 +42,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "silence-to-selecting-of-no-pair",
+    name: "silence-to-selecting-without-a-pair",
     rules: ["R2131-4.3.2-04"],
     file: request,
     search: '    ? nak("pair-not-offered")\n    : claimed(bindClaim',
@@ -50,7 +50,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "half-a-pair-taken-for-the-offer",
+    name: "request-without-port-set-always-accepted",
     rules: ["A3"],
     file: request,
     search: "domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;",
@@ -58,7 +58,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "lenient-domain-is-strict",
+    name: "setting-for-requests-without-port-set-ignored",
     rules: ["A3"],
     file: request,
     search: "return isLenient ? findAddressSlots(domain.pools, address) : undefined;",
@@ -74,7 +74,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "nak-on-the-wrong-network-only-when-known",
+    name: "nak-on-the-wrong-network-only-for-known-clients",
     rules: ["R2131-4.3.2-05"],
     file: request,
     search: 'if (state === "init-reboot") return nak("wrong-network");',
@@ -100,7 +100,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "reboot-only-looks",
+    name: "reboot-does-not-extend",
     rules: ["R2131-4.3.2-08", "R2131-4.3.2-09"],
     file: request,
     search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
@@ -109,7 +109,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "renewing-only-looks",
+    name: "renewing-does-not-extend",
     rules: ["R2131-4.3.2-10"],
     file: request,
     search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
@@ -118,7 +118,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "rebinding-only-looks",
+    name: "rebinding-does-not-extend",
     rules: ["R2131-4.3.2-11"],
     file: request,
     search: "  if (slot === undefined) return claimed(lookClaim(query, domain));",
@@ -151,7 +151,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "leased-pair-extended-for-anybody",
+    name: "leased-pair-extended-for-any-client",
     rules: ["R7618-6-07"],
     file: request,
     search: 'return isOffer ? nak("pair-not-offered") : decideUnknown(query, domain, fact);',
@@ -167,7 +167,7 @@ export const requestMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "ack-whatever-the-row-says",
+    name: "ack-regardless-of-the-row",
     rules: ["R2131-4.3.2-08"],
     file: request,
     search: 'if (!isNamed || held.state !== "bound" || held.remainingSeconds <= 0) {',

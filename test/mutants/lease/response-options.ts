@@ -1,5 +1,5 @@
 /**
- * Broken rules of the DHCP options in the answer.
+ * Mutants of the DHCPv4 options in the answer.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export const responseOptionMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "nak-without-a-word",
+    name: "nak-without-message",
     rules: ["R2131-4.3.1-T3-08"],
     file: response,
     search: "    options.set(OptionCode.message, encodeMessage(reasons[reply.reason].meaning));",
@@ -108,7 +108,7 @@ export const responseOptionMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "client-identifier-made-up",
+    name: "client-identifier-invented",
     rules: ["R6842-3-02"],
     file: response,
     search: "const clientIdentifier = query.message.options.get(OptionCode.clientIdentifier);",
@@ -177,7 +177,7 @@ export const responseOptionMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "options-108-and-114-sent-unasked",
+    name: "options-108-and-114-sent-unrequested",
     rules: ["R8925-3.3-01", "R8910-2-01"],
     file: response,
     search: "filter((code) => !onlyWhenListed.includes(code));",

@@ -1,5 +1,5 @@
 /**
- * Broken rules of the answer as a whole: its size, the DHCPv6 options around it, and the fields of its header.
+ * Mutants of the answer: its size, its DHCPv6 options, and the fields of its header.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const response = "src/lease/response.ts";
 
 export const responseMutants: readonly Mutant[] = [
   {
-    name: "without-option-57-as-long-as-ethernet",
+    name: "ethernet-size-without-option-57",
     rules: ["R2132-9.10-01"],
     file: response,
     search: "const acceptedMax = (query.maxMessageSize ?? maxMessageSizeMin) - datagramHeaderOctets;",
@@ -64,7 +64,7 @@ export const responseMutants: readonly Mutant[] = [
     tests: transportTests,
   },
   {
-    name: "option-57-taken-for-the-message",
+    name: "option-57-without-header-octets",
     rules: ["R2132-9.10-01"],
     file: response,
     search: "const datagramHeaderOctets = 28;",
@@ -88,7 +88,7 @@ export const responseMutants: readonly Mutant[] = [
     tests: optionTests,
   },
   {
-    name: "softwire-options-unasked",
+    name: "softwire-options-sent-unrequested",
     rules: ["R8539-5-01"],
     file: response,
     search: "if (query.optionRequest.includes(OptionCode6.s46Br)) {",
@@ -96,7 +96,7 @@ export const responseMutants: readonly Mutant[] = [
     tests: leaseTests,
   },
   {
-    name: "bind-prefix-for-each-time-it-is-asked-for",
+    name: "bind-prefix-sent-for-each-listing",
     rules: ["R8539-6.1-01"],
     file: response,
     search:

@@ -1,5 +1,5 @@
 /**
- * Broken rules of how leases begin, go on and end in the database, and of the batch that does it.
+ * Mutants of how leases are bound, renewed and ended in the database, and of the batch.
  *
  * @module
  */
@@ -18,8 +18,8 @@ const triggers = "migrations/0010_tenure_triggers.sql";
 
 export const storedLeaseMutants: readonly Mutant[] = [
   {
-    name: "stale-claims-act",
-    rules: ["no answer follows a former configuration"],
+    name: "stale-claims-committed",
+    rules: ["no answer uses an outdated configuration"],
     file: statements,
     search:
       '`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}\n',
@@ -35,7 +35,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: commitTests,
   },
   {
-    name: "site-limit-counts-what-has-ended",
+    name: "site-limit-counts-ended-leases",
     rules: ["R7618-10-02"],
     file: statements,
     search: "sql`(${used.freeAt} > now AND (",
@@ -64,24 +64,24 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: commitTests,
   },
   {
-    name: "late-batches-act",
-    rules: ["what nobody waits for any more is not done"],
+    name: "late-batches-committed",
+    rules: ["a batch is not committed after its deadline"],
     file: statements,
     search: '(${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")})',
     replacement: '(${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")} + 1000)',
     tests: commitTests,
   },
   {
-    name: "late-release-ends-what-came-after-it",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    name: "late-release-ends-newer-lease",
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: statements,
     search: 'AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")})',
     replacement: 'AND (${parameter("received")} IS NULL OR ${own.since} <= ${parameter("received")} / 1000)',
     tests: [...commitTests, ...httpTests],
   },
   {
-    name: "milliseconds-of-another-change",
-    rules: ["a message that waited ends nothing that its client got meanwhile"],
+    name: "milliseconds-of-an-earlier-change-used",
+    rules: ["a delayed message does not end a newer lease of its client"],
     file: statements,
     search:
       "iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`",
@@ -117,7 +117,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   },
   {
     name: "no-quarantine-in-the-row",
-    rules: ["no pair is given out before its quarantine is over"],
+    rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
     search: "min(${lease.expiresAt}, e.now) + e.quarantine),",
     replacement: "min(${lease.expiresAt}, e.now)),",
@@ -141,7 +141,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: commitTests,
   },
   {
-    name: "first-softwire-address-for-ever",
+    name: "softwire-address-never-changes",
     rules: ["R8539-8.1-01"],
     file: statements,
     search: "OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),",
@@ -217,7 +217,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: sharingTests,
   },
   {
-    name: "softwire-conflict-costs-the-softwire-only",
+    name: "softwire-conflict-binds-without-softwire",
     rules: ["R8539-8.2-02"],
     file: statements,
     search: "AND (c.running OR NOT (c.softwire_taken OR c.softwire_forbidden))",
@@ -325,7 +325,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: requestTests,
   },
   {
-    name: "lease-ended-by-another-servers-offer",
+    name: "request-to-another-server-ends-lease",
     rules: ["R2131-4.3.2-02"],
     file: "src/store/batch/claim-rows.ts",
     search: 'claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,',
@@ -348,44 +348,39 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "ack-after-a-failed-commit",
     rules: ["R2131-4.3.2-03"],
     file: "src/store/database/file.ts",
-    search: '      driver.exec("COMMIT");\n      return results;',
+    search: '      driver.exec("COMMIT");\n      if (instant',
     replacement: [
       "      try {",
       '        driver.exec("COMMIT");',
       "      } catch {",
       "        rollBack(driver);",
       "      }",
-      "      return results;",
+      "      if (instant",
     ].join("\n"),
     tests: requestTests,
   },
   {
-    name: "instant-of-an-earlier-batch",
+    name: "batch-judged-by-earlier-instant",
     rules: ["all leases are judged by the database's clock at the time of the batch"],
     file: "src/store/database/file.ts",
-    search: "      if (first !== undefined) this.#run(driver, first());",
-    replacement: "      if (first !== undefined && this.#prepared.size < 5) this.#run(driver, first());",
+    search: "const instant = time && this.#runForRow(",
+    replacement: "const instant = this.#prepared.size >= 5 ? undefined : time && this.#runForRow(",
     tests: ["src/store/database", ...commitTests],
   },
   {
     name: "clock-read-before-the-lock",
     rules: ["a batch that waited for the lock is judged by the time at which it runs"],
     file: "src/store/database/file.ts",
-    search: [
-      '    return this.#transact("BEGIN IMMEDIATE", statements, () => ({',
-      "      sql: setInstant,",
-      "      args: [Math.floor(clockMs())],",
-      "    }));",
-    ].join("\n"),
+    search: '    return this.#transact("BEGIN IMMEDIATE", statements, time);',
     replacement: [
-      "    const instant = { sql: setInstant, args: [Math.floor(clockMs())] };",
-      '    return this.#transact("BEGIN IMMEDIATE", statements, () => instant);',
+      "    const instant = time.setInstant();",
+      '    return this.#transact("BEGIN IMMEDIATE", statements, { ...time, setInstant: () => instant });',
     ].join("\n"),
     tests: ["src/store/database"],
   },
   {
     name: "history-not-written",
-    rules: ["every lease is in history when it has ended"],
+    rules: ["every ended lease is in the history"],
     file: triggers,
     search:
       "WHEN OLD.since IS NOT NULL AND (NEW.since IS NOT OLD.since OR NEW.client_id IS NOT OLD.client_id)",

@@ -1,5 +1,5 @@
 /**
- * Broken rules of how offers are stored: which slot a client gets, and for how long it is kept for it.
+ * Mutants of how offers are stored: which slot a client gets, and how long it is held.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const statements = "src/store/batch/statements.ts";
 
 export const offerMutants: readonly Mutant[] = [
   {
-    name: "offered-pair-is-free-at-once",
+    name: "offered-pair-is-not-held",
     rules: ["R2131-4.3.1-02"],
     file: statements,
     search: "c.line, ${offered}, now + c.hold, now + c.hold, NULL,",
@@ -18,7 +18,7 @@ export const offerMutants: readonly Mutant[] = [
     tests: discoverTests,
   },
   {
-    name: "offers-are-never-free-again",
+    name: "offered-pair-is-never-free-again",
     rules: ["R2131-4.3.1-03"],
     file: statements,
     search: "c.line, ${offered}, now + c.hold, now + c.hold, NULL,",
@@ -78,14 +78,14 @@ export const offerMutants: readonly Mutant[] = [
   },
   {
     name: "offer-ends-a-quarantine",
-    rules: ["no pair is given out before its quarantine is over"],
+    rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
     search: "max(${lease.freeAt}, now + c.hold)",
     replacement: "now + c.hold",
     tests: modelTests,
   },
   {
-    name: "pair-in-use-taken-over",
+    name: "pair-in-use-reassigned",
     rules: ["R7618-8-07c"],
     file: statements,
     search: "WHERE ${taken.slot} IS NULL OR ${taken.freeAt} <= now ORDER BY w.key LIMIT 1",
@@ -93,8 +93,8 @@ export const offerMutants: readonly Mutant[] = [
     tests: commitTests,
   },
   {
-    name: "cursor-does-not-skip",
-    rules: ["new slots are found past those in use"],
+    name: "cursor-skips-no-used-slots",
+    rules: ["new slots are found after those in use"],
     file: statements,
     search: "min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1 FROM need",
     replacement: "min(slots, cursor + claims) - 1 FROM need",
@@ -118,7 +118,7 @@ export const offerMutants: readonly Mutant[] = [
   },
   {
     name: "cursor-passes-free-slots",
-    rules: ["no free slot is passed over"],
+    rules: ["no free slot is skipped"],
     file: statements,
     search: "  SELECT max(number) FROM step\n",
     replacement: "  SELECT max(number) + 1 FROM step\n",

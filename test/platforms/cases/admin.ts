@@ -1,5 +1,5 @@
 /**
- * What operators may expect of an allocator, wherever it runs.
+ * Cases for the admin API, which every platform must pass.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { requestAlone } from "../../support/request-alone.ts";
 import type { AloneRequest } from "../../support/request-alone.ts";
 import type { CaseDomains, CaseTarget } from "./target.ts";
 
-/** Domains of these cases; what else they need they create. */
+/** Domains of these cases. The cases create everything else that they need. */
 export const adminDomains = [
   {
     name: "evident",
@@ -42,12 +42,12 @@ const evident = (message: TestMessage) => ({
 
 const shared = { domain: "managed", kind: "shared", psidLength: 6 };
 
-/** Registers the cases of operators. */
+/** Registers the cases of the admin API. */
 export function adminCases(target: CaseTarget): void {
   const as = (token: string) => operatorBy((path, init) => fetch(`${target().url}${path}`, init), token);
   const call: ReturnType<typeof as> = (...args) => as(target().adminToken)(...args);
-  /** On a connection of its own, which Node closes when it does not want to read the body. */
-  const alone: typeof call = (...args) =>
+  /** Calls on its own connection, because the server closes the connection when it refuses to read the body. */
+  const callAlone: typeof call = (...args) =>
     operatorBy(
       (path, init) => requestAlone(`${target().url}${path}`, init as AloneRequest),
       target().adminToken,
@@ -60,7 +60,7 @@ export function adminCases(target: CaseTarget): void {
     return body.secret as string;
   };
 
-  /** Names of a list, page by page as each page says. */
+  /** @returns The names in a list, read page by page through the links to the next page. */
   async function namesOf(path: string): Promise<unknown[]> {
     const names: unknown[] = [];
     for (let next: string | undefined = path; next !== undefined;) {
@@ -72,7 +72,7 @@ export function adminCases(target: CaseTarget): void {
     return names;
   }
 
-  describe("a resource is created, read, listed, changed only as it is known, and deleted", () => {
+  describe("a resource is created, read, listed, changed only with its ETag, and deleted", () => {
     const pool = (name: string, range: string) => ({ path: `/pools/${name}`, body: { ...shared, range } });
     test.each([
       {
@@ -137,7 +137,7 @@ export function adminCases(target: CaseTarget): void {
     });
   });
 
-  test("lists come in pages that have all of it, once and in order", async () => {
+  test("the pages of a list contain each item once, in order", async () => {
     const names = ["page-1", "page-2", "page-3"];
     for (const [index, name] of names.entries()) {
       expect((await call("PUT", `/pools/${name}`, { ...shared, range: `10.2.${index}.0/24` })).status).toBe(
@@ -149,7 +149,7 @@ export function adminCases(target: CaseTarget): void {
     for (const name of names) expect((await call("DELETE", `/pools/${name}`)).status).toBe(204);
   });
 
-  test("a pool is planned, and drained; one that overlaps is refused by name", async () => {
+  test("a pool is planned and drained, and an overlapping pool is refused with the name of the other", async () => {
     const range = "10.3.0.0/24";
     const plan = await call("POST", "/pools:plan", { ...shared, range, reservedPorts: ["0-1023", "5060"] });
     expect([plan.status, plan.body]).toEqual([
@@ -171,7 +171,7 @@ export function adminCases(target: CaseTarget): void {
     expect((await call("DELETE", "/pools/planned")).status).toBe(204);
   });
 
-  test("of 64 pools that overlap and come at once, those that don't overlap are left", async () => {
+  test("of 64 overlapping pools that are created at once, one for each range succeeds", async () => {
     const wanted = Array.from({ length: 64 }, (_, index) => ({
       path: `/pools/rival-${index}`,
       range: `10.4.${index % 8}.0/24`,
@@ -188,7 +188,7 @@ export function adminCases(target: CaseTarget): void {
     for (const name of left) expect((await call("DELETE", `/pools/${String(name)}`)).status).toBe(204);
   });
 
-  test("a lease is found, looked up, in the binding table and counted; released by hand, it is gone", async () => {
+  test("a lease is listed, looked up, in the binding table and counted, and an operator can release it", async () => {
     const client = clientProfile(50);
     const softwire = parseIPv6("2001:db8:5:100::1");
     const early = await call("GET", "/bindings?domain=evident");
@@ -263,7 +263,7 @@ export function adminCases(target: CaseTarget): void {
     ]);
   });
 
-  test("a token may do what its scope says", async () => {
+  test("a token permits only what its scope permits", async () => {
     const reader = as(await makeToken("a-reader", { scope: "read" }));
     const relay = await makeToken("a-relay", { scope: "relay" });
     const plan = { kind: "full", range: "203.0.113.0/24" };
@@ -274,7 +274,7 @@ export function adminCases(target: CaseTarget): void {
     ];
     expect(await statuses(reader)).toEqual([200, 200, 403]);
     expect(await statuses(as(relay))).toEqual([403, 403, 403]);
-    expect(await statuses(as("a-token-of-nobody"))).toEqual([401, 401, 401]);
+    expect(await statuses(as("an-unknown-token-0"))).toEqual([401, 401, 401]);
     expect((await postTo(target().url, relay)(new Uint8Array())).status).toBe(200);
     const refused = await fetch(`${target().url}/admin/v1/domains`);
     expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([
@@ -284,7 +284,7 @@ export function adminCases(target: CaseTarget): void {
     expect((await call("GET", "/domains/managed")).body.rapidCommit).toBe(false);
   });
 
-  test("a token for one domain sees and changes nothing of another", async () => {
+  test("a token for one domain can neither read nor change another domain", async () => {
     const caller = as(await makeToken("managed-only", { scope: "admin", domain: "managed" }));
     expect(itemsOf(await caller("GET", "/domains")).map(({ name }) => name)).toEqual(["managed"]);
     expect(itemsOf(await caller("GET", "/pools")).map(({ name }) => name)).toEqual(["managed-full"]);
@@ -297,7 +297,7 @@ export function adminCases(target: CaseTarget): void {
     expect((await caller("PATCH", "/pools/managed-full", { options: { mtu: 1400 } })).status).toBe(200);
   });
 
-  test("a token is listed without its secret, and rotated; the old secret is good for the overlap", async () => {
+  test("a token is listed without its secret, and after a rotation its old secret is valid for the overlap", async () => {
     const first = await makeToken("rotating", { scope: "read" });
     const { body: list } = await call("GET", "/tokens");
     expect(list.items).toContainEqual(expect.objectContaining({ name: "rotating", scope: "read" }));
@@ -307,7 +307,7 @@ export function adminCases(target: CaseTarget): void {
     const status = async (token: string) => (await as(token)("GET", "/domains/managed")).status;
     const second = await rotate(600);
     expect([await status(first), await status(second)]).toEqual([200, 200]);
-    // These two are asked for the first time after they were replaced: an allocator remembers tokens for a while.
+    // Neither secret is used before both rotations, because an allocator caches tokens for a while.
     const third = await rotate(600);
     const fourth = await rotate(0);
     expect([await status(third), await status(fourth)]).toEqual([401, 200]);
@@ -316,24 +316,27 @@ export function adminCases(target: CaseTarget): void {
     expect((await call("GET", "/tokens/rotating")).status).toBe(404);
   });
 
-  // Other systems have only 127.0.0.1 to call from.
-  test.skipIf(process.platform !== "linux")("who guesses tokens has to wait, and nobody else", async () => {
-    const guess = async (number: number, localAddress: string) => {
-      const headers = {
-        authorization: `Bearer a-guess-of-a-token-${number}`,
-        // On Workers, Cloudflare says it; elsewhere it is any header, and not believed.
-        "cf-connecting-ip": localAddress.replace("127.0.0.", "198.51.100."),
+  // Only Linux can call from other addresses than 127.0.0.1 without setup.
+  test.skipIf(process.platform !== "linux")(
+    "a client that guesses tokens has to wait, and other clients do not",
+    async () => {
+      const guess = async (number: number, localAddress: string) => {
+        const headers = {
+          authorization: `Bearer a-guess-of-a-token-${number}`,
+          // Cloudflare sets this header on Workers. On other platforms the allocator ignores it.
+          "cf-connecting-ip": localAddress.replace("127.0.0.", "198.51.100."),
+        };
+        return (await requestAlone(`${target().url}/admin/v1/domains`, { localAddress, headers })).status;
       };
-      return (await requestAlone(`${target().url}/admin/v1/domains`, { localAddress, headers })).status;
-    };
-    for (let number = 0; number < authFailuresMax; number++) {
-      expect(await guess(number, "127.0.0.2")).toBe(401);
-    }
-    expect(await guess(authFailuresMax, "127.0.0.2")).toBe(429);
-    expect(await guess(authFailuresMax, "127.0.0.3")).toBe(401);
-  });
+      for (let number = 0; number < authFailuresMax; number++) {
+        expect(await guess(number, "127.0.0.2")).toBe(401);
+      }
+      expect(await guess(authFailuresMax, "127.0.0.2")).toBe(429);
+      expect(await guess(authFailuresMax, "127.0.0.3")).toBe(401);
+    },
+  );
 
-  test("the declared state that GET gives, sent back, changes nothing", async () => {
+  test("the declared state that GET returns changes nothing when it is sent back", async () => {
     const { body: declared } = await call("GET", "/config");
     for (const [query, applied] of [
       ["?dryRun=true", false],
@@ -357,7 +360,7 @@ export function adminCases(target: CaseTarget): void {
     expect(yaml.body.text).toMatch(/^domains:\n/);
   });
 
-  test("the API's document and its page are served, without a script or another host", async () => {
+  test("the OpenAPI document and its page are served, and the page needs no script and no other host", async () => {
     const document = await (await fetch(`${target().url}/openapi.json`)).json();
     expect(document).toMatchObject({ openapi: expect.stringMatching(/^3\./) as string });
     expect(Object.keys((document as { paths: object }).paths)).toEqual(
@@ -373,11 +376,11 @@ export function adminCases(target: CaseTarget): void {
   test.each([
     ["malformed JSON", 400, () => call("PUT", "/pools/x", "{")],
     ["another content type", 415, () => call("PUT", "/pools/x", "a: 1", { "content-type": "text/plain" })],
-    ["an unknown field of a query", 400, () => call("GET", "/pools?colour=red")],
+    ["an unknown query parameter", 400, () => call("GET", "/pools?colour=red")],
     ["an unknown path", 404, () => call("GET", "/nowhere")],
-    ["a resource that is not there", 404, () => call("GET", "/domains/nowhere")],
-    ["too large a body", 413, () => alone("PUT", "/pools/x", "x".repeat(adminBodyOctetsMax + 1))],
-  ] as const)("%s: problem+json with %i to an operator", async (_, status, send) => {
+    ["a resource that does not exist", 404, () => call("GET", "/domains/nowhere")],
+    ["a body that is too large", 413, () => callAlone("PUT", "/pools/x", "x".repeat(adminBodyOctetsMax + 1))],
+  ] as const)("%s: the operator gets problem+json with %i", async (_, status, send) => {
     const answer = await send();
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
     expect([answer.status, answer.body.status]).toEqual([status, status]);

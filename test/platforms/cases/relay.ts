@@ -1,5 +1,5 @@
 /**
- * What relays may expect of an allocator, wherever it runs.
+ * Cases for the relay endpoint, which every platform must pass.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { vectorOctets } from "../../support/vectors.ts";
 import type { CaseDomains, CaseTarget } from "./target.ts";
 import { execute, queryNumber } from "../../support/sql.ts";
 
-/** Domains of these cases, each for one of them: what one does to its pools is nothing to the others. */
+/** Domains of these cases. Cases that fill or change a domain have their own, so that they do not affect others. */
 export const relayDomains = [
   {
     name: "usual",
@@ -54,7 +54,7 @@ const changing = at("2001:db8:4::1");
 
 const pairText = ({ address, portParams }: TestAnswer) => `${address} ${portParams?.psid ?? "full"}`;
 
-/** Registers the cases of relays. */
+/** Registers the cases of the relay endpoint. */
 export function relayCases(target: CaseTarget): void {
   const ask = (...messages: TestMessage[]) => askBy(post)(...messages);
   const post = (body: Uint8Array, headers?: Record<string, string>) =>
@@ -69,13 +69,13 @@ export function relayCases(target: CaseTarget): void {
     );
   }
 
-  test("it says that it lives and that it is ready", async () => {
+  test("/healthz and /readyz answer 200", async () => {
     for (const path of ["/healthz", "/readyz"]) {
       expect((await fetch(`${target().url}${path}`)).status).toBe(200);
     }
   });
 
-  test("a client obtains, renews and releases a lease, and the database has it before it is told", async () => {
+  test("a client obtains, renews and releases a lease, and its ACK comes after the commit", async () => {
     const client = clientProfile(1);
     const [offer] = await ask(usual(says.discover(client)));
     expect(offer).toMatchObject({ type: "offer", portParams: { psidOffset: 0, psidLength: 6 } });
@@ -98,7 +98,7 @@ export function relayCases(target: CaseTarget): void {
     expect([second!.type, pairText(second!)]).toEqual([first!.type, pairText(first!)]);
   });
 
-  test("a client that does not share ports gets a full address", async () => {
+  test("a client that can't share ports gets a full address", async () => {
     const client = fullProfile(3);
     const [offer] = await ask(usual(says.discover(client)));
     const [ack] = await ask(usual(says.selecting(client, offer!)));
@@ -114,11 +114,11 @@ export function relayCases(target: CaseTarget): void {
     expect(answer!.type).toBe("nak");
   });
 
-  test("who is served by no domain gets no answer", async () => {
+  test("a client of no domain gets no answer", async () => {
     expect(await ask(at("2001:db8:99::1")(says.discover(clientProfile(6))))).toEqual([undefined]);
   });
 
-  test("one POST of 256 new clients gives each a pair of its own", async () => {
+  test("one POST of 256 new clients gives each client its own pair", async () => {
     const clients = Array.from({ length: 256 }, (_, index) => clientProfile(1000 + index));
     const offers = await ask(...clients.map((client) => usual(says.discover(client))));
     const acks = await ask(...clients.map((client, index) => usual(says.selecting(client, offers[index]!))));
@@ -126,7 +126,7 @@ export function relayCases(target: CaseTarget): void {
     expect(new Set(acks.map((ack) => pairText(ack!))).size).toBe(256);
   });
 
-  test("a full pool under parallel POSTs is given out once, and the rest gets no answer", async () => {
+  test("parallel POSTs lease each pair of a pool once, and the remaining clients get no answer", async () => {
     const batches = Array.from({ length: 8 }, (_, batch) =>
       Array.from({ length: 16 }, (_, index) => clientProfile(2000 + batch * 16 + index)),
     );
@@ -140,7 +140,7 @@ export function relayCases(target: CaseTarget): void {
     expect(new Set(given.map(pairText)).size).toBe(63);
   });
 
-  test("R7618-10-02: parallel POSTs don't take a site past its limit", async () => {
+  test("R7618-10-02: parallel POSTs don't exceed the limit of a site", async () => {
     const clients = Array.from({ length: 12 }, (_, index) => clientProfile(3000 + index));
     const offers = await Promise.all(
       clients.map((client) => ask({ ...limited(says.discover(client)), source: "2001:db8:3:100::1" })),
@@ -148,7 +148,7 @@ export function relayCases(target: CaseTarget): void {
     expect(offers.flat().filter((offer) => offer !== undefined)).toHaveLength(3);
   });
 
-  test("a change of the configuration is seen by the next message", async () => {
+  test("a change of the configuration applies to the next message", async () => {
     const client = clientProfile(7);
     const secondsOf = (answer: TestAnswer) =>
       new DataView(answer.message.options.get(51)!.slice().buffer).getUint32(0);
@@ -161,7 +161,7 @@ export function relayCases(target: CaseTarget): void {
     expect([secondsOf(before!), secondsOf(after!)]).toEqual([3600, 7200]);
   });
 
-  test("a bad frame costs itself only", async () => {
+  test("a malformed frame does not affect other frames", async () => {
     const answers = await ask(
       usual(vectorOctets("bad-two-option87")),
       usual(says.discover(clientProfile(8))),
@@ -176,7 +176,7 @@ export function relayCases(target: CaseTarget): void {
     expect(decodeFrames(new Uint8Array(await response.arrayBuffer()), 1)).toEqual([]);
   });
 
-  /** On a connection of its own, which Node closes when it does not want to read the body. */
+  /** Posts on its own connection, because the server closes the connection when it refuses to read the body. */
   const postAlone = (body: Uint8Array) =>
     requestAlone(`${target().url}/v1/relay`, {
       method: "POST",

@@ -1,12 +1,12 @@
 /**
- * What a file of cases works with: an allocator somewhere, and domains that it brings itself.
+ * What each file of cases gets and provides: the allocator under test, and the domains that its cases need.
  *
  * @module
  */
 import type { DeclarationInput } from "../../../src/declaration/declaration.ts";
 import type { Database } from "../../../src/store/database/database.ts";
 
-/** The allocator under test; it runs only while its tests do. */
+/** Returns the allocator under test. It may be called only while a test runs. */
 export type CaseTarget = () => {
   readonly url: string;
   readonly relayToken: string;

@@ -1,12 +1,12 @@
 /**
- * What passes an interface, as tshark reads it: packet by packet, while it happens.
+ * Live captures of an interface with tshark, packet by packet.
  *
  * @module
  */
 import { createSocket } from "node:dgram";
 import type { Host, LabProcess } from "./lab.ts";
 
-/** A DHCPv6 packet. Lists have one item for each relay level, outermost first, and types one more for what is inside. */
+/** A DHCPv6 packet. Lists have one item per relay level, outermost first; `types` also has the innermost message. */
 export interface Packet {
   readonly source: string;
   readonly destination: string;
@@ -16,10 +16,10 @@ export interface Packet {
   readonly hopCounts: readonly number[];
   readonly linkAddresses: readonly string[];
   readonly peerAddresses: readonly string[];
-  /** Codes of all options, of all levels. */
+  /** Option codes of all levels. */
   readonly options: readonly number[];
-  /** What tshark has to complain about: malformed octets, or an expert's warning. */
-  readonly complaints: readonly string[];
+  /** Warnings of tshark, such as malformed octets. */
+  readonly warnings: readonly string[];
 }
 
 const fields = [
@@ -37,18 +37,18 @@ const fields = [
 
 /** A running capture. */
 export interface Capture {
-  /** The next packet that a condition is true of; those before are passed over. */
+  /** Returns the next packet that satisfies a condition, and skips the packets before it. */
   readonly next: (isWanted: (packet: Packet) => boolean) => Promise<Packet>;
 }
 
-/** UDP port of the probes that show that the capture has begun: discard (RFC 863). */
+/** UDP port of the probes that detect the start of the capture: discard (RFC 863). */
 const probePort = 9;
 
 /**
  * Captures DHCPv6 on an interface from now on.
  *
- * @param host Where.
- * @param interfaceName Must be up.
+ * @param host Host of the interface.
+ * @param interfaceName Name of the interface, which must be up.
  */
 export async function startCapture(host: Host, interfaceName: string): Promise<Capture> {
   const tshark = host.run([
@@ -85,22 +85,22 @@ async function nextPacket(tshark: LabProcess): Promise<Packet> {
     linkAddresses: list(6),
     peerAddresses: list(7),
     options: list(8).map(Number),
-    complaints: list(9),
+    warnings: list(9),
   };
 }
 
-/** tshark says that it captures before it does, so packets of ours are sent until it has seen one. */
+/** Sends probes until tshark has captured one, because tshark reports its start too early. */
 async function probe(host: Host, interfaceName: string, tshark: LabProcess): Promise<void> {
-  const speaker = host.script("test/relay/netns/probe.ts", [interfaceName, String(probePort)]);
+  const sender = host.script("test/relay/netns/probe.ts", [interfaceName, String(probePort)]);
   const seen = await Promise.race([
     tshark.output.next(),
     tshark.ended.then(async () => Promise.reject(new Error(`tshark: ${await tshark.errors.next()}`))),
   ]);
   if (!seen.includes(`|${probePort}|`)) throw new Error(`Cannot capture: found ${seen}, expected a probe`);
-  await speaker.end();
+  await sender.end();
 }
 
-/** Sends a datagram to the hosts of a link again and again; for probe.ts. */
+/** Sends a datagram to all hosts of a link at regular intervals; for probe.ts. */
 export function sendProbes(interfaceName: string, port: number, intervalMs: number): void {
   const socket = createSocket({ type: "udp6", ipv6Only: true });
   socket.bind(0, () => {

@@ -1,24 +1,24 @@
 /**
- * What goes wrong around a relay, in network namespaces: interfaces, addresses, the relay itself, its allocator.
+ * Faults around a relay, in network namespaces: interfaces, addresses, the relay itself, its allocator.
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { startCapture } from "./capture.ts";
-import { Lab, untilLogged, whyNoLab } from "./lab.ts";
+import { Lab, waitForLog, labSkipReason } from "./lab.ts";
 import type { Host } from "./lab.ts";
 import { obtainLease, reloadRelay, startAllocator, startLoad, startRelay } from "./service.ts";
 
-// Each test starts a handful of processes one after the other.
+// Each test starts several processes, one at a time.
 vi.setConfig({ testTimeout: 180_000 });
 
-const without = whyNoLab();
-const withoutTshark = whyNoLab("tshark");
+const without = labSkipReason();
+const withoutTshark = labSkipReason("tshark");
 
 const labs: Lab[] = [];
 afterEach(async () => {
   for (const lab of labs.splice(0)) await lab.close();
 });
 
-/** A BNG with a customer's link `cpe0`, at whose other end is a client's `wan0`. */
+/** Creates a BNG with a customer's link: `cpe0` of the BNG is connected to `wan0` of the client. */
 function stage(): { readonly lab: Lab; readonly bng: Host; readonly cpe: Host } {
   const lab = new Lab();
   labs.push(lab);
@@ -33,7 +33,7 @@ const multicast = ["--server", "ff02::1:2", "--port", "547", "--interface", "wan
 const client = (number: number): string[] => [...multicast, "--mac", `02:00:00:00:00:0${number}`];
 
 test.skipIf(withoutTshark !== "")(
-  `an interface goes down and up, and is deleted and made again: the relay joins its group again and serves${withoutTshark}`,
+  `an interface goes down and up, and is deleted and recreated: the relay rejoins its group and serves${withoutTshark}`,
   async () => {
     const { lab, bng, cpe } = stage();
     bng.address("cpe0", "2001:db8:a::1/64");
@@ -42,17 +42,17 @@ test.skipIf(withoutTshark !== "")(
     expect((await obtainLease(lab, cpe, client(1))).address).toMatch(/^192\.0\.2\./);
 
     bng.ip("link", "set", "cpe0", "down");
-    await untilLogged(relay, "interface is gone: waiting for it");
+    await waitForLog(relay, "interface is gone: waiting until it is back");
     bng.address("cpe0", "2001:db8:a::1/64");
     bng.ip("link", "set", "cpe0", "up");
-    await untilLogged(relay, "interface is back: listening again");
+    await waitForLog(relay, "interface is back: listening again");
     expect((await obtainLease(lab, cpe, client(2))).address).toMatch(/^192\.0\.2\./);
 
     bng.ip("link", "delete", "cpe0");
-    await untilLogged(relay, "interface is gone: waiting for it");
-    // The same names, but other interfaces: other indexes, other link-local addresses, another prefix.
+    await waitForLog(relay, "interface is gone: waiting until it is back");
+    // Interfaces of the same names, with other indexes, link-local addresses and prefixes.
     lab.link(bng, "cpe0", cpe, "wan0", "2001:db8:b::1/64");
-    await untilLogged(relay, "interface is back: listening again");
+    await waitForLog(relay, "interface is back: listening again");
     const capture = await startCapture(cpe, "wan0");
     expect((await obtainLease(lab, cpe, client(3))).address).toMatch(/^198\.51\.100\./);
     expect(await capture.next(({ types }) => types[0] === 21)).toMatchObject({
@@ -65,7 +65,7 @@ test.skipIf(withoutTshark !== "")(
 );
 
 test.skipIf(without !== "")(
-  `R8415-19.1.1-01 the address of a link changes: the link-address follows, and with it the domain${without}`,
+  `R8415-19.1.1-01 the address of a link changes: the link-address follows, and so does the domain${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     bng.address("cpe0", "2001:db8:a::1/64");
@@ -74,17 +74,17 @@ test.skipIf(without !== "")(
     expect((await obtainLease(lab, cpe, client(1))).address).toMatch(/^192\.0\.2\./);
     bng.address("cpe0", "2001:db8:b::1/64");
     bng.ip("address", "delete", "2001:db8:a::1/64", "dev", "cpe0");
-    await untilLogged(relay, "link-address changed");
+    await waitForLog(relay, "link-address changed");
     expect((await obtainLease(lab, cpe, client(2))).address).toMatch(/^198\.51\.100\./);
     bng.ip("address", "delete", "2001:db8:b::1/64", "dev", "cpe0");
-    await untilLogged(relay, "link-address changed");
-    // A link without an address is the default domain's.
+    await waitForLog(relay, "link-address changed");
+    // A link without an address belongs to the default domain.
     expect((await obtainLease(lab, cpe, client(3))).address).toMatch(/^203\.0\.113\./);
   },
 );
 
 test.skipIf(without !== "")(
-  `a reload moves a listener to another address on the same port, and a client finds it there${without}`,
+  `a reload moves a listener to another address on the same port, and clients are served there${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     for (const address of ["2001:db8:a::1/64", "2001:db8:a::2/64"]) bng.address("cpe0", address);
@@ -103,11 +103,11 @@ test.skipIf(without !== "")(
   },
 );
 
-/** So many clients in each of three rounds. */
+/** Clients in each round. */
 const clients = 400;
 const rounds = 3;
 
-/** A relay under load, whose clients send from ports of their own. */
+/** Starts a relay under load. Each client sends from its own port. */
 async function stageLoad() {
   const { lab, bng, cpe } = stage();
   bng.address("cpe0", "2001:db8:a::1/64");
@@ -128,7 +128,7 @@ async function stageLoad() {
   return { lab, bng, allocator, relay, load, settings };
 }
 
-const allIsWell = { held: clients * rounds, violations: [], naks: 0 };
+const noLoss = { held: clients * rounds, violations: [], naks: 0 };
 
 test.skipIf(without !== "")(
   `invariant 1, kill -9 of a relay under load: no port is leased twice, and no lease is lost${without}`,
@@ -141,23 +141,23 @@ test.skipIf(without !== "")(
     await second.end("SIGKILL");
     await startRelay(lab, bng, settings);
     const report = await load.report();
-    expect(report).toMatchObject(allIsWell);
-    // The kills hit: what was on its way was lost, and sent again.
+    expect(report).toMatchObject(noLoss);
+    // The kills lost messages, which clients sent again.
     expect(report.retransmits).toBeGreaterThan(0);
   },
 );
 
 test.skipIf(without !== "")(
-  `invariant 2, the allocator is killed under load and away for as long as its clients are patient: no lease is lost${without}`,
+  `invariant 2, the allocator is killed under load, and restarted while clients retry: no lease is lost${without}`,
   async () => {
     const { lab, bng, allocator, relay, load } = await stageLoad();
     await load.round();
     await allocator.end("SIGKILL");
-    await untilLogged(relay, "allocator unavailable: no POSTs until it is ready again");
+    await waitForLog(relay, "allocator unavailable: retrying after a pause");
     await startAllocator(lab, bng);
     const report = await load.report();
-    expect(report).toMatchObject(allIsWell);
-    // The outage was one: clients had to repeat themselves.
+    expect(report).toMatchObject(noLoss);
+    // The outage lost messages, which clients sent again.
     expect(report.retransmits).toBeGreaterThan(0);
   },
 );

@@ -1,6 +1,6 @@
 /**
- * Network namespaces for a test: hosts joined by veth links, with processes of their own. All of it goes when the lab
- * is closed, whatever happened in between.
+ * Network namespaces for a test: hosts connected by veth links, with processes. Closing the lab removes everything,
+ * even after a failure.
  *
  * @module
  */
@@ -16,18 +16,18 @@ import { Mailbox } from "../mailbox.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** Commands that a lab needs -> Debian packages that have them. */
+/** Command that a lab may need -> Debian package that contains it. */
 const packages = { ip: "iproute2", tshark: "tshark", dhcrelay: "isc-dhcp-relay" } as const;
 
-/** Command that a test needs beside `ip`. */
+/** Command that a test needs in addition to `ip`. */
 export type Tool = keyof typeof packages;
 
 /**
- * Finds out what keeps a test with namespaces from running here.
+ * Checks whether a test with namespaces can run here.
  *
- * @returns For the test's title: empty, or ` (skipped: no root)` and the like.
+ * @returns Suffix for the test's title: empty, or the reason it is skipped, such as ` (skipped: no root)`.
  */
-export function whyNoLab(...tools: Tool[]): string {
+export function labSkipReason(...tools: Tool[]): string {
   if (process.getuid?.() !== 0) return " (skipped: no root)";
   const missing = (["ip", ...tools] as const).find((tool) => !works("sh", ["-c", `command -v ${tool}`]));
   if (missing !== undefined) return ` (skipped: no ${packages[missing]})`;
@@ -69,27 +69,27 @@ export interface LabProcess {
   /** Lines of standard output, and of standard error. */
   readonly output: Mailbox<string>;
   readonly errors: Mailbox<string>;
-  /** Resolves when it has ended. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<unknown>;
   /** Writes a line to its standard input. */
   readonly write: (line: string) => void;
-  /** Sends a signal and waits for its end. */
+  /** Sends a signal, and waits until the process has ended. */
   readonly end: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
-/** What a host runs a process with. */
+/** Options of a process. */
 export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
 const bundles = new Map<string, string>();
-/** Three folders below the root, as the source that looks for the migrations is: so it finds them. */
+/** Three folders below the root, like the source that locates the migrations by relative path. */
 const bundlesFolder = join(root, "dist", "lab", String(process.pid));
 process.on("exit", () => {
   rmSync(bundlesFolder, { recursive: true, force: true });
 });
 
-/** Makes one file of a script: a lab starts many processes, and each would compile all over again. */
+/** Bundles a script into one file, because a lab starts many processes and each would compile the sources again. */
 function bundle(path: string): string {
   const known = bundles.get(path);
   if (known !== undefined) return known;
@@ -107,8 +107,8 @@ function bundle(path: string): string {
   return outfile;
 }
 
-/** Removes what a run left behind that was killed: its namespaces have the number of a process that is no more. */
-function sweep(): void {
+/** Removes the namespaces of killed runs: each name contains the id of a process that no longer exists. */
+function removeStaleNamespaces(): void {
   for (const [, namespace, pid] of ip("netns", "list").matchAll(/^(apportion-(\d+)-\S+)/gm)) {
     if (existsSync(`/proc/${pid}`)) continue;
     const pids = ip("netns", "pids", namespace!).split("\n").filter(Boolean).map(Number);
@@ -121,33 +121,33 @@ let labs = 0;
 
 /** A set of hosts. */
 export class Lab {
-  /** Folder for databases, tokens and the like, and for the temporary files of all processes. */
+  /** Folder for databases, tokens and other files, and for the temporary files of all processes. */
   readonly folder = mkdtempSync(join(tmpdir(), "apportion-lab-"));
   readonly #prefix = `apportion-${process.pid}-${++labs}`;
   readonly #hosts: Host[] = [];
   readonly #children = new Set<ChildProcess>();
 
   constructor() {
-    if (labs === 1) sweep();
+    if (labs === 1) removeStaleNamespaces();
   }
 
-  /** Adds a host, which has nothing but its loopback. */
+  /** Adds a host, with only a loopback interface. */
   host(name: string): Host {
     const namespace = `${this.#prefix}-${name}`;
     ip("netns", "add", namespace);
     const host = new Host(namespace, (command, options) => this.#run(namespace, command, options));
     this.#hosts.push(host);
     host.ip("link", "set", "lo", "up");
-    // An address is of use at once: nobody else could have it, so there is nothing to wait for (RFC 4862 §5.4).
+    // Skip duplicate address detection (RFC 4862 §5.4), so that an address is usable at once: duplicates can't occur.
     host.sysctl("net.ipv6.conf.default.accept_dad", "0");
     host.sysctl("net.ipv6.conf.all.accept_dad", "0");
     return host;
   }
 
   /**
-   * Joins two hosts by a cable.
+   * Connects two hosts by a veth link.
    *
-   * @param addressOfA Is there before the interface is up.
+   * @param addressOfA Address of the first host's interface, set before the interface is up.
    */
   link(a: Host, nameOfA: string, b: Host, nameOfB: string, addressOfA?: string): void {
     ip(
@@ -159,7 +159,7 @@ export class Lab {
     b.ip("link", "set", nameOfB, "up");
   }
 
-  /** Ends all processes, and removes all that was made. */
+  /** Ends all processes, and removes the namespaces and the folder. */
   async close(): Promise<void> {
     await Promise.all(
       [...this.#children].map(async (child) => {
@@ -173,10 +173,10 @@ export class Lab {
   }
 
   #run(namespace: string, command: readonly string[], { environment }: RunOptions = {}): LabProcess {
-    // `ip netns exec` replaces itself by the command: signals reach that.
+    // `ip netns exec` replaces itself with the command, so signals reach the command.
     const child = spawn("ip", ["netns", "exec", namespace, ...command], {
       cwd: root,
-      // tshark leaves its captures behind when it is killed; here they go when the lab is closed.
+      // A killed tshark leaves its temporary captures; in this folder they are removed with the lab.
       env: { ...process.env, TMPDIR: this.folder, ...environment },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -222,12 +222,12 @@ export class Host {
     return this.run([process.execPath, bundle(path), ...flags], options);
   }
 
-  /** Runs `ip` here. */
+  /** Runs `ip` on this host. */
   ip(...args: string[]): string {
     return ip("-n", this.namespace, ...args);
   }
 
-  /** Gives an interface an address with its prefix length. */
+  /** Adds an address with a prefix length to an interface. */
   address(interfaceName: string, address: string): void {
     this.ip("address", "add", address, "dev", interfaceName, "nodad");
   }
@@ -244,21 +244,21 @@ export class Host {
 }
 
 /**
- * Waits for a line of a log in JSON with a message.
+ * Waits for a line with a message in a JSON log.
  *
- * @returns Its fields.
- * @throws {Error} With what was said instead when the process ends before.
+ * @returns Fields of the line.
+ * @throws {Error} With the lines so far, if the process ends first.
  */
-export async function untilLogged(
+export async function waitForLog(
   child: LabProcess,
   message: string,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const said: string[] = [];
+  const lines: string[] = [];
   const ended = child.ended.then(() => undefined);
   for (;;) {
     const line = await Promise.race([child.errors.next(), ended]);
-    if (line === undefined) throw new Error(`The process ended before "${message}":\n${said.join("\n")}`);
-    said.push(line);
+    if (line === undefined) throw new Error(`The process ended before "${message}":\n${lines.join("\n")}`);
+    lines.push(line);
     if (!line.startsWith("{")) continue;
     const fields = JSON.parse(line) as Readonly<Record<string, unknown>>;
     if (fields.msg === message) return fields;

@@ -1,6 +1,6 @@
 /**
- * `load.ts JSON`: lets clients obtain leases in rounds of other clients, then renews them all. Says `round N` after
- * each round, and in the end in one line of JSON what became of it. See service.ts.
+ * `load.ts JSON`: obtains leases for the clients of each round, then renews all leases. Prints `round N` after each
+ * round, and finally a report as one line of JSON. See service.ts.
  */
 import { leasesOf } from "../../../src/load/lease-table.ts";
 import { leaseLoad, renewLoad } from "../../../src/load/load.ts";
@@ -14,7 +14,7 @@ for (let round = 0; round < rounds; round++) {
   leased.push(await leaseLoad({ ...options, firstClient: round * options.clients }));
   process.stdout.write(`round ${round}\n`);
 }
-// A lease that was lost, or given to another, is not acknowledged with the same pair.
+// A lease that was lost or leased to another client is not acknowledged with the same pair.
 const renewed: LoadResult[] = [];
 for (const { leases } of leased) renewed.push(await renewLoad(options, leases));
 const report: LoadReport = {

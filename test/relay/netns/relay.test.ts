@@ -1,5 +1,5 @@
 /**
- * The relay on links of its own: hosts in network namespaces, multicast, and tshark as the witness.
+ * The relay on its own links: hosts in network namespaces, multicast, and captures with tshark.
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { decodeMessage6 } from "../../../src/wire/dhcpv6/message.ts";
@@ -9,22 +9,22 @@ import { octets } from "../../support/octets.ts";
 import { vectorOctets } from "../../support/vectors.ts";
 import { mirror } from "../scripted-allocator.ts";
 import { startCapture } from "./capture.ts";
-import { Lab, whyNoLab } from "./lab.ts";
+import { Lab, labSkipReason } from "./lab.ts";
 import type { Host } from "./lab.ts";
-import { obtainLease, openSpeaker, startAllocator, startRelay } from "./service.ts";
+import { obtainLease, openRemoteSocket, startAllocator, startRelay } from "./service.ts";
 
-// Each test starts a handful of processes one after the other.
+// Each test starts several processes, one at a time.
 vi.setConfig({ testTimeout: 180_000 });
 
-const without = whyNoLab("tshark");
-const withoutDhcrelay = whyNoLab("tshark", "dhcrelay");
+const without = labSkipReason("tshark");
+const withoutDhcrelay = labSkipReason("tshark", "dhcrelay");
 
 const labs: Lab[] = [];
 afterEach(async () => {
   for (const lab of labs.splice(0)) await lab.close();
 });
 
-/** A BNG with a customer's link `cpe0`, at whose other end is a client's `wan0`. */
+/** Creates a BNG with a customer's link: `cpe0` of the BNG is connected to `wan0` of the client. */
 function stage(): { readonly lab: Lab; readonly bng: Host; readonly cpe: Host } {
   const lab = new Lab();
   labs.push(lab);
@@ -47,11 +47,11 @@ function withPeer(message: Uint8Array, peer: string): Uint8Array {
 const trusting = (entry: string) => `trustedRelays = [{ ${entry} }]\n`;
 
 test.skipIf(without !== "")(
-  `R7341-11-06 R8415-7.2-01 R8415-19.1.1-01 a client on a link is served by multicast, from the link's own address${without}`,
+  `R7341-11-06 R8415-7.2-01 R8415-19.1.1-01 a client on a link is served by multicast, from the link-local address of the interface${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     bng.address("cpe0", "2001:db8:b::1/64");
-    // A second address that answers must not come from: it is nearer to no one on this link.
+    // Answers must not come from this second address, which is not on the client's link.
     bng.address("lo", "2001:db8:ffff::1/128");
     await startAllocator(lab, bng);
     await startRelay(lab, bng, onCpe0);
@@ -70,21 +70,21 @@ test.skipIf(without !== "")(
         destination: "ff02::1:2",
         sourcePort: 546,
         destinationPort: 547,
-        complaints: [],
+        warnings: [],
       });
       expect(down).toMatchObject({
         source: bng.linkLocalOf("cpe0"),
         destination: cpe.linkLocalOf("wan0"),
         sourcePort: 547,
         destinationPort: 546,
-        complaints: [],
+        warnings: [],
       });
     }
   },
 );
 
 test.skipIf(without !== "")(
-  `R7341-11-06 R8415-19.1.1-02 two links with the same link-local client are told apart${without}`,
+  `R7341-11-06 R8415-19.1.1-02 two clients with the same link-local address on different links get their own answers${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     const other = lab.host("other");
@@ -128,7 +128,7 @@ test.skipIf(without !== "")(
 );
 
 test.skipIf(withoutDhcrelay !== "")(
-  `R8415-7.2-01 R8415-19.2-01 R8415-19.1.2-02 a client behind Debian's dhcrelay gets its lease through both relays${withoutDhcrelay}`,
+  `R8415-7.2-01 R8415-19.2-01 R8415-19.1.2-02 a client beyond Debian's dhcrelay gets its lease through both relays${withoutDhcrelay}`,
   async () => {
     const { lab, bng, cpe } = stage();
     const central = lab.host("central");
@@ -154,13 +154,13 @@ test.skipIf(withoutDhcrelay !== "")(
       types: [13, 21],
       destination: "2001:db8:c::b",
       destinationPort: 547,
-      complaints: [],
+      warnings: [],
     });
   },
 );
 
 test.skipIf(without !== "")(
-  `R8415-19.1.2-02 two of our relays in a chain, the first as a plain relay with a port of its own (RFC 8357)${without}`,
+  `R8415-19.1.2-02 two of our relays in a chain, the first as a plain relay with its own port (RFC 8357)${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     const central = lab.host("central");
@@ -183,7 +183,7 @@ test.skipIf(without !== "")(
       sourcePort: 1547,
       destinationPort: 547,
       options: expect.arrayContaining([9, 18, 135]) as number[],
-      complaints: [],
+      warnings: [],
     });
     expect(await capture.next(({ types }) => types[0] === 13)).toMatchObject({
       types: [13, 21],
@@ -191,13 +191,13 @@ test.skipIf(without !== "")(
       destination: "2001:db8:c::b",
       sourcePort: 547,
       destinationPort: 1547,
-      complaints: [],
+      warnings: [],
     });
   },
 );
 
 test.skipIf(without !== "")(
-  `R8415-19.1.2-02 an LDRA's level names no link: ours does, and the answer goes to its port 547${without}`,
+  `R8415-19.1.2-02 an LDRA's level has link-address ::, ours names the link, and the answer goes to port 547 of the LDRA${without}`,
   async () => {
     const { lab, bng, cpe: ldra } = stage();
     bng.address("cpe0", "2001:db8:a::1/64");
@@ -205,7 +205,7 @@ test.skipIf(without !== "")(
     await startRelay(lab, bng, `${onCpe0}accessNodes = true\n`);
     const capture = await startCapture(ldra, "wan0");
     const source = `${ldra.linkLocalOf("wan0")}%wan0`;
-    const speaker = await openSpeaker(ldra, source, 547);
+    const speaker = await openRemoteSocket(ldra, source, 547);
     // An access node sends from the address of its client, which its level names as the peer.
     const forward = withPeer(vectorOctets("relay-forw-ldra").octets, ldra.linkLocalOf("wan0"));
     speaker.send(forward, 547, "ff02::1:2%wan0");
@@ -219,20 +219,20 @@ test.skipIf(without !== "")(
       peerAddress: sent.peerAddress,
     });
     expect(answered.linkAddress).toEqual(new Uint8Array(16));
-    // Domain east: the allocator ignored `::` and took the link that our level names.
+    // Domain east: the allocator ignored `::` and used the link-address of our level.
     const message = answered.message;
     expect(message[0]).toBe(21);
     expect(Buffer.from(message).includes(Buffer.from([192, 0, 2]))).toBe(true);
     expect(await capture.next(({ types }) => types[0] === 13)).toMatchObject({
       types: [13, 21],
       destinationPort: 547,
-      complaints: [],
+      warnings: [],
     });
   },
 );
 
 test.skipIf(without !== "")(
-  `RFC 8415 §18.3.6 RFC 7341 §7.2 a client asks the link for option 88, and tshark finds the Reply well formed${without}`,
+  `RFC 8415 §18.3.6 RFC 7341 §7.2 a client requests option 88 by multicast, and tshark finds the Reply well formed${without}`,
   async () => {
     const { lab, bng, cpe } = stage();
     bng.address("cpe0", "2001:db8:a::1/64");
@@ -240,13 +240,13 @@ test.skipIf(without !== "")(
       '[information]\nenabled = true\ndhcp4o6Servers = ["ff02::1:2"]\nborderRelays = ["2001:db8:ffff::1"]\nsoftwireContainer = true\n';
     await startRelay(lab, bng, `${onCpe0}${information}`);
     const capture = await startCapture(cpe, "wan0");
-    const speaker = await openSpeaker(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
+    const socket = await openRemoteSocket(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
     const request = octets(
       "0b abcdef 0001 000a 0003000102005e100001", // Information-Request with a Client-Id
       "0006 0008 0058 005a 0060 0020", // option request: 88, 90, 96, 32
     );
-    speaker.send(request, 547, "ff02::1:2%wan0");
-    const reply = decodeMessage6((await speaker.next()).octets);
+    socket.send(request, 547, "ff02::1:2%wan0");
+    const reply = decodeMessage6((await socket.next()).octets);
     expect([reply.type, reply.flags]).toEqual([7, 0xabcdef]);
     expect(reply.options.map(({ code }) => code)).toEqual([1, 2, 88, 90, 96, 32]);
     expect(await capture.next(({ types }) => types[0] === 7)).toMatchObject({
@@ -254,7 +254,7 @@ test.skipIf(without !== "")(
       destination: cpe.linkLocalOf("wan0"),
       sourcePort: 547,
       destinationPort: 546,
-      complaints: [],
+      warnings: [],
     });
   },
 );
@@ -270,15 +270,15 @@ test.skipIf(without !== "")(
     server.address("bng0", "2001:db8:c::d/64");
     const servers = 'destinations = ["2001:db8:c::d"]\nsourceAddress = "2001:db8:c::b"\nsourcePort = 547\n';
     await startRelay(lab, bng, `${onCpe0}[servers]\n${servers}`);
-    const client = await openSpeaker(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
-    const dhcpd = await openSpeaker(server, "2001:db8:c::d", 547);
+    const client = await openRemoteSocket(cpe, `${cpe.linkLocalOf("wan0")}%wan0`, 546);
+    const dhcpd = await openRemoteSocket(server, "2001:db8:c::d", 547);
     const solicit = octets("01 abcdef 0001 000a 0003000102005e100001");
     client.send(solicit, 547, "ff02::1:2%wan0");
     const up = await dhcpd.next();
     expect(up).toMatchObject({ address: "2001:db8:c::b", port: 547 });
     const { path, message } = decodeRelayPath(up.octets);
     expect(message).toEqual(solicit);
-    // With port 547 there is nothing for RFC 8357 to say.
+    // With port 547, option 135 (RFC 8357) is not needed.
     expect(path[0]!.options.map(({ code }) => code)).toEqual([18]);
     const reply = mirror(up.octets, (each) => each.with(0, 2));
     dhcpd.send(reply, 547, "2001:db8:c::b");

@@ -1,5 +1,5 @@
 /**
- * The processes of the labs: allocator, relays, clients, and sockets to speak through.
+ * The processes of a lab: allocator, relays, clients and remote sockets.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { join } from "node:path";
 import type { LoadOptions } from "../../../src/load/options.ts";
 import type { DeclarationInput } from "../../../src/declaration/declaration.ts";
 import { decodeHex, encodeHex } from "../../../src/wire/hex.ts";
-import { untilLogged } from "./lab.ts";
+import { waitForLog } from "./lab.ts";
 import type { Host, Lab, LabProcess } from "./lab.ts";
 
 const token = "a-token-of-the-lab";
 const environment = { APPORTION_RELAY_TOKEN: token, LOG_LEVEL: "info" };
 
-/** Two domains, told apart by the link that a relay names, and one for all others. */
+/** Two domains, identified by the link-address, and a default domain. */
 const declaration: DeclarationInput = {
   domains: [
     domain("east", "192.0.2.0/24", { prefixes: ["2001:db8:a::/64"] }),
@@ -26,20 +26,20 @@ const declaration: DeclarationInput = {
 function domain(
   name: string,
   range: string,
-  whom: Pick<DeclarationInput["domains"][number], "prefixes" | "default">,
+  links: Pick<DeclarationInput["domains"][number], "prefixes" | "default">,
 ): DeclarationInput["domains"][number] {
   return {
     name,
-    ...whom,
+    ...links,
     serverIdentifier: "203.0.113.1",
     pools: [{ name: `${name}-shared`, kind: "shared", range, psidOffset: 0, psidLength: 6 }],
   };
 }
 
-/** Where the allocator of a lab listens: on the loopback of its host. */
+/** TCP port of the allocator, on the loopback of its host. */
 const allocatorPort = 8467;
 
-/** Starts the allocator on a file; one that comes later finds the leases of the one before. */
+/** Starts the allocator on a file. An allocator that is started later in the same lab finds the same leases. */
 export async function startAllocator(lab: Lab, host: Host): Promise<LabProcess> {
   const config = join(lab.folder, "declaration.json");
   writeFileSync(config, JSON.stringify(declaration));
@@ -51,41 +51,41 @@ export async function startAllocator(lab: Lab, host: Host): Promise<LabProcess> 
     ],
     { environment },
   );
-  await untilLogged(allocator, "allocator listening");
+  await waitForLog(allocator, "allocator listening");
   return allocator;
 }
 
-/** Starts a relay; without an allocator in its settings, that of its own host. */
+/** Starts a relay. By default it uses the allocator of its own host. */
 export async function startRelay(lab: Lab, host: Host, settings: string): Promise<LabProcess> {
   const file = settingsFileOf(lab, host);
   writeFileSync(file, settings);
   const relay = host.script("relay/main.ts", ["--config", file], { environment });
-  await untilLogged(relay, "relay listening");
+  await waitForLog(relay, "relay listening");
   return relay;
 }
 
-/** Gives a relay other settings. */
+/** Reloads a relay with other settings. */
 export async function reloadRelay(lab: Lab, host: Host, relay: LabProcess, settings: string): Promise<void> {
   writeFileSync(settingsFileOf(lab, host), settings);
   process.kill(relay.pid, "SIGHUP");
-  await untilLogged(relay, "relay reconfigured");
+  await waitForLog(relay, "relay reconfigured");
 }
 
 function settingsFileOf(lab: Lab, host: Host): string {
   return join(lab.folder, `${host.namespace}.toml`);
 }
 
-/** What `apportion client` says of a lease. */
+/** A lease, as `apportion client` prints it. */
 export interface ClientLease {
   readonly address: string;
   readonly portParams: { readonly psid: number };
 }
 
 /**
- * Lets a client obtain a lease.
+ * Obtains a lease with `apportion client`.
  *
- * @param flags As of `apportion client`.
- * @throws {Error} With what it says when it gets none.
+ * @param flags Flags of `apportion client`.
+ * @throws {Error} With the client's output, if it gets no lease.
  */
 export async function obtainLease(
   lab: Lab,
@@ -95,36 +95,36 @@ export async function obtainLease(
 ): Promise<ClientLease> {
   const state = join(lab.folder, `${host.namespace}-clients.json`);
   const child = host.script("src/cli/main.ts", ["client", command, "--state", state, "--json", ...flags]);
-  const said = child.output.next();
-  const lines = await Promise.race([said, child.ended.then(() => said)]);
+  const printed = child.output.next();
+  const lines = await Promise.race([printed, child.ended.then(() => printed)]);
   const result = JSON.parse(lines) as { readonly lease?: ClientLease };
   await child.ended;
   if (result.lease === undefined) throw new Error(`No lease: ${lines}`);
   return result.lease;
 }
 
-/** A datagram as a speaker hears and says it. */
+/** A datagram that a remote socket receives. */
 export interface Datagram {
   readonly octets: Uint8Array;
   readonly port: number;
   readonly address: string;
 }
 
-/** A socket in another namespace. */
-export interface Speaker {
+/** A UDP socket in another namespace. */
+export interface RemoteSocket {
   readonly port: number;
   readonly send: (octets: Uint8Array, port: number, address: string) => void;
   readonly next: () => Promise<Datagram>;
 }
 
-/** Opens a socket on a host. */
-export async function openSpeaker(
+/** Opens a UDP socket on a host. */
+export async function openRemoteSocket(
   host: Host,
   address: string,
   port: number,
   group?: string,
-): Promise<Speaker> {
-  const child = host.script("test/relay/netns/speaker.ts", [
+): Promise<RemoteSocket> {
+  const child = host.script("test/relay/netns/remote-socket.ts", [
     ...[address, String(port)],
     ...(group === undefined ? [] : [group]),
   ]);
@@ -143,26 +143,26 @@ export async function openSpeaker(
   };
 }
 
-/** A load of several rounds, each of other clients. */
+/** Options of a load of several rounds, each with other clients. */
 export interface LoadOfRounds extends LoadOptions {
   readonly rounds: number;
 }
 
-/** What a load found. */
+/** Result of a load. */
 export interface LoadReport {
-  /** Leases that are held in the end. */
+  /** Leases that are held at the end. */
   readonly held: number;
-  /** Ports that two clients hold, pairs that changed, clients without a lease. */
+  /** Ports that two clients hold, pairs that changed, and clients without a lease. */
   readonly violations: readonly string[];
-  /** Renewals that were refused, or not answered. */
+  /** Renewals that got a NAK or no answer. */
   readonly naks: number;
   /** Messages that were sent again. */
   readonly retransmits: number;
 }
 
-/** A load at work. */
+/** A running load. */
 export interface Load {
-  /** Resolves when the next round is over; the one after it has begun then. */
+  /** Resolves when the current round has ended and the next has begun. */
   readonly round: () => Promise<void>;
   readonly report: () => Promise<LoadReport>;
 }

@@ -6,15 +6,15 @@ import { MessageType6 } from "../../../src/wire/dhcpv6/codes.ts";
 import { encodeRelayMessage } from "../../../src/wire/dhcpv6/relay.ts";
 import { parseIPv6 } from "../../../src/wire/ipv6-address.ts";
 import { vectorOctets } from "../../support/vectors.ts";
-import { Lab, untilLogged, whyNoLab } from "./lab.ts";
+import { Lab, waitForLog, labSkipReason } from "./lab.ts";
 import type { Host } from "./lab.ts";
-import { obtainLease, openSpeaker, startAllocator, startRelay } from "./service.ts";
+import { obtainLease, openRemoteSocket, startAllocator, startRelay } from "./service.ts";
 
 // Each test starts a handful of processes one after the other.
 vi.setConfig({ testTimeout: 180_000 });
 
-const without = whyNoLab();
-const withoutDhcrelay = whyNoLab("dhcrelay");
+const without = labSkipReason();
+const withoutDhcrelay = labSkipReason("dhcrelay");
 
 const labs: Lab[] = [];
 afterEach(async () => {
@@ -54,7 +54,7 @@ const forged = (link: string, peer: string): Uint8Array =>
 
 /** Plays relay from the link of a customer. */
 async function playRelay(host: Host, message: Uint8Array): Promise<void> {
-  const speaker = await openSpeaker(host, `${host.linkLocalOf("wan0")}%wan0`, 547);
+  const speaker = await openRemoteSocket(host, `${host.linkLocalOf("wan0")}%wan0`, 547);
   speaker.send(message, 547, "ff02::1:2%wan0");
 }
 
@@ -64,7 +64,7 @@ test.skipIf(without !== "")(
     const { lab, bng, cpe } = stage();
     await startAllocator(lab, bng);
     const relay = await startRelay(lab, bng, onCpe0);
-    const logged = untilLogged(relay, dropped);
+    const logged = waitForLog(relay, dropped);
     await playRelay(cpe, forged("2001:db8:b::1", "fe80::5"));
     expect(await logged).toMatchObject({ relay: `${cpe.linkLocalOf("wan0")}%cpe0` });
     expect((await obtainLease(lab, cpe, multicast)).address).toMatch(/^192\.0\.2\./);
@@ -82,7 +82,7 @@ test.skipIf(withoutDhcrelay !== "")(
       ...["-l", "2001:db8:a::1%cpe0", "-u", "2001:db8:c::1%up0"],
     ]);
     while (!(await dhcrelay.errors.next()).includes("Sending on"));
-    const logged = untilLogged(relay, dropped);
+    const logged = waitForLog(relay, dropped);
     await playRelay(cpe, forged("2001:db8:b::1", "fe80::5"));
     expect(await logged).toMatchObject({ relay: cpe.linkLocalOf("wan0") });
     expect((await obtainLease(lab, cpe, multicast)).address).toMatch(/^192\.0\.2\./);
@@ -97,7 +97,7 @@ test.skipIf(without !== "")(
     await startRelay(lab, central, `${onUplink}${trusting(theBng)}`);
     const servers = '[servers]\ndestinations = ["2001:db8:c::1"]\nqueries = "servers"\n';
     const first = await startRelay(lab, bng, `${onCpe0}${servers}`);
-    const logged = untilLogged(first, dropped);
+    const logged = waitForLog(first, dropped);
     await playRelay(cpe, forged("2001:db8:b::1", "fe80::5"));
     expect(await logged).toMatchObject({ relay: `${cpe.linkLocalOf("wan0")}%cpe0` });
     expect((await obtainLease(lab, cpe, multicast)).address).toMatch(/^192\.0\.2\./);
@@ -110,14 +110,14 @@ test.skipIf(without !== "")(
     const { lab, bng, cpe, central } = stage();
     await startAllocator(lab, central);
     const relay = await startRelay(lab, central, `${onUplink}${trusting(theBng)}`);
-    const speaker = await openSpeaker(bng, "2001:db8:c::b", 547);
+    const speaker = await openRemoteSocket(bng, "2001:db8:c::b", 547);
     const client = cpe.linkLocalOf("wan0");
     const behindBng = encodeRelayMessage(
       MessageType6.relayForward,
       { hopCount: 1, linkAddress: parseIPv6("2001:db8:a::1"), peerAddress: parseIPv6(client), options: [] },
       forged("::", client),
     );
-    const logged = untilLogged(relay, dropped);
+    const logged = waitForLog(relay, dropped);
     speaker.send(behindBng, 547, "2001:db8:c::1");
     expect(await logged).toMatchObject({ relay: client });
     process.kill(relay.pid, "SIGTERM");
@@ -136,7 +136,7 @@ test.skipIf(without !== "")(
     await startAllocator(lab, central);
     const settings = `[[listeners]]\ninterface = "bng0"\njoinAllServers = true\n${trusting(theBng)}`;
     await startRelay(lab, central, settings);
-    const speaker = await openSpeaker(bng, "2001:db8:c::b%up0", 547);
+    const speaker = await openRemoteSocket(bng, "2001:db8:c::b%up0", 547);
     speaker.send(forged("2001:db8:a::1", "fe80::5"), 547, "ff05::1:3");
     const { octets } = await speaker.next();
     expect(octets[0]).toBe(MessageType6.relayReply);

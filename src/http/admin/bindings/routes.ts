@@ -51,6 +51,7 @@ const gone: Readonly<Record<GoneReason, string>> = {
   purged: "the change log does not go back that far",
   ahead: "the database has not reached this version yet",
   "other-databases": "the version is for another number of databases",
+  "clock-set-back": "the database's clock was set back, and the version may be from before that",
   "configuration-changed": "a border relay or a pool has changed since, which affects all rows",
   "too-many": "there are too many changes",
 };

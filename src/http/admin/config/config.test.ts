@@ -56,6 +56,33 @@ describe("PUT /config", () => {
     },
   );
 
+  test("T6 warns of a domain whose customers have no limit, in the plan and when applied", async () => {
+    const { put } = await open();
+    for (const query of ["?dryRun=true", ""]) {
+      const { answer } = await put(state([north]), query);
+      expect(answer.warnings).toEqual([
+        expect.stringMatching(/^domain "isp" has no site limit: .* Set siteBy\.$/),
+      ]);
+      expect((await put(state([north], [], { siteBy: ["source"] }), query)).answer.warnings).toEqual([]);
+    }
+  });
+
+  test("keeps settings that 0.1.0 can read, until a new one is used", async () => {
+    const { put, database } = await open();
+    const settings = async () =>
+      JSON.parse((await query(database, "SELECT settings FROM domain"))[0]!.settings as string) as object;
+    await put(state([north]));
+    const before = await settings();
+    for (const name of ["siteBy", "interfaceIdsAreUnique", "softwire.bindPrefixOnly"]) {
+      expect(before).not.toHaveProperty(name);
+    }
+    const softwire = { bindPrefix: "2001:db8::/56", bindPrefixOnly: true };
+    const used = { siteBy: ["link"], interfaceIdsAreUnique: true, softwire };
+    await put(state([north], [], used));
+    expect(await settings()).toMatchObject(used);
+    expect((await put(state([north], [], used))).steps[0]).toBe("domain isp unchanged");
+  });
+
   test("creates everything at once, and changes nothing when applied again", async () => {
     const { put, call, revision } = await open();
     const wanted = state([north, south], [seven]);

@@ -82,7 +82,7 @@ function respondChange(
     case "not-found":
       throw notFound("lease", id);
     case "stale":
-      throw versionConflict(formatETag(change.asked), formatETag(change.version));
+      throw versionConflict(formatETag(change.required), formatETag(change.version));
     case "not-running":
       throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected bound or offered`);
     case "changed-meanwhile":

@@ -9,8 +9,8 @@ import { formatDate, parseDate } from "../../../declaration/dates.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
 import { lookupToleranceSecondsMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
-import { nobodyReasons } from "../../../store/evidence/history.ts";
-import type { Holder, LookupAnswer, NobodyReason } from "../../../store/evidence/history.ts";
+import { noHolderReasons } from "../../../store/evidence/history.ts";
+import type { Holder, LookupAnswer, NoHolderReason } from "../../../store/evidence/history.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
@@ -60,7 +60,7 @@ const lookupSchema = v.strictObject({
     v.description("`subscriber` if the certainty of one holder is `certain`."),
   ),
   reason: v.nullable(
-    v.strictObject({ id: v.picklist(Object.keys(nobodyReasons) as NobodyReason[]), meaning: v.string() }),
+    v.strictObject({ id: v.picklist(Object.keys(noHolderReasons) as NoHolderReason[]), meaning: v.string() }),
   ),
   pool: v.nullable(v.string()),
   holders: v.array(holderSchema),
@@ -105,7 +105,7 @@ export function lookupRoutes({ store }: AdminDeps) {
 function show({ holders, reason, pool }: LookupAnswer) {
   return {
     found: reason === null ? ("subscriber" as const) : ("nobody" as const),
-    reason: reason === null ? null : { id: reason, meaning: nobodyReasons[reason] },
+    reason: reason === null ? null : { id: reason, meaning: noHolderReasons[reason] },
     pool: pool?.name ?? null,
     holders: holders.map(showHolder),
   };

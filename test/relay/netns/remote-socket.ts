@@ -1,8 +1,8 @@
 /**
- * A UDP socket that a test speaks through from another namespace: `speaker.ts ADDRESS PORT [GROUP%INTERFACE]`.
+ * A UDP socket that a test uses from another namespace: `remote-socket.ts ADDRESS PORT [GROUP%INTERFACE]`.
  *
- * Standard input takes lines `HEX PORT ADDRESS`; standard output gives lines `HEX PORT ADDRESS` of what came in, after
- * a first line `ready PORT`.
+ * Each input line `HEX PORT ADDRESS` is sent. The first output line is `ready PORT`; then each received datagram is
+ * printed as a line `HEX PORT ADDRESS`.
  */
 import { createSocket } from "node:dgram";
 import { createInterface } from "node:readline";

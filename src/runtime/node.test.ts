@@ -1,0 +1,31 @@
+/** What an allocator on Node says to its operator. */
+import { expect, test } from "vitest";
+import { temporaryDatabase } from "../../test/support/database.ts";
+import { createStore } from "../store/store.ts";
+import { logWarnings } from "./node.ts";
+
+const domain = (name: string, fields: object = {}) => ({
+  name,
+  serverIdentifier: "203.0.113.1",
+  pools: [],
+  ...fields,
+});
+
+test("T6 an allocator that starts names each domain whose customers have no limit", async () => {
+  const main = await temporaryDatabase({
+    domains: [domain("open"), domain("chosen", { siteBy: ["source"] }), domain("set", { siteLeasesMax: 4 })],
+  });
+  const other = await temporaryDatabase({ domains: [domain("placed")] });
+  const logged: [object, string][] = [];
+  const quiet = () => undefined;
+  const warn = (fields: object, message: string) => void logged.push([fields, message]);
+  const store = createStore({ main, placed: new Map([["placed", other]]) });
+  await logWarnings(store, { debug: quiet, info: quiet, warn, error: quiet });
+  expect(logged).toEqual([
+    [{ domain: "open" }, 'domain "open" has no site limit: one customer can take every pair. Set siteBy.'],
+    [
+      { domain: "placed" },
+      'domain "placed" has no site limit: one customer can take every pair. Set siteBy.',
+    ],
+  ]);
+});

@@ -1,0 +1,81 @@
+/**
+ * Which recorded times are in doubt because the database's clock was set, or may have to be.
+ *
+ * A step says that two clocks differ, not which of them is right. So from the time at which the file's clock was last
+ * set until the step was followed, each time may be that of either clock. Look-ups of such a time find no certain
+ * holder, and they also look at the time that the file's clock showed if the other one is right. While a step is open,
+ * the same holds up to now. A step that was undone puts nothing in doubt: the machine's clock was the wrong one.
+ *
+ * @module
+ */
+import { secondsOfStep } from "../database/clock-step.ts";
+
+/** A step that is open or was followed. Times are Unix seconds of the file's clock before it followed. */
+export interface DoubtfulStep {
+  /** Since when the file's clock had run on without being set. */
+  readonly since: number;
+  readonly differenceMs: number;
+  /** When it was followed; null while it is open. */
+  readonly settledAt: number | null;
+}
+
+/** Times that are in doubt, in Unix seconds, both ends included. */
+export interface DoubtfulSpan {
+  readonly from: number;
+  readonly until: number;
+  /** What to subtract from such a time to get what the file's clock may have shown then. */
+  readonly shift: number;
+}
+
+/**
+ * Works out which times are in doubt. A clock that was set twice in a row ran by the first clock, then the second, then
+ * the third; what the first one showed is related to the third by the sum of both steps.
+ *
+ * @param latestFirst The steps, the latest first.
+ */
+export function doubtfulSpans(latestFirst: readonly DoubtfulStep[]): DoubtfulSpan[] {
+  const steps = latestFirst.toReversed();
+  const spans: DoubtfulSpan[] = [];
+  for (const [first, { since, settledAt }] of steps.entries()) {
+    const until = settledAt ?? Infinity;
+    let shift = 0;
+    for (const [index, step] of steps.entries()) {
+      if (index < first) continue;
+      if (index > first && step.since !== endOfStep(steps[index - 1]!)) break;
+      shift += secondsOfStep(step.differenceMs);
+      // A clock that was set forward skipped the times in between.
+      spans.push(spanOf(since, until + Math.max(shift, 0), 0), spanOf(since + shift, until + shift, shift));
+    }
+  }
+  return spans;
+}
+
+/** The time at which a clock that followed a step ran on. */
+function endOfStep({ settledAt, differenceMs }: DoubtfulStep): number {
+  return (settledAt ?? Infinity) + secondsOfStep(differenceMs);
+}
+
+/** Times are rounded down to seconds, so the ends are wider by one. */
+function spanOf(from: number, until: number, shift: number): DoubtfulSpan {
+  return { from: from - 1, until: until + 1, shift };
+}
+
+/** What {@link doubtAt} finds. */
+export interface Doubt {
+  readonly isInDoubt: boolean;
+  /** Other times at which to look, in Unix seconds. */
+  readonly otherTimes: readonly number[];
+}
+
+/**
+ * @param at Unix seconds.
+ * @param toleranceSeconds How far `at` may be off.
+ */
+export function doubtAt(spans: readonly DoubtfulSpan[], at: number, toleranceSeconds: number): Doubt {
+  const near = spans.filter(
+    ({ from, until }) => from <= at + toleranceSeconds && at - toleranceSeconds <= until,
+  );
+  const shifts = new Set(near.map(({ shift }) => shift));
+  shifts.delete(0);
+  return { isInDoubt: near.length > 0, otherTimes: [...shifts].map((shift) => at - shift) };
+}

@@ -1,0 +1,132 @@
+/** Addresses that cannot be what a client says: no softwire begins at them, or several devices have them. */
+import { describe, expect, test } from "vitest";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
+import { queryNumber } from "../support/sql.ts";
+import { Stage } from "./stage.ts";
+import type { Answer } from "./stage.ts";
+
+const possible = "2001:db8:1234:5600::1";
+const softwireOf = (answer: Answer | undefined): string | undefined => {
+  const data = answer?.message.options.get(OptionCode.softwireSourceAddress);
+  return data === undefined ? undefined : formatIPv6(data);
+};
+const storedSoftwires = async (stage: Stage) =>
+  await queryNumber(stage.database, "SELECT count(*) FROM lease WHERE softwire IS NOT NULL");
+
+describe("T7 a softwire address", () => {
+  const impossible = [
+    "::",
+    "::1",
+    "ff02::1",
+    "fe80::1",
+    "::ffff:192.0.2.1",
+    "::192.0.2.1",
+    "2001:db8:ffff::1",
+  ];
+
+  test.each(impossible)("%s is refused, and never stored", async (softwire) => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const offer = (await client.discover({}, { softwire }))!;
+    expect(await stage.outcome(() => client.select(offer, { softwire }))).toBe("nak:softwire-forbidden");
+    expect(await stage.leases()).toBe(1); // The offer still runs, so the client can ask again.
+    expect(await stage.outcome(() => client.select(offer, { softwire: possible }))).toMatch(/^ack /);
+    expect(await storedSoftwires(stage)).toBe(1);
+  });
+
+  test.each(impossible)("%s leaves a running lease with the address that it has", async (softwire) => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const lease = await client.lease({}, { softwire: possible });
+    stage.now += 600;
+    expect(softwireOf(await client.renew(lease, { softwire }))).toBe(possible);
+    expect(softwireOf(await client.rebind(lease, { softwire }))).toBe(possible);
+    expect(softwireOf(await client.reboot(lease, { softwire }))).toBe(possible);
+    expect(softwireOf(await client.select(lease, { softwire }))).toBe(possible);
+  });
+
+  test("that is impossible leaves a running lease without one without one", async () => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const lease = await client.lease();
+    const ack = await client.renew(lease, { softwire: "::" });
+    expect([ack?.type, softwireOf(ack)]).toEqual(["ack", undefined]);
+    expect(await storedSoftwires(stage)).toBe(0);
+  });
+
+  test("that is impossible gets an offer instead of a rapid commit, and what it has with a lease", async () => {
+    const stage = await Stage.open({ rapidCommit: true });
+    const fast = { options: { 80: [] } };
+    const client = stage.client(1);
+    const discover = (softwire: string) => client.discover({}, { ...fast, softwire });
+    expect(await stage.outcome(() => discover("fe80::1"))).toMatch(/^offer /);
+    expect(await storedSoftwires(stage)).toBe(0);
+    expect(softwireOf(await discover(possible))).toBe(possible);
+    const ack = await discover("fe80::1");
+    expect([ack?.type, softwireOf(ack)]).toEqual(["ack", possible]);
+  });
+
+  test("that was stored before it was forbidden is not told again", async () => {
+    const stage = await Stage.open();
+    const client = stage.client(1);
+    const lease = await client.lease();
+    await stage.database.write([{ sql: "UPDATE lease SET softwire = zeroblob(16)", args: [] }]);
+    const ack = await client.renew(lease, { softwire: "::" });
+    expect([ack?.type, softwireOf(ack)]).toEqual(["ack", undefined]);
+  });
+
+  test("is one of bindPrefix where nothing else is allowed", async () => {
+    const softwire = { bindPrefix: "2001:db8:1234:5600::/56", bindPrefixOnly: true };
+    const stage = await Stage.open({ softwire });
+    const client = stage.client(1);
+    const offer = (await client.discover())!;
+    const outside = "2001:db8:1234:5700::1";
+    expect(await stage.outcome(() => client.select(offer, { softwire: outside }))).toBe(
+      "nak:softwire-forbidden",
+    );
+    expect(softwireOf(await client.select(offer, { softwire: possible }))).toBe(possible);
+  });
+
+  test.each(["fd00::1", "2001:db8:9::1"])("%s is allowed", async (softwire) => {
+    const stage = await Stage.open();
+    expect(softwireOf(await stage.client(1).lease({}, { softwire }))).toBe(softwire);
+  });
+});
+
+describe("T25 without option 61, in a domain that identifies clients by hardware address, a client", () => {
+  const anonymous = { options: { 61: null }, parameterRequestList: [1, 3, 6] };
+  const chaddr = (...octets: number[]) => Uint8Array.from({ length: 16 }, (_, index) => octets[index] ?? 0);
+
+  test.each<[string, object]>([
+    ["of zeros", { chaddr: chaddr() }],
+    ["of ones", { chaddr: chaddr(255, 255, 255, 255, 255, 255) }],
+    ["of a multicast group", { chaddr: chaddr(1, 0, 0x5e, 0, 0, 1) }],
+    ["without octets", { hlen: 0, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
+    ["that is longer than its field", { htype: 7, hlen: 17, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
+    ["of type 0", { htype: 0, chaddr: chaddr(2, 0, 0, 0, 0, 1) }],
+    ["of Ethernet with 5 octets", { hlen: 5, chaddr: chaddr(2, 0, 0, 0, 1) }],
+  ])("with an address %s gets no answer", async (_what, header) => {
+    const stage = await Stage.open({ identifiesByHardwareAddress: true });
+    const speech = { ...anonymous, header };
+    const client = stage.client(1);
+    expect(await stage.outcome(() => client.discover({}, speech))).toBe("silence:unusable-hardware-address");
+    const pair = { address: "203.0.113.0", portParams: undefined };
+    await client.select(pair, speech);
+    await client.release(pair, speech);
+    expect(stage.count("silence:unusable-hardware-address")).toBe(3);
+    expect(await stage.leases()).toBe(0);
+  });
+
+  test("with an address of its own is served", async () => {
+    const stage = await Stage.open({ identifiesByHardwareAddress: true });
+    const speech = { ...anonymous, header: { chaddr: chaddr(2, 0, 0, 0, 0, 1) } };
+    expect(await stage.outcome(() => stage.client(1).discover({}, speech))).toBe("offer 203.0.113.0");
+  });
+});
+
+test("T25 a client with option 61 is served whatever its hardware address", async () => {
+  const stage = await Stage.open({ identifiesByHardwareAddress: true });
+  const header = { chaddr: new Uint8Array(16) };
+  expect(await stage.outcome(() => stage.client(1).discover({}, { header }))).toMatch(/^offer /);
+});
