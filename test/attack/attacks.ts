@@ -1,0 +1,20 @@
+/**
+ * All attacks, in the order of their ids.
+ *
+ * @module
+ */
+import type { Attack } from "./attack.ts";
+import { customerAttacks } from "./customers.ts";
+import { messageAttacks } from "./messages.ts";
+import { relayAttacks } from "./relays.ts";
+import { timeAttacks } from "./time.ts";
+
+const numberOf = ({ id }: Attack): number => Number(id.slice(1)) + (id.startsWith("T") ? 0 : 1000);
+
+/** Every attack, T before E. */
+export const attacks: readonly Attack[] = [
+  ...messageAttacks,
+  ...relayAttacks,
+  ...customerAttacks,
+  ...timeAttacks,
+].sort((a, b) => numberOf(a) - numberOf(b));
