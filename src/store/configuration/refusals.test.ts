@@ -87,7 +87,7 @@ test.each([
       `INSERT INTO domain (name, settings) SELECT 'heir', settings FROM domain`,
       `${setDefault} WHERE name = 'heir'`,
     ],
-    { kind: "second-default", other: "heir" },
+    { kind: "already-served", served: { path: "default" }, other: "heir" },
   ],
   ["a pool of the name", putPool, [copyPool("south", 7)], { kind: "exists" }],
   ["a pool in the range", putPool, [copyPool("x", address)], { kind: "overlaps", other: { domain: "isp" } }],
