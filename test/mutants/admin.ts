@@ -377,7 +377,7 @@ const servedMutants: readonly Mutant[] = [
     file: "src/store/configuration/domain-changes.ts",
     search: "if (revision === undefined) return undefined;",
     replacement: "if (revision !== 0) return undefined;",
-    tests: servedTests,
+    tests: ["src/store/configuration/refusals.test.ts"],
   },
   {
     name: "same-prefix-in-another-database",
@@ -393,7 +393,7 @@ const servedMutants: readonly Mutant[] = [
     file: domainPut,
     search: "if (served.size === 0) return undefined;",
     replacement: "if (served.size !== -1) return undefined;",
-    tests: servedTests,
+    tests: ["src/store/configuration/refusals.test.ts"],
   },
   {
     name: "same-prefix-declared",

@@ -36,7 +36,11 @@ async function open(isPlaced = false) {
   const call = operator(allocator.app);
   const token = await call("PUT", "/tokens/southern", { scope: "admin", domain: "south" });
   const southern = operator(allocator.app, token.body.secret as string);
-  const stateOf = async () => (await call("GET", "/config")).body;
+  /** The configuration, and how often it was changed. */
+  const stateOf = async () => [
+    (await call("GET", "/config")).body,
+    (await call("GET", "/audit")).body.items as unknown[],
+  ];
   return { allocator, main, call, southern, stateOf };
 }
 
