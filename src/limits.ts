@@ -286,6 +286,21 @@ export const authFailureWindowMs = 60_000;
 /** Addresses whose failures are counted, at about 150 octets each. */
 export const authFailureAddressesMax = 4096;
 
+/**
+ * Milliseconds for which requests to `/readyz` share the result of a check. The relay and load balancers ask once a
+ * second at most.
+ */
+export const readinessKeptMs = 1000;
+
+/** Milliseconds that a request to `/readyz` waits for a check: a relay waits 2 s by default. */
+export const readinessWaitMsMax = 1500;
+
+/**
+ * Milliseconds after which a check that has not ended is given up, and another may start: longer than any database may
+ * take. On Workers, a check never ends if its request was cancelled.
+ */
+export const readinessAbandonMs = 10_000;
+
 /** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
 export const adminBodyOctetsMax = 1024 * 1024;
 
