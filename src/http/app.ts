@@ -37,7 +37,7 @@ export interface AppDeps {
   readonly relayToken: string;
   /** A token of scope `admin` for creating the first tokens. Without it, the admin API accepts only stored tokens. */
   readonly adminToken?: string | undefined;
-  /** Returns the client's address, if the platform reports it. Failed authentications are counted per address. */
+  /** Returns the client's address, if the platform reports it. Unknown tokens are counted per address. */
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   readonly log: Log;
   readonly counters: Counters;
@@ -64,7 +64,7 @@ export function createApp(deps: AppDeps): Hono {
     localMs,
   });
   store.clock.onEvent(clockLog(log));
-  const guard = createGuard({ ...deps, localMs });
+  const guard = createGuard({ ...deps, localMs, later });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
   app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline, counters));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readinessAbandonMs, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
+import { sharedWorkMsMax, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
 import { DatabaseError } from "../store/store.ts";
 import type { Timing } from "../timing.ts";
 
@@ -52,7 +52,7 @@ export function createReadiness({ check, localMs, later }: ReadinessDeps): () =>
 }
 
 function isPast({ startedMs, endedMs }: Check, nowMs: number): boolean {
-  return endedMs === undefined ? nowMs - startedMs >= readinessAbandonMs : nowMs - endedMs >= readinessKeptMs;
+  return endedMs === undefined ? nowMs - startedMs >= sharedWorkMsMax : nowMs - endedMs >= readinessKeptMs;
 }
 
 async function waitFor(check: Check, localMs: () => number, later: Timing["later"]): Promise<void> {

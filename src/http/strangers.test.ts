@@ -4,7 +4,7 @@ import { adminToken, relayToken } from "../../test/support/allocator.ts";
 import { onlyDatabase, temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { readinessAbandonMs, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
+import { sharedWorkMsMax, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
 import { createStore } from "../store/store.ts";
@@ -99,7 +99,7 @@ describe("T11 /readyz", () => {
     timing.advance(readinessWaitMsMax);
     expect(await first).toEqual([503]);
     state.held = undefined;
-    timing.advance(readinessAbandonMs - readinessWaitMsMax - 1);
+    timing.advance(sharedWorkMsMax - readinessWaitMsMax - 1);
     expect(await statusesOf("/readyz", 1)).toEqual([503]);
     timing.advance(1);
     expect(await statusesOf("/readyz", 24)).toEqual([200]);

@@ -10,6 +10,7 @@
  */
 import process from "node:process";
 import { createApp } from "../http/app.ts";
+import { createClientAddress } from "../http/client-address.ts";
 import { createCounters } from "../allocator/counters.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
@@ -36,7 +37,7 @@ export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
-const { historyDays, relayToken, adminToken, store: settings } = readConfig(process.env);
+const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 const closing = new AbortController();
@@ -46,13 +47,15 @@ for (const name of ["SIGINT", "SIGTERM"]) {
   });
 }
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
+const clientOf = createClientAddress(trustedProxies);
 const app = createApp({
   store: await opening,
   relayToken,
   adminToken,
   log,
   counters: createCounters(),
-  clientAddress: ({ env }) => (env as ConnectionInfo).remoteAddr.hostname,
+  clientAddress: ({ env, req }) =>
+    clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
 });
 
 export default {
