@@ -110,6 +110,11 @@ function refusal(error: HTTPException): Response {
   return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
 
+/** Whether the client hung up while it sent the body: Node reports a reset connection, Deno a resource that is gone. */
+function isBodyLost(error: Error): boolean {
+  return ("code" in error && error.code === "ECONNRESET") || error.name === "BadResource";
+}
+
 /** A path may be as long as the headers of a request. */
 function shorten(path: string): string {
   return path.length > fieldFoundCharactersMax ? `${path.slice(0, fieldFoundCharactersMax)}…` : path;
@@ -127,6 +132,9 @@ function createFailureAnswer(log: Log): (error: Error) => Response {
     log.error({ err: error }, message);
   };
   return (error) => {
+    if (isBodyLost(error)) {
+      return problemResponse(400, "Cannot read the body: found a part of it, expected all");
+    }
     if (!isDatabaseError(error)) {
       logOnce(error, "unexpected error");
       return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");

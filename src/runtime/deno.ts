@@ -9,9 +9,12 @@
  * @module
  */
 import process from "node:process";
+import { setTimeout } from "node:timers";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
+import { refuseBadHost } from "../http/host.ts";
 import { createCounters } from "../allocator/counters.ts";
+import { httpGraceMs } from "../limits.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
@@ -44,6 +47,8 @@ const closing = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {
     closing.abort();
+    // Deno waits for requests that are half sent. The timer does not keep the process alive when there are none.
+    setTimeout(() => process.exit(0), httpGraceMs).unref();
   });
 }
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
@@ -60,5 +65,5 @@ const app = createApp({
 
 export default {
   fetch: (request: Request, connection: ConnectionInfo): Response | Promise<Response> =>
-    app.fetch(request, connection),
+    refuseBadHost(request) ?? app.fetch(request, connection),
 };

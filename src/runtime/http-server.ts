@@ -125,8 +125,12 @@ function answerFaults(server: Server): void {
 }
 
 async function sendProblem(outgoing: ServerResponse, response: Response): Promise<void> {
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  outgoing.end(await response.text());
+  const body = Buffer.from(await response.arrayBuffer());
+  outgoing.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    "content-length": body.length,
+  });
+  outgoing.end(body);
 }
 
 /** Answers on a socket whose request has no response object, and closes it. */
