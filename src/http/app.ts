@@ -28,7 +28,7 @@ import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
 import { createReadiness } from "./readiness.ts";
-import { recordArrival, relayEndpoint } from "./relay-endpoint.ts";
+import { clockHeaders, recordArrival, relayEndpoint } from "./relay-endpoint.ts";
 
 /** Dependencies of the application. */
 export interface AppDeps {
@@ -43,6 +43,8 @@ export interface AppDeps {
   readonly counters: Counters;
   /** A monotonic clock of this process, in milliseconds. Default: `performance.now()`. */
   readonly localMs?: (() => number) | undefined;
+  /** A time by this clock, not later than the arrival of what is read now. Default: the clock itself. */
+  readonly arrivedMs?: (() => number) | undefined;
   /** The timers of this process. Default: real ones. */
   readonly later?: Timing["later"] | undefined;
 }
@@ -54,7 +56,8 @@ export interface AppDeps {
  * @throws {TypeError} When a token is empty.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { store, log, counters, localMs = systemTiming.nowMs, later = systemTiming.later } = deps;
+  const { store, log, counters, arrivedMs } = deps;
+  const { localMs = systemTiming.nowMs, later = systemTiming.later } = deps;
   const databaseSeconds = createHistogram(databaseSecondsBounds);
   const pipeline = createPlacedPipeline({
     partitions: store.partitions,
@@ -67,15 +70,20 @@ export function createApp(deps: AppDeps): Hono {
   const guard = createGuard({ ...deps, localMs, later });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
-  app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline, counters));
+  const arrival = recordArrival({ localMs, arrivedMs });
+  app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(pipeline, counters));
   app.route("/admin/v1", createAdminApp({ store, guard }));
-  app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
+  app.get(
+    "/metrics",
+    guard("read"),
+    metricsEndpoint({ store, counters, databaseSeconds, linesLost: log.linesLost }),
+  );
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   const ensureReady = createReadiness({ check: () => pipeline.probe(), localMs, later });
   app.get("/readyz", async (context) => {
     await ensureReady();
-    return context.json({ status: "ready" });
+    return context.json({ status: "ready" }, 200, clockHeaders(pipeline));
   });
   app.notFound(({ req }) => problemResponse(404, `Cannot find ${req.method} ${shorten(req.path)}`));
   const answerFailure = createFailureAnswer(log);

@@ -29,6 +29,7 @@ import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
+import { watchRequests } from "./watch-requests.ts";
 
 /** Who may call. The tokens are from the environment, and not in the database. */
 export interface AccessSettings extends Pick<AllocatorConfig, "relayToken" | "adminToken"> {
@@ -165,10 +166,11 @@ export async function startAllocator(
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
+  const { arrivedMs, stop: stopWatch } = watchRequests();
   const clientOf = createClientAddress(trustedProxies);
   const clientAddress = (context: Context): string | undefined =>
     clientOf(getConnInfo(context).remote.address, (name) => context.req.header(name));
-  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress });
+  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress, arrivedMs });
   const { address, close } = await startHttpServer(app.fetch, { listen, log });
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
@@ -176,6 +178,7 @@ export async function startAllocator(
     counters,
     close: async () => {
       await close();
+      stopWatch();
       store.close();
     },
   };

@@ -327,7 +327,103 @@ const placementMutants: readonly Mutant[] = [
   },
 ];
 
+const domainPut = "src/store/configuration/domain-put.ts";
+const servedTests = ["src/http/admin/domains"];
+
+const servedMutants: readonly Mutant[] = [
+  {
+    name: "domain-token-changes-whom-it-serves",
+    rules: ["T14"],
+    file: domainPut,
+    search: "if (principal.domain === null) return undefined;",
+    replacement: 'if (principal.scope !== "read") return undefined;',
+    tests: servedTests,
+  },
+  {
+    name: "domain-token-replaces-whom-it-serves",
+    rules: ["T14"],
+    file: "src/store/configuration/domains.ts",
+    search: "trespass(principal, stored.settings, settings) ??\n        replacementRefusal",
+    replacement: "replacementRefusal",
+    tests: servedTests,
+  },
+  {
+    name: "domain-token-removes-prefixes",
+    rules: ["T14"],
+    file: "src/store/configuration/served.ts",
+    search: "[...addedTo(has, wants).values(), ...addedTo(wants, has).values()]",
+    replacement: "[...addedTo(has, wants).values()]",
+    tests: servedTests,
+  },
+  {
+    name: "same-prefix-by-text",
+    rules: ["T15"],
+    file: "src/store/configuration/served.ts",
+    search: "add(`prefix ${formatIPv6Prefix(parseIPv6Prefix(text))}`",
+    replacement: "add(`prefix ${text}`",
+    tests: servedTests,
+  },
+  {
+    name: "same-line-by-text",
+    rules: ["T15"],
+    file: "src/store/configuration/served.ts",
+    search: "${encodeHex(parseInterfaceId(interfaceId))}",
+    replacement: "${interfaceId}",
+    tests: servedTests,
+  },
+  {
+    name: "same-prefix-at-the-same-time",
+    rules: ["T15"],
+    file: "src/store/configuration/domain-changes.ts",
+    search: "if (revision === undefined) return undefined;",
+    replacement: "if (revision !== 0) return undefined;",
+    tests: ["src/store/configuration/refusals.test.ts"],
+  },
+  {
+    name: "same-prefix-in-another-database",
+    rules: ["T15"],
+    file: domainPut,
+    search: "if (clash !== undefined) return { clash, others: others.length };",
+    replacement: "",
+    tests: servedTests,
+  },
+  {
+    name: "same-prefix-at-the-same-time-in-two-databases",
+    rules: ["T15"],
+    file: domainPut,
+    search: "if (served.size === 0) return undefined;",
+    replacement: "if (served.size !== -1) return undefined;",
+    tests: ["src/store/configuration/refusals.test.ts"],
+  },
+  {
+    name: "same-prefix-declared",
+    rules: ["T15"],
+    file: "src/store/configuration/plan-domains.ts",
+    search: "const other = others.find((each) => each !== name);",
+    replacement: "const other = others.find((each) => each === undefined);",
+    tests: servedTests,
+  },
+  {
+    name: "old-twins-cannot-be-changed",
+    rules: ["T15"],
+    file: domainPut,
+    search: "const added = addedTo(servedBy(stored.settings), servedBy(settings));",
+    replacement: "const added = servedBy(settings);",
+    tests: servedTests,
+  },
+  {
+    name: "outermost-line-decides",
+    rules: ["T15"],
+    file: "src/lease/select-domain.ts",
+    search: "for (let level = believed.length - 1; level > 0; level--) {\n    const { linkAddress, options }",
+    replacement:
+      "for (let level = 1; level < believed.length; level++) {\n    const { linkAddress, options }",
+    tests: ["src/lease/select-domain.test.ts"],
+  },
+];
+
 export const adminMutants: readonly Mutant[] = [
+  ...servedMutants,
   ...accessMutants,
   ...changeMutants,
   ...evidenceMutants,
