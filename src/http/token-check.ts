@@ -92,6 +92,7 @@ function createLookUps(
   let waiting = new Map<string, Waiter>();
   let current: LookUp | undefined;
   let pausedUntilMs = -Infinity;
+  let hasFailed = false;
 
   /** @returns The look-up in progress, unless it is lost. */
   const running = (): LookUp | undefined =>
@@ -110,8 +111,10 @@ function createLookUps(
         onFound(key, holder);
         waiter.resolve(holder);
       }
+      hasFailed = failure !== undefined;
     } catch (error) {
       for (const [, waiter] of entries) waiter.reject(error);
+      hasFailed = true;
     }
     pausedUntilMs = localMs() + tokenPauseMs;
   }
@@ -131,7 +134,7 @@ function createLookUps(
 
   async function take(key: string, isUrgent: boolean): Promise<void> {
     const pauseMs = pausedUntilMs - localMs();
-    if (!isUrgent && pauseMs > 0 && isFlooded()) await sleep(later, pauseMs);
+    if (!isUrgent && pauseMs > 0 && (hasFailed || isFlooded())) await sleep(later, pauseMs);
     for (let before = running(); waiting.has(key) && before !== undefined; before = running())
       await before.ended;
     if (waiting.has(key)) start();
