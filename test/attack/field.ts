@@ -30,7 +30,8 @@ import { createFakeClock } from "../support/faketime.ts";
 import type { FakeClock } from "../support/faketime.ts";
 import { adminToken, relayToken } from "../support/tokens.ts";
 
-const root = join(import.meta.dirname, "../..");
+/** Folder of the project. */
+export const root = join(import.meta.dirname, "../..");
 
 /** A declared domain. */
 export type DomainInput = DeclarationInput["domains"][number];
@@ -46,6 +47,15 @@ export interface FieldSetup {
   readonly paths?: number;
   /** A clock for the allocators that {@link Field.clock} sets. Default: false. */
   readonly hasFakeClock?: boolean;
+  /** Environment of the allocators. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** How an allocator is started. */
+export interface AllocatorStart {
+  readonly flags?: readonly string[];
+  readonly listen?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The field that most attacks share. */
@@ -97,6 +107,8 @@ export interface Path {
 export interface Reach {
   /** Number of the path. Default: 0. */
   readonly path?: number;
+  /** UDP port of a relay that is not one of the field's. */
+  readonly port?: number;
   /** Whether it sends to the listener that drops what untrusted relays send. Default: false. */
   readonly drops?: boolean;
 }
@@ -167,9 +179,14 @@ export class Field {
     );
     for (let number = 0; number < paths; number++) {
       const flags = number === 0 ? ["--config", join(this.folder, "declared.json")] : [];
-      const allocator = await this.startAllocator(flags);
+      const allocator = await this.startAllocator({ flags });
       this.paths.push({ allocator, relay: await this.#startRelay(allocator, number) });
     }
+  }
+
+  /** Aborted when the field closes: what an attack has started must end then. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Path of the database file. */
@@ -186,7 +203,11 @@ export class Field {
   }
 
   /** Starts an allocator on the database of the field. */
-  async startAllocator(flags: readonly string[] = [], listen = "127.0.0.1:0"): Promise<FieldAllocator> {
+  async startAllocator({
+    flags = [],
+    listen = "127.0.0.1:0",
+    environment = {},
+  }: AllocatorStart = {}): Promise<FieldAllocator> {
     const service = await startService({
       name: "allocator",
       script: [join(root, "src/cli/main.ts"), "allocator", "--listen", listen, ...flags],
@@ -195,6 +216,8 @@ export class Field {
         APPORTION_RELAY_TOKEN: relayToken,
         APPORTION_ADMIN_TOKEN: adminToken,
         ...this.clock?.environment,
+        ...this.#setup.environment,
+        ...environment,
       },
       readyMessage: "allocator listening",
       signal: this.#closing.signal,
@@ -205,7 +228,7 @@ export class Field {
 
   /** Starts an allocator again at its address, after it has ended. */
   async restartAllocator(): Promise<void> {
-    this.paths[0]!.allocator = await this.startAllocator([], new URL(this.allocator.url).host);
+    this.paths[0]!.allocator = await this.startAllocator({ listen: new URL(this.allocator.url).host });
   }
 
   async #startRelay(allocator: FieldAllocator, number: number): Promise<FieldRelay> {
@@ -235,10 +258,11 @@ export class Field {
   }
 
   /** Sends a datagram and waits for nothing. */
-  async transmit(datagram: Uint8Array, { path = 0, drops = false }: Reach = {}): Promise<void> {
-    const { port, droppingPort } = this.paths[path]!.relay;
+  async transmit(datagram: Uint8Array, { path = 0, drops = false, port }: Reach = {}): Promise<void> {
+    const { relay } = this.paths[path]!;
+    const destination = port ?? (drops ? relay.droppingPort : relay.port);
     await new Promise<void>((resolve, reject) => {
-      this.#socket.send(datagram, drops ? droppingPort : port, "::1", (error) => {
+      this.#socket.send(datagram, destination, "::1", (error) => {
         if (error === null) resolve();
         else reject(error);
       });
@@ -301,9 +325,9 @@ export class Field {
     return operatorBy((path, init) => this.http(path, init), token);
   }
 
-  /** POSTs a body to the allocator, as a relay does. */
-  async post(body: Uint8Array): Promise<Response> {
-    return this.http("/v1/relay", {
+  /** POSTs a body to an allocator, as a relay does. */
+  async post(body: Uint8Array, { url } = this.allocator): Promise<Response> {
+    return fetch(`${url}/v1/relay`, {
       method: "POST",
       headers: { authorization: `Bearer ${relayToken}`, "content-type": "application/octet-stream" },
       body: body as Uint8Array<ArrayBuffer>,
@@ -359,7 +383,7 @@ export function pause({ pid }: Service): () => void {
 }
 
 /** A relay that trusts this host and 2001:db8::/32. One listener reports what other relays send, one drops it. */
-function relaySettings(url: string, statusSocket: string) {
+export function relaySettings(url: string, statusSocket: string) {
   const listener = { address: "::1", port: 0, trustedRelays: [{ prefix: "2001:db8::/32" }] };
   return {
     listeners: [
