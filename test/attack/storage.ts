@@ -75,6 +75,20 @@ const movedFile: Attack = {
   },
 };
 
+/** Asks for `/healthz` again and again while something is pending. */
+async function watchHealth(field: Field, pending: Promise<unknown>) {
+  const state = { isOver: false, checks: 0, slowestMs: 0 };
+  const end = (): void => void (state.isOver = true);
+  pending.then(end, end);
+  while (!state.isOver) {
+    const startMs = performance.now();
+    await statusOf(field, "/healthz");
+    state.slowestMs = Math.max(state.slowestMs, performance.now() - startMs);
+    state.checks++;
+  }
+  return state;
+}
+
 const lockedFile: Attack = {
   id: "T16",
   tried: "another process holds the write lock: shortly, then for longer than a POST may wait",
@@ -89,20 +103,9 @@ const lockedFile: Attack = {
       other.exec("COMMIT");
       const { status: shortStatus } = await short;
       other.exec("BEGIN IMMEDIATE");
-      let isOver = false;
       const long = Promise.all([2, 3, 4, 5].map((client) => postDiscover(field, "16", client)));
-      const watched = long.finally(() => {
-        isOver = true;
-      });
-      let [checks, longest] = [0, 0];
-      while (!isOver) {
-        const startMs = performance.now();
-        await statusOf(field, "/healthz");
-        longest = Math.max(longest, performance.now() - startMs);
-        checks++;
-        await new Promise(setImmediate);
-      }
-      const answers = await watched;
+      const { checks, slowestMs } = await watchHealth(field, long);
+      const answers = await long;
       other.exec("COMMIT");
       await untilReady(field, 200);
       const refused = answers.filter(
@@ -111,7 +114,7 @@ const lockedFile: Attack = {
       return {
         seen:
           `short: ${shortStatus}; long: ${refused} of ${answers.length} POSTs 503 with Retry-After, ` +
-          `${checks} healthz meanwhile, the slowest ${Math.round(longest)} ms`,
+          `${checks} healthz meanwhile, the slowest ${Math.round(slowestMs)} ms`,
         // One answer after the other, each after seconds, would mean that the process stood still.
         held:
           healthOfShort === 200 &&
