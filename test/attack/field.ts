@@ -114,7 +114,7 @@ export interface Reach {
 }
 
 /** A message with an xid that no other message has. */
-interface Sent {
+export interface Sent {
   readonly xid: number;
   readonly datagram: Uint8Array;
 }
