@@ -19,6 +19,7 @@ import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
+import { strangerMutants } from "./strangers.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
@@ -38,6 +39,7 @@ export const mutants: readonly Mutant[] = [
   ...offerMutants,
   ...storedLeaseMutants,
   ...httpMutants,
+  ...strangerMutants,
   ...adminMutants,
   ...relayMutants,
 ];
