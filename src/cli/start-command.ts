@@ -16,6 +16,7 @@ import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/node.ts";
+import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
@@ -77,7 +78,7 @@ async function runStart(options: Options): Promise<void> {
   await logWarnings(store, log);
 
   const allocator = await startAllocator(store, { relayToken: token, adminToken }, options.http, log);
-  log.info({ url: allocator.url, database: options.database }, "allocator listening");
+  log.info({ url: allocator.url, database: showDatabaseUrl(options.database) }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {
