@@ -234,6 +234,9 @@ export const relayFailoverMsMin = 50;
 /** Milliseconds until a captured packet is written to disk: short enough to watch the file live. */
 export const relayCaptureFlushMs = 500;
 
+/** Characters of a database server's error that are logged: a proxy in front of it may answer with a whole page. */
+export const databaseErrorCharactersMax = 1000;
+
 /** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s must still get the error. */
 export const databaseAnswerMsMax = 3000;
 
