@@ -192,8 +192,23 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 /** Prepared statements that a connection to a file keeps: the batch uses eight, the admin API some dozens. */
 export const preparedStatementsMax = 128;
 
-/** Milliseconds to wait for a database file while another process holds its lock. */
-export const fileBusyMs = 5000;
+/**
+ * Milliseconds that work waits for a database file while another process holds its lock. Other allocators hold it for
+ * some 10 ms. A relay waits 2 s by default, and must get the 503 with its Retry-After before it gives up.
+ */
+export const fileLockWaitMsMax = 1500;
+
+/** The same for a migration, which nobody waits for: another process may be changing large tables. */
+export const fileMigrationWaitMsMax = 30_000;
+
+/** First pause in milliseconds before a locked file is tried again: a batch of another allocator takes some 5 ms. */
+export const fileLockPauseMsMin = 1;
+
+/** Longest such pause in milliseconds. It delays work by at most this time, and costs 40 attempts a second. */
+export const fileLockPauseMsMax = 25;
+
+/** Pieces of work that may wait for the lock of one file: more than relays and operators have in flight. */
+export const fileWaitersMax = 1024;
 
 /**
  * Frames of the write-ahead log between two checkpoints. With 1,000 frames, a checkpoint takes less than 20 ms. A longer
