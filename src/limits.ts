@@ -192,6 +192,9 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 /** Prepared statements that a connection to a file keeps: the batch uses eight, the admin API some dozens. */
 export const preparedStatementsMax = 128;
 
+/** Milliseconds between two looks at the files of a database that nobody uses. Each use looks too. */
+export const fileWatchMs = 1000;
+
 /**
  * Milliseconds that work waits for a database file while another process holds its lock. Other allocators hold it for
  * some 10 ms. A relay waits 2 s by default, and must get the 503 with its Retry-After before it gives up.

@@ -1,6 +1,7 @@
 /**
  * The database file of a running allocator: locked by another process, moved away, on a full disk, read by others.
  */
+import { copyFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Driver from "libsql";
 import { expect, onTestFinished, test } from "vitest";
@@ -52,4 +53,50 @@ test("T16 a lock that stays: 503 with Retry-After for all that wait, and service
   expect(allocator.lines.filter((line) => line.includes("Cannot lock the database"))).not.toEqual([]);
   other.exec("COMMIT");
   expect((await allocator.ask(discover(1)))[0]!.type).toBe("offer");
+});
+
+test("T10 a moved database: nothing is served, one line says so, and it serves again when it is back", async () => {
+  const { allocator, path } = await start();
+  const [offer] = await allocator.ask(discover(1));
+  const [ack] = await allocator.ask(says.selecting(clientProfile(1), offer!));
+  expect(ack?.type).toBe("ack");
+  const renewal = encodeFrames([wrap(says.renew(clientProfile(1), ack!), 0)]);
+
+  renameSync(path, `${path}.moved`);
+  // Nobody uses the database, and the allocator notices all the same.
+  expect(JSON.parse(await allocator.logs("nothing is served"))).toMatchObject({ path, found: "no file" });
+  expect((await allocator.post(renewal)).status).toBe(503);
+  expect(await allocator.status("/readyz")).toBe(503);
+  expect(await allocator.status("/healthz")).toBe(200);
+  copyFileSync(`${path}.moved`, path);
+  expect((await allocator.post(renewal)).status).toBe(503);
+  renameSync(`${path}.moved`, path);
+  expect((await allocator.ask(says.renew(clientProfile(1), ack!)))[0]!.type).toBe("ack");
+  expect(await allocator.status("/readyz")).toBe(200);
+  expect(allocator.lines.filter((line) => line.includes("nothing is served"))).toHaveLength(2);
+  expect(allocator.lines.filter((line) => line.includes("opened again"))).toHaveLength(1);
+
+  // The same without a pause: no ACK for a lease in a log that is gone.
+  rmSync(`${path}-wal`);
+  expect((await allocator.post(renewal)).status).toBe(503);
+  expect(await allocator.status("/readyz")).toBe(503);
+});
+
+test("T10 a deleted log: what was answered before is in the database after a restart", async () => {
+  const { allocator, folder, path } = await start();
+  const [offer] = await allocator.ask(discover(1));
+  const [ack] = await allocator.ask(says.selecting(clientProfile(1), offer!));
+  rmSync(`${path}-wal`);
+  await allocator.logs("nothing is served");
+  await allocator.end("SIGTERM");
+  const next = await startAllocatorProcess({ folder });
+  const [again] = await next.ask(says.renew(clientProfile(1), ack!));
+  expect([again?.type, again?.address, again?.portParams]).toEqual(["ack", ack!.address, ack!.portParams]);
+});
+
+test("T21 only its owner may read what an allocator creates", async () => {
+  const { folder } = await start();
+  const created = readdirSync(folder).filter((name) => name.startsWith("apportion.db"));
+  expect(created.sort()).toEqual(["apportion.db", "apportion.db-shm", "apportion.db-wal"]);
+  for (const name of created) expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
 });

@@ -6,8 +6,9 @@
 import Driver from "libsql";
 import { preparedStatementsMax } from "../../limits.ts";
 import { bindArguments } from "./bind.ts";
+import { DatabaseFiles } from "./database-files.ts";
 import { DatabaseError } from "./database.ts";
-import type { Result, Row, Statement } from "./database.ts";
+import type { FileFault, Result, Row, Statement } from "./database.ts";
 import type { FileTime } from "./file-clock.ts";
 import { isLocked } from "./turns.ts";
 
@@ -26,6 +27,7 @@ interface Prepared {
  * ({@link isLocked}), nothing has been done, and the work may be tried again.
  */
 export class Connection {
+  readonly files: DatabaseFiles;
   readonly #path: string;
   readonly #pragmas: readonly string[];
   readonly #prepared = new Map<string, Prepared>();
@@ -33,6 +35,7 @@ export class Connection {
   #isClosed = false;
 
   constructor(path: string, pragmas: readonly string[]) {
+    this.files = new DatabaseFiles(path);
     this.#path = path;
     this.#pragmas = pragmas;
   }
@@ -45,13 +48,16 @@ export class Connection {
   open(): Driver.Database {
     if (this.#driver !== undefined) return this.#driver;
     if (this.#isClosed) throw new DatabaseError("Cannot use the database: it was closed");
+    this.files.prepare();
     let driver: Driver.Database | undefined;
     try {
       // A locked file is an error at once: waiting for it here would block the event loop (`turns.ts`).
       driver = new Driver(this.#path, { timeout: 0 });
       for (const pragma of this.#pragmas) driver.exec(pragma);
+      this.files.opened(findRealPath(driver));
       return (this.#driver = driver);
     } catch (error) {
+      this.files.closed();
       driver?.close();
       throw databaseError(error);
     }
@@ -74,19 +80,26 @@ export class Connection {
 
   /** Turns foreign keys off, because a migration that rebuilds a table drops the old one. */
   migrate(statements: readonly Statement[]): void {
-    this.open().exec("PRAGMA foreign_keys = OFF");
+    this.#guard((driver) => {
+      driver.exec("PRAGMA foreign_keys = OFF");
+    });
     try {
       this.#transact("BEGIN IMMEDIATE", statements);
     } finally {
       // The next connection sees the new tables, and checks foreign keys again.
-      this.#drop();
+      if (this.files.fault === undefined) this.#drop();
+      else this.#driver?.exec("PRAGMA foreign_keys = ON");
     }
   }
 
   /** Closes the file permanently: a later call must not open it again or create a new one. */
   close(): void {
     this.#isClosed = true;
-    this.#drop();
+    this.files.watch();
+    const { fault } = this.files;
+    if (fault === undefined) this.#drop();
+    else if (this.#driver !== undefined) this.#abandon(this.#driver, fault);
+    this.#driver = undefined;
   }
 
   /** Runs statements as one transaction. */
@@ -96,6 +109,7 @@ export class Connection {
       const instant = time && this.#runForRow(driver, time.setInstant());
       const results = statements.map((statement) => this.#run(driver, statement));
       driver.exec("COMMIT");
+      this.files.checkLog();
       if (instant !== undefined) time?.observe(instant);
       return results;
     });
@@ -103,18 +117,39 @@ export class Connection {
 
   #drop(): void {
     this.#prepared.clear();
+    this.files.closed();
     this.#driver?.close();
     this.#driver = undefined;
   }
 
+  /**
+   * Leaves files that are not the ones that were opened. If the log was deleted, this connection still has it, and puts
+   * what it contains into the database. Otherwise nothing may be written, and closing could do so: it could copy the
+   * holes of a truncated log into the database, or work on files that another process uses by now.
+   */
+  #abandon(driver: Driver.Database, { path, found }: FileFault): void {
+    if (found !== "no file" || !path.endsWith("-wal")) return;
+    try {
+      driver.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // What it contains is as lost as it was.
+    }
+  }
+
+  /** Does work, and withholds its result unless the files are the ones that were opened. */
   #guard<T>(work: (driver: Driver.Database) => T): T {
     const driver = this.open();
+    if (this.files.fault !== undefined) this.files.assertSame();
     try {
-      return work(driver);
+      const result = work(driver);
+      this.files.assertSame();
+      return result;
     } catch (error) {
       rollBack(driver);
       const failure = databaseError(error);
-      if (!isLocked(failure)) this.#drop();
+      this.files.watch();
+      // The connection to a lost file is all that is left of it, and serves again when the file is moved back.
+      if (this.files.fault === undefined && !isLocked(failure)) this.#drop();
       throw failure;
     }
   }
@@ -176,8 +211,19 @@ function rollBack(driver: Driver.Database): void {
   }
 }
 
+/**
+ * Opens the log too, which SQLite does at the first read.
+ *
+ * @returns The path of the database without symbolic links.
+ */
+function findRealPath(driver: Driver.Database): string {
+  driver.exec("SELECT 1 FROM sqlite_schema LIMIT 1");
+  const [, , path] = driver.prepare("PRAGMA database_list").raw(true).get([]) as [number, string, string];
+  return path;
+}
+
 /** Wraps an error of the driver. A TypeError is a bug in this program, so it is passed on unchanged. */
 function databaseError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof TypeError) return error;
+  if (!(error instanceof Error) || error instanceof TypeError || error instanceof DatabaseError) return error;
   return new DatabaseError(error.message, error);
 }

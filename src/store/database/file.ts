@@ -6,8 +6,9 @@
  *
  * @module
  */
+import { clearInterval, setInterval } from "node:timers";
 import { sql } from "drizzle-orm";
-import { fileLockWaitMsMax, fileMigrationWaitMsMax, walCheckpointPages } from "../../limits.ts";
+import { fileLockWaitMsMax, fileMigrationWaitMsMax, fileWatchMs, walCheckpointPages } from "../../limits.ts";
 import { systemTiming } from "../../timing.ts";
 import type { Timing } from "../../timing.ts";
 import { Connection } from "./connection.ts";
@@ -30,6 +31,11 @@ export interface FileOptions {
    * sync at each commit would take most of the time.
    */
   readonly sync?: "full" | "off" | undefined;
+  /**
+   * Calls a function once a second, which looks at the files although nobody uses them, and returns what ends that.
+   * Default: a timer that does not keep the process alive.
+   */
+  readonly everySecond?: ((run: () => void) => () => void) | undefined;
   /** Clock, timers and randomness of the waits for a locked file. Default: those of the system. */
   readonly timing?: Timing | undefined;
 }
@@ -48,11 +54,14 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
  * @throws {DatabaseError} When the file cannot be opened.
  */
 export function openFile(url: string, options: FileOptions = {}): Database {
-  const { clockMs, machine, sync = "full", timing = systemTiming } = options;
+  const { clockMs, machine, sync = "full", timing = systemTiming, everySecond = startTimer } = options;
   const connection = new Connection(url.slice("file:".length), pragmasOf(sync));
   openUnlessLocked(connection);
   const clock = clockMs === undefined ? new FileClock(machine ?? thisMachine()) : undefined;
   const time: FileTime = clock ?? givenTime(clockMs!);
+  const stopWatch = everySecond(() => {
+    connection.files.watch();
+  });
   const [writers, readers] = [new Turns(timing), new Turns(timing)];
   const write = (statements: readonly Statement[]) => connection.write(statements, time);
   const readRow = (statement: Statement) => connection.read([statement])[0]!.rows[0];
@@ -80,9 +89,21 @@ export function openFile(url: string, options: FileOptions = {}): Database {
         clock.onEvent(listener);
       },
     },
+    onFileEvent: (listener) => {
+      connection.files.onEvent(listener);
+    },
     close: () => {
+      stopWatch();
       connection.close();
     },
+  };
+}
+
+function startTimer(run: () => void): () => void {
+  const timer = setInterval(run, fileWatchMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
   };
 }
 
