@@ -280,6 +280,12 @@ export const placementAgeMsMax = 1000;
 /** Databases that domains can be placed on: each costs an idle allocator one request per second. */
 export const placementsMax = 1024;
 
+/**
+ * Milliseconds for which a committed batch shows that the next one can be committed too. A readiness check later than
+ * that commits an empty batch.
+ */
+export const readyCommitMsMax = 1000;
+
 /** Requests to a libSQL server that an instance may have in flight: far more than relays cause with a few POSTs each. */
 export const databaseRequestsMax = 1024;
 

@@ -1,16 +1,21 @@
 /**
  * The database file of a running allocator: locked by another process, moved away, on a full disk, read by others.
  */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import Driver from "libsql";
 import { expect, onTestFinished, test } from "vitest";
 import { encodeFrames } from "../src/wire/frames.ts";
 import { vectorDomain } from "./support/database.ts";
 import { wrap } from "./support/allocator.ts";
 import { startAllocatorProcess } from "./support/allocator-process.ts";
+import type { AllocatorProcess } from "./support/allocator-process.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { whyWithout } from "./support/tools.ts";
 
 /** Starts an allocator on a new database. */
 async function start() {
@@ -100,3 +105,64 @@ test("T21 only its owner may read what an allocator creates", async () => {
   expect(created.sort()).toEqual(["apportion.db", "apportion.db-shm", "apportion.db-wal"]);
   for (const name of created) expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
 });
+
+/** Resolves when a condition holds. Each check is a request, so this does not spin. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds()));
+}
+
+/** A POST is answered, and so is /readyz, in the same way. */
+async function expectServed({ post, status }: AllocatorProcess, expected: number): Promise<void> {
+  // Readiness is cached for a second.
+  await until(async () => (await status("/readyz")) === expected);
+  expect((await post(bodyOf(1))).status).toBe(expected);
+  expect(await status("/readyz")).toBe(expected);
+}
+
+const withoutPrlimit = whyWithout("prlimit");
+
+test.skipIf(withoutPrlimit !== "")(
+  `E24 a full disk: /readyz is 503, until there is room${withoutPrlimit}`,
+  async () => {
+    const { allocator, path } = await start();
+    await expectServed(allocator, 200);
+    // A limit for the size of files has the effect of a full disk. SQLite appends to the log.
+    const limit = (octets: string) =>
+      promisify(execFile)("prlimit", ["--pid", String(allocator.pid), `--fsize=${octets}:`]);
+    await limit(String(statSync(`${path}-wal`).size));
+    await expectServed(allocator, 503);
+    expect(await allocator.status("/healthz")).toBe(200);
+    await limit("unlimited");
+    await expectServed(allocator, 200);
+  },
+);
+
+const withoutStrace = await whyWithoutStrace();
+
+/** Attaching to a process may be forbidden. */
+async function whyWithoutStrace(): Promise<string> {
+  const without = whyWithout("strace");
+  if (without !== "") return without;
+  const traced = await promisify(execFile)("strace", ["-q", "-o", "/dev/null", "true"]).catch(
+    () => undefined,
+  );
+  return traced === undefined ? " (skipped: strace may not trace)" : "";
+}
+
+test.skipIf(withoutStrace !== "")(
+  `E24 a disk that does not sync: /readyz is 503, until it does${withoutStrace}`,
+  async () => {
+    const { allocator } = await start();
+    await expectServed(allocator, 200);
+    const calls = "fsync,fdatasync";
+    const flags = ["-f", "-p", String(allocator.pid), "-o", "/dev/null", "-e", `inject=${calls}:error=EIO`];
+    const strace = spawn("strace", [...flags, "-e", `trace=${calls}`], { stdio: "ignore" });
+    onTestFinished(() => void strace.kill("SIGKILL"));
+    await expectServed(allocator, 503);
+    expect(await allocator.status("/healthz")).toBe(200);
+    const ended = once(strace, "close");
+    strace.kill("SIGTERM");
+    await ended;
+    await expectServed(allocator, 200);
+  },
+);

@@ -12,7 +12,7 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax, databaseAnswerMsMax } from "../limits.ts";
+import { batchRoundsMax, databaseAnswerMsMax, readyCommitMsMax } from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
 import type { ClockReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
@@ -54,9 +54,10 @@ export interface Pipeline {
    */
   readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools, as a readiness check.
+   * Checks that a batch would be served: loads domains and pools, and commits an empty batch unless a batch was committed
+   * within the last second. Only a write shows that the disk has room and works.
    *
-   * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
+   * @throws {DatabaseError} When the database cannot be reached or written, or was never migrated.
    */
   readonly probe: () => Promise<void>;
 }
@@ -81,6 +82,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   const { partition, localMs } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
+  const last: LastCommit = { atMs: undefined };
   const clock: KnownClock = { reading: undefined };
   const faults = createFaults(deps.log, localMs);
   const record: AnswerRecord = { ...deps, faults };
@@ -103,6 +105,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         (some) => commitRound(deps, current, some, clock, arrival),
         faults,
       );
+      last.atMs = localMs();
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
@@ -110,7 +113,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         arrival.received = undefined;
         continue;
       }
-      confirmedMs = localMs();
+      confirmedMs = last.atMs;
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision, fault } of immediate) {
         if (fault !== undefined) faults.report("claim", fault);
@@ -130,6 +133,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return await serveRounds(queries, receivedMs);
     } catch (error) {
       directory = undefined;
+      last.atMs = undefined;
       throw error;
     }
   }
@@ -138,7 +142,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, receivedMs) => serveQueries(decodeQueries(record, frames), receivedMs),
     async probe() {
-      directory = await load();
+      [directory] = await Promise.all([load(), probeCommit(deps, last)]);
     },
     async directory(ageMsMax) {
       if (directory !== undefined && localMs() - confirmedMs <= ageMsMax) return directory;
@@ -148,6 +152,18 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return directory;
     },
   };
+}
+
+/** When a batch was committed last, by the local clock; undefined if the last one failed. */
+interface LastCommit {
+  atMs: number | undefined;
+}
+
+/** Commits an empty batch, whose statements are those of any batch. Its revision does not matter. */
+async function probeCommit({ partition, localMs }: PipelineDeps, last: LastCommit): Promise<void> {
+  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return;
+  await partition.commit([], { revision: 0 });
+  last.atMs = localMs();
 }
 
 /**
