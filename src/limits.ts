@@ -263,9 +263,10 @@ export const clockReadingMsMax = 60_000;
 
 /**
  * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the
- * same batch renewed. Rounds take some milliseconds, and few clients send both at once.
+ * same batch renewed. Rounds take some milliseconds, and few clients send both at once. In more than this, a client can
+ * get its lease again by another path.
  */
-export const sameBatchMsMax = 1000;
+export const sameBatchMsMax = 100;
 
 /** Milliseconds that a libSQL server may take for one statement of a command: migrations may change millions of rows. */
 export const databaseCommandMsMax = 600_000;
@@ -573,3 +574,27 @@ export const relayUntrustedLogMs = 10_000;
 
 /** Milliseconds between two log lines about internal errors, so that a client cannot fill the log. */
 export const faultLogMs = 60_000;
+
+/** Milliseconds between two looks at an idle event loop: a hundred a second cost 0.2 % of a core. */
+export const loopBeatMs = 10;
+
+/**
+ * Milliseconds without a look at the event loop from which what is read counts as late. Two beats: timers of a busy
+ * machine come some milliseconds late, and no client gets its lease again by another path in less.
+ */
+export const loopGapMs = 2 * loopBeatMs;
+
+/** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
+export const datagramsPerTurnMax = 32;
+
+/** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
+export const logLinesOctetsMax = 256 * 1024;
+
+/** Milliseconds after which a log whose reader went away is tried again: each try costs a system call. */
+export const logRetryMs = 1000;
+
+/**
+ * By how much the rates of two clocks may differ: time synchronization on Linux changes the rate of a clock by at most
+ * 500 parts per million.
+ */
+export const clockDriftRatioMax = 0.0005;

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { earliestClockMs } from "../clock-reading.ts";
+import type { ClockReading } from "../clock-reading.ts";
 import type { Claim, Fact } from "../lease/claim.ts";
 import { decide } from "../lease/decide.ts";
 import { silence } from "../lease/decision.ts";
@@ -12,11 +14,11 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax, databaseAnswerMsMax, readyCommitMsMax } from "../limits.ts";
+import { batchRoundsMax, clockDriftRatioMax, databaseAnswerMsMax, readyCommitMsMax } from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
-import type { ClockReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
+import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { isRefusal } from "../store/batch/refusal.ts";
 import type { Counters } from "./counters.ts";
@@ -46,13 +48,13 @@ export interface Pipeline {
    * Serves one batch.
    *
    * @param frames Each is a RELAY-FORW from our relay.
-   * @param receivedMs When the relay received the oldest of them, by the local clock of the pipeline. A message of the
-   *   batch does not end a lease that changed after this time.
+   * @param arrival When the relay received the oldest of them. A message of the batch does not end a lease that changed
+   *   after this time.
    * @returns The RELAY-REPL frames of the answers, in any order. All leases that they grant are durable.
    * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed although no
    *   client got an answer. A client that repeats its message gets the committed lease.
    */
-  readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
+  readonly serve: (frames: readonly Uint8Array[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
    * Checks that a batch would be served: loads domains and pools, and commits an empty batch unless a batch was committed
    * within the last second. Only a write shows that the disk has room and works.
@@ -60,12 +62,18 @@ export interface Pipeline {
    * @throws {DatabaseError} When the database cannot be reached or written, or was never migrated.
    */
   readonly probe: () => Promise<void>;
+  /**
+   * Returns what the clock of the main database surely shows by now, so that relays can state arrival times on it.
+   *
+   * @returns Milliseconds of Unix time, never later than the clock; undefined before its first reading.
+   */
+  readonly clockMs: () => number | undefined;
 }
 
 /** A pipeline for one database; `placement.ts` combines several of them. */
 export interface DatabasePipeline extends Pipeline {
   /** Serves queries like {@link Pipeline.serve} serves frames. */
-  readonly serveQueries: (queries: readonly Query[], receivedMs: number) => Promise<Uint8Array[]>;
+  readonly serveQueries: (queries: readonly Query[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
    * Returns the current domains and pools.
    *
@@ -73,6 +81,12 @@ export interface DatabasePipeline extends Pipeline {
    * @throws {DatabaseError} When the directory has to be loaded and the database cannot be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
+  /**
+   * Returns the last reading of the database's clock, and reads the clock if there is none or it is old.
+   *
+   * @throws {DatabaseError} When the clock was never read, and the database cannot be reached.
+   */
+  readonly readClock: () => Promise<ClockReading>;
 }
 
 /**
@@ -92,9 +106,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     return partition.loadDirectory();
   }
 
-  async function serveRounds(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
+  async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
-    const arrival: Arrival = { receivedMs, received: undefined };
+    const arrival: JudgedArrival = { stated, received: undefined };
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
@@ -128,9 +142,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     return answers;
   }
 
-  async function serveQueries(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
+  async function serveQueries(queries: readonly Query[], arrival: Arrival): Promise<Uint8Array[]> {
     try {
-      return await serveRounds(queries, receivedMs);
+      return await serveRounds(queries, arrival);
     } catch (error) {
       directory = undefined;
       last.atMs = undefined;
@@ -140,10 +154,12 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   return {
     serveQueries,
-    serve: (frames, receivedMs) => serveQueries(decodeQueries(record, frames), receivedMs),
+    serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      [directory] = await Promise.all([load(), probeCommit(deps, last)]);
+      [directory] = await Promise.all([load(), refreshReading(deps, clock), probeCommit(deps, last)]);
     },
+    readClock: () => refreshReading(deps, clock),
+    clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
     async directory(ageMsMax) {
       if (directory !== undefined && localMs() - confirmedMs <= ageMsMax) return directory;
       const loaded = await load();
@@ -201,10 +217,25 @@ interface KnownClock {
   reading: ClockReading | undefined;
 }
 
+/** Reads a database's clock if it was never read, or long ago. */
+async function refreshReading(
+  { partition, localMs }: Pick<PipelineDeps, "partition" | "localMs">,
+  clock: KnownClock,
+): Promise<ClockReading> {
+  const known = clock.reading;
+  if (known !== undefined && isKnown(known, localMs())) return known;
+  try {
+    return (clock.reading = await partition.readClock(localMs));
+  } catch (error) {
+    // Two clocks drift apart by little, so an old reading still serves while the database is away.
+    if (known === undefined) throw error;
+    return known;
+  }
+}
+
 /** When the messages of a batch arrived. */
-interface Arrival {
-  /** By the local clock. */
-  readonly receivedMs: number;
+interface JudgedArrival {
+  readonly stated: Arrival;
   /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
 }
@@ -214,14 +245,14 @@ async function commitRound(
   current: Directory,
   entries: readonly RoundEntry[],
   clock: KnownClock,
-  arrival: Arrival,
+  arrival: JudgedArrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
   // Only a message that ends a lease needs the clock before the commit. Usually it is known from the previous answer.
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
-  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.receivedMs);
+  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.stated);
   const sentMs = localMs();
   const result = await partition.commit(claims, {
     revision: current.revision,
@@ -230,7 +261,7 @@ async function commitRound(
   });
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
-  arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
+  arrival.received ??= receivedAt(clock.reading, arrival.stated);
   databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;

@@ -142,11 +142,11 @@ test("T12 a batch reads no lines of domains on several databases, not even when 
     localMs: () => clock.ms,
   });
   const frames = [inNorth(1), inSouth(2)].map(wrap);
-  expect(await pipeline.serve(frames, clock.ms)).toHaveLength(2);
+  expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
   expect(state.reads).toBeGreaterThan(0);
   state.reads = 0;
-  await pipeline.serve(frames, clock.ms);
+  await pipeline.serve(frames, { receivedMs: clock.ms });
   clock.ms += placementAgeMsMax + 1;
-  expect(await pipeline.serve(frames, clock.ms)).toHaveLength(2);
+  expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
   expect(state.reads).toBe(0);
 });

@@ -4,10 +4,12 @@
  *
  * @module
  */
+import { earliestLocalMs } from "../clock-reading.ts";
 import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
+import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { createFaults } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
@@ -33,14 +35,17 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
   let placement: Placement | undefined;
   return {
-    async serve(frames, receivedMs) {
+    async serve(frames, arrival) {
       const queries = decodeQueries(record, frames);
       await Promise.all(pipelines.map((pipeline) => refreshDirectory(pipeline, known, placementAgeMsMax)));
       refuseOverlaps([...known.values()]);
       placement = placementOf(known, placement);
       const shares = [...divide(queries, placement, first)];
+      const elsewhere = await arrivalElsewhere(arrival, first);
       const served = await Promise.allSettled(
-        shares.map(([pipeline, share]) => pipeline.serveQueries(share, receivedMs)),
+        shares.map(([pipeline, share]) =>
+          pipeline.serveQueries(share, pipeline === first ? arrival : elsewhere),
+        ),
       );
       const failures = served.filter((each) => each.status === "rejected");
       if (failures.length > 0 && failures.length === shares.length) throw failures[0]!.reason;
@@ -51,7 +56,21 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
     async probe() {
       await Promise.all(pipelines.map((pipeline) => pipeline.probe()));
     },
+    clockMs: first.clockMs,
   };
+}
+
+/**
+/**
+ * Converts an arrival for the other databases. Relays know only the clock of the main database, so its time is
+ * converted into local time, which each database's pipeline converts to its own clock.
+ *
+ * @throws {DatabaseError} When the clock of the main database was never read, and cannot be read now.
+ */
+async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: DatabasePipeline): Promise<Arrival> {
+  if (clockMs === undefined) return { receivedMs };
+  const reading = await main.readClock();
+  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs)) };
 }
 
 /**

@@ -93,6 +93,8 @@ async function runStart(options: Options): Promise<void> {
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
   const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
+  // The service goes on, whether anybody can read this or not.
+  process.stdout.on("error", () => undefined);
   process.stdout.write(`
 Apportion is running. In a second terminal:
 

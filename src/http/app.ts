@@ -26,7 +26,7 @@ import type { Log } from "../allocator/log.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
-import { recordArrival, relayEndpoint } from "./relay-endpoint.ts";
+import { clockHeaders, recordArrival, relayEndpoint } from "./relay-endpoint.ts";
 
 /** Dependencies of the application. */
 export interface AppDeps {
@@ -41,6 +41,8 @@ export interface AppDeps {
   readonly counters: Counters;
   /** A monotonic clock of this process, in milliseconds. Default: `performance.now()`. */
   readonly localMs?: (() => number) | undefined;
+  /** A time by this clock, not later than the arrival of what is read now. Default: the clock itself. */
+  readonly arrivedMs?: (() => number) | undefined;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface AppDeps {
  * @throws {TypeError} When a token is empty.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { store, log, counters, localMs = () => performance.now() } = deps;
+  const { store, log, counters, localMs = () => performance.now(), arrivedMs } = deps;
   const databaseSeconds = createHistogram(databaseSecondsBounds);
   const pipeline = createPlacedPipeline({
     partitions: store.partitions,
@@ -64,14 +66,19 @@ export function createApp(deps: AppDeps): Hono {
   const guard = createGuard({ ...deps, localMs });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
-  app.post("/v1/relay", recordArrival(localMs), guard("relay"), limit, relayEndpoint(pipeline, counters));
+  const arrival = recordArrival({ localMs, arrivedMs });
+  app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(pipeline, counters));
   app.route("/admin/v1", createAdminApp({ store, guard }));
-  app.get("/metrics", guard("read"), metricsEndpoint({ store, counters, databaseSeconds }));
+  app.get(
+    "/metrics",
+    guard("read"),
+    metricsEndpoint({ store, counters, databaseSeconds, linesLost: log.linesLost }),
+  );
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
     await pipeline.probe();
-    return context.json({ status: "ready" });
+    return context.json({ status: "ready" }, 200, clockHeaders(pipeline));
   });
   app.notFound((context) => problemResponse(404, `Cannot find ${context.req.method} ${context.req.path}`));
   app.onError((error) => (error instanceof HTTPException ? refusal(error) : failure(error, log)));

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Log } from "../allocator/log.ts";
-import type { FileEvent } from "../store/store.ts";
+import type { FileEvent, FileFault } from "../store/store.ts";
 
 /** @returns A listener that logs each event once. */
 export function fileLog(log: Log): (event: FileEvent) => void {
@@ -27,7 +27,8 @@ export function fileLog(log: Log): (event: FileEvent) => void {
 
 const runbook = 'see "When the database file is lost" in src/runtime/README.md';
 
-function whatToDo(found: "no file" | "another file" | "a truncated file"): string {
+/** @returns What a line in the log tells of a lost file. */
+export function whatToDo(found: FileFault["found"]): string {
   return found === "a truncated file"
     ? `the database was truncated, nothing is served: stop all allocators on it, and restore it; ${runbook}`
     : `the database is not the one that was opened, nothing is served: move it back, or stop all allocators on it; ${runbook}`;

@@ -11,13 +11,16 @@
 import process from "node:process";
 import { createApp } from "../http/app.ts";
 import { createCounters } from "../allocator/counters.ts";
+import { logLinesOctetsMax, logRetryMs } from "../limits.ts";
+import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
 import { readConfig } from "./config.ts";
-import { consoleLineLog as log } from "./console-log.ts";
+import { createLineLog } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
+import { watchRequests } from "./watch-requests.ts";
 
 /** The file driver is native code and needs extra permissions, so it is loaded only for file databases. */
 async function openDatabase({ url, token }: DatabaseAccess) {
@@ -36,6 +39,7 @@ export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
+const log = createLineLog(openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs }));
 const { historyDays, relayToken, adminToken, store: settings } = readConfig(process.env);
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
@@ -45,6 +49,8 @@ for (const name of ["SIGINT", "SIGTERM"]) {
     closing.abort();
   });
 }
+const { arrivedMs, stop: stopWatch } = watchRequests();
+closing.signal.addEventListener("abort", stopWatch);
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
 const app = createApp({
   store: await opening,
@@ -53,6 +59,7 @@ const app = createApp({
   log,
   counters: createCounters(),
   clientAddress: ({ env }) => (env as ConnectionInfo).remoteAddr.hostname,
+  arrivedMs,
 });
 
 export default {

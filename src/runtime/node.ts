@@ -28,6 +28,7 @@ import { openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
+import { watchRequests } from "./watch-requests.ts";
 
 /** The address of the HTTP server. With port 0, the system chooses a port. */
 export interface ListenAddress {
@@ -175,7 +176,8 @@ export async function startAllocator(
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
-  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress });
+  const { arrivedMs, stop: stopWatch } = watchRequests();
+  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress, arrivedMs });
   const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
     (resolve, reject) => {
       const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
@@ -192,6 +194,7 @@ export async function startAllocator(
     counters,
     close: async () => {
       await new Promise((resolve) => server.close(resolve));
+      stopWatch();
       store.close();
     },
   };

@@ -44,7 +44,7 @@ import { createPartitions } from "./partition.ts";
 import type { Partition } from "./partition.ts";
 
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
-export type { ClockEvent, FileEvent } from "./database/database.ts";
+export type { ClockEvent, FileEvent, FileFault } from "./database/database.ts";
 
 /** The whole store, by subject. */
 export interface Store {
