@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startHttpServer } from "../src/runtime/http-server.ts";
+import type { HttpServerOptions } from "../src/runtime/http-server.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
 import { startService } from "./bench/service.ts";
 import { createTestAllocator, relayToken, wrap } from "./support/allocator.ts";
@@ -16,7 +17,7 @@ import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
 
 /** Starts an HTTP server of an allocator in this process. */
-async function open(graceMs?: number) {
+async function open(times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "requestMs"> = {}) {
   const allocator = await createTestAllocator(vectorDomain);
   const log = {
     debug: () => undefined,
@@ -33,7 +34,7 @@ async function open(graceMs?: number) {
   const server = await startHttpServer(fetch, {
     listen: { host: "127.0.0.1", port: 0 },
     log,
-    graceMs,
+    ...times,
   });
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= server.close());
@@ -158,6 +159,24 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
     expect(logged).toEqual([]);
   });
 
+  test.each([
+    ["headers that do not end", "GET /healthz HTTP/1.1\r\nHo"],
+    ["nothing at all", ""],
+    [
+      "a body that does not end",
+      `POST /v1/relay HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${relayToken}\r\n` +
+        "Content-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nhalf",
+    ],
+  ])("T24 %s: 408", async (_, half) => {
+    const { port, logged, served } = await open({ headersMs: 50, requestMs: 50 });
+    const responses = await readResponses(await send(port, half));
+    expect(responses.map(({ status, head }) => [status, head.includes("problem+json")])).toEqual([
+      [408, true],
+    ]);
+    await served();
+    expect(logged).toEqual([]);
+  });
+
   test("T24 a whole request before the fault is answered first", async () => {
     const { port } = await open();
     const socket = await send(port, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n");
@@ -176,7 +195,7 @@ describe("T18 an allocator that stops", () => {
   ];
 
   test("T18 ends although requests were half sent, and with connections that send nothing", async () => {
-    const { port, close, logged, served } = await open(50);
+    const { port, close, logged, served } = await open({ graceMs: 50 });
     const sockets = await Promise.all(halves.map((half) => send(port, half)));
     // Once this is answered, the server has seen the others.
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);

@@ -40,6 +40,10 @@ export interface HttpServerOptions {
   readonly log: Log;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
   readonly graceMs?: number | undefined;
+  /** Milliseconds in which the headers of a request must arrive. Default: `httpHeadersMsMax`. */
+  readonly headersMs?: number | undefined;
+  /** Milliseconds in which a whole request must arrive. Default: `httpRequestMsMax`. */
+  readonly requestMs?: number | undefined;
 }
 
 /**
@@ -50,13 +54,19 @@ export interface HttpServerOptions {
  */
 export async function startHttpServer(
   fetch: Parameters<typeof getRequestListener>[0],
-  { listen, log, graceMs = httpGraceMs }: HttpServerOptions,
+  {
+    listen,
+    log,
+    graceMs = httpGraceMs,
+    headersMs = httpHeadersMsMax,
+    requestMs = httpRequestMsMax,
+  }: HttpServerOptions,
 ): Promise<HttpServer> {
   const server = createServer(
     {
-      headersTimeout: httpHeadersMsMax,
-      requestTimeout: httpRequestMsMax,
-      connectionsCheckingInterval: httpCheckMs,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(httpCheckMs, headersMs),
       // Otherwise Node refuses a request without this header itself, with an empty body.
       requireHostHeader: false,
     },
