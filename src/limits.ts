@@ -192,8 +192,26 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 /** Prepared statements that a connection to a file keeps: the batch uses eight, the admin API some dozens. */
 export const preparedStatementsMax = 128;
 
-/** Milliseconds to wait for a database file while another process holds its lock. */
-export const fileBusyMs = 5000;
+/** Milliseconds between two looks at the files of a database that nobody uses. Each use looks too. */
+export const fileWatchMs = 1000;
+
+/**
+ * Milliseconds that work waits for a database file while another process holds its lock. Other allocators hold it for
+ * some 10 ms. A relay waits 2 s by default, and must get the 503 with its Retry-After before it gives up.
+ */
+export const fileLockWaitMsMax = 1500;
+
+/** The same for a migration, which nobody waits for: another process may be changing large tables. */
+export const fileMigrationWaitMsMax = 30_000;
+
+/** First pause in milliseconds before a locked file is tried again: a batch of another allocator takes some 5 ms. */
+export const fileLockPauseMsMin = 1;
+
+/** Longest such pause in milliseconds. It delays work by at most this time, and costs 40 attempts a second. */
+export const fileLockPauseMsMax = 25;
+
+/** Pieces of work that may wait for the lock of one file: more than relays and operators have in flight. */
+export const fileWaitersMax = 1024;
 
 /**
  * Frames of the write-ahead log between two checkpoints. With 1,000 frames, a checkpoint takes less than 20 ms. A longer
@@ -234,6 +252,9 @@ export const relayFailoverMsMin = 50;
 /** Milliseconds until a captured packet is written to disk: short enough to watch the file live. */
 export const relayCaptureFlushMs = 500;
 
+/** Characters of a database server's error that are logged: a proxy in front of it may answer with a whole page. */
+export const databaseErrorCharactersMax = 1000;
+
 /** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s must still get the error. */
 export const databaseAnswerMsMax = 3000;
 
@@ -262,6 +283,12 @@ export const placementAgeMsMax = 1000;
 
 /** Databases that domains can be placed on: each costs an idle allocator one request per second. */
 export const placementsMax = 1024;
+
+/**
+ * Milliseconds for which a committed batch shows that the next one can be committed too. A readiness check later than
+ * that commits an empty batch.
+ */
+export const readyCommitMsMax = 1000;
 
 /** Requests to a libSQL server that an instance may have in flight: far more than relays cause with a few POSTs each. */
 export const databaseRequestsMax = 1024;

@@ -14,7 +14,7 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax, clockDriftRatioMax, databaseAnswerMsMax } from "../limits.ts";
+import { batchRoundsMax, clockDriftRatioMax, databaseAnswerMsMax, readyCommitMsMax } from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
@@ -56,9 +56,10 @@ export interface Pipeline {
    */
   readonly serve: (frames: readonly Uint8Array[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools, as a readiness check.
+   * Checks that a batch would be served: loads domains and pools, and commits an empty batch unless a batch was committed
+   * within the last second. Only a write shows that the disk has room and works.
    *
-   * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
+   * @throws {DatabaseError} When the database cannot be reached or written, or was never migrated.
    */
   readonly probe: () => Promise<void>;
   /**
@@ -95,9 +96,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   const { partition, localMs } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
+  const last: LastCommit = { atMs: undefined };
   const clock: KnownClock = { reading: undefined };
-  const faults = createFaults(deps.log, localMs);
-  const record: AnswerRecord = { ...deps, faults };
+  const record: AnswerRecord = { ...deps, faults: createFaults(deps.log, localMs) };
 
   function load(): Promise<Directory> {
     confirmedMs = localMs();
@@ -116,8 +117,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const result = await commitEach(
         entries,
         (some) => commitRound(deps, current, some, clock, arrival),
-        faults,
+        record.faults,
       );
+      last.atMs = localMs();
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
@@ -125,10 +127,10 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         arrival.received = undefined;
         continue;
       }
-      confirmedMs = localMs();
+      confirmedMs = last.atMs;
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision, fault } of immediate) {
-        if (fault !== undefined) faults.report("claim", fault);
+        if (fault !== undefined) record.faults.report("claim", fault);
         answers.push(...encodeAnswer(record, query, domain, () => decision));
       }
       const canWait = round < batchRoundsMax;
@@ -145,6 +147,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return await serveRounds(queries, arrival);
     } catch (error) {
       directory = undefined;
+      last.atMs = undefined;
       throw error;
     }
   }
@@ -153,7 +156,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      [directory] = await Promise.all([load(), refreshReading(deps, clock)]);
+      [directory] = await Promise.all([load(), refreshReading(deps, clock), probeCommit(deps, last)]);
     },
     readClock: () => refreshReading(deps, clock),
     clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
@@ -165,6 +168,18 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return directory;
     },
   };
+}
+
+/** When a batch was committed last, by the local clock; undefined if the last one failed. */
+interface LastCommit {
+  atMs: number | undefined;
+}
+
+/** Commits an empty batch, whose statements are those of any batch. Its revision does not matter. */
+async function probeCommit({ partition, localMs }: PipelineDeps, last: LastCommit): Promise<void> {
+  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return;
+  await partition.commit([], { revision: 0 });
+  last.atMs = localMs();
 }
 
 /**

@@ -8,6 +8,7 @@ import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator }
 import type { AccessSettings } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
+import { withCredentials } from "../runtime/credentials.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
@@ -33,7 +34,8 @@ export function allocatorCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
-        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains kept in other databases), LOG_LEVEL.',
+        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains kept in other databases), LOG_LEVEL.' +
+        "\nAs a systemd service, the tokens may be the credentials relay-token, admin-token and database-token.",
     );
   return addHousekeepingFlags(command).action(exitOnFailure(runAllocator));
 }
@@ -41,7 +43,7 @@ export function allocatorCommand(): Command {
 async function runAllocator(options: Options): Promise<void> {
   const log = createLog();
   const config = readConfig({
-    ...process.env,
+    ...withCredentials(process.env),
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);

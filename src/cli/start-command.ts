@@ -17,6 +17,7 @@ import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { AccessSettings } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
+import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
@@ -81,7 +82,7 @@ async function runStart(options: Options): Promise<void> {
 
   const access = { relayToken: token, adminToken, trustedProxies: options.trustedProxy };
   const allocator = await startAllocator(store, access, options.http, log);
-  log.info({ url: allocator.url, database: options.database }, "allocator listening");
+  log.info({ url: allocator.url, database: showDatabaseUrl(options.database) }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {

@@ -22,6 +22,7 @@ import { documentRoutes } from "./openapi/openapi.ts";
 import { createGuard } from "./auth.ts";
 import type { Counters } from "../allocator/counters.ts";
 import { createHistogram, databaseSecondsBounds } from "../allocator/histogram.ts";
+import { fileLog } from "./file-log.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "../allocator/log.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
@@ -67,6 +68,7 @@ export function createApp(deps: AppDeps): Hono {
     localMs,
   });
   store.clock.onEvent(clockLog(log));
+  store.onFileEvent(fileLog(log));
   const guard = createGuard({ ...deps, localMs, later });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);

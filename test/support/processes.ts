@@ -23,6 +23,8 @@ export interface RunningProgram {
   readonly child: ChildProcess;
   /** Code and signal that it ended with. */
   readonly exited: Promise<[number | null, NodeJS.Signals | null]>;
+  /** Its log so far, if its standard error is a pipe. */
+  readonly log: readonly string[];
   /** Waits for a line of its log with this message; only if its standard error is a pipe. */
   readonly logged: (message: string) => Promise<Record<string, unknown>>;
 }
@@ -45,8 +47,10 @@ export function startProgram(
     await exited;
   });
   const lines = new Mailbox<string>();
+  const log: string[] = [];
   if (child.stderr !== null) {
     createInterface(child.stderr).on("line", (line) => {
+      log.push(line);
       lines.put(line);
     });
   }
@@ -58,15 +62,20 @@ export function startProgram(
       if (fields.msg === message) return fields;
     }
   };
-  return { child, exited, logged };
+  return { child, exited, log, logged };
 }
 
-/** Starts `apportion allocator`, and waits until it listens. */
+/**
+ * Starts `apportion allocator`, and waits until it listens.
+ *
+ * @param flags Further flags.
+ */
 export async function startAllocatorProcess(
   databaseUrl: string,
   tokens: { readonly relayToken: string; readonly adminToken: string },
+  flags: readonly string[] = [],
 ): Promise<RunningProgram & { readonly url: string }> {
-  const program = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0"], {
+  const program = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0", ...flags], {
     APPORTION_DATABASE_URL: databaseUrl,
     APPORTION_RELAY_TOKEN: tokens.relayToken,
     APPORTION_ADMIN_TOKEN: tokens.adminToken,
