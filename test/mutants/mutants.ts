@@ -19,6 +19,7 @@ import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
+import { storageMutants } from "./storage.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
@@ -26,6 +27,7 @@ import { wireMutants } from "./wire.ts";
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
   ...clockMutants,
+  ...storageMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,
