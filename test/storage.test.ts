@@ -61,8 +61,8 @@ test("T16 while another process holds the lock, the allocator waits without stan
   const { path } = allocator;
   const other = lock(path);
   const asking = allocator.ask(discover(1));
-  // Both are answered before the lock is released, so nothing waits for the POST.
-  expect(await allocator.status("/healthz")).toBe(200);
+  // While the first of them are answered, the POST reaches the lock. The others would stand still with it.
+  for (let time = 0; time < 10; time++) expect(await allocator.status("/healthz")).toBe(200);
   other.exec("COMMIT");
   expect((await asking)[0]!.type).toBe("offer");
 });

@@ -21,6 +21,7 @@ import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
 import { strangerMutants } from "./strangers.ts";
+import { storageMutants } from "./storage.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
@@ -28,6 +29,7 @@ import { wireMutants } from "./wire.ts";
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
   ...clockMutants,
+  ...storageMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,

@@ -80,10 +80,10 @@ export class Connection {
 
   /** Turns foreign keys off, because a migration that rebuilds a table drops the old one. */
   migrate(statements: readonly Statement[]): void {
-    this.#guard((driver) => {
-      driver.exec("PRAGMA foreign_keys = OFF");
-    });
     try {
+      this.#guard((driver) => {
+        driver.exec("PRAGMA foreign_keys = OFF");
+      });
       this.#transact("BEGIN IMMEDIATE", statements);
     } finally {
       // The next connection sees the new tables, and checks foreign keys again.

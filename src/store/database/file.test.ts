@@ -68,6 +68,11 @@ test("T16 Database.write() fails while another process has locked the file, and 
   expect(await count()).toBe(1);
 });
 
+test("T16 SQLite itself does not wait for a lock, because that would block the event loop", async () => {
+  const { ask } = await openNumbers();
+  expect(await ask("PRAGMA busy_timeout")).toEqual([0]);
+});
+
 test("T16 Database.write() waits for the lock in order, while the event loop and reads go on", async () => {
   const { path, database, insert, count, ask } = await openNumbers();
   const other = lock(path);
