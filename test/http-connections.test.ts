@@ -69,8 +69,34 @@ async function readResponses(socket: Socket) {
     });
 }
 
+/** Starts an allocator in a process of its own. */
+async function startAllocatorProcess() {
+  const service = await startService({
+    name: "allocator",
+    script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
+    environment: {
+      APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
+      APPORTION_RELAY_TOKEN: relayToken,
+    },
+    readyMessage: "allocator listening",
+  });
+  onTestFinished(service.kill);
+  return service;
+}
+
 const requestOf = (line: string, ...headers: string[]) =>
   `${[line, ...headers, "Connection: close"].join("\r\n")}\r\n\r\n`;
+
+/** What makes Node hand out a socket, or answer on it itself. */
+const resets = [
+  "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
+  "POST /v1/relay HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 9\r\n\r\n",
+  "nonsense\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n",
+];
 
 describe("T24 what is not HTTP is answered with a problem document", () => {
   test.each([
@@ -157,6 +183,21 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
       responses.map(({ status, head: received }) => [status, received.includes("problem+json")]),
     ).toEqual([[400, true]]);
     expect(logged).toEqual([]);
+  });
+
+  test("T24 connections that are reset, whatever they asked for, leave the process running", async () => {
+    const service = await startAllocatorProcess();
+    const { port } = new URL(String(service.ready.url));
+    for (const octets of resets) {
+      const sockets = await Promise.all(Array.from({ length: 8 }, () => send(Number(port), octets)));
+      for (const socket of sockets) socket.resetAndDestroy();
+      expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);
+      const answered = await send(Number(port), octets);
+      await once(answered, "data");
+      answered.resetAndDestroy();
+      expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);
+    }
+    expect(await service.stop()).toMatchObject({ msg: "allocator stopped" });
   });
 
   test.each([
@@ -253,16 +294,7 @@ describe("T18 an allocator that stops", () => {
   });
 
   test("T18 the process ends after SIGTERM, within its grace time", async () => {
-    const service = await startService({
-      name: "allocator",
-      script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
-      environment: {
-        APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
-        APPORTION_RELAY_TOKEN: relayToken,
-      },
-      readyMessage: "allocator listening",
-    });
-    onTestFinished(service.kill);
+    const service = await startAllocatorProcess();
     const { port } = new URL(String(service.ready.url));
     for (const half of halves) await send(Number(port), half);
     expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);

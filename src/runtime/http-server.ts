@@ -115,6 +115,8 @@ const faults: Readonly<Record<string, readonly [ProblemStatus, string]>> = {
 /** Makes the server answer what Node would answer with an empty body, or not at all. */
 function answerFaults(server: Server): void {
   const answered = new WeakSet<Duplex>();
+  // Node takes its own listener off a socket that it hands out. A reset would then end the process.
+  server.on("connection", (socket) => socket.on("error", () => undefined));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     // What a client goes on sending after the answer is another fault of the same request.
     if (answered.has(socket)) return;

@@ -234,6 +234,14 @@ export const strangerMutants: readonly Mutant[] = [
     tests: connectionTests,
   },
   {
+    name: "reset-of-a-handed-out-socket-ends-the-process",
+    rules: ["T24"],
+    file: httpServer,
+    search: '  server.on("connection", (socket) => socket.on("error", () => undefined));\n',
+    replacement: "",
+    tests: connectionTests,
+  },
+  {
     name: "fault-answered-before-the-request-in-front",
     rules: ["T24"],
     file: httpServer,
