@@ -3,11 +3,11 @@
  * read, and what never arrives whole.
  */
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, Server } from "node:net";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startHttpServer } from "../src/runtime/http-server.ts";
 import type { HttpServerOptions } from "../src/runtime/http-server.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
@@ -17,13 +17,16 @@ import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
 
 /** Starts an HTTP server of an allocator in this process. */
-async function open(times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "requestMs"> = {}) {
+async function open(
+  times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "requestMs" | "connectionsMax"> = {},
+) {
   const allocator = await createTestAllocator(vectorDomain);
+  const failures: string[] = [];
   const log = {
     debug: () => undefined,
     info: () => undefined,
     warn: () => undefined,
-    error: () => undefined,
+    error: (_: object, message: string) => void failures.push(message),
   };
   const running = new Set<Promise<Response>>();
   const fetch = (...args: Parameters<typeof allocator.app.fetch>) => {
@@ -41,7 +44,7 @@ async function open(times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "re
   onTestFinished(close);
   /** Waits for all requests that the allocator has begun to serve. */
   const served = () => Promise.all(running);
-  return { ...allocator, port: server.address.port, close, served };
+  return { ...allocator, port: server.address.port, close, served, failures };
 }
 
 /** Opens a connection and sends a text. */
@@ -240,6 +243,32 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
     const [first] = await readResponses(socket);
     expect([first!.status, first!.body]).toEqual([200, '{"status":"ready"}']);
   });
+});
+
+test("T18 a connection too many is closed, the others are served, and there is room when one ends", async () => {
+  const { port } = await open({ connectionsMax: 2 });
+  const first = await send(port, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(first, "data");
+  const second = await send(port, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(second, "data");
+  expect(await text(await send(port, "GET /healthz HTTP/1.1\r\n")).catch(() => "")).toBe("");
+  first.write(requestOf("GET /healthz HTTP/1.1", "Host: a"));
+  expect((await readResponses(first)).map(({ status }) => status)).toEqual([200]);
+  await expect
+    .poll(async () => readResponses(await send(port, requestOf("GET /healthz HTTP/1.1", "Host: a"))))
+    .toMatchObject([{ status: 200 }]);
+});
+
+test("T18 faults of a server that listens are logged once per interval, and do not end the process", async () => {
+  const servers: Server[] = [];
+  const listened = vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server, ...args) {
+    servers.push(this);
+    listened.mockRestore();
+    return this.listen(...args);
+  });
+  const { failures } = await open();
+  for (let each = 0; each < 3; each++) servers[0]!.emit("error", new Error("accept EMFILE"));
+  expect(failures).toEqual(["cannot accept connections"]);
 });
 
 describe("T18 an allocator that stops", () => {
