@@ -11,7 +11,7 @@ import type { Query } from "../lease/query.ts";
 import { placementAgeMsMax } from "../limits.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
-import { createFaults } from "./faults.ts";
+import { createFaults, createLineLimit } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 
@@ -33,6 +33,7 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const known = new Map<DatabasePipeline, Directory>();
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
+  const countFailure = createLineLimit(deps.localMs);
   let placement: Placement | undefined;
   return {
     async serve(frames, arrival) {
@@ -49,8 +50,11 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
       );
       const failures = served.filter((each) => each.status === "rejected");
       if (failures.length > 0 && failures.length === shares.length) throw failures[0]!.reason;
-      for (const { reason } of failures)
-        deps.log.error({ err: reason as unknown }, "one database unavailable");
+      for (const { reason } of failures) {
+        const count = countFailure();
+        if (count !== undefined)
+          deps.log.error({ err: reason as unknown, count }, "one database unavailable");
+      }
       return served.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
     },
     async probe() {
