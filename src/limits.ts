@@ -327,6 +327,12 @@ export const tokenCacheSize = 1024;
 export const tokensWaitingMax = 1024;
 
 /**
+ * Of these, tokens that one address, or the addresses of one /64, may have waiting: more than the relays behind one
+ * address that start together, and little enough that sixteen addresses have to guess before others find no place.
+ */
+export const tokensWaitingOfGroupMax = 64;
+
+/**
  * Milliseconds between two look-ups of tokens while too many unknown ones are presented: a flood costs a database ten
  * statements a second, and a relay with a good token, which waits 2 s by default, still gets through.
  */
@@ -336,8 +342,8 @@ export const tokenPauseMs = 100;
 export const authFailuresMax = 20;
 
 /**
- * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: ten addresses
- * that guess as fast as they may, and more than the relays that still use a token of yesterday.
+ * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: as many as ten
+ * addresses may present, and more than the relays that may still use an old token.
  */
 export const authFailuresTotalMax = 200;
 
@@ -370,6 +376,12 @@ export const readinessKeptMs = 1000;
 
 /** Milliseconds that a request to `/readyz` waits for a check: a relay waits 2 s by default. */
 export const readinessWaitMsMax = 1500;
+
+/**
+ * Connections that an allocator on Node has at the same time: three hundred relays need three each. A process usually
+ * has 1,024 descriptors, and the rest is for database and log. A connection too many is closed at once.
+ */
+export const httpConnectionsMax = 960;
 
 /** Milliseconds in which the headers of a request must arrive: a sender that is slower holds a connection for nothing. */
 export const httpHeadersMsMax = 10_000;

@@ -14,7 +14,7 @@ import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/store.ts";
 import type { Timing } from "../timing.ts";
-import { createFaults } from "./faults.ts";
+import { createFaults, createLineLimit } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { AnswerRecord, DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 import { recordDecision } from "./record-decision.ts";
@@ -39,9 +39,11 @@ export function createPlacedPipeline({ partitions, later, ...deps }: PlacedPipel
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const directories = createDirectories(pipelines);
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
+  const countFailure = createLineLimit(deps.localMs);
   let placement: Placement | undefined;
   const report = (reason: unknown): void => {
-    deps.log.error({ err: reason }, "one database unavailable");
+    const count = countFailure();
+    if (count !== undefined) deps.log.error({ err: reason, count }, "one database unavailable");
   };
   return {
     async serve(frames, arrival) {

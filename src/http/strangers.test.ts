@@ -4,7 +4,7 @@ import { adminToken, relayToken } from "../../test/support/allocator.ts";
 import { onlyDatabase, temporaryDatabase } from "../../test/support/database.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { sharedWorkMsMax, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
+import { faultLogMs, sharedWorkMsMax, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
 import { createStore } from "../store/store.ts";
@@ -25,7 +25,11 @@ async function open() {
   const watched: Database = { ...database, read: watch(database.read), write: watch(database.write) };
   const timing = createManualTiming();
   const logged: string[] = [];
-  const log = (_: object, message: string) => void logged.push(message);
+  const counts: unknown[] = [];
+  const log = (fields: object, message: string) => {
+    logged.push(message);
+    counts.push((fields as { readonly count?: number }).count);
+  };
   const app = createApp({
     store: createStore(onlyDatabase(watched)),
     relayToken,
@@ -39,7 +43,7 @@ async function open() {
     const responses = await Promise.all(Array.from({ length: count }, async () => app.request(path)));
     return [...new Set(responses.map(({ status }) => status))];
   };
-  return { app, state, timing, logged, statusesOf };
+  return { app, state, timing, logged, counts, statusesOf };
 }
 
 /** Holds all requests to the database until the returned function is called. */
@@ -106,6 +110,36 @@ describe("T11 /readyz", () => {
     expect(await statusesOf("/readyz", 24)).toEqual([200]);
     expect(state.requests).toBe(3);
   });
+});
+
+test("T11 while the database is away, requests get a line in the log a minute, with their number", async () => {
+  const { app, state, timing, logged, counts, statusesOf } = await open();
+  state.isDown = true;
+  const ask = async () => {
+    expect(await statusesOf("/readyz", 3)).toEqual([503]);
+    const headers = { authorization: `Bearer unknown-${timing.nowMs()}` };
+    expect((await app.request("/metrics", { headers })).status).toBe(503);
+    timing.advance(readinessKeptMs);
+  };
+  for (let round = 0; round < 5; round++) await ask();
+  expect([logged, counts]).toEqual([["database unavailable"], [1]]);
+  timing.advance(faultLogMs - 5 * readinessKeptMs);
+  await ask();
+  expect([logged, counts]).toEqual([
+    ["database unavailable", "database unavailable"],
+    [1, 20],
+  ]);
+});
+
+test("T11 documents that could not be made are made again", async () => {
+  const { statusesOf, logged } = await open();
+  const hashing = vi.spyOn(crypto.subtle, "digest").mockRejectedValueOnce(new Error("out of memory"));
+  onTestFinished(() => {
+    hashing.mockRestore();
+  });
+  expect(await statusesOf("/openapi.json", 3)).toEqual([500]);
+  expect(logged).toEqual(["unexpected error"]);
+  expect(await statusesOf("/openapi.json", 3)).toEqual([200]);
 });
 
 test("T11 /healthz and unknown paths do not ask the database, and repeat no long path", async () => {
