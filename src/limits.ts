@@ -695,6 +695,21 @@ export const loopGapMs = 2 * loopBeatMs;
 /** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
 export const datagramsPerTurnMax = 32;
 
+/**
+ * Turns of the event loop in which Node reads all datagrams that wait in a socket: Linux grants twice the receive buffer
+ * that was requested, counts more than 512 octets for each datagram, and lets the one in that exceeds the buffer.
+ */
+export const datagramTurnsMax = (2 * relayReceiveBufferOctetsMax) / 512 / datagramsPerTurnMax + 1;
+
+/** Connections that may wait until they are accepted: the default of Node. Linux lets one more wait. */
+export const httpBacklog = 511;
+
+/**
+ * Turns of the event loop in which Node reads a request that waits, whatever else arrives: it accepts one connection in
+ * each turn (libuv), and reads the request in the next one.
+ */
+export const httpTurnsMax = httpBacklog + 1 + 1;
+
 /** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
 export const logLinesOctetsMax = 256 * 1024;
 

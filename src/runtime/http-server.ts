@@ -13,6 +13,7 @@ import type { Log } from "../allocator/log.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { ProblemStatus } from "../http/problem.ts";
 import {
+  httpBacklog,
   httpCheckMs,
   httpGraceMs,
   httpHeadersMsMax,
@@ -38,6 +39,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly log: Log;
+  /** Called for each connection when it is accepted. */
+  readonly onConnection?: (() => void) | undefined;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
   readonly graceMs?: number | undefined;
   /** Milliseconds in which the headers of a request must arrive. Default: `httpHeadersMsMax`. */
@@ -57,6 +60,7 @@ export async function startHttpServer(
   {
     listen,
     log,
+    onConnection,
     graceMs = httpGraceMs,
     headersMs = httpHeadersMsMax,
     requestMs = httpRequestMsMax,
@@ -76,11 +80,12 @@ export async function startHttpServer(
     ) => void,
   );
   answerFaults(server);
+  if (onConnection !== undefined) server.on("connection", onConnection);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(cannotListen(listen, error));
     });
-    server.listen(listen.port, listen.host, resolve);
+    server.listen({ ...listen, backlog: httpBacklog }, resolve);
   });
   return { address: server.address() as AddressInfo, close: () => closeServer(server, graceMs) };
 }
