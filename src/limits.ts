@@ -259,10 +259,11 @@ export const databaseErrorCharactersMax = 1000;
 export const databaseAnswerMsMax = 3000;
 
 /**
- * Milliseconds after which a reading of the database's clock is stale. Undisciplined clocks drift by some 50 ms in a
- * thousand seconds, which is 3 ms in this time. Every batch takes a new reading.
+ * Milliseconds after which a reading of the database's clock is stale. Two clocks drift apart by at most 5 ms in this time
+ * (`clockDriftRatioMax`), and usually by less than 1 ms. By that much, a RELEASE counts as older than it is, and no client
+ * releases a lease so soon after it got it. Every batch takes a new reading.
  */
-export const clockReadingMsMax = 60_000;
+export const clockReadingMsMax = 10_000;
 
 /**
  * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the

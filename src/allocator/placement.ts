@@ -8,7 +8,7 @@ import { earliestLocalMs } from "../clock-reading.ts";
 import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
-import { placementAgeMsMax } from "../limits.ts";
+import { clockDriftRatioMax, placementAgeMsMax } from "../limits.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { createFaults } from "./faults.ts";
@@ -70,7 +70,7 @@ export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps
 async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: DatabasePipeline): Promise<Arrival> {
   if (clockMs === undefined) return { receivedMs };
   const reading = await main.readClock();
-  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs)) };
+  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs, clockDriftRatioMax)) };
 }
 
 /**
