@@ -309,6 +309,14 @@ export const trustMutants: readonly Mutant[] = [
     tests: ["src/log-lines.test.ts"],
   },
   {
+    name: "log-keeps-as-much-again-while-it-writes",
+    rules: ["T17"],
+    file: "src/log-lines.ts",
+    search: "    this.#waiting = [];\n    return text;",
+    replacement: "    this.#waiting = [];\n    this.#octets = 0;\n    return text;",
+    tests: ["src/log-lines.test.ts"],
+  },
+  {
     name: "lost-lines-are-not-counted",
     rules: ["T17"],
     file: "src/log-lines.ts",
