@@ -259,10 +259,11 @@ export const databaseErrorCharactersMax = 1000;
 export const databaseAnswerMsMax = 3000;
 
 /**
- * Milliseconds after which a reading of the database's clock is stale. Undisciplined clocks drift by some 50 ms in a
- * thousand seconds, which is 3 ms in this time. Every batch takes a new reading.
+ * Milliseconds after which a reading of the database's clock is stale. Two clocks drift apart by at most 5 ms in this time
+ * (`clockDriftRatioMax`), and usually by less than 1 ms. By that much, a RELEASE counts as older than it is, and no client
+ * releases a lease so soon after it got it. Every batch takes a new reading.
  */
-export const clockReadingMsMax = 60_000;
+export const clockReadingMsMax = 10_000;
 
 /**
  * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the
@@ -718,6 +719,21 @@ export const loopGapMs = 2 * loopBeatMs;
 
 /** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
 export const datagramsPerTurnMax = 32;
+
+/**
+ * Turns of the event loop in which Node reads all datagrams that wait in a socket: Linux grants twice the receive buffer
+ * that was requested, counts more than 512 octets for each datagram, and lets the one in that exceeds the buffer.
+ */
+export const datagramTurnsMax = (2 * relayReceiveBufferOctetsMax) / 512 / datagramsPerTurnMax + 1;
+
+/** Connections that may wait until they are accepted: the default of Node. Linux lets one more wait. */
+export const httpBacklog = 511;
+
+/**
+ * Turns of the event loop in which Node reads a request that waits, whatever else arrives: it accepts one connection in
+ * each turn (libuv), and reads the request in the next one.
+ */
+export const httpTurnsMax = httpBacklog + 1 + 1;
 
 /** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
 export const logLinesOctetsMax = 256 * 1024;

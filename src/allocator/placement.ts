@@ -9,7 +9,7 @@ import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { silence } from "../lease/decision.ts";
-import { placementAgeMsMax, placementWaitMsMax } from "../limits.ts";
+import { clockDriftRatioMax, placementAgeMsMax, placementWaitMsMax } from "../limits.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/store.ts";
@@ -118,7 +118,7 @@ function settleWithin<T>(
 async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: DatabasePipeline): Promise<Arrival> {
   if (clockMs === undefined) return { receivedMs };
   const reading = await main.readClock();
-  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs)) };
+  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs, clockDriftRatioMax)) };
 }
 
 /**

@@ -14,6 +14,7 @@ import type { Log } from "../allocator/log.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { ProblemStatus } from "../http/problem.ts";
 import {
+  httpBacklog,
   httpCheckMs,
   httpConnectionsMax,
   httpGraceMs,
@@ -41,6 +42,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly log: Log;
+  /** Called for each connection when it is accepted. */
+  readonly onConnection?: (() => void) | undefined;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
   readonly graceMs?: number | undefined;
   /** Milliseconds in which the headers of a request must arrive. Default: `httpHeadersMsMax`. */
@@ -62,6 +65,7 @@ export async function startHttpServer(
   {
     listen,
     log,
+    onConnection,
     graceMs = httpGraceMs,
     headersMs = httpHeadersMsMax,
     requestMs = httpRequestMsMax,
@@ -84,6 +88,7 @@ export async function startHttpServer(
   );
   answerFaults(server);
   server.maxConnections = connectionsMax;
+  if (onConnection !== undefined) server.on("connection", onConnection);
   await listenOn(server, listen);
   // Without a listener, a connection that the system refuses, such as for want of descriptors, would end the process.
   server.on("error", (error) => {
@@ -98,7 +103,7 @@ async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
       reject(cannotListen(listen, error));
     };
     server.once("error", fail);
-    server.listen(listen.port, listen.host, () => {
+    server.listen({ ...listen, backlog: httpBacklog }, () => {
       server.off("error", fail);
       resolve();
     });
