@@ -174,7 +174,11 @@ function placementOf(
   if (isSame) return former;
   const owners = new Map<Domain, DatabasePipeline>();
   for (const [pipeline, { domains }] of known) for (const domain of domains) owners.set(domain, pipeline);
-  return { directories, owners, all: { revision: 0, domains: [...owners.keys()], poolsById: new Map() } };
+  return {
+    directories,
+    owners,
+    all: { revision: 0, domains: [...owners.keys()], poolsById: new Map(), borderRelays: new Set() },
+  };
 }
 
 /** @returns For each database that has queries, its queries in their original order. */
