@@ -319,6 +319,9 @@ export const nameShownCharactersMax = 64;
 /** Faults of a request or file that an error lists: it says how many more there are. Nobody mends more at a time. */
 export const faultsShownMax = 20;
 
+/** PSIDs of all pools of a declared state: allocators keep them in memory, with two octets each. */
+export const declaredPsidsMax = 16_777_216;
+
 /** Faults of one list that are looked for: a request could have a million, at a microsecond and 500 octets each. */
 export const faultsCountedMax = 1000;
 
@@ -354,6 +357,9 @@ export const yamlBodyTokensMax = 65_536;
 
 /** Tokens that are read between two possible pauses: about a millisecond. */
 export const yamlPauseTokens = 500;
+
+/** Items that are written as YAML between two possible pauses: some 10 ms. */
+export const yamlSliceItems = 128;
 
 /** Nesting of YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const yamlDepthMax = 32;
@@ -408,6 +414,15 @@ export const poolDeletionStepLeases = 5000;
 
 /** Transactions that one request to delete a pool may run; the next request deletes the rest. */
 export const poolDeletionStepsMax = 200;
+
+/**
+ * Changes that one request to declare a state may make. They are one transaction, which blocks the event loop of an
+ * allocator with an embedded database for some 100 ms. A file that is applied at a start may make any number.
+ */
+export const applyChangesMax = 2000;
+
+/** Reservations whose obstacles one round trip reads: it takes some 20 ms on an embedded database. */
+export const obstacleSliceRequests = 100;
 
 /** Attempts to plan and apply a declared state while others change the configuration at the same time. */
 export const applyAttemptsMax = 5;
