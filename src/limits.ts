@@ -301,6 +301,21 @@ export const pageItemsDefault = 100;
 /** Largest number of items on a page of a list: even a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/**
+ * Octets of stored JSON on a page of domains or changes: a domain with many lines takes megabytes. A page ends before the
+ * item with which it would have more, unless that is its first.
+ */
+export const pageOctetsMax = 4 * 1024 * 1024;
+
+/**
+ * Port ranges of one port set in a list, with which a page of leases takes some megabytes. Offsets up to 6 have no more
+ * of them; a port set of offset 15 has 32,767.
+ */
+export const listedPortRangesMax = 64;
+
+/** Port ranges of one port set in a look-up, of which 32 tenures may have one each. */
+export const lookupPortRangesMax = 1024;
+
 /** Characters of a list's cursor: a position is two names or numbers, which take about 200 as base64url. */
 export const cursorCharactersMax = 512;
 
