@@ -4,6 +4,8 @@
  * @module
  */
 import pino from "pino";
+import { logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
+import { openLogLines } from "../src/log-lines.ts";
 import { relayCommand } from "./service/command.ts";
 import type { RelayConfig } from "./config/config.ts";
 import { startDaemon } from "./service/daemon.ts";
@@ -11,7 +13,8 @@ import { connectServiceManager } from "./service/service-manager.ts";
 import { readStatus } from "./service/status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
-  const log = pino({}, pino.destination(2));
+  const lines = openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs });
+  const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
   // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.
   process.on("SIGHUP", () => {
@@ -27,7 +30,8 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
       log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
     },
   });
-  const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]);
+  // Lines of the log that nobody takes must not keep the process from ending.
+  const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]).then(() => process.exit());
   // Handle the first signal only: a second one ends the process at once, which is the default.
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);

@@ -5,7 +5,15 @@
  */
 
 /** Outcome of a POST: the answers, or why there are none. */
-export type PostOutcome = { readonly kind: "answers"; readonly frames: Uint8Array[] } | PostFailure;
+export type PostOutcome = PostAnswers | PostFailure;
+
+/** The answers of an allocator. */
+export interface PostAnswers {
+  readonly kind: "answers";
+  readonly frames: Uint8Array[];
+  /** What the judging clock has reached, in milliseconds of Unix time; undefined from an older allocator. */
+  readonly clockMs?: number | undefined;
+}
 
 /** Why a POST returned no answers. */
 export type PostFailure =

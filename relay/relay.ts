@@ -13,7 +13,8 @@
  */
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
-import { relayListenersMax } from "../src/limits.ts";
+import { datagramsPerTurnMax, loopBeatMs, loopGapMs, relayListenersMax } from "../src/limits.ts";
+import { LoopWatch } from "../src/loop-watch.ts";
 import { MessageType6 } from "../src/wire/dhcpv6/codes.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
 import type { RelayConfig } from "./config/config.ts";
@@ -105,6 +106,8 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
   return relay;
 }
 
+const watchOptions = { beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: datagramsPerTurnMax };
+
 /** A datagram without relay levels has none that could be doubted. */
 const allBelieved: Belief = { levels: 0, untrusted: undefined };
 
@@ -122,6 +125,7 @@ class RunningRelay implements Relay {
   readonly #timing: Timing;
   readonly #links = new Links();
   readonly #untrusted = new UntrustedRelays();
+  readonly #watch: LoopWatch;
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
   readonly #sockets: Sockets;
@@ -131,6 +135,7 @@ class RunningRelay implements Relay {
   #peers: Peers;
   #limiter: RateLimiter;
   #stopLinkChecks: (() => void) | undefined;
+  #stopWatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(config: RelayConfig, { log, observer = {}, timing = systemTiming }: RelayContext) {
@@ -140,6 +145,7 @@ class RunningRelay implements Relay {
     this.#log = log;
     this.#observer = observer;
     this.#timing = timing;
+    this.#watch = new LoopWatch(watchOptions, timing);
     this.#peers = new Peers(config.storm);
     this.#limiter = new RateLimiter(config.storm);
     this.#listeners = new ListenerTable(this.#receive, context);
@@ -162,6 +168,7 @@ class RunningRelay implements Relay {
    */
   readonly #receive = (datagram: Uint8Array, entry: ListenerEntry, source: RemoteInfo): void => {
     const { counters } = this;
+    this.#watch.recordRead(entry.number);
     counters.received += 1;
     counters.receivedByType.add(datagram);
     this.#observer.received?.(datagram, source, entry.listener);
@@ -193,7 +200,7 @@ class RunningRelay implements Relay {
     }
     const wrapped = wrapDatagram(datagram, origin, servers);
     if (wrapped.kind === "drop") counters.drop(wrapped.reason);
-    else if (wrapped.to === "allocator") this.#batcher.add(wrapped.frame);
+    else if (wrapped.to === "allocator") this.#batcher.add(wrapped.frame, this.#watch.arrivedMs());
     else {
       counters.toServers += 1;
       this.#servers.send(wrapped.frame);
@@ -222,8 +229,12 @@ class RunningRelay implements Relay {
     return isDropped ? undefined : belief;
   }
 
-  /** Handles an answer: unwraps it, finds the listener that sends it, and sends it. */
+  /**
+   * Handles an answer: unwraps it, finds the listener that sends it, and sends it. The loop is watched from here, so that
+   * what its client sends next is not taken for older than this answer.
+   */
   readonly #deliver = (answer: Uint8Array): void => {
+    this.#watch.watchTurns();
     this.#send(unwrapAnswer(answer, relayListenersMax, this.#config.replyPort));
   };
 
@@ -275,6 +286,7 @@ class RunningRelay implements Relay {
   }
 
   async listen(): Promise<void> {
+    this.#stopWatch = this.#watch.start();
     await this.#sockets.configure(this.#config);
     this.#stopLinkChecks = this.#sockets.watchLinks();
     this.#log.info(this.#summary(), "relay listening");
@@ -300,6 +312,7 @@ class RunningRelay implements Relay {
   async #stop(): Promise<void> {
     this.#stopLinkChecks?.();
     await this.#batcher.drain();
+    this.#stopWatch?.();
     await this.#sockets.close();
     await this.#uplinks.close();
   }

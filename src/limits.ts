@@ -192,8 +192,26 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 /** Prepared statements that a connection to a file keeps: the batch uses eight, the admin API some dozens. */
 export const preparedStatementsMax = 128;
 
-/** Milliseconds to wait for a database file while another process holds its lock. */
-export const fileBusyMs = 5000;
+/** Milliseconds between two looks at the files of a database that nobody uses. Each use looks too. */
+export const fileWatchMs = 1000;
+
+/**
+ * Milliseconds that work waits for a database file while another process holds its lock. Other allocators hold it for
+ * some 10 ms. A relay waits 2 s by default, and must get the 503 with its Retry-After before it gives up.
+ */
+export const fileLockWaitMsMax = 1500;
+
+/** The same for a migration, which nobody waits for: another process may be changing large tables. */
+export const fileMigrationWaitMsMax = 30_000;
+
+/** First pause in milliseconds before a locked file is tried again: a batch of another allocator takes some 5 ms. */
+export const fileLockPauseMsMin = 1;
+
+/** Longest such pause in milliseconds. It delays work by at most this time, and costs 40 attempts a second. */
+export const fileLockPauseMsMax = 25;
+
+/** Pieces of work that may wait for the lock of one file: more than relays and operators have in flight. */
+export const fileWaitersMax = 1024;
 
 /**
  * Frames of the write-ahead log between two checkpoints. With 1,000 frames, a checkpoint takes less than 20 ms. A longer
@@ -248,9 +266,10 @@ export const clockReadingMsMax = 60_000;
 
 /**
  * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the
- * same batch renewed. Rounds take some milliseconds, and few clients send both at once.
+ * same batch renewed. Rounds take some milliseconds, and few clients send both at once. In more than this, a client can
+ * get its lease again by another path.
  */
-export const sameBatchMsMax = 1000;
+export const sameBatchMsMax = 100;
 
 /** Milliseconds that a libSQL server may take for one statement of a command: migrations may change millions of rows. */
 export const databaseCommandMsMax = 600_000;
@@ -265,6 +284,24 @@ export const placementAgeMsMax = 1000;
 /** Databases that domains can be placed on: each costs an idle allocator one request per second. */
 export const placementsMax = 1024;
 
+/**
+ * Claims of one round that the database may refuse one by one. None should be refused, so a few show a fault, and each
+ * costs up to ten transactions.
+ */
+export const refusedClaimsMax = 8;
+
+/**
+ * Milliseconds after which a batch for several databases is answered without those that have not answered. A relay waits
+ * 2 s by default, and then takes the allocator for unavailable, to the clients of all databases.
+ */
+export const placementWaitMsMax = 1200;
+
+/**
+ * Milliseconds for which a committed batch shows that the next one can be committed too. A readiness check later than
+ * that commits an empty batch.
+ */
+export const readyCommitMsMax = 1000;
+
 /** Requests to a libSQL server that an instance may have in flight: far more than relays cause with a few POSTs each. */
 export const databaseRequestsMax = 1024;
 
@@ -277,17 +314,83 @@ export const databaseConnectionsMax = 16;
  */
 export const tokenCacheMs = 5000;
 
-/** Tokens that an allocator caches: more than an operator has relays, at about 300 octets each. */
+/**
+ * Tokens that an allocator caches, valid ones and unknown ones apart: more than an operator has relays, at about 300
+ * octets each.
+ */
 export const tokenCacheSize = 1024;
 
-/** Unknown tokens that one address may present within {@link authFailureWindowMs}; each costs a database look-up. */
+/**
+ * Tokens that may wait for the next look-up, which takes all of them in one statement. It has two arguments for each;
+ * SQLite allows 32,766.
+ */
+export const tokensWaitingMax = 1024;
+
+/**
+ * Milliseconds between two look-ups of tokens while too many unknown ones are presented: a flood costs a database ten
+ * statements a second, and a relay with a good token, which waits 2 s by default, still gets through.
+ */
+export const tokenPauseMs = 100;
+
+/** Different unknown tokens that one address may present within {@link authFailureWindowMs}. A person mistypes fewer. */
 export const authFailuresMax = 20;
+
+/**
+ * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: ten addresses
+ * that guess as fast as they may, and more than the relays that still use a token of yesterday.
+ */
+export const authFailuresTotalMax = 200;
 
 /** Milliseconds over which unknown tokens are counted. */
 export const authFailureWindowMs = 60_000;
 
-/** Addresses whose failures are counted, at about 150 octets each. */
+/** Addresses whose failures are counted, at 200 octets to 2 kB each. */
 export const authFailureAddressesMax = 4096;
+
+/** Bits of an IPv6 address by which failures are counted: a site has at least a /64, with any number of addresses. */
+export const authFailurePrefixBits = 64;
+
+/** Prefixes of trusted proxies: more than anyone lists by hand. */
+export const trustedProxiesMax = 64;
+
+/** Proxies between a client and an allocator that are followed: usual are one or two. */
+export const forwardedHopsMax = 16;
+
+/**
+ * Milliseconds after which shared work on a database counts as lost, and may be started again: longer than any database
+ * may take. On Workers, work never ends if the request that started it was cancelled.
+ */
+export const sharedWorkMsMax = 10_000;
+
+/**
+ * Milliseconds for which requests to `/readyz` share the result of a check. The relay and load balancers ask once a
+ * second at most.
+ */
+export const readinessKeptMs = 1000;
+
+/** Milliseconds that a request to `/readyz` waits for a check: a relay waits 2 s by default. */
+export const readinessWaitMsMax = 1500;
+
+/** Milliseconds in which the headers of a request must arrive: a sender that is slower holds a connection for nothing. */
+export const httpHeadersMsMax = 10_000;
+
+/** Milliseconds in which a whole request must arrive: a declared state of 8 MiB over 2 Mbit/s takes 34 s. */
+export const httpRequestMsMax = 60_000;
+
+/** Milliseconds between two looks for requests that take too long. */
+export const httpCheckMs = 1000;
+
+/**
+ * Milliseconds that requests in progress have when an allocator stops: more than a database may take for one answer, and
+ * less than service managers wait before they kill a process.
+ */
+export const httpGraceMs = 5000;
+
+/** Milliseconds between two looks for idle connections while an allocator stops. */
+export const httpIdleCheckMs = 50;
+
+/** Milliseconds that a client has to read the answer to a request that could not be read, before its connection ends. */
+export const httpLingerMs = 1000;
 
 /** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
 export const adminBodyOctetsMax = 1024 * 1024;
@@ -621,3 +724,27 @@ export const relayUntrustedLogMs = 10_000;
 
 /** Milliseconds between two log lines about internal errors, so that a client cannot fill the log. */
 export const faultLogMs = 60_000;
+
+/** Milliseconds between two looks at an idle event loop: a hundred a second cost 0.2 % of a core. */
+export const loopBeatMs = 10;
+
+/**
+ * Milliseconds without a look at the event loop from which what is read counts as late. Two beats: timers of a busy
+ * machine come some milliseconds late, and no client gets its lease again by another path in less.
+ */
+export const loopGapMs = 2 * loopBeatMs;
+
+/** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
+export const datagramsPerTurnMax = 32;
+
+/** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
+export const logLinesOctetsMax = 256 * 1024;
+
+/** Milliseconds after which a log whose reader went away is tried again: each try costs a system call. */
+export const logRetryMs = 1000;
+
+/**
+ * By how much the rates of two clocks may differ: time synchronization on Linux changes the rate of a clock by at most
+ * 500 parts per million.
+ */
+export const clockDriftRatioMax = 0.0005;

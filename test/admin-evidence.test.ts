@@ -42,7 +42,8 @@ async function open() {
   );
   const listen = { host: "127.0.0.1", port: 0 };
   const secrets = { relayToken, adminToken };
-  const allocator = await startAllocator(store, secrets, listen, pino({ level: "silent" }));
+  const log = pino({ level: "silent" });
+  const allocator = await startAllocator(store, secrets, listen, log);
   onTestFinished(() => allocator.close());
   return commandLine({ APPORTION_URL: allocator.url, APPORTION_ADMIN_TOKEN: adminToken });
 }

@@ -3,7 +3,6 @@
  * they see of it.
  */
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,26 +13,10 @@ import { operatorBy } from "./support/admin.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { commandLine } from "./support/command-line.ts";
 import { temporaryFolder } from "./support/database.ts";
+import { createFakeClock, faketimeLibrary, withoutFaketime } from "./support/faketime.ts";
+import type { FakeClock } from "./support/faketime.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
-
-/** libfaketime for programs with threads, as Debian installs it. */
-function findLibrary(): string | undefined {
-  if (process.platform !== "linux") return undefined;
-  const folders = readdirSync("/usr/lib").filter((name) => name.includes("-linux-"));
-  for (const folder of folders) {
-    const path = join("/usr/lib", folder, "faketime");
-    try {
-      const name = readdirSync(path).find((each) => each.startsWith("libfaketimeMT.so"));
-      if (name !== undefined) return join(path, name);
-    } catch {
-      // This architecture has no libfaketime.
-    }
-  }
-  return undefined;
-}
-
-const library = findLibrary();
 
 /** A domain with one pair. */
 const declaration = {
@@ -56,7 +39,7 @@ const declaration = {
   ],
 };
 
-async function startAllocator(folder: string, offsetFile: string) {
+async function startAllocator(folder: string, clock: FakeClock) {
   const args = ["allocator", "--listen", "127.0.0.1:0", "--database", `file:${folder}/apportion.db`];
   const child = spawn(
     process.execPath,
@@ -67,11 +50,7 @@ async function startAllocator(folder: string, offsetFile: string) {
         ...process.env,
         APPORTION_RELAY_TOKEN: relayToken,
         APPORTION_ADMIN_TOKEN: adminToken,
-        LD_PRELOAD: library,
-        FAKETIME_TIMESTAMP_FILE: offsetFile,
-        FAKETIME_NO_CACHE: "1",
-        FAKETIME_DONT_FAKE_MONOTONIC: "1",
-        NO_FAKE_STAT: "1",
+        ...clock.environment,
       },
       stdio: ["ignore", "ignore", "pipe"],
     },
@@ -95,23 +74,21 @@ async function startAllocator(folder: string, offsetFile: string) {
   };
 }
 
-test.skipIf(library === undefined)(
-  `T9 setting the machine's clock under two allocators ends no lease${library === undefined ? " (skipped: no faketime)" : ""}`,
+test.skipIf(faketimeLibrary === undefined)(
+  `T9 setting the machine's clock under two allocators ends no lease${withoutFaketime}`,
   { timeout: 120_000 },
   async () => {
     const folder = await temporaryFolder();
-    const offsetFile = join(folder, "offset");
-    const setOff = (seconds: number) => writeFile(offsetFile, `${seconds < 0 ? "" : "+"}${seconds}\n`);
-    await setOff(0);
+    const clock = await createFakeClock(folder);
     await writeFile(join(folder, "domain.json"), JSON.stringify(declaration));
-    const [one, other] = [await startAllocator(folder, offsetFile), await startAllocator(folder, offsetFile)];
+    const [one, other] = [await startAllocator(folder, clock), await startAllocator(folder, clock)];
     const [holder, next] = [clientProfile(1), clientProfile(2)];
     const [offer] = await one.ask(says.discover(holder));
     const [ack] = await one.ask(says.selecting(holder, offer!));
     expect(ack?.type).toBe("ack");
 
     for (const seconds of [7200, -7200, 315_360_000, -315_360_000]) {
-      await setOff(seconds);
+      await clock.set(seconds);
       for (const { ask } of [one, other]) {
         expect(await ask(says.discover(next))).toEqual([undefined]);
         const [renewed] = await ask(says.renew(holder, ack!));

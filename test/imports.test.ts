@@ -51,7 +51,10 @@ const allowedImports: Record<string, readonly string[]> = {
 };
 
 const leaves = [
+  "src/clock-reading.ts",
   "src/limits.ts",
+  "src/log-lines.ts",
+  "src/loop-watch.ts",
   "src/defaults.ts",
   "src/text-table.ts",
   "src/timing.ts",

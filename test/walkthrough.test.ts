@@ -23,12 +23,9 @@ const script = /<!-- walkthrough -->\s*```sh\n(.*?)```/s.exec(guide)![1]!;
 async function open(declaration?: DeclarationInput) {
   const database = await temporaryDatabase(declaration);
   const listen = { host: "127.0.0.1", port: 0 };
-  const allocator = await startAllocator(
-    createStore({ main: database, placed: new Map() }),
-    { relayToken, adminToken },
-    listen,
-    pino({ level: "silent" }),
-  );
+  const store = createStore({ main: database, placed: new Map() });
+  const log = pino({ level: "silent" });
+  const allocator = await startAllocator(store, { relayToken, adminToken }, listen, log);
   onTestFinished(() => allocator.close());
   const folder = await temporaryFolder();
   const environment = { ...process.env, APPORTION_URL: allocator.url, APPORTION_ADMIN_TOKEN: adminToken };

@@ -31,6 +31,12 @@ export interface Daemon {
   readonly close: () => Promise<void>;
 }
 
+/** A log that may lose lines. */
+export type ServiceLog = Logger & {
+  /** Returns how many lines were lost because they could not be written. */
+  readonly linesLost?: (() => number) | undefined;
+};
+
 /** HTTP servers for an operator's tools, by purpose. */
 type LocalServers = Readonly<Record<"metrics" | "status", OpenServer | undefined>>;
 
@@ -51,7 +57,7 @@ interface OpenServer {
  */
 export async function startDaemon(
   readConfig: () => RelayConfig,
-  log: Logger,
+  log: ServiceLog,
   level: string | undefined,
 ): Promise<Daemon> {
   const service = new Service(log, level);
@@ -77,11 +83,11 @@ class Service {
   #servers = noLocalServers;
   #stopReports: (() => void) | undefined;
 
-  constructor(log: Logger, level: string | undefined) {
+  constructor(log: ServiceLog, level: string | undefined) {
     this.#log = log;
     this.#level = level;
     this.#capture = new Capture(log);
-    this.#metrics = createMetrics(() => this.#relay!.status());
+    this.#metrics = createMetrics(() => this.#relay!.status(), log.linesLost ?? (() => 0));
   }
 
   async start(config: RelayConfig): Promise<void> {

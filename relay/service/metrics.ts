@@ -30,13 +30,19 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
  * Creates the metrics of a relay.
  *
  * @param status Returns the relay's current status; called at each scrape.
+ * @param linesLost Returns how many lines the log has lost.
  */
-export function createMetrics(status: () => RelayStatus): RelayMetrics {
+export function createMetrics(status: () => RelayStatus, linesLost: () => number): RelayMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   addCounters(registry, status);
   addGauges(registry, status);
   addKernelMetrics(registry);
+  addCounter(
+    registry,
+    ["log_lines_lost_total", "Lines of the log that were lost because nobody read them or the disk was full"],
+    () => [[{}, linesLost()]],
+  );
   return {
     observer: createObserver(registry),
     contentType: registry.contentType,

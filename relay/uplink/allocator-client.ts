@@ -5,12 +5,34 @@
  */
 import { Pool } from "undici";
 import type { Dispatcher } from "undici";
-import { relayBodyOctetsMax } from "../../src/limits.ts";
+import { relayBodyOctetsMax, relayDeadlineMsMax } from "../../src/limits.ts";
 import { DecodeError } from "../../src/wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
-import { ageHeader, framesType } from "../../src/wire/relay-call.ts";
+import {
+  ageHeader,
+  arrivalHeader,
+  clockHeader,
+  framesType,
+  parseClockMs,
+} from "../../src/wire/relay-call.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
+
+/** When the oldest frame of a POST arrived. */
+export interface StatedArrival {
+  /** Milliseconds since then. */
+  readonly ageMs: number;
+  /** A time on the judging clock, not later than the arrival, in milliseconds of Unix time; undefined if unknown. */
+  readonly clockMs: number | undefined;
+}
+
+/** The outcome of a probe. */
+export interface ProbeOutcome {
+  /** Why the allocator can't serve; undefined if it can, or if the answer does not mean "unavailable". */
+  readonly failure: Unavailable | undefined;
+  /** Reading of the judging clock, in milliseconds of Unix time; undefined if the answer has none. */
+  readonly clockMs: number | undefined;
+}
 
 /** Client of one allocator. */
 export interface AllocatorClient {
@@ -21,17 +43,21 @@ export interface AllocatorClient {
    *
    * @param frames RELAY-FORW messages, at least one.
    * @param timeoutMs Milliseconds that the POST may take, up to the last octet of the answer.
-   * @param ageMs Milliseconds since the oldest of the frames arrived.
+   * @param arrival When the oldest of the frames arrived.
    * @returns The outcome of the POST. Failures are data, so this never rejects.
    */
-  readonly post: (frames: readonly Uint8Array[], timeoutMs: number, ageMs: number) => Promise<PostOutcome>;
+  readonly post: (
+    frames: readonly Uint8Array[],
+    timeoutMs: number,
+    arrival: StatedArrival,
+  ) => Promise<PostOutcome>;
   /**
    * Checks whether the allocator can serve (GET /readyz).
    *
    * @param timeoutMs Milliseconds that the probe may take.
-   * @returns Why it can't serve; undefined if it can, or if the answer does not mean "unavailable".
+   * @returns The outcome. Failures are data, so this never rejects.
    */
-  readonly probe: (timeoutMs: number) => Promise<Unavailable | undefined>;
+  readonly probe: (timeoutMs: number) => Promise<ProbeOutcome>;
   /** Closes the connections at once. The caller must have waited for the POSTs. */
   readonly close: () => Promise<void>;
 }
@@ -61,14 +87,14 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
     url: url.href,
-    post: (frames, timeoutMs, ageMs) =>
+    post: (frames, timeoutMs, arrival) =>
       withTimeout(timeoutMs, async (signal) => {
         const answer = await pool.request({
           method: "POST",
           path: `${path}/v1/relay`,
           body: encodeFrames(frames),
           signal,
-          headers: { ...headers, [ageHeader]: String(Math.ceil(ageMs)) },
+          headers: { ...headers, ...headersOf(arrival) },
         });
         return readAnswer(answer, frames.length);
       }),
@@ -80,12 +106,28 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
           signal,
         });
         await body.dump();
-        return failureOf(statusCode, headers);
+        return { failure: failureOf(statusCode, headers), clockMs: clockOf(headers) };
       });
-      return outcome?.kind === "unavailable" ? outcome : undefined;
+      if ("kind" in outcome) return { failure: outcome, clockMs: undefined };
+      const { failure, clockMs } = outcome;
+      return { failure: failure?.kind === "unavailable" ? failure : undefined, clockMs };
     },
     close: () => pool.destroy(),
   };
+}
+
+/** Allocators refuse an age above the bound, so the arrival alone tells of a longer one. */
+function headersOf({ ageMs, clockMs }: StatedArrival): Record<string, string> {
+  return {
+    [ageHeader]: String(Math.min(Math.ceil(ageMs), relayDeadlineMsMax)),
+    ...(clockMs !== undefined && { [arrivalHeader]: String(clockMs) }),
+  };
+}
+
+/** Without a clock that can be read, the relay states no arrivals, as with an older allocator. */
+function clockOf(headers: Dispatcher.ResponseData["headers"]): number | undefined {
+  const value = headers[clockHeader];
+  return typeof value === "string" ? parseClockMs(value) : undefined;
 }
 
 function createConnectionPool({
@@ -130,7 +172,7 @@ async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): P
   const { statusCode: status, headers, body } = answer;
   const type = String(headers["content-type"] ?? "none").split(";", 1)[0]!;
   if (status === 200 && type === framesType) {
-    return decodeAnswerBody(new Uint8Array(await body.arrayBuffer()), framesMax);
+    return decodeAnswerBody(new Uint8Array(await body.arrayBuffer()), framesMax, clockOf(headers));
   }
   // The connection is free for the next POST only after the body has been read.
   await body.dump();
@@ -155,9 +197,9 @@ function failureOf(
 }
 
 /** Rejects more answers than queries, so that a faulty allocator can't make the relay flood the network. */
-function decodeAnswerBody(body: Uint8Array, framesMax: number): PostOutcome {
+function decodeAnswerBody(body: Uint8Array, framesMax: number, clockMs: number | undefined): PostOutcome {
   try {
-    return { kind: "answers", frames: decodeFrames(body, framesMax) };
+    return { kind: "answers", frames: decodeFrames(body, framesMax), clockMs };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     return { kind: "malformed", detail: error.message };

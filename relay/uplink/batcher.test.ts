@@ -22,15 +22,15 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
   const soon: (() => void)[] = [];
   /** What the uplink reports about its allocators. */
   const allocators = { canPost: true, allQuarantined: false };
-  const posts: { ids: number[]; oldestMs: number; end: (outcome: PostOutcome) => void }[] = [];
+  const posts: { ids: number[]; arrivedMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
   const counters = new RelayCounters();
   const taken: (readonly [number, number])[] = [];
   const batcher = new Batcher({ ...usualLimits, ...limits }, (answer) => delivered.push(answer[0]!), {
     uplink: {
-      post: (frames, oldestMs) =>
+      post: (frames, arrivedMs) =>
         new Promise((end) => {
-          posts.push({ ids: frames.map((each) => each[0]!), oldestMs, end });
+          posts.push({ ids: frames.map((each) => each[0]!), arrivedMs, end });
         }),
       canPost: () => allocators.canPost,
       allQuarantined: () => allocators.allQuarantined,
@@ -49,7 +49,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
     allocators,
     /** Adds frames within one turn of the event loop, and ends the turn. */
     add: (...ids: number[]) => {
-      for (const id of ids) batcher.add(frame(id));
+      for (const id of ids) batcher.add(frame(id), nowMs);
       for (const run of soon.splice(0)) run();
     },
     /** Advances the clock. */
@@ -137,7 +137,18 @@ test("Batcher reports the size and the longest wait of each batch, and passes th
     [1, 0],
     [2, 7],
   ]);
-  expect(posts.map(({ oldestMs }) => oldestMs)).toEqual([100, 105]);
+  expect(posts.map(({ arrivedMs }) => arrivedMs)).toEqual([100, 105]);
+});
+
+test("Batcher counts the wait of a frame from when it was added, and its age from its arrival", async () => {
+  const { batcher, add, pass, end, taken, posts, sent, dropped } = setUp({ postsInFlightMax: 1 });
+  pass(9000);
+  add(1);
+  batcher.add(frame(2), 100);
+  pass(999);
+  await end(0);
+  expect([sent(), dropped(), taken[1]]).toEqual([[[1], [2]], {}, [1, 999]]);
+  expect(posts[1]!.arrivedMs).toBe(100);
 });
 
 test("Batcher drops a duplicate of a waiting frame", async () => {
@@ -179,7 +190,7 @@ test("Batcher keeps frames while no allocator can get a POST, and sends them on 
 test("Batcher keeps its queue bounded during a long outage", () => {
   const { batcher, allocators, dropped } = setUp({ lengthMax: 10 });
   allocators.canPost = false;
-  for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256));
+  for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256), 0);
   expect(dropped()).toEqual({ "queue-full": 990 });
 });
 

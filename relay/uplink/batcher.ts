@@ -68,10 +68,14 @@ export class Batcher {
     return { frames: length, octets, oldestMs: length === 0 ? 0 : this.#context.timing.nowMs() - oldestMs };
   }
 
-  /** Queues a frame for one of the next POSTs. */
-  add(frame: Uint8Array): void {
+  /**
+   * Queues a frame for one of the next POSTs.
+   *
+   * @param arrivedMs A time, not later than the arrival of its datagram, in milliseconds by the batcher's clock.
+   */
+  add(frame: Uint8Array, arrivedMs: number): void {
     const { counters, timing } = this.#context;
-    const pushed = this.#queue.push(frame, timing.nowMs());
+    const pushed = this.#queue.push(frame, timing.nowMs(), arrivedMs);
     if (pushed === "duplicate") counters.drop("duplicate");
     else counters.drop("queue-full", pushed);
     if (this.#isFlushDue || !this.#hasFreeSlot()) return;
@@ -125,10 +129,10 @@ export class Batcher {
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  async #send({ frames, oldestMs }: TakenFrames): Promise<void> {
+  async #send({ frames, arrivedMs }: TakenFrames): Promise<void> {
     const { uplink, counters } = this.#context;
     this.#postsInFlight++;
-    const outcome = await uplink.post(frames, oldestMs);
+    const outcome = await uplink.post(frames, arrivedMs);
     this.#postsInFlight--;
     if (outcome.kind === "answers") {
       counters.answered += outcome.frames.length;

@@ -11,7 +11,7 @@ test("FrameQueue returns frames in order of arrival", () => {
   for (const id of [1, 2, 3]) expect(queue.push(frame(id), 0)).toBe(0);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([1, 2]);
   expect(ids(queue.take(2, 1000, 0).frames)).toEqual([3]);
-  expect(queue.take(2, 1000, 0)).toEqual({ frames: [], oldestMs: 0, expired: 0 });
+  expect(queue.take(2, 1000, 0)).toEqual({ frames: [], oldestMs: 0, arrivedMs: 0, expired: 0 });
 });
 
 test("FrameQueue drops the oldest frame when it is full", () => {
@@ -81,6 +81,16 @@ test("FrameQueue reports its length, its octets and when the oldest frame arrive
   expect(queue).toMatchObject({ length: 1, octets: 20, oldestMs: 7 });
 });
 
+test("T4 FrameQueue knows the earliest arrival of the frames that it returns, in whatever order they were read", () => {
+  const queue = new FrameQueue(roomy);
+  queue.push(frame(1), 2000, 1990);
+  queue.push(frame(2), 2000, 50);
+  queue.push(frame(3), 2001, 1995);
+  expect(queue.take(2, 1000, 2001)).toMatchObject({ oldestMs: 2000, arrivedMs: 50, expired: 0 });
+  expect(queue.resize({ ...roomy, lengthMax: 5 })).toBe(0);
+  expect(queue.take(2, 1000, 2001)).toMatchObject({ oldestMs: 2001, arrivedMs: 1995 });
+});
+
 test.each([
   [{ lengthMax: 2 }, 1, [2, 3]],
   [{ lengthMax: 50 }, 0, [1, 2, 3]],
@@ -117,9 +127,11 @@ class Model {
   take(framesMax: number, nowMs: number, limits: typeof roomy) {
     const alive = this.entries.filter((entry) => nowMs - entry.arrivedMs <= limits.waitMsMax);
     const expired = this.entries.length - alive.length;
-    const frames = alive.slice(0, framesMax).map((entry) => entry.frame);
+    const taken = alive.slice(0, framesMax);
+    const frames = taken.map((entry) => entry.frame);
+    const arrivedMs = Math.min(nowMs, ...taken.map((entry) => entry.arrivedMs));
     this.entries = alive.slice(framesMax);
-    return { frames, oldestMs: alive[0]?.arrivedMs ?? 0, expired };
+    return { frames, oldestMs: alive[0]?.arrivedMs ?? 0, arrivedMs, expired };
   }
 }
 

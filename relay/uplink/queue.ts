@@ -12,7 +12,7 @@
  * queue.push(first, 0);
  * queue.push(second, 1);
  * queue.push(third, 2); // 1: `first` was dropped
- * queue.take(256, 65_536, 2); // { frames: [second, third], oldestMs: 1, expired: 0 }
+ * queue.take(256, 65_536, 2); // { frames: [second, third], oldestMs: 1, arrivedMs: 1, expired: 0 }
  * ```
  *
  * @module
@@ -33,15 +33,19 @@ export interface QueueLimits {
 export interface TakenFrames {
   /** Oldest first. */
   readonly frames: Uint8Array[];
-  /** Arrival time of the first frame in milliseconds; meaningless when `frames` is empty. */
+  /** When the first frame was queued, in milliseconds; meaningless when `frames` is empty. */
   readonly oldestMs: number;
+  /** A time not later than the arrival of any frame, in milliseconds; meaningless when `frames` is empty. */
+  readonly arrivedMs: number;
   /** How many frames were dropped because they had waited too long. */
   readonly expired: number;
 }
 
-/** A waiting frame with its arrival time. */
+/** A waiting frame. */
 interface QueuedFrame {
   readonly frame: Uint8Array;
+  /** Its wait counts from here: a gap of the event loop, after which all frames look old, must not expire them. */
+  readonly queuedMs: number;
   readonly arrivedMs: number;
   readonly hash: number;
   /** Neighbours in its hash slot: frames whose hashes have the same low bits. */
@@ -78,9 +82,9 @@ export class FrameQueue {
     return this.#octets;
   }
 
-  /** Arrival time of the oldest frame in milliseconds; 0 when the queue is empty. */
+  /** When the oldest frame was queued, in milliseconds; 0 when the queue is empty. */
   get oldestMs(): number {
-    return this.#ring[this.#first]?.arrivedMs ?? 0;
+    return this.#ring[this.#first]?.queuedMs ?? 0;
   }
 
   /**
@@ -88,10 +92,11 @@ export class FrameQueue {
    *
    * @param frame Kept, not copied.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
+   * @param arrivedMs A time by the same clock, not later than the arrival of the frame.
    * @returns How many frames were dropped, including the new one if it is too large; or `duplicate` if an equal frame
    *   is already queued. That one stays.
    */
-  push(frame: Uint8Array, nowMs: number): number | "duplicate" {
+  push(frame: Uint8Array, nowMs: number, arrivedMs = nowMs): number | "duplicate" {
     const hash = hashOf(frame);
     if (this.#isQueued(frame, hash)) return "duplicate";
     if (frame.length > this.#limits.octetsMax) return 1;
@@ -100,7 +105,7 @@ export class FrameQueue {
       this.#shift();
       dropped++;
     }
-    this.#append(frame, nowMs, hash);
+    this.#append({ frame, queuedMs: nowMs, arrivedMs, hash, older: undefined, newer: undefined });
     return dropped;
   }
 
@@ -115,14 +120,17 @@ export class FrameQueue {
     const expired = this.#expire(nowMs);
     const { oldestMs } = this;
     const frames: Uint8Array[] = [];
+    let arrivedMs = nowMs;
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
       octets += 2 + this.#ring[this.#first]!.frame.length;
       // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones forever.
       if (octets > octetsMax && frames.length > 0) break;
-      frames.push(this.#shift());
+      const entry = this.#shift();
+      frames.push(entry.frame);
+      arrivedMs = Math.min(arrivedMs, entry.arrivedMs);
     }
-    return { frames, oldestMs, expired };
+    return { frames, oldestMs, arrivedMs, expired };
   }
 
   /**
@@ -150,7 +158,7 @@ export class FrameQueue {
     let dropped = 0;
     for (let at = 0; at < before.length; at++) {
       const entry = before.ring[(before.first + at) % before.ring.length]!;
-      const pushed = this.push(entry.frame, entry.arrivedMs);
+      const pushed = this.push(entry.frame, entry.queuedMs, entry.arrivedMs);
       if (pushed !== "duplicate") dropped += pushed;
     }
     return dropped;
@@ -159,7 +167,7 @@ export class FrameQueue {
   /** Drops frames that have waited too long. All frames may wait equally long, so these are the oldest. */
   #expire(nowMs: number): number {
     let expired = 0;
-    while (this.#length > 0 && nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax) {
+    while (this.#length > 0 && nowMs - this.#ring[this.#first]!.queuedMs > this.#limits.waitMsMax) {
       this.#shift();
       expired++;
     }
@@ -175,18 +183,18 @@ export class FrameQueue {
     return false;
   }
 
-  #append(frame: Uint8Array, arrivedMs: number, hash: number): void {
-    const at = hash & (this.#byHash.length - 1);
+  #append(entry: QueuedFrame): void {
+    const at = entry.hash & (this.#byHash.length - 1);
     const older = this.#byHash[at];
-    const entry: QueuedFrame = { frame, arrivedMs, hash, older, newer: undefined };
+    entry.older = older;
     if (older !== undefined) older.newer = entry;
     this.#byHash[at] = entry;
     this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
     this.#length++;
-    this.#octets += frame.length;
+    this.#octets += entry.frame.length;
   }
 
-  #shift(): Uint8Array {
+  #shift(): QueuedFrame {
     const entry = this.#ring[this.#first]!;
     const { frame, hash, newer } = entry;
     // The oldest frame of the queue is also the oldest in its hash slot.
@@ -196,7 +204,7 @@ export class FrameQueue {
     this.#first = (this.#first + 1) % this.#ring.length;
     this.#length--;
     this.#octets -= frame.length;
-    return frame;
+    return entry;
   }
 }
 

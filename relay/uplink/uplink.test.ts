@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import type { EndedPost, PostOutcome, Unavailable } from "../post.ts";
-import type { AllocatorClient } from "./allocator-client.ts";
+import type { AllocatorClient, StatedArrival } from "./allocator-client.ts";
 import { Uplink } from "./uplink.ts";
 
 const unavailable: Unavailable = { kind: "unavailable", detail: "no connection" };
@@ -12,13 +12,18 @@ const frames = [Uint8Array.of(1)];
 
 /** An allocator client whose POSTs and probes the test completes. */
 function fakeClient(url: string) {
-  const posts: { timeoutMs: number; ageMs: number; end: (outcome: PostOutcome) => void }[] = [];
-  const probes: ((failure?: Unavailable) => void)[] = [];
+  const posts: { timeoutMs: number; arrival: StatedArrival; end: (outcome: PostOutcome) => void }[] = [];
+  const probes: ((failure?: Unavailable, clockMs?: number) => void)[] = [];
   const state = { isClosed: false };
   const client: AllocatorClient = {
     url,
-    post: (_frames, timeoutMs, ageMs) => new Promise((end) => posts.push({ timeoutMs, ageMs, end })),
-    probe: () => new Promise((end) => probes.push(end)),
+    post: (_frames, timeoutMs, arrival) => new Promise((end) => posts.push({ timeoutMs, arrival, end })),
+    probe: () =>
+      new Promise((end) => {
+        probes.push((failure, clockMs) => {
+          end({ failure, clockMs });
+        });
+      }),
     close: () => Promise.resolve(void (state.isClosed = true)),
   };
   return { client, posts, probes, state };
@@ -92,7 +97,34 @@ test("Uplink states the age of a batch at the time of each POST", async () => {
   timing.advance(500);
   a.posts[0]!.end(unavailable);
   await settle();
-  expect([a.posts[0]!.ageMs, b.posts[0]!.ageMs]).toEqual([300, 800]);
+  expect([a.posts[0]!.arrival.ageMs, b.posts[0]!.arrival.ageMs]).toEqual([300, 800]);
+});
+
+test("T4 Uplink states when a batch arrived by the judging clock, once an answer or a probe has told it", async () => {
+  const { uplink, timing, a, b } = setUp();
+  const statedBy = ({ posts }: typeof a) => posts.map(({ arrival }) => arrival.clockMs);
+  void uplink.post(frames, 0);
+  timing.advance(100);
+  a.posts[0]!.end({ ...answers, clockMs: 5000 });
+  await settle();
+  timing.advance(10);
+  void uplink.post(frames, 105);
+  expect(statedBy(a)).toEqual([undefined, 5004]);
+  // The same arrival is stated to the second allocator, which has the same database.
+  a.posts[1]!.end(unavailable);
+  await settle();
+  expect(statedBy(b)).toEqual([5004]);
+});
+
+test("T4 Uplink knows the judging clock before the first POST", async () => {
+  const { uplink, timing, a, b } = setUp();
+  void uplink.readClock();
+  timing.advance(20);
+  a.probes[0]!(unavailable);
+  b.probes[0]!(undefined, 7000);
+  await settle();
+  void uplink.post(frames, 20);
+  expect(a.posts[0]!.arrival.clockMs).toBe(7000);
 });
 
 test("Uplink never sends a batch to a third allocator", async () => {

@@ -15,8 +15,9 @@
 import { relayFailoverMsMin } from "../../src/limits.ts";
 import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
-import type { AllocatorClient } from "./allocator-client.ts";
+import type { AllocatorClient, ProbeOutcome } from "./allocator-client.ts";
 import { pauseAfterFailure } from "./backoff.ts";
+import { JudgingClock } from "./judging-clock.ts";
 
 /** Settings of an uplink. */
 export interface UplinkOptions {
@@ -53,8 +54,8 @@ export interface AllocatorStatus {
 /** Content of a POST. */
 interface Batch {
   readonly frames: readonly Uint8Array[];
-  /** Arrival time of the oldest frame in milliseconds, by the uplink's clock. */
-  readonly oldestMs: number;
+  /** A time, not later than the arrival of the oldest frame, in milliseconds by the uplink's clock. */
+  readonly arrivedMs: number;
 }
 
 /** An allocator with its state. */
@@ -76,6 +77,8 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #hooks: UplinkHooks;
   readonly #timing: Timing;
+  /** One for all allocators, because all use the same database. */
+  readonly #clock = new JudgingClock();
   /** Rotates with `spread`, so that allocators with the same number of POSTs in flight take turns. */
   #turn = 0;
   #isClosed = false;
@@ -130,16 +133,16 @@ export class Uplink {
    * Sends frames to an allocator, and to a second one when the first fails early.
    *
    * @param frames RELAY-FORW messages, at least one.
-   * @param oldestMs Arrival time of the oldest frame in milliseconds, by the uplink's clock. Each POST states how
-   *   old that frame is.
+   * @param arrivedMs A time not later than the arrival of the oldest frame, in milliseconds by the uplink's clock. Each
+   *   POST states how old that frame is, and when it arrived by the judging clock.
    * @returns The outcome of the last POST. Failures are data, so this never rejects.
    */
-  async post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
+  async post(frames: readonly Uint8Array[], arrivedMs: number): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
     const dueMs = this.#timing.nowMs() + timeoutMs;
     const first = this.#choose();
     if (first === undefined) return { kind: "unavailable", detail: "No allocator is available" };
-    const batch = { frames, oldestMs };
+    const batch = { frames, arrivedMs };
     const outcome = await this.#postTo(first, batch, timeoutMs);
     const leftMs = dueMs - this.#timing.nowMs();
     // A batch that was answered with status 200 was served, even if the answer can't be decoded.
@@ -147,6 +150,14 @@ export class Uplink {
       return outcome;
     const second = this.#choose(first);
     return second === undefined ? outcome : this.#postTo(second, batch, leftMs);
+  }
+
+  /**
+   * Asks each allocator for the judging clock, so that already the first POST can state an arrival on it. Answers to
+   * POSTs keep it known. An allocator that can't serve is found out by its first POST.
+   */
+  async readClock(): Promise<void> {
+    await Promise.all(this.#allocators.map((each) => this.#readProbe(each)));
   }
 
   /** Stops probing, waits for the POSTs in flight, and closes the connections. */
@@ -171,7 +182,7 @@ export class Uplink {
 
   async #postTo(
     allocator: KnownAllocator,
-    { frames, oldestMs }: Batch,
+    { frames, arrivedMs }: Batch,
     timeoutMs: number,
   ): Promise<PostOutcome> {
     const { client } = allocator;
@@ -179,11 +190,15 @@ export class Uplink {
     allocator.posts++;
     allocator.postsInFlight++;
     this.#hooks.onPosting(client.url, frames);
-    const outcome = await client.post(frames, timeoutMs, startedMs - oldestMs);
+    const clockMs = this.#clock.earliestMs(arrivedMs);
+    const outcome = await client.post(frames, timeoutMs, { ageMs: startedMs - arrivedMs, clockMs });
     allocator.postsInFlight--;
-    const elapsedMs = this.#timing.nowMs() - startedMs;
-    if (outcome.kind === "answers") this.#recordSuccess(allocator);
-    else {
+    const endedMs = this.#timing.nowMs();
+    const elapsedMs = endedMs - startedMs;
+    if (outcome.kind === "answers") {
+      this.#recordClock(outcome.clockMs, startedMs, endedMs);
+      this.#recordSuccess(allocator);
+    } else {
       allocator.postsFailed++;
       this.#recordFailure(allocator, outcome);
     }
@@ -209,8 +224,19 @@ export class Uplink {
     allocator.cancelPause = this.#timing.later(() => void this.#probe(allocator), pauseMs);
   }
 
+  #recordClock(clockMs: number | undefined, sentMs: number, answeredMs: number): void {
+    if (clockMs !== undefined) this.#clock.record({ clockMs, sentMs, answeredMs });
+  }
+
+  async #readProbe({ client }: KnownAllocator): Promise<ProbeOutcome["failure"]> {
+    const sentMs = this.#timing.nowMs();
+    const { failure, clockMs } = await client.probe(this.#options.timeoutMs);
+    this.#recordClock(clockMs, sentMs, this.#timing.nowMs());
+    return failure;
+  }
+
   async #probe(allocator: KnownAllocator): Promise<void> {
-    const failure = await allocator.client.probe(this.#options.timeoutMs);
+    const failure = await this.#readProbe(allocator);
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
     if (failure === undefined) this.#hooks.onAvailable();

@@ -55,8 +55,8 @@ export class Uplinks {
   }
 
   /** Sends frames with the current settings; see {@link Uplink.post}. */
-  post(frames: readonly Uint8Array[], oldestMs: number): Promise<PostOutcome> {
-    return this.#current.post(frames, oldestMs);
+  post(frames: readonly Uint8Array[], arrivedMs: number): Promise<PostOutcome> {
+    return this.#current.post(frames, arrivedMs);
   }
 
   /** @returns The state of each allocator, in the order of the settings. */
@@ -100,7 +100,9 @@ export class Uplinks {
       },
       onAvailable,
     };
-    return new Uplink(clients, { policy, timeoutMs }, hooks, timing);
+    const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
+    void uplink.readClock();
+    return uplink;
   }
 
   #recordPost(post: EndedPost): void {

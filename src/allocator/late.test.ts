@@ -1,11 +1,16 @@
 /** A late message, which waited in a relay or on the way to the database, must not end a lease that is newer. */
 import { expect, test } from "vitest";
-import { askBy, createTestAllocator } from "../../test/support/allocator.ts";
+import { askBy, createTestAllocator, relayToken, wrap } from "../../test/support/allocator.ts";
 import type { TestAllocator } from "../../test/support/allocator.ts";
+import { TestClock } from "../../test/support/clock.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase, vectorDomain } from "../../test/support/database.ts";
 import type { Database } from "../store/database/database.ts";
-import { execute } from "../../test/support/sql.ts";
+import { execute, query } from "../../test/support/sql.ts";
+import { createApp } from "../http/app.ts";
+import { createStore } from "../store/store.ts";
+import { encodeFrames } from "../wire/frames.ts";
+import { createCounters } from "./counters.ts";
 
 /** The header of a relay whose messages waited for 5 s. */
 const waited = { "apportion-age-ms": "5000" };
@@ -86,14 +91,14 @@ test("an allocator that does not know its database's clock reads it once, and on
   const { database, client, ack } = await openLeased();
   const { state, database: counted } = watched(database);
   const roundTripsOf = async (...messages: Parameters<TestAllocator["ask"]>): Promise<number> => {
-    const { ask, app } = await createTestAllocator(counted);
-    expect((await app.request("/readyz")).status).toBe(200);
+    const { ask } = await createTestAllocator(counted);
     state.roundTrips = 0;
     await ask(...messages);
     return state.roundTrips;
   };
-  expect(await roundTripsOf(says.renew(client, ack))).toBe(1);
-  expect(await roundTripsOf(says.release(client, ack), says.release(clientProfile(2), ack))).toBe(2);
+  // The first is for the domains.
+  expect(await roundTripsOf(says.renew(client, ack))).toBe(2);
+  expect(await roundTripsOf(says.release(client, ack), says.release(clientProfile(2), ack))).toBe(3);
 });
 
 test("a client's RELEASE after its REQUEST in one POST ends the lease, unless both waited", async () => {
@@ -102,8 +107,100 @@ test("a client's RELEASE after its REQUEST in one POST ends the lease, unless bo
     [waited, "silence:release-overtaken"],
   ] as const) {
     const { database, client, ack } = await openLeased();
-    const second = await createTestAllocator(database);
+    const clock = new TestClock(1000);
+    const second = await createTestAllocator(database, { clock });
     await askBy((body) => second.post(body, headers))(says.renew(client, ack), says.release(client, ack));
     expect(reasonsOf(second)).toEqual([reason]);
   }
+});
+
+/** Times that a relay states, on the clock of the database. */
+const statedBy = (clockMs: number) => ({ "apportion-arrival-ms": String(clockMs) });
+
+test.each(["release", "decline"] as const)(
+  "T4 a %s that was long on its way to the allocator ends no lease that its client got meanwhile",
+  async (message) => {
+    const { database, first, client, ack } = await openLeased();
+    const second = await createTestAllocator(database);
+    const clockMs = await database.clock();
+    expect((await first.ask(says.renew(client, ack)))[0]!.type).toBe("ack");
+    const changed = (await query(database, "SELECT touched_ms AS ms FROM lease"))[0]!.ms as number;
+    const askArrived = (atMs: number) => askBy((body) => second.post(body, statedBy(atMs)));
+    await askArrived(Math.min(clockMs, changed - 1))(says[message](client, ack));
+    expect(reasonsOf(second)).toEqual(["silence:release-overtaken"]);
+    await askArrived(changed)(says[message](client, ack));
+    expect(reasonsOf(second)).toEqual(["silence:release-overtaken", `silence:${message}d`].toSorted());
+  },
+);
+
+test("T4 of two statements about a message's arrival, the earlier one counts", async () => {
+  for (const headers of [
+    { ...waited, ...statedBy(Date.now() + 3_600_000) },
+    { "apportion-age-ms": "0", ...statedBy(1) },
+  ]) {
+    const { database, client, ack } = await openLeased();
+    const second = await createTestAllocator(database);
+    await askBy((body) => second.post(body, headers))(says.release(client, ack));
+    expect(reasonsOf(second)).toEqual(["silence:release-overtaken"]);
+  }
+});
+
+test("T4 an allocator tells what the judging clock has reached with each answer and when it is ready", async () => {
+  const { database, first, client, ack } = await openLeased();
+  const second = await createTestAllocator(database);
+  const ready = await second.app.request("/readyz");
+  const answered = await first.post(encodeFrames([says.renew(client, ack)].map(wrap)));
+  const changed = (await query(database, "SELECT touched_ms AS ms FROM lease"))[0]!.ms as number;
+  for (const { status, headers } of [ready, answered]) {
+    expect(status).toBe(200);
+    expect(headers.get("apportion-clock-ms")).toMatch(/^\d+$/);
+    expect(Number(headers.get("apportion-clock-ms"))).toBeLessThanOrEqual(await database.clock());
+  }
+  expect(Number(answered.headers.get("apportion-clock-ms"))).toBeGreaterThanOrEqual(changed);
+});
+
+test.each(["", "-1", "1.5", "1e3", "12345678901234567890", "soon"])(
+  "T4 an arrival of %j is refused, because it must not pass for new",
+  async (stated) => {
+    const { first } = await openLeased();
+    const response = await first.post(new Uint8Array(), { "apportion-arrival-ms": stated });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("Cannot read the header apportion-arrival-ms");
+  },
+);
+
+test("T4 an arrival on the clock of the main database holds for domains on other databases, whatever their clock shows", async () => {
+  const clock = new TestClock(1_000_000);
+  const placed = await temporaryDatabase(vectorDomain, { clockMs: () => 5_000_000 + clock.clockMs() });
+  const main = await temporaryDatabase({ domains: [] }, { clockMs: clock.clockMs });
+  const allocator = await createTestAllocator(main, { clock, placed: new Map([["vectors", placed]]) });
+  const client = clientProfile(1);
+  const [offer] = await allocator.ask(says.discover(client));
+  const [ack] = await allocator.ask(says.selecting(client, offer!));
+  clock.seconds! += 5;
+  await askBy((body) => allocator.post(body, statedBy(clock.clockMs() - 5001)))(says.release(client, ack!));
+  expect(reasonsOf(allocator)).toEqual(["silence:release-overtaken"]);
+  await askBy((body) => allocator.post(body, statedBy(clock.clockMs() - 4900)))(says.release(client, ack!));
+  expect(reasonsOf(allocator)).toEqual(["silence:release-overtaken", "silence:released"]);
+});
+
+test("T4 a request that an older relay sent is as old as the gap of the event loop in which it was read", async () => {
+  const { database, client, ack } = await openLeased();
+  const counters = createCounters();
+  const quiet = () => undefined;
+  const app = createApp({
+    store: createStore({ main: database, placed: new Map() }),
+    relayToken,
+    counters,
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    arrivedMs: () => performance.now() - 30_000,
+  });
+  const post: TestAllocator["post"] = async (body) =>
+    app.request("/v1/relay", {
+      method: "POST",
+      headers: { authorization: `Bearer ${relayToken}`, "content-type": "application/octet-stream" },
+      body: body as Uint8Array<ArrayBuffer>,
+    });
+  await askBy(post)(says.release(client, ack));
+  expect(counters.snapshot()).toHaveProperty("silence:release-overtaken");
 });

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { earliestClockMs } from "../clock-reading.ts";
+import type { ClockReading } from "../clock-reading.ts";
 import type { Claim, Fact } from "../lease/claim.ts";
 import { decide } from "../lease/decide.ts";
 import { silence } from "../lease/decision.ts";
@@ -12,13 +14,19 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax, databaseAnswerMsMax } from "../limits.ts";
+import {
+  batchRoundsMax,
+  clockDriftRatioMax,
+  databaseAnswerMsMax,
+  readyCommitMsMax,
+  refusedClaimsMax,
+} from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
-import type { ClockReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
+import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
-import { isRefusal } from "../store/batch/refusal.ts";
+import { isRefusal } from "../store/database/refusal.ts";
 import type { Counters } from "./counters.ts";
 import { createFaults } from "./faults.ts";
 import type { Faults } from "./faults.ts";
@@ -26,8 +34,8 @@ import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
 import { recordDecision } from "./record-decision.ts";
 import type { DecisionRecord } from "./record-decision.ts";
-import { arrangeRound } from "./round.ts";
-import type { RoundEntry } from "./round.ts";
+import { arrangeRound, Turns } from "./round.ts";
+import type { RoundEntry, Waiting } from "./round.ts";
 
 /** The dependencies of a pipeline. */
 export interface PipelineDeps {
@@ -46,25 +54,32 @@ export interface Pipeline {
    * Serves one batch.
    *
    * @param frames Each is a RELAY-FORW from our relay.
-   * @param receivedMs When the relay received the oldest of them, by the local clock of the pipeline. A message of the
-   *   batch does not end a lease that changed after this time.
+   * @param arrival When the relay received the oldest of them. A message of the batch does not end a lease that changed
+   *   after this time.
    * @returns The RELAY-REPL frames of the answers, in any order. All leases that they grant are durable.
    * @throws {DatabaseError} When the database cannot be reached. The transaction may have been committed although no
    *   client got an answer. A client that repeats its message gets the committed lease.
    */
-  readonly serve: (frames: readonly Uint8Array[], receivedMs: number) => Promise<Uint8Array[]>;
+  readonly serve: (frames: readonly Uint8Array[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
-   * Loads domains and pools, as a readiness check.
+   * Checks that a batch would be served: commits an empty batch unless a batch was committed within the last second, and
+   * loads domains and pools if they have changed. Only a write shows that the disk has room and works.
    *
-   * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
+   * @throws {DatabaseError} When the database cannot be reached or written, or was never migrated.
    */
   readonly probe: () => Promise<void>;
+  /**
+   * Returns what the clock of the main database surely shows by now, so that relays can state arrival times on it.
+   *
+   * @returns Milliseconds of Unix time, never later than the clock; undefined before its first reading.
+   */
+  readonly clockMs: () => number | undefined;
 }
 
 /** A pipeline for one database; `placement.ts` combines several of them. */
 export interface DatabasePipeline extends Pipeline {
   /** Serves queries like {@link Pipeline.serve} serves frames. */
-  readonly serveQueries: (queries: readonly Query[], receivedMs: number) => Promise<Uint8Array[]>;
+  readonly serveQueries: (queries: readonly Query[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
    * Returns the current domains and pools.
    *
@@ -72,6 +87,12 @@ export interface DatabasePipeline extends Pipeline {
    * @throws {DatabaseError} When the directory has to be loaded and the database cannot be reached.
    */
   readonly directory: (ageMsMax: number) => Promise<Directory>;
+  /**
+   * Returns the last reading of the database's clock, and reads the clock if there is none or it is old.
+   *
+   * @throws {DatabaseError} When the clock was never read, and the database cannot be reached.
+   */
+  readonly readClock: () => Promise<ClockReading>;
 }
 
 /**
@@ -81,28 +102,27 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   const { partition, localMs } = deps;
   let directory: Directory | undefined;
   let confirmedMs = 0;
+  const last: LastCommit = { atMs: undefined };
   const clock: KnownClock = { reading: undefined };
-  const faults = createFaults(deps.log, localMs);
-  const record: AnswerRecord = { ...deps, faults };
+  const record: AnswerRecord = { ...deps, faults: createFaults(deps.log, localMs) };
 
   function load(): Promise<Directory> {
     confirmedMs = localMs();
     return partition.loadDirectory();
   }
 
-  async function serveRounds(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
+  async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
-    const arrival: Arrival = { receivedMs, received: undefined };
+    const arrival: JudgedArrival = { stated, received: undefined };
+    const turns = new Turns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
-      // Needed even without claims: decisions that need no claim are also right for one revision only.
-      const result = await commitEach(
-        entries,
-        (some) => commitRound(deps, current, some, clock, arrival),
-        faults,
-      );
+      // Also without claims: the transaction confirms the revision, on which all decisions depend.
+      const commit = (some: readonly RoundEntry[]) => commitRound(deps, current, some, clock, arrival);
+      const result = await commitEach(entries, commit, record.faults);
+      last.atMs = localMs();
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
@@ -110,36 +130,40 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         arrival.received = undefined;
         continue;
       }
-      confirmedMs = localMs();
+      confirmedMs = last.atMs;
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision, fault } of immediate) {
-        if (fault !== undefined) faults.report("claim", fault);
+        if (fault !== undefined) record.faults.report("claim", fault);
         answers.push(...encodeAnswer(record, query, domain, () => decision));
       }
       const canWait = round < batchRoundsMax;
       const served = answerEntries(record, current, entries, { ...result, canWait });
       answers.push(...served.answers);
-      waiting = [...served.unserved, ...later];
+      waiting = turns.next(entries, [...served.unserved, ...later]);
     }
     for (const query of waiting) recordDecision(deps, query, silence("batch-rounds-exhausted"));
     return answers;
   }
 
-  async function serveQueries(queries: readonly Query[], receivedMs: number): Promise<Uint8Array[]> {
+  async function serveQueries(queries: readonly Query[], arrival: Arrival): Promise<Uint8Array[]> {
     try {
-      return await serveRounds(queries, receivedMs);
+      return await serveRounds(queries, arrival);
     } catch (error) {
       directory = undefined;
+      last.atMs = undefined;
       throw error;
     }
   }
 
   return {
     serveQueries,
-    serve: (frames, receivedMs) => serveQueries(decodeQueries(record, frames), receivedMs),
+    serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      directory = await load();
+      const isCurrent = await probeCommit(deps, last, clock, directory?.revision);
+      if (!isCurrent) directory = await load();
     },
+    readClock: () => refreshReading(deps, clock),
+    clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
     async directory(ageMsMax) {
       if (directory !== undefined && localMs() - confirmedMs <= ageMsMax) return directory;
       const loaded = await load();
@@ -148,6 +172,31 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       return directory;
     },
   };
+}
+
+/** When a batch was committed last, by the local clock; undefined if the last one failed. */
+interface LastCommit {
+  atMs: number | undefined;
+}
+
+/**
+ * Commits an empty batch, whose statements are those of any batch, and reads the clock from it.
+ *
+ * @param known Revision of the configuration in memory; undefined if there is none.
+ * @returns Whether this is the current configuration, as of now or of a batch less than a second ago.
+ */
+async function probeCommit(
+  { partition, localMs }: PipelineDeps,
+  last: LastCommit,
+  clock: KnownClock,
+  known: number | undefined,
+): Promise<boolean> {
+  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return known !== undefined;
+  const sentMs = localMs();
+  const { clockMs, revision } = await partition.commit([], { revision: 0 });
+  last.atMs = localMs();
+  clock.reading = { clockMs, sentMs, answeredMs: last.atMs };
+  return revision === known;
 }
 
 /**
@@ -161,16 +210,16 @@ function answerEntries(
   directory: Directory,
   entries: readonly RoundEntry[],
   { facts, clockMs, canWait }: CommittedRound & { readonly canWait: boolean },
-): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Query[] } {
+): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Waiting[] } {
   const answers: Uint8Array[] = [];
-  const unserved: Query[] = [];
+  const unserved: Waiting[] = [];
   const now = Math.floor(clockMs / 1000);
   for (const [index, { claim, domain, queries }] of entries.entries()) {
     const fact = facts[index];
     if (fact === undefined) {
       for (const query of queries) recordDecision(record, query, silence("internal-error"));
     } else if (canWait && canServeNextRound(claim, fact)) {
-      unserved.push(...queries);
+      unserved.push(...queries.map((query) => ({ claim, query })));
     } else {
       const subject = { query: queries[0]!, domain, directory, now };
       const decideEntry = () => decide(claim, fact, subject);
@@ -185,10 +234,25 @@ interface KnownClock {
   reading: ClockReading | undefined;
 }
 
+/** Reads a database's clock if it was never read, or long ago. */
+async function refreshReading(
+  { partition, localMs }: Pick<PipelineDeps, "partition" | "localMs">,
+  clock: KnownClock,
+): Promise<ClockReading> {
+  const known = clock.reading;
+  if (known !== undefined && isKnown(known, localMs())) return known;
+  try {
+    return (clock.reading = await partition.readClock(localMs));
+  } catch (error) {
+    // Two clocks drift apart by little, so an old reading still serves while the database is away.
+    if (known === undefined) throw error;
+    return known;
+  }
+}
+
 /** When the messages of a batch arrived. */
-interface Arrival {
-  /** By the local clock. */
-  readonly receivedMs: number;
+interface JudgedArrival {
+  readonly stated: Arrival;
   /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
 }
@@ -198,14 +262,14 @@ async function commitRound(
   current: Directory,
   entries: readonly RoundEntry[],
   clock: KnownClock,
-  arrival: Arrival,
+  arrival: JudgedArrival,
 ): Promise<CommitResult> {
   const claims = entries.map((entry) => entry.claim);
   // Only a message that ends a lease needs the clock before the commit. Usually it is known from the previous answer.
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
-  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.receivedMs);
+  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.stated);
   const sentMs = localMs();
   const result = await partition.commit(claims, {
     revision: current.revision,
@@ -214,7 +278,7 @@ async function commitRound(
   });
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
-  arrival.received ??= receivedAt(clock.reading, arrival.receivedMs);
+  arrival.received ??= receivedAt(clock.reading, arrival.stated);
   databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;
@@ -236,9 +300,16 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
 /** The result of a round; the fact of a claim that the database refused is undefined. */
 type CommittedRound = Omit<CommitResult, "facts"> & { readonly facts: readonly (Fact | undefined)[] };
 
+/** Claims of one or more transactions; the result of the last one is undefined if the database refused all of them. */
+interface CommittedPart {
+  readonly result: CommitResult | undefined;
+  readonly facts: readonly (Fact | undefined)[];
+}
+
 /**
  * Commits the claims of a round. If the database refuses the batch for the values of one claim, the halves are tried, so
- * that the claim that is refused costs only itself.
+ * that the claim that is refused costs only itself. After {@link refusedClaimsMax} such claims, a half that is refused is
+ * not divided further: a client can repeat them, and each costs several transactions.
  *
  * @param commit Commits some entries as one transaction.
  * @returns As of the last transaction.
@@ -248,20 +319,29 @@ async function commitEach(
   commit: (entries: readonly RoundEntry[]) => Promise<CommitResult>,
   faults: Faults,
 ): Promise<CommittedRound> {
-  try {
-    return await commit(entries);
-  } catch (error) {
-    if (!isRefusal(error) || entries.length === 0) throw error;
-    if (entries.length === 1) {
-      faults.report("commit", error);
-      return { ...(await commit([])), facts: [undefined] };
+  let refusedClaims = 0;
+  async function commitPart(part: readonly RoundEntry[]): Promise<CommittedPart> {
+    try {
+      const result = await commit(part);
+      return { result, facts: result.facts };
+    } catch (error) {
+      if (!isRefusal(error) || part.length === 0) throw error;
+      if (part.length === 1 || refusedClaims >= refusedClaimsMax) {
+        refusedClaims++;
+        faults.report("commit", error);
+        return { result: undefined, facts: part.map(() => undefined) };
+      }
     }
+    const middle = Math.ceil(part.length / 2);
+    const first = await commitPart(part.slice(0, middle));
+    // A late batch, or one of another revision, has no facts.
+    if (first.facts.length < middle) return first;
+    const second = await commitPart(part.slice(middle));
+    if (second.facts.length < part.length - middle) return second;
+    return { result: second.result ?? first.result, facts: [...first.facts, ...second.facts] };
   }
-  const middle = Math.ceil(entries.length / 2);
-  const first = await commitEach(entries.slice(0, middle), commit, faults);
-  if (first.facts.length < middle) return first;
-  const second = await commitEach(entries.slice(middle), commit, faults);
-  return { ...second, facts: second.facts.length === 0 ? [] : [...first.facts, ...second.facts] };
+  const { result, facts } = await commitPart(entries);
+  return { ...(result ?? (await commit([]))), facts };
 }
 
 /** Where decisions and faults are recorded. */

@@ -10,12 +10,14 @@ import { readEvidence } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
+import { fileLog } from "../http/file-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
+import { createLog } from "./log.ts";
 import { exitOnFailure } from "./process.ts";
 
 interface Options {
@@ -56,6 +58,7 @@ async function runVerify({ database: url, token, log, json }: Options): Promise<
   const store = await openStore({ url, token }, (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
   );
+  store.onFileEvent(fileLog(createLog()));
   try {
     const report = await verify(store.maintenance, log);
     process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));

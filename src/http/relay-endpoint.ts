@@ -5,30 +5,41 @@
  * reached the relay, a whole number from 0 to 60,000. A RELEASE or DECLINE does not end a lease or an offer that its
  * client got after that time. Older relays omit the header, which means 0. Older allocators ignore it.
  *
+ * The header `Apportion-Arrival-Ms` states the same on the clock of the database: a time, in milliseconds of Unix time,
+ * that is not later than the arrival of the oldest message. It also covers the time that the POST takes to get here. A
+ * relay can state it once it has seen `Apportion-Clock-Ms` in an answer, or in that of `/readyz`: what this clock has
+ * reached. The earlier of both statements counts.
+ *
  * @module
  */
-import type { Handler, MiddlewareHandler } from "hono";
+import type { Context, Handler, MiddlewareHandler } from "hono";
 import { relayBodyOctetsMax, relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
-import { ageHeader, framesType } from "../wire/relay-call.ts";
+import { ageHeader, arrivalHeader, clockHeader, framesType, parseClockMs } from "../wire/relay-call.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Pipeline } from "../allocator/pipeline.ts";
+import type { Arrival } from "../store/batch/deadline.ts";
 import { problem } from "./problem.ts";
 
 /** Variables that `recordArrival` sets in the context of the handler. */
 export interface ArrivalEnv {
-  Variables: { arrivedMs: number };
+  Variables: { readMs: number; arrivedMs: number };
 }
 
-/**
- * Creates middleware that records when a request arrived. It runs first, because looking up a token takes time.
- *
- * @param localMs The local clock of the pipeline, in milliseconds.
- */
-export function recordArrival(localMs: () => number): MiddlewareHandler<ArrivalEnv> {
+/** What tells the age of requests. */
+export interface ArrivalClock {
+  /** The local clock of the pipeline, in milliseconds. */
+  readonly localMs: () => number;
+  /** A time by the same clock, not later than the arrival of what is read now. Default: `localMs`. */
+  readonly arrivedMs?: (() => number) | undefined;
+}
+
+/** Creates middleware that records when a request arrived. It runs first, because looking up a token takes time. */
+export function recordArrival({ localMs, arrivedMs = localMs }: ArrivalClock): MiddlewareHandler<ArrivalEnv> {
   return async (context, next) => {
-    context.set("arrivedMs", localMs());
+    context.set("readMs", localMs());
+    context.set("arrivedMs", arrivedMs());
     await next();
   };
 }
@@ -43,11 +54,41 @@ export function relayEndpoint(pipeline: Pipeline, counters: Counters): Handler<A
         `Cannot read the body: found content type ${type ?? "none"}, expected ${framesType}`,
       );
     }
-    const receivedMs = context.get("arrivedMs") - ageOf(context.req.header(ageHeader));
+    const arrival = arrivalOf(context);
     const frames = splitBody(new Uint8Array(await context.req.arrayBuffer()));
-    const answers = fitBody(await pipeline.serve(frames, receivedMs), counters);
-    return new Response(encodeFrames(answers), { headers: { "content-type": framesType } });
+    const answers = fitBody(await pipeline.serve(frames, arrival), counters);
+    const headers = { "content-type": framesType, ...clockHeaders(pipeline) };
+    return new Response(encodeFrames(answers), { headers });
   };
+}
+
+/** @returns The headers that state what the judging clock has reached; none while it was never read. */
+export function clockHeaders({ clockMs }: Pick<Pipeline, "clockMs">): Record<string, string> {
+  const reached = clockMs();
+  return reached === undefined ? {} : { [clockHeader]: String(reached) };
+}
+
+/**
+ * Reads what a POST states about its oldest message. A relay that states its arrival on the judging clock has covered
+ * the time until the POST is read here, gaps of this process included.
+ */
+function arrivalOf(context: Context<ArrivalEnv>): Arrival {
+  const ageMs = ageOf(context.req.header(ageHeader));
+  const clockMs = statedArrival(context.req.header(arrivalHeader));
+  return clockMs === undefined
+    ? { receivedMs: context.get("arrivedMs") - ageMs }
+    : { receivedMs: context.get("readMs") - ageMs, clockMs };
+}
+
+/** As with the age, an unreadable time is an error. */
+function statedArrival(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const clockMs = parseClockMs(header);
+  if (clockMs !== undefined) return clockMs;
+  throw problem(
+    400,
+    `Cannot read the header ${arrivalHeader}: found ${JSON.stringify(header)}, expected milliseconds of Unix time`,
+  );
 }
 
 /**

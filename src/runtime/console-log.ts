@@ -4,6 +4,7 @@
  * @module
  */
 import type { Log } from "../allocator/log.ts";
+import type { LogLines } from "../log-lines.ts";
 
 /** For Workers: writes objects, because Workers Logs indexes their fields. */
 export const consoleLog: Log = {
@@ -20,23 +21,27 @@ export const consoleLog: Log = {
   },
 };
 
-/** For Deno: writes one JSON object per line to standard error. */
-export const consoleLineLog: Log = {
-  // Off, because counters already record the outcome of each message, and one line for each would fill the log.
-  debug: () => undefined,
-  info: (fields, message) => {
-    console.error(lineOf("info", fields, message));
-  },
-  warn: (fields, message) => {
-    console.error(lineOf("warn", fields, message));
-  },
-  error: (fields, message) => {
-    console.error(lineOf("error", fields, message));
-  },
-};
+/**
+ * Creates a log for Deno that writes one JSON object per line.
+ *
+ * @param lines Writes the lines. Writing to the console itself fails on a full disk, and waits for a pipe that is not read.
+ */
+export function createLineLog(lines: LogLines): Log {
+  const write = (level: string) => (fields: object, message: string) => {
+    lines.write(lineOf(level, fields, message));
+  };
+  return {
+    // Off, because counters already record the outcome of each message, and one line for each would fill the log.
+    debug: () => undefined,
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    linesLost: lines.lost,
+  };
+}
 
 function lineOf(level: string, fields: object, msg: string): string {
-  return JSON.stringify({ level, time: Date.now(), ...plain(fields), msg });
+  return `${JSON.stringify({ level, time: Date.now(), ...plain(fields), msg })}\n`;
 }
 
 /** Replaces errors with plain objects, because `JSON.stringify` omits the fields of an error. */

@@ -4,10 +4,10 @@
  *
  * @module
  */
+import type { ClockReading } from "../clock-reading.ts";
 import type { Claim } from "../lease/claim.ts";
 import type { Directory } from "../lease/domain.ts";
 import { readClock } from "./batch/clock.ts";
-import type { ClockReading } from "./batch/clock.ts";
 import { commitClaims } from "./batch/commit.ts";
 import type { CommitOptions, CommitResult } from "./batch/commit.ts";
 import { loadPlace } from "./configuration/directory.ts";

@@ -25,7 +25,7 @@ import { createReservationStore } from "./configuration/reservations.ts";
 import type { ReservationStore } from "./configuration/reservations.ts";
 import { createTokenStore } from "./configuration/tokens.ts";
 import type { TokenStore } from "./configuration/tokens.ts";
-import type { Database } from "./database/database.ts";
+import type { Database, FileEvent } from "./database/database.ts";
 import { allDatabases } from "./database/databases.ts";
 import type { Databases } from "./database/databases.ts";
 import { createBindingStore } from "./evidence/bindings.ts";
@@ -46,7 +46,7 @@ import type { Partition } from "./partition.ts";
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
 export { inSlices } from "./database/slices.ts";
 export { showDatabaseUrl } from "./database/server-address.ts";
-export type { ClockEvent } from "./database/database.ts";
+export type { ClockEvent, FileEvent, FileFault } from "./database/database.ts";
 
 /** The whole store, by subject. */
 export interface Store {
@@ -68,6 +68,8 @@ export interface Store {
   readonly clock: ClockStore;
   /** Checks and housekeeping, for tools and timers. */
   readonly maintenance: Maintenance;
+  /** Adds a listener for what happens to the files of databases. It is told at once of what is the case already. */
+  readonly onFileEvent: (listener: (event: FileEvent) => void) => void;
   /** Closes all databases. */
   readonly close: () => void;
 }
@@ -122,6 +124,9 @@ export function createStore(databases: Databases): Store {
     statistics: createStatisticsStore(databases),
     clock: createClockStore(databases),
     maintenance: createMaintenance(databases),
+    onFileEvent: (listener) => {
+      for (const database of allDatabases(databases)) database.onFileEvent?.(listener);
+    },
     close: () => {
       for (const database of allDatabases(databases)) database.close();
     },

@@ -1,13 +1,12 @@
 /**
- * Runs several allocators on one libSQL server with thousands of clients, and kills allocators and server at random.
- * The answers that clients receive are written to a wire log.
+ * Runs several allocators on one database with thousands of clients, and disturbs them at random. The answers that
+ * clients receive are written to a wire log.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { leasesOf } from "../../src/load/lease-table.ts";
 import { leaseLoad, releaseLoad, renewLoad } from "../../src/load/load.ts";
 import type { LoadOptions } from "../../src/load/options.ts";
@@ -21,32 +20,34 @@ import { prepareDatabase } from "../support/database.ts";
 import { benchDeclaration } from "../bench/declaration.ts";
 import { startService } from "../bench/service.ts";
 import type { Service } from "../bench/service.ts";
+import { createFakeClock } from "../support/faketime.ts";
 import { startSqld } from "../support/sqld.ts";
-import type { Sqld } from "../support/sqld.ts";
+import { startChaos } from "./chaos.ts";
+import type { ChaosOptions, DisturbedFleet, DisturbedProcess, Disturbance } from "./chaos.ts";
 
 const root = join(import.meta.dirname, "../..");
 
+/** The databases of a fleet. */
+export const fleetDatabases = ["server", "file"] as const;
+
 /** Options of {@link runFleet}. */
-export interface FleetOptions {
+export interface FleetOptions extends ChaosOptions {
+  /** A libSQL server, which is killed too; or a file, on a machine whose clock is set. */
+  readonly database: (typeof fleetDatabases)[number];
   readonly clients: number;
   readonly allocators: number;
   /** Clients that obtain, renew and release their leases together. */
   readonly groupSize: number;
   /** Concurrent exchanges of each running group. As many groups run at a time as there are allocators. */
   readonly inFlight: number;
-  /** Longest time between two kills, in milliseconds. The shortest is a quarter of it. */
-  readonly killMsMax: number;
   /** An empty folder for database and wire log. */
   readonly folder: string;
-  /** Returns a number from 0 to 1, as `Math.random` does. */
-  readonly random: () => number;
 }
 
 /** Counts of a run, and the report of the final check. */
 export interface FleetResult {
   readonly seconds: number;
-  readonly killedAllocators: number;
-  readonly killedServers: number;
+  readonly disturbances: Readonly<Partial<Record<Disturbance, number>>>;
   readonly obtained: number;
   readonly renewed: number;
   readonly released: number;
@@ -54,49 +55,78 @@ export interface FleetResult {
   readonly report: Report;
 }
 
+/** The database of a fleet, and what can happen to it. */
+interface FleetDatabase extends Pick<DisturbedFleet, "server" | "setClock"> {
+  readonly url: string;
+  /** Environment of the allocators. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly close: () => Promise<void>;
+}
+
 /** An allocator and its relay. A killed allocator is restarted at the same address. */
 interface RelayedAllocator {
   readonly relayPort: number;
-  readonly killAllocator: () => Promise<void>;
+  readonly allocator: DisturbedProcess;
+  readonly relay: Pick<DisturbedProcess, "pid">;
   readonly close: () => void;
 }
 
 /** Runs the fleet, and checks database and wire log at the end. */
 export async function runFleet(options: FleetOptions): Promise<FleetResult> {
   const { folder, allocators, clients } = options;
-  const sqld = await startSqld({ folder: join(folder, "sqld") });
+  const database = await openFleetDatabase(options);
   const relayed: RelayedAllocator[] = [];
   try {
     const declaration = parseDeclaration(benchDeclaration(clients, true), "fleet");
-    (await prepareDatabase({ url: sqld.url }, declaration)).close();
+    (await prepareDatabase({ url: database.url }, declaration)).close();
     const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"), LOG_LEVEL: "info" };
-    for (let index = 0; index < allocators; index++)
-      relayed.push(await startRelayedAllocator(sqld, environment));
-    const chaos = startChaos(relayed, sqld, options);
+    for (let index = 0; index < allocators; index++) {
+      relayed.push(await startRelayedAllocator(database, environment));
+    }
+    const { server, setClock } = database;
+    const parts = {
+      allocators: relayed.map((each) => each.allocator),
+      relays: relayed.map((each) => each.relay),
+    };
+    const chaos = startChaos({ ...parts, server, setClock }, options);
     const wireLog = join(folder, "wire.log");
     const startMs = performance.now();
     const counts = await runClients(relayed, wireLog, options);
     const seconds = (performance.now() - startMs) / 1000;
-    const killed = await chaos.stop();
-    const store = await openStore({ url: sqld.url }, (access) => openDatabase(access, 600_000));
+    const disturbances = await chaos.stop();
+    const store = await openStore({ url: database.url }, (access) => openDatabase(access, 600_000));
     const report = await verify(store.maintenance, wireLog);
     store.close();
-    return { seconds, ...killed, ...counts, report };
+    return { seconds, disturbances, ...counts, report };
   } finally {
     for (const each of relayed) each.close();
-    await sqld.kill();
+    await database.close();
   }
 }
 
+async function openFleetDatabase({ database, folder }: FleetOptions): Promise<FleetDatabase> {
+  if (database === "file") {
+    const { environment, set } = await createFakeClock(folder);
+    const url = `file:${join(folder, "apportion.db")}`;
+    return { url, environment, setClock: set, close: () => Promise.resolve() };
+  }
+  const sqld = await startSqld({ folder: join(folder, "sqld") });
+  const kill = async (): Promise<void> => {
+    await sqld.kill();
+    await sqld.restart();
+  };
+  return { url: sqld.url, environment: {}, server: { kill }, close: sqld.kill };
+}
+
 async function startRelayedAllocator(
-  sqld: Sqld,
+  database: FleetDatabase,
   environment: Record<string, string>,
 ): Promise<RelayedAllocator> {
   const startAllocator = (listen: string): Promise<Service> =>
     startService({
       name: "allocator",
       script: [join(root, "src/cli/main.ts"), "allocator", "--listen", listen],
-      environment: { ...environment, APPORTION_DATABASE_URL: sqld.url },
+      environment: { ...environment, ...database.environment, APPORTION_DATABASE_URL: database.url },
       readyMessage: "allocator listening",
     });
   let allocator = await startAllocator("127.0.0.1:0");
@@ -110,11 +140,15 @@ async function startRelayedAllocator(
   const [listener] = relay.ready.listeners as [string];
   return {
     relayPort: Number(/]:(\d+)$/.exec(listener)![1]),
-    killAllocator: async () => {
-      allocator.kill();
-      await allocator.ended.catch(() => undefined);
-      allocator = await restart(() => startAllocator(new URL(url).host));
+    allocator: {
+      pid: () => allocator.pid,
+      kill: async () => {
+        allocator.kill();
+        await allocator.ended.catch(() => undefined);
+        allocator = await restart(() => startAllocator(new URL(url).host));
+      },
     },
+    relay: { pid: () => relay.pid },
     close: () => {
       relay.kill();
       allocator.kill();
@@ -131,39 +165,6 @@ async function restart(start: () => Promise<Service>): Promise<Service> {
       if (attempt === 10) throw error;
     }
   }
-}
-
-/** Kills one process at a time and restarts it: the server, then two allocators at random, then the server again. */
-function startChaos(relayed: readonly RelayedAllocator[], sqld: Sqld, { killMsMax, random }: FleetOptions) {
-  const counts = { killedAllocators: 0, killedServers: 0 };
-  const stopping = new AbortController();
-  async function run(): Promise<void> {
-    for (let turn = 1; ; turn++) {
-      try {
-        await delay(killMsMax * (0.25 + 0.75 * random()), undefined, { signal: stopping.signal });
-      } catch {
-        return;
-      }
-      if (turn % 3 === 1) {
-        await sqld.kill();
-        await sqld.restart();
-        counts.killedServers++;
-      } else {
-        await relayed[Math.floor(random() * relayed.length)]!.killAllocator();
-        counts.killedAllocators++;
-      }
-    }
-  }
-  const running = run();
-  // `stop` awaits this promise and reports a failure.
-  running.catch(() => undefined);
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-      return counts;
-    },
-  };
 }
 
 /**

@@ -42,11 +42,13 @@ interface PromisedLease {
   from: number;
   to: number;
   softwire: string | null;
-  /** The client's sites. A site at its limit gets its own pairs again, in their quarantine too. */
+  /** The client's sites. A site at its limit gets its own pairs again, even in quarantine. */
   readonly sites: Set<string>;
+  /** Clients of these sites that got the pair in its quarantine. It moves with them to other sites. */
+  readonly heirs: Set<number>;
   /** The client sent a RELEASE or DECLINE for it, which may have been served. */
   mayHaveEnded: boolean;
-  /** After it ended, its client was offered the pair again. Giving up that offer also ends the quarantine. */
+  /** After it ended, its client was offered the pair again. Giving up that offer, or an heir's, ends the quarantine. */
   isOfferedAgain: boolean;
   isGivenUp: boolean;
 }
@@ -81,10 +83,12 @@ export class Monitor {
     now: number,
     after: Rows,
   ): void {
+    // First, because a batch ends leases before it assigns pairs, whatever the order of its messages.
+    for (const [message, answer] of exchanges) this.#recordOffers(message, answer);
     for (const [message, answer] of exchanges) {
       const { client } = message;
-      this.#recordOffers(message, answer);
       if (answer === "unknown") {
+        this.#inheritCommitted(message, after);
         this.#adoptCommitted(message, after, now);
         continue;
       }
@@ -111,7 +115,11 @@ export class Monitor {
         promised.isOfferedAgain = true;
         promised.sites.add(site);
       }
-      if ((what === "withdraw" || what === "release") && promised.isOfferedAgain) promised.isGivenUp = true;
+    }
+    if (what !== "withdraw" && what !== "release") return;
+    for (const promised of this.#promises) {
+      const wasOffered = promised.client === client ? promised.isOfferedAgain : promised.heirs.has(client);
+      if (wasOffered) promised.isGivenUp = true;
     }
   }
 
@@ -131,23 +139,46 @@ export class Monitor {
   }
 
   #open(fields: Pick<PromisedLease, "slot" | "client" | "from" | "to" | "softwire" | "sites">): void {
-    const promised = { ...fields, mayHaveEnded: false, isOfferedAgain: false, isGivenUp: false };
+    const promised = {
+      ...fields,
+      heirs: new Set<number>(),
+      mayHaveEnded: false,
+      isOfferedAgain: false,
+      isGivenUp: false,
+    };
     this.#promises.push(promised);
     this.#current.set(fields.client, promised);
   }
 
   /** Checks that a pair is assigned only after the quarantine of its previous lease or of its DECLINE. */
-  #checkAssignment({ client }: Message, slot: number, now: number): void {
+  #checkAssignment(message: Message, slot: number, now: number): void {
+    const { client } = message;
     const until = this.#declined.get(slot) ?? 0;
     must(until <= now, "a declined pair was assigned during its quarantine", { slot, client, until, now });
+    this.#inherit(message, slot);
     for (const other of this.#promises) {
-      if (other.slot !== slot || other.client === client || other.isGivenUp) continue;
+      if (other.slot !== slot || other.client === client || other.isGivenUp || other.heirs.has(client))
+        continue;
       // `check` compares running leases after all answers of the POST are known, because one may have been released.
       if (other.to >= now || other.to <= other.from) continue;
-      // A site at its limit gets its own pairs again, and clients move between sites.
-      if (this.#settings.siteLeasesMax !== null) continue;
       const free = other.to + this.#settings.quarantineSeconds;
       must(free <= now, "a pair was assigned during its quarantine", { slot, client, other, now });
+    }
+  }
+
+  /** Notes that a client of a site at its limit may have got a pair that another client of this site left. */
+  #inherit({ client, site }: Message, slot: number): void {
+    if (this.#settings.siteLeasesMax === null) return;
+    for (const other of this.#promises) {
+      if (other.slot !== slot || other.client === client) continue;
+      if (other.sites.has(site)) other.heirs.add(client);
+      if (other.heirs.has(client)) other.sites.add(site);
+    }
+  }
+
+  #inheritCommitted(message: Message, after: Rows): void {
+    for (const row of after.values()) {
+      if (row.client === message.client) this.#inherit(message, row.slot);
     }
   }
 

@@ -157,9 +157,8 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
 function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): void {
   const isReserved = own.freeAt === freeNever;
   if (!pool.keys.includes(own.slot)) {
-    const { site } = message;
     if (!isReserved) {
-      change(scene, own, { client: null, state: released, since: null, softwire: null, source: null, site });
+      change(scene, own, { client: null, state: released, since: null, softwire: null, source: null });
     }
     return;
   }

@@ -40,6 +40,20 @@ const join = (...clients: number[]): Command => ({ kind: "join", allocator: 0, c
 const pass = (seconds: number): Command => ({ kind: "advance", seconds });
 
 export const regressions: readonly Plan[] = [
+  // T6: a client that its former pool no longer serves took the pair that it had left along to another site.
+  {
+    settings: { ...settings, siteLeasesMax: 3, quarantineSeconds: 150 },
+    commands: [
+      join(1),
+      join(5),
+      pass(601),
+      post(
+        message("discover", 1, { otherKind: true, place: 2 }),
+        message("discover", 4, { place: 2 }),
+        message("reboot", 0),
+      ),
+    ],
+  },
   // R7618-10-02: a client moved to a full site and kept its offer there.
   {
     settings: { ...settings, siteLeasesMax: 1 },

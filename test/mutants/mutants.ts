@@ -20,6 +20,8 @@ import { relayMutants } from "./relay.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
+import { strangerMutants } from "./strangers.ts";
+import { storageMutants } from "./storage.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
@@ -27,6 +29,7 @@ import { wireMutants } from "./wire.ts";
 export const mutants: readonly Mutant[] = [
   ...trustMutants,
   ...clockMutants,
+  ...storageMutants,
   ...wireMutants,
   ...portsetMutants,
   ...queryMutants,
@@ -40,6 +43,7 @@ export const mutants: readonly Mutant[] = [
   ...storedLeaseMutants,
   ...serverMutants,
   ...httpMutants,
+  ...strangerMutants,
   ...adminMutants,
   ...relayMutants,
 ];

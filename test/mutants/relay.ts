@@ -214,8 +214,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-sends-expired-datagrams",
     rules: ["a datagram that waited too long is dropped"],
     file: queue,
-    search: "nowMs - this.#ring[this.#first]!.arrivedMs > this.#limits.waitMsMax",
-    replacement: "nowMs - this.#ring[this.#first]!.arrivedMs > Infinity",
+    search: "nowMs - this.#ring[this.#first]!.queuedMs > this.#limits.waitMsMax",
+    replacement: "nowMs - this.#ring[this.#first]!.queuedMs > Infinity",
     tests: relayTests,
   },
   {
@@ -230,8 +230,8 @@ export const relayMutants: readonly Mutant[] = [
     name: "relay-resets-age-at-the-second-try",
     rules: ["a delayed message does not end a newer lease of its client"],
     file: uplink,
-    search: "await client.post(frames, timeoutMs, startedMs - oldestMs);",
-    replacement: "await client.post(frames, timeoutMs, this.#options.timeoutMs - timeoutMs);",
+    search: "{ ageMs: startedMs - arrivedMs, clockMs }",
+    replacement: "{ ageMs: this.#options.timeoutMs - timeoutMs, clockMs }",
     tests: relayTests,
   },
   {

@@ -114,7 +114,10 @@ test("the README names no reason that does not exist", () => {
 
 test("the README names only metrics that exist", async () => {
   const relay = await startRelay(configOf({}), { log: { info: () => undefined, warn: () => undefined } });
-  const metrics = await createMetrics(() => relay.status()).read();
+  const metrics = await createMetrics(
+    () => relay.status(),
+    () => 0,
+  ).read();
   await relay.close();
   const named = [...readme.matchAll(/apportion_relay_\w+/g)].map(([name]) => name);
   expect(named.length).toBeGreaterThan(0);

@@ -68,9 +68,9 @@ function createAllocator(timing: ManualTiming, outage?: Outage) {
         }, waitMs);
       });
     },
-    probe: (timeoutMs) => {
+    probe: async (timeoutMs) => {
       probesAtMs.push(timing.nowMs());
-      return isDown() ? fail(timeoutMs) : Promise.resolve(undefined);
+      return { failure: isDown() ? await fail(timeoutMs) : undefined, clockMs: undefined };
     },
     close: () => Promise.resolve(),
   };
@@ -111,7 +111,7 @@ async function runStorm(arrivals: Arrivals, durationMs: number, outage?: Outage)
   for (let ms = 0; ms < durationMs; ms++) {
     for (const number of arrivals(ms)) {
       if (!firstSentMs.has(number)) firstSentMs.set(number, timing.nowMs());
-      batcher.add(frameOf(number));
+      batcher.add(frameOf(number), timing.nowMs());
     }
     for (const run of soon.splice(0)) run();
     timing.advance(1);

@@ -19,6 +19,8 @@ export interface MetricsDeps {
   readonly store: Pick<Store, "clock" | "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
+  /** Returns how many lines the log has lost; undefined if it loses none. */
+  readonly linesLost?: (() => number) | undefined;
 }
 
 const ofInstance = "Counted by this instance since it started; an edge isolate soon loses its counts.";
@@ -28,7 +30,12 @@ const ofInstance = "Counted by this instance since it started; an edge isolate s
  * instance. When a database cannot be reached, only its own pools are missing. A monitor still sees the rest, and a
  * gauge counts the unreachable databases.
  */
-export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDeps): Handler<AuthEnv> {
+export function metricsEndpoint({
+  store,
+  counters,
+  databaseSeconds,
+  linesLost = () => 0,
+}: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
     const principal = context.get("principal");
     const { pools, unreachable } = await store.statistics.countReachable(principal);
@@ -39,6 +46,7 @@ export function metricsEndpoint({ store, counters, databaseSeconds }: MetricsDep
             ...clockMetrics(await store.clock.measure()),
             ...countersOf(counters),
             histogramOf(databaseSeconds),
+            lostLines(linesLost()),
           ]
         : [];
     return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
@@ -72,6 +80,15 @@ function unreachableDatabases(count: number): Metric {
     name: "apportion_databases_unreachable",
     type: "gauge",
     help: "Databases that could not be read for this response, which lacks the gauges of their pools.",
+    samples: [{ value: count }],
+  };
+}
+
+function lostLines(count: number): Metric {
+  return {
+    name: "apportion_log_lines_lost_total",
+    type: "counter",
+    help: `Lines of the log that were lost because they could not be written. ${ofInstance}`,
     samples: [{ value: count }],
   };
 }

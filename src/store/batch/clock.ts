@@ -4,18 +4,9 @@
  *
  * @module
  */
+import type { ClockReading } from "../../clock-reading.ts";
 import { clockReadingMsMax } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
-
-/** One reading of a database's clock. */
-export interface ClockReading {
-  /** Milliseconds of Unix time, rounded down, by the clock of the database. */
-  readonly clockMs: number;
-  /** When the request was sent, in milliseconds of a monotonic local clock. */
-  readonly sentMs: number;
-  /** When the answer arrived, by the same clock as `sentMs`. */
-  readonly answeredMs: number;
-}
 
 /**
  * Reads the clock of a database, in one round trip.
@@ -30,27 +21,6 @@ export async function readClock(
   const sentMs = localMs();
   const clockMs = await database.clock();
   return { clockMs, sentMs, answeredMs: localMs() };
-}
-
-/**
- * Returns a lower bound on the database's clock at a moment: the clock was read before the answer arrived.
- *
- * @param atMs A moment by the clock of `sentMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never later than the database's clock at that moment.
- */
-export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: number): number {
-  return Math.floor(clockMs + atMs - answeredMs);
-}
-
-/**
- * Returns an upper bound on the database's clock at a moment: the clock was read after the request was sent, and
- * rounding down removed less than 1 ms.
- *
- * @param atMs A moment by the clock of `sentMs`, before or after the reading.
- * @returns Milliseconds of Unix time, never earlier than the database's clock at that moment.
- */
-export function latestClockMs({ clockMs, sentMs }: ClockReading, atMs: number): number {
-  return Math.ceil(clockMs + 1 + atMs - sentMs);
 }
 
 /** @returns Whether the reading is so old that the two clocks may have drifted apart by a few milliseconds. */

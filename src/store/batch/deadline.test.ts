@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { temporaryDatabase } from "../../../test/support/database.ts";
+import { earliestClockMs, earliestLocalMs, latestClockMs } from "../../clock-reading.ts";
+import type { ClockReading } from "../../clock-reading.ts";
 import { clockReadingMsMax, sameBatchMsMax } from "../../limits.ts";
-import { earliestClockMs, isOldReading, latestClockMs, readClock } from "./clock.ts";
-import type { ClockReading } from "./clock.ts";
+import { isOldReading, readClock } from "./clock.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "./deadline.ts";
 
 /** Quarters of a millisecond, which are exact in floating point and cover times between two milliseconds. */
@@ -39,6 +40,16 @@ test("the database's clock is between its bounds, for any clocks and round trip"
   );
 });
 
+test("T4 earliestLocalMs() is never later than the moment at which the clock showed a time", () => {
+  fc.assert(
+    fc.property(anyClock, anyMoment, ({ clockAt, reading, widthMs }, atMs) => {
+      const local = earliestLocalMs(reading, clockAt(atMs));
+      expect(local).toBeLessThanOrEqual(atMs);
+      expect(local).toBeGreaterThan(atMs - widthMs - 3);
+    }),
+  );
+});
+
 test("wantedUntil() is never too early, and too late by less than a second and a round trip", () => {
   fc.assert(
     fc.property(anyClock, anyMoment, quarters(60_000), ({ clockAt, reading, widthMs }, sentMs, waitMs) => {
@@ -53,7 +64,7 @@ test("wantedUntil() is never too early, and too late by less than a second and a
 test("receivedAt() is before every later change, and not before an earlier one that is a round trip away", () => {
   fc.assert(
     fc.property(anyClock, anyMoment, quarters(20_000), ({ clockAt, reading, widthMs }, receivedMs, agoMs) => {
-      const received = receivedAt(reading, receivedMs);
+      const received = receivedAt(reading, { receivedMs });
       const changedLater = Math.floor(clockAt(receivedMs + 1 + agoMs));
       const changedEarlier = Math.floor(clockAt(receivedMs - widthMs - 2 - agoMs));
       expect(changedLater).toBeGreaterThan(received);

@@ -9,9 +9,20 @@
  *
  * @module
  */
+import { earliestClockMs, latestClockMs } from "../../clock-reading.ts";
+import type { ClockReading } from "../../clock-reading.ts";
 import { sameBatchMsMax } from "../../limits.ts";
-import { earliestClockMs, latestClockMs } from "./clock.ts";
-import type { ClockReading } from "./clock.ts";
+
+/** When the oldest message of a batch arrived, as its sender and this allocator know it. */
+export interface Arrival {
+  /** By the local clock of the allocator: what it read less the age that the relay states. */
+  readonly receivedMs: number;
+  /**
+   * By the clock of the main database, as the relay states it: Unix milliseconds, not later than the arrival. It also
+   * covers the time between relay and allocator, which nobody can measure on one side. Older relays omit it.
+   */
+  readonly clockMs?: number | undefined;
+}
 
 /**
  * Computes the deadline of a batch.
@@ -34,11 +45,11 @@ export function wantedUntil(reading: ClockReading, sentMs: number, waitMs: numbe
  * releases a new lease, because it has waited for an answer of the database too. A change in the same millisecond
  * counts as earlier.
  *
- * @param receivedMs When the oldest message arrived, by the local clock of the reading.
+ * @param arrival The earlier of its two statements counts.
  * @returns Milliseconds of Unix time by the clock of the database.
  */
-export function receivedAt(reading: ClockReading, receivedMs: number): number {
-  return earliestClockMs(reading, receivedMs);
+export function receivedAt(reading: ClockReading, { receivedMs, clockMs = Infinity }: Arrival): number {
+  return Math.min(earliestClockMs(reading, receivedMs), clockMs);
 }
 
 /**

@@ -237,7 +237,8 @@ RETURNING ${nameOf(lease.slot)}`,
 /**
  * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
  * not changed, because an offer must not take anything away, unless the drain date of its pool has passed. If the pool
- * no longer serves the client, the client is removed from the row, so that it can get another pair.
+ * no longer serves the client, the client is removed from the row, so that it can get another pair. The row stays with
+ * the site that left it.
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
@@ -255,8 +256,9 @@ UPDATE ${lease} SET
   ${nameOf(lease.expiresAt)} = iif(c.served, now + c.hold, ${lease.expiresAt}),
   ${nameOf(lease.freeAt)} = iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt}),
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.updatedAt)} = now, ${nameOf(lease.touchedMs)} = now_ms,
-  ${nameOf(lease.source)} = NULL, ${nameOf(lease.softwire)} = NULL, ${nameOf(lease.site)} = c.site,
-  ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = NULL, ${nameOf(lease.firstRelayPath)} = NULL
+  ${nameOf(lease.source)} = NULL, ${nameOf(lease.softwire)} = NULL,
+  ${nameOf(lease.site)} = iif(c.served, c.site, ${lease.site}),
+  ${nameOf(lease.line)} = iif(c.served, ${newLine}, ${lease.line}), ${nameOf(lease.relayPath)} = NULL, ${nameOf(lease.firstRelayPath)} = NULL
 FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
   AND iif(c.served, c.running OR ${siteHasRoomBeside(sql`c.own_slot`)}, NOT c.reserved)`,
 };

@@ -64,6 +64,11 @@ export interface Database {
   readonly clockMs: () => SQL<number>;
   /** The clock that the database keeps itself; undefined where a server, or a test, says what time it is. */
   readonly ownClock?: OwnClock | undefined;
+  /**
+   * Adds a listener for what happens to the files of the database. It is told at once of what is the case already.
+   * Undefined where there are no files.
+   */
+  readonly onFileEvent?: ((listener: (event: FileEvent) => void) => void) | undefined;
   /** Closes all connections. */
   readonly close: () => void;
 }
@@ -109,6 +114,22 @@ export type ClockEvent =
   | { readonly kind: "followed"; readonly how: "leases-ended" | "accepted"; readonly differenceMs: number }
   /** Both clocks agree again: the step was undone, or another process followed it. */
   | { readonly kind: "agrees" };
+
+/** What is wrong with a file of a database, such as its write-ahead log. */
+export interface FileFault {
+  readonly path: string;
+  /** What is there instead of the file that was opened. */
+  readonly found: "no file" | "another file" | "a truncated file";
+}
+
+/** What this process saw happen to the files of a database. */
+export type FileEvent =
+  /** A file is not the one that was opened. Nothing is served. */
+  | { readonly kind: "lost"; readonly fault: FileFault }
+  /** All files are the ones that were opened again. */
+  | { readonly kind: "returned" }
+  /** Other users of the machine may read or write these files. */
+  | { readonly kind: "exposed"; readonly paths: readonly string[] };
 
 /** A database that cannot be reached, or that refused a statement. */
 export class DatabaseError extends Error {

@@ -49,17 +49,74 @@ test("a prepared statement that was kept runs with new arguments each time", asy
   expect(await count()).toBe(3);
 });
 
-test("Database.write() fails while another process has locked the file, and works afterwards", async () => {
-  const { path, database, insert, count } = await openNumbers();
+/** Another process that has locked the file. */
+function lock(path: string): Driver.Database {
   const other = new Driver(path);
   onTestFinished(() => {
     other.close();
   });
   other.exec("BEGIN IMMEDIATE");
-  await expect(database.write([insert(1)])).rejects.toMatchObject(fails);
+  return other;
+}
+
+test("T16 Database.write() fails while another process has locked the file, and works afterwards", async () => {
+  const { path, database, insert, count } = await openNumbers();
+  const other = lock(path);
+  await expect(database.write([insert(1)])).rejects.toThrow(/^Cannot lock the database/);
   other.exec("ROLLBACK");
   await database.write([insert(1)]);
   expect(await count()).toBe(1);
+});
+
+test("T16 SQLite itself does not wait for a lock, because that would block the event loop", async () => {
+  const { ask } = await openNumbers();
+  expect(await ask("PRAGMA busy_timeout")).toEqual([0]);
+});
+
+test("T16 Database.write() waits for the lock in order, while the event loop and reads go on", async () => {
+  const { path, database, insert, count, ask } = await openNumbers();
+  const other = lock(path);
+  const ended: number[] = [];
+  const writes = [1, 2, 3].map(async (value) => {
+    await database.write([insert(value)]);
+    ended.push(value);
+  });
+  await new Promise(setImmediate);
+  expect(await count()).toBe(0);
+  expect(ended).toEqual([]);
+  other.exec("COMMIT");
+  await Promise.all(writes);
+  expect(ended).toEqual([1, 2, 3]);
+  expect((await ask("SELECT group_concat(value) FROM (SELECT value FROM number ORDER BY rowid)"))![0]).toBe(
+    "1,2,3",
+  );
+});
+
+test("T16 openFile() and a migration wait for the lock of a new file", async () => {
+  const path = join(await temporaryFolder(), "new.db");
+  const other = new Driver(path);
+  other.exec("BEGIN EXCLUSIVE");
+  const database = openFile(`file:${path}`);
+  onTestFinished(() => {
+    database.close();
+  });
+  const migrated = database.migrate([{ sql: "CREATE TABLE instant (now_ms INTEGER)", args: [] }]);
+  const read = database.read([{ sql: "PRAGMA journal_mode", args: [] }]);
+  await new Promise(setImmediate);
+  other.exec("COMMIT");
+  other.close();
+  await migrated;
+  expect((await read)[0]!.rows).toEqual([["wal"]]);
+});
+
+test("a migration that waited leaves foreign keys checked", async () => {
+  const { path, database, ask } = await openNumbers();
+  const other = lock(path);
+  const migrated = database.migrate([]);
+  expect(await ask("PRAGMA foreign_keys")).toEqual([1]);
+  other.exec("COMMIT");
+  await migrated;
+  expect(await ask("PRAGMA foreign_keys")).toEqual([1]);
 });
 
 test("Database.read() sees the same state in all its statements", async () => {

@@ -347,22 +347,22 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "ack-after-a-failed-commit",
     rules: ["R2131-4.3.2-03"],
-    file: "src/store/database/file.ts",
-    search: '      driver.exec("COMMIT");\n      if (instant',
+    file: "src/store/database/connection.ts",
+    search: '      driver.exec("COMMIT");\n      this.files',
     replacement: [
       "      try {",
       '        driver.exec("COMMIT");',
       "      } catch {",
       "        rollBack(driver);",
       "      }",
-      "      if (instant",
+      "      this.files",
     ].join("\n"),
     tests: requestTests,
   },
   {
     name: "batch-judged-by-earlier-instant",
     rules: ["all leases are judged by the database's clock at the time of the batch"],
-    file: "src/store/database/file.ts",
+    file: "src/store/database/connection.ts",
     search: "const instant = time && this.#runForRow(",
     replacement: "const instant = this.#prepared.size >= 5 ? undefined : time && this.#runForRow(",
     tests: ["src/store/database", ...commitTests],
@@ -370,7 +370,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "clock-read-before-the-lock",
     rules: ["a batch that waited for the lock is judged by the time at which it runs"],
-    file: "src/store/database/file.ts",
+    file: "src/store/database/connection.ts",
     search: '    return this.#transact("BEGIN IMMEDIATE", statements, time);',
     replacement: [
       "    const instant = time.setInstant();",

@@ -1,0 +1,137 @@
+/**
+ * Guards that are broken: the lock of a database file, the identity and the mode of its files, readiness.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutant.ts";
+
+const turns = "src/store/database/turns.ts";
+const connection = "src/store/database/connection.ts";
+const files = "src/store/database/database-files.ts";
+const pipeline = "src/allocator/pipeline.ts";
+const tests = [
+  "src/store/database/turns.test.ts",
+  "src/store/database/file.test.ts",
+  "src/store/database/database-files.test.ts",
+  "src/allocator/probe.test.ts",
+];
+
+const mutant = (rule: string, name: string, file: string, search: string, replacement: string): Mutant => ({
+  name,
+  rules: [rule],
+  file,
+  search,
+  replacement,
+  tests,
+});
+
+export const storageMutants: readonly Mutant[] = [
+  mutant("T16", "lock-blocks-the-event-loop", connection, "{ timeout: 0 }", "{ timeout: 5000 }"),
+  mutant("T16", "locked-file-is-a-failure", turns, 'startsWith("SQLITE_BUSY")', 'startsWith("SQLITE_NEVER")'),
+  mutant(
+    "T16",
+    "work-overtakes-what-waits",
+    turns,
+    "if (this.#waiting.length === 0 && attempt()) return;",
+    "if (attempt()) return;",
+  ),
+  mutant("T16", "work-waits-for-a-lock-for-ever", turns, "deadlineMs <= now);", "deadlineMs < 0);"),
+  mutant("T16", "any-number-waits-for-a-lock", turns, ">= fileWaitersMax)", ">= Infinity)"),
+  mutant(
+    "T16",
+    "pauses-stay-short",
+    turns,
+    "Math.min(this.#pauseMs * 2, fileLockPauseMsMax)",
+    "fileLockPauseMsMin",
+  ),
+  mutant(
+    "T16",
+    "pauses-grow-without-bound",
+    turns,
+    "Math.min(this.#pauseMs * 2, fileLockPauseMsMax)",
+    "this.#pauseMs * 2",
+  ),
+  mutant(
+    "T10",
+    "result-of-a-lost-file-counts",
+    connection,
+    "      const result = work(driver);\n      this.files.assertSame();",
+    "      const result = work(driver);",
+  ),
+  mutant(
+    "T10",
+    "lost-file-is-left-for-a-new-one",
+    connection,
+    "if (this.files.fault === undefined && !isLocked(failure)) this.#drop();",
+    "if (!isLocked(failure)) this.#drop();",
+  ),
+  mutant(
+    "T10",
+    "migration-leaves-a-lost-file",
+    connection,
+    "if (this.files.fault === undefined) this.#drop();\n      else",
+    "if (this.files.fault?.path !== null) this.#drop();\n      else",
+  ),
+  mutant("T10", "truncated-log-goes-on", connection, "      this.files.checkLog();\n", ""),
+  mutant(
+    "T10",
+    "deleted-log-is-not-rescued",
+    connection,
+    'driver.exec("PRAGMA wal_checkpoint(TRUNCATE)");',
+    "driver.inTransaction;",
+  ),
+  mutant(
+    "T10",
+    "new-connection-creates-a-lost-file",
+    files,
+    "    if (this.#database !== undefined) {\n      this.assertSame();\n      return;\n    }\n",
+    "",
+  ),
+  mutant("T10", "copy-passes-for-the-file", files, "found.ino !== expected.ino ||", ""),
+  mutant("T10", "log-and-index-are-not-looked-at", files, "if (found !== undefined) return found;", ""),
+  mutant("T10", "empty-database-passes", files, "this.#isFilled && Number(found.size) === 0", "false"),
+  mutant(
+    "T10",
+    "truncated-file-heals",
+    files,
+    'this.#database === undefined || this.#fault?.found === "a truncated file"',
+    "this.#database === undefined",
+  ),
+  mutant(
+    "T10",
+    "lost-file-is-told-again",
+    files,
+    "before?.path === fault?.path &&",
+    "fault === undefined &&",
+  ),
+  mutant(
+    "T10",
+    "nobody-looks-at-an-unused-file",
+    "src/store/database/file.ts",
+    "connection.files.watch();",
+    "",
+  ),
+  mutant(
+    "T10",
+    "database-is-created-beside-a-log",
+    files,
+    "(statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0",
+    "(statSync(log, { throwIfNoEntry: false })?.size ?? 0) < 0",
+  ),
+  mutant(
+    "T21",
+    "others-may-read-a-new-database",
+    files,
+    'openSync(path, "a", 0o600)',
+    'openSync(path, "a", 0o644)',
+  ),
+  mutant("T21", "exposed-database-is-not-told", files, "modeOfOthers) !== 0", "modeOfOthers) < 0"),
+  mutant(
+    "E24",
+    "ready-without-a-write",
+    pipeline,
+    "const { clockMs } = await partition.commit([], { revision: 0 });",
+    "const clockMs = await Promise.resolve(Date.now());",
+  ),
+  mutant("E24", "failed-batch-counts-as-committed", pipeline, "      last.atMs = undefined;\n", ""),
+];

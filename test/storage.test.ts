@@ -1,0 +1,200 @@
+/**
+ * The database file of a running allocator: locked by another process, moved away, on a full disk, read by others.
+ */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import Driver from "libsql";
+import { expect, onTestFinished, test } from "vitest";
+import { whatToDo } from "../src/http/file-log.ts";
+import { encodeFrames } from "../src/wire/frames.ts";
+import { vectorDomain } from "./support/database.ts";
+import { adminToken, askBy, postTo, relayToken, wrap } from "./support/allocator.ts";
+import { clientProfile, says } from "./support/clients.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { startAllocatorProcess } from "./support/processes.ts";
+import { whyWithout } from "./support/tools.ts";
+
+/** Starts an allocator on a database in a folder, which is created if it is missing. */
+async function startIn(folder: string) {
+  const path = join(folder, "apportion.db");
+  const declared = join(folder, "declared.json");
+  await writeFile(declared, JSON.stringify(vectorDomain));
+  const flags = ["--config", declared];
+  const program = await startAllocatorProcess(`file:${path}`, { relayToken, adminToken }, flags);
+  const post = postTo(program.url, relayToken);
+  return {
+    folder,
+    path,
+    ...program,
+    post,
+    ask: askBy(post),
+    status: async (route: string) => (await fetch(program.url + route)).status,
+    linesWith: (text: string) => program.log.filter((line) => line.includes(text)).length,
+  };
+}
+
+const start = async () => startIn(await temporaryFolder());
+
+type Running = Awaited<ReturnType<typeof start>>;
+
+/** Locks a database file as another process does that changes much at once. */
+function lock(path: string): Driver.Database {
+  const other = new Driver(path);
+  onTestFinished(() => {
+    other.close();
+  });
+  other.exec("BEGIN IMMEDIATE");
+  return other;
+}
+
+const lostMessage = whatToDo("no file");
+
+const discover = (client: number) => says.discover(clientProfile(client));
+const bodyOf = (client: number) => encodeFrames([discover(client)].map(wrap));
+
+test("T16 while another process holds the lock, the allocator waits without standing still", async () => {
+  const allocator = await start();
+  const { path } = allocator;
+  const other = lock(path);
+  const asking = allocator.ask(discover(1));
+  // While the first of them are answered, the POST reaches the lock. The others would stand still with it.
+  for (let time = 0; time < 10; time++) expect(await allocator.status("/healthz")).toBe(200);
+  other.exec("COMMIT");
+  expect((await asking)[0]!.type).toBe("offer");
+});
+
+test("T16 a lock that stays: 503 with Retry-After for all that wait, and service afterwards", async () => {
+  const allocator = await start();
+  const { path } = allocator;
+  await allocator.ask(discover(1));
+  const other = lock(path);
+  const posts = Array.from({ length: 8 }, (_, client) => allocator.post(bodyOf(client)));
+  for (const response of await Promise.all(posts)) {
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+  }
+  expect(allocator.linesWith("Cannot lock the database")).toBeGreaterThan(0);
+  other.exec("COMMIT");
+  expect((await allocator.ask(discover(1)))[0]!.type).toBe("offer");
+});
+
+test("T10 a moved database: nothing is served, one line says so, and it serves again when it is back", async () => {
+  const allocator = await start();
+  const { path } = allocator;
+  const [offer] = await allocator.ask(discover(1));
+  const [ack] = await allocator.ask(says.selecting(clientProfile(1), offer!));
+  expect(ack?.type).toBe("ack");
+  const renewal = encodeFrames([wrap(says.renew(clientProfile(1), ack!), 0)]);
+
+  renameSync(path, `${path}.moved`);
+  // Nobody uses the database, and the allocator notices all the same.
+  expect(await allocator.logged(lostMessage)).toMatchObject({ path, found: "no file" });
+  expect((await allocator.post(renewal)).status).toBe(503);
+  expect(await allocator.status("/readyz")).toBe(503);
+  expect(await allocator.status("/healthz")).toBe(200);
+  copyFileSync(`${path}.moved`, path);
+  expect((await allocator.post(renewal)).status).toBe(503);
+  renameSync(`${path}.moved`, path);
+  expect((await allocator.ask(says.renew(clientProfile(1), ack!)))[0]!.type).toBe("ack");
+  expect(await allocator.status("/readyz")).toBe(200);
+  expect([allocator.linesWith("nothing is served"), allocator.linesWith("opened again")]).toEqual([2, 1]);
+
+  // The same without a pause: no ACK for a lease in a log that is gone.
+  rmSync(`${path}-wal`);
+  expect((await allocator.post(renewal)).status).toBe(503);
+  expect(await allocator.status("/readyz")).toBe(503);
+});
+
+test("T10 a deleted log: what was answered before is in the database after a restart", async () => {
+  const allocator = await start();
+  const { path } = allocator;
+  const [offer] = await allocator.ask(discover(1));
+  const [ack] = await allocator.ask(says.selecting(clientProfile(1), offer!));
+  rmSync(`${path}-wal`);
+  await allocator.logged(lostMessage);
+  allocator.child.kill("SIGTERM");
+  await allocator.exited;
+  const next = await startIn(allocator.folder);
+  const [again] = await next.ask(says.renew(clientProfile(1), ack!));
+  expect([again?.type, again?.address, again?.portParams]).toEqual(["ack", ack!.address, ack!.portParams]);
+});
+
+test("T21 only its owner may read what an allocator creates", async () => {
+  const { folder } = await start();
+  const created = readdirSync(folder).filter((name) => name.startsWith("apportion.db"));
+  expect(created.sort()).toEqual(["apportion.db", "apportion.db-shm", "apportion.db-wal"]);
+  for (const name of created) expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
+});
+
+/** Resolves when a condition holds. Each check is a request, so this does not spin. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds()));
+}
+
+/** A POST is answered, and so is /readyz, in the same way. */
+async function expectServed({ post, status }: Running, expected: number): Promise<void> {
+  // Readiness is cached for a second.
+  await until(async () => (await status("/readyz")) === expected);
+  expect((await post(bodyOf(1))).status).toBe(expected);
+  expect(await status("/readyz")).toBe(expected);
+}
+
+const withoutPrlimit = whyWithout("prlimit");
+
+test.skipIf(withoutPrlimit !== "")(
+  `E24 a full disk: /readyz is 503, until there is room${withoutPrlimit}`,
+  async () => {
+    const allocator = await start();
+    const { path } = allocator;
+    await expectServed(allocator, 200);
+    // A limit for the size of files has the effect of a full disk. SQLite appends to the log.
+    const limit = (octets: string) =>
+      promisify(execFile)("prlimit", ["--pid", String(allocator.child.pid), `--fsize=${octets}:`]);
+    await limit(String(statSync(`${path}-wal`).size));
+    await expectServed(allocator, 503);
+    expect(await allocator.status("/healthz")).toBe(200);
+    await limit("unlimited");
+    await expectServed(allocator, 200);
+  },
+);
+
+const withoutStrace = await whyWithoutStrace();
+
+/** Attaching to a process may be forbidden. */
+async function whyWithoutStrace(): Promise<string> {
+  const without = whyWithout("strace");
+  if (without !== "") return without;
+  const traced = await promisify(execFile)("strace", ["-q", "-o", "/dev/null", "true"]).catch(
+    () => undefined,
+  );
+  return traced === undefined ? " (skipped: strace may not trace)" : "";
+}
+
+test.skipIf(withoutStrace !== "")(
+  `E24 a disk that does not sync: /readyz is 503, until it does${withoutStrace}`,
+  async () => {
+    const allocator = await start();
+    await expectServed(allocator, 200);
+    const calls = "fsync,fdatasync";
+    const flags = [
+      "-f",
+      "-p",
+      String(allocator.child.pid),
+      "-o",
+      "/dev/null",
+      "-e",
+      `inject=${calls}:error=EIO`,
+    ];
+    const strace = spawn("strace", [...flags, "-e", `trace=${calls}`], { stdio: "ignore" });
+    onTestFinished(() => void strace.kill("SIGKILL"));
+    await expectServed(allocator, 503);
+    expect(await allocator.status("/healthz")).toBe(200);
+    const ended = once(strace, "close");
+    strace.kill("SIGTERM");
+    await ended;
+    await expectServed(allocator, 200);
+  },
+);
