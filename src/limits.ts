@@ -417,6 +417,21 @@ export const pageItemsDefault = 100;
 /** Largest number of items on a page of a list: even a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/**
+ * Octets of stored JSON on a page of domains or changes: a domain with many lines takes megabytes. A page ends before the
+ * item with which it would have more, unless that is its first.
+ */
+export const pageOctetsMax = 4 * 1024 * 1024;
+
+/**
+ * Port ranges of one port set in a list, with which a page of leases takes some megabytes. Offsets up to 6 have no more
+ * of them; a port set of offset 15 has 32,767.
+ */
+export const listedPortRangesMax = 64;
+
+/** Port ranges of one port set in a look-up, of which 32 tenures may have one each. */
+export const lookupPortRangesMax = 1024;
+
 /** Characters of a list's cursor: a position is two names or numbers, which take about 200 as base64url. */
 export const cursorCharactersMax = 512;
 
@@ -434,6 +449,9 @@ export const nameShownCharactersMax = 64;
 
 /** Faults of a request or file that an error lists: it says how many more there are. Nobody mends more at a time. */
 export const faultsShownMax = 20;
+
+/** PSIDs of all pools of a declared state: allocators keep them in memory, with two octets each. */
+export const declaredPsidsMax = 16_777_216;
 
 /** Faults of one list that are looked for: a request could have a million, at a microsecond and 500 octets each. */
 export const faultsCountedMax = 1000;
@@ -470,6 +488,9 @@ export const yamlBodyTokensMax = 65_536;
 
 /** Tokens that are read between two possible pauses: about a millisecond. */
 export const yamlPauseTokens = 500;
+
+/** Items that are written as YAML between two possible pauses: some 10 ms. */
+export const yamlSliceItems = 128;
 
 /** Nesting of YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const yamlDepthMax = 32;
@@ -524,6 +545,15 @@ export const poolDeletionStepLeases = 5000;
 
 /** Transactions that one request to delete a pool may run; the next request deletes the rest. */
 export const poolDeletionStepsMax = 200;
+
+/**
+ * Changes that one request to declare a state may make. They are one transaction, which blocks the event loop of an
+ * allocator with an embedded database for some 100 ms. A file that is applied at a start may make any number.
+ */
+export const applyChangesMax = 2000;
+
+/** Reservations whose obstacles one round trip reads: it takes some 20 ms on an embedded database. */
+export const obstacleSliceRequests = 100;
 
 /** Attempts to plan and apply a declared state while others change the configuration at the same time. */
 export const applyAttemptsMax = 5;
