@@ -129,6 +129,28 @@ describe("T2 a query that fails costs itself alone", () => {
     expect(logged.filter(({ message }) => message.includes("internal error"))).toHaveLength(1);
   });
 
+  test("many claims that the database refuses cost a bounded number of transactions", async () => {
+    let writes = 0;
+    const refusing = (database: Database): Database => ({
+      ...database,
+      write: async (statements) => {
+        writes++;
+        const isEmpty = !statements.some(({ args }) =>
+          args.some((each) => String(each).includes("ff0000000100030001")),
+        );
+        if (isEmpty) return database.write(statements);
+        throw new DatabaseError(
+          "constraint failed",
+          Object.assign(new Error(), { code: "SQLITE_CONSTRAINT" }),
+        );
+      },
+    });
+    const { ask, counters } = await createTestAllocator(roomy(), { replace: refusing });
+    await ask(...Array.from({ length: 64 }, (_, client) => says.discover(clientProfile(client))));
+    expect(counters.snapshot()["silence:internal-error"]).toBe(64);
+    expect(writes).toBeLessThan(64 / 2);
+  });
+
   test("a database that is away is no fault of a claim: the whole POST can be tried again", async () => {
     let calls = 0;
     const away = (database: Database): Database => ({
