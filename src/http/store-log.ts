@@ -52,6 +52,6 @@ const runbook = 'see "When the database file is lost" in src/runtime/README.md';
 /** Returns the advice that the log gives for a fault. */
 export function whatToDo(found: FileFault["found"]): string {
   return found === "a truncated file"
-    ? `the database was truncated, nothing is served: stop all allocators on it, and restore it; ${runbook}`
+    ? `the database was truncated or overwritten, nothing is served: stop all allocators on it, and restore it; ${runbook}`
     : `the database is not the one that was opened, nothing is served: move it back, or stop all allocators on it; ${runbook}`;
 }

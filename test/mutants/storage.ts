@@ -8,6 +8,7 @@ import type { Mutant } from "./mutant.ts";
 const turns = "src/store/database/turns.ts";
 const connection = "src/store/database/connection.ts";
 const files = "src/store/database/database-files.ts";
+const log = "src/store/database/log-file.ts";
 const pipeline = "src/allocator/pipeline.ts";
 const tests = [
   "src/store/database/turns.test.ts",
@@ -72,7 +73,13 @@ export const storageMutants: readonly Mutant[] = [
     "if (this.files.fault === undefined) this.#drop();\n      else",
     "if (this.files.fault?.path !== null) this.#drop();\n      else",
   ),
-  mutant("T10", "truncated-log-goes-on", connection, "      this.files.checkLog();\n", ""),
+  mutant(
+    "T10",
+    "truncated-log-goes-on",
+    connection,
+    "      if (time !== undefined) this.files.checkLog();\n",
+    "",
+  ),
   mutant(
     "T10",
     "deleted-log-is-not-rescued",
@@ -89,12 +96,40 @@ export const storageMutants: readonly Mutant[] = [
   ),
   mutant("T10", "copy-passes-for-the-file", files, "found.ino !== expected.ino ||", ""),
   mutant("T10", "log-and-index-are-not-looked-at", files, "if (found !== undefined) return found;", ""),
-  mutant("T10", "empty-database-passes", files, "this.#isFilled && Number(found.size) === 0", "false"),
+  mutant("T10", "empty-database-passes", files, "if (size === 0) return this.#size > 0;\n", ""),
+  mutant("T10", "shrunk-database-passes", files, "size < this.#size", "size < 0"),
+  mutant("T10", "vacuum-is-a-fault", files, "extent.octets >= this.#size", "extent.octets >= 0"),
+  mutant(
+    "T10",
+    "smaller-copy-passes-for-a-vacuum",
+    files,
+    "extent.schemaVersion === this.#schemaVersion",
+    "extent.schemaVersion < 0",
+  ),
+  mutant("T10", "unused-log-is-not-looked-at", files, "    this.#lookAtLog(false);\n", ""),
+  mutant("T10", "missing-frames-pass", log, "this.#last !== undefined && this.#lacks(this.#last)", "false"),
+  mutant(
+    "T10",
+    "log-without-a-beginning-passes",
+    log,
+    "return wrote || this.#last !== undefined;",
+    "return false;",
+  ),
+  mutant(
+    "T10",
+    "cut-page-passes",
+    log,
+    "?.equals(octets) ?? false",
+    "?.subarray(0, 24).equals(octets.subarray(0, 24)) ?? false",
+  ),
+  mutant("T10", "killed-commit-is-a-fault", log, "&& !this.#isValidTo(last.number, salts)", ""),
+  mutant("T10", "log-that-begins-again-is-a-fault", log, "return !isLater &&", "return isLater ||"),
+  mutant("T10", "log-of-an-earlier-generation-passes", log, "return !isLater &&", "return isLater &&"),
   mutant(
     "T10",
     "truncated-file-heals",
     files,
-    'this.#database === undefined || this.#fault?.found === "a truncated file"',
+    "this.#database === undefined || this.#isTruncated",
     "this.#database === undefined",
   ),
   mutant(

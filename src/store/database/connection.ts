@@ -7,6 +7,7 @@ import Driver from "libsql";
 import { preparedStatementsMax } from "../../limits.ts";
 import { bindArguments } from "./bind.ts";
 import { DatabaseFiles } from "./database-files.ts";
+import type { Extent } from "./database-files.ts";
 import { DatabaseError } from "./database.ts";
 import type { FileFault, Result, Row, Statement } from "./database.ts";
 import type { FileTime } from "./file-clock.ts";
@@ -55,8 +56,9 @@ export class Connection {
       // A locked file is an error at once: waiting for it here would block the event loop (`turns.ts`).
       driver = new Driver(this.#path, { timeout: 0 });
       for (const pragma of this.#pragmas) driver.exec(pragma);
-      this.files.opened(findRealPath(driver));
-      return (this.#driver = driver);
+      const opened = driver;
+      this.files.opened(findRealPath(opened), () => extentOf(opened));
+      return (this.#driver = opened);
     } catch (error) {
       this.files.closed();
       driver?.close();
@@ -110,7 +112,7 @@ export class Connection {
       const instant = time && this.#runForRow(driver, time.setInstant());
       const results = statements.map((statement) => this.#run(driver, statement));
       driver.exec("COMMIT");
-      this.files.checkLog();
+      if (time !== undefined) this.files.checkLog();
       if (instant !== undefined) time?.observe(instant);
       return results;
     });
@@ -133,7 +135,7 @@ export class Connection {
     try {
       driver.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
-      // What it contains is as lost as it was.
+      // The rest of the log is lost; nothing more can be done.
     }
   }
 
@@ -149,7 +151,7 @@ export class Connection {
       rollBack(driver);
       const failure = databaseError(error);
       this.files.watch();
-      // The connection to a lost file is all that is left of it, and serves again when the file is moved back.
+      // Keep the connection to a file that was moved away: it serves again once the file is back.
       const isUndone = isLocked(failure) || isRefusal(failure);
       if (this.files.fault === undefined && !isUndone) this.#drop();
       throw failure;
@@ -222,6 +224,14 @@ function findRealPath(driver: Driver.Database): string {
   driver.exec("SELECT 1 FROM sqlite_schema LIMIT 1");
   const [, , path] = driver.prepare("PRAGMA database_list").raw(true).get([]) as [number, string, string];
   return path;
+}
+
+function extentOf(driver: Driver.Database): Extent {
+  const numberOf = (pragma: string) => (driver.prepare(`PRAGMA ${pragma}`).raw(true).get([]) as [number])[0];
+  return {
+    octets: numberOf("page_count") * numberOf("page_size"),
+    schemaVersion: numberOf("schema_version"),
+  };
 }
 
 /** Wraps an error of the driver. A TypeError is a bug in this program, so it is passed on unchanged. */

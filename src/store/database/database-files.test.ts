@@ -1,17 +1,20 @@
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   linkSync,
   mkdirSync,
+  openSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
   statSync,
 } from "node:fs";
-import { symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Driver from "libsql";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../../test/support/folder.ts";
 import type { FileEvent } from "./database.ts";
 import { openFile } from "./file.ts";
@@ -195,6 +198,162 @@ test.each(["-wal", ""])(
     expect(opened.events).toEqual([{ kind: "lost", fault: { path, found: "a truncated file" } }]);
   },
 );
+
+/** Rows of about a page each, so that there is something to cut off. */
+const fill = { sql: `INSERT INTO t VALUES (hex(randomblob(2000)))`, args: [] };
+
+/** Overwrites a file in place: it keeps its inode. */
+function overwrite(path: string, octets: Uint8Array): void {
+  truncateSync(path, 0);
+  writeFileSync(path, octets, { flag: "r+" });
+}
+
+/** A database with 60 rows: most are in its log only. With copies of both files when it had fewer. */
+async function openFilled() {
+  const opened = await openOne();
+  const fillTimes = async (rows: number) => {
+    for (let row = 0; row < rows; row += 1) await opened.database.write([fill]);
+  };
+  const other = new Driver(opened.path);
+  const copyAfterCheckpoint = () => {
+    other.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    return readFileSync(opened.path);
+  };
+  await fillTimes(10);
+  const database = copyAfterCheckpoint();
+  await fillTimes(10);
+  copyAfterCheckpoint();
+  other.close();
+  await fillTimes(30);
+  const log = readFileSync(`${opened.path}-wal`);
+  await fillTimes(10);
+  return { ...opened, copies: { "": database, "-wal": log } };
+}
+
+const damages: readonly [string, (path: string, copy: Buffer) => void][] = [
+  [
+    "cut to a part",
+    (path) => {
+      truncateSync(path, Math.floor(statSync(path).size / 2));
+    },
+  ],
+  [
+    "cut by an octet",
+    (path) => {
+      truncateSync(path, statSync(path).size - 1);
+    },
+  ],
+  ["overwritten by an older copy", overwrite],
+];
+
+describe.each(["", "-wal"] as const)("a file%s", (suffix) => {
+  test.each(damages)("T10 that was %s is noticed at the next commit", async (_, damage) => {
+    const opened = await openFilled();
+    const path = opened.path + suffix;
+    damage(path, opened.copies[suffix]);
+    await expect(opened.database.write([fill])).rejects.toThrow(/found a truncated file at/);
+    await expectLost(opened, /found a truncated file at/);
+    expect(opened.events).toEqual([{ kind: "lost", fault: { path, found: "a truncated file" } }]);
+  });
+
+  test.each(damages)(
+    "T10 that was %s is noticed within a second although nobody uses it",
+    async (_, damage) => {
+      const opened = await openFilled();
+      const path = opened.path + suffix;
+      damage(path, opened.copies[suffix]);
+      opened.look();
+      opened.look();
+      expect(opened.events).toEqual([{ kind: "lost", fault: { path, found: "a truncated file" } }]);
+      const damaged = readFileSync(path);
+      opened.database.close();
+      expect(readFileSync(path)).toEqual(damaged);
+    },
+  );
+});
+
+test("T10 a database that another process changes too, and that an older copy overwrites, is noticed", async () => {
+  const opened = await openFilled();
+  const other = new Driver(opened.path);
+  other.exec("PRAGMA wal_checkpoint(RESTART)");
+  other.exec(fill.sql);
+  overwrite(opened.path, opened.copies[""]);
+  other.close();
+  await expect(opened.database.write([fill])).rejects.toThrow(/found a truncated file at|malformed/);
+});
+
+test("T10 a log that a copy of an earlier generation overwrites is noticed at the next commit", async () => {
+  const opened = await openFilled();
+  const path = `${opened.path}-wal`;
+  const size = statSync(path).size;
+  const other = new Driver(opened.path);
+  // Everything is in the database, so the next commit begins the log again, in the same octets.
+  other.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  const copy = readFileSync(path);
+  for (let row = 0; row < 3; row += 1) await opened.database.write([fill]);
+  other.close();
+  expect([statSync(path).size, copy.length]).toEqual([size, size]);
+  overwrite(path, copy);
+  await expect(opened.database.write([fill])).rejects.toThrow(/found a truncated file at .*-wal/);
+});
+
+test("T10 a log that was emptied after a commit is noticed at the next one", async () => {
+  const opened = await openFilled();
+  truncateSync(`${opened.path}-wal`, 0);
+  opened.look();
+  await expect(opened.database.write([fill])).rejects.toThrow(/found a truncated file at .*-wal/);
+});
+
+test("T10 a database that another process vacuums shrinks without a fault", async () => {
+  const { database, path, look, events, count: countRows } = await openFilled();
+  const other = new Driver(path);
+  const sizes: number[] = [];
+  for (const rows of [31, 11]) {
+    await database.write([{ sql: `DELETE FROM t WHERE rowid > ${rows}`, args: [] }]);
+    other.exec("VACUUM");
+    await database.write([insert]);
+    other.exec("PRAGMA wal_checkpoint(RESTART)");
+    sizes.push(statSync(path).size);
+    look();
+    await database.write([insert]);
+  }
+  other.close();
+  expect(sizes[1]).toBeLessThan(sizes[0]!);
+  expect([await countRows(), events]).toEqual([13, []]);
+});
+
+test("T10 a log that other processes fill, checkpoint, cut and begin again is whole", async () => {
+  const { database, path, look, events, count: countRows } = await openFilled();
+  const other = new Driver(path);
+  other.exec("PRAGMA journal_size_limit = 8192");
+  for (const mode of ["PASSIVE", "FULL", "RESTART", "TRUNCATE", "TRUNCATE", "RESTART"]) {
+    for (let row = 0; row < 3; row += 1) other.exec(fill.sql);
+    other.exec(`PRAGMA wal_checkpoint(${mode})`);
+    if (mode !== "TRUNCATE") other.exec(fill.sql);
+    await database.write([fill]);
+    look();
+    other.exec(`BEGIN; ${fill.sql}; ROLLBACK`);
+    await database.write([fill]);
+  }
+  other.close();
+  expect([await countRows(), events]).toEqual([61 + 6 * 5 + 4, []]);
+});
+
+test("T10 a commit in the place of one that was killed before it ended is no fault", async () => {
+  const { database, path, look, events } = await openFilled();
+  const before = statSync(`${path}-wal`).size;
+  // What a process leaves in the log that is killed in its commit: frames that the index does not have.
+  await database.write([fill, fill, fill, fill]);
+  const killed = readFileSync(`${path}-wal`).subarray(before);
+  await database.write([insert]);
+  const file = openSync(`${path}-wal`, "r+");
+  writeSync(file, killed, 0, killed.length, statSync(`${path}-wal`).size);
+  closeSync(file);
+  await database.write([insert]);
+  for (let row = 0; row < 5; row += 1) await database.write([fill]);
+  look();
+  expect(events).toEqual([]);
+});
 
 test("T10 a log that another process has emptied by a checkpoint is whole", async () => {
   const { path, database, count: countRows, events } = await openOne();

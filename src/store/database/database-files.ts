@@ -7,10 +7,12 @@
  *
  * @module
  */
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import type { BigIntStats, Stats } from "node:fs";
 import { DatabaseError } from "./database.ts";
 import type { FileEvent, FileFault } from "./database.ts";
+import { LogFile } from "./log-file.ts";
+import { isLocked } from "./turns.ts";
 
 /** Names a file as long as it exists: a file that is moved keeps its inode, and a copy has another one. */
 interface Identity {
@@ -26,22 +28,27 @@ interface KnownFile {
 /** Others than the owner may read or write such a file. */
 const modeOfOthers = 0o077;
 
-/** The log begins with one of two numbers, which differ in the last octet: 0x377f0682 and 0x377f0683. */
-const logMagic = Uint8Array.of(0x37, 0x7f, 0x06);
+/** What a connection says of a database, including what is in the log only. */
+export interface Extent {
+  readonly octets: number;
+  /** It is one more after each VACUUM, and after each change of the schema. */
+  readonly schemaVersion: number;
+}
 
 /** The files of one database, as this process opened them. */
 export class DatabaseFiles {
   readonly #path: string;
   readonly #listeners: ((event: FileEvent) => void)[] = [];
-  readonly #header = new Uint8Array(logMagic.length);
   /** Inode numbers above 2^53 are exact only as bigint, which costs twice as much. */
   #exact = false;
   #database: Identity | undefined;
-  /** A new database is empty until SQLite has written its first page. */
-  #isFilled = false;
+  /** The size of the database in octets at the last look. A new one is empty until SQLite writes its first page. */
+  #size = 0;
+  #schemaVersion: number | undefined;
+  #askExtent: (() => Extent) | undefined;
   /** The log and its index. They stay the same while a connection is open. */
   #companions: readonly KnownFile[] = [];
-  #log: number | undefined;
+  #log: LogFile | undefined;
   #exposed: FileEvent | undefined;
   #fault: FileFault | undefined;
 
@@ -82,25 +89,31 @@ export class DatabaseFiles {
    * Remembers the log and its index, once a connection has opened them.
    *
    * @param realPath The database without symbolic links: SQLite puts the other files beside it.
+   * @param askExtent Asks the connection.
    * @throws {DatabaseError} When the database is not the one that {@link prepare} found.
    */
-  opened(realPath: string): void {
+  opened(realPath: string, askExtent: () => Extent): void {
+    this.#askExtent = askExtent;
+
     this.#companions = ["-wal", "-shm"].flatMap((suffix) => {
       const path = realPath + suffix;
       const identity = this.#look(path);
       return identity === undefined ? [] : [{ path, identity }];
     });
     const [log] = this.#companions;
-    if (log?.path.endsWith("-wal")) this.#log = openSync(log.path, "r");
-    this.#isFilled = Number(this.#look(this.#path)?.size) > 0;
+    if (log?.path.endsWith("-wal")) this.#log = new LogFile(log.path);
     this.assertSame();
+    const { octets, schemaVersion } = askExtent();
+    // After a VACUUM that is in the log only, the database has yet to shrink.
+    if (octets >= this.#size) this.#schemaVersion = schemaVersion;
     this.#tellExposure();
   }
 
   /** Forgets the log and its index when the connection is closed: the next one may make new ones. */
   closed(): void {
     this.#companions = [];
-    if (this.#log !== undefined) closeSync(this.#log);
+    this.#askExtent = undefined;
+    this.#log?.close();
     this.#log = undefined;
   }
 
@@ -110,21 +123,19 @@ export class DatabaseFiles {
    * @throws {DatabaseError} When a file is not the one that was opened. A commit before that may be lost.
    */
   assertSame(): void {
-    this.watch();
+    this.#lookAtPaths();
     if (this.#fault !== undefined) throw faultError(this.#fault);
   }
 
-  /** Notes after a commit whether the log has it. {@link assertSame} comes next. */
+  /** Notes after a commit whether the log has it, and those before it. {@link assertSame} comes next. */
   checkLog(): void {
-    if (this.#isLogBroken()) {
-      this.#setFault({ path: this.#companions[0]!.path, found: "a truncated file" });
-    }
+    this.#lookAtLog(true);
   }
 
-  /** Looks at the paths, and tells the listeners of a change. A truncated log stays broken. */
+  /** Looks at the paths and into the log, and tells the listeners of a change. */
   watch(): void {
-    if (this.#database === undefined || this.#fault?.found === "a truncated file") return;
-    this.#setFault(this.#findFault(this.#database));
+    this.#lookAtLog(false);
+    this.#lookAtPaths();
   }
 
   /** Adds a listener. It is told at once of what is the case already. */
@@ -132,6 +143,21 @@ export class DatabaseFiles {
     this.#listeners.push(listener);
     if (this.#exposed !== undefined) listener(this.#exposed);
     if (this.#fault !== undefined) listener({ kind: "lost", fault: this.#fault });
+  }
+
+  #lookAtLog(wrote: boolean): void {
+    if (this.#isTruncated || !this.#log?.isBroken(wrote)) return;
+    this.#setFault({ path: this.#companions[0]!.path, found: "a truncated file" });
+  }
+
+  #lookAtPaths(): void {
+    if (this.#database === undefined || this.#isTruncated) return;
+    this.#setFault(this.#findFault(this.#database));
+  }
+
+  /** A truncated file stays broken, even if it grows again. */
+  get #isTruncated(): boolean {
+    return this.#fault?.found === "a truncated file";
   }
 
   #findFault(database: Identity): FileFault | undefined {
@@ -148,8 +174,37 @@ export class DatabaseFiles {
     const found = this.#look(path);
     if (found === undefined) return { path, found: "no file" };
     if (found.ino !== expected.ino || found.dev !== expected.dev) return { path, found: "another file" };
-    const isCut = expected === this.#database && this.#isFilled && Number(found.size) === 0;
+    const isCut = expected === this.#database && this.#isCutTo(Number(found.size));
     return isCut ? { path, found: "a truncated file" } : undefined;
+  }
+
+  /**
+   * Whether the database lost octets. It may shrink only after a VACUUM of another process. Then our connection sees
+   * fewer pages too, and a new version of the schema; it does not after a copy of a smaller database.
+   */
+  #isCutTo(size: number): boolean {
+    if (size === 0) return this.#size > 0;
+    if (size < this.#size) {
+      // Between two connections nobody can be asked. The next one is asked as soon as it is open.
+      if (this.#askExtent === undefined) return false;
+      const extent = this.#tryToAsk(this.#askExtent);
+      if (extent === "locked") return false;
+      if (extent === undefined || extent.octets >= this.#size) return true;
+      if (extent.schemaVersion === this.#schemaVersion) return true;
+      this.#schemaVersion = extent.schemaVersion;
+      this.#size = size;
+    }
+    this.#size = Math.max(this.#size, size);
+    return false;
+  }
+
+  #tryToAsk(askExtent: () => Extent): Extent | "locked" | undefined {
+    try {
+      return askExtent();
+    } catch (error) {
+      // A database that was cut off can often not be read.
+      return isLocked(error) ? "locked" : undefined;
+    }
   }
 
   #look(path: string): Stats | BigIntStats | undefined {
@@ -159,16 +214,6 @@ export class DatabaseFiles {
       // A folder that may not be read any more. SQLite would not find the file either.
       return undefined;
     }
-  }
-
-  /**
-   * Whether the log was cut off. SQLite goes on at its former end, so its beginning, without which none of it is read
-   * after a restart, is a hole. A log without octets has no commit that could be lost.
-   */
-  #isLogBroken(): boolean {
-    if (this.#log === undefined) return false;
-    const octets = readSync(this.#log, this.#header, 0, logMagic.length, 0);
-    return octets > 0 && logMagic.some((octet, index) => octet !== this.#header[index]);
   }
 
   #setFault(fault: FileFault | undefined): void {

@@ -32,7 +32,8 @@ export interface FileOptions {
    */
   readonly sync?: "full" | "off" | undefined;
   /**
-   * Calls a function once a second, which looks at the files although nobody uses them, and returns what ends that.
+   * Starts a timer that calls a function once a second, so that the files are checked while the database is idle.
+   * Returns a function that stops it.
    * Default: a timer that does not keep the process alive.
    */
   readonly everySecond?: ((run: () => void) => () => void) | undefined;
