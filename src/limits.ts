@@ -252,6 +252,9 @@ export const relayFailoverMsMin = 50;
 /** Milliseconds until a captured packet is written to disk: short enough to watch the file live. */
 export const relayCaptureFlushMs = 500;
 
+/** Characters of a database server's error that are logged: a proxy in front of it may answer with a whole page. */
+export const databaseErrorCharactersMax = 1000;
+
 /** Milliseconds that a libSQL server may take for one batch: a relay that waits 4 s must still get the error. */
 export const databaseAnswerMsMax = 3000;
 
@@ -299,17 +302,83 @@ export const databaseConnectionsMax = 16;
  */
 export const tokenCacheMs = 5000;
 
-/** Tokens that an allocator caches: more than an operator has relays, at about 300 octets each. */
+/**
+ * Tokens that an allocator caches, valid ones and unknown ones apart: more than an operator has relays, at about 300
+ * octets each.
+ */
 export const tokenCacheSize = 1024;
 
-/** Unknown tokens that one address may present within {@link authFailureWindowMs}; each costs a database look-up. */
+/**
+ * Tokens that may wait for the next look-up, which takes all of them in one statement. It has two arguments for each;
+ * SQLite allows 32,766.
+ */
+export const tokensWaitingMax = 1024;
+
+/**
+ * Milliseconds between two look-ups of tokens while too many unknown ones are presented: a flood costs a database ten
+ * statements a second, and a relay with a good token, which waits 2 s by default, still gets through.
+ */
+export const tokenPauseMs = 100;
+
+/** Different unknown tokens that one address may present within {@link authFailureWindowMs}. A person mistypes fewer. */
 export const authFailuresMax = 20;
+
+/**
+ * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: ten addresses
+ * that guess as fast as they may, and more than the relays that still use a token of yesterday.
+ */
+export const authFailuresTotalMax = 200;
 
 /** Milliseconds over which unknown tokens are counted. */
 export const authFailureWindowMs = 60_000;
 
-/** Addresses whose failures are counted, at about 150 octets each. */
+/** Addresses whose failures are counted, at 200 octets to 2 kB each. */
 export const authFailureAddressesMax = 4096;
+
+/** Bits of an IPv6 address by which failures are counted: a site has at least a /64, with any number of addresses. */
+export const authFailurePrefixBits = 64;
+
+/** Prefixes of trusted proxies: more than anyone lists by hand. */
+export const trustedProxiesMax = 64;
+
+/** Proxies between a client and an allocator that are followed: usual are one or two. */
+export const forwardedHopsMax = 16;
+
+/**
+ * Milliseconds after which shared work on a database counts as lost, and may be started again: longer than any database
+ * may take. On Workers, work never ends if the request that started it was cancelled.
+ */
+export const sharedWorkMsMax = 10_000;
+
+/**
+ * Milliseconds for which requests to `/readyz` share the result of a check. The relay and load balancers ask once a
+ * second at most.
+ */
+export const readinessKeptMs = 1000;
+
+/** Milliseconds that a request to `/readyz` waits for a check: a relay waits 2 s by default. */
+export const readinessWaitMsMax = 1500;
+
+/** Milliseconds in which the headers of a request must arrive: a sender that is slower holds a connection for nothing. */
+export const httpHeadersMsMax = 10_000;
+
+/** Milliseconds in which a whole request must arrive: a declared state of 8 MiB over 2 Mbit/s takes 34 s. */
+export const httpRequestMsMax = 60_000;
+
+/** Milliseconds between two looks for requests that take too long. */
+export const httpCheckMs = 1000;
+
+/**
+ * Milliseconds that requests in progress have when an allocator stops: more than a database may take for one answer, and
+ * less than service managers wait before they kill a process.
+ */
+export const httpGraceMs = 5000;
+
+/** Milliseconds between two looks for idle connections while an allocator stops. */
+export const httpIdleCheckMs = 50;
+
+/** Milliseconds that a client has to read the answer to a request that could not be read, before its connection ends. */
+export const httpLingerMs = 1000;
 
 /** Octets in the body of a request to the admin API, except a declared state. A domain with 65,536 lines is larger. */
 export const adminBodyOctetsMax = 1024 * 1024;

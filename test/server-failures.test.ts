@@ -4,7 +4,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { DeclarationInput } from "../src/declaration/declaration.ts";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
@@ -12,7 +14,8 @@ import { openDatabase } from "../src/runtime/node.ts";
 import type { Database } from "../src/store/database/database.ts";
 import type { DatabaseAccess } from "../src/store/store.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
-import { createTestAllocator, wrap } from "./support/allocator.ts";
+import { databaseErrorCharactersMax } from "../src/limits.ts";
+import { adminToken, createTestAllocator, relayToken, wrap } from "./support/allocator.ts";
 import type { TestAllocator, TestAnswer, TestMessage } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { prepareDatabase, temporaryFolder } from "./support/database.ts";
@@ -77,6 +80,60 @@ const stateOf = async (database: Database) => ({
   ),
   tenures: await queryNumber(database, "SELECT count(*) AS n FROM history"),
 });
+
+const json = (value: unknown) => (response: ServerResponse) =>
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+
+/** A response in the server's protocol to one request, and to the end of its stream. */
+const responseOf = (type: "batch" | "execute", result: unknown) =>
+  json({
+    results: [
+      { type: "ok", response: { type, result } },
+      { type: "ok", response: { type: "close" } },
+    ],
+  });
+
+/** The same to a batch, with one result for each of 30 statements. */
+const resultsOf = (result: unknown) =>
+  responseOf("batch", { step_results: Array(30).fill(result), step_errors: Array(30).fill(null) });
+
+const noColumns = { cols: [], rows: [], affected_row_count: 0 };
+
+/** What something else than a database may answer, such as a proxy in front of it. */
+const foreignAnswers: [string, (response: ServerResponse) => void][] = [
+  [
+    "HTML",
+    (response) => response.writeHead(200, { "content-type": "text/html" }).end("<h1>Maintenance</h1>"),
+  ],
+  ["HTML that says it is JSON", (response) => response.writeHead(200).end("<h1>Maintenance</h1>")],
+  ["nothing", (response) => response.writeHead(200).end()],
+  ["no content", (response) => response.writeHead(204).end()],
+  ["other JSON", json({ status: "ok" })],
+  ["a JSON list", json([])],
+  ["null", json(null)],
+  ["no results", json({ results: [] })],
+  ["results without rows", resultsOf(null)],
+  ["a result without columns", responseOf("execute", noColumns)],
+  ["results without columns", resultsOf(noColumns)],
+  ["rows shorter than they say", resultsOf({ ...noColumns, cols: [{ name: "a" }], rows: [[]] })],
+  [
+    "half of an answer",
+    (response) => response.writeHead(200, { "content-length": "99" }).end('{"results":['),
+  ],
+  [
+    "a connection that ends in an answer",
+    (response) => {
+      response.writeHead(200).write('{"results":[', () => response.socket!.resetAndDestroy());
+    },
+  ],
+  ["a redirect", (response) => response.writeHead(302, { location: "/login" }).end()],
+  ["a redirect that keeps the method", (response) => response.writeHead(307, { location: "/login" }).end()],
+  ["a page of an error", (response) => response.writeHead(502).end("x".repeat(100_000))],
+  [
+    "an error that is no object",
+    (response) => response.writeHead(500, { "content-type": "application/json" }).end("null"),
+  ],
+];
 
 const pairText = (answer: TestAnswer | undefined) =>
   answer && `${answer.type} ${answer.address} ${answer.portParams?.psid}`;
@@ -166,6 +223,50 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     await refused;
     expect(await stateOf(direct)).toEqual(before);
     expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+  });
+
+  test.each(foreignAnswers)("T19 %s in place of the database: 503 and Retry-After", async (_, respond) => {
+    const { ask, app, proxy, logged, direct } = await openAllocator();
+    const before = await stateOf(direct);
+    const client = clientProfile(1);
+    const authorization = (token: string) => ({ authorization: `Bearer ${token}` });
+    const relayed = { ...authorization(relayToken), "content-type": "application/octet-stream" };
+    const requests: [string, RequestInit][] = [
+      ["/v1/relay", { method: "POST", headers: relayed, body: bodyOf(says.discover(client)) }],
+      ["/readyz", {}],
+      ["/admin/v1/domains", { headers: authorization(adminToken) }],
+      ["/admin/v1/config", { headers: authorization(adminToken) }],
+      ["/admin/v1/domains", { headers: authorization("an-unknown-token") }],
+    ];
+    for (const [path, init] of requests) {
+      const done = proxy.next(respond);
+      const response = await app.request(path, init);
+      await done;
+      expect([path, response.status, response.headers.get("retry-after")]).toEqual([path, 503, "1"]);
+      expect(response.headers.get("content-type")).toContain("problem+json");
+      expect(logged.at(-1)!.message).toBe("database unavailable");
+      const { err } = logged.at(-1)!.fields as { readonly err: Error };
+      expect(err.message.length).toBeLessThanOrEqual(databaseErrorCharactersMax + 1);
+    }
+    expect(await stateOf(direct)).toEqual(before);
+    expect((await ask(says.discover(client)))[0]!.type).toBe("offer");
+  });
+
+  test("T20 a password in the URL opens the database, and no error shows it", async () => {
+    const sqld = await startSqld({
+      folder: join(await temporaryFolder(), "sqld"),
+      password: "operator:s3cret/päss",
+    });
+    onTestFinished(() => sqld.kill());
+    const urlWith = (password: string) =>
+      sqld.url.replace("//", `//operator:${encodeURIComponent(password)}@`);
+    const access = { url: urlWith("s3cret/päss") };
+    (await prepareDatabase(access, parseDeclaration(declaration, "test"))).close();
+    const { ask } = await createTestAllocator(await open(access));
+    expect((await ask(says.discover(clientProfile(1))))[0]!.type).toBe("offer");
+    const { post, logged } = await createTestAllocator(await open({ url: urlWith("wr0ng-pass") }));
+    expect((await post(bodyOf(says.discover(clientProfile(1))))).status).toBe(503);
+    expect(inspect(logged, { depth: 10 })).not.toMatch(/wr0ng|d3Iwbmc/);
   });
 
   test("an expired token, or a token of another key: 503, and the log says why without the token", async () => {

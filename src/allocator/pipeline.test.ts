@@ -115,6 +115,16 @@ test("many different messages of one client take a bounded number of rounds, and
   expect(counters.snapshot()["silence:batch-rounds-exhausted"]).toBe(100 - batchRoundsMax);
 });
 
+test("T2 a sender that repeats another client's identifier in many messages leaves it a round", async () => {
+  const { ask, counters } = await createTestAllocator(roomy);
+  const victim = clientProfile(1);
+  const hints = Array.from({ length: 20 }, (_, index) => ({ address: 0xc0000200 + index }));
+  const flood = hints.map((hint) => ({ ...says.discover(victim, hint), source: "fe80::bad" }));
+  const answers = await ask(...flood, { ...says.discover(victim), source: "fe80::1" });
+  expect(answers.at(-1)?.type).toBe("offer");
+  expect(counters.snapshot()["silence:batch-rounds-exhausted"]).toBe(20 - batchRoundsMax + 1);
+});
+
 test("R2131-commit: an ACK is encoded only after its transaction has been committed", async () => {
   const events: string[] = [];
   const { ask } = await createTestAllocator(roomy, {

@@ -28,8 +28,8 @@ import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
 import { recordDecision } from "./record-decision.ts";
 import type { DecisionRecord } from "./record-decision.ts";
-import { arrangeRound } from "./round.ts";
-import type { RoundEntry } from "./round.ts";
+import { arrangeRound, Turns } from "./round.ts";
+import type { RoundEntry, Waiting } from "./round.ts";
 
 /** The dependencies of a pipeline. */
 export interface PipelineDeps {
@@ -98,8 +98,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   let confirmedMs = 0;
   const last: LastCommit = { atMs: undefined };
   const clock: KnownClock = { reading: undefined };
-  const faults = createFaults(deps.log, localMs);
-  const record: AnswerRecord = { ...deps, faults };
+  const record: AnswerRecord = { ...deps, faults: createFaults(deps.log, localMs) };
 
   function load(): Promise<Directory> {
     confirmedMs = localMs();
@@ -109,6 +108,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
     const arrival: JudgedArrival = { stated, received: undefined };
+    const turns = new Turns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
@@ -117,7 +117,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       const result = await commitEach(
         entries,
         (some) => commitRound(deps, current, some, clock, arrival),
-        faults,
+        record.faults,
       );
       last.atMs = localMs();
       if (result.isLate) continue;
@@ -130,13 +130,13 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       confirmedMs = last.atMs;
       arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision, fault } of immediate) {
-        if (fault !== undefined) faults.report("claim", fault);
+        if (fault !== undefined) record.faults.report("claim", fault);
         answers.push(...encodeAnswer(record, query, domain, () => decision));
       }
       const canWait = round < batchRoundsMax;
       const served = answerEntries(record, current, entries, { ...result, canWait });
       answers.push(...served.answers);
-      waiting = [...served.unserved, ...later];
+      waiting = turns.next(entries, [...served.unserved, ...later]);
     }
     for (const query of waiting) recordDecision(deps, query, silence("batch-rounds-exhausted"));
     return answers;
@@ -193,16 +193,16 @@ function answerEntries(
   directory: Directory,
   entries: readonly RoundEntry[],
   { facts, clockMs, canWait }: CommittedRound & { readonly canWait: boolean },
-): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Query[] } {
+): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Waiting[] } {
   const answers: Uint8Array[] = [];
-  const unserved: Query[] = [];
+  const unserved: Waiting[] = [];
   const now = Math.floor(clockMs / 1000);
   for (const [index, { claim, domain, queries }] of entries.entries()) {
     const fact = facts[index];
     if (fact === undefined) {
       for (const query of queries) recordDecision(record, query, silence("internal-error"));
     } else if (canWait && canServeNextRound(claim, fact)) {
-      unserved.push(...queries);
+      unserved.push(...queries.map((query) => ({ claim, query })));
     } else {
       const subject = { query: queries[0]!, domain, directory, now };
       const decideEntry = () => decide(claim, fact, subject);

@@ -12,7 +12,7 @@ import type { Decision } from "../lease/decision.ts";
 import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
-import { equalOctets } from "../wire/hex.ts";
+import { encodeHex, equalOctets } from "../wire/hex.ts";
 
 /** A claim, and the queries that its fact answers. Repeats of a message share one claim. */
 export interface RoundEntry {
@@ -30,12 +30,47 @@ export interface Immediate {
   readonly fault?: unknown;
 }
 
+/** A query that waits for the next round. */
+export interface Waiting {
+  readonly claim: Claim;
+  readonly query: Query;
+}
+
 /** One round of a batch. */
 export interface Round {
   readonly entries: readonly RoundEntry[];
   readonly immediate: readonly Immediate[];
-  /** Queries for the next round, in their original order. */
-  readonly later: readonly Query[];
+  /** In their original order. */
+  readonly later: readonly Waiting[];
+}
+
+/**
+ * Orders the queries of one POST by turns. A sender is a named line, or else a source. One that repeats another
+ * customer's client identifier, softwire address or pair competes with that customer, and must not take every round.
+ */
+export class Turns {
+  readonly #taken = new Map<string, number>();
+
+  /**
+   * Records who had a turn, and orders who waits.
+   *
+   * @returns The waiting queries. Those whose sender had the fewest turns come first; each sender's stay in order.
+   */
+  next(round: readonly RoundEntry[], waiting: readonly Waiting[]): Query[] {
+    if (waiting.length === 0) return [];
+    for (const { claim, queries } of round) {
+      const sender = senderOf(claim, queries[0]!);
+      this.#taken.set(sender, (this.#taken.get(sender) ?? 0) + 1);
+    }
+    return waiting
+      .map(({ claim, query }) => ({ query, turns: this.#taken.get(senderOf(claim, query)) ?? 0 }))
+      .sort((a, b) => a.turns - b.turns)
+      .map(({ query }) => query);
+  }
+}
+
+function senderOf({ line }: Claim, { source }: Query): string {
+  return line === "" ? `source ${encodeHex(source)}` : `line ${line}`;
 }
 
 /**
@@ -46,7 +81,7 @@ export interface Round {
 export function arrangeRound(queries: readonly Query[], directory: Directory): Round {
   const entries: RoundEntry[] = [];
   const immediate: Immediate[] = [];
-  const later: Query[] = [];
+  const later: Waiting[] = [];
   const taken = new Map<string, RoundEntry | undefined>();
   for (const query of queries) {
     const step = prepare(query, directory);
@@ -62,7 +97,7 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     } else if (taken.has(client) || others.some((key) => taken.has(key))) {
       // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
       if (!taken.has(client)) taken.set(client, undefined);
-      later.push(query);
+      later.push({ claim: step.claim, query });
     } else {
       const entry: RoundEntry = { claim: step.claim, domain, queries: [query] };
       entries.push(entry);

@@ -5,13 +5,14 @@
  */
 import { Command } from "commander";
 import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
-import type { ListenAddress } from "../runtime/node.ts";
+import type { AccessSettings } from "../runtime/node.ts";
+import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
 import { withCredentials } from "../runtime/credentials.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
-import { allocatorListenOption } from "./listen-address.ts";
+import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
@@ -19,6 +20,7 @@ interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly database?: string;
   readonly listen: ListenAddress;
+  readonly trustedProxy?: AccessSettings["trustedProxies"];
 }
 
 /** Creates the command. */
@@ -26,6 +28,7 @@ export function allocatorCommand(): Command {
   const command = new Command("allocator")
     .description("run the allocator: serve relays and the admin API over HTTP, on a libSQL database")
     .addOption(allocatorListenOption("--listen <host:port>"))
+    .addOption(trustedProxyOption())
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
     .addHelpText(
@@ -47,7 +50,8 @@ async function runAllocator(options: Options): Promise<void> {
   const store = await prepareStore(config.store);
   if (declaration !== undefined) await applyFile(store, declaration, log);
   await logWarnings(store, log);
-  const allocator = await startAllocator(store, config, options.listen, log);
+  const access = { ...config, trustedProxies: options.trustedProxy };
+  const allocator = await startAllocator(store, access, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { prepareStore } from "../runtime/node.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
@@ -17,10 +17,11 @@ interface Options extends KeepFlags {
 export function housekeepingCommand(): Command {
   const command = new Command("housekeeping")
     .description("delete history and change logs that are older than their retention time")
-    .requiredOption(
-      "--database <url>",
-      "file:PATH, http(s)://… or libsql://…",
-      process.env.APPORTION_DATABASE_URL,
+    // The help shows a default, but not the value of a variable, which may have a password.
+    .addOption(
+      new Option("--database <url>", "file:PATH, http(s)://… or libsql://…")
+        .env("APPORTION_DATABASE_URL")
+        .makeOptionMandatory(),
     )
     .addHelpText("after", "\nEnvironment: APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN.");
   return addKeepFlags(command).action(exitOnFailure(runHousekeeping));

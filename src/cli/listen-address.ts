@@ -1,11 +1,13 @@
 /**
- * Parses `HOST:PORT` on the command line.
+ * Flags of the allocator's HTTP server: where it listens, and which proxies it trusts.
  *
  * @module
  */
 import { InvalidArgumentError, Option } from "commander";
 import { defaultAllocator } from "../defaults.ts";
-import type { ListenAddress } from "../runtime/node.ts";
+import { parseTrustedProxies } from "../http/client-address.ts";
+import type { ProxyPrefix } from "../http/client-address.ts";
+import type { ListenAddress } from "../runtime/http-server.ts";
 
 /**
  * Parses an address to listen on.
@@ -35,4 +37,22 @@ export function allocatorListenOption(flag: string): Option {
   return new Option(flag, "where the allocator listens; port 0 takes a free one")
     .argParser(parseListenAddress)
     .default(defaultAllocator, `${host}:${port}`);
+}
+
+/** Creates the flag that names trusted proxies. It may be repeated, or have several prefixes. */
+export function trustedProxyOption(): Option {
+  return new Option(
+    "--trusted-proxy <prefix>",
+    "address or prefix of a proxy whose X-Forwarded-For or Forwarded is believed; repeatable",
+  )
+    .env("APPORTION_TRUSTED_PROXIES")
+    .argParser(collectProxies);
+}
+
+function collectProxies(text: string, before: readonly ProxyPrefix[] = []): readonly ProxyPrefix[] {
+  try {
+    return [...before, ...parseTrustedProxies(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }

@@ -15,11 +15,13 @@ import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
-import type { ListenAddress } from "../runtime/node.ts";
+import type { AccessSettings } from "../runtime/node.ts";
+import type { ListenAddress } from "../runtime/http-server.ts";
+import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
-import { allocatorListenOption } from "./listen-address.ts";
+import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { createLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
@@ -27,6 +29,7 @@ interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly database: string;
   readonly http: ListenAddress;
+  readonly trustedProxy?: AccessSettings["trustedProxies"];
   readonly listen?: readonly ListenerInput[];
   readonly interface?: readonly ListenerInput[];
 }
@@ -41,6 +44,7 @@ export function startCommand(): Command {
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
     .addOption(allocatorListenOption("--http <host:port>"))
+    .addOption(trustedProxyOption())
     .option(
       "--listen <[address]:port>",
       `UDP socket of the relay; repeatable (default: ${defaultRelayEndpoint})`,
@@ -76,8 +80,9 @@ async function runStart(options: Options): Promise<void> {
   if (wanted !== undefined) await applyFile(store, wanted, log);
   await logWarnings(store, log);
 
-  const allocator = await startAllocator(store, { relayToken: token, adminToken }, options.http, log);
-  log.info({ url: allocator.url, database: options.database }, "allocator listening");
+  const access = { relayToken: token, adminToken, trustedProxies: options.trustedProxy };
+  const allocator = await startAllocator(store, access, options.http, log);
+  log.info({ url: allocator.url, database: showDatabaseUrl(options.database) }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {

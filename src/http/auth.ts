@@ -4,12 +4,14 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from "hono";
-import { tokenCacheMs, tokenCacheSize } from "../limits.ts";
 import type { Principal, TokenScope } from "../store/principal.ts";
 import type { Store } from "../store/store.ts";
+import type { Timing } from "../timing.ts";
 import { encodeHex } from "../wire/hex.ts";
+import { addressGroup } from "./client-address.ts";
 import { createFailureLimit } from "./failure-limit.ts";
 import { problem } from "./problem.ts";
+import { createTokenCheck } from "./token-check.ts";
 
 /** Variables that a guard sets in the context of its handlers. */
 export interface AuthEnv {
@@ -27,6 +29,7 @@ export interface AuthDeps {
   readonly clientAddress?: ((context: Context) => string | undefined) | undefined;
   /** A monotonic clock of this process, in milliseconds. */
   readonly localMs: () => number;
+  readonly later: Timing["later"];
 }
 
 /** Creates middleware that accepts requests whose token has one of the scopes. Scope `admin` includes `read`. */
@@ -40,17 +43,18 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens in t
 /**
  * Creates the guard of all endpoints.
  *
- * Tokens from the environment are compared in memory. Tokens in the database are looked up and cached for
- * {@link tokenCacheMs}, so a revoked or rotated token may still be accepted for that long.
+ * Tokens from the environment are compared in memory. Tokens in the database are looked up and cached for some seconds
+ * (`tokenCacheMs`), so a revoked or rotated token may still be accepted for that long. A good token is accepted whatever
+ * failed before: only a token that is known to be unknown is refused, with 401, or with 429 after too many.
  *
  * @returns A function from scopes to middleware.
  * @throws {TypeError} When a token is empty, because anyone could guess it.
  */
 export function createGuard(deps: AuthDeps): Guard {
-  const { store, relayToken, adminToken, clientAddress, localMs } = deps;
+  const { store, relayToken, adminToken, clientAddress, localMs, later } = deps;
   const fromEnvironment = environmentTokens({ relay: relayToken, admin: adminToken });
-  const cache = createTokenCache(store, localMs);
-  const failures = createFailureLimit(localMs);
+  const { add: addFailure, isFlooded } = createFailureLimit(localMs);
+  const check = createTokenCheck({ tokens: store.tokens, localMs, later, isFlooded });
 
   async function authenticate(context: Context): Promise<Principal> {
     const presented = presentedToken(context.req.header("authorization"));
@@ -58,14 +62,11 @@ export function createGuard(deps: AuthDeps): Guard {
     const hash = await sha256(presented.token);
     for (const token of await fromEnvironment)
       if (equalInConstantTime(token.hash, hash)) return token.principal;
-    const address = clientAddress?.(context) ?? "unknown";
-    const cached = cache.get(hash);
-    if (cached !== undefined && cached !== null) return cached;
-    const waitSeconds = failures.waitSeconds(address);
-    if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
-    const found = cached === null ? undefined : await cache.lookUp(hash);
+    const key = encodeHex(hash);
+    const found = await check(hash, key);
     if (found !== undefined) return found;
-    failures.add(address);
+    const waitSeconds = addFailure(addressGroup(clientAddress?.(context)), key);
+    if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
     throw refusal(
       adminToken === undefined ? `an unknown bearer token${noAdminToken}` : "an unknown bearer token",
     );
@@ -95,7 +96,7 @@ function refusal(found: string): Error {
 }
 
 function tooManyFailures(waitSeconds: number): Error {
-  const detail = `Cannot check the token: found too many unknown tokens from your address, expected a pause of ${waitSeconds} s`;
+  const detail = `Cannot accept the token: found an unknown one after too many others, expected a pause of ${waitSeconds} s`;
   return problem(429, detail, { headers: { "retry-after": String(waitSeconds) } });
 }
 
@@ -143,24 +144,4 @@ function environmentTokens(
       principal: { name: environmentName, scope, domain: null },
     })),
   );
-}
-
-/** Caches the results of recent token look-ups. A full cache drops the oldest entry. */
-function createTokenCache({ tokens }: Pick<Store, "tokens">, localMs: () => number) {
-  const entries = new Map<string, { readonly token: Principal | null; readonly until: number }>();
-  return {
-    /** @returns The principal, null for a token known to be invalid, or undefined when a look-up is needed. */
-    get(hash: Uint8Array): Principal | null | undefined {
-      const entry = entries.get(encodeHex(hash));
-      return entry !== undefined && localMs() < entry.until ? entry.token : undefined;
-    },
-    async lookUp(hash: Uint8Array): Promise<Principal | undefined> {
-      const token = await tokens.authenticate(hash);
-      const key = encodeHex(hash);
-      entries.delete(key);
-      if (entries.size >= tokenCacheSize) entries.delete(entries.keys().next().value!);
-      entries.set(key, { token: token ?? null, until: localMs() + tokenCacheMs });
-      return token;
-    },
-  };
 }

@@ -1,43 +1,77 @@
 /**
- * Slows down the guessing of tokens: an address with too many failed authentications must wait.
+ * Counts unknown tokens, so that whoever guesses is told to wait. The count refuses nobody: a token is looked up first,
+ * and only an unknown one is counted.
  *
  * @module
  */
-import { authFailureAddressesMax, authFailuresMax, authFailureWindowMs } from "../limits.ts";
+import {
+  authFailureAddressesMax,
+  authFailuresMax,
+  authFailuresTotalMax,
+  authFailureWindowMs,
+} from "../limits.ts";
 
-/** Counts failed authentications per address. */
+/** Counts unknown tokens, of each address and of all together. A token that is presented again counts once. */
 export interface FailureLimit {
-  /** @returns Whole seconds until the address may try again; 0 if it may try now. */
-  readonly waitSeconds: (address: string) => number;
-  readonly add: (address: string) => void;
+  /**
+   * Counts an unknown token.
+   *
+   * @param address Group of addresses that presented it.
+   * @param token Identifies the token.
+   * @returns Whole seconds until the address should try again; 0 if it has not presented too many.
+   */
+  readonly add: (address: string, token: string) => number;
+  /** @returns Whether all addresses together have presented too many. */
+  readonly isFlooded: () => boolean;
+}
+
+/** The unknown tokens since a time. */
+interface Window {
+  readonly tokens: Set<string>;
+  readonly untilMs: number;
+  isExceeded: boolean;
 }
 
 /**
- * Creates a limit. It stores at most `authFailureAddressesMax` addresses, and drops the one whose failures began first.
+ * Creates a count. It stores at most `authFailureAddressesMax` addresses, and drops the one whose failures began first.
  *
  * @param localMs A monotonic clock, in milliseconds.
  */
 export function createFailureLimit(localMs: () => number): FailureLimit {
-  const windows = new Map<string, { failures: number; readonly until: number }>();
-  const current = (address: string) => {
-    const window = windows.get(address);
-    return window !== undefined && localMs() < window.until ? window : undefined;
+  const windows = new Map<string, Window>();
+  let total = openWindow(localMs());
+  const totalNow = (): Window => {
+    if (localMs() >= total.untilMs) total = openWindow(localMs());
+    return total;
+  };
+  const windowOf = (address: string): Window => {
+    const known = windows.get(address);
+    if (known !== undefined && localMs() < known.untilMs) return known;
+    windows.delete(address);
+    if (windows.size >= authFailureAddressesMax) windows.delete(windows.keys().next().value!);
+    const opened = openWindow(localMs());
+    windows.set(address, opened);
+    return opened;
   };
   return {
-    waitSeconds(address) {
-      const window = current(address);
-      if (window === undefined || window.failures < authFailuresMax) return 0;
-      return Math.ceil((window.until - localMs()) / 1000);
+    add(address, token) {
+      const [own, all] = [windowOf(address), totalNow()];
+      count(own, token, authFailuresMax);
+      count(all, token, authFailuresTotalMax);
+      const exceeded = [own, all].filter(({ isExceeded }) => isExceeded);
+      const untilMs = Math.max(localMs(), ...exceeded.map((each) => each.untilMs));
+      return Math.ceil((untilMs - localMs()) / 1000);
     },
-    add(address) {
-      const window = current(address);
-      if (window !== undefined) {
-        window.failures += 1;
-        return;
-      }
-      windows.delete(address);
-      if (windows.size >= authFailureAddressesMax) windows.delete(windows.keys().next().value!);
-      windows.set(address, { failures: 1, until: localMs() + authFailureWindowMs });
-    },
+    isFlooded: () => totalNow().isExceeded,
   };
+}
+
+function openWindow(nowMs: number): Window {
+  return { tokens: new Set(), untilMs: nowMs + authFailureWindowMs, isExceeded: false };
+}
+
+function count(window: Window, token: string, tokensMax: number): void {
+  if (window.tokens.has(token)) return;
+  if (window.tokens.size < tokensMax) window.tokens.add(token);
+  else window.isExceeded = true;
 }

@@ -19,18 +19,22 @@ const directoryOf = (domains: readonly Located[]): Directory => ({
 
 /** What the index must find: every line and prefix of every domain is compared. */
 function selectByLooking({ domains }: Directory, believed: readonly RelayLevel[]): Domain | undefined {
-  const isOn = (line: Domain["lines"][number]): boolean =>
-    believed.some(({ linkAddress, options }, index) => {
-      if (index === 0) return false;
-      const interfaceId = findOption6(options, OptionCode6.interfaceId);
-      if (interfaceId === undefined || !equalOctets(interfaceId, line.interfaceId)) return false;
-      const around = believed.slice(0, index).map((each) => each.linkAddress);
-      const nearest = [...around].reverse().find((each) => !isUnspecified(each));
-      const links = isUnspecified(linkAddress) ? [linkAddress, nearest] : [linkAddress];
-      return links.some((link) => link !== undefined && equalOctets(link, line.linkAddress));
-    });
-  const onLine = domains.find((domain) => domain.lines.some(isOn));
-  if (onLine !== undefined) return onLine;
+  for (const index of [...believed.keys()].slice(1).reverse()) {
+    const { linkAddress, options } = believed[index]!;
+    const interfaceId = findOption6(options, OptionCode6.interfaceId);
+    const around = believed.slice(0, index).map((each) => each.linkAddress);
+    const nearest = around.reverse().find((each) => !isUnspecified(each));
+    const located = isUnspecified(linkAddress) ? [nearest, linkAddress] : [linkAddress];
+    for (const link of located) {
+      const isOn = (line: Domain["lines"][number]): boolean =>
+        link !== undefined &&
+        interfaceId !== undefined &&
+        equalOctets(interfaceId, line.interfaceId) &&
+        equalOctets(link, line.linkAddress);
+      const onLine = domains.find((domain) => domain.lines.some(isOn));
+      if (onLine !== undefined) return onLine;
+    }
+  }
   const links = believed.map(({ linkAddress }) => linkAddress).reverse();
   const place = [...links, believed.at(-1)!.peerAddress].find(
     (each, index) => (index === links.length || !isUnspecified(each)) && !isLinkLocal(each),
@@ -131,6 +135,26 @@ describe("selectDomain() of a domain with many lines", () => {
     expect(selectDomain(directory, [ours, level(link, 1), level(unspecified, 7)])?.name).toBe("one");
     expect(selectDomain(directory, [ours, level(other, 1), level(unspecified, 7)])).toBeUndefined();
     expect(selectDomain(directory, [ours, level(unspecified, 7), level(link, 1)])).toBeUndefined();
+  });
+
+  test("T15 the domain of the innermost line serves, whatever the order of domains", () => {
+    const domainOn = (name: string, linkAddress: string, number: number): Located => ({
+      name,
+      lines: [{ linkAddress: parseIPv6(linkAddress), interfaceId: interfaceId(number) }],
+      prefixes: [],
+      isDefault: false,
+    });
+    const domains = [
+      domainOn("outer", "2001:db8:a::1", 1),
+      domainOn("any", "::", 7),
+      domainOn("inner", "2001:db8:a::1", 7),
+    ];
+    for (const ordered of [domains, domains.toReversed()]) {
+      const levels = [ours, level(link, 1), level(parseIPv6("::"), 7)];
+      expect(selectDomain(directoryOf(ordered), levels)?.name).toBe("inner");
+      const outer = ordered.filter(({ name }) => name !== "inner");
+      expect(selectDomain(directoryOf(outer), levels)?.name).toBe("any");
+    }
   });
 
   test("the Interface-Id of our own relay is no line", () => {

@@ -22,8 +22,8 @@ interface PrefixTable {
 
 /** The domains of a directory by what locates a client. */
 interface DomainIndex {
-  /** Key of a line -> position of the first domain that has it. */
-  readonly lines: ReadonlyMap<string, number>;
+  /** Key of a line -> the first domain that has it. */
+  readonly lines: ReadonlyMap<string, Domain>;
   /** Octets of the longest Interface-Id of a line; 0 without lines. */
   readonly interfaceIdOctetsMax: number;
   /** The longest prefixes first. */
@@ -38,7 +38,7 @@ const indexes = new WeakMap<readonly Domain[], DomainIndex>();
  *
  * 1. A domain that lists the client's line serves it, because a line is the most specific location. A line is the pair
  *    of an Interface-Id and the link-address of its level. If that is `::`, as an LDRA leaves it, the link-address of
- *    the nearest level around it counts too.
+ *    the nearest level around it counts, and otherwise `::` itself. The innermost line wins.
  * 2. Otherwise the innermost usable link-address locates the client. Two addresses are not usable: `::` does not
  *    identify a link (RFC 8415 §13.1, RFC 6221), and a link-local address is not unique among links. If no
  *    link-address is usable, the client's own address locates it, unless it is link-local. Among all matching prefixes
@@ -52,20 +52,20 @@ const indexes = new WeakMap<readonly Domain[], DomainIndex>();
 export function selectDomain({ domains }: Directory, believed: readonly RelayLevel[]): Domain | undefined {
   let index = indexes.get(domains);
   if (index === undefined) indexes.set(domains, (index = indexOf(domains)));
-  const position = findLine(index, believed);
-  if (position !== undefined) return domains[position];
+  const onLine = findLine(index, believed);
+  if (onLine !== undefined) return onLine;
   const place = locationOf(believed);
   return (place && findPrefix(index, place)) ?? index.fallback;
 }
 
 function indexOf(domains: readonly Domain[]): DomainIndex {
-  const lines = new Map<string, number>();
+  const lines = new Map<string, Domain>();
   const tables = new Map<number, Map<string, Domain>>();
   let interfaceIdOctetsMax = 0;
-  for (const [position, domain] of domains.entries()) {
+  for (const domain of domains) {
     for (const { linkAddress, interfaceId } of domain.lines) {
       const key = lineKey(linkAddress, interfaceId);
-      if (!lines.has(key)) lines.set(key, position);
+      if (!lines.has(key)) lines.set(key, domain);
       interfaceIdOctetsMax = Math.max(interfaceIdOctetsMax, interfaceId.length);
     }
     for (const { address, length } of domain.prefixes) {
@@ -92,20 +92,19 @@ const networkKey = (address: Uint8Array, length: number): string =>
   encodeHex(maskIPv6(address.subarray(0, (length + 7) >> 3), length));
 
 /** The outermost level is skipped: it is our own relay, whose Interface-Id identifies a socket and not a line. */
-function findLine(index: DomainIndex, believed: readonly RelayLevel[]): number | undefined {
+function findLine(index: DomainIndex, believed: readonly RelayLevel[]): Domain | undefined {
   if (index.lines.size === 0) return undefined;
-  let first: number | undefined;
-  for (let level = 1; level < believed.length; level++) {
+  for (let level = believed.length - 1; level > 0; level--) {
     const { linkAddress, options } = believed[level]!;
     const interfaceId = findOption6(options, OptionCode6.interfaceId);
     if (interfaceId === undefined || interfaceId.length > index.interfaceIdOctetsMax) continue;
-    const links = [linkAddress, isUnspecified(linkAddress) ? nearestLink(believed, level) : undefined];
-    for (const link of links) {
-      const position = link && index.lines.get(lineKey(link, interfaceId));
-      if (position !== undefined) first = Math.min(position, first ?? position);
+    const around = isUnspecified(linkAddress) ? nearestLink(believed, level) : undefined;
+    for (const link of [around, linkAddress]) {
+      const domain = link && index.lines.get(lineKey(link, interfaceId));
+      if (domain !== undefined) return domain;
     }
   }
-  return first;
+  return undefined;
 }
 
 function findPrefix({ prefixes }: DomainIndex, place: Uint8Array): Domain | undefined {

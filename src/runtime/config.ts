@@ -4,6 +4,8 @@
  * @module
  */
 import * as v from "valibot";
+import { parseTrustedProxies } from "../http/client-address.ts";
+import type { ProxyPrefix } from "../http/client-address.ts";
 import { placementsMax, secretCharactersMin } from "../limits.ts";
 import type { StoreSettings } from "../store/store.ts";
 
@@ -43,6 +45,21 @@ const schema = v.object({
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
   /** Token of scope `admin`, for creating the first tokens. Without it, the admin API accepts only stored tokens. */
   APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret that the operator presents")),
+  /** Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Default: none. */
+  APPORTION_TRUSTED_PROXIES: v.optional(
+    v.pipe(
+      v.string(),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          return parseTrustedProxies(dataset.value);
+        } catch {
+          addIssue({ message: "expected prefixes or addresses, such as 10.0.0.0/8, 2001:db8::1" });
+          return NEVER;
+        }
+      }),
+    ),
+    "",
+  ),
   /** Days for which history is kept, 1 to 99999. Default: forever. */
   APPORTION_HISTORY_DAYS: v.optional(
     v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
@@ -54,6 +71,8 @@ export interface AllocatorConfig {
   readonly store: StoreSettings;
   readonly relayToken: string;
   readonly adminToken: string | undefined;
+  /** Prefixes of the proxies whose `X-Forwarded-For` or `Forwarded` is believed. */
+  readonly trustedProxies: readonly ProxyPrefix[];
   /** Days for which tenures are kept after their end; null keeps them forever. */
   readonly historyDays: number | null;
 }
@@ -83,6 +102,7 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     },
     relayToken: result.output.APPORTION_RELAY_TOKEN,
     adminToken: result.output.APPORTION_ADMIN_TOKEN,
+    trustedProxies: result.output.APPORTION_TRUSTED_PROXIES,
     historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
 }

@@ -9,9 +9,12 @@
  * @module
  */
 import process from "node:process";
+import { setTimeout } from "node:timers";
 import { createApp } from "../http/app.ts";
+import { createClientAddress } from "../http/client-address.ts";
+import { refuseBadHost } from "../http/host.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { logLinesOctetsMax, logRetryMs } from "../limits.ts";
+import { httpGraceMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
@@ -40,29 +43,33 @@ export interface ConnectionInfo {
 }
 
 const log = createLineLog(openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs }));
-const { historyDays, relayToken, adminToken, store: settings } = readConfig(process.env);
+const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 const closing = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {
     closing.abort();
+    // Deno waits for requests that are half sent. The timer does not keep the process alive when there are none.
+    setTimeout(() => process.exit(0), httpGraceMs).unref();
   });
 }
 const { arrivedMs, stop: stopWatch } = watchRequests();
 closing.signal.addEventListener("abort", stopWatch);
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
+const clientOf = createClientAddress(trustedProxies);
 const app = createApp({
   store: await opening,
   relayToken,
   adminToken,
   log,
   counters: createCounters(),
-  clientAddress: ({ env }) => (env as ConnectionInfo).remoteAddr.hostname,
+  clientAddress: ({ env, req }) =>
+    clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
   arrivedMs,
 });
 
 export default {
   fetch: (request: Request, connection: ConnectionInfo): Response | Promise<Response> =>
-    app.fetch(request, connection),
+    refuseBadHost(request) ?? app.fetch(request, connection),
 };

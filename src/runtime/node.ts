@@ -5,9 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
-import { serve } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
@@ -17,6 +15,7 @@ import { formatOfFile, readDeclarationText } from "../declaration/declaration-te
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
 import { createApp } from "../http/app.ts";
+import { createClientAddress } from "../http/client-address.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
@@ -27,23 +26,22 @@ import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import type { AllocatorConfig } from "./config.ts";
+import { startHttpServer } from "./http-server.ts";
+import type { ListenAddress } from "./http-server.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
-/** The address of the HTTP server. With port 0, the system chooses a port. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
+/** Who may call. The tokens are from the environment, and not in the database. */
+export interface AccessSettings extends Pick<AllocatorConfig, "relayToken" | "adminToken"> {
+  /** Proxies whose headers name the client. Default: none. */
+  readonly trustedProxies?: AllocatorConfig["trustedProxies"] | undefined;
 }
-
-/** Tokens from the environment. They are not in the database. */
-export type AllocatorTokens = Pick<AllocatorConfig, "relayToken" | "adminToken">;
 
 /** A running allocator. */
 export interface Allocator {
   readonly url: string;
   readonly counters: Counters;
-  /** Finishes the requests in progress, then stops the server and closes the store. */
+  /** Finishes the requests in progress, within a grace time, then stops the server and closes the store. */
   readonly close: () => Promise<void>;
 }
 
@@ -155,14 +153,6 @@ export async function readDeclaration(path: string): Promise<Declaration> {
   return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
 }
 
-/** Returns the IP address of the HTTP client, or undefined if the request did not come through a socket. */
-const clientAddress = (context: Context): string | undefined => getConnInfo(context).remote.address;
-
-function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
-  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process uses" : "";
-  return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
-}
-
 /**
  * Starts an HTTP server for a store whose databases are migrated.
  *
@@ -171,29 +161,23 @@ function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoExceptio
  */
 export async function startAllocator(
   store: Store,
-  { relayToken, adminToken }: AllocatorTokens,
+  { relayToken, adminToken, trustedProxies = [] }: AccessSettings,
   listen: ListenAddress,
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
   const { arrivedMs, stop: stopWatch } = watchRequests();
+  const clientOf = createClientAddress(trustedProxies);
+  const clientAddress = (context: Context): string | undefined =>
+    clientOf(getConnInfo(context).remote.address, (name) => context.req.header(name));
   const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress, arrivedMs });
-  const { server, address } = await new Promise<{ server: ReturnType<typeof serve>; address: AddressInfo }>(
-    (resolve, reject) => {
-      const starting = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port }, (bound) => {
-        resolve({ server: starting, address: bound });
-      });
-      starting.once("error", (error: NodeJS.ErrnoException) => {
-        reject(cannotListen(listen, error));
-      });
-    },
-  );
+  const { address, close } = await startHttpServer(app.fetch, { listen, log });
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
     url: `http://${host}:${address.port}`,
     counters,
     close: async () => {
-      await new Promise((resolve) => server.close(resolve));
+      await close();
       stopWatch();
       store.close();
     },

@@ -17,9 +17,11 @@ import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
+import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
 import { storageMutants } from "./storage.ts";
+import { strangerMutants } from "./strangers.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 
@@ -39,7 +41,9 @@ export const mutants: readonly Mutant[] = [
   ...responseOptionMutants,
   ...offerMutants,
   ...storedLeaseMutants,
+  ...serverMutants,
   ...httpMutants,
+  ...strangerMutants,
   ...adminMutants,
   ...relayMutants,
 ];

@@ -12,6 +12,14 @@ const aloneTests = ["src/allocator"];
 
 export const trustMutants: readonly Mutant[] = [
   {
+    name: "one-sender-takes-every-round",
+    rules: ["T2"],
+    file: "src/allocator/round.ts",
+    search: ".sort((a, b) => a.turns - b.turns)",
+    replacement: "",
+    tests: aloneTests,
+  },
+  {
     name: "everyone-is-a-trusted-relay",
     rules: ["T5"],
     file: trust,

@@ -23,7 +23,7 @@ export async function applyDeclaration(
   declaration: Declaration,
   options: Omit<ApplyOptions, "revision"> = fileOptions,
 ): Promise<readonly Step[]> {
-  const elsewhere = { pools: [], defaultDomain: undefined };
+  const elsewhere = { pools: [], defaultDomain: undefined, served: new Map() };
   const target = { place: wholeDatabase(database), elsewhere };
   const application = await applyTo(target, declaration, options);
   if (application.kind === "applied") return application.steps;

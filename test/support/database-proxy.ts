@@ -24,7 +24,9 @@ export type Mishap =
   /** The connection is closed before the server gets the request. */
   | "refuse"
   /** The server executes the request, and the client's connection stays open without an answer. */
-  | "stall";
+  | "stall"
+  /** The server does not get the request, and this answers in its place. */
+  | ((response: ServerResponse) => void);
 
 /** A running proxy. */
 export interface DatabaseProxy {
@@ -80,6 +82,7 @@ export async function startDatabaseProxy(
     const body = await read(incoming);
     if (plan?.mishap === "refuse") incoming.socket.destroy();
     else if (plan?.mishap === "stall") await forward(incoming, body);
+    else if (typeof plan?.mishap === "function") plan.mishap(response);
     else {
       await delay(roundTripMs / 2);
       const { answer, octets } = await commit(incoming, body);

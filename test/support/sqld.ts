@@ -43,6 +43,8 @@ export interface SqldOptions {
   readonly folder: string;
   /** Public key. When it is set, clients must present tokens signed with the private key. */
   readonly tokenKey?: KeyObject | undefined;
+  /** `user:password`. When it is set, clients must present them. */
+  readonly password?: string | undefined;
 }
 
 /**
@@ -50,13 +52,14 @@ export interface SqldOptions {
  *
  * @throws {Error} With the output of the server, when it does not start.
  */
-export async function startSqld({ folder, tokenKey }: SqldOptions): Promise<Sqld> {
+export async function startSqld({ folder, tokenKey, password }: SqldOptions): Promise<Sqld> {
   const flags: string[] = [];
   if (tokenKey !== undefined) {
     const keyFile = `${folder}.pem`;
     await writeFile(keyFile, tokenKey.export({ type: "spki", format: "pem" }));
     flags.push("--auth-jwt-key-file", keyFile);
   }
+  if (password !== undefined) flags.push("--http-auth", `basic:${Buffer.from(password).toString("base64")}`);
   let failure: unknown;
   for (let attempt = 0; attempt < portsTried; attempt++) {
     const port = await findFreePort();

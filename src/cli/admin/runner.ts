@@ -118,10 +118,31 @@ function openApi(base: string, secret: string | undefined): Api {
   if (secret === undefined) {
     throw new TypeError("Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN");
   }
+  // The errors of fetch repeat the URL and the header, with the secrets in them.
+  if (!/^[\x21-\x7e]+$/.test(secret)) {
+    throw new TypeError(
+      "Cannot call the API: found a token with characters that no token has, expected a secret",
+    );
+  }
+  const { username, password } = parseBase(base);
+  if (username !== "" || password !== "") {
+    throw new TypeError("Cannot call the API: found a user name or password in the URL, expected neither");
+  }
   const authorization = `Bearer ${secret}`;
   const request: Api["request"] = (path, { headers, ...init } = {}) =>
     fetch(base.replace(/\/$/, "") + path, { ...init, headers: { ...headers, authorization } });
   return { client: createAdminClient(base, secret), request };
+}
+
+function parseBase(base: string): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(base);
+  } catch {
+    url = undefined;
+  }
+  if (url !== undefined && ["http:", "https:"].includes(url.protocol)) return url;
+  throw new TypeError("Cannot call the API: found an invalid URL, expected http(s)://HOST[:PORT]");
 }
 
 /** Headers that a consumer of a binding table needs for its next request. */

@@ -221,7 +221,7 @@ describe("a token for a domain", () => {
     expect((await southern("GET", "/bindings?domain=north")).status).toBe(404);
     expect((await southern("GET", "/config")).status).toBe(403);
     const second = await southern("PATCH", "/domains/south", { default: true });
-    expect(second.body.detail).toBe("Cannot make a second default domain: another domain is the default");
+    expect([second.status, JSON.stringify(second.body)]).toEqual([403, expect.not.stringContaining("north")]);
     const again = await call("PUT", "/tokens/southern", { scope: "read" });
     expect(again.status).toBe(409);
     const metrics = await allocator.app.request("/metrics", {

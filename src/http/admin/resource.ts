@@ -8,6 +8,7 @@ import { nameShownCharactersMax, patchDepthMax } from "../../limits.ts";
 import type { PutRefusal, Precondition } from "../../store/configuration/precondition.ts";
 import type { Principal } from "../../store/principal.ts";
 import { problem } from "../problem.ts";
+import type { FieldError } from "../problem.ts";
 import { formatETag, versionConflict } from "./etag.ts";
 import { invalid } from "./validation.ts";
 
@@ -27,9 +28,15 @@ export function requireAllDomains(principal: Principal, what: string): void {
 }
 
 /** Creates a 403: the operation concerns all domains, and the token is restricted to one. */
-export function allDomainsRequired({ domain }: Principal, what: string): Error {
+export function allDomainsRequired(
+  { domain }: Principal,
+  what: string,
+  errors?: readonly FieldError[],
+): Error {
   const found = domain === null ? "a token for all domains" : `a token for domain ${domain.name} only`;
-  return problem(403, `Cannot ${what}: found ${found}, expected one for all domains`);
+  return problem(403, `Cannot ${what}: found ${found}, expected one for all domains`, {
+    ...(errors !== undefined && { errors }),
+  });
 }
 
 /**

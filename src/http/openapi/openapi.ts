@@ -5,11 +5,15 @@
  * @module
  */
 import { Hono } from "hono";
-import type { Env } from "hono";
+import type { Context, Env } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { generateSpecs } from "hono-openapi";
+import { encodeHex } from "../../wire/hex.ts";
 import { renderReference } from "./reference-page.ts";
 import type { OpenApiDocument } from "./reference-page.ts";
+
+/** Octets of the hash that an ETag has: two documents with the same ones do not happen. */
+const etagOctets = 16;
 
 const information = {
   info: {
@@ -53,19 +57,48 @@ const pageHeaders = secureHeaders({
 
 /**
  * Creates the routes of the document and its page. They need no token, because they describe the API and contain none
- * of its data.
+ * of its data. Both are made once, at the first request for one of them: strangers may request them as often as they
+ * like.
  *
  * @param app The application with all described routes.
  */
 export function documentRoutes<E extends Env>(app: Hono<E>) {
-  let document: Promise<OpenApiDocument> | undefined;
-  const load = () =>
-    (document ??= generateSpecs(app, {
-      documentation: information,
-      excludeStaticFile: false,
-      defaultValidationErrorResponse: false,
-    }) as unknown as Promise<OpenApiDocument>);
+  let documents: ReturnType<typeof makeDocuments> | undefined;
+  const load = () => (documents ??= makeDocuments(app));
   return new Hono()
-    .get("/openapi.json", async (context) => context.json(await load()))
-    .get("/docs", pageHeaders, async (context) => context.html(renderReference(await load())));
+    .get("/openapi.json", async (context) => answer(context, (await load()).description))
+    .get("/docs", pageHeaders, async (context) => answer(context, (await load()).page));
+}
+
+/** A document, as octets that are sent as they are. */
+interface PreparedDocument {
+  readonly octets: Uint8Array<ArrayBuffer>;
+  readonly headers: Readonly<Record<string, string>> & { readonly etag: string };
+}
+
+async function makeDocuments<E extends Env>(app: Hono<E>) {
+  const specification = (await generateSpecs(app, {
+    documentation: information,
+    excludeStaticFile: false,
+    defaultValidationErrorResponse: false,
+  })) as unknown as OpenApiDocument;
+  const page = String(await renderReference(specification));
+  return {
+    description: await prepare(JSON.stringify(specification), "application/json"),
+    page: await prepare(page, "text/html; charset=UTF-8"),
+  };
+}
+
+async function prepare(text: string, type: string): Promise<PreparedDocument> {
+  const octets = new Uint8Array(new TextEncoder().encode(text));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", octets));
+  const etag = `"${encodeHex(hash.subarray(0, etagOctets))}"`;
+  // A cache may keep the document, and asks whether it is still the same: another release has another one.
+  return { octets, headers: { "content-type": type, "cache-control": "no-cache", etag } };
+}
+
+function answer(context: Context, { octets, headers }: PreparedDocument): Response {
+  const tags = context.req.header("if-none-match")?.split(",") ?? [];
+  const isKnown = tags.some((tag) => ["*", headers.etag].includes(tag.trim().replace(/^W\//, "")));
+  return isKnown ? new Response(null, { status: 304, headers }) : new Response(octets, { headers });
 }

@@ -35,9 +35,8 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
         await queryNumber(database, "SELECT count(*) FROM audit"),
       ];
       const stored = (await createDomainStore(onlyDatabase(database)).find(operatorOfAll, "isp"))!;
-      const all = { only: null, except: [] };
       const settings = { ...stored.settings, default: false };
-      const create = (name: string) => createDomain(writer, "test", name, settings, all);
+      const create = (name: string) => createDomain(writer, "test", name, settings);
       const before = await state();
       const now = await revision();
       // Another caller has changed the configuration.
@@ -45,7 +44,7 @@ describe.each(databases)("on $where", ({ open, isHere }) => {
       expect(await state()).toEqual(before);
       // The condition of the second change does not hold.
       const other = { ...stored, version: stored.version + 7 };
-      const stale = changeDomain(writer, "test", other, stored.settings, all);
+      const stale = changeDomain(writer, "test", other, stored.settings);
       expect(await commitAll(database, [create("a"), stale], now)).toBe(false);
       expect(await state()).toEqual(before);
       // The connection still works afterwards.

@@ -18,10 +18,11 @@ import type { Application } from "./apply.ts";
 import { declarationOf, loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
 import { isRefused } from "./draft.ts";
-import type { ApplyOptions, Draft, Step, Target } from "./draft.ts";
+import type { ApplyOptions, Draft, Elsewhere, Step, Target } from "./draft.ts";
 import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
+import { servedBy } from "./served.ts";
 
 /** The configuration and its revision. */
 export interface Declared {
@@ -122,8 +123,9 @@ async function prepare(
   if (stale !== undefined) return stale;
   const revision = typeof precondition?.version === "number" ? precondition.version : undefined;
   const options: ApplyOptions = { actor, unnamed, revision };
+  const served = servedByAll(declaration, states);
   const shares = places.map(async (place, index) => {
-    const share = shareOf(place, declaration, states, index);
+    const share = shareOf(place, declaration, states, index, served);
     const draft = await draftPlan(share, share.declaration, options, states[index]);
     return { ...share, draft };
   });
@@ -134,7 +136,13 @@ async function prepare(
  * Selects the part of a declared state that concerns one database. Every database gets a share, because any of them may
  * have domains that the state does not name.
  */
-function shareOf(place: Place, declaration: Declaration, states: readonly State[], index: number) {
+function shareOf(
+  place: Place,
+  declaration: Declaration,
+  states: readonly State[],
+  index: number,
+  served: Elsewhere["served"],
+) {
   const isHere = ({ name }: { readonly name: string }) => isInScope(place.scope, name);
   const newDefault = declaration.domains.find((domain) => domain.default);
   return {
@@ -143,8 +151,27 @@ function shareOf(place: Place, declaration: Declaration, states: readonly State[
     elsewhere: {
       pools: states.filter((_, other) => other !== index).flatMap(({ pools }) => pools),
       defaultDomain: newDefault === undefined || isHere(newDefault) ? undefined : newDefault.name,
+      served,
     },
   };
+}
+
+/** Lists what all domains will serve. A domain that the state does not name serves until it is deleted. */
+function servedByAll({ domains }: Declaration, states: readonly State[]): Elsewhere["served"] {
+  const declared = new Set(domains.map(({ name }) => name));
+  const unnamed = states.flatMap((state) => state.domains.filter(({ name }) => !declared.has(name)));
+  const names = new Map<string, string[]>();
+  for (const { name, settings } of [
+    ...domains.map((each) => ({ name: each.name, settings: each })),
+    ...unnamed,
+  ]) {
+    for (const key of servedBy(settings).keys()) {
+      const found = names.get(key);
+      if (found === undefined) names.set(key, [name]);
+      else found.push(name);
+    }
+  }
+  return names;
 }
 
 async function applyAll({ shares, options }: Prepared): Promise<Application> {

@@ -3,61 +3,46 @@
  *
  * @module
  */
-import { and, eq, ne, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
-import { inScope } from "../database/databases.ts";
-import type { DomainScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
-import { accessToken, domain, pool } from "../database/schema.ts";
+import { accessToken, configuration, domain, pool } from "../database/schema.ts";
 import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
-import type { Selecting, StoredDomain } from "./declared.ts";
+import type { StoredDomain } from "./declared.ts";
 
 /** @returns A domain in the format of the API and the audit record. */
 function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }
 
-/**
- * Starts a query for a default domain with a different name. The default domain serves clients that match no other
- * domain.
- */
-export function selectOtherDefault(builder: Selecting, name: string, scope: DomainScope) {
-  return builder
-    .select({ name: domain.name })
-    .from(domain)
-    .where(and(isDefault, ne(domain.name, name), inScope(domain.name, scope)))
-    .limit(1);
-}
-
-/** A condition: the domain is the default. */
-const isDefault: SQL = sql`json_extract(${domain.settings}, '$.default')`;
-
-/** A condition: the change does not create a second default domain. Undefined when it cannot. */
-function noSecondDefault(
-  writer: Writer,
-  name: string,
-  settings: DomainSettings,
-  scope: DomainScope,
-): SQL | undefined {
-  return settings.default ? notExists(selectOtherDefault(writer, name, scope)) : undefined;
+/** A condition: nobody has changed the configuration since it had this revision. */
+function isRevision(writer: Writer, revision: number | undefined): SQL | undefined {
+  if (revision === undefined) return undefined;
+  return exists(
+    writer
+      .select({ id: configuration.id })
+      .from(configuration)
+      .where(and(eq(configuration.id, 1), eq(configuration.revision, revision))),
+  );
 }
 
 /**
  * Creates a domain, unless it exists.
  *
- * @param scope The domains of the database that are in scope.
+ * @param revision The revision of the configuration that was compared with the domain. Default: any, because the
+ *   transaction checks it.
  */
 export function createDomain(
   writer: Writer,
   actor: string,
   name: string,
   settings: DomainSettings,
-  scope: DomainScope,
+  revision?: number,
 ): Change {
-  const condition = noSecondDefault(writer, name, settings, scope) ?? sql`true`;
+  const condition = isRevision(writer, revision) ?? sql`true`;
   return {
     statement: writer.all(sql`INSERT INTO ${domain} (${namesOf(domain.name, domain.settings)})
       SELECT ${name}, ${settingsText(settings)} WHERE ${condition}
@@ -74,13 +59,17 @@ export function createDomain(
   };
 }
 
-/** Changes the settings of a domain, unless it was changed after it was read. */
+/**
+ * Changes the settings of a domain, unless it was changed after it was read.
+ *
+ * @param revision As for {@link createDomain}.
+ */
 export function changeDomain(
   writer: Writer,
   actor: string,
   stored: StoredDomain,
   settings: DomainSettings,
-  scope: DomainScope,
+  revision?: number,
 ): Change {
   const { id, name, version } = stored;
   return {
@@ -92,7 +81,7 @@ export function changeDomain(
           eq(domain.id, id),
           eq(domain.version, version),
           eq(domain.name, name),
-          noSecondDefault(writer, name, settings, scope),
+          isRevision(writer, revision),
         ),
       )
       .returning({ id: domain.id }),

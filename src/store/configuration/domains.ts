@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { and, count, eq, gt } from "drizzle-orm";
+import { and, eq, gt } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import { domainsMax, namesShownMax } from "../../limits.ts";
-import { allPlaces, homeOf, inScope, listByName } from "../database/databases.ts";
+import { namesShownMax } from "../../limits.ts";
+import { homeOf, inScope, listByName } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
@@ -15,32 +15,13 @@ import { canAccess } from "../principal.ts";
 import type { Principal } from "../principal.ts";
 import { commitChange } from "./change.ts";
 import { domainOfRow, settingsText } from "./declared.ts";
-import type { Selecting, StoredDomain } from "./declared.ts";
-import { changeDomain, createDomain, deleteDomain, selectOtherDefault } from "./domain-changes.ts";
+import type { StoredDomain } from "./declared.ts";
+import { deleteDomain } from "./domain-changes.ts";
+import { createDomainFor, selectDomainNamed, trespass, updateDomain } from "./domain-put.ts";
+import type { DomainChange, DomainPut } from "./domain-put.ts";
 import type { NamePage } from "./name-page.ts";
 import { replacementRefusal, staleness } from "./precondition.ts";
-import type { ChangeRefusal, Precondition, PutRefusal } from "./precondition.ts";
-
-/** Another domain is already the default. */
-export interface SecondDefault {
-  readonly kind: "second-default";
-  /** Name of that domain; undefined when the caller may not see it. */
-  readonly other: string | undefined;
-}
-
-/** The outcome of changing a domain. `unchanged`: the domain already had these settings. */
-export type DomainChange =
-  { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain } | SecondDefault | ChangeRefusal;
-
-/** The outcome of creating or replacing a domain. */
-export type DomainPut =
-  | DomainChange
-  | { readonly kind: "created"; readonly domain: StoredDomain }
-  /** The caller is restricted to one domain, so it must not create another. */
-  | { readonly kind: "forbidden" }
-  /** The allocator already has the maximum number of domains. */
-  | { readonly kind: "too-many" }
-  | PutRefusal;
+import type { ChangeRefusal, Precondition } from "./precondition.ts";
 
 /** The outcome of deleting a domain. */
 export type DomainDeletion =
@@ -100,17 +81,24 @@ export function createDomainStore(databases: Databases): DomainStore {
       if (stored === undefined) {
         if (principal.domain !== null) return { kind: "forbidden" };
         if (precondition.version !== undefined) return { kind: "not-found" };
-        return create(databases, principal, name, settings);
+        return createDomainFor(databases, principal, name, settings);
       }
       const isSame = settingsText(stored.settings) === settingsText(settings);
-      const refusal = replacementRefusal(precondition, stored.version, isSame);
-      return refusal ?? update(databases, principal, stored, settings);
+      return (
+        trespass(principal, stored.settings, settings) ??
+        replacementRefusal(precondition, stored.version, isSame) ??
+        updateDomain(databases, principal, stored, settings)
+      );
     },
     change: async (principal, name, precondition, revise) => {
       const stored = await find(principal, name);
       if (stored === undefined) return { kind: "not-found" };
       const stale = staleness(precondition, stored.version);
-      return stale ?? update(databases, principal, stored, revise(stored));
+      if (stale !== undefined) return stale;
+      const settings = revise(stored);
+      return (
+        trespass(principal, stored.settings, settings) ?? updateDomain(databases, principal, stored, settings)
+      );
     },
     delete: async (principal, name, precondition) => {
       if (principal.domain !== null) return { kind: "forbidden" };
@@ -142,63 +130,6 @@ async function findDomain({ database }: Place, name: string): Promise<StoredDoma
   return row === undefined ? undefined : domainOfRow(row);
 }
 
-function selectDomainNamed(builder: Selecting, name: string) {
-  return builder.select().from(domain).where(eq(domain.name, name));
-}
-
-/**
- * Creates a domain. The statement ensures that its own database has at most one default domain. The other databases are
- * checked before.
- */
-async function create(
-  databases: Databases,
-  principal: Principal,
-  name: string,
-  settings: DomainSettings,
-): Promise<DomainPut> {
-  const { database, scope } = homeOf(databases, name);
-  const summaries = await Promise.all(allPlaces(databases).map((place) => findOtherDomains(place, name)));
-  if (summaries.reduce((sum, { domains }) => sum + domains, 0) >= domainsMax) return { kind: "too-many" };
-  const elsewhere = summaries.find((each) => each.database !== database && each.otherDefault !== undefined);
-  if (settings.default && elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
-  const writer = writerOf(database);
-  const { isDone, found } = await commitChange(
-    database,
-    createDomain(writer, principal.name, name, settings, scope),
-    [selectDomainNamed(writer, name), selectOtherDefault(writer, name, scope)],
-  );
-  const [[row], [other]] = found;
-  if (row === undefined) return secondDefault(principal, other?.name);
-  return isDone ? { kind: "created", domain: domainOfRow(row) } : { kind: "exists" };
-}
-
-async function update(
-  databases: Databases,
-  principal: Principal,
-  stored: StoredDomain,
-  settings: DomainSettings,
-): Promise<DomainChange> {
-  const { name } = stored;
-  if (settingsText(stored.settings) === settingsText(settings)) return { kind: "unchanged", domain: stored };
-  const { database, scope } = homeOf(databases, name);
-  if (settings.default) {
-    const others = allPlaces(databases).filter((place) => place.database !== database);
-    const summaries = await Promise.all(others.map((place) => findOtherDomains(place, name)));
-    const elsewhere = summaries.find(({ otherDefault }) => otherDefault !== undefined);
-    if (elsewhere !== undefined) return secondDefault(principal, elsewhere.otherDefault);
-  }
-  const writer = writerOf(database);
-  const { isDone, found } = await commitChange(
-    database,
-    changeDomain(writer, principal.name, stored, settings, scope),
-    [selectDomainNamed(writer, name), selectOtherDefault(writer, name, scope)],
-  );
-  const [[row], [other]] = found;
-  if (isDone && row !== undefined) return { kind: "changed", domain: domainOfRow(row) };
-  if (row?.version !== stored.version) return { kind: "changed-meanwhile" };
-  return secondDefault(principal, other?.name);
-}
-
 async function remove(
   databases: Databases,
   principal: Principal,
@@ -226,19 +157,4 @@ async function remove(
   const [[row], pools, tokens] = found;
   if (row?.version !== stored.version) return { kind: "changed-meanwhile" };
   return { kind: "in-use", pools: pools.map((each) => each.name), tokens: tokens.map((each) => each.name) };
-}
-
-/** Counts the domains of a place, and finds its default domain if that has a different name. */
-async function findOtherDomains({ database, scope }: Place, name: string) {
-  const reader = readerOf(database);
-  const [[counted], [other]] = await reader.batch([
-    reader.select({ domains: count() }).from(domain).where(inScope(domain.name, scope)),
-    selectOtherDefault(reader, name, scope),
-  ]);
-  return { database, domains: counted!.domains, otherDefault: other?.name };
-}
-
-function secondDefault(principal: Principal, other: string | undefined): SecondDefault {
-  const isSeen = other !== undefined && canAccess(principal, other);
-  return { kind: "second-default", other: isSeen ? other : undefined };
 }

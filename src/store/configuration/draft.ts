@@ -33,6 +33,11 @@ export interface Elsewhere {
   readonly pools: readonly StoredPool[];
   /** The domain that will be the default, if it is in another database. */
   readonly defaultDomain: string | undefined;
+  /**
+   * What domains will serve, by key, and the names of those domains. It includes the domains of the database itself,
+   * as they were before the first attempt; only others are read from it.
+   */
+  readonly served: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The database that a plan is for. */

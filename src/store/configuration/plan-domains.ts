@@ -4,14 +4,17 @@
  * @module
  */
 import * as v from "valibot";
-import type { Declaration } from "../../declaration/declaration.ts";
+import type { Declaration, DomainDeclaration } from "../../declaration/declaration.ts";
 import { domainSettingsFields } from "../../declaration/domain-settings.ts";
+import { isInScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
-import type { ApplyOptions, Step, Target } from "./draft.ts";
+import type { ApplyOptions, Elsewhere, Step, Target } from "./draft.ts";
+import { addedTo, servedBy } from "./served.ts";
+import type { ServedByKey } from "./served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
 const settingsOnly = v.object(domainSettingsFields);
@@ -31,36 +34,86 @@ export function planDomains(
 ): { readonly steps: readonly Step[]; readonly changes: readonly Change[] } {
   const steps: Step[] = [];
   const changes: PlannedDomain[] = [];
+  const former = new Map(state.domains.map((each) => [each.name, each]));
+  const names = new Set(domains.map(({ name }) => name));
+  const findClash = clashFinder(domains, state, (name) => isInScope(scope, name), elsewhere);
   for (const declared of domains) {
     const { name } = declared;
     const settings = v.parse(settingsOnly, declared);
-    const existing = state.domains.find((each) => each.name === name);
+    const existing = former.get(name);
     const isSame = existing !== undefined && settingsText(existing.settings) === settingsText(settings);
-    steps.push({
-      what: "domain",
-      name,
-      change: existing === undefined ? "create" : isSame ? "unchanged" : "change",
+    if (isSame) {
+      steps.push({ what: "domain", name, change: "unchanged" });
+      continue;
+    }
+    const reason = findClash(name);
+    const change = existing === undefined ? "create" : "change";
+    steps.push(
+      reason === undefined
+        ? { what: "domain", name, change }
+        : { what: "domain", name, change: "refuse", reason },
+    );
+    changes.push({
+      isDefault: settings.default,
+      change:
+        existing === undefined
+          ? createDomain(writer, actor, name, settings)
+          : changeDomain(writer, actor, existing, settings),
     });
-    if (isSame) continue;
-    const change =
-      existing === undefined
-        ? createDomain(writer, actor, name, settings, scope)
-        : changeDomain(writer, actor, existing, settings, scope);
-    changes.push({ isDefault: settings.default, change });
   }
-  const oldDefault = state.domains.find(
-    ({ name, settings }) => settings.default && !domains.some((each) => each.name === name),
-  );
+  const oldDefault = state.domains.find(({ name, settings }) => settings.default && !names.has(name));
   const newDefault = domains.find((each) => each.default)?.name ?? elsewhere.defaultDomain;
   if (oldDefault === undefined || newDefault === undefined) return { steps, changes: inOrder(changes) };
   if (unnamed === "keep") {
     const reason = `found default true, expected false: "${oldDefault.name}" is kept, and is the default`;
     steps.push({ what: "domain", name: newDefault, change: "refuse", reason });
   } else {
-    const change = changeDomain(writer, actor, oldDefault, { ...oldDefault.settings, default: false }, scope);
+    const change = changeDomain(writer, actor, oldDefault, { ...oldDefault.settings, default: false });
     changes.push({ isDefault: false, change });
   }
   return { steps, changes: inOrder(changes) };
+}
+
+/**
+ * Prepares the search for what two domains would serve. What a domain serves already is not compared: databases of
+ * earlier releases may have it twice.
+ *
+ * @returns A function that returns why a declared domain is refused, if it is.
+ */
+function clashFinder(
+  domains: readonly DomainDeclaration[],
+  state: State,
+  isHere: (name: string) => boolean,
+  elsewhere: Elsewhere,
+): (name: string) => string | undefined {
+  const former = new Map(state.domains.map(({ name, settings }) => [name, servedBy(settings)]));
+  const wanted = new Map(domains.map((each) => [each.name, servedBy(each)]));
+  const added = new Map<string, ServedByKey>();
+  /** Key -> the first domain here that serves it. A domain that the state does not name serves until it is deleted. */
+  const owners = new Map<string, string>();
+  const own = (name: string, keys: Iterable<string>): void => {
+    for (const key of keys) if (!owners.has(key)) owners.set(key, name);
+  };
+  for (const [name, served] of former) {
+    const kept = wanted.get(name);
+    own(name, kept === undefined ? served.keys() : [...served.keys()].filter((key) => kept.has(key)));
+  }
+  for (const [name, served] of wanted) {
+    added.set(name, addedTo(former.get(name) ?? new Map(), served));
+    own(name, added.get(name)!.keys());
+  }
+  return (name) => {
+    for (const [key, { path, text }] of added.get(name)!) {
+      // Which domain is the default is planned separately: a state may take it from a domain that it does not name.
+      if (key === "default") continue;
+      const others = [owners.get(key)!, ...(elsewhere.served.get(key) ?? []).filter((each) => !isHere(each))];
+      const other = others.find((each) => each !== name);
+      if (other !== undefined) {
+        return `${path}: found ${text}, which domain "${other}" serves, expected what no other domain serves`;
+      }
+    }
+    return undefined;
+  };
 }
 
 /** Orders changes so that the old default domain is changed before another domain becomes the default. */

@@ -15,7 +15,7 @@ const anything = { version: undefined, mustBeNew: false } as const;
 const whatever = { version: "any", mustBeNew: false } as const;
 
 const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
-const isp = { name: "isp", serverIdentifier: "203.0.113.1" };
+const isp = { name: "isp", serverIdentifier: "203.0.113.1", pools: [] };
 
 /** The stores of one database, in which another caller makes a change just before the next write. */
 async function open() {
@@ -87,7 +87,7 @@ test.each([
       `INSERT INTO domain (name, settings) SELECT 'heir', settings FROM domain`,
       `${setDefault} WHERE name = 'heir'`,
     ],
-    { kind: "second-default", other: "heir" },
+    { kind: "already-served", served: { path: "default" }, other: "heir" },
   ],
   ["a pool of the name", putPool, [copyPool("south", 7)], { kind: "exists" }],
   ["a pool in the range", putPool, [copyPool("x", address)], { kind: "overlaps", other: { domain: "isp" } }],
@@ -137,6 +137,47 @@ test.each([
   expect(records.length > 0).toBe(isChanged);
 });
 
+test("T15 two callers that give the same prefix to two domains at the same time: one is refused", async () => {
+  const opened = await open();
+  const prefixes = ["2001:db8:1::/48"];
+  opened.meanwhile(
+    `INSERT INTO domain (name, settings) SELECT 'heir', json_set(settings, '$.prefixes', json('["2001:DB8:1::/48"]')) FROM domain`,
+  );
+  const change = () =>
+    opened.domains.change(operator, "isp", anything, ({ settings }) => ({ ...settings, prefixes }));
+  expect(await change()).toMatchObject({ kind: "already-served", other: "heir" });
+  const { settings } = (await opened.domains.find(operator, "isp"))!;
+  const put = opened.domains.put(operator, "new", { ...settings, prefixes }, anything);
+  expect(await put).toMatchObject({ kind: "already-served", other: "heir" });
+  expect(await query(opened.database, "SELECT name FROM audit WHERE actor = 'test'")).toEqual([]);
+});
+
+test("T15 the same in two databases: both may be refused, and none stays", async () => {
+  const [main, other] = [await temporaryDatabase({ domains: [isp] }), await temporaryDatabase()];
+  let heir = "";
+  const raced: Database = {
+    ...main,
+    write: async (statements) => {
+      if (heir !== "") await execute(other, heir);
+      heir = "";
+      return main.write(statements);
+    },
+  };
+  const domains = createDomainStore({ main: raced, placed: new Map([["heir", other]]) });
+  const { settings } = (await domains.find(operator, "isp"))!;
+  const prefixes = ["2001:db8:1::/48"];
+  const createHeir = `INSERT INTO domain (name, settings) VALUES ('heir', '${JSON.stringify({ ...settings, prefixes })}')`;
+  heir = createHeir;
+  const change = domains.change(operator, "isp", anything, () => ({ ...settings, prefixes }));
+  expect(await change).toMatchObject({ kind: "already-served", other: "heir" });
+  expect((await domains.find(operator, "isp"))!.settings).toEqual(settings);
+  await execute(other, "DELETE FROM domain");
+  heir = createHeir;
+  const put = domains.put(operator, "new", { ...settings, prefixes }, anything);
+  expect(await put).toMatchObject({ kind: "already-served", other: "heir" });
+  expect(await domains.find(operator, "new")).toBeUndefined();
+});
+
 test("a token that was just deleted is not rotated", async () => {
   const opened = await open();
   const token = { name: "reader", scope: "read", domain: null, expiresAt: null } as const;
@@ -144,7 +185,7 @@ test("a token that was just deleted is not rotated", async () => {
   opened.meanwhile("DELETE FROM access_token");
   const rotated = await opened.tokens.rotate(operator, "reader", whatever, Uint8Array.of(2), 0);
   expect(rotated).toEqual({ kind: "changed-meanwhile" });
-  expect(await opened.tokens.authenticate(Uint8Array.of(2))).toBeUndefined();
+  expect((await opened.tokens.authenticate([Uint8Array.of(2)])).holders).toEqual([undefined]);
 });
 
 test("a principal of one domain cannot list tokens", async () => {

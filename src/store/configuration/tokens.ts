@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { and, eq, gt, isNull, or } from "drizzle-orm";
+import { and, eq, gt, inArray, isNull, or, sql } from "drizzle-orm";
+import { encodeHex } from "../../wire/hex.ts";
+import { isDatabaseError } from "../database/database.ts";
+import type { DatabaseError } from "../database/database.ts";
 import { allPlaces, databaseOf, findIn, inScope, listByName } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
@@ -35,20 +38,27 @@ export type TokenChange = { readonly kind: "changed"; readonly token: StoredToke
 /** The outcome of deleting a token. */
 export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
 
+/** The holders of presented tokens. */
+export interface Authentication {
+  /** The holder of each token, in order; undefined when no database that was reached has it, or when it has expired. */
+  readonly holders: readonly (Principal | undefined)[];
+  /** Why a token that was not found may exist nevertheless: a database that could not be reached. */
+  readonly failure: DatabaseError | undefined;
+}
+
 /**
  * The tokens of all databases. Every method except `authenticate` throws a {@link TypeError} for a principal that may
  * not see all domains. Every method throws a {@link DatabaseError} when a database cannot be reached.
  */
 export interface TokenStore {
   /**
-   * Finds a token by the hash of its secret, or of its previous secret while that is valid. A token in one database can
-   * be authenticated even when another database cannot be reached.
+   * Finds tokens by the hash of their secret, or of their previous secret while that is valid. A token in one database
+   * can be authenticated even when another database cannot be reached.
    *
-   * @param hash SHA-256 of the presented secret.
-   * @returns The holder of the token; undefined when no token matches or the token has expired.
-   * @throws {DatabaseError} When no reachable database has the token, but an unreachable one might have it.
+   * @param hashes SHA-256 of each presented secret.
+   * @returns Who holds them, in one round trip for any number of hashes.
    */
-  readonly authenticate: (hash: Uint8Array) => Promise<Principal | undefined>;
+  readonly authenticate: (hashes: readonly Uint8Array[]) => Promise<Authentication>;
   /** Lists tokens by name. */
   readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredToken[]>;
   /** @returns The token of this name, even if it has expired; undefined if it does not exist. */
@@ -124,7 +134,7 @@ export function createTokenStore(databases: Databases): TokenStore {
       : { kind: "changed", token: result.token };
   };
   return {
-    authenticate: (hash) => authenticate(places, hash),
+    authenticate: (hashes) => authenticate(places, hashes),
     list: async (principal, page) => {
       assertAllDomains(principal, "access tokens");
       return listByName(
@@ -213,24 +223,43 @@ async function findToken({ database, scope }: Place, name: string): Promise<Stor
   return row;
 }
 
-async function authenticate(places: readonly Place[], hash: Uint8Array): Promise<Principal | undefined> {
-  const answers = await Promise.allSettled(places.map((place) => findHolder(place, hash)));
-  for (const answer of answers) {
-    if (answer.status === "fulfilled" && answer.value !== undefined) return answer.value;
-  }
-  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
-  return undefined;
+async function authenticate(
+  places: readonly Place[],
+  hashes: readonly Uint8Array[],
+): Promise<Authentication> {
+  const answers = await Promise.allSettled(places.map((place) => findHolders(place, hashes)));
+  const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  const failures = answers.flatMap((answer) =>
+    answer.status === "rejected" ? [answer.reason as unknown] : [],
+  );
+  for (const failure of failures) if (!isDatabaseError(failure)) throw failure;
+  return {
+    holders: hashes.map((hash) => {
+      const key = encodeHex(hash);
+      return found.find((holders) => holders.has(key))?.get(key);
+    }),
+    failure: failures.find(isDatabaseError),
+  };
 }
 
 /**
- * Finds the holder of a token. The index is searched by hash and not by secret, so the duration of a search reveals
+ * Finds the holders of tokens. The index is searched by hash and not by secret, so the duration of a search reveals
  * nothing about the secret.
+ *
+ * @returns Each holder by the hexadecimal hash.
  */
-async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise<Principal | undefined> {
+async function findHolders(
+  { database, scope }: Place,
+  hashes: readonly Uint8Array[],
+): Promise<Map<string, Principal>> {
   const now = clockSeconds(database);
-  const isPrevious = and(eq(accessToken.previousHash, hash), gt(accessToken.previousUntil, now));
+  const isPrevious = sql<number>`coalesce(${accessToken.previousUntil} > ${now}, 0)`;
+  const isPresented = or(
+    inArray(accessToken.secretHash, [...hashes]),
+    and(inArray(accessToken.previousHash, [...hashes]), isPrevious),
+  );
   const isUnexpired = or(isNull(accessToken.expiresAt), gt(accessToken.expiresAt, now));
-  const [row] = await readRows(
+  const rows = await readRows(
     database,
     readerOf(database)
       .select({
@@ -238,16 +267,25 @@ async function findHolder({ database, scope }: Place, hash: Uint8Array): Promise
         scope: accessToken.scope,
         domainId: accessToken.domainId,
         domainName: domain.name,
+        secretHash: accessToken.secretHash,
+        previousHash: accessToken.previousHash,
+        isPrevious,
       })
       .from(accessToken)
       .leftJoin(domain, eq(domain.id, accessToken.domainId))
-      .where(and(or(eq(accessToken.secretHash, hash), isPrevious), isUnexpired, inScope(domain.name, scope))),
+      .where(and(isPresented, isUnexpired, inScope(domain.name, scope))),
   );
-  if (row === undefined) return undefined;
-  const { name, scope: tokenScope, domainId, domainName } = row;
-  if (domainId === null) return { name, scope: tokenScope, domain: null };
-  // A token whose domain was deleted grants no access.
-  return domainName === null
-    ? undefined
-    : { name, scope: tokenScope, domain: { id: domainId, name: domainName } };
+  const holders = new Map<string, Principal>();
+  for (const { name, scope: tokenScope, domainId, domainName, ...row } of rows) {
+    // A token whose domain was deleted grants no access.
+    if (domainId !== null && domainName === null) continue;
+    const holder: Principal = {
+      name,
+      scope: tokenScope,
+      domain: domainId === null ? null : { id: domainId, name: domainName! },
+    };
+    holders.set(encodeHex(row.secretHash), holder);
+    if (row.previousHash !== null && row.isPrevious === 1) holders.set(encodeHex(row.previousHash), holder);
+  }
+  return holders;
 }

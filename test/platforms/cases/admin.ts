@@ -318,21 +318,28 @@ export function adminCases(target: CaseTarget): void {
 
   // Only Linux can call from other addresses than 127.0.0.1 without setup.
   test.skipIf(process.platform !== "linux")(
-    "a client that guesses tokens has to wait, and other clients do not",
+    "T13 a client that guesses tokens has to wait, and neither other clients nor good tokens do",
     async () => {
-      const guess = async (number: number, localAddress: string) => {
+      const present = async (token: string, localAddress: string, claimed: string) => {
         const headers = {
-          authorization: `Bearer a-guess-of-a-token-${number}`,
+          authorization: `Bearer ${token}`,
           // Cloudflare sets this header on Workers. On other platforms the allocator ignores it.
           "cf-connecting-ip": localAddress.replace("127.0.0.", "198.51.100."),
+          // No proxy is trusted, so what the client writes here counts nowhere.
+          "x-forwarded-for": claimed,
+          forwarded: `for=${claimed}`,
         };
         return (await requestAlone(`${target().url}/admin/v1/domains`, { localAddress, headers })).status;
       };
+      const guess = (number: number, localAddress: string) =>
+        present(`a-guess-of-a-token-${number}`, localAddress, `203.0.113.${number}`);
+      const good = await makeToken("good-beside-guesses", { scope: "read" });
       for (let number = 0; number < authFailuresMax; number++) {
         expect(await guess(number, "127.0.0.2")).toBe(401);
       }
       expect(await guess(authFailuresMax, "127.0.0.2")).toBe(429);
       expect(await guess(authFailuresMax, "127.0.0.3")).toBe(401);
+      expect(await present(good, "127.0.0.2", "203.0.113.1")).toBe(200);
     },
   );
 

@@ -9,7 +9,9 @@ import type * as v from "valibot";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
 import { domainsMax } from "../../../limits.ts";
 import type { StoredDomain } from "../../../store/configuration/declared.ts";
-import type { DomainDeletion, DomainPut, SecondDefault } from "../../../store/configuration/domains.ts";
+import type { AlreadyServed, DomainPut, Trespass } from "../../../store/configuration/domain-put.ts";
+import type { DomainDeletion } from "../../../store/configuration/domains.ts";
+import type { Principal } from "../../../store/principal.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
@@ -21,6 +23,9 @@ import { domainSchema, mergePatchSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery } from "../validation.ts";
 
 const tag = "domains";
+
+const whomNote =
+  "`prefixes`, `lines` and `default` decide whom the domain serves. No two domains may serve the same (409), and a token of one domain may not change them (403).";
 
 /** Creates the routes of domains. */
 export function domainRoutes(deps: AdminDeps) {
@@ -64,6 +69,7 @@ function changeRoutes({ store }: AdminDeps) {
       operation({
         tag,
         summary: "Create or replace a domain",
+        description: whomNote,
         problems: [409, 412, 428],
         answers: { 200: domainSchema, 201: domainSchema },
       }),
@@ -89,6 +95,7 @@ function changeRoutes({ store }: AdminDeps) {
         summary: "Change fields of a domain",
         isPatch: true,
         problems: [404, 409, 412],
+        description: whomNote,
         answers: { 200: domainSchema },
       }),
       requireJson("application/merge-patch+json"),
@@ -151,17 +158,34 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
         409,
         `Cannot create a domain: found ${domainsMax}, expected fewer; an allocator keeps all domains in memory`,
       );
-    case "second-default":
-      throw secondDefault(result);
+    case "already-served":
+      throw alreadyServed(name, result);
+    case "trespass":
+      throw trespass(context.get("principal"), name, result);
     default:
       throw refusalOf("domain", name, result);
   }
 }
 
-function secondDefault({ other: name }: SecondDefault): Error {
-  const other = name === undefined ? "another domain" : `domain "${name}"`;
-  const errors = [{ path: "default", found: "true", expected: `false: ${other} is the default` }];
-  return problem(409, `Cannot make a second default domain: ${other} is the default`, { errors });
+function alreadyServed(name: string, { served: { path, text }, other }: AlreadyServed): Error {
+  const whose = `domain "${other}"`;
+  if (path === "default") {
+    const errors = [{ path, found: text, expected: `false: ${whose} is the default` }];
+    return problem(409, `Cannot make a second default domain: ${whose} is the default`, { errors });
+  }
+  const errors = [{ path, found: text, expected: `what no other domain serves: ${whose} serves it` }];
+  return problem(409, `Cannot make domain "${name}" serve ${text}: ${whose} serves it`, { errors });
+}
+
+/** Creates a 403: with these settings, a token of one domain would take the clients of another. */
+function trespass(principal: Principal, name: string, { fields }: Trespass): Error {
+  const errors = fields.map((path) => ({
+    path,
+    found: "another value",
+    expected: "the value that the domain has: only a token for all domains may change whom it serves",
+  }));
+  const what = `change ${fields.join(" and ")} of domain "${name}"`;
+  return allDomainsRequired(principal, what, errors);
 }
 
 function whyNotDeleted(

@@ -1,0 +1,193 @@
+/**
+ * The HTTP server on Node. It answers what it cannot read with problem documents too, and it ends within its grace time
+ * whatever its clients do.
+ *
+ * @module
+ */
+import { createServer, STATUS_CODES } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import type { Log } from "../allocator/log.ts";
+import { problemResponse } from "../http/problem.ts";
+import type { ProblemStatus } from "../http/problem.ts";
+import {
+  httpCheckMs,
+  httpGraceMs,
+  httpHeadersMsMax,
+  httpIdleCheckMs,
+  httpLingerMs,
+  httpRequestMsMax,
+} from "../limits.ts";
+
+/** The address of the HTTP server. With port 0, the system chooses a port. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  readonly address: AddressInfo;
+  /** Accepts no more connections, finishes the requests in progress, and cuts those that take longer than the grace time. */
+  readonly close: () => Promise<void>;
+}
+
+/** Options of {@link startHttpServer}. */
+export interface HttpServerOptions {
+  readonly listen: ListenAddress;
+  readonly log: Log;
+  /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
+  readonly graceMs?: number | undefined;
+  /** Milliseconds in which the headers of a request must arrive. Default: `httpHeadersMsMax`. */
+  readonly headersMs?: number | undefined;
+  /** Milliseconds in which a whole request must arrive. Default: `httpRequestMsMax`. */
+  readonly requestMs?: number | undefined;
+}
+
+/**
+ * Starts a server.
+ *
+ * @param fetch Answers requests.
+ * @throws {Error} When the server cannot listen on the address.
+ */
+export async function startHttpServer(
+  fetch: Parameters<typeof getRequestListener>[0],
+  {
+    listen,
+    log,
+    graceMs = httpGraceMs,
+    headersMs = httpHeadersMsMax,
+    requestMs = httpRequestMsMax,
+  }: HttpServerOptions,
+): Promise<HttpServer> {
+  const server = createServer(
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(httpCheckMs, headersMs),
+      // Otherwise Node refuses a request without this header itself, with an empty body.
+      requireHostHeader: false,
+    },
+    getRequestListener(fetch, { errorHandler: (error) => refuseUnreadable(error, log) }) as (
+      incoming: IncomingMessage,
+      outgoing: ServerResponse,
+    ) => void,
+  );
+  answerFaults(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(cannotListen(listen, error));
+    });
+    server.listen(listen.port, listen.host, resolve);
+  });
+  return { address: server.address() as AddressInfo, close: () => closeServer(server, graceMs) };
+}
+
+function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
+  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process uses" : "";
+  return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
+}
+
+/** Answers a request that cannot be made a `Request`, such as one with an invalid Host. */
+function refuseUnreadable(error: unknown, log: Log): Response {
+  if (error instanceof RequestError) {
+    return problemResponse(400, `Cannot read the request: found a fault (${error.message}), expected none`);
+  }
+  log.error({ err: error }, "unexpected error");
+  return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");
+}
+
+/** What Node's parser reports, and the answer to it. All other faults are a bad request. */
+const faults: Readonly<Record<string, readonly [ProblemStatus, string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    "Cannot read the request: found headers of more than 16 KiB, expected at most that",
+  ],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "Cannot read the body: found chunk extensions that are too long"],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    "Cannot read the request: found only a part of it in the time that it may take",
+  ],
+};
+
+/** Makes the server answer what Node would answer with an empty body, or not at all. */
+function answerFaults(server: Server): void {
+  const answered = new WeakSet<Duplex>();
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // What a client goes on sending after the answer is another fault of the same request.
+    if (answered.has(socket)) return;
+    answered.add(socket);
+    const [status, detail] = faults[error.code ?? ""] ?? [
+      400,
+      `Cannot read the request: found a fault (${error.message}), expected HTTP/1.1`,
+    ];
+    answerFault(socket, status, detail);
+  });
+  server.on("checkExpectation", (_, outgoing) => {
+    const detail = "Cannot serve the request: found an unknown expectation, expected 100-continue or none";
+    void sendProblem(outgoing, problemResponse(417, detail));
+  });
+  server.on("connect", (_, socket) => {
+    answerFault(socket, 400, "Cannot serve the request: found the method CONNECT, which is for proxies");
+  });
+}
+
+async function sendProblem(outgoing: ServerResponse, response: Response): Promise<void> {
+  const body = Buffer.from(await response.arrayBuffer());
+  outgoing.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    "content-length": body.length,
+  });
+  outgoing.end(body);
+}
+
+/** Answers on a socket whose request has no response object, and closes it. */
+function answerFault(socket: Duplex, status: ProblemStatus, detail: string): void {
+  // Node keeps the response in progress here, and decides by it in the same situation.
+  const { _httpMessage: current } = socket as { readonly _httpMessage?: ServerResponse | null };
+  if (current?.req.complete === true) {
+    // The fault is in what follows a whole request: that one still gets its answer.
+    current.once("close", () => socket.destroy());
+    return;
+  }
+  if (!socket.writable || current?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  void writeProblem(socket, problemResponse(status, detail));
+}
+
+async function writeProblem(socket: Duplex, response: Response): Promise<void> {
+  const body = Buffer.from(await response.text());
+  const head = [
+    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status]}`,
+    "Content-Type: application/problem+json",
+    `Content-Length: ${body.length}`,
+    "Connection: close",
+  ];
+  // A socket that is destroyed while data arrives resets the connection, and the client may lose the answer.
+  const timer = setTimeout(() => socket.destroy(), httpLingerMs);
+  socket.once("close", () => {
+    clearTimeout(timer);
+  });
+  socket.end(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]));
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  // A relay would otherwise go on sending on the connections that it has.
+  server.prependListener("request", (_, outgoing) => {
+    outgoing.shouldKeepAlive = false;
+  });
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+  }, httpIdleCheckMs);
+  const grace = setTimeout(() => {
+    server.closeAllConnections();
+  }, graceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(grace);
+}

@@ -1,0 +1,59 @@
+/**
+ * Whom a domain serves: the clients of its prefixes and lines, and those of no domain if it is the default.
+ *
+ * No two domains serve the same. Otherwise their order would decide which one a client gets its lease from. Two
+ * prefixes of different length are not the same: the longer one wins.
+ *
+ * @module
+ */
+import { parseInterfaceId } from "../../declaration/domain-settings.ts";
+import type { DomainSettings } from "../../declaration/domain-settings.ts";
+import { encodeHex } from "../../wire/hex.ts";
+import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
+
+/** The settings that decide whom a domain serves. */
+export type ServedSettings = Pick<DomainSettings, "default" | "prefixes" | "lines">;
+
+/** One prefix or line of a domain, or the rest of all clients. */
+export interface Served {
+  /** Path of the setting, such as `lines.3`. */
+  readonly path: string;
+  /** The setting as it is written. */
+  readonly text: string;
+}
+
+/** What a domain serves, by a key that is the same for all ways to write it. */
+export type ServedByKey = ReadonlyMap<string, Served>;
+
+/** @returns What settings make their domain serve. */
+export function servedBy({ default: isDefault, prefixes, lines }: ServedSettings): ServedByKey {
+  const served = new Map<string, Served>();
+  const add = (key: string, path: string, text: string): void => {
+    if (!served.has(key)) served.set(key, { path, text });
+  };
+  if (isDefault) add("default", "default", "true");
+  for (const [index, text] of prefixes.entries()) {
+    add(`prefix ${formatIPv6Prefix(parseIPv6Prefix(text))}`, `prefixes.${index}`, text);
+  }
+  // The lines of one relay share its link-address, so it is parsed once.
+  const links = new Map<string, string>();
+  for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
+    const link = links.get(linkAddress) ?? formatIPv6(parseIPv6(linkAddress));
+    links.set(linkAddress, link);
+    const key = `line ${link} ${encodeHex(parseInterfaceId(interfaceId))}`;
+    add(key, `lines.${index}`, `${interfaceId} at ${linkAddress}`);
+  }
+  return served;
+}
+
+/** @returns What a domain serves that it did not serve before. */
+export function addedTo(former: ServedByKey, served: ServedByKey): ServedByKey {
+  return new Map([...served].filter(([key]) => !former.has(key)));
+}
+
+/** @returns The names of the settings by which two domains differ in whom they serve. */
+export function servedDifferences(former: ServedSettings, wanted: ServedSettings): readonly string[] {
+  const [has, wants] = [servedBy(former), servedBy(wanted)];
+  const changed = [...addedTo(has, wants).values(), ...addedTo(wants, has).values()];
+  return [...new Set(changed.map(({ path }) => path.split(".", 1)[0]!))];
+}
