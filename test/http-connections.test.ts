@@ -177,6 +177,22 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
     expect(logged).toEqual([]);
   });
 
+  test("T24 headers that a client sends whole before it reads an answer", async () => {
+    const { port } = await open();
+    const socket = await send(port, "GET /healthz HTTP/1.1\r\nHost: a\r\n");
+    for (let each = 0; each < 200; each++) {
+      const line = `X-${each}: ${"a".repeat(60_000)}\r\n`;
+      await new Promise<void>((resolve, reject) => {
+        socket.write(line, (error) => {
+          if (error === undefined || error === null) resolve();
+          else reject(error);
+        });
+      });
+    }
+    const [response] = await readResponses(socket);
+    expect(response!.status).toBe(431);
+  });
+
   test("T24 a whole request before the fault is answered first", async () => {
     const { port } = await open();
     const socket = await send(port, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n");
@@ -205,7 +221,7 @@ describe("T18 an allocator that stops", () => {
     expect(logged).toEqual([]);
   });
 
-  test("T18 finishes a request that is being sent, and then serves no more on its connection", async () => {
+  test("T18 finishes a request whose body is being sent", async () => {
     const { port, close } = await open();
     const body = encodeFrames([wrap(says.discover(clientProfile(1)), 0)]);
     const head = [
@@ -221,6 +237,18 @@ describe("T18 an allocator that stops", () => {
     socket.write(body);
     const [response] = await readResponses(socket);
     expect([response!.status, response!.body.length > 100]).toEqual([200, true]);
+    await closed;
+  });
+
+  test("T18 answers what is already on its way, and closes the connection after it", async () => {
+    const { port, close } = await open();
+    const socket = await send(port, "GET /healthz HTTP/1.1\r\nHo");
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    const closed = close();
+    socket.write("st: a\r\n\r\n");
+    const responses = await readResponses(socket);
+    expect(responses.map(({ status }) => status)).toEqual([200]);
+    expect(responses[0]!.head).toContain("connection: close");
     await closed;
   });
 

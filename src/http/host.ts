@@ -12,7 +12,7 @@ import { problemResponse } from "./problem.ts";
  *
  * @returns A refusal; undefined if the request may be served.
  */
-export function refuseBadHost({ headers }: Request): Response | undefined {
+export function refuseBadHost({ headers }: Pick<Request, "headers">): Response | undefined {
   const host = headers.get("host");
   if (host === null || /^[\w.-]+$/.test(host)) return undefined;
   if (!/[\s/?#@\\]/.test(host) && isUrl(`http://${host}/`)) return undefined;

@@ -59,9 +59,9 @@ export function startChaos(fleet: DisturbedFleet, { calmMsMax, pauseMsMax, rando
   const { server, setClock } = fleet;
   const kinds: Partial<Record<Disturbance, () => Promise<void>>> = {
     ...(server && { "kill-server": () => server.kill() }),
+    ...(setClock && { "set-clock": () => setClock(choose(clockSteps)) }),
     "pause-relay": () => pause(choose(fleet.relays).pid()),
     "kill-allocator": () => choose(fleet.allocators).kill(),
-    ...(setClock && { "set-clock": () => setClock(choose(clockSteps)) }),
     "pause-allocator": () => pause(choose(fleet.allocators).pid()),
   };
   const counts: Partial<Record<Disturbance, number>> = {};

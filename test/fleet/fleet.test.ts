@@ -16,7 +16,8 @@ async function runSmallFleet(database: FleetOptions["database"], expected: reado
     allocators: 2,
     groupSize: 250,
     inFlight: 64,
-    calmMsMax: 1200,
+    // A file is faster than a server, so its fleet is done sooner.
+    calmMsMax: database === "file" ? 400 : 1200,
     pauseMsMax: 500,
     folder: await temporaryFolder(),
     random: Math.random,
@@ -36,5 +37,5 @@ test.skipIf(!hasSqld)(
 test.skipIf(faketimeLibrary === undefined)(
   `T9 no lease is lost or assigned twice when the machine's clock is set under a fleet on one file${withoutFaketime}`,
   { timeout: 240_000 },
-  () => runSmallFleet("file", ["pause-relay", "kill-allocator", "set-clock"]),
+  () => runSmallFleet("file", ["set-clock", "pause-relay", "kill-allocator"]),
 );

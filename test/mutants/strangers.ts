@@ -202,11 +202,11 @@ export const strangerMutants: readonly Mutant[] = [
     tests: connectionTests,
   },
   {
-    name: "stopping-server-keeps-connections",
+    name: "stopping-server-keeps-serving-a-connection",
     rules: ["T18"],
     file: httpServer,
-    search: "    server.closeIdleConnections();\n",
-    replacement: "",
+    search: "outgoing.shouldKeepAlive = false;",
+    replacement: "void outgoing;",
     tests: connectionTests,
   },
   {
@@ -248,6 +248,14 @@ export const strangerMutants: readonly Mutant[] = [
     search: "if (answered.has(socket)) return;",
     replacement: "if (answered.has(socket)) socket.destroy();",
     tests: connectionTests,
+  },
+  {
+    name: "host-changes-the-path",
+    rules: ["T24"],
+    file: "src/http/host.ts",
+    search: "if (!/[\\s/?#@\\\\]/.test(host) && isUrl",
+    replacement: "if (isUrl",
+    tests: ["src/http/host.test.ts"],
   },
   {
     name: "hang-up-logged-as-a-fault",
