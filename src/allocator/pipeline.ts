@@ -156,7 +156,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      [directory] = await Promise.all([load(), refreshReading(deps, clock), probeCommit(deps, last)]);
+      directory = await load();
+      await probeCommit(deps, last, clock); // Not at the same time: no request goes on when the probe has failed.
     },
     readClock: () => refreshReading(deps, clock),
     clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
@@ -175,11 +176,20 @@ interface LastCommit {
   atMs: number | undefined;
 }
 
-/** Commits an empty batch, whose statements are those of any batch. Its revision does not matter. */
-async function probeCommit({ partition, localMs }: PipelineDeps, last: LastCommit): Promise<void> {
+/**
+ * Commits an empty batch, whose statements are those of any batch, and reads the clock from it. Its revision does not
+ * matter.
+ */
+async function probeCommit(
+  { partition, localMs }: PipelineDeps,
+  last: LastCommit,
+  clock: KnownClock,
+): Promise<void> {
   if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return;
-  await partition.commit([], { revision: 0 });
+  const sentMs = localMs();
+  const { clockMs } = await partition.commit([], { revision: 0 });
   last.atMs = localMs();
+  clock.reading = { clockMs, sentMs, answeredMs: last.atMs };
 }
 
 /**

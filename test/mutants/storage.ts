@@ -126,6 +126,12 @@ export const storageMutants: readonly Mutant[] = [
     'openSync(path, "a", 0o644)',
   ),
   mutant("T21", "exposed-database-is-not-told", files, "modeOfOthers) !== 0", "modeOfOthers) < 0"),
-  mutant("E24", "ready-without-a-write", pipeline, "  await partition.commit([], { revision: 0 });\n", ""),
+  mutant(
+    "E24",
+    "ready-without-a-write",
+    pipeline,
+    "const { clockMs } = await partition.commit([], { revision: 0 });",
+    "const clockMs = await Promise.resolve(Date.now());",
+  ),
   mutant("E24", "failed-batch-counts-as-committed", pipeline, "      last.atMs = undefined;\n", ""),
 ];
