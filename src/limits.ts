@@ -407,6 +407,24 @@ export const unparsedCharactersMax = 40;
 /** Characters of a name that an error repeats: real names have 63 at most. */
 export const nameShownCharactersMax = 64;
 
+/** Faults of a request or file that an error lists: it says how many more there are. Nobody mends more at a time. */
+export const faultsShownMax = 20;
+
+/** Faults of one list that are looked for: a request could have a million, at a microsecond and 500 octets each. */
+export const faultsCountedMax = 1000;
+
+/** Items of a list that are checked without a pause: some milliseconds, or longer if each has faults. */
+export const listSliceItems = 256;
+
+/** Pools that are checked without a pause: reserved ports are compared with up to 65,536 PSIDs, for a millisecond. */
+export const poolSliceItems = 16;
+
+/** Characters of the path of a fault: a sender may have made the name of a field very long. */
+export const faultPathCharactersMax = 200;
+
+/** Characters of a message about a fault that are searched for what was found and expected. */
+export const faultMessageCharactersMax = 1000;
+
 /** Names of obstacles that a refusal lists: a longer list would not help its reader. */
 export const namesShownMax = 10;
 
@@ -415,6 +433,24 @@ export const tokenOverlapSecondsMax = 2_592_000;
 
 /** Aliases of a YAML document that are followed: an alias may stand for a large value, and many are an attack on memory. */
 export const yamlAliasesMax = 100;
+
+/**
+ * Characters of a declared state in YAML that a request may send: some 3,000 lines. Reading YAML takes a hundred times as
+ * long as JSON, for which {@link configBodyOctetsMax} is the only bound.
+ */
+export const yamlBodyCharactersMax = 128 * 1024;
+
+/** Tokens of the same: the document is built from them in one step of some 50 ms. */
+export const yamlBodyTokensMax = 65_536;
+
+/** Tokens that are read between two possible pauses: about a millisecond. */
+export const yamlPauseTokens = 500;
+
+/** Nesting of YAML: a declared state nests six levels deep, and the call stack is limited. */
+export const yamlDepthMax = 32;
+
+/** Values of a YAML document with its aliases replaced by what they stand for: as many as 8 MiB of JSON has. */
+export const yamlValuesMax = 1_000_000;
 
 /** Seconds after which a relay may try again when the database cannot be reached: short, because most faults are. */
 export const databaseRetryAfterSeconds = 1;
@@ -487,6 +523,9 @@ export const countSliceRowsMax = 100_000;
  * slice may take twice as long before the next one is made smaller.
  */
 export const countSliceMs = 50;
+
+/** Milliseconds after which long work that is no database query lets other requests run. */
+export const workSliceMs = 20;
 
 /** Shortest time in milliseconds that pool statistics are cached: simultaneous requests share one count. */
 export const statisticsAgeMsMin = 5000;

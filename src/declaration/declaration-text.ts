@@ -4,10 +4,13 @@
  *
  * @module
  */
-import { parse, stringify } from "yaml";
-import { yamlAliasesMax } from "../limits.ts";
+import { stringify } from "yaml";
+import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
+import { runAtOnce } from "./steps.ts";
+import { parseYaml } from "./yaml.ts";
+import type { YamlBounds } from "./yaml.ts";
 
 /** Format of a declared state. */
 export type DeclarationFormat = "json" | "yaml";
@@ -37,7 +40,7 @@ export function readDeclarationText(text: string, format: DeclarationFormat, sou
 }
 
 /**
- * Parses JSON or YAML.
+ * Parses JSON or YAML of a file.
  *
  * @param text JSON or YAML.
  * @param format Format of the text.
@@ -46,10 +49,29 @@ export function readDeclarationText(text: string, format: DeclarationFormat, sou
  * @throws {SyntaxError} When the text is not valid in this format.
  */
 export function parseText(text: string, format: DeclarationFormat, source: string): unknown {
+  return runAtOnce(parseTextInSteps(text, format, source, fileBounds));
+}
+
+/** A file is read by someone who waits for it. */
+const fileBounds: YamlBounds = { characters: configBodyOctetsMax, tokens: configBodyOctetsMax };
+
+/** A request must not keep others waiting: it is composed in one step. */
+export const requestBounds: YamlBounds = { characters: yamlBodyCharactersMax, tokens: yamlBodyTokensMax };
+
+/**
+ * Parses JSON or YAML in steps, between which the caller may pause. Parameters and errors are those of
+ * {@link parseText}.
+ *
+ * @param bounds Bounds on YAML.
+ */
+export function* parseTextInSteps(
+  text: string,
+  format: DeclarationFormat,
+  source: string,
+  bounds: YamlBounds,
+): Generator<void, unknown> {
   try {
-    return format === "yaml"
-      ? (parse(text, { maxAliasCount: yamlAliasesMax }) as unknown)
-      : (JSON.parse(text) as unknown);
+    return format === "yaml" ? yield* parseYaml(text, bounds) : (JSON.parse(text) as unknown);
   } catch (error) {
     const why = error instanceof Error ? error.message : `not valid ${format}`;
     throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });

@@ -22,10 +22,10 @@ import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
-import { textOf } from "./schema-parts.ts";
+import { listOf, textOf } from "./schema-parts.ts";
 
 const address = textOf(parseIPv4);
-const addresses = v.pipe(v.array(address), v.minLength(1), v.maxLength(configuredAddressesMax));
+const addresses = v.pipe(listOf(address, configuredAddressesMax), v.minLength(1));
 const asciiText = v.pipe(
   v.string(),
   v.regex(/^[\x20-\x7e]{1,255}$/, "expected 1 to 255 printable ASCII characters"),
@@ -85,18 +85,15 @@ const namedOptions = {
     new TextEncoder().encode(text),
   ),
   /** RFC 3397. */
-  "domain-search": option(
-    119,
-    v.pipe(v.array(domainName), v.minLength(1), v.maxLength(searchDomainsMax)),
-    (names) => concat(names.map(encodeDomainName)),
+  "domain-search": option(119, v.pipe(listOf(domainName, searchDomainsMax), v.minLength(1)), (names) =>
+    concat(names.map(encodeDomainName)),
   ),
   /** RFC 3442. */
   "classless-static-routes": option(
     121,
     v.pipe(
-      v.array(v.strictObject({ destination: textOf(parseIPv4Prefix), router: address })),
+      listOf(v.strictObject({ destination: textOf(parseIPv4Prefix), router: address }), staticRoutesMax),
       v.minLength(1),
-      v.maxLength(staticRoutesMax),
     ),
     (routes) => concat(routes.map(encodeRoute)),
   ),
@@ -160,7 +157,7 @@ const namedEntries = Object.fromEntries(
 /** Schema of the options in a configuration. */
 export const dhcpOptionsSchema = v.strictObject({
   ...namedEntries,
-  other: v.optional(v.pipe(v.array(otherOption), v.maxLength(otherOptionsMax))),
+  other: v.optional(listOf(otherOption, otherOptionsMax)),
 });
 export type DhcpOptions = v.InferOutput<typeof dhcpOptionsSchema>;
 

@@ -20,7 +20,7 @@ import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { textOf } from "./schema-parts.ts";
+import { listOf, textOf } from "./schema-parts.ts";
 
 const secondsPerDay = 86_400;
 
@@ -53,15 +53,17 @@ const leaseSecondsSchema = v.pipe(
   v.check(({ default: usual, min, max }) => min <= usual && usual <= max, "expected min <= default <= max"),
 );
 
+const siteIdentifiers = ["remote-id", "subscriber-id", "interface-id", "source", "link"] as const;
+
 const siteBySchema = v.pipe(
-  v.array(v.picklist(["remote-id", "subscriber-id", "interface-id", "source", "link"])),
+  listOf(v.picklist(siteIdentifiers), siteIdentifiers.length),
   v.minLength(1),
   v.check((list) => new Set(list).size === list.length, "expected each identifier once"),
 );
 
 const softwireSchema = v.pipe(
   v.strictObject({
-    borderRelays: v.optional(v.pipe(v.array(textOf(parseIPv6)), v.maxLength(borderRelaysMax)), []),
+    borderRelays: v.optional(listOf(textOf(parseIPv6), borderRelaysMax), []),
     bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
     bindPrefixOnly: v.optional(v.boolean(), false),
     updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
@@ -77,12 +79,12 @@ export const domainSettingsFields = {
   /** Serves the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
-  prefixes: v.optional(v.pipe(v.array(textOf(parseIPv6Prefix)), v.maxLength(domainPrefixesMax)), []),
+  prefixes: v.optional(listOf(textOf(parseIPv6Prefix), domainPrefixesMax), []),
   /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
-    v.pipe(
-      v.array(v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) })),
-      v.maxLength(linesMax),
+    listOf(
+      v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) }),
+      linesMax,
     ),
     [],
   ),

@@ -11,7 +11,7 @@ import type { PortRange } from "../portset/port-set.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { described, nameSchema, textOf } from "./schema-parts.ts";
+import { described, listOf, nameSchema, textOf } from "./schema-parts.ts";
 
 /**
  * Parses a port range.
@@ -105,7 +105,7 @@ const sharedFields = {
   reservedPorts: v.optional(
     described(
       "Ports that no subscriber gets (RFC 7618 §8), such as `0-1023` or `8080`.",
-      v.pipe(v.array(textOf(parsePortRange)), v.maxLength(reservedPortRangesMax)),
+      listOf(textOf(parsePortRange), reservedPortRangesMax),
     ),
     ["0-1023"],
   ),

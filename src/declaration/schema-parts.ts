@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { faultsCountedMax, listSliceItems } from "../limits.ts";
 
 /**
  * Creates a schema of text in a certain form.
@@ -23,6 +24,57 @@ export function textOf(parse: (text: string) => unknown) {
       }
     }),
   );
+}
+
+/**
+ * Creates a schema of a list. Its work is bounded whatever the input is: the items of a list that is too long are not
+ * looked at, and after {@link faultsCountedMax} faults the rest is not.
+ *
+ * @param item Schema of an item.
+ * @param max Largest number of items.
+ */
+export function listOf<S extends v.GenericSchema>(item: S, max: number) {
+  const list = v.array(item);
+  const bounded: typeof list = {
+    ...list,
+    "~run": (dataset, config) => {
+      const { value } = dataset;
+      if (!Array.isArray(value)) return list["~run"](dataset, config);
+      // `maxLength` refuses it.
+      if (value.length > max) return { typed: true, value: value.slice(0, max + 1) as v.InferOutput<S>[] };
+      return checkItems(list, value, config);
+    },
+  };
+  return v.pipe(bounded, v.maxLength(max));
+}
+
+type List<S extends v.GenericSchema> = v.ArraySchema<S, undefined>;
+
+/** Checks a list slice by slice, until there are too many faults. */
+function checkItems<S extends v.GenericSchema>(
+  list: List<S>,
+  items: readonly unknown[],
+  config: Parameters<List<S>["~run"]>[1],
+): ReturnType<List<S>["~run"]> {
+  const output: unknown[] = [];
+  const issues: v.InferIssue<List<S>>[] = [];
+  let isTyped = true;
+  for (let start = 0; start < items.length && issues.length < faultsCountedMax; start += listSliceItems) {
+    const slice = items.slice(start, start + listSliceItems);
+    const checked = list["~run"]({ typed: false, value: slice }, config);
+    isTyped &&= checked.typed;
+    output.push(...(checked.value as unknown[]));
+    for (const issue of checked.issues ?? []) issues.push(shifted(issue, items, start));
+  }
+  const result = { typed: isTyped, value: output, ...(issues.length > 0 && { issues }) };
+  return result as ReturnType<List<S>["~run"]>;
+}
+
+/** Corrects the path of an issue, which begins with the index in the slice. */
+function shifted<I extends v.BaseIssue<unknown>>(issue: I, input: readonly unknown[], start: number): I {
+  const [first, ...rest] = issue.path!;
+  const item = { ...first, input, key: (first.key as number) + start } as v.IssuePathItem;
+  return { ...issue, path: [item, ...rest] };
 }
 
 /**

@@ -119,18 +119,27 @@ export function usablePsids(params: PortSetParams, reserved: readonly PortRange[
   const count = 2 ** params.psidLength;
   if (params.psidLength === 0) return Uint16Array.of(0);
   const isReserved = new Uint8Array(count);
-  for (const { first, last } of reserved) {
+  let usable = count;
+  let next = 0;
+  // Ranges may overlap. In order, no port is looked at twice.
+  for (const { first, last } of [...reserved].sort((a, b) => a.first - b.first)) {
     if (!(first >= 0 && first <= last && last <= portMax)) {
       throw new RangeError(
         `Cannot reserve ports: range is ${first}-${last}, expected ports of 0..65535 in order`,
       );
     }
-    for (let port = first; port <= last; port++) {
+    for (let port = Math.max(first, next); port <= last; port++) {
       const psid = psidOfPort(params, port);
-      if (psid !== undefined) isReserved[psid] = 1;
+      if (psid === undefined || isReserved[psid] === 1) continue;
+      isReserved[psid] = 1;
+      usable--;
     }
+    next = Math.max(next, last + 1);
   }
-  return Uint16Array.from({ length: count }, (_, psid) => psid).filter((psid) => isReserved[psid] === 0);
+  const psids = new Uint16Array(usable);
+  let index = 0;
+  for (let psid = 0; psid < count; psid++) if (isReserved[psid] === 0) psids[index++] = psid;
+  return psids;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly profileFolder?: string | undefined;
   /** Kills the process when it is aborted. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with each line of its log. */
+  readonly onLine?: ((line: LogLine) => void) | undefined;
 }
 
 /** The process to run, and how to recognize that it is ready. */
@@ -72,8 +74,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     becomeReady = resolve;
   });
   const { child, kill, lines, closed } = launch(options, (line) => {
-    const parsed = isReady ? undefined : parseLine(line);
-    if (parsed?.msg === readyMessage) becomeReady(parsed);
+    const parsed = isReady && options.onLine === undefined ? undefined : parseLine(line);
+    if (parsed === undefined) return;
+    options.onLine?.(parsed);
+    if (!isReady && parsed.msg === readyMessage) becomeReady(parsed);
   });
   const ended = closed.then((code) => {
     if (isStopping && code === 0) return parseLine(lines.at(-1) ?? "");

@@ -20,8 +20,8 @@ import { relayMutants } from "./relay.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
-import { storageMutants } from "./storage.ts";
 import { strangerMutants } from "./strangers.ts";
+import { storageMutants } from "./storage.ts";
 import { trustMutants } from "./trust.ts";
 import { wireMutants } from "./wire.ts";
 

@@ -21,8 +21,8 @@ export const portsetMutants: readonly Mutant[] = [
     name: "reserved-ports-ignored",
     rules: ["R7618-8-10", "R7618-8-11", "R7618-9-05"],
     file: portSet,
-    search: "if (psid !== undefined) isReserved[psid] = 1;",
-    replacement: "if (psid !== undefined) isReserved[psid] = 0;",
+    search: "isReserved[psid] = 1;",
+    replacement: "isReserved[psid] = 0;",
     tests: portsetTests,
   },
   {

@@ -92,14 +92,17 @@ const serverIdentifier = "198.51.100.1";
 
 let lastXid = 0x10000000;
 
+/** Sends messages and finds their answers, as a {@link Stage} does. */
+export type Asks = Pick<Stage, "askAll">;
+
 /** A client that sends messages through the relay of a {@link Stage}. */
 export class ActingClient {
-  readonly stage: Stage;
+  readonly stage: Asks;
   readonly clientIdentifier: Uint8Array;
   readonly #hardwareAddress: Uint8Array;
   readonly #location: ClientLocation;
 
-  constructor(stage: Stage, number: number, location: ClientLocation) {
+  constructor(stage: Asks, number: number, location: ClientLocation) {
     const { clientIdentifier, hardwareAddress } = clientProfile(number);
     this.stage = stage;
     this.clientIdentifier = clientIdentifier;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Hono } from "hono";
-import { adminToken } from "./allocator.ts";
+import { adminToken } from "./tokens.ts";
 
 /** A response of the admin API. */
 export interface AdminAnswer {

@@ -11,47 +11,19 @@ import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
-import { decodeDhcpV4 } from "../../src/wire/dhcpv4/message.ts";
-import type { DhcpV4Message } from "../../src/wire/dhcpv4/message.ts";
-import { decodePortParams } from "../../src/wire/dhcpv4/options/port-params.ts";
-import type { PortParams } from "../../src/wire/dhcpv4/options/port-params.ts";
-import { tryDecode } from "../../src/wire/decode-error.ts";
 import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
-import { decodeDhcpV4Response } from "../../src/wire/dhcpv6/dhcpv4-query.ts";
-import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
-import { decodeRelayMessage, encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
-import type { RelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import { encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
-import { formatIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { readAnswer } from "./answer.ts";
+import type { TestAnswer } from "./answer.ts";
 import { TestClock } from "./clock.ts";
 import { temporaryDatabase } from "./database.ts";
+import { adminToken, relayToken } from "./tokens.ts";
 
-/** Token with which tests post as a relay. */
-export const relayToken = "a-token-of-the-tests";
-
-/** Token with which tests call the admin API. */
-export const adminToken = "an-admin-token-of-the-tests";
-
-/** The decoded answer to one message. */
-export interface TestAnswer {
-  /** `offer`, `ack`, `nak`. */
-  readonly type: string | undefined;
-  readonly address: string;
-  readonly portParams: PortParams | undefined;
-  readonly message: DhcpV4Message;
-  /** The same message, undecoded. */
-  readonly octets: Uint8Array;
-  /** DHCPv6 options of the DHCPV4-RESPONSE, without option 87. */
-  readonly options: readonly Option6[];
-  /** RELAY-REPL of each level except our own, outermost first. */
-  readonly levels: readonly RelayMessage[];
-  /** RELAY-REPL of our own level. */
-  readonly envelope: RelayMessage;
-  /** Header of the DHCPV4-RESPONSE: type and flags. */
-  readonly header: Uint8Array;
-}
+export { readAnswer } from "./answer.ts";
+export type { TestAnswer } from "./answer.ts";
+export { adminToken, relayToken } from "./tokens.ts";
 
 /** An allocator under test. */
 export interface TestAllocator {
@@ -184,27 +156,4 @@ export function wrap(message: TestMessage, index: number): Uint8Array {
 export function unwrap(frame: Uint8Array): TestAnswer {
   const { levels, ...answer } = readAnswer(frame);
   return { ...answer, envelope: levels[0]!, levels: levels.slice(1) };
-}
-
-/** Decodes a datagram toward a client: a DHCPV4-RESPONSE inside any number of RELAY-REPL levels. */
-export function readAnswer(datagram: Uint8Array): Omit<TestAnswer, "envelope"> {
-  const levels: RelayMessage[] = [];
-  let octets = datagram;
-  while (octets[0] === MessageType6.relayReply) {
-    levels.push(decodeRelayMessage(octets));
-    octets = levels.at(-1)!.message;
-  }
-  const { options, dhcpv4 } = decodeDhcpV4Response(octets);
-  const message = decodeDhcpV4(dhcpv4);
-  const type = message.options.get(OptionCode.messageType)?.[0];
-  return {
-    type: Object.entries(MessageType).find(([, value]) => value === type)?.[0],
-    address: formatIPv4(message.yiaddr),
-    portParams: tryDecode(decodePortParams, message.options.get(OptionCode.portParams)),
-    message,
-    octets: dhcpv4,
-    options,
-    levels,
-    header: octets.subarray(0, 4),
-  };
 }

@@ -37,6 +37,8 @@ export interface DatabaseProxy {
   readonly next: (mishap: Mishap) => Promise<void>;
   /** Calls back once, when the next request has been sent to the server and is not answered yet. */
   readonly onForwarded: (call: () => void) => void;
+  /** Sends all later requests to another port. */
+  readonly redirect: (port: number) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -51,11 +53,12 @@ export async function startDatabaseProxy(
   let requests = 0;
   let planned: { readonly mishap: Mishap; readonly done: () => void } | undefined;
   let forwarded: (() => void) | undefined;
+  let target = port;
   let commits: Promise<unknown> = Promise.resolve();
 
   async function forward(incoming: IncomingMessage, body: Buffer) {
     const { method, url: path, headers } = incoming;
-    const outgoing = request({ host: "127.0.0.1", port, method, path, headers, agent });
+    const outgoing = request({ host: "127.0.0.1", port: target, method, path, headers, agent });
     outgoing.end(body);
     forwarded?.();
     forwarded = undefined;
@@ -106,6 +109,9 @@ export async function startDatabaseProxy(
       }),
     onForwarded: (call) => {
       forwarded = call;
+    },
+    redirect: (other) => {
+      target = other;
     },
     close: async () => {
       agent.destroy();

@@ -6,7 +6,12 @@
 import { validator } from "hono-openapi";
 import type { MiddlewareHandler } from "hono";
 import type * as v from "valibot";
-import { fieldFoundCharactersMax } from "../../limits.ts";
+import {
+  faultMessageCharactersMax,
+  faultPathCharactersMax,
+  faultsShownMax,
+  fieldFoundCharactersMax,
+} from "../../limits.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
 
@@ -39,25 +44,40 @@ function refuseFaults(target: keyof typeof places) {
 
 const places = { json: "the body", query: "the query" } as const;
 
-/** Creates a 400 that lists each fault. Its detail describes the first one. */
+/** Creates a 400 that lists the first faults. Its detail describes the first one, and says how many more there are. */
 export function invalid(target: keyof typeof places, issues: readonly Issue[]): Error {
-  const errors = issues.map((issue) => fieldErrorOf(issue, target === "query" ? "?" : ""));
+  const errors = issues
+    .slice(0, faultsShownMax)
+    .map((issue) => fieldErrorOf(issue, target === "query" ? "?" : ""));
   const [first] = errors;
   const detail = `Cannot read ${places[target]}: ${first!.path}: found ${first!.found}, expected ${first!.expected}`;
-  return problem(400, detail, { errors });
+  return problem(400, detail + andMore(issues.length - 1), { errors });
+}
+
+/** @returns How many faults there are beside the one that a detail describes. */
+export function andMore(count: number): string {
+  return count > 0 ? `, and ${count} more` : "";
 }
 
 /** Converts an issue of a schema to a fault of the API. */
 function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
   const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  const message = shortened(issue.message);
   // An issue that concerns no single field names its subject in the message.
-  const [, subject, foundInMessage] = /^(.+?): found (.+?), expected /s.exec(issue.message) ?? [];
+  const [, subject, foundInMessage] = /^(.+?): found (.+?), expected /s.exec(message) ?? [];
   const found = foundInMessage ?? (typeof issue.received === "string" ? issue.received : "an invalid value");
   return {
-    path: prefix + (keys.join(".") || (subject ?? "(top level)")),
+    path: prefix + (keys.join(".") || (subject ?? "(top level)")).slice(0, faultPathCharactersMax),
     found: found === "undefined" ? "nothing" : found.slice(0, fieldFoundCharactersMax),
-    expected: expectationOf(issue),
+    expected: expectationOf({ ...issue, message }),
   };
+}
+
+/** Removes the middle of a message that repeats a long text. What was expected is at the end. */
+function shortened(message: string): string {
+  if (message.length <= faultMessageCharactersMax) return message;
+  const half = faultMessageCharactersMax / 2;
+  return `${message.slice(0, half)}…${message.slice(-half)}`;
 }
 
 /** Our own messages contain "expected …". Those of valibot have the expectation in a separate field. */

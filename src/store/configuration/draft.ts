@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { firstFaults } from "../../declaration/first-faults.ts";
 import type { Place } from "../database/databases.ts";
 import type { Change } from "./change.ts";
 import type { StoredDomain, StoredPool } from "./declared.ts";
@@ -63,9 +64,9 @@ export function isRefused({ steps }: Pick<Draft, "steps">): boolean {
   return steps.some(({ change }) => change === "refuse");
 }
 
-/** @returns An error text with one line for each refused step. */
+/** @returns An error text with one line for each of the first refused steps. */
 export function refusalText(steps: readonly Step[]): string {
   const refusals = steps.filter(({ change }) => change === "refuse");
-  const lines = refusals.map(({ what, name, reason }) => `  ${what} "${name}": ${reason ?? ""}`);
-  return `Cannot apply the declared state:\n${lines.join("\n")}`;
+  const lines = refusals.map(({ what, name, reason }) => `${what} "${name}": ${reason ?? ""}`);
+  return `Cannot apply the declared state:\n${firstFaults(lines)}`;
 }

@@ -4,10 +4,17 @@
  *
  * @module
  */
+import { runInSlices } from "../../declaration/steps.ts";
+import { workSliceMs } from "../../limits.ts";
 
 /** Waits until other pending work of the event loop has run. */
 export async function yieldToEventLoop(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Runs long work in steps, and lets other work of the event loop run in between. */
+export function inSlices<T>(work: Generator<void, T>): Promise<T> {
+  return runInSlices(work, workSliceMs, () => performance.now(), yieldToEventLoop);
 }
 
 /** Bounds on the number of rows in a slice. */

@@ -8,14 +8,17 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { describeRoute, resolver } from "hono-openapi";
 import * as v from "valibot";
-import { formatText, parseText } from "../../../declaration/declaration-text.ts";
+import { checkDeclaration } from "../../../declaration/check.ts";
+import { formatText, parseTextInSteps, requestBounds } from "../../../declaration/declaration-text.ts";
 import type { DeclarationFormat } from "../../../declaration/declaration-text.ts";
 import { declarationSchema } from "../../../declaration/declaration.ts";
 import type { Declaration } from "../../../declaration/declaration.ts";
 import { siteLimitOf, warningsOf } from "../../../declaration/domain-settings.ts";
+import { faultsShownMax } from "../../../limits.ts";
 import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
 import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
+import { inSlices } from "../../../store/store.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
@@ -133,24 +136,31 @@ function respondSteps(
 const warningsOfAll = ({ domains }: Declaration): string[] =>
   domains.flatMap((domain) => warningsOf(domain.name, siteLimitOf(domain)));
 
+/** Reads the body in slices, between which other requests are served. */
 async function readBody(context: Context): Promise<Declaration> {
   const type = context.req.header("content-type") ?? "";
   const format = /yaml/i.test(type) ? "yaml" : "json";
+  const text = await context.req.text();
+  if (format === "yaml" && text.length > requestBounds.characters) {
+    const expected = `at most ${requestBounds.characters}; send JSON, which is read faster`;
+    throw problem(413, `Cannot read the body: found ${text.length} characters of YAML, expected ${expected}`);
+  }
   let input: unknown;
   try {
-    input = parseText(await context.req.text(), format, "the body");
+    input = await inSlices(parseTextInSteps(text, format, "the body", requestBounds));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw problem(400, error.message);
   }
-  const result = v.safeParse(declarationSchema, input);
-  if (result.success) return result.output;
-  throw invalid("json", result.issues);
+  const checked = await inSlices(checkDeclaration(input));
+  if (checked.success) return checked.declaration;
+  throw invalid("json", checked.faults);
 }
 
 function refused(steps: readonly Step[]): Error {
   const errors = steps
     .filter(({ change }) => change === "refuse")
+    .slice(0, faultsShownMax)
     .map(({ what, name, reason }) => ({
       path: `${what} ${name}`,
       found: "an impossible change",

@@ -1,0 +1,142 @@
+/**
+ * Checks a declared state in steps of some milliseconds, so that a large one keeps nobody waiting.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import {
+  domainsMax,
+  faultsCountedMax,
+  linesMax,
+  listSliceItems,
+  poolSliceItems,
+  poolsPerDomainMax,
+  reservationsPerDomainMax,
+} from "../limits.ts";
+import { findContradictions } from "./contradictions.ts";
+import { declaredDomainSchema } from "./declared-domain.ts";
+import type { Declaration, DomainDeclaration } from "./declared-domain.ts";
+import { listOf } from "./schema-parts.ts";
+
+/** A fault of a declared state. */
+export interface DeclarationFault {
+  readonly message: string;
+  /** Names and indexes of the field; empty for a fault that no single field shows. */
+  readonly path: readonly PropertyKey[];
+  /** What was found and expected, if the message does not say so. */
+  readonly received?: unknown;
+  readonly expected?: unknown;
+}
+
+/** The result of a check. After {@link faultsCountedMax} faults the rest is not checked. */
+export type CheckedDeclaration =
+  | { readonly success: true; readonly declaration: Declaration }
+  | { readonly success: false; readonly faults: readonly DeclarationFault[] };
+
+const envelopeSchema = v.strictObject({ domains: listOf(v.unknown(), domainsMax) });
+
+/**
+ * Checks a declared state and fills in the defaults.
+ *
+ * @param input Parsed JSON or YAML.
+ */
+export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclaration> {
+  const faults: DeclarationFault[] = [];
+  const domains: DomainDeclaration[] = [];
+  const envelope = v.safeParse(envelopeSchema, input);
+  addFaults(faults, [], envelope);
+  for (const [index, declared] of (envelope.success ? envelope.output.domains : []).entries()) {
+    const domain = yield* checkDomain(declared, ["domains", index], faults);
+    if (domain !== undefined) domains.push(domain);
+    if (faults.length >= faultsCountedMax) break;
+  }
+  // Fields that are invalid themselves cannot be compared with each other.
+  if (faults.length === 0) {
+    for (const message of yield* findContradictions(domains)) faults.push({ message, path: [] });
+  }
+  return faults.length === 0 ? { success: true, declaration: { domains } } : { success: false, faults };
+}
+
+/** The long lists of a domain. A slice of each takes some milliseconds. */
+const longLists = [
+  { name: "lines", items: linesMax, sliceItems: listSliceItems },
+  // The reserved ports of a pool are compared with all its PSIDs.
+  { name: "pools", items: poolsPerDomainMax, sliceItems: poolSliceItems },
+  { name: "reservations", items: reservationsPerDomainMax, sliceItems: listSliceItems },
+] as const;
+
+/**
+ * Checks one domain.
+ *
+ * @param faults Its faults are added here.
+ * @returns The domain with its defaults; undefined when it has faults.
+ */
+function* checkDomain(
+  declared: unknown,
+  path: readonly PropertyKey[],
+  faults: DeclarationFault[],
+): Generator<void, DomainDeclaration | undefined> {
+  const before = faults.length;
+  const rest = isRecord(declared) ? { ...declared } : declared;
+  const lists = new Map<string, readonly unknown[]>();
+  for (const { name, items } of longLists) {
+    const list = isRecord(rest) ? rest[name] : undefined;
+    // A list that is too long is refused without a look at its items.
+    if (!isRecord(rest) || !Array.isArray(list) || list.length > items) continue;
+    lists.set(name, list);
+    rest[name] = [];
+  }
+  const checked = v.safeParse(declaredDomainSchema, rest);
+  addFaults(faults, path, checked);
+  yield;
+  const output: Partial<Record<string, readonly unknown[]>> = {};
+  for (const { name, sliceItems } of longLists) {
+    const list = lists.get(name);
+    if (list !== undefined) output[name] = yield* checkList(name, list, sliceItems, path, faults);
+  }
+  if (!checked.success || faults.length > before) return undefined;
+  return { ...checked.output, ...(output as Partial<DomainDeclaration>) };
+}
+
+/** Checks a long list slice by slice, until there are too many faults. */
+function* checkList(
+  name: (typeof longLists)[number]["name"],
+  list: readonly unknown[],
+  sliceItems: number,
+  path: readonly PropertyKey[],
+  faults: DeclarationFault[],
+): Generator<void, readonly unknown[]> {
+  const output: unknown[] = [];
+  for (let start = 0; start < list.length && faults.length < faultsCountedMax; start += sliceItems) {
+    const slice = list.slice(start, start + sliceItems);
+    const checked = v.safeParse(declaredDomainSchema.entries[name], slice);
+    addFaults(faults, [...path, name], checked, start);
+    if (checked.success) output.push(...checked.output);
+    yield;
+  }
+  return output;
+}
+
+/**
+ * Adds the faults of one part.
+ *
+ * @param path Path of the part.
+ * @param start Index of the part's first item, if it is a slice of a list.
+ */
+function addFaults(
+  faults: DeclarationFault[],
+  path: readonly PropertyKey[],
+  { issues = [] }: { readonly issues?: readonly v.BaseIssue<unknown>[] | undefined },
+  start = 0,
+): void {
+  for (const { message, path: within = [], received, expected } of issues) {
+    const keys = within.map(({ key }, index) =>
+      index === 0 && typeof key === "number" ? key + start : (key as PropertyKey),
+    );
+    faults.push({ message, path: [...path, ...keys], received, expected });
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
