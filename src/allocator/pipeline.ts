@@ -156,7 +156,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      directory = await loadAndCommit(load, deps, last, clock);
+      directory = await load();
+      await probeCommit(deps, last, clock); // Not at the same time: no request goes on when the probe has failed.
     },
     readClock: () => refreshReading(deps, clock),
     clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
@@ -176,24 +177,19 @@ interface LastCommit {
 }
 
 /**
- * Loads the directory, then commits an empty batch, whose statements are those of any batch, and reads the clock from it.
- * The revision of the batch does not matter. One comes after the other, so that no request goes on after a failure.
- *
- * @returns The directory.
+ * Commits an empty batch, whose statements are those of any batch, and reads the clock from it. Its revision does not
+ * matter.
  */
-async function loadAndCommit(
-  load: () => Promise<Directory>,
+async function probeCommit(
   { partition, localMs }: PipelineDeps,
   last: LastCommit,
   clock: KnownClock,
-): Promise<Directory> {
-  const directory = await load();
+): Promise<void> {
+  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return;
   const sentMs = localMs();
-  if (last.atMs !== undefined && sentMs - last.atMs < readyCommitMsMax) return directory;
   const { clockMs } = await partition.commit([], { revision: 0 });
   last.atMs = localMs();
   clock.reading = { clockMs, sentMs, answeredMs: last.atMs };
-  return directory;
 }
 
 /**

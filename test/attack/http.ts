@@ -303,15 +303,25 @@ const passwordInUrl: Attack = {
   },
 };
 
-/** Documents that are legal in length, and cost much more than their length if they are read carelessly. */
+/** YAML of about this length that costs much more than its length if it is read carelessly. */
+const heavyYaml = (octets: number): string[] => [
+  `domains:\n${"  - name: [a, {b: c}]\n    x: 'y'\n".repeat(octets / 32)}`,
+  `domains: ${"[".repeat(octets)}`,
+  `domains:\n${"  - &a [1]\n  - *a\n".repeat(octets / 18)}`,
+  Array.from({ length: octets / 9 }, (_, index) => `k${index}: 1\n`).join(""),
+];
+
+/** Each level of this YAML stands for nine of the level before: a billion values in 400 octets. */
+const aliasesOfAliases = Array.from(
+  { length: 10 },
+  (_, level) =>
+    `a${level}: &a${level} [${new Array(9).fill(level === 0 ? "x" : `*a${level - 1}`).join(", ")}]\n`,
+).join("");
+
 const heavyDocuments: readonly (readonly [type: string, path: string, body: string])[] = [
-  [
-    "application/yaml",
-    "/config?dryRun=true",
-    `domains:\n${"  - name: [a, {b: c}]\n    x: 'y'\n".repeat(38_000)}`,
-  ],
-  ["application/yaml", "/config?dryRun=true", `domains: ${"[".repeat(600_000)}`],
-  ["application/yaml", "/config?dryRun=true", `domains:\n${"  - &a [1]\n  - *a\n".repeat(60_000)}`],
+  ...[...heavyYaml(1_200_000), ...heavyYaml(120_000), aliasesOfAliases].map(
+    (body) => ["application/yaml", "/config?dryRun=true", body] as const,
+  ),
   ["application/json", "/config?dryRun=true", `{"domains":[${'{"name":1},'.repeat(100_000)}{}]}`],
   ["application/json", "/pools:plan", `{"reservedPorts":[${'"x",'.repeat(187_000)}"x"]}`],
   ["application/json", "/pools:plan", `{${Array.from({ length: 60_000 }, (_, n) => `"f${n}":1`).join(",")}}`],
@@ -319,7 +329,8 @@ const heavyDocuments: readonly (readonly [type: string, path: string, body: stri
 
 const heavyRequests: Attack = {
   id: "T23",
-  tried: "1.2 MB of YAML and JSON to /config, nested, with aliases; 750 kB of errors to /pools:plan",
+  tried:
+    "1.2 MB and 120 kB of YAML to /config, nested, with aliases, with many keys; 750 kB of errors to /pools:plan",
   // Where work is not bounded, the first of these takes 15 s.
   deadlineMs: 45_000,
   run: async (field) => {

@@ -30,12 +30,10 @@ for await (const row of runAttacks(attacks.filter(({ id }) => only?.includes(id)
   rows.push(row);
   process.stderr.write(`${row.id} ${row.result}\n`);
 }
-const lines = json
-  ? [JSON.stringify(rows, undefined, 2)]
-  : formatTable(
-      ["id", "tried", "seen", "result"],
-      rows.map(({ id, tried, seen, result }) => [id, tried, seen, result]),
-    );
+const table = formatTable(
+  ["id", "tried", "seen", "result"],
+  rows.map(({ id, tried, seen, result }) => [id, tried, seen, result]),
+);
+const lines = json ? [JSON.stringify(rows, undefined, 2)] : [...table, "", formatCounts(rows)];
 process.stdout.write(`${lines.join("\n")}\n`);
-process.stderr.write(`\n${formatCounts(rows)}\n`);
 if (rows.some(({ result }) => result === "broken")) process.exitCode = 2;

@@ -102,6 +102,18 @@ const message: fc.Arbitrary<PlannedMessage> = fc.record({
   place: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(1, 2) }),
 });
 
+/**
+ * The messages of one POST. Those of one client come from one place: messages of several senders with one client
+ * identifier have no order, because the senders take turns.
+ */
+const messagesOf = (minLength: number, maxLength: number) =>
+  fc.array(message, { minLength, maxLength, size: "max" }).map((messages) =>
+    messages.map((each) => {
+      const { place } = messages.find(({ client: other }) => other === each.client)!;
+      return { ...each, place };
+    }),
+  );
+
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 9, arbitrary: fc.constant("heard" as const) },
   { weight: 2, arbitrary: fc.constant("answers-lost" as const) },
@@ -124,7 +136,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("post" as const),
       allocator,
-      messages: fc.array(message, { minLength: 2, maxLength: 8, size: "max" }),
+      messages: messagesOf(2, 8),
       fate,
       twice: fc.constant(false),
     }),
@@ -133,8 +145,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant("race" as const),
-      left: fc.array(message, { minLength: 1, maxLength: 4, size: "max" }),
-      right: fc.array(message, { minLength: 1, maxLength: 4, size: "max" }),
+      left: messagesOf(1, 4),
+      right: messagesOf(1, 4),
     }),
   },
   {
