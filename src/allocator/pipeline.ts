@@ -156,8 +156,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      directory = await load();
-      await probeCommit(deps, last, clock); // Not at the same time: no request goes on when the probe has failed.
+      directory = await loadAndCommit(load, deps, last, clock);
     },
     readClock: () => refreshReading(deps, clock),
     clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
@@ -177,19 +176,24 @@ interface LastCommit {
 }
 
 /**
- * Commits an empty batch, whose statements are those of any batch, and reads the clock from it. Its revision does not
- * matter.
+ * Loads the directory, then commits an empty batch, whose statements are those of any batch, and reads the clock from it.
+ * The revision of the batch does not matter. One comes after the other, so that no request goes on after a failure.
+ *
+ * @returns The directory.
  */
-async function probeCommit(
+async function loadAndCommit(
+  load: () => Promise<Directory>,
   { partition, localMs }: PipelineDeps,
   last: LastCommit,
   clock: KnownClock,
-): Promise<void> {
-  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return;
+): Promise<Directory> {
+  const directory = await load();
   const sentMs = localMs();
+  if (last.atMs !== undefined && sentMs - last.atMs < readyCommitMsMax) return directory;
   const { clockMs } = await partition.commit([], { revision: 0 });
   last.atMs = localMs();
   clock.reading = { clockMs, sentMs, answeredMs: last.atMs };
+  return directory;
 }
 
 /**
