@@ -285,6 +285,18 @@ export const placementAgeMsMax = 1000;
 export const placementsMax = 1024;
 
 /**
+ * Claims of one round that the database may refuse one by one. None should be refused, so a few show a fault, and each
+ * costs up to ten transactions.
+ */
+export const refusedClaimsMax = 8;
+
+/**
+ * Milliseconds after which a batch for several databases is answered without those that have not answered. A relay waits
+ * 2 s by default, and then takes the allocator for unavailable, to the clients of all databases.
+ */
+export const placementWaitMsMax = 1200;
+
+/**
  * Milliseconds for which a committed batch shows that the next one can be committed too. A readiness check later than
  * that commits an empty batch.
  */

@@ -14,13 +14,19 @@ import type { Directory, Domain } from "../lease/domain.ts";
 import { decodeQuery } from "../lease/query.ts";
 import type { Query } from "../lease/query.ts";
 import { encodeResponse } from "../lease/response.ts";
-import { batchRoundsMax, clockDriftRatioMax, databaseAnswerMsMax, readyCommitMsMax } from "../limits.ts";
+import {
+  batchRoundsMax,
+  clockDriftRatioMax,
+  databaseAnswerMsMax,
+  readyCommitMsMax,
+  refusedClaimsMax,
+} from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
-import { isRefusal } from "../store/batch/refusal.ts";
+import { isRefusal } from "../store/database/refusal.ts";
 import type { Counters } from "./counters.ts";
 import { createFaults } from "./faults.ts";
 import type { Faults } from "./faults.ts";
@@ -56,8 +62,8 @@ export interface Pipeline {
    */
   readonly serve: (frames: readonly Uint8Array[], arrival: Arrival) => Promise<Uint8Array[]>;
   /**
-   * Checks that a batch would be served: loads domains and pools, and commits an empty batch unless a batch was committed
-   * within the last second. Only a write shows that the disk has room and works.
+   * Checks that a batch would be served: commits an empty batch unless a batch was committed within the last second, and
+   * loads domains and pools if they have changed. Only a write shows that the disk has room and works.
    *
    * @throws {DatabaseError} When the database cannot be reached or written, or was never migrated.
    */
@@ -113,12 +119,9 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
-      // Needed even without claims: decisions that need no claim are also right for one revision only.
-      const result = await commitEach(
-        entries,
-        (some) => commitRound(deps, current, some, clock, arrival),
-        record.faults,
-      );
+      // Also without claims: the transaction confirms the revision, on which all decisions depend.
+      const commit = (some: readonly RoundEntry[]) => commitRound(deps, current, some, clock, arrival);
+      const result = await commitEach(entries, commit, record.faults);
       last.atMs = localMs();
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
@@ -156,7 +159,8 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
     serveQueries,
     serve: (frames, arrival) => serveQueries(decodeQueries(record, frames), arrival),
     async probe() {
-      directory = await loadAndCommit(load, deps, last, clock);
+      const isCurrent = await probeCommit(deps, last, clock, directory?.revision);
+      if (!isCurrent) directory = await load();
     },
     readClock: () => refreshReading(deps, clock),
     clockMs: () => clock.reading && earliestClockMs(clock.reading, localMs(), clockDriftRatioMax),
@@ -176,24 +180,23 @@ interface LastCommit {
 }
 
 /**
- * Loads the directory, then commits an empty batch, whose statements are those of any batch, and reads the clock from it.
- * The revision of the batch does not matter. One comes after the other, so that no request goes on after a failure.
+ * Commits an empty batch, whose statements are those of any batch, and reads the clock from it.
  *
- * @returns The directory.
+ * @param known Revision of the configuration in memory; undefined if there is none.
+ * @returns Whether this is the current configuration, as of now or of a batch less than a second ago.
  */
-async function loadAndCommit(
-  load: () => Promise<Directory>,
+async function probeCommit(
   { partition, localMs }: PipelineDeps,
   last: LastCommit,
   clock: KnownClock,
-): Promise<Directory> {
-  const directory = await load();
+  known: number | undefined,
+): Promise<boolean> {
+  if (last.atMs !== undefined && localMs() - last.atMs < readyCommitMsMax) return known !== undefined;
   const sentMs = localMs();
-  if (last.atMs !== undefined && sentMs - last.atMs < readyCommitMsMax) return directory;
-  const { clockMs } = await partition.commit([], { revision: 0 });
+  const { clockMs, revision } = await partition.commit([], { revision: 0 });
   last.atMs = localMs();
   clock.reading = { clockMs, sentMs, answeredMs: last.atMs };
-  return directory;
+  return revision === known;
 }
 
 /**
@@ -297,9 +300,16 @@ function isSiteFull({ siteLeasesMax }: Claim, { siteLeases }: Fact): boolean {
 /** The result of a round; the fact of a claim that the database refused is undefined. */
 type CommittedRound = Omit<CommitResult, "facts"> & { readonly facts: readonly (Fact | undefined)[] };
 
+/** Claims of one or more transactions; the result of the last one is undefined if the database refused all of them. */
+interface CommittedPart {
+  readonly result: CommitResult | undefined;
+  readonly facts: readonly (Fact | undefined)[];
+}
+
 /**
  * Commits the claims of a round. If the database refuses the batch for the values of one claim, the halves are tried, so
- * that the claim that is refused costs only itself.
+ * that the claim that is refused costs only itself. After {@link refusedClaimsMax} such claims, a half that is refused is
+ * not divided further: a client can repeat them, and each costs several transactions.
  *
  * @param commit Commits some entries as one transaction.
  * @returns As of the last transaction.
@@ -309,20 +319,29 @@ async function commitEach(
   commit: (entries: readonly RoundEntry[]) => Promise<CommitResult>,
   faults: Faults,
 ): Promise<CommittedRound> {
-  try {
-    return await commit(entries);
-  } catch (error) {
-    if (!isRefusal(error) || entries.length === 0) throw error;
-    if (entries.length === 1) {
-      faults.report("commit", error);
-      return { ...(await commit([])), facts: [undefined] };
+  let refusedClaims = 0;
+  async function commitPart(part: readonly RoundEntry[]): Promise<CommittedPart> {
+    try {
+      const result = await commit(part);
+      return { result, facts: result.facts };
+    } catch (error) {
+      if (!isRefusal(error) || part.length === 0) throw error;
+      if (part.length === 1 || refusedClaims >= refusedClaimsMax) {
+        refusedClaims++;
+        faults.report("commit", error);
+        return { result: undefined, facts: part.map(() => undefined) };
+      }
     }
+    const middle = Math.ceil(part.length / 2);
+    const first = await commitPart(part.slice(0, middle));
+    // A late batch, or one of another revision, has no facts.
+    if (first.facts.length < middle) return first;
+    const second = await commitPart(part.slice(middle));
+    if (second.facts.length < part.length - middle) return second;
+    return { result: second.result ?? first.result, facts: [...first.facts, ...second.facts] };
   }
-  const middle = Math.ceil(entries.length / 2);
-  const first = await commitEach(entries.slice(0, middle), commit, faults);
-  if (first.facts.length < middle) return first;
-  const second = await commitEach(entries.slice(middle), commit, faults);
-  return { ...second, facts: second.facts.length === 0 ? [] : [...first.facts, ...second.facts] };
+  const { result, facts } = await commitPart(entries);
+  return { ...(result ?? (await commit([]))), facts };
 }
 
 /** Where decisions and faults are recorded. */

@@ -7,6 +7,7 @@ import { createApp } from "../http/app.ts";
 import type { Domain } from "../lease/domain.ts";
 import { placementAgeMsMax } from "../limits.ts";
 import { createStore } from "../store/store.ts";
+import { systemTiming } from "../timing.ts";
 import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
@@ -34,10 +35,12 @@ const inSouth = (client: number) => ({
 
 /** A database that counts write batches, and can be made unreachable. */
 function watched(original: Database) {
-  const state = { writes: 0, isUnreachable: false };
+  const state = { writes: 0, isUnreachable: false, isSilent: false };
   const reach = (run: Database["read"]): Database["read"] => {
-    return (statements) =>
-      state.isUnreachable ? Promise.reject(new DatabaseError("unreachable")) : run(statements);
+    return (statements) => {
+      if (state.isSilent) return new Promise(() => undefined);
+      return state.isUnreachable ? Promise.reject(new DatabaseError("unreachable")) : run(statements);
+    };
   };
   const write: Database["write"] = (statements) => {
     if (!state.isUnreachable) state.writes++;
@@ -97,12 +100,29 @@ test("an unreachable database affects only its own clients, and no other domain 
   expect((await ask(inSouth(4)))[0]).toMatchObject({ type: "offer" });
 });
 
-test("the relay gets an error when no database that a POST concerns can be reached", async () => {
-  const { ask, app, other } = await createPlaced();
+test("the relay gets an error when the main database cannot be reached", async () => {
+  const { ask, app, main } = await createPlaced();
+  await ask(inNorth(1));
+  main.state.isUnreachable = true;
+  await expect(ask(inNorth(2))).rejects.toThrow(/status is 503/);
+  expect((await app.request("/readyz")).status).toBe(503);
+});
+
+test("T2 a relay does not take an allocator for unavailable because another database is", async () => {
+  const { ask, app, other, logged } = await createPlaced();
   await ask(inSouth(1));
   other.state.isUnreachable = true;
-  await expect(ask(inSouth(2))).rejects.toThrow(/status is 503/);
-  expect((await app.request("/readyz")).status).toBe(503);
+  expect(await ask(inSouth(2))).toEqual([undefined]);
+  expect(logged).toEqual(["one database unavailable"]);
+  expect((await app.request("/readyz")).status).toBe(200);
+});
+
+test("T2 a database that does not answer delays the clients of others for a bounded time", async () => {
+  const { ask, other } = await createPlaced();
+  await ask(inNorth(1), inSouth(2));
+  other.state.isSilent = true;
+  const answers = await ask(inNorth(3), inSouth(4));
+  expect(answers.map((answer) => answer?.type)).toEqual(["offer", undefined]);
 });
 
 test("two databases with overlapping pools are not served", async () => {
@@ -140,6 +160,7 @@ test("T12 a batch reads no lines of domains on several databases, not even when 
     counters: createCounters(),
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     localMs: () => clock.ms,
+    later: systemTiming.later,
   });
   const frames = [inNorth(1), inSouth(2)].map(wrap);
   expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);

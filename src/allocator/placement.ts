@@ -8,59 +8,105 @@ import { earliestLocalMs } from "../clock-reading.ts";
 import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
-import { placementAgeMsMax } from "../limits.ts";
+import { silence } from "../lease/decision.ts";
+import { placementAgeMsMax, placementWaitMsMax } from "../limits.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
+import { DatabaseError } from "../store/store.ts";
+import type { Timing } from "../timing.ts";
 import { createFaults } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
-import type { DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
+import type { AnswerRecord, DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
+import { recordDecision } from "./record-decision.ts";
 
 /** The dependencies of a pipeline over several databases. */
 export interface PlacedPipelineDeps extends Omit<PipelineDeps, "partition"> {
   readonly partitions: readonly [Partition, ...Partition[]];
+  readonly later: Timing["later"];
 }
 
 /**
  * Creates a pipeline that serves the domains of all databases.
  *
- * If a database cannot be reached, only its own clients are affected: they get no answer, and retry. If no database
- * that a batch needs can be reached, {@link Pipeline.serve} rejects, as it does with one database.
+ * If a database cannot be reached, or is slow, only its own clients are affected: they get no answer, and retry. If the
+ * main database cannot be reached, {@link Pipeline.serve} rejects, as it does with one database, unless others serve a
+ * part of the batch.
  */
-export function createPlacedPipeline({ partitions, ...deps }: PlacedPipelineDeps): Pipeline {
+export function createPlacedPipeline({ partitions, later, ...deps }: PlacedPipelineDeps): Pipeline {
   const [main, ...others] = partitions;
   const first = createPipeline({ ...deps, partition: main });
   if (others.length === 0) return first;
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
-  const known = new Map<DatabasePipeline, Directory>();
+  const directories = createDirectories(pipelines);
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
   let placement: Placement | undefined;
+  const report = (reason: unknown): void => {
+    deps.log.error({ err: reason }, "one database unavailable");
+  };
   return {
     async serve(frames, arrival) {
       const queries = decodeQueries(record, frames);
-      await Promise.all(pipelines.map((pipeline) => refreshDirectory(pipeline, known, placementAgeMsMax)));
+      const known = await directories();
       refuseOverlaps([...known.values()]);
       placement = placementOf(known, placement);
-      const shares = [...divide(queries, placement, first)];
+      const shares = [...divide(queries, placement, first, record)];
       const elsewhere = await arrivalElsewhere(arrival, first);
-      const served = await Promise.allSettled(
-        shares.map(([pipeline, share]) =>
-          pipeline.serveQueries(share, pipeline === first ? arrival : elsewhere),
-        ),
+      const work = shares.map(([pipeline, share]) =>
+        pipeline.serveQueries(share, pipeline === first ? arrival : elsewhere),
       );
-      const failures = served.filter((each) => each.status === "rejected");
-      if (failures.length > 0 && failures.length === shares.length) throw failures[0]!.reason;
-      for (const { reason } of failures)
-        deps.log.error({ err: reason as unknown }, "one database unavailable");
-      return served.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+      const served = await settleWithin(work, placementWaitMsMax, later);
+      const isServed = served.some((each) => each?.status === "fulfilled");
+      for (const [index, each] of served.entries()) {
+        if (each?.status === "fulfilled") continue;
+        const reason: unknown = each?.reason ?? new DatabaseError("The database has not answered in time");
+        if (!isServed && shares[index]![0] === first) throw reason;
+        report(reason);
+      }
+      return served.flatMap((each) => (each?.status === "fulfilled" ? each.value : []));
     },
     async probe() {
-      await Promise.all(pipelines.map((pipeline) => pipeline.probe()));
+      // Other databases concern only their own clients, and the relays must go on serving the rest.
+      await first.probe();
     },
     clockMs: first.clockMs,
   };
 }
 
 /**
+ * Waits for several pieces of work. After a time it waits no longer than until one of them has succeeded.
+ *
+ * @returns The outcome of each, undefined if it has none yet.
+ */
+function settleWithin<T>(
+  work: readonly Promise<T>[],
+  waitMs: number,
+  later: Timing["later"],
+): Promise<readonly (PromiseSettledResult<T> | undefined)[]> {
+  const settled = work.map((): PromiseSettledResult<T> | undefined => undefined);
+  return new Promise((resolve) => {
+    let isOverdue = false;
+    const endIfDone = (): void => {
+      const isDone = !settled.includes(undefined);
+      if (isDone) cancel();
+      if (isDone || (isOverdue && settled.some((each) => each?.status === "fulfilled")))
+        resolve([...settled]);
+    };
+    const cancel = later(() => {
+      isOverdue = true;
+      endIfDone();
+    }, waitMs);
+    for (const [index, each] of work.entries()) {
+      void each
+        .then(
+          (value) => (settled[index] = { status: "fulfilled", value }),
+          (reason: unknown) => (settled[index] = { status: "rejected", reason }),
+        )
+        .then(endIfDone);
+    }
+    endIfDone();
+  });
+}
+
 /**
  * Converts an arrival for the other databases. Relays know only the clock of the main database, so its time is
  * converted into local time, which each database's pipeline converts to its own clock.
@@ -74,21 +120,36 @@ async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: Database
 }
 
 /**
- * Reloads the domains of a database when they are too old. If the database cannot be reached, the old ones are kept:
- * otherwise its clients could get leases from another domain.
+ * Creates a function that returns the domains of all databases. Those that were never loaded are loaded first. Those that
+ * are too old are reloaded while they are used, because a database that is away must not delay the clients of others.
+ * Its domains stay known: otherwise its clients could get leases from another domain.
  *
- * @throws {DatabaseError} When the domains cannot be loaded and never were.
+ * @returns A function that throws a {@link DatabaseError} when domains cannot be loaded and never were.
  */
-async function refreshDirectory(
-  pipeline: DatabasePipeline,
-  known: Map<DatabasePipeline, Directory>,
-  ageMsMax: number,
-): Promise<void> {
-  try {
-    known.set(pipeline, await pipeline.directory(ageMsMax));
-  } catch (error) {
-    if (!known.has(pipeline)) throw error;
+function createDirectories(
+  pipelines: readonly DatabasePipeline[],
+): () => Promise<ReadonlyMap<DatabasePipeline, Directory>> {
+  const known = new Map<DatabasePipeline, Directory>();
+  const loading = new Map<DatabasePipeline, Promise<void>>();
+  async function load(pipeline: DatabasePipeline): Promise<void> {
+    try {
+      known.set(pipeline, await pipeline.directory(placementAgeMsMax));
+    } finally {
+      loading.delete(pipeline);
+    }
   }
+  const start = (pipeline: DatabasePipeline): Promise<void> => {
+    const started = load(pipeline);
+    // Only those that wait for it need to know of a failure.
+    started.catch(() => undefined);
+    loading.set(pipeline, started);
+    return started;
+  };
+  return async () => {
+    const loads = pipelines.map((pipeline) => loading.get(pipeline) ?? start(pipeline));
+    await Promise.all(loads.filter((_, index) => !known.has(pipelines[index]!)));
+    return known;
+  };
 }
 
 /** The domains of all databases, and where each is served. */
@@ -119,12 +180,23 @@ function divide(
   queries: readonly Query[],
   { owners, all }: Placement,
   first: DatabasePipeline,
+  record: AnswerRecord,
 ): Map<DatabasePipeline, Query[]> {
   const shares = new Map<DatabasePipeline, Query[]>();
+  // For a client of no domain, the first database's pipeline decides: no answer, counted with its reason.
+  const ownerOf = ({ believed }: Query): DatabasePipeline => {
+    const domain = selectDomain(all, believed);
+    return (domain && owners.get(domain)) ?? first;
+  };
   for (const query of queries) {
-    const domain = selectDomain(all, query.believed);
-    // For a client of no domain, the first database's pipeline decides: no answer, counted with its reason.
-    const owner = (domain && owners.get(domain)) ?? first;
+    let owner: DatabasePipeline;
+    try {
+      owner = ownerOf(query);
+    } catch (error) {
+      record.faults.report("claim", error);
+      recordDecision(record, query, silence("internal-error"));
+      continue;
+    }
     const share = shares.get(owner);
     if (share === undefined) shares.set(owner, [query]);
     else share.push(query);

@@ -66,6 +66,7 @@ export function createApp(deps: AppDeps): Hono {
     databaseSeconds,
     log,
     localMs,
+    later,
   });
   store.clock.onEvent(clockLog(log));
   store.onFileEvent(fileLog(log));

@@ -10,6 +10,7 @@ import { DatabaseFiles } from "./database-files.ts";
 import { DatabaseError } from "./database.ts";
 import type { FileFault, Result, Row, Statement } from "./database.ts";
 import type { FileTime } from "./file-clock.ts";
+import { isRefusal } from "./refusal.ts";
 import { isLocked } from "./turns.ts";
 
 type PreparedStatement = Driver.Statement<[readonly unknown[]]>;
@@ -21,7 +22,7 @@ interface Prepared {
 
 /**
  * The only connection to a file. It is replaced after a failure, because its state is then unknown. A locked file is no
- * such failure: nothing was done.
+ * such failure: nothing was done. Neither are refused values: the transaction was rolled back.
  *
  * Each method throws a {@link DatabaseError} when the database refuses the work. If the file is locked
  * ({@link isLocked}), nothing has been done, and the work may be tried again.
@@ -149,7 +150,8 @@ export class Connection {
       const failure = databaseError(error);
       this.files.watch();
       // The connection to a lost file is all that is left of it, and serves again when the file is moved back.
-      if (this.files.fault === undefined && !isLocked(failure)) this.#drop();
+      const isUndone = isLocked(failure) || isRefusal(failure);
+      if (this.files.fault === undefined && !isUndone) this.#drop();
       throw failure;
     }
   }

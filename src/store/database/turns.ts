@@ -87,7 +87,10 @@ export class Turns {
   #serve(): void {
     this.#dropLate();
     const [first] = this.#waiting;
-    if (first === undefined) return;
+    if (first === undefined) {
+      this.#pauseMs = fileLockPauseMsMin;
+      return;
+    }
     if (!first.attempt()) {
       this.#pause();
       return;

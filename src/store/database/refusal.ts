@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isDatabaseError } from "../database/database.ts";
+import { isDatabaseError } from "./database.ts";
 
 /** Codes with which SQLite refuses a statement or its values, whatever the state of the machine. */
 const refusals = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/;
