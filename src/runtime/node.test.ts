@@ -1,8 +1,11 @@
 /** What an allocator on Node says to its operator. */
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createStore } from "../store/store.ts";
-import { logWarnings } from "./node.ts";
+import { logWarnings, startAllocator } from "./node.ts";
 
 const domain = (name: string, fields: object = {}) => ({
   name,
@@ -28,4 +31,19 @@ test("T6 an allocator that starts names each domain whose customers have no limi
       'domain "placed" has no site limit: one customer can take every pair. Set siteBy.',
     ],
   ]);
+});
+
+test("T18 an allocator that cannot listen leaves no timer behind", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const store = createStore({ main: await temporaryDatabase({ domains: [] }), placed: new Map() });
+  const quiet = () => undefined;
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const access = { relayToken: "a-token-of-relays", adminToken: undefined };
+  await expect(startAllocator(store, access, { host: "127.0.0.1", port }, log)).rejects.toThrow(/EADDRINUSE/);
+  expect(timers()).toBe(before);
 });

@@ -62,8 +62,8 @@ export const storageMutants: readonly Mutant[] = [
     "T10",
     "lost-file-is-left-for-a-new-one",
     connection,
-    "if (this.files.fault === undefined && !isLocked(failure)) this.#drop();",
-    "if (!isLocked(failure)) this.#drop();",
+    "if (this.files.fault === undefined && !isUndone) this.#drop();",
+    "if (!isUndone) this.#drop();",
   ),
   mutant(
     "T10",
@@ -125,13 +125,14 @@ export const storageMutants: readonly Mutant[] = [
     'openSync(path, "a", 0o600)',
     'openSync(path, "a", 0o644)',
   ),
+  mutant("T2", "refused-values-cost-the-connection", connection, " || isRefusal(failure);", ";"),
   mutant("T21", "exposed-database-is-not-told", files, "modeOfOthers) !== 0", "modeOfOthers) < 0"),
   mutant(
     "E24",
     "ready-without-a-write",
     pipeline,
-    "const { clockMs } = await partition.commit([], { revision: 0 });",
-    "const clockMs = await Promise.resolve(Date.now());",
+    "const { clockMs, revision } = await partition.commit([], { revision: 0 });",
+    "const { clockMs, revision } = await Promise.resolve({ clockMs: Date.now(), revision: known });",
   ),
   mutant("E24", "failed-batch-counts-as-committed", pipeline, "      last.atMs = undefined;\n", ""),
 ];
