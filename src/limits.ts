@@ -492,8 +492,8 @@ export const yamlPauseTokens = 500;
 /** Items that are written as YAML between two possible pauses: some 10 ms. */
 export const yamlSliceItems = 128;
 
-/** Nesting of YAML: a declared state nests six levels deep, and the call stack is limited. */
-export const yamlDepthMax = 32;
+/** Nesting of JSON and YAML: a declared state nests six levels deep, and the call stack is limited. */
+export const textDepthMax = 32;
 
 /** Values of a YAML document with its aliases replaced by what they stand for: as many as 8 MiB of JSON has. */
 export const yamlValuesMax = 1_000_000;

@@ -9,9 +9,10 @@ import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import type { DomainDeclaration } from "./declared-domain.ts";
 import { geometryOf, parseIPv4Range } from "./pool-declaration.ts";
+import { findRepeatedPlaces } from "./repeated-places.ts";
 import type { ReservationDeclaration } from "./reservation-declaration.ts";
 
-/** Lists repeated names, overlapping ranges, more than one default domain, and reservations of no pair. */
+/** Lists repeated names, overlapping ranges, more than one default domain, repeated prefixes and lines, and reservations of no pair. */
 export function* findContradictions(domains: readonly DomainDeclaration[]): Generator<void, string[]> {
   const found: string[] = [];
   const defaults = domains.filter((domain) => domain.default);
@@ -29,6 +30,9 @@ export function* findContradictions(domains: readonly DomainDeclaration[]): Gene
   found.push(...repeated("reservation name", namesOf(reservations)));
   for (const domain of domains) {
     yield;
+    for (const { path, text } of yield* findRepeatedPlaces(domain)) {
+      found.push(`domain "${domain.name}": ${path.join(".")}: found "${text}" twice, expected it once`);
+    }
     if (domain.reservations.length > 0) found.push(...(yield* findReservationFaults(domain)));
   }
   return found;

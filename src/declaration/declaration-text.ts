@@ -8,6 +8,7 @@ import { stringify } from "yaml";
 import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
+import { refuseDeepJson } from "./json-depth.ts";
 import { runAtOnce } from "./steps.ts";
 import { parseYaml } from "./yaml.ts";
 import type { YamlBounds } from "./yaml.ts";
@@ -71,7 +72,9 @@ export function* parseTextInSteps(
   bounds: YamlBounds,
 ): Generator<void, unknown> {
   try {
-    return format === "yaml" ? yield* parseYaml(text, bounds) : (JSON.parse(text) as unknown);
+    if (format === "yaml") return yield* parseYaml(text, bounds);
+    refuseDeepJson(text);
+    return JSON.parse(text) as unknown;
   } catch (error) {
     const why = error instanceof Error ? error.message : `not valid ${format}`;
     throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });

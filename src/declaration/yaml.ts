@@ -9,7 +9,7 @@
  */
 import { Composer, isAlias, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
 import type { CST, Document } from "yaml";
-import { yamlAliasesMax, yamlDepthMax, yamlPauseTokens, yamlValuesMax } from "../limits.ts";
+import { textDepthMax, yamlAliasesMax, yamlPauseTokens, yamlValuesMax } from "../limits.ts";
 
 /** Bounds on a text. */
 export interface YamlBounds {
@@ -76,7 +76,7 @@ function refuseDepth(tokens: readonly CST.Token[]): void {
   const waiting = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { token, depth } = next;
-    if (depth > yamlDepthMax) throw new SyntaxError(`found more than ${yamlDepthMax} levels of nesting`);
+    if (depth > textDepthMax) throw new SyntaxError(`found more than ${textDepthMax} levels of nesting`);
     if (token.type === "document" && token.value !== undefined) waiting.push({ token: token.value, depth });
     if (!("items" in token)) continue;
     for (const { key, value } of token.items) {

@@ -511,7 +511,7 @@ const boundMutants: readonly Mutant[] = [
     name: "yaml-of-any-depth",
     rules: ["T23"],
     file: yaml,
-    search: "if (depth > yamlDepthMax)",
+    search: "if (depth > textDepthMax)",
     replacement: "if (depth < 0)",
     tests: boundTests,
   },

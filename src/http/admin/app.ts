@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import type { AuthEnv } from "../auth.ts";
-import { limitBody } from "../limit-body.ts";
+import { limitBody, limitDepth } from "../limit-body.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { bindingRoutes } from "./bindings/routes.ts";
 import { configRoutes } from "./config/routes.ts";
@@ -58,7 +58,9 @@ export function createAdminApp(deps: AdminDeps) {
     return isRead || changesNothing ? forReaders(context, next) : forAdmins(context, next);
   });
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
-  app.use((context, next) => (context.req.path.endsWith("/config") ? large : small)(context, next));
+  // A domain or token may be named "config".
+  app.use((context, next) => (context.req.path.endsWith("/v1/config") ? large : small)(context, next));
+  app.use(limitDepth);
   return app
     .route("/", domainRoutes(deps))
     .route("/", poolRoutes(deps))

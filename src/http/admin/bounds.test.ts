@@ -14,7 +14,7 @@ import {
   pageOctetsMax,
   yamlAliasesMax,
   yamlBodyCharactersMax,
-  yamlDepthMax,
+  textDepthMax,
 } from "../../limits.ts";
 
 const serverIdentifier = "203.0.113.1";
@@ -136,7 +136,7 @@ describe("T23 YAML", () => {
     ["lists in lists on one line", "- ".repeat(30_000), "levels of nesting"],
     [
       "mappings in mappings",
-      many(yamlDepthMax + 1, (i) => `${" ".repeat(i)}a:`).join("\n"),
+      many(textDepthMax + 1, (i) => `${" ".repeat(i)}a:`).join("\n"),
       "levels of nesting",
     ],
     ["ends without a beginning", "]".repeat(60_000), "Unexpected flow-seq-end"],

@@ -6,7 +6,10 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type * as v from "valibot";
+import type { DomainSettings } from "../../../declaration/domain-settings.ts";
+import { findRepeatedPlaces } from "../../../declaration/repeated-places.ts";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
+import { runAtOnce } from "../../../declaration/steps.ts";
 import { domainsMax } from "../../../limits.ts";
 import type { StoredDomain } from "../../../store/configuration/declared.ts";
 import type { AlreadyServed, DomainPut, Trespass } from "../../../store/configuration/domain-put.ts";
@@ -20,7 +23,7 @@ import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
 import { allDomainsRequired, checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
 import { domainSchema, mergePatchSchema } from "../schemas.ts";
-import { requireJson, validBody, validQuery } from "../validation.ts";
+import { invalid, requireJson, validBody, validQuery } from "../validation.ts";
 
 const tag = "domains";
 
@@ -81,6 +84,7 @@ function changeRoutes({ store }: AdminDeps) {
         const name = context.req.param("name");
         const { name: nameInBody, ...settings } = context.req.valid("json");
         checkName(name, nameInBody);
+        refuseRepeatedPlaces(settings);
         const precondition = readPrecondition(context);
         checkNewName(nameSchema, name, precondition);
         return respondChange(
@@ -108,6 +112,8 @@ function changeRoutes({ store }: AdminDeps) {
         const revise = (stored: StoredDomain) => {
           const { name: nameInBody, ...settings } = patched(domainSchema, shown(stored), patch);
           checkName(name, nameInBody);
+          // A database of an earlier release may have them twice. Its other fields can be changed.
+          if ("prefixes" in patch || "lines" in patch) refuseRepeatedPlaces(settings);
           return settings;
         };
         return respondChange(
@@ -133,6 +139,16 @@ function changeRoutes({ store }: AdminDeps) {
         return context.body(null, 204);
       },
     );
+}
+
+/** @throws {HTTPException} 400 when the domain would have a prefix or line twice. */
+function refuseRepeatedPlaces(settings: Pick<DomainSettings, "prefixes" | "lines">): void {
+  const repeated = runAtOnce(findRepeatedPlaces(settings));
+  if (repeated.length === 0) return;
+  throw invalid(
+    "json",
+    repeated.map(({ path, text }) => ({ path, received: `"${text}"`, message: "expected it once" })),
+  );
 }
 
 type Shown = v.InferOutput<typeof domainSchema> & { readonly name: string };

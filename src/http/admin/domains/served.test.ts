@@ -225,3 +225,42 @@ test("T15 the configuration can be read although two databases contradict each o
   await execute(main, "UPDATE domain SET settings = json_set(settings, '$.default', json('true'))");
   expect((await call("GET", "/config")).status).toBe(200);
 });
+
+describe("T23 a domain that names one place twice", () => {
+  const repeats: readonly [string, object, string][] = [
+    ["a line", { lines: Array.from({ length: 100 }, () => line) }, "lines.1"],
+    [
+      "a line in another form",
+      {
+        lines: [
+          line,
+          { linkAddress: "2001:0DB8:A::0:1", interfaceId: `hex:${Buffer.from("ge-0/0/1").toString("hex")}` },
+        ],
+      },
+      "lines.1",
+    ],
+    ["a prefix", { prefixes: ["2001:db8:9::/48", "2001:db8:8::/48", "2001:DB8:9:0::/48"] }, "prefixes.2"],
+  ];
+
+  test.each(repeats)("by %s is refused", async (_what, fields, path) => {
+    const { call, stateOf } = await open();
+    const before = await stateOf();
+    const put = await call("PUT", "/domains/new", { serverIdentifier, ...fields });
+    expect([put.status, pathsOf(put)]).toEqual([400, [path]]);
+    const patch = await call("PATCH", "/domains/south", fields);
+    expect([patch.status, pathsOf(patch)]).toEqual([400, [path]]);
+    const whole = await call("PUT", "/config", { domains: [north, { ...south, lines: [], ...fields }] });
+    expect([whole.status, pathsOf(whole)]).toEqual([400, [`domain "south": ${path}`]]);
+    expect(await stateOf()).toEqual(before);
+  });
+
+  test("because an earlier release allowed it may be changed elsewhere", async () => {
+    const { call, main } = await open();
+    await execute(
+      main,
+      `UPDATE domain SET settings = json_set(settings, '$.prefixes', json('["2001:db8:2::/48","2001:db8:2::/48"]')) WHERE name = 'south'`,
+    );
+    expect((await call("PATCH", "/domains/south", { rapidCommit: true })).status).toBe(200);
+    expect((await call("PATCH", "/domains/south", { prefixes: ["2001:db8:2::/48"] })).status).toBe(200);
+  });
+});

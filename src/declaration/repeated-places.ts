@@ -1,0 +1,49 @@
+/**
+ * Finds prefixes and lines that a domain names twice. All of them go into an index, and equal ones would end up in one
+ * place of it.
+ *
+ * @module
+ */
+import { faultsCountedMax, listSliceItems } from "../limits.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { parseInterfaceId } from "./domain-settings.ts";
+import type { DomainSettings } from "./domain-settings.ts";
+
+/** A prefix or line that an earlier one of the same domain equals, however each is written. */
+export interface RepeatedPlace {
+  readonly path: readonly ["prefixes" | "lines", number];
+  /** The prefix or line as it is written. */
+  readonly text: string;
+}
+
+/**
+ * Finds repeated prefixes and lines in linear time. Each is reported once, however often it occurs.
+ *
+ * @param settings Valid settings.
+ */
+export function* findRepeatedPlaces({
+  prefixes,
+  lines,
+}: Pick<DomainSettings, "prefixes" | "lines">): Generator<void, readonly RepeatedPlace[]> {
+  const found: RepeatedPlace[] = [];
+  const times = new Map<string, number>();
+  const add = (key: string, place: RepeatedPlace): void => {
+    const before = times.get(key) ?? 0;
+    times.set(key, before + 1);
+    if (before === 1 && found.length < faultsCountedMax) found.push(place);
+  };
+  for (const [index, text] of prefixes.entries()) {
+    add(formatIPv6Prefix(parseIPv6Prefix(text)), { path: ["prefixes", index], text });
+  }
+  // The lines of one relay share its link-address, so it is parsed once.
+  const links = new Map<string, string>();
+  for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
+    const link = links.get(linkAddress) ?? formatIPv6(parseIPv6(linkAddress));
+    links.set(linkAddress, link);
+    const text = `${interfaceId} at ${linkAddress}`;
+    add(`${link} ${encodeHex(parseInterfaceId(interfaceId))}`, { path: ["lines", index], text });
+    if (index % listSliceItems === 0) yield;
+  }
+  return found;
+}
