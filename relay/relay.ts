@@ -13,7 +13,13 @@
  */
 import type { RemoteInfo } from "node:dgram";
 import { isDeepStrictEqual } from "node:util";
-import { datagramsPerTurnMax, loopBeatMs, loopGapMs, relayListenersMax } from "../src/limits.ts";
+import {
+  datagramsPerTurnMax,
+  datagramTurnsMax,
+  loopBeatMs,
+  loopGapMs,
+  relayListenersMax,
+} from "../src/limits.ts";
 import { LoopWatch } from "../src/loop-watch.ts";
 import { MessageType6 } from "../src/wire/dhcpv6/codes.ts";
 import { isUnspecified } from "../src/wire/ipv6-address.ts";
@@ -106,7 +112,12 @@ export async function startRelay(config: RelayConfig, context: RelayContext): Pr
   return relay;
 }
 
-const watchOptions = { beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: datagramsPerTurnMax };
+const watchOptions = {
+  beatMs: loopBeatMs,
+  gapMs: loopGapMs,
+  readsPerTurnMax: datagramsPerTurnMax,
+  turnsMax: datagramTurnsMax,
+};
 
 /** A datagram without relay levels has none that could be doubted. */
 const allBelieved: Belief = { levels: 0, untrusted: undefined };
@@ -200,7 +211,8 @@ class RunningRelay implements Relay {
     }
     const wrapped = wrapDatagram(datagram, origin, servers);
     if (wrapped.kind === "drop") counters.drop(wrapped.reason);
-    else if (wrapped.to === "allocator") this.#batcher.add(wrapped.frame, this.#watch.arrivedMs());
+    else if (wrapped.to === "allocator")
+      this.#batcher.add(wrapped.frame, this.#watch.arrivedMs(entry.number));
     else {
       counters.toServers += 1;
       this.#servers.send(wrapped.frame);

@@ -32,18 +32,23 @@ export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: num
  * down removed less than 1 ms.
  *
  * @param atMs A moment by the clock of `sentMs`, before or after the reading.
+ * @param driftRatio Largest relative difference in rate of the two clocks. Default: 0.
  * @returns Milliseconds of Unix time, never earlier than the remote clock at that moment.
  */
-export function latestClockMs({ clockMs, sentMs }: ClockReading, atMs: number): number {
-  return Math.ceil(clockMs + 1 + atMs - sentMs);
+export function latestClockMs({ clockMs, sentMs }: ClockReading, atMs: number, driftRatio = 0): number {
+  const sinceMs = atMs - sentMs;
+  return Math.ceil(clockMs + 1 + sinceMs + Math.abs(sinceMs) * driftRatio);
 }
 
 /**
  * Converts a time on the remote clock into local time.
  *
  * @param shownMs Milliseconds of Unix time by the clock that was read.
+ * @param driftRatio Largest difference in rate of the two clocks, relative to the local one: below 1. Default: 0.
  * @returns A moment by the clock of `sentMs`, never later than the moment at which the other clock showed `shownMs`.
  */
-export function earliestLocalMs({ clockMs, sentMs }: ClockReading, shownMs: number): number {
-  return shownMs - clockMs - 1 + sentMs;
+export function earliestLocalMs({ clockMs, sentMs }: ClockReading, shownMs: number, driftRatio = 0): number {
+  const sinceMs = shownMs - clockMs - 1;
+  // The ratio is relative to the local clock, which may have run for longer than the other one.
+  return sentMs + sinceMs - Math.abs(sinceMs) * (driftRatio / (1 - driftRatio));
 }

@@ -259,10 +259,11 @@ export const databaseErrorCharactersMax = 1000;
 export const databaseAnswerMsMax = 3000;
 
 /**
- * Milliseconds after which a reading of the database's clock is stale. Undisciplined clocks drift by some 50 ms in a
- * thousand seconds, which is 3 ms in this time. Every batch takes a new reading.
+ * Milliseconds after which a reading of the database's clock is stale. Two clocks drift apart by at most 5 ms in this time
+ * (`clockDriftRatioMax`), and usually by less than 1 ms. By that much, a RELEASE counts as older than it is, and no client
+ * releases a lease so soon after it got it. Every batch takes a new reading.
  */
-export const clockReadingMsMax = 60_000;
+export const clockReadingMsMax = 10_000;
 
 /**
  * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the
@@ -327,6 +328,12 @@ export const tokenCacheSize = 1024;
 export const tokensWaitingMax = 1024;
 
 /**
+ * Of these, tokens that one address, or the addresses of one /64, may have waiting: more than the relays behind one
+ * address that start together, and little enough that sixteen addresses have to guess before others find no place.
+ */
+export const tokensWaitingOfGroupMax = 64;
+
+/**
  * Milliseconds between two look-ups of tokens while too many unknown ones are presented: a flood costs a database ten
  * statements a second, and a relay with a good token, which waits 2 s by default, still gets through.
  */
@@ -336,8 +343,8 @@ export const tokenPauseMs = 100;
 export const authFailuresMax = 20;
 
 /**
- * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: ten addresses
- * that guess as fast as they may, and more than the relays that still use a token of yesterday.
+ * Different unknown tokens that all addresses together may present within {@link authFailureWindowMs}: as many as ten
+ * addresses may present, and more than the relays that may still use an old token.
  */
 export const authFailuresTotalMax = 200;
 
@@ -370,6 +377,12 @@ export const readinessKeptMs = 1000;
 
 /** Milliseconds that a request to `/readyz` waits for a check: a relay waits 2 s by default. */
 export const readinessWaitMsMax = 1500;
+
+/**
+ * Connections that an allocator on Node has at the same time: three hundred relays need three each. A process usually
+ * has 1,024 descriptors, and the rest is for database and log. A connection too many is closed at once.
+ */
+export const httpConnectionsMax = 960;
 
 /** Milliseconds in which the headers of a request must arrive: a sender that is slower holds a connection for nothing. */
 export const httpHeadersMsMax = 10_000;
@@ -404,6 +417,21 @@ export const pageItemsDefault = 100;
 /** Largest number of items on a page of a list: even a page of the largest items stays below a few megabytes. */
 export const pageItemsMax = 1000;
 
+/**
+ * Octets of stored JSON on a page of domains or changes: a domain with many lines takes megabytes. A page ends before the
+ * item with which it would have more, unless that is its first.
+ */
+export const pageOctetsMax = 4 * 1024 * 1024;
+
+/**
+ * Port ranges of one port set in a list, with which a page of leases takes some megabytes. Offsets up to 6 have no more
+ * of them; a port set of offset 15 has 32,767.
+ */
+export const listedPortRangesMax = 64;
+
+/** Port ranges of one port set in a look-up, of which 32 tenures may have one each. */
+export const lookupPortRangesMax = 1024;
+
 /** Characters of a list's cursor: a position is two names or numbers, which take about 200 as base64url. */
 export const cursorCharactersMax = 512;
 
@@ -421,6 +449,9 @@ export const nameShownCharactersMax = 64;
 
 /** Faults of a request or file that an error lists: it says how many more there are. Nobody mends more at a time. */
 export const faultsShownMax = 20;
+
+/** PSIDs of all pools of a declared state: allocators keep them in memory, with two octets each. */
+export const declaredPsidsMax = 16_777_216;
 
 /** Faults of one list that are looked for: a request could have a million, at a microsecond and 500 octets each. */
 export const faultsCountedMax = 1000;
@@ -457,6 +488,9 @@ export const yamlBodyTokensMax = 65_536;
 
 /** Tokens that are read between two possible pauses: about a millisecond. */
 export const yamlPauseTokens = 500;
+
+/** Items that are written as YAML between two possible pauses: some 10 ms. */
+export const yamlSliceItems = 128;
 
 /** Nesting of YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const yamlDepthMax = 32;
@@ -511,6 +545,15 @@ export const poolDeletionStepLeases = 5000;
 
 /** Transactions that one request to delete a pool may run; the next request deletes the rest. */
 export const poolDeletionStepsMax = 200;
+
+/**
+ * Changes that one request to declare a state may make. They are one transaction, which blocks the event loop of an
+ * allocator with an embedded database for some 100 ms. A file that is applied at a start may make any number.
+ */
+export const applyChangesMax = 2000;
+
+/** Reservations whose obstacles one round trip reads: it takes some 20 ms on an embedded database. */
+export const obstacleSliceRequests = 100;
 
 /** Attempts to plan and apply a declared state while others change the configuration at the same time. */
 export const applyAttemptsMax = 5;
@@ -706,6 +749,21 @@ export const loopGapMs = 2 * loopBeatMs;
 
 /** Datagrams that Node reads from one socket in one turn of its event loop (libuv); the next turn reads the rest. */
 export const datagramsPerTurnMax = 32;
+
+/**
+ * Turns of the event loop in which Node reads all datagrams that wait in a socket: Linux grants twice the receive buffer
+ * that was requested, counts more than 512 octets for each datagram, and lets the one in that exceeds the buffer.
+ */
+export const datagramTurnsMax = (2 * relayReceiveBufferOctetsMax) / 512 / datagramsPerTurnMax + 1;
+
+/** Connections that may wait until they are accepted: the default of Node. Linux lets one more wait. */
+export const httpBacklog = 511;
+
+/**
+ * Turns of the event loop in which Node reads a request that waits, whatever else arrives: it accepts one connection in
+ * each turn (libuv), and reads the request in the next one.
+ */
+export const httpTurnsMax = httpBacklog + 1 + 1;
 
 /** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
 export const logLinesOctetsMax = 256 * 1024;

@@ -23,7 +23,7 @@ import process from "node:process";
 
 /** Bounds of the lines that wait. */
 export interface LogLinesOptions {
-  /** Octets that may wait; a line that would exceed them is lost. */
+  /** Octets that may wait, those that are being written included; a line that would exceed them is lost. */
   readonly octetsMax: number;
   /** Milliseconds after which a pipe whose reader went away is tried again. */
   readonly retryMs: number;
@@ -51,7 +51,8 @@ type WriteText = (text: string, done: (isWritten: boolean) => void) => void;
 /**
  * Opens a file descriptor for lines.
  *
- * @param descriptor Stays open. On Deno, this is always standard error.
+ * @param descriptor Standard error stays open. A socket with another number is closed when its reader goes away. On Deno,
+ *   lines always go to standard error.
  */
 export function openLogLines(descriptor: number, options: LogLinesOptions): LogLines {
   const kind = kindOf(descriptor);
@@ -87,6 +88,7 @@ class WaitingLines {
   readonly #writeText: WriteText;
   readonly #octetsMax: number;
   #waiting: string[] = [];
+  /** Octets of the lines that wait or are being written. */
   #octets = 0;
   #isWriting = false;
   /** Lines lost since a line last said so. */
@@ -112,7 +114,6 @@ class WaitingLines {
   takeRest(): string {
     const text = this.#waiting.join("");
     this.#waiting = [];
-    this.#octets = 0;
     return text;
   }
 
@@ -120,10 +121,12 @@ class WaitingLines {
     const count = this.#waiting.length;
     if (count === 0) return;
     const told = this.#untold;
+    const octets = this.#octets;
     const text = this.takeRest() + (told > 0 ? formatLost(told) : "");
     this.#isWriting = true;
     this.#writeText(text, (isWritten) => {
       this.#isWriting = false;
+      this.#octets -= octets;
       if (isWritten) this.#untold -= told;
       else this.#lose(count);
       this.#writeWaiting();

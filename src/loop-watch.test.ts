@@ -2,11 +2,11 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { datagramsPerTurnMax, loopBeatMs, loopGapMs } from "./limits.ts";
+import { datagramsPerTurnMax, datagramTurnsMax, loopBeatMs, loopGapMs } from "./limits.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { systemTiming } from "./timing.ts";
 
-const options = { beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: 3 };
+const options = { beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: 3, turnsMax: 10 };
 
 /** A loop whose turns and time the test moves. */
 function setUp() {
@@ -39,7 +39,7 @@ function setUp() {
   const read = (count = 1, socket = 0): number[] =>
     Array.from({ length: count }, () => {
       watch.recordRead(socket);
-      return nowMs - watch.arrivedMs();
+      return nowMs - watch.arrivedMs(socket);
     });
   const stand = (ms: number): void => void (nowMs += ms);
   return { watch, stop, idle, read, endTurn, stand, hasTurn: () => turn !== undefined, hasBeat: () => beat };
@@ -69,22 +69,47 @@ test("T4 LoopWatch takes what is read after a gap for old even if a beat came fi
   expect(read()).toEqual([110]);
 });
 
-test("T4 LoopWatch takes everything for old until a turn has emptied every socket", () => {
+test("T4 LoopWatch takes everything of a socket for old until a turn has emptied it", () => {
   const { idle, read, stand, endTurn } = setUp();
   idle(500);
   stand(110);
   for (let turn = 0; turn < 5; turn++) {
-    expect(read(2, 8)).toEqual([110 + turn * 30, 110 + turn * 30]);
     expect(read(3, 9)).toEqual(Array.from({ length: 3 }, () => 110 + turn * 30));
     endTurn();
     stand(30);
   }
-  // In this turn both sockets are emptied, so what is read later arrived after it began.
-  read(2, 8);
+  // In this turn the socket is emptied, so what is read later arrived after it began.
   read(2, 9);
   endTurn();
   stand(50);
-  expect(read()).toEqual([80]);
+  expect(read(1, 9)).toEqual([80]);
+});
+
+test("T4 LoopWatch takes what a quiet socket gets for new while another one is never empty", () => {
+  const { idle, read, stand, endTurn } = setUp();
+  idle(500);
+  stand(110);
+  expect([read(3, 9), read(1, 8)]).toEqual([[110, 110, 110], [110]]);
+  endTurn();
+  for (let turn = 1; turn <= 5; turn++) {
+    stand(15);
+    expect(read(3, 9)[0]).toBe(110 + turn * 15);
+    if (turn > 2) expect([read(1, 8)[0], read(1, 4)[0]]).toEqual([30, 30]);
+    endTurn();
+  }
+});
+
+test("T4 LoopWatch takes nothing for older than the turns in which a socket is surely read", () => {
+  const { idle, read, stand, endTurn } = setUp();
+  idle(500);
+  stand(110);
+  for (let turn = 0; turn < 50; turn++) {
+    // What waited when turn 1 began, which was after the gap, has been read when turn 10 has ended.
+    const { turnsMax } = options;
+    expect(read(3)[0]).toBe(turn <= turnsMax ? 110 + turn * 30 : (turnsMax + 1) * 30);
+    endTurn();
+    stand(30);
+  }
 });
 
 test("LoopWatch knows, while something happens, each turn in which the sockets were empty", () => {
@@ -122,7 +147,7 @@ const sender = `
 
 test("T4 LoopWatch takes a thousand datagrams that waited in a real socket for as old as the gap", async () => {
   const count = 1000;
-  const real = { ...options, readsPerTurnMax: datagramsPerTurnMax };
+  const real = { ...options, readsPerTurnMax: datagramsPerTurnMax, turnsMax: datagramTurnsMax };
   const watch = new LoopWatch(real, systemTiming);
   onTestFinished(watch.start());
   const socket = createSocket({ type: "udp6", recvBufferSize: 4 * 1024 * 1024 });
@@ -135,7 +160,7 @@ test("T4 LoopWatch takes a thousand datagrams that waited in a real socket for a
   const all = new Promise<void>((resolve) => {
     socket.on("message", () => {
       watch.recordRead(0);
-      arrivals.push(watch.arrivedMs());
+      arrivals.push(watch.arrivedMs(0));
       // What is done with each takes longer than a beat now and then.
       if (arrivals.length % 100 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15);
       if (arrivals.length === count) resolve();

@@ -1,19 +1,21 @@
 /**
  * Finds out how old a message may be when it is read. A process that stands still, because it was stopped or because
  * something kept it busy, reads its sockets late, and the system does not say when a datagram arrived. So this remembers
- * the last time at which the sockets were surely empty: what is read after a gap arrived after that time, and no more
- * is known.
+ * for each socket the last time at which it was surely empty: what is read after a gap arrived after that time, and no
+ * more is known.
  *
- * In each turn of the event loop, the loop reads what waits in its sockets. A time that was taken before a whole turn,
- * in which every socket was read until it was empty, is a time at which they were empty.
+ * In each turn of the event loop, the loop reads what waits in its sockets. If a whole turn read a socket until it was
+ * empty, everything that arrived in it before that turn began has been read. So what is read later arrived after that
+ * time. A socket that is never empty is read in order, so what had arrived when a turn began is read within a known
+ * number of turns.
  *
  * @example
  * ```ts
- * const watch = new LoopWatch({ beatMs: 10, gapMs: 20, readsPerTurnMax: 32 }, systemTiming);
+ * const watch = new LoopWatch({ beatMs: 10, gapMs: 20, readsPerTurnMax: 32, turnsMax: 1000 }, systemTiming);
  * const stop = watch.start();
  * socket.on("message", (datagram) => {
  *   watch.recordRead(0);
- *   decide(datagram, watch.arrivedMs());
+ *   decide(datagram, watch.arrivedMs(0));
  * });
  * ```
  *
@@ -28,6 +30,8 @@ export interface LoopWatchOptions {
   readonly gapMs: number;
   /** Messages of one socket in a turn from which the socket may hold more of them. */
   readonly readsPerTurnMax: number;
+  /** Whole turns in which all that waits in a socket is read, whatever arrives meanwhile. */
+  readonly turnsMax: number;
 }
 
 /** The clock and timers of a watch. */
@@ -43,24 +47,35 @@ export interface LoopWatchTiming {
 /** Turns that are watched after each beat and each message: one to take the time, one to see the sockets empty. */
 const turnsWatched = 2;
 
+/** What is known of a socket. */
+interface WatchedSocket {
+  /** The last time at which it was surely empty. */
+  emptyMs: number;
+  /** Messages read in this turn. */
+  reads: number;
+}
+
 /** Watches one event loop. */
 export class LoopWatch {
   readonly #options: LoopWatchOptions;
   readonly #timing: LoopWatchTiming;
-  /** The last time at which all sockets were surely empty. */
+  /** By number. A socket is known from its first message: before, nothing waited in it. */
+  readonly #sockets: WatchedSocket[] = [];
+  /** The last time at which a socket without messages was surely empty. */
   #emptyMs: number;
   /** When the last watched turn ended. */
   #turnEndedMs: number;
+  /** When the last turns began: a ring, whose oldest entry is at `#oldestTurn`. */
+  readonly #turnsBeganMs: Float64Array;
+  #oldestTurn = 0;
   #turnsLeft = 0;
   #isTurnDue = false;
-  /** Messages read since then, by socket, and the largest of these numbers. */
-  readonly #reads = new Map<number, number>();
-  #mostReads = 0;
 
   constructor(options: LoopWatchOptions, timing: LoopWatchTiming) {
     this.#options = options;
     this.#timing = timing;
     this.#emptyMs = this.#turnEndedMs = timing.nowMs();
+    this.#turnsBeganMs = new Float64Array(options.turnsMax).fill(-Infinity);
   }
 
   /**
@@ -90,19 +105,26 @@ export class LoopWatch {
   /**
    * Records that a message was read.
    *
-   * @param socket Any number of the socket.
+   * @param socket Number of the socket, from 0.
    */
   recordRead(socket: number): void {
-    const reads = (this.#reads.get(socket) ?? 0) + 1;
-    this.#reads.set(socket, reads);
-    if (reads > this.#mostReads) this.#mostReads = reads;
+    this.#socketOf(socket).reads++;
     this.watchTurns();
   }
 
-  /** @returns A time by the clock, not later than the arrival of a message that is read now. */
-  arrivedMs(): number {
+  /**
+   * @param socket Number of the socket, from 0.
+   * @returns A time by the clock, not later than the arrival of a message that is read now.
+   */
+  arrivedMs(socket: number): number {
+    const { emptyMs } = this.#socketOf(socket);
     const nowMs = this.#timing.nowMs();
-    return nowMs - this.#emptyMs > this.#options.gapMs ? this.#emptyMs : nowMs;
+    return nowMs - emptyMs > this.#options.gapMs ? emptyMs : nowMs;
+  }
+
+  #socketOf(number: number): WatchedSocket {
+    while (this.#sockets.length <= number) this.#sockets.push({ emptyMs: this.#emptyMs, reads: 0 });
+    return this.#sockets[number]!;
   }
 
   #expectTurn(): void {
@@ -112,11 +134,16 @@ export class LoopWatch {
   }
 
   readonly #endTurn = (): void => {
+    const { readsPerTurnMax, turnsMax } = this.#options;
     this.#isTurnDue = false;
-    if (this.#mostReads < this.#options.readsPerTurnMax) this.#emptyMs = this.#turnEndedMs;
-    if (this.#mostReads > 0) {
-      this.#reads.clear();
-      this.#mostReads = 0;
+    this.#emptyMs = this.#turnEndedMs;
+    this.#turnsBeganMs[this.#oldestTurn] = this.#turnEndedMs;
+    this.#oldestTurn = (this.#oldestTurn + 1) % turnsMax;
+    const surelyReadMs = this.#turnsBeganMs[this.#oldestTurn]!;
+    for (const socket of this.#sockets) {
+      socket.emptyMs =
+        socket.reads < readsPerTurnMax ? this.#emptyMs : Math.max(socket.emptyMs, surelyReadMs);
+      socket.reads = 0;
     }
     this.#turnEndedMs = this.#timing.nowMs();
     this.#turnsLeft--;

@@ -30,3 +30,25 @@ export const systemTiming: Timing = {
   },
   random: Math.random,
 };
+
+/**
+ * Waits for work that may never end.
+ *
+ * @param onLate Returns the error for work that takes longer than `ms` milliseconds.
+ */
+export async function within<T>(
+  later: Timing["later"],
+  ms: number,
+  work: Promise<T>,
+  onLate: () => Error,
+): Promise<T> {
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    cancel = later(() => {
+      reject(onLate());
+    }, ms);
+  });
+  return Promise.race([work, late]).finally(() => {
+    cancel();
+  });
+}

@@ -3,11 +3,11 @@
  * read, and what never arrives whole.
  */
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, Server } from "node:net";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startHttpServer } from "../src/runtime/http-server.ts";
 import type { HttpServerOptions } from "../src/runtime/http-server.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
@@ -17,13 +17,16 @@ import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
 
 /** Starts an HTTP server of an allocator in this process. */
-async function open(times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "requestMs"> = {}) {
+async function open(
+  times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "requestMs" | "connectionsMax"> = {},
+) {
   const allocator = await createTestAllocator(vectorDomain);
+  const failures: string[] = [];
   const log = {
     debug: () => undefined,
     info: () => undefined,
     warn: () => undefined,
-    error: () => undefined,
+    error: (_: object, message: string) => void failures.push(message),
   };
   const running = new Set<Promise<Response>>();
   const fetch = (...args: Parameters<typeof allocator.app.fetch>) => {
@@ -41,7 +44,7 @@ async function open(times: Pick<HttpServerOptions, "graceMs" | "headersMs" | "re
   onTestFinished(close);
   /** Waits for all requests that the allocator has begun to serve. */
   const served = () => Promise.all(running);
-  return { ...allocator, port: server.address.port, close, served };
+  return { ...allocator, port: server.address.port, close, served, failures };
 }
 
 /** Opens a connection and sends a text. */
@@ -69,8 +72,34 @@ async function readResponses(socket: Socket) {
     });
 }
 
+/** Starts an allocator in a process of its own. */
+async function startAllocatorProcess() {
+  const service = await startService({
+    name: "allocator",
+    script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
+    environment: {
+      APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
+      APPORTION_RELAY_TOKEN: relayToken,
+    },
+    readyMessage: "allocator listening",
+  });
+  onTestFinished(service.kill);
+  return service;
+}
+
 const requestOf = (line: string, ...headers: string[]) =>
   `${[line, ...headers, "Connection: close"].join("\r\n")}\r\n\r\n`;
+
+/** What makes Node hand out a socket, or answer on it itself. */
+const resets = [
+  "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
+  "POST /v1/relay HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 9\r\n\r\n",
+  "nonsense\r\n\r\n",
+  "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n",
+];
 
 describe("T24 what is not HTTP is answered with a problem document", () => {
   test.each([
@@ -159,6 +188,21 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
     expect(logged).toEqual([]);
   });
 
+  test("T24 connections that are reset, whatever they asked for, leave the process running", async () => {
+    const service = await startAllocatorProcess();
+    const { port } = new URL(String(service.ready.url));
+    for (const octets of resets) {
+      const sockets = await Promise.all(Array.from({ length: 8 }, () => send(Number(port), octets)));
+      for (const socket of sockets) socket.resetAndDestroy();
+      expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);
+      const answered = await send(Number(port), octets);
+      await once(answered, "data");
+      answered.resetAndDestroy();
+      expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);
+    }
+    expect(await service.stop()).toMatchObject({ msg: "allocator stopped" });
+  });
+
   test.each([
     ["headers that do not end", "GET /healthz HTTP/1.1\r\nHo"],
     ["nothing at all", ""],
@@ -199,6 +243,32 @@ describe("T24 what is not HTTP is answered with a problem document", () => {
     const [first] = await readResponses(socket);
     expect([first!.status, first!.body]).toEqual([200, '{"status":"ready"}']);
   });
+});
+
+test("T18 a connection too many is closed, the others are served, and there is room when one ends", async () => {
+  const { port } = await open({ connectionsMax: 2 });
+  const first = await send(port, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(first, "data");
+  const second = await send(port, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(second, "data");
+  expect(await text(await send(port, "GET /healthz HTTP/1.1\r\n")).catch(() => "")).toBe("");
+  first.write(requestOf("GET /healthz HTTP/1.1", "Host: a"));
+  expect((await readResponses(first)).map(({ status }) => status)).toEqual([200]);
+  await expect
+    .poll(async () => readResponses(await send(port, requestOf("GET /healthz HTTP/1.1", "Host: a"))))
+    .toMatchObject([{ status: 200 }]);
+});
+
+test("T18 faults of a server that listens are logged once per interval, and do not end the process", async () => {
+  const servers: Server[] = [];
+  const listened = vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server, ...args) {
+    servers.push(this);
+    listened.mockRestore();
+    return this.listen(...args);
+  });
+  const { failures } = await open();
+  for (let each = 0; each < 3; each++) servers[0]!.emit("error", new Error("accept EMFILE"));
+  expect(failures).toEqual(["cannot accept connections"]);
 });
 
 describe("T18 an allocator that stops", () => {
@@ -253,16 +323,7 @@ describe("T18 an allocator that stops", () => {
   });
 
   test("T18 the process ends after SIGTERM, within its grace time", async () => {
-    const service = await startService({
-      name: "allocator",
-      script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
-      environment: {
-        APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
-        APPORTION_RELAY_TOKEN: relayToken,
-      },
-      readyMessage: "allocator listening",
-    });
-    onTestFinished(service.kill);
+    const service = await startAllocatorProcess();
     const { port } = new URL(String(service.ready.url));
     for (const half of halves) await send(Number(port), half);
     expect((await fetch(`${String(service.ready.url)}/healthz`)).status).toBe(200);

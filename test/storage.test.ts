@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import Driver from "libsql";
 import { expect, onTestFinished, test } from "vitest";
-import { whatToDo } from "../src/http/file-log.ts";
+import { whatToDo } from "../src/http/store-log.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
 import { vectorDomain } from "./support/database.ts";
 import { adminToken, askBy, postTo, relayToken, wrap } from "./support/allocator.ts";

@@ -116,7 +116,10 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
   };
 }
 
-/** Allocators refuse an age above the bound, so the arrival alone tells of a longer one. */
+/**
+ * Allocators refuse an age above the bound, so the arrival alone tells of a longer one. Frames of such an age are not
+ * sent without an arrival (`Uplink.ageMsMax`).
+ */
 function headersOf({ ageMs, clockMs }: StatedArrival): Record<string, string> {
   return {
     [ageHeader]: String(Math.min(Math.ceil(ageMs), relayDeadlineMsMax)),

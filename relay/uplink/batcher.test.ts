@@ -21,7 +21,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
   let nowMs = 0;
   const soon: (() => void)[] = [];
   /** What the uplink reports about its allocators. */
-  const allocators = { canPost: true, allQuarantined: false };
+  const allocators = { canPost: true, allQuarantined: false, ageMsMax: Infinity };
   const posts: { ids: number[]; arrivedMs: number; end: (outcome: PostOutcome) => void }[] = [];
   const delivered: number[] = [];
   const counters = new RelayCounters();
@@ -34,6 +34,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
         }),
       canPost: () => allocators.canPost,
       allQuarantined: () => allocators.allQuarantined,
+      ageMsMax: () => allocators.ageMsMax,
     },
     counters,
     observer: { batched: (frames, waitedMs) => taken.push([frames.length, waitedMs]) },
@@ -110,6 +111,17 @@ test("Batcher drops the oldest frame when the queue is full", async () => {
   await end(0);
   expect(sent()).toEqual([[1], [3, 4]]);
   expect(dropped()).toEqual({ "queue-full": 1 });
+});
+
+test("T4 Batcher drops frames that are older than a POST can state, and sends those behind them", () => {
+  const { batcher, add, pass, sent, dropped, taken, allocators } = setUp();
+  pass(100_000);
+  allocators.ageMsMax = 60_000;
+  batcher.add(frame(1), 39_999);
+  batcher.add(frame(2), 40_000);
+  batcher.add(frame(3), 0);
+  add(4);
+  expect([sent(), dropped(), taken]).toEqual([[[2, 4]], { "deadline-passed": 2 }, [[2, 0]]]);
 });
 
 test("Batcher drops frames that waited too long", async () => {

@@ -29,7 +29,7 @@ export interface BatcherLimits extends QueueLimits {
 /** Dependencies of a batcher. */
 export interface BatcherContext {
   /** Sends batches to the allocators. */
-  readonly uplink: Pick<Uplink, "canPost" | "allQuarantined" | "post">;
+  readonly uplink: Pick<Uplink, "canPost" | "allQuarantined" | "ageMsMax" | "post">;
   /** Counts frames, their answers, and drops. */
   readonly counters: Pick<RelayCounters, "forwarded" | "answered" | "drop">;
   /** Called with the frames of each batch before it is sent. */
@@ -116,10 +116,10 @@ export class Batcher {
 
   #flush(): void {
     const { batchFramesMax, batchOctetsMax } = this.#limits;
-    const { counters, observer, timing } = this.#context;
+    const { counters, observer, timing, uplink } = this.#context;
     while (this.#hasFreeSlot()) {
       const nowMs = timing.nowMs();
-      const taken = this.#queue.take(batchFramesMax, batchOctetsMax, nowMs);
+      const taken = this.#queue.take(batchFramesMax, batchOctetsMax, nowMs, uplink.ageMsMax());
       counters.drop("deadline-passed", taken.expired);
       if (taken.frames.length === 0) break;
       counters.forwarded += taken.frames.length;

@@ -1,7 +1,6 @@
 /**
  * What a relay knows of the clock that leases are judged by: that of the allocators' database. Each answer states what
- * this clock has reached, so the relay can tell a moment of its own as a time on it. It never needs to be right about
- * the time itself.
+ * this clock has reached, so the relay can convert a local time to a time on it. The relay's own wall clock is not used.
  *
  * @example
  * ```ts
@@ -16,18 +15,23 @@ import { earliestClockMs, latestClockMs } from "../../src/clock-reading.ts";
 import type { ClockReading } from "../../src/clock-reading.ts";
 import { clockDriftRatioMax } from "../../src/limits.ts";
 
-/** Keeps the reading that tells most. */
+/** Keeps the reading with the tightest lower bound. */
 export class JudgingClock {
   #best: ClockReading | undefined;
 
   /**
-   * Records a reading. One that took a long way back tells less than an earlier one that came quickly, until both
-   * clocks may have drifted apart.
+   * Records a reading. A reading whose answer was slow gives a looser bound than an earlier fast one, until drift
+   * outweighs that.
    */
   record(reading: ClockReading): void {
     const best = this.#best;
-    if (best !== undefined && !isStepBack(reading, best) && isLess(reading, best)) return;
+    if (best !== undefined && !isStepBack(reading, best) && isLooserBound(reading, best)) return;
     this.#best = reading;
+  }
+
+  /** Whether there is a reading. */
+  get isKnown(): boolean {
+    return this.#best !== undefined;
   }
 
   /**
@@ -43,7 +47,7 @@ export class JudgingClock {
 }
 
 /** @returns Whether the reading places the clock's time earlier than the known one does. */
-function isLess(reading: ClockReading, known: ClockReading): boolean {
+function isLooserBound(reading: ClockReading, known: ClockReading): boolean {
   return reading.clockMs < earliestClockMs(known, reading.answeredMs, clockDriftRatioMax);
 }
 

@@ -115,18 +115,26 @@ export class FrameQueue {
    * @param framesMax Most frames to take.
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).
    * @param nowMs Time in milliseconds, of the same clock as for `push`.
+   * @param ageMsMax Milliseconds since its arrival from which a frame is dropped too, however short it waited here.
    */
-  take(framesMax: number, octetsMax: number, nowMs: number): TakenFrames {
-    const expired = this.#expire(nowMs);
-    const { oldestMs } = this;
+  take(framesMax: number, octetsMax: number, nowMs: number, ageMsMax = Infinity): TakenFrames {
+    let expired = this.#expire(nowMs);
     const frames: Uint8Array[] = [];
+    let oldestMs = 0;
     let arrivedMs = nowMs;
     let octets = 0;
     while (this.#length > 0 && frames.length < framesMax) {
-      octets += 2 + this.#ring[this.#first]!.frame.length;
+      const entry = this.#ring[this.#first]!;
+      if (nowMs - entry.arrivedMs > ageMsMax) {
+        this.#shift();
+        expired++;
+        continue;
+      }
+      octets += 2 + entry.frame.length;
       // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones forever.
       if (octets > octetsMax && frames.length > 0) break;
-      const entry = this.#shift();
+      this.#shift();
+      if (frames.length === 0) oldestMs = entry.queuedMs;
       frames.push(entry.frame);
       arrivedMs = Math.min(arrivedMs, entry.arrivedMs);
     }
@@ -194,7 +202,7 @@ export class FrameQueue {
     this.#octets += entry.frame.length;
   }
 
-  #shift(): QueuedFrame {
+  #shift(): void {
     const entry = this.#ring[this.#first]!;
     const { frame, hash, newer } = entry;
     // The oldest frame of the queue is also the oldest in its hash slot.
@@ -204,7 +212,6 @@ export class FrameQueue {
     this.#first = (this.#first + 1) % this.#ring.length;
     this.#length--;
     this.#octets -= frame.length;
-    return entry;
   }
 }
 

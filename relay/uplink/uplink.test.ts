@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { relayDeadlineMsMax } from "../../src/limits.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import type { EndedPost, PostOutcome, Unavailable } from "../post.ts";
 import type { AllocatorClient, StatedArrival } from "./allocator-client.ts";
@@ -125,6 +126,21 @@ test("T4 Uplink knows the judging clock before the first POST", async () => {
   await settle();
   void uplink.post(frames, 20);
   expect(a.posts[0]!.arrival.clockMs).toBe(7000);
+});
+
+test("T4 Uplink takes no frames that are older than it can state, until it knows the judging clock", async () => {
+  const { uplink, timing, a, b } = setUp();
+  expect(uplink.ageMsMax()).toBe(relayDeadlineMsMax);
+  timing.advance(relayDeadlineMsMax);
+  const outcome = uplink.post(frames, 0);
+  timing.advance(1);
+  a.posts[0]!.end(unavailable);
+  // By now they are too old for a second POST.
+  expect([await outcome, b.posts]).toEqual([unavailable, []]);
+  void uplink.post(frames, relayDeadlineMsMax);
+  b.posts[0]!.end({ ...answers, clockMs: 5000 });
+  await settle();
+  expect(uplink.ageMsMax()).toBe(Infinity);
 });
 
 test("Uplink never sends a batch to a third allocator", async () => {
@@ -258,4 +274,16 @@ test("close() of an uplink waits for its POSTs, and stops probing", async () => 
   b.posts[0]!.end(answers);
   await closed;
   expect([a.state.isClosed, b.state.isClosed]).toEqual([true, true]);
+});
+
+test("close() of an uplink also waits for the second POST of a batch whose first one is in flight", async () => {
+  const { uplink, a, b } = setUp();
+  const outcome = uplink.post(frames, 0);
+  const closed = uplink.close();
+  a.posts[0]!.end(unavailable);
+  await settle();
+  expect([b.posts.length, b.state.isClosed]).toEqual([1, false]);
+  b.posts[0]!.end(answers);
+  await closed;
+  expect([await outcome, b.state.isClosed]).toEqual([answers, true]);
 });

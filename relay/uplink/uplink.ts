@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { relayFailoverMsMin } from "../../src/limits.ts";
+import { relayDeadlineMsMax, relayFailoverMsMin } from "../../src/limits.ts";
 import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
 import type { AllocatorClient, ProbeOutcome } from "./allocator-client.ts";
@@ -82,6 +82,8 @@ export class Uplink {
   /** Rotates with `spread`, so that allocators with the same number of POSTs in flight take turns. */
   #turn = 0;
   #isClosed = false;
+  /** Batches that were not answered yet. Between the two POSTs of a batch, no POST is in flight. */
+  #batches = 0;
   #onIdle: (() => void) | undefined;
 
   /** @param clients At least one, in the order of their priority. */
@@ -115,6 +117,16 @@ export class Uplink {
     return this.#allocators.every(({ cancelPause }) => cancelPause !== undefined);
   }
 
+  /**
+   * Tells how old frames may be. Without a reading of the judging clock, a POST can only state an age that allocators
+   * accept. An older frame would look newer than it is, and a RELEASE could end a lease that its client got since.
+   *
+   * @returns Milliseconds since the arrival.
+   */
+  ageMsMax(): number {
+    return this.#clock.isKnown ? Infinity : relayDeadlineMsMax;
+  }
+
   /** @returns The state of each allocator, in the order of the settings. */
   status(): readonly AllocatorStatus[] {
     return this.#allocators.map(
@@ -138,38 +150,43 @@ export class Uplink {
    * @returns The outcome of the last POST. Failures are data, so this never rejects.
    */
   async post(frames: readonly Uint8Array[], arrivedMs: number): Promise<PostOutcome> {
+    this.#batches++;
+    const outcome = await this.#postWithFailover({ frames, arrivedMs });
+    this.#batches--;
+    if (this.#batches === 0) this.#onIdle?.();
+    return outcome;
+  }
+
+  async #postWithFailover(batch: Batch): Promise<PostOutcome> {
     const { timeoutMs } = this.#options;
     const dueMs = this.#timing.nowMs() + timeoutMs;
     const first = this.#choose();
     if (first === undefined) return { kind: "unavailable", detail: "No allocator is available" };
-    const batch = { frames, arrivedMs };
     const outcome = await this.#postTo(first, batch, timeoutMs);
-    const leftMs = dueMs - this.#timing.nowMs();
+    const nowMs = this.#timing.nowMs();
+    const leftMs = dueMs - nowMs;
     // A batch that was answered with status 200 was served, even if the answer can't be decoded.
     if (outcome.kind === "answers" || outcome.kind === "malformed" || leftMs < relayFailoverMsMin)
       return outcome;
+    if (nowMs - batch.arrivedMs > this.ageMsMax()) return outcome;
     const second = this.#choose(first);
     return second === undefined ? outcome : this.#postTo(second, batch, leftMs);
   }
 
   /**
-   * Asks each allocator for the judging clock, so that already the first POST can state an arrival on it. Answers to
+   * Asks each allocator for the judging clock, so that even the first POST can state an arrival on it. Answers to
    * POSTs keep it known. An allocator that can't serve is found out by its first POST.
    */
   async readClock(): Promise<void> {
     await Promise.all(this.#allocators.map((each) => this.#readProbe(each)));
   }
 
-  /** Stops probing, waits for the POSTs in flight, and closes the connections. */
+  /** Stops probing, waits for the batches in flight, and closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { cancelPause } of this.#allocators) cancelPause?.();
-    if (this.#postsInFlight() > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#batches > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     await Promise.all(this.#allocators.map(({ client }) => client.close()));
-  }
-
-  #postsInFlight(): number {
-    return this.#allocators.reduce((sum, { postsInFlight }) => sum + postsInFlight, 0);
   }
 
   #choose(other?: KnownAllocator): KnownAllocator | undefined {
@@ -203,7 +220,6 @@ export class Uplink {
       this.#recordFailure(allocator, outcome);
     }
     this.#hooks.onPosted({ allocator: client.url, frames, outcome, elapsedMs });
-    if (this.#isClosed && this.#postsInFlight() === 0) this.#onIdle?.();
     return outcome;
   }
 

@@ -54,6 +54,11 @@ export class Uplinks {
     return this.#current.allQuarantined();
   }
 
+  /** @returns How old frames may be; see {@link Uplink.ageMsMax}. */
+  ageMsMax(): number {
+    return this.#current.ageMsMax();
+  }
+
   /** Sends frames with the current settings; see {@link Uplink.post}. */
   post(frames: readonly Uint8Array[], arrivedMs: number): Promise<PostOutcome> {
     return this.#current.post(frames, arrivedMs);

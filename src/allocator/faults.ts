@@ -7,6 +7,25 @@
 import { faultLogMs } from "../limits.ts";
 import type { Log } from "./log.ts";
 
+/**
+ * Creates a count of events that others can cause at will, and that the log tells once per interval.
+ *
+ * @param localMs Milliseconds of a monotonic clock of this process.
+ * @returns Counts an event. The number of events since the last line if one is due, otherwise undefined.
+ */
+export function createLineLimit(localMs: () => number): () => number | undefined {
+  let nextLogMs = -Infinity;
+  let count = 0;
+  return () => {
+    count++;
+    if (localMs() < nextLogMs) return undefined;
+    nextLogMs = localMs() + faultLogMs;
+    const told = count;
+    count = 0;
+    return told;
+  };
+}
+
 /** Reports faults. */
 export interface Faults {
   /** @param step The step that failed: decode, claim, commit or answer. */
@@ -19,15 +38,12 @@ export interface Faults {
  * @param localMs Milliseconds of a monotonic clock of this process.
  */
 export function createFaults(log: Log, localMs: () => number): Faults {
-  let nextLogMs = -Infinity;
-  let count = 0;
+  const count = createLineLimit(localMs);
   return {
     report: (step, error) => {
-      count++;
-      if (localMs() < nextLogMs) return;
-      nextLogMs = localMs() + faultLogMs;
-      log.error({ err: error, step, count }, "a message caused an internal error and gets no answer");
-      count = 0;
+      const due = count();
+      if (due === undefined) return;
+      log.error({ err: error, step, count: due }, "a message caused an internal error and gets no answer");
     },
   };
 }

@@ -269,8 +269,11 @@ async function commitRound(
   if (claims.some(({ kind }) => kind === "end") && !isKnown(clock.reading, localMs())) {
     clock.reading = await partition.readClock(localMs);
   }
-  arrival.received ??= clock.reading && receivedAt(clock.reading, arrival.stated);
   const sentMs = localMs();
+  // By an old reading, a RELEASE that follows in a later round would count as older than the REQUEST before it.
+  if (clock.reading !== undefined && isKnown(clock.reading, sentMs)) {
+    arrival.received ??= receivedAt(clock.reading, arrival.stated);
+  }
   const result = await partition.commit(claims, {
     revision: current.revision,
     until: clock.reading && wantedUntil(clock.reading, sentMs, databaseAnswerMsMax),

@@ -9,12 +9,12 @@ import { selectDomain } from "../lease/select-domain.ts";
 import type { Directory, Domain, Pool } from "../lease/domain.ts";
 import type { Query } from "../lease/query.ts";
 import { silence } from "../lease/decision.ts";
-import { placementAgeMsMax, placementWaitMsMax } from "../limits.ts";
+import { clockDriftRatioMax, placementAgeMsMax, placementWaitMsMax } from "../limits.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { DatabaseError } from "../store/store.ts";
 import type { Timing } from "../timing.ts";
-import { createFaults } from "./faults.ts";
+import { createFaults, createLineLimit } from "./faults.ts";
 import { createPipeline, decodeQueries } from "./pipeline.ts";
 import type { AnswerRecord, DatabasePipeline, Pipeline, PipelineDeps } from "./pipeline.ts";
 import { recordDecision } from "./record-decision.ts";
@@ -39,9 +39,11 @@ export function createPlacedPipeline({ partitions, later, ...deps }: PlacedPipel
   const pipelines = [first, ...others.map((partition) => createPipeline({ ...deps, partition }))];
   const directories = createDirectories(pipelines);
   const record = { ...deps, faults: createFaults(deps.log, deps.localMs) };
+  const countFailure = createLineLimit(deps.localMs);
   let placement: Placement | undefined;
   const report = (reason: unknown): void => {
-    deps.log.error({ err: reason }, "one database unavailable");
+    const count = countFailure();
+    if (count !== undefined) deps.log.error({ err: reason, count }, "one database unavailable");
   };
   return {
     async serve(frames, arrival) {
@@ -116,7 +118,7 @@ function settleWithin<T>(
 async function arrivalElsewhere({ receivedMs, clockMs }: Arrival, main: DatabasePipeline): Promise<Arrival> {
   if (clockMs === undefined) return { receivedMs };
   const reading = await main.readClock();
-  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs)) };
+  return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs, clockDriftRatioMax)) };
 }
 
 /**
@@ -172,7 +174,11 @@ function placementOf(
   if (isSame) return former;
   const owners = new Map<Domain, DatabasePipeline>();
   for (const [pipeline, { domains }] of known) for (const domain of domains) owners.set(domain, pipeline);
-  return { directories, owners, all: { revision: 0, domains: [...owners.keys()], poolsById: new Map() } };
+  return {
+    directories,
+    owners,
+    all: { revision: 0, domains: [...owners.keys()], poolsById: new Map(), borderRelays: new Set() },
+  };
 }
 
 /** @returns For each database that has queries, its queries in their original order. */

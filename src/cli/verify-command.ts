@@ -10,7 +10,7 @@ import { readEvidence } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
-import { fileLog } from "../http/file-log.ts";
+import { fileLog } from "../http/store-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import {
+  declaredPsidsMax,
   domainsMax,
   faultsCountedMax,
   linesMax,
@@ -45,7 +46,14 @@ export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclar
   const domains: DomainDeclaration[] = [];
   const envelope = v.safeParse(envelopeSchema, input);
   addFaults(faults, [], envelope);
+  let psids = 0;
   for (const [index, declared] of (envelope.success ? envelope.output.domains : []).entries()) {
+    // Before anything is computed for a pool.
+    psids += countPsids(declared);
+    if (psids > declaredPsidsMax) {
+      const message = `pools: found more than ${declaredPsidsMax} PSIDs in all, expected at most that`;
+      return { success: false, faults: [...faults, { message, path: [] }] };
+    }
     const domain = yield* checkDomain(declared, ["domains", index], faults);
     if (domain !== undefined) domains.push(domain);
     if (faults.length >= faultsCountedMax) break;
@@ -55,6 +63,15 @@ export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclar
     for (const message of yield* findContradictions(domains)) faults.push({ message, path: [] });
   }
   return faults.length === 0 ? { success: true, declaration: { domains } } : { success: false, faults };
+}
+
+/** Counts the PSIDs of the pools of a domain that is not checked yet. */
+function countPsids(declared: unknown): number {
+  const pools = isRecord(declared) && Array.isArray(declared.pools) ? (declared.pools as unknown[]) : [];
+  return pools.slice(0, poolsPerDomainMax).reduce<number>((sum, pool) => {
+    const length = isRecord(pool) ? pool.psidLength : undefined;
+    return typeof length === "number" && length > 0 && length <= 16 ? sum + 2 ** length : sum;
+  }, 0);
 }
 
 /** The long lists of a domain. A slice of each takes some milliseconds. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { stringify } from "yaml";
-import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax } from "../limits.ts";
+import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
 import { runAtOnce } from "./steps.ts";
@@ -76,6 +76,38 @@ export function* parseTextInSteps(
     const why = error instanceof Error ? error.message : `not valid ${format}`;
     throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });
   }
+}
+
+/**
+ * Formats a declared state in steps. As YAML, a list of some thousand items takes a second.
+ *
+ * @param declaration The declared state.
+ * @param format Format of the text.
+ * @returns The text, with a newline at its end.
+ */
+export function* formatDeclaration(
+  declaration: Declaration,
+  format: DeclarationFormat,
+): Generator<void, string> {
+  if (format === "json" || declaration.domains.length === 0) return formatText(declaration, format);
+  let text = "domains:\n";
+  for (const { lines, pools, reservations, ...settings } of declaration.domains) {
+    text += indented(stringify([settings]), 2);
+    yield;
+    for (const [name, list] of Object.entries({ lines, pools, reservations })) {
+      text += list.length === 0 ? `    ${name}: []\n` : `    ${name}:\n`;
+      for (let start = 0; start < list.length; start += yamlSliceItems) {
+        text += indented(stringify(list.slice(start, start + yamlSliceItems)), 6);
+        yield;
+      }
+    }
+  }
+  return text;
+}
+
+/** Indents each line. Blank lines, of which only text has any, need it as little as they are changed by it. */
+function indented(text: string, columns: number): string {
+  return text.replace(/^(?=.)/gm, " ".repeat(columns));
 }
 
 /**

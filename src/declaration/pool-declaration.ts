@@ -152,13 +152,30 @@ export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
       }
   );
 
+/** Declared pools do not change, and the slots of one may take a millisecond to compute. */
+const geometries = new WeakMap<PoolShape, PoolGeometry>();
+
+/** Remembers the slots of a pool that is declared as it is stored. */
+export function rememberGeometry(pool: PoolShape, geometry: PoolGeometry): void {
+  geometries.set(pool, geometry);
+}
+
 /**
- * Computes the slots of a declared pool.
+ * Computes the slots of a declared pool, once.
  *
+ * @param pool The pool; it must not change afterwards.
  * @returns The geometry of the pool.
  * @throws {RangeError} When no PSID is usable, or the parameters do not fit in a 16-bit port (RFC 7597 §5.1).
  */
 export function geometryOf(pool: PoolShape): PoolGeometry {
+  const known = geometries.get(pool);
+  if (known !== undefined) return known;
+  const geometry = computeGeometry(pool);
+  geometries.set(pool, geometry);
+  return geometry;
+}
+
+function computeGeometry(pool: PoolShape): PoolGeometry {
   const range = { ...parseIPv4Range(pool.range), fill: pool.fill };
   return pool.kind === "full"
     ? createPoolGeometry({ ...range, psidOffset: 0, psidLength: 0, reservedPorts: [] })

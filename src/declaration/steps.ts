@@ -4,6 +4,29 @@
  *
  * @module
  */
+import { poolSliceItems } from "../limits.ts";
+
+/** Converts a list in steps of a few items. */
+export function* mapInSteps<T, R>(items: readonly T[], convert: (item: T) => R): Generator<void, R[]> {
+  const converted: R[] = [];
+  for (const [index, item] of items.entries()) {
+    converted.push(convert(item));
+    if (index % poolSliceItems === 0) yield;
+  }
+  return converted;
+}
+
+/** Groups the items of a list by a key, in their order. */
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
 
 /** Runs all steps without a pause. */
 export function runAtOnce<T>(work: Generator<void, T>): T {

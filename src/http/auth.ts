@@ -44,8 +44,9 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens in t
  * Creates the guard of all endpoints.
  *
  * Tokens from the environment are compared in memory. Tokens in the database are looked up and cached for some seconds
- * (`tokenCacheMs`), so a revoked or rotated token may still be accepted for that long. A good token is accepted whatever
- * failed before: only a token that is known to be unknown is refused, with 401, or with 429 after too many.
+ * (`tokenCacheMs`), so a revoked or rotated token may still be accepted for that long. Only a token that was looked up
+ * and is unknown is refused, with 401, or with 429 after too many. While too many unknown tokens wait for a look-up, a
+ * token that this process has not seen before gets 503 and may come again.
  *
  * @returns A function from scopes to middleware.
  * @throws {TypeError} When a token is empty, because anyone could guess it.
@@ -63,9 +64,10 @@ export function createGuard(deps: AuthDeps): Guard {
     for (const token of await fromEnvironment)
       if (equalInConstantTime(token.hash, hash)) return token.principal;
     const key = encodeHex(hash);
-    const found = await check(hash, key);
+    const groupOf = (): string => addressGroup(clientAddress?.(context));
+    const found = await check(hash, key, groupOf);
     if (found !== undefined) return found;
-    const waitSeconds = addFailure(addressGroup(clientAddress?.(context)), key);
+    const waitSeconds = addFailure(groupOf(), key);
     if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
     throw refusal(
       adminToken === undefined ? `an unknown bearer token${noAdminToken}` : "an unknown bearer token",

@@ -14,6 +14,7 @@ import {
   tokenCacheSize,
   tokenPauseMs,
   tokensWaitingMax,
+  tokensWaitingOfGroupMax,
 } from "../limits.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
@@ -59,17 +60,21 @@ async function open({ pausesElapse = false } = {}) {
       setImmediate(run);
       return () => undefined;
     },
-    clientAddress: () => state.address,
+    clientAddress: ({ req }) => req.header("x-test-address"),
   });
   const createToken = async (name: string) =>
     (await operator(app)("PUT", `/tokens/${name}`, { scope: "relay" })).body.secret as string;
-  const post = async (token: string) =>
+  const post = async (token: string, address = state.address) =>
     app.request("/v1/relay", {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" },
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/octet-stream",
+        "x-test-address": address,
+      },
       body: new Uint8Array(),
     });
-  const status = async (token: string) => (await post(token)).status;
+  const status = async (token: string, address?: string) => (await post(token, address)).status;
   /** Presents unknown tokens one after the other. */
   const guess = async (count: number, name = "guess") => {
     const statuses = [];
@@ -86,6 +91,9 @@ async function open({ pausesElapse = false } = {}) {
   };
   return { app, state, timing, logged, createToken, post, status, guess, flood };
 }
+
+/** @returns One of so many addresses that none of them takes all its places. */
+const manyAddresses = (each: number) => `203.0.113.${each % 32}`;
 
 /** Lets requests run until they wait for a timer or for the database. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -169,7 +177,7 @@ test("T13 a flood of unknown tokens costs one look-up for each pause, and delays
   expect(await status(relay)).toBe(200);
   await flood();
   const before = state.lookUps;
-  const guesses = Array.from({ length: 300 }, (_, each) => status(`guess-${each}`));
+  const guesses = Array.from({ length: 300 }, (_, each) => status(`guess-${each}`, manyAddresses(each)));
   const passed = status(fresh);
   await untilWaiting(opened, 301 * 2);
   expect(state.lookUps).toBe(before);
@@ -201,7 +209,9 @@ test("T13 unknown tokens do not displace valid ones from the cache", async () =>
   const good = await createToken("good");
   expect(await status(good)).toBe(200);
   const before = state.lookUps;
-  await Promise.all(Array.from({ length: tokenCacheSize }, (_, each) => status(`guess-${each}`)));
+  await Promise.all(
+    Array.from({ length: tokenCacheSize }, (_, each) => status(`guess-${each}`, manyAddresses(each))),
+  );
   const after = state.lookUps;
   expect([after > before, await status(good), state.lookUps]).toEqual([true, 200, after]);
 });
@@ -213,7 +223,9 @@ test("T13 tokens beyond those that may wait are asked to come again, and a token
   expect(await status(relay)).toBe(200);
   timing.advance(tokenCacheMs);
   await flood();
-  const guesses = Array.from({ length: tokensWaitingMax }, (_, each) => status(`guess-${each}`));
+  const guesses = Array.from({ length: tokensWaitingMax }, (_, each) =>
+    status(`guess-${each}`, manyAddresses(each)),
+  );
   await untilWaiting(opened, 2 * tokensWaitingMax);
   const refused = await post("one-more");
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
@@ -225,6 +237,28 @@ test("T13 tokens beyond those that may wait are asked to come again, and a token
   expect(state.lookUps).toBe(before + 1);
 });
 
+test("T13 one address that guesses does not take the places of others", async () => {
+  const opened = await open();
+  const { timing, createToken, post, status, flood } = opened;
+  const fresh = await createToken("fresh");
+  await flood();
+  const guesses = Array.from({ length: tokensWaitingOfGroupMax }, (_, each) =>
+    status(`guess-${each}`, `2001:db8::${each.toString(16)}`),
+  );
+  await untilWaiting(opened, 2 * tokensWaitingOfGroupMax);
+  const further = Array.from({ length: tokensWaitingMax }, (_, each) =>
+    post(`further-${each}`, "2001:db8::ffff"),
+  );
+  for (const refused of await Promise.all(further)) {
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+  }
+  const passed = status(fresh, "2001:db8:0:1::1");
+  await untilWaiting(opened, 2 * (tokensWaitingOfGroupMax + 1));
+  timing.advance(tokenPauseMs);
+  expect(await passed).toBe(200);
+  expect(new Set(await Promise.all(guesses))).toEqual(new Set([429]));
+});
+
 test("T13 a database that cannot be reached is 503 for all tokens that wait, is logged once, and counts nobody", async () => {
   const opened = await open();
   const { state, timing, logged, status, guess } = opened;
@@ -234,7 +268,7 @@ test("T13 a database that cannot be reached is 503 for all tokens that wait, is 
   await untilWaiting(opened, 2 * others.length);
   timing.advance(tokenPauseMs);
   expect(new Set(await Promise.all(others))).toEqual(new Set([503]));
-  expect([state.lookUps, logged]).toEqual([2, ["database unavailable", "database unavailable"]]);
+  expect([state.lookUps, logged]).toEqual([2, ["database unavailable"]]);
   state.isDown = false;
   timing.advance(tokenPauseMs);
   expect(await guess(authFailuresMax)).toEqual(new Array(authFailuresMax).fill(401));

@@ -14,7 +14,7 @@ import { problemResponse } from "./problem.ts";
  */
 export function refuseBadHost({ headers }: Pick<Request, "headers">): Response | undefined {
   const host = headers.get("host");
-  if (host === null || /^[\w.-]+$/.test(host)) return undefined;
+  if (host === null) return undefined;
   if (!/[\s/?#@\\]/.test(host) && isUrl(`http://${host}/`)) return undefined;
   const found = JSON.stringify(host.slice(0, fieldFoundCharactersMax));
   return problemResponse(

@@ -5,6 +5,7 @@
  */
 import { sharedWorkMsMax, readinessKeptMs, readinessWaitMsMax } from "../limits.ts";
 import { DatabaseError } from "../store/store.ts";
+import { within } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 
 /** Dependencies of the readiness check. */
@@ -16,11 +17,11 @@ export interface ReadinessDeps {
   readonly later: Timing["later"];
 }
 
-/** A check that has been started, and maybe ended. */
+/** A check, in progress or finished. */
 interface Check {
   readonly startedMs: number;
   readonly result: Promise<void>;
-  /** What requests get that do not wait for the check any longer. One for all of them, so that it is logged once. */
+  /** What requests get that do not wait for the check any longer. One for all of them. */
   readonly overdue: DatabaseError;
   endedMs?: number;
 }
@@ -60,13 +61,5 @@ async function waitFor(check: Check, localMs: () => number, later: Timing["later
   const leftMs = check.startedMs + readinessWaitMsMax - localMs();
   if (leftMs <= 0) throw check.overdue;
   // A timer for each request: on Workers, a request may not use a timer of another one.
-  let cancel = (): void => undefined;
-  const overdue = new Promise<never>((_, reject) => {
-    cancel = later(() => {
-      reject(check.overdue);
-    }, leftMs);
-  });
-  await Promise.race([check.result, overdue]).finally(() => {
-    cancel();
-  });
+  await within(later, leftMs, check.result, () => check.overdue);
 }

@@ -93,7 +93,7 @@ function statedArrival(header: string | undefined): number | undefined {
 
 /**
  * Keeps the answers that fit in a body that relays accept. Our relay packs its POSTs so that all fit; an older one may
- * not, and would refuse them all.
+ * not, and would refuse them all. What is left out was counted by its outcome before, so it has a counter of its own.
  */
 function fitBody(answers: readonly Uint8Array[], counters: Counters): readonly Uint8Array[] {
   let octets = 0;
@@ -103,7 +103,7 @@ function fitBody(answers: readonly Uint8Array[], counters: Counters): readonly U
     octets = after;
     return true;
   });
-  counters.add("silence:answers-too-large", answers.length - kept.length);
+  counters.add("answersLeftOut", answers.length - kept.length);
   return kept;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Looks up tokens in the database, and remembers what it found. Strangers may present any number of tokens, so one
- * look-up at a time takes all tokens that wait for it, and a good token waits with them but is never refused.
+ * look-up at a time takes all tokens that wait for it. A good token waits with them, and what failed before does not
+ * count against it. Only places are limited: a token that finds none is asked to come again, unless it was valid before.
  *
  * @module
  */
@@ -11,10 +12,12 @@ import {
   tokenCacheSize,
   tokenPauseMs,
   tokensWaitingMax,
+  tokensWaitingOfGroupMax,
 } from "../limits.ts";
 import type { Principal } from "../store/principal.ts";
 import { DatabaseError } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
+import { within } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import { problem } from "./problem.ts";
 
@@ -36,10 +39,19 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** The tokens that one look-up takes. */
+interface Batch {
+  readonly waiters: Map<string, Waiter>;
+  /** Number of tokens by the group of addresses that presented them first. */
+  readonly places: Map<string, number>;
+  /** What requests get that do not wait any longer. One for all of them, because each costs a stack. */
+  overdue?: DatabaseError;
+}
+
 /** A look-up in progress. */
 interface LookUp {
   readonly startedMs: number;
-  readonly waiters: ReadonlyMap<string, Waiter>;
+  readonly batch: Batch;
   /** Resolves when it has ended, whatever it found. */
   readonly ended: Promise<void>;
 }
@@ -49,12 +61,17 @@ interface LookUp {
  * {@link tokenCacheMs}. A token that was valid before is looked up without a pause, so a flood of unknown tokens does
  * not delay a relay that is at work.
  *
- * @returns A function from the SHA-256 of a token and its hexadecimal form to the holder; undefined if it is unknown.
- *   It throws a {@link DatabaseError} when a database cannot be reached.
+ * @returns A function from the SHA-256 of a token, its hexadecimal form and the group of addresses that presents it to
+ *   the holder; undefined if it is unknown. It throws a {@link DatabaseError} when a database cannot be reached, and a
+ *   problem (503) when the token finds no place to wait.
  */
 export function createTokenCheck(
   deps: TokenCheckDeps,
-): (hash: Uint8Array, key: string) => Principal | undefined | Promise<Principal | undefined> {
+): (
+  hash: Uint8Array,
+  key: string,
+  groupOf: () => string,
+) => Principal | undefined | Promise<Principal | undefined> {
   const { localMs } = deps;
   const valid = new Map<string, { readonly principal: Principal; readonly untilMs: number }>();
   const unknown = new Map<string, number>();
@@ -64,11 +81,11 @@ export function createTokenCheck(
     if (principal === undefined) keep(unknown, key, untilMs);
     else keep(valid, key, { principal, untilMs });
   });
-  return (hash, key) => {
+  return (hash, key, groupOf) => {
     const known = valid.get(key);
     if (known !== undefined && localMs() < known.untilMs) return known.principal;
     if (localMs() < (unknown.get(key) ?? -Infinity)) return undefined;
-    return lookUp(hash, key, known !== undefined);
+    return lookUp(hash, key, groupOf(), known !== undefined);
   };
 }
 
@@ -89,7 +106,7 @@ function createLookUps(
   { tokens, localMs, later, isFlooded }: TokenCheckDeps,
   onFound: (key: string, principal: Principal | undefined) => void,
 ) {
-  let waiting = new Map<string, Waiter>();
+  let waiting: Batch = { waiters: new Map(), places: new Map() };
   let current: LookUp | undefined;
   let pausedUntilMs = -Infinity;
   let hasFailed = false;
@@ -120,12 +137,12 @@ function createLookUps(
   }
 
   function start(): void {
-    const waiters = waiting;
-    waiting = new Map();
+    const batch = waiting;
+    waiting = { waiters: new Map(), places: new Map() };
     const started: LookUp = {
       startedMs: localMs(),
-      waiters,
-      ended: run(waiters).finally(() => {
+      batch,
+      ended: run(batch.waiters).finally(() => {
         if (current === started) current = undefined;
       }),
     };
@@ -135,20 +152,50 @@ function createLookUps(
   async function take(key: string, isUrgent: boolean): Promise<void> {
     const pauseMs = pausedUntilMs - localMs();
     if (!isUrgent && pauseMs > 0 && (hasFailed || isFlooded())) await sleep(later, pauseMs);
-    for (let before = running(); waiting.has(key) && before !== undefined; before = running())
+    for (let before = running(); waiting.waiters.has(key) && before !== undefined; before = running())
       await before.ended;
-    if (waiting.has(key)) start();
+    if (waiting.waiters.has(key)) start();
   }
 
-  return async (hash: Uint8Array, key: string, isUrgent: boolean): Promise<Principal | undefined> => {
-    const shared = waiting.get(key) ?? running()?.waiters.get(key);
-    if (shared === undefined && waiting.size >= tokensWaitingMax && !isUrgent) throw tooManyWaiting();
-    const waiter = shared ?? createWaiter(hash);
-    if (shared === undefined) waiting.set(key, waiter);
+  /** @returns The batch that has the token; the one that waits if none has it yet. */
+  const batchOf = (key: string): Batch => {
+    const current = running()?.batch;
+    return !waiting.waiters.has(key) && current?.waiters.has(key) === true ? current : waiting;
+  };
+
+  return async (
+    hash: Uint8Array,
+    key: string,
+    group: string,
+    isUrgent: boolean,
+  ): Promise<Principal | undefined> => {
+    const batch = batchOf(key);
+    const waiter = batch.waiters.get(key) ?? takePlace(batch, key, createWaiter(hash), group, isUrgent);
     const taken = take(key, isUrgent).then(() => waiter.found);
     // If the look-up before is lost, another request may take this token along.
-    return within(later, sharedWorkMsMax, Promise.race([taken, waiter.found]));
+    return within(
+      later,
+      sharedWorkMsMax,
+      Promise.race([taken, waiter.found]),
+      () => (batch.overdue ??= overdue()),
+    );
   };
+}
+
+/**
+ * Lets a token wait. One group of addresses does not get all places, so that others get some while it guesses.
+ *
+ * @param isUrgent Whether it gets a place in any case.
+ */
+function takePlace(batch: Batch, key: string, waiter: Waiter, group: string, isUrgent: boolean): Waiter {
+  const { waiters, places } = batch;
+  const taken = places.get(group) ?? 0;
+  if (!isUrgent && waiters.size >= tokensWaitingMax) throw tooManyWaiting(`${waiters.size} others that wait`);
+  if (!isUrgent && taken >= tokensWaitingOfGroupMax)
+    throw tooManyWaiting(`${taken} others from the same address that wait`);
+  waiters.set(key, waiter);
+  places.set(group, taken + 1);
+  return waiter;
 }
 
 function createWaiter(hash: Uint8Array): Waiter {
@@ -167,20 +214,15 @@ function sleep(later: Timing["later"], ms: number): Promise<void> {
   });
 }
 
-/** Waits for work that may never end, because another request has started a part of it. */
-async function within<T>(later: Timing["later"], ms: number, work: Promise<T>): Promise<T> {
-  let cancel = (): void => undefined;
-  const overdue = new Promise<never>((_, reject) => {
-    cancel = later(() => {
-      reject(new DatabaseError(`Cannot look up a token: found no answer after ${ms} ms, expected one`));
-    }, ms);
-  });
-  return Promise.race([work, overdue]).finally(() => {
-    cancel();
-  });
+/** The look-up may never end, because another request has started a part of it. */
+function overdue(): DatabaseError {
+  return new DatabaseError(
+    `Cannot look up a token: found no answer after ${sharedWorkMsMax} ms, expected one`,
+  );
 }
 
-function tooManyWaiting(): Error {
-  const detail = `Cannot check the token: found ${tokensWaitingMax} others that wait, expected fewer; try again`;
+/** @param found How many tokens wait. */
+function tooManyWaiting(found: string): Error {
+  const detail = `Cannot check the token: found ${found}, expected fewer; try again`;
   return problem(503, detail, { headers: { "retry-after": String(databaseRetryAfterSeconds) } });
 }

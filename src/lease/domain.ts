@@ -91,6 +91,8 @@ export interface Directory {
   readonly revision: number;
   readonly domains: readonly Domain[];
   readonly poolsById: ReadonlyMap<number, Pool>;
+  /** Border relays of all domains of the database, in hexadecimal. */
+  readonly borderRelays: ReadonlySet<string>;
 }
 
 /** A pair as messages express it: an address and, when it is shared, a port set (RFC 7618 §8). */

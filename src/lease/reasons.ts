@@ -208,11 +208,6 @@ const ruleReasons = {
     source: "this server",
   },
   // A batch has reached a limit, or a message met a fault of this program.
-  "answers-too-large": {
-    meaning:
-      "The answers of one POST are longer than relays accept together; the client will repeat its message.",
-    source: "this server",
-  },
   "internal-error": {
     meaning:
       "This message caused an internal error, which is in the log of the allocator; other messages are served.",

@@ -15,6 +15,7 @@ const directoryOf = (domains: readonly Located[]): Directory => ({
   revision: 1,
   domains: domains as readonly Domain[],
   poolsById: new Map(),
+  borderRelays: new Set(),
 });
 
 /** What the index must find: every line and prefix of every domain is compared. */

@@ -34,6 +34,24 @@ function byAddress<P extends WithGeometry>(pools: readonly P[]): readonly P[] {
 }
 
 /**
+ * Finds the last pool that begins at or before an address.
+ *
+ * @param pools Pools to search; the list must not change afterwards.
+ * @param address IPv4 address, as an unsigned 32-bit integer.
+ * @returns The pool, which need not contain the address; undefined when all pools begin after it.
+ */
+export function findPoolBefore<P extends WithGeometry>(pools: readonly P[], address: number): P | undefined {
+  const sorted = byAddress(pools);
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]!.geometry.firstAddress <= address) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low - 1];
+}
+
+/**
  * Finds the pool whose range contains an address. The ranges of pools never overlap, so at most one pool contains it.
  *
  * @param pools Pools to search; the list must not change afterwards.
@@ -41,15 +59,7 @@ function byAddress<P extends WithGeometry>(pools: readonly P[]): readonly P[] {
  * @returns The pool, or undefined when no range contains the address.
  */
 export function findPoolAt<P extends WithGeometry>(pools: readonly P[], address: number): P | undefined {
-  const sorted = byAddress(pools);
-  let [low, high] = [0, sorted.length];
-  // The last pool that begins at or before the address is the one before `low` in the end.
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]!.geometry.firstAddress <= address) low = middle + 1;
-    else high = middle;
-  }
-  const pool = sorted[low - 1];
+  const pool = findPoolBefore(pools, address);
   return pool !== undefined && address <= pool.geometry.lastAddress ? pool : undefined;
 }
 

@@ -54,16 +54,17 @@ export function assertPortSetParams({ psidOffset, psidLength }: PortSetParams): 
  *
  * @param params Port set parameters.
  * @param psid 0..2^k-1, right-justified.
+ * @param rangesMax The most ranges to list. Default: all.
  * @returns Ranges in ascending order: one for `a = 0`, otherwise `2^a - 1`.
  * @throws {RangeError} When the parameters or the PSID are out of range.
  */
-export function portRanges(params: PortSetParams, psid: number): PortRange[] {
+export function portRanges(params: PortSetParams, psid: number, rangesMax = Infinity): PortRange[] {
   assertPsid(params, psid);
   const { psidOffset, psidLength } = params;
   if (psidLength === 0) return [{ first: 0, last: portMax }];
   const rangeBits = portBits - psidOffset - psidLength;
   const ranges: PortRange[] = [];
-  for (let a = psidOffset > 0 ? 1 : 0; a < 2 ** psidOffset; a++) {
+  for (let a = psidOffset > 0 ? 1 : 0; a < 2 ** psidOffset && ranges.length < rangesMax; a++) {
     const first = a * 2 ** (portBits - psidOffset) + psid * 2 ** rangeBits;
     ranges.push({ first, last: first + 2 ** rangeBits - 1 });
   }
@@ -97,7 +98,11 @@ export function psidOfPort(params: PortSetParams, port: number): number | undefi
   if (!Number.isInteger(port) || port < 0 || port > portMax) {
     throw new RangeError(`Cannot find the PSID of a port: port is ${port}, expected 0..65535`);
   }
-  const { psidOffset, psidLength } = params;
+  return psidOf(params, port);
+}
+
+/** Finds the PSID of a port when both are known to be in range. */
+function psidOf({ psidOffset, psidLength }: PortSetParams, port: number): number | undefined {
   if (psidLength === 0) return 0;
   if (psidOffset > 0 && port < 2 ** (portBits - psidOffset)) return undefined;
   return (port >> (portBits - psidOffset - psidLength)) & (2 ** psidLength - 1);
@@ -129,7 +134,7 @@ export function usablePsids(params: PortSetParams, reserved: readonly PortRange[
       );
     }
     for (let port = Math.max(first, next); port <= last; port++) {
-      const psid = psidOfPort(params, port);
+      const psid = psidOf(params, port);
       if (psid === undefined || isReserved[psid] === 1) continue;
       isReserved[psid] = 1;
       usable--;

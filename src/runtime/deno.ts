@@ -54,8 +54,8 @@ for (const name of ["SIGINT", "SIGTERM"]) {
     setTimeout(() => process.exit(0), httpGraceMs).unref();
   });
 }
-const { arrivedMs, stop: stopWatch } = watchRequests();
-closing.signal.addEventListener("abort", stopWatch);
+const watch = watchRequests();
+closing.signal.addEventListener("abort", watch.stop);
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
 const clientOf = createClientAddress(trustedProxies);
 const app = createApp({
@@ -66,7 +66,11 @@ const app = createApp({
   counters: createCounters(),
   clientAddress: ({ env, req }) =>
     clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
-  arrivedMs,
+  // Deno does not tell of connections, so each request counts as a new one.
+  arrivedMs: () => {
+    watch.recordConnection();
+    return watch.arrivedMs();
+  },
 });
 
 export default {

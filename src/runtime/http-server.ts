@@ -9,17 +9,21 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
+import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { ProblemStatus } from "../http/problem.ts";
 import {
+  httpBacklog,
   httpCheckMs,
+  httpConnectionsMax,
   httpGraceMs,
   httpHeadersMsMax,
   httpIdleCheckMs,
   httpLingerMs,
   httpRequestMsMax,
 } from "../limits.ts";
+import { systemTiming } from "../timing.ts";
 
 /** The address of the HTTP server. With port 0, the system chooses a port. */
 export interface ListenAddress {
@@ -38,12 +42,16 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly log: Log;
+  /** Called for each connection when it is accepted. */
+  readonly onConnection?: (() => void) | undefined;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
   readonly graceMs?: number | undefined;
   /** Milliseconds in which the headers of a request must arrive. Default: `httpHeadersMsMax`. */
   readonly headersMs?: number | undefined;
   /** Milliseconds in which a whole request must arrive. Default: `httpRequestMsMax`. */
   readonly requestMs?: number | undefined;
+  /** Connections at the same time. Default: `httpConnectionsMax`. */
+  readonly connectionsMax?: number | undefined;
 }
 
 /**
@@ -57,11 +65,14 @@ export async function startHttpServer(
   {
     listen,
     log,
+    onConnection,
     graceMs = httpGraceMs,
     headersMs = httpHeadersMsMax,
     requestMs = httpRequestMsMax,
+    connectionsMax = httpConnectionsMax,
   }: HttpServerOptions,
 ): Promise<HttpServer> {
+  const logFault = createFaultLog(log);
   const server = createServer(
     {
       headersTimeout: headersMs,
@@ -70,19 +81,33 @@ export async function startHttpServer(
       // Otherwise Node refuses a request without this header itself, with an empty body.
       requireHostHeader: false,
     },
-    getRequestListener(fetch, { errorHandler: (error) => refuseUnreadable(error, log) }) as (
+    getRequestListener(fetch, { errorHandler: (error) => refuseUnreadable(error, logFault) }) as (
       incoming: IncomingMessage,
       outgoing: ServerResponse,
     ) => void,
   );
   answerFaults(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(cannotListen(listen, error));
-    });
-    server.listen(listen.port, listen.host, resolve);
+  server.maxConnections = connectionsMax;
+  if (onConnection !== undefined) server.on("connection", onConnection);
+  await listenOn(server, listen);
+  // Without a listener, a connection that the system refuses, such as for want of descriptors, would end the process.
+  server.on("error", (error) => {
+    logFault(error, "cannot accept connections");
   });
   return { address: server.address() as AddressInfo, close: () => closeServer(server, graceMs) };
+}
+
+async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
+      reject(cannotListen(listen, error));
+    };
+    server.once("error", fail);
+    server.listen({ ...listen, backlog: httpBacklog }, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
 }
 
 function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
@@ -90,12 +115,23 @@ function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoExceptio
   return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
 }
 
+type LogFault = (error: unknown, message: string) => void;
+
+/** Clients can cause such faults at will, so all together get a line per interval. */
+function createFaultLog(log: Log): LogFault {
+  const count = createLineLimit(systemTiming.nowMs);
+  return (error, message) => {
+    const due = count();
+    if (due !== undefined) log.error({ err: error, count: due }, message);
+  };
+}
+
 /** Answers a request that cannot be made a `Request`, such as one with an invalid Host. */
-function refuseUnreadable(error: unknown, log: Log): Response {
+function refuseUnreadable(error: unknown, logFault: LogFault): Response {
   if (error instanceof RequestError) {
     return problemResponse(400, `Cannot read the request: found a fault (${error.message}), expected none`);
   }
-  log.error({ err: error }, "unexpected error");
+  logFault(error, "unexpected error");
   return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");
 }
 
@@ -115,6 +151,8 @@ const faults: Readonly<Record<string, readonly [ProblemStatus, string]>> = {
 /** Makes the server answer what Node would answer with an empty body, or not at all. */
 function answerFaults(server: Server): void {
   const answered = new WeakSet<Duplex>();
+  // Node takes its own listener off a socket that it hands out. A reset would then end the process.
+  server.on("connection", (socket) => socket.on("error", () => undefined));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     // What a client goes on sending after the answer is another fault of the same request.
     if (answered.has(socket)) return;

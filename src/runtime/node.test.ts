@@ -1,11 +1,14 @@
 /** What an allocator on Node says to its operator. */
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { temporaryFolder } from "../../test/support/folder.ts";
 import { createStore } from "../store/store.ts";
-import { logWarnings, openDatabase, openExistingDatabase } from "./node.ts";
+import { logWarnings, openDatabase, openExistingDatabase, startAllocator } from "./node.ts";
 
 const domain = (name: string, fields: object = {}) => ({
   name,
@@ -40,4 +43,19 @@ test("T20 a secret in the URL of a file is in no name and in no error", async ()
     await expect(open({ url })).rejects.toThrow(/^(?!.*s3cret)Cannot open the database: found a \? or #/);
   }
   expect(await readdir(folder)).toEqual([]);
+});
+
+test("T18 an allocator that cannot listen leaves no timer behind", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const store = createStore({ main: await temporaryDatabase({ domains: [] }), placed: new Map() });
+  const quiet = () => undefined;
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const access = { relayToken: "a-token-of-relays", adminToken: undefined };
+  await expect(startAllocator(store, access, { host: "127.0.0.1", port }, log)).rejects.toThrow(/EADDRINUSE/);
+  expect(timers()).toBe(before);
 });

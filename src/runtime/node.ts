@@ -167,12 +167,19 @@ export async function startAllocator(
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
-  const { arrivedMs, stop: stopWatch } = watchRequests();
+  const { arrivedMs, recordConnection, stop: stopWatch } = watchRequests();
   const clientOf = createClientAddress(trustedProxies);
   const clientAddress = (context: Context): string | undefined =>
     clientOf(getConnInfo(context).remote.address, (name) => context.req.header(name));
   const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress, arrivedMs });
-  const { address, close } = await startHttpServer(app.fetch, { listen, log });
+  const { address, close } = await startHttpServer(app.fetch, {
+    listen,
+    log,
+    onConnection: recordConnection,
+  }).catch((error: unknown) => {
+    stopWatch();
+    throw error;
+  });
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
     url: `http://${host}:${address.port}`,

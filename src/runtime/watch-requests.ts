@@ -2,26 +2,43 @@
  * How old a request may be when this process reads it: as old as the last gap of the event loop, on platforms whose
  * processes live longer than a request.
  *
+ * After a gap, one waiting connection is accepted in each turn of the event loop, and its request is read in the next.
+ * So a turn without a new connection ends the gap. Connections that never cease to come keep it from ending for
+ * `httpTurnsMax` turns only. Requests on connections that are open already do not keep it from ending.
+ *
  * @module
  */
-import { loopBeatMs, loopGapMs } from "../limits.ts";
+import { httpTurnsMax, loopBeatMs, loopGapMs } from "../limits.ts";
 import { LoopWatch } from "../loop-watch.ts";
+import type { LoopWatchTiming } from "../loop-watch.ts";
 import { systemTiming } from "../timing.ts";
 
 /** Watches the requests of a process. */
 export interface RequestWatch {
   /** Returns a time by `performance.now()`, not later than the arrival of a request that is read now. */
   readonly arrivedMs: () => number;
+  /** Records that a connection was accepted, or a request was read on a platform that does not tell of connections. */
+  readonly recordConnection: () => void;
   readonly stop: () => void;
 }
 
-/** Starts to watch. After a gap, connections are accepted and read one after the other, so a turn without a request ends it. */
-export function watchRequests(): RequestWatch {
-  const watch = new LoopWatch({ beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: 1 }, systemTiming);
+const options = { beatMs: loopBeatMs, gapMs: loopGapMs, readsPerTurnMax: 1, turnsMax: httpTurnsMax };
+
+/** The socket that listens is the only one that may hold more than a turn reads. */
+const listening = 0;
+
+/** Starts to watch. */
+export function watchRequests(timing: LoopWatchTiming = systemTiming): RequestWatch {
+  const watch = new LoopWatch(options, timing);
   const stop = watch.start();
-  const arrivedMs = (): number => {
-    watch.recordRead(0);
-    return watch.arrivedMs();
+  return {
+    arrivedMs: () => {
+      watch.watchTurns();
+      return watch.arrivedMs(listening);
+    },
+    recordConnection: () => {
+      watch.recordRead(listening);
+    },
+    stop,
   };
-  return { arrivedMs, stop };
 }

@@ -7,6 +7,7 @@
 import type { ClockReading } from "../clock-reading.ts";
 import type { Claim } from "../lease/claim.ts";
 import type { Directory } from "../lease/domain.ts";
+import type { BorderRelays } from "../lease/softwire.ts";
 import { readClock } from "./batch/clock.ts";
 import { commitClaims } from "./batch/commit.ts";
 import type { CommitOptions, CommitResult } from "./batch/commit.ts";
@@ -31,13 +32,24 @@ export interface Partition {
 /** @returns A partition for each database. The main database comes first. */
 export function createPartitions(databases: Databases): readonly [Partition, ...Partition[]] {
   const [main, ...others] = allPlaces(databases);
-  return [createPartition(main), ...others.map(createPartition)];
+  // Each partition knows the border relays of the others as they were last loaded: they seldom change.
+  const loaded = new Map<Place, ReadonlySet<string>>();
+  const partitionOf = (place: Place): Partition => createPartition(place, loaded);
+  return [partitionOf(main), ...others.map(partitionOf)];
 }
 
-function createPartition(place: Place): Partition {
+/** @param loaded Border relays of all places. Those of this one are added when they are loaded. */
+function createPartition(place: Place, loaded: Map<Place, ReadonlySet<string>>): Partition {
   const { database } = place;
+  const known: BorderRelays = {
+    has: (address) => [...loaded.values()].some((borderRelays) => borderRelays.has(address)),
+  };
   return {
-    loadDirectory: () => loadPlace(place),
+    loadDirectory: async () => {
+      const directory = await loadPlace(place, known);
+      loaded.set(place, directory.borderRelays);
+      return directory;
+    },
     commit: (claims, options) => commitClaims(database, claims, options),
     readClock: (localMs) => readClock(database, localMs),
   };

@@ -369,25 +369,34 @@ const notHttp = [
   requestOf("POST /v1/relay HTTP/1.1", "Host: a", "Content-Length: 1", "Transfer-Encoding: chunked"),
   requestOf("GET /healthz HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`),
   requestOf(`GET /${"a".repeat(20_000)} HTTP/1.1`, "Host: a"),
+  requestOf("CONNECT example.net:443 HTTP/1.1", "Host: a"),
 ];
 
 const unreadable: Attack = {
   id: "T24",
-  tried: "bad Host, oversized headers, bad request lines, two lengths, other versions",
+  tried:
+    "bad Host, oversized headers, bad request lines, two lengths, other versions, CONNECT; the same with resets",
   run: async (field) => {
     const answers: string[] = [];
     for (const octets of notHttp) {
       const socket = await openConnection(field.allocator, octets);
       answers.push(await text(socket));
       socket.destroy();
+      const reset = await openConnection(field.allocator, octets);
+      reset.resetAndDestroy();
     }
+    const alive = await field.http("/healthz");
+    await alive.arrayBuffer();
     const problems = answers.filter(
       (answer) => answer.includes("application/problem+json") && answer.includes('"detail":"Cannot '),
     ).length;
     const statuses = answers.map((answer) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0));
     return {
-      seen: `${countStatuses(statuses)}; ${problems} of ${answers.length} with a problem document`,
-      held: problems === answers.length && statuses.every((status) => status === 400 || status === 431),
+      seen: `${countStatuses(statuses)}; ${problems} of ${answers.length} with a problem document; /healthz then: ${alive.status}`,
+      held:
+        alive.status === 200 &&
+        problems === answers.length &&
+        statuses.every((status) => status === 400 || status === 431),
     };
   },
 };

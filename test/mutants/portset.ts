@@ -13,8 +13,8 @@ export const portsetMutants: readonly Mutant[] = [
     name: "ports-below-the-offset-given-out",
     rules: ["RFC 7597 §5.1"],
     file: portSet,
-    search: "for (let a = psidOffset > 0 ? 1 : 0; a < 2 ** psidOffset; a++) {",
-    replacement: "for (let a = 0; a < 2 ** psidOffset; a++) {",
+    search: "for (let a = psidOffset > 0 ? 1 : 0;",
+    replacement: "for (let a = 0;",
     tests: portsetTests,
   },
   {

@@ -235,6 +235,14 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
+    name: "uplink-closes-before-the-second-try",
+    rules: ["close() of an uplink also waits for the second POST of a batch"],
+    file: uplink,
+    search: "if (this.#batches > 0) await",
+    replacement: "if (this.#batches > 1) await",
+    tests: ["relay/uplink"],
+  },
+  {
     name: "relay-posts-to-quarantined-allocator",
     rules: ["a quarantined allocator gets no POST"],
     file: uplink,

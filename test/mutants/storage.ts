@@ -166,13 +166,14 @@ export const storageMutants: readonly Mutant[] = [
     "/[?#]/.test(url)",
     "url.length === 0",
   ),
+  mutant("T2", "refused-values-cost-the-connection", connection, " || isRefusal(failure);", ";"),
   mutant("T21", "exposed-database-is-not-told", files, "modeOfOthers) !== 0", "modeOfOthers) < 0"),
   mutant(
     "E24",
     "ready-without-a-write",
     pipeline,
-    "const { clockMs } = await partition.commit([], { revision: 0 });",
-    "const clockMs = await Promise.resolve(Date.now());",
+    "const { clockMs, revision } = await partition.commit([], { revision: 0 });",
+    "const { clockMs, revision } = await Promise.resolve({ clockMs: Date.now(), revision: known });",
   ),
   mutant("E24", "failed-batch-counts-as-committed", pipeline, "      last.atMs = undefined;\n", ""),
 ];

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { formatIPv6 } from "../../src/wire/ipv6-address.ts";
 import { queryNumber } from "../support/sql.ts";
-import { Stage } from "./stage.ts";
+import { domain, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 
 const possible = "2001:db8:1234:5600::1";
@@ -23,6 +23,12 @@ describe("T7 a softwire address", () => {
     "::ffff:192.0.2.1",
     "::192.0.2.1",
     "2001:db8:ffff::1",
+    "64:ff9b::192.0.2.1",
+    "64:ff9b:1::1",
+    "2002:c000:201::1",
+    "2001::1",
+    "100::1",
+    "fec0::1",
   ];
 
   test.each(impossible)("%s is refused, and never stored", async (softwire) => {
@@ -86,6 +92,29 @@ describe("T7 a softwire address", () => {
       "nak:softwire-forbidden",
     );
     expect(softwireOf(await client.select(offer, { softwire: possible }))).toBe(possible);
+  });
+
+  test("of a border relay of another domain is refused, and not told again if it was stored", async () => {
+    const others = [1, 2].map((number) => ({
+      ...domain,
+      name: `other-${number}`,
+      default: false,
+      softwire: { borderRelays: ["2001:db8:eeee::1", `2001:db8:eeee::1${number}`] },
+      pools: [],
+    }));
+    const stage = await Stage.open([others[0]!, domain, others[1]!]);
+    const client = stage.client(1);
+    const offer = (await client.discover())!;
+    for (const softwire of ["2001:db8:eeee::1", "2001:db8:eeee::11", "2001:db8:eeee::12"]) {
+      expect(await stage.outcome(() => client.select(offer, { softwire }))).toBe("nak:softwire-forbidden");
+    }
+    expect(await storedSoftwires(stage)).toBe(0);
+    const lease = await client.lease();
+    await stage.database.write([
+      { sql: "UPDATE lease SET softwire = unhex('20010db8eeee00000000000000000012')", args: [] },
+    ]);
+    const ack = await client.renew(lease, { softwire: "2001:db8:eeee::12" });
+    expect([ack?.type, softwireOf(ack)]).toEqual(["ack", undefined]);
   });
 
   test.each(["fd00::1", "2001:db8:9::1"])("%s is allowed", async (softwire) => {

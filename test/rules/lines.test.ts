@@ -30,6 +30,9 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const lineA: ClientLocation = { options: [remoteId("line-a")] };
 const lineB: ClientLocation = { options: [remoteId("line-b")] };
 
+/** A message that chose another server. */
+const otherServer = { options: { 54: [192, 0, 2, 254] } };
+
 /** The running lease of client 1 as the database has it. */
 async function stored(stage: Stage) {
   const sql =
@@ -55,7 +58,7 @@ describe("T8 a message with a client's identifier from another line", () => {
     [
       "REQUEST that chose another server",
       "silence:other-server-chosen",
-      (client, lease) => client.select(lease, { options: { 54: [192, 0, 2, 254] } }),
+      (client, lease) => client.select(lease, otherServer),
     ],
   ])("%s changes nothing: %s", async (_what, outcome, say) => {
     const stage = await Stage.open();
@@ -65,6 +68,30 @@ describe("T8 a message with a client's identifier from another line", () => {
     expect(await stage.outcome(() => say(stage.client(1, lineB), lease))).toBe(outcome);
     expect(await stored(stage)).toEqual(before);
     expect(await stage.outcome(() => stage.client(1, lineA).renew(lease))).toBe("ack 192.0.2.18 PSID 1");
+  });
+
+  test.each<[string, (client: ReturnType<Stage["client"]>, offer: Answer) => Promise<Answer | undefined>]>([
+    ["RELEASE", (client, offer) => client.release(offer)],
+    ["DECLINE", (client, offer) => client.decline(offer.address)],
+    ["REQUEST that chose another server", (client, offer) => client.select(offer, otherServer)],
+    ["REQUEST for the offered pair", (client, offer) => client.select(offer)],
+    ["DISCOVER", (client) => client.discover()],
+  ])("T8 %s leaves an offer to the client that got it", async (_what, say) => {
+    const stage = await Stage.open();
+    const offer = (await stage.client(1, lineA).discover())!;
+    await stage.outcome(() => say(stage.client(1, lineB), offer));
+    expect(await stage.outcome(() => stage.client(1, lineA).select(offer))).toBe("ack 192.0.2.18 PSID 1");
+  });
+
+  test("T8 gets no pair in its quarantine, and gets it afterwards", async () => {
+    const stage = await Stage.open();
+    const lease = await stage.client(1, lineA).lease();
+    await stage.client(1, lineA).release(lease);
+    expect(await stage.outcome(() => stage.client(1, lineB).discover())).toBe("offer 192.0.2.19 PSID 1");
+    expect(await stage.outcome(() => stage.client(1, lineA).discover())).toBe("offer 192.0.2.18 PSID 1");
+    await stage.client(2, lineA).release(await stage.client(2, lineA).lease());
+    stage.now += 60;
+    expect(await stage.outcome(() => stage.client(2, lineB).discover())).toBe("offer 192.0.2.18 PSID 2");
   });
 
   test("DISCOVER and REQUEST get another pair, and the holder keeps its own", async () => {

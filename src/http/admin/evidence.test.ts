@@ -224,6 +224,32 @@ describe("/bindings", () => {
     ).rejects.toThrow();
   });
 
+  test("T7 has no row with a border relay of another domain", async () => {
+    const { allocator, call } = await open();
+    const whole = await call("GET", "/bindings?format=snabb");
+    expect(whole.body.text).toContain("b4-ipv6 2001:db8::1;");
+    const south = await call("GET", "/domains/south");
+    const changed = await call(
+      "PATCH",
+      "/domains/south",
+      { softwire: { borderRelays: ["2001:db8::1"] } },
+      { "if-match": south.headers.get("etag")! },
+    );
+    expect(changed.status).toBe(200);
+    for (const path of ["/bindings?format=snabb", "/bindings?format=snabb&domain=north"]) {
+      expect((await call("GET", path)).body.text).not.toContain("b4-ipv6");
+    }
+    // The increment is without it, too.
+    const { headers } = await call("GET", "/bindings");
+    await execute(allocator.database, "UPDATE lease SET softwire = NULL");
+    await execute(
+      allocator.database,
+      "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001')",
+    );
+    const changes = await call("GET", `/bindings?since=${headers.get("apportion-version")!}&domain=north`);
+    expect(changes.body["bind-instance"]).toEqual([{ name: "north", removed: [], changed: [], added: [] }]);
+  });
+
   test("returns the changes since a version, and a checksum", async () => {
     const { allocator, call } = await open();
     const whole = await call("GET", "/bindings?format=snabb&digest=true");

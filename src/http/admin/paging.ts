@@ -89,6 +89,7 @@ export const namePosition = v.strictTuple([v.string()]);
  * @param found Rows of the store, at most `limit + 1`.
  * @param positionOf Returns the position that the cursor of a row encodes.
  * @param itemOf Returns the item that the page shows for a row.
+ * @param isCut Whether rows follow although there are no more than the limit.
  * @returns At most `limit` items and the next cursor.
  */
 export function pageOf<Row, T>(
@@ -96,9 +97,10 @@ export function pageOf<Row, T>(
   { limit }: PageRequest,
   positionOf: (row: Row) => Position,
   itemOf: (row: Row) => T,
+  isCut = false,
 ): Page<T> {
   const rows = found.slice(0, limit);
-  const next = found.length > limit ? encodeCursor(positionOf(rows.at(-1)!)) : null;
+  const next = found.length > limit || isCut ? encodeCursor(positionOf(rows.at(-1)!)) : null;
   return { items: rows.map(itemOf), next };
 }
 

@@ -11,6 +11,7 @@ import { clientProfile, says } from "../../../test/support/clients.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 import { encodeHex } from "../../wire/hex.ts";
+import { parseIPv6 } from "../../wire/ipv6-address.ts";
 import { DatabaseError } from "../../store/database/database.ts";
 import type { Database } from "../../store/database/database.ts";
 import { sha256 } from "../auth.ts";
@@ -275,6 +276,20 @@ describe("evidence", () => {
     ]);
     expect(body.bound).toBe(2);
   });
+});
+
+test("T7 a border relay of a domain in another database is no softwire address", async () => {
+  const relayOf = (address: string) => ({ softwire: { borderRelays: [address] } });
+  const main = await temporaryDatabase({ domains: [{ ...north, ...relayOf("2001:db8:eeee::1") }] });
+  const other = await temporaryDatabase({ domains: [{ ...south, ...relayOf("2001:db8:eeee::2") }] });
+  const allocator = await createTestAllocator(main, { placed: new Map([["south", other]]) });
+  const [offer] = await allocator.ask(inNorth(says.discover(clientProfile(1))));
+  const select = (softwire: string) => inNorth(says.selecting(clientProfile(1), offer!, parseIPv6(softwire)));
+  expect((await allocator.ask(select("2001:db8:eeee::2")))[0]!.type).toBe("nak");
+  expect((await allocator.ask(select("2001:db8:eeee::3")))[0]!.type).toBe("ack");
+  await execute(main, "UPDATE lease SET softwire = unhex('20010db8eeee00000000000000000002')");
+  const table = await operator(allocator.app)("GET", "/bindings?format=snabb");
+  expect(table.body.text).not.toContain("b4-ipv6");
 });
 
 describe("/bindings", () => {

@@ -10,7 +10,7 @@ import { domainSettingsFields } from "../../declaration/domain-settings.ts";
 import { poolSchemaWith } from "../../declaration/pool-declaration.ts";
 import { reservationFields } from "../../declaration/reservation-declaration.ts";
 import { nameSchema } from "../../declaration/schema-parts.ts";
-import { lostPsidsShownMax, tokenOverlapSecondsMax } from "../../limits.ts";
+import { listedPortRangesMax, lostPsidsShownMax, tokenOverlapSecondsMax } from "../../limits.ts";
 
 const count = v.pipe(v.number(), v.integer());
 
@@ -58,7 +58,7 @@ export const poolPlanSchema = v.strictObject({
   lostPsids: v.array(
     v.strictObject({
       psid: count,
-      ports: v.array(portRangeSchema),
+      ports: v.pipe(v.array(portRangeSchema), v.description(`The first ${listedPortRangesMax}.`)),
       reserved: v.pipe(v.string(), v.description("The reserved ports in its port set.")),
     }),
   ),
@@ -75,7 +75,10 @@ export const reservationSchema = v.strictObject({
   domain: nameSchema,
   ...reservationFields,
   pool: computed("The pool that contains the pair.", v.string()),
-  ports: computed("Port ranges of the PSID; all ports in a full pool.", v.array(portRangeSchema)),
+  ports: computed(
+    `Port ranges of the PSID; all ports in a full pool. In a list, the first ${listedPortRangesMax}.`,
+    v.array(portRangeSchema),
+  ),
 });
 
 const scopeSchema = v.pipe(

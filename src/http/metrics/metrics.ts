@@ -115,7 +115,13 @@ function clockMetrics(measures: readonly ClockMeasure[]): Metric[] {
 
 /** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */
 function countersOf(counters: Counters): Metric[] {
-  const { frames = 0, framesWithoutBelief = 0, rounds = 0, ...answers } = counters.snapshot();
+  const {
+    frames = 0,
+    framesWithoutBelief = 0,
+    rounds = 0,
+    answersLeftOut = 0,
+    ...answers
+  } = counters.snapshot();
   return [
     {
       name: "apportion_frames_total",
@@ -134,6 +140,12 @@ function countersOf(counters: Counters): Metric[] {
       type: "counter",
       help: `Transactions that served messages. ${ofInstance}`,
       samples: [{ value: rounds }],
+    },
+    {
+      name: "apportion_answers_left_out_total",
+      type: "counter",
+      help: `Answers that did not fit in a response that relays accept. ${ofInstance}`,
+      samples: [{ value: answersLeftOut }],
     },
     {
       name: "apportion_answers_total",

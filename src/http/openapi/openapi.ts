@@ -12,7 +12,7 @@ import { encodeHex } from "../../wire/hex.ts";
 import { renderReference } from "./reference-page.ts";
 import type { OpenApiDocument } from "./reference-page.ts";
 
-/** Octets of the hash that an ETag has: two documents with the same ones do not happen. */
+/** Octets of the SHA-256 that form an ETag: 128 bits, so that two documents never share one. */
 const etagOctets = 16;
 
 const information = {
@@ -64,7 +64,12 @@ const pageHeaders = secureHeaders({
  */
 export function documentRoutes<E extends Env>(app: Hono<E>) {
   let documents: ReturnType<typeof makeDocuments> | undefined;
-  const load = () => (documents ??= makeDocuments(app));
+  const load = () =>
+    (documents ??= makeDocuments(app).catch((error: unknown) => {
+      // The next request tries again.
+      documents = undefined;
+      throw error;
+    }));
   return new Hono()
     .get("/openapi.json", async (context) => answer(context, (await load()).description))
     .get("/docs", pageHeaders, async (context) => answer(context, (await load()).page));
@@ -93,7 +98,7 @@ async function prepare(text: string, type: string): Promise<PreparedDocument> {
   const octets = new Uint8Array(new TextEncoder().encode(text));
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", octets));
   const etag = `"${encodeHex(hash.subarray(0, etagOctets))}"`;
-  // A cache may keep the document, and asks whether it is still the same: another release has another one.
+  // A cache may keep the document but must revalidate it: each release has its own.
   return { octets, headers: { "content-type": type, "cache-control": "no-cache", etag } };
 }
 

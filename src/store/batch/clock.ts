@@ -23,7 +23,7 @@ export async function readClock(
   return { clockMs, sentMs, answeredMs: localMs() };
 }
 
-/** @returns Whether the reading is so old that the two clocks may have drifted apart by a few milliseconds. */
+/** @returns Whether the reading is so old that the two clocks may have drifted apart by some milliseconds. */
 export function isOldReading({ answeredMs }: ClockReading, nowMs: number): boolean {
   return nowMs - answeredMs > clockReadingMsMax;
 }

@@ -542,10 +542,11 @@ describe("T8 a client identifier that appears on two named lines", () => {
     });
   });
 
-  test("gets the pair of its last lease when that has ended, on whichever line", async () => {
+  test("gets the pair of its last lease after its quarantine, on whichever line", async () => {
     const store = await openStore();
     const slot = await store.lease(1, at("remote:0a"));
     await store.commit(endClaim(1, slot, at("remote:0a")));
+    store.now += 100;
     expect((await store.commit(offerClaim(1, at("remote:0b"))))[0]!.held!.slot).toBe(slot);
     expect(await query(store.database, "SELECT line FROM lease")).toEqual([{ line: "remote:0b" }]);
   });

@@ -11,7 +11,7 @@
  */
 import { earliestClockMs, latestClockMs } from "../../clock-reading.ts";
 import type { ClockReading } from "../../clock-reading.ts";
-import { sameBatchMsMax } from "../../limits.ts";
+import { clockDriftRatioMax, sameBatchMsMax } from "../../limits.ts";
 
 /** When the oldest message of a batch arrived, as its sender and this allocator know it. */
 export interface Arrival {
@@ -27,29 +27,30 @@ export interface Arrival {
 /**
  * Computes the deadline of a batch.
  *
- * The result is never earlier than the end of the sender's wait. It is later by less than a second plus about
- * the round trip of the reading.
+ * The result is never earlier than the end of the sender's wait. It is later by less than a second, about the round trip
+ * of the reading, and what the clocks may have drifted apart since.
  *
  * @param sentMs When the batch is sent, by the local clock of the reading.
  * @param waitMs How long its sender waits for the answer, in milliseconds.
  * @returns The last Unix second, by the clock of the database, at which the sender still waits.
  */
 export function wantedUntil(reading: ClockReading, sentMs: number, waitMs: number): number {
-  return Math.floor(latestClockMs(reading, sentMs + waitMs) / 1000);
+  return Math.floor(latestClockMs(reading, sentMs + waitMs, clockDriftRatioMax) / 1000);
 }
 
 /**
  * Returns a time, by the database's clock, before any message of the batch arrived.
  *
- * It is earlier than their arrival by at most about the round trip of the reading. That does no harm to a client that
- * releases a new lease, because it has waited for an answer of the database too. A change in the same millisecond
- * counts as earlier.
+ * It is earlier than their arrival by at most about the round trip of the reading, and what the clocks may have drifted
+ * apart since. The round trip does no harm to a client that releases a new lease, because it has waited for an answer of
+ * the database too. If that answer came through this allocator, it was a reading, so no time has passed for a drift. A
+ * change in the same millisecond counts as earlier.
  *
  * @param arrival The earlier of its two statements counts.
  * @returns Milliseconds of Unix time by the clock of the database.
  */
 export function receivedAt(reading: ClockReading, { receivedMs, clockMs = Infinity }: Arrival): number {
-  return Math.min(earliestClockMs(reading, receivedMs), clockMs);
+  return Math.min(earliestClockMs(reading, receivedMs, clockDriftRatioMax), clockMs);
 }
 
 /**

@@ -69,16 +69,18 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(name)})`;
 
 /**
- * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no line has claimed.
- * A running lease on another named line is not among them: a message that repeats a client's identifier from elsewhere
- * does not reach its lease. A line without a name (`''`) counts as equal to any other.
+ * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no other named line
+ * uses or has used until lately. A message that repeats a client's identifier from another line reaches no lease and no
+ * offer of the client, and does not get its pair in the quarantine. A line without a name (`''`) counts as equal to any
+ * other. A reserved pair has no quarantine.
  */
 const ownSlot = sql`coalesce(
     (SELECT ${mine.slot} FROM ${lease} ${mine}
       WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id AND ${mine.line} = c.line),
     (SELECT ${mine.slot} FROM clock CROSS JOIN ${lease} ${mine}
       WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id
-        AND (c.line = '' OR ${mine.line} = '' OR ${mine.state} <> ${bound} OR ${mine.expiresAt} <= now) LIMIT 1)
+        AND (c.line = '' OR ${mine.line} = ''
+          OR (${mine.expiresAt} <= now AND (${mine.freeAt} <= now OR ${mine.freeAt} = ${never}))) LIMIT 1)
   )`;
 
 /** Joins the row that belongs to the client of a claim. */

@@ -9,6 +9,7 @@ import { namesOf } from "../database/columns.ts";
 import { inScope } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import { placesFor } from "../database/places-for.ts";
+import { exceedsPage } from "../database/page-size.ts";
 import { readerOf, readRows } from "../database/queries.ts";
 import { audit } from "../database/schema.ts";
 import { instantSeconds } from "../database/time.ts";
@@ -120,18 +121,19 @@ export function createAuditStore(databases: Databases): AuditStore {
       const found = await Promise.all(
         places.map(async (place, index) => {
           const records = await readAudit(place, filter, positions[index]!, limit + 1);
-          return records.map((record) => ({ index, record }));
+          return records.map((each) => ({ index, ...each }));
         }),
       );
       const merged = found.flat().sort((a, b) => b.record.at - a.record.at);
-      const shown = merged.slice(0, limit);
+      const firstLeftOut = merged.findIndex(({ isLeftOut }) => isLeftOut);
+      const shown = merged.slice(0, firstLeftOut < 0 ? limit : Math.min(limit, firstLeftOut));
       const lastIds = positions.map(
         (position, index) => shown.findLast((each) => each.index === index)?.record.id ?? position,
       );
       return {
         kind: "page",
         records: shown.map(({ record }) => record),
-        next: merged.length > limit ? lastIds : null,
+        next: merged.length > shown.length ? lastIds : null,
       };
     },
   };
@@ -145,27 +147,51 @@ async function readAudit(
   { resource, name, actor, since, until }: AuditFilter,
   position: number,
   limit: number,
-): Promise<AuditRecord[]> {
+): Promise<{ readonly record: AuditRecord; readonly isLeftOut: boolean }[]> {
+  const reader = readerOf(database);
+  const page = reader
+    .select()
+    .from(audit)
+    .where(
+      and(
+        position === atStart ? undefined : lt(audit.id, position),
+        inScope(audit.domain, scope),
+        resource === undefined ? undefined : eq(audit.resource, resource),
+        name === undefined ? undefined : eq(audit.name, name),
+        actor === undefined ? undefined : eq(audit.actor, actor),
+        since === undefined ? undefined : gte(audit.at, since),
+        until === undefined ? undefined : lte(audit.at, until),
+      ),
+    )
+    .orderBy(desc(audit.id))
+    .limit(limit)
+    .as("page");
+  const isLeftOut = exceedsPage(
+    sql`ifnull(length(${page.before}), 0) + ifnull(length(${page.after}), 0)`,
+    desc(page.id),
+  );
   const rows = await readRows(
     database,
-    readerOf(database)
-      .select()
-      .from(audit)
-      .where(
-        and(
-          position === atStart ? undefined : lt(audit.id, position),
-          inScope(audit.domain, scope),
-          resource === undefined ? undefined : eq(audit.resource, resource),
-          name === undefined ? undefined : eq(audit.name, name),
-          actor === undefined ? undefined : eq(audit.actor, actor),
-          since === undefined ? undefined : gte(audit.at, since),
-          until === undefined ? undefined : lte(audit.at, until),
-        ),
-      )
-      .orderBy(desc(audit.id))
-      .limit(limit),
+    reader
+      .select({
+        id: page.id,
+        at: page.at,
+        actor: page.actor,
+        action: page.action,
+        resource: page.resource,
+        name: page.name,
+        domain: page.domain,
+        before: sql<string | null>`iif(${isLeftOut}, NULL, ${page.before})`,
+        after: sql<string | null>`iif(${isLeftOut}, NULL, ${page.after})`,
+        isLeftOut,
+      })
+      .from(page)
+      .orderBy(desc(page.id)),
   );
-  return rows.map((row) => ({ ...row, before: parsed(row.before), after: parsed(row.after) }));
+  return rows.map(({ isLeftOut: leftOut, before, after, ...row }) => ({
+    record: { ...row, before: parsed(before), after: parsed(after) },
+    isLeftOut: leftOut === 1,
+  }));
 }
 
 const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text));

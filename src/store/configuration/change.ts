@@ -5,12 +5,15 @@
  * @module
  */
 import { sql } from "drizzle-orm";
+import type { SQLWrapper } from "drizzle-orm";
 import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
 import type { RunnableQuery } from "drizzle-orm/runnable-query";
+import { mapInSteps } from "../../declaration/steps.ts";
 import { isDatabaseError } from "../database/database.ts";
 import type { Database } from "../database/database.ts";
 import { namesOf } from "../database/columns.ts";
-import { writerOf } from "../database/queries.ts";
+import { statementOf, writerOf } from "../database/queries.ts";
+import { inSlices } from "../database/slices.ts";
 import { configuration } from "../database/schema.ts";
 import { auditAlways, auditOfLast } from "./audit.ts";
 import type { AuditEntry } from "./audit.ts";
@@ -105,8 +108,12 @@ export async function commitAll(
   }
 }
 
-async function runAll(database: Database, [first, ...others]: readonly Item[]): Promise<void> {
-  if (first !== undefined) await writerOf(database).batch([first, ...others]);
+/** Rendering thousands of statements takes as long as running them, so it is done in slices. */
+async function runAll(database: Database, items: readonly Item[]): Promise<void> {
+  if (items.length === 0) return;
+  await database.write(
+    await inSlices(mapInSteps(items, (item) => statementOf((item as unknown as SQLWrapper).getSQL()))),
+  );
 }
 
 /** `configuration` may have only one row, so inserting a second one fails and rolls back the transaction. */

@@ -11,6 +11,7 @@
 import type { Declaration } from "../../declaration/declaration.ts";
 import { allPlaces, isInScope } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
+import { inSlices } from "../database/slices.ts";
 import { assertAllDomains } from "../principal.ts";
 import type { Principal } from "../principal.ts";
 import { applyTo } from "./apply.ts";
@@ -22,7 +23,7 @@ import type { ApplyOptions, Draft, Elsewhere, Step, Target } from "./draft.ts";
 import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
-import { servedBy } from "./served.ts";
+import { servedInSteps } from "./served.ts";
 
 /** The configuration and its revision. */
 export interface Declared {
@@ -37,12 +38,17 @@ export interface DeclarationOptions {
   readonly unnamed: "keep" | "drain";
   /** The revision that the caller requires. Default: any. */
   readonly precondition?: Precondition | undefined;
+  /** The most changes that may be made. Default: any number. */
+  readonly changesMax?: number | undefined;
 }
 
 /** The precondition of the caller does not hold, so the declared state is refused before it is compared. */
 export type DeclarationRefusal =
+  /** There are too many changes for one transaction, which would keep others waiting. */
+  | { readonly kind: "too-many-changes"; readonly changes: number }
   /** The caller requires that no configuration exists, but one always exists. */
-  { readonly kind: "exists" } | Stale;
+  | { readonly kind: "exists" }
+  | Stale;
 
 /** The steps that applying a declared state would take. */
 export type DeclarationPlan =
@@ -114,7 +120,7 @@ async function prepare(
   databases: Databases,
   { name: actor }: Principal,
   declaration: Declaration,
-  { unnamed, precondition }: DeclarationOptions,
+  { unnamed, precondition, changesMax = Infinity }: DeclarationOptions,
 ): Promise<Prepared | DeclarationRefusal> {
   if (precondition?.mustBeNew === true) return { kind: "exists" };
   const places = allPlaces(databases);
@@ -123,13 +129,17 @@ async function prepare(
   if (stale !== undefined) return stale;
   const revision = typeof precondition?.version === "number" ? precondition.version : undefined;
   const options: ApplyOptions = { actor, unnamed, revision };
-  const served = servedByAll(declaration, states);
+  // With one database there is no other one to compare with.
+  const served = places.length === 1 ? new Map() : await inSlices(servedByAll(declaration, states));
   const shares = places.map(async (place, index) => {
     const share = shareOf(place, declaration, states, index, served);
     const draft = await draftPlan(share, share.declaration, options, states[index]);
     return { ...share, draft };
   });
-  return { kind: "prepared", shares: await Promise.all(shares), options };
+  const prepared = await Promise.all(shares);
+  const changes = prepared.reduce((sum, { draft }) => sum + draft.changes.length, 0);
+  if (changes > changesMax) return { kind: "too-many-changes", changes };
+  return { kind: "prepared", shares: prepared, options };
 }
 
 /**
@@ -157,7 +167,10 @@ function shareOf(
 }
 
 /** Lists what all domains will serve. A domain that the state does not name serves until it is deleted. */
-function servedByAll({ domains }: Declaration, states: readonly State[]): Elsewhere["served"] {
+function* servedByAll(
+  { domains }: Declaration,
+  states: readonly State[],
+): Generator<void, Elsewhere["served"]> {
   const declared = new Set(domains.map(({ name }) => name));
   const unnamed = states.flatMap((state) => state.domains.filter(({ name }) => !declared.has(name)));
   const names = new Map<string, string[]>();
@@ -165,7 +178,7 @@ function servedByAll({ domains }: Declaration, states: readonly State[]): Elsewh
     ...domains.map((each) => ({ name: each.name, settings: each })),
     ...unnamed,
   ]) {
-    for (const key of servedBy(settings).keys()) {
+    for (const key of (yield* servedInSteps(settings)).keys()) {
       const found = names.get(key);
       if (found === undefined) names.set(key, [name]);
       else found.push(name);

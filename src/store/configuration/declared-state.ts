@@ -4,9 +4,11 @@
  * @module
  */
 import type { Declaration } from "../../declaration/declaration.ts";
+import { groupBy, mapInSteps } from "../../declaration/steps.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
 import { readerOf } from "../database/queries.ts";
+import { inSlices } from "../database/slices.ts";
 import { configuration, domain, pool, reservation } from "../database/schema.ts";
 import { clockSeconds } from "../database/time.ts";
 import { domainOfRow, poolOfRow, reservationOfRow, selectPools, selectReservations } from "./declared.ts";
@@ -38,13 +40,15 @@ export async function loadDeclaredState({ database, scope }: Place): Promise<Sta
     selectReservations(reader).orderBy(reservation.name),
   ]);
   const isHere = (name: string): boolean => isInScope(scope, name);
-  const allPools = pools.map(poolOfRow);
+  const allDomains = await inSlices(mapInSteps(domains, domainOfRow));
+  const allPools = await inSlices(mapInSteps(pools, poolOfRow));
+  const allReservations = await inSlices(mapInSteps(reservations, reservationOfRow));
   return {
     revision: current!.revision,
     now: current!.now,
-    domains: domains.map(domainOfRow).filter(({ name }) => isHere(name)),
+    domains: allDomains.filter(({ name }) => isHere(name)),
     pools: allPools.filter((each) => isHere(each.domain)),
-    reservations: reservations.map(reservationOfRow).filter((each) => isHere(each.domain)),
+    reservations: allReservations.filter((each) => isHere(each.domain)),
     otherPools: allPools.filter((each) => !isHere(each.domain)),
   };
 }
@@ -56,13 +60,15 @@ export async function loadDeclaredState({ database, scope }: Place): Promise<Sta
  * @returns The configuration as a declared state. Applying it again changes nothing.
  */
 export function declarationOf(states: readonly State[]): Declaration {
-  const domains = states.flatMap(({ domains: each, pools, reservations }) =>
-    each.map(({ name, settings }) => ({
+  const domains = states.flatMap((state) => {
+    const pools = groupBy(state.pools, ({ domain: name }) => name);
+    const reservations = groupBy(state.reservations, ({ domain: name }) => name);
+    return state.domains.map(({ name, settings }) => ({
       name,
       ...settings,
-      pools: pools.filter((of) => of.domain === name).map(({ declared }) => declared),
-      reservations: reservations.filter((of) => of.domain === name).map(({ declared }) => declared),
-    })),
-  );
+      pools: (pools.get(name) ?? []).map(({ declared }) => declared),
+      reservations: (reservations.get(name) ?? []).map(({ declared }) => declared),
+    }));
+  });
   return { domains: domains.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }

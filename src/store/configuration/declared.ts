@@ -10,7 +10,7 @@ import { formatDate, parseDate } from "../../declaration/dates.ts";
 import { dhcpOptionsSchema } from "../../declaration/dhcp-options.ts";
 import { domainSettingsSchema } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import { geometryOf, parsePortRange } from "../../declaration/pool-declaration.ts";
+import { geometryOf, parsePortRange, rememberGeometry } from "../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
@@ -63,9 +63,10 @@ export function domainOfRow({ id, name, settings, version }: typeof domain.$infe
   return { id, name, settings: parseSettings(settings), version };
 }
 
-/** Parses the text of `domain.settings`. */
+/** Parses the text of `domain.settings`. Its lines were checked when they were stored, and there may be 65,536. */
 export function parseSettings(text: string): DomainSettings {
-  return v.parse(domainSettingsSchema, JSON.parse(text));
+  const { lines = [], ...rest } = JSON.parse(text) as Partial<DomainSettings>;
+  return { ...v.parse(domainSettingsSchema, rest), lines };
 }
 
 /**
@@ -75,7 +76,9 @@ export function parseSettings(text: string): DomainSettings {
  * @returns The text for `domain.settings`; equal settings give equal text.
  */
 export function settingsText(settings: DomainSettings): string {
-  const { siteBy, interfaceIdsAreUnique, softwire, ...rest } = v.parse(domainSettingsSchema, settings);
+  const checked = v.parse(domainSettingsSchema, { ...settings, lines: [] });
+  const lines = settings.lines.map(({ linkAddress, interfaceId }) => ({ linkAddress, interfaceId }));
+  const { siteBy, interfaceIdsAreUnique, softwire, ...rest } = { ...checked, lines };
   const { bindPrefixOnly, ...softwireRest } = softwire;
   return JSON.stringify({
     ...rest,
@@ -113,14 +116,16 @@ export function poolOfRow({ pool: row, domainName }: PoolRow): StoredPool {
   const reservedPorts = reservedPortsOf(row).map(({ first, last }) =>
     first === last ? `${first}` : `${first}-${last}`,
   );
+  const declared: PoolDeclaration =
+    psidLength === 0
+      ? { ...common, kind: "full" }
+      : { ...common, kind: "shared", psidOffset, psidLength, reservedPorts };
+  rememberGeometry(declared, geometry);
   return {
     id: row.id,
     domainId: row.domainId,
     domain: domainName,
-    declared:
-      psidLength === 0
-        ? { ...common, kind: "full" }
-        : { ...common, kind: "shared", psidOffset, psidLength, reservedPorts },
+    declared,
     geometry,
     version: row.version,
   };

@@ -9,6 +9,8 @@ import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-opt
 import { parseInterfaceId, siteLimitOf } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import type { Directory, Domain, Pool } from "../../lease/domain.ts";
+import type { BorderRelays } from "../../lease/softwire.ts";
+import { encodeHex } from "../../wire/hex.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
 import type { Database } from "../database/database.ts";
@@ -22,9 +24,10 @@ import { parseSettings } from "./declared.ts";
 /**
  * Loads all domains and pools, and the revision that they have, in one transaction.
  *
+ * @param elsewhere Border relays of domains that other databases store.
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function loadDirectory(database: Database): Promise<Directory> {
+export async function loadDirectory(database: Database, elsewhere?: BorderRelays): Promise<Directory> {
   const reader = readerOf(database);
   const [revisions, domainRows, poolRows] = await reader.batch([
     // Every write needs the table `instant`. The join fails here if a database of an earlier release lacks it.
@@ -35,23 +38,33 @@ export async function loadDirectory(database: Database): Promise<Directory> {
     reader.select().from(domain).orderBy(asc(domain.id)),
     reader.select().from(pool).orderBy(asc(pool.id)),
   ]);
-  const domains = domainRows.map((row) => {
-    const settings = parseSettings(row.settings);
+  const configured = domainRows.map((row) => ({ row, settings: parseSettings(row.settings) }));
+  const borderRelays = new Set(
+    configured.flatMap(({ settings }) =>
+      settings.softwire.borderRelays.map((text) => encodeHex(parseIPv6(text))),
+    ),
+  );
+  const known: BorderRelays =
+    elsewhere === undefined
+      ? borderRelays
+      : { has: (address) => borderRelays.has(address) || elsewhere.has(address) };
+  const domains = configured.map(({ row, settings }) => {
     const options = encodeDhcpOptions(settings.options);
     const pools = poolRows.filter(({ domainId }) => domainId === row.id).map((each) => poolOf(each, options));
-    return domainOf(row, { ...settings, options }, pools);
+    return domainOf(row, { ...settings, options }, pools, known);
   });
   const poolsById = new Map(domains.flatMap(({ pools }) => pools.map((each) => [each.id, each])));
-  return { revision: revisions[0]!.revision, domains, poolsById };
+  return { revision: revisions[0]!.revision, domains, poolsById, borderRelays };
 }
 
 /**
  * Loads the domains of a place that are in scope, with their pools.
  *
+ * @param elsewhere Border relays of domains that other databases store.
  * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
  */
-export async function loadPlace({ database, scope }: Place): Promise<Directory> {
-  const directory = await loadDirectory(database);
+export async function loadPlace({ database, scope }: Place, elsewhere?: BorderRelays): Promise<Directory> {
+  const directory = await loadDirectory(database, elsewhere);
   const domains = directory.domains.filter(({ name }) => isInScope(scope, name));
   return { ...directory, domains };
 }
@@ -75,6 +88,7 @@ function domainOf(
   { id, name }: { readonly id: number; readonly name: string },
   settings: Omit<DomainSettings, "options"> & { readonly options: ReadonlyMap<number, Uint8Array> },
   pools: readonly Pool[],
+  knownBorderRelays: BorderRelays,
 ): Domain {
   const { default: isDefault, prefixes, lines, serverIdentifier, softwire, ...rest } = settings;
   return {
@@ -92,6 +106,7 @@ function domainOf(
     softwire: {
       ...softwire,
       borderRelays: softwire.borderRelays.map(parseIPv6),
+      knownBorderRelays,
       bindPrefix: softwire.bindPrefix === null ? null : parseIPv6Prefix(softwire.bindPrefix),
     },
     pools,

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { and, eq, gt } from "drizzle-orm";
+import { and, eq, gt, sql } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { namesShownMax } from "../../limits.ts";
 import { homeOf, inScope, listByName } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
+import { exceedsPage } from "../database/page-size.ts";
 import { placesFor } from "../database/places-for.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
 import { accessToken, domain, pool } from "../database/schema.ts";
@@ -31,10 +32,17 @@ export type DomainDeletion =
   | { readonly kind: "in-use"; readonly pools: readonly string[]; readonly tokens: readonly string[] }
   | ChangeRefusal;
 
+/** Some domains of a list. */
+export interface DomainPage {
+  readonly domains: readonly StoredDomain[];
+  /** Whether the page ends early, so that more domains follow. */
+  readonly isCut: boolean;
+}
+
 /** The domains of all databases. Every method throws {@link DatabaseError} when a database cannot be reached. */
 export interface DomainStore {
-  /** Lists the domains that the caller may see, by name. */
-  readonly list: (principal: Principal, page: NamePage) => Promise<readonly StoredDomain[]>;
+  /** Lists the domains that the caller may see, by name. A page with too many octets ends early. */
+  readonly list: (principal: Principal, page: NamePage) => Promise<DomainPage>;
   /** @returns The domain of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredDomain | undefined>;
   /** Creates a domain, or replaces its settings. */
@@ -68,13 +76,20 @@ export function createDomainStore(databases: Databases): DomainStore {
   const find: DomainStore["find"] = async (principal, name) =>
     canAccess(principal, name) ? findDomain(homeOf(databases, name), name) : undefined;
   return {
-    list: (principal, page) =>
-      listByName(
+    list: async (principal, page) => {
+      const rows = await listByName(
         placesFor(databases, principal),
         page.limit,
         (place) => listDomains(place, page),
         ({ name }) => name,
-      ),
+      );
+      const end = rows.findIndex(({ settings }) => settings === null);
+      const shown = end < 0 ? rows : rows.slice(0, end);
+      return {
+        domains: shown.map((row) => domainOfRow({ ...row, settings: row.settings! })),
+        isCut: end >= 0,
+      };
+    },
     find,
     put: async (principal, name, settings, precondition) => {
       const stored = await find(principal, name);
@@ -109,20 +124,29 @@ export function createDomainStore(databases: Databases): DomainStore {
   };
 }
 
-async function listDomains(
-  { database, scope }: Place,
-  { after = "", limit }: NamePage,
-): Promise<StoredDomain[]> {
-  const rows = await readRows(
+/** Lists rows. Those that would make the page too long have no settings. */
+async function listDomains({ database, scope }: Place, { after = "", limit }: NamePage) {
+  const reader = readerOf(database);
+  const page = reader
+    .select()
+    .from(domain)
+    .where(and(gt(domain.name, after), inScope(domain.name, scope)))
+    .orderBy(domain.name)
+    .limit(limit)
+    .as("page");
+  const isLeftOut = exceedsPage(sql`length(${page.settings})`, sql`${page.name}`);
+  return readRows(
     database,
-    readerOf(database)
-      .select()
-      .from(domain)
-      .where(and(gt(domain.name, after), inScope(domain.name, scope)))
-      .orderBy(domain.name)
-      .limit(limit),
+    reader
+      .select({
+        id: page.id,
+        name: page.name,
+        version: page.version,
+        settings: sql<string | null>`iif(${isLeftOut}, NULL, ${page.settings})`,
+      })
+      .from(page)
+      .orderBy(page.name),
   );
-  return rows.map(domainOfRow);
 }
 
 async function findDomain({ database }: Place, name: string): Promise<StoredDomain | undefined> {

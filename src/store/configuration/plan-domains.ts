@@ -13,7 +13,7 @@ import { settingsText } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
 import type { ApplyOptions, Elsewhere, Step, Target } from "./draft.ts";
-import { addedTo, servedBy } from "./served.ts";
+import { addedTo, servedInSteps } from "./served.ts";
 import type { ServedByKey } from "./served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
@@ -25,27 +25,29 @@ interface PlannedDomain {
 }
 
 /** Compares the declared domains with the domains of the database. */
-export function planDomains(
+export function* planDomains(
   writer: Writer,
   { domains }: Declaration,
   state: State,
   { place: { scope }, elsewhere }: Target,
   { actor, unnamed }: ApplyOptions,
-): { readonly steps: readonly Step[]; readonly changes: readonly Change[] } {
+): Generator<void, { readonly steps: readonly Step[]; readonly changes: readonly Change[] }> {
   const steps: Step[] = [];
   const changes: PlannedDomain[] = [];
   const former = new Map(state.domains.map((each) => [each.name, each]));
   const names = new Set(domains.map(({ name }) => name));
-  const findClash = clashFinder(domains, state, (name) => isInScope(scope, name), elsewhere);
+  let findClash: ((name: string) => string | undefined) | undefined;
   for (const declared of domains) {
-    const { name } = declared;
-    const settings = v.parse(settingsOnly, declared);
+    yield;
+    const { name, lines } = declared;
+    const settings = { ...v.parse(settingsOnly, { ...declared, lines: [] }), lines };
     const existing = former.get(name);
     const isSame = existing !== undefined && settingsText(existing.settings) === settingsText(settings);
     if (isSame) {
       steps.push({ what: "domain", name, change: "unchanged" });
       continue;
     }
+    findClash ??= yield* clashFinder(domains, state, (each) => isInScope(scope, each), elsewhere);
     const reason = findClash(name);
     const change = existing === undefined ? "create" : "change";
     steps.push(
@@ -80,14 +82,20 @@ export function planDomains(
  *
  * @returns A function that returns why a declared domain is refused, if it is.
  */
-function clashFinder(
+function* clashFinder(
   domains: readonly DomainDeclaration[],
   state: State,
   isHere: (name: string) => boolean,
   elsewhere: Elsewhere,
-): (name: string) => string | undefined {
-  const former = new Map(state.domains.map(({ name, settings }) => [name, servedBy(settings)]));
-  const wanted = new Map(domains.map((each) => [each.name, servedBy(each)]));
+): Generator<void, (name: string) => string | undefined> {
+  const former = new Map<string, ServedByKey>();
+  const wanted = new Map<string, ServedByKey>();
+  for (const { name, settings } of state.domains) {
+    former.set(name, yield* servedInSteps(settings));
+  }
+  for (const domain of domains) {
+    wanted.set(domain.name, yield* servedInSteps(domain));
+  }
   const added = new Map<string, ServedByKey>();
   /** Key -> the first domain here that serves it. A domain that the state does not name serves until it is deleted. */
   const owners = new Map<string, string>();

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { DomainDeclaration } from "../../declaration/declaration.ts";
+import type { Declaration } from "../../declaration/declaration.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import { poolSliceItems } from "../../limits.ts";
+import { findPoolBefore } from "../../portset/find-pair.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
 import { poolValues } from "./declared.ts";
@@ -12,27 +14,58 @@ import type { StoredPool } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step, Target } from "./draft.ts";
 import { changePool, createPool, fixedDifferences } from "./pool-changes.ts";
+import type { AddressRange } from "./pool-changes.ts";
 
 interface PoolPlan {
   readonly step: Step;
   readonly change?: Change;
 }
 
-/** Compares the declared pools of a domain with the pools of the database. */
-export function planPools(
+/** Compares all declared pools with the pools of the database. */
+export function* planPools(
   writer: Writer,
-  domain: DomainDeclaration,
+  { domains }: Declaration,
   state: State,
   { elsewhere }: Target,
   { actor }: ApplyOptions,
-): readonly PoolPlan[] {
+): Generator<void, readonly PoolPlan[]> {
   const others = [...state.otherPools, ...elsewhere.pools];
-  return domain.pools.map((declared) => {
-    const existing = state.pools.find((pool) => pool.declared.name === declared.name);
-    return existing === undefined
-      ? planCreation(writer, actor, domain.name, declared, state.pools, others)
-      : planChange(writer, actor, domain.name, declared, existing);
-  });
+  const existing = byName(state.pools);
+  const obstacles: Obstacles = {
+    namesakes: byName(others),
+    findOverlap: overlapFinder([...state.pools, ...others]),
+  };
+  const plans: PoolPlan[] = [];
+  for (const { name, pools } of domains) {
+    for (const declared of pools) {
+      const stored = existing.get(declared.name);
+      plans.push(
+        stored === undefined
+          ? planCreation(writer, actor, name, declared, obstacles)
+          : planChange(writer, actor, name, declared, stored),
+      );
+      if (plans.length % poolSliceItems === 0) yield;
+    }
+  }
+  return plans;
+}
+
+/** Pools that prevent the creation of another one. */
+interface Obstacles {
+  /** Pools of other places, by name. */
+  readonly namesakes: ReadonlyMap<string, StoredPool>;
+  readonly findOverlap: (range: AddressRange) => StoredPool | undefined;
+}
+
+const byName = (pools: readonly StoredPool[]) => new Map(pools.map((pool) => [pool.declared.name, pool]));
+
+/** Prepares the search for a pool with some of the addresses of a range. The pools do not overlap each other. */
+function overlapFinder(pools: readonly StoredPool[]): Obstacles["findOverlap"] {
+  const geometries = pools.map((stored) => ({ stored, geometry: stored.geometry }));
+  return ({ firstAddress, lastAddress }) => {
+    const last = findPoolBefore(geometries, lastAddress);
+    return last !== undefined && last.geometry.lastAddress >= firstAddress ? last.stored : undefined;
+  };
 }
 
 function planCreation(
@@ -40,20 +73,15 @@ function planCreation(
   actor: string,
   domain: string,
   declared: PoolDeclaration,
-  pools: readonly StoredPool[],
-  others: readonly StoredPool[],
+  { namesakes, findOverlap }: Obstacles,
 ): PoolPlan {
   const { name } = declared;
-  const namesake = others.find((pool) => pool.declared.name === name);
+  const namesake = namesakes.get(name);
   if (namesake !== undefined) {
     const reason = `name: found a pool of this name in domain "${namesake.domain}", expected an unused name`;
     return { step: { what: "pool", name, change: "refuse", reason } };
   }
-  const wanted = poolValues(declared);
-  const other = [...pools, ...others].find(
-    ({ geometry }) =>
-      geometry.firstAddress <= wanted.lastAddress && wanted.firstAddress <= geometry.lastAddress,
-  );
+  const other = findOverlap(poolValues(declared));
   if (other !== undefined) {
     const reason = `range: found ${declared.range}, which overlaps pool "${other.declared.name}"`;
     return { step: { what: "pool", name, change: "refuse", reason } };

@@ -6,11 +6,14 @@
 import { formatDate } from "../../declaration/dates.ts";
 import type { Declaration } from "../../declaration/declaration.ts";
 import { geometryOf } from "../../declaration/pool-declaration.ts";
+import { mapInSteps } from "../../declaration/steps.ts";
 import { findPair } from "../../portset/find-pair.ts";
+import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
 import { canonicalReservation } from "./declared.ts";
+import type { StoredReservation } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
@@ -27,16 +30,18 @@ export interface ReservationPlan {
 }
 
 /** Compares the declared reservations with the reservations of the database. */
-export function planReservations(
+export function* planReservations(
   writer: Writer,
   { domains }: Declaration,
   state: State,
   { actor, unnamed }: ApplyOptions,
-): ReservationPlan {
+): Generator<void, ReservationPlan> {
   const steps: Step[] = [];
   const deletions: Change[] = [];
   const declared = new Map(
-    domains.flatMap((domain) => domain.reservations.map((each) => [each.name, { domain, each }])),
+    domains.flatMap((domain) =>
+      domain.reservations.map((each) => [each.name, { domain: domain.name, each }]),
+    ),
   );
   for (const existing of state.reservations) {
     const { name } = existing.declared;
@@ -48,7 +53,7 @@ export function planReservations(
       continue;
     }
     const isSame =
-      wanted.domain.name === existing.domain &&
+      wanted.domain === existing.domain &&
       JSON.stringify(canonicalReservation(wanted.each)) === JSON.stringify(existing.declared);
     if (!isSame) {
       deletions.push(deleteReservation(writer, actor, existing));
@@ -57,25 +62,32 @@ export function planReservations(
     declared.delete(name);
     steps.push({ what: "reservation", name, change: "unchanged" });
   }
-  const requests = [...declared.values()].map(({ domain, each }) => {
-    const pools = domain.pools.map((pool) => ({ name: pool.name, geometry: geometryOf(pool) }));
+  const geometries = new Map<string, readonly { readonly name: string; readonly geometry: PoolGeometry }[]>();
+  for (const { name, pools } of domains) {
+    const found = yield* mapInSteps(pools, (pool) => ({ name: pool.name, geometry: geometryOf(pool) }));
+    geometries.set(name, found);
+  }
+  const requests = yield* mapInSteps([...declared.values()], ({ domain, each }) => {
     // The schema of the declared state ensures that each reservation names a pair of a declared pool.
-    const { pool, number } = findPair(pools, parseIPv4(each.address), each.psid)!;
-    return { pair: { domain: domain.name, pool: pool.name, number }, declared: each };
+    const { pool, number } = findPair(geometries.get(domain)!, parseIPv4(each.address), each.psid)!;
+    return { pair: { domain, pool: pool.name, number }, declared: each };
   });
   return { steps, deletions, requests };
 }
 
-/** Plans the creation of a reservation, unless an obstacle prevents it. */
+/**
+ * Plans the creation of a reservation, unless an obstacle prevents it.
+ *
+ * @param existing The reservation of this name that it replaces, if any.
+ */
 export function planRequest(
   writer: Writer,
   request: ReservationRequest,
   obstacles: ReservationObstacles | undefined,
-  state: State,
+  existing: StoredReservation | undefined,
   { actor }: ApplyOptions,
 ): { readonly step: Step; readonly change: Change } {
   const { name } = request.declared;
-  const existing = state.reservations.find((stored) => stored.declared.name === name);
   const reason = obstacleText(obstacles);
   const version = existing === undefined ? 1 : existing.version + 1;
   return {

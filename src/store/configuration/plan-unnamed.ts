@@ -37,9 +37,10 @@ export interface UnnamedPlan {
 /** Finds domains and pools that a declared state does not name. */
 export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   const names = new Set(domains.flatMap(({ pools }) => pools.map(({ name }) => name)));
+  const domainNames = new Set(domains.map(({ name }) => name));
   return {
     pools: state.pools.filter(({ declared }) => !names.has(declared.name)),
-    domains: state.domains.filter(({ name }) => !domains.some((each) => each.name === name)),
+    domains: state.domains.filter(({ name }) => !domainNames.has(name)),
   };
 }
 
@@ -65,6 +66,8 @@ export function drainUnnamed(
   { actor }: ApplyOptions,
 ): UnnamedPlan {
   const plan: UnnamedPlan = { steps: [], changes: [], emptyPools: [], emptyDomains: [] };
+  const owners = new Map(state.domains.map((domain) => [domain.id, domain]));
+  const usedDomains = new Set(state.pools.filter(({ id }) => used.has(id)).map(({ domainId }) => domainId));
   for (const pool of pools) {
     const { name, drainUntil } = pool.declared;
     if (!used.has(pool.id)) {
@@ -73,7 +76,7 @@ export function drainUnnamed(
     } else if (drainUntil !== null) {
       plan.steps.push({ what: "pool", name, change: "unchanged", reason: `drained until ${drainUntil}` });
     } else {
-      const { settings } = state.domains.find(({ id }) => id === pool.domainId)!;
+      const { settings } = owners.get(pool.domainId)!;
       const until = formatDate(state.now + settings.leaseSeconds.max);
       const reason = `its leases run until ${until} at most`;
       plan.steps.push({ what: "pool", name, change: "drain", reason });
@@ -82,7 +85,7 @@ export function drainUnnamed(
   }
   for (const domain of domains) {
     const { name } = domain;
-    const isUsed = state.pools.some(({ id, domainId }) => domainId === domain.id && used.has(id));
+    const isUsed = usedDomains.has(domain.id);
     const restricted = tokens.get(domain.id) ?? [];
     if (isUsed) {
       plan.steps.push({ what: "domain", name, change: "keep", reason: "its pools are being drained" });

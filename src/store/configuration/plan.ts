@@ -5,9 +5,11 @@
  */
 import { and, exists, inArray } from "drizzle-orm";
 import type { Declaration } from "../../declaration/declaration.ts";
-import { namesShownMax } from "../../limits.ts";
+import { mapInSteps } from "../../declaration/steps.ts";
+import { namesShownMax, obstacleSliceRequests } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 import { readerOf, writerOf } from "../database/queries.ts";
+import { inSlices, yieldToEventLoop } from "../database/slices.ts";
 import { accessToken, pool } from "../database/schema.ts";
 import { clockSeconds } from "../database/time.ts";
 import { loadDeclaredState } from "./declared-state.ts";
@@ -38,14 +40,17 @@ export async function draftPlan(
   const { database } = target.place;
   const state = known ?? (await loadDeclaredState(target.place));
   const writer = writerOf(database);
-  const reservations = planReservations(writer, declaration, state, options);
+  const reservations = await inSlices(planReservations(writer, declaration, state, options));
   const unnamed = unnamedOf(declaration, state);
   const toDrain: Unnamed = options.unnamed === "drain" ? unnamed : { pools: [], domains: [] };
   const facts = await loadFacts(database, reservations.requests, toDrain);
-  const domains = planDomains(writer, declaration, state, target, options);
-  const pools = declaration.domains.flatMap((domain) => planPools(writer, domain, state, target, options));
-  const requests = reservations.requests.map((request, index) =>
-    planRequest(writer, request, facts.obstacles[index], state, options),
+  const domains = await inSlices(planDomains(writer, declaration, state, target, options));
+  const pools = await inSlices(planPools(writer, declaration, state, target, options));
+  const former = new Map(state.reservations.map((each) => [each.declared.name, each]));
+  const requests = await inSlices(
+    mapInSteps([...reservations.requests.entries()], ([index, request]) =>
+      planRequest(writer, request, facts.obstacles[index], former.get(request.declared.name), options),
+    ),
   );
   const rest =
     options.unnamed === "drain" ? drainUnnamed(writer, unnamed, facts, state, options) : keepUnnamed(unnamed);
@@ -75,7 +80,7 @@ interface PlanFacts extends UnnamedFacts {
   readonly obstacles: readonly (ReservationObstacles | undefined)[];
 }
 
-/** Loads the facts in one round trip, or none if no facts are needed. */
+/** Loads the facts: in no round trip if none are needed, in one up to {@link obstacleSliceRequests} reservations. */
 async function loadFacts(
   database: Database,
   requests: readonly ReservationRequest[],
@@ -88,7 +93,8 @@ async function loadFacts(
   const now = clockSeconds(database);
   const poolIds = pools.map(({ id }) => id);
   const domainIds = domains.map(({ id }) => id);
-  const [used, tokens, ...obstacles] = await reader.batch([
+  const slices = slicesOf(requests, obstacleSliceRequests);
+  const [used, tokens, ...first] = await reader.batch([
     reader
       .select({ id: pool.id })
       .from(pool)
@@ -98,12 +104,24 @@ async function loadFacts(
       .from(accessToken)
       .where(inArray(accessToken.domainId, domainIds))
       .orderBy(accessToken.name),
-    ...requests.map((request) => selectObstacles(reader, request, now)),
+    ...(slices[0] ?? []).map((request) => selectObstacles(reader, request, now)),
   ]);
+  const obstacles = first.map(([row]) => row);
+  for (const slice of slices.slice(1)) {
+    await yieldToEventLoop();
+    const [one, ...others] = slice.map((request) => selectObstacles(reader, request, now));
+    obstacles.push(...(await reader.batch([one!, ...others])).map(([row]) => row));
+  }
   const namesOf = (id: number) => tokens.filter(({ domainId }) => domainId === id).map(({ name }) => name);
   return {
-    obstacles: obstacles.map(([row]) => row),
+    obstacles,
     used: new Set(used.map(({ id }) => id)),
     tokens: new Map(domainIds.map((id) => [id, namesOf(id).slice(0, namesShownMax)])),
   };
+}
+
+function slicesOf<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

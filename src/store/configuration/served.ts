@@ -8,6 +8,8 @@
  */
 import { parseInterfaceId } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
+import { runAtOnce } from "../../declaration/steps.ts";
+import { listSliceItems } from "../../limits.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
 
@@ -26,7 +28,16 @@ export interface Served {
 export type ServedByKey = ReadonlyMap<string, Served>;
 
 /** @returns What settings make their domain serve. */
-export function servedBy({ default: isDefault, prefixes, lines }: ServedSettings): ServedByKey {
+export function servedBy(settings: ServedSettings): ServedByKey {
+  return runAtOnce(servedInSteps(settings));
+}
+
+/** Finds what settings make their domain serve, in steps: a domain may have 65,536 lines. */
+export function* servedInSteps({
+  default: isDefault,
+  prefixes,
+  lines,
+}: ServedSettings): Generator<void, ServedByKey> {
   const served = new Map<string, Served>();
   const add = (key: string, path: string, text: string): void => {
     if (!served.has(key)) served.set(key, { path, text });
@@ -42,6 +53,7 @@ export function servedBy({ default: isDefault, prefixes, lines }: ServedSettings
     links.set(linkAddress, link);
     const key = `line ${link} ${encodeHex(parseInterfaceId(interfaceId))}`;
     add(key, `lines.${index}`, `${interfaceId} at ${linkAddress}`);
+    if (index % listSliceItems === 0) yield;
   }
   return served;
 }

@@ -43,6 +43,14 @@ test("Database.write() commits all statements or none, and works after a failure
   expect(await count()).toBe(2);
 });
 
+test("T2 refused values do not cost the connection, which would copy and delete the log", async () => {
+  const { path, database, insert } = await openNumbers();
+  await database.write([insert(1)]);
+  const { ino, size } = statSync(`${path}-wal`);
+  await expect(database.write([insert(1)])).rejects.toMatchObject(fails);
+  expect(statSync(`${path}-wal`)).toMatchObject({ ino, size });
+});
+
 test("a prepared statement that was kept runs with new arguments each time", async () => {
   const { database, insert, count } = await openNumbers();
   for (const value of [1, 2, 3]) await database.write([insert(value)]);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Domain, Pool } from "../../lease/domain.ts";
+import type { BorderRelays } from "../../lease/softwire.ts";
 import { isForbiddenSoftwire } from "../../lease/softwire.ts";
 import { snapshotTries } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
@@ -94,7 +95,13 @@ export function createBindingStore(databases: Databases): BindingStore {
   return {
     open: async (principal, domain) => {
       if (domain !== undefined && !canAccess(principal, domain)) return { kind: "no-domain" };
-      const opened = await Promise.all(placesFor(databases, principal, domain).map(openSection));
+      const loaded = new Set<ReadonlySet<string>>();
+      const known: BorderRelays = {
+        has: (address) => [...loaded].some((borderRelays) => borderRelays.has(address)),
+      };
+      const places = placesFor(databases, principal, domain);
+      const opened = await Promise.all(places.map((place) => openSection(place, known)));
+      for (const section of opened) if (section !== undefined) loaded.add(section.borderRelays);
       const sections = opened.filter((section) => section !== undefined);
       if (sections.length < opened.length) return { kind: "configuration-changes" };
       const hasDomain = sections.some(({ domains }) => domains.length > 0);
@@ -108,14 +115,19 @@ export function createBindingStore(databases: Databases): BindingStore {
 interface Section {
   readonly snapshot: BindingSnapshot;
   readonly domains: readonly Domain[];
+  readonly borderRelays: ReadonlySet<string>;
 }
 
-/** Opens the part of one place. Domains are read again until they have the same revision as the snapshot. */
-async function openSection(place: Place): Promise<Section | undefined> {
+/**
+ * Opens the part of one place. Domains are read again until they have the same revision as the snapshot.
+ *
+ * @param elsewhere Border relays of the other places.
+ */
+async function openSection(place: Place, elsewhere: BorderRelays): Promise<Section | undefined> {
   for (let attempt = 0; attempt < snapshotTries; attempt++) {
     const snapshot = await openBindingSnapshot(place.database);
-    const { revision, domains } = await loadPlace(place);
-    if (revision === snapshot.revision) return { snapshot, domains };
+    const { revision, domains, borderRelays } = await loadPlace(place, elsewhere);
+    if (revision === snapshot.revision) return { snapshot, domains, borderRelays };
   }
   return undefined;
 }

@@ -9,12 +9,12 @@ import { accepts } from "hono/accepts";
 import { describeRoute, resolver } from "hono-openapi";
 import * as v from "valibot";
 import { checkDeclaration } from "../../../declaration/check.ts";
-import { formatText, parseTextInSteps, requestBounds } from "../../../declaration/declaration-text.ts";
+import { formatDeclaration, parseTextInSteps, requestBounds } from "../../../declaration/declaration-text.ts";
 import type { DeclarationFormat } from "../../../declaration/declaration-text.ts";
 import { declarationSchema } from "../../../declaration/declaration.ts";
 import type { Declaration } from "../../../declaration/declaration.ts";
 import { siteLimitOf, warningsOf } from "../../../declaration/domain-settings.ts";
-import { faultsShownMax } from "../../../limits.ts";
+import { applyChangesMax, faultsShownMax } from "../../../limits.ts";
 import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
 import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
@@ -78,7 +78,7 @@ export function configRoutes({ store }: AdminDeps) {
         const supports = ["application/json", ...yamlTypes];
         const type = accepts(context, { header: "Accept", supports, default: "application/json" });
         const format: DeclarationFormat = yamlTypes.includes(type) ? "yaml" : "json";
-        return context.body(formatText(declaration, format), 200, {
+        return context.body(await inSlices(formatDeclaration(declaration, format)), 200, {
           "content-type": type,
           etag: formatETag(revision),
           vary: "accept",
@@ -102,7 +102,11 @@ export function configRoutes({ store }: AdminDeps) {
         const principal = context.get("principal");
         requireAllDomains(principal, "change the whole configuration");
         const declaration = await readBody(context);
-        const options = { unnamed: "drain", precondition: readPrecondition(context) } as const;
+        const options = {
+          unnamed: "drain",
+          precondition: readPrecondition(context),
+          changesMax: applyChangesMax,
+        } as const;
         const { plan, apply } = store.declaration;
         const isDry = context.req.valid("query").dryRun === "true";
         const result = await (isDry ? plan : apply)(principal, declaration, options);
@@ -123,6 +127,11 @@ function respondSteps(
       return context.json({ applied: result.kind === "applied", steps: [...result.steps], warnings }, 200);
     case "refused":
       throw refused(result.steps);
+    case "too-many-changes":
+      throw problem(
+        413,
+        `Cannot apply the declared state: found ${result.changes} changes, expected at most ${applyChangesMax} in one request; declare it in parts, or apply it as a file (npm run migrate -- --config FILE)`,
+      );
     case "exists":
       throw problem(
         412,

@@ -40,13 +40,15 @@ function readRoutes({ store }: AdminDeps) {
       validQuery(pageQuerySchema),
       async (context) => {
         const page = readPage(context.req.valid("query"), namePosition);
-        const found = await store.domains.list(context.get("principal"), {
+        const { domains, isCut } = await store.domains.list(context.get("principal"), {
           limit: page.limit + 1,
           after: page.after?.[0],
         });
+        // A page that ends early is a page with a lower limit.
+        const limit = isCut ? Math.min(page.limit, domains.length) : page.limit;
         return respondPage(
           context,
-          pageOf(found, page, ({ name }) => [name], shown),
+          pageOf(domains, { ...page, limit }, ({ name }) => [name], shown, isCut),
         );
       },
     )

@@ -6,6 +6,7 @@
 import type { Context } from "hono";
 import * as v from "valibot";
 import { formatDate } from "../../../declaration/dates.ts";
+import { listedPortRangesMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
 import { slotStates } from "../../../store/evidence/slot-state.ts";
 import type { StoredLease, VersionedLease } from "../../../store/evidence/stored-lease.ts";
@@ -21,7 +22,12 @@ export const leaseSchema = v.strictObject({
   pool: v.string(),
   address: v.string(),
   psid: v.nullable(v.pipe(v.number(), v.description("Plain number; null for a full address."))),
-  ports: v.array(portRangeSchema),
+  ports: v.pipe(
+    v.array(portRangeSchema),
+    v.description(
+      `In a list, the first ${listedPortRangesMax}. All of them follow from \`psid\` and the pool.`,
+    ),
+  ),
   state: v.picklist(slotStates),
   isReserved: v.boolean(),
   ...evidenceFields,
@@ -41,15 +47,19 @@ export function respondLease(context: Context, lease: VersionedLease) {
   return context.json(showLease(lease), 200);
 }
 
-/** @returns A lease as the API shows it. */
-export function showLease(lease: StoredLease): v.InferOutput<typeof leaseSchema> {
+/**
+ * Shows a lease as the API does.
+ *
+ * @param rangesMax The most port ranges to show. Default: all.
+ */
+export function showLease(lease: StoredLease, rangesMax?: number): v.InferOutput<typeof leaseSchema> {
   return {
     id: lease.id,
     domain: lease.domain,
     pool: lease.pool,
     address: formatIPv4(lease.address),
     psid: lease.psid,
-    ports: portRanges(lease.geometry, lease.psid ?? 0),
+    ports: portRanges(lease.geometry, lease.psid ?? 0, rangesMax),
     state: lease.state,
     isReserved: lease.isReserved,
     ...showEvidence(lease),

@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { parseDate } from "../../../declaration/dates.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
-import { clientIdentifierOctetsMax } from "../../../limits.ts";
+import { clientIdentifierOctetsMax, listedPortRangesMax } from "../../../limits.ts";
 import type { LeasePosition, LeaseQuery } from "../../../store/evidence/find-leases.ts";
 import { slotStates } from "../../../store/evidence/slot-state.ts";
 import { encodeClientIdentifier } from "../../../wire/dhcpv4/options/client-identifier.ts";
@@ -78,7 +78,10 @@ export function leaseRoutes({ store }: AdminDeps) {
         if (found.kind === "no-domain") throw notFound("domain", query.domain ?? "");
         if (found.kind === "no-pool") throw notFound("pool", query.pool ?? "");
         const next = found.next === null ? null : encodeCursor(found.next);
-        return respondPage(context, { items: found.leases.map(showLease), next });
+        return respondPage(context, {
+          items: found.leases.map((lease) => showLease(lease, listedPortRangesMax)),
+          next,
+        });
       },
     )
     .get(

@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../../declaration/dates.ts";
 import { textOf } from "../../../declaration/schema-parts.ts";
-import { lookupToleranceSecondsMax } from "../../../limits.ts";
+import { lookupPortRangesMax, lookupToleranceSecondsMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
 import { noHolderReasons } from "../../../store/evidence/history.ts";
 import type { Holder, LookupAnswer, NoHolderReason } from "../../../store/evidence/history.ts";
@@ -44,7 +44,7 @@ const holderSchema = v.strictObject({
   pool: v.string(),
   poolDeletedAt: v.nullable(v.string()),
   psid: v.nullable(v.number()),
-  ports: v.array(portRangeSchema),
+  ports: v.pipe(v.array(portRangeSchema), v.description(`The first ${lookupPortRangesMax}.`)),
   since: v.string(),
   until: v.pipe(v.string(), v.description("End of the tenure, exclusive: this second is not part of it.")),
   isRunning: v.pipe(v.boolean(), v.description("True while the lease runs: a renewal may still extend it.")),
@@ -119,7 +119,7 @@ function showHolder({ certainty, pool, psid, tenure }: Holder): v.InferOutput<ty
     pool: pool.name,
     poolDeletedAt: pool.retiredAt === null ? null : formatDate(pool.retiredAt),
     psid: pool.kind === "full" ? null : psid,
-    ports: portRanges(pool.geometry, psid),
+    ports: portRanges(pool.geometry, psid, lookupPortRangesMax),
     since: formatDate(tenure.since),
     until: formatDate(tenure.until),
     isRunning: tenure.isRunning,

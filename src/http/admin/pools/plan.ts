@@ -5,7 +5,7 @@
  */
 import { geometryOf, parsePortRange } from "../../../declaration/pool-declaration.ts";
 import type { PoolShape } from "../../../declaration/pool-declaration.ts";
-import { lostPsidsShownMax } from "../../../limits.ts";
+import { listedPortRangesMax, lostPsidsShownMax } from "../../../limits.ts";
 import type { PoolGeometry } from "../../../portset/pool-geometry.ts";
 import { formatPortRanges, portRanges, portsPerSet } from "../../../portset/port-set.ts";
 import type { PortRange } from "../../../portset/port-set.ts";
@@ -33,7 +33,8 @@ export function planPool(shape: PoolShape) {
     examplePorts: portRanges(geometry, geometry.psids[0]!),
     lostPsids: lost.slice(0, lostPsidsShownMax).map((psid) => {
       const ports = portRanges(geometry, psid);
-      return { psid, ports, reserved: formatPortRanges(intersections(ports, reserved)) };
+      const shown = ports.slice(0, listedPortRangesMax);
+      return { psid, ports: shown, reserved: formatPortRanges(intersections(ports, reserved)) };
     }),
     lostPsidsCount: lost.length,
   };

@@ -9,6 +9,7 @@ import * as v from "valibot";
 import { formatDate } from "../../../declaration/dates.ts";
 import { parseClientIdentifier } from "../../../declaration/reservation-declaration.ts";
 import { nameSchema, textOf } from "../../../declaration/schema-parts.ts";
+import { listedPortRangesMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
 import type { StoredReservation } from "../../../store/configuration/declared.ts";
 import type { ReservationPut, WantedReservation } from "../../../store/configuration/reservation-put.ts";
@@ -61,7 +62,7 @@ export function reservationRoutes({ store }: AdminDeps) {
         );
         return respondPage(
           context,
-          pageOf(found, page, ({ declared }) => [declared.name], shown),
+          pageOf(found, page, ({ declared }) => [declared.name], listed),
         );
       },
     )
@@ -145,11 +146,13 @@ function wantedOf(
   return { domain, declared: { name, clientIdentifier, address, psid }, force: force === "true" };
 }
 
-const shown = ({ domain, pool, declared, geometry }: StoredReservation) => ({
+const listed = (stored: StoredReservation) => shown(stored, listedPortRangesMax);
+
+const shown = ({ domain, pool, declared, geometry }: StoredReservation, rangesMax?: number) => ({
   domain,
   ...declared,
   pool,
-  ports: portRanges(geometry, declared.psid ?? 0),
+  ports: portRanges(geometry, declared.psid ?? 0, rangesMax),
 });
 
 function respond(context: Context, stored: StoredReservation, status: 200 | 201 = 200) {

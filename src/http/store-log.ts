@@ -1,12 +1,12 @@
 /**
- * Tells the operator what happens to the files of a database, and what to do.
+ * Tells the operator what happens to the files and clocks of databases, and what to do.
  *
  * @module
  */
 import type { Log } from "../allocator/log.ts";
-import type { FileEvent, FileFault } from "../store/store.ts";
+import type { ClockEvent, FileEvent, FileFault } from "../store/store.ts";
 
-/** @returns A listener that logs each event once. */
+/** Tells the operator of lost and exposed files. */
 export function fileLog(log: Log): (event: FileEvent) => void {
   return (event) => {
     switch (event.kind) {
@@ -25,9 +25,31 @@ export function fileLog(log: Log): (event: FileEvent) => void {
   };
 }
 
+/** Tells the operator of steps of the clock, and what to do. */
+export function clockLog(log: Log): (event: ClockEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case "step":
+        log.warn(
+          { differenceSeconds: Math.round(event.differenceMs / 1000) },
+          "the machine's clock was set; the database's clock runs on: see `apportion admin clock show`",
+        );
+        return;
+      case "followed":
+        log.warn(
+          { differenceSeconds: Math.round(event.differenceMs / 1000), how: event.how },
+          "the database's clock follows the machine's clock",
+        );
+        return;
+      case "agrees":
+        log.info({}, "the clocks of machine and database agree again");
+    }
+  };
+}
+
 const runbook = 'see "When the database file is lost" in src/runtime/README.md';
 
-/** @returns What a line in the log tells of a lost file. */
+/** Returns the advice that the log gives for a fault. */
 export function whatToDo(found: FileFault["found"]): string {
   return found === "a truncated file"
     ? `the database was truncated or overwritten, nothing is served: stop all allocators on it, and restore it; ${runbook}`

@@ -1,0 +1,52 @@
+/**
+ * Answers to requests that failed, and what the log tells of them.
+ *
+ * @module
+ */
+import type { HTTPException } from "hono/http-exception";
+import { createLineLimit } from "../allocator/faults.ts";
+import type { Log } from "../allocator/log.ts";
+import { databaseRetryAfterSeconds, fieldFoundCharactersMax } from "../limits.ts";
+import { isDatabaseError } from "../store/store.ts";
+import { problemResponse } from "./problem.ts";
+
+/** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */
+export function refusal(error: HTTPException): Response {
+  return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
+}
+
+/** Whether the client hung up while it sent the body: Node reports a reset connection, Deno a resource that is gone. */
+function isBodyLost(error: Error): boolean {
+  return ("code" in error && error.code === "ECONNRESET") || error.name === "BadResource";
+}
+
+/** @returns A path as an answer repeats it: it may be as long as the headers of a request. */
+export function shorten(path: string): string {
+  return path.length > fieldFoundCharactersMax ? `${path.slice(0, fieldFoundCharactersMax)}…` : path;
+}
+
+/**
+ * Creates a function that answers an error that the request did not cause: an unreachable database, or a bug in the
+ * allocator. Strangers can repeat such a request, because it needs no token. So the log gets one line of each kind per
+ * interval, with the number of requests.
+ *
+ * @param localMs Milliseconds of a monotonic clock of this process.
+ */
+export function createFailureAnswer(log: Log, localMs: () => number): (error: Error) => Response {
+  const [databaseFailed, failed] = [createLineLimit(localMs), createLineLimit(localMs)];
+  const report = (count: number | undefined, error: Error, message: string): void => {
+    if (count !== undefined) log.error({ err: error, count }, message);
+  };
+  return (error) => {
+    if (isBodyLost(error)) {
+      return problemResponse(400, "Cannot read the body: found a part of it, expected all");
+    }
+    if (!isDatabaseError(error)) {
+      report(failed(), error, "unexpected error");
+      return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");
+    }
+    report(databaseFailed(), error, "database unavailable");
+    const headers = { "retry-after": String(databaseRetryAfterSeconds) };
+    return problemResponse(503, "Cannot reach the database; try again", { headers });
+  };
+}
