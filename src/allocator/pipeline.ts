@@ -26,7 +26,7 @@ import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
-import { isRefusal } from "../store/database/refusal.ts";
+import { isRefusal } from "../store/store.ts";
 import type { Counters } from "./counters.ts";
 import { createFaults } from "./faults.ts";
 import type { Faults } from "./faults.ts";

@@ -26,6 +26,7 @@ import { claimRequest, decideBind, decideLook } from "./request.ts";
  * @returns A claim, or a decision when the message alone determines the answer.
  */
 export function makeClaim(query: Query, domain: Domain): ClaimStep {
+  if (query.identity === "shared-client-identifier") return silence("unusable-hardware-address");
   if (query.identity !== "client-identifier") {
     if (!domain.identifiesByHardwareAddress || query.sharesPorts) return silence("no-client-identifier");
     if (query.identity === "unusable-hardware-address") return silence("unusable-hardware-address");

@@ -14,7 +14,10 @@ import { bootRequest, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeAddress } from "../wire/dhcpv4/options/address.ts";
-import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
+import {
+  clientIdentifierOctetsMin,
+  isSharedClientIdentifier,
+} from "../wire/dhcpv4/options/client-identifier.ts";
 import { decodeMaxMessageSize } from "../wire/dhcpv4/options/max-message-size.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { isUsableHardwareAddress } from "../wire/dhcpv4/hardware-address.ts";
@@ -51,8 +54,9 @@ export interface Query {
   readonly messageType: number;
   /** In hexadecimal: option 61, or hardware type and address when the client sent no option 61 (RFC 2131 §4.2). */
   readonly clientId: string;
-  /** What `clientId` is made of. Several devices may send one and the same unusable hardware address. */
-  readonly identity: "client-identifier" | "hardware-address" | "unusable-hardware-address";
+  /** What `clientId` is made of. Several devices may send one and the same unusable hardware address, in option 61 or not. */
+  readonly identity:
+    "client-identifier" | "shared-client-identifier" | "hardware-address" | "unusable-hardware-address";
   /** Option 55. */
   readonly parameterRequestList: readonly number[];
   /** The client can share an address: option 55 lists 159 (RFC 7618 §5). */
@@ -160,6 +164,9 @@ function identify({
   }
   const { length } = clientIdentifier;
   const isUsable = length >= clientIdentifierOctetsMin && length <= clientIdentifierOctetsMax;
+  if (isUsable && isSharedClientIdentifier(clientIdentifier)) {
+    return { clientId: encodeHex(clientIdentifier), identity: "shared-client-identifier" };
+  }
   return isUsable
     ? { clientId: encodeHex(clientIdentifier), identity: "client-identifier" }
     : "bad-client-identifier";

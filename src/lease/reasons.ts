@@ -107,7 +107,7 @@ const ruleReasons = {
   },
   "unusable-hardware-address": {
     meaning:
-      "The client has only a hardware address, which cannot be that of one device: zeros, ones, multicast, or a wrong length.",
+      "The hardware address of the client, in option 61 or chaddr, isn't of one device: zeros, ones, multicast, a bad length.",
     source: "RFC 2131 §4.2, A11",
   },
   "unknown-request-state": {

@@ -42,7 +42,7 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly log: Log;
-  /** Called for each connection when it is accepted. */
+  /** Called for each connection when it is accepted, even if it is one too many and closed at once. */
   readonly onConnection?: (() => void) | undefined;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
   readonly graceMs?: number | undefined;
@@ -88,7 +88,7 @@ export async function startHttpServer(
   );
   answerFaults(server);
   server.maxConnections = connectionsMax;
-  if (onConnection !== undefined) server.on("connection", onConnection);
+  if (onConnection !== undefined) server.on("connection", onConnection).on("drop", onConnection);
   await listenOn(server, listen);
   // Without a listener, a connection that the system refuses, such as for want of descriptors, would end the process.
   server.on("error", (error) => {

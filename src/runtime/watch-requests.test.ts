@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { httpTurnsMax, loopGapMs } from "../limits.ts";
 import { startHttpServer } from "./http-server.ts";
@@ -78,4 +79,25 @@ test("T4 startHttpServer() tells of each connection, not of each request", async
     await once(answer.resume(), "end");
   }
   expect(connections).toBe(1);
+});
+
+test("T4 startHttpServer() tells of connections that are too many, behind which others may wait", async () => {
+  let connections = 0;
+  const onConnection = (): void => {
+    connections++;
+  };
+  const listen = { host: "127.0.0.1", port: 0 };
+  const server = await startHttpServer(() => new Response(), {
+    listen,
+    log,
+    onConnection,
+    connectionsMax: 1,
+  });
+  onTestFinished(() => server.close());
+  const sockets = [0, 1].map(() => connect(server.address.port, "127.0.0.1"));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await Promise.race(sockets.map((socket) => once(socket, "close")));
+  expect(connections).toBe(2);
 });

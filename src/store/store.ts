@@ -44,6 +44,7 @@ import { createPartitions } from "./partition.ts";
 import type { Partition } from "./partition.ts";
 
 export { DatabaseError, isDatabaseError } from "./database/database.ts";
+export { isRefusal } from "./database/refusal.ts";
 export { inSlices } from "./database/slices.ts";
 export { showDatabaseUrl } from "./database/server-address.ts";
 export type { ClockEvent, FileEvent, FileFault } from "./database/database.ts";

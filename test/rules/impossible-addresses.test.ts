@@ -159,3 +159,60 @@ test("T25 a client with option 61 is served whatever its hardware address", asyn
   const header = { chaddr: new Uint8Array(16) };
   expect(await stage.outcome(() => stage.client(1).discover({}, { header }))).toMatch(/^offer /);
 });
+
+describe("T25 an option 61", () => {
+  const zeros = (length: number) => new Array<number>(length).fill(0);
+  const ones = (length: number) => new Array<number>(length).fill(0xff);
+  const iaid = [0, 0, 0, 1];
+  const unusable: readonly [string, readonly number[]][] = [
+    ["of an Ethernet address of zeros", [1, ...zeros(6)]],
+    ["of an Ethernet address of ones", [1, ...ones(6)]],
+    ["of a multicast Ethernet address", [1, 1, 0, 0x5e, 0, 0, 1]],
+    ["of a multicast IEEE 802 address", [6, 0x33, 0x33, 0, 0, 0, 1]],
+    ["of a multicast EUI-64", [27, 3, 0, 0x5e, 0xff, 0xfe, 0, 0, 1]],
+    ["of Ethernet with any number of zeros", [1, ...zeros(16)]],
+    ["of zeros", zeros(7)],
+    ["of two zeros", zeros(2)],
+    ["of type 0 with ones", [0, ...ones(8)]],
+    ["of another type with zeros", [7, ...zeros(4)]],
+    ["of ones", ones(7)],
+    ["of type 255 with zeros", [255, ...zeros(14)]],
+    ["of type 255 with zeros, too short for a DUID", [255, ...zeros(3)]],
+    ["with a DUID of zeros", [255, ...iaid, ...zeros(10)]],
+    ["with a DUID of ones", [255, ...iaid, ...ones(10)]],
+    ["with a DUID-LL of an address of zeros", [255, ...iaid, 0, 3, 0, 1, ...zeros(6)]],
+    ["with a DUID-LL of a multicast address", [255, ...iaid, 0, 3, 0, 1, 1, 0, 0x5e, 0, 0, 1]],
+    ["with a DUID-UUID of zeros", [255, ...iaid, 0, 4, ...zeros(16)]],
+    ["with a DUID-UUID of ones", [255, ...iaid, 0, 4, ...ones(16)]],
+  ];
+
+  test.each(unusable)("%s gets no answer, and no lease", async (_what, identifier) => {
+    const stage = await Stage.open();
+    const speech = { options: { 61: identifier } };
+    for (const number of [1, 2]) {
+      const client = stage.client(number);
+      expect(await stage.outcome(() => client.discover({}, speech))).toBe(
+        "silence:unusable-hardware-address",
+      );
+      await client.select({ address: "203.0.113.0", portParams: undefined }, speech);
+    }
+    expect(stage.count("silence:unusable-hardware-address")).toBe(4);
+    expect(await stage.leases()).toBe(0);
+  });
+
+  test.each<[string, readonly number[]]>([
+    ["of an Ethernet address", [1, 2, 0, 0, 0, 0, 0]],
+    ["of Ethernet with an odd length", [1, 1, 0]],
+    ["of type 0 with text", [0, 65, 0, 0]],
+    ["with IAID 0", [255, ...zeros(4), 0, 3, 0, 1, 2, ...zeros(5)]],
+    ["with an IAID of ones", [255, ...ones(4), 0, 3, 0, 1, 2, ...zeros(5)]],
+    ["with a DUID-LLT of an address of zeros", [255, ...iaid, 0, 1, 0, 1, 1, 2, 3, 4, ...zeros(6)]],
+    ["with a DUID-EN", [255, ...iaid, 0, 2, 0, 0, 0, 9, ...zeros(4)]],
+    ["with a DUID-LL of another type", [255, ...iaid, 0, 3, 0, 32, 1, ...zeros(5)]],
+  ])("%s is served", async (_what, identifier) => {
+    const stage = await Stage.open();
+    expect(await stage.outcome(() => stage.client(1).discover({}, { options: { 61: identifier } }))).toMatch(
+      /^offer /,
+    );
+  });
+});

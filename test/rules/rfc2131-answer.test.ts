@@ -190,7 +190,7 @@ describe("options", () => {
 describe("client identifier", () => {
   const identifiers: [what: string, identifier: readonly number[]][] = [
     ["of RFC 4361", [255, 0, 0, 0, 1, 0, 3, 0, 1, 2, 0, 0, 0, 0, 9]],
-    ["that ends with zeros", [0, 0, 0]],
+    ["that ends with zeros", [0, 1, 0]],
     ["of a hardware address", [1, 2, 0, 0, 0, 0, 1]],
     ["of 254 octets", Array.from({ length: 254 }, (_, index) => index)],
   ];

@@ -163,8 +163,8 @@ describe("options of a query", () => {
   const octets159 = [0, 6, 0x48, 0];
   /** Parts of a client identifier. The answer returns it, and so shows which parts were concatenated. */
   const [one, two, three] = [
-    [255, 0, 0, 0],
-    [1, 0, 3, 0],
+    [255, 0, 0, 5],
+    [1, 0, 3, 9],
     [1, 2, 3, 4],
   ] as const;
   const part = (code: number, data: readonly number[]) => [code, data.length, ...data];

@@ -27,7 +27,24 @@ const groupBit = 1;
  */
 export function isUsableHardwareAddress(htype: number, address: Uint8Array): boolean {
   if (htype === 0 || address.length === 0) return false;
-  if (address.every((octet) => octet === 0) || address.every((octet) => octet === 0xff)) return false;
+  if (isConstant(address)) return false;
   const octets = ieeeOctets.get(htype);
   return octets === undefined || (address.length === octets && (address[0]! & groupBit) === 0);
+}
+
+/**
+ * Checks whether several devices have one and the same address, because they have none of their own. Unlike
+ * {@link isUsableHardwareAddress}, it takes any length: the address is a part of something longer.
+ *
+ * @param htype Hardware type.
+ * @param address The octets after the type.
+ * @returns Whether the address consists of zeros or ones, or is one of a multicast group.
+ */
+export function isSharedHardwareAddress(htype: number, address: Uint8Array): boolean {
+  return isConstant(address) || (address.length === ieeeOctets.get(htype) && (address[0]! & groupBit) !== 0);
+}
+
+/** Checks whether octets are all zeros or all ones. */
+export function isConstant(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet === 0) || octets.every((octet) => octet === 0xff);
 }

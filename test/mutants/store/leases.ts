@@ -365,7 +365,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "ack-after-a-failed-commit",
     rules: ["R2131-4.3.2-03"],
     file: "src/store/database/connection.ts",
-    search: '      driver.exec("COMMIT");\n      this.files',
+    search: '      driver.exec("COMMIT");\n      if (time',
     replacement: [
       "      try {",
       '        driver.exec("COMMIT");',

@@ -1,14 +1,15 @@
 /**
  * Client Identifier (61), RFC 2132 §9.14, in the form of RFC 4361 §6.1: an IAID and the client's DUID.
  *
- * The server looks leases up by the raw octets of the option. This codec serves code that creates an identifier or
- * displays one.
+ * The server looks leases up by the raw octets of the option. This codec serves code that creates an identifier, displays
+ * one, or has to know whether it is one of a single device.
  *
  * @module
  */
 import { DecodeError } from "../../decode-error.ts";
 import { duidLengths, isDuidLength } from "../../duid.ts";
-import { readUint32, writeUint32 } from "../../octets.ts";
+import { readUint16, readUint32, writeUint32 } from "../../octets.ts";
+import { isConstant, isSharedHardwareAddress } from "../hardware-address.ts";
 
 /** A decoded identifier: IAID and DUID when it follows RFC 4361, otherwise its type and value. */
 type ClientIdentifier =
@@ -21,6 +22,10 @@ export const clientIdentifierOctetsMin = 2;
 /** The type octet that RFC 4361 §6.1 assigns. */
 const rfc4361Type = 255;
 const duidOffset = 5;
+/** Type of a DUID-LL (RFC 8415 §11.4): hardware type and address follow. */
+const duidLinkLayer = 3;
+const duidTypeOctets = 2;
+const htypeOctets = 2;
 
 /**
  * Decodes a client identifier.
@@ -68,4 +73,25 @@ export function encodeClientIdentifier({
   writeUint32(data, 1, iaid);
   data.set(duid, duidOffset);
   return data;
+}
+
+/**
+ * Checks whether several devices send one and the same identifier, because it is made of a hardware address or number
+ * that they do not have.
+ *
+ * @param data The option's data, at least {@link clientIdentifierOctetsMin} octets.
+ * @returns Whether what should tell the device from others is zeros, ones or a multicast address. An IAID does not: it
+ *   only tells the interfaces of one device from each other.
+ */
+export function isSharedClientIdentifier(data: Uint8Array): boolean {
+  const decoded = decodeClientIdentifier(data);
+  if (decoded.kind === "other") return isSharedHardwareAddress(decoded.type, decoded.value);
+  const { duid } = decoded;
+  if (isConstant(duid) || isConstant(duid.subarray(duidTypeOctets))) return true;
+  // The time of a DUID-LLT differs between devices, even if its address does not.
+  return (
+    duid.length >= duidTypeOctets + htypeOctets &&
+    readUint16(duid, 0) === duidLinkLayer &&
+    isSharedHardwareAddress(readUint16(duid, duidTypeOctets), duid.subarray(duidTypeOctets + htypeOctets))
+  );
 }
