@@ -372,7 +372,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
       "      } catch {",
       "        rollBack(driver);",
       "      }",
-      "      this.files",
+      "      if (time",
     ].join("\n"),
     tests: requestTests,
   },
