@@ -1,11 +1,14 @@
 /** What an allocator on Node says to its operator. */
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryDatabase } from "../../test/support/database.ts";
+import { temporaryFolder } from "../../test/support/folder.ts";
 import { createStore } from "../store/store.ts";
-import { logWarnings, startAllocator } from "./node.ts";
+import { logWarnings, openDatabase, openExistingDatabase, startAllocator } from "./node.ts";
 
 const domain = (name: string, fields: object = {}) => ({
   name,
@@ -31,6 +34,15 @@ test("T6 an allocator that starts names each domain whose customers have no limi
       'domain "placed" has no site limit: one customer can take every pair. Set siteBy.',
     ],
   ]);
+});
+
+test("T20 a secret in the URL of a file is in no name and in no error", async () => {
+  const folder = await temporaryFolder();
+  const url = `file:${join(folder, "a.db")}?authToken=s3cret/x`;
+  for (const open of [openDatabase, openExistingDatabase]) {
+    await expect(open({ url })).rejects.toThrow(/^(?!.*s3cret)Cannot open the database: found a \? or #/);
+  }
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("T18 an allocator that cannot listen leaves no timer behind", async () => {

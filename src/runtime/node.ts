@@ -20,6 +20,7 @@ import { ApplyError } from "../store/configuration/apply.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
+import { filePathOf } from "../store/database/file-path.ts";
 import { migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
@@ -70,7 +71,7 @@ export function prepareStore(settings: StoreSettings, answerMsMax?: number): Pro
  */
 export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
   if (url.startsWith("file:")) {
-    await mkdir(dirname(url.slice("file:".length)), { recursive: true });
+    await mkdir(dirname(filePathOf(url)), { recursive: true });
     return openFile(url);
   }
   const { fetch, close: closeConnections } = createPooledFetch();
@@ -93,7 +94,7 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
  * @throws {DatabaseError} When it cannot be opened.
  */
 export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (access.url.startsWith("file:") && !existsSync(access.url.slice("file:".length))) {
+  if (access.url.startsWith("file:") && !existsSync(filePathOf(access.url))) {
     throw new Error(`Cannot open ${access.url}: found no file, expected a database`);
   }
   return openDatabase(access, answerMsMax);

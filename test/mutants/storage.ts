@@ -96,7 +96,6 @@ export const storageMutants: readonly Mutant[] = [
   ),
   mutant("T10", "copy-passes-for-the-file", files, "found.ino !== expected.ino ||", ""),
   mutant("T10", "log-and-index-are-not-looked-at", files, "if (found !== undefined) return found;", ""),
-  mutant("T10", "empty-database-passes", files, "if (size === 0) return this.#size > 0;\n", ""),
   mutant("T10", "shrunk-database-passes", files, "size < this.#size", "size < 0"),
   mutant("T10", "vacuum-is-a-fault", files, "extent.octets >= this.#size", "extent.octets >= 0"),
   mutant(
@@ -159,6 +158,13 @@ export const storageMutants: readonly Mutant[] = [
     files,
     'openSync(path, "a", 0o600)',
     'openSync(path, "a", 0o644)',
+  ),
+  mutant(
+    "T20",
+    "secret-names-a-file",
+    "src/store/database/file-path.ts",
+    "/[?#]/.test(url)",
+    "url.length === 0",
   ),
   mutant("T2", "refused-values-cost-the-connection", connection, " || isRefusal(failure);", ";"),
   mutant("T21", "exposed-database-is-not-told", files, "modeOfOthers) !== 0", "modeOfOthers) < 0"),

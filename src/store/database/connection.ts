@@ -226,12 +226,17 @@ function findRealPath(driver: Driver.Database): string {
   return path;
 }
 
+/** @throws {DatabaseError} When the database cannot be read, or is locked. */
 function extentOf(driver: Driver.Database): Extent {
   const numberOf = (pragma: string) => (driver.prepare(`PRAGMA ${pragma}`).raw(true).get([]) as [number])[0];
-  return {
-    octets: numberOf("page_count") * numberOf("page_size"),
-    schemaVersion: numberOf("schema_version"),
-  };
+  try {
+    return {
+      octets: numberOf("page_count") * numberOf("page_size"),
+      schemaVersion: numberOf("schema_version"),
+    };
+  } catch (error) {
+    throw databaseError(error);
+  }
 }
 
 /** Wraps an error of the driver. A TypeError is a bug in this program, so it is passed on unchanged. */

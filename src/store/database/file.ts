@@ -15,6 +15,7 @@ import { Connection } from "./connection.ts";
 import type { Database, Statement } from "./database.ts";
 import { FileClock, givenTime, lookOf } from "./file-clock.ts";
 import type { FileTime } from "./file-clock.ts";
+import { filePathOf } from "./file-path.ts";
 import { thisMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { statementOf } from "./queries.ts";
@@ -56,7 +57,7 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
  */
 export function openFile(url: string, options: FileOptions = {}): Database {
   const { clockMs, machine, sync = "full", timing = systemTiming, everySecond = startTimer } = options;
-  const connection = new Connection(url.slice("file:".length), pragmasOf(sync));
+  const connection = new Connection(filePathOf(url), pragmasOf(sync));
   openUnlessLocked(connection);
   const clock = clockMs === undefined ? new FileClock(machine ?? thisMachine()) : undefined;
   const time: FileTime = clock ?? givenTime(clockMs!);
