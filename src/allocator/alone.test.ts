@@ -199,7 +199,7 @@ test("T3 the answers of one POST never pass the bound of relays; those that do n
   const { post, counters } = await createTestAllocator(roomy({ options: long }));
   const asking = (client: number) =>
     discover(
-      [61, 5, 255, 0, 0, client >> 8, client & 255],
+      [61, 5, 255, 0, 1, client >> 8, client & 255],
       [55, 6, 159, 3, 224, 225, 226, 227],
       [57, 2, 5, 220],
     );
