@@ -3,7 +3,7 @@
  * read, and what never arrives whole.
  */
 import { once } from "node:events";
-import { connect, Server } from "node:net";
+import { Server } from "node:net";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { startService } from "./bench/service.ts";
 import { createTestAllocator, relayToken, wrap } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder, vectorDomain } from "./support/database.ts";
+import { halfSentRequests, openConnection } from "./support/raw-connection.ts";
 
 /** Starts an HTTP server of an allocator in this process. */
 async function open(
@@ -49,13 +50,10 @@ async function open(
 
 /** Opens a connection and sends a text. */
 async function send(port: number, what: string | Uint8Array): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  socket.on("error", () => undefined);
+  const socket = await openConnection(`http://127.0.0.1:${port}`, what);
   onTestFinished(() => {
     socket.destroy();
   });
-  await once(socket, "connect");
-  socket.write(what);
   return socket;
 }
 
@@ -272,13 +270,7 @@ test("T18 faults of a server that listens are logged once per interval, and do n
 });
 
 describe("T18 an allocator that stops", () => {
-  const halves = [
-    "GET /healthz HTTP/1.1\r\nHo",
-    "POST /v1/relay HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
-    `POST /v1/relay HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${relayToken}\r\n` +
-      "Content-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nhalf",
-    "",
-  ];
+  const halves = halfSentRequests(relayToken);
 
   test("T18 ends although requests were half sent, and with connections that send nothing", async () => {
     const { port, close, logged, served } = await open({ graceMs: 50 });

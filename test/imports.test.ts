@@ -52,6 +52,7 @@ const allowedImports: Record<string, readonly string[]> = {
 
 const leaves = [
   "src/clock-reading.ts",
+  "src/group-by.ts",
   "src/limits.ts",
   "src/log-lines.ts",
   "src/loop-watch.ts",

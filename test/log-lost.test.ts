@@ -19,7 +19,8 @@ import {
 import { askBy, postTo } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { prepareDatabase, vectorDomain } from "./support/database.ts";
-import { freeTcpPort, startProgram } from "./support/processes.ts";
+import { findFreePort } from "./support/free-port.ts";
+import { startProgram } from "./support/processes.ts";
 
 const relayToken = "a-relay-token-of-the-tests";
 const adminToken = "an-admin-token-of-the-tests";
@@ -143,7 +144,7 @@ test.each(kinds)(
     const url = `file:${join(stageFolder(), "apportion.db")}`;
     (await prepareDatabase({ url }, parseDeclaration(vectorDomain, "test"))).close();
     const target = openTarget();
-    const port = await freeTcpPort();
+    const port = await findFreePort();
     const base = `http://127.0.0.1:${port}`;
     const environment = {
       APPORTION_DATABASE_URL: url,
@@ -183,7 +184,7 @@ test.each(kinds)(
       openTarget(),
       await stagePeer(),
       await freePort(),
-      await freeTcpPort(),
+      await findFreePort(),
     ];
     const file = join(stageFolder(), "relay.toml");
     writeFileSync(file, `listeners = [{ address = "::1", port = ${port} }]`);
@@ -217,7 +218,7 @@ test.each(kinds)(
 );
 
 test("T17 a program whose output is lost altogether serves, and ends at SIGTERM", async () => {
-  const [port, folder] = [await freeTcpPort(), stageFolder()];
+  const [port, folder] = [await findFreePort(), stageFolder()];
   const base = `http://127.0.0.1:${port}`;
   const args = ["start", "--database", `file:${join(folder, "a.db")}`, "--http", `127.0.0.1:${port}`];
   const { child, exited } = startProgram("apportion", [...args, "--listen", "[::1]:0"], {}, [

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandLine } from "./support/command-line.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { findFreePort } from "./support/free-port.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 const secrets = ["s3cret-password", "s3cret-token", "s3cret-of-admins", "s3cret-of-relays"];
@@ -21,16 +22,6 @@ async function startOther(text: string): Promise<string> {
     server.close();
   });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** Returns the address of a port at which nobody listens any more. */
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
 }
 
 async function run(args: readonly string[], environment: Record<string, string>) {
@@ -60,7 +51,7 @@ test.each(commands)(
   "T20 `apportion %s` shows no secret when the server is down",
   { timeout: 60_000 },
   async (name) => {
-    const url = `http://operator:${password}@${await freeAddress()}`;
+    const url = `http://operator:${password}@127.0.0.1:${await findFreePort()}`;
     const { code, output } = await run([name], environmentFor(url));
     expect([code, output]).toEqual([1, expect.stringContaining("ECONNREFUSED")]);
     for (const secret of secrets) expect(output).not.toContain(secret);

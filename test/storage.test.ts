@@ -7,7 +7,6 @@ import { copyFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import Driver from "libsql";
 import { expect, onTestFinished, test } from "vitest";
 import { whatToDo } from "../src/http/store-log.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
@@ -15,6 +14,7 @@ import { vectorDomain } from "./support/database.ts";
 import { adminToken, askBy, postTo, relayToken, wrap } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { lockFile } from "./support/lock-file.ts";
 import { startAllocatorProcess } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
 
@@ -41,16 +41,6 @@ const start = async () => startIn(await temporaryFolder());
 
 type Running = Awaited<ReturnType<typeof start>>;
 
-/** Locks a database file as another process does that changes much at once. */
-function lock(path: string): Driver.Database {
-  const other = new Driver(path);
-  onTestFinished(() => {
-    other.close();
-  });
-  other.exec("BEGIN IMMEDIATE");
-  return other;
-}
-
 const lostMessage = whatToDo("no file");
 
 const discover = (client: number) => says.discover(clientProfile(client));
@@ -64,7 +54,7 @@ async function untilReadiness({ status }: Running, expected: number): Promise<vo
 test("T16 while another process holds the lock, the allocator waits without standing still", async () => {
   const allocator = await start();
   const { path } = allocator;
-  const other = lock(path);
+  const other = lockFile(path);
   const asking = allocator.ask(discover(1));
   // While the first of them are answered, the POST reaches the lock. The others would stand still with it.
   for (let time = 0; time < 10; time++) expect(await allocator.status("/healthz")).toBe(200);
@@ -76,7 +66,7 @@ test("T16 a lock that stays: 503 with Retry-After for all that wait, and service
   const allocator = await start();
   const { path } = allocator;
   await allocator.ask(discover(1));
-  const other = lock(path);
+  const other = lockFile(path);
   const posts = Array.from({ length: 8 }, (_, client) => allocator.post(bodyOf(client)));
   for (const response of await Promise.all(posts)) {
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);

@@ -16,18 +16,6 @@ export function* mapInSteps<T, R>(items: readonly T[], convert: (item: T) => R):
   return converted;
 }
 
-/** Groups the items of a list by a key, in their order. */
-export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
-}
-
 /** Runs all steps without a pause. */
 export function runAtOnce<T>(work: Generator<void, T>): T {
   for (;;) {

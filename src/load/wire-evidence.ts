@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { groupBy } from "../group-by.ts";
 import { portRanges } from "../portset/port-set.ts";
 import type { PortLease } from "./overlaps.ts";
 import type { WireRecord } from "./wire-log.ts";
@@ -120,16 +121,4 @@ function sharePorts(a: AcknowledgedLease, b: AcknowledgedLease): boolean {
   return portRanges(a, a.psid).some((one) =>
     ranges.some((other) => one.first <= other.last && other.first <= one.last),
   );
-}
-
-/** Groups items by key. Groups are in the order of their first items. */
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -7,17 +7,16 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import { connect } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
 import { encodeFrames } from "../../src/wire/frames.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
+import { halfSentRequests, openConnection } from "../support/raw-connection.ts";
 import { hasSqld, startSqld } from "../support/sqld.ts";
 import { relayToken } from "../support/tokens.ts";
 import type { Attack } from "./attack.ts";
-import type { FieldAllocator } from "./field.ts";
 import { domainOf, linkOf } from "./parts.ts";
 
 /** Lists statuses with their counts: `200: 24, 503: 1`. */
@@ -186,30 +185,14 @@ const sameTwice: Attack = {
   },
 };
 
-/** Opens a connection to the allocator and sends a text. */
-async function openConnection({ url }: FieldAllocator, octets: string): Promise<Socket> {
-  const { port, hostname } = new URL(url);
-  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
-  socket.on("error", () => undefined);
-  await once(socket, "connect");
-  socket.write(octets);
-  return socket;
-}
-
 const halfSent: Attack = {
   id: "T18",
   tried: "three half-sent requests and an idle connection, then SIGTERM",
   domains: [domainOf("18")],
   deadlineMs: 30_000,
   run: async (field) => {
-    const halves = [
-      "GET /healthz HTTP/1.1\r\nHo",
-      "POST /v1/relay HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
-      `POST /v1/relay HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${relayToken}\r\n` +
-        "Content-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nhalf",
-      "",
-    ];
-    const sockets = await Promise.all(halves.map((half) => openConnection(field.allocator, half)));
+    const halves = halfSentRequests(relayToken);
+    const sockets = await Promise.all(halves.map((half) => openConnection(field.allocator.url, half)));
     await field.http("/healthz");
     const startMs = performance.now();
     const last = await field.allocator.stop();
@@ -379,10 +362,10 @@ const unreadable: Attack = {
   run: async (field) => {
     const answers: string[] = [];
     for (const octets of notHttp) {
-      const socket = await openConnection(field.allocator, octets);
+      const socket = await openConnection(field.allocator.url, octets);
       answers.push(await text(socket));
       socket.destroy();
-      const reset = await openConnection(field.allocator, octets);
+      const reset = await openConnection(field.allocator.url, octets);
       reset.resetAndDestroy();
     }
     const alive = await field.http("/healthz");

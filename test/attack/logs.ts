@@ -7,12 +7,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { readStatus } from "../../relay/service/status.ts";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { adminToken, relayToken } from "../support/tokens.ts";
 import type { Attack } from "./attack.ts";
 import { relaySettings, root } from "./field.ts";
@@ -56,19 +55,9 @@ function startMute(
   };
 }
 
-/** A TCP port on which nobody listens now: a process whose log is lost can't say which one it chose. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** Starts an allocator and a relay with such logs, as a path of the field. @returns The processes. */
 async function startPath(field: Field, target: Target, number: number) {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${await findFreePort()}`;
   const allocator = startMute(
     field,
     [join(root, "src/cli/main.ts"), "allocator", "--listen", new URL(url).host],

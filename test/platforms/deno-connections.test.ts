@@ -2,14 +2,13 @@
  * Connections to an allocator on Deno that do not speak HTTP as they should. What Deno itself refuses, such as a bad
  * request line, gets a response without a body.
  */
-import { once } from "node:events";
-import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { prepareDatabase, temporaryFolder } from "../support/database.ts";
 import { deno, filePermissions, serveOnDeno } from "../support/deno.ts";
+import { halfSentRequests, openConnection } from "../support/raw-connection.ts";
 
 const skipped = deno === undefined ? " (skipped: no deno)" : "";
 const relayToken = "a-token-of-the-platform-tests";
@@ -27,14 +26,10 @@ async function open() {
 }
 
 async function send(url: string, octets: string): Promise<Socket> {
-  const { port, hostname } = new URL(url);
-  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
-  socket.on("error", () => undefined);
+  const socket = await openConnection(url, octets);
   onTestFinished(() => {
     socket.destroy();
   });
-  await once(socket, "connect");
-  socket.write(octets);
   return socket;
 }
 
@@ -59,13 +54,7 @@ test.skipIf(deno === undefined)(
   `T18 on Deno, half-sent requests do not keep a process alive after SIGTERM${skipped}`,
   async () => {
     const { url, signal, ended } = await open();
-    for (const half of [
-      "GET /healthz HTTP/1.1\r\nHo",
-      `POST /v1/relay HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${relayToken}\r\n` +
-        "Content-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nhalf",
-      "",
-    ])
-      await send(url, half);
+    for (const half of halfSentRequests(relayToken)) await send(url, half);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     signal("SIGTERM");
     await ended;

@@ -6,8 +6,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
@@ -95,13 +93,4 @@ export async function startRelayProcess(
   });
   const { listeners } = await program.logged("relay listening");
   return { ...program, port: Number(/]:(\d+)$/.exec((listeners as string[])[0]!)![1]) };
-}
-
-/** @returns A TCP port of 127.0.0.1 on which nobody listens now. */
-export async function freeTcpPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

