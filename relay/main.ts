@@ -30,7 +30,7 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
       log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
     },
   });
-  // Lines of the log that nobody takes must not keep the process from ending.
+  // Log lines that cannot be written must not keep the process running.
   const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]).then(() => process.exit());
   // Handle the first signal only: a second one ends the process at once, which is the default.
   process.once("SIGINT", stop);

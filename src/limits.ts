@@ -192,7 +192,7 @@ export const loadReceiveBufferOctets = 4 * 1024 * 1024;
 /** Prepared statements that a connection to a file keeps: the batch uses eight, the admin API some dozens. */
 export const preparedStatementsMax = 128;
 
-/** Milliseconds between two looks at the files of a database that nobody uses. Each use looks too. */
+/** Milliseconds between two checks of the files of an idle database. Each use checks them too. */
 export const fileWatchMs = 1000;
 
 /**
@@ -201,7 +201,7 @@ export const fileWatchMs = 1000;
  */
 export const fileLockWaitMsMax = 1500;
 
-/** The same for a migration, which nobody waits for: another process may be changing large tables. */
+/** The same for a migration. No client waits for it, and another process may be changing large tables. */
 export const fileMigrationWaitMsMax = 30_000;
 
 /** First pause in milliseconds before a locked file is tried again: a batch of another allocator takes some 5 ms. */
@@ -447,7 +447,7 @@ export const unparsedCharactersMax = 40;
 /** Characters of a name that an error repeats: real names have 63 at most. */
 export const nameShownCharactersMax = 64;
 
-/** Faults of a request or file that an error lists: it says how many more there are. Nobody mends more at a time. */
+/** Faults of a request or file that an error lists, with the number of further ones. More would not be read. */
 export const faultsShownMax = 20;
 
 /** PSIDs of all pools of a declared state: allocators keep them in memory, with two octets each. */
@@ -716,14 +716,14 @@ export const bootClockSpinMs = 15;
 
 /**
  * Steps of the clock that a look-up considers, the latest first: each costs a query if the time may have been another
- * by it. A machine with more of them has no clock to speak of.
+ * by it. A machine with more of them has no usable clock.
  */
 export const clockStepsPerLookupMax = 32;
 
 /** Largest difference between two clocks that an operator may accept, in seconds: from 1970 to the end of 9999. */
 export const clockDifferenceSecondsMax = 253_402_300_799;
 
-/** Settled steps of the clock that the admin API shows, the latest first: more say no more to a reader. */
+/** Settled steps of the clock that the admin API shows, the latest first: older ones rarely matter. */
 export const clockStepsShownMax = 20;
 
 /** Trusted relays of one listener: a BNG host has some, and each datagram is compared with all of them. */
@@ -765,14 +765,14 @@ export const httpBacklog = 511;
  */
 export const httpTurnsMax = httpBacklog + 1 + 1;
 
-/** Octets of log lines that may wait for whoever reads them: a thousand lines, and the next ones are lost. */
+/** Octets of log lines that may wait to be written: about a thousand lines. Further ones are lost. */
 export const logLinesOctetsMax = 256 * 1024;
 
-/** Milliseconds after which a log whose reader went away is tried again: each try costs a system call. */
+/** Milliseconds after which writing to a log without a reader is tried again: each try costs a system call. */
 export const logRetryMs = 1000;
 
 /**
- * By how much the rates of two clocks may differ: time synchronization on Linux changes the rate of a clock by at most
+ * Largest relative difference in rate of two clocks: time synchronization on Linux changes the rate of a clock by at most
  * 500 parts per million.
  */
 export const clockDriftRatioMax = 0.0005;

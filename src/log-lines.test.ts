@@ -154,7 +154,7 @@ test.skipIf(deno === undefined).each(["/dev/full", "a pipe"])(
       const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5 });
       const fill = () => {
         lines.write("y".repeat(999) + "\\n");
-        if (lines.lost() < 100) return void setTimeout(fill, 0);
+        if (lines.lost() < 100) return void setImmediate(fill);
         console.log("lost");
         Deno.exit(0);
       };

@@ -1,7 +1,7 @@
 /**
- * Writes lines to standard error, or to another open file, and never waits for it. Nobody may read the pipe, the disk
- * may be full, the reader may be gone: then lines are lost and counted, and the program goes on. Once lines can be
- * written again, one line says how many are missing.
+ * Writes lines to standard error, or to another open file, and never waits for it. If a pipe has no reader, or the
+ * disk is full, lines are lost and counted, and the program keeps running. Once lines can be written again, one line
+ * states how many are missing.
  *
  * Not all writes return at once: a write to a full pipe takes until somebody reads it, and a disk may be slow. So pipes
  * and sockets are written to as sockets that do not block, and files from a thread, one write at a time. A thread that
@@ -92,7 +92,7 @@ class WaitingLines {
   #octets = 0;
   #isWriting = false;
   /** Lines lost since a line last said so. */
-  #untold = 0;
+  #unreported = 0;
 
   constructor(writeText: WriteText, octetsMax: number) {
     this.#writeText = writeText;
@@ -120,14 +120,14 @@ class WaitingLines {
   #writeWaiting(): void {
     const count = this.#waiting.length;
     if (count === 0) return;
-    const told = this.#untold;
+    const reported = this.#unreported;
     const octets = this.#octets;
-    const text = this.takeRest() + (told > 0 ? formatLost(told) : "");
+    const text = this.takeRest() + (reported > 0 ? formatLost(reported) : "");
     this.#isWriting = true;
     this.#writeText(text, (isWritten) => {
       this.#isWriting = false;
       this.#octets -= octets;
-      if (isWritten) this.#untold -= told;
+      if (isWritten) this.#unreported -= reported;
       else this.#lose(count);
       this.#writeWaiting();
     });
@@ -135,11 +135,11 @@ class WaitingLines {
 
   #lose(count: number): void {
     this.lost += count;
-    this.#untold += count;
+    this.#unreported += count;
   }
 }
 
-/** Formats the line that says how many lines are missing, as a warning of pino. */
+/** Formats the line that states how many lines are missing, as a warning of pino. */
 function formatLost(count: number): string {
   return `${JSON.stringify({ level: 40, time: Date.now(), count, msg: "log lines were lost" })}\n`;
 }
@@ -184,7 +184,7 @@ function createFileWriter(descriptor: number): WriteText {
 }
 
 /**
- * Opens a pipe once more, so that nobody who shares the descriptor can make writes block again: a child process that
+ * Opens a pipe again, so that no process that shares the descriptor can make writes block: a child process that
  * inherits it does so. This is not allowed for a pipe of another user.
  */
 function reopenPipe(descriptor: number): number {

@@ -1,8 +1,7 @@
 /**
- * Finds out how old a message may be when it is read. A process that stands still, because it was stopped or because
- * something kept it busy, reads its sockets late, and the system does not say when a datagram arrived. So this remembers
- * for each socket the last time at which it was surely empty: what is read after a gap arrived after that time, and no
- * more is known.
+ * Bounds the age of a message when it is read. A process that was stopped or busy reads its sockets late, and the
+ * system does not report when a datagram arrived. So this keeps, for each socket, the last time at which it was surely
+ * empty. A message that is read after a gap arrived after that time; nothing more is known.
  *
  * In each turn of the event loop, the loop reads what waits in its sockets. If a whole turn read a socket until it was
  * empty, everything that arrived in it before that turn began has been read. So what is read later arrived after that
@@ -24,9 +23,9 @@
 
 /** Bounds of a watch. */
 export interface LoopWatchOptions {
-  /** Milliseconds between two looks at an idle loop. */
+  /** Milliseconds between two turns that an idle loop makes. */
   readonly beatMs: number;
-  /** Milliseconds without a look from which the loop counts as having stood still: more than `beatMs`. */
+  /** Milliseconds without a turn from which the loop counts as blocked: more than `beatMs`. */
   readonly gapMs: number;
   /** Messages of one socket in a turn from which the socket may hold more of them. */
   readonly readsPerTurnMax: number;

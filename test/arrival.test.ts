@@ -1,5 +1,5 @@
 /**
- * A RELEASE that waits where nobody measures: in the socket of a process that stands still, or between relay and
+ * A RELEASE that waits where no clock runs: in the socket of a stopped process, or between relay and
  * allocator. Meanwhile its client gets its pair again through another relay and another allocator. Over real processes,
  * UDP, HTTP and a database.
  */
@@ -25,7 +25,7 @@ const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const adminToken = "an-admin-token-of-the-tests";
 const isTrue = { interval: 5, timeout: 20_000 };
-/** How long something stands still, in milliseconds. */
+/** How long a process or the network is stopped, in milliseconds. */
 const pauseMs = 110;
 
 /** A database with a client, and the other path to it: a relay and an allocator in this process. */
@@ -58,7 +58,7 @@ async function stage() {
     expect(ack.type).toBe("ack");
     return ack;
   };
-  /** Sends a RELEASE, and lets the client get its pair again by the other path while something stands still. */
+  /** Sends a RELEASE, and lets the client get its pair again by the other path in the meantime. */
   const overtake = async (ack: TestAnswer, release: () => Promise<unknown>): Promise<void> => {
     const startMs = performance.now();
     await release();
@@ -70,7 +70,7 @@ async function stage() {
   return { databaseUrl, tokens, allocator, openRelay, otherPort, profile, send, obtain, overtake, isBound };
 }
 
-/** Waits until an allocator has counted so many messages that ended nothing because they came too late. */
+/** Waits until an allocator has counted this many messages that came too late to end a lease. */
 async function countOvertaken(url: string, atLeast = 1): Promise<number> {
   const read = async () => {
     const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
@@ -83,7 +83,7 @@ async function countOvertaken(url: string, atLeast = 1): Promise<number> {
   return (await read()).overtaken;
 }
 
-/** Stops a process, which the system does at once, and returns what lets it go on. */
+/** Stops a process with SIGSTOP. Returns a function that resumes it. */
 function pause({ child }: RunningProgram): () => void {
   child.kill("SIGSTOP");
   return () => void child.kill("SIGCONT");
@@ -132,7 +132,7 @@ test("T4 a RELEASE of an older relay in a connection to an allocator that was st
   const post = postTo(allocator.url, token);
   const release = encodeFrames([wrap(says.release(profile, ack), 0)]);
   const goOn = pause(allocator);
-  // Old relays say nothing of the judging clock, and each of these comes over a connection of its own.
+  // Old relays do not state the judging clock. Each of these POSTs has its own connection.
   const posted: Promise<Response>[] = [];
   await overtake(ack, async () => {
     for (let count = 0; count < 8; count++) posted.push(post(release, { "apportion-age-ms": "1" }));
@@ -144,7 +144,7 @@ test("T4 a RELEASE of an older relay in a connection to an allocator that was st
   expect(await isBound()).toBe(true);
 }, 30_000);
 
-/** A proxy that lets everything pass until it is told to hold POSTs back. */
+/** A proxy that forwards everything, and holds POSTs back on request. */
 async function startHoldingProxy(target: string) {
   const state = { held: undefined as Promise<void> | undefined, onHeld: (): void => undefined };
   const server = createServer((incoming, outgoing) => {

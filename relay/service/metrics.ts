@@ -40,7 +40,7 @@ export function createMetrics(status: () => RelayStatus, linesLost: () => number
   addKernelMetrics(registry);
   addCounter(
     registry,
-    ["log_lines_lost_total", "Lines of the log that were lost because nobody read them or the disk was full"],
+    ["log_lines_lost_total", "Log lines that were lost because they could not be written"],
     () => [[{}, linesLost()]],
   );
   return {

@@ -117,7 +117,7 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
 }
 
 /**
- * Allocators refuse an age above the bound, so the arrival alone tells of a longer one. Frames of such an age are not
+ * Allocators refuse an age above the bound, so only the arrival can state a longer one. Frames of such an age are not
  * sent without an arrival (`Uplink.ageMsMax`).
  */
 function headersOf({ ageMs, clockMs }: StatedArrival): Record<string, string> {

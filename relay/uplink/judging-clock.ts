@@ -1,5 +1,5 @@
 /**
- * What a relay knows of the clock that leases are judged by: that of the allocators' database. Each answer states what
+ * The relay's estimate of the judging clock, which is the clock of the allocators' database. Each answer states what
  * this clock has reached, so the relay can convert a local time to a time on it. The relay's own wall clock is not used.
  *
  * @example
@@ -35,7 +35,7 @@ export class JudgingClock {
   }
 
   /**
-   * Tells a moment as a time on the judging clock.
+   * Converts a local moment to a time on the judging clock.
    *
    * @param atMs Milliseconds of the clock of the readings.
    * @returns Milliseconds of Unix time, not later than the judging clock showed at that moment; undefined before the

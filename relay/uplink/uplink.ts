@@ -118,7 +118,7 @@ export class Uplink {
   }
 
   /**
-   * Tells how old frames may be. Without a reading of the judging clock, a POST can only state an age that allocators
+   * Returns how old frames may be. Without a reading of the judging clock, a POST can only state an age that allocators
    * accept. An older frame would look newer than it is, and a RELEASE could end a lease that its client got since.
    *
    * @returns Milliseconds since the arrival.

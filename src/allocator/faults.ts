@@ -8,7 +8,7 @@ import { faultLogMs } from "../limits.ts";
 import type { Log } from "./log.ts";
 
 /**
- * Creates a count of events that others can cause at will, and that the log tells once per interval.
+ * Creates a limit for log lines about events that clients can cause at will: one line per interval, with a count.
  *
  * @param localMs Milliseconds of a monotonic clock of this process.
  * @returns Counts an event. The number of events since the last line if one is due, otherwise undefined.

@@ -11,6 +11,6 @@ export interface Log {
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
   readonly error: (fields: object, message: string) => void;
-  /** Returns how many lines were lost because nobody took them. Platforms that collect console output lose none. */
+  /** Returns how many lines were lost because they could not be written. Platforms that collect console output lose none. */
   readonly linesLost?: (() => number) | undefined;
 }

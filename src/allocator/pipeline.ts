@@ -34,7 +34,7 @@ import type { Histogram } from "./histogram.ts";
 import type { Log } from "./log.ts";
 import { recordDecision } from "./record-decision.ts";
 import type { DecisionRecord } from "./record-decision.ts";
-import { arrangeRound, Turns } from "./round.ts";
+import { arrangeRound, SenderTurns } from "./round.ts";
 import type { RoundEntry, Waiting } from "./round.ts";
 
 /** The dependencies of a pipeline. */
@@ -114,7 +114,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
   async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
     const arrival: JudgedArrival = { stated, received: undefined };
-    const turns = new Turns();
+    const turns = new SenderTurns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
@@ -126,7 +126,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
       if (result.isLate) continue;
       if (result.revision !== current.revision) {
         directory = undefined;
-        // The clock may have been set, which changes the revision too. Then its earlier reading says nothing.
+        // A clock that was set changes the revision too, and makes its earlier reading useless.
         arrival.received = undefined;
         continue;
       }

@@ -66,10 +66,8 @@ export function createPlacedPipeline({ partitions, later, ...deps }: PlacedPipel
       }
       return served.flatMap((each) => (each?.status === "fulfilled" ? each.value : []));
     },
-    async probe() {
-      // Other databases concern only their own clients, and the relays must go on serving the rest.
-      await first.probe();
-    },
+    // Other databases concern only their own clients, and the relays must keep serving the rest.
+    probe: first.probe,
     clockMs: first.clockMs,
   };
 }
@@ -142,7 +140,7 @@ function createDirectories(
   }
   const start = (pipeline: DatabasePipeline): Promise<void> => {
     const started = load(pipeline);
-    // Only those that wait for it need to know of a failure.
+    // A failure matters only to callers that wait for the load.
     started.catch(() => undefined);
     loading.set(pipeline, started);
     return started;

@@ -48,7 +48,7 @@ export interface Round {
  * Orders the queries of one POST by turns. A sender is a named line, or else a source. One that repeats another
  * customer's client identifier, softwire address or pair competes with that customer, and must not take every round.
  */
-export class Turns {
+export class SenderTurns {
   readonly #taken = new Map<string, number>();
 
   /**

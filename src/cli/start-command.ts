@@ -98,7 +98,7 @@ async function runStart(options: Options): Promise<void> {
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
   const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
-  // The service goes on, whether anybody can read this or not.
+  // A closed standard output must not stop the service.
   process.stdout.on("error", () => undefined);
   process.stdout.write(`
 Apportion is running. In a second terminal:

@@ -1,5 +1,5 @@
 /**
- * Checks a declared state in steps of some milliseconds, so that a large one keeps nobody waiting.
+ * Checks a declared state in steps of a few milliseconds, so that a large one does not delay other requests.
  *
  * @module
  */

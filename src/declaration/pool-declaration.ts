@@ -155,7 +155,7 @@ export type PoolShape = Pick<PoolDeclaration, "range" | "fill"> &
 /** Declared pools do not change, and the slots of one may take a millisecond to compute. */
 const geometries = new WeakMap<PoolShape, PoolGeometry>();
 
-/** Remembers the slots of a pool that is declared as it is stored. */
+/** Keeps the slots of a pool whose declaration equals the stored one. */
 export function rememberGeometry(pool: PoolShape, geometry: PoolGeometry): void {
   geometries.set(pool, geometry);
 }

@@ -13,7 +13,7 @@ import type { DomainSettings } from "./domain-settings.ts";
 /** A prefix or line that an earlier one of the same domain equals, however each is written. */
 export interface RepeatedPlace {
   readonly path: readonly ["prefixes" | "lines", number];
-  /** The prefix or line as it is written. */
+  /** The prefix or line, in its declared form. */
   readonly text: string;
 }
 

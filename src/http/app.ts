@@ -44,7 +44,7 @@ export interface AppDeps {
   readonly counters: Counters;
   /** A monotonic clock of this process, in milliseconds. Default: `performance.now()`. */
   readonly localMs?: (() => number) | undefined;
-  /** A time by this clock, not later than the arrival of what is read now. Default: the clock itself. */
+  /** A time by this clock, not later than the arrival of a request that is read now. Default: the clock itself. */
   readonly arrivedMs?: (() => number) | undefined;
   /** The timers of this process. Default: real ones. */
   readonly later?: Timing["later"] | undefined;

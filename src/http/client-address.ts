@@ -91,7 +91,7 @@ export function createClientAddress(
   const follow = (peer: string, hops: readonly string[]): string => {
     let believed = peer;
     for (const hop of hops.slice(-forwardedHopsMax).reverse()) {
-      // What is not an address names no client, and nobody vouches for what is before it.
+      // An entry that is not an address names no client, and the entries before it are not trusted.
       if (parseAddress(hop) === undefined) return believed;
       believed = hop;
       if (!isTrusted(hop)) return believed;

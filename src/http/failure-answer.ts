@@ -1,5 +1,5 @@
 /**
- * Answers to requests that failed, and what the log tells of them.
+ * Answers requests that failed, and logs the cause.
  *
  * @module
  */

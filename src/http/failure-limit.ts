@@ -1,5 +1,5 @@
 /**
- * Counts unknown tokens, so that whoever guesses is told to wait. The count refuses nobody: a token is looked up first,
+ * Counts unknown tokens, so that clients that guess tokens get 429 with Retry-After. The count blocks no valid token: a token is looked up first,
  * and only an unknown one is counted.
  *
  * @module

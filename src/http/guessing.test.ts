@@ -1,4 +1,4 @@
-/** Unknown tokens: what they cost, whom they slow down, and that they keep nobody out who has a good one. */
+/** Unknown tokens: their cost, which clients they delay, and that they never block a valid token. */
 import { expect, test } from "vitest";
 import { operator } from "../../test/support/admin.ts";
 import { adminToken, relayToken } from "../../test/support/allocator.ts";

@@ -1,5 +1,5 @@
 /**
- * Refuses requests whose Host is not a host. Deno puts it into the URL as it is, so `a/admin/v1` would change the path.
+ * Refuses requests whose Host is not a host. Deno copies it into the URL unchecked, so `a/admin/v1` would change the path.
  * On Node, the server refuses it itself.
  *
  * @module

@@ -27,11 +27,11 @@ export interface ArrivalEnv {
   Variables: { readMs: number; arrivedMs: number };
 }
 
-/** What tells the age of requests. */
+/** The clocks that determine the age of requests. */
 export interface ArrivalClock {
   /** The local clock of the pipeline, in milliseconds. */
   readonly localMs: () => number;
-  /** A time by the same clock, not later than the arrival of what is read now. Default: `localMs`. */
+  /** A time by the same clock, not later than the arrival of a request that is read now. Default: `localMs`. */
   readonly arrivedMs?: (() => number) | undefined;
 }
 
@@ -93,7 +93,7 @@ function statedArrival(header: string | undefined): number | undefined {
 
 /**
  * Keeps the answers that fit in a body that relays accept. Our relay packs its POSTs so that all fit; an older one may
- * not, and would refuse them all. What is left out was counted by its outcome before, so it has a counter of its own.
+ * not, and would refuse them all. Their outcomes have been counted already, so answers that are left out have a separate counter.
  */
 function fitBody(answers: readonly Uint8Array[], counters: Counters): readonly Uint8Array[] {
   let octets = 0;

@@ -1,12 +1,12 @@
 /**
- * Tells the operator what happens to the files and clocks of databases, and what to do.
+ * Logs events of the files and clocks of databases, with advice.
  *
  * @module
  */
 import type { Log } from "../allocator/log.ts";
 import type { ClockEvent, FileEvent, FileFault } from "../store/store.ts";
 
-/** Tells the operator of lost and exposed files. */
+/** Creates a listener that logs lost and exposed files. */
 export function fileLog(log: Log): (event: FileEvent) => void {
   return (event) => {
     switch (event.kind) {
@@ -25,7 +25,7 @@ export function fileLog(log: Log): (event: FileEvent) => void {
   };
 }
 
-/** Tells the operator of steps of the clock, and what to do. */
+/** Creates a listener that logs steps of the clock, with advice. */
 export function clockLog(log: Log): (event: ClockEvent) => void {
   return (event) => {
     switch (event.kind) {

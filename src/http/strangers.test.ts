@@ -87,7 +87,7 @@ describe("T11 /readyz", () => {
     await app.request("/healthz");
     timing.advance(readinessWaitMsMax);
     expect(await first).toEqual([503]);
-    // Now nobody waits any more.
+    // All requests have been answered.
     expect(await statusesOf("/readyz", 24)).toEqual([503]);
     expect([state.requests, logged, timing.waiting()]).toEqual([1, ["database unavailable"], 0]);
     expect((await app.request("/healthz")).status).toBe(200);

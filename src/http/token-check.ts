@@ -27,7 +27,7 @@ export interface TokenCheckDeps {
   /** A monotonic clock of this process, in milliseconds. */
   readonly localMs: () => number;
   readonly later: Timing["later"];
-  /** Says whether so many unknown tokens are presented that look-ups of further ones must pause. */
+  /** Returns whether there are so many unknown tokens that further look-ups must pause. */
   readonly isFlooded: () => boolean;
 }
 

@@ -66,7 +66,7 @@ const app = createApp({
   counters: createCounters(),
   clientAddress: ({ env, req }) =>
     clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
-  // Deno does not tell of connections, so each request counts as a new one.
+  // Deno does not report connections, so each request counts as a new one.
   arrivedMs: () => {
     watch.recordConnection();
     return watch.arrivedMs();

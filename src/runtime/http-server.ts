@@ -34,7 +34,7 @@ export interface ListenAddress {
 /** A server that listens. */
 export interface HttpServer {
   readonly address: AddressInfo;
-  /** Accepts no more connections, finishes the requests in progress, and cuts those that take longer than the grace time. */
+  /** Stops accepting connections, finishes the requests in progress, and ends those that exceed the grace time. */
   readonly close: () => Promise<void>;
 }
 
@@ -154,7 +154,7 @@ function answerFaults(server: Server): void {
   // Node takes its own listener off a socket that it hands out. A reset would then end the process.
   server.on("connection", (socket) => socket.on("error", () => undefined));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // What a client goes on sending after the answer is another fault of the same request.
+    // Octets that a client sends after the answer cause another fault of the same request.
     if (answered.has(socket)) return;
     answered.add(socket);
     const [status, detail] = faults[error.code ?? ""] ?? [
@@ -215,7 +215,7 @@ async function writeProblem(socket: Duplex, response: Response): Promise<void> {
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  // A relay would otherwise go on sending on the connections that it has.
+  // Otherwise a relay would keep sending on its open connections.
   server.prependListener("request", (_, outgoing) => {
     outgoing.shouldKeepAlive = false;
   });

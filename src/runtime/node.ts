@@ -32,7 +32,7 @@ import type { ListenAddress } from "./http-server.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
-/** Who may call. The tokens are from the environment, and not in the database. */
+/** Access settings: tokens from the environment, which are not in the database, and trusted proxies. */
 export interface AccessSettings extends Pick<AllocatorConfig, "relayToken" | "adminToken"> {
   /** Proxies whose headers name the client. Default: none. */
   readonly trustedProxies?: AllocatorConfig["trustedProxies"] | undefined;

@@ -1,6 +1,6 @@
 /**
- * How old a request may be when this process reads it: as old as the last gap of the event loop, on platforms whose
- * processes live longer than a request.
+ * Bounds the age of a request when this process reads it: at most the last gap of the event loop. For platforms whose
+ * processes outlive a request.
  *
  * After a gap, one waiting connection is accepted in each turn of the event loop, and its request is read in the next.
  * So a turn without a new connection ends the gap. Connections that never cease to come keep it from ending for
@@ -17,7 +17,7 @@ import { systemTiming } from "../timing.ts";
 export interface RequestWatch {
   /** Returns a time by `performance.now()`, not later than the arrival of a request that is read now. */
   readonly arrivedMs: () => number;
-  /** Records that a connection was accepted, or a request was read on a platform that does not tell of connections. */
+  /** Records that a connection was accepted, or a request was read on a platform that does not report connections. */
   readonly recordConnection: () => void;
   readonly stop: () => void;
 }

@@ -69,7 +69,7 @@ export interface Store {
   readonly clock: ClockStore;
   /** Checks and housekeeping, for tools and timers. */
   readonly maintenance: Maintenance;
-  /** Adds a listener for what happens to the files of databases. It is told at once of what is the case already. */
+  /** Adds a listener for what happens to the files of databases. It is called at once for the current state. */
   readonly onFileEvent: (listener: (event: FileEvent) => void) => void;
   /** Closes all databases. */
   readonly close: () => void;

@@ -16,8 +16,8 @@ export const framesType = "application/octet-stream";
 export const ageHeader = "apportion-age-ms";
 
 /**
- * Header of an answer: a time that the clock of the allocator's main database has surely reached, in milliseconds of
- * Unix time. All leases of that database are judged by this clock, so relay and allocator can tell each other times on
+ * Header of an answer: a lower bound on the clock of the allocator's main database, in milliseconds of
+ * Unix time. All leases of that database are judged by this clock, so relay and allocator can exchange times on
  * it.
  */
 export const clockHeader = "apportion-clock-ms";

@@ -23,7 +23,7 @@ export interface Attack {
   readonly tried: string;
   /** Domains that it needs, in addition to that of the honest clients. */
   readonly domains?: readonly DomainInput[];
-  /** A field of its own, for an attack that others must not feel. Default: the field that all others share. */
+  /** A separate field, for an attack that must not affect others. Default: the shared field. */
   readonly setup?: FieldSetup;
   /** Time limit in milliseconds. Default: 60,000. */
   readonly deadlineMs?: number;

@@ -374,7 +374,7 @@ export class Field {
   }
 }
 
-/** Stops a process with SIGSTOP, which the system does at once. @returns What lets it go on. */
+/** Stops a process with SIGSTOP. Returns a function that resumes it. */
 export function pause({ pid }: Service): () => void {
   process.kill(pid, "SIGSTOP");
   return () => {

@@ -1,5 +1,5 @@
 /**
- * Attacks on the log: it is written to something that takes nothing.
+ * Attacks on the log: it is written to a full disk, or to a pipe without a reader.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { relaySettings, root } from "./field.ts";
 import type { Field } from "./field.ts";
 import { domainOf, linkOf } from "./parts.ts";
 
-/** A process whose log nobody takes, so that nothing can be learned from it. */
+/** A process whose log cannot be written, and so cannot be read either. */
 interface MuteProcess {
   readonly kill: () => void;
   /** Sends SIGTERM. @returns Its exit code, or the signal that killed it. */
@@ -89,7 +89,7 @@ async function startPath(field: Field, target: Target, number: number) {
 const lostLogs: Attack = {
   id: "T17",
   tried:
-    "standard error of relay and allocator is a file on a full disk, then a pipe that nobody reads; SIGTERM",
+    "standard error of relay and allocator is a file on a full disk, then a pipe without a reader; SIGTERM",
   domains: [domainOf("17")],
   deadlineMs: 120_000,
   run: async (field) => {

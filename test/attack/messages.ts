@@ -1,5 +1,5 @@
 /**
- * Attacks by single messages: those that are hard to answer, too large, too many, or from nobody.
+ * Attacks by single messages: hard to answer, too large, too many, or without an identity.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Parts of attacks: domains, options of relays, and how outcomes are told.
+ * Parts of attacks: domains, options of relays, and texts of outcomes.
  *
  * @module
  */

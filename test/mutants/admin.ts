@@ -343,7 +343,7 @@ const servedMutants: readonly Mutant[] = [
     name: "domain-token-replaces-whom-it-serves",
     rules: ["T14"],
     file: "src/store/configuration/domains.ts",
-    search: "trespass(principal, stored.settings, settings) ??\n        replacementRefusal",
+    search: "findForbiddenFields(principal, stored.settings, settings) ??\n        replacementRefusal",
     replacement: "replacementRefusal",
     tests: servedTests,
   },

@@ -5,13 +5,13 @@
  */
 import type { Mutant } from "./mutant.ts";
 
-const turns = "src/store/database/turns.ts";
+const lockQueue = "src/store/database/lock-queue.ts";
 const connection = "src/store/database/connection.ts";
 const files = "src/store/database/database-files.ts";
 const log = "src/store/database/log-file.ts";
 const pipeline = "src/allocator/pipeline.ts";
 const tests = [
-  "src/store/database/turns.test.ts",
+  "src/store/database/lock-queue.test.ts",
   "src/store/database/file.test.ts",
   "src/store/database/database-files.test.ts",
   "src/allocator/probe.test.ts",
@@ -28,27 +28,33 @@ const mutant = (rule: string, name: string, file: string, search: string, replac
 
 export const storageMutants: readonly Mutant[] = [
   mutant("T16", "lock-blocks-the-event-loop", connection, "{ timeout: 0 }", "{ timeout: 5000 }"),
-  mutant("T16", "locked-file-is-a-failure", turns, 'startsWith("SQLITE_BUSY")', 'startsWith("SQLITE_NEVER")'),
+  mutant(
+    "T16",
+    "locked-file-is-a-failure",
+    lockQueue,
+    'startsWith("SQLITE_BUSY")',
+    'startsWith("SQLITE_NEVER")',
+  ),
   mutant(
     "T16",
     "work-overtakes-what-waits",
-    turns,
+    lockQueue,
     "if (this.#waiting.length === 0 && attempt()) return;",
     "if (attempt()) return;",
   ),
-  mutant("T16", "work-waits-for-a-lock-for-ever", turns, "deadlineMs <= now);", "deadlineMs < 0);"),
-  mutant("T16", "any-number-waits-for-a-lock", turns, ">= fileWaitersMax)", ">= Infinity)"),
+  mutant("T16", "work-waits-for-a-lock-for-ever", lockQueue, "deadlineMs <= now);", "deadlineMs < 0);"),
+  mutant("T16", "any-number-waits-for-a-lock", lockQueue, ">= fileWaitersMax)", ">= Infinity)"),
   mutant(
     "T16",
     "pauses-stay-short",
-    turns,
+    lockQueue,
     "Math.min(this.#pauseMs * 2, fileLockPauseMsMax)",
     "fileLockPauseMsMin",
   ),
   mutant(
     "T16",
     "pauses-grow-without-bound",
-    turns,
+    lockQueue,
     "Math.min(this.#pauseMs * 2, fileLockPauseMsMax)",
     "this.#pauseMs * 2",
   ),

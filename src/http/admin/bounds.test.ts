@@ -89,7 +89,13 @@ describe("T23 an answer lists the first faults only, whatever is wrong", () => {
       },
       1,
     ],
-    ["deep nesting", "PUT /config", `{"domains":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, undefined],
+    [
+      "nesting up to the bound",
+      "PUT /config",
+      `{"domains":${"[".repeat(textDepthMax - 1)}${"]".repeat(textDepthMax - 1)}}`,
+      4,
+    ],
+    ["deeper nesting", "PUT /config", `{"domains":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, undefined],
   ])("%s", async (_, request, body, errors) => {
     const { call } = await open();
     const [method, path] = request.split(" ") as [string, string];

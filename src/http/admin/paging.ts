@@ -89,7 +89,7 @@ export const namePosition = v.strictTuple([v.string()]);
  * @param found Rows of the store, at most `limit + 1`.
  * @param positionOf Returns the position that the cursor of a row encodes.
  * @param itemOf Returns the item that the page shows for a row.
- * @param isCut Whether rows follow although there are no more than the limit.
+ * @param isCut Whether more rows follow although the page is not full.
  * @returns At most `limit` items and the next cursor.
  */
 export function pageOf<Row, T>(

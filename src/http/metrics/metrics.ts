@@ -88,7 +88,7 @@ function lostLines(count: number): Metric {
   return {
     name: "apportion_log_lines_lost_total",
     type: "counter",
-    help: `Lines of the log that were lost because they could not be written. ${ofInstance}`,
+    help: `Log lines that were lost because they could not be written. ${ofInstance}`,
     samples: [{ value: count }],
   };
 }

@@ -19,7 +19,7 @@ export interface Arrival {
   readonly receivedMs: number;
   /**
    * By the clock of the main database, as the relay states it: Unix milliseconds, not later than the arrival. It also
-   * covers the time between relay and allocator, which nobody can measure on one side. Older relays omit it.
+   * covers the time between relay and allocator, which neither side can measure alone. Older relays omit it.
    */
   readonly clockMs?: number | undefined;
 }

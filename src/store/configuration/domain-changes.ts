@@ -18,7 +18,7 @@ function showDomain(name: string, settings: DomainSettings) {
   return { name, ...settings };
 }
 
-/** A condition: nobody has changed the configuration since it had this revision. */
+/** A condition: the configuration still has this revision. */
 function isRevision(writer: Writer, revision: number | undefined): SQL | undefined {
   if (revision === undefined) return undefined;
   return exists(

@@ -28,13 +28,13 @@ import type { Served, ServedByKey, ServedSettings } from "./served.ts";
 export interface AlreadyServed {
   readonly kind: "already-served";
   readonly served: Served;
-  /** Name of that domain. The caller may see it, because only a caller for all domains changes whom one serves. */
+  /** Name of that domain. The caller may see it, because only a caller for all domains changes which clients a domain serves. */
   readonly other: string;
 }
 
-/** The caller is restricted to the domain, so it must not change whom the domain serves. */
-export interface Trespass {
-  readonly kind: "trespass";
+/** The caller is restricted to the domain, so it must not change which clients the domain serves. */
+export interface ForbiddenFields {
+  readonly kind: "forbidden-fields";
   /** Names of the settings. */
   readonly fields: readonly string[];
 }
@@ -43,7 +43,7 @@ export interface Trespass {
 export type DomainChange =
   | { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain }
   | AlreadyServed
-  | Trespass
+  | ForbiddenFields
   | ChangeRefusal;
 
 /** The outcome of creating or replacing a domain. */
@@ -57,14 +57,14 @@ export type DomainPut =
   | PutRefusal;
 
 /** @returns Why the caller may not change settings in this way; undefined if it may. */
-export function trespass(
+export function findForbiddenFields(
   principal: Principal,
   former: ServedSettings,
   wanted: ServedSettings,
-): Trespass | undefined {
+): ForbiddenFields | undefined {
   if (principal.domain === null) return undefined;
   const fields = servedDifferences(former, wanted);
-  return fields.length === 0 ? undefined : { kind: "trespass", fields };
+  return fields.length === 0 ? undefined : { kind: "forbidden-fields", fields };
 }
 
 /** Starts a query for the domain of a name. */
@@ -72,7 +72,7 @@ export function selectDomainNamed(builder: Selecting, name: string) {
   return builder.select().from(domain).where(eq(domain.name, name));
 }
 
-/** Creates a domain for a caller who may create domains. */
+/** Creates a domain. The caller must be allowed to. */
 export async function createDomainFor(
   databases: Databases,
   principal: Principal,
@@ -169,7 +169,7 @@ async function compareElsewhere(
   );
 }
 
-/** A domain, and the settings that decide whom it serves. */
+/** A domain, and the settings that select its clients. */
 interface ServingDomain {
   readonly name: string;
   readonly settings: ServedSettings;
@@ -198,7 +198,7 @@ function loadElsewhere(databases: Databases, name: string) {
   return Promise.all(places.map(loadServed));
 }
 
-/** Loads whom the domains of a place serve, and the revision of its configuration. */
+/** Loads the settings that select the clients of all domains of a database, and the revision of its configuration. */
 async function loadServed({ database, scope }: Place) {
   const reader = readerOf(database);
   const served = sql<string>`json_object(${sql.join(

@@ -18,7 +18,7 @@ import { commitChange } from "./change.ts";
 import { domainOfRow, settingsText } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
 import { deleteDomain } from "./domain-changes.ts";
-import { createDomainFor, selectDomainNamed, trespass, updateDomain } from "./domain-put.ts";
+import { createDomainFor, selectDomainNamed, findForbiddenFields, updateDomain } from "./domain-put.ts";
 import type { DomainChange, DomainPut } from "./domain-put.ts";
 import type { NamePage } from "./name-page.ts";
 import { replacementRefusal, staleness } from "./precondition.ts";
@@ -100,7 +100,7 @@ export function createDomainStore(databases: Databases): DomainStore {
       }
       const isSame = settingsText(stored.settings) === settingsText(settings);
       return (
-        trespass(principal, stored.settings, settings) ??
+        findForbiddenFields(principal, stored.settings, settings) ??
         replacementRefusal(precondition, stored.version, isSame) ??
         updateDomain(databases, principal, stored, settings)
       );
@@ -112,7 +112,8 @@ export function createDomainStore(databases: Databases): DomainStore {
       if (stale !== undefined) return stale;
       const settings = revise(stored);
       return (
-        trespass(principal, stored.settings, settings) ?? updateDomain(databases, principal, stored, settings)
+        findForbiddenFields(principal, stored.settings, settings) ??
+        updateDomain(databases, principal, stored, settings)
       );
     },
     delete: async (principal, name, precondition) => {

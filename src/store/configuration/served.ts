@@ -1,5 +1,5 @@
 /**
- * Whom a domain serves: the clients of its prefixes and lines, and those of no domain if it is the default.
+ * The settings that select the clients of a domain: its prefixes and lines, and whether it is the default.
  *
  * No two domains serve the same. Otherwise their order would decide which one a client gets its lease from. Two
  * prefixes of different length are not the same: the longer one wins.
@@ -13,14 +13,14 @@ import { listSliceItems } from "../../limits.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
 
-/** The settings that decide whom a domain serves. */
+/** The settings that select the clients of a domain. */
 export type ServedSettings = Pick<DomainSettings, "default" | "prefixes" | "lines">;
 
 /** One prefix or line of a domain, or the rest of all clients. */
 export interface Served {
   /** Path of the setting, such as `lines.3`. */
   readonly path: string;
-  /** The setting as it is written. */
+  /** The setting, in its declared form. */
   readonly text: string;
 }
 
@@ -63,7 +63,7 @@ export function addedTo(former: ServedByKey, served: ServedByKey): ServedByKey {
   return new Map([...served].filter(([key]) => !former.has(key)));
 }
 
-/** @returns The names of the settings by which two domains differ in whom they serve. */
+/** @returns The names of these settings in which two domains differ. */
 export function servedDifferences(former: ServedSettings, wanted: ServedSettings): readonly string[] {
   const [has, wants] = [servedBy(former), servedBy(wanted)];
   const changed = [...addedTo(has, wants).values(), ...addedTo(wants, has).values()];

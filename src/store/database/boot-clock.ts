@@ -1,8 +1,8 @@
 /**
- * The time since the machine booted, to about a millisecond. Nobody can set it, and it counts while the machine sleeps.
+ * The time since the machine booted, to about a millisecond. It can't be set, and it counts while the machine sleeps.
  *
  * `os.uptime()` has this time, but in steps: 10 ms on Linux, whole seconds elsewhere and in Deno. The monotonic clock is
- * fine, but it stands still while the machine sleeps. Their difference is constant as long as the machine is awake, and
+ * fine, but it stops while the machine sleeps. Their difference is constant as long as the machine is awake, and
  * each pair of readings gives a range for it. So the ranges are intersected, which narrows them. If a range has nothing
  * in common with those before it, the machine slept, and the narrowing begins again.
  *

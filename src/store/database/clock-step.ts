@@ -10,7 +10,7 @@
  * - Forward: what is held ends later by the difference. Nothing else changes, because what has ended stays ended.
  * - Back: what would lie in the future moves back by the difference. A row that was last changed before the clock was
  *   last set has a time of another clock, so it counts as changed now: its lease may end late, but never early. All
- *   tenures end in the history, by the old clock, and those of running leases begin anew by the new one.
+ *   tenures end in the history, by the old clock, and running leases get new tenures by the new one.
  *
  * So whatever was recorded before, has the times of the old clock. `evidence/clock-doubt.ts` reads it accordingly.
  *
@@ -167,7 +167,7 @@ function moveForward(seconds: number): SQL[] {
   ];
 }
 
-/** What would lie in the future moves back. Versions of the binding table contain times, so its log begins anew. */
+/** Moves times back that would lie in the future. Versions of the binding table contain times, so its log is cleared. */
 function moveBack(seconds: number): SQL[] {
   const newNow = sql`(${instantSeconds} + ${seconds})`;
   const isOfThisClock = sql`${lease.updatedAt} * 1000 >= ${sinceMs}`;

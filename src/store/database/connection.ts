@@ -12,7 +12,7 @@ import { DatabaseError } from "./database.ts";
 import type { FileFault, Result, Row, Statement } from "./database.ts";
 import type { FileTime } from "./file-clock.ts";
 import { isRefusal } from "./refusal.ts";
-import { isLocked } from "./turns.ts";
+import { isLocked } from "./lock-queue.ts";
 
 type PreparedStatement = Driver.Statement<[readonly unknown[]]>;
 
@@ -53,7 +53,7 @@ export class Connection {
     this.files.prepare();
     let driver: Driver.Database | undefined;
     try {
-      // A locked file is an error at once: waiting for it here would block the event loop (`turns.ts`).
+      // A locked file is an error at once: waiting for it here would block the event loop (`lock-queue.ts`).
       driver = new Driver(this.#path, { timeout: 0 });
       for (const pragma of this.#pragmas) driver.exec(pragma);
       const opened = driver;

@@ -1,8 +1,8 @@
 /**
  * The files of a database: the database itself, its write-ahead log (`-wal`) and the index of the log (`-shm`).
  *
- * SQLite keeps them open, so it goes on writing when somebody moves, replaces or deletes them. What it writes then is in
- * a file that nobody finds again: after a restart the leases are gone, and their pairs are given to others. So every
+ * SQLite keeps them open, so it keeps writing after they were moved, replaced or deleted. Those writes go to a file that
+ * a restart does not open: the leases are gone then, and their pairs are given to others. So every
  * result is withheld until a look at the paths, after the commit, has found the files that were opened.
  *
  * @module
@@ -12,7 +12,7 @@ import type { BigIntStats, Stats } from "node:fs";
 import { DatabaseError } from "./database.ts";
 import type { FileEvent, FileFault } from "./database.ts";
 import { LogFile } from "./log-file.ts";
-import { isLocked } from "./turns.ts";
+import { isLocked } from "./lock-queue.ts";
 
 /** Names a file as long as it exists: a file that is moved keeps its inode, and a copy has another one. */
 interface Identity {
@@ -28,7 +28,7 @@ interface KnownFile {
 /** Others than the owner may read or write such a file. */
 const modeOfOthers = 0o077;
 
-/** What a connection says of a database, including what is in the log only. */
+/** The size of a database as its connection sees it, including pages that are only in the log. */
 export interface Extent {
   readonly octets: number;
   /** It is one more after each VACUUM, and after each change of the schema. */
@@ -106,7 +106,7 @@ export class DatabaseFiles {
     const { octets, schemaVersion } = askExtent();
     // After a VACUUM that is in the log only, the database has yet to shrink.
     if (octets >= this.#size) this.#schemaVersion = schemaVersion;
-    this.#tellExposure();
+    this.#reportExposure();
   }
 
   /** Forgets the log and its index when the connection is closed: the next one may make new ones. */
@@ -118,7 +118,7 @@ export class DatabaseFiles {
   }
 
   /**
-   * Looks at the paths, and tells the listeners of a change.
+   * Checks the paths, and notifies the listeners of a change.
    *
    * @throws {DatabaseError} When a file is not the one that was opened. A commit before that may be lost.
    */
@@ -132,13 +132,13 @@ export class DatabaseFiles {
     this.#lookAtLog(true);
   }
 
-  /** Looks at the paths and into the log, and tells the listeners of a change. */
+  /** Checks the paths and the log, and notifies the listeners of a change. */
   watch(): void {
     this.#lookAtLog(false);
     this.#lookAtPaths();
   }
 
-  /** Adds a listener. It is told at once of what is the case already. */
+  /** Adds a listener. It is called at once for the current state. */
   onEvent(listener: (event: FileEvent) => void): void {
     this.#listeners.push(listener);
     if (this.#exposed !== undefined) listener(this.#exposed);
@@ -185,7 +185,7 @@ export class DatabaseFiles {
   #isCutTo(size: number): boolean {
     if (size === 0) return this.#size > 0;
     if (size < this.#size) {
-      // Between two connections nobody can be asked. The next one is asked as soon as it is open.
+      // Between two connections, the extent is unknown. The next one is asked as soon as it is open.
       if (this.#askExtent === undefined) return false;
       const extent = this.#tryToAsk(this.#askExtent);
       if (extent === "locked") return false;
@@ -223,7 +223,7 @@ export class DatabaseFiles {
     this.#emit(fault === undefined ? { kind: "returned" } : { kind: "lost", fault });
   }
 
-  #tellExposure(): void {
+  #reportExposure(): void {
     if (this.#exposed !== undefined) return;
     this.#exposed = exposureOf([this.#path, ...this.#companions.map(({ path }) => path)]);
     if (this.#exposed !== undefined) this.#emit(this.#exposed);

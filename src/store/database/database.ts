@@ -62,10 +62,10 @@ export interface Database {
   readonly clock: () => Promise<number>;
   /** @returns The clock as an expression for a read-only statement, in milliseconds of Unix time. */
   readonly clockMs: () => SQL<number>;
-  /** The clock that the database keeps itself; undefined where a server, or a test, says what time it is. */
+  /** The clock that the database keeps itself; undefined if a server or a test provides the time. */
   readonly ownClock?: OwnClock | undefined;
   /**
-   * Adds a listener for what happens to the files of the database. It is told at once of what is the case already.
+   * Adds a listener for what happens to the files of the database. It is called at once for the current state.
    * Undefined where there are no files.
    */
   readonly onFileEvent?: ((listener: (event: FileEvent) => void) => void) | undefined;
@@ -90,7 +90,7 @@ export interface OwnClock {
    * @throws {DatabaseError} When the file cannot be written.
    */
   readonly accept: (look: ClockLook, record: Statement) => Promise<boolean>;
-  /** Adds a listener. If a step is open already, the listener is told at once. */
+  /** Adds a listener. If a step is open, the listener is called at once. */
   readonly onEvent: (listener: (event: ClockEvent) => void) => void;
 }
 

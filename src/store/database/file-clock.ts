@@ -6,8 +6,8 @@
  *
  * - After a boot, or if the base is missing, the base comes from the machine's clock; but the clock is never earlier than
  *   the last time that was written. A time since boot that went back is a boot too.
- * - A difference between both clocks that time synchronization makes is followed at once: the base is set anew. The
- *   clock never goes back for it: it stands still until the base has caught up.
+ * - A difference between both clocks that time synchronization makes is followed at once: the base is set again. The
+ *   clock never goes back for it, but stops until the base has caught up.
  * - A larger difference is a step: the clock runs on by its base. `clock-step.ts` records and follows steps.
  *
  * Two processes set the base from the same two clocks, so it does not matter that both do.
@@ -35,7 +35,7 @@ export interface FileTime {
   readonly setInstant: () => Statement;
   /** Takes the row that the statement returned, once the write is committed. */
   readonly observe: (row: Row) => void;
-  /** Does what the last write made necessary, in transactions of its own. */
+  /** Does what the last write made necessary, in separate transactions. */
   readonly settle: (write: Write) => void;
   /** The clock as an expression for a statement that reads, in milliseconds of Unix time. */
   readonly now: () => SQL<number>;
@@ -102,7 +102,7 @@ const setInstant = (() => {
   RETURNING ${nameOf(instant.baseMs)}, ${wall} - ${boot} - ${nameOf(instant.baseMs)}, ${boot}`).sql;
 })();
 
-/** What a process knows of the difference between both clocks. */
+/** The difference between both clocks, as this process last saw it. */
 interface Known {
   readonly differenceMs: number;
   readonly baseMs: number;
@@ -139,7 +139,7 @@ export class FileClock implements FileTime {
       const isIdle = write(recordStatements(seen)).at(-1)!.rows[0]![0] === 1;
       const before = this.#recorded?.differenceMs ?? 0;
       this.#recorded = seen;
-      this.#tell(before, seen.differenceMs);
+      this.#report(before, seen.differenceMs);
       if (isIdle) this.#follow(write, { ...seen, how: "leases-ended" });
     } catch (error) {
       // The write before is committed and must not fail for it. The next one tries again.
@@ -167,7 +167,7 @@ export class FileClock implements FileTime {
   /** Adds a listener: see {@link OwnClock.onEvent}. */
   onEvent(listener: (event: ClockEvent) => void): void {
     this.#listeners.push(listener);
-    this.#tell(0, this.#recorded?.differenceMs ?? 0);
+    this.#report(0, this.#recorded?.differenceMs ?? 0);
   }
 
   #follow(write: Write, following: Following, further: readonly Statement[] = []): boolean {
@@ -180,8 +180,8 @@ export class FileClock implements FileTime {
     return true;
   }
 
-  /** Tells of a step once, and of its end. */
-  #tell(before: number, now: number): void {
+  /** Reports a step once, and its end. */
+  #report(before: number, now: number): void {
     if (isStep(now) && !isSameStep(before, now)) this.#emit({ kind: "step", differenceMs: now });
     if (isStep(before) && !isStep(now)) this.#emit({ kind: "agrees" });
   }

@@ -19,7 +19,7 @@ import { filePathOf } from "./file-path.ts";
 import { thisMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { statementOf } from "./queries.ts";
-import { isLocked, Turns } from "./turns.ts";
+import { isLocked, LockQueue } from "./lock-queue.ts";
 
 /** Options of {@link openFile}. */
 export interface FileOptions {
@@ -64,7 +64,7 @@ export function openFile(url: string, options: FileOptions = {}): Database {
   const stopWatch = everySecond(() => {
     connection.files.watch();
   });
-  const [writers, readers] = [new Turns(timing), new Turns(timing)];
+  const [writers, readers] = [new LockQueue(timing), new LockQueue(timing)];
   const write = (statements: readonly Statement[]) => connection.write(statements, time);
   const readRow = (statement: Statement) => connection.read([statement])[0]!.rows[0];
   const inTurn = <T>(work: () => T) => writers.run(work, fileLockWaitMsMax);

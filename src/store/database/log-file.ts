@@ -1,6 +1,6 @@
 /**
  * The write-ahead log of a database, read beside SQLite. SQLite keeps in memory where the log ends. So if another
- * process cuts the log off, or overwrites it with an older copy, SQLite goes on behind the missing part, and a restart
+ * process cuts the log off, or overwrites it with an older copy, SQLite continues behind the missing part, and a restart
  * finds none of what follows.
  *
  * The log is a header and frames of one page each. Both have the salts of their generation: when the log begins again,

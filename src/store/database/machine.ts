@@ -1,5 +1,5 @@
 /**
- * The clocks of the machine: the one that people and NTP set, and the time since boot, which nobody sets.
+ * The clocks of the machine: the wall clock, which people and NTP set, and the time since boot, which can't be set.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Machine {
   readonly wallMs: () => number;
   /** Milliseconds since boot; they count while the machine sleeps. */
   readonly bootMs: () => number;
-  /** Names this boot; null where the system does not, or does not tell. */
+  /** Identifies this boot; null if the system does not report it. */
   readonly bootId: string | null;
 }
 
@@ -24,7 +24,7 @@ export function thisMachine(): Machine {
 }
 
 /**
- * Names the boot, and what may give a container a time since boot of its own: a time namespace, or a file system that
+ * Identifies the boot, and what may give a container its own time since boot: a time namespace, or a file system that
  * replaces `/proc/uptime` (lxcfs). There the process namespace lives as long as the container's time.
  */
 function readBootId(): string | null {

@@ -49,7 +49,7 @@ export function parseServerAddress(text: string, token?: string): ServerAddress 
 /**
  * Formats the URL of a database for people.
  *
- * @returns The URL without secrets. A path of a file is shown as it is.
+ * @returns The URL without secrets. A path of a file is unchanged.
  */
 export function showDatabaseUrl(url: string): string {
   return url.startsWith("file:") ? url : parseServerAddress(url).url;

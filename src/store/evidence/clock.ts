@@ -34,7 +34,7 @@ export interface ClockStep {
 export interface ClockReport {
   /** The database's clock: Unix seconds. */
   readonly now: number;
-  /** The clock of the machine, if the database is a file; null if a server says what time it is. */
+  /** The clock of the machine, if the database is a file; null if a server provides the time. */
   readonly machine: { readonly now: number; readonly differenceMs: number } | null;
   readonly open: ClockStep | null;
   /** The latest first. */
@@ -47,7 +47,7 @@ export type ClockAcceptance =
   | { readonly kind: "no-step" }
   /** The clocks differ by something else. */
   | { readonly kind: "other-difference"; readonly differencesMs: readonly number[] }
-  /** Somebody else set the clock at the same time. */
+  /** Another caller settled the step at the same time. */
   | { readonly kind: "changed-meanwhile" };
 
 /** What monitoring shows of the clock of a file. */

@@ -53,7 +53,7 @@ export const noHolderReasons = {
   "history-purged":
     "No client is known; the record of that time has been deleted, because its retention had ended.",
   "clock-step":
-    "The database's clock was set around that time, or may have been wrong; whoever may have had the pair is listed.",
+    "The database's clock was set around that time, or may have been wrong; all possible holders of the pair are listed.",
 } as const;
 
 /** The id of such a reason. */

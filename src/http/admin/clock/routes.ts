@@ -36,9 +36,7 @@ const clocksSchema = v.strictObject({
       v.strictObject({
         decidedBy: v.pipe(
           v.picklist(["file", "server"]),
-          v.description(
-            "`file`: the file has a clock of its own. `server`: the clock of the server's machine.",
-          ),
+          v.description("`file`: the file has its own clock. `server`: the clock of the server's machine."),
         ),
         time: v.string(),
         machineTime: v.nullable(v.string()),

@@ -12,7 +12,7 @@ import { nameSchema } from "../../../declaration/schema-parts.ts";
 import { runAtOnce } from "../../../declaration/steps.ts";
 import { domainsMax } from "../../../limits.ts";
 import type { StoredDomain } from "../../../store/configuration/declared.ts";
-import type { AlreadyServed, DomainPut, Trespass } from "../../../store/configuration/domain-put.ts";
+import type { AlreadyServed, DomainPut, ForbiddenFields } from "../../../store/configuration/domain-put.ts";
 import type { DomainDeletion } from "../../../store/configuration/domains.ts";
 import type { Principal } from "../../../store/principal.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -28,7 +28,7 @@ import { invalid, requireJson, validBody, validQuery } from "../validation.ts";
 const tag = "domains";
 
 const whomNote =
-  "`prefixes`, `lines` and `default` decide whom the domain serves. No two domains may serve the same (409), and a token of one domain may not change them (403).";
+  "`prefixes`, `lines` and `default` select the clients of the domain. No two domains may have the same ones (409), and a token of one domain may not change them (403).";
 
 /** Creates the routes of domains. */
 export function domainRoutes(deps: AdminDeps) {
@@ -178,8 +178,8 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
       );
     case "already-served":
       throw alreadyServed(name, result);
-    case "trespass":
-      throw trespass(context.get("principal"), name, result);
+    case "forbidden-fields":
+      throw forbiddenFields(context.get("principal"), name, result);
     default:
       throw refusalOf("domain", name, result);
   }
@@ -196,11 +196,11 @@ function alreadyServed(name: string, { served: { path, text }, other }: AlreadyS
 }
 
 /** Creates a 403: with these settings, a token of one domain would take the clients of another. */
-function trespass(principal: Principal, name: string, { fields }: Trespass): Error {
+function forbiddenFields(principal: Principal, name: string, { fields }: ForbiddenFields): Error {
   const errors = fields.map((path) => ({
     path,
     found: "another value",
-    expected: "the value that the domain has: only a token for all domains may change whom it serves",
+    expected: "the current value: only a token for all domains may change which clients it serves",
   }));
   const what = `change ${fields.join(" and ")} of domain "${name}"`;
   return allDomainsRequired(principal, what, errors);

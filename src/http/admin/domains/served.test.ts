@@ -1,4 +1,4 @@
-/** Who may decide whom a domain serves, and that no two domains serve the same. */
+/** Changes of the settings that select the clients of a domain: who may make them, and that no two domains have the same ones. */
 import { describe, expect, test } from "vitest";
 import { operator } from "../../../../test/support/admin.ts";
 import type { AdminAnswer } from "../../../../test/support/admin.ts";

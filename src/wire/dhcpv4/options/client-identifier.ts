@@ -80,8 +80,8 @@ export function encodeClientIdentifier({
  * that they do not have.
  *
  * @param data The option's data, at least {@link clientIdentifierOctetsMin} octets.
- * @returns Whether what should tell the device from others is zeros, ones or a multicast address. An IAID does not: it
- *   only tells the interfaces of one device from each other.
+ * @returns Whether the part that identifies the device is all zeros, all ones or a multicast address. The IAID does not
+ *   count: it only distinguishes the interfaces of one device.
  */
 export function isSharedClientIdentifier(data: Uint8Array): boolean {
   const decoded = decodeClientIdentifier(data);

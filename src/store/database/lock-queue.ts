@@ -20,7 +20,7 @@ interface Waiter {
 }
 
 /** Takes turns at a file that other processes may lock. */
-export class Turns {
+export class LockQueue {
   readonly #timing: Timing;
   #waiting: Waiter[] = [];
   #pauseMs = fileLockPauseMsMin;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createManualTiming } from "../../../test/support/manual-timing.ts";
 import { fileLockPauseMsMax, fileWaitersMax } from "../../limits.ts";
 import { DatabaseError } from "./database.ts";
-import { isLocked, Turns } from "./turns.ts";
+import { isLocked, LockQueue } from "./lock-queue.ts";
 
 const busy = () =>
   new DatabaseError("database is locked", Object.assign(new Error(), { code: "SQLITE_BUSY" }));
@@ -10,7 +10,7 @@ const busy = () =>
 /** A file that is locked until the test says otherwise, and the work that was done on it. */
 function createFile() {
   const timing = createManualTiming();
-  const turns = new Turns({
+  const queue = new LockQueue({
     ...timing,
     soon: (run) => {
       timing.later(run, 0);
@@ -24,35 +24,35 @@ function createFile() {
     done.push(number);
     return number;
   };
-  return { timing, turns, done, file, work };
+  return { timing, queue, done, file, work };
 }
 
-test("T16 Turns.run() does work at once if the file is free", async () => {
-  const { timing, turns, file, work } = createFile();
+test("T16 LockQueue.run() does work at once if the file is free", async () => {
+  const { timing, queue, file, work } = createFile();
   file.isLocked = false;
-  const result = turns.run(work(1), 1000);
+  const result = queue.run(work(1), 1000);
   expect(timing.waiting()).toBe(0);
   expect(await result).toBe(1);
 });
 
-test("T16 Turns.run() waits for a locked file, and keeps the order of the work", async () => {
-  const { timing, turns, done, file, work } = createFile();
-  const results = [1, 2, 3].map((number) => turns.run(work(number), 1000));
+test("T16 LockQueue.run() waits for a locked file, and keeps the order of the work", async () => {
+  const { timing, queue, done, file, work } = createFile();
+  const results = [1, 2, 3].map((number) => queue.run(work(number), 1000));
   timing.advance(500);
   file.isLocked = false;
   // The file is free, but others wait.
-  results.push(turns.run(work(4), 1000));
+  results.push(queue.run(work(4), 1000));
   expect(done).toEqual([]);
   timing.advance(fileLockPauseMsMax);
   expect(await Promise.all(results)).toEqual([1, 2, 3, 4]);
   expect(done).toEqual([1, 2, 3, 4]);
   expect(timing.waiting()).toBe(0);
-  await turns.run(work(5), 1000);
+  await queue.run(work(5), 1000);
 });
 
-test("T16 Turns.run() gives up work that has waited for too long, but not what came after it", async () => {
-  const { timing, turns, file, work } = createFile();
-  const [first, second] = [turns.run(work(1), 1000), turns.run(work(2), 10_000)];
+test("T16 LockQueue.run() gives up work that has waited for too long, but not what came after it", async () => {
+  const { timing, queue, file, work } = createFile();
+  const [first, second] = [queue.run(work(1), 1000), queue.run(work(2), 10_000)];
   const failed = expect(first).rejects.toThrow(
     /^Cannot lock the database: another process has held its lock for 1000 ms/,
   );
@@ -63,17 +63,17 @@ test("T16 Turns.run() gives up work that has waited for too long, but not what c
   expect(await second).toBe(2);
 });
 
-test("T16 Turns.run() gives up late work behind work that may wait longer", async () => {
-  const { timing, turns, work } = createFile();
-  turns.run(work(1), 10_000).catch(() => undefined);
-  const failed = expect(turns.run(work(2), 1000)).rejects.toSatisfy(isDatabaseErrorOf(/1000 ms/));
+test("T16 LockQueue.run() gives up late work behind work that may wait longer", async () => {
+  const { timing, queue, work } = createFile();
+  queue.run(work(1), 10_000).catch(() => undefined);
+  const failed = expect(queue.run(work(2), 1000)).rejects.toSatisfy(isDatabaseErrorOf(/1000 ms/));
   timing.advance(1100);
   await failed;
 });
 
-test("T16 Turns.run() pauses longer from one attempt to the next, up to a bound", () => {
-  const { timing, turns, file, work } = createFile();
-  turns.run(work(1), 10_000).catch(() => undefined);
+test("T16 LockQueue.run() pauses longer from one attempt to the next, up to a bound", () => {
+  const { timing, queue, file, work } = createFile();
+  queue.run(work(1), 10_000).catch(() => undefined);
   const before = file.attempts;
   timing.advance(1000);
   // The pauses are 0.75 to 18.75 ms with this randomness.
@@ -81,19 +81,19 @@ test("T16 Turns.run() pauses longer from one attempt to the next, up to a bound"
   expect(file.attempts - before).toBeGreaterThan(40);
 });
 
-test("T16 Turns.run() bounds the work that waits", async () => {
-  const { turns, work } = createFile();
+test("T16 LockQueue.run() bounds the work that waits", async () => {
+  const { queue, work } = createFile();
   for (let number = 0; number < fileWaitersMax; number++)
-    turns.run(work(number), 1000).catch(() => undefined);
-  await expect(turns.run(work(9999), 1000)).rejects.toSatisfy(isDatabaseErrorOf(/wait for its lock already/));
+    queue.run(work(number), 1000).catch(() => undefined);
+  await expect(queue.run(work(9999), 1000)).rejects.toSatisfy(isDatabaseErrorOf(/wait for its lock already/));
 });
 
-test("Turns.run() passes other failures on at once", async () => {
-  const { turns } = createFile();
+test("LockQueue.run() passes other failures on at once", async () => {
+  const { queue } = createFile();
   const fail = () => {
     throw new TypeError("a bug");
   };
-  await expect(turns.run(fail, 1000)).rejects.toBeInstanceOf(TypeError);
+  await expect(queue.run(fail, 1000)).rejects.toBeInstanceOf(TypeError);
 });
 
 test("isLocked() knows all codes of a locked file, and no others", () => {
