@@ -4,7 +4,7 @@
  * @module
  */
 import pino from "pino";
-import { logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
+import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
 import { openLogLines } from "../src/log-lines.ts";
 import { relayCommand } from "./service/command.ts";
 import type { RelayConfig } from "./config/config.ts";
@@ -13,7 +13,11 @@ import { connectServiceManager } from "./service/service-manager.ts";
 import { readStatus } from "./service/status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
-  const lines = openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs });
+  const lines = openLogLines(2, {
+    octetsMax: logLinesOctetsMax,
+    retryMs: logRetryMs,
+    exitWaitMs: logExitWaitMs,
+  });
   const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
   const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
   // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.

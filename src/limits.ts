@@ -768,6 +768,9 @@ export const httpTurnsMax = httpBacklog + 1 + 1;
 /** Octets of log lines that may wait to be written: about a thousand lines. Further ones are lost. */
 export const logLinesOctetsMax = 256 * 1024;
 
+/** Milliseconds for which a process that ends waits for its log: a thread writes within a few, unless the disk is stuck. */
+export const logExitWaitMs = 100;
+
 /** Milliseconds after which writing to a log without a reader is tried again: each try costs a system call. */
 export const logRetryMs = 1000;
 

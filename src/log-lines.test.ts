@@ -10,7 +10,7 @@ import { deno } from "../test/support/deno.ts";
 import { temporaryFolder } from "../test/support/folder.ts";
 import { openLogLines } from "./log-lines.ts";
 
-const options = { octetsMax: 1000, retryMs: 5 };
+const options = { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 };
 const skipped = deno === undefined ? " (skipped: no deno)" : "";
 const isTrue = { interval: 5, timeout: 10_000 };
 
@@ -80,7 +80,7 @@ test("T17 openLogLines() writes to a socket", async () => {
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
-  const script = `import(${main}).then(({ openLogLines }) => openLogLines(2, { octetsMax: 1000, retryMs: 5 }).write("hello\\n"));`;
+  const script = `import(${main}).then(({ openLogLines }) => openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 }).write("hello\\n"));`;
   // bash connects standard error to the server.
   const child = spawn("bash", [
     "-c",
@@ -104,7 +104,7 @@ async function runScript(script: string): Promise<string> {
 
 test("T17 openLogLines() writes the last lines of a process that ends at once", async () => {
   const script = `
-    const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5 });
+    const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 });
     for (let line = 0; line < 9; line++) lines.write("line " + line + "\\n");
     process.exit();
   `;
@@ -119,7 +119,7 @@ test("T17 openLogLines() does not wait for a pipe whose other users let writes b
   const script = `
     import { execFileSync } from "node:child_process";
     import { openLogLines } from ${main};
-    const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5 });
+    const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 });
     lines.write("begin\\n");
     execFileSync("true", { stdio: "inherit" });
     process.stdin.once("data", () => {
@@ -151,7 +151,7 @@ test.skipIf(deno === undefined).each(["/dev/full", "a pipe"])(
     const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
     const script = `
       import { openLogLines } from ${main};
-      const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5 });
+      const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 });
       const fill = () => {
         lines.write("y".repeat(999) + "\\n");
         if (lines.lost() < 100) return void setImmediate(fill);

@@ -9,7 +9,7 @@
  *
  * @example
  * ```ts
- * const lines = openLogLines(2, { octetsMax: 65_536, retryMs: 1000 });
+ * const lines = openLogLines(2, { octetsMax: 65_536, retryMs: 1000, exitWaitMs: 100 });
  * pino({}, lines).info("something happened");
  * lines.lost(); // 0
  * ```
@@ -27,6 +27,8 @@ export interface LogLinesOptions {
   readonly octetsMax: number;
   /** Milliseconds after which a pipe whose reader went away is tried again. */
   readonly retryMs: number;
+  /** Milliseconds for which a process that ends waits for the write to a file that is in progress. */
+  readonly exitWaitMs: number;
 }
 
 /** Lines for one open file. */
@@ -56,16 +58,19 @@ type WriteText = (text: string, done: (isWritten: boolean) => void) => void;
  */
 export function openLogLines(descriptor: number, options: LogLinesOptions): LogLines {
   const kind = kindOf(descriptor);
+  const file = new FileWriter(descriptor);
   const writeText =
     denoErrors !== undefined
       ? createDenoWriter(denoErrors)
       : kind === "file"
-        ? createFileWriter(descriptor)
+        ? file.write
         : createSocketWriter(descriptor, kind, options.retryMs);
   const lines = new WaitingLines(writeText, options.octetsMax);
   if (kind === "file") {
-    // The process may end before its last lines are written. Files do not block, so they are written now.
+    // The process may end before its last lines are written. Files do not block, so they are written now, after those
+    // that a thread is writing.
     process.once("exit", () => {
+      file.waitForThread(options.exitWaitMs);
       const rest = lines.takeRest();
       try {
         if (rest !== "") writeSync(descriptor, rest);
@@ -170,17 +175,51 @@ function createDenoWriter(errors: DenoErrors): WriteText {
   };
 }
 
-function createFileWriter(descriptor: number): WriteText {
-  const writeFrom = (octets: Buffer, at: number, done: (isWritten: boolean) => void): void => {
-    write(descriptor, octets, at, octets.length - at, null, (error, written) => {
-      if (error !== null || written === 0) done(false);
-      else if (at + written === octets.length) done(true);
-      else writeFrom(octets, at + written, done);
+/** Writes to a file from a thread of libuv. */
+class FileWriter {
+  readonly #descriptor: number;
+  /** Size of the file in octets once the write in progress is done; undefined if there is none. */
+  #sizeAfter: number | undefined;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  readonly write: WriteText = (text, done) => {
+    const octets = Buffer.from(text);
+    this.#sizeAfter = this.#size() + octets.length;
+    this.#writeFrom(octets, 0, (isWritten) => {
+      this.#sizeAfter = undefined;
+      done(isWritten);
     });
   };
-  return (text, done) => {
-    writeFrom(Buffer.from(text), 0, done);
-  };
+
+  /** Waits until the file has grown by the write in progress. The thread cannot call back while the process ends. */
+  waitForThread(waitMs: number): void {
+    const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    for (let leftMs = waitMs; this.#sizeAfter !== undefined && leftMs > 0; leftMs--) {
+      if (this.#size() >= this.#sizeAfter) return;
+      Atomics.wait(sleeper, 0, 0, 1);
+    }
+  }
+
+  /** A terminal has no size, so nothing waits for it. */
+  #size(): number {
+    try {
+      const status = fstatSync(this.#descriptor);
+      return status.isFile() ? status.size : Infinity;
+    } catch {
+      return Infinity;
+    }
+  }
+
+  #writeFrom(octets: Buffer, at: number, done: (isWritten: boolean) => void): void {
+    write(this.#descriptor, octets, at, octets.length - at, null, (error, written) => {
+      if (error !== null || written === 0) done(false);
+      else if (at + written === octets.length) done(true);
+      else this.#writeFrom(octets, at + written, done);
+    });
+  }
 }
 
 /**

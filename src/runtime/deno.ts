@@ -14,7 +14,7 @@ import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { refuseBadHost } from "../http/host.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { httpGraceMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
+import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
@@ -42,7 +42,9 @@ export interface ConnectionInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
-const log = createLineLog(openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs }));
+const log = createLineLog(
+  openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs, exitWaitMs: logExitWaitMs }),
+);
 const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
