@@ -29,7 +29,7 @@ const message = (
   ...fields,
 });
 
-const post = (...messages: PlannedMessage[]): Command => ({
+const post = (...messages: PlannedMessage[]): Extract<Command, { kind: "post" }> => ({
   kind: "post",
   allocator: 0,
   messages,
@@ -40,6 +40,16 @@ const join = (...clients: number[]): Command => ({ kind: "join", allocator: 0, c
 const pass = (seconds: number): Command => ({ kind: "advance", seconds });
 
 export const regressions: readonly Plan[] = [
+  // R2131-4.3.3: the allocator that receives a DECLINE read the clock a second before the other one granted the lease.
+  {
+    settings,
+    commands: [
+      { ...post(message("discover", 1)), allocator: 1 },
+      pass(1),
+      join(0),
+      { ...post(message("decline", 0)), allocator: 1 },
+    ],
+  },
   // T6: a client that its former pool no longer serves took the pair that it had left along to another site.
   {
     settings: { ...settings, siteLeasesMax: 3, quarantineSeconds: 150 },

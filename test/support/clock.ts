@@ -6,7 +6,7 @@
 
 /** A clock that a test can set. */
 export class TestClock {
-  /** Unix seconds; undefined means the real time. */
+  /** Unix seconds, with milliseconds as a fraction; undefined means the real time. */
   seconds: number | undefined;
 
   constructor(seconds?: number) {
@@ -14,8 +14,8 @@ export class TestClock {
   }
 
   /** Unix time in milliseconds, for a database. */
-  readonly clockMs = (): number => (this.seconds === undefined ? Date.now() : this.seconds * 1000);
+  readonly clockMs = (): number => (this.seconds === undefined ? Date.now() : Math.round(this.seconds * 1000));
 
   /** Milliseconds of a monotonic clock that moves together with {@link TestClock.clockMs}, for an allocator. */
-  readonly localMs = (): number => (this.seconds === undefined ? performance.now() : this.seconds * 1000);
+  readonly localMs = (): number => (this.seconds === undefined ? performance.now() : Math.round(this.seconds * 1000));
 }
