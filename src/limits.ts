@@ -87,6 +87,12 @@ export const relayPostsInFlightMax = 16;
 /** Datagrams that may wait in a relay. The default of 8192 is half a second of load; waiting 10 s helps no client. */
 export const relayQueueLengthMax = 262_144;
 
+/**
+ * Octets that are allocated at once for messages (`allocateOctets`): some 60 answers. A single message that is still kept
+ * keeps them all, so more would waste memory.
+ */
+export const slabOctets = 64 * 1024;
+
 /** Octets that may wait in a relay: the memory that a storm may use. */
 export const relayQueueOctetsMax = 256 * 1024 * 1024;
 

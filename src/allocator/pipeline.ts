@@ -222,8 +222,9 @@ function answerEntries(
       unserved.push(...queries.map((query) => ({ claim, query })));
     } else {
       const subject = { query: queries[0]!, domain, directory, now };
-      const decideEntry = () => decide(claim, fact, subject);
-      for (const query of queries) answers.push(...encodeAnswer(record, query, domain, decideEntry));
+      for (const query of queries) {
+        answers.push(...encodeAnswer(record, query, domain, () => decide(claim, fact, subject)));
+      }
     }
   }
   return { answers, unserved };

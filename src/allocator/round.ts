@@ -113,19 +113,19 @@ type Prepared =
 
 /** Finds the domain of a query and makes its claim. */
 function prepare(query: Query, directory: Directory): Prepared {
-  const decided = (domain: Domain | undefined, decision: Decision, fault?: unknown): Prepared => ({
-    kind: "immediate",
-    immediate: { query, domain, decision, fault },
-  });
   try {
     const domain = selectDomain(directory, query.believed);
-    if (domain === undefined) return decided(domain, silence("no-domain"));
+    if (domain === undefined) return decided({ query, domain, decision: silence("no-domain") });
     const step = makeClaim(query, domain);
-    return step.kind === "claim" ? { kind: "claim", claim: step.claim, domain } : decided(domain, step);
+    return step.kind === "claim"
+      ? { kind: "claim", claim: step.claim, domain }
+      : decided({ query, domain, decision: step });
   } catch (error) {
-    return decided(undefined, silence("internal-error"), error);
+    return decided({ query, domain: undefined, decision: silence("internal-error"), fault: error });
   }
 }
+
+const decided = (immediate: Immediate): Prepared => ({ kind: "immediate", immediate });
 
 /**
  * Returns the keys that no other claim of the round may share: the client, its softwire address, the single pair that

@@ -116,15 +116,20 @@ function decodeWellFormed(frame: Uint8Array): QueryResult {
   if (typeof identification === "string") return drop(identification);
   const parameterRequestList = Array.from(options.get(OptionCode.parameterRequestList) ?? []);
   const sharesPorts = parameterRequestList.includes(OptionCode.portParams);
+  const { believed, statesBelief, source } = believe(path);
+  const { clientId, identity } = identification;
   const query: Query = {
     octets,
     path,
-    ...believe(path),
+    believed,
+    statesBelief,
+    source,
     unicast,
     optionRequest: tryDecode(decodeCodeList, findOption6(options6, OptionCode6.optionRequest)) ?? [],
     message,
     messageType,
-    ...identification,
+    clientId,
+    identity,
     parameterRequestList,
     sharesPorts,
     // RELEASE and DECLINE must not contain option 55 (RFC 2131 table 5), so there option 159 alone is enough (A1).

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { groupBy } from "../group-by.ts";
 import type { IPv6Prefix } from "../wire/ipv6-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6Prefix, prefixContains } from "../wire/ipv6-address.ts";
 import { encodeHex } from "../wire/hex.ts";
@@ -45,6 +46,14 @@ const impossible = [
   "fec0::/10",
 ].map(parseIPv6Prefix);
 
+/** The same by their first octet, which all of them determine, because every message with option 109 is compared. */
+const impossibleByFirstOctet = groupBy(impossible, ({ address }) => address[0]!);
+
+function isImpossible(address: Uint8Array): boolean {
+  const prefixes = impossibleByFirstOctet.get(address[0]!);
+  return prefixes?.some((prefix) => prefixContains(prefix, address)) ?? false;
+}
+
 /**
  * Checks whether an address may not be the softwire address of a client. Unique local addresses are allowed.
  *
@@ -60,7 +69,7 @@ export function isForbiddenSoftwire(
   return (
     isMulticast(address) ||
     isLinkLocal(address) ||
-    impossible.some((prefix) => prefixContains(prefix, address)) ||
+    isImpossible(address) ||
     knownBorderRelays.has(encodeHex(address)) ||
     (bindPrefixOnly && bindPrefix !== null && !prefixContains(bindPrefix, address))
   );

@@ -73,7 +73,8 @@ export function formatIPv6(octets: Uint8Array): string {
  * @returns Whether the address is `::`.
  */
 export function isUnspecified(octets: Uint8Array): boolean {
-  return octets.every((octet) => octet === 0);
+  for (const octet of octets) if (octet !== 0) return false;
+  return true;
 }
 
 /**

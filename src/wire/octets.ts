@@ -6,6 +6,27 @@
  *
  * @module
  */
+import { slabOctets } from "../limits.ts";
+
+let slab = new Uint8Array(0);
+let used = 0;
+
+/**
+ * Allocates octets for a message. The runtime keeps the octets of each array above 64 octets outside of its heap, which
+ * costs more than encoding the message. So a large array is allocated now and then, and messages are views of it. It is
+ * freed with the last of them: messages that are kept for long should be copied.
+ *
+ * @param length Number of octets.
+ * @returns Zeros, which no other message shares.
+ */
+export function allocateOctets(length: number): Uint8Array {
+  if (length > slabOctets / 8) return new Uint8Array(length);
+  if (used + length > slab.length) {
+    slab = new Uint8Array(slabOctets);
+    used = 0;
+  }
+  return slab.subarray(used, (used += length));
+}
 
 /**
  * Reads an unsigned 16-bit integer.

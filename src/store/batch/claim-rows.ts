@@ -55,10 +55,10 @@ export const offerRows = rowFormat<OfferClaim>(
 /** A REQUEST, or a DISCOVER whose offer becomes a lease at once. */
 type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
-/** The rows of the parameter `binds`. */
+/** The rows of the parameter `binds`. A softwire address without octets is one that is forbidden. */
 export const bindRows = rowFormat<BindingClaim>(
   `domain_id #client_id line site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
-   wanted_seconds quarantine #softwire softwire_forbidden softwire_interval #source #relay_path`,
+   wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
     return [
@@ -75,8 +75,7 @@ export const bindRows = rowFormat<BindingClaim>(
       claim.kind === "bind" && claim.sourceMustMatch,
       lease.leaseSeconds,
       lease.quarantineSeconds,
-      lease.softwire,
-      lease.softwireForbidden,
+      lease.softwireForbidden ? "" : lease.softwire,
       lease.softwireIntervalSeconds,
       lease.source,
       lease.relayPath,

@@ -72,15 +72,20 @@ const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no other named line
  * uses or has used until lately. A message that repeats a client's identifier from another line reaches no lease and no
  * offer of the client, and does not get its pair in the quarantine. A line without a name (`''`) counts as equal to any
- * other. A reserved pair has no quarantine.
+ * other. A reserved pair has no quarantine. Most clients have at most one row, so a client without a line takes one
+ * look-up: the index by client has the lines in order.
  */
-const ownSlot = sql`coalesce(
+const ownSlot = sql`iif(c.line = '',
     (SELECT ${mine.slot} FROM ${lease} ${mine}
-      WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id AND ${mine.line} = c.line),
-    (SELECT ${mine.slot} FROM clock CROSS JOIN ${lease} ${mine}
-      WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id
-        AND (c.line = '' OR ${mine.line} = ''
-          OR (${mine.expiresAt} <= now AND (${mine.freeAt} <= now OR ${mine.freeAt} = ${never}))) LIMIT 1)
+      WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id ORDER BY ${mine.line} LIMIT 1),
+    coalesce(
+      (SELECT ${mine.slot} FROM ${lease} ${mine}
+        WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id AND ${mine.line} = c.line),
+      (SELECT ${mine.slot} FROM clock CROSS JOIN ${lease} ${mine}
+        WHERE ${mine.domainId} = c.domain_id AND ${mine.clientId} = c.client_id
+          AND (${mine.line} = ''
+            OR (${mine.expiresAt} <= now AND (${mine.freeAt} <= now OR ${mine.freeAt} = ${never}))) LIMIT 1)
+    )
   )`;
 
 /** Joins the row that belongs to the client of a claim. */
@@ -370,10 +375,10 @@ const bindLeases: BatchStatement = {
       ${own.expiresAt} > now AS in_use,
       (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
       ${own.state} = ${bound} AND ${own.expiresAt} > now AS running,
-      c.softwire IS NOT NULL AND EXISTS (
+      c.softwire IS NOT NULL AND (length(c.softwire) = 0 OR EXISTS (
         SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}
           AND ${other.state} = ${bound} AND ${other.expiresAt} > now
-      ) AS softwire_taken
+      )) AS softwire_taken
     FROM clock CROSS JOIN claim c
     CROSS JOIN ${ownOfClaim}
     WHERE ${isNamedSlot}
@@ -393,7 +398,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.site)} = c.site, ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = c.relay_path,
   ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
 FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
-  AND (c.running OR NOT (c.softwire_taken OR c.softwire_forbidden))
+  AND (c.running OR NOT c.softwire_taken)
   AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`)})`,
 };
 

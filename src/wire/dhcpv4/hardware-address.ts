@@ -44,7 +44,10 @@ export function isSharedHardwareAddress(htype: number, address: Uint8Array): boo
   return isConstant(address) || (address.length === ieeeOctets.get(htype) && (address[0]! & groupBit) !== 0);
 }
 
-/** Checks whether octets are all zeros or all ones. */
-export function isConstant(octets: Uint8Array): boolean {
-  return octets.every((octet) => octet === 0) || octets.every((octet) => octet === 0xff);
+/** Checks whether octets, from an offset on, are all zeros or all ones. Without octets they are. */
+export function isConstant(octets: Uint8Array, offset = 0): boolean {
+  const first = octets[offset];
+  if (first !== undefined && first !== 0 && first !== 0xff) return false;
+  for (let index = offset + 1; index < octets.length; index++) if (octets[index] !== first) return false;
+  return true;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { DecodeError } from "../decode-error.ts";
-import { readUint16, readUint32, writeUint16, writeUint32 } from "../octets.ts";
+import { allocateOctets, readUint16, readUint32, writeUint16, writeUint32 } from "../octets.ts";
 import { OptionCode } from "./codes.ts";
 
 /** A message whose options are joined from all fields. IPv4 addresses are unsigned 32-bit integers. */
@@ -187,7 +187,7 @@ export function encodeDhcpV4(message: DhcpV4Message, size: DhcpV4Size = {}): Uin
   if (end > octetsMax) {
     throw new RangeError(`Cannot encode DHCPv4 message: it has ${end} octets, expected at most ${octetsMax}`);
   }
-  const octets = new Uint8Array(Math.max(end, octetsMin));
+  const octets = allocateOctets(Math.max(end, octetsMin));
   writeHeader(octets, message);
   octets.set(message.sname, snameAt.offset);
   octets.set(message.file, fileAt.offset);

@@ -34,8 +34,8 @@ const unicastFlag = 0x800000;
  * @throws {DecodeError} When the message has another type, or when option 87 is missing, repeated or empty.
  */
 export function decodeDhcpV4Query(octets: Uint8Array): DhcpV4Query {
-  const { flags, ...content } = decodeContent(octets, MessageType6.dhcpv4Query);
-  return { unicast: (flags & unicastFlag) !== 0, ...content };
+  const { flags, options, dhcpv4 } = decodeContent(octets, MessageType6.dhcpv4Query);
+  return { unicast: (flags & unicastFlag) !== 0, options, dhcpv4 };
 }
 
 /**

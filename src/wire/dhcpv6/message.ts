@@ -5,7 +5,7 @@
  * @module
  */
 import { DecodeError } from "../decode-error.ts";
-import { readUint32, writeUint32 } from "../octets.ts";
+import { allocateOctets, readUint32, writeUint32 } from "../octets.ts";
 import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
 import type { Option6 } from "./options.ts";
 
@@ -44,7 +44,7 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
  * @throws {RangeError} When an option is longer than 65535 octets.
  */
 export function encodeMessage6({ type, flags, options }: Message6): Uint8Array {
-  const octets = new Uint8Array(headerOctets + optionsOctets(options));
+  const octets = allocateOctets(headerOctets + optionsOctets(options));
   writeUint32(octets, 0, ((type << 24) | flags) >>> 0);
   writeOptions6(octets, headerOctets, options);
   return octets;

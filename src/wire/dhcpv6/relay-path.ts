@@ -7,6 +7,7 @@
 import { relayLevelsMax } from "../../limits.ts";
 import { DecodeError } from "../decode-error.ts";
 import { decodeFrames, encodeFrames } from "../frames.ts";
+import { allocateOctets } from "../octets.ts";
 import { MessageType6 } from "./codes.ts";
 import { decodeOptions6, optionsOctets, writeOptions6 } from "./options.ts";
 import { readRelayHeader, relayHeaderOctets, writeRelayHeader } from "./relay.ts";
@@ -22,7 +23,7 @@ import type { RelayLevel } from "./relay.ts";
 export function encodeRelayPathRecord(path: readonly RelayLevel[]): Uint8Array {
   return encodeFrames(
     path.map((level) => {
-      const octets = new Uint8Array(relayHeaderOctets + optionsOctets(level.options));
+      const octets = allocateOctets(relayHeaderOctets + optionsOctets(level.options));
       const offset = writeRelayHeader(octets, 0, MessageType6.relayForward, level);
       writeOptions6(octets, offset, level.options);
       return octets;

@@ -12,7 +12,7 @@
  */
 import { relayLevelsMax } from "../../limits.ts";
 import { DecodeError } from "../decode-error.ts";
-import { readUint16 } from "../octets.ts";
+import { allocateOctets, readUint16 } from "../octets.ts";
 import { MessageType6, OptionCode6 } from "./codes.ts";
 import {
   decodeOptions6,
@@ -77,7 +77,8 @@ export function decodeRelayMessage(octets: Uint8Array): RelayMessage {
     absent: "no-relay-message",
     duplicate: "duplicate-relay-message",
   });
-  return { type, ...readRelayHeader(octets), options: rest, message: data };
+  const { hopCount, linkAddress, peerAddress } = readRelayHeader(octets);
+  return { type, hopCount, linkAddress, peerAddress, options: rest, message: data };
 }
 
 /**
@@ -134,7 +135,7 @@ export function encodeRelayMessage(
   level: RelayLevel,
   message: Uint8Array,
 ): Uint8Array {
-  const octets = new Uint8Array(
+  const octets = allocateOctets(
     relayHeaderOctets + optionsOctets(level.options) + optionHeaderOctets + message.length,
   );
   const start = writeLevel(octets, 0, type, level, level.options, message.length);
@@ -176,14 +177,15 @@ export function decodeRelayPath(octets: Uint8Array): {
         `Cannot decode relay path: found more than ${relayLevelsMax} levels, expected at most ${relayLevelsMax}`,
       );
     }
-    const { type, message: inner, ...level } = decodeRelayMessage(message);
+    // Every message comes through here, so no rest pattern: V8 copies the fields one by one.
+    const { type, hopCount, linkAddress, peerAddress, options, message: inner } = decodeRelayMessage(message);
     if (type !== MessageType6.relayForward) {
       throw new DecodeError(
         "unexpected-message-type",
         `Cannot decode relay path: type is ${type}, expected 12`,
       );
     }
-    path.push(level);
+    path.push({ hopCount, linkAddress, peerAddress, options });
     message = inner;
   } while (message[0] === MessageType6.relayForward);
   return { path, message };
@@ -206,7 +208,7 @@ export function encodeRelayReply(path: readonly RelayLevel[], message: Uint8Arra
     sizes[level] = size;
     size += relayHeaderOctets + optionsOctets(echoes[level]!) + optionHeaderOctets;
   }
-  const octets = new Uint8Array(size);
+  const octets = allocateOctets(size);
   let offset = 0;
   for (const [index, level] of path.entries()) {
     offset = writeLevel(octets, offset, MessageType6.relayReply, level, echoes[index]!, sizes[index]!);

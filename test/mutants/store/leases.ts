@@ -160,10 +160,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-conflict-stored",
     rules: ["R8539-8.2-01"],
     file: statements,
-    search:
-      "c.softwire IS NOT NULL AND EXISTS (\n        SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}",
-    replacement:
-      "c.softwire IS NULL AND EXISTS (\n        SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}",
+    search: "c.softwire IS NOT NULL AND (length(c.softwire) = 0 OR EXISTS (",
+    replacement: "c.softwire IS NULL AND (length(c.softwire) = 0 OR EXISTS (",
     tests: commitTests,
   },
   {
@@ -220,16 +218,16 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-conflict-binds-without-softwire",
     rules: ["R8539-8.2-02"],
     file: statements,
-    search: "AND (c.running OR NOT (c.softwire_taken OR c.softwire_forbidden))",
-    replacement: "AND (c.running OR NOT c.softwire_forbidden)",
+    search: "AND (c.running OR NOT c.softwire_taken)",
+    replacement: "AND (c.running OR c.softwire IS NULL OR length(c.softwire) > 0)",
     tests: sharingTests,
   },
   {
     name: "another-line-reaches-the-lease",
     rules: ["T8"],
     file: statements,
-    search: "AND (c.line = '' OR ${mine.line} = ''",
-    replacement: "AND (true OR ${mine.line} = ''",
+    search: "          AND (${mine.line} = ''",
+    replacement: "          AND (true OR ${mine.line} = ''",
     tests: commitTests,
   },
   {
@@ -317,8 +315,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "forbidden-softwire-begins-a-lease",
     rules: ["T7"],
     file: statements,
-    search: "NOT (c.softwire_taken OR c.softwire_forbidden)",
-    replacement: "NOT c.softwire_taken",
+    search: "AND (length(c.softwire) = 0 OR EXISTS (",
+    replacement: "AND (false OR EXISTS (",
     tests: commitTests,
   },
   {

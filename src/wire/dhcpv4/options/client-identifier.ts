@@ -87,7 +87,7 @@ export function isSharedClientIdentifier(data: Uint8Array): boolean {
   const decoded = decodeClientIdentifier(data);
   if (decoded.kind === "other") return isSharedHardwareAddress(decoded.type, decoded.value);
   const { duid } = decoded;
-  if (isConstant(duid) || isConstant(duid.subarray(duidTypeOctets))) return true;
+  if (isConstant(duid) || isConstant(duid, duidTypeOctets)) return true;
   // The time of a DUID-LLT differs between devices, even if its address does not.
   return (
     duid.length >= duidTypeOctets + htypeOctets &&
