@@ -11,6 +11,7 @@ import {
   leaseSeconds,
   leaseTerms,
   canBeServed,
+  mayShare,
   namedPair,
   runningTerms,
   silence,
@@ -32,7 +33,7 @@ import type { Query } from "./query.ts";
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   const { sharedPools, fullPools } = domain;
-  if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;
+  if (!mayShare(query, domain)) return fullPools;
   if (!sharedPools.some(isOpen) && fullPools.some(isOpen)) return fullPools;
   const wantedLength = query.portParams?.psidLength;
   if (wantedLength === undefined) return sharedPools;
@@ -83,7 +84,7 @@ function wantedSlots(query: Query, domain: Domain, pools: readonly Pool[]): read
   if (query.requestedAddress === undefined) return [];
   const pool = findAddressPool(domain.pools, query.requestedAddress);
   if (pool === undefined || !pools.includes(pool)) return [];
-  const slot = findSlotKey(domain.pools, namedPair(query, query.requestedAddress));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, query.requestedAddress));
   if (slot !== undefined) return [slot];
   if (query.portParams !== undefined) return [];
   const slots = slotsOfPool(pool, query.requestedAddress);
