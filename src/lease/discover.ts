@@ -56,6 +56,9 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, domain, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
+    leaseSeconds: leaseSeconds(query, domain),
+    // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
+    remainingSecondsMax: query.leaseSeconds === undefined ? domain.leaseSeconds.max : null,
     lease: canRapidCommit(query, domain, pools) ? leaseTerms(query, domain) : null,
   };
   return claimed(claim);
@@ -113,11 +116,7 @@ export function decideOffer(
   if (claim.lease !== null && held.state === "bound") {
     return { kind: "ack", pair, ...runningTerms(held, claim.lease, domain), options, rapidCommit: true };
   }
-  // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
-  const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  const wanted = isUnchanged
-    ? Math.min(held.remainingSeconds, domain.leaseSeconds.max)
-    : leaseSeconds(query, domain);
+  const wanted = held.statedSeconds ?? claim.leaseSeconds;
   const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
   return { kind: "offer", pair, leaseSeconds: seconds, options };
 }

@@ -103,6 +103,7 @@ function bindClaim(
     ...claimantOf(query, domain),
     kind: "bind",
     slots,
+    takesOfferedSeconds: accepts === "offer-or-lease" && query.leaseSeconds === undefined,
     accepts,
     lease: leaseTerms(query, domain),
     sourceMustMatch,
