@@ -525,6 +525,20 @@ export const leaseSecondsMin = 60;
 /** Longest lease time that a domain may grant, in seconds: a year, for which a vanished client would keep its pair. */
 export const leaseSecondsMax = 31_536_000;
 
+/**
+ * Shortest lease time whose answer states T1 and T2, in seconds: no client renews sooner than 60 s before an end (RFC 2131
+ * §4.4.5), and T1 and T2 of a lease of one second would be 0, which means at once.
+ */
+export const renewalTimesLeaseSecondsMin = 60;
+
+/** T1 in thousandths of the lease time, from and to: never later than the half that RFC 2131 §4.4.5 recommends. */
+export const renewalPermilleMin = 450;
+export const renewalPermilleMax = 500;
+
+/** T2 in thousandths of the lease time, from and to: never later than the seven eighths of RFC 2131 §4.4.5. */
+export const rebindingPermilleMin = 850;
+export const rebindingPermilleMax = 875;
+
 /** Seconds that an offer may be held for its client: a client that has not answered after an hour is gone. */
 export const offerHoldSecondsMax = 3600;
 

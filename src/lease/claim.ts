@@ -47,6 +47,13 @@ export interface OfferClaim extends Claimant {
   readonly wantedSlots: readonly number[];
   /** How long the offered pair is held for the client, in seconds. */
   readonly offerHoldSeconds: number;
+  /** The lease time that is offered. */
+  readonly leaseSeconds: number;
+  /**
+   * A client whose lease is running is offered the time that remains, but not more seconds than this. Null if the client
+   * asked for a lease time, which it is then offered.
+   */
+  readonly remainingSecondsMax: number | null;
   /** Terms of the lease that is created immediately (Rapid Commit, RFC 4039); null for an offer. */
   readonly lease: LeaseTerms | null;
 }
@@ -74,6 +81,8 @@ export interface BindClaim extends Claimant {
   readonly lease: LeaseTerms;
   /** Slots that the pair may be in: a single slot, or all slots of an address for a REQUEST without a port set (A3). */
   readonly slots: SlotRange;
+  /** Whether the message names no lease time, so the lease gets the time that was offered. */
+  readonly takesOfferedSeconds: boolean;
   /** SELECTING can turn an offer into a lease; the other states only extend a lease. */
   readonly accepts: "offer-or-lease" | "lease";
   /** Whether the claim fails when the source address has changed, as for INIT-REBOOT (R7618-6-11). */
@@ -106,6 +115,8 @@ export interface HeldPair {
   readonly state: "offered" | "bound" | "released" | "declined";
   /** Seconds until the offer or the lease ends; zero or negative when it has ended. */
   readonly remainingSeconds: number;
+  /** The lease time that the client was told last, in seconds; null if an earlier release told it. */
+  readonly statedSeconds: number | null;
   /** Softwire source address in hexadecimal, or null. */
   readonly softwire: string | null;
   readonly source: string | null;

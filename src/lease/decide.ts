@@ -9,7 +9,7 @@
  */
 import { MessageType } from "../wire/dhcpv4/codes.ts";
 import type { Claim, Fact } from "./claim.ts";
-import { canBeServed, silence } from "./decision.ts";
+import { canBeServed, mayShare, silence } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
 import { claimOffer, decideOffer } from "./discover.ts";
 import { findAddressPool } from "./domain.ts";
@@ -28,7 +28,8 @@ import { claimRequest, decideBind, decideLook } from "./request.ts";
 export function makeClaim(query: Query, domain: Domain): ClaimStep {
   if (query.identity === "shared-client-identifier") return silence("unusable-hardware-address");
   if (query.identity !== "client-identifier") {
-    if (!domain.identifiesByHardwareAddress || query.sharesPorts) return silence("no-client-identifier");
+    if (!domain.identifiesByHardwareAddress || mayShare(query, domain))
+      return silence("no-client-identifier");
     if (query.identity === "unusable-hardware-address") return silence("unusable-hardware-address");
   }
   switch (query.messageType) {

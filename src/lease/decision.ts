@@ -6,6 +6,7 @@
 import { encodeRelayPathRecord } from "../wire/dhcpv6/relay-path.ts";
 import { decodeHex, encodeHex } from "../wire/hex.ts";
 import type { Claim, HeldPair, LeaseTerms } from "./claim.ts";
+import { findAddressPool } from "./domain.ts";
 import type { Directory, Domain, Pair } from "./domain.ts";
 import { evidenceOf } from "./evidence.ts";
 import { lineOf } from "./line.ts";
@@ -96,14 +97,17 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
 }
 
 /**
- * Builds the pair that a message names.
+ * Builds the pair that a message names. A full address has no port set, so option 159 says nothing about it: some
+ * clients send the same size hint in each message, also with the full address that they were offered (RFC 7618 §8.1).
  *
  * @param query Its option 159 gives the port set.
+ * @param domain The domain that serves the client.
  * @param address IPv4 address, as an unsigned 32-bit integer.
- * @returns The address, with the port set if the message has one.
+ * @returns The address, with the port set if the message has one and the address is not a full one.
  */
-export function namedPair(query: Query, address: number): Pair {
-  return query.portParams === undefined ? { address } : { address, portSet: query.portParams };
+export function namedPair({ portParams }: Query, { fullPools }: Domain, address: number): Pair {
+  if (portParams === undefined || findAddressPool(fullPools, address) !== undefined) return { address };
+  return { address, portSet: portParams };
 }
 
 /**
@@ -146,6 +150,16 @@ export function runningTerms(
  */
 export function canBeServed(query: Query, domain: Domain): boolean {
   return query.sharesPorts || domain.fullPools.length > 0;
+}
+
+/**
+ * Checks whether a client may get a shared address: it lists option 159, and the domain has shared pools and does not
+ * ignore that option (R7618-8.1-04).
+ *
+ * @returns Whether new leases of this client may be shared addresses.
+ */
+export function mayShare({ sharesPorts }: Query, { ignoresOption159, sharedPools }: Domain): boolean {
+  return sharesPorts && !ignoresOption159 && sharedPools.length > 0;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   leaseSeconds,
   leaseTerms,
   canBeServed,
+  mayShare,
   namedPair,
   runningTerms,
   silence,
@@ -32,7 +33,7 @@ import type { Query } from "./query.ts";
  */
 function poolsFor(query: Query, domain: Domain): readonly Pool[] {
   const { sharedPools, fullPools } = domain;
-  if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;
+  if (!mayShare(query, domain)) return fullPools;
   if (!sharedPools.some(isOpen) && fullPools.some(isOpen)) return fullPools;
   const wantedLength = query.portParams?.psidLength;
   if (wantedLength === undefined) return sharedPools;
@@ -55,6 +56,9 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, domain, pools),
     offerHoldSeconds: domain.offerHoldSeconds,
+    leaseSeconds: leaseSeconds(query, domain),
+    // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
+    remainingSecondsMax: query.leaseSeconds === undefined ? domain.leaseSeconds.max : null,
     lease: canRapidCommit(query, domain, pools) ? leaseTerms(query, domain) : null,
   };
   return claimed(claim);
@@ -83,7 +87,7 @@ function wantedSlots(query: Query, domain: Domain, pools: readonly Pool[]): read
   if (query.requestedAddress === undefined) return [];
   const pool = findAddressPool(domain.pools, query.requestedAddress);
   if (pool === undefined || !pools.includes(pool)) return [];
-  const slot = findSlotKey(domain.pools, namedPair(query, query.requestedAddress));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, query.requestedAddress));
   if (slot !== undefined) return [slot];
   if (query.portParams !== undefined) return [];
   const slots = slotsOfPool(pool, query.requestedAddress);
@@ -112,11 +116,7 @@ export function decideOffer(
   if (claim.lease !== null && held.state === "bound") {
     return { kind: "ack", pair, ...runningTerms(held, claim.lease, domain), options, rapidCommit: true };
   }
-  // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
-  const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
-  const wanted = isUnchanged
-    ? Math.min(held.remainingSeconds, domain.leaseSeconds.max)
-    : leaseSeconds(query, domain);
+  const wanted = held.statedSeconds ?? claim.leaseSeconds;
   const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
   return { kind: "offer", pair, leaseSeconds: seconds, options };
 }

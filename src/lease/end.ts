@@ -19,7 +19,7 @@ import type { Query } from "./query.ts";
  */
 export function claimRelease(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
-  const slot = findSlotKey(domain.pools, namedPair(query, query.message.ciaddr));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, query.message.ciaddr));
   if (slot === undefined) return silence("release-without-lease");
   const claim: EndClaim = {
     ...claimantOf(query, domain),
@@ -54,7 +54,7 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
 
 /** Finds the slot of the pair that option 159 names or, without that option, all slots of the address. */
 function declinedSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
-  const slot = findSlotKey(domain.pools, namedPair(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, address));
   if (slot !== undefined) return onlySlot(slot);
   return query.portParams === undefined ? findAddressSlots(domain.pools, address) : undefined;
 }

@@ -10,6 +10,7 @@ import {
   claimed,
   leaseTerms,
   canBeServed,
+  isForAnotherServer,
   nak,
   namedPair,
   runningTerms,
@@ -27,7 +28,10 @@ import type { Query } from "./query.ts";
  */
 export function claimRequest(query: Query, domain: Domain): ClaimStep {
   const { serverIdentifier, requestedAddress, message, unicast } = query;
-  if (serverIdentifier !== undefined) return claimSelecting(query, domain, serverIdentifier);
+  // Some clients send the server identifier when they renew. Only with option 50 it means that the client selects.
+  const isSelecting = requestedAddress !== undefined || message.ciaddr === 0;
+  if (serverIdentifier !== undefined && isSelecting) return claimSelecting(query, domain, serverIdentifier);
+  if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
   if (message.ciaddr !== 0)
     return claimHeldLease(query, domain, message.ciaddr, unicast ? "renewing" : "rebinding");
   if (requestedAddress !== undefined) return claimHeldLease(query, domain, requestedAddress, "init-reboot");
@@ -59,7 +63,7 @@ function claimSelecting(query: Query, domain: Domain, serverIdentifier: number):
  * lenient domain accepts it as the pair that was offered (A3).
  */
 function offeredSlots(query: Query, domain: Domain, address: number): SlotRange | undefined {
-  const slot = findSlotKey(domain.pools, namedPair(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, address));
   if (slot !== undefined) return onlySlot(slot);
   const isLenient =
     domain.acceptsRequestWithoutPortSet && query.sharesPorts && query.portParams === undefined;
@@ -82,7 +86,7 @@ function claimHeldLease(
     return claimed(lookClaim(query, domain));
   }
   if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");
-  const slot = findSlotKey(domain.pools, namedPair(query, address));
+  const slot = findSlotKey(domain.pools, namedPair(query, domain, address));
   if (slot === undefined) return claimed(lookClaim(query, domain));
   const sourceMustMatch = state === "init-reboot" && domain.rebootNeedsSameSource;
   return claimed(bindClaim(query, domain, onlySlot(slot), "lease", sourceMustMatch));
@@ -99,6 +103,7 @@ function bindClaim(
     ...claimantOf(query, domain),
     kind: "bind",
     slots,
+    takesOfferedSeconds: accepts === "offer-or-lease" && query.leaseSeconds === undefined,
     accepts,
     lease: leaseTerms(query, domain),
     sourceMustMatch,

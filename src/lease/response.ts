@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bootReply, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
+import { bootReply, broadcastFlag, MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { emptyFile, emptySname, encodeDhcpV4, measureDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
@@ -24,6 +24,7 @@ import type { ConfiguredOptions, Decision } from "./decision.ts";
 import type { Domain, Pair } from "./domain.ts";
 import type { Query } from "./query.ts";
 import { reasons } from "./reasons.ts";
+import { renewalTimes } from "./renewal-times.ts";
 
 /** A decision that is answered. */
 type Reply = Exclude<Decision, { kind: "silence" }>;
@@ -100,7 +101,10 @@ function softwireOptions(query: Query, { softwire }: Domain): Option6[] {
   return options;
 }
 
-/** Builds the DHCPv4 message (RFC 2131 table 3). */
+/**
+ * Builds the DHCPv4 message (RFC 2131 table 3). A NAK for a client of a DHCPv4 relay has the broadcast bit (RFC 2131
+ * §4.3.2), because the client may have no address at which that relay could reach it.
+ */
 function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message {
   const { message } = query;
   const isLease = reply.kind === "offer" || reply.kind === "ack";
@@ -111,7 +115,7 @@ function replyMessage(query: Query, domain: Domain, reply: Reply): DhcpV4Message
     hops: 0,
     xid: message.xid,
     secs: 0,
-    flags: message.flags,
+    flags: reply.kind === "nak" && message.giaddr !== 0 ? message.flags | broadcastFlag : message.flags,
     ciaddr: reply.kind === "ack" || reply.kind === "settings" ? message.ciaddr : 0,
     yiaddr: isLease ? reply.pair.address : 0,
     siaddr: 0,
@@ -131,12 +135,15 @@ const typeOf = {
   nak: MessageType.nak,
 } as const satisfies Record<Reply["kind"], number>;
 
-/** Builds the options: first those of the lease, then the requested ones in the client's order (RFC 2132 §9.8). */
+/**
+ * Builds the options: first those of the lease, then the requested ones in the client's order (RFC 2132 §9.8), except
+ * that the subnet mask precedes the routers (§3.3).
+ */
 function replyOptions(query: Query, domain: Domain, reply: Reply): Map<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   options.set(OptionCode.messageType, encodeMessageType(typeOf[reply.kind]));
   options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));
-  if (reply.kind === "offer" || reply.kind === "ack") addLease(options, reply.pair, reply.leaseSeconds);
+  if (reply.kind === "offer" || reply.kind === "ack") addLease(options, query, reply);
   if (reply.kind === "nak") {
     options.set(OptionCode.message, encodeMessage(reasons[reply.reason].meaning));
   } else {
@@ -165,11 +172,18 @@ const leaseCodes: readonly number[] = [
   OptionCode.clientIdentifier,
 ];
 
-/** Adds the options of a lease, with T1 at a half and T2 at seven eighths of its time (RFC 2131 §4.4.5). */
-function addLease(options: Map<number, Uint8Array>, pair: Pair, leaseSeconds: number): void {
+/** Adds the options of a lease. */
+function addLease(
+  options: Map<number, Uint8Array>,
+  { clientId }: Query,
+  { pair, leaseSeconds }: { readonly pair: Pair; readonly leaseSeconds: number },
+): void {
   options.set(OptionCode.leaseTime, encodeSeconds(leaseSeconds));
-  options.set(OptionCode.renewalTime, encodeSeconds(Math.floor(leaseSeconds / 2)));
-  options.set(OptionCode.rebindingTime, encodeSeconds(Math.floor((leaseSeconds * 7) / 8)));
+  const times = renewalTimes({ clientId, pair, leaseSeconds });
+  if (times !== undefined) {
+    options.set(OptionCode.renewalTime, encodeSeconds(times.renewalSeconds));
+    options.set(OptionCode.rebindingTime, encodeSeconds(times.rebindingSeconds));
+  }
   if (pair.portSet !== undefined) options.set(OptionCode.portParams, encodePortParams(pair.portSet));
 }
 
@@ -180,15 +194,21 @@ const hostMask = encodeAddress(0xffffffff);
 const onlyWhenListed: readonly number[] = [OptionCode.v6OnlyPreferred, OptionCode.captivePortal];
 
 /**
- * Adds the configured options that the client lists, in its order. A client without a list gets all configured options
- * except those in {@link onlyWhenListed}.
+ * Adds the configured options that the client lists, in its order, but the subnet mask before the routers (RFC 2132
+ * §3.3). A client without a list gets all configured options except those in {@link onlyWhenListed}.
  */
 function addRequested(options: Map<number, Uint8Array>, query: Query, configured: ConfiguredOptions): void {
   const { parameterRequestList } = query;
   const defaults = [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
   const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;
-  for (const code of requested) {
+  const add = (code: number): void => {
     const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
     if (data !== undefined && !options.has(code)) options.set(code, data);
+  };
+  const { routers, subnetMask } = OptionCode;
+  const sendsBoth = configured.has(routers) && requested.includes(subnetMask);
+  for (const code of requested) {
+    if (code === routers && sendsBoth) add(subnetMask);
+    add(code);
   }
 }

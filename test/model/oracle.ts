@@ -28,6 +28,8 @@ export interface Row {
   readonly expiresAt: number;
   readonly freeAt: number;
   readonly since: number | null;
+  /** Lease time in the last answer to the client. */
+  readonly statedSeconds: number | null;
   readonly softwire: string | null;
   readonly source: string | null;
   readonly site: string | null;
@@ -136,7 +138,8 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   const pools = poolsOf(scene.settings);
   const pool = message.lists159 ? pools.shared : pools.full;
   const own = rowOf(scene, message.client);
-  if (own !== undefined && !isRunning(own, now)) offerAgain(scene, message, own, pool);
+  if (own !== undefined && isRunning(own, now)) change(scene, own, { statedSeconds: own.expiresAt - now });
+  else if (own !== undefined) offerAgain(scene, message, own, pool);
   if (rowOf(scene, message.client) === undefined) {
     const leftover = leftoverSlot(scene, message.site, pool);
     const slot = siteHasRoom(scene, message.site, leftover)
@@ -150,15 +153,15 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
   if (pools.poolOf(held.slot)!.kind === "shared" && !message.lists159) return silence;
-  const seconds = held.state === bound ? held.expiresAt - now : leaseSeconds;
-  return { kind: "offer", slot: held.slot, seconds, softwire: null };
+  return { kind: "offer", slot: held.slot, seconds: held.statedSeconds!, softwire: null };
 }
 
 function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): void {
   const isReserved = own.freeAt === freeNever;
   if (!pool.keys.includes(own.slot)) {
     if (!isReserved) {
-      change(scene, own, { client: null, state: released, since: null, softwire: null, source: null });
+      const gone = { client: null, since: null, softwire: null, source: null };
+      change(scene, own, { ...gone, state: released, statedSeconds: leaseSeconds });
     }
     return;
   }
@@ -178,6 +181,7 @@ function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row 
     expiresAt: until,
     freeAt: until,
     since: null,
+    statedSeconds: leaseSeconds,
     softwire: null,
     source: null,
     site,
@@ -260,10 +264,13 @@ function bind(scene: Scene, message: Message, own: Row): void {
   const softwire = isKept ? kept : message.softwire;
   const isSame =
     runs && softwire === own.softwire && message.source === own.source && message.site === own.site;
+  // A client that accepts an offer gets the time that it was offered.
+  const seconds = (message.what === "select" ? own.statedSeconds : null) ?? leaseSeconds;
   change(scene, own, {
     state: bound,
-    expiresAt: now + leaseSeconds,
-    freeAt: own.freeAt === freeNever ? freeNever : now + leaseSeconds + settings.quarantineSeconds,
+    expiresAt: now + seconds,
+    freeAt: own.freeAt === freeNever ? freeNever : now + seconds + settings.quarantineSeconds,
+    statedSeconds: seconds,
     since: isSame ? own.since : now,
     source: message.source,
     softwire,

@@ -72,7 +72,7 @@ export const sharingClients = 8;
 export const sitesCount = 3;
 export const softwiresCount = 3;
 /** Number of pairs that a message may name: eight of the pools, and three that no pool contains. */
-export const pairChoices = 11;
+export const pairChoices = 12;
 
 const client = fc.nat({ max: clientsCount - 1 });
 const allocator = fc.nat({ max: 1 });

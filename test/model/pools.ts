@@ -78,13 +78,16 @@ export class Pools {
     return pairs[keys.indexOf(key)]!;
   }
 
-  /** @returns The slot whose address and port parameters all equal those of the pair. */
+  /**
+   * @returns The slot whose address and port parameters all equal those of the pair. A full address has no port
+   *   parameters, so those of the pair do not matter.
+   */
   keyOf(pair: NamedPair): number | undefined {
     return this.keys.find((key) => {
       const own = this.pairOf(key);
       if (own.address !== pair.address) return false;
       const [a, b] = [own.portParams, pair.portParams];
-      if (a === undefined || b === undefined) return a === b;
+      if (a === undefined || b === undefined) return a === undefined;
       return a.psidOffset === b.psidOffset && a.psidLength === b.psidLength && a.psid === b.psid;
     });
   }
@@ -109,8 +112,8 @@ const byFill = { pack: new Pools("pack"), spread: new Pools("spread") };
 export const poolsOf = ({ fill }: { readonly fill: "pack" | "spread" }): Pools => byFill[fill];
 
 /**
- * Pairs by number: those of all slots, then one with another PSID-length, one with reserved ports, and one whose
- * address is in no pool.
+ * Pairs by number: those of all slots, then one with another PSID-length, one with reserved ports, one whose
+ * address is in no pool, and a full address with a port set.
  */
 export const namedPairs: readonly NamedPair[] = [
   ...sharedPairs.pack,
@@ -118,4 +121,5 @@ export const namedPairs: readonly NamedPair[] = [
   { address: sharedAddress, portParams: { psidOffset: 0, psidLength: 3, psid: 5 } },
   { address: sharedAddress, portParams: portSet(0) },
   { address: parseIPv4("198.51.100.77"), portParams: portSet(1) },
+  { address: fullAddress + 1, portParams: portSet(1) },
 ];

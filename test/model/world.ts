@@ -390,7 +390,7 @@ export class World {
 
   async #read(): Promise<Snapshot> {
     const statements = [
-      `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, hex(softwire) AS softwire,
+      `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, stated_seconds, hex(softwire) AS softwire,
         hex(source) AS source, site FROM lease ORDER BY slot`,
       "SELECT slot, hex(client_id) AS client, since, until FROM history ORDER BY id",
       "SELECT id, cursor FROM pool",
@@ -405,9 +405,10 @@ export class World {
         expiresAt: row[3] as number,
         freeAt: row[4] as number,
         since: row[5] as number | null,
-        softwire: textOf(row[6]),
-        source: textOf(row[7]),
-        site: row[8] as string | null,
+        statedSeconds: row[6] as number | null,
+        softwire: textOf(row[7]),
+        source: textOf(row[8]),
+        site: row[9] as string | null,
       },
     ]);
     return {

@@ -59,8 +59,53 @@ describe("the state of a REQUEST", () => {
       "silence:other-server-chosen",
     ],
     [
-      "54 with ciaddr, without 50: no state",
+      "R2 our 54 with ciaddr and U, without 50: RENEWING",
       { unicast: true, header: { ciaddr: held }, options: { 54: ourServer } },
+      "ack",
+    ],
+    [
+      "R2 our 54 with ciaddr, without 50: REBINDING",
+      { header: { ciaddr: held }, options: { 54: ourServer } },
+      "ack",
+    ],
+    [
+      "R2 our 54 with the ciaddr of another pair, without 50: RENEWING",
+      { unicast: true, header: { ciaddr: parseIPv4(elsewhere.address) }, options: { 54: ourServer } },
+      "nak:pair-not-held",
+    ],
+    [
+      "R2 our 54 with ciaddr and a 50 of a wrong length: REBINDING",
+      { header: { ciaddr: held }, options: { 54: ourServer, 50: [203, 0, 113] } },
+      "ack",
+    ],
+    [
+      "R2 our 54 with ciaddr and an equal 50: SELECTING",
+      { unicast: true, header: { ciaddr: held }, options: { 54: ourServer, 50: octets(seven.address) } },
+      "ack",
+    ],
+    [
+      "R2 ciaddr with an equal 50: RENEWING",
+      { unicast: true, header: { ciaddr: held }, options: { 50: octets(seven.address) } },
+      "ack",
+    ],
+    [
+      "R2 another server's 54 with ciaddr and U, without 50: RENEWING, for that server",
+      { unicast: true, header: { ciaddr: held }, options: { 54: otherServer } },
+      "silence:other-server-chosen",
+    ],
+    [
+      "R2 another server's 54 with ciaddr, without 50: REBINDING, for that server",
+      { header: { ciaddr: held }, options: { 54: otherServer } },
+      "silence:other-server-chosen",
+    ],
+    [
+      "R2 another server's 54 with ciaddr and an equal 50: SELECTING",
+      { header: { ciaddr: held }, options: { 54: otherServer, 50: octets(seven.address) } },
+      "silence:other-server-chosen",
+    ],
+    [
+      "R2 our 54 without ciaddr and 50: no state",
+      { unicast: true, options: { 54: ourServer } },
       "silence:unknown-request-state",
     ],
     [
@@ -160,8 +205,8 @@ describe("SELECTING", () => {
     ["an address other than the offered one", { address: "203.0.113.6", portParams: undefined }],
     ["an address of no pool", elsewhere],
     [
-      "the offered full address with a port set",
-      { ...seven, portParams: { psidOffset: 0, psidLength: 6, psid: 20 } },
+      "another full address, with a port set,",
+      { address: "203.0.113.6", portParams: { psidOffset: 0, psidLength: 6, psid: 20 } },
     ],
   ])("R2131-4.3.2-04 %s gets DHCPNAK, and the offer stays valid", async (_what, pair) => {
     const stage = await Stage.open(twoAddresses);

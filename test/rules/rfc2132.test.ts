@@ -47,6 +47,65 @@ describe("options of an answer", () => {
     ]);
   });
 
+  test.each<[list: string, listed: number[] | null, gets: number[]]>([
+    ["with the routers first", [3, 1], [1, 3]],
+    ["with others between them", [3, 6, 26, 1], [1, 3, 6, 26]],
+    ["with repeated codes", [3, 3, 1, 3, 1], [1, 3]],
+    ["with the subnet mask first", [1, 6, 3], [1, 6, 3]],
+    ["with the routers alone", [6, 3], [6, 3]],
+    ["with the subnet mask alone", [6, 1], [6, 1]],
+  ])("R4 R2132-3.3-01 a list %s gets the subnet mask before the routers", async (_list, listed, gets) => {
+    for (const mask of [{}, { "subnet-mask": "255.255.255.0" }]) {
+      const stage = await Stage.open({ options: { ...options, ...mask } });
+      const overrides: MessageOverrides = { parameterRequestList: [...listed!, 159] };
+      const expected = [...first, ...gets, ...last];
+      expect(codesOf(await stage.client(1).lease({}, overrides))).toEqual(expected);
+      expect(codesOf(await stage.client(1).discover({}, overrides))).toEqual(expected);
+      const inform = await stage.client(1).inform("192.0.2.18", overrides);
+      expect(codesOf(inform)).toEqual([53, 54, ...gets, ...last]);
+    }
+  });
+
+  test("R4 without routers, the subnet mask keeps its place in the list", async () => {
+    const stage = await Stage.open({ options: { "dns-servers": ["192.0.2.53"] } });
+    const ack = await stage.client(1).lease({}, { parameterRequestList: [3, 6, 1, 159] });
+    expect(codesOf(ack)).toEqual([...first, 6, 1, ...last]);
+  });
+
+  test("R4 R2132-3.3-01 a client without a list gets the subnet mask before the routers", async () => {
+    const stage = await Stage.open({ options: { routers: ["192.0.2.1"], "subnet-mask": "255.255.255.0" } });
+    const ack = await stage.client(1).lease({}, { parameterRequestList: null });
+    expect(codesOf(ack).filter((code) => code === 1 || code === 3)).toEqual([1, 3]);
+  });
+
+  test("R4 R2132-3.3-01 a list in two parts gets the subnet mask before the routers", async () => {
+    const stage = await Stage.open({ options });
+    const query = stage.client(1).query(MessageType.discover, { parameterRequestList: [1, 159], xid: 7 });
+    const split = changeDhcpV4(query, (dhcpv4) => putOptionsFirst(dhcpv4, [55, 2, 6, 3]));
+    const offer = await stage.ask(enclose(split, [levelAt({ source: "fe80::1" })]));
+    expect(codesOf(offer)).toEqual([...first, 6, 1, 3, ...last]);
+  });
+
+  test.each([40, 100, 150, 200, 250])(
+    "R4 R2132-3.3-01 the subnet mask is read before the routers where %i octets of options fill the fields",
+    async (fill) => {
+      const other = [224, 225, 226].map((code) => ({ code, hex: "ab".repeat(fill) }));
+      const routers = Array.from({ length: 16 }, (_, index) => `192.0.2.${index + 1}`);
+      const stage = await Stage.open({ options: { other, routers } });
+      // The decoder reads the options, then file, then sname, as clients do (RFC 3396 §5).
+      for (const listed of [
+        [3, 1, 224, 225, 226],
+        [224, 3, 1, 225, 226],
+        [224, 225, 3, 226, 1],
+      ]) {
+        const ack = await stage.client(1).lease({}, { parameterRequestList: [...listed, 159] });
+        const found = codesOf(ack).filter((code) => code === 1 || code === 3);
+        expect([[1, 3], [1], []]).toContainEqual(found);
+        if (listed[0] === 3) expect(found).toEqual([1, 3]);
+      }
+    },
+  );
+
   test("R2132-9.8-02 a configured option that the client does not list is not sent", async () => {
     const stage = await Stage.open({ options });
     for (const listed of [[159], [159, 26]]) {

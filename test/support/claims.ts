@@ -24,6 +24,8 @@ export const offerClaim = (client: number, fields: Partial<OfferClaim> = {}): Of
   poolIds: [1],
   wantedSlots: [],
   offerHoldSeconds: 60,
+  leaseSeconds: 3600,
+  remainingSecondsMax: 86_400,
   lease: null,
   ...fields,
 });
@@ -48,6 +50,7 @@ export const bindClaim = (
     relayPath: "",
     ...lease,
   },
+  takesOfferedSeconds: false,
   sourceMustMatch: false,
   ...fields,
 });

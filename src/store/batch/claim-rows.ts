@@ -39,7 +39,7 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFor
 
 /** The rows of the parameters `offers` and `hints`. */
 export const offerRows = rowFormat<OfferClaim>(
-  "domain_id #client_id line site_max site hold pool_ids wanted_slots",
+  "domain_id #client_id line site_max site hold pool_ids wanted_slots lease_seconds remaining_max",
   (claim) => [
     claim.domainId,
     claim.clientId,
@@ -49,6 +49,8 @@ export const offerRows = rowFormat<OfferClaim>(
     claim.offerHoldSeconds,
     claim.poolIds,
     claim.wantedSlots,
+    claim.leaseSeconds,
+    claim.remainingSecondsMax,
   ],
 );
 
@@ -58,7 +60,7 @@ type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 /** The rows of the parameter `binds`. A softwire address without octets is one that is forbidden. */
 export const bindRows = rowFormat<BindingClaim>(
   `domain_id #client_id line site_max site first_slot last_slot slot_step pool_ids oldest_state source_must_match
-   wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
+   takes_offered wanted_seconds quarantine #softwire softwire_interval #source #relay_path`,
   (claim) => {
     const { lease } = claim;
     return [
@@ -73,6 +75,7 @@ export const bindRows = rowFormat<BindingClaim>(
       claim.kind === "bind" ? null : claim.poolIds,
       claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
       claim.kind === "bind" && claim.sourceMustMatch,
+      claim.kind === "bind" && claim.takesOfferedSeconds,
       lease.leaseSeconds,
       lease.quarantineSeconds,
       lease.softwireForbidden ? "" : lease.softwire,

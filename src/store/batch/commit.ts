@@ -47,6 +47,7 @@ type FactRow = [
   slot: number | null,
   state: LeaseState | null,
   remainingSeconds: number | null,
+  statedSeconds: number | null,
   softwire: string,
   source: string,
   roomLeft: 0 | 1,
@@ -119,7 +120,7 @@ function parseFacts(text: string, claims: readonly Claim[], ended: readonly numb
   rows.sort((a, b) => a[0] - b[0]);
   return rows.map((row, index) => {
     const claim = claims[index]!;
-    const [, , , , , , roomLeft, siteLeases, softwireTaken, pairTaken, otherLine] = row;
+    const [, , , , , , , roomLeft, siteLeases, softwireTaken, pairTaken, otherLine] = row;
     return {
       held: parseHeld(row),
       roomLeft: roomLeft === 1,
@@ -138,12 +139,21 @@ function endedSlots({ rows }: Result): number[] {
   return rows.map(([slot]) => slot as number);
 }
 
-function parseHeld([, slot, state, remainingSeconds, softwire, source]: FactRow): HeldPair | null {
+function parseHeld([
+  ,
+  slot,
+  state,
+  remainingSeconds,
+  statedSeconds,
+  softwire,
+  source,
+]: FactRow): HeldPair | null {
   if (slot === null || state === null || remainingSeconds === null) return null;
   return {
     slot,
     state: stateNames[state],
     remainingSeconds,
+    statedSeconds,
     softwire: softwire === "" ? null : softwire.toLowerCase(),
     source: source === "" ? null : source.toLowerCase(),
   };

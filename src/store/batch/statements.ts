@@ -15,7 +15,7 @@
  * @module
  */
 import { sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { clockStepSecondsMin, offerSkipMax, relayFramesMax } from "../../limits.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
@@ -181,6 +181,7 @@ const offeredColumns = [
   lease.expiresAt,
   lease.freeAt,
   lease.since,
+  lease.statedSeconds,
   lease.updatedAt,
   lease.touchedMs,
   lease.source,
@@ -192,8 +193,8 @@ const offeredColumns = [
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
 /** The values of these columns, without the slot, which comes first. */
-const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.hold, now + c.hold, NULL, now, now_ms,
-  NULL, NULL, c.site, NULL, NULL`;
+const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.hold, now + c.hold, NULL,
+  c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL`;
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
@@ -241,33 +242,45 @@ FROM ending e WHERE ${lease.slot} = +e.own_slot
 RETURNING ${nameOf(lease.slot)}`,
 };
 
+/** Sets a column, except of a running lease. */
+const unlessLeased = (column: Column, value: SQL): SQL =>
+  sql`${nameOf(column)} = iif(c.leased, ${column}, ${value})`;
+
+/** The lease time that the client of \`c\` is offered: that of a running lease remains, unless the client asks for another. */
+const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL,
+    min(${lease.expiresAt} - now, c.remaining_max), c.lease_seconds)`;
+
 /**
  * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
- * not changed, because an offer must not take anything away, unless the drain date of its pool has passed. If the pool
- * no longer serves the client, the client is removed from the row, so that it can get another pair. The row stays with
- * the site that left it.
+ * not changed, because an offer must not take anything away, unless the drain date of its pool has passed: only the lease
+ * time that is offered is noted. If the pool no longer serves the client, the client is removed from the row, so that it
+ * can get another pair. The row stays with the site that left it.
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
-  template: sql`WITH ${clock}, ${claims("offers", offerRows)}, idle AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("offers", offerRows)}, held AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
+    ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
     ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
-  WHERE NOT (${own.state} = ${bound} AND ${own.expiresAt} > now) OR ${isDrained}
 )
 UPDATE ${lease} SET
-  ${nameOf(lease.state)} = iif(c.served, ${offered}, ${released}),
-  ${nameOf(lease.clientId)} = iif(c.served, ${lease.clientId}, NULL),
-  ${nameOf(lease.expiresAt)} = iif(c.served, now + c.hold, ${lease.expiresAt}),
-  ${nameOf(lease.freeAt)} = iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt}),
-  ${nameOf(lease.since)} = NULL, ${nameOf(lease.updatedAt)} = now, ${nameOf(lease.touchedMs)} = now_ms,
-  ${nameOf(lease.source)} = NULL, ${nameOf(lease.softwire)} = NULL,
-  ${nameOf(lease.site)} = iif(c.served, c.site, ${lease.site}),
-  ${nameOf(lease.line)} = iif(c.served, ${newLine}, ${lease.line}), ${nameOf(lease.relayPath)} = NULL, ${nameOf(lease.firstRelayPath)} = NULL
-FROM idle c, clock WHERE ${lease.slot} = +c.own_slot
-  AND iif(c.served, c.running OR ${siteHasRoomBeside(sql`c.own_slot`)}, NOT c.reserved)`,
+  ${unlessLeased(lease.state, sql`iif(c.served, ${offered}, ${released})`)},
+  ${unlessLeased(lease.clientId, sql`iif(c.served, ${lease.clientId}, NULL)`)},
+  ${unlessLeased(lease.expiresAt, sql`iif(c.served, now + c.hold, ${lease.expiresAt})`)},
+  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt})`)},
+  ${unlessLeased(lease.since, sql`NULL`)},
+  ${nameOf(lease.statedSeconds)} = ${offeredSeconds},
+  ${unlessLeased(lease.updatedAt, sql`now`)}, ${unlessLeased(lease.touchedMs, sql`now_ms`)},
+  ${unlessLeased(lease.source, sql`NULL`)}, ${unlessLeased(lease.softwire, sql`NULL`)},
+  ${unlessLeased(lease.site, sql`iif(c.served, c.site, ${lease.site})`)},
+  ${unlessLeased(lease.line, sql`iif(c.served, ${newLine}, ${lease.line})`)},
+  ${unlessLeased(lease.relayPath, sql`NULL`)}, ${unlessLeased(lease.firstRelayPath, sql`NULL`)}
+FROM held c, clock WHERE ${lease.slot} = +c.own_slot
+  AND CASE WHEN c.leased THEN ${lease.statedSeconds} IS NOT ${offeredSeconds}
+    WHEN c.served THEN c.running OR ${siteHasRoomBeside(sql`c.own_slot`)} ELSE NOT c.reserved END`,
 };
 
 /** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */
@@ -358,7 +371,8 @@ const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
  * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
  * pair that is no longer in use, or that comes from another site, counts against its site as a new one does. In a pool
- * that is being drained, no lease runs past the drain date.
+ * that is being drained, no lease runs past the drain date. A client that accepts an offer without naming a lease time
+ * gets the time that it was offered.
  *
  * When site, source or softwire address change, one tenure ends and another begins.
  */
@@ -368,9 +382,10 @@ const bindLeases: BatchStatement = {
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire,
-    min(wanted_seconds, ifnull(drain_until - now, wanted_seconds)) AS lease_seconds
+    min(granted_seconds, ifnull(drain_until - now, granted_seconds)) AS lease_seconds
   FROM (
     SELECT c.*, now, now_ms, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
+      iif(c.takes_offered, ifnull(${own.statedSeconds}, c.wanted_seconds), c.wanted_seconds) AS granted_seconds,
       iif(${own.state} = ${bound} AND ${own.expiresAt} > now, ${own.softwire}, NULL) AS own_softwire,
       ${own.expiresAt} > now AS in_use,
       (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
@@ -393,6 +408,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,
   ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, c.now + c.lease_seconds + c.quarantine),
   ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
+  ${nameOf(lease.statedSeconds)} = c.lease_seconds,
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
   ${nameOf(lease.source)} = c.source, ${nameOf(lease.softwire)} = c.new_softwire,
   ${nameOf(lease.site)} = c.site, ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = c.relay_path,
@@ -408,7 +424,7 @@ const readFacts: BatchStatement = {
   template: sql`WITH ${clock}, ${claims("all", factRows)}
 SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
-    c.ordinal, ${own.slot}, ${own.state}, ${own.expiresAt} - now, hex(${own.softwire}), hex(${own.source}),
+    c.ordinal, ${own.slot}, ${own.state}, ${own.expiresAt} - now, ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
     ${own.slot} IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
     iif(c.site_max IS NULL OR ${own.slot} IS NOT NULL, 0, ${siteLeases}),
     c.softwire IS NOT NULL AND EXISTS (

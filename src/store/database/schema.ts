@@ -103,6 +103,11 @@ export const lease = sqliteTable(
     freeAt: integer("free_at").notNull(),
     /** While bound: since when client, site, source and softwire address have been as in this row. Otherwise null. */
     since: integer(),
+    /**
+     * Lease time in seconds that the client was told last, in an OFFER or ACK: a REQUEST that accepts the offer without
+     * naming a lease time gets it. Null if only an earlier release has answered the client.
+     */
+    statedSeconds: integer("stated_seconds"),
     updatedAt: integer("updated_at").notNull(),
     /**
      * `updated_at` in milliseconds, if a client's message changed the row: it orders changes within a second. It is

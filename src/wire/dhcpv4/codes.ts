@@ -8,6 +8,9 @@
 export const bootRequest = 1;
 export const bootReply = 2;
 
+/** The broadcast bit of `flags` (RFC 2131 §2). */
+export const broadcastFlag = 0x8000;
+
 /** Hardware type of Ethernet, in `htype` and in a DUID-LL. */
 export const ethernet = 1;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mutant } from "../mutant.ts";
-import { discoverTests, leaseTests, optionTests, sharingTests } from "../noticing-tests.ts";
+import { discoverTests, fullAddressTests, leaseTests, optionTests, sharingTests } from "../noticing-tests.ts";
 
 const discover = "src/lease/discover.ts";
 const decision = "src/lease/decision.ts";
@@ -13,27 +13,25 @@ export const discoverMutants: readonly Mutant[] = [
   {
     name: "full-only-client-gets-shared-address",
     rules: ["R7618-8.1-02"],
-    file: discover,
-    search:
-      "if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
-    replacement: "if (domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
+    file: decision,
+    search: "return sharesPorts && !ignoresOption159 && sharedPools.length > 0;",
+    replacement: "return !ignoresOption159 && sharedPools.length > 0;",
     tests: leaseTests,
   },
   {
     name: "option-159-not-ignored-by-setting",
     rules: ["R7618-8.1-04"],
-    file: discover,
-    search:
-      "if (!query.sharesPorts || domain.ignoresOption159 || sharedPools.length === 0) return fullPools;",
-    replacement: "if (!query.sharesPorts || sharedPools.length === 0) return fullPools;",
+    file: decision,
+    search: "return sharesPorts && !ignoresOption159 && sharedPools.length > 0;",
+    replacement: "return sharesPorts && sharedPools.length > 0;",
     tests: sharingTests,
   },
   {
     name: "sharing-client-gets-a-full-address",
     rules: ["R7618-8-06"],
     file: discover,
-    search: "sharedPools.length === 0) return fullPools;",
-    replacement: "sharedPools.length === 0 || fullPools.length > 0) return fullPools;",
+    search: "if (!mayShare(query, domain)) return fullPools;",
+    replacement: "if (!mayShare(query, domain) || fullPools.length > 0) return fullPools;",
     tests: sharingTests,
   },
   {
@@ -68,7 +66,7 @@ export const discoverMutants: readonly Mutant[] = [
     replacement: [
       "if (query.requestedAddress === undefined) {",
       "    const first = pools[0]!.geometry.firstAddress;",
-      "    const wanted = query.portParams === undefined ? undefined : findSlotKey(pools, namedPair(query, first));",
+      "    const wanted = query.portParams === undefined ? undefined : findSlotKey(pools, namedPair(query, domain, first));",
       "    return wanted === undefined ? [] : [wanted];",
       "  }",
     ].join("\n"),
@@ -119,16 +117,16 @@ export const discoverMutants: readonly Mutant[] = [
     name: "whole-lease-time-offered-again",
     rules: ["R2131-4.3.1-05"],
     file: discover,
-    search: 'held.state === "bound" && query.leaseSeconds === undefined;',
-    replacement: 'held.state !== "bound" && query.leaseSeconds === undefined;',
+    search: "query.leaseSeconds === undefined ? domain.leaseSeconds.max : null,",
+    replacement: "null,",
     tests: discoverTests,
   },
   {
     name: "requested-time-of-lease-holder-ignored",
     rules: ["R2131-4.3.1-05"],
     file: discover,
-    search: 'held.state === "bound" && query.leaseSeconds === undefined;',
-    replacement: 'held.state === "bound";',
+    search: "query.leaseSeconds === undefined ? domain.leaseSeconds.max : null,",
+    replacement: "domain.leaseSeconds.max,",
     tests: discoverTests,
   },
   {
@@ -162,5 +160,22 @@ export const discoverMutants: readonly Mutant[] = [
     search: "return query.sharesPorts || domain.fullPools.length > 0;",
     replacement: "return query.sharesPorts || domain.sharedPools.length === 0;",
     tests: sharingTests,
+  },
+  {
+    name: "option-159-read-with-a-full-address",
+    rules: ["R1"],
+    file: decision,
+    search:
+      "if (portParams === undefined || findAddressPool(fullPools, address) !== undefined) return { address };",
+    replacement: "if (portParams === undefined) return { address };",
+    tests: fullAddressTests,
+  },
+  {
+    name: "hardware-address-refused-although-159-is-ignored",
+    rules: ["R1"],
+    file: "src/lease/decide.ts",
+    search: "if (!domain.identifiesByHardwareAddress || mayShare(query, domain))",
+    replacement: "if (!domain.identifiesByHardwareAddress || query.sharesPorts)",
+    tests: fullAddressTests,
   },
 ];

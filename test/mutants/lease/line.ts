@@ -262,9 +262,9 @@ export const lineMutants: readonly Mutant[] = [
   {
     name: "lease-of-a-wrong-clock-offered",
     rules: ["T9"],
-    file: "src/lease/discover.ts",
-    search: "Math.min(held.remainingSeconds, domain.leaseSeconds.max)",
-    replacement: "held.remainingSeconds",
+    file: "src/store/batch/statements.ts",
+    search: "min(${lease.expiresAt} - now, c.remaining_max)",
+    replacement: "${lease.expiresAt} - now",
     tests: ["test/rules/rfc2131-discover.test.ts"],
   },
   {

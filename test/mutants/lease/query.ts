@@ -266,7 +266,7 @@ export const queryMutants: readonly Mutant[] = [
     rules: ["A11"],
     file: decide,
     search:
-      'if (!domain.identifiesByHardwareAddress || query.sharesPorts) return silence("no-client-identifier");',
+      'if (!domain.identifiesByHardwareAddress || mayShare(query, domain))\n      return silence("no-client-identifier");',
     replacement: "",
     tests: leaseTests,
   },

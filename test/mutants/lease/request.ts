@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mutant } from "../mutant.ts";
-import { leaseTests, requestTests, sharingTests } from "../noticing-tests.ts";
+import { leaseTests, leaseTimeTests, requestTests, sharingTests } from "../noticing-tests.ts";
 
 const request = "src/lease/request.ts";
 
@@ -13,8 +13,8 @@ export const requestMutants: readonly Mutant[] = [
     name: "ciaddr-before-server-identifier",
     rules: ["R2131-4.3.2-01"],
     file: request,
-    search: "if (serverIdentifier !== undefined) return claimSelecting",
-    replacement: "if (serverIdentifier !== undefined && message.ciaddr === 0) return claimSelecting",
+    search: "const isSelecting = requestedAddress !== undefined || message.ciaddr === 0;",
+    replacement: "const isSelecting = message.ciaddr === 0;",
     tests: requestTests,
   },
   {
@@ -95,7 +95,7 @@ export const requestMutants: readonly Mutant[] = [
     rules: ["R7618-7-04"],
     file: request,
     search:
-      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");\n  const slot = findSlotKey(domain.pools, namedPair(query, address));',
+      'if (pool.kind === "shared" && !query.sharesPorts) return silence("shared-lease-without-option-159");\n  const slot = findSlotKey(domain.pools, namedPair(query, domain, address));',
     replacement: "const slot = findAddressSlots(domain.pools, address)?.first;",
     tests: sharingTests,
   },
@@ -246,5 +246,37 @@ export const requestMutants: readonly Mutant[] = [
     search: "return isRenewing && domain.refusesUnknownRenewals ?",
     replacement: "return !isRenewing && domain.refusesUnknownRenewals ?",
     tests: requestTests,
+  },
+  {
+    name: "renewal-with-server-identifier-taken-for-selecting",
+    rules: ["R2"],
+    file: request,
+    search: "const isSelecting = requestedAddress !== undefined || message.ciaddr === 0;",
+    replacement: "const isSelecting = true;",
+    tests: requestTests,
+  },
+  {
+    name: "renewal-with-another-server-served",
+    rules: ["R2"],
+    file: request,
+    search: 'if (isForAnotherServer(query, domain)) return silence("other-server-chosen");',
+    replacement: "",
+    tests: requestTests,
+  },
+  {
+    name: "renewal-gets-the-time-of-the-last-answer",
+    rules: ["R5"],
+    file: request,
+    search: 'accepts === "offer-or-lease" && query.leaseSeconds === undefined,',
+    replacement: "query.leaseSeconds === undefined,",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "lease-time-of-a-request-ignored",
+    rules: ["R5"],
+    file: request,
+    search: 'accepts === "offer-or-lease" && query.leaseSeconds === undefined,',
+    replacement: 'accepts === "offer-or-lease",',
+    tests: leaseTimeTests,
   },
 ];

@@ -9,11 +9,13 @@ import {
   discoverTests,
   endTests,
   leaseTests,
+  leaseTimeTests,
   optionTests,
   sharingTests,
 } from "../noticing-tests.ts";
 
 const response = "src/lease/response.ts";
+const renewalTimes = "src/lease/renewal-times.ts";
 
 export const responseOptionMutants: readonly Mutant[] = [
   {
@@ -145,7 +147,7 @@ export const responseOptionMutants: readonly Mutant[] = [
     name: "t1-after-t2",
     rules: ["R2131-4.4.5-01"],
     file: response,
-    search: "encodeSeconds(Math.floor(leaseSeconds / 2))",
+    search: "encodeSeconds(times.renewalSeconds)",
     replacement: "encodeSeconds(leaseSeconds)",
     tests: answerTests,
   },
@@ -153,9 +155,57 @@ export const responseOptionMutants: readonly Mutant[] = [
     name: "t2-at-the-end-of-the-lease",
     rules: ["R2131-4.4.5-01"],
     file: response,
-    search: "encodeSeconds(Math.floor((leaseSeconds * 7) / 8))",
+    search: "encodeSeconds(times.rebindingSeconds)",
     replacement: "encodeSeconds(leaseSeconds)",
     tests: answerTests,
+  },
+  {
+    name: "same-t1-for-all",
+    rules: ["R6", "R2131-4.4.5-02"],
+    file: renewalTimes,
+    search: "return first + Math.floor(share * (last - first + 1));",
+    replacement: "return share < 0 ? first : last;",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "t1-depends-on-the-pair-only",
+    rules: ["R6"],
+    file: renewalTimes,
+    search: "hash = Math.imul(hash ^ clientId.charCodeAt(at), fnvPrime);",
+    replacement: "hash = Math.imul(hash, fnvPrime);",
+    tests: ["src/lease/renewal-times.test.ts"],
+  },
+  {
+    name: "t1-and-t2-of-the-last-seconds",
+    rules: ["R9"],
+    file: renewalTimes,
+    search: "leaseSeconds < renewalTimesLeaseSecondsMin ||",
+    replacement: "leaseSeconds < 0 ||",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "infinite-lease-renewed",
+    rules: ["R9"],
+    file: renewalTimes,
+    search: " || leaseSeconds === infiniteSeconds",
+    replacement: "",
+    tests: ["src/lease/renewal-times.test.ts"],
+  },
+  {
+    name: "routers-before-subnet-mask",
+    rules: ["R4", "R2132-3.3-01"],
+    file: response,
+    search: "if (code === routers && sendsBoth) add(subnetMask);",
+    replacement: "",
+    tests: optionTests,
+  },
+  {
+    name: "subnet-mask-moved-although-no-router-is-sent",
+    rules: ["R4"],
+    file: response,
+    search: "configured.has(routers) && requested.includes(subnetMask)",
+    replacement: "requested.includes(subnetMask)",
+    tests: optionTests,
   },
   {
     name: "159-left-out",

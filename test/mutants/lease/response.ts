@@ -141,8 +141,8 @@ export const responseMutants: readonly Mutant[] = [
     name: "broadcast-flag-cleared",
     rules: ["R2131-4.3.1-T3-04"],
     file: response,
-    search: "    flags: message.flags,",
-    replacement: "    flags: message.flags & 0x7fff,",
+    search: "message.flags | broadcastFlag : message.flags,",
+    replacement: "message.flags | broadcastFlag : message.flags & 0x7fff,",
     tests: answerTests,
   },
   {
@@ -183,6 +183,22 @@ export const responseMutants: readonly Mutant[] = [
     file: response,
     search: "    giaddr: message.giaddr,",
     replacement: "    giaddr: 0,",
+    tests: answerTests,
+  },
+  {
+    name: "nak-to-a-relay-without-broadcast-bit",
+    rules: ["R7", "R2131-4.3.2-15"],
+    file: response,
+    search: 'reply.kind === "nak" && message.giaddr !== 0 ? message.flags | broadcastFlag : message.flags',
+    replacement: "message.flags",
+    tests: answerTests,
+  },
+  {
+    name: "broadcast-bit-in-every-nak",
+    rules: ["R7"],
+    file: response,
+    search: 'reply.kind === "nak" && message.giaddr !== 0 ?',
+    replacement: 'reply.kind === "nak" ?',
     tests: answerTests,
   },
 ];

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mutant } from "../mutant.ts";
-import { commitTests, discoverTests, modelTests, sharingTests } from "../noticing-tests.ts";
+import { commitTests, discoverTests, leaseTimeTests, modelTests, sharingTests } from "../noticing-tests.ts";
 
 const statements = "src/store/batch/statements.ts";
 
@@ -55,25 +55,25 @@ export const offerMutants: readonly Mutant[] = [
     name: "hint-beats-previous-pair",
     rules: ["R7618-8-07b"],
     file: statements,
-    search: "  WHERE NOT (${own.state} = ${bound} AND ${own.expiresAt} > now) OR ${isDrained}\n)",
+    search: "  CROSS JOIN ${ownOfClaim}\n)\nUPDATE ${lease} SET\n  ${unlessLeased(",
     replacement:
-      "  WHERE NOT (${own.state} = ${bound} AND ${own.expiresAt} > now) AND json_array_length(c.wanted_slots) = 0\n)",
+      "  CROSS JOIN ${ownOfClaim} WHERE json_array_length(c.wanted_slots) = 0\n)\nUPDATE ${lease} SET\n  ${unlessLeased(",
     tests: commitTests,
   },
   {
     name: "offer-shortens-a-lease",
     rules: ["R7618-8-07a"],
     file: statements,
-    search: "WHERE NOT (${own.state} = ${bound} AND ${own.expiresAt} > now)",
-    replacement: "WHERE true",
+    search: "${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased",
+    replacement: "FALSE AS leased",
     tests: commitTests,
   },
   {
     name: "previous-pair-forgotten",
     rules: ["R7618-8-07b"],
     file: statements,
-    search: "${nameOf(lease.clientId)} = iif(c.served, ${lease.clientId}, NULL),",
-    replacement: "${nameOf(lease.clientId)} = iif(c.running, ${lease.clientId}, NULL),",
+    search: "${unlessLeased(lease.clientId, sql`iif(c.served, ${lease.clientId}, NULL)`)},",
+    replacement: "${unlessLeased(lease.clientId, sql`iif(c.running, ${lease.clientId}, NULL)`)},",
     tests: commitTests,
   },
   {
@@ -123,5 +123,37 @@ export const offerMutants: readonly Mutant[] = [
     search: "  SELECT max(number) FROM step\n",
     replacement: "  SELECT max(number) + 1 FROM step\n",
     tests: commitTests,
+  },
+  {
+    name: "offered-time-of-a-running-lease-not-noted",
+    rules: ["R5"],
+    file: "src/store/batch/statements.ts",
+    search: "CASE WHEN c.leased THEN ${lease.statedSeconds} IS NOT ${offeredSeconds}",
+    replacement: "CASE WHEN c.leased THEN FALSE",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "offered-time-not-kept",
+    rules: ["R5"],
+    file: "src/store/batch/statements.ts",
+    search: "iif(c.takes_offered, ifnull(${own.statedSeconds}, c.wanted_seconds), c.wanted_seconds)",
+    replacement: "c.wanted_seconds",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "granted-time-not-kept-for-a-repeat",
+    rules: ["R5"],
+    file: "src/store/batch/statements.ts",
+    search: "  ${nameOf(lease.statedSeconds)} = c.lease_seconds,\n",
+    replacement: "",
+    tests: leaseTimeTests,
+  },
+  {
+    name: "offer-takes-a-running-lease-away",
+    rules: ["R5"],
+    file: "src/store/batch/statements.ts",
+    search: "iif(c.leased, ${column}, ${value})",
+    replacement: "${value}",
+    tests: leaseTimeTests,
   },
 ];

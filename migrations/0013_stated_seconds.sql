@@ -1,0 +1,1 @@
+ALTER TABLE `lease` ADD `stated_seconds` integer;

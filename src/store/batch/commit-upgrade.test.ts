@@ -1,0 +1,50 @@
+/** Rows of an earlier release, after the migrations of this one. */
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { applyDeclaration } from "../../../test/support/apply-declaration.ts";
+import { bindClaim, clientId, offerClaim, slotKey } from "../../../test/support/claims.ts";
+import { vectorDomain } from "../../../test/support/database.ts";
+import { temporaryFolder } from "../../../test/support/folder.ts";
+import { earlierRelease } from "../../../test/support/later-release.ts";
+import { parseDeclaration } from "../../declaration/declaration.ts";
+import { openFile } from "../database/file.ts";
+import { migrateDatabase } from "../database/migrate.ts";
+import { commitClaims } from "./commit.ts";
+
+test("R5 an offer and a lease of an earlier release are bound with the lease time of the REQUEST's domain", async () => {
+  const database = openFile(`file:${join(await temporaryFolder(), "apportion.db")}`);
+  onTestFinished(() => {
+    database.close();
+  });
+  await migrateDatabase(database, await earlierRelease("0013_stated_seconds"));
+  await applyDeclaration(database, parseDeclaration(vectorDomain, "test"));
+  await database.write(
+    [1, 2].map((state, number) => ({
+      sql: `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source)
+        SELECT ?1, 1, unhex(?2), ?3, now_ms / 1000 + 50, now_ms / 1000 + 60, iif(?3 = 2, now_ms / 1000, NULL),
+          now_ms / 1000, zeroblob(16) FROM instant`,
+      args: [slotKey(number), clientId(number), state],
+    })),
+  );
+  expect((await migrateDatabase(database)).applied).toContain("0013_stated_seconds");
+  const [[revision]] = (await database.read([{ sql: "SELECT revision FROM configuration", args: [] }]))[0]!
+    .rows as [[number]];
+  const binds = [0, 1].map((number) => bindClaim(number, slotKey(number), { takesOfferedSeconds: true }));
+  const { facts } = await commitClaims(database, binds, { revision });
+  expect(facts.map(({ held }) => held)).toMatchObject(
+    [0, 1].map((number) => ({
+      slot: slotKey(number),
+      state: "bound",
+      remainingSeconds: 3600,
+      statedSeconds: 3600,
+    })),
+  );
+  const again = await commitClaims(
+    database,
+    [offerClaim(1, { leaseSeconds: 500, remainingSecondsMax: null })],
+    {
+      revision,
+    },
+  );
+  expect(again.facts[0]!.held).toMatchObject({ state: "bound", remainingSeconds: 3600, statedSeconds: 500 });
+});
