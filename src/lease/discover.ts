@@ -13,6 +13,7 @@ import {
   canBeServed,
   namedPair,
   runningTerms,
+  secondsBeforeDrain,
   silence,
 } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
@@ -107,16 +108,17 @@ export function decideOffer(
   }
   const { pool, pair } = pairOfKey(directory, held.slot);
   if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");
-  if (held.remainingSeconds <= 0) return silence("site-limit");
+  if (held.remainingSeconds < 0) return silence("site-limit");
   const { options } = pool;
-  if (claim.lease !== null && held.state === "bound") {
-    return { kind: "ack", pair, ...runningTerms(held, claim.lease, domain), options, rapidCommit: true };
+  const isRunning = held.state === "bound" && held.remainingSeconds > 0;
+  if (claim.lease !== null && isRunning) {
+    const terms = runningTerms(held, claim.lease, { domain, pool, now });
+    return { kind: "ack", pair, ...terms, options, rapidCommit: true };
   }
   // RFC 2131 §4.3.1: a client that requests no lease time is offered the remaining time of its lease.
-  const isUnchanged = held.state === "bound" && query.leaseSeconds === undefined;
+  const isUnchanged = isRunning && query.leaseSeconds === undefined;
   const wanted = isUnchanged
     ? Math.min(held.remainingSeconds, domain.leaseSeconds.max)
     : leaseSeconds(query, domain);
-  const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
-  return { kind: "offer", pair, leaseSeconds: seconds, options };
+  return { kind: "offer", pair, leaseSeconds: secondsBeforeDrain(wanted, pool, now), options };
 }

@@ -15,6 +15,8 @@ export const declined = 4;
 
 /** Times of the model's domain, in seconds. */
 export const leaseSeconds = 600;
+export const leaseSecondsMin = 60;
+export const leaseSecondsMax = 3600;
 export const holdSeconds = 60;
 export const declineSeconds = 900;
 /** `free_at` of a reserved slot: it never becomes free for other clients. */
@@ -40,6 +42,8 @@ export interface Message {
   /** Whether option 55 lists 159. */
   readonly lists159: boolean;
   readonly pair: NamedPair | undefined;
+  /** The lease time that the client wishes for (option 51), in seconds; undefined omits the option. */
+  readonly wish: number | undefined;
   readonly softwire: string | null;
   readonly source: string;
   readonly site: string;
@@ -60,7 +64,10 @@ export type Rows = Map<number, Row>;
 
 /** The state in which a message is served. */
 interface Scene {
+  /** Rounded down. */
   readonly now: number;
+  /** The same instant, rounded up: what begins now ends so many seconds after this. */
+  readonly nowUp: number;
   readonly settings: Settings;
   /** Changed in place. */
   readonly rows: Rows;
@@ -132,7 +139,7 @@ function effectivePair({ pair, lists159 }: Message): NamedPair | undefined {
 }
 
 function discover(scene: Scene, message: Message): ExpectedAnswer {
-  const { now } = scene;
+  const { now, nowUp } = scene;
   const pools = poolsOf(scene.settings);
   const pool = message.lists159 ? pools.shared : pools.full;
   const own = rowOf(scene, message.client);
@@ -150,7 +157,8 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
   if (pools.poolOf(held.slot)!.kind === "shared" && !message.lists159) return silence;
-  const seconds = held.state === bound ? held.expiresAt - now : leaseSeconds;
+  const left = held.state === bound && message.wish === undefined ? held.expiresAt - nowUp : 0;
+  const seconds = left > 0 ? Math.min(left, leaseSecondsMax) : grantedSeconds(message);
   return { kind: "offer", slot: held.slot, seconds, softwire: null };
 }
 
@@ -169,8 +177,12 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
 }
 
-function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row {
-  const until = now + holdSeconds;
+function grantedSeconds({ wish = leaseSeconds }: Message): number {
+  return Math.min(leaseSecondsMax, Math.max(leaseSecondsMin, wish));
+}
+
+function offerRow({ nowUp }: Scene, { client, site }: Message, slot: number): Row {
+  const until = nowUp + holdSeconds;
   return {
     slot,
     client,
@@ -211,7 +223,7 @@ function select(scene: Scene, message: Message): ExpectedAnswer {
   const own = rowOf(scene, message.client);
   if (own?.slot !== slot) return nak;
   if (own.state <= bound) bind(scene, message, own);
-  return isRunning(scene.rows.get(slot)!, scene.now) ? ack(scene, slot) : nak;
+  return answerOf(scene, message, slot);
 }
 
 function keep(scene: Scene, message: Message): ExpectedAnswer {
@@ -233,17 +245,20 @@ function keep(scene: Scene, message: Message): ExpectedAnswer {
   const isElsewhere =
     message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;
   if (own.state === bound && !isElsewhere) bind(scene, message, own);
-  return isRunning(scene.rows.get(slot)!, scene.now) && !isElsewhere ? ack(scene, slot) : nak;
+  return isElsewhere ? nak : answerOf(scene, message, slot);
 }
 
-function ack({ rows, now }: Scene, slot: number): ExpectedAnswer {
-  const { expiresAt, softwire } = rows.get(slot)!;
-  return { kind: "ack", slot, seconds: expiresAt - now, softwire };
+/** Tells what is granted now. The row may be kept for longer. A lease in its last part of a second is refused. */
+function answerOf({ rows, now, nowUp }: Scene, message: Message, slot: number): ExpectedAnswer {
+  const row = rows.get(slot)!;
+  const left = row.expiresAt - nowUp;
+  if (!isRunning(row, now) || left <= 0) return nak;
+  return { kind: "ack", slot, seconds: Math.min(left, grantedSeconds(message)), softwire: row.softwire };
 }
 
 /** Binds the client's row, unless its site is full or an ended lease names a softwire address that is in use. */
 function bind(scene: Scene, message: Message, own: Row): void {
-  const { now, settings } = scene;
+  const { now, nowUp, settings } = scene;
   const runs = isRunning(own, now);
   const isTaken = (address: string | null): boolean =>
     address !== null &&
@@ -260,10 +275,12 @@ function bind(scene: Scene, message: Message, own: Row): void {
   const softwire = isKept ? kept : message.softwire;
   const isSame =
     runs && softwire === own.softwire && message.source === own.source && message.site === own.site;
+  // The client may not have got the ACK that shortens its lease, so an end that it was told stays.
+  const expiresAt = Math.max(runs ? own.expiresAt : 0, nowUp + grantedSeconds(message));
   change(scene, own, {
     state: bound,
-    expiresAt: now + leaseSeconds,
-    freeAt: own.freeAt === freeNever ? freeNever : now + leaseSeconds + settings.quarantineSeconds,
+    expiresAt,
+    freeAt: own.freeAt === freeNever ? freeNever : expiresAt + settings.quarantineSeconds,
     since: isSame ? own.since : now,
     source: message.source,
     softwire,
@@ -282,17 +299,19 @@ export function releasedSlots(message: Message, pools: Pools): readonly number[]
 }
 
 function end(scene: Scene, message: Message): void {
-  const { now, settings } = scene;
+  const { now, nowUp, settings } = scene;
   const own = rowOf(scene, message.client);
   if (own === undefined || !releasedSlots(message, poolsOf(settings)).includes(own.slot)) return;
   if (own.state > (message.what === "withdraw" ? offered : bound)) return;
   const endedAt = Math.min(own.expiresAt, now);
-  const quarantine = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  const quarantines = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  const quarantine = quarantines[message.what as "release"];
+  const keptFrom = Math.min(own.expiresAt, quarantine > 0 ? nowUp : now);
   change(scene, own, {
     state: message.what === "decline" ? declined : released,
     client: message.what === "decline" && own.freeAt !== freeNever ? null : own.client,
     expiresAt: endedAt,
-    freeAt: own.freeAt === freeNever ? freeNever : endedAt + quarantine[message.what as "release"],
+    freeAt: own.freeAt === freeNever ? freeNever : keptFrom + quarantine,
     since: null,
     softwire: null,
   });

@@ -29,6 +29,8 @@ export interface PlannedMessage {
   readonly withoutPortSet: boolean;
   /** Number of the softwire address in option 109; null omits the option. */
   readonly softwire: number | null;
+  /** The lease time that the client wishes for, in seconds; null omits the option. */
+  readonly wish: number | null;
   /** Invert whether the client lists 159 in option 55. */
   readonly otherKind: boolean;
   /** Location of the client: 0 its own site, 1 another address at that site, 2 the site of the next client. */
@@ -98,6 +100,10 @@ const message: fc.Arbitrary<PlannedMessage> = fc.record({
   ),
   withoutPortSet: fc.nat({ max: 3 }).map((number) => number === 3),
   softwire: fc.oneof(fc.constant(null), fc.nat({ max: softwiresCount - 1 })),
+  wish: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.constantFrom(1, 60, 100, 700, 3600, 100_000) },
+  ),
   otherKind: rarely,
   place: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(1, 2) }),
 });
@@ -205,6 +211,7 @@ function formatMessage(each: PlannedMessage): string {
     `client ${each.client} ${each.what} ${pair}`,
     each.withoutPortSet ? "without port set" : "",
     each.softwire === null ? "" : `softwire ${each.softwire}`,
+    each.wish === null ? "" : `for ${each.wish} s`,
     each.otherKind ? "with the other option 55" : "",
     each.place === 0 ? "" : `at place ${each.place}`,
   ]

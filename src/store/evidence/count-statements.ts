@@ -41,8 +41,9 @@ export const countSelections = {
     slots: pool.slots,
     cursor: pool.cursor,
     now: sql<number>`${now}`,
-    hold: sql<number>`max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
-      coalesce((SELECT iif(${longerHold.until} > ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
+    /** A part of a second longer than the settings, because statements round the end of a hold up. */
+    hold: sql<number>`1 + max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
+      coalesce((SELECT iif(${longerHold.until} >= ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
         WHERE ${longerHold.domainId} = ${domain.id}), 0))`,
   }),
   /** The counts of one slice, and its last row; `last` is null for the last slice. */

@@ -255,8 +255,8 @@ export const lineMutants: readonly Mutant[] = [
     name: "lease-of-a-wrong-clock-acknowledged",
     rules: ["T9"],
     file: "src/lease/decision.ts",
-    search: "leaseSeconds: Math.min(remainingSeconds, domain.leaseSeconds.max),",
-    replacement: "leaseSeconds: remainingSeconds,",
+    search: "secondsBeforeDrain(Math.min(remainingSeconds, granted), pool, now)",
+    replacement: "secondsBeforeDrain(remainingSeconds, pool, now)",
     tests: lineTests,
   },
   {
