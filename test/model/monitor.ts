@@ -246,6 +246,40 @@ export class Monitor {
     }
   }
 
+  /** @returns The seconds in which leases of a slot began or ended, in order. */
+  edgesOf(slot: number): number[] {
+    const ofSlot = this.#promises.filter((promised) => promised.slot === slot);
+    return [...new Set(ofSlot.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  }
+
+  /**
+   * Compares a look-up with the promised leases. It names everyone who had the pair in a part of that second, and is
+   * certain only of a client that shares the second with nobody.
+   */
+  checkLookUp(slot: number, at: number, found: readonly { client: number; certainty: string }[]): void {
+    const holders = this.#promises.filter(
+      (each) => each.slot === slot && each.from <= at && (at < each.to || each.endedIn === at),
+    );
+    const clients = new Set(holders.map(({ client }) => client));
+    const near = this.#promises.filter((each) => each.slot === slot && each.from <= at && at <= each.to);
+    for (const client of clients) {
+      const isNamed = found.some((each) => each.client === client);
+      must(isNamed, "a look-up does not name a holder", { slot, at, client }, found, holders);
+    }
+    for (const { client, certainty } of found) {
+      const isRight = clients.has(client) && clients.size === 1;
+      must(
+        certainty !== "certain" || isRight,
+        "a look-up is certain of what was not",
+        { slot, at },
+        found,
+        holders,
+      );
+      const wasNear = near.some((each) => each.client === client);
+      must(wasNear, "a look-up names a client that had the pair at another time", { slot, at }, found, near);
+    }
+  }
+
   /** Checks the invariants that must always hold. */
   check(snapshot: Snapshot, now: number): void {
     this.#checkPromises(snapshot.rows, now);

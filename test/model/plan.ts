@@ -64,6 +64,15 @@ export type Command =
   /** Time passes until the next offer, lease or quarantine ends, or one second before or after that. */
   | { readonly kind: "advance-to-end"; readonly offset: number }
   | { readonly kind: "restart"; readonly allocator: number }
+  /** Someone asks who had a pair, near a time at which a lease of it began or ended. */
+  | {
+      readonly kind: "look-up";
+      /** Number of the slot. */
+      readonly slot: number;
+      /** Which of these times. */
+      readonly edge: number;
+      readonly offset: number;
+    }
   /** An operator changes the domain, so that the configuration cached by the allocators becomes stale. */
   | { readonly kind: "reconfigure" };
 
@@ -181,6 +190,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       offset: fc.constantFrom(0, 0, -1, 1),
     }),
   },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("look-up" as const),
+      slot: fc.nat({ max: 7 }),
+      edge: fc.nat({ max: 20 }),
+      offset: fc.constantFrom(0, 0, -1, 1, 30),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const), allocator }) },
   { weight: 1, arbitrary: fc.constant({ kind: "reconfigure" as const }) },
 );
@@ -236,6 +254,8 @@ export function formatCommand(each: Command): string {
       return `${each.seconds} s pass`;
     case "advance-to-end":
       return `time passes until the next expiry ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
+    case "look-up":
+      return `look up slot ${each.slot} at its time ${each.edge} ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
     case "restart":
       return `allocator ${each.allocator} restarts`;
     case "reconfigure":

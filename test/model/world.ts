@@ -16,7 +16,9 @@ import {
 } from "../../src/client/query.ts";
 import { DatabaseError } from "../../src/store/database/database.ts";
 import type { Database, Statement } from "../../src/store/database/database.ts";
+import { wholeDatabase } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";
+import { lookUp } from "../../src/store/evidence/history.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
@@ -196,6 +198,9 @@ export class World {
       case "advance-to-end":
         await this.#advanceToEnd(command.offset);
         break;
+      case "look-up":
+        await this.#lookUp(command);
+        break;
       case "restart":
         await this.#restart(command.allocator);
         break;
@@ -255,6 +260,24 @@ export class World {
       this.#sent.push(...built);
       await this.#exchangeMany([[allocator, built]], "heard");
     }
+  }
+
+  async #lookUp({ slot, edge, offset }: Extract<Command, { kind: "look-up" }>): Promise<void> {
+    const pools = poolsOf(this.#settings);
+    const key = pools.keys[slot]!;
+    const edges = this.#monitor.edgesOf(key);
+    const at = Math.min(this.#now, (edges[edge % edges.length] ?? this.#now) + offset);
+    this.#clock.seconds = this.#instant.seconds;
+    const { address, first } = pools.portsOf(key);
+    const question = { address, port: first, at, toleranceSeconds: 0 };
+    const answer = await lookUp(wholeDatabase(this.#reader), question);
+    if (answer.kind !== "answer") throw new Error(`a look-up found no answer: ${answer.kind}`);
+    const found = answer.holders.map(({ certainty, tenure }) => ({
+      certainty,
+      client: clientOf(encodeHex(tenure.clientId)),
+    }));
+    for (const { certainty } of found) this.#see(`look-up ${certainty}`);
+    this.#monitor.checkLookUp(key, at, found);
   }
 
   async #advanceToEnd(offset: number): Promise<void> {

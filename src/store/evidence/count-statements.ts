@@ -34,6 +34,7 @@ export interface Slice {
 
 /** The columns that {@link countStatements} select. */
 export const countSelections = {
+  clock: (now: SQL) => ({ now: sql<number>`${now}` }),
   pools: (now: SQL) => ({
     id: pool.id,
     name: pool.name,
@@ -90,8 +91,9 @@ function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
       AND (edge.last IS NULL OR (${lease.freeAt}, ${lease.slot}) <= (edge.last, edge.slot))`;
 }
 
-/** The statements. All except `pools` count one slice of a pool. */
+/** The statements. All except `clock` and `pools` count one slice of a pool. */
 export const countStatements = {
+  clock: (now: SQL): SQL => sql`SELECT ${selectionOf(countSelections.clock(now))}`,
   pools: (now: SQL, scope: DomainScope): SQL => sql`
     SELECT ${selectionOf(countSelections.pools(now))} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     WHERE ${inScope(domain.name, scope)} ORDER BY ${domain.id}, ${pool.id}`,
@@ -119,4 +121,4 @@ export const countStatements = {
 } as const;
 
 /** A count that is made in slices. */
-export type CountName = Exclude<keyof typeof countStatements, "pools">;
+export type CountName = Exclude<keyof typeof countStatements, "clock" | "pools">;
