@@ -156,10 +156,11 @@ describe("R10 no pair goes to another client before its end has passed", () => {
   });
 
   test("a quarantine is not shorter than configured", async () => {
-    const world = await open();
+    const world = await open({ offerHoldSeconds: 10 });
     const ack = await world.lease(1, 600);
     world.clock.seconds! += 1;
     await world.release(1, ack);
+    expect((await world.call("GET", "/statistics")).body).toMatchObject({ bound: 0, quarantined: 1 });
     world.clock.seconds! += 9.99;
     expect(await world.discover(2)).toBeUndefined();
     world.clock.seconds = start + 12;

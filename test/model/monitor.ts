@@ -240,7 +240,12 @@ export class Monitor {
     for (const slot of releasedSlots(message, this.#pools)) {
       const row = after.get(slot);
       if (row?.state === 4 && row.expiresAt === now && row.freeAt !== freeNever) {
-        must(row.freeAt === nowUp + declineSeconds, "the quarantine of a DECLINE lasts declineSeconds", row);
+        // It is counted from the end of the second, or from the end of the lease at its beginning.
+        must(
+          [now, nowUp].includes(row.freeAt - declineSeconds),
+          "the quarantine of a DECLINE lasts declineSeconds",
+          row,
+        );
         this.#declined.set(slot, row.freeAt);
       }
     }
