@@ -63,8 +63,8 @@ export const endOfLeaseMutants: readonly Mutant[] = [
     name: "newcomer-certain-of-the-whole-second",
     rules: ["R10"],
     file: history,
-    search: "if (one === undefined || others.length > 0 || at >= one.tenure.until) return holders;",
-    replacement: "if (one === undefined || at >= one.tenure.until) return holders;",
+    search: "holders.filter(({ tenure }) => isPartOf(tenure, at));",
+    replacement: "holders.filter(({ tenure }) => isPartOf(tenure, at) && at < tenure.until);",
     tests: historyTests,
   },
   {
