@@ -152,21 +152,20 @@ test("apportion admin bindings: prints the whole table or the changes since a ve
   expect((await run("bindings", "--format", "word")).code).toBe(2);
 });
 
-test("apportion admin statistics and metrics: print how full the pools are", async () => {
+test("E22 apportion admin statistics and metrics: print how full the pools are, and when they were counted", async () => {
   const run = await open();
-  expect(
-    (await run("statistics")).stdout
-      .trimEnd()
-      .split("\n")
-      .map((line) => line.split(/ +/)),
-  ).toEqual([
+  const began = Math.floor(Date.now() / 1000);
+  const lines = (await run("statistics")).stdout.trimEnd().split("\n");
+  const [, counted] = /^counted at (.+)$/.exec(lines.at(-1)!)!;
+  expect(Date.parse(counted!) / 1000).toBeGreaterThanOrEqual(began);
+  expect(lines.slice(0, -1).map((line) => line.split(/ +/))).toEqual([
     ["DOMAIN", "POOL", "TOTAL", "FREE", "OFFERED", "BOUND", "QUARANTINED", "RESERVED"],
     ["north", "shared", "126", "124", "0", "2", "0", "0"],
     ["north", "full", "2", "2", "0", "0", "0", "0"],
     ["north", "(all)", "128", "126", "0", "2", "0", "0"],
     ["(all)", "(all)", "128", "126", "0", "2", "0", "0"],
   ]);
-  expect(JSON.parse((await run("--json", "statistics")).stdout)).toMatchObject({ total: 128 });
+  expect(JSON.parse((await run("--json", "statistics")).stdout)).toMatchObject({ asOf: counted, total: 128 });
   expect((await run("metrics")).stdout).toContain(
     'apportion_pool_slots_by_state{domain="north",pool="shared",state="bound"} 2',
   );

@@ -3,6 +3,7 @@
  * machine whose clocks the test owns.
  */
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
 import { openFile } from "../src/store/database/file.ts";
@@ -483,6 +484,66 @@ test("T9 R11 a RELEASE one second after the ACK of another allocator on the file
     expect(itemsOf(await call("GET", "/leases?state=bound"))).toEqual([]);
     machine.pass(120);
   }
+});
+
+/** What happens to a pair and to the clock between look-ups. */
+const anyMoment = fc.oneof(
+  fc.record({ kind: fc.constant("hand-over" as const) }),
+  fc.record({ kind: fc.constant("set" as const), seconds: fc.constantFrom(-600, -90, 0, 90, 600) }),
+  fc.record({ kind: fc.constant("accept" as const) }),
+  fc.record({ kind: fc.constant("pass" as const), seconds: fc.constantFrom(0.3, 1, 20, 61) }),
+);
+
+test("E2 R10 after any steps of the clock, a look-up is certain only of a client that had the pair in that second", async () => {
+  let certain = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyMoment, { minLength: 3, maxLength: 10 }),
+      fc.array(fc.nat(1000), { minLength: 12, maxLength: 12 }),
+      async (moments, choices) => {
+        const { machine, fill, lease, release, database, clock, accept, lookUp, tick } = await openWorld();
+        let [holder, newcomer, ack] = [1, 1000, (await fill())[0]!];
+        /** By the clock that look-ups use: the seconds in which a client had the pair, first and last included. */
+        const held: { readonly client: number; readonly from: number; readonly to: number }[] = [];
+        const second = async () => Math.floor((await database.clock()) / 1000);
+        const pass = async (seconds: number, client: number | undefined) => {
+          const from = await second();
+          machine.pass(seconds);
+          if (client !== undefined) held.push({ client, from, to: await second() });
+        };
+        for (const moment of moments) {
+          if (moment.kind === "pass") await pass(moment.seconds, holder);
+          if (moment.kind === "set") machine.setOff(moment.seconds);
+          if (moment.kind === "hand-over") {
+            await pass(1, holder);
+            await release(holder, ack);
+            await pass(61.2, undefined);
+            [holder, newcomer] = [newcomer, newcomer + 1];
+            ack = (await lease(holder))!;
+          }
+          await tick();
+          if (moment.kind === "accept") await accept(Number((await clock())[0]!.differenceSeconds));
+          await pass(0.4, holder);
+        }
+        const now = await second();
+        for (const choice of choices) {
+          const { from, to } = held[choice % held.length]!;
+          const at = Math.min(now, [from, to, from + 1, to + 1][choice % 4]!);
+          const clients = new Set(
+            held.filter((each) => each.from <= at && at <= each.to).map((each) => each.client),
+          );
+          const { holders } = await lookUp(ack, at);
+          for (const client of clients) expect(holders.join()).toMatch(new RegExp(`\\b${client}\\b`));
+          for (const found of holders.filter((each) => each.startsWith("certain"))) {
+            expect([found]).toEqual([...clients].map((client) => `certain ${client}`));
+            certain += 1;
+          }
+        }
+      },
+    ),
+    { numRuns: 12 },
+  );
+  expect(certain).toBeGreaterThan(0);
 });
 
 test("T9 while the clock is in doubt, housekeeping deletes nothing", async () => {

@@ -213,7 +213,7 @@ function answerEntries(
 ): { readonly answers: readonly Uint8Array[]; readonly unserved: readonly Waiting[] } {
   const answers: Uint8Array[] = [];
   const unserved: Waiting[] = [];
-  const now = Math.floor(clockMs / 1000);
+  const now = Math.ceil(clockMs / 1000);
   for (const [index, { claim, domain, queries }] of entries.entries()) {
     const fact = facts[index];
     if (fact === undefined) {

@@ -113,7 +113,7 @@ export type Claim = OfferClaim | BindClaim | EndClaim | LookClaim;
 export interface HeldPair {
   readonly slot: number;
   readonly state: "offered" | "bound" | "released" | "declined";
-  /** Seconds until the offer or the lease ends; zero or negative when it has ended. */
+  /** Whole seconds until the offer or the lease ends: 0 in the last part of a second, and -1 when it has ended. */
   readonly remainingSeconds: number;
   /** The lease time that the client was told last, in seconds; null if an earlier release told it. */
   readonly statedSeconds: number | null;

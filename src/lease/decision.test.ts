@@ -8,13 +8,15 @@ const held = { slot: 1, state: "bound", statedSeconds: null, softwire: null, sou
 const { lease: terms } = bindClaim(1, 1);
 
 test.each([
-  [3600, 3600],
-  [86_400, 86_400],
-  [315_363_598, 86_400],
-])(
-  "T9 a lease that ends in %i s is answered with %i s, where the longest is a day",
-  async (stored, answered) => {
-    const domain = await domainOf({});
-    expect(runningTerms({ ...held, remainingSeconds: stored }, terms, domain).leaseSeconds).toBe(answered);
-  },
-);
+  ["R3 an ACK tells the time that is left", 3500, null, 3500],
+  ["R3 an ACK tells the time that was granted", 3600, null, 3600],
+  ["R3 an ACK tells only what was granted, if the row is kept longer", 86_400, null, 3600],
+  ["T9 an ACK tells only what was granted, if the clock was set back", 315_363_598, null, 3600],
+  ["R3 an ACK tells no time past the drain date", 86_400, 60, 60],
+])("%s", async (_, remainingSeconds, untilDrain, told) => {
+  const domain = await domainOf({});
+  const [some] = domain.pools;
+  const pool = { ...some!, drainUntil: untilDrain === null ? null : 1000 + untilDrain };
+  const place = { domain, pool, now: 1000 };
+  expect(runningTerms({ ...held, remainingSeconds }, terms, place).leaseSeconds).toBe(told);
+});

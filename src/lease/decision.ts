@@ -7,7 +7,7 @@ import { encodeRelayPathRecord } from "../wire/dhcpv6/relay-path.ts";
 import { decodeHex, encodeHex } from "../wire/hex.ts";
 import type { Claim, HeldPair, LeaseTerms } from "./claim.ts";
 import { findAddressPool } from "./domain.ts";
-import type { Directory, Domain, Pair } from "./domain.ts";
+import type { Directory, Domain, Pair, Pool } from "./domain.ts";
 import { evidenceOf } from "./evidence.ts";
 import { lineOf } from "./line.ts";
 import type { Query } from "./query.ts";
@@ -47,7 +47,7 @@ export interface Subject {
   readonly domain: Domain;
   /** The configuration that the claim was made from. */
   readonly directory: Directory;
-  /** Time at which the claim was judged, in Unix seconds of the database's clock. */
+  /** Time at which the claim was judged, in Unix seconds of the database's clock, rounded up. */
   readonly now: number;
 }
 
@@ -121,23 +121,35 @@ export function leaseSeconds(query: Query, domain: Domain): number {
 }
 
 /**
- * Returns the terms that the answer for a running lease states. The time never exceeds the longest lease of the domain,
- * even if a clock that was set back leaves an end far in the future.
+ * Limits a time to the drain date of a pool.
+ *
+ * @param now Unix seconds, rounded up.
+ * @returns Seconds.
+ */
+export function secondsBeforeDrain(seconds: number, { drainUntil }: Pool, now: number): number {
+  return drainUntil === null ? seconds : Math.min(seconds, drainUntil - now);
+}
+
+/**
+ * Returns the terms that the answer for a running lease states. The time is what is granted now. The row may end later:
+ * it keeps the latest end that the client may have been told, and a clock that was set back may leave an end far in the
+ * future.
  *
  * @param held The row of the lease, after the claim.
  * @param terms The terms that the client requested.
+ * @param place Where the pair is, and the time.
  * @returns Seconds of the lease, and its softwire address. An address that was stored before it was forbidden is omitted
  *   if the client requests a forbidden one.
  */
 export function runningTerms(
-  { remainingSeconds, softwire }: HeldPair,
-  { softwireForbidden }: LeaseTerms,
-  domain: Domain,
+  { remainingSeconds, statedSeconds, softwire }: HeldPair,
+  { leaseSeconds: granted, softwireForbidden }: LeaseTerms,
+  { domain, pool, now }: { readonly domain: Domain; readonly pool: Pool; readonly now: number },
 ): { readonly leaseSeconds: number; readonly softwire: string | null } {
   const isUsable =
     !softwireForbidden || softwire === null || !isForbiddenSoftwire(decodeHex(softwire), domain.softwire);
   return {
-    leaseSeconds: Math.min(remainingSeconds, domain.leaseSeconds.max),
+    leaseSeconds: secondsBeforeDrain(Math.min(remainingSeconds, statedSeconds ?? granted), pool, now),
     softwire: isUsable ? softwire : null,
   };
 }

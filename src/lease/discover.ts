@@ -14,6 +14,7 @@ import {
   mayShare,
   namedPair,
   runningTerms,
+  secondsBeforeDrain,
   silence,
 } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
@@ -111,12 +112,13 @@ export function decideOffer(
   }
   const { pool, pair } = pairOfKey(directory, held.slot);
   if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");
-  if (held.remainingSeconds <= 0) return silence("site-limit");
+  if (held.remainingSeconds < 0) return silence("site-limit");
   const { options } = pool;
-  if (claim.lease !== null && held.state === "bound") {
-    return { kind: "ack", pair, ...runningTerms(held, claim.lease, domain), options, rapidCommit: true };
+  const isRunning = held.state === "bound" && held.remainingSeconds > 0;
+  if (claim.lease !== null && isRunning) {
+    const terms = runningTerms(held, claim.lease, { domain, pool, now });
+    return { kind: "ack", pair, ...terms, options, rapidCommit: true };
   }
   const wanted = held.statedSeconds ?? claim.leaseSeconds;
-  const seconds = pool.drainUntil === null ? wanted : Math.min(wanted, pool.drainUntil - now);
-  return { kind: "offer", pair, leaseSeconds: seconds, options };
+  return { kind: "offer", pair, leaseSeconds: secondsBeforeDrain(wanted, pool, now), options };
 }

@@ -144,7 +144,7 @@ export function decideBind(
   return {
     kind: "ack",
     pair,
-    ...runningTerms(held, claim.lease, domain),
+    ...runningTerms(held, claim.lease, { domain, pool, now }),
     options: pool.options,
     rapidCommit: false,
   };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { declineSeconds, freeNever, isInUse, isRunning, leaseSeconds } from "./oracle.ts";
+import { declineSeconds, freeNever, isInUse, isRunning, leaseSecondsMax } from "./oracle.ts";
 import { releasedSlots } from "./oracle.ts";
 import type { Message, Row, Rows } from "./oracle.ts";
 import type { Settings } from "./plan.ts";
@@ -35,12 +35,23 @@ export interface GivenAnswer {
   readonly softwire: string | null;
 }
 
-/** A lease that an answer promised to a client: `[from, to)`. */
+/** The second in which a POST was served, and the next one. */
+export interface Instant {
+  readonly now: number;
+  readonly nowUp: number;
+}
+
+/**
+ * A lease that answers promised to a client: `[from, to)`. The end is the latest that the client may have been told,
+ * whether it received the answers or not, until it gives the lease up.
+ */
 interface PromisedLease {
   readonly slot: number;
   readonly client: number;
   from: number;
   to: number;
+  /** The second in which the client gave the lease up or got another one; it had the pair for a part of this second. */
+  endedIn: number | undefined;
   softwire: string | null;
   /** The client's sites. A site at its limit gets its own pairs again, even in quarantine. */
   readonly sites: Set<string>;
@@ -55,6 +66,12 @@ interface PromisedLease {
 
 function must(condition: boolean, rule: string, ...found: unknown[]): asserts condition {
   if (!condition) throw new Error(`${rule}: ${JSON.stringify(found)}`);
+}
+
+function endPromise(promised: PromisedLease, now: number): void {
+  if (promised.to <= now) return;
+  promised.to = now;
+  promised.endedIn = now;
 }
 
 /** Records promised leases and checks the invariants. */
@@ -80,25 +97,26 @@ export class Monitor {
    */
   recordAnswers(
     exchanges: readonly (readonly [Message, GivenAnswer | undefined | "unknown"])[],
-    now: number,
+    instant: Instant,
     after: Rows,
   ): void {
+    const { now } = instant;
     // First, because a batch ends leases before it assigns pairs, whatever the order of its messages.
     for (const [message, answer] of exchanges) this.#recordOffers(message, answer);
     for (const [message, answer] of exchanges) {
       const { client } = message;
       if (answer === "unknown") {
         this.#inheritCommitted(message, after);
-        this.#adoptCommitted(message, after, now);
+        this.#adoptCommitted(message, after, instant);
         continue;
       }
       const current = this.#current.get(client);
-      if (answer?.kind === "ack") this.#promise(message, answer, now);
+      if (answer?.kind === "ack") this.#promise(message, answer, instant);
       if (answer?.kind === "offer") this.#checkAssignment(message, answer.slot!, now);
       this.#recordRelease(message, current);
     }
     this.#closeReleased(after, now);
-    for (const [message] of exchanges) this.#recordDecline(message, after, now);
+    for (const [message] of exchanges) this.#recordDecline(message, after, instant);
   }
 
   #recordRelease(message: Message, current: PromisedLease | undefined): void {
@@ -123,24 +141,28 @@ export class Monitor {
     }
   }
 
-  #promise(message: Message, answer: GivenAnswer, now: number): void {
+  #promise(message: Message, answer: GivenAnswer, { now, nowUp }: Instant): void {
+    const to = nowUp + answer.seconds;
     const slot = answer.slot!;
     const { client, site } = message;
     this.#checkAssignment(message, slot, now);
     const before = this.#current.get(client);
     if (before?.slot === slot && before.to > now) {
       before.sites.add(site);
-      Object.assign(before, { to: now + answer.seconds, softwire: answer.softwire, mayHaveEnded: false });
+      // An answer may be lost, so its client may go by the answer before.
+      before.to = Math.max(before.to, to);
+      Object.assign(before, { softwire: answer.softwire, mayHaveEnded: false });
       return;
     }
-    if (before !== undefined) before.to = Math.min(before.to, now);
+    if (before !== undefined) endPromise(before, now);
     const sites = new Set([site]);
-    this.#open({ slot, client, from: now, to: now + answer.seconds, softwire: answer.softwire, sites });
+    this.#open({ slot, client, from: now, to, softwire: answer.softwire, sites });
   }
 
   #open(fields: Pick<PromisedLease, "slot" | "client" | "from" | "to" | "softwire" | "sites">): void {
     const promised = {
       ...fields,
+      endedIn: undefined,
       heirs: new Set<number>(),
       mayHaveEnded: false,
       isOfferedAgain: false,
@@ -183,7 +205,7 @@ export class Monitor {
   }
 
   /** After a failed POST, adopts a running lease from the database if the message could have created it. */
-  #adoptCommitted(message: Message, after: Rows, now: number): void {
+  #adoptCommitted(message: Message, after: Rows, { now, nowUp }: Instant): void {
     const { client } = message;
     const current = this.#current.get(client);
     const row = [...after.values()].find((each) => each.client === client);
@@ -191,12 +213,13 @@ export class Monitor {
     if (row !== undefined && isRunning(row, now) && isBinding) {
       if (current?.slot === row.slot && current.to > now) {
         current.sites.add(message.site);
-        Object.assign(current, { to: row.expiresAt, softwire: row.softwire });
+        current.to = Math.max(current.to, row.expiresAt);
+        current.softwire = row.softwire;
       } else {
         const sites = new Set([message.site]);
         this.#open({ slot: row.slot, client, from: now, to: row.expiresAt, softwire: row.softwire, sites });
       }
-      must(row.expiresAt <= now + leaseSeconds, "a lease is longer than leaseSeconds", row);
+      must(row.expiresAt <= nowUp + leaseSecondsMax, "a lease is longer than the longest of the domain", row);
     }
     this.#recordRelease(message, current);
   }
@@ -206,20 +229,59 @@ export class Monitor {
     for (const [client, current] of this.#current) {
       const row = after.get(current.slot);
       const isKept = row?.client === client && isRunning(row, now);
-      if (current.mayHaveEnded && !isKept) current.to = Math.min(current.to, now);
+      if (current.mayHaveEnded && !isKept) endPromise(current, now);
       current.mayHaveEnded = false;
       if (current.to <= now) this.#current.delete(client);
     }
   }
 
-  #recordDecline(message: Message, after: Rows, now: number): void {
+  #recordDecline(message: Message, after: Rows, { now, nowUp }: Instant): void {
     if (message.what !== "decline") return;
     for (const slot of releasedSlots(message, this.#pools)) {
       const row = after.get(slot);
       if (row?.state === 4 && row.expiresAt === now && row.freeAt !== freeNever) {
-        must(row.freeAt === now + declineSeconds, "the quarantine of a DECLINE lasts declineSeconds", row);
+        // It is counted from the end of the second, or from the end of the lease at its beginning.
+        must(
+          [now, nowUp].includes(row.freeAt - declineSeconds),
+          "the quarantine of a DECLINE lasts declineSeconds",
+          row,
+        );
         this.#declined.set(slot, row.freeAt);
       }
+    }
+  }
+
+  /** @returns The seconds in which leases of a slot began or ended, in order. */
+  edgesOf(slot: number): number[] {
+    const ofSlot = this.#promises.filter((promised) => promised.slot === slot);
+    return [...new Set(ofSlot.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  }
+
+  /**
+   * Compares a look-up with the promised leases. It names everyone who had the pair in a part of that second, and is
+   * certain only of a client that shares the second with nobody.
+   */
+  checkLookUp(slot: number, at: number, found: readonly { client: number; certainty: string }[]): void {
+    const holders = this.#promises.filter(
+      (each) => each.slot === slot && each.from <= at && (at < each.to || each.endedIn === at),
+    );
+    const clients = new Set(holders.map(({ client }) => client));
+    const near = this.#promises.filter((each) => each.slot === slot && each.from <= at && at <= each.to);
+    for (const client of clients) {
+      const isNamed = found.some((each) => each.client === client);
+      must(isNamed, "a look-up does not name a holder", { slot, at, client }, found, holders);
+    }
+    for (const { client, certainty } of found) {
+      const isRight = clients.has(client) && clients.size === 1;
+      must(
+        certainty !== "certain" || isRight,
+        "a look-up is certain of what was not",
+        { slot, at },
+        found,
+        holders,
+      );
+      const wasNear = near.some((each) => each.client === client);
+      must(wasNear, "a look-up names a client that had the pair at another time", { slot, at }, found, near);
     }
   }
 

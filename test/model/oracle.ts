@@ -15,6 +15,8 @@ export const declined = 4;
 
 /** Times of the model's domain, in seconds. */
 export const leaseSeconds = 600;
+export const leaseSecondsMin = 60;
+export const leaseSecondsMax = 3600;
 export const holdSeconds = 60;
 export const declineSeconds = 900;
 /** `free_at` of a reserved slot: it never becomes free for other clients. */
@@ -42,6 +44,8 @@ export interface Message {
   /** Whether option 55 lists 159. */
   readonly lists159: boolean;
   readonly pair: NamedPair | undefined;
+  /** The lease time that the client wishes for (option 51), in seconds; undefined omits the option. */
+  readonly wish: number | undefined;
   readonly softwire: string | null;
   readonly source: string;
   readonly site: string;
@@ -62,7 +66,10 @@ export type Rows = Map<number, Row>;
 
 /** The state in which a message is served. */
 interface Scene {
+  /** Rounded down. */
   readonly now: number;
+  /** The same instant, rounded up: what begins now ends so many seconds after this. */
+  readonly nowUp: number;
   readonly settings: Settings;
   /** Changed in place. */
   readonly rows: Rows;
@@ -134,12 +141,15 @@ function effectivePair({ pair, lists159 }: Message): NamedPair | undefined {
 }
 
 function discover(scene: Scene, message: Message): ExpectedAnswer {
-  const { now } = scene;
+  const { now, nowUp } = scene;
   const pools = poolsOf(scene.settings);
   const pool = message.lists159 ? pools.shared : pools.full;
   const own = rowOf(scene, message.client);
-  if (own !== undefined && isRunning(own, now)) change(scene, own, { statedSeconds: own.expiresAt - now });
-  else if (own !== undefined) offerAgain(scene, message, own, pool);
+  if (own !== undefined && isRunning(own, now)) {
+    const left = message.wish === undefined ? own.expiresAt - nowUp : 0;
+    const statedSeconds = left > 0 ? Math.min(left, leaseSecondsMax) : grantedSeconds(message);
+    change(scene, own, { statedSeconds });
+  } else if (own !== undefined) offerAgain(scene, message, own, pool);
   if (rowOf(scene, message.client) === undefined) {
     const leftover = leftoverSlot(scene, message.site, pool);
     const slot = siteHasRoom(scene, message.site, leftover)
@@ -161,7 +171,7 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   if (!pool.keys.includes(own.slot)) {
     if (!isReserved) {
       const gone = { client: null, since: null, softwire: null, source: null };
-      change(scene, own, { ...gone, state: released, statedSeconds: leaseSeconds });
+      change(scene, own, { ...gone, state: released, statedSeconds: grantedSeconds(message) });
     }
     return;
   }
@@ -172,8 +182,13 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
 }
 
-function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row {
-  const until = now + holdSeconds;
+function grantedSeconds({ wish = leaseSeconds }: Message): number {
+  return Math.min(leaseSecondsMax, Math.max(leaseSecondsMin, wish));
+}
+
+function offerRow({ nowUp }: Scene, message: Message, slot: number): Row {
+  const { client, site } = message;
+  const until = nowUp + holdSeconds;
   return {
     slot,
     client,
@@ -181,7 +196,7 @@ function offerRow({ now }: Scene, { client, site }: Message, slot: number): Row 
     expiresAt: until,
     freeAt: until,
     since: null,
-    statedSeconds: leaseSeconds,
+    statedSeconds: grantedSeconds(message),
     softwire: null,
     source: null,
     site,
@@ -215,7 +230,7 @@ function select(scene: Scene, message: Message): ExpectedAnswer {
   const own = rowOf(scene, message.client);
   if (own?.slot !== slot) return nak;
   if (own.state <= bound) bind(scene, message, own);
-  return isRunning(scene.rows.get(slot)!, scene.now) ? ack(scene, slot) : nak;
+  return answerOf(scene, message, slot);
 }
 
 function keep(scene: Scene, message: Message): ExpectedAnswer {
@@ -237,17 +252,25 @@ function keep(scene: Scene, message: Message): ExpectedAnswer {
   const isElsewhere =
     message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;
   if (own.state === bound && !isElsewhere) bind(scene, message, own);
-  return isRunning(scene.rows.get(slot)!, scene.now) && !isElsewhere ? ack(scene, slot) : nak;
+  return isElsewhere ? nak : answerOf(scene, message, slot);
 }
 
-function ack({ rows, now }: Scene, slot: number): ExpectedAnswer {
-  const { expiresAt, softwire } = rows.get(slot)!;
-  return { kind: "ack", slot, seconds: expiresAt - now, softwire };
+/** Tells what is granted now. The row may be kept for longer. A lease in its last part of a second is refused. */
+function answerOf({ rows, now, nowUp }: Scene, message: Message, slot: number): ExpectedAnswer {
+  const row = rows.get(slot)!;
+  const left = row.expiresAt - nowUp;
+  if (!isRunning(row, now) || left <= 0) return nak;
+  return {
+    kind: "ack",
+    slot,
+    seconds: Math.min(left, row.statedSeconds ?? grantedSeconds(message)),
+    softwire: row.softwire,
+  };
 }
 
 /** Binds the client's row, unless its site is full or an ended lease names a softwire address that is in use. */
 function bind(scene: Scene, message: Message, own: Row): void {
-  const { now, settings } = scene;
+  const { now, nowUp, settings } = scene;
   const runs = isRunning(own, now);
   const isTaken = (address: string | null): boolean =>
     address !== null &&
@@ -264,12 +287,15 @@ function bind(scene: Scene, message: Message, own: Row): void {
   const softwire = isKept ? kept : message.softwire;
   const isSame =
     runs && softwire === own.softwire && message.source === own.source && message.site === own.site;
-  // A client that accepts an offer gets the time that it was offered.
-  const seconds = (message.what === "select" ? own.statedSeconds : null) ?? leaseSeconds;
+  // A client that accepts an offer gets the time that it was offered, unless it names another.
+  const offeredSeconds = message.what === "select" && message.wish === undefined ? own.statedSeconds : null;
+  const seconds = offeredSeconds ?? grantedSeconds(message);
+  // The client may not have got the ACK that shortens its lease, so an end that it was told stays.
+  const expiresAt = Math.max(runs ? own.expiresAt : 0, nowUp + seconds);
   change(scene, own, {
     state: bound,
-    expiresAt: now + seconds,
-    freeAt: own.freeAt === freeNever ? freeNever : now + seconds + settings.quarantineSeconds,
+    expiresAt,
+    freeAt: own.freeAt === freeNever ? freeNever : expiresAt + settings.quarantineSeconds,
     statedSeconds: seconds,
     since: isSame ? own.since : now,
     source: message.source,
@@ -289,17 +315,19 @@ export function releasedSlots(message: Message, pools: Pools): readonly number[]
 }
 
 function end(scene: Scene, message: Message): void {
-  const { now, settings } = scene;
+  const { now, nowUp, settings } = scene;
   const own = rowOf(scene, message.client);
   if (own === undefined || !releasedSlots(message, poolsOf(settings)).includes(own.slot)) return;
   if (own.state > (message.what === "withdraw" ? offered : bound)) return;
   const endedAt = Math.min(own.expiresAt, now);
-  const quarantine = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  const quarantines = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  const quarantine = quarantines[message.what as "release"];
+  const keptFrom = Math.min(own.expiresAt, quarantine > 0 ? nowUp : now);
   change(scene, own, {
     state: message.what === "decline" ? declined : released,
     client: message.what === "decline" && own.freeAt !== freeNever ? null : own.client,
     expiresAt: endedAt,
-    freeAt: own.freeAt === freeNever ? freeNever : endedAt + quarantine[message.what as "release"],
+    freeAt: own.freeAt === freeNever ? freeNever : keptFrom + quarantine,
     since: null,
     softwire: null,
   });

@@ -29,6 +29,8 @@ export interface PlannedMessage {
   readonly withoutPortSet: boolean;
   /** Number of the softwire address in option 109; null omits the option. */
   readonly softwire: number | null;
+  /** The lease time that the client wishes for, in seconds; null omits the option. */
+  readonly wish: number | null;
   /** Invert whether the client lists 159 in option 55. */
   readonly otherKind: boolean;
   /** Location of the client: 0 its own site, 1 another address at that site, 2 the site of the next client. */
@@ -62,6 +64,15 @@ export type Command =
   /** Time passes until the next offer, lease or quarantine ends, or one second before or after that. */
   | { readonly kind: "advance-to-end"; readonly offset: number }
   | { readonly kind: "restart"; readonly allocator: number }
+  /** Someone asks who had a pair, near a time at which a lease of it began or ended. */
+  | {
+      readonly kind: "look-up";
+      /** Number of the slot. */
+      readonly slot: number;
+      /** Which of these times. */
+      readonly edge: number;
+      readonly offset: number;
+    }
   /** An operator changes the domain, so that the configuration cached by the allocators becomes stale. */
   | { readonly kind: "reconfigure" };
 
@@ -98,6 +109,10 @@ const message: fc.Arbitrary<PlannedMessage> = fc.record({
   ),
   withoutPortSet: fc.nat({ max: 3 }).map((number) => number === 3),
   softwire: fc.oneof(fc.constant(null), fc.nat({ max: softwiresCount - 1 })),
+  wish: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.constantFrom(1, 60, 100, 700, 3600, 100_000) },
+  ),
   otherKind: rarely,
   place: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(1, 2) }),
 });
@@ -175,6 +190,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       offset: fc.constantFrom(0, 0, -1, 1),
     }),
   },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("look-up" as const),
+      slot: fc.nat({ max: 7 }),
+      edge: fc.nat({ max: 20 }),
+      offset: fc.constantFrom(0, 0, -1, 1, 30),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const), allocator }) },
   { weight: 1, arbitrary: fc.constant({ kind: "reconfigure" as const }) },
 );
@@ -205,6 +229,7 @@ function formatMessage(each: PlannedMessage): string {
     `client ${each.client} ${each.what} ${pair}`,
     each.withoutPortSet ? "without port set" : "",
     each.softwire === null ? "" : `softwire ${each.softwire}`,
+    each.wish === null ? "" : `for ${each.wish} s`,
     each.otherKind ? "with the other option 55" : "",
     each.place === 0 ? "" : `at place ${each.place}`,
   ]
@@ -229,6 +254,8 @@ export function formatCommand(each: Command): string {
       return `${each.seconds} s pass`;
     case "advance-to-end":
       return `time passes until the next expiry ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
+    case "look-up":
+      return `look up slot ${each.slot} at its time ${each.edge} ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
     case "restart":
       return `allocator ${each.allocator} restarts`;
     case "reconfigure":

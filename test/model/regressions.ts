@@ -24,6 +24,7 @@ const message = (
   pair: "own",
   withoutPortSet: false,
   softwire: null,
+  wish: null,
   otherKind: false,
   place: 0,
   ...fields,

@@ -16,7 +16,9 @@ import {
 } from "../../src/client/query.ts";
 import { DatabaseError } from "../../src/store/database/database.ts";
 import type { Database, Statement } from "../../src/store/database/database.ts";
+import { wholeDatabase } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";
+import { lookUp } from "../../src/store/evidence/history.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
@@ -27,7 +29,15 @@ import { TestClock } from "../support/clock.ts";
 import type { TestAllocator, TestAnswer } from "../support/allocator.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import type { GivenAnswer, Monitor, Snapshot } from "./monitor.ts";
-import { declineSeconds, freeNever, holdSeconds, leaseSeconds, serve } from "./oracle.ts";
+import {
+  declineSeconds,
+  freeNever,
+  holdSeconds,
+  leaseSeconds,
+  leaseSecondsMax,
+  leaseSecondsMin,
+  serve,
+} from "./oracle.ts";
 import type { ExpectedAnswer, Message, Row } from "./oracle.ts";
 import { clientsCount, sharingClients, sitesCount } from "./plan.ts";
 import type { Command, Fate, PlannedMessage, Settings } from "./plan.ts";
@@ -45,7 +55,7 @@ export const declaration = {
       name: "model",
       default: true,
       serverIdentifier: "198.51.100.1",
-      leaseSeconds: { default: leaseSeconds, min: 60, max: 3600 },
+      leaseSeconds: { default: leaseSeconds, min: leaseSecondsMin, max: leaseSecondsMax },
       offerHoldSeconds: holdSeconds,
       declineSeconds,
       pools: [
@@ -88,8 +98,8 @@ export class World {
   readonly #reader: Database;
   readonly #clock: TestClock;
   #now = startSeconds;
-  /** Number of times that POSTs were sent in the second {@link World.#now}. */
-  #sends = 0;
+  /** Number of the next send in the second {@link World.#now}. Nothing is sent at its very beginning. */
+  #sends = 1;
   #monitor!: Monitor;
   #settings!: Settings;
   #changes = 0;
@@ -129,7 +139,7 @@ export class World {
   /** Empties the database and applies the settings of a run. */
   async reset(settings: Settings, monitor: Monitor): Promise<void> {
     this.#now = startSeconds;
-    this.#sends = 0;
+    this.#sends = 1;
     this.#settings = settings;
     this.#monitor = monitor;
     this.#heard = new Map();
@@ -188,6 +198,9 @@ export class World {
       case "advance-to-end":
         await this.#advanceToEnd(command.offset);
         break;
+      case "look-up":
+        await this.#lookUp(command);
+        break;
       case "restart":
         await this.#restart(command.allocator);
         break;
@@ -238,6 +251,7 @@ export class World {
         pair: what === "discover" ? -1 : "own",
         withoutPortSet: false,
         softwire: null,
+        wish: null,
         otherKind: false,
         place: 0,
       }));
@@ -248,6 +262,24 @@ export class World {
     }
   }
 
+  async #lookUp({ slot, edge, offset }: Extract<Command, { kind: "look-up" }>): Promise<void> {
+    const pools = poolsOf(this.#settings);
+    const key = pools.keys[slot]!;
+    const edges = this.#monitor.edgesOf(key);
+    const at = Math.min(this.#now, (edges[edge % edges.length] ?? this.#now) + offset);
+    this.#clock.seconds = this.#instant.seconds;
+    const { address, first } = pools.portsOf(key);
+    const question = { address, port: first, at, toleranceSeconds: 0 };
+    const answer = await lookUp(wholeDatabase(this.#reader), question);
+    if (answer.kind !== "answer") throw new Error(`a look-up found no answer: ${answer.kind}`);
+    const found = answer.holders.map(({ certainty, tenure }) => ({
+      certainty,
+      client: clientOf(encodeHex(tenure.clientId)),
+    }));
+    for (const { certainty } of found) this.#see(`look-up ${certainty}`);
+    this.#monitor.checkLookUp(key, at, found);
+  }
+
   async #advanceToEnd(offset: number): Promise<void> {
     const { rows } = await this.#snapshot();
     const ends = [...rows.values()].flatMap(({ expiresAt, freeAt }) => [expiresAt, freeAt]);
@@ -255,8 +287,14 @@ export class World {
     if (next < freeNever) this.#advanceTo(Math.max(this.#now, next + offset));
   }
 
+  /** The time of the next send, and the same rounded down and up. */
+  get #instant() {
+    const seconds = this.#now + (this.#sends * sendIntervalMs) / 1000;
+    return { seconds, now: this.#now, nowUp: Math.ceil(seconds) };
+  }
+
   #advanceTo(seconds: number): void {
-    if (seconds !== this.#now) this.#sends = 0;
+    if (seconds !== this.#now) this.#sends = 1;
     this.#now = seconds;
   }
 
@@ -269,7 +307,9 @@ export class World {
 
   #build(planned: PlannedMessage): Built {
     const isSharing = planned.client < sharingClients !== planned.otherKind;
-    const profile = isSharing ? clientProfile(planned.client) : fullProfile(planned.client);
+    const wish = planned.wish ?? undefined;
+    const kind = isSharing ? clientProfile(planned.client) : fullProfile(planned.client);
+    const profile = { ...kind, leaseSeconds: wish };
     const site = planned.place === 2 ? (planned.client + 1) % sitesCount : planned.client % sitesCount;
     const source = formatIPv6(parseIPv6(`2001:db8:0:${site}00::${planned.place}:${planned.client + 1}`));
     const chosen =
@@ -288,6 +328,7 @@ export class World {
       client: planned.client,
       lists159: isSharing,
       pair: named,
+      wish,
       softwire: isBinding && softwire !== undefined ? encodeHex(softwire) : null,
       source: encodeHex(parseIPv6(source)),
       site: `prefix:${encodeHex(parseIPv6(source).subarray(0, 7))}`,
@@ -303,7 +344,10 @@ export class World {
   ): Promise<TestAnswer | undefined | "unknown"> {
     const { rows } = await this.#snapshot();
     const expected = new Map(rows);
-    const expectedAnswer = serve({ now: this.#now, settings: this.#settings, rows: expected }, built.message);
+    const expectedAnswer = serve(
+      { ...this.#instant, settings: this.#settings, rows: expected },
+      built.message,
+    );
     const [answer] = await this.#exchangeMany([[allocator, [built]]], fate);
     const after = (await this.#snapshot()).rows;
     // After `commit-unknown`, the fault may also have hit a batch that changed nothing because its domains were stale.
@@ -324,7 +368,9 @@ export class World {
     posts: readonly (readonly [allocator: number, built: readonly Built[]])[],
     fate: Fate,
   ): Promise<(TestAnswer | undefined | "unknown")[]> {
-    this.#clock.seconds = this.#now + (this.#sends++ * sendIntervalMs) / 1000;
+    const instant = this.#instant;
+    this.#clock.seconds = instant.seconds;
+    this.#sends++;
     const answers = (
       await Promise.all(posts.map(([allocator, built]) => this.#send(this.#sides[allocator]!, built, fate)))
     ).flat();
@@ -338,7 +384,7 @@ export class World {
       checkAnswer(message, octets, answer, pools);
       return [message, givenAnswerOf(answer, pools)] as const;
     });
-    this.#monitor.recordAnswers(exchanges, this.#now, rows);
+    this.#monitor.recordAnswers(exchanges, instant, rows);
     if (fate !== "answers-lost") this.#hear(exchanges);
     return answers;
   }

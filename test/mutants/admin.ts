@@ -253,8 +253,8 @@ const evidenceMutants: readonly Mutant[] = [
     name: "tenure-includes-its-end",
     rules: ["a tenure is half-open"],
     file: "src/store/evidence/history.ts",
-    search: "tenure.since <= at && at < tenure.until;",
-    replacement: "tenure.since <= at && at <= tenure.until;",
+    search: "others.length > 0 || at >= one.tenure.until) return holders;",
+    replacement: "others.length > 0) return holders;",
     tests: storeTests,
   },
   {

@@ -17,6 +17,7 @@ import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
+import { endOfLeaseMutants } from "./store/ends.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
@@ -41,6 +42,7 @@ export const mutants: readonly Mutant[] = [
   ...responseOptionMutants,
   ...offerMutants,
   ...storedLeaseMutants,
+  ...endOfLeaseMutants,
   ...serverMutants,
   ...httpMutants,
   ...strangerMutants,

@@ -56,6 +56,7 @@ const showLookup: Show = (body) => {
 };
 
 interface StatisticsAnswer extends Record<string, unknown> {
+  readonly asOf: string;
   readonly domains: readonly ({ readonly pools: readonly unknown[] } & Record<string, unknown>)[];
 }
 
@@ -64,14 +65,18 @@ const statisticsColumns = [
   ...["offered", "bound", "quarantined", "reserved"],
 ];
 
-/** Shows the pools of each domain, then the total of the domain; the last row is the total of all domains. */
+/**
+ * Shows the pools of each domain, then the total of the domain; the last row is the total of all domains. The line after
+ * the table says when they were counted.
+ */
 const showStatistics: Show = (body) => {
-  const { domains, ...all } = body as StatisticsAnswer;
+  const { asOf, domains, ...all } = body as StatisticsAnswer;
   const rows = domains.flatMap(({ pools, ...domain }) => [
     ...pools.map((pool) => ({ domain: domain.domain, ...(pool as object) })),
     { ...domain, pool: "(all)" },
   ]);
-  return formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
+  const table = formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
+  return `${table}counted at ${asOf}\n`;
 };
 
 /** Adds the commands for look-ups, binding tables, statistics and metrics. */

@@ -7,7 +7,7 @@ import { temporaryDatabase } from "../../../test/support/database.ts";
 import type { Claim, Fact } from "../../lease/claim.ts";
 import { commitClaims } from "./commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
-import { execute, queryNumber } from "../../../test/support/sql.ts";
+import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 
 async function openStore() {
   const pools = [{ name: "six", kind: "shared" as const, range: "192.0.2.0/31", psidLength: 2 }];
@@ -118,6 +118,31 @@ describe("a late message that ends a lease or an offer", () => {
       expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 998)).ended).toBe(false);
     }
     expect((await commit(endClaim(1, slot), (await updatedAt()) * 1000 + 999)).ended).toBe(true);
+  });
+
+  test("R3 a renewal moves no end back; of a row from the future, only the rest of its lease is kept", async () => {
+    const { commit, slot, database, updatedAt } = await openLive();
+    const lease = (leaseSeconds: number) => ({ lease: { leaseSeconds, quarantineSeconds: 10 } });
+    const ends = async () => {
+      const at = await updatedAt();
+      return (await query(database, "SELECT expires_at, free_at FROM lease")).map((row) => [
+        Number(row.expires_at) - at,
+        Number(row.free_at) - at,
+      ])[0]!;
+    };
+    await commit(bindClaim(1, slot, lease(10_000)));
+    expect((await commit(bindClaim(1, slot, lease(60)))).held!.remainingSeconds).toBeGreaterThan(9000);
+    const [end, free] = await ends();
+    expect([end! > 9000, free! - end!]).toEqual([true, 10]);
+    await execute(
+      database,
+      "UPDATE lease SET updated_at = updated_at + 100000, expires_at = updated_at + 100500, free_at = expires_at",
+    );
+    await commit(bindClaim(1, slot, lease(60)));
+    const [kept, freeAfter] = await ends();
+    expect(kept).toBeGreaterThan(490);
+    expect(kept).toBeLessThanOrEqual(500);
+    expect(freeAfter! - kept!).toBe(10);
   });
 
   test("a message without an arrival time ends any lease", async () => {

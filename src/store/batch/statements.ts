@@ -51,9 +51,13 @@ const mine = alias(lease, "mine");
 const former = alias(lease, "former");
 const p = alias(pool, "p");
 
-/** The instant of the batch, in seconds and milliseconds: all leases are compared with the same time. */
-const clock = sql`clock(now, now_ms) AS MATERIALIZED (
-  SELECT ${instant.nowMs} / 1000, ${instant.nowMs} FROM ${instant}
+/**
+ * The instant of the batch, in seconds and milliseconds: all leases are compared with the same time. `now` is rounded
+ * down and `now_up` is rounded up. A time that begins now ends a number of seconds after `now_up`: if it were counted
+ * from `now`, it would be too short by a part of a second.
+ */
+const clock = sql`clock(now, now_ms, now_up) AS MATERIALIZED (
+  SELECT ${instant.nowMs} / 1000, ${instant.nowMs}, (${instant.nowMs} + 999) / 1000 FROM ${instant}
 )`;
 
 /**
@@ -137,7 +141,7 @@ const siteLeftover = sql`(
 /**
  * A condition: the drain date of the row's pool has passed, so its clients must move even if their lease still runs.
  */
-const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now)`;
+const isDrained = sql`EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.drainUntil} <= now_up)`;
 
 /**
  * Claims whose client has no row, and whose site may get a pair. `leftover` is the pair that a site at its limit gets
@@ -193,7 +197,7 @@ const offeredColumns = [
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
 /** The values of these columns, without the slot, which comes first. */
-const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now + c.hold, now + c.hold, NULL,
+const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c.hold, now_up + c.hold, NULL,
   c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL`;
 
 /**
@@ -207,12 +211,15 @@ WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
   OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
     AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;
 
+/** A condition: the row was written while the clock was wrong, because its last change is in the future. */
+const isFromFuture = sql`${own.updatedAt} > now + ${literal(clockStepSecondsMin)}`;
+
 /**
  * When the row was last changed, in milliseconds. If only the second is known, the end of that second is used, so that
  * a lease is kept in case of doubt. A time in the future was written while the clock was wrong. It counts as long
  * ago, because otherwise the lease could not be released until the clock reaches it.
  */
-const lastChangedMs = sql`iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,
+const lastChangedMs = sql`iif(${isFromFuture}, 0,
       iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`;
 
 /**
@@ -222,11 +229,15 @@ const lastChangedMs = sql`iif(${own.updatedAt} > now + ${literal(clockStepSecond
  * Datagrams may arrive in any order: a delayed RELEASE may arrive after its client got the pair again. So a row that
  * was offered, bound or renewed after the message arrived does not end. A lease that is kept by mistake lasts until it
  * expires, but the pair of a lease that is ended by mistake would soon belong to two clients.
+ *
+ * The lease ended within the second `now`. A quarantine begins at the end of that second, so that it is never shorter
+ * than configured; without a quarantine the pair is free at once, because its client has given it up.
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
   template: sql`WITH ${clock}, ${claims("ends", endRows)}, ending AS MATERIALIZED (
-  SELECT c.*, ${own.slot} AS own_slot, now, now_ms FROM clock CROSS JOIN claim c
+  SELECT c.*, ${own.slot} AS own_slot, now, now_ms, iif(c.quarantine > 0, now_up, now) AS kept_from
+  FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
   WHERE ${isNamedSlot} AND ${own.state} <= c.newest_state
     AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")})
@@ -235,7 +246,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.state)} = e.state,
   ${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never}, NULL, ${lease.clientId}),
   ${nameOf(lease.expiresAt)} = min(${lease.expiresAt}, e.now),
-  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.now) + e.quarantine),
+  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.kept_from) + e.quarantine),
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,
   ${nameOf(lease.updatedAt)} = e.now, ${nameOf(lease.touchedMs)} = e.now_ms
 FROM ending e WHERE ${lease.slot} = +e.own_slot
@@ -247,8 +258,8 @@ const unlessLeased = (column: Column, value: SQL): SQL =>
   sql`${nameOf(column)} = iif(c.leased, ${column}, ${value})`;
 
 /** The lease time that the client of \`c\` is offered: that of a running lease remains, unless the client asks for another. */
-const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL,
-    min(${lease.expiresAt} - now, c.remaining_max), c.lease_seconds)`;
+const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up,
+    min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
 /**
  * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
@@ -269,8 +280,8 @@ const offerOwn: BatchStatement = {
 UPDATE ${lease} SET
   ${unlessLeased(lease.state, sql`iif(c.served, ${offered}, ${released})`)},
   ${unlessLeased(lease.clientId, sql`iif(c.served, ${lease.clientId}, NULL)`)},
-  ${unlessLeased(lease.expiresAt, sql`iif(c.served, now + c.hold, ${lease.expiresAt})`)},
-  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now + c.hold), ${lease.freeAt})`)},
+  ${unlessLeased(lease.expiresAt, sql`iif(c.served, now_up + c.hold, ${lease.expiresAt})`)},
+  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now_up + c.hold), ${lease.freeAt})`)},
   ${unlessLeased(lease.since, sql`NULL`)},
   ${nameOf(lease.statedSeconds)} = ${offeredSeconds},
   ${unlessLeased(lease.updatedAt, sql`now`)}, ${unlessLeased(lease.touchedMs, sql`now_ms`)},
@@ -364,6 +375,19 @@ WHERE ${target.id} = +t.pool_id AND EXISTS (
 )`,
 };
 
+/**
+ * The end that the client of a running lease may have been told before. If the row is from the future, its clock was
+ * set back since; then only the rest that the lease had when it was written counts.
+ */
+const toldUntil = sql`iif(${own.state} = ${bound} AND ${own.expiresAt} > now,
+        ${own.expiresAt} - iif(${isFromFuture}, ${own.updatedAt} - now, 0), 0)`;
+
+/**
+ * The end of the lease after a REQUEST: never earlier than an end that its client may have been told. The ACK of a
+ * renewal that shortens the lease may be lost, and its client then goes by the ACK before (RFC 2131 §2.2).
+ */
+const newEnd = sql`max(c.told_until, c.now_up + c.lease_seconds)`;
+
 /** A condition: the tenure continues, because site, source and softwire address are unchanged. */
 const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source}`;
 
@@ -371,8 +395,8 @@ const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
  * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
  * pair that is no longer in use, or that comes from another site, counts against its site as a new one does. In a pool
- * that is being drained, no lease runs past the drain date. A client that accepts an offer without naming a lease time
- * gets the time that it was offered.
+ * that is being drained, no client is granted a time past the drain date. A client that accepts an offer without naming
+ * a lease time gets the time that it was offered.
  *
  * When site, source or softwire address change, one tenure ends and another begins.
  */
@@ -382,9 +406,9 @@ const bindLeases: BatchStatement = {
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
     own_softwire, softwire) AS new_softwire,
-    min(granted_seconds, ifnull(drain_until - now, granted_seconds)) AS lease_seconds
+    min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds
   FROM (
-    SELECT c.*, now, now_ms, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
+    SELECT c.*, now, now_ms, now_up, ${toldUntil} AS told_until, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
       iif(c.takes_offered, ifnull(${own.statedSeconds}, c.wanted_seconds), c.wanted_seconds) AS granted_seconds,
       iif(${own.state} = ${bound} AND ${own.expiresAt} > now, ${own.softwire}, NULL) AS own_softwire,
       ${own.expiresAt} > now AS in_use,
@@ -401,12 +425,12 @@ const bindLeases: BatchStatement = {
       AND ${own.state} BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR ${own.source} IS c.source)
   )
-  WHERE drain_until IS NULL OR drain_until > now
+  WHERE drain_until IS NULL OR drain_until > now_up
 )
 UPDATE ${lease} SET
   ${nameOf(lease.state)} = ${bound},
-  ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,
-  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, c.now + c.lease_seconds + c.quarantine),
+  ${nameOf(lease.expiresAt)} = ${newEnd},
+  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine),
   ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
   ${nameOf(lease.statedSeconds)} = c.lease_seconds,
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
@@ -418,13 +442,18 @@ FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`)})`,
 };
 
-/** What is the result of each claim? All facts are in a single row, so they take one fetch. */
+/**
+ * What is the result of each claim? All facts are in a single row, so they take one fetch.
+ *
+ * The remaining time is rounded down, because a client counts it from now on. -1 means that it has ended, and 0 that less
+ * than a second is left.
+ */
 const readFacts: BatchStatement = {
   name: "read-facts",
   template: sql`WITH ${clock}, ${claims("all", factRows)}
 SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
-    c.ordinal, ${own.slot}, ${own.state}, ${own.expiresAt} - now, ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
+    c.ordinal, ${own.slot}, ${own.state}, iif(${own.expiresAt} > now, ${own.expiresAt} - now_up, -1), ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
     ${own.slot} IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
     iif(c.site_max IS NULL OR ${own.slot} IS NOT NULL, 0, ${siteLeases}),
     c.softwire IS NOT NULL AND EXISTS (

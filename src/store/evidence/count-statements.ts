@@ -34,6 +34,7 @@ export interface Slice {
 
 /** The columns that {@link countStatements} select. */
 export const countSelections = {
+  clock: (now: SQL) => ({ now: sql<number>`${now}` }),
   pools: (now: SQL) => ({
     id: pool.id,
     name: pool.name,
@@ -41,8 +42,9 @@ export const countSelections = {
     slots: pool.slots,
     cursor: pool.cursor,
     now: sql<number>`${now}`,
-    hold: sql<number>`max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
-      coalesce((SELECT iif(${longerHold.until} > ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
+    /** A part of a second longer than the settings, because statements round the end of a hold up. */
+    hold: sql<number>`1 + max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
+      coalesce((SELECT iif(${longerHold.until} >= ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
         WHERE ${longerHold.domainId} = ${domain.id}), 0))`,
   }),
   /** The counts of one slice, and its last row; `last` is null for the last slice. */
@@ -89,8 +91,9 @@ function sliceByTime(counted: CountedPool, slice: Slice, counts: SQL): SQL {
       AND (edge.last IS NULL OR (${lease.freeAt}, ${lease.slot}) <= (edge.last, edge.slot))`;
 }
 
-/** The statements. All except `pools` count one slice of a pool. */
+/** The statements. All except `clock` and `pools` count one slice of a pool. */
 export const countStatements = {
+  clock: (now: SQL): SQL => sql`SELECT ${selectionOf(countSelections.clock(now))}`,
   pools: (now: SQL, scope: DomainScope): SQL => sql`
     SELECT ${selectionOf(countSelections.pools(now))} FROM ${pool} JOIN ${domain} ON ${domain.id} = ${pool.domainId}
     WHERE ${inScope(domain.name, scope)} ORDER BY ${domain.id}, ${pool.id}`,
@@ -118,4 +121,4 @@ export const countStatements = {
 } as const;
 
 /** A count that is made in slices. */
-export type CountName = Exclude<keyof typeof countStatements, "pools">;
+export type CountName = Exclude<keyof typeof countStatements, "clock" | "pools">;

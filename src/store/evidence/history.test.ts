@@ -88,7 +88,7 @@ const clientOf = ({ holders }: LookupAnswer, certainty = "certain") =>
   holders.filter((holder) => holder.certainty === certainty).map(({ tenure }) => tenure.clientId.at(-1));
 
 describe("lookUp()", () => {
-  test("finds closed tenures and the running lease; the second in which one ends belongs to the next", async () => {
+  test("R10 finds closed tenures and the running lease; in the second of a hand-over, both clients are possible", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
     await world.tenure(2, slot52, 50);
@@ -96,8 +96,17 @@ describe("lookUp()", () => {
     await world.commit(bindClaim(3, slot52, { lease: { leaseSeconds: 1000 } }));
     const at = async (seconds: number) => clientOf(await world.lookUp({ at: start + seconds }));
     expect(await at(-1)).toEqual([]);
-    expect([await at(0), await at(99), await at(100), await at(149)]).toEqual([[1], [1], [2], [2]]);
-    expect([await at(150), await at(1149), await at(1150)]).toEqual([[3], [3], []]);
+    world.now += 2000;
+    expect([await at(0), await at(99), await at(101), await at(149)]).toEqual([[1], [1], [2], [2]]);
+    expect([await at(151), await at(1149), await at(1150)]).toEqual([[3], [3], []]);
+    for (const [second, ...clients] of [
+      [100, 1, 2],
+      [150, 2, 3],
+    ] as const) {
+      const both = await world.lookUp({ at: start + second });
+      expect([clientOf(both), clientOf(both, "possible"), both.reason]).toEqual([[], clients, "hand-over"]);
+    }
+    world.now = start + 300;
     const running = await world.lookUp({ at: start + 200 });
     expect(running).toMatchObject({
       reason: null,
@@ -122,7 +131,7 @@ describe("lookUp()", () => {
       "not-leased",
     ]);
     const end = await world.lookUp({ at: start + 100, toleranceSeconds: 2 });
-    expect([clientOf(end), clientOf(end, "possible"), end.reason]).toEqual([[], [1], "not-leased"]);
+    expect([clientOf(end), clientOf(end, "possible"), end.reason]).toEqual([[], [1], "hand-over"]);
     const exact = await world.lookUp({ at: start + 101 });
     expect([exact.holders, exact.reason]).toEqual([[], "not-leased"]);
   });
@@ -142,8 +151,46 @@ describe("lookUp()", () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 0);
     const answer = await world.lookUp({ at: start });
-    expect([clientOf(answer, "possible"), answer.reason]).toEqual([[1], "not-leased"]);
+    expect([clientOf(answer, "possible"), answer.reason]).toEqual([[1], "hand-over"]);
+    world.now += 1;
     expect((await world.lookUp({ at: start + 1 })).holders).toEqual([]);
+  });
+
+  test("R10 three holders in one second are all possible, and certain in no other second", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 10);
+    await world.tenure(2, slot52, 0);
+    await world.tenure(3, slot52, 10);
+    const inSecond = await world.lookUp({ at: start + 10 });
+    expect([clientOf(inSecond), clientOf(inSecond, "possible").sort()]).toEqual([[], [1, 2, 3]]);
+    expect(clientOf(await world.lookUp({ at: start + 9 }))).toEqual([1]);
+    expect(clientOf(await world.lookUp({ at: start + 11 }))).toEqual([3]);
+  });
+
+  test("R10 a holder is not certain of its first second if the record of that second was deleted", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    await world.tenure(2, slot52, 100);
+    await purgeHistory(world.database, { before: start + 101 });
+    const first = await world.lookUp({ at: start + 100 });
+    expect([clientOf(first), clientOf(first, "possible"), first.reason]).toEqual([[], [2], "history-purged"]);
+    expect(clientOf(await world.lookUp({ at: start + 101 }))).toEqual([2]);
+  });
+
+  test("E2 a time in the future is refused, unless it is within the tolerance; then nobody is certain", async () => {
+    const world = await openHistory();
+    await world.commit(offerClaim(1, { wantedSlots: [slot52] }));
+    await world.commit(bindClaim(1, slot52, { lease: { leaseSeconds: 1000 } }));
+    for (const question of [{}, { port: 80 }, { port: 5061 }, { address: parseIPv4("192.0.3.0") }]) {
+      await expect(world.lookUp({ at: start + 1, ...question })).rejects.toThrow("future");
+      await expect(world.lookUp({ at: start + 6, toleranceSeconds: 5, ...question })).rejects.toThrow(
+        "future",
+      );
+    }
+    const near = await world.lookUp({ at: start + 5, toleranceSeconds: 5 });
+    expect([clientOf(near), clientOf(near, "possible"), near.reason]).toEqual([[], [1], "not-yet"]);
+    expect(clientOf(await world.lookUp({ at: start }))).toEqual([1]);
+    expect((await world.lookUp({ at: 0 })).reason).toBe("not-leased");
   });
 
   test("finds no holder of an address in a domain that is out of scope", async () => {
@@ -174,7 +221,8 @@ describe("lookUp()", () => {
         VALUES (1, 'new', ?, ?, 0, 1, '[{"first":0,"last":1023}]', 'pack', '{}', 1, 1)`;
     await world.database.write([{ sql: insert, args: [parseIPv4("192.0.2.0"), parseIPv4("192.0.2.0")] }]);
     expect(await world.lookUp({ at: start + 1 })).toMatchObject({ reason: null, pool: { name: "shared" } });
-    expect(await world.lookUp({ at: world.now + 10 })).toMatchObject({
+    world.now += 10;
+    expect(await world.lookUp({ at: world.now })).toMatchObject({
       reason: "reserved-port",
       pool: { name: "new" },
     });

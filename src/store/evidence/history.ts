@@ -33,6 +33,11 @@ export interface Tenure {
   readonly since: number;
   /** End of the tenure, or of the running lease unless it is renewed. */
   readonly until: number;
+  /**
+   * The last second of which the client may have had a part. A tenure that was closed may have ended at any moment of the
+   * second `until`, because times are rounded down. A lease that nobody ended runs out at the beginning of that second.
+   */
+  readonly lastSecond: number;
   /** Whether the lease is running, so that a renewal may extend the tenure. */
   readonly isRunning: boolean;
   readonly source: Uint8Array | null;
@@ -52,6 +57,10 @@ export const noHolderReasons = {
   "not-leased": "No client had the pair of address and port set at that time.",
   "history-purged":
     "No client is known; the record of that time has been deleted, because its retention had ended.",
+  "hand-over":
+    "The lease of the pair ended in that second, or changed, or went to another client; all who may have had it are listed.",
+  "not-yet":
+    "That time is within the tolerance, but the database's clock has not reached it, so the holder may still change.",
   "clock-step":
     "The database's clock was set around that time, or may have been wrong; all possible holders of the pair are listed.",
 } as const;
@@ -65,8 +74,9 @@ export interface Holder {
   readonly psid: number;
   readonly tenure: Tenure;
   /**
-   * `possible`: the tenure does not include the time but is within the tolerance of the clocks, or it began and ended
-   * in that second, or the database's clock was in doubt at that time (`clock-doubt.ts`).
+   * `certain`: the tenure includes the time, and no other tenure has a part of that second. `possible`: the tenure is
+   * within the tolerance of the clocks, or shares the second with another one or with its own end, or the time is not
+   * over, or the database's clock was in doubt then (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -83,7 +93,15 @@ export interface LookupAnswer {
 }
 
 /** The answer. `port-needed`: the question has no port, but the address is shared. */
-export type Lookup = LookupAnswer | { readonly kind: "port-needed" };
+export type Lookup =
+  | LookupAnswer
+  | { readonly kind: "port-needed" }
+  /** The time has not come, even if the clock that it comes from is ahead by the tolerance. */
+  | {
+      readonly kind: "future";
+      /** The database's clock, in Unix seconds. */
+      readonly now: number;
+    };
 
 /** The question of a look-up. */
 export interface LookupQuestion {
@@ -189,24 +207,39 @@ interface CandidateSlot {
 export async function lookUp({ database, scope }: Place, question: LookupQuestion): Promise<Lookup> {
   const { address, port, at } = question;
   const archive = await loadPoolArchive(database, address);
-  const pools = archive.filter(({ domain }) => isInScope(scope, domain));
+  const { now } = archive;
+  const pools = archive.pools.filter(({ domain }) => isInScope(scope, domain));
   const current = pools.find(({ retiredAt }) => retiredAt === null || retiredAt > at) ?? pools[0];
+  if (port === null && pools.some(({ kind }) => kind === "shared")) return { kind: "port-needed" };
+  const slots = slotsOf(pools, address, port);
+  const found =
+    slots.length === 0 && at <= now ? nothingFound : await findHolders(database, slots, question, now);
+  if (at - question.toleranceSeconds > now && !found.isInDoubt) return { kind: "future", now };
   if (current === undefined) {
     return { kind: "answer", holders: [], reason: "address-in-no-pool", pool: undefined };
   }
-  if (port === null && pools.some(({ kind }) => kind === "shared")) return { kind: "port-needed" };
-  const found = await findHolders(database, slotsOf(pools, address, port), question);
   const { holders } = found;
   const certain = holders.find(({ certainty }) => certainty === "certain");
   if (certain !== undefined) return { kind: "answer", holders, reason: null, pool: certain.pool };
-  const reason = portReason(current, address, port) ?? timeReason(found, at);
+  const reason = portReason(current, address, port) ?? timeReason(found, at, now);
   return { kind: "answer", holders, reason, pool: current };
 }
 
 /** Returns why no client is certain at a time. */
-function timeReason({ isInDoubt, historyFrom }: FoundHolders, at: number): NoHolderReason {
+function timeReason(
+  { isInDoubt, historyFrom, holders }: FoundHolders,
+  at: number,
+  now: number,
+): NoHolderReason {
   if (isInDoubt) return "clock-step";
-  return at < historyFrom ? "history-purged" : "not-leased";
+  if (at > now) return "not-yet";
+  if (at < historyFrom) return "history-purged";
+  return holders.some(({ tenure }) => isPartOf(tenure, at)) ? "hand-over" : "not-leased";
+}
+
+/** @returns Whether the client may have had the pair in a part of the second. */
+function isPartOf({ since, lastSecond }: Tenure, at: number): boolean {
+  return since <= at && at <= lastSecond;
 }
 
 function slotsOf(pools: readonly ArchivedPool[], address: number, port: number | null): CandidateSlot[] {
@@ -226,11 +259,19 @@ function joinLookups(answers: readonly Lookup[]): Lookup {
   const [only, ...others] = answers;
   if (others.length === 0) return only!;
   const known = answers.filter((answer) => answer.kind === "answer");
+  const pooled = known.filter(({ pool }) => pool !== undefined);
   const holders = known.flatMap((answer) => answer.holders).sort((a, b) => a.tenure.since - b.tenure.since);
   const certain = known.find(({ reason }) => reason === null);
-  if (certain !== undefined) return { ...certain, holders };
-  if (known.length < answers.length) return { kind: "port-needed" };
-  const pooled = known.filter(({ pool }) => pool !== undefined);
+  if (certain !== undefined) {
+    const handedOver = known.some(({ reason }) => reason === "hand-over");
+    return handedOver
+      ? { ...certain, reason: "hand-over", holders: asPossible(holders) }
+      : { ...certain, holders };
+  }
+  if (answers.some(({ kind }) => kind === "port-needed")) return { kind: "port-needed" };
+  // The clock of a database that does not have the address may be behind, and does not matter.
+  const future = answers.find((answer) => answer.kind === "future");
+  if (future !== undefined && pooled.length === 0) return future;
   const current = pooled.find(({ pool }) => pool!.retiredAt === null) ?? pooled[0] ?? known[0]!;
   return { ...current, holders };
 }
@@ -249,18 +290,21 @@ function portReason(
 interface FoundHolders {
   /** Ordered by time. */
   readonly holders: readonly Holder[];
-  /** The time since which the record is complete; -Infinity without slots. */
+  /** The time since which the record is complete. */
   readonly historyFrom: number;
   readonly isInDoubt: boolean;
 }
+
+/** What is found of a pair that no pool has, at a time that is over. */
+const nothingFound: FoundHolders = { holders: [], historyFrom: -Infinity, isInDoubt: false };
 
 /** Reads the tenures of all slots that overlap the time and its tolerance. */
 async function findHolders(
   database: Database,
   slots: readonly CandidateSlot[],
   question: LookupQuestion,
+  clockNow: number,
 ): Promise<FoundHolders> {
-  if (slots.length === 0) return { holders: [], historyFrom: -Infinity, isInDoubt: false };
   const { at, toleranceSeconds } = question;
   const now = clockSeconds(database);
   const read = (times: readonly number[], further: readonly SQL[]) =>
@@ -269,6 +313,7 @@ async function findHolders(
     [at],
     [lookupStatements.retention(), lookupStatements.steps()],
   );
+  const { historyFrom } = rowsOf(retained, retainedRows!)[0]!;
   const { isInDoubt, otherTimes } = doubtAt(
     doubtfulSpans(rowsOf(doubtfulStep, stepRows!)),
     at,
@@ -284,7 +329,12 @@ async function findHolders(
   }
   const shown = isInDoubt ? withoutRepetitions(holders) : holders;
   shown.sort((a, b) => a.tenure.since - b.tenure.since);
-  return { holders: shown, historyFrom: rowsOf(retained, retainedRows!)[0]!.historyFrom, isInDoubt };
+  const isSettled = !isInDoubt && at <= clockNow;
+  return {
+    holders: isSettled ? judgeHolders(shown, at, historyFrom) : asPossible(shown),
+    historyFrom,
+    isInDoubt,
+  };
 }
 
 function tenureStatements(
@@ -301,7 +351,25 @@ function tenureStatements(
   );
 }
 
-/** @param results Two for each slot: its lease and its history. */
+/**
+ * Says who is certain: the client whose tenure includes the time, if no other tenure has a part of that second. If its
+ * tenure began in that second and the record of the time before was deleted, another one may have had the rest of it.
+ */
+function judgeHolders(holders: readonly Holder[], at: number, historyFrom: number): readonly Holder[] {
+  const [one, ...others] = holders.filter(({ tenure }) => isPartOf(tenure, at));
+  if (one === undefined || others.length > 0 || at >= one.tenure.until) return holders;
+  if (one.tenure.since === at && at < historyFrom) return holders;
+  return holders.map((holder) => (holder === one ? { ...holder, certainty: "certain" } : holder));
+}
+
+const asPossible = (holders: readonly Holder[]): readonly Holder[] =>
+  holders.map((holder) => ({ ...holder, certainty: "possible" }));
+
+/**
+ * Lists the tenures at a time and within its tolerance, all of them as possible.
+ *
+ * @param results Two for each slot: its lease and its history.
+ */
 function holdersAt(
   slots: readonly CandidateSlot[],
   results: readonly Result[],
@@ -311,16 +379,12 @@ function holdersAt(
 ): Holder[] {
   return slots.flatMap(({ pool, psid }, index) =>
     tenuresOf(results[2 * index]!, results[2 * index + 1]!, now)
-      // A tenure that began and ended in the same second may have covered any part of it.
-      .filter(({ since, until }) => Math.max(until, since + 1) > at - toleranceSeconds)
-      .map((tenure): Holder => {
-        const isThen = tenure.since <= at && at < tenure.until;
-        return { pool, psid, tenure, certainty: isThen ? "certain" : "possible" };
-      }),
+      .filter(({ lastSecond }) => lastSecond >= at - toleranceSeconds)
+      .map((tenure): Holder => ({ pool, psid, tenure, certainty: "possible" })),
   );
 }
 
-/** @returns Each tenure once. At a time that is in doubt, none is certain. */
+/** @returns Each tenure once. */
 function withoutRepetitions(holders: readonly Holder[]): Holder[] {
   const found = new Map(
     holders.map((holder) => {
@@ -328,10 +392,12 @@ function withoutRepetitions(holders: readonly Holder[]): Holder[] {
       return [JSON.stringify([slot, since, until, isRunning]), holder] as const;
     }),
   );
-  return [...found.values()].map((holder) => ({ ...holder, certainty: "possible" }));
+  return [...found.values()];
 }
 
 function tenuresOf(present: Result, ended: Result, now: SQL): Tenure[] {
-  const rows = [...rowsOf(presentTenure(now), present), ...rowsOf(endedTenure, ended)];
-  return rows.map((row) => ({ ...row, isRunning: row.isRunning === 1 }));
+  return [
+    ...rowsOf(presentTenure(now), present).map((row) => ({ ...row, lastSecond: row.until - 1 })),
+    ...rowsOf(endedTenure, ended).map((row) => ({ ...row, lastSecond: row.until })),
+  ].map((row) => ({ ...row, isRunning: row.isRunning === 1 }));
 }

@@ -8,8 +8,9 @@ import { unionAll } from "drizzle-orm/sqlite-core";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import type { Database } from "../database/database.ts";
 import { geometryColumns, geometryOfRow, retiredGeometryColumns } from "../database/geometry-row.ts";
-import { readerOf, readRows } from "../database/queries.ts";
-import { domain, pool, retiredPool } from "../database/schema.ts";
+import { readerOf } from "../database/queries.ts";
+import { domain, pool, retention, retiredPool } from "../database/schema.ts";
+import { clockSeconds } from "../database/time.ts";
 
 /** An existing or deleted pool. */
 export interface ArchivedPool {
@@ -22,14 +23,21 @@ export interface ArchivedPool {
   readonly retiredAt: number | null;
 }
 
+/** The pools that have or had an address, as of a time. */
+export interface PoolArchive {
+  /** Existing pools first, then deleted ones, the most recently deleted first. */
+  readonly pools: readonly ArchivedPool[];
+  /** The database's clock, in Unix seconds. */
+  readonly now: number;
+}
+
 /**
- * Loads the pools that have or had an address.
+ * Loads the pools that have or had an address, and reads the clock in the same round trip.
  *
  * @param address IPv4 address, unsigned.
- * @returns Existing pools first, then deleted ones, the most recently deleted first.
  * @throws {DatabaseError} When the database cannot be reached.
  */
-export async function loadPoolArchive(database: Database, address: number): Promise<readonly ArchivedPool[]> {
+export async function loadPoolArchive(database: Database, address: number): Promise<PoolArchive> {
   const reader = readerOf(database);
   const present = reader
     .select({
@@ -52,8 +60,9 @@ export async function loadPoolArchive(database: Database, address: number): Prom
     })
     .from(retiredPool)
     .where(sql`${address} BETWEEN ${retiredPool.firstAddress} AND ${retiredPool.lastAddress}`);
-  const rows = await readRows(database, unionAll(present, retired));
-  return rows
+  const clock = reader.select({ now: clockSeconds(database) }).from(retention);
+  const [rows, clocks] = await reader.batch([unionAll(present, retired), clock]);
+  const pools = rows
     .map((row) => ({
       id: row.id,
       name: row.name,
@@ -63,6 +72,7 @@ export async function loadPoolArchive(database: Database, address: number): Prom
       retiredAt: row.retiredAt,
     }))
     .sort((a, b) => endOf(b) - endOf(a) || a.id - b.id);
+  return { pools, now: clocks[0]!.now };
 }
 
 function endOf({ retiredAt }: ArchivedPool): number {

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
 import { anyLeaseEvent, openLeasePlay } from "../../../test/support/lease-play.ts";
 import { planOf } from "../../../test/support/query-plan.ts";
-import { query } from "../../../test/support/sql.ts";
+import { TestClock } from "../../../test/support/clock.ts";
+import { execute, query } from "../../../test/support/sql.ts";
 import type { Database } from "../database/database.ts";
 import { wholeDatabase } from "../database/databases.ts";
 import { freeNever } from "../database/schema.ts";
@@ -56,10 +57,11 @@ test("countSlots() equals a scan of every row after any events, with slices of a
         const play = await openLeasePlay();
         for (const event of events) await play.act(event);
         const expected = await countByScan(play.database, play.now);
-        for (const { poolId, pool, domain, ...counts } of await countSlots(wholeDatabase(play.database), {
+        const { pools } = await countSlots(wholeDatabase(play.database), {
           clockMs,
           sliceRows,
-        })) {
+        });
+        for (const { poolId, pool, domain, ...counts } of pools) {
           expect({ pool, domain, counts }).toEqual({ pool, domain, counts: expected.get(poolId) });
           expect(addSlotCounts([counts]).total).toBe(
             counts.free + counts.offered + counts.bound + counts.quarantined + counts.reserved,
@@ -79,7 +81,7 @@ test("a lease that was made under a longer quarantine counts as quarantined for 
   await play.act({ kind: "request", client: 1, softwire: 0, leaseSeconds: 100 });
   await play.act({ kind: "quarantine", seconds: 10 });
   play.now += 101;
-  const [counts] = await countSlots(wholeDatabase(play.database));
+  const [counts] = (await countSlots(wholeDatabase(play.database))).pools;
   expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
 });
 
@@ -113,6 +115,30 @@ test("the list of pools reads no leases", async () => {
   expect(plan.filter((step) => step.includes("lease"))).toEqual([]);
 });
 
+test("E22 the statistics say when they were counted: the clock before the first row was read, also when they are cached", async () => {
+  const clock = new TestClock(1_750_000_000.9);
+  const database = await temporaryDatabase(vectorDomain, { clockMs: clock.clockMs });
+  const place = wholeDatabase({
+    ...database,
+    read: async (statements) => {
+      const results = await database.read(statements);
+      clock.seconds! += 3;
+      return results;
+    },
+  });
+  let localMs = 0;
+  const count = createSlotCounter(place, () => localMs);
+  expect((await count()).asOf).toBe(1_750_000_000);
+  clock.seconds = 1_750_000_100;
+  expect((await count()).asOf).toBe(1_750_000_000);
+  localMs += 5000;
+  expect((await count()).asOf).toBe(1_750_000_100);
+  await execute(database, "DELETE FROM pool");
+  localMs += 5000;
+  clock.seconds = 1_750_000_200;
+  expect(await count()).toEqual({ pools: [], asOf: 1_750_000_200 });
+});
+
 test("createSlotCounter() shares one count among concurrent callers, and counts again after twenty times as long", async () => {
   const database = await temporaryDatabase(vectorDomain);
   let [clockMs, reads] = [0, 0];
@@ -131,6 +157,6 @@ test("createSlotCounter() shares one count among concurrent callers, and counts 
   expect(await count()).toBe(first);
   expect(reads).toBe(2);
   clockMs += 1;
-  expect(await count()).toEqual(first);
+  expect((await count()).pools).toEqual(first.pools);
   expect(reads).toBe(4);
 });

@@ -53,6 +53,14 @@ export interface PoolStatistics extends SlotCounts {
   readonly domain: string;
 }
 
+/** The counts of several pools. */
+export interface Statistics {
+  /** One entry for each pool, in the order in which domains and pools were created. */
+  readonly pools: readonly PoolStatistics[];
+  /** When the count began, in Unix seconds of the database's clock: what changed before is in the counts. */
+  readonly asOf: number;
+}
+
 /** Options of a count, for tests. */
 export interface CountOptions {
   /** Milliseconds of any monotonic clock, used to size the slices. Default: the clock of the process. */
@@ -89,21 +97,21 @@ const pastEverySlot = Number.MAX_SAFE_INTEGER;
 /**
  * Counts the slots of the pools of one place by their state.
  *
- * @returns One entry for each pool, in the order in which domains and pools were created.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function countSlots(
   { database, scope }: Place,
   { clockMs = () => performance.now(), sliceRows = defaultSliceRows }: CountOptions = {},
-): Promise<readonly PoolStatistics[]> {
+): Promise<Statistics> {
   const now = clockSeconds(database);
   const sizer = createSliceSizer(sliceRows, countSliceMs, clockMs);
-  const [result] = await sizer.measure(() => database.read([statementOf(countStatements.pools(now, scope))]));
-  const statistics: PoolStatistics[] = [];
+  const first = [countStatements.clock(now), countStatements.pools(now, scope)].map(statementOf);
+  const [clock, result] = await sizer.measure(() => database.read(first));
+  const pools: PoolStatistics[] = [];
   for (const pool of rowsOf(countSelections.pools(now), result!)) {
-    statistics.push(await countPool(database, pool, sizer));
+    pools.push(await countPool(database, pool, sizer));
   }
-  return statistics;
+  return { pools, asOf: rowsOf(countSelections.clock(now), clock!)[0]!.now };
 }
 
 async function countPool(

@@ -10,7 +10,7 @@ import type { Databases, Place } from "../database/databases.ts";
 import { canAccess } from "../principal.ts";
 import type { Principal } from "../principal.ts";
 import { countSlots } from "./slot-counts.ts";
-import type { PoolStatistics } from "./slot-counts.ts";
+import type { PoolStatistics, Statistics } from "./slot-counts.ts";
 
 /** Statistics of the databases that could be reached. */
 export interface ReachableStatistics {
@@ -24,10 +24,10 @@ export interface StatisticsStore {
   /**
    * Counts the slots of the pools that a caller may see.
    *
-   * @returns One entry for each pool, in the order in which domains and pools were created.
+   * @returns Of several databases, `asOf` is the earliest.
    * @throws {DatabaseError} When a database cannot be reached.
    */
-  readonly count: (principal: Principal) => Promise<readonly PoolStatistics[]>;
+  readonly count: (principal: Principal) => Promise<Statistics>;
   /** The same, but omits databases that cannot be reached, so that monitoring still shows the others. */
   readonly countReachable: (principal: Principal) => Promise<ReachableStatistics>;
 }
@@ -39,21 +39,22 @@ export function createStatisticsStore(databases: Databases): StatisticsStore {
     pools.filter(({ domain }) => canAccess(principal, domain));
   return {
     count: async (principal) => {
-      const pools = (await Promise.all(counters.map((count) => count()))).flat();
-      return visible(pools, principal);
+      const counts = await Promise.all(counters.map((count) => count()));
+      const pools = counts.flatMap((count) => count.pools);
+      return { pools: visible(pools, principal), asOf: Math.min(...counts.map(({ asOf }) => asOf)) };
     },
     countReachable: async (principal) => {
       const counts = await Promise.allSettled(counters.map((count) => count()));
       const failures = counts.filter((count) => count.status === "rejected");
       for (const { reason } of failures) if (!isDatabaseError(reason)) throw reason;
-      const pools = counts.flatMap((count) => (count.status === "fulfilled" ? count.value : []));
+      const pools = counts.flatMap((count) => (count.status === "fulfilled" ? count.value.pools : []));
       return { pools: visible(pools, principal), unreachable: failures.length };
     },
   };
 }
 
 /** Counts one database, or returns a recent count. */
-export type SlotCounter = () => Promise<readonly PoolStatistics[]>;
+export type SlotCounter = () => Promise<Statistics>;
 
 /**
  * Creates a counter that spends at most a twentieth of the time counting. A call during a count waits for that count.
@@ -64,7 +65,7 @@ export function createSlotCounter(
   place: Place,
   clockMs: () => number = () => performance.now(),
 ): SlotCounter {
-  let counting: Promise<readonly PoolStatistics[]> | undefined;
+  let counting: Promise<Statistics> | undefined;
   let validUntil = -Infinity;
   return () => {
     if (counting !== undefined && clockMs() < validUntil) return counting;

@@ -109,8 +109,8 @@ export const discoverMutants: readonly Mutant[] = [
     name: "rapid-commit-only-offers",
     rules: ["R4039-3.1-01"],
     file: discover,
-    search: 'if (claim.lease !== null && held.state === "bound") {',
-    replacement: 'if (claim.lease !== null && held.state === "offered") {',
+    search: "if (claim.lease !== null && isRunning) {",
+    replacement: "if (claim.lease !== null && !isRunning) {",
     tests: discoverTests,
   },
   {

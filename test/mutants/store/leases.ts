@@ -111,7 +111,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.4-01"],
     file: statements,
     search:
-      "  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.now) + e.quarantine),",
+      "  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.kept_from) + e.quarantine),",
     replacement: "  ${nameOf(lease.freeAt)} = ${lease.freeAt},",
     tests: endTests,
   },
@@ -119,8 +119,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "no-quarantine-in-the-row",
     rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
-    search: "min(${lease.expiresAt}, e.now) + e.quarantine),",
-    replacement: "min(${lease.expiresAt}, e.now)),",
+    search: "min(${lease.expiresAt}, e.kept_from) + e.quarantine),",
+    replacement: "min(${lease.expiresAt}, e.kept_from)),",
     tests: commitTests,
   },
   {
@@ -184,26 +184,25 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "client-identifier-not-kept",
     rules: ["R7618-8-05"],
     file: statements,
-    search: "${nameOf(lease.state)} = ${bound},\n  ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,",
+    search: "${nameOf(lease.state)} = ${bound},\n  ${nameOf(lease.expiresAt)} = ${newEnd},",
     replacement:
-      "${nameOf(lease.state)} = ${bound}, client_id = unhex(hex(${lease.clientId}) || '00'),\n  ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,",
+      "${nameOf(lease.state)} = ${bound}, client_id = unhex(hex(${lease.clientId}) || '00'),\n  ${nameOf(lease.expiresAt)} = ${newEnd},",
     tests: sharingTests,
   },
   {
     name: "renewal-does-not-extend",
     rules: ["R2131-4.3.2-08", "R2131-4.3.2-10", "R2131-4.3.2-11"],
     file: statements,
-    search: "  ${nameOf(lease.expiresAt)} = c.now + c.lease_seconds,",
-    replacement:
-      "  ${nameOf(lease.expiresAt)} = iif(c.running, ${lease.expiresAt}, c.now + c.lease_seconds),",
+    search: "  ${nameOf(lease.expiresAt)} = ${newEnd},",
+    replacement: "  ${nameOf(lease.expiresAt)} = iif(c.running, ${lease.expiresAt}, ${newEnd}),",
     tests: requestTests,
   },
   {
     name: "no-expiry-quarantine",
     rules: ["R7618-8-03"],
     file: statements,
-    search: "c.now + c.lease_seconds + c.quarantine),",
-    replacement: "c.now + c.lease_seconds),",
+    search: "${newEnd} + c.quarantine),",
+    replacement: "${newEnd}),",
     tests: [...commitTests, ...modelTests],
   },
   {
@@ -323,8 +322,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "change-in-the-future-keeps-its-lease",
     rules: ["T9"],
     file: statements,
-    search: "iif(${own.updatedAt} > now + ${literal(clockStepSecondsMin)}, 0,",
-    replacement: "iif(false, 0,",
+    search: "sql`iif(${isFromFuture}, 0,",
+    replacement: "sql`iif(false, 0,",
     tests: commitTests,
   },
   {

@@ -25,7 +25,7 @@ const querySchema = v.strictObject({
   port: v.optional(
     v.pipe(portSchema, v.description("TCP or UDP port, or ICMP identifier. Not needed for a full address.")),
   ),
-  at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a time zone.")),
+  at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a time zone. Not in the future.")),
   toleranceSeconds: v.optional(
     v.pipe(
       wholeNumber(0, lookupToleranceSecondsMax),
@@ -37,7 +37,9 @@ const querySchema = v.strictObject({
 const holderSchema = v.strictObject({
   certainty: v.pipe(
     v.picklist(["certain", "possible"]),
-    v.description("`possible`: had the pair within the tolerance, but not at the given time."),
+    v.description(
+      "`certain`: only this client had the pair in that second. `possible`: had it within the tolerance, or in a part of that second.",
+    ),
   ),
   ...evidenceFields,
   domain: v.string(),
@@ -46,7 +48,10 @@ const holderSchema = v.strictObject({
   psid: v.nullable(v.number()),
   ports: v.pipe(v.array(portRangeSchema), v.description(`The first ${lookupPortRangesMax}.`)),
   since: v.string(),
-  until: v.pipe(v.string(), v.description("End of the tenure, exclusive: this second is not part of it.")),
+  until: v.pipe(
+    v.string(),
+    v.description("End of the tenure. It ended in this second, or at its beginning."),
+  ),
   isRunning: v.pipe(v.boolean(), v.description("True while the lease runs: a renewal may still extend it.")),
 });
 
@@ -90,6 +95,10 @@ export function lookupRoutes({ store }: AdminDeps) {
       if (answer.kind === "port-needed") {
         const message = "expected 0 to 65535, because the address is shared";
         throw invalid("query", [{ path: ["port"], received: "nothing", message }]);
+      }
+      if (answer.kind === "future") {
+        const message = `expected ${formatDate(answer.now)} by the database's clock, plus toleranceSeconds, or earlier`;
+        throw invalid("query", [{ path: ["at"], received: formatDate(question.at), message }]);
       }
       return context.json({
         address,

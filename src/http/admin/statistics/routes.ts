@@ -5,8 +5,9 @@
  */
 import { Hono } from "hono";
 import * as v from "valibot";
+import { formatDate } from "../../../declaration/dates.ts";
 import { addSlotCounts } from "../../../store/evidence/slot-counts.ts";
-import type { PoolStatistics, SlotCounts } from "../../../store/evidence/slot-counts.ts";
+import type { PoolStatistics, SlotCounts, Statistics } from "../../../store/evidence/slot-counts.ts";
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
@@ -22,6 +23,12 @@ const countFields = {
 };
 
 const statisticsSchema = v.strictObject({
+  asOf: v.pipe(
+    v.string(),
+    v.description(
+      "When the slots were counted, by the database's clock. What changed before is in the counts.",
+    ),
+  ),
   ...countFields,
   domains: v.array(
     v.strictObject({
@@ -40,16 +47,17 @@ export function statisticsRoutes({ store }: AdminDeps) {
       tag: "pools",
       summary: "Count the slots of pools by state",
       description:
-        "`free + offered + bound + quarantined + reserved = total`. The counts are cached for five seconds, or for twenty times as long as counting took, whichever is longer.",
+        "`free + offered + bound + quarantined + reserved = total`. The counts are cached for five seconds, or for twenty times as long as counting took, whichever is longer; `asOf` says when they were made.",
       answers: { 200: statisticsSchema },
     }),
     async (context) => context.json(show(await store.statistics.count(context.get("principal")))),
   );
 }
 
-function show(pools: readonly PoolStatistics[]): v.InferOutput<typeof statisticsSchema> {
+function show({ pools, asOf }: Statistics): v.InferOutput<typeof statisticsSchema> {
   const names = [...new Set(pools.map(({ domain }) => domain))];
   return {
+    asOf: formatDate(asOf),
     ...addSlotCounts(pools),
     domains: names.map((domain) => {
       const own = pools.filter((pool) => pool.domain === domain);
