@@ -321,6 +321,15 @@ export const databaseConnectionsMax = 16;
  */
 export const tokenCacheMs = 5000;
 
+/** The most domains without rows whose reasons a refusal of a binding table repeats. */
+export const leftOutShownMax = 10;
+
+/**
+ * Milliseconds for which a token that was valid may still read `/metrics` while the database is away, so that a monitor
+ * sees the outage: longer than a night. Nothing else accepts it, and the next look-up that succeeds ends it.
+ */
+export const tokenKeptAwayMs = 24 * 3600 * 1000;
+
 /**
  * Tokens that an allocator caches, valid ones and unknown ones apart: more than an operator has relays, at about 300
  * octets each.

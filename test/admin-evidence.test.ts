@@ -138,6 +138,7 @@ test("apportion admin bindings: prints the whole table or the changes since a ve
   const whole = await run("bindings", "--format", "snabb", "--digest");
   expect(whole.code).toBe(0);
   expect(whole.stdout).toContain("2001:db8::1");
+  expect(whole.stderr).not.toContain("left-out");
   expect(whole.stderr).toMatch(/^apportion-version: \d+\napportion-digest: sha-256=[0-9a-f]{64}\n$/);
   const version = /version: (\d+)/.exec(whole.stderr)![1]!;
   await run("leases", "release", "192.0.2.0-1");

@@ -38,7 +38,13 @@ async function exampleTable() {
     entryOf(0, "192.0.2.19", 255, "2001:db8:1::2"),
     entryOf(1, "203.0.113.77", 0, "2001:db8:1::3"),
   ] as const;
-  const table: TableVersion = { version: "42", versionOf: () => 42, date: "2026-01-01T00:00:00Z", domains };
+  const table: TableVersion = {
+    version: "42",
+    versionOf: () => 42,
+    date: "2026-01-01T00:00:00Z",
+    domains,
+    leftOut: [],
+  };
   const moved = entryOf(0, "192.0.2.18", 1, "2001:db8:1::1");
   const changes: readonly EntryChange[] = [
     // The client of ::1 got another pair, the pair of ::2 got another softwire address, the full address became free.
@@ -192,6 +198,12 @@ test("vpp skips a domain without pools, which needs no border relay", async () =
     domains: [{ name: "empty", serverIdentifier: "192.0.2.1", pools: [] }],
   });
   const [domain] = (await loadDirectory(database)).domains;
-  const table = { version: "1", versionOf: () => 1, date: "2026-11-24T00:00:00Z", domains: [domain!] };
+  const table = {
+    version: "1",
+    versionOf: () => 1,
+    date: "2026-11-24T00:00:00Z",
+    domains: [domain!],
+    leftOut: [],
+  };
   expect([...vpp.beginDomain(domain!, table)]).toEqual([]);
 });

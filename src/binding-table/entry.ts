@@ -32,6 +32,8 @@ export interface TableVersion {
   readonly date: string;
   /** The domains whose rows the table contains, in order. */
   readonly domains: readonly Domain[];
+  /** Why the format cannot express the other domains of the request, which the table leaves out. */
+  readonly leftOut: readonly string[];
 }
 
 /** Writes a table for one kind of lwAFTR. The functions are in the order in which a text contains their parts. */

@@ -28,6 +28,10 @@ function fieldsOf({ domain, pool, address, psid, softwire }: BindingEntry): stri
 const keyOf = ({ address, psid }: BindingEntry): string =>
   `${path}[ipv4=${formatIPv4(address)}][psid=${psid}]`;
 
+/** Comments that name the domains without rows. */
+const leftOutLines = (comment: string, leftOut: readonly string[]): string =>
+  leftOut.map((reason) => `${comment} left out: ${reason}\n`).join("");
+
 /** The format of Snabb's lwAFTR. */
 export const snabb: BindingFormat = {
   mediaType: "text/plain; charset=utf-8",
@@ -35,14 +39,16 @@ export const snabb: BindingFormat = {
     domain.softwire.borderRelays.length === 0
       ? `domain "${domain.name}" has no softwire.borderRelays, but Snabb needs a br-address`
       : undefined,
-  begin: ({ version, date }) => `// version ${version}, ${date}\nsoftwire-config {\n  binding-table {\n`,
+  begin: ({ version, date, leftOut }) =>
+    `// version ${version}, ${date}\n${leftOutLines("//", leftOut)}softwire-config {\n  binding-table {\n`,
   beginDomain: () => [],
   entry: (entry) => `    softwire ${fieldsOf(entry)}\n`,
   endDomain: () => "",
   end: () => "  }\n}\n",
-  *changes(changes, { version, date }, since) {
+  *changes(changes, { version, date, leftOut }, since) {
     const { removed, changed, added } = sortChanges(changes);
     yield `# from version ${since} to ${version}, ${date}; LWAFTR is the name of the instance\n`;
+    yield leftOutLines("#", leftOut);
     for (const entry of [...removed, ...changed]) yield `${command("remove")} '${keyOf(entry)}'\n`;
     for (const entry of [...changed, ...added]) yield `${command("add")} ${path} '${fieldsOf(entry)}'\n`;
   },

@@ -146,7 +146,7 @@ function parseBase(base: string): URL {
 }
 
 /** Headers that a consumer of a binding table needs for its next request. */
-const bindingHeaders = ["apportion-version", "apportion-digest"];
+const bindingHeaders = ["apportion-version", "apportion-digest", "apportion-left-out"];
 
 function printHeaders(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
   for (const name of names) {

@@ -373,3 +373,81 @@ test("no query and no path causes a status other than 200, 400, 404, 409 or 410"
     { numRuns: 300 },
   );
 });
+
+describe("E14 a domain without border relays", () => {
+  const domain = (name: string, range: string, borderRelays: string[]) => ({
+    name,
+    default: name === "north",
+    serverIdentifier: "203.0.113.1",
+    softwire: { borderRelays },
+    pools: [{ name: `${name}-pool`, kind: "shared" as const, range, psidLength: 6 }],
+  });
+  const north = domain("north", "192.0.2.0/31", ["2001:db8:ffff::1"]);
+  const bare = domain("bare", "198.51.100.0/31", []);
+
+  test.each(["snabb", "vpp"])("E14 is left out of the %s table of all domains, and named", async (format) => {
+    const { app } = await createTestAllocator({ domains: [bare, north] });
+    const call = operator(app);
+    const table = await call("GET", `/bindings?format=${format}`);
+    expect([table.status, table.headers.get("apportion-left-out")]).toEqual([200, "bare"]);
+    const version = table.headers.get("apportion-version")!;
+    const changes = await call("GET", `/bindings?format=${format}&since=${version}&digest=true`);
+    expect([changes.status, changes.headers.get("apportion-left-out")]).toEqual([200, "bare"]);
+    if (format === "snabb") {
+      expect(table.body.text).toContain('// left out: domain "bare" has no softwire.borderRelays');
+      expect(changes.body.text).toContain('# left out: domain "bare" has no softwire.borderRelays');
+    } else expect(table.body.text).not.toContain("198.51.100");
+    const complete = await call("GET", "/bindings");
+    expect([complete.status, complete.headers.get("apportion-left-out")]).toEqual([200, null]);
+    const own = await call("GET", `/bindings?format=${format}&domain=north`);
+    expect([own.status, own.headers.get("apportion-left-out")]).toEqual([200, null]);
+    const alone = await call("GET", `/bindings?format=${format}&domain=bare`);
+    expect([alone.status, alone.body.detail]).toEqual([
+      409,
+      expect.stringMatching(
+        /^Cannot write the binding table: domain "bare" has no softwire.borderRelays, .*; expected/,
+      ),
+    ]);
+  });
+
+  test("E14 the rows of a domain that is left out are in no changes either", async () => {
+    const { app, ask, database } = await createTestAllocator({
+      domains: [
+        { ...bare, default: true },
+        { ...north, default: false },
+      ],
+    });
+    const call = operator(app);
+    const { headers } = await call("GET", "/bindings?format=vpp");
+    const [offer] = await ask(says.discover(clientProfile(1)));
+    await ask(says.selecting(clientProfile(1), offer!));
+    await execute(database, "UPDATE lease SET softwire = unhex('20010db8000000000000000000000001')");
+    const since = headers.get("apportion-version")!;
+    const changes = await call("GET", `/bindings?format=vpp&since=${since}`);
+    expect([changes.status, changes.body.text]).toEqual([200, ""]);
+    const complete = await call("GET", `/bindings?since=${since}&domain=bare`);
+    expect(complete.body["bind-instance"]).toMatchObject([
+      { name: "bare", added: [{ "binding-ipv6info": "2001:db8::1" }] },
+    ]);
+  });
+
+  test("E14 if all domains lack what the format needs, the answer says so", async () => {
+    const { app } = await createTestAllocator({
+      domains: [bare, { ...north, softwire: { borderRelays: [] } }],
+    });
+    const { status, body } = await operator(app)("GET", "/bindings?format=snabb");
+    expect([status, body.detail]).toEqual([
+      409,
+      expect.stringMatching(
+        /domain "bare" has no softwire.borderRelays.*domain "north" has no softwire.borderRelays/,
+      ),
+    ]);
+  });
+
+  test("E14 a domain with a pool that RFC 8676 cannot express is left out of that table only", async () => {
+    const single = { ...north.pools[0]!, psidOffset: 0, psidLength: 16 };
+    const { app } = await createTestAllocator({ domains: [bare, { ...north, pools: [single] }] });
+    const table = await operator(app)("GET", "/bindings");
+    expect([table.status, table.headers.get("apportion-left-out")]).toEqual([200, "north"]);
+  });
+});

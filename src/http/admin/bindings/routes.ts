@@ -11,7 +11,7 @@ import { snabb } from "../../../binding-table/snabb.ts";
 import { vpp } from "../../../binding-table/vpp.ts";
 import { formatDate } from "../../../declaration/dates.ts";
 import type { Domain } from "../../../lease/domain.ts";
-import { digestChunkOctets } from "../../../limits.ts";
+import { digestChunkOctets, leftOutShownMax } from "../../../limits.ts";
 import type { BindingTable, GoneReason } from "../../../store/evidence/bindings.ts";
 import { encodeHex } from "../../../wire/hex.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -45,7 +45,8 @@ const description = `Rows are the running leases that have a softwire address, o
 \`Apportion-Version\` is the version of the table. Send it as \`since\` in the next request. \
 \`Apportion-Digest\` (with \`digest=true\`) is the SHA-256 of the SHA-256s of each ${digestChunkOctets} octets of \
 the body: \`split -b ${digestChunkOctets} --filter='openssl dgst -sha256 -binary' FILE | openssl dgst -sha256\`. \
-Fetch the table more often than the quarantine is long, so that a row is removed before its pair gets another client.`;
+A domain that the format cannot express, such as one without \`softwire.borderRelays\` for Snabb or VPP, is left out; \
+\`Apportion-Left-Out\` names it. Fetch the table more often than the quarantine is long, so that a row is removed before its pair gets another client.`;
 
 const gone: Readonly<Record<GoneReason, string>> = {
   purged: "the change log does not go back that far",
@@ -75,16 +76,18 @@ export function bindingRoutes({ store }: AdminDeps) {
       if (opened.kind === "no-domain") throw notFound("domain", domain ?? "");
       if (opened.kind === "configuration-changes") throw configurationChanges();
       const { table } = opened;
-      const version = versionOfTable(table);
-      refuseUnsupportedFormat(format, table.domains);
+      const { domains, leftOut } = expressible(format, table.domains);
+      const version = versionOfTable({ ...table, domains }, leftOut);
       const write =
         since === undefined
           ? () => writeTable(format, version, table)
           : writeChanges(format, version, since, await changesSince(table, since));
+      const names = leftOut.map(({ domain: { name: left } }) => left);
       return new Response(streamOf(write()), {
         headers: {
           "content-type": format.mediaType,
           "apportion-version": version.version,
+          ...(names.length > 0 && { [leftOutHeader]: names.join(", ") }),
           ...(digest === "true" && { "apportion-digest": `sha-256=${await digestOf(write())}` }),
         },
       });
@@ -96,23 +99,48 @@ function configurationChanges(): Error {
   return problem(409, "Cannot read the binding table: the configuration keeps changing; try again");
 }
 
-function versionOfTable({ version, versionOf, time, domains }: BindingTable): TableVersion {
-  return { version, versionOf, date: formatDate(time), domains };
+function versionOfTable(
+  { version, versionOf, time, domains }: BindingTable,
+  leftOut: readonly LeftOut[],
+): TableVersion {
+  const reasons = leftOut.map(({ reason }) => reason);
+  return { version, versionOf, date: formatDate(time), domains, leftOut: reasons };
 }
 
-/** Refuses a format that cannot express a pool, because a table that silently lacks rows is worse than an error. */
-function refuseUnsupportedFormat(format: BindingFormat, domains: readonly Domain[]): void {
-  for (const domain of domains) {
-    for (const pool of domain.pools) {
-      const reason = format.whyUnsupported(pool, domain);
-      if (reason !== undefined) {
-        throw problem(
-          409,
-          `Cannot write the binding table: ${reason}; choose another format, or request one domain at a time`,
-        );
-      }
-    }
+/** Names the domains that the format cannot express, and whose rows are not in the table. */
+const leftOutHeader = "apportion-left-out";
+
+/** A domain that a table leaves out. */
+interface LeftOut {
+  readonly domain: Domain;
+  readonly reason: string;
+}
+
+/**
+ * Separates the domains that a format can express from the others. The answer names the others, because a table that
+ * silently lacks rows is worse than an error.
+ *
+ * @throws {HTTPException} 409 when the format can express no domain that has a pool.
+ */
+function expressible(format: BindingFormat, all: readonly Domain[]) {
+  const reasons = new Map(
+    all.flatMap((domain): [Domain, LeftOut][] => {
+      const found = domain.pools.map((pool) => format.whyUnsupported(pool, domain));
+      const reason = found.find((each) => each !== undefined);
+      return reason === undefined ? [] : [[domain, { domain, reason }]];
+    }),
+  );
+  const domains = all.filter((domain) => !reasons.has(domain));
+  const leftOut = [...reasons.values()];
+  if (leftOut.length > 0 && domains.every(({ pools }) => pools.length === 0)) {
+    const found = leftOut.slice(0, leftOutShownMax).map(({ reason }) => reason);
+    const more = leftOut.length > found.length ? `; and ${leftOut.length - found.length} more` : "";
+    throw problem(
+      409,
+      `Cannot write the binding table: ${found.join("; ")}${more}; expected a domain that the format can express`,
+    );
   }
+  return { domains, leftOut };
 }
 
 async function changesSince(table: BindingTable, since: string): Promise<readonly EntryChange[]> {
@@ -130,7 +158,7 @@ async function* writeTable(
   table: BindingTable,
 ): AsyncGenerator<string> {
   yield format.begin(version);
-  for (const domain of table.domains) {
+  for (const domain of version.domains) {
     yield* format.beginDomain(domain, version);
     let isFirst = true;
     for await (const rows of table.rows(domain)) {
@@ -154,7 +182,9 @@ function writeChanges(
 ) {
   // eslint-disable-next-line @typescript-eslint/require-await -- same signature as writeTable()
   return async function* () {
-    yield* format.changes(changes, table, since);
+    const { domains } = table;
+    const isShown = ({ before, after }: EntryChange) => domains.includes((before ?? after)!.domain);
+    yield* format.changes(changes.filter(isShown), table, since);
   };
 }
 
