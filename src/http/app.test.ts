@@ -1,8 +1,10 @@
-import { describe, expect, test } from "vitest";
-import { createTestAllocator, relayToken } from "../../test/support/allocator.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { adminToken, createTestAllocator, relayToken, wrap } from "../../test/support/allocator.ts";
 import type { TestAllocator } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
-import { vectorDomain } from "../../test/support/database.ts";
+import { temporaryDatabase, temporaryFolder, vectorDomain } from "../../test/support/database.ts";
 import { vectorOctets } from "../../test/support/vectors.ts";
 import { relayBodyOctetsMax, relayFramesMax } from "../limits.ts";
 import { MessageType6 } from "../wire/dhcpv6/codes.ts";
@@ -13,6 +15,7 @@ import { createCounters } from "../allocator/counters.ts";
 import { execute, queryNumber } from "../../test/support/sql.ts";
 import { DatabaseError } from "../store/database/database.ts";
 import type { Database } from "../store/database/database.ts";
+import { openFile } from "../store/database/file.ts";
 
 async function expectProblem(response: Response, status: number, detail: RegExp): Promise<void> {
   expect(response.status).toBe(status);
@@ -148,13 +151,67 @@ function waitForNextCheck(allocator: TestAllocator): void {
   allocator.now = Math.ceil(Date.now() / 1000);
 }
 
-test("/readyz is 503 for a database of an earlier release, which does not accept writes", async () => {
+test("E15 /readyz is 503 for a database of an earlier release, which does not accept writes", async () => {
   const allocator = await createTestAllocator(vectorDomain);
   const { app, database } = allocator;
   expect((await app.request("/readyz")).status).toBe(200);
   waitForNextCheck(allocator);
   await execute(database, "DROP TABLE instant");
-  await expectProblem(await app.request("/readyz"), 503, /Cannot reach the database/);
+  await expectProblem(await app.request("/readyz"), 503, /not migrated .* run `npm run migrate/);
+});
+
+/** Changes that leave a database as an earlier release left it, or empty. */
+const unmigrated = {
+  empty: [],
+  "of the first release": ["0000_tables.sql", "0001_triggers.sql"],
+  "without the last migration": (
+    JSON.parse(readFileSync("migrations/meta/_journal.json", "utf8")) as { entries: { tag: string }[] }
+  ).entries
+    .slice(0, -1)
+    .map(({ tag }) => `${tag}.sql`),
+};
+
+test.each(Object.entries(unmigrated))(
+  "E15 a database that is %s: the answer and the log say to migrate it",
+  async (_, migrations) => {
+    const database = openFile(`file:${join(await temporaryFolder(), "apportion.db")}`);
+    onTestFinished(() => {
+      database.close();
+    });
+    for (const name of migrations) {
+      const statements = readFileSync(join("migrations", name), "utf8").split("--> statement-breakpoint");
+      const list = statements.filter((each) => each.trim() !== "");
+      if (list.length > 0) await database.migrate(list.map((sql) => ({ sql, args: [] })));
+    }
+    const { app, post, logged } = await createTestAllocator(database);
+    const authorization = `Bearer ${adminToken}`;
+    const isEmpty = migrations.length === 0;
+    const responses = [
+      await app.request("/admin/v1/leases", { headers: { authorization } }),
+      ...(isEmpty
+        ? [await app.request("/readyz"), await post(encodeFrames([wrap(says.discover(clientProfile(1)), 0)]))]
+        : []),
+      ...(isEmpty ? [await app.request("/metrics", { headers: { authorization: "Bearer other" } })] : []),
+    ];
+    for (const response of responses) {
+      await expectProblem(response, 503, /not migrated to this release; run `npm run migrate -- --url URL`/);
+      expect(response.headers.get("retry-after")).toBe("1");
+    }
+    expect(logged.map(({ message }) => message)).toEqual([
+      "database not migrated: run `npm run migrate -- --url URL` with this release",
+    ]);
+  },
+);
+
+test("E15 a database that is not migrated is told from one that is away, if one of several is", async () => {
+  const main = await temporaryDatabase();
+  const placed = openFile(`file:${join(await temporaryFolder(), "apportion.db")}`);
+  onTestFinished(() => {
+    placed.close();
+  });
+  const { app } = await createTestAllocator(main, { placed: new Map([["vectors", placed]]) });
+  const headers = { authorization: `Bearer ${adminToken}` };
+  await expectProblem(await app.request("/admin/v1/leases", { headers }), 503, /not migrated/);
 });
 
 test("an unknown path: 404", async () => {

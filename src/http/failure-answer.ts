@@ -7,13 +7,16 @@ import type { HTTPException } from "hono/http-exception";
 import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
 import { databaseRetryAfterSeconds, fieldFoundCharactersMax } from "../limits.ts";
-import { isDatabaseError } from "../store/store.ts";
+import { isDatabaseError, isUnmigrated } from "../store/store.ts";
 import { problemResponse } from "./problem.ts";
 
 /** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */
 export function refusal(error: HTTPException): Response {
   return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
+
+/** The command that migrates a database, in a folder of the release. */
+const migrateCommand = "`npm run migrate -- --url URL`";
 
 /** Whether the client hung up while it sent the body: Node reports a reset connection, Deno a resource that is gone. */
 function isBodyLost(error: Error): boolean {
@@ -34,6 +37,7 @@ export function shorten(path: string): string {
  */
 export function createFailureAnswer(log: Log, localMs: () => number): (error: Error) => Response {
   const [databaseFailed, failed] = [createLineLimit(localMs), createLineLimit(localMs)];
+  const unmigrated = createLineLimit(localMs);
   const report = (count: number | undefined, error: Error, message: string): void => {
     if (count !== undefined) log.error({ err: error, count }, message);
   };
@@ -45,8 +49,13 @@ export function createFailureAnswer(log: Log, localMs: () => number): (error: Er
       report(failed(), error, "unexpected error");
       return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");
     }
-    report(databaseFailed(), error, "database unavailable");
     const headers = { "retry-after": String(databaseRetryAfterSeconds) };
+    if (isUnmigrated(error)) {
+      report(unmigrated(), error, `database not migrated: run ${migrateCommand} with this release`);
+      const detail = `Cannot use the database: it is not migrated to this release; run ${migrateCommand} with this release`;
+      return problemResponse(503, detail, { headers });
+    }
+    report(databaseFailed(), error, "database unavailable");
     return problemResponse(503, "Cannot reach the database; try again", { headers });
   };
 }

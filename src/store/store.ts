@@ -43,7 +43,7 @@ import type { StatisticsStore } from "./evidence/statistics.ts";
 import { createPartitions } from "./partition.ts";
 import type { Partition } from "./partition.ts";
 
-export { DatabaseError, isDatabaseError } from "./database/database.ts";
+export { DatabaseError, isDatabaseError, isUnmigrated } from "./database/database.ts";
 export { isRefusal } from "./database/refusal.ts";
 export { inSlices } from "./database/slices.ts";
 export { showDatabaseUrl } from "./database/server-address.ts";

@@ -140,6 +140,14 @@ export class DatabaseError extends Error {
   }
 }
 
+/**
+ * Whether a database lacks what this release needs: it is empty, or only an earlier release has migrated it. The
+ * statements are fixed, so nothing else can lack a table or a column.
+ */
+export function isUnmigrated(error: unknown): boolean {
+  return error instanceof DatabaseError && /no such (table|column)|has no column named/i.test(error.message);
+}
+
 /** @returns Whether an error comes from the database, rather than from a bug in this program. */
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError;
