@@ -70,6 +70,7 @@ export function createApp(deps: AppDeps): Hono {
   });
   store.clock.onEvent(clockLog(log));
   store.onFileEvent(fileLog(log));
+  const ensureReady = createReadiness({ check: () => pipeline.probe(), localMs, later });
   const guard = createGuard({ ...deps, localMs, later });
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
@@ -78,12 +79,11 @@ export function createApp(deps: AppDeps): Hono {
   app.route("/admin/v1", createAdminApp({ store, guard }));
   app.get(
     "/metrics",
-    guard("read"),
-    metricsEndpoint({ store, counters, databaseSeconds, linesLost: log.linesLost }),
+    guard.whileAway("read"),
+    metricsEndpoint({ store, counters, databaseSeconds, ensureReady, linesLost: log.linesLost }),
   );
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
-  const ensureReady = createReadiness({ check: () => pipeline.probe(), localMs, later });
   app.get("/readyz", async (context) => {
     await ensureReady();
     return context.json({ status: "ready" }, 200, clockHeaders(pipeline));

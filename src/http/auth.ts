@@ -12,6 +12,7 @@ import { addressGroup } from "./client-address.ts";
 import { createFailureLimit } from "./failure-limit.ts";
 import { problem } from "./problem.ts";
 import { createTokenCheck } from "./token-check.ts";
+import type { TokenCheck } from "./token-check.ts";
 
 /** Variables that a guard sets in the context of its handlers. */
 export interface AuthEnv {
@@ -33,7 +34,11 @@ export interface AuthDeps {
 }
 
 /** Creates middleware that accepts requests whose token has one of the scopes. Scope `admin` includes `read`. */
-export type Guard = (...scopes: readonly TokenScope[]) => MiddlewareHandler<AuthEnv>;
+export interface Guard {
+  (...scopes: readonly TokenScope[]): MiddlewareHandler<AuthEnv>;
+  /** The same, but remembers tokens longer while the database is away: for what only reads this process. */
+  readonly whileAway: (...scopes: readonly TokenScope[]) => MiddlewareHandler<AuthEnv>;
+}
 
 const environmentName = "environment";
 
@@ -44,7 +49,8 @@ const noAdminToken = " (and no APPORTION_ADMIN_TOKEN is set, so only tokens in t
  * Creates the guard of all endpoints.
  *
  * Tokens from the environment are compared in memory. Tokens in the database are looked up and cached for some seconds
- * (`tokenCacheMs`), so a revoked or rotated token may still be accepted for that long. Only a token that was looked up
+ * (`tokenCacheMs`), so a revoked or rotated token may still be accepted for that long. While the database is away, a
+ * known one may read the metrics for longer (`tokenKeptAwayMs`). Only a token that was looked up
  * and is unknown is refused, with 401, or with 429 after too many. While too many unknown tokens wait for a look-up, a
  * token that this process has not seen before gets 503 and may come again.
  *
@@ -55,9 +61,9 @@ export function createGuard(deps: AuthDeps): Guard {
   const { store, relayToken, adminToken, clientAddress, localMs, later } = deps;
   const fromEnvironment = environmentTokens({ relay: relayToken, admin: adminToken });
   const { add: addFailure, isFlooded } = createFailureLimit(localMs);
-  const check = createTokenCheck({ tokens: store.tokens, localMs, later, isFlooded });
+  const { check, checkWhileAway } = createTokenCheck({ tokens: store.tokens, localMs, later, isFlooded });
 
-  async function authenticate(context: Context): Promise<Principal> {
+  async function authenticate(context: Context, checkToken: TokenCheck): Promise<Principal> {
     const presented = presentedToken(context.req.header("authorization"));
     if (presented.kind === "none") throw refusal(presented.found);
     const hash = await sha256(presented.token);
@@ -65,7 +71,7 @@ export function createGuard(deps: AuthDeps): Guard {
       if (equalInConstantTime(token.hash, hash)) return token.principal;
     const key = encodeHex(hash);
     const groupOf = (): string => addressGroup(clientAddress?.(context));
-    const found = await check(hash, key, groupOf);
+    const found = await checkToken(hash, key, groupOf);
     if (found !== undefined) return found;
     const waitSeconds = addFailure(groupOf(), key);
     if (waitSeconds > 0) throw tooManyFailures(waitSeconds);
@@ -74,9 +80,11 @@ export function createGuard(deps: AuthDeps): Guard {
     );
   }
 
-  return (...scopes) =>
+  const guardBy =
+    (checkToken: TokenCheck) =>
+    (...scopes: readonly TokenScope[]): MiddlewareHandler<AuthEnv> =>
     async (context, next) => {
-      const principal = await authenticate(context);
+      const principal = await authenticate(context, checkToken);
       const isAllowed =
         scopes.includes(principal.scope) || (principal.scope === "admin" && scopes.includes("read"));
       if (!isAllowed) {
@@ -89,6 +97,7 @@ export function createGuard(deps: AuthDeps): Guard {
       context.set("principal", principal);
       await next();
     };
+  return Object.assign(guardBy(check), { whileAway: guardBy(checkWhileAway) });
 }
 
 function refusal(found: string): Error {

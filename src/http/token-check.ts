@@ -10,16 +10,31 @@ import {
   sharedWorkMsMax,
   tokenCacheMs,
   tokenCacheSize,
+  tokenKeptAwayMs,
   tokenPauseMs,
   tokensWaitingMax,
   tokensWaitingOfGroupMax,
 } from "../limits.ts";
 import type { Principal } from "../store/principal.ts";
-import { DatabaseError } from "../store/store.ts";
+import { DatabaseError, isDatabaseError } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { within } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import { problem } from "./problem.ts";
+
+/** Finds the holder of a token; see {@link createTokenCheck}. */
+export type TokenCheck = (
+  hash: Uint8Array,
+  key: string,
+  groupOf: () => string,
+) => Principal | undefined | Promise<Principal | undefined>;
+
+/** The two ways to check a token, which share what they find. */
+export interface TokenChecks {
+  readonly check: TokenCheck;
+  /** The same, but a token that was valid is accepted for {@link tokenKeptAwayMs} while the database is away. */
+  readonly checkWhileAway: TokenCheck;
+}
 
 /** Dependencies of the check. */
 export interface TokenCheckDeps {
@@ -57,21 +72,15 @@ interface LookUp {
 }
 
 /**
- * Creates a function that finds the holder of a token: in the cache, else in the database. A result is cached for
+ * Creates functions that find the holder of a token: in the cache, else in the database. A result is cached for
  * {@link tokenCacheMs}. A token that was valid before is looked up without a pause, so a flood of unknown tokens does
  * not delay a relay that is at work.
  *
- * @returns A function from the SHA-256 of a token, its hexadecimal form and the group of addresses that presents it to
+ * @returns Functions from the SHA-256 of a token, its hexadecimal form and the group of addresses that presents it to
  *   the holder; undefined if it is unknown. It throws a {@link DatabaseError} when a database cannot be reached, and a
  *   problem (503) when the token finds no place to wait.
  */
-export function createTokenCheck(
-  deps: TokenCheckDeps,
-): (
-  hash: Uint8Array,
-  key: string,
-  groupOf: () => string,
-) => Principal | undefined | Promise<Principal | undefined> {
+export function createTokenCheck(deps: TokenCheckDeps): TokenChecks {
   const { localMs } = deps;
   const valid = new Map<string, { readonly principal: Principal; readonly untilMs: number }>();
   const unknown = new Map<string, number>();
@@ -81,12 +90,23 @@ export function createTokenCheck(
     if (principal === undefined) keep(unknown, key, untilMs);
     else keep(valid, key, { principal, untilMs });
   });
-  return (hash, key, groupOf) => {
+  const check: TokenCheck = (hash, key, groupOf) => {
     const known = valid.get(key);
     if (known !== undefined && localMs() < known.untilMs) return known.principal;
     if (localMs() < (unknown.get(key) ?? -Infinity)) return undefined;
     return lookUp(hash, key, groupOf(), known !== undefined);
   };
+  const checkWhileAway: TokenCheck = async (hash, key, groupOf) => {
+    try {
+      return await check(hash, key, groupOf);
+    } catch (error) {
+      const known = valid.get(key);
+      const isKept = known !== undefined && localMs() < known.untilMs - tokenCacheMs + tokenKeptAwayMs;
+      if (isDatabaseError(error) && isKept) return known.principal;
+      throw error;
+    }
+  };
+  return { check, checkWhileAway };
 }
 
 /** Sets an entry of a cache, as its newest. A full cache drops the oldest. */

@@ -4,9 +4,12 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { operator } from "../../../test/support/admin.ts";
 import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
+import { TestClock } from "../../../test/support/clock.ts";
 import { clientProfile, says } from "../../../test/support/clients.ts";
 import { vectorDomain } from "../../../test/support/database.ts";
 import { createHistogram } from "../../allocator/histogram.ts";
+import { tokenCacheMs, tokenKeptAwayMs } from "../../limits.ts";
+import { DatabaseError } from "../../store/store.ts";
 import { formatMetrics } from "./exposition.ts";
 
 async function scrape() {
@@ -46,7 +49,62 @@ test("/metrics requires a token of scope read, and hides instance metrics from a
   expect(text).not.toContain("apportion_frames_total");
 });
 
-test("the dashboard and the alert rules name only metrics that exist", async () => {
+/** An allocator whose database can be taken away, and a token of scope `read` that it has accepted. */
+async function scrapeWithToken() {
+  let isAway = false;
+  const unlessAway = <A extends unknown[], R>(run: (...args: A) => Promise<R>) => {
+    return (...args: A): Promise<R> => (isAway ? Promise.reject(new DatabaseError("away")) : run(...args));
+  };
+  const clock = new TestClock(1_750_000_000);
+  const allocator = await createTestAllocator(vectorDomain, {
+    clock,
+    replace: ({ ...database }) => ({
+      ...database,
+      read: unlessAway(database.read),
+      write: unlessAway(database.write),
+    }),
+  });
+  const call = operator(allocator.app);
+  const secret = (await call("PUT", "/tokens/monitor", { scope: "read" })).body.secret as string;
+  const get = (path = "/metrics", token = secret) =>
+    allocator.app.request(path, { headers: { authorization: `Bearer ${token}` } });
+  return {
+    call,
+    get,
+    advance: (ms: number) => (clock.seconds! += ms / 1000),
+    setAway: (away: boolean) => (isAway = away),
+  };
+}
+
+test("E20 /metrics answers a token that was valid while the database is away, and nothing else does", async () => {
+  const { get, advance, setAway } = await scrapeWithToken();
+  expect(await (await get()).text()).toContain("apportion_database_up 1\n");
+  setAway(true);
+  advance(tokenCacheMs + 1);
+  const response = await get();
+  const text = await response.text();
+  expect([response.status, text]).toEqual([200, expect.stringContaining("apportion_database_up 0\n")]);
+  expect(text).toContain("apportion_frames_total 0\n");
+  expect((await get("/admin/v1/leases")).status).toBe(503);
+  expect((await get("/metrics", "unknown")).status).toBe(503);
+  advance(tokenKeptAwayMs - tokenCacheMs - 1000);
+  expect((await get()).status).toBe(200);
+  advance(1000);
+  expect((await get()).status).toBe(503);
+});
+
+test("E20 a token that was deleted is not accepted by /metrics any longer than elsewhere", async () => {
+  const { call, get, advance, setAway } = await scrapeWithToken();
+  expect((await get()).status).toBe(200);
+  await call("DELETE", "/tokens/monitor", undefined, { "if-match": "*" });
+  advance(tokenCacheMs + 1);
+  expect((await get()).status).toBe(401);
+  setAway(true);
+  advance(tokenCacheMs + 1);
+  expect((await get()).status).toBe(503);
+});
+
+test("E20 the dashboard and the alert rules name only metrics that exist", async () => {
   const { get } = await scrape();
   const text = await (await get(adminToken)).text();
   const names = new Set([...text.matchAll(/^(?:# TYPE )?([a-z_]+)[ {]/gm)].map((match) => match[1]!));
@@ -69,6 +127,8 @@ test("the dashboard and the alert rules name only metrics that exist", async () 
       "ApportionRefusals",
       "ApportionSiteLimit",
       "ApportionDatabaseSlow",
+      "ApportionDatabaseAway",
+      "ApportionDown",
     ]),
   );
 });

@@ -19,6 +19,8 @@ export interface MetricsDeps {
   readonly store: Pick<Store, "clock" | "statistics">;
   readonly counters: Counters;
   readonly databaseSeconds: Histogram;
+  /** Rejects when a batch cannot be committed: the check of `/readyz`. */
+  readonly ensureReady: () => Promise<void>;
   /** Returns how many lines the log has lost; undefined if it loses none. */
   readonly linesLost?: (() => number) | undefined;
 }
@@ -34,6 +36,7 @@ export function metricsEndpoint({
   store,
   counters,
   databaseSeconds,
+  ensureReady,
   linesLost = () => 0,
 }: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
@@ -42,6 +45,12 @@ export function metricsEndpoint({
     const own =
       principal.domain === null
         ? [
+            databaseUp(
+              await ensureReady().then(
+                () => true,
+                () => false,
+              ),
+            ),
             unreachableDatabases(unreachable),
             ...clockMetrics(await store.clock.measure()),
             ...countersOf(counters),
@@ -73,6 +82,16 @@ function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
       ),
     },
   ];
+}
+
+/** The gauges of pools may be some minutes old, so they don't show an outage at once. */
+function databaseUp(isUp: boolean): Metric {
+  return {
+    name: "apportion_database_up",
+    type: "gauge",
+    help: "1 if a batch can be committed now, as for /readyz; otherwise 0: clients get no leases.",
+    samples: [{ value: isUp ? 1 : 0 }],
+  };
 }
 
 function unreachableDatabases(count: number): Metric {
