@@ -15,6 +15,7 @@ import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
+import { outageMutants } from "./outages.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { endOfLeaseMutants } from "./store/ends.ts";
@@ -46,6 +47,7 @@ export const mutants: readonly Mutant[] = [
   ...serverMutants,
   ...httpMutants,
   ...strangerMutants,
+  ...outageMutants,
   ...adminMutants,
   ...relayMutants,
 ];

@@ -92,8 +92,8 @@ export const strangerMutants: readonly Mutant[] = [
     name: "token-refused-before-look-up",
     rules: ["T13"],
     file: "src/http/auth.ts",
-    search: "const found = await check(hash, key, groupOf);",
-    replacement: "const found = isFlooded() ? undefined : await check(hash, key, groupOf);",
+    search: "const found = await checkToken(hash, key, groupOf);",
+    replacement: "const found = isFlooded() ? undefined : await checkToken(hash, key, groupOf);",
     tests: guessingTests,
   },
   {
