@@ -15,6 +15,7 @@ import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
+import { moveMutants } from "./moves.ts";
 import { outageMutants } from "./outages.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
@@ -48,6 +49,7 @@ export const mutants: readonly Mutant[] = [
   ...httpMutants,
   ...strangerMutants,
   ...outageMutants,
+  ...moveMutants,
   ...adminMutants,
   ...relayMutants,
 ];

@@ -96,7 +96,7 @@ const reservations: Resource = {
   name: "reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
   filters: ["domain", "pool", "clientIdentifier"],
-  force: { of: ["put", "patch"], meaning: "end the lease that the client holds on another pair" },
+  force: { of: ["put", "patch"], meaning: "move the client if it has a lease of another pair" },
   list: (client, query) => client.reservations.$get({ query }),
   get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
   put: (client, name, json, { query, headers }) =>
@@ -109,7 +109,7 @@ const reservations: Resource = {
 
 const leases: Resource = {
   name: "leases",
-  columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt"],
+  columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt", "pending"],
   filters: [
     ...["domain", "pool", "address", "port", "clientId", "duid", "iaid", "softwire", "source", "site"],
     ...["state", "expiresFrom", "expiresBefore"],

@@ -1,5 +1,6 @@
 /** Rows of an earlier release, after the migrations of this one. */
 import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import { expect, onTestFinished, test } from "vitest";
 import { applyDeclaration } from "../../../test/support/apply-declaration.ts";
 import { bindClaim, clientId, offerClaim, slotKey } from "../../../test/support/claims.ts";
@@ -8,7 +9,9 @@ import { temporaryFolder } from "../../../test/support/folder.ts";
 import { earlierRelease } from "../../../test/support/later-release.ts";
 import { parseDeclaration } from "../../declaration/declaration.ts";
 import { openFile } from "../database/file.ts";
+import { decodeHex } from "../../wire/hex.ts";
 import { migrateDatabase } from "../database/migrate.ts";
+import { moveLease } from "../evidence/lease-changes.ts";
 import { commitClaims } from "./commit.ts";
 
 test("R5 an offer and a lease of an earlier release are bound with the lease time of the REQUEST's domain", async () => {
@@ -47,4 +50,45 @@ test("R5 an offer and a lease of an earlier release are bound with the lease tim
     },
   );
   expect(again.facts[0]!.held).toMatchObject({ state: "bound", remainingSeconds: 3600, statedSeconds: 500 });
+});
+
+test("E3 a lease of an earlier release is moved after the migration, and its client follows at either allocator", async () => {
+  const url = `file:${join(await temporaryFolder(), "apportion.db")}`;
+  const [first, second] = [openFile(url), openFile(url)];
+  onTestFinished(() => {
+    first.close();
+    second.close();
+  });
+  await migrateDatabase(first, await earlierRelease("0014_moves"));
+  await applyDeclaration(first, parseDeclaration(vectorDomain, "test"));
+  await first.write([
+    {
+      sql: `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source)
+        SELECT ?1, 1, unhex(?2), 2, now_ms / 1000 + 50, now_ms / 1000 + 60, now_ms / 1000, now_ms / 1000, zeroblob(16)
+        FROM instant`,
+      args: [slotKey(0), clientId(1)],
+    },
+  ]);
+  const read = async (sql: string) => (await first.read([{ sql, args: [] }]))[0]!.rows;
+  expect((await migrateDatabase(first)).applied).toEqual(["0014_moves"]);
+  const [[revision]] = (await read("SELECT revision FROM configuration")) as [[number]];
+  const [[since]] = (await read("SELECT since FROM lease")) as [[number]];
+  const handle = { slot: slotKey(0), clientId: decodeHex(clientId(1)), since };
+  expect((await moveLease(first, handle, slotKey(5), sql`SELECT 1`)).isDone).toBe(true);
+  // The refusal by one allocator is lost, so the client asks the other one.
+  for (const database of [first, second]) {
+    const { facts } = await commitClaims(database, [bindClaim(1, slotKey(0), { accepts: "lease" })], {
+      revision,
+    });
+    expect(facts[0]!.held).toMatchObject({ slot: slotKey(5), state: "released", movesTo: null });
+  }
+  const offer = await commitClaims(first, [offerClaim(1)], { revision });
+  expect(offer.facts[0]!.held).toMatchObject({ slot: slotKey(5), state: "offered" });
+  const bound = await commitClaims(second, [bindClaim(1, slotKey(5))], { revision });
+  expect(bound.facts[0]!.held).toMatchObject({ slot: slotKey(5), state: "bound" });
+  expect(await read("SELECT slot, client_id IS NULL, move_to, move_from FROM lease ORDER BY slot")).toEqual([
+    [slotKey(0), 1, null, null],
+    [slotKey(5), 0, null, null],
+  ]);
+  expect(await read("SELECT slot FROM history")).toEqual([[slotKey(0)]]);
 });

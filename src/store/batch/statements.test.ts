@@ -8,7 +8,20 @@ import type { ParameterName } from "./statements.ts";
 const values = batchParameters([], { revision: 1 });
 
 /** Names under which the statements know the tables that grow: those of `lease`, then those of `pool`. */
-const growing = ["lease", "own", "mine", "former", "used", "other", "taken", "free", "pool", "p", "target"];
+const growing = [
+  "lease",
+  "own",
+  "goal",
+  "mine",
+  "former",
+  "used",
+  "other",
+  "taken",
+  "free",
+  "pool",
+  "p",
+  "target",
+];
 
 test.each(batchStatements.map(({ name, template }) => [name, template]))(
   "%s finds rows of growing tables by key, and never scans them",

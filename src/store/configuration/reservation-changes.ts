@@ -8,9 +8,11 @@
  */
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import { freeTargets } from "../batch/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
-import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
+import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import {
   domain,
@@ -30,6 +32,9 @@ import type { Selecting, StoredReservation } from "./declared.ts";
 
 const { bound, released, declined } = LeaseState;
 
+/** The row of the client's lease of another pair. */
+const held = alias(lease, "held");
+
 /** The pair to reserve. The pool is given by name, because the same transaction may create it. */
 export interface ReservedPair {
   readonly domain: string;
@@ -46,7 +51,10 @@ export interface ReservationRequest {
 
 /** Options of a new reservation. */
 export interface ReservationOptions {
-  /** Whether to reserve the pair even if the client has a running lease of another pair. That lease then ends. */
+  /**
+   * Whether to reserve the pair even if the client has a running lease of another pair. The client then moves: that lease
+   * ends when its next renewal is refused.
+   */
   readonly force: boolean;
   /** Initial version; greater than 1 if the reservation replaces another. */
   readonly version?: number;
@@ -157,7 +165,7 @@ export function replaceReservation(
       // `changes()` counts the audit rows of the deletion. A conflict here would be a bug in the condition above.
       writer.run(sql`${insertWanted(request, version + 1)} WHERE changes() > 0`),
       writer.run(auditOfLast(creationEntry(actor, request, version + 1))),
-      releasePair(writer, slot),
+      ...releasePair(writer, slot),
       ...takePair(writer, request.declared.name, version + 1),
     ],
   };
@@ -172,7 +180,7 @@ export function deleteReservation(writer: Writer, actor: string, stored: StoredR
       .where(and(eq(reservation.id, id), eq(reservation.version, version)))
       .returning({ id: reservation.id }),
     audit: deletionEntry(actor, stored),
-    further: [releasePair(writer, slot)],
+    further: releasePair(writer, slot),
   };
 }
 
@@ -188,9 +196,17 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
   };
 }
 
+/** The running lease of the client of a reservation for which the client has another pair: the one that ends last. */
+const otherLease = sql`(
+  SELECT ${held.slot} FROM ${lease} ${held}
+  WHERE ${held.domainId} = ${reservation.domainId} AND ${held.clientId} = ${reservation.clientId}
+    AND ${held.slot} <> ${reservation.slot} AND ${held.state} = ${literal(bound)} AND ${held.expiresAt} > ${instantSeconds}
+  ORDER BY ${held.expiresAt} DESC, ${held.slot} LIMIT 1)`;
+
 /**
  * Writes a reservation into the lease row of its slot. The client's own lease continues; data of another client is
- * removed.
+ * removed. If the client has a running lease of another pair, it moves to the reserved pair: the move is pending until
+ * the client is told, as in `moveLease()` (`evidence/lease-changes.ts`).
  */
 function takePair(writer: Writer, name: string, version: number): Item[] {
   const isIt = and(eq(reservation.name, name), eq(reservation.version, version));
@@ -202,27 +218,40 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
     lease.expiresAt,
     lease.freeAt,
     lease.updatedAt,
+    lease.moveTo,
+    lease.moveFrom,
   ];
+  const isOther = and(
+    isIt,
+    eq(lease.domainId, reservation.domainId),
+    eq(lease.clientId, reservation.clientId),
+    ne(lease.slot, reservation.slot),
+  );
+  const rows = sql`SELECT ${lease.slot} FROM ${lease} CROSS JOIN ${reservation}
+    WHERE ${isIt} AND ${lease.domainId} = ${reservation.domainId} AND ${lease.clientId} = ${reservation.clientId}`;
   return [
+    writer.run(freeTargets(rows, sql`(SELECT ${reservation.slot} FROM ${reservation} WHERE ${isIt})`)),
     // A client has only one row in its domain. Its old pair stays in quarantine as long as it would have anyway.
     writer
       .update(lease)
-      .set({ clientId: null, state: released, since: null, softwire: null, updatedAt: instantSeconds })
+      .set({
+        clientId: null,
+        state: released,
+        since: null,
+        softwire: null,
+        updatedAt: instantSeconds,
+        moveTo: null,
+        moveFrom: null,
+      })
       .from(reservation)
-      .where(
-        and(
-          isIt,
-          eq(lease.domainId, reservation.domainId),
-          eq(lease.clientId, reservation.clientId),
-          ne(lease.slot, reservation.slot),
-        ),
-      ),
+      .where(and(isOther, sql`${lease.slot} IS NOT ${otherLease}`)),
+    writer.update(lease).set({ moveTo: reservation.slot }).from(reservation).where(isOther),
     writer.run(sql`INSERT INTO ${lease} (${namesOf(...columns)})
-      SELECT ${reservation.slot}, ${reservation.domainId}, ${reservation.clientId}, ${released}, 0, ${freeNever},
-        ${instantSeconds}
+      SELECT ${reservation.slot}, ${reservation.domainId}, iif(${otherLease} IS NULL, ${reservation.clientId}, NULL),
+        ${released}, 0, ${freeNever}, ${instantSeconds}, NULL, ${otherLease}
       FROM ${reservation} WHERE ${isIt}
       ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease},
-        ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt)}`),
+        ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt, lease.moveTo, lease.moveFrom)}`),
   ];
 }
 
@@ -240,21 +269,31 @@ const quarantine = sql`(
   SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
   FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
 
-/** Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. */
-function releasePair(writer: Writer, slot: number): Item {
-  return writer
-    .update(lease)
-    .set({
-      freeAt: sql`${lease.expiresAt} + ${quarantine}`,
-      clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
-    })
-    .where(
-      and(
-        eq(lease.slot, slot),
-        eq(lease.freeAt, freeNever),
-        notExists(writer.select({ id: reservation.id }).from(reservation).where(eq(reservation.slot, slot))),
-      ),
-    );
+/**
+ * Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. If a client
+ * was to move there, it keeps the pair that it has.
+ */
+function releasePair(writer: Writer, slot: number): Item[] {
+  const isReleased = and(
+    eq(lease.slot, slot),
+    eq(lease.freeAt, freeNever),
+    notExists(writer.select({ id: reservation.id }).from(reservation).where(eq(reservation.slot, slot))),
+  );
+  const movedHere = sql`(SELECT ${lease.moveFrom} FROM ${lease} WHERE ${isReleased} AND ${isNull(lease.clientId)})`;
+  return [
+    writer
+      .update(lease)
+      .set({ moveTo: null })
+      .where(and(sql`${lease.slot} = ${movedHere}`, eq(lease.moveTo, slot))),
+    writer
+      .update(lease)
+      .set({
+        freeAt: sql`${lease.expiresAt} + ${quarantine}`,
+        clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
+        moveFrom: null,
+      })
+      .where(isReleased),
+  ];
 }
 
 /** The obstacles to a reservation. */

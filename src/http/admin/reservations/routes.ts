@@ -37,7 +37,7 @@ const forceQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.description(
-        "Reserve the pair even if the client has a lease of another pair. That lease is ended, and kept in history.",
+        "Reserve the pair even if the client has a lease of another pair. That lease ends when the client is told, at its next renewal.",
       ),
     ),
   ),
@@ -217,7 +217,7 @@ function obstacleText({ obstacle }: Kind<"obstructed">): string {
     case "pair-in-use":
       return `another client has the pair until ${formatDate(obstacle.until)}`;
     case "client-in-use":
-      return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true ends it`;
+      return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true moves the client`;
     case "pool-drained":
       return `pool "${obstacle.pool}" is drained, or was changed at the same time`;
   }

@@ -1,0 +1,138 @@
+/**
+ * Mutants of moves that are pending.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutant.ts";
+
+const statements = "src/store/batch/statements.ts";
+const moves = "src/store/batch/moves.ts";
+const changes = "src/store/evidence/lease-changes.ts";
+const reservations = "src/store/configuration/reservation-changes.ts";
+const triggers = "migrations/0014_moves.sql";
+const moveTests = ["test/rules/moves.test.ts"];
+const modelTests = ["test/model/model.test.ts"];
+
+/** A mutant of E3. */
+const mutant = (
+  name: string,
+  file: string,
+  search: string,
+  replacement: string,
+  tests: readonly string[] = moveTests,
+): Mutant => ({ name, rules: ["E3"], file, search, replacement, tests });
+
+export const moveMutants: readonly Mutant[] = [
+  mutant(
+    "renewal-of-a-moved-lease-not-refused",
+    statements,
+    "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state",
+    "${names(goal.slot)} AND c.oldest_state",
+  ),
+  mutant(
+    "offer-of-a-moved-pair-not-taken",
+    statements,
+    "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state = ${offered},",
+    "${names(own.slot)},",
+  ),
+  mutant(
+    "reboot-gets-the-pair-it-moves-to",
+    statements,
+    "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state = ${offered},",
+    "${names(own.slot)} OR ${names(goal.slot)},",
+  ),
+  mutant(
+    "rapid-commit-renews-a-moved-lease",
+    statements,
+    "${goal.poolId} IN (SELECT value FROM json_each(c.pool_ids)))\n    WHEN 'offer'",
+    "FALSE)\n    WHEN 'offer'",
+  ),
+  mutant(
+    "discover-ends-a-moved-lease",
+    statements,
+    "WHEN 'offer' THEN NOT ${isLeased} OR ${isDrained}",
+    "WHEN 'offer' THEN TRUE OR ${isDrained}",
+  ),
+  mutant("ended-lease-keeps-its-move", statements, "ELSE NOT ${isLeased} END", "ELSE FALSE END", modelTests),
+  mutant(
+    "moved-client-offered-its-old-pair",
+    "src/lease/discover.ts",
+    "held.movesTo ?? held.slot",
+    "held.slot",
+  ),
+  mutant(
+    "declined-pair-forgets-the-move",
+    statements,
+    "<> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
+    "<> ${never},\n    NULL, ${lease.clientId}),",
+  ),
+  mutant(
+    "moved-lease-leaves-its-site-full",
+    moves,
+    "NULL AS stated, NULL AS source, NULL AS site",
+    "NULL AS stated, NULL AS source, ${own.site} AS site",
+  ),
+  mutant(
+    "old-pair-free-as-soon-as-refused",
+    moves,
+    "AS expires_at, ${own.freeAt} AS free_at",
+    "AS expires_at, ${now} AS free_at",
+  ),
+  mutant(
+    "void-move-still-pending",
+    moves,
+    "AND ${from.clientId} IS NOT NULL AND ${to.clientId} IS NULL)`",
+    "AND ${from.clientId} IS NOT NULL)`",
+    modelTests,
+  ),
+  mutant(
+    "replaced-move-keeps-its-target",
+    changes,
+    "writer.run(freeTargets(moved, sql`${target}`)),",
+    "writer.run(sql`SELECT 1`),",
+  ),
+  mutant(
+    "operators-end-keeps-the-move",
+    changes,
+    "writer.run(handOverEnded(handle)),",
+    "writer.run(sql`SELECT 1`),",
+    modelTests,
+  ),
+  mutant(
+    "target-of-a-move-free-for-others",
+    changes,
+    "${LeaseState.released}, ${instantSeconds}, ${lease.freeAt}, ${instantSeconds},",
+    "${LeaseState.released}, ${instantSeconds}, ${instantSeconds}, ${instantSeconds},",
+  ),
+  mutant(
+    "drain-keeps-pending-moves",
+    triggers,
+    "WHEN NEW.drain_until IS NOT NULL AND OLD.drain_until IS NULL",
+    "WHEN FALSE",
+  ),
+  mutant(
+    "move-outlives-its-completion",
+    triggers,
+    "SET move_from = NULL, first_relay_path",
+    "SET first_relay_path",
+    modelTests,
+  ),
+  mutant(
+    "moved-slots-count-as-bound",
+    "src/store/evidence/slot-counts.ts",
+    "+ clientless.tally.rows + told;",
+    "+ clientless.tally.rows;",
+  ),
+  mutant(
+    "reservation-ends-a-lease-before-its-client-is-told",
+    reservations,
+    ".where(and(isOther, sql`${lease.slot} IS NOT ${otherLease}`)),",
+    ".where(isOther),",
+  ),
+  mutant(
+    "reservation-keeps-the-target-of-a-move",
+    reservations,
+    "writer.run(freeTargets(rows, sql`(SELECT ${reservation.slot} FROM ${reservation} WHERE ${isIt})`)),",
+    "",
+  ),
+];
