@@ -27,6 +27,21 @@ export function textOf(parse: (text: string) => unknown) {
 }
 
 /**
+ * Creates a schema of text that may be written in several ways, such as an IPv6 address.
+ *
+ * @param parse As for {@link textOf}.
+ * @param format Formats what `parse` returned, always in the same way.
+ * @returns A schema whose output is the canonical text: the same for all ways to write one thing, so that texts can be
+ *   compared.
+ */
+export function canonicalText<T>(parse: (text: string) => T, format: (value: T) => string) {
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => format(parse(dataset.value))),
+  );
+}
+
+/**
  * Creates a schema of a list. Its work is bounded whatever the input is: the items of a list that is too long are not
  * looked at, and after {@link faultsCountedMax} faults the rest is not.
  *

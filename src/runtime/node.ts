@@ -16,6 +16,7 @@ import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
+import { faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
@@ -141,6 +142,9 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
   for (const { name, siteLeasesMax } of directories.flatMap(({ domains }) => domains)) {
     for (const warning of warningsOf(name, siteLeasesMax)) log.warn({ domain: name }, warning);
   }
+  // An old database may have as many as it has pools.
+  const unusable = await store.maintenance.findUnusable();
+  for (const found of unusable.slice(0, faultsShownMax)) log.warn({ found }, "clients cannot use this");
 }
 
 /**
