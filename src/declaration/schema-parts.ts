@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { faultsCountedMax, listSliceItems } from "../limits.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 
 /**
  * Creates a schema of text in a certain form.
@@ -38,6 +39,20 @@ export function canonicalText<T>(parse: (text: string) => T, format: (value: T) 
   return v.pipe(
     textOf(parse),
     v.rawTransform(({ dataset }) => format(parse(dataset.value))),
+  );
+}
+
+/**
+ * Creates a schema of a whole number that is written as text, as in a query string or a variable.
+ *
+ * @param unit What the number counts, for messages.
+ * @returns A schema whose output is the number.
+ */
+export function wholeNumberText(min: number, max: number, unit?: string) {
+  const parse = (text: string): number => parseWholeNumber(text, min, max, unit);
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => parse(dataset.value)),
   );
 }
 
