@@ -69,8 +69,18 @@ const schema = v.object({
   APPORTION_HISTORY_DAYS: v.optional(wholeNumberText(1, housekeepingDaysMax, "days")),
 });
 
-/** Their keys are always there, so that the messages of their own schemas say what was expected. */
-const required = { APPORTION_DATABASE_URL: undefined, APPORTION_RELAY_TOKEN: undefined };
+/**
+ * Picks the variables of the settings, without the empty ones. Deno allows reading those that its flags name, but no
+ * list of all. The keys of the required ones are always there, so that their own schemas say what was expected.
+ */
+function settingsOf(environment: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const required = { APPORTION_DATABASE_URL: undefined, APPORTION_RELAY_TOKEN: undefined };
+  const named = Object.keys(schema.entries).map((name) => [name, environment[name]] as const);
+  return {
+    ...required,
+    ...withoutEmptyVariables(Object.fromEntries(named.filter(([, value]) => value !== undefined))),
+  };
+}
 
 /** Settings of an allocator. */
 export interface AllocatorConfig {
@@ -92,7 +102,7 @@ export interface AllocatorConfig {
  *   because it may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
-  const result = v.safeParse(schema, { ...required, ...withoutEmptyVariables(environment) });
+  const result = v.safeParse(schema, settingsOf(environment));
   if (!result.success) {
     const faults = result.issues.map((issue) => {
       const found = issue.input === undefined ? "nothing" : "an invalid value";

@@ -15,6 +15,7 @@ import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
+import { parserMutants } from "./parsers.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { serverMutants } from "./store/server.ts";
@@ -31,6 +32,7 @@ export const mutants: readonly Mutant[] = [
   ...clockMutants,
   ...storageMutants,
   ...wireMutants,
+  ...parserMutants,
   ...portsetMutants,
   ...queryMutants,
   ...discoverMutants,
