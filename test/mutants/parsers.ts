@@ -32,14 +32,7 @@ export const parserMutants: readonly Mutant[] = [
     "",
     wireTests,
   ),
-  mutant(
-    "E1",
-    "offset-of-99-hours",
-    date,
-    "[+-](?:[01]\\d|2[0-3]):[0-5]\\d)$/i",
-    "[+-]\\d\\d:[0-5]\\d)$/i",
-    wireTests,
-  ),
+  mutant("E1", "midnight-of-24", date, "T((?:[01]\\d|2[0-3]):", "T((?:[01]\\d|2[0-4]):", wireTests),
   mutant(
     "E1",
     "number-with-leading-zeros",
