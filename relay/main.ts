@@ -4,6 +4,7 @@
  * @module
  */
 import pino from "pino";
+import { removeEmptyVariables } from "../src/environment.ts";
 import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
 import { openLogLines } from "../src/log-lines.ts";
 import { relayCommand } from "./service/command.ts";
@@ -43,6 +44,8 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+removeEmptyVariables(process.env);
 
 try {
   await relayCommand({ run, readStatus, print }, process.env).parseAsync();

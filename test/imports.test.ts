@@ -51,7 +51,9 @@ const allowedImports: Record<string, readonly string[]> = {
 };
 
 const leaves = [
+  "src/byte-order-mark.ts",
   "src/clock-reading.ts",
+  "src/environment.ts",
   "src/group-by.ts",
   "src/limits.ts",
   "src/log-lines.ts",

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
+import { withoutByteOrderMark } from "../../src/byte-order-mark.ts";
 import { relayConfigOctetsMax } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -37,5 +38,9 @@ function readText(file: string): string {
       `${file}: found ${text.length} characters, expected at most ${relayConfigOctetsMax}`,
     ]);
   }
-  return text;
+  try {
+    return withoutByteOrderMark(text);
+  } catch (error) {
+    throw new ConfigError([`${file}: ${(error as Error).message}`]);
+  }
 }

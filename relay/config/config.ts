@@ -13,6 +13,7 @@
  */
 import * as v from "valibot";
 import { defaultAllocatorUrl, defaultRelay } from "../../src/defaults.ts";
+import { parseWholeNumber } from "../../src/wire/number.ts";
 import {
   informationAddressesMax,
   relayBatchFramesMax,
@@ -135,10 +136,7 @@ function parsed<T>(parse: (text: string) => T) {
 /** Creates the schema of a whole number: a number in the file, or the text of a flag. */
 function integer(min: number, max: number, preset: number) {
   const expected = `expected a whole number of ${min} to ${max}`;
-  const number = v.union(
-    [v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))],
-    expected,
-  );
+  const number = v.union([v.number(), parsed((text) => parseWholeNumber(text, min, max))], expected);
   return v.optional(
     v.pipe(number, v.integer(expected), v.minValue(min, expected), v.maxValue(max, expected)),
     preset,

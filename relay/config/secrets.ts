@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { withoutEmptyVariables } from "../../src/environment.ts";
 import { secretCharactersMin } from "../../src/limits.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -81,7 +82,8 @@ export function readSecrets(
 }
 
 function readToken(file: string | undefined, environment: Environment): string | undefined {
-  const { APPORTION_RELAY_TOKEN: token, CREDENTIALS_DIRECTORY: credentials } = environment;
+  const { APPORTION_RELAY_TOKEN: token, CREDENTIALS_DIRECTORY: credentials } =
+    withoutEmptyVariables(environment);
   if (file !== undefined) return readText(file).trim();
   if (token !== undefined) return token;
   return credentials === undefined ? undefined : readText(join(credentials, credentialName)).trim();

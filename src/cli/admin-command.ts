@@ -8,11 +8,12 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
+import { tokenOverlapSecondsMax } from "../limits.ts";
 import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
-import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
+import { addIfMatch, adminExitCodes, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
 
@@ -72,7 +73,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .option("--overlap <seconds>", "how long the old secret stays valid", "3600")
     .action(
       run(({ client }, [name], flags) => {
-        const json = { overlapSeconds: Number(flags.overlap) };
+        const json = { overlapSeconds: numberOf("--overlap", flags.overlap, 0, tokenOverlapSecondsMax) };
         const headers = ifMatchOf(flags);
         return client.tokens[":name"].rotate.$post({ param: { name: name! }, json }, { headers });
       }),

@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "commander";
+import { removeEmptyVariables } from "../environment.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
@@ -11,6 +12,8 @@ import { housekeepingCommand } from "./housekeeping-command.ts";
 import { migrateCommand } from "./migrate-command.ts";
 import { startCommand } from "./start-command.ts";
 import { verifyCommand } from "./verify-command.ts";
+
+removeEmptyVariables(process.env);
 
 const program = new Command("apportion")
   .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")

@@ -14,7 +14,9 @@
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
+import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { clientStateOctetsMax } from "../limits.ts";
+import { parseDateMs } from "../wire/date.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
 import type { ServerLease } from "./answer.ts";
@@ -43,7 +45,7 @@ const leaseSchema = v.strictObject({
   leaseSeconds: seconds,
   renewalSeconds: seconds,
   rebindingSeconds: seconds,
-  obtainedAt: v.pipe(v.string(), v.isoTimestamp()),
+  obtainedAt: v.string(),
   softwire: v.nullable(v.string()),
   source: v.string(),
 });
@@ -57,7 +59,7 @@ const stateSchema = v.strictObject({ leases: v.record(v.string(), leaseSchema) }
  * @throws {SyntaxError} When the text is not a client state; the message names the faulty field.
  */
 export function parseState(text: string): ClientState {
-  const result = v.safeParse(stateSchema, JSON.parse(text));
+  const result = v.safeParse(stateSchema, JSON.parse(withoutByteOrderMark(text)));
   if (!result.success) {
     const [issue] = result.issues;
     throw new SyntaxError(
@@ -81,7 +83,7 @@ function parseLease(stored: v.InferOutput<typeof leaseSchema>): KeptLease {
       portParams: portParams ?? undefined,
       serverIdentifier: parseIPv4(stored.serverIdentifier),
     },
-    obtainedAt: new Date(obtainedAt),
+    obtainedAt: new Date(parseDateMs(obtainedAt)),
     softwire: softwire === null ? undefined : parseIPv6(softwire),
     source,
   };

@@ -4,7 +4,7 @@
  *
  * @example
  * ```json
- * { "domains": [ { "name": "demo", "default": true, "serverIdentifier": "192.0.2.1",
+ * { "domains": [ { "name": "demo", "default": true, "serverIdentifier": "203.0.113.1",
  *     "pools": [ { "name": "shared", "kind": "shared", "range": "192.0.2.0/24", "psidLength": 6 } ] } ] }
  * ```
  *

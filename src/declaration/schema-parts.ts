@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { faultsCountedMax, listSliceItems } from "../limits.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 
 /**
  * Creates a schema of text in a certain form.
@@ -23,6 +24,35 @@ export function textOf(parse: (text: string) => unknown) {
         addIssue({ message: error instanceof Error ? error.message : String(error) });
       }
     }),
+  );
+}
+
+/**
+ * Creates a schema of text that may be written in several ways, such as an IPv6 address.
+ *
+ * @param parse As for {@link textOf}.
+ * @param format Formats what `parse` returned, always in the same way.
+ * @returns A schema whose output is the canonical text: the same for all ways to write one thing, so that texts can be
+ *   compared.
+ */
+export function canonicalText<T>(parse: (text: string) => T, format: (value: T) => string) {
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => format(parse(dataset.value))),
+  );
+}
+
+/**
+ * Creates a schema of a whole number that is written as text, as in a query string or a variable.
+ *
+ * @param unit What the number counts, for messages.
+ * @returns A schema whose output is the number.
+ */
+export function wholeNumberText(min: number, max: number, unit?: string) {
+  const parse = (text: string): number => parseWholeNumber(text, min, max, unit);
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => parse(dataset.value)),
   );
 }
 

@@ -6,20 +6,37 @@
 import * as v from "valibot";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import type { ProxyPrefix } from "../http/client-address.ts";
-import { placementsMax, secretCharactersMin } from "../limits.ts";
+import { withoutByteOrderMark } from "../byte-order-mark.ts";
+import { nameSchema, wholeNumberText } from "../declaration/schema-parts.ts";
+import { withoutEmptyVariables } from "../environment.ts";
+import { housekeepingDaysMax, placementsMax, secretCharactersMin } from "../limits.ts";
+import { checkDatabaseUrl, databaseUrlForms } from "../store/store.ts";
 import type { StoreSettings } from "../store/store.ts";
 
-/** `file:PATH`, `http(s)://…` or `libsql://…`. */
+/** Turns a parser into the transformation of a schema. The message of its error becomes the message of the issue. */
+const parsed = <T>(parse: (text: string) => T) =>
+  v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parse(dataset.value);
+    } catch (error) {
+      // The text may be a secret, so only what was expected is shown.
+      const message = /\bexpected .+$/s.exec((error as Error).message)?.[0] ?? "expected another value";
+      addIssue({ message });
+      return NEVER;
+    }
+  });
+
+/** A {@link DatabaseAccess} URL. */
 const databaseUrl = v.pipe(
-  v.string("expected a database URL"),
-  v.regex(
-    /^(file:|https?:\/\/|libsql:\/\/)./,
-    'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
-  ),
+  v.string(`expected ${databaseUrlForms}`),
+  parsed((url) => {
+    checkDatabaseUrl(url);
+    return url;
+  }),
 );
 
 const placements = v.pipe(
-  v.record(v.string(), v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
+  v.record(nameSchema, v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
   v.maxEntries(placementsMax, `expected at most ${placementsMax} domains`),
 );
 
@@ -37,6 +54,7 @@ const schema = v.object({
   APPORTION_PLACEMENTS: v.optional(
     v.pipe(
       v.string(),
+      v.transform(withoutByteOrderMark),
       v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
       placements,
     ),
@@ -46,25 +64,23 @@ const schema = v.object({
   /** Token of scope `admin`, for creating the first tokens. Without it, the admin API accepts only stored tokens. */
   APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret that the operator presents")),
   /** Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Default: none. */
-  APPORTION_TRUSTED_PROXIES: v.optional(
-    v.pipe(
-      v.string(),
-      v.rawTransform(({ dataset, addIssue, NEVER }) => {
-        try {
-          return parseTrustedProxies(dataset.value);
-        } catch {
-          addIssue({ message: "expected prefixes or addresses, such as 10.0.0.0/8, 2001:db8::1" });
-          return NEVER;
-        }
-      }),
-    ),
-    "",
-  ),
-  /** Days for which history is kept, 1 to 99999. Default: forever. */
-  APPORTION_HISTORY_DAYS: v.optional(
-    v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
-  ),
+  APPORTION_TRUSTED_PROXIES: v.optional(v.pipe(v.string(), parsed(parseTrustedProxies)), ""),
+  /** Days for which history is kept, 1 to 36500. Default: forever. */
+  APPORTION_HISTORY_DAYS: v.optional(wholeNumberText(1, housekeepingDaysMax, "days")),
 });
+
+/**
+ * Picks the variables of the settings, without the empty ones. Deno allows reading those that its flags name, but no
+ * list of all. The keys of the required ones are always there, so that their own schemas say what was expected.
+ */
+function settingsOf(environment: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const required = { APPORTION_DATABASE_URL: undefined, APPORTION_RELAY_TOKEN: undefined };
+  const named = Object.keys(schema.entries).map((name) => [name, environment[name]] as const);
+  return {
+    ...required,
+    ...withoutEmptyVariables(Object.fromEntries(named.filter(([, value]) => value !== undefined))),
+  };
+}
 
 /** Settings of an allocator. */
 export interface AllocatorConfig {
@@ -80,13 +96,13 @@ export interface AllocatorConfig {
 /**
  * Reads the settings.
  *
- * @param environment Environment variables; on Workers, the bindings.
+ * @param environment Environment variables; on Workers, the bindings. An empty one counts as unset.
  * @returns The checked settings.
  * @throws {TypeError} When a variable is invalid. The message names each invalid variable, but never shows a value,
  *   because it may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
-  const result = v.safeParse(schema, environment);
+  const result = v.safeParse(schema, settingsOf(environment));
   if (!result.success) {
     const faults = result.issues.map((issue) => {
       const found = issue.input === undefined ? "nothing" : "an invalid value";

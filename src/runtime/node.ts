@@ -16,11 +16,12 @@ import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
+import { faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
-import { filePathOf } from "../store/database/file-path.ts";
+import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
 import { migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
@@ -70,7 +71,7 @@ export function prepareStore(settings: StoreSettings, answerMsMax?: number): Pro
  * @throws {DatabaseError} When a file cannot be opened.
  */
 export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (url.startsWith("file:")) {
+  if (isFileUrl(url)) {
     await mkdir(dirname(filePathOf(url)), { recursive: true });
     return openFile(url);
   }
@@ -94,7 +95,7 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
  * @throws {DatabaseError} When it cannot be opened.
  */
 export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (access.url.startsWith("file:") && !existsSync(filePathOf(access.url))) {
+  if (isFileUrl(access.url) && !existsSync(filePathOf(access.url))) {
     throw new Error(`Cannot open ${access.url}: found no file, expected a database`);
   }
   return openDatabase(access, answerMsMax);
@@ -141,6 +142,9 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
   for (const { name, siteLeasesMax } of directories.flatMap(({ domains }) => domains)) {
     for (const warning of warningsOf(name, siteLeasesMax)) log.warn({ domain: name }, warning);
   }
+  // An old database may have as many as it has pools.
+  const unusable = await store.maintenance.findUnusable();
+  for (const found of unusable.slice(0, faultsShownMax)) log.warn({ found }, "clients cannot use this");
 }
 
 /**

@@ -16,6 +16,7 @@ import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
 import { outageMutants } from "./outages.ts";
+import { parserMutants } from "./parsers.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { endOfLeaseMutants } from "./store/ends.ts";
@@ -33,6 +34,7 @@ export const mutants: readonly Mutant[] = [
   ...clockMutants,
   ...storageMutants,
   ...wireMutants,
+  ...parserMutants,
   ...portsetMutants,
   ...queryMutants,
   ...discoverMutants,

@@ -424,7 +424,7 @@ export const trustMutants: readonly Mutant[] = [
     name: "configuration-of-any-depth",
     rules: ["T23"],
     file: "src/declaration/declaration-text.ts",
-    search: "    refuseDeepJson(text);\n",
+    search: "    refuseDeepJson(content);\n",
     replacement: "",
     tests: ["src/http/admin/json-depth.test.ts"],
   },

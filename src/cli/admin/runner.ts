@@ -6,6 +6,7 @@
 import type { Command } from "commander";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
+import { parseWholeNumber } from "../../wire/number.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 
@@ -80,6 +81,20 @@ export function addIfMatch(command: Command): Command {
     "--if-match <etag>",
     'change only if this is still its ETag; "*" matches any version',
   );
+}
+
+/**
+ * Parses a whole number of the command line.
+ *
+ * @param name The flag or the argument, for the message of an error.
+ * @throws {SyntaxError} When the text is no whole number from `min` to `max`.
+ */
+export function numberOf(name: string, text: unknown, min: number, max: number): number {
+  try {
+    return parseWholeNumber(String(text), min, max);
+  } catch (error) {
+    throw new SyntaxError(`Cannot use ${name}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** @returns The header that `--if-match` sets, if any. */

@@ -19,7 +19,7 @@ import { sha256 } from "../auth.ts";
 const domain = (name: string, link: string, range: string) => ({
   name,
   prefixes: [link],
-  serverIdentifier: "203.0.113.1",
+  serverIdentifier: "100.64.0.1",
   softwire: { borderRelays: ["2001:db8:ffff::1"] },
   pools: [{ name: `${name}-a`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
 });

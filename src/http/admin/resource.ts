@@ -113,7 +113,8 @@ function changedMeanwhile(what: string, name: string): Error {
 }
 
 /**
- * Applies a JSON merge patch (RFC 7396) and checks the result.
+ * Applies a JSON merge patch (RFC 7396) and checks the result. Fields that the patch does not name may have a value
+ * that only an earlier release accepted: the others can be changed all the same.
  *
  * @returns The patched resource.
  * @throws {HTTPException} 400 when the result does not match the schema, or the patch is nested too deeply.
@@ -124,8 +125,12 @@ export function patched<S extends v.GenericSchema>(
   patch: unknown,
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, mergePatch(current, patch, 0));
-  if (result.success) return result.output;
-  throw invalid("json", result.issues);
+  const named = new Set(isObject(patch) ? Object.keys(patch) : []);
+  const faults = (result.issues ?? []).filter(
+    ({ path }) => path === undefined || named.has(String(path[0].key)),
+  );
+  if (result.typed && faults.length === 0) return result.output;
+  throw invalid("json", faults.length > 0 ? faults : result.issues!);
 }
 
 function mergePatch(target: unknown, patch: unknown, depth: number): unknown {

@@ -5,11 +5,14 @@
  */
 import * as v from "valibot";
 import type { Declaration, DomainDeclaration } from "../../declaration/declaration.ts";
-import { domainSettingsFields } from "../../declaration/domain-settings.ts";
+import { storedSettingsSchema } from "../../declaration/domain-settings.ts";
+import { rangeContains } from "../../declaration/usable-addresses.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
+import type { StoredDomain } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
 import type { ApplyOptions, Elsewhere, Step, Target } from "./draft.ts";
@@ -17,7 +20,7 @@ import { addedTo, servedInSteps } from "./served.ts";
 import type { ServedByKey } from "./served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
-const settingsOnly = v.object(domainSettingsFields);
+const settingsOnly = v.object(storedSettingsSchema.entries);
 
 interface PlannedDomain {
   readonly isDefault: boolean;
@@ -48,7 +51,7 @@ export function* planDomains(
       continue;
     }
     findClash ??= yield* clashFinder(domains, state, (each) => isInScope(scope, each), elsewhere);
-    const reason = findClash(name);
+    const reason = findClash(name) ?? serverInPool(state, existing, settings.serverIdentifier);
     const change = existing === undefined ? "create" : "change";
     steps.push(
       reason === undefined
@@ -74,6 +77,18 @@ export function* planDomains(
     changes.push({ isDefault: false, change });
   }
   return { steps, changes: inOrder(changes) };
+}
+
+/** Finds a pool that contains the new server identifier of its domain. The declared pools are compared already. */
+function serverInPool(
+  { pools }: State,
+  existing: StoredDomain | undefined,
+  serverIdentifier: string,
+): string | undefined {
+  if (existing === undefined || existing.settings.serverIdentifier === serverIdentifier) return undefined;
+  const address = parseIPv4(serverIdentifier);
+  const found = pools.find((each) => each.domainId === existing.id && rangeContains(each.geometry, address));
+  return found && `serverIdentifier: found ${serverIdentifier}, which pool "${found.declared.name}" contains`;
 }
 
 /**

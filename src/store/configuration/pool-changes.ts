@@ -26,20 +26,33 @@ export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | und
   return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
 }
 
+/** @returns The server identifier in the settings of a domain. */
+export function serverIdentifierOf(settings: Column): SQL<string> {
+  return sql<string>`${settings} ->> 'serverIdentifier'`;
+}
+
 /** @returns A pool in the format of the audit record. */
 export function auditedPool(domainName: string, declared: PoolDeclaration) {
   return { domain: domainName, ...declared };
 }
 
-/** Creates a pool, unless it exists or its range overlaps another pool. A pool is one row, whatever its size. */
+/**
+ * Creates a pool, unless it exists or its range overlaps another pool. A pool is one row, whatever its size.
+ *
+ * @param serverIdentifier The server identifier of the domain that was compared with the range. Default: any, because
+ *   the transaction checks it.
+ */
 export function createPool(
   writer: Writer,
   actor: string,
   domainName: string,
   declared: PoolDeclaration,
+  serverIdentifier?: string,
 ): Change {
   const { name } = declared;
   const values = poolValues(declared);
+  const isServer =
+    serverIdentifier === undefined ? sql`true` : eq(serverIdentifierOf(domain.settings), serverIdentifier);
   const columns = namesOf(
     pool.domainId,
     pool.name,
@@ -59,7 +72,7 @@ export function createPool(
       SELECT ${domain.id}, ${name}, ${values.firstAddress}, ${values.lastAddress}, ${values.psidOffset},
         ${values.psidLength}, ${values.reservedPorts}, ${values.fill}, ${values.options}, ${values.psids},
         ${values.slots}, ${values.drainUntil}
-      FROM ${domain} WHERE ${domain.name} = ${domainName}
+      FROM ${domain} WHERE ${domain.name} = ${domainName} AND ${isServer}
         AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${overlaps(values)})
       ON CONFLICT (${nameOf(pool.name)}) DO NOTHING RETURNING ${nameOf(pool.id)}`),
     audit: {

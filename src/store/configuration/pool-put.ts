@@ -10,6 +10,8 @@
  */
 import { and, eq } from "drizzle-orm";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import { rangeContains } from "../../declaration/usable-addresses.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { allPlaces, homeOf, inScope } from "../database/databases.ts";
 import type { Databases, Place } from "../database/databases.ts";
 import type { Database } from "../database/database.ts";
@@ -27,6 +29,7 @@ import {
   isSamePool,
   overlaps,
   selectReservationsOf,
+  serverIdentifierOf,
 } from "./pool-changes.ts";
 import type { FixedDifference } from "./pool-changes.ts";
 import { deletePool } from "./pool-deletion.ts";
@@ -59,6 +62,8 @@ export type PoolPut =
   | { readonly kind: "no-domain" }
   /** Another pool has some of the addresses. `other` is undefined when the caller may not see that pool. */
   | { readonly kind: "overlaps"; readonly other: StoredPool | undefined }
+  /** The range contains the server identifier of the domain. */
+  | { readonly kind: "contains-server"; readonly serverIdentifier: string }
   | PutRefusal;
 
 /** Creates a pool, or replaces the fields that may change. */
@@ -94,8 +99,12 @@ async function create(
     const hasDomain = collisions.some((each) => each.database === database && each.hasDomain);
     return hasDomain ? overlapping(principal, collisions) : { kind: "no-domain" };
   }
+  const server = collisions.find((each) => each.database === database)?.serverIdentifier;
+  if (server !== undefined && rangeContains(poolValues(wanted.declared), parseIPv4(server))) {
+    return { kind: "contains-server", serverIdentifier: server };
+  }
   const writer = writerOf(database);
-  const change = createPool(writer, principal.name, wanted.domain, wanted.declared);
+  const change = createPool(writer, principal.name, wanted.domain, wanted.declared, server ?? "");
   const { isDone, found } = await commitChange(database, change, [
     selectDomainNamed(writer, wanted.domain),
     selectPools(writer).where(and(eq(pool.name, wanted.declared.name), inScope(domain.name, scope))),
@@ -109,6 +118,7 @@ async function create(
   if (domainRow === undefined) return { kind: "no-domain" };
   if (!isDone) {
     if (row !== undefined) return { kind: "exists" };
+    if (domainRow.serverIdentifier !== server) return { kind: "changed-meanwhile" };
     return overlap === undefined
       ? { kind: "changed-meanwhile" }
       : overlapping(principal, [{ overlap: poolOfRow(overlap) }]);
@@ -132,6 +142,8 @@ async function create(
 interface Collisions {
   readonly database: Database;
   readonly hasDomain: boolean;
+  /** Server identifier of the domain, if this database has it. */
+  readonly serverIdentifier: string | undefined;
   readonly namesake: StoredPool | undefined;
   readonly overlap: StoredPool | undefined;
 }
@@ -153,13 +165,15 @@ async function findCollisions(
   return {
     database,
     hasDomain: named !== undefined,
+    serverIdentifier: named?.serverIdentifier,
     namesake: namesake === undefined ? undefined : poolOfRow(namesake),
     overlap: overlap === undefined ? undefined : poolOfRow(overlap),
   };
 }
 
 function selectDomainNamed(builder: Selecting, name: string) {
-  return builder.select({ id: domain.id }).from(domain).where(eq(domain.name, name));
+  const selected = { id: domain.id, serverIdentifier: serverIdentifierOf(domain.settings) };
+  return builder.select(selected).from(domain).where(eq(domain.name, name));
 }
 
 /** Reports the first overlap. The pool is included only if the caller may see it. */

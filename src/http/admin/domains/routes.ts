@@ -178,6 +178,11 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
       );
     case "already-served":
       throw alreadyServed(name, result);
+    case "server-in-pool":
+      throw problem(
+        409,
+        `Cannot change domain "${name}": pool "${result.pool}" contains the new serverIdentifier, expected an address outside of the domain's pools`,
+      );
     case "forbidden-fields":
       throw forbiddenFields(context.get("principal"), name, result);
     default:

@@ -39,6 +39,8 @@ export function respondPut(context: Context, { domain, declared }: WantedPool, r
       throw noDomain(name, domain);
     case "overlaps":
       throw overlaps(name, declared.range, result.other);
+    case "contains-server":
+      throw containsServer(name, declared.range, result.serverIdentifier);
     default:
       return respondChange(context, name, result);
   }
@@ -46,7 +48,7 @@ export function respondPut(context: Context, { domain, declared }: WantedPool, r
 
 type PoolChangeResult = Exclude<
   PoolPut,
-  { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" }
+  { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" | "contains-server" }
 >;
 
 /** Answers with the result of a change. */
@@ -95,6 +97,12 @@ function overlaps(name: string, range: string, other: StoredPool | undefined): E
       : `pool "${other.declared.name}" (${other.declared.range})`;
   const errors = [{ path: "range", found: `"${range}"`, expected: `a range that does not overlap ${whose}` }];
   return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
+}
+
+function containsServer(name: string, range: string, server: string): Error {
+  const expected = `a range without ${server}, the server identifier of the domain`;
+  const errors = [{ path: "range", found: `"${range}"`, expected }];
+  return problem(409, `Cannot create pool "${name}": found range ${range}, expected ${expected}`, { errors });
 }
 
 function fixedFieldsDiffer(name: string, errors: readonly FixedDifference[]): Error {
