@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
@@ -14,14 +13,13 @@ import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import { print, printed, printError } from "../program-output.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
 
 const processIo: AdminIo = {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  drain: async () => {
-    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
-  },
+  stdout: print,
+  stderr: printError,
+  drain: printed,
   setExitCode: (code) => {
     process.exitCode = code;
   },

@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { print } from "../program-output.ts";
 import { prepareStore } from "../runtime/node.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
@@ -32,7 +33,7 @@ async function runHousekeeping({ database: url, historyDays, bindingLogDays }: O
   try {
     const kept = { historyDays: historyDays ?? null, bindingLogDays };
     for await (const report of store.maintenance.runHousekeeping(kept)) {
-      process.stdout.write(`${JSON.stringify(report)}\n`);
+      print(`${JSON.stringify(report)}\n`);
     }
   } finally {
     store.close();

@@ -16,7 +16,7 @@ import type { ListenAddress } from "../runtime/http-server.ts";
  * @throws {InvalidArgumentError} When the text has another form, or the port is above 65535.
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s/%]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 0xffff) {

@@ -4,6 +4,8 @@
  * @module
  */
 import { Command } from "commander";
+import { print, printError } from "../program-output.ts";
+import { reportUsage } from "../usage-fault.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
@@ -22,4 +24,4 @@ const program = new Command("apportion")
   .addCommand(verifyCommand())
   .addCommand(housekeepingCommand());
 
-await program.parseAsync();
+await reportUsage(program, { print, printError }).parseAsync();

@@ -5,6 +5,7 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
+import { print } from "../program-output.ts";
 import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
@@ -27,8 +28,8 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
   const access = { url, token };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
-  for (const name of applied) process.stdout.write(`applied ${name}\n`);
-  process.stdout.write(
+  for (const name of applied) print(`applied ${name}\n`);
+  print(
     applied.length === 0
       ? `nothing to do: the database has all ${present.length} migrations\n`
       : `done: ${applied.length} applied, ${present.length} already present\n`,

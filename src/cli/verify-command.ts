@@ -12,6 +12,7 @@ import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
 import { fileLog } from "../http/store-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
+import { print } from "../program-output.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
@@ -61,7 +62,7 @@ async function runVerify({ database: url, token, log, json }: Options): Promise<
   store.onFileEvent(fileLog(createLog()));
   try {
     const report = await verify(store.maintenance, log);
-    process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
+    print(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
     if (report.faults.length > 0) process.exitCode = exitFaults;
   } finally {
     store.close();

@@ -16,8 +16,11 @@ export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } 
 export interface AdminIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Waits until written text has been flushed, so that a whole binding table does not accumulate in memory. */
-  readonly drain: () => Promise<void>;
+  /**
+   * Waits until written text has been flushed, so that a whole binding table does not accumulate in memory. Returns
+   * whether somebody still reads.
+   */
+  readonly drain: () => Promise<boolean>;
   readonly setExitCode: (code: number) => void;
   /** Ends the process immediately, after a request for help or a wrong flag. */
   readonly exit: (code: number) => never;
@@ -165,7 +168,10 @@ async function streamText(answer: ApiAnswer, io: AdminIo): Promise<void> {
   const reader = answer.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     io.stdout(decoder.decode(piece.value, { stream: true }));
-    await io.drain();
+    if (!(await io.drain())) {
+      await reader.cancel();
+      return;
+    }
   }
 }
 
