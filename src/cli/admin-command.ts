@@ -13,6 +13,7 @@ import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { print, printed, printError } from "../program-output.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
 
@@ -82,7 +83,15 @@ export function adminCommand(io: AdminIo = processIo): Command {
 }
 
 async function readJson(file: string): Promise<unknown> {
-  return parseText(await readFile(file, "utf8"), formatOfFile(file), file);
+  return parseText(await readText(file), formatOfFile(file), file);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${file}: ${describeFileFault(error, "JSON or YAML")}`, { cause: error });
+  }
 }
 
 function addResource(admin: Command, resource: Resource, run: Run): void {

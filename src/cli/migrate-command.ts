@@ -8,7 +8,7 @@ import { databaseCommandMsMax } from "../limits.ts";
 import { print } from "../program-output.ts";
 import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
 import { createLog } from "./log.ts";
-import { databaseOptions, exitOnFailure } from "./process.ts";
+import { databaseOptions, exitOnFailure, nameOfOption } from "./process.ts";
 
 interface Options {
   readonly url: string;
@@ -24,9 +24,9 @@ export function migrateCommand(): Command {
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config }: Options): Promise<void> {
+async function runMigrate({ url, token, config }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const access = { url, token };
+  const access = { url, token, setting: nameOfOption(command, "url") };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
   for (const name of applied) print(`applied ${name}\n`);
   print(

@@ -5,6 +5,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { Command } from "commander";
 import { parseRelaySettings } from "../../relay/config/config.ts";
 import { namingFaults } from "../../relay/config/config-error.ts";
@@ -19,9 +20,10 @@ import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { print } from "../program-output.ts";
+import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, awaitStore, logWarnings, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { AccessSettings } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { showDatabaseUrl } from "../store/store.ts";
@@ -29,7 +31,7 @@ import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
-import { createLog } from "./log.ts";
+import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
@@ -41,11 +43,15 @@ interface Options extends HousekeepingFlags {
   readonly interface?: readonly ListenerInput[];
 }
 
+/** Database of a first look, in a folder that is created for it. */
+const defaultFolder = "data";
+const defaultDatabase = `file:${defaultFolder}/apportion.db`;
+
 /** Creates the command. */
 export function startCommand(): Command {
   const command = new Command("start")
     .description("run allocator and relay in one process, on a database file")
-    .option("--database <url>", "database that keeps the leases", "file:data/apportion.db")
+    .option("--database <url>", "database that keeps the leases", defaultDatabase)
     .option(
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
@@ -70,10 +76,10 @@ export function startCommand(): Command {
 }
 
 async function runStart(options: Options): Promise<void> {
-  const log = createLog();
+  const log = createServiceLog();
   // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
-  const adminToken = process.env.APPORTION_ADMIN_TOKEN;
+  const adminToken = readAdminToken(process.env);
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const listeners = listenersOf(options);
   const relaySettings = (allocatorUrl: string) =>
@@ -83,7 +89,8 @@ async function runStart(options: Options): Promise<void> {
     );
   // Reject wrong flags before a database is created.
   relaySettings("http://127.0.0.1");
-  const store = await prepareStore({ url: options.database });
+  if (options.database === defaultDatabase) createDefaultFolder();
+  const store = await awaitStore({ url: options.database, setting: "--database" }, log);
   const { domains } = await store.partitions[0].loadDirectory();
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
@@ -102,6 +109,15 @@ async function runStart(options: Options): Promise<void> {
     log.info({ counters: allocator.counters.snapshot() }, "stopped");
   });
   printNextStep(relay.addresses[0]!);
+}
+
+/** Only the folder of the default is created: another one may be misspelt. */
+function createDefaultFolder(): void {
+  try {
+    mkdirSync(defaultFolder, { recursive: true });
+  } catch {
+    // Opening the database says what is wrong with the folder.
+  }
 }
 
 /** Tells a newcomer which command to run next. */
