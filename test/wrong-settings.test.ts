@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFile } from "../src/store/database/file.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { findFreePort } from "./support/free-port.ts";
+import { startProgram } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -22,7 +24,7 @@ const token = "0123456789abcdef";
 const programs = { relay: "relay/main.ts", apportion: "src/cli/main.ts" } as const;
 
 /** Ports that are in use, and files that are wrong: their names in the rows stand for them. */
-const ports = { TCP: 0, UDP: 0, REFUSING: 0, FAILING: 0 };
+const ports = { TCP: 0, UDP: 0, REFUSING: 0, FAILING: 0, CLOSED: 0 };
 const closers: (() => void)[] = [];
 
 async function listen(answer?: number): Promise<number> {
@@ -76,6 +78,7 @@ beforeAll(async () => {
   ports.TCP = await listen();
   ports.REFUSING = await listen(401);
   ports.FAILING = await listen(500);
+  ports.CLOSED = await findFreePort();
 });
 
 afterAll(() => {
@@ -187,11 +190,11 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: `${allocator} --database http://127.0.0.1:REFUSING`,
-    line: "Cannot open the database http://127.0.0.1:REFUSING of --database: found status 401, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN",
+    line: "Cannot open the database http://127.0.0.1:REFUSING/ of --database: found status 401, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN",
   },
   {
     command: `${allocator} --database http://127.0.0.1:FAILING`,
-    line: "Cannot open the database http://127.0.0.1:FAILING of --database: found status 500, expected a libSQL server at this URL",
+    line: "Cannot open the database http://127.0.0.1:FAILING/ of --database: found status 500, expected a libSQL server at this URL",
   },
   {
     command: `${start} --databse x`,
@@ -278,7 +281,7 @@ const commandRows: readonly Row[] = [
   },
   {
     command: "apportion migrate --url http://127.0.0.1:1",
-    line: "Cannot open the database http://127.0.0.1:1 of --url: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    line: "Cannot open the database http://127.0.0.1:1/ of --url: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
   },
   {
     command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/newer.db",
@@ -306,7 +309,7 @@ const commandRows: readonly Row[] = [
   },
   {
     command: "apportion housekeeping APPORTION_DATABASE_URL=http://127.0.0.1:1",
-    line: "Cannot open the database http://127.0.0.1:1 of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    line: "Cannot open the database http://127.0.0.1:1/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
   },
   {
     command: "apportion admin domains list",
@@ -314,8 +317,8 @@ const commandRows: readonly Row[] = [
     code: 2,
   },
   {
-    command: `${admin} --url http://127.0.0.1:1 domains list`,
-    line: "Cannot reach the allocator http://127.0.0.1:1: found no answer (ECONNREFUSED), expected an allocator that runs: start it, or correct --url or APPORTION_URL",
+    command: `${admin} --url http://127.0.0.1:CLOSED domains list`,
+    line: "Cannot reach the allocator http://127.0.0.1:CLOSED: found no answer (ECONNREFUSED), expected an allocator that runs: start it, or correct --url or APPORTION_URL",
     code: 3,
   },
   {
@@ -500,8 +503,8 @@ const notMounted = whyNotMounted();
 describe.skipIf(notMounted !== "")(`on a read-only file system${notMounted}`, { timeout: 240_000 }, () => {
   test.each<Row>([
     {
-      command: "apportion migrate --url file:FOLDER/whole.db",
-      line: "Cannot open the database file:FOLDER/whole.db of --url: found a file that cannot be written (EROFS), expected one that user 0 may write",
+      command: "apportion migrate --url file:FOLDER/empty.db",
+      line: "Cannot open the database file:FOLDER/empty.db of --url: found a file that cannot be written (EROFS), expected one that user 0 may write",
       through: readOnly,
     },
     {
@@ -510,4 +513,42 @@ describe.skipIf(notMounted !== "")(`on a read-only file system${notMounted}`, { 
       through: readOnly,
     },
   ])("$command", expectLine);
+});
+
+describe("a service waits for what may come back, and says so", { timeout: 240_000 }, () => {
+  test("an allocator whose database server is away tries it again", async () => {
+    const url = `http://127.0.0.1:${ports.CLOSED}`;
+    const { child, log } = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0"], {
+      APPORTION_DATABASE_URL: url,
+      APPORTION_RELAY_TOKEN: token,
+      APPORTION_ADMN_TOKEN: token,
+    });
+    while (log.length < 2) await once(child.stderr!, "data");
+    const lines = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toMatchObject([
+      {
+        level: 40,
+        msg: "APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?",
+      },
+      {
+        level: 40,
+        error: `Cannot open the database ${url}/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL`,
+        msg: "not serving yet: trying again in 5 s",
+      },
+    ]);
+    expect(child.exitCode).toBeNull();
+  });
+
+  test("a relay whose allocator is away serves, and says so", async () => {
+    const { child, logged } = startProgram("relay", ["--listen", "[::1]:0"], {
+      APPORTION_ALLOCATOR_URL: `http://127.0.0.1:${ports.CLOSED}`,
+      APPORTION_RELAY_TOKEN: token,
+    });
+    expect(await logged("allocator unavailable now: trying it with the next frame")).toMatchObject({
+      level: 40,
+      allocator: `http://127.0.0.1:${ports.CLOSED}/`,
+      detail: `connect ECONNREFUSED 127.0.0.1:${ports.CLOSED}`,
+    });
+    expect(child.exitCode).toBeNull();
+  });
 });

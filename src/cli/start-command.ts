@@ -5,7 +5,6 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { Command } from "commander";
 import { parseRelaySettings } from "../../relay/config/config.ts";
 import { namingFaults } from "../../relay/config/config-error.ts";
@@ -43,15 +42,11 @@ interface Options extends HousekeepingFlags {
   readonly interface?: readonly ListenerInput[];
 }
 
-/** Database of a first look, in a folder that is created for it. */
-const defaultFolder = "data";
-const defaultDatabase = `file:${defaultFolder}/apportion.db`;
-
 /** Creates the command. */
 export function startCommand(): Command {
   const command = new Command("start")
     .description("run allocator and relay in one process, on a database file")
-    .option("--database <url>", "database that keeps the leases", defaultDatabase)
+    .option("--database <url>", "database that keeps the leases", "file:data/apportion.db")
     .option(
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
@@ -89,7 +84,6 @@ async function runStart(options: Options): Promise<void> {
     );
   // Reject wrong flags before a database is created.
   relaySettings("http://127.0.0.1");
-  if (options.database === defaultDatabase) createDefaultFolder();
   const store = await awaitStore({ url: options.database, setting: "--database" }, log);
   const { domains } = await store.partitions[0].loadDirectory();
   const wanted =
@@ -109,15 +103,6 @@ async function runStart(options: Options): Promise<void> {
     log.info({ counters: allocator.counters.snapshot() }, "stopped");
   });
   printNextStep(relay.addresses[0]!);
-}
-
-/** Only the folder of the default is created: another one may be misspelt. */
-function createDefaultFolder(): void {
-  try {
-    mkdirSync(defaultFolder, { recursive: true });
-  } catch {
-    // Opening the database says what is wrong with the folder.
-  }
 }
 
 /** Tells a newcomer which command to run next. */

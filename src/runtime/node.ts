@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
@@ -104,7 +105,7 @@ async function useOrClose<T>(
 
 /**
  * Opens a database without migrating it. A missing database file is created, but no folder: a misspelt one would
- * become an empty database without a word.
+ * become an empty database without a word. Only `data`, the folder of the guides, is created.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open database.
@@ -119,8 +120,24 @@ export async function openDatabase(access: DatabaseAccess, answerMsMax?: number)
   }
 }
 
+/** Folder of the database of a first look, in the folder that the process runs in. */
+const defaultFolder = "data";
+
+/** Creates the folder of the guides' examples. Another folder that does not exist may be misspelt. */
+function createDefaultFolder(path: string): void {
+  if (dirname(path) !== defaultFolder || existsSync(defaultFolder)) return;
+  try {
+    mkdirSync(defaultFolder);
+  } catch {
+    // Opening the database says what is wrong with the folder.
+  }
+}
+
 function openAny({ url, token }: DatabaseAccess, answerMsMax?: number): Database {
-  if (url.startsWith("file:")) return openFile(url);
+  if (url.startsWith("file:")) {
+    createDefaultFolder(filePathOf(url));
+    return openFile(url);
+  }
   const { fetch, close: closeConnections } = createPooledFetch();
   const database = openServer({ url, authToken: token, fetch, answerMsMax });
   return {

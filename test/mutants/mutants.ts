@@ -17,6 +17,7 @@ import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
+import { settingMutants } from "./settings.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
@@ -46,4 +47,5 @@ export const mutants: readonly Mutant[] = [
   ...strangerMutants,
   ...adminMutants,
   ...relayMutants,
+  ...settingMutants,
 ];
