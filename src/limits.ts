@@ -800,6 +800,9 @@ export const logLinesOctetsMax = 256 * 1024;
 /** Milliseconds for which a process that ends waits for its log: a thread writes within a few, unless the disk is stuck. */
 export const logExitWaitMs = 100;
 
+/** Milliseconds after which a service that starts tries a database server again: an outage costs a line each time. */
+export const databaseRetryMs = 5000;
+
 /** Milliseconds after which writing to a log without a reader is tried again: each try costs a system call. */
 export const logRetryMs = 1000;
 

@@ -55,13 +55,17 @@ const leaves = [
   "src/clock-reading.ts",
   "src/environment.ts",
   "src/group-by.ts",
+  "src/file-fault.ts",
   "src/limits.ts",
   "src/log-lines.ts",
   "src/loop-watch.ts",
   "src/defaults.ts",
+  "src/program-output.ts",
+  "src/setting-names.ts",
   "src/text-table.ts",
   "src/timing.ts",
   "src/udp-socket.ts",
+  "src/usage-fault.ts",
 ];
 
 const sources = ["src", "relay"].flatMap((folder) =>

@@ -103,14 +103,18 @@ export function parseLinkAddress(text: string): Uint8Array {
   return address;
 }
 
-/** Parses the URL of an allocator, without user, query and fragment. */
+/** Parses the URL of an allocator, without user, query, fragment, and the path that the relay adds itself. */
 export function parseAllocator(text: string): URL {
   const url = parseUrl(text);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new SyntaxError('expected "https://HOST" or "http://HOST"');
   }
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new SyntaxError("expected a URL without user, query and fragment");
+  const base = `${url.origin}${url.pathname.replace(/\/v1(\/relay)?\/*$/, "").replace(/\/+$/, "")}`;
+  if (/[?#]/.test(text) || url.username !== "" || url.password !== "") {
+    throw new SyntaxError(`expected a URL without user, query and fragment, such as "${base}"`);
+  }
+  if (/\/v1(\/relay)?\/*$/.test(url.pathname)) {
+    throw new SyntaxError(`expected "${base}": the relay adds /v1/relay to it`);
   }
   return url;
 }

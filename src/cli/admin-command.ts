@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
@@ -15,14 +14,14 @@ import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, adminExitCodes, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import { describeFileFault } from "../file-fault.ts";
+import { print, printed, printError } from "../program-output.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
 
 const processIo: AdminIo = {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  drain: async () => {
-    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
-  },
+  stdout: print,
+  stderr: printError,
+  drain: printed,
   setExitCode: (code) => {
     process.exitCode = code;
   },
@@ -85,7 +84,15 @@ export function adminCommand(io: AdminIo = processIo): Command {
 }
 
 async function readJson(file: string): Promise<unknown> {
-  return parseText(await readFile(file, "utf8"), formatOfFile(file), file);
+  return parseText(await readText(file), formatOfFile(file), file);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${file}: ${describeFileFault(error, "JSON or YAML")}`, { cause: error });
+  }
 }
 
 function addResource(admin: Command, resource: Resource, run: Run): void {

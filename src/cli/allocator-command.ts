@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
+import { applyFile, awaitStore, logWarnings, readDeclaration, startAllocator } from "../runtime/node.ts";
 import type { AccessSettings } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
@@ -13,7 +13,7 @@ import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
-import { createLog } from "./log.ts";
+import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
@@ -41,13 +41,14 @@ export function allocatorCommand(): Command {
 }
 
 async function runAllocator(options: Options): Promise<void> {
-  const log = createLog();
+  const log = createServiceLog();
   const config = readConfig({
     ...withCredentials(process.env),
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const store = await prepareStore(config.store);
+  const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
+  const store = await awaitStore({ ...config.store, setting }, log);
   if (declaration !== undefined) await applyFile(store, declaration, log);
   await logWarnings(store, log);
   const access = { ...config, trustedProxies: options.trustedProxy };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { networkInterfaces } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
@@ -307,6 +308,11 @@ export function assertReachable({ server, interface: interfaceName }: CommonOpti
   if (interfaceName === undefined && (isMulticast(address) || isLinkLocal(address))) {
     throw new RangeError(
       `Cannot use --server ${server}: found no --interface, expected one for a multicast or link-local address`,
+    );
+  }
+  if (interfaceName !== undefined && networkInterfaces()[interfaceName] === undefined) {
+    throw new RangeError(
+      `Cannot use --interface ${interfaceName}: found no such interface, expected one that is up and has an address`,
     );
   }
 }

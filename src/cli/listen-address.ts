@@ -17,7 +17,7 @@ import { parseWholeNumber } from "../wire/number.ts";
  * @throws {InvalidArgumentError} When the text has another form, or the port is above 65535.
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s/%]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
   try {
     if (host !== undefined) return { host, port: parseWholeNumber(match![3]!, 0, 0xffff) };

@@ -5,9 +5,10 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
+import { print } from "../program-output.ts";
 import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
 import { createLog } from "./log.ts";
-import { databaseOptions, exitOnFailure } from "./process.ts";
+import { databaseOptions, exitOnFailure, nameOfOption } from "./process.ts";
 
 interface Options {
   readonly url: string;
@@ -23,12 +24,12 @@ export function migrateCommand(): Command {
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config }: Options): Promise<void> {
+async function runMigrate({ url, token, config }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const access = { url, token };
+  const access = { url, token, setting: nameOfOption(command, "url") };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
-  for (const name of applied) process.stdout.write(`applied ${name}\n`);
-  process.stdout.write(
+  for (const name of applied) print(`applied ${name}\n`);
+  print(
     applied.length === 0
       ? `nothing to do: the database has all ${present.length} migrations\n`
       : `done: ${applied.length} applied, ${present.length} already present\n`,

@@ -15,6 +15,7 @@ import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { clientStateOctetsMax } from "../limits.ts";
 import { parseDateMs } from "../wire/date.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
@@ -128,7 +129,16 @@ export async function loadState(path: string): Promise<ClientState> {
     return parseState(await readFile(path, "utf8"));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
-    throw error;
+    if (error instanceof RangeError) throw error;
+    if (error instanceof SyntaxError) {
+      const why = error.message.replaceAll(/\s+/g, " ");
+      throw new SyntaxError(`Cannot read --state ${path}: found ${why}, expected leases of this client`, {
+        cause: error,
+      });
+    }
+    throw new Error(`Cannot read --state ${path}: ${describeFileFault(error, "a state file")}`, {
+      cause: error,
+    });
   }
 }
 

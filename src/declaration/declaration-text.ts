@@ -79,7 +79,8 @@ export function* parseTextInSteps(
     return JSON.parse(content) as unknown;
   } catch (error) {
     const why = error instanceof Error ? error.message : `not valid ${format}`;
-    throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });
+    // The parser of JSON shows the text around a fault, line breaks included.
+    throw new SyntaxError(`Cannot read ${source}: ${why.replaceAll(/\s+/g, " ")}`, { cause: error });
   }
 }
 

@@ -47,6 +47,8 @@ const secret = (expected: string) =>
     v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
   );
 
+const adminToken = v.optional(secret("expected the secret that the operator presents"));
+
 const schema = v.object({
   APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
@@ -62,7 +64,7 @@ const schema = v.object({
   ),
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
   /** Token of scope `admin`, for creating the first tokens. Without it, the admin API accepts only stored tokens. */
-  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret that the operator presents")),
+  APPORTION_ADMIN_TOKEN: adminToken,
   /** Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Default: none. */
   APPORTION_TRUSTED_PROXIES: v.optional(v.pipe(v.string(), parsed(parseTrustedProxies)), ""),
   /** Days for which history is kept, 1 to 36500. Default: forever. */
@@ -106,9 +108,12 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
   if (!result.success) {
     const faults = result.issues.map((issue) => {
       const found = issue.input === undefined ? "nothing" : "an invalid value";
-      return `  ${v.getDotPath(issue) ?? "environment"}: found ${found}, ${issue.message}`;
+      const expected = issue.message.startsWith("expected ") ? issue.message : "expected a value";
+      return `${v.getDotPath(issue) ?? "environment"}: found ${found}, ${expected}`;
     });
-    throw new TypeError(`Cannot configure the allocator:\n${faults.join("\n")}`);
+    const [only] = faults;
+    const list = faults.length === 1 ? ` ${only!}` : `\n  ${faults.join("\n  ")}`;
+    throw new TypeError(`Cannot configure the allocator:${list}`);
   }
   return {
     store: {
@@ -121,4 +126,19 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     trustedProxies: result.output.APPORTION_TRUSTED_PROXIES,
     historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
+}
+
+/**
+ * Reads the token of scope `admin` alone, for a service that needs nothing else from the environment.
+ *
+ * @returns Undefined if it is not set, or empty.
+ * @throws {TypeError} When it is invalid. The message does not show it.
+ */
+export function readAdminToken({
+  APPORTION_ADMIN_TOKEN: token,
+}: Readonly<Record<string, unknown>>): string | undefined {
+  const result = v.safeParse(adminToken, token === "" ? undefined : token);
+  if (result.success) return result.output;
+  const [{ message }] = result.issues;
+  throw new TypeError(`Cannot start: APPORTION_ADMIN_TOKEN: found an invalid value, ${message}`);
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { existsSync, mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
@@ -12,8 +12,10 @@ import { createCounters } from "../allocator/counters.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Log } from "../allocator/log.ts";
 import { formatOfFile, readDeclarationText } from "../declaration/declaration-text.ts";
+import { DeclarationError } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { faultsShownMax } from "../limits.ts";
@@ -22,14 +24,18 @@ import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
 import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
-import { migrateDatabase } from "../store/database/migrate.ts";
+import { assertMigrated, migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
+import { databaseRetryMs } from "../limits.ts";
+import { systemTiming } from "../timing.ts";
+import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
+import { describeOpening, OpeningError } from "./opening-fault.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -48,31 +54,89 @@ export interface Allocator {
 }
 
 /**
- * Opens a store and migrates its databases. A missing database file is created.
+ * Opens a store and migrates its databases. A missing database file is created, but no folder.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open store.
- * @throws {DatabaseError} When a database cannot be opened or migrated.
- * @throws {NewerSchemaError} When a later release has migrated a database.
+ * @throws {OpeningError} When a database cannot be opened or migrated.
  */
 export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
   return openStore(settings, async (access) => {
     const database = await openDatabase(access, answerMsMax);
-    await migrateDatabase(database);
+    await useOrClose(access, database, migrateDatabase);
     return database;
   });
 }
 
 /**
- * Opens a database without migrating it. A missing database file is created.
+ * Opens a store like {@link prepareStore}, for a service: while a database server does not answer, it says so and tries
+ * again, as a relay does with an allocator. Whatever else is wrong ends the process, because waiting does not mend it.
+ *
+ * @throws {OpeningError} When a database cannot be opened or migrated.
+ */
+export async function awaitStore(
+  settings: StoreSettings,
+  log: Log,
+  later: Timing["later"] = systemTiming.later,
+): Promise<Store> {
+  for (;;) {
+    try {
+      return await prepareStore(settings);
+    } catch (error) {
+      if (!(error instanceof OpeningError) || !error.isTemporary) throw error;
+      log.warn({ error: error.message }, `not serving yet: trying again in ${databaseRetryMs / 1000} s`);
+      await new Promise<void>((resolve) => void later(resolve, databaseRetryMs));
+    }
+  }
+}
+
+/** Does the first work on a database. If it fails, the database is closed again. */
+async function useOrClose<T>(
+  access: DatabaseAccess,
+  database: Database,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(database);
+  } catch (error) {
+    database.close();
+    throw describeOpening(access, error);
+  }
+}
+
+/**
+ * Opens a database without migrating it. A missing database file is created, but no folder: a misspelt one would
+ * become an empty database without a word. Only `data`, the folder of the guides, is created.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open database.
- * @throws {DatabaseError} When a file cannot be opened.
+ * @throws {OpeningError} When a file cannot be opened, or the URL is none.
  */
-export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+// eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
+export async function openDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  try {
+    return openAny(access, answerMsMax);
+  } catch (error) {
+    throw describeOpening(access, error);
+  }
+}
+
+/** Folder of the database of a first look, in the folder that the process runs in. */
+const defaultFolder = "data";
+
+/** Creates the folder of the guides' examples. Another folder that does not exist may be misspelt. */
+function createDefaultFolder(path: string): void {
+  if (dirname(path) !== defaultFolder || existsSync(defaultFolder)) return;
+  try {
+    mkdirSync(defaultFolder);
+  } catch {
+    // Opening the database says what is wrong with the folder.
+  }
+}
+
+function openAny({ url, token }: DatabaseAccess, answerMsMax?: number): Database {
   if (isFileUrl(url)) {
-    await mkdir(dirname(filePathOf(url)), { recursive: true });
+    createDefaultFolder(filePathOf(url));
     return openFile(url);
   }
   const { fetch, close: closeConnections } = createPooledFetch();
@@ -87,16 +151,38 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
 }
 
 /**
- * Opens a database that must exist. A mistyped file name is an error and does not create an empty file.
+ * Opens a database that must exist and have the schema of this release. A mistyped file name is an error and does not
+ * create an empty file.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open database.
- * @throws {Error} When the file does not exist.
- * @throws {DatabaseError} When it cannot be opened.
+ * @throws {OpeningError} When it cannot be opened.
  */
 export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (isFileUrl(access.url) && !existsSync(filePathOf(access.url))) {
-    throw new Error(`Cannot open ${access.url}: found no file, expected a database`);
+  const database = await openFound(access, answerMsMax);
+  await useOrClose(access, database, assertMigrated);
+  return database;
+}
+
+/**
+ * Opens a store whose databases exist, and migrates them.
+ *
+ * @throws {OpeningError} When a database does not exist, or cannot be opened or migrated.
+ */
+export function openExistingStore(settings: StoreSettings): Promise<Store> {
+  return openStore(settings, async (access) => {
+    const database = await openFound(access);
+    await useOrClose(access, database, migrateDatabase);
+    return database;
+  });
+}
+
+function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  const { url, setting } = access;
+  if (isFileUrl(url) && !existsSync(filePathOf(url))) {
+    const of = setting === undefined ? "" : ` of ${setting}`;
+    const message = `Cannot open the database ${url}${of}: found no file, expected a database: correct the path`;
+    throw new OpeningError(message, false, undefined);
   }
   return openDatabase(access, answerMsMax);
 }
@@ -106,16 +192,13 @@ export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?:
  *
  * @param answerMsMax Milliseconds that a database server may take for one response.
  * @returns The report of the migration.
- * @throws {DatabaseError} When the database cannot be reached, or a migration fails.
- * @throws {NewerSchemaError} When a later release has migrated the database.
+ * @throws {OpeningError} When the database cannot be reached, or a migration fails.
  */
 export async function migrate(access: DatabaseAccess, answerMsMax: number): Promise<MigrationReport> {
   const database = await openDatabase(access, answerMsMax);
-  try {
-    return await migrateDatabase(database);
-  } finally {
-    database.close();
-  }
+  const report = await useOrClose(access, database, migrateDatabase);
+  database.close();
+  return report;
 }
 
 /**
@@ -155,7 +238,20 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
  * @throws {SyntaxError} When the file is neither YAML nor JSON.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
-  return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
+  const text = await readTextFile(path);
+  try {
+    return readDeclarationText(text, formatOfFile(path), path);
+  } catch (error) {
+    throw error instanceof DeclarationError ? error.inFile(text, path) : error;
+  }
+}
+
+async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a declared state")}`, { cause: error });
+  }
 }
 
 /**

@@ -81,6 +81,8 @@ export interface DatabaseAccess {
   /** `file:PATH`, `http(s)://…` or `libsql://…`. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** Name of the setting that has the URL, for error messages. */
+  readonly setting?: string | undefined;
 }
 
 /** The URLs and tokens of all databases. */

@@ -20,6 +20,7 @@ import { parserMutants } from "./parsers.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { endOfLeaseMutants } from "./store/ends.ts";
+import { settingMutants } from "./settings.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
@@ -52,4 +53,5 @@ export const mutants: readonly Mutant[] = [
   ...outageMutants,
   ...adminMutants,
   ...relayMutants,
+  ...settingMutants,
 ];
