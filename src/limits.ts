@@ -492,6 +492,9 @@ export const yamlPauseTokens = 500;
 /** Items that are written as YAML between two possible pauses: some 10 ms. */
 export const yamlSliceItems = 128;
 
+/** Characters of JSON that are searched for repeated fields between two possible pauses: about a millisecond. */
+export const jsonPauseCharacters = 100_000;
+
 /** Nesting of JSON and YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const textDepthMax = 32;
 

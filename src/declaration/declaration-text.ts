@@ -8,7 +8,7 @@ import { stringify } from "yaml";
 import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
-import { refuseDeepJson } from "./json-depth.ts";
+import { DuplicateKeyError, parseJsonInSteps } from "./json.ts";
 import { runAtOnce } from "./steps.ts";
 import { parseYaml } from "./yaml.ts";
 import type { YamlBounds } from "./yaml.ts";
@@ -73,9 +73,9 @@ export function* parseTextInSteps(
 ): Generator<void, unknown> {
   try {
     if (format === "yaml") return yield* parseYaml(text, bounds);
-    refuseDeepJson(text);
-    return JSON.parse(text) as unknown;
+    return yield* parseJsonInSteps(text);
   } catch (error) {
+    if (error instanceof DuplicateKeyError) throw error.in(source);
     const why = error instanceof Error ? error.message : `not valid ${format}`;
     throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });
   }

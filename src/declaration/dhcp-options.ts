@@ -22,7 +22,7 @@ import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
-import { listOf, textOf } from "./schema-parts.ts";
+import { listOf, objectOf, textOf } from "./schema-parts.ts";
 
 const address = textOf(parseIPv4);
 const addresses = v.pipe(listOf(address, configuredAddressesMax), v.minLength(1));
@@ -92,7 +92,7 @@ const namedOptions = {
   "classless-static-routes": option(
     121,
     v.pipe(
-      listOf(v.strictObject({ destination: textOf(parseIPv4Prefix), router: address }), staticRoutesMax),
+      listOf(objectOf({ destination: textOf(parseIPv4Prefix), router: address }), staticRoutesMax),
       v.minLength(1),
     ),
     (routes) => concat(routes.map(encodeRoute)),
@@ -124,7 +124,7 @@ const namedCodes = new Map<number, string>(
   (Object.keys(namedOptions) as OptionName[]).map((name) => [namedOptions[name].code, name]),
 );
 
-const otherOption = v.strictObject({
+const otherOption = objectOf({
   code: v.pipe(
     v.number(),
     v.integer(),
@@ -155,7 +155,7 @@ const namedEntries = Object.fromEntries(
 ) as unknown as NamedEntries;
 
 /** Schema of the options in a configuration. */
-export const dhcpOptionsSchema = v.strictObject({
+export const dhcpOptionsSchema = objectOf({
   ...namedEntries,
   other: v.optional(listOf(otherOption, otherOptionsMax)),
 });

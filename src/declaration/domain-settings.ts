@@ -20,7 +20,7 @@ import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { listOf, textOf } from "./schema-parts.ts";
+import { listOf, objectOf, textOf } from "./schema-parts.ts";
 
 const secondsPerDay = 86_400;
 
@@ -45,7 +45,7 @@ export function parseInterfaceId(text: string): Uint8Array {
 }
 
 const leaseSecondsSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     default: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 3600),
     min: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 60),
     max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), secondsPerDay),
@@ -62,7 +62,7 @@ const siteBySchema = v.pipe(
 );
 
 const softwireSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     borderRelays: v.optional(listOf(textOf(parseIPv6), borderRelaysMax), []),
     bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
     bindPrefixOnly: v.optional(v.boolean(), false),
@@ -82,10 +82,7 @@ export const domainSettingsFields = {
   prefixes: v.optional(listOf(textOf(parseIPv6Prefix), domainPrefixesMax), []),
   /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
-    listOf(
-      v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) }),
-      linesMax,
-    ),
+    listOf(objectOf({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) }), linesMax),
     [],
   ),
   /** Value of option 54. */
@@ -112,7 +109,7 @@ export const domainSettingsFields = {
 };
 
 /** Schema of a domain's settings, as the database stores them. */
-export const domainSettingsSchema = v.strictObject(domainSettingsFields);
+export const domainSettingsSchema = objectOf(domainSettingsFields);
 export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;
 
 /**

@@ -11,7 +11,7 @@ import type { PortRange } from "../portset/port-set.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { described, listOf, nameSchema, textOf } from "./schema-parts.ts";
+import { described, listOf, nameSchema, objectOf, textOf } from "./schema-parts.ts";
 
 /**
  * Parses a port range.
@@ -120,8 +120,8 @@ const sharedFields = {
 export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
   return v.pipe(
     v.variant("kind", [
-      v.strictObject({ ...entries, ...sharedFields, ...poolFields }),
-      v.strictObject({ ...entries, kind: v.literal("full"), ...poolFields }),
+      objectOf({ ...entries, ...sharedFields, ...poolFields }),
+      objectOf({ ...entries, kind: v.literal("full"), ...poolFields }),
     ]),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed || dataset.issues !== undefined) return;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { DuplicateKeyError, parseJson } from "../declaration/json.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import type { ProxyPrefix } from "../http/client-address.ts";
 import { placementsMax, secretCharactersMin } from "../limits.ts";
@@ -37,7 +38,16 @@ const schema = v.object({
   APPORTION_PLACEMENTS: v.optional(
     v.pipe(
       v.string(),
-      v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          return parseJson(dataset.value);
+        } catch (error) {
+          const isRepeated = error instanceof DuplicateKeyError;
+          const what = isRepeated ? "each domain once" : 'JSON: {"DOMAIN": {"url": …, "token": …}}';
+          addIssue({ message: `expected ${what}` });
+          return NEVER;
+        }
+      }),
       placements,
     ),
     "{}",

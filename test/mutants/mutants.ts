@@ -7,6 +7,7 @@
 import { adminMutants } from "./admin.ts";
 import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
+import { configurationMutants } from "./configuration.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
 import { queryMutants } from "./lease/query.ts";
@@ -45,5 +46,6 @@ export const mutants: readonly Mutant[] = [
   ...httpMutants,
   ...strangerMutants,
   ...adminMutants,
+  ...configurationMutants,
   ...relayMutants,
 ];

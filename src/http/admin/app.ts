@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import type { AuthEnv } from "../auth.ts";
-import { limitBody, limitDepth } from "../limit-body.ts";
+import { limitBody, refuseUnclearBody } from "../limit-body.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { bindingRoutes } from "./bindings/routes.ts";
 import { configRoutes } from "./config/routes.ts";
@@ -59,8 +59,10 @@ export function createAdminApp(deps: AdminDeps) {
   });
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   // A domain or token may be named "config".
-  app.use((context, next) => (context.req.path.endsWith("/v1/config") ? large : small)(context, next));
-  app.use(limitDepth);
+  const isConfig = (path: string): boolean => path.endsWith("/v1/config");
+  app.use((context, next) => (isConfig(context.req.path) ? large : small)(context, next));
+  // The whole configuration is read in slices, by its own route.
+  app.use((context, next) => (isConfig(context.req.path) ? next() : refuseUnclearBody(context, next)));
   return app
     .route("/", domainRoutes(deps))
     .route("/", poolRoutes(deps))

@@ -20,6 +20,7 @@ import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
 import { inSlices } from "../../../store/store.ts";
 import type { AuthEnv } from "../../auth.ts";
+import { unreadableBody } from "../../limit-body.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
@@ -159,7 +160,7 @@ async function readBody(context: Context): Promise<Declaration> {
     input = await inSlices(parseTextInSteps(text, format, "the body", requestBounds));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw problem(400, error.message);
+    throw unreadableBody(error);
   }
   const checked = await inSlices(checkDeclaration(input));
   if (checked.success) return checked.declaration;

@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
-import { textOf } from "../../../declaration/schema-parts.ts";
+import { objectOf, textOf } from "../../../declaration/schema-parts.ts";
 import type { LeaseMove } from "../../../store/evidence/leases.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -18,7 +18,7 @@ import { notFound } from "../resource.ts";
 import { invalid, requireJson, validBody } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
-const moveSchema = v.strictObject({
+const moveSchema = objectOf({
   address: textOf(parseIPv4),
   psid: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))), null),
 });
