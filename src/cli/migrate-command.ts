@@ -5,7 +5,16 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
+import type { ConfigMode } from "../runtime/node.ts";
+import {
+  applyFile,
+  fileModeOf,
+  logWarnings,
+  migrate,
+  prepareStore,
+  readDeclaration,
+} from "../runtime/node.ts";
+import { configModeOption } from "./config-mode.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure } from "./process.ts";
 
@@ -13,6 +22,7 @@ interface Options {
   readonly url: string;
   readonly token?: string;
   readonly config?: string;
+  readonly configMode?: ConfigMode;
 }
 
 /** Creates the command. */
@@ -20,10 +30,11 @@ export function migrateCommand(): Command {
   return databaseOptions(new Command("migrate"))
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
+    .addOption(configModeOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config }: Options): Promise<void> {
+async function runMigrate({ url, token, config, configMode }: Options): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
   const access = { url, token };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
@@ -37,7 +48,7 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
     const log = createLog();
-    await applyFile(store, declaration, log);
+    await applyFile(store, declaration, log, fileModeOf(config!, configMode));
     await logWarnings(store, log);
   } finally {
     store.close();

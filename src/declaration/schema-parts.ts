@@ -33,9 +33,7 @@ export function textOf(parse: (text: string) => unknown) {
 export function objectOf<const E extends v.ObjectEntries>(entries: E) {
   const object = v.strictObject(entries);
   const run: (typeof object)["~run"] = (dataset, config) =>
-    Array.isArray(dataset.value)
-      ? (notAnArray["~run"](dataset, config))
-      : object["~run"](dataset, config);
+    Array.isArray(dataset.value) ? notAnArray["~run"](dataset, config) : object["~run"](dataset, config);
   const validate: (typeof object)["~standard"]["validate"] = (value) =>
     run({ value }, v.getGlobalConfig()) as Awaited<ReturnType<typeof validate>>;
   const bounded: typeof object = {

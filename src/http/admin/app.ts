@@ -12,6 +12,7 @@ import type { AuthEnv } from "../auth.ts";
 import { limitBody, refuseUnclearBody } from "../limit-body.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { bindingRoutes } from "./bindings/routes.ts";
+import { answerConditionalReads } from "./etag.ts";
 import { configRoutes } from "./config/routes.ts";
 import { clockRoutes } from "./clock/routes.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -57,6 +58,7 @@ export function createAdminApp(deps: AdminDeps) {
     const changesNothing = readOnlyPosts.some((path) => context.req.path.endsWith(path));
     return isRead || changesNothing ? forReaders(context, next) : forAdmins(context, next);
   });
+  app.use(answerConditionalReads);
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   // A domain or token may be named "config".
   const isConfig = (path: string): boolean => path.endsWith("/v1/config");

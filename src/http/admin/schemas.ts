@@ -22,7 +22,14 @@ const computed = <S extends v.GenericSchema>(text: string, schema: S) =>
 const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id. Must equal the name in the path.")));
 
 /** A domain. */
-export const domainSchema = objectOf({ name: nameInBody, ...domainSettingsFields });
+export const domainSchema = objectOf({
+  name: nameInBody,
+  ...domainSettingsFields,
+  ownedBy: computed(
+    "The file that owns the domain, its pools and reservations: changes through the API get 409. Null: no file.",
+    v.nullable(v.string()),
+  ),
+});
 
 /** A range of ports, both ends included. */
 export const portRangeSchema = v.strictObject({ first: count, last: count });

@@ -13,7 +13,7 @@ import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
+import { readPrecondition, versionConflict } from "../etag.ts";
 import { notFound } from "../resource.ts";
 import { invalid, requireJson, validBody } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
@@ -82,7 +82,7 @@ function respondChange(
     case "not-found":
       throw notFound("lease", id);
     case "stale":
-      throw versionConflict(formatETag(change.required), formatETag(change.version));
+      throw versionConflict(change);
     case "not-running":
       throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected bound or offered`);
     case "changed-meanwhile":
