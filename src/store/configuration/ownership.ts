@@ -6,15 +6,13 @@
  *
  * @module
  */
-import { and, eq, inArray, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, inArray, isNotNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { namesOf } from "../database/columns.ts";
 import { readerOf, readRows } from "../database/queries.ts";
 import type { Writer } from "../database/queries.ts";
 import { configuration, domain } from "../database/schema.ts";
 import type { AuditEntry } from "./audit.ts";
-import type { Change } from "./change.ts";
-import type { StoredDomain } from "./declared.ts";
 
 /** How a file is applied. */
 export interface FileMode {
@@ -74,38 +72,4 @@ export async function findOwner(
       .limit(1),
   );
   return row === undefined ? undefined : new OwnedDomainError(entry, row.name, row.owner!);
-}
-
-const ownerChange = (actor: string, name: string, from: string | null, to: string | null): AuditEntry => ({
-  actor,
-  action: to === null ? "release" : "own",
-  resource: "domain",
-  name,
-  domain: name,
-  before: { name, ownedBy: from },
-  after: { name, ownedBy: to },
-});
-
-/** Makes a file the owner of a domain, which the same transaction may have created. */
-export function claimDomain(writer: Writer, actor: string, name: string, owner: string): Change {
-  return {
-    statement: writer
-      .update(domain)
-      .set({ owner, version: sql`${domain.version} + 1` })
-      .where(and(eq(domain.name, name), isNull(domain.owner)))
-      .returning({ id: domain.id }),
-    audit: ownerChange(actor, name, null, owner),
-  };
-}
-
-/** Takes a domain from the file that owns it. */
-export function releaseDomain(writer: Writer, actor: string, { id, name, owner }: StoredDomain): Change {
-  return {
-    statement: writer
-      .update(domain)
-      .set({ owner: null, version: sql`${domain.version} + 1` })
-      .where(and(eq(domain.id, id), eq(domain.owner, owner ?? "")))
-      .returning({ id: domain.id }),
-    audit: ownerChange(actor, name, owner, null),
-  };
 }
