@@ -507,6 +507,12 @@ export const yamlPauseTokens = 500;
 /** Items that are written as YAML between two possible pauses: some 10 ms. */
 export const yamlSliceItems = 128;
 
+/** Characters of a field's value in a plan. A longer list is described by its number of items. */
+export const differenceCharactersMax = 1000;
+
+/** Characters of JSON that are searched for repeated fields between two possible pauses: about a millisecond. */
+export const jsonPauseCharacters = 100_000;
+
 /** Nesting of JSON and YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const textDepthMax = 32;
 

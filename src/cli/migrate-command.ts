@@ -6,7 +6,16 @@
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
 import { print } from "../program-output.ts";
-import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
+import type { ConfigMode } from "../runtime/node.ts";
+import {
+  applyFile,
+  fileModeOf,
+  logWarnings,
+  migrate,
+  prepareStore,
+  readDeclaration,
+} from "../runtime/node.ts";
+import { configModeOption } from "./config-mode.ts";
 import { createLog } from "./log.ts";
 import { databaseOptions, exitOnFailure, nameOfOption } from "./process.ts";
 
@@ -14,6 +23,7 @@ interface Options {
   readonly url: string;
   readonly token?: string;
   readonly config?: string;
+  readonly configMode?: ConfigMode;
 }
 
 /** Creates the command. */
@@ -21,10 +31,11 @@ export function migrateCommand(): Command {
   return databaseOptions(new Command("migrate"))
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
+    .addOption(configModeOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config }: Options, command: Command): Promise<void> {
+async function runMigrate({ url, token, config, configMode }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
   const access = { url, token, setting: nameOfOption(command, "url") };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
@@ -38,7 +49,7 @@ async function runMigrate({ url, token, config }: Options, command: Command): Pr
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
     const log = createLog();
-    await applyFile(store, declaration, log);
+    await applyFile(store, declaration, log, fileModeOf(config!, configMode));
     await logWarnings(store, log);
   } finally {
     store.close();

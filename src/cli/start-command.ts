@@ -22,19 +22,28 @@ import { print } from "../program-output.ts";
 import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { applyFile, awaitStore, logWarnings, readDeclaration, startAllocator } from "../runtime/node.ts";
-import type { AccessSettings } from "../runtime/node.ts";
+import {
+  applyFile,
+  awaitStore,
+  fileModeOf,
+  logWarnings,
+  readDeclaration,
+  startAllocator,
+} from "../runtime/node.ts";
+import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
+import { configModeOption } from "./config-mode.ts";
 import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
   readonly config?: string;
+  readonly configMode?: ConfigMode;
   readonly database: string;
   readonly http: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
@@ -51,6 +60,7 @@ export function startCommand(): Command {
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
+    .addOption(configModeOption())
     .addOption(allocatorListenOption("--http <host:port>"))
     .addOption(trustedProxyOption())
     .option(
@@ -88,7 +98,8 @@ async function runStart(options: Options): Promise<void> {
   const { domains } = await store.partitions[0].loadDirectory();
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
-  if (wanted !== undefined) await applyFile(store, wanted, log);
+  const file = options.config === undefined ? undefined : fileModeOf(options.config, options.configMode);
+  if (wanted !== undefined) await applyFile(store, wanted, log, file);
   await logWarnings(store, log);
 
   const access = { relayToken: token, adminToken, trustedProxies: options.trustedProxy };

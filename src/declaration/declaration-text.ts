@@ -9,7 +9,7 @@ import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
-import { refuseDeepJson } from "./json-depth.ts";
+import { DuplicateKeyError, parseJsonInSteps } from "./json.ts";
 import { runAtOnce } from "./steps.ts";
 import { parseYaml } from "./yaml.ts";
 import type { YamlBounds } from "./yaml.ts";
@@ -75,9 +75,9 @@ export function* parseTextInSteps(
   try {
     const content = withoutByteOrderMark(text);
     if (format === "yaml") return yield* parseYaml(content, bounds);
-    refuseDeepJson(content);
-    return JSON.parse(content) as unknown;
+    return yield* parseJsonInSteps(content);
   } catch (error) {
+    if (error instanceof DuplicateKeyError) throw error.in(source);
     const why = error instanceof Error ? error.message : `not valid ${format}`;
     // The parser of JSON shows the text around a fault, line breaks included.
     throw new SyntaxError(`Cannot read ${source}: ${why.replaceAll(/\s+/g, " ")}`, { cause: error });

@@ -22,7 +22,7 @@ import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { decodeHex, encodeHex } from "../wire/hex.ts";
 import { formatIPv4Prefix, parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
-import { canonicalText, listOf, textOf } from "./schema-parts.ts";
+import { canonicalText, listOf, objectOf, textOf } from "./schema-parts.ts";
 import { unlessAnyServer, unlessNextHop, unlessUnicast } from "./usable-addresses.ts";
 import type { Refusal } from "./usable-addresses.ts";
 
@@ -151,7 +151,7 @@ const namedOptions = {
     121,
     v.pipe(
       listOf(
-        v.strictObject({ destination: canonicalText(parseIPv4Prefix, formatIPv4Prefix), router: address }),
+        objectOf({ destination: canonicalText(parseIPv4Prefix, formatIPv4Prefix), router: address }),
         staticRoutesMax,
       ),
       v.minLength(1),
@@ -232,7 +232,7 @@ const declaredCode = v.pipe(
 
 const otherOptions = <C extends v.GenericSchema<number, number>>(code: C) =>
   listOf(
-    v.strictObject({
+    objectOf({
       code,
       hex: v.pipe(
         canonicalText(decodeHex, encodeHex),
@@ -275,13 +275,13 @@ function declaredValue({ value, findFault }: NamedOption<v.GenericSchema>): v.Ge
 }
 
 /** Schema of the options in a configuration. */
-export const dhcpOptionsSchema = v.strictObject({
+export const dhcpOptionsSchema = objectOf({
   ...entriesWith(declaredValue),
   other: v.optional(v.pipe(otherOptions(declaredCode), eachCodeOnce)),
 });
 
 /** Schema of the options in a database. Those of earlier releases may be of no use to a client. */
-export const storedOptionsSchema = v.strictObject({
+export const storedOptionsSchema = objectOf({
   ...entriesWith(({ value }) => value),
   other: v.optional(otherOptions(storedCode)),
 });

@@ -20,7 +20,7 @@ import { decodeHex, encodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema, storedOptionsSchema } from "./dhcp-options.ts";
-import { canonicalText, listOf, textOf } from "./schema-parts.ts";
+import { canonicalText, listOf, objectOf, textOf } from "./schema-parts.ts";
 import { unlessGlobal, unlessGlobalPrefix, unlessHost, unlessLink, usable } from "./usable-addresses.ts";
 
 const secondsPerDay = 86_400;
@@ -72,7 +72,7 @@ export function canonicalInterfaceId(text: string): string {
 const interfaceId = canonicalText(parseInterfaceId, formatInterfaceId);
 
 const leaseSecondsSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     default: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 3600),
     min: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 60),
     max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), secondsPerDay),
@@ -93,7 +93,7 @@ const softwireWith = <R extends v.GenericSchema<string, string>, P extends v.Gen
   prefix: P,
 ) =>
   v.pipe(
-    v.strictObject({
+    objectOf({
       borderRelays: v.optional(listOf(borderRelay, borderRelaysMax), []),
       bindPrefix: v.optional(v.nullable(prefix), null),
       bindPrefixOnly: v.optional(v.boolean(), false),
@@ -113,7 +113,7 @@ export const domainSettingsFields = {
   prefixes: v.optional(listOf(v.pipe(ipv6Prefix, usable(unlessGlobalPrefix)), domainPrefixesMax), []),
   /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
-    listOf(v.strictObject({ linkAddress: v.pipe(ipv6, usable(unlessLink)), interfaceId }), linesMax),
+    listOf(objectOf({ linkAddress: v.pipe(ipv6, usable(unlessLink)), interfaceId }), linesMax),
     [],
   ),
   /** Value of option 54. */
@@ -146,10 +146,10 @@ export const domainSettingsFields = {
  * Schema of a domain's settings, as the database stores them. Earlier releases accepted addresses and options that no
  * client can use; a database that has them is still read.
  */
-export const storedSettingsSchema = v.strictObject({
+export const storedSettingsSchema = objectOf({
   ...domainSettingsFields,
   prefixes: v.optional(listOf(ipv6Prefix, domainPrefixesMax), []),
-  lines: v.optional(listOf(v.strictObject({ linkAddress: ipv6, interfaceId }), linesMax), []),
+  lines: v.optional(listOf(objectOf({ linkAddress: ipv6, interfaceId }), linesMax), []),
   serverIdentifier: textOf(parseIPv4),
   options: v.optional(storedOptionsSchema, {}),
   softwire: v.optional(softwireWith(ipv6, ipv6Prefix), {}),

@@ -12,7 +12,7 @@ import { formatIPv4, parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts"
 import { parseWholeNumber } from "../wire/number.ts";
 import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { canonicalText, described, listOf, nameSchema } from "./schema-parts.ts";
+import { canonicalText, described, listOf, nameSchema, objectOf } from "./schema-parts.ts";
 import { unusableInRange, usable } from "./usable-addresses.ts";
 
 /**
@@ -147,8 +147,8 @@ const sharedFields = {
 export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
   return v.pipe(
     v.variant("kind", [
-      v.strictObject({ ...entries, ...sharedFields, ...poolFields }),
-      v.strictObject({ ...entries, kind: v.literal("full"), ...poolFields }),
+      objectOf({ ...entries, ...sharedFields, ...poolFields }),
+      objectOf({ ...entries, kind: v.literal("full"), ...poolFields }),
     ]),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed || dataset.issues !== undefined) return;

@@ -8,7 +8,7 @@ import { clientIdentifierOctetsMax } from "../limits.ts";
 import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
 import { decodeHex, encodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
-import { canonicalText, described, nameSchema, textOf } from "./schema-parts.ts";
+import { canonicalText, described, nameSchema, objectOf, textOf } from "./schema-parts.ts";
 
 /**
  * Parses a client identifier.
@@ -45,5 +45,5 @@ export const reservationFields = {
 };
 
 /** Schema of a reservation in a declared state. */
-export const declaredReservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
+export const declaredReservationSchema = objectOf({ name: nameSchema, ...reservationFields });
 export type ReservationDeclaration = v.InferOutput<typeof declaredReservationSchema>;

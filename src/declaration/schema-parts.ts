@@ -57,6 +57,26 @@ export function wholeNumberText(min: number, max: number, unit?: string) {
 }
 
 /**
+ * Creates a schema of an object without other fields. That of the library takes an array for an object without fields,
+ * so that `[]` would reset everything that has a default.
+ */
+export function objectOf<const E extends v.ObjectEntries>(entries: E) {
+  const object = v.strictObject(entries);
+  const run: (typeof object)["~run"] = (dataset, config) =>
+    Array.isArray(dataset.value) ? notAnArray["~run"](dataset, config) : object["~run"](dataset, config);
+  const validate: (typeof object)["~standard"]["validate"] = (value) =>
+    run({ value }, v.getGlobalConfig()) as Awaited<ReturnType<typeof validate>>;
+  const bounded: typeof object = {
+    ...object,
+    "~run": run,
+    "~standard": { ...object["~standard"], validate },
+  };
+  return bounded;
+}
+
+const notAnArray = v.custom<never>((value) => !Array.isArray(value), "expected an object");
+
+/**
  * Creates a schema of a list. Its work is bounded whatever the input is: the items of a list that is too long are not
  * looked at, and after {@link faultsCountedMax} faults the rest is not.
  *

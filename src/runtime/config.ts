@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { DuplicateKeyError, parseJson } from "../declaration/json.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import type { ProxyPrefix } from "../http/client-address.ts";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
@@ -57,7 +58,16 @@ const schema = v.object({
     v.pipe(
       v.string(),
       v.transform(withoutByteOrderMark),
-      v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          return parseJson(dataset.value);
+        } catch (error) {
+          const isRepeated = error instanceof DuplicateKeyError;
+          const what = isRepeated ? "each domain once" : 'JSON: {"DOMAIN": {"url": …, "token": …}}';
+          addIssue({ message: `expected ${what}` });
+          return NEVER;
+        }
+      }),
       placements,
     ),
     "{}",

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
@@ -20,6 +20,9 @@ import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
+import { notNamed } from "../store/configuration/draft.ts";
+import { keptBecause } from "../store/configuration/plan-unnamed.ts";
+import type { FileMode } from "../store/configuration/ownership.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
@@ -201,19 +204,44 @@ export async function migrate(access: DatabaseAccess, answerMsMax: number): Prom
   return report;
 }
 
+/** How the flag `--config-mode` has a file applied. Default: `own`, but not over what operators have set. */
+export type ConfigMode = FileMode["mode"] | undefined;
+
+/** @returns The mode of a file. Its owner is its base name, which tells callers of the API nothing about the machine. */
+export function fileModeOf(path: string, mode: ConfigMode): FileMode {
+  return { name: basename(path), mode: mode ?? "own", mayOverwrite: mode === "own" };
+}
+
 /**
  * Applies the declared state of a file, and logs the steps. Domains, pools and reservations that it does not name are
  * kept.
  *
+ * @param file How the file is applied. Default: the state is no file's, and nobody owns what it names.
  * @throws {ApplyError} When the state is refused.
  * @throws {DatabaseError} When a database cannot be reached.
  */
-export async function applyFile(store: Store, declaration: Declaration, log: Log): Promise<void> {
-  const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep" });
+export async function applyFile(
+  store: Store,
+  declaration: Declaration,
+  log: Log,
+  file?: FileMode,
+): Promise<void> {
+  const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep", file });
   if (result.kind !== "applied") throw new ApplyError(result.kind === "refused" ? result.steps : []);
-  for (const { what, name, change } of result.steps)
-    log.info({ [what]: name, change }, "declared state applied");
+  for (const { what, name, change, fields, reason } of result.steps) {
+    // An operator must see what the file replaces, and what it does not get.
+    const isNotable = reason !== undefined && change !== "unchanged" && !isOfOthers(reason, file);
+    const level = isNotable ? "warn" : "info";
+    log[level](
+      { [what]: name, change, ...(fields && { fields }), ...(reason !== undefined && { reason }) },
+      "declared state applied",
+    );
+  }
 }
+
+/** Whether a step is about what the file never named: another file's, or set through the API. */
+const isOfOthers = (reason: string, file: FileMode | undefined): boolean =>
+  reason === notNamed || (reason.startsWith(notNamed) && reason !== keptBecause(file?.name ?? null));
 
 /**
  * Logs what an operator should know about the domains that are served.

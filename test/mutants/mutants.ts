@@ -7,6 +7,7 @@
 import { adminMutants } from "./admin.ts";
 import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
+import { configurationMutants } from "./configuration.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
 import { queryMutants } from "./lease/query.ts";
@@ -52,6 +53,7 @@ export const mutants: readonly Mutant[] = [
   ...strangerMutants,
   ...outageMutants,
   ...adminMutants,
+  ...configurationMutants,
   ...relayMutants,
   ...settingMutants,
 ];

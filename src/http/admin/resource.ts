@@ -9,7 +9,7 @@ import type { PutRefusal, Precondition } from "../../store/configuration/precond
 import type { Principal } from "../../store/principal.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
-import { formatETag, versionConflict } from "./etag.ts";
+import { versionConflict } from "./etag.ts";
 import { invalid } from "./validation.ts";
 
 /** Creates a 404. It is the same for a missing resource and for one that the caller may not see. */
@@ -62,7 +62,7 @@ export function checkNewName(
   name: string,
   precondition?: Precondition,
 ): void {
-  if (precondition?.version !== undefined) return;
+  if (precondition?.versions !== undefined) return;
   const result = v.safeParse(schema, name);
   if (!result.success) {
     throw invalid(
@@ -80,7 +80,7 @@ export function refusalOf(what: string, name: string, refusal: PutRefusal): Erro
     case "exists":
       return alreadyExists(what, name);
     case "stale":
-      return versionConflict(formatETag(refusal.required), formatETag(refusal.version));
+      return versionConflict(refusal);
     case "if-match-required":
       return ifMatchRequired(what, name);
     case "changed-meanwhile":

@@ -65,7 +65,7 @@ export async function applyTo(
     const plan =
       attempt === 1 && planned !== undefined ? planned : await draftPlan(target, declaration, options);
     if (required !== undefined && required !== plan.revision) {
-      return { kind: "stale", required, version: plan.revision };
+      return { kind: "stale", header: "If-Match", required: [required], version: plan.revision };
     }
     if (isRefused(plan)) return { kind: "refused", steps: plan.steps };
     if (plan.changes.length > 0 && !(await commitAll(database, plan.changes, plan.revision))) continue;
@@ -74,7 +74,7 @@ export async function applyTo(
     return { kind: "applied", steps: plan.steps };
   }
   const reason = `the configuration changed during each of ${applyAttemptsMax} attempts`;
-  return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
+  return { kind: "refused", steps: [{ what: "domain", name: "*", domain: "*", change: "refuse", reason }] };
 }
 
 /** Deletes domains, except those that have got a token in the meantime, or still have pools. */

@@ -20,6 +20,7 @@ import { declarationOf, loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
 import { isRefused } from "./draft.ts";
 import type { ApplyOptions, Draft, Elsewhere, Step, Target } from "./draft.ts";
+import type { FileMode } from "./ownership.ts";
 import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
@@ -36,6 +37,8 @@ export interface Declared {
 export interface DeclarationOptions {
   /** What happens to domains and pools that the state does not name. */
   readonly unnamed: "keep" | "drain";
+  /** The file that declares the state. Default: none. */
+  readonly file?: FileMode | undefined;
   /** The revision that the caller requires. Default: any. */
   readonly precondition?: Precondition | undefined;
   /** The most changes that may be made. Default: any number. */
@@ -120,15 +123,16 @@ async function prepare(
   databases: Databases,
   { name: actor }: Principal,
   declaration: Declaration,
-  { unnamed, precondition, changesMax = Infinity }: DeclarationOptions,
+  { unnamed, file, precondition, changesMax = Infinity }: DeclarationOptions,
 ): Promise<Prepared | DeclarationRefusal> {
   if (precondition?.mustBeNew === true) return { kind: "exists" };
   const places = allPlaces(databases);
   const states = await Promise.all(places.map(loadDeclaredState));
   const stale = precondition && staleness(precondition, sumOf(states));
   if (stale !== undefined) return stale;
-  const revision = typeof precondition?.version === "number" ? precondition.version : undefined;
-  const options: ApplyOptions = { actor, unnamed, revision };
+  const isAny = precondition?.versions === undefined || precondition.versions === "any";
+  const revision = isAny ? undefined : sumOf(states);
+  const options: ApplyOptions = { actor, unnamed, file, revision };
   // With one database there is no other one to compare with.
   const served = places.length === 1 ? new Map() : await inSlices(servedByAll(declaration, states));
   const shares = places.map(async (place, index) => {

@@ -36,6 +36,8 @@ export interface StoredDomain {
   readonly name: string;
   readonly settings: DomainSettings;
   readonly version: number;
+  /** Name of the file that owns the domain, if one does. */
+  readonly owner: string | null;
 }
 
 /** A pool of the database. */
@@ -65,8 +67,14 @@ export interface StoredReservation {
 export type Selecting = Pick<Reader, "select">;
 
 /** Reads a row of `domain`. */
-export function domainOfRow({ id, name, settings, version }: typeof domain.$inferSelect): StoredDomain {
-  return { id, name, settings: parseSettings(settings), version };
+export function domainOfRow({
+  id,
+  name,
+  settings,
+  version,
+  owner,
+}: typeof domain.$inferSelect): StoredDomain {
+  return { id, name, settings: parseSettings(settings), version, owner };
 }
 
 /** Parses the text of `domain.settings`. Its lines were checked when they were stored, and there may be 65,536. */

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { and, eq, exists, gte, lte, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, gte, isNull, lte, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import { accessToken, configuration, domain, pool } from "../database/schema.ts";
+import type { AuditEntry } from "./audit.ts";
 import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
@@ -152,5 +153,39 @@ export function deleteDomain(
       before: showDomain(name, settings),
       after: null,
     },
+  };
+}
+
+const ownerChange = (actor: string, name: string, from: string | null, to: string | null): AuditEntry => ({
+  actor,
+  action: to === null ? "release" : "own",
+  resource: "domain",
+  name,
+  domain: name,
+  before: { name, ownedBy: from },
+  after: { name, ownedBy: to },
+});
+
+/** Makes a file the owner of a domain, which the same transaction may have created. */
+export function claimDomain(writer: Writer, actor: string, name: string, owner: string): Change {
+  return {
+    statement: writer
+      .update(domain)
+      .set({ owner, version: sql`${domain.version} + 1` })
+      .where(and(eq(domain.name, name), isNull(domain.owner)))
+      .returning({ id: domain.id }),
+    audit: ownerChange(actor, name, null, owner),
+  };
+}
+
+/** Takes a domain from the file that owns it. */
+export function releaseDomain(writer: Writer, actor: string, { id, name, owner }: StoredDomain): Change {
+  return {
+    statement: writer
+      .update(domain)
+      .set({ owner: null, version: sql`${domain.version} + 1` })
+      .where(and(eq(domain.id, id), eq(domain.owner, owner ?? "")))
+      .returning({ id: domain.id }),
+    audit: ownerChange(actor, name, owner, null),
   };
 }

@@ -11,6 +11,7 @@ import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { settingsText } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
 import type { State } from "./declared-state.ts";
@@ -21,6 +22,11 @@ import type { ServedByKey } from "./served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
 const settingsOnly = v.object(storedSettingsSchema.entries);
+
+/** @returns The settings of a declared domain. Its lines are checked already, and there may be many. */
+export function settingsOf({ lines, ...declared }: DomainDeclaration) {
+  return { ...v.parse(settingsOnly, { ...declared, lines: [] }), lines };
+}
 
 interface PlannedDomain {
   readonly isDefault: boolean;
@@ -42,12 +48,12 @@ export function* planDomains(
   let findClash: ((name: string) => string | undefined) | undefined;
   for (const declared of domains) {
     yield;
-    const { name, lines } = declared;
-    const settings = { ...v.parse(settingsOnly, { ...declared, lines: [] }), lines };
+    const { name } = declared;
+    const settings = settingsOf(declared);
     const existing = former.get(name);
     const isSame = existing !== undefined && settingsText(existing.settings) === settingsText(settings);
     if (isSame) {
-      steps.push({ what: "domain", name, change: "unchanged" });
+      steps.push({ what: "domain", name, domain: name, change: "unchanged" });
       continue;
     }
     findClash ??= yield* clashFinder(domains, state, (each) => isInScope(scope, each), elsewhere);
@@ -55,8 +61,14 @@ export function* planDomains(
     const change = existing === undefined ? "create" : "change";
     steps.push(
       reason === undefined
-        ? { what: "domain", name, change }
-        : { what: "domain", name, change: "refuse", reason },
+        ? {
+            what: "domain",
+            name,
+            domain: name,
+            change,
+            ...(existing !== undefined && { fields: findDifferences(existing.settings, settings) }),
+          }
+        : { what: "domain", name, domain: name, change: "refuse", reason },
     );
     changes.push({
       isDefault: settings.default,
@@ -71,7 +83,7 @@ export function* planDomains(
   if (oldDefault === undefined || newDefault === undefined) return { steps, changes: inOrder(changes) };
   if (unnamed === "keep") {
     const reason = `found default true, expected false: "${oldDefault.name}" is kept, and is the default`;
-    steps.push({ what: "domain", name: newDefault, change: "refuse", reason });
+    steps.push({ what: "domain", name: newDefault, domain: newDefault, change: "refuse", reason });
   } else {
     const change = changeDomain(writer, actor, oldDefault, { ...oldDefault.settings, default: false });
     changes.push({ isDefault: false, change });

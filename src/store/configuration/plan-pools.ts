@@ -9,6 +9,7 @@ import { poolSliceItems } from "../../limits.ts";
 import { findPoolBefore } from "../../portset/find-pair.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { poolValues } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
 import type { State } from "./declared-state.ts";
@@ -79,15 +80,15 @@ function planCreation(
   const namesake = namesakes.get(name);
   if (namesake !== undefined) {
     const reason = `name: found a pool of this name in domain "${namesake.domain}", expected an unused name`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   const other = findOverlap(poolValues(declared));
   if (other !== undefined) {
     const reason = `range: found ${declared.range}, which overlaps pool "${other.declared.name}"`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   return {
-    step: { what: "pool", name, change: "create" },
+    step: { what: "pool", name, domain, change: "create" },
     change: createPool(writer, actor, domain, declared),
   };
 }
@@ -104,15 +105,16 @@ function planChange(
   if (fixed.length > 0) {
     const faults = fixed.map(({ path, found, expected }) => `${path}: found ${found}, expected ${expected}`);
     const reason = `${faults.join("; ")}: these fields never change; drain the pool and create another one`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   const [was, wanted] = [poolValues(existing.declared), poolValues(declared)];
   if (was.options === wanted.options && was.drainUntil === wanted.drainUntil) {
-    return { step: { what: "pool", name, change: "unchanged" } };
+    return { step: { what: "pool", name, domain, change: "unchanged" } };
   }
+  const fields = findDifferences(existing.declared, declared);
   const isDrained = wanted.drainUntil !== null && was.drainUntil === null;
   return {
-    step: { what: "pool", name, change: isDrained ? "drain" : "change" },
+    step: { what: "pool", name, domain, change: isDrained ? "drain" : "change", fields },
     change: changePool(writer, actor, existing, declared),
   };
 }

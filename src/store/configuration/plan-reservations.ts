@@ -12,8 +12,10 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { canonicalReservation } from "./declared.ts";
 import type { StoredReservation } from "./declared.ts";
+import { keptBecause } from "./plan-unnamed.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
@@ -43,12 +45,19 @@ export function* planReservations(
       domain.reservations.map((each) => [each.name, { domain: domain.name, each }]),
     ),
   );
+  const owners = new Map(state.domains.map(({ name, owner }) => [name, owner]));
   for (const existing of state.reservations) {
     const { name } = existing.declared;
     const wanted = declared.get(name);
     if (wanted === undefined) {
-      const isKept = unnamed === "keep";
-      steps.push({ what: "reservation", name, change: isKept ? "keep" : "delete" });
+      const owner = owners.get(existing.domain) ?? null;
+      const isKept = unnamed === "keep" || owner !== null;
+      steps.push({
+        what: "reservation",
+        name,
+        domain: existing.domain,
+        ...(isKept ? { change: "keep", reason: keptBecause(owner) } : { change: "delete" }),
+      });
       if (!isKept) deletions.push(deleteReservation(writer, actor, existing));
       continue;
     }
@@ -60,7 +69,7 @@ export function* planReservations(
       continue;
     }
     declared.delete(name);
-    steps.push({ what: "reservation", name, change: "unchanged" });
+    steps.push({ what: "reservation", name, domain: existing.domain, change: "unchanged" });
   }
   const geometries = new Map<string, readonly { readonly name: string; readonly geometry: PoolGeometry }[]>();
   for (const { name, pools } of domains) {
@@ -88,15 +97,30 @@ export function planRequest(
   { actor }: ApplyOptions,
 ): { readonly step: Step; readonly change: Change } {
   const { name } = request.declared;
+  const { domain } = request.pair;
   const reason = obstacleText(obstacles);
   const version = existing === undefined ? 1 : existing.version + 1;
   return {
     step:
       reason === undefined
-        ? { what: "reservation", name, change: existing === undefined ? "create" : "change" }
-        : { what: "reservation", name, change: "refuse", reason },
+        ? {
+            what: "reservation",
+            name,
+            domain,
+            ...(existing === undefined
+              ? { change: "create" }
+              : { change: "change", fields: differences(existing, request) }),
+          }
+        : { what: "reservation", name, domain, change: "refuse", reason },
     change: createReservation(writer, actor, request, { force: false, version }),
   };
+}
+
+function differences(
+  { domain, declared }: StoredReservation,
+  { pair, declared: wanted }: ReservationRequest,
+) {
+  return findDifferences({ domain, ...declared }, { domain: pair.domain, ...canonicalReservation(wanted) });
 }
 
 /** Other reservations are not obstacles here: those that differ from the declared state are deleted first. */

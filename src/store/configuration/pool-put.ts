@@ -77,7 +77,7 @@ export async function putPool(
   const located = collisions.find(({ namesake }) => namesake !== undefined);
   const stored = located?.namesake;
   if (located === undefined || stored === undefined) {
-    if (precondition.version !== undefined) return { kind: "not-found" };
+    if (precondition.versions !== undefined) return { kind: "not-found" };
     return canAccess(principal, wanted.domain)
       ? create(databases, principal, wanted, collisions)
       : { kind: "no-domain" };

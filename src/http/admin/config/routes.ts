@@ -20,6 +20,7 @@ import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
 import { inSlices } from "../../../store/store.ts";
 import type { AuthEnv } from "../../auth.ts";
+import { unreadableBody } from "../../limit-body.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
@@ -35,7 +36,17 @@ const yamlTypes = ["application/yaml", "application/x-yaml", "text/yaml"];
 const stepSchema = v.strictObject({
   what: v.picklist(["domain", "pool", "reservation"]),
   name: v.string(),
+  domain: v.string(),
   change: v.picklist(["create", "change", "drain", "delete", "unchanged", "keep", "refuse"]),
+  fields: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ path: v.string(), from: v.unknown(), to: v.unknown() })),
+      v.description("What a change sets."),
+    ),
+  ),
+  leasesInUse: v.optional(
+    v.pipe(v.number(), v.description("Running leases of a pool that `prune` drains or deletes.")),
+  ),
   reason: v.optional(v.string()),
 });
 
@@ -51,6 +62,14 @@ const planSchema = v.strictObject({
 const applyQuery = v.strictObject({
   dryRun: v.optional(
     v.pipe(v.picklist(["true", "false"]), v.description("Return the planned steps, and change nothing.")),
+  ),
+  prune: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description(
+        "Drain pools that are not named, and delete what is not named and not in use. Default: it stays.",
+      ),
+    ),
   ),
 });
 
@@ -103,7 +122,7 @@ export function configRoutes({ store }: AdminDeps) {
         requireAllDomains(principal, "change the whole configuration");
         const declaration = await readBody(context);
         const options = {
-          unnamed: "drain",
+          unnamed: context.req.valid("query").prune === "true" ? "drain" : "keep",
           precondition: readPrecondition(context),
           changesMax: applyChangesMax,
         } as const;
@@ -138,7 +157,7 @@ function respondSteps(
         "Cannot create the configuration: found one, expected none (If-None-Match: *); a configuration always exists",
       );
     case "stale":
-      throw versionConflict("of an older configuration", formatETag(result.version));
+      throw versionConflict(result);
   }
 }
 
@@ -159,7 +178,7 @@ async function readBody(context: Context): Promise<Declaration> {
     input = await inSlices(parseTextInSteps(text, format, "the body", requestBounds));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw problem(400, error.message);
+    throw unreadableBody(error);
   }
   const checked = await inSlices(checkDeclaration(input));
   if (checked.success) return checked.declaration;

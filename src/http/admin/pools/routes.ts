@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { dateSchema } from "../../../declaration/dates.ts";
 import { parseIPv4Range } from "../../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../../declaration/pool-declaration.ts";
-import { nameSchema, textOf } from "../../../declaration/schema-parts.ts";
+import { nameSchema, objectOf, textOf } from "../../../declaration/schema-parts.ts";
 import type { StoredPool } from "../../../store/configuration/declared.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -32,7 +32,7 @@ const listQuery = v.strictObject({
   address: v.optional(v.pipe(textOf(parseIPv4), v.description("Only the pool that contains this address."))),
 });
 
-const drainRequest = v.strictObject({
+const drainRequest = objectOf({
   until: v.optional(
     v.pipe(
       dateSchema,
