@@ -67,11 +67,12 @@ export function adminCommand(io: AdminIo = processIo): Command {
   addIfMatch(pools.command("drain <name>"))
     .description("stop granting new leases from a pool")
     .option("--until <date>", "allow renewals until this time (default: one maximum lease time from now)")
+    .option("--force", "drain at once: without --until, or until a date that is past")
     .action(
       run(({ client }, [name], flags) => {
         const json = typeof flags.until === "string" ? { until: flags.until } : {};
-        const headers = ifMatchOf(flags);
-        return client.pools[":name"].drain.$post({ param: { name: name! }, json }, { headers });
+        const { query, headers } = changeOptionsOf(flags);
+        return client.pools[":name"].drain.$post({ param: { name: name! }, query, json }, { headers });
       }),
     );
   addIfMatch(find("tokens").command("rotate <name>"))
@@ -112,8 +113,8 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
   const { get, put, patch, delete: remove } = resource;
   const change = (name: "put" | "patch" | "delete", args: string, description: string): Command => {
     const changing = addIfMatch(command.command(`${name} ${args}`).description(description));
-    const { force } = resource;
-    return force?.of.includes(name) === true ? changing.option("--force", force.meaning) : changing;
+    const meaning = resource.force?.[name];
+    return meaning === undefined ? changing : changing.option("--force", meaning);
   };
   if (get !== undefined)
     command
@@ -187,6 +188,7 @@ function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
     const query = new URLSearchParams({
       ...(dryRun && { dryRun: "true" }),
       ...(flags.prune === true && { prune: "true" }),
+      ...(flags.force === true && { force: "true" }),
     });
     return request(`/admin/v1/config?${query.toString()}`, { method: "PUT", body, headers });
   };
@@ -200,15 +202,18 @@ function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
   };
   const table: Show = (body) => formatSteps(body as Steps);
   const prune = ["--prune", "drain or delete what the state does not name (default: it stays)"] as const;
+  const force = ["--force", "accept drain dates that are past: drain those pools at once"] as const;
   admin
     .command("plan <file>")
     .description("show what applying a declared state (JSON or YAML) would change, field by field")
     .option(...prune)
+    .option(...force)
     .action(run((api, [file], flags) => put(api, file!, true, flags), table));
   addIfMatch(admin.command("apply <file>"))
     .description("change domains, pools and reservations to match a declared state")
     .option("--dry-run", "only show what would change")
     .option(...prune)
+    .option(...force)
     .action(run((api, [file], flags) => apply(api, file!, flags), table));
   admin
     .command("export")

@@ -85,8 +85,8 @@ export const configurationMutants: readonly Mutant[] = [
     name: "start-undoes-changes-of-operators",
     rules: ["E4"],
     file: "src/store/configuration/plan-owners.ts",
-    search: "if (file.mayOverwrite) return",
-    replacement: "if (file.mode === 'own') return",
+    search: "if (file.mayOverwrite) {",
+    replacement: "if (file.mode === 'own') {",
     tests: ownerTests,
   },
   {

@@ -51,7 +51,10 @@ function checkOwner(step: Step, stored: StoredDomain | undefined, file: FileMode
   const refused = (reason: string): Step => ({ ...step, change: "refuse", reason });
   if (owner !== null) return owner === file?.name ? step : refused(ownedText(name, owner));
   if (file === undefined) return step;
-  if (file.mayOverwrite) return { ...step, reason: `it replaces what was set without file ${file.name}` };
+  if (file.mayOverwrite) {
+    const reason = `it replaces what was set without file ${file.name}`;
+    return { ...step, reason: step.reason === undefined ? reason : `${reason}; ${step.reason}` };
+  }
   const differing = step.change === "create" ? "nothing of this name" : "other values";
   return refused(
     `found ${differing} in domain "${name}", which no file owns, expected what file ${file.name} declares; --config-mode own lets the file replace it, --config-mode create keeps it`,

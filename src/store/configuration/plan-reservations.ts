@@ -16,6 +16,7 @@ import { findDifferences } from "./differences.ts";
 import { canonicalReservation } from "./declared.ts";
 import type { StoredReservation } from "./declared.ts";
 import { keptBecause } from "./plan-unnamed.ts";
+import type { Remaining } from "./plan-pools.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
@@ -29,6 +30,8 @@ export interface ReservationPlan {
   readonly deletions: Change[];
   /** Reservations to create after their pools. */
   readonly requests: readonly ReservationRequest[];
+  /** What each pool will have. */
+  readonly remaining: Remaining;
 }
 
 /** Compares the declared reservations with the reservations of the database. */
@@ -40,6 +43,12 @@ export function* planReservations(
 ): Generator<void, ReservationPlan> {
   const steps: Step[] = [];
   const deletions: Change[] = [];
+  const remaining = new Map<string, string[]>();
+  const stays = (pool: string, name: string): void => {
+    const names = remaining.get(pool);
+    if (names === undefined) remaining.set(pool, [name]);
+    else names.push(name);
+  };
   const declared = new Map(
     domains.flatMap((domain) =>
       domain.reservations.map((each) => [each.name, { domain: domain.name, each }]),
@@ -58,7 +67,8 @@ export function* planReservations(
         domain: existing.domain,
         ...(isKept ? { change: "keep", reason: keptBecause(owner) } : { change: "delete" }),
       });
-      if (!isKept) deletions.push(deleteReservation(writer, actor, existing));
+      if (isKept) stays(existing.pool, name);
+      else deletions.push(deleteReservation(writer, actor, existing));
       continue;
     }
     const isSame =
@@ -69,6 +79,7 @@ export function* planReservations(
       continue;
     }
     declared.delete(name);
+    stays(existing.pool, name);
     steps.push({ what: "reservation", name, domain: existing.domain, change: "unchanged" });
   }
   const geometries = new Map<string, readonly { readonly name: string; readonly geometry: PoolGeometry }[]>();
@@ -79,9 +90,10 @@ export function* planReservations(
   const requests = yield* mapInSteps([...declared.values()], ({ domain, each }) => {
     // The schema of the declared state ensures that each reservation names a pair of a declared pool.
     const { pool, number } = findPair(geometries.get(domain)!, parseIPv4(each.address), each.psid)!;
+    stays(pool.name, each.name);
     return { pair: { domain, pool: pool.name, number }, declared: each };
   });
-  return { steps, deletions, requests };
+  return { steps, deletions, requests, remaining };
 }
 
 /**

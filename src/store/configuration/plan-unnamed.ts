@@ -128,7 +128,9 @@ export function drainUnnamed(
         fields,
         reason,
       });
-      plan.changes.push(changePool(writer, actor, pool, { ...pool.declared, drainUntil: until }));
+      plan.changes.push(
+        changePool(writer, actor, pool, { ...pool.declared, drainUntil: until }, { mustDrainLater: false }),
+      );
     }
   }
   for (const domain of domains) {

@@ -64,7 +64,9 @@ async function comparePlan(
   const [toDrain, toKeep] = splitUnnamed(unnamed, state, options);
   const facts = await loadFacts(database, reservations.requests, toDrain);
   const domains = await inSlices(planDomains(writer, declaration, state, target, options));
-  const pools = await inSlices(planPools(writer, declaration, state, target, options));
+  const pools = await inSlices(
+    planPools(writer, declaration, state, target, options, reservations.remaining),
+  );
   const former = new Map(state.reservations.map((each) => [each.declared.name, each]));
   const requests = await inSlices(
     mapInSteps([...reservations.requests.entries()], ([index, request]) =>

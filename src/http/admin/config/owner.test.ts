@@ -151,3 +151,29 @@ test("E4 only a token for all domains releases one, and the audit has it", async
   const { items } = (await call("GET", "/audit?resource=domain")).body;
   expect((items as { action: string }[]).map(({ action }) => action)).toEqual(["release", "own", "create"]);
 });
+
+test("E4 a drain of a pool with reservations is refused with their names, from a file and over HTTP", async () => {
+  const { start, call } = await open();
+  const drained = { ...north, drainUntil: "2099-01-01T00:00:00Z" };
+  const named = 'pool "north": drainUntil: found 2099-01-01T00:00:00Z and reservations seven, expected none';
+  // The pool and its reservation are new.
+  await expect(start(stateOf({ pools: [drained] }))).rejects.toThrow(named);
+  await start(stateOf());
+  // The reservation stays, or is changed, or is not named.
+  await expect(start(stateOf({ pools: [drained] }))).rejects.toThrow(named);
+  const moved = { ...seven, psid: 41 };
+  await expect(start(stateOf({ pools: [drained], reservations: [moved] }))).rejects.toThrow(named);
+  await expect(start(stateOf({ pools: [drained], reservations: [] }))).rejects.toThrow(named);
+  await call("POST", "/domains/isp/release");
+  expect(await call("PUT", "/config", stateOf({ pools: [drained] }))).toMatchObject({
+    status: 409,
+    body: {
+      errors: [{ path: "pool north", expected: expect.stringContaining("reservations seven") as string }],
+    },
+  });
+  const emptied = await call("PUT", "/config?prune=true", stateOf({ pools: [drained], reservations: [] }));
+  expect(emptied.status).toBe(200);
+  // Now the pool is drained already.
+  const late = await call("PUT", "/config", stateOf({ pools: [drained] }));
+  expect(late.body.detail).toContain(named);
+});

@@ -25,6 +25,7 @@ import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
+import { drainAtOnce, pastDates } from "../past-dates.ts";
 import { requireAllDomains } from "../resource.ts";
 import { invalid, requireJson, validQuery } from "../validation.ts";
 
@@ -71,6 +72,12 @@ const applyQuery = v.strictObject({
       ),
     ),
   ),
+  force: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description("Accept drain dates that are past: their pools are drained at once."),
+    ),
+  ),
 });
 
 const declarationContent = {
@@ -111,7 +118,7 @@ export function configRoutes({ store }: AdminDeps) {
         summary: "Declare all domains, pools and reservations",
         problems: [409, 412],
         description:
-          "Applies the document in one transaction, or refuses it as a whole. A pool that the document omits is drained until its longest lease has ended. A later application deletes the pool once it is unused, and then its domain, if the document omits that too. A reservation that the document omits is deleted.",
+          "Applies the document in one transaction, or refuses it as a whole. What the document omits stays, and the steps list it as not named. With `prune=true`, a pool that it omits is drained until its longest lease has ended; a later application deletes the pool once it is unused, and then its domain. A reservation that it omits is deleted. A domain that a file owns is not changed.",
         answers: { 200: planSchema },
       }),
       describeRoute({ requestBody: { required: true, content: declarationContent } }),
@@ -123,6 +130,7 @@ export function configRoutes({ store }: AdminDeps) {
         const declaration = await readBody(context);
         const options = {
           unnamed: context.req.valid("query").prune === "true" ? "drain" : "keep",
+          force: context.req.valid("query").force === "true",
           precondition: readPrecondition(context),
           changesMax: applyChangesMax,
         } as const;
@@ -151,6 +159,8 @@ function respondSteps(
         413,
         `Cannot apply the declared state: found ${result.changes} changes, expected at most ${applyChangesMax} in one request; declare it in parts, or apply it as a file (npm run migrate -- --config FILE)`,
       );
+    case "past-dates":
+      throw pastDates("apply the declared state", result.dates, drainAtOnce);
     case "exists":
       throw problem(
         412,

@@ -10,6 +10,7 @@ import type { PoolPut, WantedPool } from "../../../store/configuration/pool-put.
 import type { PoolDeletion } from "../../../store/configuration/pools.ts";
 import { problem } from "../../problem.ts";
 import { formatETag } from "../etag.ts";
+import { drainAtOnce, pastDates } from "../past-dates.ts";
 import { refusalOf } from "../resource.ts";
 import { sizesOf } from "./plan.ts";
 
@@ -51,9 +52,20 @@ type PoolChangeResult = Exclude<
   { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" | "contains-server" }
 >;
 
-/** Answers with the result of a change. */
-export function respondChange(context: Context, name: string, result: PoolChangeResult) {
+/**
+ * Answers with the result of a change.
+ *
+ * @param datePath The field of the request that has the drain date.
+ */
+export function respondChange(
+  context: Context,
+  name: string,
+  result: PoolChangeResult,
+  datePath = "drainUntil",
+) {
   switch (result.kind) {
+    case "past-date":
+      throw pastDates(`drain pool "${name}"`, [{ ...result, path: datePath }], drainAtOnce);
     case "changed":
     case "unchanged":
       return respondPool(context, result.pool);
