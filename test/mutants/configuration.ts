@@ -6,6 +6,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const ownerTests = ["src/http/admin/config/owner.test.ts"];
+const dateTests = ["src/http/admin/past-dates.test.ts"];
 const bodyTests = ["src/http/admin/bodies.test.ts"];
 
 export const configurationMutants: readonly Mutant[] = [
@@ -104,5 +105,77 @@ export const configurationMutants: readonly Mutant[] = [
     search: 'context.req.valid("query").prune === "true" ? "drain" : "keep"',
     replacement: '"drain"',
     tests: ["src/http/admin/config/config.test.ts"],
+  },
+  {
+    name: "drain-that-is-past",
+    rules: ["E7"],
+    file: "src/store/configuration/pool-changes.ts",
+    search: "          mustDrainLater ? drainsLater(drainUntil, current) : undefined,\n",
+    replacement: "",
+    tests: dateTests,
+  },
+  {
+    name: "pool-that-is-created-drained",
+    rules: ["E7"],
+    file: "src/store/configuration/pool-changes.ts",
+    search: "mustDrainLater ? drainsLater(values.drainUntil, null) : undefined",
+    replacement: "undefined",
+    tests: dateTests,
+  },
+  {
+    name: "declared-drain-that-is-past",
+    rules: ["E7"],
+    file: "src/store/configuration/declaration.ts",
+    search: "force || file !== undefined ? []",
+    replacement: "force || file === undefined ? []",
+    tests: dateTests,
+  },
+  {
+    name: "drain-date-that-a-pool-has-refused",
+    rules: ["E7"],
+    file: "src/store/configuration/plan-pools.ts",
+    search: "wanted !== null && wanted !== current && parseDate(wanted) <= now",
+    replacement: "wanted !== null && parseDate(wanted) <= now",
+    tests: dateTests,
+  },
+  {
+    name: "drain-by-the-clock-of-the-machine",
+    rules: ["E7"],
+    file: "src/store/configuration/pool-changes.ts",
+    search: "sql`${wanted} > ${instantSeconds}`",
+    replacement: "sql`${wanted} > unixepoch()`",
+    tests: dateTests,
+  },
+  {
+    name: "token-that-has-expired",
+    rules: ["E7"],
+    file: "src/store/configuration/token-changes.ts",
+    search: "expiresAt === null ? sql`true` : sql`${expiresAt} > ${instantSeconds}`",
+    replacement: "sql`true`",
+    tests: dateTests,
+  },
+  {
+    name: "forced-drain-that-waits",
+    rules: ["E7"],
+    file: "src/store/configuration/pools.ts",
+    search: "options?.force === true ? now : longestLeaseEnd",
+    replacement: "longestLeaseEnd",
+    tests: dateTests,
+  },
+  {
+    name: "drain-with-reservations-blamed-on-others",
+    rules: ["E4"],
+    file: "src/store/configuration/plan-pools.ts",
+    search: "if (reservations !== undefined) {",
+    replacement: "if (reservations !== undefined && now === 0) {",
+    tests: ownerTests,
+  },
+  {
+    name: "reservation-that-stays-forgotten",
+    rules: ["E4"],
+    file: "src/store/configuration/plan-reservations.ts",
+    search: "if (isKept) stays(existing.pool, name);\n      else ",
+    replacement: "if (!isKept) ",
+    tests: ownerTests,
   },
 ];
