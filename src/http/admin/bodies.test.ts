@@ -101,6 +101,9 @@ test.each([["[]"], ["[{}]"], ["null"], ['"text"'], ["7"], ["true"]])(
       for (const type of ["application/merge-patch+json", "application/json"]) {
         const answer = await call("PATCH", path, body, { "content-type": type });
         expect([path, answer.status]).toEqual([path, 400]);
+        expect(answer.body.detail).toMatch(
+          /^Cannot read the body: \(top level\): found .*, expected (an object|Object)$/,
+        );
       }
     }
     expect(await query(database, "SELECT count(*) AS n FROM audit")).toEqual(before);
