@@ -39,7 +39,7 @@ export interface Resource {
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
   readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
   /** What the flag `--force` does, for each command that has it. */
-  readonly force?: { readonly [C in "put" | "patch" | "delete"]?: string };
+  readonly force?: Readonly<Partial<Record<"put" | "patch" | "delete", string>>>;
   readonly put?: (
     client: AdminClient,
     name: string,

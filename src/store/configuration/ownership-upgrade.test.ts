@@ -12,7 +12,8 @@ import { applyFile, fileModeOf } from "../../runtime/node.ts";
 import { openFile } from "../database/file.ts";
 import { migrateDatabase } from "../database/migrate.ts";
 
-const domain = { name: "isp", default: true, serverIdentifier: "203.0.113.1" };
+const settings = { default: true, serverIdentifier: "203.0.113.1" };
+const domain = { name: "isp", ...settings };
 const pool = { name: "north", kind: "full", range: "192.0.2.0/24" } as const;
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -23,7 +24,6 @@ test("E4 no file owns the domains of an earlier release, until one that declares
   });
   await migrateDatabase(database, await earlierRelease("0016_owner"));
   // As the earlier release stored them.
-  const { name: _, ...settings } = domain;
   await execute(
     database,
     `INSERT INTO domain (name, settings) VALUES ('isp', '${JSON.stringify(settings)}')`,

@@ -95,42 +95,18 @@ export function drainUnnamed(
   const usedDomains = new Set(state.pools.filter(({ id }) => used.has(id)).map(({ domainId }) => domainId));
   for (const pool of pools) {
     const { name, drainUntil } = pool.declared;
-    const leasesInUse = leases.get(pool.id) ?? 0;
+    const step = { what: "pool", name, domain: pool.domain, leasesInUse: leases.get(pool.id) ?? 0 } as const;
     if (!used.has(pool.id)) {
-      plan.steps.push({
-        what: "pool",
-        name,
-        domain: pool.domain,
-        change: "delete",
-        leasesInUse,
-        reason: "it is not in use",
-      });
+      plan.steps.push({ ...step, change: "delete", reason: "it is not in use" });
       plan.emptyPools.push(pool);
     } else if (drainUntil !== null) {
-      plan.steps.push({
-        what: "pool",
-        name,
-        domain: pool.domain,
-        change: "unchanged",
-        leasesInUse,
-        reason: `drained until ${drainUntil}`,
-      });
+      plan.steps.push({ ...step, change: "unchanged", reason: `drained until ${drainUntil}` });
     } else {
       const until = formatDate(state.now + owners.get(pool.domainId)!.settings.leaseSeconds.max);
       const fields = [{ path: "drainUntil", from: null, to: until }];
-      const reason = `its leases run until ${until} at most`;
-      plan.steps.push({
-        what: "pool",
-        name,
-        domain: pool.domain,
-        change: "drain",
-        leasesInUse,
-        fields,
-        reason,
-      });
-      plan.changes.push(
-        changePool(writer, actor, pool, { ...pool.declared, drainUntil: until }, { mustDrainLater: false }),
-      );
+      plan.steps.push({ ...step, change: "drain", fields, reason: `its leases run until ${until} at most` });
+      const drained = { ...pool.declared, drainUntil: until };
+      plan.changes.push(changePool(writer, actor, pool, drained, { mustDrainLater: false }));
     }
   }
   for (const domain of domains) {

@@ -138,13 +138,6 @@ export function createTokenStore(databases: Databases): TokenStore {
     if (isDone) return { kind: "done", token } as const;
     return { kind: "not-done", isSame: token?.version === stored.version, now: clock!.now } as const;
   };
-  const changed = (result: Awaited<ReturnType<typeof attempt>>): TokenChange => {
-    if (result.kind === "not-done") return { kind: "changed-meanwhile" };
-    if (result.kind !== "done") return result;
-    return result.token === undefined
-      ? { kind: "changed-meanwhile" }
-      : { kind: "changed", token: result.token };
-  };
   return {
     authenticate: (hashes) => authenticate(places, hashes),
     list: async (principal, page) => {
@@ -183,6 +176,20 @@ export function createTokenStore(databases: Databases): TokenStore {
       return result.kind === "not-done" ? { kind: "changed-meanwhile" } : result;
     },
   };
+}
+
+/** A change that was attempted. */
+type Attempt =
+  | { readonly kind: "done"; readonly token: StoredToken | undefined }
+  | { readonly kind: "not-done" }
+  | Extract<ChangeRefusal, { readonly kind: "not-found" | "stale" }>;
+
+/** Returns the changed token, or why it was not changed. */
+function changed(result: Attempt): TokenChange {
+  if (result.kind === "not-done") return { kind: "changed-meanwhile" };
+  if (result.kind !== "done") return result;
+  const { token } = result;
+  return token === undefined ? { kind: "changed-meanwhile" } : { kind: "changed", token };
 }
 
 async function create(
