@@ -335,7 +335,7 @@ describe("E17 a byte order mark", () => {
     const folder = await temporaryFolder();
     const file = join(folder, "relay.toml");
     await writeFile(file, '\ufefflog.level = "warn"\n');
-    expect(readConfigFile(file)).toEqual({ log: { level: "warn" } });
+    expect(readConfigFile(file).input).toEqual({ log: { level: "warn" } });
     await writeFile(file, Buffer.from('\ufefflog.level = "warn"\n', "utf16le"));
     expect(() => readConfigFile(file)).toThrow(/relay\.toml: found UTF-16, expected UTF-8/);
   });

@@ -82,7 +82,7 @@ test("apportion admin: tables, JSON, declared states, refusals and exit codes", 
   expect((await run("domains", "patch", "isp", '{"rapidCommit": true}')).stdout).toContain(
     "rapidCommit: true",
   );
-  expect((await run("export")).stdout).toContain("drainUntil: 2099-01-01T00:00:00Z");
+  expect((await run("export")).stdout).toContain('drainUntil: "2099-01-01T00:00:00Z"');
   const refused = await run("domains", "patch", "isp", '{"colour": "red"}');
   expect(refused).toMatchObject({ code: 1, stdout: "" });
   expect(refused.stderr).toContain('colour: found "colour", expected no field of this name');

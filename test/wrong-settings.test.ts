@@ -5,7 +5,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -138,6 +138,7 @@ async function run({ command, through = [] }: Row): Promise<Ended> {
   });
 }
 
+const migrations = readdirSync(join(root, "migrations")).filter((name) => name.endsWith(".sql")).length;
 const usage = "Cannot read the command line:";
 const relay = `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:0`;
 const allocator = `apportion APPORTION_RELAY_TOKEN=${token} allocator --listen 127.0.0.1:0`;
@@ -166,7 +167,7 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: `${start} --listen [::1]:70000`,
-    line: "Cannot configure the relay: --listen: found 70000, expected a whole number of 0 to 65535",
+    line: 'Cannot configure the relay: --listen: found "70000", expected a whole number of 0 to 65535',
   },
   {
     command: `${start} --database file:FOLDER/text.db`,
@@ -234,7 +235,7 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: "apportion allocator APPORTION_DATABASE_URL=file:a.db",
-    line: "Cannot configure the allocator: APPORTION_RELAY_TOKEN: found nothing, expected a value",
+    line: "Cannot configure the allocator: APPORTION_RELAY_TOKEN: found nothing, expected the secret that the relays present",
   },
   {
     command: "apportion allocator APPORTION_DATABASE_URL=file:a.db APPORTION_RELAY_TOKEN=short",
@@ -242,7 +243,7 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: allocator,
-    line: "Cannot configure the allocator: APPORTION_DATABASE_URL: found nothing, expected a value",
+    line: 'Cannot configure the allocator: APPORTION_DATABASE_URL: found nothing, expected "file:PATH", "https://…", "http://…" or "libsql://…"',
   },
   {
     command: `${allocator} --database data/a.db`,
@@ -293,7 +294,7 @@ const commandRows: readonly Row[] = [
   },
   {
     command: "apportion verify --database file:FOLDER/empty.db",
-    line: "Cannot use the database of --database: found a schema that lacks 13 of 13 migrations, expected all: run `npm run migrate`",
+    line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run \`npm run migrate\``,
   },
   {
     command: "apportion verify --database file:FOLDER/newer.db",
