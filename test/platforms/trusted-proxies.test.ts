@@ -89,6 +89,6 @@ test("T13 an allocator does not start with a proxy that is no prefix", async () 
     /--trusted-proxy: found "10\.0\.0\.1\/8", expected 10\.0\.0\.0\/8/,
   );
   await expect(start([], { APPORTION_TRUSTED_PROXIES: "proxy.example" })).rejects.toThrow(
-    /Cannot parse IPv4 prefix/,
+    /APPORTION_TRUSTED_PROXIES: found "proxy\.example", expected an address or a prefix, such as 10\.0\.0\.0\/8/,
   );
 });
