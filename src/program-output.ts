@@ -27,6 +27,11 @@ export function print(text: string): void {
   }).write(text);
 }
 
+/** Prints a note for people to standard output. A service serves, and ends with code 0, if nobody can read it. */
+export function printNote(text: string): void {
+  guard(process.stdout, () => undefined).write(text);
+}
+
 /** Prints text to standard error. What cannot be written is lost, because there is no place left to say so. */
 export function printError(text: string): void {
   guard(process.stderr, () => undefined).write(text);

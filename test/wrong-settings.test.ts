@@ -139,6 +139,7 @@ async function run({ command, through = [] }: Row): Promise<Ended> {
   });
 }
 
+const migrations = readdirSync(join(root, "migrations")).filter((name) => name.endsWith(".sql")).length;
 const usage = "Cannot read the command line:";
 const relay = `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:0`;
 const allocator = `apportion APPORTION_RELAY_TOKEN=${token} allocator --listen 127.0.0.1:0`;

@@ -18,7 +18,7 @@ import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
-import { print } from "../program-output.ts";
+import { printNote } from "../program-output.ts";
 import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
@@ -121,7 +121,7 @@ function printNextStep({ address, port }: { readonly address: string; readonly p
   const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
   // A closed standard output does not stop the service.
-  print(`
+  printNote(`
 Apportion is running. In a second terminal:
 
   npm run client -- lease${flags}

@@ -21,7 +21,14 @@ import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
 import { dhcpOptionsSchema, storedOptionsSchema } from "./dhcp-options.ts";
 import { canonicalText, listOf, objectOf, textOf } from "./schema-parts.ts";
-import { unlessGlobal, unlessGlobalPrefix, unlessHost, unlessLink, usable } from "./usable-addresses.ts";
+import {
+  unlessGlobal,
+  unlessGlobalPrefix,
+  unlessHost,
+  unlessLink,
+  unlessServed,
+  usable,
+} from "./usable-addresses.ts";
 
 const secondsPerDay = 86_400;
 
@@ -110,7 +117,7 @@ export const domainSettingsFields = {
   /** Serves the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
-  prefixes: v.optional(listOf(v.pipe(ipv6Prefix, usable(unlessGlobalPrefix)), domainPrefixesMax), []),
+  prefixes: v.optional(listOf(v.pipe(ipv6Prefix, usable(unlessServed)), domainPrefixesMax), []),
   /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
     listOf(objectOf({ linkAddress: v.pipe(ipv6, usable(unlessLink)), interfaceId }), linesMax),

@@ -108,7 +108,11 @@ export const unlessLink: Refusal = (text) => {
   return isUnspecified(octets) || isLoopback(octets) ? undefined : whyNoUnicast(octets);
 };
 
-/** Refuses a prefix all of whose addresses are unusable. `::/0` is a prefix of all clients. */
+/** Refuses a prefix of no client. `::/0` is one of all clients, and `::1/128` one of those on the allocator's host. */
+export const unlessServed: Refusal = (text) =>
+  isLoopback(parseIPv6Prefix(text).address) ? undefined : unlessGlobalPrefix(text);
+
+/** Refuses a prefix all of whose addresses are unusable. */
 export const unlessGlobalPrefix: Refusal = (text) => {
   const { address, length } = parseIPv6Prefix(text);
   const isWhole = isUnspecified(address) || isLoopback(address) ? length === 128 : true;

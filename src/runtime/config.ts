@@ -118,8 +118,8 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
   if (!result.success) {
     const faults = result.issues.map((issue) => {
       const found = issue.input === undefined ? "nothing" : "an invalid value";
-      // What was found before it may be a secret.
-      const expected = /\bexpected .+$/s.exec(issue.message)?.[0] ?? "expected a value";
+      // Messages of our parsers begin with what was found, which may be a secret.
+      const expected = /expected .*/s.exec(issue.message)?.[0] ?? "expected a value";
       return `${v.getDotPath(issue) ?? "environment"}: found ${found}, ${expected}`;
     });
     const [only] = faults;

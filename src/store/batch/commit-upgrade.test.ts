@@ -1,12 +1,10 @@
 /** Rows of an earlier release, after the migrations of this one. */
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { applyDeclaration } from "../../../test/support/apply-declaration.ts";
 import { bindClaim, clientId, offerClaim, slotKey } from "../../../test/support/claims.ts";
-import { vectorDomain } from "../../../test/support/database.ts";
 import { temporaryFolder } from "../../../test/support/folder.ts";
 import { earlierRelease } from "../../../test/support/later-release.ts";
-import { parseDeclaration } from "../../declaration/declaration.ts";
+import { execute } from "../../../test/support/sql.ts";
 import { openFile } from "../database/file.ts";
 import { migrateDatabase } from "../database/migrate.ts";
 import { commitClaims } from "./commit.ts";
@@ -17,7 +15,14 @@ test("R5 an offer and a lease of an earlier release are bound with the lease tim
     database.close();
   });
   await migrateDatabase(database, await earlierRelease("0013_stated_seconds"));
-  await applyDeclaration(database, parseDeclaration(vectorDomain, "test"));
+  // As the earlier release stored them: it knows no later columns.
+  const settings = JSON.stringify({ default: true, serverIdentifier: "198.51.100.1" });
+  await execute(
+    database,
+    `INSERT INTO domain (name, settings) VALUES ('vectors', '${settings}')`,
+    `INSERT INTO pool (domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, options, psids, slots)
+      VALUES (1, 'shared', 3221226002, 3221226002, 0, 6, '[{"first":0,"last":1023}]', 'spread', '{}', 63, 63)`,
+  );
   await database.write(
     [1, 2].map((state, number) => ({
       sql: `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source)
