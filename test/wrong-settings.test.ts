@@ -20,7 +20,6 @@ import { whyWithout } from "./support/tools.ts";
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "apportion-settings-"));
 const token = "0123456789abcdef";
-const migrations = readdirSync(join(root, "migrations")).filter((name) => name.endsWith(".sql")).length;
 
 const programs = { relay: "relay/main.ts", apportion: "src/cli/main.ts" } as const;
 
