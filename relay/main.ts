@@ -4,8 +4,12 @@
  * @module
  */
 import pino from "pino";
+import { removeEmptyVariables } from "../src/environment.ts";
 import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../src/limits.ts";
 import { openLogLines } from "../src/log-lines.ts";
+import { print, printError } from "../src/program-output.ts";
+import { describeMisspelt, findMisspelt, readLogLevel } from "../src/setting-names.ts";
+import { reportUsage } from "../src/usage-fault.ts";
 import { relayCommand } from "./service/command.ts";
 import type { RelayConfig } from "./config/config.ts";
 import { startDaemon } from "./service/daemon.ts";
@@ -13,13 +17,15 @@ import { connectServiceManager } from "./service/service-manager.ts";
 import { readStatus } from "./service/status.ts";
 
 async function run(readConfig: () => RelayConfig): Promise<void> {
+  const level = readLogLevel(process.env);
   const lines = openLogLines(2, {
     octetsMax: logLinesOctetsMax,
     retryMs: logRetryMs,
     exitWaitMs: logExitWaitMs,
   });
   const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
-  const starting = startDaemon(readConfig, log, process.env.LOG_LEVEL);
+  for (const each of findMisspelt(process.env)) log.warn(describeMisspelt(each));
+  const starting = startDaemon(readConfig, log, level);
   // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.
   process.on("SIGHUP", () => {
     starting.then(
@@ -42,11 +48,16 @@ async function run(readConfig: () => RelayConfig): Promise<void> {
   await manager.ready("serving");
 }
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const printLine = (line: string): void => {
+  print(`${line}\n`);
+};
+
+removeEmptyVariables(process.env);
 
 try {
-  await relayCommand({ run, readStatus, print }, process.env).parseAsync();
+  const command = relayCommand({ run, readStatus, print: printLine }, process.env);
+  await reportUsage(command, { print, printError }).parseAsync();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  printError(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }

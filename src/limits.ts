@@ -507,6 +507,12 @@ export const yamlPauseTokens = 500;
 /** Items that are written as YAML between two possible pauses: some 10 ms. */
 export const yamlSliceItems = 128;
 
+/** Characters of a field's value in a plan. A longer list is described by its number of items. */
+export const differenceCharactersMax = 1000;
+
+/** Characters of JSON that are searched for repeated fields between two possible pauses: about a millisecond. */
+export const jsonPauseCharacters = 100_000;
+
 /** Nesting of JSON and YAML: a declared state nests six levels deep, and the call stack is limited. */
 export const textDepthMax = 32;
 
@@ -799,6 +805,9 @@ export const logLinesOctetsMax = 256 * 1024;
 
 /** Milliseconds for which a process that ends waits for its log: a thread writes within a few, unless the disk is stuck. */
 export const logExitWaitMs = 100;
+
+/** Milliseconds after which a service that starts tries a database server again: an outage costs a line each time. */
+export const databaseRetryMs = 5000;
 
 /** Milliseconds after which writing to a log without a reader is tried again: each try costs a system call. */
 export const logRetryMs = 1000;

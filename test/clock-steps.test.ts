@@ -449,9 +449,9 @@ test("T9 an upgrade frees the pairs that an earlier release gave while its clock
   await before.migrate(
     [
       `UPDATE instant SET now_ms = ${now}000`,
-      "INSERT INTO domain (id, name, settings) VALUES (1, 'isp', '{}')",
+      `INSERT INTO domain (id, name, settings) VALUES (1, 'isp', '{"serverIdentifier":"192.0.2.1"}')`,
       `INSERT INTO pool (id, domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill,
-        options, psids, slots, cursor) VALUES (1, 1, 'p', 1, 1, 0, 1, '[]', 'pack', '{}', 2, 2, 2)`,
+        options, psids, slots, cursor) VALUES (1, 1, 'p', 3405803777, 3405803777, 0, 1, '[]', 'pack', '{}', 2, 2, 2)`,
       `INSERT INTO lease (slot, domain_id, client_id, state, since, expires_at, free_at, updated_at, softwire) VALUES
         (1 << 32, 1, x'01', 2, ${future}, ${future + hour}, ${future + hour + 60}, ${future}, x'01'),
         ((1 << 32) + 1, 1, x'02', 2, ${now - 60}, ${now + hour}, ${now + hour + 60}, ${now - 60}, x'02')`,

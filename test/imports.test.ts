@@ -51,15 +51,21 @@ const allowedImports: Record<string, readonly string[]> = {
 };
 
 const leaves = [
+  "src/byte-order-mark.ts",
   "src/clock-reading.ts",
+  "src/environment.ts",
   "src/group-by.ts",
+  "src/file-fault.ts",
   "src/limits.ts",
   "src/log-lines.ts",
   "src/loop-watch.ts",
   "src/defaults.ts",
+  "src/program-output.ts",
+  "src/setting-names.ts",
   "src/text-table.ts",
   "src/timing.ts",
   "src/udp-socket.ts",
+  "src/usage-fault.ts",
 ];
 
 const sources = ["src", "relay"].flatMap((folder) =>

@@ -74,7 +74,7 @@ ${others.join("\n")}
 `;
 }
 
-test("the commands of the README run in a fresh clone, in order", async () => {
+test("E21 the commands of the README run in a fresh clone, in order", async () => {
   const blocks = codeBlocksOf(readDocument("README.md").text);
   const commands = blocks.filter(({ language }) => language === "sh").map(({ code }) => code);
   const [install, ...start] = commands[0]!.split("\n");

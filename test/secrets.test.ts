@@ -31,8 +31,14 @@ async function run(args: readonly string[], environment: Record<string, string>)
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += String(text)));
-  const [code] = (await once(child, "close")) as [number];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (text) => {
+      output += String(text);
+      // A service waits for its database server.
+      if (output.includes("trying again")) child.kill();
+    });
+  }
+  const [code] = (await once(child, "close")) as [number | null];
   return { code, output };
 }
 
@@ -53,7 +59,10 @@ test.each(commands)(
   async (name) => {
     const url = `http://operator:${password}@127.0.0.1:${await findFreePort()}`;
     const { code, output } = await run([name], environmentFor(url));
-    expect([code, output]).toEqual([1, expect.stringContaining("ECONNREFUSED")]);
+    expect([code, output]).toEqual([
+      name === "allocator" ? null : 1,
+      expect.stringContaining("ECONNREFUSED"),
+    ]);
     for (const secret of secrets) expect(output).not.toContain(secret);
   },
 );

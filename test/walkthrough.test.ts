@@ -11,7 +11,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { startAllocator } from "../src/runtime/node.ts";
 import { createStore } from "../src/store/store.ts";
 import { commandLine } from "./support/command-line.ts";
-import { adminToken, relayToken } from "./support/allocator.ts";
+import { adminToken, askBy, postTo, relayToken } from "./support/allocator.ts";
+import { clientProfile, says } from "./support/clients.ts";
 import { temporaryDatabase, temporaryFolder } from "./support/database.ts";
 import { query } from "./support/sql.ts";
 import type { DeclarationInput } from "../src/declaration/declaration.ts";
@@ -66,7 +67,7 @@ test("apportion admin: tables, JSON, declared states, refusals and exit codes", 
       - { name: north, kind: shared, range: 192.0.2.0/24, psidLength: 6 }
 `,
   );
-  expect((await run("apply", file, "--dry-run")).stdout).toContain("pool    north  create");
+  expect((await run("apply", file, "--dry-run")).stdout).toContain("pool    north  isp     create");
   expect((await run("pools", "list")).stdout).toBe(
     "NAME  DOMAIN  KIND  RANGE  PSIDOFFSET  PSIDLENGTH  SUBSCRIBERS  DRAINUNTIL\n",
   );
@@ -82,7 +83,7 @@ test("apportion admin: tables, JSON, declared states, refusals and exit codes", 
   expect((await run("domains", "patch", "isp", '{"rapidCommit": true}')).stdout).toContain(
     "rapidCommit: true",
   );
-  expect((await run("export")).stdout).toContain("drainUntil: 2099-01-01T00:00:00Z");
+  expect((await run("export")).stdout).toContain('drainUntil: "2099-01-01T00:00:00Z"');
   const refused = await run("domains", "patch", "isp", '{"colour": "red"}');
   expect(refused).toMatchObject({ code: 1, stdout: "" });
   expect(refused.stderr).toContain('colour: found "colour", expected no field of this name');
@@ -90,4 +91,64 @@ test("apportion admin: tables, JSON, declared states, refusals and exit codes", 
   expect((await run("pools", "paint")).code).toBe(2);
   expect((await run("pools", "plan", join(folder, "none.json"))).code).toBe(2);
   expect((await run("--url", "http://127.0.0.1:1", "pools", "list")).code).toBe(3);
+});
+
+test("E6 E7 apportion admin: --prune says what is in use before it drains, --force drains at once", async () => {
+  const full = (name: string, range: string) => ({ name, kind: "full", range }) as const;
+  const pools = [full("north", "192.0.2.0/24"), full("south", "198.51.100.0/24")];
+  const domain = { name: "isp", default: true, serverIdentifier: "203.0.113.1" };
+  const { environment, folder } = await open({ domains: [{ ...domain, pools }] });
+  const run = commandLine(environment);
+  const ask = askBy(postTo(environment.APPORTION_URL, relayToken));
+  const client = clientProfile(1);
+  const [offer] = await ask(says.discover(client));
+  await ask(says.selecting(client, offer!));
+  const { items } = JSON.parse((await run("--json", "leases", "list")).stdout) as {
+    items: { pool: string }[];
+  };
+  const [used] = items.map(({ pool }) => pool);
+  const file = join(folder, "state.json");
+  writeFileSync(file, JSON.stringify({ domains: [{ ...domain, pools: [] }] }));
+
+  const kept = await run("apply", file);
+  expect(kept).toMatchObject({ code: 0, stderr: "" });
+  expect(kept.stdout.match(/keep .*not named/g)).toHaveLength(2);
+  expect((await run("plan", file, "--prune")).stdout).toMatch(
+    new RegExp(`${used!} +isp +drain +drainUntil: null -> ".+" +1 `),
+  );
+  expect((await run("pools", "list")).stdout).not.toContain("20");
+  const pruned = await run("apply", file, "--prune");
+  expect(pruned).toMatchObject({
+    code: 0,
+    stderr: `prune: 1 leases are in use in what goes: ${used!} (1)\n`,
+  });
+  expect((await run("pools", "list")).stdout.match(/^(north|south) .*Z$/gm)).toHaveLength(1);
+
+  writeFileSync(
+    file,
+    JSON.stringify({
+      domains: [
+        {
+          ...domain,
+          pools: [{ ...pools.find(({ name }) => name === used)!, drainUntil: "2020-01-01T00:00:00Z" }],
+        },
+      ],
+    }),
+  );
+  const refused = await run("apply", file);
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain(
+    'domains.0.pools.0.drainUntil: found "2020-01-01T00:00:00Z", expected a date after',
+  );
+  expect((await run("pools", "drain", used!, "--until", "2021-01-01T00:00:00Z")).code).toBe(1);
+  expect((await run("apply", file, "--force")).stdout).toContain(
+    "drainUntil is past: the pool is drained at once",
+  );
+  expect((await run("pools", "patch", used!, '{"drainUntil": null}')).code).toBe(0);
+  expect((await run("pools", "drain", used!, "--force")).code).toBe(0);
+  const [renewed] = await ask(says.renew(client, offer!));
+  expect(renewed!.type).toBe("nak");
+  expect((await run("pools", "patch", used!, '{"drainUntil": "2021-01-01T00:00:00Z"}', "--force")).code).toBe(
+    0,
+  );
 });

@@ -130,7 +130,9 @@ function openCapture(path: string, octets: number): PcapngFile {
   try {
     return new PcapngFile(path, interfaces, octets);
   } catch (error) {
-    throw new Error(`Cannot capture to ${path}: ${(error as Error).message}`, { cause: error });
+    const found = `found ${(error as Error).message}`;
+    const expected = "expected --pcap or capture.file to name a file that this user may write";
+    throw new Error(`Cannot capture to ${path}: ${found}, ${expected}`, { cause: error });
   }
 }
 

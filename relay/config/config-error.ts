@@ -4,14 +4,44 @@
  * @module
  */
 
-/** Thrown for invalid settings; lists every fault. */
-export class ConfigError extends TypeError {
-  /** Each fault with its path, what was found and what was expected. */
-  readonly faults: readonly string[];
+/** A fault of a setting. */
+export interface ConfigFault {
+  /** Name of the setting: its path, or the flag, variable, or line of a file that it was written in. */
+  readonly name: string;
+  /** What was found and what was expected. */
+  readonly problem: string;
+}
 
-  constructor(faults: readonly string[]) {
-    super(`Cannot configure the relay:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+/** Thrown for invalid settings; lists every fault. A single one is told in one line. */
+export class ConfigError extends TypeError {
+  /** Each fault with its name, what was found and what was expected. */
+  readonly faults: readonly string[];
+  readonly #faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    const lines = faults.map(({ name, problem }) => `${name}: ${problem}`);
+    super(`Cannot configure the relay:${lines.length === 1 ? ` ${lines[0]!}` : `\n  ${lines.join("\n  ")}`}`);
     this.name = "ConfigError";
-    this.faults = faults;
+    this.faults = lines;
+    this.#faults = faults;
+  }
+
+  /** Names the faults after what the operator wrote. */
+  named(nameOf: (path: string) => string): ConfigError {
+    return new ConfigError(this.#faults.map(({ name, problem }) => ({ name: nameOf(name), problem })));
+  }
+}
+
+/**
+ * Runs a check of settings whose faults are named by their paths.
+ *
+ * @param nameOf Returns what the operator knows a path by: a flag, a variable, or a line of a file.
+ * @throws {ConfigError} With the faults of the check, under these names.
+ */
+export function namingFaults<T>(nameOf: (path: string) => string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw error instanceof ConfigError ? error.named(nameOf) : error;
   }
 }

@@ -14,6 +14,7 @@ import {
   parseIPv6,
   parseIPv6Prefix,
 } from "../../src/wire/ipv6-address.ts";
+import { parseWholeNumber } from "../../src/wire/number.ts";
 import { isZone } from "../../src/wire/relay-interface-id.ts";
 import { hostOf } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
@@ -57,8 +58,7 @@ export function parseServer(text: string): Endpoint {
   const [, bracketed, port = serverPort] = /^\[([^\]]+)\]:(\d{1,5})$/.exec(text) ?? [];
   const address = parseBindAddress(bracketed ?? text);
   parseUnicast(hostOf(address));
-  if (Number(port) < 1 || Number(port) > 0xffff) throw new RangeError("expected a port of 1 to 65535");
-  return { address, port: Number(port) };
+  return { address, port: parsePort(String(port), 1) };
 }
 
 /** Parses a unicast address: 16 octets. */
@@ -103,14 +103,18 @@ export function parseLinkAddress(text: string): Uint8Array {
   return address;
 }
 
-/** Parses the URL of an allocator, without user, query and fragment. */
+/** Parses the URL of an allocator, without user, query, fragment, and the path that the relay adds itself. */
 export function parseAllocator(text: string): URL {
   const url = parseUrl(text);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new SyntaxError('expected "https://HOST" or "http://HOST"');
   }
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new SyntaxError("expected a URL without user, query and fragment");
+  const base = `${url.origin}${url.pathname.replace(/\/v1(\/relay)?\/*$/, "").replace(/\/+$/, "")}`;
+  if (/[?#]/.test(text) || url.username !== "" || url.password !== "") {
+    throw new SyntaxError(`expected a URL without user, query and fragment, such as "${base}"`);
+  }
+  if (/\/v1(\/relay)?\/*$/.test(url.pathname)) {
+    throw new SyntaxError(`expected "${base}": the relay adds /v1/relay to it`);
   }
   return url;
 }
@@ -127,8 +131,16 @@ function parseUrl(text: string): URL | undefined {
 export function parseTcpEndpoint(text: string): TcpEndpoint {
   const [, ipv6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
   const host = ipv6 ?? name;
-  if (host === undefined || Number(port) > 0xffff) {
+  if (host === undefined || port === undefined) {
     throw new SyntaxError('expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets');
   }
-  return { host, port: Number(port) };
+  return { host, port: parsePort(port, 0) };
+}
+
+function parsePort(text: string, min: number): number {
+  try {
+    return parseWholeNumber(text, min, 0xffff);
+  } catch {
+    throw new RangeError(`expected a port of ${min} to 65535`);
+  }
 }

@@ -202,3 +202,86 @@ test.each(keys)("relay.example.toml explains %s, with its bounds %j", (path, bou
   expect(comment).toContain("# ");
   for (const bound of bounds) expect(comment).toContain(String(bound));
 });
+
+const allocatorAt = (url: string) => ({ allocator: { urls: [url] } });
+
+test.each([
+  ["http://h:8467/v1/relay", 'expected "http://h:8467": the relay adds /v1/relay to it'],
+  ["http://h:8467/v1/relay/", 'expected "http://h:8467": the relay adds /v1/relay to it'],
+  ["http://h:8467/v1/", 'expected "http://h:8467": the relay adds /v1/relay to it'],
+  ["https://h/apportion/v1/relay", 'expected "https://h/apportion": the relay adds /v1/relay to it'],
+  ["http://h/?a=1", 'expected a URL without user, query and fragment, such as "http://h"'],
+  ["http://h/x?", 'expected a URL without user, query and fragment, such as "http://h/x"'],
+  ["http://h/v1/relay#top", 'expected a URL without user, query and fragment, such as "http://h"'],
+  ["http://me:secret@h/", 'found "http://…@h/", expected a URL without user, query and fragment'],
+])("E19 parseRelaySettings() says what to write instead of the allocator %s", (url, expected) => {
+  expect(() => parseRelaySettings(allocatorAt(url))).toThrow(expected);
+});
+
+test.each(["http://h:8467", "https://h/", "https://h/apportion/", "https://h/v1/relays"])(
+  "E19 parseRelaySettings() accepts the allocator %s",
+  (url) => {
+    expect(parseRelaySettings(allocatorAt(url)).allocator.urls[0]!.href).toBe(new URL(url).href);
+  },
+);
+
+test.each([
+  [
+    { address: "::1", port: 547 },
+    { address: "::1", port: 547 },
+  ],
+  [{ address: "::1", port: 547 }, { address: "0:0::1" }],
+  [
+    { address: "2001:db8::A", port: 1 },
+    { address: "2001:DB8:0::a", port: 1 },
+  ],
+  [{ interface: "br+lan" }, { interface: "br+lan", linkAddress: "2001:db8::1" }],
+  [{ interface: "eth0" }, { address: "ff02::1:2%eth0" }],
+  [{ interface: "eth0", joinAllServers: true }, { address: "ff05::1:3%eth0" }],
+])("E19 parseRelaySettings() refuses the listener %j twice, as %j", (first, second) => {
+  const listeners = [first, { address: "::2", port: 9 }, second];
+  expect(() => parseRelaySettings({ listeners })).toThrow(
+    /listeners\.\d: found \[.*\]:\d+, which listeners\.\d has too, expected each address and port once/,
+  );
+});
+
+test.each([
+  [
+    { address: "::1", port: 0 },
+    { address: "::1", port: 0 },
+  ],
+  [
+    { address: "::1", port: 1 },
+    { address: "::1", port: 2 },
+  ],
+  [{ address: "fe80::1%eth0" }, { address: "fe80::1%eth1" }],
+  [{ interface: "eth0" }, { interface: "eth0", port: 1547 }],
+])("E19 parseRelaySettings() accepts %j beside %j", (first, second) => {
+  expect(parseRelaySettings({ listeners: [first, second] }).listeners).toHaveLength(2);
+});
+
+test.each([
+  ["::", "expected an address of this host"],
+  ["0:0::0", "expected an address of this host"],
+  ["::%eth0", "expected an address of this host"],
+  ["0.0.0.0", "Cannot parse IPv6 address"],
+])("E19 parseRelaySettings() refuses a listener on every address, written %s", (address, expected) => {
+  expect(() => parseRelaySettings({ listeners: [{ address }] })).toThrow(expected);
+});
+
+test.each(["br+lan", "wan~1", "größe", "a:1"])(
+  "E19 parseRelaySettings() accepts the interface %s",
+  (name) => {
+    const [listener] = parseRelaySettings({ listeners: [{ interface: name }] }).listeners;
+    expect(listener!.address).toBe(`ff02::1:2%${name}`);
+  },
+);
+
+test.each(["", ".", "..", "a/b", "a b", "a%b", "sixteen-octets-x"])(
+  "E19 parseRelaySettings() refuses the interface %j",
+  (name) => {
+    expect(() => parseRelaySettings({ listeners: [{ interface: name }] })).toThrow(
+      "expected the name of an interface",
+    );
+  },
+);

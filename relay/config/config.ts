@@ -13,6 +13,7 @@
  */
 import * as v from "valibot";
 import { defaultAllocatorUrl, defaultRelay } from "../../src/defaults.ts";
+import { parseWholeNumber } from "../../src/wire/number.ts";
 import {
   informationAddressesMax,
   relayBatchFramesMax,
@@ -50,7 +51,9 @@ import {
   refreshSecondsMin,
 } from "../../src/wire/dhcpv6/options/information-refresh-time.ts";
 import { parseIPv6, parseIPv6Prefix } from "../../src/wire/ipv6-address.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
 import { ConfigError } from "./config-error.ts";
+import type { ConfigFault } from "./config-error.ts";
 import {
   parseAllocator,
   parseDuid,
@@ -66,7 +69,7 @@ import {
 import type { Information } from "../information/information.ts";
 import type { ReplyPort } from "../messages/envelope.ts";
 import type { Trust } from "../messages/trust.ts";
-import { zoneOf } from "../endpoint.ts";
+import { formatEndpoint, hostOf, zoneOf } from "../endpoint.ts";
 import type { Secrets } from "./secrets.ts";
 import { deriveServerIdentifier } from "./server-identifier.ts";
 
@@ -135,10 +138,7 @@ function parsed<T>(parse: (text: string) => T) {
 /** Creates the schema of a whole number: a number in the file, or the text of a flag. */
 function integer(min: number, max: number, preset: number) {
   const expected = `expected a whole number of ${min} to ${max}`;
-  const number = v.union(
-    [v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))],
-    expected,
-  );
+  const number = v.union([v.number(), parsed((text) => parseWholeNumber(text, min, max))], expected);
   return v.optional(
     v.pipe(number, v.integer(expected), v.minValue(min, expected), v.maxValue(max, expected)),
     preset,
@@ -318,6 +318,7 @@ export function parseRelaySettings(input: unknown, readMachineId?: () => string)
   const { listeners: tables, replyPort, information, ...rest } = result.output;
   const listeners = tables === undefined ? [firstListener] : withServersGroup(tables);
   checkTogether(result.output);
+  checkListeners(listeners);
   const isStandard = listeners.some(({ port }) => port === serverPort);
   return {
     ...rest,
@@ -331,12 +332,38 @@ export function parseRelaySettings(input: unknown, readMachineId?: () => string)
 function checkTogether({ allocator, information }: ParsedSettings): void {
   const { certificateFile, keyFile } = allocator;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
-    throw new ConfigError(["allocator: found one of certificateFile and keyFile, expected both or neither"]);
+    throw new ConfigError([
+      { name: "allocator", problem: "found one of certificateFile and keyFile, expected both or neither" },
+    ]);
   }
   if (information.softwireContainer && information.borderRelays.length === 0) {
     throw new ConfigError([
-      "information.borderRelays: found none, expected one or more, because softwireContainer contains them",
+      {
+        name: "information.borderRelays",
+        problem: "found none, expected one or more, because softwireContainer contains them",
+      },
     ]);
+  }
+}
+
+/**
+ * The system would refuse the second socket on an address and port, without a word about the settings.
+ *
+ * @throws {ConfigError} If two listeners have the same address and port, however they are written.
+ */
+function checkListeners(listeners: readonly ListenerConfig[]): void {
+  const numbers = new Map<string, number>();
+  for (const [number, { address, port }] of listeners.entries()) {
+    const octets = encodeHex(parseIPv6(hostOf(address)));
+    const key = `${octets}%${zoneOf(address) ?? ""} ${port}`;
+    const first = numbers.get(key);
+    if (first !== undefined && port !== 0) {
+      const again = `found ${formatEndpoint({ address, port })}, which listeners.${first} has too`;
+      throw new ConfigError([
+        { name: `listeners.${number}`, problem: `${again}, expected each address and port once` },
+      ]);
+    }
+    numbers.set(key, number);
   }
 }
 
@@ -350,10 +377,16 @@ function informationOf(
 }
 
 /** Formats an issue: path, what was found, what was expected. Our own messages already say what was expected. */
-function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue) ?? "(top level)";
-  if (issue.input === undefined) return `${path}: found nothing, expected a value`;
+function describeIssue(issue: v.BaseIssue<unknown>): ConfigFault {
+  const name = v.getDotPath(issue) ?? "(top level)";
+  if (issue.input === undefined) return { name, problem: "found nothing, expected a value" };
   const isOurs = /^(expected|Cannot) /.test(issue.message);
-  const found = issue.expected === "never" ? "an unknown name" : JSON.stringify(issue.input);
-  return `${path}: found ${found}, ${isOurs ? issue.message : `expected ${issue.expected ?? "another value"}`}`;
+  const found = issue.expected === "never" ? "an unknown name" : withoutSecret(JSON.stringify(issue.input));
+  const expected = isOurs ? issue.message : `expected ${issue.expected ?? "another value"}`;
+  return { name, problem: `found ${found}, ${expected}` };
+}
+
+/** A URL may have a user and a password. */
+function withoutSecret(text: string): string {
+  return text.replace(/\/\/[^/@]*@/, "//…@");
 }

@@ -13,6 +13,34 @@ export interface ListenerInput {
   readonly linkAddress?: string;
 }
 
+/** The flags, as they were given. */
+interface ListenerFlags {
+  readonly listen?: readonly ListenerInput[] | undefined;
+  readonly interface?: readonly ListenerInput[] | undefined;
+}
+
+/**
+ * Joins the listeners of both flags.
+ *
+ * @returns Undefined if neither flag was given.
+ */
+export function listenersOf({ listen, interface: interfaces }: ListenerFlags): ListenerInput[] | undefined {
+  if (listen === undefined && interfaces === undefined) return undefined;
+  return [...(listen ?? []), ...(interfaces ?? [])];
+}
+
+/**
+ * Names the flag that a setting comes from.
+ *
+ * @param path Path of the setting, such as `listeners.0.port`.
+ * @returns Undefined if the setting comes from neither flag.
+ */
+export function listenerFlagOf(path: string, flags: ListenerFlags): string | undefined {
+  const number = /^listeners\.(\d+)/.exec(path)?.[1];
+  if (number === undefined || listenersOf(flags) === undefined) return undefined;
+  return Number(number) < (flags.listen ?? []).length ? "--listen" : "--interface";
+}
+
 /**
  * Splits `[ADDRESS]:PORT` or `[ADDRESS]:PORT,link=LINK`, and appends it to the earlier listeners.
  *

@@ -38,9 +38,12 @@ test("readSecrets() reads the token from a systemd credential if there is no oth
 });
 
 test.each([
-  [undefined, "token: found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential"],
-  ["short", "token: found 5 characters, expected 16 or more"],
-  ["sixteen octets\r\n.", "token: found other characters, expected only letters, digits and"],
+  [
+    undefined,
+    "APPORTION_RELAY_TOKEN: found nothing, expected the token of the relay, here, in a tokenFile or",
+  ],
+  ["short", "APPORTION_RELAY_TOKEN: found 5 characters, expected 16 or more"],
+  ["sixteen octets\r\n.", "APPORTION_RELAY_TOKEN: found other characters, expected only letters, digits and"],
 ])("readSecrets() rejects the token %j without repeating it in the error", (token, expected) => {
   const read = () => readSecrets(settings(), { APPORTION_RELAY_TOKEN: token });
   expect(read).toThrow(expected);
@@ -50,8 +53,8 @@ test.each([
 test("readSecrets() names every unreadable file", () => {
   const files = { tokenFile: "/no/token", caFile: "/no/ca", certificateFile: "/no/cert", keyFile: "/no/key" };
   const read = () => readSecrets(settings(files), {});
-  for (const key of Object.keys(files)) expect(read).toThrow(`allocator.${key}: found ENOENT`);
-  expect(read).toThrow("'/no/key', expected a readable file");
+  for (const key of Object.keys(files)) expect(read).toThrow(`allocator.${key}: found no such file`);
+  expect(read).toThrow("found no such file, expected a readable file at /no/key");
 });
 
 test("readSecrets() rejects a certificate file that is not PEM", () => {

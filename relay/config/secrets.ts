@@ -7,8 +7,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { withoutEmptyVariables } from "../../src/environment.ts";
 import { secretCharactersMin } from "../../src/limits.ts";
+import { describeFileFault } from "../../src/file-fault.ts";
 import { ConfigError } from "./config-error.ts";
+import type { ConfigFault } from "./config-error.ts";
 
 /** Names of the files, from the settings. */
 export interface SecretFiles {
@@ -32,6 +35,9 @@ export interface Secrets {
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The variable with the token. */
+const tokenVariable = "APPORTION_RELAY_TOKEN";
+
 /** Name of the systemd credential: `LoadCredential=relay-token:/etc/apportion/relay.token`. */
 const credentialName = "relay-token";
 
@@ -47,12 +53,12 @@ export function readSecrets(
   { allocator }: { readonly allocator: SecretFiles },
   environment: Environment,
 ): Secrets {
-  const faults: string[] = [];
-  const attempt = <T>(path: string, read: () => T): T | undefined => {
+  const faults: ConfigFault[] = [];
+  const attempt = <T>(name: string, read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
-      faults.push(`${path}: ${(error as Error).message}`);
+      faults.push({ name, problem: (error as Error).message });
       return undefined;
     }
   };
@@ -60,7 +66,7 @@ export function readSecrets(
     const file = allocator[key];
     return file === undefined ? undefined : attempt(`allocator.${key}`, () => readText(file));
   };
-  const path = allocator.tokenFile === undefined ? "token" : "allocator.tokenFile";
+  const path = allocator.tokenFile === undefined ? tokenVariable : "allocator.tokenFile";
   const token = attempt(path, () => checkToken(readToken(allocator.tokenFile, environment)));
   const [ca, certificate, key] = [
     readOptional("caFile"),
@@ -81,7 +87,8 @@ export function readSecrets(
 }
 
 function readToken(file: string | undefined, environment: Environment): string | undefined {
-  const { APPORTION_RELAY_TOKEN: token, CREDENTIALS_DIRECTORY: credentials } = environment;
+  const { APPORTION_RELAY_TOKEN: token, CREDENTIALS_DIRECTORY: credentials } =
+    withoutEmptyVariables(environment);
   if (file !== undefined) return readText(file).trim();
   if (token !== undefined) return token;
   return credentials === undefined ? undefined : readText(join(credentials, credentialName)).trim();
@@ -93,7 +100,9 @@ function readToken(file: string | undefined, environment: Environment): string |
  */
 function checkToken(token: string | undefined): string {
   if (token === undefined) {
-    throw new TypeError("found nothing, expected tokenFile, APPORTION_RELAY_TOKEN or a systemd credential");
+    throw new TypeError(
+      "found nothing, expected the token of the relay, here, in a tokenFile or in a systemd credential",
+    );
   }
   if (token.length < secretCharactersMin) {
     throw new TypeError(`found ${token.length} characters, expected ${secretCharactersMin} or more`);
@@ -110,7 +119,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new Error(`found ${(error as Error).message}, expected a readable file`, { cause: error });
+    throw new Error(describeFileFault(error, `a readable file at ${file}`), { cause: error });
   }
 }
 

@@ -25,8 +25,12 @@ export function deriveServerIdentifier(readMachineId: () => string = readSystemI
   const id = tryRead(readMachineId);
   if (id === undefined || !/^[0-9a-f]{32}$/.test(id)) {
     throw new ConfigError([
-      `information.serverIdentifier: found nothing, and no machine id in ${machineIdFile}, expected a DUID, or a ` +
-        "machine id to derive one from",
+      {
+        name: "information.serverIdentifier",
+        problem:
+          `found nothing, and no machine id in ${machineIdFile}, expected a DUID, or a machine id to derive ` +
+          "one from",
+      },
     ]);
   }
   const uuid = createHmac("sha256", Buffer.from(id, "hex")).update(useName).digest().subarray(0, uuidOctets);

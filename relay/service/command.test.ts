@@ -111,7 +111,7 @@ test("relayCommand() names an unreadable file", async () => {
 });
 
 test("relayCommand() rejects a start without a token", async () => {
-  await expect(configOf([])).rejects.toThrow("token: found nothing, expected");
+  await expect(configOf([])).rejects.toThrow("APPORTION_RELAY_TOKEN: found nothing, expected");
 });
 
 test("check accepts a file without faults, and needs no token in the environment", async () => {
@@ -123,10 +123,10 @@ test("check accepts a file without faults, and needs no token in the environment
 });
 
 test.each([
-  ["[queue]\nlength = 0", "queue.length: found 0, expected a whole number of 1 to 262144"],
-  ["[queue]\nlength = ", "relay.toml:2:10: Invalid TOML document: invalid value, expected TOML"],
+  ["[queue]\nlength = 0", "relay.toml:2: queue.length: found 0, expected a whole number of 1 to 262144"],
+  ["[queue]\nlength = ", "relay.toml:2:10: found Invalid TOML document: invalid value, expected TOML"],
   ['allocator = "x"', 'allocator: found "x", expected a table'],
-  ['[allocator]\ntokenFile = "/no/token"', "allocator.tokenFile: found ENOENT"],
+  ['[allocator]\ntokenFile = "/no/token"', "relay.toml:2: allocator.tokenFile: found no such file"],
 ])("check rejects %j", async (content, expected) => {
   const file = stageFile(content);
   await expect(runCommand(["check", file])).rejects.toThrow(expected);

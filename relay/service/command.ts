@@ -17,9 +17,11 @@ import {
   secretCharactersMin,
 } from "../../src/limits.ts";
 import { readConfigFile } from "../config/config-file.ts";
+import type { ConfigFile } from "../config/config-file.ts";
 import { parseRelaySettings } from "../config/config.ts";
 import type { RelayConfig } from "../config/config.ts";
-import { collectInterface, collectListen } from "../config/listener-flags.ts";
+import { namingFaults } from "../config/config-error.ts";
+import { collectInterface, collectListen, listenerFlagOf, listenersOf } from "../config/listener-flags.ts";
 import type { ListenerInput } from "../config/listener-flags.ts";
 import { readSecrets } from "../config/secrets.ts";
 import type { Environment } from "../config/secrets.ts";
@@ -78,7 +80,9 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
   return addFlags(new Command("apportion-relay"))
     .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
     .addHelpText("after", help)
-    .action((flags: Flags) => actions.run(() => readConfig(flags, environment, actions.readMachineId)))
+    .action((flags: Flags, command: Command) =>
+      actions.run(() => readConfig({ flags, command }, environment, actions.readMachineId)),
+    )
     .addCommand(checkCommand(actions, environment))
     .addCommand(statusCommand(actions));
 }
@@ -137,11 +141,15 @@ function checkCommand({ print, readMachineId, readStatus }: RelayActions, enviro
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
     .action(async (file: string) => {
-      const settings = parseRelaySettings(readConfigFile(file), readMachineId);
-      // This command does not run in the service's environment, so it checks the token only if a file is named.
-      const { tokenFile } = settings.allocator;
-      const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
-      readSecrets(settings, { ...environment, ...token });
+      const { input, nameOf } = readConfigFile(file);
+      const settings = namingFaults(nameOf, () => {
+        const parsed = parseRelaySettings(input, readMachineId);
+        // This command does not run in the service's environment, so it checks the token only if a file is named.
+        const { tokenFile } = parsed.allocator;
+        const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
+        readSecrets(parsed, { ...environment, ...token });
+        return parsed;
+      });
       for (const line of formatTrust(settings)) print(line);
       if (settings.status.socket !== undefined) {
         for (const line of await reportUntrusted(settings.status.socket, readStatus)) print(line);
@@ -195,17 +203,58 @@ function statusCommand({ readStatus, print }: RelayActions): Command {
 }
 
 /** @throws {ConfigError} With the faults of the file, the flags or the secrets. */
-function readConfig(flags: Flags, environment: Environment, readMachineId?: () => string): RelayConfig {
-  const input = flags.config === undefined ? {} : readConfigFile(flags.config);
-  const settings = parseRelaySettings(override(input, flags), readMachineId);
-  return { ...settings, secrets: readSecrets(settings, environment) };
+function readConfig(
+  { flags, command }: GivenFlags,
+  environment: Environment,
+  readMachineId?: () => string,
+): RelayConfig {
+  const { input, nameOf } = flags.config === undefined ? noFile : readConfigFile(flags.config);
+  return namingFaults(
+    (path) => flagOf(path, { flags, command }) ?? nameOf(path),
+    () => {
+      const settings = parseRelaySettings(override(input, flags), readMachineId);
+      return { ...settings, secrets: readSecrets(settings, environment) };
+    },
+  );
+}
+
+/** The flags, and the command that knows where their values come from. */
+interface GivenFlags {
+  readonly flags: Flags;
+  readonly command: Command;
+}
+
+/** Without a file, all settings come from flags, variables and defaults. */
+const noFile: ConfigFile = { input: {}, nameOf: (path) => path };
+
+/** The settings that flags override, by path, apart from listeners. */
+const flagSettings: Readonly<Record<string, keyof Flags>> = {
+  replyPort: "replyPort",
+  "allocator.urls": "allocator",
+  "allocator.policy": "policy",
+  "allocator.tokenFile": "tokenFile",
+  "allocator.postsInFlight": "postsInFlight",
+  "allocator.batchFrames": "batchFrames",
+  "queue.length": "queueLength",
+  "queue.octets": "queueOctets",
+  "queue.deadlineMs": "deadlineMs",
+  "queue.receiveBufferOctets": "receiveBufferOctets",
+  "metrics.listen": "metrics",
+  "status.socket": "statusSocket",
+  "capture.file": "pcap",
+};
+
+/** @returns The flag or the variable that a setting comes from; undefined if it comes from neither. */
+function flagOf(path: string, { flags, command }: GivenFlags): string | undefined {
+  const flag = flagSettings[path.replace(/\.\d+$/, "")];
+  if (flag === undefined || flags[flag] === undefined) return listenerFlagOf(path, flags);
+  const option = command.options.find((each) => each.attributeName() === flag)!;
+  return command.getOptionValueSource(flag) === "env" ? option.envVar : option.long;
 }
 
 /** Overrides the settings of the file with those of the flags. */
 function override(input: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
-  const { listen, interface: interfaces } = flags;
-  const listeners =
-    listen === undefined && interfaces === undefined ? undefined : [...(listen ?? []), ...(interfaces ?? [])];
+  const listeners = listenersOf(flags);
   const { queueLength: length, queueOctets: octets, deadlineMs, receiveBufferOctets } = flags;
   const { allocator: urls, policy, tokenFile, postsInFlight, batchFrames } = flags;
   return withDefined(input, {

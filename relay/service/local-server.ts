@@ -46,7 +46,8 @@ export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): P
   if (options.path !== undefined) await removeStaleSocket(options.path);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
-      reject(new Error(`Cannot listen on ${describe(endpoint)}: ${error.message}`, { cause: error }));
+      const found = `found ${error.message}, ${expectationOf(endpoint)}`;
+      reject(new Error(`Cannot listen on ${describe(endpoint)}: ${found}`, { cause: error }));
     });
     server.listen(options, resolve);
   });
@@ -73,6 +74,12 @@ async function removeStaleSocket(path: string): Promise<void> {
     });
   });
   if (code === "ECONNREFUSED") unlinkSync(path);
+}
+
+function expectationOf(endpoint: LocalEndpoint): string {
+  return "socket" in endpoint
+    ? "expected --status-socket or status.socket in a folder that exists and that this user may write"
+    : "expected --metrics or metrics.listen to name an address of this host and a free port";
 }
 
 function describe(endpoint: LocalEndpoint): string {

@@ -33,7 +33,9 @@ export async function readStatus(socket: string): Promise<StatusReport> {
   try {
     return JSON.parse(await get(socket, "/status")) as StatusReport;
   } catch (error) {
-    throw new Error(`Cannot read the status of the relay at ${socket}: ${(error as Error).message}`, {
+    const found = `found ${(error as Error).message}`;
+    const expected = "expected a relay that runs with this --status-socket or status.socket";
+    throw new Error(`Cannot read the status of the relay at ${socket}: ${found}, ${expected}`, {
       cause: error,
     });
   }

@@ -119,6 +119,8 @@ async function bind(
 /** Returns a hint for the operator about a system error; empty if the error's message is clear enough. */
 function hintOf(code: string | undefined, zone: string | undefined): string {
   if (code === "EADDRINUSE") return `, ${addressInUse}`;
+  if (code === "EADDRNOTAVAIL") return ", expected an address of this host";
+  if (code === "EACCES") return ", expected a port above 1023, or CAP_NET_BIND_SERVICE for this process";
   // The system reports an unknown interface in the zone as an invalid argument.
   if (code === "EINVAL" && zone !== undefined) return `, expected "${zone}" to be an interface of this host`;
   return "";

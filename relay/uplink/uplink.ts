@@ -175,10 +175,17 @@ export class Uplink {
 
   /**
    * Asks each allocator for the judging clock, so that even the first POST can state an arrival on it. Answers to
-   * POSTs keep it known. An allocator that can't serve is found out by its first POST.
+   * POSTs keep it known. An allocator that can't serve still gets the first POST, because it may be back by then.
+   *
+   * @returns The allocators that can't serve now, each with the reason.
    */
-  async readClock(): Promise<void> {
-    await Promise.all(this.#allocators.map((each) => this.#readProbe(each)));
+  async readClock(): Promise<readonly { readonly allocator: string; readonly detail: string }[]> {
+    const failures = await Promise.all(
+      this.#allocators.map(async (each) => ({ each, failure: await this.#readProbe(each) })),
+    );
+    return failures.flatMap(({ each, failure }) =>
+      failure === undefined || this.#isClosed ? [] : [{ allocator: each.client.url, detail: failure.detail }],
+    );
   }
 
   /** Stops probing, waits for the batches in flight, and closes the connections. */

@@ -106,7 +106,10 @@ export class Uplinks {
       onAvailable,
     };
     const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
-    void uplink.readClock();
+    void uplink.readClock().then((failures) => {
+      for (const failure of failures)
+        log.warn(failure, "allocator unavailable now: trying it with the next frame");
+    });
     return uplink;
   }
 

@@ -20,7 +20,7 @@ const roomy = (fields: Partial<DeclarationInput["domains"][number]> = {}): Decla
     {
       name: "roomy",
       default: true,
-      serverIdentifier: "192.0.2.1",
+      serverIdentifier: "203.0.113.1",
       pools: [{ name: "shared", kind: "shared", range: "192.0.2.0/24", psidLength: 6 }],
       ...fields,
     },

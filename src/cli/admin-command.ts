@@ -3,25 +3,25 @@
  *
  * @module
  */
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
+import { tokenOverlapSecondsMax } from "../limits.ts";
 import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
-import { addIfMatch, adminExitCodes, createRunner, ifMatchOf } from "./admin/runner.ts";
+import { addIfMatch, adminExitCodes, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import { describeFileFault } from "../file-fault.ts";
+import { print, printed, printError } from "../program-output.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
 
 const processIo: AdminIo = {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  drain: async () => {
-    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
-  },
+  stdout: print,
+  stderr: printError,
+  drain: printed,
   setExitCode: (code) => {
     process.exitCode = code;
   },
@@ -48,6 +48,13 @@ export function adminCommand(io: AdminIo = processIo): Command {
   for (const resource of resources) addResource(admin, resource, run);
   const find = (name: string) => admin.commands.find((command) => command.name() === name)!;
   addLeaseChanges(find("leases"), run);
+  addIfMatch(find("domains").command("release <name>"))
+    .description("take a domain from the file that owns it, so that it can be changed here")
+    .action(
+      run(({ client }, [name], flags) =>
+        client.domains[":name"].release.$post({ param: { name: name! } }, { headers: ifMatchOf(flags) }),
+      ),
+    );
   const pools = find("pools");
   pools
     .command("plan <file>")
@@ -60,11 +67,12 @@ export function adminCommand(io: AdminIo = processIo): Command {
   addIfMatch(pools.command("drain <name>"))
     .description("stop granting new leases from a pool")
     .option("--until <date>", "allow renewals until this time (default: one maximum lease time from now)")
+    .option("--force", "drain at once: without --until, or until a date that is past")
     .action(
       run(({ client }, [name], flags) => {
         const json = typeof flags.until === "string" ? { until: flags.until } : {};
-        const headers = ifMatchOf(flags);
-        return client.pools[":name"].drain.$post({ param: { name: name! }, json }, { headers });
+        const { query, headers } = changeOptionsOf(flags);
+        return client.pools[":name"].drain.$post({ param: { name: name! }, query, json }, { headers });
       }),
     );
   addIfMatch(find("tokens").command("rotate <name>"))
@@ -72,19 +80,27 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .option("--overlap <seconds>", "how long the old secret stays valid", "3600")
     .action(
       run(({ client }, [name], flags) => {
-        const json = { overlapSeconds: Number(flags.overlap) };
+        const json = { overlapSeconds: numberOf("--overlap", flags.overlap, 0, tokenOverlapSecondsMax) };
         const headers = ifMatchOf(flags);
         return client.tokens[":name"].rotate.$post({ param: { name: name! }, json }, { headers });
       }),
     );
   addEvidence(admin, run);
   addClock(admin, run);
-  addDeclaredState(admin, run);
+  addDeclaredState(admin, run, io);
   return admin;
 }
 
 async function readJson(file: string): Promise<unknown> {
-  return parseText(await readFile(file, "utf8"), formatOfFile(file), file);
+  return parseText(await readText(file), formatOfFile(file), file);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${file}: ${describeFileFault(error, "JSON or YAML")}`, { cause: error });
+  }
 }
 
 function addResource(admin: Command, resource: Resource, run: Run): void {
@@ -97,8 +113,8 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
   const { get, put, patch, delete: remove } = resource;
   const change = (name: "put" | "patch" | "delete", args: string, description: string): Command => {
     const changing = addIfMatch(command.command(`${name} ${args}`).description(description));
-    const { force } = resource;
-    return force?.of.includes(name) === true ? changing.option("--force", force.meaning) : changing;
+    const meaning = resource.force?.[name];
+    return meaning === undefined ? changing : changing.option("--force", meaning);
   };
   if (get !== undefined)
     command
@@ -134,27 +150,71 @@ function changeOptionsOf(flags: Flags): ChangeOptions {
   return { query: flags.force === true ? { force: "true" } : {}, headers };
 }
 
-const planColumns = ["what", "name", "change", "reason"];
+const planColumns = ["what", "name", "domain", "change", "fields", "leasesInUse", "reason"];
 
-function addDeclaredState(admin: Command, run: Run): void {
+/** A plan or its application, as the API answers it. An allocator of 0.1.0 sends neither warnings nor fields. */
+interface Steps {
+  readonly steps: readonly {
+    readonly name: string;
+    readonly leasesInUse?: number;
+    readonly fields?: readonly { readonly path: string; readonly from: unknown; readonly to: unknown }[];
+  }[];
+  readonly warnings?: readonly string[];
+}
+
+/** Formats a plan as a table: a changed field is shown as `path: from -> to`. */
+function formatSteps({ steps, warnings = [] }: Steps): string {
+  const rows = steps.map(({ fields = [], ...step }) => ({
+    ...step,
+    fields: fields
+      .map(({ path, from, to }) => `${path}: ${JSON.stringify(from)} -> ${JSON.stringify(to)}`)
+      .join("; "),
+  }));
+  return formatItems(planColumns, rows) + warnings.map((warning) => `warning: ${warning}\n`).join("");
+}
+
+/** Says how many leases are in use in the pools that a prune drains. */
+function formatLeasesInUse({ steps }: Steps): string {
+  const inUse = steps.filter(({ leasesInUse = 0 }) => leasesInUse > 0);
+  const total = inUse.reduce((sum, { leasesInUse = 0 }) => sum + leasesInUse, 0);
+  const pools = inUse.map(({ name, leasesInUse }) => `${name} (${leasesInUse})`);
+  return `prune: ${total} leases are in use in what goes${pools.length > 0 ? `: ${pools.join(", ")}` : ""}\n`;
+}
+
+function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
   const put = async ({ request }: Api, file: string, dryRun: boolean, flags: Flags): Promise<Response> => {
     const body = formatText(await readJson(file), "json");
     const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
-    return request(`/admin/v1/config${dryRun ? "?dryRun=true" : ""}`, { method: "PUT", body, headers });
+    const query = new URLSearchParams({
+      ...(dryRun && { dryRun: "true" }),
+      ...(flags.prune === true && { prune: "true" }),
+      ...(flags.force === true && { force: "true" }),
+    });
+    return request(`/admin/v1/config?${query.toString()}`, { method: "PUT", body, headers });
   };
-  const table: Show = (body) => {
-    // An allocator of 0.1.0 sends no warnings.
-    const { steps, warnings = [] } = body as { steps: unknown[]; warnings?: string[] };
-    return formatItems(planColumns, steps) + warnings.map((warning) => `warning: ${warning}\n`).join("");
+  const apply = async (api: Api, file: string, flags: Flags): Promise<Response> => {
+    if (flags.prune === true && flags.dryRun !== true) {
+      const planned = await put(api, file, true, flags);
+      if (!planned.ok) return planned;
+      io.stderr(formatLeasesInUse(await planned.json<Steps>()));
+    }
+    return put(api, file, flags.dryRun === true, flags);
   };
+  const table: Show = (body) => formatSteps(body as Steps);
+  const prune = ["--prune", "drain or delete what the state does not name (default: it stays)"] as const;
+  const force = ["--force", "accept drain dates that are past: drain those pools at once"] as const;
   admin
     .command("plan <file>")
-    .description("show what applying a declared state (JSON or YAML) would change")
-    .action(run((api, [file]) => put(api, file!, true, {}), table));
+    .description("show what applying a declared state (JSON or YAML) would change, field by field")
+    .option(...prune)
+    .option(...force)
+    .action(run((api, [file], flags) => put(api, file!, true, flags), table));
   addIfMatch(admin.command("apply <file>"))
     .description("change domains, pools and reservations to match a declared state")
     .option("--dry-run", "only show what would change")
-    .action(run((api, [file], flags) => put(api, file!, flags.dryRun === true, flags), table));
+    .option(...prune)
+    .option(...force)
+    .action(run((api, [file], flags) => apply(api, file!, flags), table));
   admin
     .command("export")
     .description("print domains, pools and reservations as a declared state, and its ETag to standard error")

@@ -4,8 +4,15 @@
  * @module
  */
 import { Command } from "commander";
-import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
-import type { AccessSettings } from "../runtime/node.ts";
+import {
+  applyFile,
+  awaitStore,
+  fileModeOf,
+  logWarnings,
+  readDeclaration,
+  startAllocator,
+} from "../runtime/node.ts";
+import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
 import { withCredentials } from "../runtime/credentials.ts";
@@ -13,11 +20,13 @@ import { startHousekeeping } from "../runtime/housekeeping.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
-import { createLog } from "./log.ts";
+import { configModeOption } from "./config-mode.ts";
+import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
   readonly config?: string;
+  readonly configMode?: ConfigMode;
   readonly database?: string;
   readonly listen: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
@@ -31,6 +40,7 @@ export function allocatorCommand(): Command {
     .addOption(trustedProxyOption())
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
+    .addOption(configModeOption())
     .addHelpText(
       "after",
       "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
@@ -41,14 +51,16 @@ export function allocatorCommand(): Command {
 }
 
 async function runAllocator(options: Options): Promise<void> {
-  const log = createLog();
+  const log = createServiceLog();
   const config = readConfig({
     ...withCredentials(process.env),
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const store = await prepareStore(config.store);
-  if (declaration !== undefined) await applyFile(store, declaration, log);
+  const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
+  const store = await awaitStore({ ...config.store, setting }, log);
+  if (declaration !== undefined)
+    await applyFile(store, declaration, log, fileModeOf(options.config!, options.configMode));
   await logWarnings(store, log);
   const access = { ...config, trustedProxies: options.trustedProxy };
   const allocator = await startAllocator(store, access, options.listen, log);

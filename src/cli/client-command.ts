@@ -23,6 +23,7 @@ import {
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
+import { print, printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
@@ -52,8 +53,8 @@ interface ClientIo {
 }
 
 const processIo: ClientIo = {
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
+  stdout: print,
+  stderr: printError,
   setExitCode: (code) => {
     process.exitCode = code;
   },
@@ -201,7 +202,7 @@ async function endLease(
   await updateState(client, undefined);
   const { address, portParams } = lease;
   const psid = portParams === undefined ? "" : ` PSID ${portParams.psid}`;
-  print(client, {
+  printResult(client, {
     lines: [`${done} ${formatIPv4(address)}${psid}; servers do not answer this message`],
     json: { result: "sent", address: formatIPv4(address), portParams: portParams ?? null },
   });
@@ -238,7 +239,7 @@ async function reportOutcome(
       warnIfSoftwireDiffers(client, softwire, outcome.parameters.softwire);
       const report = { lease: outcome.lease, parameters: outcome.parameters, obtainedAt };
       await updateState(client, { lease: outcome.lease, obtainedAt, softwire, source: client.source });
-      print(client, {
+      printResult(client, {
         lines: describeLease(report),
         json: { result: "lease", ...traceJson, lease: leaseToJson(report) },
       });
@@ -247,7 +248,7 @@ async function reportOutcome(
     case "parameters": {
       const { serverIdentifier, parameters } = outcome;
       const json = { serverIdentifier: formatIPv4(serverIdentifier), ...parametersToJson(parameters) };
-      print(client, {
+      printResult(client, {
         lines: describeParameters(serverIdentifier, parameters),
         json: { result: "parameters", ...traceJson, parameters: json },
       });
@@ -259,7 +260,7 @@ async function reportOutcome(
       const server = formatIPv4(outcome.serverIdentifier);
       const why = outcome.message ?? "no reason given";
       client.io.stderr(`Refused by ${server}: ${why}\n`);
-      print(client, {
+      printResult(client, {
         lines: [],
         json: { result: "refused", ...traceJson, serverIdentifier: server, message: outcome.message ?? null },
       });
@@ -269,7 +270,10 @@ async function reportOutcome(
       const { server, port, timeout } = client.options;
       const what = outcome.awaited === "offer" ? "offer" : "answer to the request";
       client.io.stderr(`No ${what} from ${server} port ${port} in ${timeout} s: ${describeTrace(trace)}\n`);
-      print(client, { lines: [], json: { result: "no-answer", ...traceJson, awaited: outcome.awaited } });
+      printResult(client, {
+        lines: [],
+        json: { result: "no-answer", ...traceJson, awaited: outcome.awaited },
+      });
       return clientExitCodes.noAnswer;
     }
   }
@@ -298,7 +302,7 @@ async function updateState(client: Client<CommonOptions>, stored: KeptLease | un
 }
 
 /** Prints a result to standard output: as lines, or as one JSON object that also names the command and the client. */
-function print(
+function printResult(
   { name, clientIdentifier, options, io }: Client<CommonOptions>,
   { lines, json }: { readonly lines: readonly string[]; readonly json: Readonly<Record<string, unknown>> },
 ): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { networkInterfaces } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
@@ -30,6 +31,7 @@ import { encodeDuidLl } from "../wire/duid.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
+import { parseDecimalNumber, parseWholeNumber } from "../wire/number.ts";
 
 /** Flags of every command. */
 export interface CommonOptions {
@@ -87,19 +89,11 @@ function argument<T>(parse: (text: string) => T, expected: string): (text: strin
   };
 }
 
-function numberBetween(min: number, max: number, kind: "an integer" | "a number") {
-  return (text: string): number => {
-    const value = Number(text);
-    const isRightKind = kind === "a number" || Number.isInteger(value);
-    if (!/^\d+(\.\d+)?$/.test(text) || !isRightKind || value < min || value > max) {
-      throw new InvalidArgumentError(`Expected ${kind} from ${min} to ${max}.`);
-    }
-    return value;
-  };
-}
-
-const integer = (min: number, max: number) => numberBetween(min, max, "an integer");
-const secondsUpTo = (max: number) => numberBetween(0, max, "a number");
+const integer = (min: number, max: number) =>
+  argument((text) => parseWholeNumber(text, min, max), `an integer from ${min} to ${max}`);
+const decimal = (min: number, max: number) =>
+  argument((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
+const secondsUpTo = (max: number) => decimal(0, max);
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
 const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");
 const mac = argument(parseMac, "six octets such as 02:00:5e:10:00:01");
@@ -122,8 +116,8 @@ function encodeText(value: string): Uint8Array {
 
 function parseRemoteId(value: string): RemoteId {
   const [, enterprise, id] = /^(?:(\d{1,10}):)?(.+)$/.exec(value) ?? [];
-  const number = Number(enterprise ?? exampleEnterprise);
-  if (id === undefined || number > 0xffff_ffff) throw new RangeError("not a remote-id");
+  if (id === undefined) throw new RangeError("not a remote-id");
+  const number = enterprise === undefined ? exampleEnterprise : parseWholeNumber(enterprise, 0, 0xffff_ffff);
   return { enterprise: number, remoteId: encodeText(id) };
 }
 
@@ -195,7 +189,7 @@ export function addCommonOptions(command: Command): Command {
     .option(
       "--retransmit <seconds>",
       "delay before the first retransmission; doubles each time",
-      numberBetween(clientRetransmitSecondsMin, clientRetransmitSecondsMax, "a number"),
+      decimal(clientRetransmitSecondsMin, clientRetransmitSecondsMax),
       4,
     )
     .option("--state <file>", "file that keeps leases between commands", "data/client-leases.json")
@@ -314,6 +308,11 @@ export function assertReachable({ server, interface: interfaceName }: CommonOpti
   if (interfaceName === undefined && (isMulticast(address) || isLinkLocal(address))) {
     throw new RangeError(
       `Cannot use --server ${server}: found no --interface, expected one for a multicast or link-local address`,
+    );
+  }
+  if (interfaceName !== undefined && networkInterfaces()[interfaceName] === undefined) {
+    throw new RangeError(
+      `Cannot use --interface ${interfaceName}: found no such interface, expected one that is up and has an address`,
     );
   }
 }

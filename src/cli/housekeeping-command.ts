@@ -4,10 +4,11 @@
  * @module
  */
 import { Command, Option } from "commander";
-import { prepareStore } from "../runtime/node.ts";
+import { print } from "../program-output.ts";
+import { openExistingStore } from "../runtime/node.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
-import { exitOnFailure } from "./process.ts";
+import { exitOnFailure, nameOfOption } from "./process.ts";
 
 interface Options extends KeepFlags {
   readonly database: string;
@@ -27,12 +28,16 @@ export function housekeepingCommand(): Command {
   return addKeepFlags(command).action(exitOnFailure(runHousekeeping));
 }
 
-async function runHousekeeping({ database: url, historyDays, bindingLogDays }: Options): Promise<void> {
-  const store = await prepareStore({ url, token: process.env.APPORTION_DATABASE_TOKEN });
+async function runHousekeeping(
+  { database: url, historyDays, bindingLogDays }: Options,
+  command: Command,
+): Promise<void> {
+  const setting = nameOfOption(command, "database");
+  const store = await openExistingStore({ url, token: process.env.APPORTION_DATABASE_TOKEN, setting });
   try {
     const kept = { historyDays: historyDays ?? null, bindingLogDays };
     for await (const report of store.maintenance.runHousekeeping(kept)) {
-      process.stdout.write(`${JSON.stringify(report)}\n`);
+      print(`${JSON.stringify(report)}\n`);
     }
   } finally {
     store.close();

@@ -11,6 +11,7 @@ import {
   housekeepingMinutes,
   housekeepingMinutesMax,
 } from "../limits.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 
 /** Values of the retention flags. */
 export interface KeepFlags {
@@ -25,9 +26,11 @@ export interface HousekeepingFlags extends KeepFlags {
 
 function wholeNumber(min: number, max: number, unit: string): (text: string) => number {
   return (text) => {
-    const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-    if (number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`Expected ${min} to ${max} ${unit}.`);
+    try {
+      return parseWholeNumber(text, min, max);
+    } catch {
+      throw new InvalidArgumentError(`Expected ${min} to ${max} ${unit}.`);
+    }
   };
 }
 

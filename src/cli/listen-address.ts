@@ -8,6 +8,7 @@ import { defaultAllocator } from "../defaults.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import type { ProxyPrefix } from "../http/client-address.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 
 /**
  * Parses an address to listen on.
@@ -16,15 +17,16 @@ import type { ListenAddress } from "../runtime/http-server.ts";
  * @throws {InvalidArgumentError} When the text has another form, or the port is above 65535.
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s/%]+)?)\]|([\w.-]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 0xffff) {
-    throw new InvalidArgumentError(
-      'Expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets.',
-    );
+  try {
+    if (host !== undefined) return { host, port: parseWholeNumber(match![3]!, 0, 0xffff) };
+  } catch {
+    // The port is none.
   }
-  return { host, port };
+  throw new InvalidArgumentError(
+    'Expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets.',
+  );
 }
 
 /**

@@ -8,14 +8,22 @@ import type { Logger } from "pino";
 import type { Log } from "../allocator/log.ts";
 import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
+import { describeMisspelt, findMisspelt, readLogLevel } from "../setting-names.ts";
 
 /** Creates the log. `LOG_LEVEL` sets its level: `debug`, `info` (default), `warn`, `error` or `silent`. */
 export function createLog(): Logger & Log {
+  const level = readLogLevel(process.env) ?? "info";
   const lines = openLogLines(2, {
     octetsMax: logLinesOctetsMax,
     retryMs: logRetryMs,
     exitWaitMs: logExitWaitMs,
   });
-  const log = pino({ level: process.env.LOG_LEVEL ?? "info" }, lines);
-  return Object.assign(log, { linesLost: lines.lost });
+  return Object.assign(pino({ level }, lines), { linesLost: lines.lost });
+}
+
+/** Creates the log of a service, which also names misspelt variables. */
+export function createServiceLog(): Logger & Log {
+  const log = createLog();
+  for (const each of findMisspelt(process.env)) log.warn(describeMisspelt(each));
+  return log;
 }

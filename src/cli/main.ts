@@ -4,6 +4,10 @@
  * @module
  */
 import { Command } from "commander";
+import { removeEmptyVariables } from "../environment.ts";
+import { print, printError } from "../program-output.ts";
+import { describeMisspelt, findMisspelt } from "../setting-names.ts";
+import { reportUsage } from "../usage-fault.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
@@ -12,14 +16,32 @@ import { migrateCommand } from "./migrate-command.ts";
 import { startCommand } from "./start-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
+removeEmptyVariables(process.env);
+
+const services = new Set<Command>();
+
+function service(command: Command): Command {
+  services.add(command);
+  return command;
+}
+
+/** A service names misspelt variables in its log. */
+function warnOfMisspelt(command: Command): void {
+  if (services.has(command)) return;
+  for (const each of findMisspelt(process.env)) printError(`warning: ${describeMisspelt(each)}\n`);
+}
+
 const program = new Command("apportion")
   .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
-  .addCommand(startCommand())
-  .addCommand(allocatorCommand())
+  .addCommand(service(startCommand()))
+  .addCommand(service(allocatorCommand()))
   .addCommand(clientCommand())
   .addCommand(adminCommand())
   .addCommand(migrateCommand())
   .addCommand(verifyCommand())
   .addCommand(housekeepingCommand());
 
-await program.parseAsync();
+program.hook("preAction", (_, command) => {
+  warnOfMisspelt(command);
+});
+await reportUsage(program, { print, printError }).parseAsync();

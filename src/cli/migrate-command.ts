@@ -5,14 +5,25 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { applyFile, logWarnings, migrate, prepareStore, readDeclaration } from "../runtime/node.ts";
+import { print } from "../program-output.ts";
+import type { ConfigMode } from "../runtime/node.ts";
+import {
+  applyFile,
+  fileModeOf,
+  logWarnings,
+  migrate,
+  prepareStore,
+  readDeclaration,
+} from "../runtime/node.ts";
+import { configModeOption } from "./config-mode.ts";
 import { createLog } from "./log.ts";
-import { databaseOptions, exitOnFailure } from "./process.ts";
+import { databaseOptions, exitOnFailure, nameOfOption } from "./process.ts";
 
 interface Options {
   readonly url: string;
   readonly token?: string;
   readonly config?: string;
+  readonly configMode?: ConfigMode;
 }
 
 /** Creates the command. */
@@ -20,15 +31,16 @@ export function migrateCommand(): Command {
   return databaseOptions(new Command("migrate"))
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
+    .addOption(configModeOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config }: Options): Promise<void> {
+async function runMigrate({ url, token, config, configMode }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const access = { url, token };
+  const access = { url, token, setting: nameOfOption(command, "url") };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
-  for (const name of applied) process.stdout.write(`applied ${name}\n`);
-  process.stdout.write(
+  for (const name of applied) print(`applied ${name}\n`);
+  print(
     applied.length === 0
       ? `nothing to do: the database has all ${present.length} migrations\n`
       : `done: ${applied.length} applied, ${present.length} already present\n`,
@@ -37,7 +49,7 @@ async function runMigrate({ url, token, config }: Options): Promise<void> {
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
     const log = createLog();
-    await applyFile(store, declaration, log);
+    await applyFile(store, declaration, log, fileModeOf(config!, configMode));
     await logWarnings(store, log);
   } finally {
     store.close();

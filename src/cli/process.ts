@@ -4,6 +4,7 @@
  * @module
  */
 import { Option } from "commander";
+import { printError } from "../program-output.ts";
 import type { Command } from "commander";
 
 /** Adds the flags of a command that opens a database directly. Each can also be set by an environment variable. */
@@ -22,6 +23,16 @@ export function databaseOptions(command: Command): Command {
     );
 }
 
+/**
+ * Names the setting that an option got its value from, as the operator knows it.
+ *
+ * @param key Name of the option as commander's values have it.
+ */
+export function nameOfOption(command: Command, key: string): string {
+  const option = command.options.find((each) => each.attributeName() === key)!;
+  return command.getOptionValueSource(key) === "env" ? option.envVar! : option.long!;
+}
+
 /** Exit code of a process that failed, for example: wrong configuration, port in use, database unreachable. */
 const exitFailure = 1;
 
@@ -38,7 +49,7 @@ export function exitOnFailure<A extends unknown[]>(
       await run(...args);
     } catch (error) {
       const isShown = process.env.DEBUG !== undefined || !(error instanceof Error);
-      process.stderr.write(`${isShown ? describe(error) : error.message}\n`);
+      printError(`${isShown ? describe(error) : error.message}\n`);
       process.exit(exitFailure);
     }
   };
@@ -61,7 +72,7 @@ export function stopOnSignal(stop: () => Promise<void>): void {
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`${describe(error)}\n`);
+        printError(`${describe(error)}\n`);
         process.exit(exitFailure);
       },
     );

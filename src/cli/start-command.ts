@@ -7,26 +7,43 @@
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
 import { parseRelaySettings } from "../../relay/config/config.ts";
-import { collectInterface, collectListen } from "../../relay/config/listener-flags.ts";
+import { namingFaults } from "../../relay/config/config-error.ts";
+import {
+  collectInterface,
+  collectListen,
+  listenerFlagOf,
+  listenersOf,
+} from "../../relay/config/listener-flags.ts";
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
+import { printNote } from "../program-output.ts";
+import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
 import { startHousekeeping } from "../runtime/housekeeping.ts";
-import { applyFile, logWarnings, prepareStore, readDeclaration, startAllocator } from "../runtime/node.ts";
-import type { AccessSettings } from "../runtime/node.ts";
+import {
+  applyFile,
+  awaitStore,
+  fileModeOf,
+  logWarnings,
+  readDeclaration,
+  startAllocator,
+} from "../runtime/node.ts";
+import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-options.ts";
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
-import { createLog } from "./log.ts";
+import { configModeOption } from "./config-mode.ts";
+import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
   readonly config?: string;
+  readonly configMode?: ConfigMode;
   readonly database: string;
   readonly http: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
@@ -43,6 +60,7 @@ export function startCommand(): Command {
       "--config <file>",
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
+    .addOption(configModeOption())
     .addOption(allocatorListenOption("--http <host:port>"))
     .addOption(trustedProxyOption())
     .option(
@@ -63,21 +81,25 @@ export function startCommand(): Command {
 }
 
 async function runStart(options: Options): Promise<void> {
-  const log = createLog();
+  const log = createServiceLog();
   // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
-  const adminToken = process.env.APPORTION_ADMIN_TOKEN;
+  const adminToken = readAdminToken(process.env);
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const listeners = [...(options.listen ?? []), ...(options.interface ?? [])];
+  const listeners = listenersOf(options);
   const relaySettings = (allocatorUrl: string) =>
-    parseRelaySettings({ allocator: { urls: [allocatorUrl] }, ...(listeners.length > 0 && { listeners }) });
+    namingFaults(
+      (path) => listenerFlagOf(path, options) ?? path,
+      () => parseRelaySettings({ allocator: { urls: [allocatorUrl] }, listeners }),
+    );
   // Reject wrong flags before a database is created.
   relaySettings("http://127.0.0.1");
-  const store = await prepareStore({ url: options.database });
+  const store = await awaitStore({ url: options.database, setting: "--database" }, log);
   const { domains } = await store.partitions[0].loadDirectory();
   const wanted =
     declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
-  if (wanted !== undefined) await applyFile(store, wanted, log);
+  const file = options.config === undefined ? undefined : fileModeOf(options.config, options.configMode);
+  if (wanted !== undefined) await applyFile(store, wanted, log, file);
   await logWarnings(store, log);
 
   const access = { relayToken: token, adminToken, trustedProxies: options.trustedProxy };
@@ -98,9 +120,8 @@ async function runStart(options: Options): Promise<void> {
 function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
   const isDefault = address === defaultRelay.address && port === defaultRelay.port;
   const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
-  // A closed standard output must not stop the service.
-  process.stdout.on("error", () => undefined);
-  process.stdout.write(`
+  // A closed standard output does not stop the service.
+  printNote(`
 Apportion is running. In a second terminal:
 
   npm run client -- lease${flags}

@@ -10,15 +10,17 @@ import { readEvidence } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
 import type { WireRecord } from "../load/wire-log.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { fileLog } from "../http/store-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
+import { print } from "../program-output.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { createLog } from "./log.ts";
-import { exitOnFailure } from "./process.ts";
+import { exitOnFailure, nameOfOption } from "./process.ts";
 
 interface Options {
   readonly database: string;
@@ -54,14 +56,15 @@ export interface Report {
 /** Exit code when the database has faults, as opposed to a check that failed. */
 const exitFaults = 2;
 
-async function runVerify({ database: url, token, log, json }: Options): Promise<void> {
-  const store = await openStore({ url, token }, (access) =>
+async function runVerify({ database: url, token, log, json }: Options, command: Command): Promise<void> {
+  const setting = nameOfOption(command, "database");
+  const store = await openStore({ url, token, setting }, (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
   );
   store.onFileEvent(fileLog(createLog()));
   try {
     const report = await verify(store.maintenance, log);
-    process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
+    print(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
     if (report.faults.length > 0) process.exitCode = exitFaults;
   } finally {
     store.close();
@@ -90,7 +93,15 @@ export async function verify(maintenance: Maintenance, log?: string): Promise<Re
 
 async function readRecords(path: string): Promise<WireRecord[]> {
   const records: WireRecord[] = [];
-  for await (const line of createInterface(createReadStream(path))) records.push(parseWireRecord(line));
+  try {
+    for await (const line of createInterface(createReadStream(path))) records.push(parseWireRecord(line));
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      const at = `${path}:${records.length + 1}`;
+      throw new SyntaxError(`Cannot read ${at}: ${error.message}`, { cause: error });
+    }
+    throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a wire log")}`, { cause: error });
+  }
   return records;
 }
 

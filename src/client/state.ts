@@ -14,7 +14,10 @@
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
+import { withoutByteOrderMark } from "../byte-order-mark.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { clientStateOctetsMax } from "../limits.ts";
+import { parseDateMs } from "../wire/date.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
 import type { ServerLease } from "./answer.ts";
@@ -43,7 +46,7 @@ const leaseSchema = v.strictObject({
   leaseSeconds: seconds,
   renewalSeconds: seconds,
   rebindingSeconds: seconds,
-  obtainedAt: v.pipe(v.string(), v.isoTimestamp()),
+  obtainedAt: v.string(),
   softwire: v.nullable(v.string()),
   source: v.string(),
 });
@@ -57,7 +60,7 @@ const stateSchema = v.strictObject({ leases: v.record(v.string(), leaseSchema) }
  * @throws {SyntaxError} When the text is not a client state; the message names the faulty field.
  */
 export function parseState(text: string): ClientState {
-  const result = v.safeParse(stateSchema, JSON.parse(text));
+  const result = v.safeParse(stateSchema, JSON.parse(withoutByteOrderMark(text)));
   if (!result.success) {
     const [issue] = result.issues;
     throw new SyntaxError(
@@ -81,7 +84,7 @@ function parseLease(stored: v.InferOutput<typeof leaseSchema>): KeptLease {
       portParams: portParams ?? undefined,
       serverIdentifier: parseIPv4(stored.serverIdentifier),
     },
-    obtainedAt: new Date(obtainedAt),
+    obtainedAt: new Date(parseDateMs(obtainedAt)),
     softwire: softwire === null ? undefined : parseIPv6(softwire),
     source,
   };
@@ -126,7 +129,16 @@ export async function loadState(path: string): Promise<ClientState> {
     return parseState(await readFile(path, "utf8"));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
-    throw error;
+    if (error instanceof RangeError) throw error;
+    if (error instanceof SyntaxError) {
+      const why = error.message.replaceAll(/\s+/g, " ");
+      throw new SyntaxError(`Cannot read --state ${path}: found ${why}, expected leases of this client`, {
+        cause: error,
+      });
+    }
+    throw new Error(`Cannot read --state ${path}: ${describeFileFault(error, "a state file")}`, {
+      cause: error,
+    });
   }
 }
 

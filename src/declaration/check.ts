@@ -17,7 +17,7 @@ import {
 import { findContradictions } from "./contradictions.ts";
 import { declaredDomainSchema } from "./declared-domain.ts";
 import type { Declaration, DomainDeclaration } from "./declared-domain.ts";
-import { listOf } from "./schema-parts.ts";
+import { listOf, objectOf } from "./schema-parts.ts";
 
 /** A fault of a declared state. */
 export interface DeclarationFault {
@@ -34,7 +34,7 @@ export type CheckedDeclaration =
   | { readonly success: true; readonly declaration: Declaration }
   | { readonly success: false; readonly faults: readonly DeclarationFault[] };
 
-const envelopeSchema = v.strictObject({ domains: listOf(v.unknown(), domainsMax) });
+const envelopeSchema = objectOf({ domains: listOf(v.unknown(), domainsMax) });
 
 /**
  * Checks a declared state and fills in the defaults.

@@ -6,13 +6,17 @@
 import { listSliceItems } from "../limits.ts";
 import { findPair } from "../portset/find-pair.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
-import { parseIPv4 } from "../wire/ipv4-address.ts";
+import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import type { DomainDeclaration } from "./declared-domain.ts";
 import { geometryOf, parseIPv4Range } from "./pool-declaration.ts";
 import { findRepeatedPlaces } from "./repeated-places.ts";
 import type { ReservationDeclaration } from "./reservation-declaration.ts";
+import { rangeContains } from "./usable-addresses.ts";
 
-/** Lists repeated names, overlapping ranges, more than one default domain, repeated prefixes and lines, and reservations of no pair. */
+/**
+ * Lists repeated names, overlapping ranges, more than one default domain, pools with the address of their server,
+ * repeated prefixes and lines, and reservations of no pair.
+ */
 export function* findContradictions(domains: readonly DomainDeclaration[]): Generator<void, string[]> {
   const found: string[] = [];
   const defaults = domains.filter((domain) => domain.default);
@@ -26,6 +30,7 @@ export function* findContradictions(domains: readonly DomainDeclaration[]): Gene
   found.push(...repeated("domain name", namesOf(domains)), ...repeated("pool name", namesOf(pools)));
   yield;
   found.push(...(yield* findOverlaps(pools)));
+  for (const domain of domains) found.push(...serverInPools(domain));
   const reservations = domains.flatMap((domain) => domain.reservations);
   found.push(...repeated("reservation name", namesOf(reservations)));
   for (const domain of domains) {
@@ -36,6 +41,19 @@ export function* findContradictions(domains: readonly DomainDeclaration[]): Gene
     if (domain.reservations.length > 0) found.push(...(yield* findReservationFaults(domain)));
   }
   return found;
+}
+
+/** A client that leased the address of its server could not reach it. */
+function serverInPools({ serverIdentifier, pools }: DomainDeclaration): string[] {
+  const address = parseIPv4(serverIdentifier);
+  return pools
+    .filter(({ range }) => rangeContains(parseIPv4Range(range), address))
+    .map(({ name, range }) => `pool "${name}": range: ${serverInRange(range, address)}`);
+}
+
+/** Says that a range contains the server identifier of its domain. */
+export function serverInRange(range: string, address: number): string {
+  return `found ${range}, expected a range without ${formatIPv4(address)}, the server identifier of the domain`;
 }
 
 function* findOverlaps(pools: DomainDeclaration["pools"]): Generator<void, string[]> {

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { stringify } from "yaml";
+import { Document, visit } from "yaml";
+import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
 import type { Declaration } from "./declaration.ts";
-import { refuseDeepJson } from "./json-depth.ts";
+import { DuplicateKeyError, parseJsonInSteps } from "./json.ts";
 import { runAtOnce } from "./steps.ts";
 import { parseYaml } from "./yaml.ts";
 import type { YamlBounds } from "./yaml.ts";
@@ -72,12 +73,14 @@ export function* parseTextInSteps(
   bounds: YamlBounds,
 ): Generator<void, unknown> {
   try {
-    if (format === "yaml") return yield* parseYaml(text, bounds);
-    refuseDeepJson(text);
-    return JSON.parse(text) as unknown;
+    const content = withoutByteOrderMark(text);
+    if (format === "yaml") return yield* parseYaml(content, bounds);
+    return yield* parseJsonInSteps(content);
   } catch (error) {
+    if (error instanceof DuplicateKeyError) throw error.in(source);
     const why = error instanceof Error ? error.message : `not valid ${format}`;
-    throw new SyntaxError(`Cannot read ${source}: ${why}`, { cause: error });
+    // The parser of JSON shows the text around a fault, line breaks included.
+    throw new SyntaxError(`Cannot read ${source}: ${why.replaceAll(/\s+/g, " ")}`, { cause: error });
   }
 }
 
@@ -95,12 +98,12 @@ export function* formatDeclaration(
   if (format === "json" || declaration.domains.length === 0) return formatText(declaration, format);
   let text = "domains:\n";
   for (const { lines, pools, reservations, ...settings } of declaration.domains) {
-    text += indented(stringify([settings]), 2);
+    text += indented(formatYaml([settings]), 2);
     yield;
     for (const [name, list] of Object.entries({ lines, pools, reservations })) {
       text += list.length === 0 ? `    ${name}: []\n` : `    ${name}:\n`;
       for (let start = 0; start < list.length; start += yamlSliceItems) {
-        text += indented(stringify(list.slice(start, start + yamlSliceItems)), 6);
+        text += indented(formatYaml(list.slice(start, start + yamlSliceItems)), 6);
         yield;
       }
     }
@@ -121,5 +124,20 @@ function indented(text: string, columns: number): string {
  * @returns The text, with a newline at its end.
  */
 export function formatText(value: unknown, format: DeclarationFormat): string {
-  return format === "yaml" ? stringify(value) : `${JSON.stringify(value, undefined, 2)}\n`;
+  return format === "yaml" ? formatYaml(value) : `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+/**
+ * Formats a value as YAML that readers of YAML 1.1 and 1.2 read alike: to the older ones, `no` is false, `=` is a value of
+ * its own kind, and 2026-01-01 is a date.
+ */
+function formatYaml(value: unknown): string {
+  const document = new Document(value, { compat: "yaml-1.1" });
+  visit(document, {
+    Scalar: (_, scalar) => {
+      // The library does not know this one.
+      if (scalar.value === "=") scalar.type = "QUOTE_DOUBLE";
+    },
+  });
+  return document.toString();
 }

@@ -4,7 +4,7 @@ import { parseInterfaceId, siteLimitOf, warningsOf } from "./domain-settings.ts"
 import { parseIPv4Range, parsePortRange } from "./pool-declaration.ts";
 
 const pool = { name: "p", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
-const domain = { name: "d", serverIdentifier: "192.0.2.1", pools: [pool] };
+const domain = { name: "d", serverIdentifier: "203.0.113.1", pools: [pool] };
 
 /** Returns the faults for which a declaration is rejected. */
 function faultsOf(input: unknown): readonly string[] {
@@ -37,7 +37,7 @@ describe("parseDeclaration() names the field, what was found and what was expect
   test.each<[string, unknown, RegExp]>([
     ["no object", 7, /\(top level\): .*Expected Object.*received 7/],
     ["an unknown field", { domains: [{ ...domain, ttl: 1 }] }, /domains\.0\.ttl: .*received "ttl"/],
-    ["no pools", { domains: [{ name: "d", serverIdentifier: "192.0.2.1" }] }, /domains\.0\.pools: /],
+    ["no pools", { domains: [{ name: "d", serverIdentifier: "203.0.113.1" }] }, /domains\.0\.pools: /],
     ["a wrong name", { domains: [{ ...domain, name: "North!" }] }, /domains\.0\.name: expected 1 to 63/],
     [
       "a wrong address",

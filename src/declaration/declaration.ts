@@ -4,7 +4,7 @@
  *
  * @example
  * ```json
- * { "domains": [ { "name": "demo", "default": true, "serverIdentifier": "192.0.2.1",
+ * { "domains": [ { "name": "demo", "default": true, "serverIdentifier": "203.0.113.1",
  *     "pools": [ { "name": "shared", "kind": "shared", "range": "192.0.2.0/24", "psidLength": 6 } ] } ] }
  * ```
  *
@@ -12,6 +12,7 @@
  */
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
+import { lineOfField } from "./declared-lines.ts";
 import { firstFaults } from "./first-faults.ts";
 import { runAtOnce } from "./steps.ts";
 
@@ -22,9 +23,24 @@ export type { Declaration, DeclarationInput, DomainDeclaration } from "./declare
 export class DeclarationError extends TypeError {
   readonly issues: readonly string[];
   constructor(source: string, faults: readonly string[]) {
-    super(`Cannot read ${source}:\n${firstFaults(faults)}`);
+    const list = faults.length === 1 ? ` ${firstFaults(faults).trim()}` : `\n${firstFaults(faults)}`;
+    super(`Cannot read ${source}:${list}`);
     this.name = "DeclarationError";
     this.issues = faults;
+  }
+
+  /**
+   * Names the line of each fault.
+   *
+   * @param text Text of the file.
+   * @param file Name of the file.
+   */
+  inFile(text: string, file: string): DeclarationError {
+    const located = this.issues.map((fault) => {
+      const line = lineOfField(text, fault.split(":", 1)[0]!);
+      return line === undefined ? fault : `line ${line}: ${fault}`;
+    });
+    return new DeclarationError(file, located);
   }
 }
 

@@ -8,10 +8,10 @@ import { domainsMax, poolsPerDomainMax, reservationsPerDomainMax } from "../limi
 import { domainSettingsFields } from "./domain-settings.ts";
 import { declaredPoolSchema } from "./pool-declaration.ts";
 import { declaredReservationSchema } from "./reservation-declaration.ts";
-import { listOf, nameSchema } from "./schema-parts.ts";
+import { listOf, nameSchema, objectOf } from "./schema-parts.ts";
 
 /** Schema of a domain in a declared state. */
-export const declaredDomainSchema = v.strictObject({
+export const declaredDomainSchema = objectOf({
   name: nameSchema,
   ...domainSettingsFields,
   pools: listOf(declaredPoolSchema, poolsPerDomainMax),
@@ -20,7 +20,7 @@ export const declaredDomainSchema = v.strictObject({
 export type DomainDeclaration = v.InferOutput<typeof declaredDomainSchema>;
 
 /** Schema of a complete declared state. `checkDeclaration` also compares its parts with each other. */
-export const declarationSchema = v.strictObject({ domains: listOf(declaredDomainSchema, domainsMax) });
+export const declarationSchema = objectOf({ domains: listOf(declaredDomainSchema, domainsMax) });
 export type Declaration = v.InferOutput<typeof declarationSchema>;
 
 /** A declared state as an operator writes it: fields with a default may be omitted. */

@@ -16,11 +16,19 @@ import {
   siteLeasesDefault,
   softwireUpdateSecondsMax,
 } from "../limits.ts";
-import { decodeHex } from "../wire/hex.ts";
+import { decodeHex, encodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
-import { parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
-import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { listOf, textOf } from "./schema-parts.ts";
+import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { dhcpOptionsSchema, storedOptionsSchema } from "./dhcp-options.ts";
+import { canonicalText, listOf, objectOf, textOf } from "./schema-parts.ts";
+import {
+  unlessGlobal,
+  unlessGlobalPrefix,
+  unlessHost,
+  unlessLink,
+  unlessServed,
+  usable,
+} from "./usable-addresses.ts";
 
 const secondsPerDay = 86_400;
 
@@ -44,8 +52,34 @@ export function parseInterfaceId(text: string): Uint8Array {
   );
 }
 
+/**
+ * Formats an Interface-Id.
+ *
+ * @param octets At least one.
+ * @returns The text that {@link parseInterfaceId} parses to these octets: plain if all of it can be read, else `hex:`.
+ */
+export function formatInterfaceId(octets: Uint8Array): string {
+  const text = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(octets);
+  const isPlain =
+    !text.startsWith("hex:") &&
+    !/[\p{C}\p{Zl}\p{Zp}\ufffd]/u.test(text) &&
+    encodeHex(new TextEncoder().encode(text)) === encodeHex(octets);
+  return isPlain ? text : `hex:${encodeHex(octets)}`;
+}
+
+const ipv6 = canonicalText(parseIPv6, formatIPv6);
+const ipv6Prefix = canonicalText(parseIPv6Prefix, formatIPv6Prefix);
+/** Returns the canonical text of an Interface-Id, as {@link formatInterfaceId} writes it. */
+export function canonicalInterfaceId(text: string): string {
+  // Most are plain, and a domain may have 65,536.
+  const isPlain = /^[\x20-\x7e]+$/.test(text) && !text.startsWith("hex:");
+  return isPlain ? text : formatInterfaceId(parseInterfaceId(text));
+}
+
+const interfaceId = canonicalText(parseInterfaceId, formatInterfaceId);
+
 const leaseSecondsSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     default: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 3600),
     min: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), 60),
     max: v.optional(seconds(leaseSecondsMin, leaseSecondsMax), secondsPerDay),
@@ -61,35 +95,36 @@ const siteBySchema = v.pipe(
   v.check((list) => new Set(list).size === list.length, "expected each identifier once"),
 );
 
-const softwireSchema = v.pipe(
-  v.strictObject({
-    borderRelays: v.optional(listOf(textOf(parseIPv6), borderRelaysMax), []),
-    bindPrefix: v.optional(v.nullable(textOf(parseIPv6Prefix)), null),
-    bindPrefixOnly: v.optional(v.boolean(), false),
-    updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
-  }),
-  v.check(
-    ({ bindPrefix, bindPrefixOnly }) => !bindPrefixOnly || bindPrefix !== null,
-    "bindPrefixOnly: found true without a bindPrefix, expected one",
-  ),
-);
+const softwireWith = <R extends v.GenericSchema<string, string>, P extends v.GenericSchema<string, string>>(
+  borderRelay: R,
+  prefix: P,
+) =>
+  v.pipe(
+    objectOf({
+      borderRelays: v.optional(listOf(borderRelay, borderRelaysMax), []),
+      bindPrefix: v.optional(v.nullable(prefix), null),
+      bindPrefixOnly: v.optional(v.boolean(), false),
+      updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
+    }),
+    v.check(
+      ({ bindPrefix, bindPrefixOnly }) => !bindPrefixOnly || bindPrefix !== null,
+      "bindPrefixOnly: found true without a bindPrefix, expected one",
+    ),
+  );
 
-/** The fields of a domain's settings. The database stores the settings as JSON. */
+/** The fields of a domain's settings, as an operator declares them. The database stores the settings as JSON. */
 export const domainSettingsFields = {
   /** Serves the clients that no prefix of any domain covers. */
   default: v.optional(v.boolean(), false),
   /** Link-addresses and client addresses that belong to this domain. */
-  prefixes: v.optional(listOf(textOf(parseIPv6Prefix), domainPrefixesMax), []),
+  prefixes: v.optional(listOf(v.pipe(ipv6Prefix, usable(unlessServed)), domainPrefixesMax), []),
   /** Lines that belong to this domain: link-address of the relay, and Interface-Id (text, or `hex:` and octets). */
   lines: v.optional(
-    listOf(
-      v.strictObject({ linkAddress: textOf(parseIPv6), interfaceId: textOf(parseInterfaceId) }),
-      linesMax,
-    ),
+    listOf(objectOf({ linkAddress: v.pipe(ipv6, usable(unlessLink)), interfaceId }), linesMax),
     [],
   ),
   /** Value of option 54. */
-  serverIdentifier: textOf(parseIPv4),
+  serverIdentifier: v.pipe(textOf(parseIPv4), usable(unlessHost)),
   leaseSeconds: v.optional(leaseSecondsSchema, {}),
   offerHoldSeconds: v.optional(seconds(1, offerHoldSecondsMax), 60),
   quarantineSeconds: v.optional(seconds(0, quarantineSecondsMax), 60),
@@ -108,12 +143,25 @@ export const domainSettingsFields = {
   refusesUnknownRenewals: v.optional(v.boolean(), false),
   rapidCommit: v.optional(v.boolean(), false),
   sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
-  softwire: v.optional(softwireSchema, {}),
+  softwire: v.optional(
+    softwireWith(v.pipe(ipv6, usable(unlessGlobal)), v.pipe(ipv6Prefix, usable(unlessGlobalPrefix))),
+    {},
+  ),
 };
 
-/** Schema of a domain's settings, as the database stores them. */
-export const domainSettingsSchema = v.strictObject(domainSettingsFields);
-export type DomainSettings = v.InferOutput<typeof domainSettingsSchema>;
+/**
+ * Schema of a domain's settings, as the database stores them. Earlier releases accepted addresses and options that no
+ * client can use; a database that has them is still read.
+ */
+export const storedSettingsSchema = objectOf({
+  ...domainSettingsFields,
+  prefixes: v.optional(listOf(ipv6Prefix, domainPrefixesMax), []),
+  lines: v.optional(listOf(objectOf({ linkAddress: ipv6, interfaceId }), linesMax), []),
+  serverIdentifier: textOf(parseIPv4),
+  options: v.optional(storedOptionsSchema, {}),
+  softwire: v.optional(softwireWith(ipv6, ipv6Prefix), {}),
+});
+export type DomainSettings = v.InferOutput<typeof storedSettingsSchema>;
 
 /**
  * Lists what an operator should know about a domain although it is valid.

@@ -8,10 +8,12 @@ import { poolPrefixLengthMin, reservedPortRangesMax } from "../limits.ts";
 import { createPoolGeometry } from "../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import type { PortRange } from "../portset/port-set.ts";
-import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
+import { formatIPv4, parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
-import { described, listOf, nameSchema, textOf } from "./schema-parts.ts";
+import { canonicalText, described, listOf, nameSchema, objectOf } from "./schema-parts.ts";
+import { unusableInRange, usable } from "./usable-addresses.ts";
 
 /**
  * Parses a port range.
@@ -21,13 +23,25 @@ import { described, listOf, nameSchema, textOf } from "./schema-parts.ts";
  * @throws {SyntaxError} When the text is not such a range.
  */
 export function parsePortRange(text: string): PortRange {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (match === null || first > last || last > 0xffff) {
-    throw new SyntaxError(`Cannot parse port range: found "${text}", expected "first-last" within 0-65535`);
+  const [first, last = first, ...more] = text.split("-");
+  try {
+    const range = { first: parseWholeNumber(first!, 0, 0xffff), last: parseWholeNumber(last!, 0, 0xffff) };
+    if (range.first <= range.last && more.length === 0) return range;
+  } catch {
+    // One of the ports is none. The message below shows the whole range.
   }
-  return { first, last };
+  throw new SyntaxError(`Cannot parse port range: found "${text}", expected "first-last" within 0-65535`);
+}
+
+/** @returns The range as {@link parsePortRange} reads it: `first-last`, or the port if it is only one. */
+export function formatPortRange({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+/** A range of IPv4 addresses, both ends included. */
+interface IPv4Range {
+  readonly firstAddress: number;
+  readonly lastAddress: number;
 }
 
 /**
@@ -39,10 +53,7 @@ export function parsePortRange(text: string): PortRange {
  * @throws {RangeError} When the range is reversed, a prefix has host bits, or it is shorter than
  *   {@link poolPrefixLengthMin}.
  */
-export function parseIPv4Range(text: string): {
-  readonly firstAddress: number;
-  readonly lastAddress: number;
-} {
+export function parseIPv4Range(text: string): IPv4Range {
   const dash = text.indexOf("-");
   if (dash >= 0) {
     const range = {
@@ -61,10 +72,26 @@ export function parseIPv4Range(text: string): {
   return { firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
 }
 
+/**
+ * Formats an IPv4 range.
+ *
+ * @returns `192.0.2.0/24` if the range is a prefix, otherwise `192.0.2.10-192.0.2.20`.
+ */
+export function formatIPv4Range({ firstAddress, lastAddress }: IPv4Range): string {
+  const size = lastAddress - firstAddress + 1;
+  const length = 32 - Math.log2(size);
+  return Number.isInteger(length) && length >= poolPrefixLengthMin && firstAddress % size === 0
+    ? `${formatIPv4(firstAddress)}/${length}`
+    : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
+}
+
 const poolFields = {
   range: described(
     "IPv4 addresses, such as `192.0.2.0/24` or `192.0.2.10-192.0.2.20`.",
-    textOf(parseIPv4Range),
+    v.pipe(
+      canonicalText(parseIPv4Range, formatIPv4Range),
+      usable((text) => unusableInRange(parseIPv4Range(text))),
+    ),
   ),
   fill: v.optional(
     described(
@@ -105,7 +132,7 @@ const sharedFields = {
   reservedPorts: v.optional(
     described(
       "Ports that no subscriber gets (RFC 7618 §8), such as `0-1023` or `8080`.",
-      listOf(textOf(parsePortRange), reservedPortRangesMax),
+      listOf(canonicalText(parsePortRange, formatPortRange), reservedPortRangesMax),
     ),
     ["0-1023"],
   ),
@@ -120,8 +147,8 @@ const sharedFields = {
 export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
   return v.pipe(
     v.variant("kind", [
-      v.strictObject({ ...entries, ...sharedFields, ...poolFields }),
-      v.strictObject({ ...entries, kind: v.literal("full"), ...poolFields }),
+      objectOf({ ...entries, ...sharedFields, ...poolFields }),
+      objectOf({ ...entries, kind: v.literal("full"), ...poolFields }),
     ]),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed || dataset.issues !== undefined) return;

@@ -6,9 +6,9 @@
 import * as v from "valibot";
 import { clientIdentifierOctetsMax } from "../limits.ts";
 import { clientIdentifierOctetsMin } from "../wire/dhcpv4/options/client-identifier.ts";
-import { decodeHex } from "../wire/hex.ts";
+import { decodeHex, encodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
-import { described, nameSchema, textOf } from "./schema-parts.ts";
+import { canonicalText, described, nameSchema, objectOf, textOf } from "./schema-parts.ts";
 
 /**
  * Parses a client identifier.
@@ -32,7 +32,7 @@ export function parseClientIdentifier(text: string): Uint8Array {
 export const reservationFields = {
   clientIdentifier: described(
     "Option 61 in hexadecimal. 4o6 clients send type 255, IAID and DUID (RFC 7618 §6).",
-    textOf(parseClientIdentifier),
+    canonicalText(parseClientIdentifier, encodeHex),
   ),
   address: textOf(parseIPv4),
   psid: v.optional(
@@ -45,5 +45,5 @@ export const reservationFields = {
 };
 
 /** Schema of a reservation in a declared state. */
-export const declaredReservationSchema = v.strictObject({ name: nameSchema, ...reservationFields });
+export const declaredReservationSchema = objectOf({ name: nameSchema, ...reservationFields });
 export type ReservationDeclaration = v.InferOutput<typeof declaredReservationSchema>;

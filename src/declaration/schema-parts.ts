@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { faultsCountedMax, listSliceItems } from "../limits.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 
 /**
  * Creates a schema of text in a certain form.
@@ -25,6 +26,55 @@ export function textOf(parse: (text: string) => unknown) {
     }),
   );
 }
+
+/**
+ * Creates a schema of text that may be written in several ways, such as an IPv6 address.
+ *
+ * @param parse As for {@link textOf}.
+ * @param format Formats what `parse` returned, always in the same way.
+ * @returns A schema whose output is the canonical text: the same for all ways to write one thing, so that texts can be
+ *   compared.
+ */
+export function canonicalText<T>(parse: (text: string) => T, format: (value: T) => string) {
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => format(parse(dataset.value))),
+  );
+}
+
+/**
+ * Creates a schema of a whole number that is written as text, as in a query string or a variable.
+ *
+ * @param unit What the number counts, for messages.
+ * @returns A schema whose output is the number.
+ */
+export function wholeNumberText(min: number, max: number, unit?: string) {
+  const parse = (text: string): number => parseWholeNumber(text, min, max, unit);
+  return v.pipe(
+    textOf(parse),
+    v.rawTransform(({ dataset }) => parse(dataset.value)),
+  );
+}
+
+/**
+ * Creates a schema of an object without other fields. That of the library takes an array for an object without fields,
+ * so that `[]` would reset everything that has a default.
+ */
+export function objectOf<const E extends v.ObjectEntries>(entries: E) {
+  const object = v.strictObject(entries);
+  const run: (typeof object)["~run"] = (dataset, config) =>
+    Array.isArray(dataset.value) ? notAnArray["~run"](dataset, config) : object["~run"](dataset, config);
+  const validate: (typeof object)["~standard"]["validate"] = (value) =>
+    run({ value }, v.getGlobalConfig()) as Awaited<ReturnType<typeof validate>>;
+  const bounded: typeof object = {
+    ...object,
+    "~run": run,
+    "~standard": { ...object["~standard"], validate },
+  };
+  return bounded;
+}
+
+const notAnArray = v.custom<never>((value) => !Array.isArray(value), "expected an object");
 
 /**
  * Creates a schema of a list. Its work is bounded whatever the input is: the items of a list that is too long are not

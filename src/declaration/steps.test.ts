@@ -37,7 +37,7 @@ test("T23 a large declared state is checked in many steps, each of some items", 
     kind: "full",
     range: `10.0.${index >> 8}.${index & 255}/32`,
   }));
-  const domain = { name: "isp", serverIdentifier: "192.0.2.1", lines, pools };
+  const domain = { name: "isp", serverIdentifier: "203.0.113.1", lines, pools };
   const { counted, clockMs } = clockOf(checkDeclaration({ domains: [domain] }));
   const checked = runAtOnce(counted);
   expect(checked).toMatchObject({ success: true, declaration: { domains: [{ name: "isp", lines, pools }] } });

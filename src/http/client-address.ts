@@ -34,6 +34,11 @@ export function parseTrustedProxies(text: string): readonly ProxyPrefix[] {
 }
 
 function parseProxy(entry: string): ProxyPrefix {
+  if (!/^[\d.]+(\/|$)|:/.test(entry)) {
+    throw new SyntaxError(
+      `Cannot trust proxies: found "${entry}", expected an address or a prefix, such as 10.0.0.0/8`,
+    );
+  }
   const [, isPrefix] = /^[^/]*(\/)?/.exec(entry)!;
   if (entry.includes(":")) return parseIPv6Prefix(isPrefix === undefined ? `${entry}/128` : entry);
   const { address, length } = parseIPv4Prefix(isPrefix === undefined ? `${entry}/32` : entry);

@@ -8,6 +8,7 @@ import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
 import { databaseRetryAfterSeconds, fieldFoundCharactersMax } from "../limits.ts";
 import { isDatabaseError, isUnmigrated } from "../store/store.ts";
+import { OwnedDomainError } from "../store/configuration/ownership.ts";
 import { problemResponse } from "./problem.ts";
 
 /** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */
@@ -45,6 +46,7 @@ export function createFailureAnswer(log: Log, localMs: () => number): (error: Er
     if (isBodyLost(error)) {
       return problemResponse(400, "Cannot read the body: found a part of it, expected all");
     }
+    if (error instanceof OwnedDomainError) return problemResponse(409, error.message);
     if (!isDatabaseError(error)) {
       report(failed(), error, "unexpected error");
       return problemResponse(500, "Cannot serve the request; the allocator's log has the cause");

@@ -1,11 +1,13 @@
 /**
- * Limits the size of request bodies, with or without a Content-Length, and the nesting of JSON.
+ * Limits the size of request bodies, with or without a Content-Length, and refuses JSON that is nested too deeply or unclear.
  *
  * @module
  */
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { refuseDeepJson } from "../declaration/json-depth.ts";
+import { DuplicateKeyError, refuseUnclearJson } from "../declaration/json.ts";
+import { runAtOnce } from "../declaration/steps.ts";
+import { faultPathCharactersMax } from "../limits.ts";
 import { problem } from "./problem.ts";
 
 /**
@@ -23,18 +25,29 @@ export function limitBody(octetsMax: number): MiddlewareHandler {
 }
 
 /**
- * Middleware that refuses JSON that nests too deeply with 400, before it is parsed. It reads the body, so the size of the
- * body has to be limited before.
+ * Middleware that refuses JSON that nests too deeply or has a field twice with 400, before it is parsed. It reads the
+ * body, so the size of the body has to be limited before.
  */
-export const limitDepth: MiddlewareHandler = async (context, next) => {
+export const refuseUnclearBody: MiddlewareHandler = async (context, next) => {
   const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (type.endsWith("json")) {
     try {
-      refuseDeepJson(await context.req.text());
+      runAtOnce(refuseUnclearJson(await context.req.text()));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      throw problem(400, `Cannot read the body: ${error.message}`);
+      throw unreadableBody(error);
     }
   }
   await next();
 };
+
+/** Creates a 400 for a body that is not JSON or YAML, or that has a field twice. */
+export function unreadableBody(error: SyntaxError): Error {
+  if (!(error instanceof DuplicateKeyError)) {
+    const { message } = error;
+    return problem(400, message.startsWith("Cannot read ") ? message : `Cannot read the body: ${message}`);
+  }
+  const path = error.path.map(String).join(".").slice(0, faultPathCharactersMax);
+  const found = `this field twice, in line ${error.line} again`;
+  return problem(400, error.message, { errors: [{ path, found, expected: "it once" }] });
+}

@@ -16,6 +16,7 @@ import type { Context, Handler, MiddlewareHandler } from "hono";
 import { relayBodyOctetsMax, relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
+import { parseWholeNumber } from "../wire/number.ts";
 import { ageHeader, arrivalHeader, clockHeader, framesType, parseClockMs } from "../wire/relay-call.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Pipeline } from "../allocator/pipeline.ts";
@@ -110,12 +111,14 @@ function fitBody(answers: readonly Uint8Array[], counters: Counters): readonly U
 /** An unreadable age is an error: treating it as 0 would make a late message look new. */
 function ageOf(header: string | undefined): number {
   if (header === undefined) return 0;
-  const age = /^\d{1,5}$/.test(header) ? Number(header) : Infinity;
-  if (age <= relayDeadlineMsMax) return age;
-  throw problem(
-    400,
-    `Cannot read the header ${ageHeader}: found ${JSON.stringify(header)}, expected milliseconds from 0 to ${relayDeadlineMsMax}`,
-  );
+  try {
+    return parseWholeNumber(header, 0, relayDeadlineMsMax);
+  } catch {
+    throw problem(
+      400,
+      `Cannot read the header ${ageHeader}: found ${JSON.stringify(header)}, expected milliseconds from 0 to ${relayDeadlineMsMax}`,
+    );
+  }
 }
 
 function splitBody(body: Uint8Array): Uint8Array[] {

@@ -4,22 +4,40 @@
  * @module
  */
 import * as v from "valibot";
+import { DuplicateKeyError, parseJson } from "../declaration/json.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import type { ProxyPrefix } from "../http/client-address.ts";
-import { placementsMax, secretCharactersMin } from "../limits.ts";
+import { withoutByteOrderMark } from "../byte-order-mark.ts";
+import { nameSchema, wholeNumberText } from "../declaration/schema-parts.ts";
+import { withoutEmptyVariables } from "../environment.ts";
+import { housekeepingDaysMax, placementsMax, secretCharactersMin } from "../limits.ts";
+import { checkDatabaseUrl, databaseUrlForms } from "../store/store.ts";
 import type { StoreSettings } from "../store/store.ts";
 
-/** `file:PATH`, `http(s)://…` or `libsql://…`. */
+/** Turns a parser into the transformation of a schema. The message of its error becomes the message of the issue. */
+const parsed = <T>(parse: (text: string) => T) =>
+  v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parse(dataset.value);
+    } catch (error) {
+      // The text may be a secret, so only what was expected is shown.
+      const message = /\bexpected .+$/s.exec((error as Error).message)?.[0] ?? "expected another value";
+      addIssue({ message });
+      return NEVER;
+    }
+  });
+
+/** A {@link DatabaseAccess} URL. */
 const databaseUrl = v.pipe(
-  v.string("expected a database URL"),
-  v.regex(
-    /^(file:|https?:\/\/|libsql:\/\/)./,
-    'expected "file:PATH", "https://…", "http://…" or "libsql://…"',
-  ),
+  v.string(`expected ${databaseUrlForms}`),
+  parsed((url) => {
+    checkDatabaseUrl(url);
+    return url;
+  }),
 );
 
 const placements = v.pipe(
-  v.record(v.string(), v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
+  v.record(nameSchema, v.strictObject({ url: databaseUrl, token: v.optional(v.string()) })),
   v.maxEntries(placementsMax, `expected at most ${placementsMax} domains`),
 );
 
@@ -30,6 +48,8 @@ const secret = (expected: string) =>
     v.regex(/^[\w~+/.-]+=*$/, "expected letters, digits and ~+/.-_= only, as in an Authorization header"),
   );
 
+const adminToken = v.optional(secret("expected the secret that the operator presents"));
+
 const schema = v.object({
   APPORTION_DATABASE_URL: databaseUrl,
   APPORTION_DATABASE_TOKEN: v.optional(v.string()),
@@ -37,34 +57,42 @@ const schema = v.object({
   APPORTION_PLACEMENTS: v.optional(
     v.pipe(
       v.string(),
-      v.parseJson(undefined, 'expected JSON: {"DOMAIN": {"url": …, "token": …}}'),
+      v.transform(withoutByteOrderMark),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          return parseJson(dataset.value);
+        } catch (error) {
+          const isRepeated = error instanceof DuplicateKeyError;
+          const what = isRepeated ? "each domain once" : 'JSON: {"DOMAIN": {"url": …, "token": …}}';
+          addIssue({ message: `expected ${what}` });
+          return NEVER;
+        }
+      }),
       placements,
     ),
     "{}",
   ),
   APPORTION_RELAY_TOKEN: secret("expected the secret that the relays present"),
   /** Token of scope `admin`, for creating the first tokens. Without it, the admin API accepts only stored tokens. */
-  APPORTION_ADMIN_TOKEN: v.optional(secret("expected the secret that the operator presents")),
+  APPORTION_ADMIN_TOKEN: adminToken,
   /** Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Default: none. */
-  APPORTION_TRUSTED_PROXIES: v.optional(
-    v.pipe(
-      v.string(),
-      v.rawTransform(({ dataset, addIssue, NEVER }) => {
-        try {
-          return parseTrustedProxies(dataset.value);
-        } catch {
-          addIssue({ message: "expected prefixes or addresses, such as 10.0.0.0/8, 2001:db8::1" });
-          return NEVER;
-        }
-      }),
-    ),
-    "",
-  ),
-  /** Days for which history is kept, 1 to 99999. Default: forever. */
-  APPORTION_HISTORY_DAYS: v.optional(
-    v.pipe(v.string(), v.regex(/^[1-9]\d{0,4}$/, "expected days, 1 to 99999"), v.transform(Number)),
-  ),
+  APPORTION_TRUSTED_PROXIES: v.optional(v.pipe(v.string(), parsed(parseTrustedProxies)), ""),
+  /** Days for which history is kept, 1 to 36500. Default: forever. */
+  APPORTION_HISTORY_DAYS: v.optional(wholeNumberText(1, housekeepingDaysMax, "days")),
 });
+
+/**
+ * Picks the variables of the settings, without the empty ones. Deno allows reading those that its flags name, but no
+ * list of all. The keys of the required ones are always there, so that their own schemas say what was expected.
+ */
+function settingsOf(environment: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const required = { APPORTION_DATABASE_URL: undefined, APPORTION_RELAY_TOKEN: undefined };
+  const named = Object.keys(schema.entries).map((name) => [name, environment[name]] as const);
+  return {
+    ...required,
+    ...withoutEmptyVariables(Object.fromEntries(named.filter(([, value]) => value !== undefined))),
+  };
+}
 
 /** Settings of an allocator. */
 export interface AllocatorConfig {
@@ -80,19 +108,23 @@ export interface AllocatorConfig {
 /**
  * Reads the settings.
  *
- * @param environment Environment variables; on Workers, the bindings.
+ * @param environment Environment variables; on Workers, the bindings. An empty one counts as unset.
  * @returns The checked settings.
  * @throws {TypeError} When a variable is invalid. The message names each invalid variable, but never shows a value,
  *   because it may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
-  const result = v.safeParse(schema, environment);
+  const result = v.safeParse(schema, settingsOf(environment));
   if (!result.success) {
     const faults = result.issues.map((issue) => {
       const found = issue.input === undefined ? "nothing" : "an invalid value";
-      return `  ${v.getDotPath(issue) ?? "environment"}: found ${found}, ${issue.message}`;
+      // Messages of our parsers begin with what was found, which may be a secret.
+      const expected = /expected .*/s.exec(issue.message)?.[0] ?? "expected a value";
+      return `${v.getDotPath(issue) ?? "environment"}: found ${found}, ${expected}`;
     });
-    throw new TypeError(`Cannot configure the allocator:\n${faults.join("\n")}`);
+    const [only] = faults;
+    const list = faults.length === 1 ? ` ${only!}` : `\n  ${faults.join("\n  ")}`;
+    throw new TypeError(`Cannot configure the allocator:${list}`);
   }
   return {
     store: {
@@ -105,4 +137,19 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     trustedProxies: result.output.APPORTION_TRUSTED_PROXIES,
     historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
+}
+
+/**
+ * Reads the token of scope `admin` alone, for a service that needs nothing else from the environment.
+ *
+ * @returns Undefined if it is not set, or empty.
+ * @throws {TypeError} When it is invalid. The message does not show it.
+ */
+export function readAdminToken({
+  APPORTION_ADMIN_TOKEN: token,
+}: Readonly<Record<string, unknown>>): string | undefined {
+  const result = v.safeParse(adminToken, token === "" ? undefined : token);
+  if (result.success) return result.output;
+  const [{ message }] = result.issues;
+  throw new TypeError(`Cannot start: APPORTION_ADMIN_TOKEN: found an invalid value, ${message}`);
 }

@@ -17,7 +17,7 @@ test("withCredentials() adds the secrets of a systemd service", async () => {
 
 test("withCredentials() changes nothing without a folder of credentials", () => {
   const environment = { APPORTION_RELAY_TOKEN: "set" };
-  expect(withCredentials(environment)).toBe(environment);
+  expect(withCredentials(environment)).toEqual(environment);
 });
 
 test("withCredentials() reports a credential that it cannot read, by its path", async () => {

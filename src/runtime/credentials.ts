@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { withoutEmptyVariables } from "../environment.ts";
 
 /** Name of the credential -> the variable that it stands for. */
 const variables = {
@@ -19,12 +20,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Adds the secrets of a service: `LoadCredential=relay-token:/etc/apportion/relay.token`. A variable that is set
- * overrides its credential.
+ * overrides its credential. An empty variable counts as unset.
  *
  * @returns The environment with the secrets.
  * @throws {Error} When a credential is there but cannot be read.
  */
-export function withCredentials(environment: Environment): Environment {
+export function withCredentials(all: Environment): Environment {
+  const environment = withoutEmptyVariables(all);
   const folder = environment.CREDENTIALS_DIRECTORY;
   if (folder === undefined) return environment;
   const secrets = Object.entries(variables).flatMap(([credential, variable]) => {

@@ -17,6 +17,7 @@ import { createCounters } from "../allocator/counters.ts";
 import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
+import { isFileUrl } from "../store/database/database-url.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
 import { readConfig } from "./config.ts";
@@ -27,7 +28,7 @@ import { watchRequests } from "./watch-requests.ts";
 
 /** The file driver is native code and needs extra permissions, so it is loaded only for file databases. */
 async function openDatabase({ url, token }: DatabaseAccess) {
-  if (!url.startsWith("file:")) return openServer({ url, authToken: token });
+  if (!isFileUrl(url)) return openServer({ url, authToken: token });
   const [{ openFile }, { migrateDatabase }] = await Promise.all([
     import("../store/database/file.ts"),
     import("../store/database/migrate.ts"),

@@ -111,9 +111,19 @@ async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
 }
 
 function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
-  const hint = error.code === "EADDRINUSE" ? ", expected a port that no other process uses" : "";
-  return new Error(`Cannot listen for HTTP on ${host}:${port}: ${error.message}${hint}`, { cause: error });
+  const endpoint = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const why = listenFaults[error.code ?? ""] ?? `found ${error.message}, expected an address of this host`;
+  return new Error(`Cannot listen for HTTP on ${endpoint}: ${why}`, { cause: error });
 }
+
+/** What the system's refusals to listen mean. */
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE: "found it in use (EADDRINUSE), expected a port that no other process uses",
+  EADDRNOTAVAIL: "found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
+  EACCES:
+    "found a port that this user may not use (EACCES), expected one above 1023, or CAP_NET_BIND_SERVICE",
+  ENOTFOUND: "found an unknown host name (ENOTFOUND), expected an address of this host",
+};
 
 type LogFault = (error: unknown, message: string) => void;
 

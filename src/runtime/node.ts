@@ -3,32 +3,42 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Log } from "../allocator/log.ts";
 import { formatOfFile, readDeclarationText } from "../declaration/declaration-text.ts";
+import { DeclarationError } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
+import { describeFileFault } from "../file-fault.ts";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
+import { faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
+import { notNamed } from "../store/configuration/draft.ts";
+import { keptBecause } from "../store/configuration/plan-unnamed.ts";
+import type { FileMode } from "../store/configuration/ownership.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
-import { filePathOf } from "../store/database/file-path.ts";
-import { migrateDatabase } from "../store/database/migrate.ts";
+import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
+import { assertMigrated, migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
+import { databaseRetryMs } from "../limits.ts";
+import { systemTiming } from "../timing.ts";
+import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
+import { describeOpening, OpeningError } from "./opening-fault.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -47,31 +57,89 @@ export interface Allocator {
 }
 
 /**
- * Opens a store and migrates its databases. A missing database file is created.
+ * Opens a store and migrates its databases. A missing database file is created, but no folder.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open store.
- * @throws {DatabaseError} When a database cannot be opened or migrated.
- * @throws {NewerSchemaError} When a later release has migrated a database.
+ * @throws {OpeningError} When a database cannot be opened or migrated.
  */
 export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
   return openStore(settings, async (access) => {
     const database = await openDatabase(access, answerMsMax);
-    await migrateDatabase(database);
+    await useOrClose(access, database, migrateDatabase);
     return database;
   });
 }
 
 /**
- * Opens a database without migrating it. A missing database file is created.
+ * Opens a store like {@link prepareStore}, for a service: while a database server does not answer, it says so and tries
+ * again, as a relay does with an allocator. Whatever else is wrong ends the process, because waiting does not mend it.
+ *
+ * @throws {OpeningError} When a database cannot be opened or migrated.
+ */
+export async function awaitStore(
+  settings: StoreSettings,
+  log: Log,
+  later: Timing["later"] = systemTiming.later,
+): Promise<Store> {
+  for (;;) {
+    try {
+      return await prepareStore(settings);
+    } catch (error) {
+      if (!(error instanceof OpeningError) || !error.isTemporary) throw error;
+      log.warn({ error: error.message }, `not serving yet: trying again in ${databaseRetryMs / 1000} s`);
+      await new Promise<void>((resolve) => void later(resolve, databaseRetryMs));
+    }
+  }
+}
+
+/** Does the first work on a database. If it fails, the database is closed again. */
+async function useOrClose<T>(
+  access: DatabaseAccess,
+  database: Database,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(database);
+  } catch (error) {
+    database.close();
+    throw describeOpening(access, error);
+  }
+}
+
+/**
+ * Opens a database without migrating it. A missing database file is created, but no folder: a misspelt one would
+ * become an empty database without a word. Only `data`, the folder of the guides, is created.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open database.
- * @throws {DatabaseError} When a file cannot be opened.
+ * @throws {OpeningError} When a file cannot be opened, or the URL is none.
  */
-export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (url.startsWith("file:")) {
-    await mkdir(dirname(filePathOf(url)), { recursive: true });
+// eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
+export async function openDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  try {
+    return openAny(access, answerMsMax);
+  } catch (error) {
+    throw describeOpening(access, error);
+  }
+}
+
+/** Folder of the database of a first look, in the folder that the process runs in. */
+const defaultFolder = "data";
+
+/** Creates the folder of the guides' examples. Another folder that does not exist may be misspelt. */
+function createDefaultFolder(path: string): void {
+  if (dirname(path) !== defaultFolder || existsSync(defaultFolder)) return;
+  try {
+    mkdirSync(defaultFolder);
+  } catch {
+    // Opening the database says what is wrong with the folder.
+  }
+}
+
+function openAny({ url, token }: DatabaseAccess, answerMsMax?: number): Database {
+  if (isFileUrl(url)) {
+    createDefaultFolder(filePathOf(url));
     return openFile(url);
   }
   const { fetch, close: closeConnections } = createPooledFetch();
@@ -86,16 +154,38 @@ export async function openDatabase({ url, token }: DatabaseAccess, answerMsMax?:
 }
 
 /**
- * Opens a database that must exist. A mistyped file name is an error and does not create an empty file.
+ * Opens a database that must exist and have the schema of this release. A mistyped file name is an error and does not
+ * create an empty file.
  *
  * @param answerMsMax Milliseconds that a database server may take for one response. Default: `databaseAnswerMsMax`.
  * @returns The open database.
- * @throws {Error} When the file does not exist.
- * @throws {DatabaseError} When it cannot be opened.
+ * @throws {OpeningError} When it cannot be opened.
  */
 export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
-  if (access.url.startsWith("file:") && !existsSync(filePathOf(access.url))) {
-    throw new Error(`Cannot open ${access.url}: found no file, expected a database`);
+  const database = await openFound(access, answerMsMax);
+  await useOrClose(access, database, assertMigrated);
+  return database;
+}
+
+/**
+ * Opens a store whose databases exist, and migrates them.
+ *
+ * @throws {OpeningError} When a database does not exist, or cannot be opened or migrated.
+ */
+export function openExistingStore(settings: StoreSettings): Promise<Store> {
+  return openStore(settings, async (access) => {
+    const database = await openFound(access);
+    await useOrClose(access, database, migrateDatabase);
+    return database;
+  });
+}
+
+function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
+  const { url, setting } = access;
+  if (isFileUrl(url) && !existsSync(filePathOf(url))) {
+    const of = setting === undefined ? "" : ` of ${setting}`;
+    const message = `Cannot open the database ${url}${of}: found no file, expected a database: correct the path`;
+    throw new OpeningError(message, false, undefined);
   }
   return openDatabase(access, answerMsMax);
 }
@@ -105,31 +195,53 @@ export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?:
  *
  * @param answerMsMax Milliseconds that a database server may take for one response.
  * @returns The report of the migration.
- * @throws {DatabaseError} When the database cannot be reached, or a migration fails.
- * @throws {NewerSchemaError} When a later release has migrated the database.
+ * @throws {OpeningError} When the database cannot be reached, or a migration fails.
  */
 export async function migrate(access: DatabaseAccess, answerMsMax: number): Promise<MigrationReport> {
   const database = await openDatabase(access, answerMsMax);
-  try {
-    return await migrateDatabase(database);
-  } finally {
-    database.close();
-  }
+  const report = await useOrClose(access, database, migrateDatabase);
+  database.close();
+  return report;
+}
+
+/** How the flag `--config-mode` has a file applied. Default: `own`, but not over what operators have set. */
+export type ConfigMode = FileMode["mode"] | undefined;
+
+/** @returns The mode of a file. Its owner is its base name, which tells callers of the API nothing about the machine. */
+export function fileModeOf(path: string, mode: ConfigMode): FileMode {
+  return { name: basename(path), mode: mode ?? "own", mayOverwrite: mode === "own" };
 }
 
 /**
  * Applies the declared state of a file, and logs the steps. Domains, pools and reservations that it does not name are
  * kept.
  *
+ * @param file How the file is applied. Default: the state is no file's, and nobody owns what it names.
  * @throws {ApplyError} When the state is refused.
  * @throws {DatabaseError} When a database cannot be reached.
  */
-export async function applyFile(store: Store, declaration: Declaration, log: Log): Promise<void> {
-  const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep" });
+export async function applyFile(
+  store: Store,
+  declaration: Declaration,
+  log: Log,
+  file?: FileMode,
+): Promise<void> {
+  const result = await store.declaration.apply(filePrincipal, declaration, { unnamed: "keep", file });
   if (result.kind !== "applied") throw new ApplyError(result.kind === "refused" ? result.steps : []);
-  for (const { what, name, change } of result.steps)
-    log.info({ [what]: name, change }, "declared state applied");
+  for (const { what, name, change, fields, reason } of result.steps) {
+    // An operator must see what the file replaces, and what it does not get.
+    const isNotable = reason !== undefined && change !== "unchanged" && !isOfOthers(reason, file);
+    const level = isNotable ? "warn" : "info";
+    log[level](
+      { [what]: name, change, ...(fields && { fields }), ...(reason !== undefined && { reason }) },
+      "declared state applied",
+    );
+  }
 }
+
+/** Whether a step is about what the file never named: another file's, or set through the API. */
+const isOfOthers = (reason: string, file: FileMode | undefined): boolean =>
+  reason === notNamed || (reason.startsWith(notNamed) && reason !== keptBecause(file?.name ?? null));
 
 /**
  * Logs what an operator should know about the domains that are served.
@@ -141,6 +253,9 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
   for (const { name, siteLeasesMax } of directories.flatMap(({ domains }) => domains)) {
     for (const warning of warningsOf(name, siteLeasesMax)) log.warn({ domain: name }, warning);
   }
+  // An old database may have as many as it has pools.
+  const unusable = await store.maintenance.findUnusable();
+  for (const found of unusable.slice(0, faultsShownMax)) log.warn({ found }, "clients cannot use this");
 }
 
 /**
@@ -151,7 +266,20 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
  * @throws {SyntaxError} When the file is neither YAML nor JSON.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
-  return readDeclarationText(await readFile(path, "utf8"), formatOfFile(path), path);
+  const text = await readTextFile(path);
+  try {
+    return readDeclarationText(text, formatOfFile(path), path);
+  } catch (error) {
+    throw error instanceof DeclarationError ? error.inFile(text, path) : error;
+  }
+}
+
+async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a declared state")}`, { cause: error });
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ import { createAuditStore } from "./configuration/audit.ts";
 import type { AuditStore } from "./configuration/audit.ts";
 import { createDeclarationStore } from "./configuration/declaration.ts";
 import type { DeclarationStore } from "./configuration/declaration.ts";
+import { databaseKey } from "./database/database-url.ts";
 import { createDomainStore } from "./configuration/domains.ts";
 import type { DomainStore } from "./configuration/domains.ts";
 import { createPoolStore } from "./configuration/pools.ts";
@@ -46,7 +47,7 @@ import type { Partition } from "./partition.ts";
 export { DatabaseError, isDatabaseError, isUnmigrated } from "./database/database.ts";
 export { isRefusal } from "./database/refusal.ts";
 export { inSlices } from "./database/slices.ts";
-export { showDatabaseUrl } from "./database/server-address.ts";
+export { checkDatabaseUrl, databaseUrlForms, showDatabaseUrl } from "./database/database-url.ts";
 export type { ClockEvent, FileEvent, FileFault } from "./database/database.ts";
 
 /** The whole store, by subject. */
@@ -80,6 +81,8 @@ export interface DatabaseAccess {
   /** `file:PATH`, `http(s)://…` or `libsql://…`. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** Name of the setting that has the URL, for error messages. */
+  readonly setting?: string | undefined;
 }
 
 /** The URLs and tokens of all databases. */
@@ -89,7 +92,7 @@ export interface StoreSettings extends DatabaseAccess {
 }
 
 /**
- * Opens a store. Domains in a database with the same URL share a connection.
+ * Opens a store. Domains in the same database share a connection, however its URL is written.
  *
  * @param open Opens one database; each platform provides its own function.
  * @throws {DatabaseError} When a database cannot be opened.
@@ -99,11 +102,12 @@ export async function openStore(
   open: (access: DatabaseAccess) => Database | Promise<Database>,
 ): Promise<Store> {
   const main = await open(access);
-  const opened = new Map([[access.url, main]]);
+  const opened = new Map([[databaseKey(access.url), main]]);
   const placed = new Map<string, Database>();
   for (const [domain, each] of Object.entries(placements)) {
-    const database = opened.get(each.url) ?? (await open(each));
-    opened.set(each.url, database);
+    const key = databaseKey(each.url);
+    const database = opened.get(key) ?? (await open(each));
+    opened.set(key, database);
     placed.set(domain, database);
   }
   return createStore({ main, placed });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseWholeNumber } from "./number.ts";
 
 /**
  * Parses an IPv4 address.
@@ -13,15 +14,15 @@
  *   octal.
  */
 export function parseIPv4(text: string): number {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  const parts = match?.slice(1) ?? [];
-  if (
-    parts.length !== 4 ||
-    parts.some((part) => Number(part) > 255 || (part.length > 1 && part.startsWith("0")))
-  ) {
-    throw new SyntaxError(`Cannot parse IPv4 address: found "${text}", expected the form 192.0.2.1`);
+  const parts = text.split(".");
+  try {
+    if (parts.length === 4) {
+      return parts.reduce((address, part) => address * 256 + parseWholeNumber(part, 0, 255), 0);
+    }
+  } catch {
+    // One of the parts is no octet. The message below shows the whole address.
   }
-  return parts.reduce((address, part) => address * 256 + Number(part), 0);
+  throw new SyntaxError(`Cannot parse IPv4 address: found "${text}", expected the form 192.0.2.1`);
 }
 
 /**
@@ -50,12 +51,12 @@ interface IPv4Prefix {
  * @throws {RangeError} When host bits are set.
  */
 export function parseIPv4Prefix(text: string): IPv4Prefix {
-  const [, addressText, lengthText] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
-  const length = Number(lengthText);
-  if (addressText === undefined || length > 32) {
+  const [addressText, lengthText, ...more] = text.split("/");
+  const length = lengthText === undefined || more.length > 0 ? undefined : parseLength(lengthText);
+  if (length === undefined) {
     throw new SyntaxError(`Cannot parse IPv4 prefix: found "${text}", expected the form 192.0.2.0/24`);
   }
-  const address = parseIPv4(addressText);
+  const address = parseIPv4(addressText!);
   const host = address % 2 ** (32 - length);
   if (host !== 0) {
     throw new RangeError(
@@ -63,4 +64,22 @@ export function parseIPv4Prefix(text: string): IPv4Prefix {
     );
   }
   return { address, length };
+}
+
+/** Leading zeros are accepted, as databases of earlier releases may have them: nobody reads a length as octal. */
+function parseLength(text: string): number | undefined {
+  try {
+    return parseWholeNumber(text.replace(/^0{1,2}(?=\d)/, ""), 0, 32);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Formats an IPv4 prefix.
+ *
+ * @returns `address/length`.
+ */
+export function formatIPv4Prefix({ address, length }: IPv4Prefix): string {
+  return `${formatIPv4(address)}/${length}`;
 }

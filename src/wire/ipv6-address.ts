@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseIPv4 } from "./ipv4-address.ts";
+import { parseWholeNumber } from "./number.ts";
 
 /** Length of an address in octets. */
 export const ipv6Octets = 16;
@@ -36,10 +38,14 @@ export function parseIPv6(text: string): Uint8Array {
 
 /** Rewrites an IPv4 address at the end of the text as two hexadecimal groups. */
 function withHexGroups(text: string): string {
-  const [, before, ...parts] = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text) ?? [];
-  const [a, b, c, d] = parts.map(Number);
-  if (before === undefined || parts.some((part) => Number(part) > 255)) return text;
-  return `${before}${(a! * 256 + b!).toString(16)}:${(c! * 256 + d!).toString(16)}`;
+  const colon = text.lastIndexOf(":");
+  if (colon < 0 || !text.includes(".", colon)) return text;
+  try {
+    const address = parseIPv4(text.slice(colon + 1));
+    return `${text.slice(0, colon + 1)}${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
+  } catch {
+    return text;
+  }
 }
 
 function parseGroup(text: string): number {
@@ -88,6 +94,26 @@ export function isLinkLocal(octets: Uint8Array): boolean {
 }
 
 /**
+ * Checks for an address that stands for an IPv4 address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is in ::ffff:0:0/96 (RFC 4291 §2.5.5.2).
+ */
+export function isMapped(octets: Uint8Array): boolean {
+  return octets.every((octet, index) => index >= 12 || octet === (index < 10 ? 0 : 0xff));
+}
+
+/**
+ * Checks for the loopback address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is `::1`.
+ */
+export function isLoopback(octets: Uint8Array): boolean {
+  return octets.every((octet, index) => octet === (index < 15 ? 0 : 1));
+}
+
+/**
  * Checks for a multicast address.
  *
  * @param octets 16 octets.
@@ -106,12 +132,12 @@ export function isMulticast(octets: Uint8Array): boolean {
  * @throws {RangeError} When host bits are set.
  */
 export function parseIPv6Prefix(text: string): IPv6Prefix {
-  const [, addressText, lengthText] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  const length = Number(lengthText);
-  if (addressText === undefined || length > 128) {
+  const [addressText, lengthText, ...more] = text.split("/");
+  const length = lengthText === undefined || more.length > 0 ? undefined : parseLength(lengthText);
+  if (length === undefined) {
     throw new SyntaxError(`Cannot parse IPv6 prefix: found "${text}", expected the form 2001:db8::/32`);
   }
-  const address = parseIPv6(addressText);
+  const address = parseIPv6(addressText!);
   const network = maskIPv6(address, length);
   if (address.some((octet, index) => octet !== network[index])) {
     throw new RangeError(
@@ -119,6 +145,15 @@ export function parseIPv6Prefix(text: string): IPv6Prefix {
     );
   }
   return { address, length };
+}
+
+/** Leading zeros are accepted, as databases of earlier releases may have them: nobody reads a length as octal. */
+function parseLength(text: string): number | undefined {
+  try {
+    return parseWholeNumber(text.replace(/^0{1,2}(?=\d)/, ""), 0, 128);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

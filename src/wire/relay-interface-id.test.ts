@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { believedLevels, decodeInterfaceId, encodeInterfaceId } from "./relay-interface-id.ts";
+import { believedLevels, decodeInterfaceId, encodeInterfaceId, isZone } from "./relay-interface-id.ts";
 
 const octets = Uint8Array.of(
   ...[2], // format
@@ -19,7 +19,7 @@ test("decodeInterfaceId() reads what encodeInterfaceId() wrote", () => {
     listener: fc.integer({ min: 0, max: 255 }),
     port: fc.integer({ min: 1, max: 65_535 }),
     believed: fc.integer({ min: 0, max: 255 }),
-    zone: fc.stringMatching(/^[\w.:@-]{0,15}$/),
+    zone: fc.constantFrom("", "eth0", "br+lan", "a:1", "wan~!@#$^&*()=,?", "größe", "...").filter(isZone),
   });
   fc.assert(
     fc.property(interfaceId, (each) => {
@@ -28,12 +28,27 @@ test("decodeInterfaceId() reads what encodeInterfaceId() wrote", () => {
   );
 });
 
+test.each(["", "eth0", "br+lan", "eth0.100", "a@b", "…lan", "fünfzehn-okten", "-"])(
+  "E19 isZone(%j)",
+  (name) => {
+    expect(isZone(name)).toBe(true);
+  },
+);
+
+test.each([".", "..", "a/b", "a b", "a\tb", "a\0", "a%b", "sixteen-octets-x", "fünfzehn-oktett"])(
+  "E19 isZone(%j) is false",
+  (name) => {
+    expect(isZone(name)).toBe(false);
+  },
+);
+
 test.each([
   ["nothing", undefined],
   ["less than its header", octets.subarray(0, 4)],
   ["another format", octets.with(0, 1)],
   ["port 0", octets.with(2, 0).with(3, 0)],
   ["a zone that names no interface", octets.with(5, 0x20)],
+  ["a zone that is no text", octets.with(5, 0xff)],
   [
     "a zone that is too long",
     Uint8Array.from([...octets.subarray(0, 5), ...new Array<number>(16).fill(0x61)]),

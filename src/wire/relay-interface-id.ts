@@ -26,7 +26,7 @@ export interface InterfaceId {
   readonly port: number;
   /** Number of relay levels inside ours that may be believed: 0..255. */
   readonly believed: number;
-  /** Name of the interface when the source is link-local, else empty. At most 15 characters of ASCII. */
+  /** Name of the interface when the source is link-local, else empty. At most 15 octets of UTF-8. */
   readonly zone: string;
 }
 
@@ -37,11 +37,13 @@ const headerOctets = 5;
 /** Octets of the longest Interface-Id. */
 export const interfaceIdOctetsMax = headerOctets + zoneOctetsMax;
 
-const zonePattern = /^[\w.:@-]*$/;
+/** Linux allows all other octets in the name of an interface; `%` begins the zone in an address. */
+const forbiddenInZone = /[/%\s\0]/;
 
 /** @returns Whether a text can be the zone of an Interface-Id; the empty text can. */
 export function isZone(text: string): boolean {
-  return text.length <= zoneOctetsMax && zonePattern.test(text);
+  const isShort = text.length <= zoneOctetsMax && octetsOf(text).length <= zoneOctetsMax;
+  return isShort && !forbiddenInZone.test(text) && text !== "." && text !== "..";
 }
 
 /**
@@ -51,13 +53,31 @@ export function isZone(text: string): boolean {
  * @returns Data of option 18.
  */
 export function encodeInterfaceId({ listener, port, believed, zone }: InterfaceId): Uint8Array {
-  const data = new Uint8Array(headerOctets + zone.length);
+  const name = octetsOf(zone);
+  const data = new Uint8Array(headerOctets + name.length);
   data[0] = format;
   data[1] = listener;
   writeUint16(data, 2, port);
   data[believedOffset] = believed;
-  for (let at = 0; at < zone.length; at++) data[headerOctets + at] = zone.charCodeAt(at);
+  data.set(name, headerOctets);
   return data;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const noOctets = new Uint8Array(0);
+
+/** Most sources have no zone, and encoding is on the path of every datagram. */
+function octetsOf(zone: string): Uint8Array {
+  return zone === "" ? noOctets : encoder.encode(zone);
+}
+
+function textOf(octets: Uint8Array): string | undefined {
+  try {
+    return octets.length === 0 ? "" : decoder.decode(octets);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -76,8 +96,8 @@ export function decodeInterfaceId(data: Uint8Array | undefined): InterfaceId | u
     return undefined;
   }
   const port = readUint16(data, 2);
-  const zone = String.fromCharCode(...data.subarray(headerOctets));
-  if (port === 0 || !isZone(zone)) return undefined;
+  const zone = textOf(data.subarray(headerOctets));
+  if (port === 0 || zone === undefined || !isZone(zone)) return undefined;
   return { listener: data[1]!, port, believed: data[believedOffset]!, zone };
 }
 

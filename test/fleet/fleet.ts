@@ -91,7 +91,11 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     const chaos = startChaos({ ...parts, server, setClock }, options);
     const wireLog = join(folder, "wire.log");
     const startMs = performance.now();
-    const counts = await runClients(relayed, wireLog, options);
+    // A stopped process would not end, so the disturbances end before the processes, also when the clients fail.
+    const counts = await runClients(relayed, wireLog, options).catch(async (error: unknown) => {
+      await chaos.stop();
+      throw error;
+    });
     const seconds = (performance.now() - startMs) / 1000;
     const disturbances = await chaos.stop();
     const store = await openStore({ url: database.url }, (access) => openDatabase(access, 600_000));

@@ -135,6 +135,9 @@ export class Monitor {
       this.#recordRelease(message, current);
     }
     this.#closeReleased(after, now);
+    for (const [{ what, client }] of exchanges) {
+      if (["withdraw", "release", "decline"].includes(what)) this.#moves.delete(client);
+    }
     for (const [message] of exchanges) this.#recordDecline(message, after, instant);
   }
 
@@ -172,7 +175,6 @@ export class Monitor {
         promised.sites.add(site);
       }
     }
-    if (what === "withdraw" || what === "release" || what === "decline") this.#moves.delete(client);
     if (what !== "withdraw" && what !== "release") return;
     for (const promised of this.#promises) {
       const wasOffered = promised.client === client ? promised.isOfferedAgain : promised.heirs.has(client);

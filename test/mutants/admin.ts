@@ -154,8 +154,8 @@ const changeMutants: readonly Mutant[] = [
     name: "if-match-ignored",
     rules: ["RFC 9110 §13.1.1"],
     file: "src/store/configuration/precondition.ts",
-    search: 'return typeof required === "number" && required !== version',
-    replacement: 'return typeof required === "number" && version < 0 && required !== version',
+    search: "!versions.includes(version)",
+    replacement: "version < 0",
     tests: adminTests,
   },
   {
@@ -170,8 +170,8 @@ const changeMutants: readonly Mutant[] = [
     name: "change-without-audit-row",
     rules: ["every change is audited"],
     file: change,
-    search: "    writer.run(auditOfLast(audit)),\n    ...further,\n    ...queries,",
-    replacement: "    writer.run(sql`SELECT 1`),\n    ...further,\n    ...queries,",
+    search: "writer.run(auditOfLast(audit)),\n        ...further,\n        ...queries,",
+    replacement: "writer.run(sql`SELECT 1`),\n        ...further,\n        ...queries,",
     tests: adminTests,
   },
   {
@@ -227,7 +227,7 @@ const changeMutants: readonly Mutant[] = [
     rules: ["a configuration always exists"],
     file: "src/store/configuration/declaration.ts",
     search: "if (precondition?.mustBeNew === true)",
-    replacement: "if (precondition?.version === 0)",
+    replacement: "if (precondition?.versions === null)",
     tests: adminTests,
   },
   {

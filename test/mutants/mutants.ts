@@ -7,6 +7,7 @@
 import { adminMutants } from "./admin.ts";
 import { clockMutants } from "./clock.ts";
 import { httpMutants } from "./http.ts";
+import { configurationMutants } from "./configuration.ts";
 import { discoverMutants } from "./lease/discover.ts";
 import { endMutants } from "./lease/end.ts";
 import { queryMutants } from "./lease/query.ts";
@@ -17,9 +18,11 @@ import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
 import { moveMutants } from "./moves.ts";
 import { outageMutants } from "./outages.ts";
+import { parserMutants } from "./parsers.ts";
 import { portsetMutants } from "./portset.ts";
 import { relayMutants } from "./relay.ts";
 import { endOfLeaseMutants } from "./store/ends.ts";
+import { settingMutants } from "./settings.ts";
 import { serverMutants } from "./store/server.ts";
 import { storedLeaseMutants } from "./store/leases.ts";
 import { offerMutants } from "./store/offers.ts";
@@ -34,6 +37,7 @@ export const mutants: readonly Mutant[] = [
   ...clockMutants,
   ...storageMutants,
   ...wireMutants,
+  ...parserMutants,
   ...portsetMutants,
   ...queryMutants,
   ...discoverMutants,
@@ -51,5 +55,7 @@ export const mutants: readonly Mutant[] = [
   ...outageMutants,
   ...moveMutants,
   ...adminMutants,
+  ...configurationMutants,
   ...relayMutants,
+  ...settingMutants,
 ];

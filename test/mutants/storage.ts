@@ -168,7 +168,7 @@ export const storageMutants: readonly Mutant[] = [
   mutant(
     "T20",
     "secret-names-a-file",
-    "src/store/database/file-path.ts",
+    "src/store/database/database-url.ts",
     "/[?#]/.test(url)",
     "url.length === 0",
   ),

@@ -86,9 +86,9 @@ test("T13 an allocator does not start with a proxy that is no prefix", async () 
       environment: { ...tokens, APPORTION_DATABASE_URL: "file:/nonexistent/apportion.db", ...environment },
     });
   await expect(start(["--trusted-proxy", "10.0.0.1/8"], {})).rejects.toThrow(
-    /has host bits, expected 10\.0\.0\.0\/8/,
+    /--trusted-proxy: found "10\.0\.0\.1\/8", expected 10\.0\.0\.0\/8/,
   );
   await expect(start([], { APPORTION_TRUSTED_PROXIES: "proxy.example" })).rejects.toThrow(
-    /Cannot parse IPv4 prefix/,
+    /APPORTION_TRUSTED_PROXIES: found "proxy\.example", expected an address or a prefix, such as 10\.0\.0\.0\/8/,
   );
 });

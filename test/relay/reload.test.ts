@@ -79,7 +79,9 @@ test("every query of a load is answered while the settings change repeatedly", a
 
 test("settings with faults change nothing, and the log lists the faults", async () => {
   const { allocator, client, port, reload, logged } = await stage();
-  await reload(new ConfigError(["queue.length: found 0, expected a whole number of 1 to 262144"]));
+  await reload(
+    new ConfigError([{ name: "queue.length", problem: "found 0, expected a whole number of 1 to 262144" }]),
+  );
   expect(await logged("reload rejected: keeping the current settings")).toMatchObject({
     faults: ["queue.length: found 0, expected a whole number of 1 to 262144"],
   });

@@ -278,11 +278,11 @@ describe("T26 identifiers of a relay", () => {
       name: "on-line",
       default: false,
       lines: [{ linkAddress: "2001:db8:a::1", interfaceId: "port-3" }],
-      pools: [{ name: "lines", kind: "shared" as const, range: "198.51.100.0/31", psidLength: 6 }],
+      pools: [{ name: "lines", kind: "shared" as const, range: "198.51.100.8/31", psidLength: 6 }],
     };
     const stage = await Stage.open([domain, onLine]);
     const place = { linkAddress: "2001:db8:a::1", interfaceId: "port-3" };
-    expect(await stage.outcome(() => stage.client(1, place).discover())).toBe("offer 198.51.100.0 PSID 1");
+    expect(await stage.outcome(() => stage.client(1, place).discover())).toBe("offer 198.51.100.8 PSID 1");
     const unknown = { linkAddress: "2001:db8:a::1", interfaceId: "" };
     expect(await stage.outcome(() => stage.client(2, unknown).discover())).toBe("offer 192.0.2.18 PSID 1");
   });

@@ -136,12 +136,12 @@ test("R7618-8-07d of the pairs that other clients released, the one released lon
 });
 
 describe("size hints", () => {
-  const sizes = { name: "large", kind: "shared" as const, range: "198.51.100.0/24", psidLength: 4 };
+  const sizes = { name: "large", kind: "shared" as const, range: "198.51.100.128/25", psidLength: 4 };
 
   test("R7618-6-04 A9 get a port set from a pool with that size", async () => {
     const stage = await Stage.open({ pools: [domain.pools[0]!, sizes] });
     const offer = await stage.client(1).discover({ portParams: portSet(0, 4) });
-    expect(offer!.address).toBe("198.51.100.0");
+    expect(offer!.address).toBe("198.51.100.128");
     expect(offer!.portParams).toEqual(portSet(1, 4));
     expect((await stage.client(2).discover({ portParams: portSet(0, 6) }))!.address).toBe("192.0.2.18");
   });

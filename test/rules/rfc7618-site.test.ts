@@ -205,7 +205,7 @@ test("R7618-10-02 each domain counts sites separately, even if they have the sam
     name: "other",
     default: false,
     prefixes: ["2001:db8:b::/48"],
-    pools: [{ name: "others", kind: "shared" as const, range: "198.51.100.0/24", psidLength: 6 }],
+    pools: [{ name: "others", kind: "shared" as const, range: "198.51.100.128/25", psidLength: 6 }],
   };
   const stage = await Stage.open([
     { ...domain, siteLeasesMax: 1 },
@@ -213,7 +213,7 @@ test("R7618-10-02 each domain counts sites separately, even if they have the sam
   ]);
   await stage.client(1, location).lease();
   const elsewhere = stage.client(2, { ...location, linkAddress: "2001:db8:b::1" });
-  expect(await stage.outcome(() => elsewhere.discover())).toBe("offer 198.51.100.0 PSID 1");
+  expect(await stage.outcome(() => elsewhere.discover())).toBe("offer 198.51.100.128 PSID 1");
 });
 
 test("A13 R7618-8-05 the site is stored with the lease", async () => {

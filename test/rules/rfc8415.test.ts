@@ -77,7 +77,7 @@ describe("the link of a client", () => {
   ])("R8415-13.1-02 a link-local link-address is skipped: %s", async (_path, links, domainNumber) => {
     const local = { prefixes: ["2001:db8:a::/48"] };
     const stage = await Stage.open(
-      domainsWith(local, { prefixes: ["2001:db8:b::/48"] }, { prefixes: ["fe80::/10"] }),
+      domainsWith(local, { prefixes: ["2001:db8:b::/48"] }, { prefixes: ["fe00::/7"] }),
     );
     expect(
       await servingDomain(

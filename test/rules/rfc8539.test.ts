@@ -201,7 +201,7 @@ describe("option 109", () => {
       name: "other",
       default: false,
       prefixes: ["2001:db8:b::/48"],
-      pools: [{ name: "others", kind: "shared" as const, range: "198.51.100.0/24", psidLength: 6 }],
+      pools: [{ name: "others", kind: "shared" as const, range: "198.51.100.128/25", psidLength: 6 }],
     };
     const stage = await Stage.open([{ ...domain, ...sharedOnly }, other]);
     await stage.client(1).lease({}, { softwire: first });

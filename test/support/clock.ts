@@ -14,8 +14,10 @@ export class TestClock {
   }
 
   /** Unix time in milliseconds, for a database. */
-  readonly clockMs = (): number => (this.seconds === undefined ? Date.now() : Math.round(this.seconds * 1000));
+  readonly clockMs = (): number =>
+    this.seconds === undefined ? Date.now() : Math.round(this.seconds * 1000);
 
   /** Milliseconds of a monotonic clock that moves together with {@link TestClock.clockMs}, for an allocator. */
-  readonly localMs = (): number => (this.seconds === undefined ? performance.now() : Math.round(this.seconds * 1000));
+  readonly localMs = (): number =>
+    this.seconds === undefined ? performance.now() : Math.round(this.seconds * 1000);
 }

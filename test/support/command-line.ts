@@ -14,7 +14,7 @@ export function commandLine(environment: Readonly<Record<string, string | undefi
     const command = adminCommand({
       stdout: (text) => (result.stdout += text),
       stderr: (text) => (result.stderr += text),
-      drain: () => Promise.resolve(),
+      drain: () => Promise.resolve(true),
       setExitCode: (code) => {
         result.code = code;
       },

@@ -79,7 +79,7 @@ const declarationOf = (quarantineSeconds: number): DeclarationInput => ({
     {
       name: "play",
       default: true,
-      serverIdentifier: "192.0.2.1",
+      serverIdentifier: "203.0.113.1",
       quarantineSeconds,
       offerHoldSeconds: 60,
       softwire: { borderRelays: ["2001:db8:ffff::1"] },

@@ -82,12 +82,17 @@ export async function startAllocatorProcess(
   return { ...program, url: url as string };
 }
 
-/** Starts `apportion-relay` on ::1, and waits until it listens. */
+/**
+ * Starts `apportion-relay` on ::1, and waits until it listens.
+ *
+ * @param flags Further flags.
+ */
 export async function startRelayProcess(
   allocatorUrl: string,
   token: string,
+  flags: readonly string[] = [],
 ): Promise<RunningProgram & { readonly port: number }> {
-  const program = startProgram("relay", ["--listen", "[::1]:0"], {
+  const program = startProgram("relay", ["--listen", "[::1]:0", ...flags], {
     APPORTION_ALLOCATOR_URL: allocatorUrl,
     APPORTION_RELAY_TOKEN: token,
   });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { numberOf } from "./runner.ts";
 import type { Run, Show } from "./runner.ts";
 import { formatItems } from "./table.ts";
 
@@ -11,6 +12,9 @@ const columns = [
   ...["decidedBy", "time", "machineTime", "differenceSeconds"],
   ...["openStep.noticedAt", "openStep.since"],
 ];
+
+/** The allocator compares the difference with the clock's, so its size does not matter here. */
+const safe = Number.MAX_SAFE_INTEGER;
 
 const showClocks: Show = (body) =>
   formatItems(columns, (body as { readonly clocks: readonly unknown[] }).clocks);
@@ -29,7 +33,9 @@ export function addClock(admin: Command, run: Run): void {
     .action(
       run(
         ({ client }, [difference]) =>
-          client["clock:accept"].$post({ json: { differenceSeconds: Number(difference) } }),
+          client["clock:accept"].$post({
+            json: { differenceSeconds: numberOf("<difference>", difference, -safe, safe) },
+          }),
         showClocks,
       ),
     );

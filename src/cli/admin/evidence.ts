@@ -6,7 +6,7 @@
  */
 import { Option } from "commander";
 import type { Command } from "commander";
-import { addIfMatch, ifMatchOf } from "./runner.ts";
+import { addIfMatch, ifMatchOf, numberOf } from "./runner.ts";
 import type { Run, Show } from "./runner.ts";
 import { formatItems } from "./table.ts";
 
@@ -34,7 +34,8 @@ export function addLeaseChanges(leases: Command, run: Run): void {
 /** @throws {RangeError} When the text does not have the form of a lease id. */
 function parsePair(text: string): { address: string; psid: number | null } {
   const [, address, psid] = /^([\d.]+)(?:-(\d{1,5}))?$/.exec(text) ?? [];
-  if (address !== undefined) return { address, psid: psid === undefined ? null : Number(psid) };
+  if (address !== undefined)
+    return { address, psid: psid === undefined ? null : numberOf("<pair>", psid, 0, 0xffff) };
   throw new RangeError(`Cannot move the lease: found "${text}", expected ADDRESS-PSID, or ADDRESS`);
 }
 

@@ -38,8 +38,8 @@ export interface Resource {
   readonly filters: readonly string[];
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
   readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
-  /** Which commands accept `--force`, and what the flag does. */
-  readonly force?: { readonly of: readonly ("put" | "patch" | "delete")[]; readonly meaning: string };
+  /** What the flag `--force` does, for each command that has it. */
+  readonly force?: Readonly<Partial<Record<"put" | "patch" | "delete", string>>>;
   readonly put?: (
     client: AdminClient,
     name: string,
@@ -74,20 +74,24 @@ const domains: Resource = {
   delete: (client, name, { headers }) => client.domains[":name"].$delete({ param: { name } }, { headers }),
 };
 
+const pastDrain = "accept a drain date that is past: drain the pool at once";
+const otherLease = "move the client if it has a lease of another pair";
+
 const pools: Resource = {
   name: "pools",
   columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
   filters: ["domain", "kind", "draining", "address"],
   force: {
-    of: ["delete"],
-    meaning: "delete the pool even if it has leases; they end and stay in the history",
+    put: pastDrain,
+    patch: pastDrain,
+    delete: "delete the pool even if it has leases; they end and stay in the history",
   },
   list: (client, query) => client.pools.$get({ query }),
   get: (client, name) => client.pools[":name"].$get({ param: { name } }),
-  put: (client, name, json, { headers }) =>
-    client.pools[":name"].$put({ param: { name }, json: json as never }, { headers }),
-  patch: (client, name, json, { headers }) =>
-    client.pools[":name"].$patch({ param: { name }, json: json as never }, { headers }),
+  put: (client, name, json, { query, headers }) =>
+    client.pools[":name"].$put({ param: { name }, query, json: json as never }, { headers }),
+  patch: (client, name, json, { query, headers }) =>
+    client.pools[":name"].$patch({ param: { name }, query, json: json as never }, { headers }),
   delete: (client, name, { query, headers }) =>
     client.pools[":name"].$delete({ param: { name }, query }, { headers }),
 };
@@ -96,7 +100,7 @@ const reservations: Resource = {
   name: "reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
   filters: ["domain", "pool", "clientIdentifier"],
-  force: { of: ["put", "patch"], meaning: "move the client if it has a lease of another pair" },
+  force: { put: otherLease, patch: otherLease },
   list: (client, query) => client.reservations.$get({ query }),
   get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
   put: (client, name, json, { query, headers }) =>

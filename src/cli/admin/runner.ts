@@ -6,6 +6,7 @@
 import type { Command } from "commander";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
+import { parseWholeNumber } from "../../wire/number.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 
@@ -16,8 +17,11 @@ export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } 
 export interface AdminIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Waits until written text has been flushed, so that a whole binding table does not accumulate in memory. */
-  readonly drain: () => Promise<void>;
+  /**
+   * Waits until written text has been flushed, so that a whole binding table does not accumulate in memory. Returns
+   * whether somebody still reads.
+   */
+  readonly drain: () => Promise<boolean>;
   readonly setExitCode: (code: number) => void;
   /** Ends the process immediately, after a request for help or a wrong flag. */
   readonly exit: (code: number) => never;
@@ -82,6 +86,20 @@ export function addIfMatch(command: Command): Command {
   );
 }
 
+/**
+ * Parses a whole number of the command line.
+ *
+ * @param name The flag or the argument, for the message of an error.
+ * @throws {SyntaxError} When the text is no whole number from `min` to `max`.
+ */
+export function numberOf(name: string, text: unknown, min: number, max: number): number {
+  try {
+    return parseWholeNumber(String(text), min, max);
+  } catch (error) {
+    throw new SyntaxError(`Cannot use ${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /** @returns The header that `--if-match` sets, if any. */
 export function ifMatchOf({ ifMatch }: Flags): Record<string, string> {
   return typeof ifMatch === "string" ? { "if-match": ifMatch } : {};
@@ -93,9 +111,9 @@ export function createRunner(io: AdminIo, admin: Command): Run {
     async (...given) => {
       const command = given.at(-1) as Command;
       const { url, token, json } = admin.opts<Global>();
+      const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
       try {
         const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
-        const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
         const answer = await action(openApi(base, secret), command.args, command.opts<Flags>());
         if (show === "text") {
           await streamText(answer, io);
@@ -107,11 +125,23 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         const isNetwork = error instanceof TypeError && /fetch|network|terminated/i.test(message);
-        io.stderr(isNetwork ? `Cannot reach the allocator: ${message}\n` : `${message}\n`);
+        io.stderr(`${isNetwork ? describeUnreachable(base, error) : message}\n`);
         const usage = isNetwork ? adminExitCodes.unreachable : adminExitCodes.usage;
         io.setExitCode(error instanceof AnswerError ? error.exitCode : usage);
       }
     };
+}
+
+/** Only a URL that has no secret is called, so it may be shown. */
+function describeUnreachable(base: string, { cause, message }: Error): string {
+  const { code, errors } = (cause ?? {}) as NodeJS.ErrnoException & {
+    readonly errors?: NodeJS.ErrnoException[];
+  };
+  const why = code ?? errors?.[0]?.code ?? message;
+  return (
+    `Cannot reach the allocator ${base}: found no answer (${why}), expected an allocator that runs: start it, or ` +
+    "correct --url or APPORTION_URL"
+  );
 }
 
 function openApi(base: string, secret: string | undefined): Api {
@@ -142,7 +172,9 @@ function parseBase(base: string): URL {
     url = undefined;
   }
   if (url !== undefined && ["http:", "https:"].includes(url.protocol)) return url;
-  throw new TypeError("Cannot call the API: found an invalid URL, expected http(s)://HOST[:PORT]");
+  throw new TypeError(
+    "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+  );
 }
 
 /** Headers that a consumer of a binding table needs for its next request. */
@@ -165,7 +197,10 @@ async function streamText(answer: ApiAnswer, io: AdminIo): Promise<void> {
   const reader = answer.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     io.stdout(decoder.decode(piece.value, { stream: true }));
-    await io.drain();
+    if (!(await io.drain())) {
+      await reader.cancel();
+      return;
+    }
   }
 }
 

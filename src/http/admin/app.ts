@@ -9,9 +9,10 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { adminBodyOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import type { AuthEnv } from "../auth.ts";
-import { limitBody, limitDepth } from "../limit-body.ts";
+import { limitBody, refuseUnclearBody } from "../limit-body.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { bindingRoutes } from "./bindings/routes.ts";
+import { answerConditionalReads } from "./etag.ts";
 import { configRoutes } from "./config/routes.ts";
 import { clockRoutes } from "./clock/routes.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -57,10 +58,13 @@ export function createAdminApp(deps: AdminDeps) {
     const changesNothing = readOnlyPosts.some((path) => context.req.path.endsWith(path));
     return isRead || changesNothing ? forReaders(context, next) : forAdmins(context, next);
   });
+  app.use(answerConditionalReads);
   const [small, large] = [limitBody(adminBodyOctetsMax), limitBody(configBodyOctetsMax)];
   // A domain or token may be named "config".
-  app.use((context, next) => (context.req.path.endsWith("/v1/config") ? large : small)(context, next));
-  app.use(limitDepth);
+  const isConfig = (path: string): boolean => path.endsWith("/v1/config");
+  app.use((context, next) => (isConfig(context.req.path) ? large : small)(context, next));
+  // The whole configuration is read in slices, by its own route.
+  app.use((context, next) => (isConfig(context.req.path) ? next() : refuseUnclearBody(context, next)));
   return app
     .route("/", domainRoutes(deps))
     .route("/", poolRoutes(deps))

@@ -93,7 +93,7 @@ describe("T23 an answer lists the first faults only, whatever is wrong", () => {
       "nesting up to the bound",
       "PUT /config",
       `{"domains":${"[".repeat(textDepthMax - 1)}${"]".repeat(textDepthMax - 1)}}`,
-      4,
+      1,
     ],
     ["deeper nesting", "PUT /config", `{"domains":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, undefined],
   ])("%s", async (_, request, body, errors) => {

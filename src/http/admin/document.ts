@@ -26,7 +26,8 @@ const meanings: Readonly<Record<number, string>> = {
 const ifMatch = {
   in: "header",
   name: "If-Match",
-  description: "Change the resource only if this is its ETag; `*` matches any version.",
+  description:
+    "Change the resource only if its ETag is in this list; `*` matches any version, a weak ETag none.",
   schema: { type: "string" },
 } as const;
 

@@ -117,7 +117,7 @@ describe("/leases", () => {
     const ended = await call("POST", `${path}/release`, undefined, { "if-match": there.etag! });
     expect(ended.status).toBe(412);
     const wrong = await call("POST", "/leases/192.0.2.1-0/release", undefined, { "if-match": "W/nonsense" });
-    expect(wrong.status).toBe(412);
+    expect(wrong.status).toBe(400);
     expect((await call("POST", "/leases/192.0.2.1-0/release", undefined, { "if-match": "*" })).status).toBe(
       200,
     );

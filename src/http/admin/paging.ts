@@ -7,6 +7,7 @@ import type { Context, TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import * as v from "valibot";
 import { cursorCharactersMax, pageItemsDefault, pageItemsMax, unparsedCharactersMax } from "../../limits.ts";
+import { wholeNumberText } from "../../declaration/schema-parts.ts";
 import { decodeBase64url, encodeBase64url } from "../../wire/base64url.ts";
 import { invalid } from "./validation.ts";
 
@@ -14,10 +15,7 @@ import { invalid } from "./validation.ts";
 export const pageFields = {
   limit: v.optional(
     v.pipe(
-      v.string(),
-      v.regex(/^[1-9]\d{0,4}$/, `expected 1 to ${pageItemsMax}`),
-      v.transform(Number),
-      v.maxValue(pageItemsMax, `expected 1 to ${pageItemsMax}`),
+      wholeNumberText(1, pageItemsMax),
       v.description(`Items on a page: 1 to ${pageItemsMax}, by default ${pageItemsDefault}.`),
     ),
   ),

@@ -19,7 +19,7 @@ import { sha256 } from "../auth.ts";
 const domain = (name: string, link: string, range: string) => ({
   name,
   prefixes: [link],
-  serverIdentifier: "203.0.113.1",
+  serverIdentifier: "100.64.0.1",
   softwire: { borderRelays: ["2001:db8:ffff::1"] },
   pools: [{ name: `${name}-a`, kind: "shared" as const, range, psidOffset: 6, psidLength: 8 }],
 });
@@ -374,7 +374,10 @@ describe("/config", () => {
     const taking = structuredClone(onlySouth);
     taking.domains[0]!.pools.push({ name: "south-b", kind: "full", range: "192.0.2.0/24" });
     expect((await call("PUT", "/config", taking)).body.detail).toContain('overlaps pool "north-a"');
-    expect((await call("PUT", "/config", onlySouth)).status).toBe(200);
+    expect((await call("PUT", "/config", onlySouth)).body.detail).toContain(
+      '"north" is kept, and is the default',
+    );
+    expect((await call("PUT", "/config?prune=true", onlySouth)).status).toBe(200);
     const after = (await call("GET", "/config")).body.domains as Domains;
     expect(after.map(({ name, default: isDefault }) => [name, isDefault])).toEqual([
       ["north", false],

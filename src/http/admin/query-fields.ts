@@ -4,20 +4,11 @@
  * @module
  */
 import * as v from "valibot";
+import { wholeNumberText } from "../../declaration/schema-parts.ts";
 import { decodeHex } from "../../wire/hex.ts";
 
-/** A whole number from `min` to `max`. */
-export const wholeNumber = (min: number, max: number) =>
-  v.pipe(
-    v.string(),
-    v.regex(/^\d{1,16}$/, `expected ${min} to ${max}`),
-    v.transform(Number),
-    v.minValue(min, `expected ${min} to ${max}`),
-    v.maxValue(max, `expected ${min} to ${max}`),
-  );
-
 /** A port, 0 to 65535. */
-export const portSchema = wholeNumber(0, 65_535);
+export const portSchema = wholeNumberText(0, 65_535);
 
 /** At most `octetsMax` octets in hexadecimal, with or without colons. */
 export const hexSchema = (octetsMax: number) =>

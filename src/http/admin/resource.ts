@@ -9,7 +9,7 @@ import type { PutRefusal, Precondition } from "../../store/configuration/precond
 import type { Principal } from "../../store/principal.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
-import { formatETag, versionConflict } from "./etag.ts";
+import { versionConflict } from "./etag.ts";
 import { invalid } from "./validation.ts";
 
 /** Creates a 404. It is the same for a missing resource and for one that the caller may not see. */
@@ -62,7 +62,7 @@ export function checkNewName(
   name: string,
   precondition?: Precondition,
 ): void {
-  if (precondition?.version !== undefined) return;
+  if (precondition?.versions !== undefined) return;
   const result = v.safeParse(schema, name);
   if (!result.success) {
     throw invalid(
@@ -80,7 +80,7 @@ export function refusalOf(what: string, name: string, refusal: PutRefusal): Erro
     case "exists":
       return alreadyExists(what, name);
     case "stale":
-      return versionConflict(formatETag(refusal.required), formatETag(refusal.version));
+      return versionConflict(refusal);
     case "if-match-required":
       return ifMatchRequired(what, name);
     case "changed-meanwhile":
@@ -113,7 +113,8 @@ function changedMeanwhile(what: string, name: string): Error {
 }
 
 /**
- * Applies a JSON merge patch (RFC 7396) and checks the result.
+ * Applies a JSON merge patch (RFC 7396) and checks the result. Fields that the patch does not name may have a value
+ * that only an earlier release accepted: the others can be changed all the same.
  *
  * @returns The patched resource.
  * @throws {HTTPException} 400 when the result does not match the schema, or the patch is nested too deeply.
@@ -124,8 +125,12 @@ export function patched<S extends v.GenericSchema>(
   patch: unknown,
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, mergePatch(current, patch, 0));
-  if (result.success) return result.output;
-  throw invalid("json", result.issues);
+  const named = new Set(isObject(patch) ? Object.keys(patch) : []);
+  const faults = (result.issues ?? []).filter(
+    ({ path }) => path === undefined || named.has(String(path[0].key)),
+  );
+  if (result.typed && faults.length === 0) return result.output;
+  throw invalid("json", faults.length > 0 ? faults : result.issues!);
 }
 
 function mergePatch(target: unknown, patch: unknown, depth: number): unknown {

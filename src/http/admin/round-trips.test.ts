@@ -21,8 +21,8 @@ type Row = readonly [
   two: number,
 ];
 
-const isp = { default: true, serverIdentifier: "203.0.113.1" };
-const other = { serverIdentifier: "203.0.113.2" };
+const isp = { default: true, serverIdentifier: "100.64.0.1" };
+const other = { serverIdentifier: "100.64.0.2" };
 const north = { domain: "isp", kind: "shared", range: "192.0.2.0/24", psidLength: 6 };
 const full = { domain: "isp", kind: "full", range: "198.51.100.0/24" };
 const idOf = (client: number) => encodeHex(clientProfile(client).clientIdentifier);

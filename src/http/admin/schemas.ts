@@ -9,7 +9,7 @@ import { dateSchema } from "../../declaration/dates.ts";
 import { domainSettingsFields } from "../../declaration/domain-settings.ts";
 import { poolSchemaWith } from "../../declaration/pool-declaration.ts";
 import { reservationFields } from "../../declaration/reservation-declaration.ts";
-import { nameSchema } from "../../declaration/schema-parts.ts";
+import { nameSchema, objectOf } from "../../declaration/schema-parts.ts";
 import { listedPortRangesMax, lostPsidsShownMax, tokenOverlapSecondsMax } from "../../limits.ts";
 
 const count = v.pipe(v.number(), v.integer());
@@ -22,7 +22,14 @@ const computed = <S extends v.GenericSchema>(text: string, schema: S) =>
 const nameInBody = v.optional(v.pipe(nameSchema, v.description("The id. Must equal the name in the path.")));
 
 /** A domain. */
-export const domainSchema = v.strictObject({ name: nameInBody, ...domainSettingsFields });
+export const domainSchema = objectOf({
+  name: nameInBody,
+  ...domainSettingsFields,
+  ownedBy: computed(
+    "The file that owns the domain, its pools and reservations: changes through the API get 409. Null: no file.",
+    v.nullable(v.string()),
+  ),
+});
 
 /** A range of ports, both ends included. */
 export const portRangeSchema = v.strictObject({ first: count, last: count });
@@ -70,7 +77,7 @@ export const poolPlanSchema = v.strictObject({
 });
 
 /** A reservation. */
-export const reservationSchema = v.strictObject({
+export const reservationSchema = objectOf({
   name: nameInBody,
   domain: nameSchema,
   ...reservationFields,
@@ -100,7 +107,7 @@ const tokenFields = {
 
 /** A request to create a token. */
 export const tokenRequestSchema = v.pipe(
-  v.strictObject({ name: nameInBody, ...tokenFields }),
+  objectOf({ name: nameInBody, ...tokenFields }),
   v.forward(
     v.check(
       ({ scope, domain }) => scope !== "relay" || domain === null,
@@ -111,10 +118,10 @@ export const tokenRequestSchema = v.pipe(
 );
 
 /** The fields of a token that may change. */
-export const tokenPatchSchema = v.strictObject({ expiresAt: v.nullable(dateSchema) });
+export const tokenPatchSchema = objectOf({ expiresAt: v.nullable(dateSchema) });
 
 /** Settings of a token rotation. */
-export const tokenRotationSchema = v.strictObject({
+export const tokenRotationSchema = objectOf({
   overlapSeconds: v.optional(
     v.pipe(
       v.number(),
@@ -162,9 +169,22 @@ export const auditSchema = v.strictObject({
   after: v.unknown(),
 });
 
+const recordSchema = v.record(v.string(), v.unknown());
+
+const isPatch = v.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "expected an object",
+);
+
+/** A copy by the library would lose a field named `__proto__`, which is then refused as any other unknown field. */
+const objectOfAnything: typeof recordSchema = {
+  ...recordSchema,
+  "~run": (dataset, config) => isPatch["~run"](dataset, config) as ReturnType<(typeof recordSchema)["~run"]>,
+};
+
 /** A patch may be any object. The patched resource is checked instead. */
 export const mergePatchSchema = v.pipe(
-  v.record(v.string(), v.unknown()),
+  objectOfAnything,
   v.description("JSON merge patch (RFC 7396): fields to set; null resets a field to its default."),
 );
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { itemsOf, operator } from "../../../test/support/admin.ts";
 import { adminToken, createTestAllocator, relayToken } from "../../../test/support/allocator.ts";
 import { onlyDatabase, temporaryDatabase } from "../../../test/support/database.ts";
-import { query } from "../../../test/support/sql.ts";
+import { execute, query } from "../../../test/support/sql.ts";
 import { adminBodyOctetsMax, authFailuresMax, tokenCacheMs } from "../../limits.ts";
 import type { Database } from "../../store/database/database.ts";
 import { createStore } from "../../store/store.ts";
@@ -92,11 +92,10 @@ describe("tokens", () => {
   });
 
   test("are refused once they expire, and within 5 s of their deletion", async () => {
-    const { app, call, createToken, state } = await open();
-    const caller = operator(
-      app,
-      await createToken("old", { scope: "read", expiresAt: "2020-01-01T00:00:00Z" }),
-    );
+    const { app, call, createToken, database, state } = await open();
+    const expiresAt = "2099-01-01T00:00:00Z";
+    const caller = operator(app, await createToken("old", { scope: "read", expiresAt }));
+    await execute(database, "UPDATE access_token SET expires_at = 1577836800");
     expect((await caller("GET", "/domains")).status).toBe(401);
     const other = operator(app, await createToken("other", { scope: "read" }));
     expect((await other("GET", "/domains")).status).toBe(200);

@@ -9,6 +9,7 @@ import type { Context, Env } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { generateSpecs } from "hono-openapi";
 import { encodeHex } from "../../wire/hex.ts";
+import { matchesWeakly, parseEntityTags } from "../entity-tags.ts";
 import { renderReference } from "./reference-page.ts";
 import type { OpenApiDocument } from "./reference-page.ts";
 
@@ -103,7 +104,8 @@ async function prepare(text: string, type: string): Promise<PreparedDocument> {
 }
 
 function answer(context: Context, { octets, headers }: PreparedDocument): Response {
-  const tags = context.req.header("if-none-match")?.split(",") ?? [];
-  const isKnown = tags.some((tag) => ["*", headers.etag].includes(tag.trim().replace(/^W\//, "")));
+  // The documents are for anyone, so a header that is no list of tags is ignored.
+  const tags = parseEntityTags(context.req.header("if-none-match") ?? "") ?? [];
+  const isKnown = matchesWeakly(tags, headers.etag.slice(1, -1));
   return isKnown ? new Response(null, { status: 304, headers }) : new Response(octets, { headers });
 }

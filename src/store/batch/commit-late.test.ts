@@ -12,7 +12,7 @@ import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 async function openStore() {
   const pools = [{ name: "six", kind: "shared" as const, range: "192.0.2.0/31", psidLength: 2 }];
   const database = await temporaryDatabase({
-    domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools }],
+    domains: [{ name: "test", default: true, serverIdentifier: "203.0.113.1", pools }],
   });
   return { database, revision: (await loadDirectory(database)).revision };
 }

@@ -27,7 +27,7 @@ const sixSlots: PoolInput = { name: "six", kind: "shared", range: "192.0.2.0/31"
 async function openStore(pools: PoolInput[] = [sixSlots]) {
   const clock = new TestClock(1_000_000);
   const database = await temporaryDatabase(
-    { domains: [{ name: "test", default: true, serverIdentifier: "192.0.2.1", pools: pools as never }] },
+    { domains: [{ name: "test", default: true, serverIdentifier: "203.0.113.1", pools: pools as never }] },
     { clockMs: clock.clockMs },
   );
   const { revision } = await loadDirectory(database);

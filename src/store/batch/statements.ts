@@ -72,8 +72,8 @@ const claimsOf = (name: ParameterName): SQL =>
   sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
     AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")}), ${parameter(name)}, '[]'))`;
 
-const claims = (name: ParameterName, rows: { readonly columns: SQL }): SQL =>
-  sql`claim AS MATERIALIZED (SELECT ${rows.columns} FROM ${claimsOf(name)})`;
+const claims = (name: ParameterName, columns: SQL): SQL =>
+  sql`claim AS MATERIALIZED (SELECT ${columns} FROM ${claimsOf(name)})`;
 
 /**
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no other named line
@@ -109,11 +109,10 @@ const isOccupied = sql`(${used.freeAt} > now AND (${used.freeAt} <> ${never}
       OR ${used.state} <= ${bound} AND ${used.expiresAt} > now))`;
 
 /** Pairs that count against the limit of the site of `c`, apart from one slot (R7618-10-02). */
-const siteLeasesBut = (slot: SQL): SQL => sql`(
+const siteLeasesBut = (slot: SQL, site = sql`c.site`): SQL => sql`(
     SELECT count(*) FROM clock CROSS JOIN ${lease} ${used}
-    WHERE ${used.domainId} = c.domain_id AND ${used.site} = c.site AND ${used.slot} IS NOT ${slot} AND ${isOccupied}
+    WHERE ${used.domainId} = c.domain_id AND ${used.site} = ${site} AND ${used.slot} IS NOT ${slot} AND ${isOccupied}
   )`;
-const siteLeases = siteLeasesBut(sql`NULL`);
 
 /**
  * Whether the site of `c` may use one more pair beside those that it occupies. A batch has one claim for each site that
@@ -121,8 +120,8 @@ const siteLeases = siteLeasesBut(sql`NULL`);
  *
  * @param slot The client's own slot, which does not count.
  */
-const siteHasRoomBeside = (slot: SQL): SQL =>
-  sql`(c.site_max IS NULL OR ${siteLeasesBut(slot)} < c.site_max)`;
+const siteHasRoomBeside = (slot: SQL, siteMax = sql`c.site_max`): SQL =>
+  sql`(${siteMax} IS NULL OR ${siteLeasesBut(slot)} < ${siteMax})`;
 
 /** Number of rows that name the site of `c`, whatever their state. The limit bounds it, see {@link siteLeftover}. */
 const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
@@ -168,8 +167,8 @@ const isNamedSlot = sql`(c.first_slot IS NULL
     OR ${names(own.slot)})`;
 
 /** The first pool in a claim's list that has a never-used slot or a slot that is free again. */
-const firstPoolWithRoom = sql`(
-      SELECT ${p.id} FROM json_each(c.pool_ids) choice CROSS JOIN ${pool} ${p} ON ${p.id} = choice.value
+const firstPoolWithRoom = (poolIds: SQL): SQL => sql`(
+      SELECT ${p.id} FROM json_each(${poolIds}) choice CROSS JOIN ${pool} ${p} ON ${p.id} = choice.value
       WHERE ${p.cursor} < ${p.slots}
         OR EXISTS (SELECT 1 FROM clock CROSS JOIN ${lease} ${free} WHERE ${free.poolId} = ${p.id} AND ${free.freeAt} <= now)
       ORDER BY choice.key LIMIT 1
@@ -177,7 +176,7 @@ const firstPoolWithRoom = sql`(
 
 /** The claims without a row, numbered within the pool that will serve them. */
 const demand = sql`placed AS MATERIALIZED (
-  SELECT c.*, iif(c.leftover IS NULL, ${firstPoolWithRoom}, NULL) AS pool_id FROM unheld c
+  SELECT c.*, iif(c.leftover IS NULL, ${firstPoolWithRoom(sql`c.pool_ids`)}, NULL) AS pool_id FROM unheld c
 ), demand AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY pool_id ORDER BY ordinal) AS rank
   FROM placed WHERE pool_id IS NOT NULL
@@ -245,7 +244,7 @@ const lastChangedMs = sql`iif(${isFromFuture}, 0,
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
-  template: sql`WITH ${clock}, ${claims("ends", endRows)}, ending AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("ends", endRows.columns)}, ending AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, now, now_ms, iif(c.quarantine > 0, now_up, now) AS kept_from
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
@@ -272,7 +271,7 @@ const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns"
   sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name)}
     WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)
       AND EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
-        AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL))`;
+        AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
 
 /** A condition: the row is a running lease. */
 const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
@@ -287,7 +286,7 @@ const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
 const handOverMoved: BatchStatement = {
   name: "hand-over-moved",
   template: sql`WITH ${clock}, claim AS MATERIALIZED (
-  ${moverClaims("binds", bindRows, sql`'bind' AS kind, domain_id, client_id, line, first_slot, last_slot, slot_step, pool_ids, oldest_state`)}
+  ${moverClaims("binds", bindRows, sql`'bind' AS kind, domain_id, client_id, line, first_slot, last_slot, slot_step, ${bindRows.field("pool_ids")} AS pool_ids, oldest_state`)}
   UNION ALL ${moverClaims("offers", offerRows, sql`'offer', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
   UNION ALL ${moverClaims("ends", endRows, sql`'end', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
 ), leaving AS MATERIALIZED (
@@ -327,7 +326,7 @@ const isGiven = sql`(${own.moveFrom} IS NOT NULL
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
-  template: sql`WITH ${clock}, ${claims("offers", offerRows)}, held AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("offers", offerRows.columnsWithout("wanted_slots"))}, held AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
     ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
@@ -356,7 +355,7 @@ FROM held c, clock WHERE ${lease.slot} = +c.own_slot
 /** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */
 const offerWanted: BatchStatement = {
   name: "offer-wanted",
-  template: sql`WITH ${clock}, ${claims("hints", offerRows)}, ${unheld}, hint AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("hints", offerRows.columnsWithout("remaining_max"))}, ${unheld}, hint AS MATERIALIZED (
   SELECT c.*, (
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w
     LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
@@ -381,7 +380,7 @@ const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
  */
 const offerNew: BatchStatement = {
   name: "offer-new",
-  template: sql`WITH RECURSIVE ${clock}, ${claims("offers", offerRows)}, ${unheld}, ${demand},
+  template: sql`WITH RECURSIVE ${clock}, ${claims("offers", offerRows.columnsWithout("wanted_slots", "remaining_max"))}, ${unheld}, ${demand},
 need AS MATERIALIZED (
   SELECT ${p.id} AS id, ${p.slots} AS slots, ${p.cursor} AS cursor, (SELECT count(*) FROM unheld) AS claims
   FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value
@@ -461,9 +460,9 @@ const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease
  */
 const bindLeases: BatchStatement = {
   name: "bind-leases",
-  template: sql`WITH ${clock}, ${claims("binds", bindRows)}, request AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("binds", bindRows.columns)}, request AS MATERIALIZED (
   SELECT *, iif(softwire IS NULL OR softwire_taken
-      OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),
+      OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),
     own_softwire, softwire) AS new_softwire,
     min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds
   FROM (
@@ -480,11 +479,11 @@ const bindLeases: BatchStatement = {
     FROM clock CROSS JOIN claim c
     CROSS JOIN ${ownOfClaim}
     WHERE ${isNamedSlot}
-      AND (c.pool_ids IS NULL
-        OR ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AND ${movesTo(own)} IS NULL)
+      AND (c.first_slot IS NOT NULL
+        OR ${own.poolId} IN (SELECT value FROM json_each(${bindRows.field("pool_ids")})) AND ${movesTo(own)} IS NULL)
       AND ${own.state} BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR ${own.source} IS c.source)
-  )
+  ) c
   WHERE drain_until IS NULL OR drain_until > now_up
 )
 UPDATE ${lease} SET
@@ -499,7 +498,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
 FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken)
-  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`)})`,
+  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindRows.field("site_max"))})`,
 };
 
 /**
@@ -510,18 +509,19 @@ FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
  */
 const readFacts: BatchStatement = {
   name: "read-facts",
-  template: sql`WITH ${clock}, ${claims("all", factRows)}
+  template: sql`WITH ${clock}, ${claims("all", factRows.columns)}
 SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
     c.ordinal, ${own.slot}, ${own.state}, iif(${own.expiresAt} > now, ${own.expiresAt} - now_up, -1), ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
-    ${own.slot} IS NULL AND c.pool_ids IS NOT NULL AND ${firstPoolWithRoom} IS NOT NULL,
-    iif(c.site_max IS NULL OR ${own.slot} IS NOT NULL, 0, ${siteLeases}),
+    ${own.slot} IS NULL AND ${firstPoolWithRoom(factRows.field("pool_ids"))} IS NOT NULL,
+    iif(${own.slot} IS NOT NULL OR ${factRows.field("site_max")} IS NULL, 0,
+      ${siteLeasesBut(sql`NULL`, factRows.field("site"))}),
     c.softwire IS NOT NULL AND EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} IS NOT ${own.slot}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     ),
-    ${own.slot} IS NULL AND c.first_slot IS NOT NULL AND EXISTS (
-      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = c.first_slot
+    ${own.slot} IS NULL AND EXISTS (
+      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     ),
     ${own.slot} IS NULL AND c.line <> '' AND EXISTS (

@@ -2,9 +2,8 @@
  * Changes a database to match a declared state. Applying the same state again changes nothing.
  *
  * The file given at the start of an allocator and `PUT /admin/v1/config` share this implementation. They differ in what
- * happens to a domain or pool that the state does not name. A file keeps it, because several allocators may be started
- * with different parts of the configuration. The API takes the state as the complete configuration: it drains a pool
- * that is not named, so that no client loses a lease, and the next application after the drain deletes it.
+ * who owns what the state names (`ownership.ts`). What it does not name is kept, unless the API asks for a prune: that
+ * drains a pool that is not named, so that no client loses a lease, and the next one after the drain deletes it.
  *
  * @module
  */
@@ -65,7 +64,7 @@ export async function applyTo(
     const plan =
       attempt === 1 && planned !== undefined ? planned : await draftPlan(target, declaration, options);
     if (required !== undefined && required !== plan.revision) {
-      return { kind: "stale", required, version: plan.revision };
+      return { kind: "stale", header: "If-Match", required: [required], version: plan.revision };
     }
     if (isRefused(plan)) return { kind: "refused", steps: plan.steps };
     if (plan.changes.length > 0 && !(await commitAll(database, plan.changes, plan.revision))) continue;
@@ -74,7 +73,7 @@ export async function applyTo(
     return { kind: "applied", steps: plan.steps };
   }
   const reason = `the configuration changed during each of ${applyAttemptsMax} attempts`;
-  return { kind: "refused", steps: [{ what: "domain", name: "*", change: "refuse", reason }] };
+  return { kind: "refused", steps: [{ what: "domain", name: "*", domain: "*", change: "refuse", reason }] };
 }
 
 /** Deletes domains, except those that have got a token in the meantime, or still have pools. */

@@ -17,6 +17,7 @@ import { inSlices } from "../database/slices.ts";
 import { configuration } from "../database/schema.ts";
 import { auditAlways, auditOfLast } from "./audit.ts";
 import type { AuditEntry } from "./audit.ts";
+import { findOwner, mustBeUnowned } from "./ownership.ts";
 
 /** A statement of a batch. */
 export type Item = BatchItem<"sqlite">;
@@ -47,6 +48,7 @@ export interface Committed<R extends readonly Item[]> {
  * This takes one round trip.
  *
  * @param queries Run after the change.
+ * @throws {OwnedDomainError} When a file owns a domain that the change concerns.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function commitChange<const R extends readonly Item[]>(
@@ -55,14 +57,26 @@ export async function commitChange<const R extends readonly Item[]>(
   queries: R,
 ): Promise<Committed<R>> {
   const writer = writerOf(database);
-  const [returned, , ...rest] = await writer.batch([
-    statement,
-    writer.run(auditOfLast(audit)),
-    ...further,
-    ...queries,
-  ]);
-  // TypeScript loses the types of a tuple that follows a list of unknown length.
-  return { isDone: returned.length > 0, found: rest.slice(further.length) as BatchResponse<R> };
+  const guards = mustBeUnowned(writer, audit);
+  for (;;) {
+    try {
+      const results: readonly unknown[] = await writer.batch([
+        ...guards,
+        statement,
+        writer.run(auditOfLast(audit)),
+        ...further,
+        ...queries,
+      ] as unknown as [Item, ...Item[]]);
+      const [returned, , ...rest] = results.slice(guards.length);
+      // TypeScript loses the types of a tuple that follows a list of unknown length.
+      const found = rest.slice(further.length) as BatchResponse<R>;
+      return { isDone: (returned as readonly unknown[]).length > 0, found };
+    } catch (error) {
+      if (!isSecondRow(error)) throw error;
+      const owned = await findOwner(database, audit);
+      if (owned !== undefined) throw owned;
+    }
+  }
 }
 
 /**
@@ -103,10 +117,13 @@ export async function commitAll(
     await runAll(database, statements);
     return true;
   } catch (error) {
-    if (!isDatabaseError(error) || !error.message.includes("configuration_is_one_row")) throw error;
+    if (!isSecondRow(error)) throw error;
     return false;
   }
 }
+
+const isSecondRow = (error: unknown): boolean =>
+  isDatabaseError(error) && error.message.includes("configuration_is_one_row");
 
 /** Rendering thousands of statements takes as long as running them, so it is done in slices. */
 async function runAll(database: Database, items: readonly Item[]): Promise<void> {

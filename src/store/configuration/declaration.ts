@@ -18,8 +18,10 @@ import { applyTo } from "./apply.ts";
 import type { Application } from "./apply.ts";
 import { declarationOf, loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
+import { isPastDrain } from "./plan-pools.ts";
 import { isRefused } from "./draft.ts";
 import type { ApplyOptions, Draft, Elsewhere, Step, Target } from "./draft.ts";
+import type { FileMode } from "./ownership.ts";
 import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
@@ -36,16 +38,31 @@ export interface Declared {
 export interface DeclarationOptions {
   /** What happens to domains and pools that the state does not name. */
   readonly unnamed: "keep" | "drain";
+  /** The file that declares the state. Default: none. */
+  readonly file?: FileMode | undefined;
+  /** Accepts drain dates that are past, so that their pools are drained at once. Default: only from a file. */
+  readonly force?: boolean | undefined;
   /** The revision that the caller requires. Default: any. */
   readonly precondition?: Precondition | undefined;
   /** The most changes that may be made. Default: any number. */
   readonly changesMax?: number | undefined;
 }
 
+/** A new date that is past. */
+export interface PastDate {
+  /** Path in the declared state. */
+  readonly path: string;
+  readonly date: string;
+  /** The clock of its database, in Unix seconds. */
+  readonly now: number;
+}
+
 /** The precondition of the caller does not hold, so the declared state is refused before it is compared. */
 export type DeclarationRefusal =
   /** There are too many changes for one transaction, which would keep others waiting. */
   | { readonly kind: "too-many-changes"; readonly changes: number }
+  /** Pools are drained until dates that are past. */
+  | { readonly kind: "past-dates"; readonly dates: readonly PastDate[] }
   /** The caller requires that no configuration exists, but one always exists. */
   | { readonly kind: "exists" }
   | Stale;
@@ -120,15 +137,18 @@ async function prepare(
   databases: Databases,
   { name: actor }: Principal,
   declaration: Declaration,
-  { unnamed, precondition, changesMax = Infinity }: DeclarationOptions,
+  { unnamed, file, force = false, precondition, changesMax = Infinity }: DeclarationOptions,
 ): Promise<Prepared | DeclarationRefusal> {
   if (precondition?.mustBeNew === true) return { kind: "exists" };
   const places = allPlaces(databases);
   const states = await Promise.all(places.map(loadDeclaredState));
   const stale = precondition && staleness(precondition, sumOf(states));
   if (stale !== undefined) return stale;
-  const revision = typeof precondition?.version === "number" ? precondition.version : undefined;
-  const options: ApplyOptions = { actor, unnamed, revision };
+  const past = force || file !== undefined ? [] : pastDrains(declaration, places, states);
+  if (past.length > 0) return { kind: "past-dates", dates: past };
+  const isAny = precondition?.versions === undefined || precondition.versions === "any";
+  const revision = isAny ? undefined : sumOf(states);
+  const options: ApplyOptions = { actor, unnamed, file, revision };
   // With one database there is no other one to compare with.
   const served = places.length === 1 ? new Map() : await inSlices(servedByAll(declaration, states));
   const shares = places.map(async (place, index) => {
@@ -140,6 +160,25 @@ async function prepare(
   const changes = prepared.reduce((sum, { draft }) => sum + draft.changes.length, 0);
   if (changes > changesMax) return { kind: "too-many-changes", changes };
   return { kind: "prepared", shares: prepared, options };
+}
+
+/** Finds the new drain dates that are past. A file may have them: its text stays the same while time passes. */
+function pastDrains(
+  { domains }: Declaration,
+  places: readonly Place[],
+  states: readonly State[],
+): PastDate[] {
+  const stored = new Map(
+    states.flatMap(({ pools }) => pools.map(({ declared }) => [declared.name, declared.drainUntil])),
+  );
+  return domains.flatMap((domain, index) => {
+    const { now } = states[places.findIndex(({ scope }) => isInScope(scope, domain.name))]!;
+    return domain.pools.flatMap(({ name, drainUntil }, pool) =>
+      drainUntil !== null && isPastDrain(drainUntil, stored.get(name), now)
+        ? [{ path: `domains.${index}.pools.${pool}.drainUntil`, date: drainUntil, now }]
+        : [],
+    );
+  });
 }
 
 /**

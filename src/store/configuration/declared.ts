@@ -7,19 +7,25 @@
 import { eq, getTableColumns } from "drizzle-orm";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../declaration/dates.ts";
-import { dhcpOptionsSchema } from "../../declaration/dhcp-options.ts";
-import { domainSettingsSchema } from "../../declaration/domain-settings.ts";
+import { storedOptionsSchema } from "../../declaration/dhcp-options.ts";
+import { canonicalInterfaceId, storedSettingsSchema } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import { geometryOf, parsePortRange, rememberGeometry } from "../../declaration/pool-declaration.ts";
+import {
+  formatIPv4Range,
+  formatPortRange,
+  geometryOf,
+  parsePortRange,
+  rememberGeometry,
+} from "../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
-import { poolPrefixLengthMin } from "../../limits.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
+import { formatIPv6, parseIPv6 } from "../../wire/ipv6-address.ts";
 import { geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
 import type { Reader } from "../database/queries.ts";
 import { domain, pool, reservation } from "../database/schema.ts";
@@ -30,6 +36,8 @@ export interface StoredDomain {
   readonly name: string;
   readonly settings: DomainSettings;
   readonly version: number;
+  /** Name of the file that owns the domain, if one does. */
+  readonly owner: string | null;
 }
 
 /** A pool of the database. */
@@ -59,25 +67,41 @@ export interface StoredReservation {
 export type Selecting = Pick<Reader, "select">;
 
 /** Reads a row of `domain`. */
-export function domainOfRow({ id, name, settings, version }: typeof domain.$inferSelect): StoredDomain {
-  return { id, name, settings: parseSettings(settings), version };
+export function domainOfRow({
+  id,
+  name,
+  settings,
+  version,
+  owner,
+}: typeof domain.$inferSelect): StoredDomain {
+  return { id, name, settings: parseSettings(settings), version, owner };
 }
 
 /** Parses the text of `domain.settings`. Its lines were checked when they were stored, and there may be 65,536. */
 export function parseSettings(text: string): DomainSettings {
   const { lines = [], ...rest } = JSON.parse(text) as Partial<DomainSettings>;
-  return { ...v.parse(domainSettingsSchema, rest), lines };
+  return { ...v.parse(storedSettingsSchema, rest), lines };
 }
 
 /**
  * Formats settings for the database. Fields that 0.1.0 does not know are left out while they have their defaults,
  * because an allocator of 0.1.0 that still runs cannot read settings with a field that it does not know.
  *
- * @returns The text for `domain.settings`; equal settings give equal text.
+ * @returns The text for `domain.settings`; equal settings give equal text, however an operator wrote them.
  */
 export function settingsText(settings: DomainSettings): string {
-  const checked = v.parse(domainSettingsSchema, { ...settings, lines: [] });
-  const lines = settings.lines.map(({ linkAddress, interfaceId }) => ({ linkAddress, interfaceId }));
+  const checked = v.parse(storedSettingsSchema, { ...settings, lines: [] });
+  // The lines of one relay share its link-address, so it is parsed once.
+  const links = new Map<string, string>();
+  const linkOf = (text: string): string => {
+    const link = links.get(text) ?? formatIPv6(parseIPv6(text));
+    links.set(text, link);
+    return link;
+  };
+  const lines = settings.lines.map(({ linkAddress, interfaceId }) => ({
+    linkAddress: linkOf(linkAddress),
+    interfaceId: canonicalInterfaceId(interfaceId),
+  }));
   const { siteBy, interfaceIdsAreUnique, softwire, ...rest } = { ...checked, lines };
   const { bindPrefixOnly, ...softwireRest } = softwire;
   return JSON.stringify({
@@ -105,17 +129,15 @@ export interface PoolRow {
 /** Reads a row of {@link selectPools}. */
 export function poolOfRow({ pool: row, domainName }: PoolRow): StoredPool {
   const geometry = geometryOfRow(row);
-  const { firstAddress, lastAddress, psidOffset, psidLength, fill } = geometry;
+  const { psidOffset, psidLength, fill } = geometry;
   const common = {
     name: row.name,
-    range: formatRange(firstAddress, lastAddress),
+    range: formatIPv4Range(geometry),
     fill,
-    options: v.parse(dhcpOptionsSchema, JSON.parse(row.options)),
+    options: v.parse(storedOptionsSchema, JSON.parse(row.options)),
     drainUntil: row.drainUntil === null ? null : formatDate(row.drainUntil),
   };
-  const reservedPorts = reservedPortsOf(row).map(({ first, last }) =>
-    first === last ? `${first}` : `${first}-${last}`,
-  );
+  const reservedPorts = reservedPortsOf(row).map(formatPortRange);
   const declared: PoolDeclaration =
     psidLength === 0
       ? { ...common, kind: "full" }
@@ -146,15 +168,6 @@ export function poolValues(declared: PoolDeclaration) {
     slots,
     drainUntil: declared.drainUntil === null ? null : parseDate(declared.drainUntil),
   };
-}
-
-/** @returns `192.0.2.0/24` if the range is a prefix, otherwise `192.0.2.10-192.0.2.20`. */
-function formatRange(firstAddress: number, lastAddress: number): string {
-  const size = lastAddress - firstAddress + 1;
-  const length = 32 - Math.log2(size);
-  return Number.isInteger(length) && length >= poolPrefixLengthMin && firstAddress % size === 0
-    ? `${formatIPv4(firstAddress)}/${length}`
-    : `${formatIPv4(firstAddress)}-${formatIPv4(lastAddress)}`;
 }
 
 /** Starts a query of reservations; {@link reservationOfRow} reads its rows. */

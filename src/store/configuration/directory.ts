@@ -5,7 +5,7 @@
  */
 import { asc, eq } from "drizzle-orm";
 import * as v from "valibot";
-import { dhcpOptionsSchema, encodeDhcpOptions } from "../../declaration/dhcp-options.ts";
+import { encodeDhcpOptions, storedOptionsSchema } from "../../declaration/dhcp-options.ts";
 import { parseInterfaceId, siteLimitOf } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import type { Directory, Domain, Pool } from "../../lease/domain.ts";
@@ -79,7 +79,7 @@ function poolOf(row: typeof pool.$inferSelect, domainOptions: ReadonlyMap<number
     );
   }
   const kind = row.psidLength === 0 ? "full" : "shared";
-  const own = encodeDhcpOptions(v.parse(dhcpOptionsSchema, JSON.parse(row.options)));
+  const own = encodeDhcpOptions(v.parse(storedOptionsSchema, JSON.parse(row.options)));
   const options = new Map([...domainOptions, ...own]);
   return { id: row.id, name: row.name, kind, geometry, options, drainUntil: row.drainUntil };
 }

@@ -3,15 +3,17 @@
  *
  * @module
  */
-import { and, eq, exists, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, gte, isNull, lte, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import { accessToken, configuration, domain, pool } from "../database/schema.ts";
+import type { AuditEntry } from "./audit.ts";
 import type { Change } from "./change.ts";
 import { settingsText } from "./declared.ts";
-import type { StoredDomain } from "./declared.ts";
+import type { Selecting, StoredDomain } from "./declared.ts";
 
 /** @returns A domain in the format of the API and the audit record. */
 function showDomain(name: string, settings: DomainSettings) {
@@ -60,7 +62,31 @@ export function createDomain(
 }
 
 /**
- * Changes the settings of a domain, unless it was changed after it was read.
+ * Starts a query for a pool of a domain that contains its new server identifier. One that stays as it is was accepted
+ * by an earlier release, and prevents no other change.
+ */
+export function selectPoolsWithServer(
+  builder: Selecting,
+  { id, settings: former }: StoredDomain,
+  { serverIdentifier }: DomainSettings,
+) {
+  const address = parseIPv4(serverIdentifier);
+  return builder
+    .select({ name: pool.name })
+    .from(pool)
+    .where(
+      and(
+        serverIdentifier === former.serverIdentifier ? sql`false` : eq(pool.domainId, id),
+        lte(pool.firstAddress, address),
+        gte(pool.lastAddress, address),
+      ),
+    )
+    .limit(1);
+}
+
+/**
+ * Changes the settings of a domain, unless it was changed after it was read, or a pool contains its new server
+ * identifier.
  *
  * @param revision As for {@link createDomain}.
  */
@@ -82,6 +108,7 @@ export function changeDomain(
           eq(domain.version, version),
           eq(domain.name, name),
           isRevision(writer, revision),
+          notExists(selectPoolsWithServer(writer, stored, settings)),
         ),
       )
       .returning({ id: domain.id }),
@@ -126,5 +153,39 @@ export function deleteDomain(
       before: showDomain(name, settings),
       after: null,
     },
+  };
+}
+
+const ownerChange = (actor: string, name: string, from: string | null, to: string | null): AuditEntry => ({
+  actor,
+  action: to === null ? "release" : "own",
+  resource: "domain",
+  name,
+  domain: name,
+  before: { name, ownedBy: from },
+  after: { name, ownedBy: to },
+});
+
+/** Makes a file the owner of a domain, which the same transaction may have created. */
+export function claimDomain(writer: Writer, actor: string, name: string, owner: string): Change {
+  return {
+    statement: writer
+      .update(domain)
+      .set({ owner, version: sql`${domain.version} + 1` })
+      .where(and(eq(domain.name, name), isNull(domain.owner)))
+      .returning({ id: domain.id }),
+    audit: ownerChange(actor, name, null, owner),
+  };
+}
+
+/** Takes a domain from the file that owns it. */
+export function releaseDomain(writer: Writer, actor: string, { id, name, owner }: StoredDomain): Change {
+  return {
+    statement: writer
+      .update(domain)
+      .set({ owner: null, version: sql`${domain.version} + 1` })
+      .where(and(eq(domain.id, id), eq(domain.owner, owner ?? "")))
+      .returning({ id: domain.id }),
+    audit: ownerChange(actor, name, owner, null),
   };
 }

@@ -19,7 +19,7 @@ import type { Principal } from "../principal.ts";
 import { commitChange, commitEach } from "./change.ts";
 import { domainOfRow, settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
-import { changeDomain, createDomain, deleteDomain } from "./domain-changes.ts";
+import { changeDomain, createDomain, deleteDomain, selectPoolsWithServer } from "./domain-changes.ts";
 import type { ChangeRefusal, PutRefusal } from "./precondition.ts";
 import { addedTo, servedBy, servedDifferences } from "./served.ts";
 import type { Served, ServedByKey, ServedSettings } from "./served.ts";
@@ -39,11 +39,18 @@ export interface ForbiddenFields {
   readonly fields: readonly string[];
 }
 
+/** A pool of the domain contains the server identifier. */
+export interface ServerInPool {
+  readonly kind: "server-in-pool";
+  readonly pool: string;
+}
+
 /** The outcome of changing a domain. `unchanged`: the domain already had these settings. */
 export type DomainChange =
   | { readonly kind: "changed" | "unchanged"; readonly domain: StoredDomain }
   | AlreadyServed
   | ForbiddenFields
+  | ServerInPool
   | ChangeRefusal;
 
 /** The outcome of creating or replacing a domain. */
@@ -117,8 +124,11 @@ export async function updateDomain(
     const { clash, revision } = added.size === 0 ? {} : await compare(databases, name, added);
     if (clash !== undefined) return clash;
     const change = changeDomain(writer, principal.name, stored, settings, revision);
-    const { isDone, found } = await commitChange(database, change, [selectDomainNamed(writer, name)]);
-    const [row] = found[0];
+    const { isDone, found } = await commitChange(database, change, [
+      selectDomainNamed(writer, name),
+      selectPoolsWithServer(writer, stored, settings),
+    ]);
+    const [[row], [withServer]] = found;
     if (row === undefined) return { kind: "changed-meanwhile" };
     const current = domainOfRow(row);
     if (isDone) {
@@ -128,6 +138,7 @@ export async function updateDomain(
       return late;
     }
     if (current.version !== stored.version) return { kind: "changed-meanwhile" };
+    if (withServer !== undefined) return { kind: "server-in-pool", pool: withServer.name };
   }
   return { kind: "changed-meanwhile" };
 }

@@ -12,12 +12,12 @@ import { exceedsPage } from "../database/page-size.ts";
 import { placesFor } from "../database/places-for.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
 import { accessToken, domain, pool } from "../database/schema.ts";
-import { canAccess } from "../principal.ts";
+import { assertAllDomains, canAccess } from "../principal.ts";
 import type { Principal } from "../principal.ts";
-import { commitChange } from "./change.ts";
+import { commitChange, commitEach } from "./change.ts";
 import { domainOfRow, settingsText } from "./declared.ts";
 import type { StoredDomain } from "./declared.ts";
-import { deleteDomain } from "./domain-changes.ts";
+import { deleteDomain, releaseDomain } from "./domain-changes.ts";
 import { createDomainFor, selectDomainNamed, findForbiddenFields, updateDomain } from "./domain-put.ts";
 import type { DomainChange, DomainPut } from "./domain-put.ts";
 import type { NamePage } from "./name-page.ts";
@@ -63,6 +63,8 @@ export interface DomainStore {
     precondition: Precondition,
     revise: (stored: StoredDomain) => DomainSettings,
   ) => Promise<DomainChange>;
+  /** Takes a domain from the file that owns it. */
+  readonly release: (principal: Principal, name: string, precondition: Precondition) => Promise<DomainChange>;
   /** Deletes a domain that has neither pools nor tokens. */
   readonly delete: (
     principal: Principal,
@@ -95,7 +97,7 @@ export function createDomainStore(databases: Databases): DomainStore {
       const stored = await find(principal, name);
       if (stored === undefined) {
         if (principal.domain !== null) return { kind: "forbidden" };
-        if (precondition.version !== undefined) return { kind: "not-found" };
+        if (precondition.versions !== undefined) return { kind: "not-found" };
         return createDomainFor(databases, principal, name, settings);
       }
       const isSame = settingsText(stored.settings) === settingsText(settings);
@@ -115,6 +117,18 @@ export function createDomainStore(databases: Databases): DomainStore {
         findForbiddenFields(principal, stored.settings, settings) ??
         updateDomain(databases, principal, stored, settings)
       );
+    },
+    release: async (principal, name, precondition) => {
+      assertAllDomains(principal, "release a domain");
+      const stored = await find(principal, name);
+      if (stored === undefined) return { kind: "not-found" };
+      const stale = staleness(precondition, stored.version);
+      if (stale !== undefined) return stale;
+      if (stored.owner === null) return { kind: "unchanged", domain: stored };
+      const { database } = homeOf(databases, name);
+      await commitEach(database, [releaseDomain(writerOf(database), principal.name, stored)]);
+      const released = await find(principal, name);
+      return released?.owner === null ? { kind: "changed", domain: released } : { kind: "changed-meanwhile" };
     },
     delete: async (principal, name, precondition) => {
       if (principal.domain !== null) return { kind: "forbidden" };
@@ -143,6 +157,7 @@ async function listDomains({ database, scope }: Place, { after = "", limit }: Na
         id: page.id,
         name: page.name,
         version: page.version,
+        owner: page.owner,
         settings: sql<string | null>`iif(${isLeftOut}, NULL, ${page.settings})`,
       })
       .from(page)

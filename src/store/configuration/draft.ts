@@ -6,14 +6,25 @@
 import { firstFaults } from "../../declaration/first-faults.ts";
 import type { Place } from "../database/databases.ts";
 import type { Change } from "./change.ts";
+import type { FieldDifference } from "./differences.ts";
+import type { FileMode } from "./ownership.ts";
 import type { StoredDomain, StoredPool } from "./declared.ts";
+
+/** Why something is kept. */
+export const notNamed = "not named";
 
 /** One step of a plan: the change of one domain, pool or reservation. */
 export interface Step {
   readonly what: "domain" | "pool" | "reservation";
   readonly name: string;
+  /** Name of its domain. */
+  readonly domain: string;
   /** `keep`: the state does not name it, and it stays unchanged. */
   readonly change: "create" | "change" | "drain" | "delete" | "unchanged" | "keep" | "refuse";
+  /** The fields that a change sets. */
+  readonly fields?: readonly FieldDifference[];
+  /** Running leases of what a prune drains. */
+  readonly leasesInUse?: number;
   /** Why this change is made or refused, if that is not obvious. */
   readonly reason?: string;
 }
@@ -24,6 +35,8 @@ export interface ApplyOptions {
   readonly actor: string;
   /** What happens to domains and pools that the state does not name. */
   readonly unnamed: "keep" | "drain";
+  /** The file that declares the state. Default: the API declares it, which changes no domain that a file owns. */
+  readonly file?: FileMode | undefined;
   /** The required revision of the configuration; if it differs, nothing is changed. Default: any. */
   readonly revision?: number | undefined;
 }

@@ -5,11 +5,15 @@
  */
 import * as v from "valibot";
 import type { Declaration, DomainDeclaration } from "../../declaration/declaration.ts";
-import { domainSettingsFields } from "../../declaration/domain-settings.ts";
+import { storedSettingsSchema } from "../../declaration/domain-settings.ts";
+import { rangeContains } from "../../declaration/usable-addresses.ts";
+import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import { isInScope } from "../database/databases.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { settingsText } from "./declared.ts";
+import type { StoredDomain } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
 import type { ApplyOptions, Elsewhere, Step, Target } from "./draft.ts";
@@ -17,7 +21,12 @@ import { addedTo, servedInSteps } from "./served.ts";
 import type { ServedByKey } from "./served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
-const settingsOnly = v.object(domainSettingsFields);
+const settingsOnly = v.object(storedSettingsSchema.entries);
+
+/** @returns The settings of a declared domain. Its lines are checked already, and there may be many. */
+export function settingsOf({ lines, ...declared }: DomainDeclaration) {
+  return { ...v.parse(settingsOnly, { ...declared, lines: [] }), lines };
+}
 
 interface PlannedDomain {
   readonly isDefault: boolean;
@@ -39,21 +48,27 @@ export function* planDomains(
   let findClash: ((name: string) => string | undefined) | undefined;
   for (const declared of domains) {
     yield;
-    const { name, lines } = declared;
-    const settings = { ...v.parse(settingsOnly, { ...declared, lines: [] }), lines };
+    const { name } = declared;
+    const settings = settingsOf(declared);
     const existing = former.get(name);
     const isSame = existing !== undefined && settingsText(existing.settings) === settingsText(settings);
     if (isSame) {
-      steps.push({ what: "domain", name, change: "unchanged" });
+      steps.push({ what: "domain", name, domain: name, change: "unchanged" });
       continue;
     }
     findClash ??= yield* clashFinder(domains, state, (each) => isInScope(scope, each), elsewhere);
-    const reason = findClash(name);
+    const reason = findClash(name) ?? serverInPool(state, existing, settings.serverIdentifier);
     const change = existing === undefined ? "create" : "change";
     steps.push(
       reason === undefined
-        ? { what: "domain", name, change }
-        : { what: "domain", name, change: "refuse", reason },
+        ? {
+            what: "domain",
+            name,
+            domain: name,
+            change,
+            ...(existing !== undefined && { fields: findDifferences(existing.settings, settings) }),
+          }
+        : { what: "domain", name, domain: name, change: "refuse", reason },
     );
     changes.push({
       isDefault: settings.default,
@@ -68,12 +83,24 @@ export function* planDomains(
   if (oldDefault === undefined || newDefault === undefined) return { steps, changes: inOrder(changes) };
   if (unnamed === "keep") {
     const reason = `found default true, expected false: "${oldDefault.name}" is kept, and is the default`;
-    steps.push({ what: "domain", name: newDefault, change: "refuse", reason });
+    steps.push({ what: "domain", name: newDefault, domain: newDefault, change: "refuse", reason });
   } else {
     const change = changeDomain(writer, actor, oldDefault, { ...oldDefault.settings, default: false });
     changes.push({ isDefault: false, change });
   }
   return { steps, changes: inOrder(changes) };
+}
+
+/** Finds a pool that contains the new server identifier of its domain. The declared pools are compared already. */
+function serverInPool(
+  { pools }: State,
+  existing: StoredDomain | undefined,
+  serverIdentifier: string,
+): string | undefined {
+  if (existing === undefined || existing.settings.serverIdentifier === serverIdentifier) return undefined;
+  const address = parseIPv4(serverIdentifier);
+  const found = pools.find((each) => each.domainId === existing.id && rangeContains(each.geometry, address));
+  return found && `serverIdentifier: found ${serverIdentifier}, which pool "${found.declared.name}" contains`;
 }
 
 /**

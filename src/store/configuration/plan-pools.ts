@@ -4,11 +4,13 @@
  * @module
  */
 import type { Declaration } from "../../declaration/declaration.ts";
+import { parseDate } from "../../declaration/dates.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
-import { poolSliceItems } from "../../limits.ts";
+import { namesShownMax, poolSliceItems } from "../../limits.ts";
 import { findPoolBefore } from "../../portset/find-pair.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { poolValues } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
 import type { State } from "./declared-state.ts";
@@ -16,18 +18,26 @@ import type { ApplyOptions, Step, Target } from "./draft.ts";
 import { changePool, createPool, fixedDifferences } from "./pool-changes.ts";
 import type { AddressRange } from "./pool-changes.ts";
 
+/** Names of reservations, by the name of their pool. */
+export type Remaining = ReadonlyMap<string, readonly string[]>;
+
 interface PoolPlan {
   readonly step: Step;
   readonly change?: Change;
 }
 
-/** Compares all declared pools with the pools of the database. */
+/**
+ * Compares all declared pools with the pools of the database.
+ *
+ * @param remaining The reservations that each pool will have.
+ */
 export function* planPools(
   writer: Writer,
   { domains }: Declaration,
   state: State,
   { elsewhere }: Target,
   { actor }: ApplyOptions,
+  remaining: Remaining,
 ): Generator<void, readonly PoolPlan[]> {
   const others = [...state.otherPools, ...elsewhere.pools];
   const existing = byName(state.pools);
@@ -39,15 +49,43 @@ export function* planPools(
   for (const { name, pools } of domains) {
     for (const declared of pools) {
       const stored = existing.get(declared.name);
-      plans.push(
+      const plan =
         stored === undefined
           ? planCreation(writer, actor, name, declared, obstacles)
-          : planChange(writer, actor, name, declared, stored),
-      );
+          : planChange(writer, actor, name, declared, stored);
+      plans.push(withDrain(plan, declared, stored, state.now, remaining));
       if (plans.length % poolSliceItems === 0) yield;
     }
   }
   return plans;
+}
+
+/** Refuses a drain of a pool with reservations, because reservations never end, and says if it takes effect at once. */
+function withDrain(
+  plan: PoolPlan,
+  { name, drainUntil }: PoolDeclaration,
+  stored: StoredPool | undefined,
+  now: number,
+  remaining: Remaining,
+): PoolPlan {
+  if (drainUntil === null || plan.step.change === "refuse") return plan;
+  const reservations = remaining.get(name);
+  if (reservations !== undefined) {
+    const shown = reservations.slice(0, namesShownMax).join(", ");
+    const reason = `drainUntil: found ${drainUntil} and reservations ${shown}, expected none in a drained pool; move or delete them first`;
+    return { step: { ...plan.step, change: "refuse", reason } };
+  }
+  if (!isPastDrain(drainUntil, stored?.declared.drainUntil, now)) return plan;
+  return { ...plan, step: { ...plan.step, reason: `drainUntil is past: the pool is drained at once` } };
+}
+
+/**
+ * @param current The drain date that the pool has. A date that stays may be past.
+ * @param now The clock of the database, in Unix seconds.
+ * @returns Whether a drain date is new, and past.
+ */
+export function isPastDrain(wanted: string | null, current: string | null | undefined, now: number): boolean {
+  return wanted !== null && wanted !== current && parseDate(wanted) <= now;
 }
 
 /** Pools that prevent the creation of another one. */
@@ -79,16 +117,16 @@ function planCreation(
   const namesake = namesakes.get(name);
   if (namesake !== undefined) {
     const reason = `name: found a pool of this name in domain "${namesake.domain}", expected an unused name`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   const other = findOverlap(poolValues(declared));
   if (other !== undefined) {
     const reason = `range: found ${declared.range}, which overlaps pool "${other.declared.name}"`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   return {
-    step: { what: "pool", name, change: "create" },
-    change: createPool(writer, actor, domain, declared),
+    step: { what: "pool", name, domain, change: "create" },
+    change: createPool(writer, actor, domain, declared, { mustDrainLater: false }),
   };
 }
 
@@ -104,15 +142,16 @@ function planChange(
   if (fixed.length > 0) {
     const faults = fixed.map(({ path, found, expected }) => `${path}: found ${found}, expected ${expected}`);
     const reason = `${faults.join("; ")}: these fields never change; drain the pool and create another one`;
-    return { step: { what: "pool", name, change: "refuse", reason } };
+    return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   const [was, wanted] = [poolValues(existing.declared), poolValues(declared)];
   if (was.options === wanted.options && was.drainUntil === wanted.drainUntil) {
-    return { step: { what: "pool", name, change: "unchanged" } };
+    return { step: { what: "pool", name, domain, change: "unchanged" } };
   }
+  const fields = findDifferences(existing.declared, declared);
   const isDrained = wanted.drainUntil !== null && was.drainUntil === null;
   return {
-    step: { what: "pool", name, change: isDrained ? "drain" : "change" },
-    change: changePool(writer, actor, existing, declared),
+    step: { what: "pool", name, domain, change: isDrained ? "drain" : "change", fields },
+    change: changePool(writer, actor, existing, declared, { mustDrainLater: false }),
   };
 }

@@ -12,8 +12,11 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { parseIPv4 } from "../../wire/ipv4-address.ts";
 import type { Writer } from "../database/queries.ts";
 import type { Change } from "./change.ts";
+import { findDifferences } from "./differences.ts";
 import { canonicalReservation } from "./declared.ts";
 import type { StoredReservation } from "./declared.ts";
+import { keptBecause } from "./plan-unnamed.ts";
+import type { Remaining } from "./plan-pools.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step } from "./draft.ts";
 import { createReservation, deleteReservation } from "./reservation-changes.ts";
@@ -27,6 +30,8 @@ export interface ReservationPlan {
   readonly deletions: Change[];
   /** Reservations to create after their pools. */
   readonly requests: readonly ReservationRequest[];
+  /** What each pool will have. */
+  readonly remaining: Remaining;
 }
 
 /** Compares the declared reservations with the reservations of the database. */
@@ -38,18 +43,32 @@ export function* planReservations(
 ): Generator<void, ReservationPlan> {
   const steps: Step[] = [];
   const deletions: Change[] = [];
+  const remaining = new Map<string, string[]>();
+  const stays = (pool: string, name: string): void => {
+    const names = remaining.get(pool);
+    if (names === undefined) remaining.set(pool, [name]);
+    else names.push(name);
+  };
   const declared = new Map(
     domains.flatMap((domain) =>
       domain.reservations.map((each) => [each.name, { domain: domain.name, each }]),
     ),
   );
+  const owners = new Map(state.domains.map(({ name, owner }) => [name, owner]));
   for (const existing of state.reservations) {
     const { name } = existing.declared;
     const wanted = declared.get(name);
     if (wanted === undefined) {
-      const isKept = unnamed === "keep";
-      steps.push({ what: "reservation", name, change: isKept ? "keep" : "delete" });
-      if (!isKept) deletions.push(deleteReservation(writer, actor, existing));
+      const owner = owners.get(existing.domain) ?? null;
+      const isKept = unnamed === "keep" || owner !== null;
+      steps.push({
+        what: "reservation",
+        name,
+        domain: existing.domain,
+        ...(isKept ? { change: "keep", reason: keptBecause(owner) } : { change: "delete" }),
+      });
+      if (isKept) stays(existing.pool, name);
+      else deletions.push(deleteReservation(writer, actor, existing));
       continue;
     }
     const isSame =
@@ -60,7 +79,8 @@ export function* planReservations(
       continue;
     }
     declared.delete(name);
-    steps.push({ what: "reservation", name, change: "unchanged" });
+    stays(existing.pool, name);
+    steps.push({ what: "reservation", name, domain: existing.domain, change: "unchanged" });
   }
   const geometries = new Map<string, readonly { readonly name: string; readonly geometry: PoolGeometry }[]>();
   for (const { name, pools } of domains) {
@@ -70,9 +90,10 @@ export function* planReservations(
   const requests = yield* mapInSteps([...declared.values()], ({ domain, each }) => {
     // The schema of the declared state ensures that each reservation names a pair of a declared pool.
     const { pool, number } = findPair(geometries.get(domain)!, parseIPv4(each.address), each.psid)!;
+    stays(pool.name, each.name);
     return { pair: { domain, pool: pool.name, number }, declared: each };
   });
-  return { steps, deletions, requests };
+  return { steps, deletions, requests, remaining };
 }
 
 /**
@@ -88,15 +109,30 @@ export function planRequest(
   { actor }: ApplyOptions,
 ): { readonly step: Step; readonly change: Change } {
   const { name } = request.declared;
+  const { domain } = request.pair;
   const reason = obstacleText(obstacles);
   const version = existing === undefined ? 1 : existing.version + 1;
   return {
     step:
       reason === undefined
-        ? { what: "reservation", name, change: existing === undefined ? "create" : "change" }
-        : { what: "reservation", name, change: "refuse", reason },
+        ? {
+            what: "reservation",
+            name,
+            domain,
+            ...(existing === undefined
+              ? { change: "create" }
+              : { change: "change", fields: differences(existing, request) }),
+          }
+        : { what: "reservation", name, domain, change: "refuse", reason },
     change: createReservation(writer, actor, request, { force: false, version }),
   };
+}
+
+function differences(
+  { domain, declared }: StoredReservation,
+  { pair, declared: wanted }: ReservationRequest,
+) {
+  return findDifferences({ domain, ...declared }, { domain: pair.domain, ...canonicalReservation(wanted) });
 }
 
 /** Other reservations are not obstacles here: those that differ from the declared state are deleted first. */

@@ -6,6 +6,7 @@
 import { formatDate } from "../../declaration/dates.ts";
 import type { Declaration } from "../../declaration/declaration.ts";
 import type { Writer } from "../database/queries.ts";
+import { notNamed } from "./draft.ts";
 import type { Change } from "./change.ts";
 import type { StoredDomain, StoredPool } from "./declared.ts";
 import type { State } from "./declared-state.ts";
@@ -22,6 +23,8 @@ export interface Unnamed {
 export interface UnnamedFacts {
   /** Ids of pools with slots that a client may still use. */
   readonly used: ReadonlySet<number>;
+  /** Id of a pool -> number of its running leases. */
+  readonly leases: ReadonlyMap<number, number>;
   /** Id of a domain -> names of the tokens that are restricted to it. */
   readonly tokens: ReadonlyMap<number, readonly string[]>;
 }
@@ -44,24 +47,46 @@ export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   };
 }
 
+/** Splits them into those that may go, and those that stay: all, unless they are pruned, and what a file owns. */
+export function splitUnnamed(
+  { pools, domains }: Unnamed,
+  state: State,
+  { unnamed }: ApplyOptions,
+): readonly [Unnamed, Unnamed] {
+  const isOwned = new Set(state.domains.filter(({ owner }) => owner !== null).map(({ name }) => name));
+  const goes = (domain: string): boolean => unnamed === "drain" && !isOwned.has(domain);
+  return [
+    { pools: pools.filter(({ domain }) => goes(domain)), domains: domains.filter(({ name }) => goes(name)) },
+    {
+      pools: pools.filter(({ domain }) => !goes(domain)),
+      domains: domains.filter(({ name }) => !goes(name)),
+    },
+  ];
+}
+
 /** Plans to keep domains and pools that are not named. */
-export function keepUnnamed({ pools, domains }: Unnamed): UnnamedPlan {
-  return {
-    steps: [
-      ...pools.map(({ declared }): Step => ({ what: "pool", name: declared.name, change: "keep" })),
-      ...domains.map(({ name }): Step => ({ what: "domain", name, change: "keep" })),
-    ],
-    changes: [],
-    emptyPools: [],
-    emptyDomains: [],
-  };
+export function keepUnnamed({ pools, domains }: Unnamed, state: State): Step[] {
+  const reasons = new Map(state.domains.map(({ name, owner }) => [name, keptBecause(owner)]));
+  return [
+    ...pools.map(({ declared: { name }, domain }): Step => {
+      return { what: "pool", name, domain, change: "keep", reason: reasons.get(domain) ?? notNamed };
+    }),
+    ...domains.map(({ name }): Step => {
+      return { what: "domain", name, domain: name, change: "keep", reason: reasons.get(name) ?? notNamed };
+    }),
+  ];
+}
+
+/** Says why something stays that the state does not name. */
+export function keptBecause(owner: string | null): string {
+  return owner === null ? notNamed : `${notNamed}; file ${owner} owns its domain`;
 }
 
 /** Plans to drain pools that are not named, and to delete pools and domains that are no longer used. */
 export function drainUnnamed(
   writer: Writer,
   { pools, domains }: Unnamed,
-  { used, tokens }: UnnamedFacts,
+  { used, tokens, leases }: UnnamedFacts,
   state: State,
   { actor }: ApplyOptions,
 ): UnnamedPlan {
@@ -70,17 +95,18 @@ export function drainUnnamed(
   const usedDomains = new Set(state.pools.filter(({ id }) => used.has(id)).map(({ domainId }) => domainId));
   for (const pool of pools) {
     const { name, drainUntil } = pool.declared;
+    const step = { what: "pool", name, domain: pool.domain, leasesInUse: leases.get(pool.id) ?? 0 } as const;
     if (!used.has(pool.id)) {
-      plan.steps.push({ what: "pool", name, change: "delete", reason: "it is not in use" });
+      plan.steps.push({ ...step, change: "delete", reason: "it is not in use" });
       plan.emptyPools.push(pool);
     } else if (drainUntil !== null) {
-      plan.steps.push({ what: "pool", name, change: "unchanged", reason: `drained until ${drainUntil}` });
+      plan.steps.push({ ...step, change: "unchanged", reason: `drained until ${drainUntil}` });
     } else {
-      const { settings } = owners.get(pool.domainId)!;
-      const until = formatDate(state.now + settings.leaseSeconds.max);
-      const reason = `its leases run until ${until} at most`;
-      plan.steps.push({ what: "pool", name, change: "drain", reason });
-      plan.changes.push(changePool(writer, actor, pool, { ...pool.declared, drainUntil: until }));
+      const until = formatDate(state.now + owners.get(pool.domainId)!.settings.leaseSeconds.max);
+      const fields = [{ path: "drainUntil", from: null, to: until }];
+      plan.steps.push({ ...step, change: "drain", fields, reason: `its leases run until ${until} at most` });
+      const drained = { ...pool.declared, drainUntil: until };
+      plan.changes.push(changePool(writer, actor, pool, drained, { mustDrainLater: false }));
     }
   }
   for (const domain of domains) {
@@ -88,12 +114,18 @@ export function drainUnnamed(
     const isUsed = usedDomains.has(domain.id);
     const restricted = tokens.get(domain.id) ?? [];
     if (isUsed) {
-      plan.steps.push({ what: "domain", name, change: "keep", reason: "its pools are being drained" });
+      plan.steps.push({
+        what: "domain",
+        name,
+        domain: name,
+        change: "keep",
+        reason: "its pools are being drained",
+      });
     } else if (restricted.length > 0) {
       const reason = `token ${restricted.join(", ")} is restricted to it`;
-      plan.steps.push({ what: "domain", name, change: "keep", reason });
+      plan.steps.push({ what: "domain", name, domain: name, change: "keep", reason });
     } else {
-      plan.steps.push({ what: "domain", name, change: "delete", reason: "it has no pools" });
+      plan.steps.push({ what: "domain", name, domain: name, change: "delete", reason: "it has no pools" });
       plan.emptyDomains.push(domain);
     }
   }

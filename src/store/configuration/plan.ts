@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { and, exists, inArray } from "drizzle-orm";
+import { and, eq, exists, gt, inArray, sql } from "drizzle-orm";
 import type { Declaration } from "../../declaration/declaration.ts";
 import { mapInSteps } from "../../declaration/steps.ts";
 import { namesShownMax, obstacleSliceRequests } from "../../limits.ts";
 import type { Database } from "../database/database.ts";
 import { readerOf, writerOf } from "../database/queries.ts";
 import { inSlices, yieldToEventLoop } from "../database/slices.ts";
-import { accessToken, pool } from "../database/schema.ts";
+import { accessToken, lease, LeaseState, pool } from "../database/schema.ts";
 import { clockSeconds } from "../database/time.ts";
 import { loadDeclaredState } from "./declared-state.ts";
 import type { State } from "./declared-state.ts";
@@ -18,7 +18,8 @@ import type { ApplyOptions, Draft, Target } from "./draft.ts";
 import { planDomains } from "./plan-domains.ts";
 import { planPools } from "./plan-pools.ts";
 import { planReservations, planRequest } from "./plan-reservations.ts";
-import { drainUnnamed, keepUnnamed, unnamedOf } from "./plan-unnamed.ts";
+import { onlyMissing, withOwners, withReleases } from "./plan-owners.ts";
+import { drainUnnamed, keepUnnamed, splitUnnamed, unnamedOf } from "./plan-unnamed.ts";
 import type { Unnamed, UnnamedFacts } from "./plan-unnamed.ts";
 import { selectUses } from "./pool-changes.ts";
 import { selectObstacles } from "./reservation-changes.ts";
@@ -37,23 +38,42 @@ export async function draftPlan(
   options: ApplyOptions,
   known?: State,
 ): Promise<Draft> {
-  const { database } = target.place;
   const state = known ?? (await loadDeclaredState(target.place));
+  const writer = writerOf(target.place.database);
+  const { file } = options;
+  if (file?.mode !== "create") {
+    const draft = await comparePlan(target, declaration, options, state);
+    return withOwners(writer, draft, declaration, state, options);
+  }
+  const missing = onlyMissing(declaration, state, file);
+  const draft = await comparePlan(target, missing.declaration, options, state);
+  return withReleases(writer, draft, declaration, missing, state, options, file);
+}
+
+/** Compares a declared state with a database, whoever owns what. */
+async function comparePlan(
+  target: Target,
+  declaration: Declaration,
+  options: ApplyOptions,
+  state: State,
+): Promise<Draft> {
+  const { database } = target.place;
   const writer = writerOf(database);
   const reservations = await inSlices(planReservations(writer, declaration, state, options));
   const unnamed = unnamedOf(declaration, state);
-  const toDrain: Unnamed = options.unnamed === "drain" ? unnamed : { pools: [], domains: [] };
+  const [toDrain, toKeep] = splitUnnamed(unnamed, state, options);
   const facts = await loadFacts(database, reservations.requests, toDrain);
   const domains = await inSlices(planDomains(writer, declaration, state, target, options));
-  const pools = await inSlices(planPools(writer, declaration, state, target, options));
+  const pools = await inSlices(
+    planPools(writer, declaration, state, target, options, reservations.remaining),
+  );
   const former = new Map(state.reservations.map((each) => [each.declared.name, each]));
   const requests = await inSlices(
     mapInSteps([...reservations.requests.entries()], ([index, request]) =>
       planRequest(writer, request, facts.obstacles[index], former.get(request.declared.name), options),
     ),
   );
-  const rest =
-    options.unnamed === "drain" ? drainUnnamed(writer, unnamed, facts, state, options) : keepUnnamed(unnamed);
+  const rest = drainUnnamed(writer, toDrain, facts, state, options);
   return {
     revision: state.revision,
     steps: [
@@ -62,6 +82,7 @@ export async function draftPlan(
       ...reservations.steps,
       ...requests.map(({ step }) => step),
       ...rest.steps,
+      ...keepUnnamed(toKeep, state),
     ],
     changes: [
       ...domains.changes,
@@ -87,14 +108,14 @@ async function loadFacts(
   { pools, domains }: Unnamed,
 ): Promise<PlanFacts> {
   if (requests.length + pools.length + domains.length === 0) {
-    return { obstacles: [], used: new Set(), tokens: new Map() };
+    return { obstacles: [], used: new Set(), tokens: new Map(), leases: new Map() };
   }
   const reader = readerOf(database);
   const now = clockSeconds(database);
   const poolIds = pools.map(({ id }) => id);
   const domainIds = domains.map(({ id }) => id);
   const slices = slicesOf(requests, obstacleSliceRequests);
-  const [used, tokens, ...first] = await reader.batch([
+  const [used, tokens, leases, ...first] = await reader.batch([
     reader
       .select({ id: pool.id })
       .from(pool)
@@ -104,6 +125,11 @@ async function loadFacts(
       .from(accessToken)
       .where(inArray(accessToken.domainId, domainIds))
       .orderBy(accessToken.name),
+    reader
+      .select({ id: lease.poolId, count: sql<number>`count(*)` })
+      .from(lease)
+      .where(and(inArray(lease.poolId, poolIds), eq(lease.state, LeaseState.bound), gt(lease.expiresAt, now)))
+      .groupBy(lease.poolId),
     ...(slices[0] ?? []).map((request) => selectObstacles(reader, request, now)),
   ]);
   const obstacles = first.map(([row]) => row);
@@ -115,6 +141,7 @@ async function loadFacts(
   const namesOf = (id: number) => tokens.filter(({ domainId }) => domainId === id).map(({ name }) => name);
   return {
     obstacles,
+    leases: new Map(leases.map(({ id, count }) => [id!, count])),
     used: new Set(used.map(({ id }) => id)),
     tokens: new Map(domainIds.map((id) => [id, namesOf(id).slice(0, namesShownMax)])),
   };

@@ -26,9 +26,34 @@ export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | und
   return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
 }
 
+/**
+ * @param wanted Unix seconds of the wanted drain date, or null.
+ * @param current Unix seconds of the current one, or null. A date that stays may be past.
+ * @returns A condition: the drain date does not change, or is not past by the clock of the database.
+ */
+function drainsLater(wanted: number | null, current: number | null): SQL | undefined {
+  return wanted === null || wanted === current ? undefined : sql`${wanted} > ${instantSeconds}`;
+}
+
+/** @returns The server identifier in the settings of a domain. */
+export function serverIdentifierOf(settings: Column): SQL<string> {
+  return sql<string>`${settings} ->> 'serverIdentifier'`;
+}
+
 /** @returns A pool in the format of the audit record. */
 export function auditedPool(domainName: string, declared: PoolDeclaration) {
   return { domain: domainName, ...declared };
+}
+
+/** Conditions of a new pool that a plan has checked already. */
+export interface CreationChecks {
+  /**
+   * The server identifier of the domain that was compared with the range. Default: any, because the transaction checks
+   * it.
+   */
+  readonly serverIdentifier?: string;
+  /** Whether a drain date must not be past. */
+  readonly mustDrainLater: boolean;
 }
 
 /** Creates a pool, unless it exists or its range overlaps another pool. A pool is one row, whatever its size. */
@@ -37,9 +62,13 @@ export function createPool(
   actor: string,
   domainName: string,
   declared: PoolDeclaration,
+  { serverIdentifier, mustDrainLater }: CreationChecks,
 ): Change {
   const { name } = declared;
   const values = poolValues(declared);
+  const isServer =
+    serverIdentifier === undefined ? sql`true` : eq(serverIdentifierOf(domain.settings), serverIdentifier);
+  const isLater = mustDrainLater ? drainsLater(values.drainUntil, null) : undefined;
   const columns = namesOf(
     pool.domainId,
     pool.name,
@@ -59,7 +88,7 @@ export function createPool(
       SELECT ${domain.id}, ${name}, ${values.firstAddress}, ${values.lastAddress}, ${values.psidOffset},
         ${values.psidLength}, ${values.reservedPorts}, ${values.fill}, ${values.options}, ${values.psids},
         ${values.slots}, ${values.drainUntil}
-      FROM ${domain} WHERE ${domain.name} = ${domainName}
+      FROM ${domain} WHERE ${domain.name} = ${domainName} AND ${isServer} AND ${isLater ?? sql`true`}
         AND NOT EXISTS (SELECT 1 FROM ${pool} WHERE ${overlaps(values)})
       ON CONFLICT (${nameOf(pool.name)}) DO NOTHING RETURNING ${nameOf(pool.id)}`),
     audit: {
@@ -128,16 +157,20 @@ export function isSamePool(stored: StoredPool, domainName: string, declared: Poo
 
 /**
  * Changes the options or the drain date. A pool with reservations cannot be drained, because reservations never end.
+ *
+ * @param mustDrainLater Whether a new drain date must not be past.
  */
 export function changePool(
   writer: Writer,
   actor: string,
   stored: StoredPool,
   declared: PoolDeclaration,
+  { mustDrainLater }: Pick<CreationChecks, "mustDrainLater">,
 ): Change {
   const { id, version, domain: domainName } = stored;
   const { options, drainUntil } = poolValues(declared);
   const isDrained = drainUntil !== null && stored.declared.drainUntil === null;
+  const current = poolValues(stored.declared).drainUntil;
   return {
     statement: writer
       .update(pool)
@@ -147,6 +180,7 @@ export function changePool(
           eq(pool.id, id),
           eq(pool.version, version),
           drainUntil === null ? undefined : notExists(selectReservationsOf(writer, id)),
+          mustDrainLater ? drainsLater(drainUntil, current) : undefined,
         ),
       )
       .returning({ id: pool.id }),

@@ -21,7 +21,7 @@ import type { AddressRange } from "./pool-changes.ts";
 import { deletePool } from "./pool-deletion.ts";
 import type { DeletionOutcome, PoolDeletionOptions } from "./pool-deletion.ts";
 import { putPool, updatePool } from "./pool-put.ts";
-import type { PoolChange, PoolPut, WantedPool } from "./pool-put.ts";
+import type { PoolChange, PoolChangeOptions, PoolPut, WantedPool } from "./pool-put.ts";
 import { staleness } from "./precondition.ts";
 import type { ChangeRefusal, Precondition } from "./precondition.ts";
 
@@ -47,7 +47,12 @@ export interface PoolStore {
   /** @returns A pool with some of the addresses, if one exists and the caller may see all domains. */
   readonly findOverlap: (principal: Principal, range: AddressRange) => Promise<StoredPool | undefined>;
   /** Creates a pool, or replaces the fields that may change. */
-  readonly put: (principal: Principal, wanted: WantedPool, precondition: Precondition) => Promise<PoolPut>;
+  readonly put: (
+    principal: Principal,
+    wanted: WantedPool,
+    precondition: Precondition,
+    options?: PoolChangeOptions,
+  ) => Promise<PoolPut>;
   /**
    * Changes the fields of a pool that may change.
    *
@@ -58,18 +63,20 @@ export interface PoolStore {
     name: string,
     precondition: Precondition,
     revise: (stored: StoredPool) => WantedPool,
+    options?: PoolChangeOptions,
   ) => Promise<PoolChange>;
   /**
    * Drains a pool, so that it gives no new leases.
    *
    * @param until Date until which leases are renewed. Default: the end of the longest lease that its domain would give
-   *   now.
+   *   now; by force, now.
    */
   readonly drain: (
     principal: Principal,
     name: string,
     precondition: Precondition,
     until: string | undefined,
+    options?: PoolChangeOptions,
   ) => Promise<PoolChange>;
   /** Deletes a pool that is not in use, or any pool by force. */
   readonly delete: (
@@ -99,23 +106,24 @@ export function createPoolStore(databases: Databases): PoolStore {
       if (principal.domain !== null) return undefined;
       return (await findIn(allPlaces(databases), (place) => findOverlap(place, range)))?.found;
     },
-    put: (principal, wanted, precondition) => putPool(databases, principal, wanted, precondition),
-    change: async (principal, name, precondition, revise) => {
+    put: (principal, wanted, precondition, options) =>
+      putPool(databases, principal, wanted, precondition, options),
+    change: async (principal, name, precondition, revise, options) => {
       const located = await locate(principal, name);
       if (located === undefined) return { kind: "not-found" };
       const { database } = located.place;
       const stale = staleness(precondition, located.found.version);
-      return stale ?? updatePool(database, principal, located.found, revise(located.found));
+      return stale ?? updatePool(database, principal, located.found, revise(located.found), options);
     },
-    drain: async (principal, name, precondition, until) => {
+    drain: async (principal, name, precondition, until, options) => {
       const located = await findIn(placesFor(databases, principal), (place) => findWithEnd(place, name));
       if (located === undefined) return { kind: "not-found" };
-      const { stored, longestLeaseEnd } = located.found;
-      const declared = { ...stored.declared, drainUntil: until ?? formatDate(longestLeaseEnd) };
+      const { stored, now, longestLeaseEnd } = located.found;
+      const end = options?.force === true ? now : longestLeaseEnd;
+      const declared = { ...stored.declared, drainUntil: until ?? formatDate(end) };
+      const wanted = { domain: stored.domain, declared };
       const stale = staleness(precondition, stored.version);
-      return (
-        stale ?? updatePool(located.place.database, principal, stored, { domain: stored.domain, declared })
-      );
+      return stale ?? updatePool(located.place.database, principal, stored, wanted, options);
     },
     delete: async (principal, name, precondition, options) => {
       const located = await locate(principal, name);
@@ -167,7 +175,7 @@ async function findPool({ database, scope }: Place, name: string): Promise<Store
   return row === undefined ? undefined : poolOfRow(row);
 }
 
-/** Finds a pool, and the latest end of a lease that is given out now, in Unix seconds. */
+/** Finds a pool, the database's clock, and the latest end of a lease that is given out now, in Unix seconds. */
 async function findWithEnd({ database, scope }: Place, name: string) {
   const reader = readerOf(database);
   const isIt = and(eq(pool.name, name), inScope(domain.name, scope));
@@ -182,6 +190,7 @@ async function findWithEnd({ database, scope }: Place, name: string) {
   if (row === undefined || of === undefined) return undefined;
   return {
     stored: poolOfRow(row),
+    now: of.now,
     longestLeaseEnd: of.now + parseSettings(of.settings).leaseSeconds.max,
   };
 }

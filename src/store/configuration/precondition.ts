@@ -6,17 +6,21 @@
 
 /** The precondition of a change. */
 export interface Precondition {
-  /** The required version, from If-Match; "any" for `*`, undefined without the header. */
-  readonly version: number | "any" | undefined;
+  /** The versions of which one is required, from If-Match; "any" for `*`, undefined without the header. */
+  readonly versions: readonly number[] | "any" | undefined;
   /** Whether the resource must not exist: If-None-Match is `*`. */
   readonly mustBeNew: boolean;
+  /** The versions that the resource must not have: from If-None-Match. Default: none. */
+  readonly excluded?: readonly number[];
 }
 
-/** The current version differs from the required one. */
+/** The current version is not one that the caller requires, or is one that it excludes. */
 export interface Stale {
   readonly kind: "stale";
-  /** The version that the caller requires. */
-  readonly required: number;
+  /** The header that states the precondition. */
+  readonly header: "If-Match" | "If-None-Match";
+  /** Its versions. */
+  readonly required: readonly number[];
   /** The current version. */
   readonly version: number;
 }
@@ -37,11 +41,14 @@ export type PutRefusal =
   /** The caller must name the version to replace. */
   | { readonly kind: "if-match-required" };
 
-/** @returns The refusal if the resource does not have the required version; undefined if it may be changed. */
-export function staleness({ version: required }: Precondition, version: number): Stale | undefined {
-  return typeof required === "number" && required !== version
-    ? { kind: "stale", required, version }
-    : undefined;
+/** @returns The refusal if the resource does not have a required version; undefined if it may be changed. */
+export function staleness(precondition: Precondition, version: number): Stale | undefined {
+  const { versions, mustBeNew, excluded = [] } = precondition;
+  if (versions !== undefined && versions !== "any" && !versions.includes(version)) {
+    return { kind: "stale", header: "If-Match", required: versions, version };
+  }
+  if (!mustBeNew && !excluded.includes(version)) return undefined;
+  return { kind: "stale", header: "If-None-Match", required: mustBeNew ? [version] : excluded, version };
 }
 
 /**
@@ -58,5 +65,5 @@ export function replacementRefusal(
   if (precondition.mustBeNew) return { kind: "exists" };
   const stale = staleness(precondition, version);
   if (stale !== undefined) return stale;
-  return isSame || precondition.version !== undefined ? undefined : { kind: "if-match-required" };
+  return isSame || precondition.versions !== undefined ? undefined : { kind: "if-match-required" };
 }

@@ -11,8 +11,8 @@ import { createReservationStore } from "./reservations.ts";
 import { createTokenStore } from "./tokens.ts";
 
 const operator = { name: "test", scope: "admin", domain: null } as const;
-const anything = { version: undefined, mustBeNew: false } as const;
-const whatever = { version: "any", mustBeNew: false } as const;
+const anything = { versions: undefined, mustBeNew: false } as const;
+const whatever = { versions: "any", mustBeNew: false } as const;
 
 const north = { name: "north", kind: "shared" as const, range: "192.0.2.0/24", psidLength: 6 };
 const isp = { name: "isp", serverIdentifier: "203.0.113.1", pools: [] };

@@ -89,7 +89,7 @@ export async function putReservation(
   const located = perPlace.find(({ found }) => found !== undefined);
   const pools = perPlace.find(({ place }) => place.database === home)!.pools;
   if (located?.found === undefined) {
-    if (precondition.version !== undefined) return { kind: "not-found" };
+    if (precondition.versions !== undefined) return { kind: "not-found" };
     return create(databases, principal, wanted, pools);
   }
   const { place, found } = located;

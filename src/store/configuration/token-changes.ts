@@ -4,6 +4,7 @@
  * @module
  */
 import { and, eq, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import { formatDate } from "../../declaration/dates.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
@@ -43,8 +44,12 @@ const show = ({ name, scope, domain: domainName, expiresAt }: NewToken) => ({
   expiresAt: expiresAt === null ? null : formatDate(expiresAt),
 });
 
+/** @returns A condition: a token with this expiry, in Unix seconds, is valid by the clock of the database. */
+const isValid = (expiresAt: number | null): SQL =>
+  expiresAt === null ? sql`true` : sql`${expiresAt} > ${instantSeconds}`;
+
 /**
- * Creates a token, unless it exists. If it is restricted to a domain, the domain must exist.
+ * Creates a token, unless it exists or has expired already. If it is restricted to a domain, the domain must exist.
  *
  * @param hash SHA-256 of its secret.
  */
@@ -62,7 +67,7 @@ export function createToken(writer: Writer, actor: string, token: NewToken, hash
   return {
     statement: writer.all(sql`INSERT INTO ${accessToken} (${columns})
       SELECT ${name}, ${scope}, ${domainId}, ${hash}, ${instantSeconds}, ${expiresAt}
-      WHERE ${domainName} IS NULL OR ${domainId} IS NOT NULL
+      WHERE (${domainName} IS NULL OR ${domainId} IS NOT NULL) AND ${isValid(expiresAt)}
       ON CONFLICT (${nameOf(accessToken.name)}) DO NOTHING RETURNING ${nameOf(accessToken.id)}`),
     audit: {
       actor,
@@ -108,7 +113,7 @@ export function rotateToken(
   };
 }
 
-/** Changes the expiry of a token; null means that it never expires. */
+/** Changes the expiry of a token to a date that is not past; null means that it never expires. */
 export function changeTokenExpiry(
   writer: Writer,
   actor: string,
@@ -119,7 +124,7 @@ export function changeTokenExpiry(
     statement: writer
       .update(accessToken)
       .set({ expiresAt, version: sql`${accessToken.version} + 1` })
-      .where(isUnchanged(stored))
+      .where(and(isUnchanged(stored), isValid(expiresAt)))
       .returning({ id: accessToken.id }),
     audit: {
       actor,

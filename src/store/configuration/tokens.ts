@@ -11,7 +11,7 @@ import { allPlaces, databaseOf, findIn, inScope, listByName } from "../database/
 import type { Databases, Place } from "../database/databases.ts";
 import { readerOf, readRows, writerOf } from "../database/queries.ts";
 import { accessToken, domain } from "../database/schema.ts";
-import { clockSeconds } from "../database/time.ts";
+import { clockSeconds, selectInstant } from "../database/time.ts";
 import type { Principal } from "../principal.ts";
 import { assertAllDomains } from "../principal.ts";
 import { commitChange } from "./change.ts";
@@ -25,15 +25,25 @@ import type { NewToken, StoredToken } from "./token-changes.ts";
 
 export type { NewToken, StoredToken };
 
+/** The token would have expired already. `now`: the clock of its database, in Unix seconds. */
+export interface PastExpiry {
+  readonly kind: "past-date";
+  readonly now: number;
+}
+
 /** The outcome of creating a token. */
 export type TokenCreation =
   | { readonly kind: "created"; readonly token: StoredToken }
   | { readonly kind: "exists" }
+  | PastExpiry
   /** The domain that the token is restricted to does not exist. */
   | { readonly kind: "no-domain" };
 
 /** The outcome of changing a token. */
 export type TokenChange = { readonly kind: "changed"; readonly token: StoredToken } | ChangeRefusal;
+
+/** The outcome of changing when a token expires. */
+export type ExpiryChange = TokenChange | PastExpiry;
 
 /** The outcome of deleting a token. */
 export type TokenDeletion = { readonly kind: "deleted" } | ChangeRefusal;
@@ -79,7 +89,7 @@ export interface TokenStore {
     name: string,
     precondition: Precondition,
     expiresAt: number | null,
-  ) => Promise<TokenChange>;
+  ) => Promise<ExpiryChange>;
   /**
    * Replaces the secret of a token.
    *
@@ -107,8 +117,8 @@ export function createTokenStore(databases: Databases): TokenStore {
     assertAllDomains(principal, "access tokens");
     return findIn(places, (place) => findToken(place, name));
   };
-  /** Changes a token if its version meets the precondition. */
-  const change = async (
+  /** Changes a token if its version meets the precondition, and the condition of the change holds. */
+  const attempt = async (
     principal: Principal,
     name: string,
     precondition: Precondition,
@@ -122,16 +132,11 @@ export function createTokenStore(databases: Databases): TokenStore {
     const writer = writerOf(place.database);
     const { isDone, found } = await commitChange(place.database, changeOf(writer, stored), [
       selectTokens(writer).where(eq(accessToken.id, stored.id)),
+      selectInstant(writer),
     ]);
-    const [[token]] = found;
-    return isDone ? ({ kind: "done", token } as const) : ({ kind: "changed-meanwhile" } as const);
-  };
-  const changed = async (...args: Parameters<typeof change>): Promise<TokenChange> => {
-    const result = await change(...args);
-    if (result.kind !== "done") return result;
-    return result.token === undefined
-      ? { kind: "changed-meanwhile" }
-      : { kind: "changed", token: result.token };
+    const [[token], [clock]] = found;
+    if (isDone) return { kind: "done", token } as const;
+    return { kind: "not-done", isSame: token?.version === stored.version, now: clock!.now } as const;
   };
   return {
     authenticate: (hashes) => authenticate(places, hashes),
@@ -150,21 +155,41 @@ export function createTokenStore(databases: Databases): TokenStore {
       if ((await locate(principal, token.name)) !== undefined) return { kind: "exists" };
       return create(databases, principal, token, hash);
     },
-    changeExpiry: (principal, name, precondition, expiresAt) =>
-      changed(principal, name, precondition, (writer, stored) =>
+    changeExpiry: async (principal, name, precondition, expiresAt) => {
+      const result = await attempt(principal, name, precondition, (writer, stored) =>
         changeTokenExpiry(writer, principal.name, stored, expiresAt),
-      ),
-    rotate: (principal, name, precondition, hash, overlapSeconds) =>
-      changed(principal, name, precondition, (writer, stored) =>
-        rotateToken(writer, principal.name, stored, hash, overlapSeconds),
+      );
+      const isPast = result.kind === "not-done" && result.isSame;
+      return isPast ? { kind: "past-date", now: result.now } : changed(result);
+    },
+    rotate: async (principal, name, precondition, hash, overlapSeconds) =>
+      changed(
+        await attempt(principal, name, precondition, (writer, stored) =>
+          rotateToken(writer, principal.name, stored, hash, overlapSeconds),
+        ),
       ),
     delete: async (principal, name, precondition) => {
-      const result = await change(principal, name, precondition, (writer, stored) =>
+      const result = await attempt(principal, name, precondition, (writer, stored) =>
         deleteToken(writer, principal.name, stored),
       );
-      return result.kind === "done" ? { kind: "deleted" } : result;
+      if (result.kind === "done") return { kind: "deleted" };
+      return result.kind === "not-done" ? { kind: "changed-meanwhile" } : result;
     },
   };
+}
+
+/** A change that was attempted. */
+type Attempt =
+  | { readonly kind: "done"; readonly token: StoredToken | undefined }
+  | { readonly kind: "not-done" }
+  | Extract<ChangeRefusal, { readonly kind: "not-found" | "stale" }>;
+
+/** Returns the changed token, or why it was not changed. */
+function changed(result: Attempt): TokenChange {
+  if (result.kind === "not-done") return { kind: "changed-meanwhile" };
+  if (result.kind !== "done") return result;
+  const { token } = result;
+  return token === undefined ? { kind: "changed-meanwhile" } : { kind: "changed", token };
 }
 
 async function create(
@@ -178,9 +203,14 @@ async function create(
   const writer = writerOf(database);
   const { isDone, found } = await commitChange(database, createToken(writer, principal.name, token, hash), [
     selectTokens(writer).where(and(eq(accessToken.name, token.name), inScope(domain.name, scope))),
+    selectInstant(writer),
   ]);
-  const [[row]] = found;
-  if (row === undefined) return { kind: "no-domain" };
+  const [[row], [clock]] = found;
+  if (row === undefined) {
+    const { now } = clock!;
+    const isPast = token.expiresAt !== null && token.expiresAt <= now;
+    return isPast ? { kind: "past-date", now } : { kind: "no-domain" };
+  }
   return isDone ? { kind: "created", token: row } : { kind: "exists" };
 }
 

@@ -6,16 +6,18 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { clearInterval, setInterval } from "node:timers";
 import { sql } from "drizzle-orm";
 import { fileLockWaitMsMax, fileMigrationWaitMsMax, fileWatchMs, walCheckpointPages } from "../../limits.ts";
 import { systemTiming } from "../../timing.ts";
 import type { Timing } from "../../timing.ts";
 import { Connection } from "./connection.ts";
+import { DatabaseError } from "./database.ts";
 import type { Database, Statement } from "./database.ts";
 import { FileClock, givenTime, lookOf } from "./file-clock.ts";
 import type { FileTime } from "./file-clock.ts";
-import { filePathOf } from "./file-path.ts";
+import { filePathOf } from "./database-url.ts";
 import { thisMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { statementOf } from "./queries.ts";
@@ -57,7 +59,9 @@ const pragmasOf = (sync: "full" | "off"): readonly string[] => [
  */
 export function openFile(url: string, options: FileOptions = {}): Database {
   const { clockMs, machine, sync = "full", timing = systemTiming, everySecond = startTimer } = options;
-  const connection = new Connection(filePathOf(url), pragmasOf(sync));
+  const path = filePathOf(url);
+  refuseFormerPath(url.slice("file:".length), path);
+  const connection = new Connection(path, pragmasOf(sync));
   openUnlessLocked(connection);
   const clock = clockMs === undefined ? new FileClock(machine ?? thisMachine()) : undefined;
   const time: FileTime = clock ?? givenTime(clockMs!);
@@ -99,6 +103,19 @@ export function openFile(url: string, options: FileOptions = {}): Database {
       connection.close();
     },
   };
+}
+
+/**
+ * Earlier releases took all after `file:` for the path. A database that one of them created under such a name is not
+ * found any more, and an empty one in its place would give its leases to others.
+ *
+ * @throws {DatabaseError} When there is a file at the former path, but none at the path.
+ */
+function refuseFormerPath(former: string, path: string): void {
+  if (former === path || !existsSync(former) || existsSync(path)) return;
+  throw new DatabaseError(
+    `Cannot open the database: found ${former}, as an earlier release named it, expected ${path}; rename the file, or write %25 for each % in the URL`,
+  );
 }
 
 function startTimer(run: () => void): () => void {

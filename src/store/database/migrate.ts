@@ -12,6 +12,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { DatabaseError } from "./database.ts";
 import type { Database, Statement } from "./database.ts";
 
 const releaseFolder = fileURLToPath(new URL("../../../migrations", import.meta.url).href);
@@ -28,8 +29,9 @@ export interface MigrationReport {
 export class NewerSchemaError extends Error {
   constructor(unknown: readonly number[]) {
     super(
-      `Cannot migrate the database: found ${unknown.length} unknown migration(s), the last of ` +
-        `${new Date(unknown.at(-1)!).toISOString()}; expected a database of this release or an earlier one`,
+      `Cannot use the database: found ${unknown.length} unknown migration(s), the last of ` +
+        `${new Date(unknown.at(-1)!).toISOString()}, expected a database of this release or an earlier one: ` +
+        "install the release that migrated it",
     );
     this.name = "NewerSchemaError";
   }
@@ -76,6 +78,29 @@ export async function migrateDatabase(
   }
 }
 
+/**
+ * Checks that a database has the schema of this release, and changes nothing.
+ *
+ * @param migrationsFolder The folder of the migrations. Default: those of this release.
+ * @throws {NewerSchemaError} When a later release has migrated the database.
+ * @throws {DatabaseError} When the database cannot be reached, or lacks migrations.
+ */
+export async function assertMigrated(
+  database: Database,
+  migrationsFolder: string = releaseFolder,
+): Promise<void> {
+  const migrations = readMigrations(migrationsFolder);
+  const found = (await hasRecordTable(database)) ? await appliedMigrations(database) : [];
+  const unknown = found.filter((when) => !migrations.some((each) => each.when === when));
+  if (unknown.length > 0) throw new NewerSchemaError(unknown);
+  if (found.length === migrations.length) return;
+  const lacking = migrations.length - found.length;
+  throw new DatabaseError(
+    `Cannot use the database: found a schema that lacks ${lacking} of ${migrations.length} migrations, expected all: ` +
+      "run `npm run migrate`",
+  );
+}
+
 /** The table that drizzle's migrator creates, so that either migrator can continue after the other. */
 const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric
@@ -85,9 +110,13 @@ const createTable = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
  * Creates the table only if it is missing, so that a start with nothing to migrate does not wait for the write lock.
  */
 async function createRecordTable(database: Database): Promise<void> {
+  if (!(await hasRecordTable(database))) await database.migrate([{ sql: createTable, args: [] }]);
+}
+
+async function hasRecordTable(database: Database): Promise<boolean> {
   const statement = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
   const [found] = await database.read([{ sql: statement, args: [] }]);
-  if (found!.rows.length === 0) await database.migrate([{ sql: createTable, args: [] }]);
+  return found!.rows.length > 0;
 }
 
 function readMigrations(migrationsFolder: string): Migration[] {

@@ -41,6 +41,8 @@ export const domain = sqliteTable("domain", {
   settings: text().notNull(),
   /** Grows with each change: the ETag of the admin API. */
   version: integer().notNull().default(1),
+  /** Name of the file that declares the domain and what is in it; null if operators change it through the API. */
+  owner: text(),
 });
 
 /**

@@ -1,7 +1,8 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { openServer } from "./server.ts";
-import { parseServerAddress, showDatabaseUrl } from "./server-address.ts";
+import { showDatabaseUrl } from "./database-url.ts";
+import { parseServerAddress } from "./server-address.ts";
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
 

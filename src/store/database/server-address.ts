@@ -32,8 +32,12 @@ export function parseServerAddress(text: string, token?: string): ServerAddress 
   if (pathname.includes("@") || hash !== "") {
     throw cannotOpen("a fragment or an @ in the path of the URL", "special characters as %XX in a password");
   }
-  if ([...searchParams.keys()].some((key) => key !== "authToken" && key !== "tls")) {
+  const parameters = [...searchParams.keys()];
+  if (parameters.some((key) => key !== "authToken" && key !== "tls")) {
     throw cannotOpen("an unknown query parameter in the URL", "authToken or tls");
+  }
+  if (new Set(parameters).size < parameters.length) {
+    throw cannotOpen("a query parameter twice in the URL", "each once");
   }
   const tls = searchParams.get("tls");
   if (tls !== null && !["0", "1"].includes(tls))
@@ -46,16 +50,9 @@ export function parseServerAddress(text: string, token?: string): ServerAddress 
   };
 }
 
-/**
- * Formats the URL of a database for people.
- *
- * @returns The URL without secrets. A path of a file is unchanged.
- */
-export function showDatabaseUrl(url: string): string {
-  return url.startsWith("file:") ? url : parseServerAddress(url).url;
-}
-
 function parseUrl(text: string): URL {
+  // The platform's parser would leave out line ends and tabs, wherever they are.
+  if (/\s/.test(text)) throw cannotOpen("white space in the URL", "none");
   try {
     return new URL(text);
   } catch {

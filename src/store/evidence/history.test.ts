@@ -24,7 +24,7 @@ const declaration: DeclarationInput = {
     {
       name: "test",
       default: true,
-      serverIdentifier: "192.0.2.1",
+      serverIdentifier: "203.0.113.1",
       pools: [
         {
           name: "shared",

@@ -21,7 +21,7 @@ async function openLeases() {
   const domain = {
     name: "test",
     default: true,
-    serverIdentifier: "192.0.2.1",
+    serverIdentifier: "203.0.113.1",
     pools: [
       { name: "pool", kind: "shared" as const, range: "192.0.2.0/30", psidLength: 2, fill: "pack" as const },
     ],

@@ -7,7 +7,7 @@ import { allDatabases } from "../database/databases.ts";
 import type { Databases } from "../database/databases.ts";
 import { purgeDatabase } from "./retention.ts";
 import type { HousekeepingOptions, HousekeepingReport } from "./retention.ts";
-import { findClientLeases, verifyDatabase } from "./verify.ts";
+import { findClientLeases, findUnusableIn, verifyDatabase } from "./verify.ts";
 import type { ClientLease, Verdict } from "./verify.ts";
 
 /** Maintenance of all databases. */
@@ -18,6 +18,13 @@ export interface Maintenance {
    * @throws {DatabaseError} When a database cannot be reached, or was never migrated.
    */
   readonly verify: () => Promise<Verdict>;
+  /**
+   * Finds addresses and options that an earlier release accepted, and that clients cannot use.
+   *
+   * @returns One sentence for each.
+   * @throws {DatabaseError} When a database cannot be reached, or was never migrated.
+   */
+  readonly findUnusable: () => Promise<readonly string[]>;
   /**
    * Finds the leases of clients in all domains.
    *
@@ -47,6 +54,7 @@ export function createMaintenance(databases: Databases): Maintenance {
         pools: verdicts.flatMap(({ pools }) => pools),
       };
     },
+    findUnusable: async () => (await Promise.all(all.map(findUnusableIn))).flat(),
     findLeases: async (clients) =>
       (await Promise.all(all.map((database) => findClientLeases(database, clients)))).flat(),
     runHousekeeping: async function* (options) {

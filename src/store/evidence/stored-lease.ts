@@ -16,6 +16,7 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { slotKey } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
+import { parseWholeNumber } from "../../wire/number.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 
 /** A lease with its domain, pool, address and PSID. */
@@ -83,18 +84,15 @@ export function formatLeaseId(directory: Directory, slot: number): string {
 
 /** @returns Key of the slot with this name; undefined when no pool has the pair, or the text is not a valid name. */
 export function parseLeaseId({ domains }: Directory, id: string): number | undefined {
-  const [, addressText = "", psidText] = /^([\d.]{7,15})(?:-(\d{1,5}))?$/.exec(id) ?? [];
-  const address = parseAddress(addressText);
-  if (address === undefined) return undefined;
-  const pools = domains.flatMap((domain) => domain.pools);
-  const found = findPair(pools, address, psidText === undefined ? null : Number(psidText));
-  return found && slotKey(found.pool.id, found.number);
-}
-
-function parseAddress(text: string): number | undefined {
+  const [addressText, psidText, ...more] = id.split("-");
   try {
-    return parseIPv4(text);
-  } catch {
+    const address = parseIPv4(addressText!);
+    const psid = psidText === undefined ? null : parseWholeNumber(psidText, 0, 0xffff);
+    const pools = domains.flatMap((domain) => domain.pools);
+    const found = more.length === 0 ? findPair(pools, address, psid) : undefined;
+    return found && slotKey(found.pool.id, found.number);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return undefined;
   }
 }

@@ -7,14 +7,17 @@
 import { eq, isNotNull, sql } from "drizzle-orm";
 import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { findUnusable } from "../../declaration/unusable.ts";
+import { groupBy } from "../../group-by.ts";
 import { pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
 import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
+import { domainOfRow, poolOfRow, selectPools } from "../configuration/declared.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { literal } from "../database/columns.ts";
 import { wasSetBack } from "../database/clock-step.ts";
 import type { Database } from "../database/database.ts";
-import { statementOf } from "../database/queries.ts";
+import { readerOf, statementOf } from "../database/queries.ts";
 import { clockStep, domain, freeNever, history, lease, LeaseState, pool } from "../database/schema.ts";
 import { rowsOf, selectionOf } from "../database/selection.ts";
 import { numberOfSlotSql, poolOfSlotSql, slotKeySql } from "../database/slot-sql.ts";
@@ -163,7 +166,27 @@ export async function verifyDatabase(database: Database): Promise<Verdict> {
     const sum = free + offers + leases + quarantined + reserved;
     if (sum !== slots) faults.push(`slots-not-conserved: pool "${name}" has ${sum} of ${slots} slots`);
   }
+  const unusable = await findUnusableIn(database);
+  faults.push(...unusable.slice(0, verifyFaultsShownMax).map((each) => `unusable-configuration: ${each}`));
   return { faults, pools };
+}
+
+/**
+ * Finds addresses and options of a database that an earlier release accepted, and that clients cannot use.
+ *
+ * @returns One sentence for each.
+ * @throws {DatabaseError} When the database cannot be reached, or was never migrated.
+ */
+export async function findUnusableIn(database: Database): Promise<readonly string[]> {
+  const reader = readerOf(database);
+  const [domains, pools] = await reader.batch([
+    reader.select().from(domain).orderBy(domain.name),
+    selectPools(reader).orderBy(pool.name),
+  ]);
+  const poolsOf = groupBy(pools.map(poolOfRow), (each) => each.domain);
+  return domains
+    .map(domainOfRow)
+    .flatMap(({ name, settings }) => findUnusable(name, settings, poolsOf.get(name) ?? []));
 }
 
 /** The lease of a client. It may have expired. */

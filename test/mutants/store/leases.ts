@@ -136,7 +136,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-interval-ignored",
     rules: ["R8539-8.1-02"],
     file: statements,
-    search: "OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),",
+    search:
+      'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),',
     replacement: "OR softwire IS NULL,",
     tests: commitTests,
   },
@@ -144,7 +145,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-address-never-changes",
     rules: ["R8539-8.1-01"],
     file: statements,
-    search: "OR (running AND own_softwire IS NOT NULL AND now - since < softwire_interval),",
+    search:
+      'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),',
     replacement: "OR (running AND own_softwire IS NOT NULL),",
     tests: sharingTests,
   },
@@ -331,11 +333,11 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.2-13"],
     file: statements,
     search: [
-      "      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = c.first_slot",
+      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")}',
       "        AND ${other.state} = ${bound} AND ${other.expiresAt} > now",
     ].join("\n"),
     replacement:
-      "      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = c.first_slot AND ${other.state} = ${bound}",
+      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")} AND ${other.state} = ${bound}',
     tests: requestTests,
   },
   {

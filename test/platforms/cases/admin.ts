@@ -360,6 +360,7 @@ export function adminCases(target: CaseTarget): void {
     expect((await call("PUT", "/config?dryRun=true", wished)).body.steps).toContainEqual({
       what: "domain",
       name: "wished",
+      domain: "wished",
       change: "create",
     });
     expect((await call("GET", "/domains/wished")).status).toBe(404);

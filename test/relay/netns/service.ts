@@ -31,7 +31,7 @@ function domain(
   return {
     name,
     ...links,
-    serverIdentifier: "203.0.113.1",
+    serverIdentifier: "100.64.0.1",
     pools: [{ name: `${name}-shared`, kind: "shared", range, psidOffset: 0, psidLength: 6 }],
   };
 }

@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { formatDate, formatDateOrNull } from "../../../declaration/dates.ts";
+import { objectOf } from "../../../declaration/schema-parts.ts";
 import { clockDifferenceSecondsMax } from "../../../limits.ts";
 import type { ClockAcceptance, ClockReport, ClockStep } from "../../../store/evidence/clock.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -55,7 +56,7 @@ const clocksSchema = v.strictObject({
   ),
 });
 
-const acceptanceSchema = v.strictObject({
+const acceptanceSchema = objectOf({
   differenceSeconds: v.pipe(
     v.number(),
     v.integer(),

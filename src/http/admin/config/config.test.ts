@@ -121,18 +121,24 @@ describe("PUT /config", () => {
     const client = clientProfile(1);
     const [offer] = await allocator.ask(says.discover(client));
     await allocator.ask(says.selecting(client, offer!));
-    expect((await put(state([]))).steps).toEqual([
+    expect((await put(state([]), "?prune=true")).steps).toEqual([
       "domain isp unchanged",
       "reservation seven delete",
       "pool north drain",
       "pool south delete",
     ]);
-    expect((await put(state([]))).steps).toContain("pool north unchanged");
-    expect((await put({ domains: [] })).steps).toEqual(["pool north unchanged", "domain isp keep"]);
+    expect((await put(state([]), "?prune=true")).steps).toContain("pool north unchanged");
+    expect((await put({ domains: [] }, "?prune=true")).steps).toEqual([
+      "pool north unchanged",
+      "domain isp keep",
+    ]);
     expect((await allocator.ask(says.renew(client, offer!)))[0]!.type).toBe("ack");
     // The leases of the pool end.
     await execute(database, "UPDATE lease SET expires_at = 1, free_at = 1");
-    expect((await put({ domains: [] })).steps).toEqual(["pool north delete", "domain isp delete"]);
+    expect((await put({ domains: [] }, "?prune=true")).steps).toEqual([
+      "pool north delete",
+      "domain isp delete",
+    ]);
     const rows = await query(database, "SELECT name FROM retired_pool ORDER BY name");
     expect(rows.map(({ name }) => name)).toEqual(["north", "south"]);
   });
@@ -141,23 +147,71 @@ describe("PUT /config", () => {
     const { put, call } = await open();
     await put(state([north]));
     await call("PUT", "/tokens/noc", { scope: "read", domain: "isp" });
-    const applied = await put({ domains: [] });
+    const applied = await put({ domains: [] }, "?prune=true");
     expect(applied.steps).toEqual(["pool north delete", "domain isp keep"]);
     expect((applied.answer.steps as unknown[]).at(-1)).toMatchObject({
       reason: "token noc is restricted to it",
     });
     expect((await call("GET", "/domains/isp")).status).toBe(200);
     await call("DELETE", "/tokens/noc");
-    expect((await put({ domains: [] })).steps).toEqual(["domain isp delete"]);
+    expect((await put({ domains: [] }, "?prune=true")).steps).toEqual(["domain isp delete"]);
   });
 
   test("stops draining a pool that is declared again", async () => {
     const { put, allocator } = await open();
     await put(state([north]));
     await allocator.ask(says.discover(clientProfile(1)));
-    expect((await put(state([]))).steps).toContain("pool north drain");
+    expect((await put(state([]), "?prune=true")).steps).toContain("pool north drain");
     expect((await put(state([north]))).steps).toContain("pool north change");
     expect((await allocator.ask(says.discover(clientProfile(2))))[0]!.type).toBe("offer");
+  });
+
+  test("E6 without prune, what is not named stays and is listed; an empty state changes nothing", async () => {
+    const { put, revision } = await open();
+    await put(state([north, south], [seven]));
+    const before = await revision();
+    for (const query of ["?dryRun=true", "", "?prune=false"]) {
+      const { steps, answer } = await put({ domains: [] }, query);
+      const kept = ["reservation seven keep", "pool north keep", "pool south keep", "domain isp keep"];
+      expect(steps).toEqual(kept);
+      expect((answer.steps as { reason: string }[]).every(({ reason }) => reason === "not named")).toBe(true);
+    }
+    expect(await revision()).toBe(before);
+  });
+
+  test("E6 a plan tells each field that it sets, from what to what", async () => {
+    const { put } = await open();
+    await put(state([north], [seven]));
+    const until = "2999-01-01T00:00:00Z";
+    const changed = state([north, { ...south, drainUntil: until }], [{ ...seven, psid: 41 }], {
+      leaseSeconds: { max: 7200 },
+      prefixes: ["2001:db8::/48"],
+    });
+    const { answer } = await put(changed, "?dryRun=true");
+    expect((answer.steps as { fields?: unknown }[]).map(({ fields }) => fields)).toEqual([
+      [
+        { path: "prefixes", from: [], to: ["2001:db8::/48"] },
+        { path: "leaseSeconds.max", from: 86_400, to: 7200 },
+      ],
+      undefined,
+      undefined,
+      [{ path: "psid", from: 40, to: 41 }],
+    ]);
+  });
+
+  test("E6 a prune tells how many leases are in use in what goes", async () => {
+    const { put, allocator } = await open();
+    await put(state([north]));
+    for (const number of [1, 2]) {
+      const client = clientProfile(number);
+      const [offer] = await allocator.ask(says.discover(client));
+      await allocator.ask(says.selecting(client, offer!));
+    }
+    const { answer } = await put({ domains: [] }, "?prune=true&dryRun=true");
+    expect(answer.steps).toMatchObject([
+      { name: "north", change: "drain", leasesInUse: 2 },
+      { change: "keep" },
+    ]);
   });
 
   test("refuses an impossible change as a whole, with the reason", async () => {

@@ -20,10 +20,12 @@ import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
 import { inSlices } from "../../../store/store.ts";
 import type { AuthEnv } from "../../auth.ts";
+import { unreadableBody } from "../../limit-body.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
+import { drainAtOnce, pastDates } from "../past-dates.ts";
 import { requireAllDomains } from "../resource.ts";
 import { invalid, requireJson, validQuery } from "../validation.ts";
 
@@ -35,7 +37,17 @@ const yamlTypes = ["application/yaml", "application/x-yaml", "text/yaml"];
 const stepSchema = v.strictObject({
   what: v.picklist(["domain", "pool", "reservation"]),
   name: v.string(),
+  domain: v.string(),
   change: v.picklist(["create", "change", "drain", "delete", "unchanged", "keep", "refuse"]),
+  fields: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ path: v.string(), from: v.unknown(), to: v.unknown() })),
+      v.description("What a change sets."),
+    ),
+  ),
+  leasesInUse: v.optional(
+    v.pipe(v.number(), v.description("Running leases of a pool that `prune` drains or deletes.")),
+  ),
   reason: v.optional(v.string()),
 });
 
@@ -51,6 +63,20 @@ const planSchema = v.strictObject({
 const applyQuery = v.strictObject({
   dryRun: v.optional(
     v.pipe(v.picklist(["true", "false"]), v.description("Return the planned steps, and change nothing.")),
+  ),
+  prune: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description(
+        "Drain pools that are not named, and delete what is not named and not in use. Default: it stays.",
+      ),
+    ),
+  ),
+  force: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description("Accept drain dates that are past: their pools are drained at once."),
+    ),
   ),
 });
 
@@ -92,7 +118,7 @@ export function configRoutes({ store }: AdminDeps) {
         summary: "Declare all domains, pools and reservations",
         problems: [409, 412],
         description:
-          "Applies the document in one transaction, or refuses it as a whole. A pool that the document omits is drained until its longest lease has ended. A later application deletes the pool once it is unused, and then its domain, if the document omits that too. A reservation that the document omits is deleted.",
+          "Applies the document in one transaction, or refuses it as a whole. What the document omits stays, and the steps list it as not named. With `prune=true`, a pool that it omits is drained until its longest lease has ended; a later application deletes the pool once it is unused, and then its domain. A reservation that it omits is deleted. A domain that a file owns is not changed.",
         answers: { 200: planSchema },
       }),
       describeRoute({ requestBody: { required: true, content: declarationContent } }),
@@ -103,7 +129,8 @@ export function configRoutes({ store }: AdminDeps) {
         requireAllDomains(principal, "change the whole configuration");
         const declaration = await readBody(context);
         const options = {
-          unnamed: "drain",
+          unnamed: context.req.valid("query").prune === "true" ? "drain" : "keep",
+          force: context.req.valid("query").force === "true",
           precondition: readPrecondition(context),
           changesMax: applyChangesMax,
         } as const;
@@ -132,13 +159,15 @@ function respondSteps(
         413,
         `Cannot apply the declared state: found ${result.changes} changes, expected at most ${applyChangesMax} in one request; declare it in parts, or apply it as a file (npm run migrate -- --config FILE)`,
       );
+    case "past-dates":
+      throw pastDates("apply the declared state", result.dates, drainAtOnce);
     case "exists":
       throw problem(
         412,
         "Cannot create the configuration: found one, expected none (If-None-Match: *); a configuration always exists",
       );
     case "stale":
-      throw versionConflict("of an older configuration", formatETag(result.version));
+      throw versionConflict(result);
   }
 }
 
@@ -159,7 +188,7 @@ async function readBody(context: Context): Promise<Declaration> {
     input = await inSlices(parseTextInSteps(text, format, "the body", requestBounds));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw problem(400, error.message);
+    throw unreadableBody(error);
   }
   const checked = await inSlices(checkDeclaration(input));
   if (checked.success) return checked.declaration;

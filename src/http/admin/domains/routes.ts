@@ -21,7 +21,15 @@ import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
-import { allDomainsRequired, checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
+import {
+  allDomainsRequired,
+  checkName,
+  checkNewName,
+  notFound,
+  patched,
+  refusalOf,
+  requireAllDomains,
+} from "../resource.ts";
 import { domainSchema, mergePatchSchema } from "../schemas.ts";
 import { invalid, requireJson, validBody, validQuery } from "../validation.ts";
 
@@ -82,7 +90,7 @@ function changeRoutes({ store }: AdminDeps) {
       validBody(domainSchema),
       async (context) => {
         const name = context.req.param("name");
-        const { name: nameInBody, ...settings } = context.req.valid("json");
+        const { name: nameInBody, ...settings } = withoutOwner(context.req.valid("json"));
         checkName(name, nameInBody);
         refuseRepeatedPlaces(settings);
         const precondition = readPrecondition(context);
@@ -110,7 +118,7 @@ function changeRoutes({ store }: AdminDeps) {
         const patch = context.req.valid("json");
         const name = context.req.param("name");
         const revise = (stored: StoredDomain) => {
-          const { name: nameInBody, ...settings } = patched(domainSchema, shown(stored), patch);
+          const { name: nameInBody, ...settings } = withoutOwner(patched(domainSchema, shown(stored), patch));
           checkName(name, nameInBody);
           // A database of an earlier release may have them twice. Its other fields can be changed.
           if ("prefixes" in patch || "lines" in patch) refuseRepeatedPlaces(settings);
@@ -121,6 +129,24 @@ function changeRoutes({ store }: AdminDeps) {
           name,
           await store.domains.change(context.get("principal"), name, readPrecondition(context), revise),
         );
+      },
+    )
+    .post(
+      "/domains/:name/release",
+      operation({
+        tag,
+        summary: "Take a domain from the file that owns it",
+        problems: [404, 412],
+        answers: { 200: domainSchema },
+        description:
+          "Then the API can change the domain, its pools and reservations, until an allocator is started with the file again.",
+      }),
+      async (context) => {
+        const name = context.req.param("name");
+        const principal = context.get("principal");
+        requireAllDomains(principal, "release a domain");
+        const precondition = readPrecondition(context);
+        return respondChange(context, name, await store.domains.release(principal, name, precondition));
       },
     )
     .delete(
@@ -153,7 +179,14 @@ function refuseRepeatedPlaces(settings: Pick<DomainSettings, "prefixes" | "lines
 
 type Shown = v.InferOutput<typeof domainSchema> & { readonly name: string };
 
-const shown = ({ name, settings }: StoredDomain): Shown => ({ name, ...settings });
+const shown = ({ name, settings, owner }: StoredDomain): Shown => ({ name, ...settings, ownedBy: owner });
+
+/** The owner is computed, so it is ignored in requests. */
+function withoutOwner<D extends { ownedBy?: unknown }>(body: D): Omit<D, "ownedBy"> {
+  const settings = { ...body };
+  delete settings.ownedBy;
+  return settings;
+}
 
 function respond(context: Context, stored: StoredDomain, status: 200 | 201 = 200) {
   context.header("etag", formatETag(stored.version));
@@ -178,6 +211,11 @@ function respondChange(context: Context<AuthEnv>, name: string, result: DomainPu
       );
     case "already-served":
       throw alreadyServed(name, result);
+    case "server-in-pool":
+      throw problem(
+        409,
+        `Cannot change domain "${name}": pool "${result.pool}" contains the new serverIdentifier, expected an address outside of the domain's pools`,
+      );
     case "forbidden-fields":
       throw forbiddenFields(context.get("principal"), name, result);
     default:

@@ -104,7 +104,11 @@ describe("T14 a token of one domain", () => {
     });
     expect([answer.status, answer.body]).toEqual([
       200,
-      expect.objectContaining({ prefixes, rapidCommit: true, siteBy: ["source"] }),
+      expect.objectContaining({
+        prefixes: ["2001:db8:3::/48", "2001:db8:2::/48"],
+        rapidCommit: true,
+        siteBy: ["source"],
+      }),
     ]);
   });
 });

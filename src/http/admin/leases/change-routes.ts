@@ -6,19 +6,19 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import * as v from "valibot";
-import { textOf } from "../../../declaration/schema-parts.ts";
+import { objectOf, textOf } from "../../../declaration/schema-parts.ts";
 import type { LeaseMove } from "../../../store/evidence/leases.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
-import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
+import { readPrecondition, versionConflict } from "../etag.ts";
 import { notFound } from "../resource.ts";
 import { invalid, requireJson, validBody } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
-const moveSchema = v.strictObject({
+const moveSchema = objectOf({
   address: textOf(parseIPv4),
   psid: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))), null),
 });
@@ -82,7 +82,7 @@ function respondChange(
     case "not-found":
       throw notFound("lease", id);
     case "stale":
-      throw versionConflict(formatETag(change.required), formatETag(change.version));
+      throw versionConflict(change);
     case "not-running":
       throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected bound or offered`);
     case "changed-meanwhile":

@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { parseDate } from "../../../declaration/dates.ts";
-import { textOf } from "../../../declaration/schema-parts.ts";
+import { textOf, wholeNumberText } from "../../../declaration/schema-parts.ts";
 import { clientIdentifierOctetsMax, listedPortRangesMax } from "../../../limits.ts";
 import type { LeasePosition, LeaseQuery } from "../../../store/evidence/find-leases.ts";
 import { slotStates } from "../../../store/evidence/slot-state.ts";
@@ -18,7 +18,7 @@ import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "../paging.ts";
-import { hexSchema, portSchema, wholeNumber } from "../query-fields.ts";
+import { hexSchema, portSchema } from "../query-fields.ts";
 import { notFound } from "../resource.ts";
 import { invalid, validQuery } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
@@ -45,7 +45,7 @@ const querySchema = v.strictObject({
       v.description("DUID in hexadecimal (RFC 4361). Uses an index with `iaid`, otherwise a scan."),
     ),
   ),
-  iaid: v.optional(wholeNumber(0, 0xffffffff)),
+  iaid: v.optional(wholeNumberText(0, 0xffffffff)),
   softwire: v.optional(v.pipe(ipv6, v.description("Softwire source address. Uses an index."))),
   source: v.optional(v.pipe(ipv6, v.description("IPv6 source address of the last REQUEST. Uses a scan."))),
   site: v.optional(v.pipe(v.string(), v.description("Customer site, as leases show it. Uses an index."))),

@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../../declaration/dates.ts";
-import { textOf } from "../../../declaration/schema-parts.ts";
+import { textOf, wholeNumberText } from "../../../declaration/schema-parts.ts";
 import { lookupPortRangesMax, lookupToleranceSecondsMax } from "../../../limits.ts";
 import { portRanges } from "../../../portset/port-set.ts";
 import { noHolderReasons } from "../../../store/evidence/history.ts";
@@ -16,7 +16,7 @@ import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { evidenceFields, showEvidence } from "../evidence.ts";
-import { portSchema, wholeNumber } from "../query-fields.ts";
+import { portSchema } from "../query-fields.ts";
 import { portRangeSchema } from "../schemas.ts";
 import { invalid, validQuery } from "../validation.ts";
 
@@ -28,7 +28,7 @@ const querySchema = v.strictObject({
   at: v.pipe(textOf(parseDate), v.description("RFC 3339, with a time zone. Not in the future.")),
   toleranceSeconds: v.optional(
     v.pipe(
-      wholeNumber(0, lookupToleranceSecondsMax),
+      wholeNumberText(0, lookupToleranceSecondsMax),
       v.description("How far the clock that recorded `at` may be off. Default: 0."),
     ),
   ),

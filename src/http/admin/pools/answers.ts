@@ -10,6 +10,7 @@ import type { PoolPut, WantedPool } from "../../../store/configuration/pool-put.
 import type { PoolDeletion } from "../../../store/configuration/pools.ts";
 import { problem } from "../../problem.ts";
 import { formatETag } from "../etag.ts";
+import { drainAtOnce, pastDates } from "../past-dates.ts";
 import { refusalOf } from "../resource.ts";
 import { sizesOf } from "./plan.ts";
 
@@ -39,6 +40,8 @@ export function respondPut(context: Context, { domain, declared }: WantedPool, r
       throw noDomain(name, domain);
     case "overlaps":
       throw overlaps(name, declared.range, result.other);
+    case "contains-server":
+      throw containsServer(name, declared.range, result.serverIdentifier);
     default:
       return respondChange(context, name, result);
   }
@@ -46,12 +49,23 @@ export function respondPut(context: Context, { domain, declared }: WantedPool, r
 
 type PoolChangeResult = Exclude<
   PoolPut,
-  { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" }
+  { readonly kind: "created" | "name-taken" | "no-domain" | "overlaps" | "contains-server" }
 >;
 
-/** Answers with the result of a change. */
-export function respondChange(context: Context, name: string, result: PoolChangeResult) {
+/**
+ * Answers with the result of a change.
+ *
+ * @param datePath The field of the request that has the drain date.
+ */
+export function respondChange(
+  context: Context,
+  name: string,
+  result: PoolChangeResult,
+  datePath = "drainUntil",
+) {
   switch (result.kind) {
+    case "past-date":
+      throw pastDates(`drain pool "${name}"`, [{ ...result, path: datePath }], drainAtOnce);
     case "changed":
     case "unchanged":
       return respondPool(context, result.pool);
@@ -95,6 +109,12 @@ function overlaps(name: string, range: string, other: StoredPool | undefined): E
       : `pool "${other.declared.name}" (${other.declared.range})`;
   const errors = [{ path: "range", found: `"${range}"`, expected: `a range that does not overlap ${whose}` }];
   return problem(409, `Cannot create pool "${name}": its range ${range} overlaps ${whose}`, { errors });
+}
+
+function containsServer(name: string, range: string, server: string): Error {
+  const expected = `a range without ${server}, the server identifier of the domain`;
+  const errors = [{ path: "range", found: `"${range}"`, expected }];
+  return problem(409, `Cannot create pool "${name}": found range ${range}, expected ${expected}`, { errors });
 }
 
 function fixedFieldsDiffer(name: string, errors: readonly FixedDifference[]): Error {

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { dateSchema } from "../../../declaration/dates.ts";
 import { parseIPv4Range } from "../../../declaration/pool-declaration.ts";
 import type { PoolDeclaration } from "../../../declaration/pool-declaration.ts";
-import { nameSchema, textOf } from "../../../declaration/schema-parts.ts";
+import { nameSchema, objectOf, textOf } from "../../../declaration/schema-parts.ts";
 import type { StoredPool } from "../../../store/configuration/declared.ts";
 import { parseIPv4 } from "../../../wire/ipv4-address.ts";
 import type { AuthEnv } from "../../auth.ts";
@@ -32,7 +32,7 @@ const listQuery = v.strictObject({
   address: v.optional(v.pipe(textOf(parseIPv4), v.description("Only the pool that contains this address."))),
 });
 
-const drainRequest = v.strictObject({
+const drainRequest = objectOf({
   until: v.optional(
     v.pipe(
       dateSchema,
@@ -48,6 +48,15 @@ const deleteQuery = v.strictObject({
       v.description(
         "End running leases, and keep them in history. The next renewal of their clients is refused.",
       ),
+    ),
+  ),
+});
+
+const drainQuery = v.strictObject({
+  force: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description("Accept a drain date that is past: the pool is drained at once. Default: it is refused."),
     ),
   ),
 });
@@ -130,6 +139,7 @@ function changeRoutes({ store }: AdminDeps) {
       }),
       requireJson(),
       validBody(poolSchema),
+      validQuery(drainQuery),
       async (context) => {
         const name = context.req.param("name");
         const body = context.req.valid("json");
@@ -140,7 +150,9 @@ function changeRoutes({ store }: AdminDeps) {
         return respondPut(
           context,
           wanted,
-          await store.pools.put(context.get("principal"), wanted, precondition),
+          await store.pools.put(context.get("principal"), wanted, precondition, {
+            force: context.req.valid("query").force === "true",
+          }),
         );
       },
     )
@@ -155,9 +167,12 @@ function changeRoutes({ store }: AdminDeps) {
       }),
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
+      validQuery(drainQuery),
       async (context) => {
         const patch = context.req.valid("json");
         const name = context.req.param("name");
+        const options = { force: context.req.valid("query").force === "true" };
+        const principal = context.get("principal");
         const revise = (stored: StoredPool) => {
           const body = patched(poolSchema, showPool(stored), patch);
           checkName(name, body.name);
@@ -166,7 +181,7 @@ function changeRoutes({ store }: AdminDeps) {
         return respondChange(
           context,
           name,
-          await store.pools.change(context.get("principal"), name, readPrecondition(context), revise),
+          await store.pools.change(principal, name, readPrecondition(context), revise, options),
         );
       },
     );
@@ -181,17 +196,22 @@ function endRoutes({ store }: AdminDeps) {
         summary: "Drain a pool",
         answers: { 200: poolSchema },
         problems: [404, 409, 412],
-        description: "The pool gives no new leases. Running leases may be renewed until `until`.",
+        description:
+          "The pool gives no new leases. Running leases may be renewed until `until`. With `force=true`, `until` may be past, and is now by default.",
       }),
       requireJson(),
       validBody(drainRequest),
+      validQuery(drainQuery),
       async (context) => {
         const name = context.req.param("name");
         const { until } = context.req.valid("json");
+        const principal = context.get("principal");
+        const options = { force: context.req.valid("query").force === "true" };
         return respondChange(
           context,
           name,
-          await store.pools.drain(context.get("principal"), name, readPrecondition(context), until),
+          await store.pools.drain(principal, name, readPrecondition(context), until, options),
+          "until",
         );
       },
     )

@@ -5,6 +5,7 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
+import type * as v from "valibot";
 import { formatDate, formatDateOrNull, parseDate } from "../../../declaration/dates.ts";
 import { nameSchema } from "../../../declaration/schema-parts.ts";
 import type { StoredToken, TokenChange, TokenCreation } from "../../../store/configuration/tokens.ts";
@@ -13,6 +14,7 @@ import { sha256 } from "../../auth.ts";
 import type { AuthEnv } from "../../auth.ts";
 import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
+import { pastDates } from "../past-dates.ts";
 import { operation } from "../document.ts";
 import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageOf, pageQuerySchema, pageSchema, readPage, respondPage } from "../paging.ts";
@@ -92,7 +94,7 @@ function creationRoutes({ store }: AdminDeps) {
       const { secret, hash } = await createSecret();
       const token = { name, scope: body.scope, domain: body.domain, expiresAt };
       const result = await store.tokens.create(context.get("principal"), token, hash);
-      if (result.kind !== "created") throw whyNotCreated(name, body.domain, result);
+      if (result.kind !== "created") throw whyNotCreated(name, body, result);
       return respondSecret(context, result.token, secret, 201);
     },
   );
@@ -116,6 +118,7 @@ function changeRoutes({ store }: AdminDeps) {
         const seconds = expiresAt === null ? null : parseDate(expiresAt);
         const principal = context.get("principal");
         const result = await store.tokens.changeExpiry(principal, name, readPrecondition(context), seconds);
+        if (result.kind === "past-date") throw pastExpiry(name, expiresAt!, result.now);
         return respond(context, changedToken(name, result));
       },
     )
@@ -200,12 +203,17 @@ async function createSecret(): Promise<{ readonly secret: string; readonly hash:
   return { secret, hash: await sha256(secret) };
 }
 
+const pastExpiry = (name: string, expiresAt: string, now: number): Error =>
+  pastDates(`store token "${name}"`, [{ path: "expiresAt", date: expiresAt, now }], "");
+
 function whyNotCreated(
   name: string,
-  domain: string | null,
-  { kind }: Exclude<TokenCreation, { readonly kind: "created" }>,
+  { domain, expiresAt }: v.InferOutput<typeof tokenRequestSchema>,
+  result: Exclude<TokenCreation, { readonly kind: "created" }>,
 ): Error {
-  switch (kind) {
+  switch (result.kind) {
+    case "past-date":
+      return pastExpiry(name, expiresAt!, result.now);
     case "exists":
       return problem(
         409,

@@ -1,0 +1,122 @@
+/**
+ * Which addresses an operator may declare. An address that no packet of a client can carry is a typing error, and a
+ * client that leased it would be without service. Private and shared space (RFC 1918, RFC 6598) and the addresses of
+ * documentation (RFC 5737) are for labs and stay allowed.
+ *
+ * Only declarations are checked. A database of an earlier release may have such addresses, and is served as it is.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import {
+  isLinkLocal,
+  isLoopback,
+  isMapped,
+  isMulticast,
+  isUnspecified,
+  parseIPv6,
+  parseIPv6Prefix,
+} from "../wire/ipv6-address.ts";
+import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
+
+/** IPv4 addresses that no host has (RFC 6890 §2.2.2), and what they are. */
+const noHosts = [
+  { prefix: "0.0.0.0/8", what: "this network" },
+  { prefix: "127.0.0.0/8", what: "loopback" },
+  { prefix: "169.254.0.0/16", what: "link-local" },
+  { prefix: "224.0.0.0/4", what: "multicast" },
+  { prefix: "240.0.0.0/4", what: "reserved, and 255.255.255.255 is broadcast" },
+].map(({ prefix, what }) => {
+  const { address, length } = parseIPv4Prefix(prefix);
+  return { prefix, what, firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
+});
+
+interface IPv4Range {
+  readonly firstAddress: number;
+  readonly lastAddress: number;
+}
+
+/**
+ * Finds addresses in a range that no client can use.
+ *
+ * @returns What was expected instead; undefined if all are usable.
+ */
+export function unusableInRange({ firstAddress, lastAddress }: IPv4Range): string | undefined {
+  const found = noHosts.find((each) => firstAddress <= each.lastAddress && lastAddress >= each.firstAddress);
+  return found && `expected addresses that a host can have: ${found.prefix} is ${found.what}`;
+}
+
+/** @returns Whether a range contains an address. */
+export function rangeContains({ firstAddress, lastAddress }: IPv4Range, address: number): boolean {
+  return firstAddress <= address && address <= lastAddress;
+}
+
+/** Tells what was expected instead of a text; undefined if the text is usable. The text has its form. */
+export type Refusal = (text: string) => string | undefined;
+
+/** Adds a check to a schema. Its message shows what was found and what was expected. */
+export function usable(refusal: Refusal) {
+  return v.rawCheck<string>(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.issues !== undefined) return;
+    const expected = refusal(dataset.value);
+    if (expected !== undefined) {
+      addIssue({ message: `found "${dataset.value}", ${expected}`, received: `"${dataset.value}"` });
+    }
+  });
+}
+
+/** Refuses an IPv4 address that no host has. */
+export const unlessHost: Refusal = (text) => {
+  const address = parseIPv4(text);
+  return unusableInRange({ firstAddress: address, lastAddress: address });
+};
+
+/** Refuses an address that is surely no server of the client: 0.0.0.0 and 255.255.255.255. */
+export const unlessAnyServer: Refusal = (text) =>
+  ["0.0.0.0", "255.255.255.255"].includes(text) ? "expected the address of a host" : undefined;
+
+/** Refuses an address that is surely no next hop. 0.0.0.0 is one: the destination is on the link (RFC 3442). */
+export const unlessNextHop: Refusal = (text) =>
+  parseIPv4(text) < 0xe0000000 ? undefined : "expected a unicast address";
+
+/** Refuses an address that is surely no router or name server of the client: it is no unicast address. */
+export const unlessUnicast: Refusal = (text) => {
+  const address = parseIPv4(text);
+  return address < 0x01000000 || address >= 0xe0000000 ? "expected a unicast address" : undefined;
+};
+
+/** What IPv6 addresses may not be declared anywhere: nobody outside one link or host has them. */
+const noUnicast: readonly (readonly [(octets: Uint8Array) => boolean, string])[] = [
+  [isUnspecified, "the unspecified address"],
+  [isLoopback, "the loopback address"],
+  [isMulticast, "multicast"],
+  [isLinkLocal, "link-local"],
+  [isMapped, "IPv4-mapped"],
+];
+
+const whyNoUnicast = (octets: Uint8Array): string | undefined => {
+  const found = noUnicast.find(([isSuch]) => isSuch(octets));
+  return found && `expected a global or unique local address: it is ${found[1]}`;
+};
+
+/** Refuses an IPv6 address of no border relay. */
+export const unlessGlobal: Refusal = (text) => whyNoUnicast(parseIPv6(text));
+
+/** Refuses the link-address of no relay. `::` is the link of clients without a relay in between. */
+export const unlessLink: Refusal = (text) => {
+  const octets = parseIPv6(text);
+  return isUnspecified(octets) || isLoopback(octets) ? undefined : whyNoUnicast(octets);
+};
+
+/** Refuses a prefix of no client. `::/0` is one of all clients, and `::1/128` one of those on the allocator's host. */
+export const unlessServed: Refusal = (text) =>
+  isLoopback(parseIPv6Prefix(text).address) ? undefined : unlessGlobalPrefix(text);
+
+/** Refuses a prefix all of whose addresses are unusable. */
+export const unlessGlobalPrefix: Refusal = (text) => {
+  const { address, length } = parseIPv6Prefix(text);
+  const isWhole = isUnspecified(address) || isLoopback(address) ? length === 128 : true;
+  const isWithin = isMapped(address) ? length >= 96 : true;
+  const why = isWhole && isWithin ? whyNoUnicast(address) : undefined;
+  return why?.replace("address: it is", "prefix: it is");
+};

@@ -1,0 +1,67 @@
+/**
+ * What a program prints. The reader of a pipe may go away at any time (`… | head -1`): the rest is then discarded, and
+ * the program finishes its work as usual. Without this, Node would end it with a stack trace.
+ *
+ * @module
+ */
+import process from "node:process";
+
+let isRead = true;
+const guarded = new Set<NodeJS.WriteStream>();
+
+/**
+ * Prints text to standard output, which has results only.
+ *
+ * When it cannot be written for another reason than a missing reader, such as a full disk, the program says so and ends
+ * with code 1: a script must not take half of a result for all of it.
+ */
+export function print(text: string): void {
+  guard(process.stdout, (error) => {
+    if (isRead && error.code !== "EPIPE") {
+      printError(
+        `Cannot print the result: ${error.message}, expected a standard output that can be written\n`,
+      );
+      process.once("exit", () => (process.exitCode = 1));
+    }
+    isRead = false;
+  }).write(text);
+}
+
+/** Prints a note for people to standard output. A service serves, and ends with code 0, if nobody can read it. */
+export function printNote(text: string): void {
+  guard(process.stdout, () => undefined).write(text);
+}
+
+/** Prints text to standard error. What cannot be written is lost, because there is no place left to say so. */
+export function printError(text: string): void {
+  guard(process.stderr, () => undefined).write(text);
+}
+
+/**
+ * Waits until the printed text has been written, so that a long result does not accumulate in memory.
+ *
+ * @returns Whether more text may still find a reader.
+ */
+export async function printed(): Promise<boolean> {
+  const { stdout } = process;
+  if (isRead && stdout.writableNeedDrain) {
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        stdout.off("drain", end).off("error", end);
+        resolve();
+      };
+      stdout.on("drain", end).on("error", end);
+    });
+  }
+  return isRead;
+}
+
+/** Node ends the process on the error of a stream without a listener. */
+function guard(
+  stream: NodeJS.WriteStream,
+  onError: (error: NodeJS.ErrnoException) => void,
+): NodeJS.WriteStream {
+  if (!guarded.has(stream)) stream.on("error", onError);
+  guarded.add(stream);
+  return stream;
+}

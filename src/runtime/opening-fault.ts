@@ -1,0 +1,144 @@
+/**
+ * Why a database cannot be opened, in one line for the operator: the setting, what was found, what is expected.
+ *
+ * @module
+ */
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { showDatabaseUrl } from "../store/store.ts";
+import type { DatabaseAccess } from "../store/store.ts";
+
+/** A database that cannot be opened. */
+export class OpeningError extends Error {
+  /** Whether the same setting may work later: a server, or the way to it, does not answer now. */
+  readonly isTemporary: boolean;
+
+  constructor(message: string, isTemporary: boolean, cause: unknown) {
+    super(message, { cause });
+    this.name = "OpeningError";
+    this.isTemporary = isTemporary;
+  }
+}
+
+/** What is wrong, and whether it may pass. */
+interface Fault {
+  readonly problem: string;
+  readonly isTemporary?: boolean;
+}
+
+/**
+ * Describes why a database could not be opened.
+ *
+ * @param access Its URL, and the setting that has the URL.
+ * @param error What the driver or the network reported.
+ */
+export function describeOpening({ url, setting }: DatabaseAccess, error: unknown): OpeningError {
+  if (error instanceof OpeningError) return error;
+  const of = setting === undefined ? "" : ` of ${setting}`;
+  const message = error instanceof Error ? error.message : String(error);
+  // These messages are complete, and do not show the URL, which may have a secret.
+  const own = /^Cannot (open|use|migrate) (the database|\S*): (.*)$/s.exec(message);
+  if (own !== null) return new OpeningError(`Cannot ${own[1]!} ${own[2]!}${of}: ${own[3]!}`, false, error);
+  const isFile = url.startsWith("file:");
+  const { problem, isTemporary = false } = isFile
+    ? faultOfFile(url.slice("file:".length), message)
+    : faultOfServer(error, message);
+  return new OpeningError(
+    `Cannot open the database ${showDatabaseUrl(url)}${of}: ${problem}`,
+    isTemporary,
+    error,
+  );
+}
+
+function faultOfFile(path: string, message: string): Fault {
+  const folder = dirname(path);
+  const inFolder = codeOf(() => {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
+  });
+  if (inFolder === "ENOENT") {
+    return { problem: `found no folder ${folder}, expected it to exist: create it, or correct the path` };
+  }
+  if (inFolder === "ENOTDIR")
+    return { problem: `found a file in the place of the folder ${folder}, expected a folder` };
+  if (codeOf(() => statSync(path)) === undefined && statSync(path).isDirectory()) {
+    return { problem: "found a folder, expected a file, or a name that is free" };
+  }
+  const { R_OK, W_OK, X_OK } = constants;
+  const user = process.getuid?.() ?? "of this process";
+  const inFile = codeOf(() => {
+    accessSync(path, R_OK | W_OK);
+  });
+  if (inFile !== undefined && inFile !== "ENOENT") {
+    return {
+      problem: `found a file that cannot be written (${inFile}), expected one that user ${user} may write`,
+    };
+  }
+  const toWrite = codeOf(() => {
+    accessSync(folder, W_OK | X_OK);
+  });
+  if (toWrite !== undefined) {
+    const found = `found a folder ${folder} that cannot be written (${toWrite})`;
+    return { problem: `${found}, expected one that user ${user} may write` };
+  }
+  return message.includes("not a database")
+    ? { problem: "found another kind of file, expected a database: correct the path, or move the file away" }
+    : { problem: `found ${oneLine(message)}, expected a database that can be opened` };
+}
+
+/** Codes of the system and of `undici` when nobody answers. */
+const awayCodes =
+  /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|UND_ERR_(CONNECT_TIMEOUT|SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT))$/;
+
+/** Statuses of a server, or of a proxy in front of it, that mean "later". */
+const awayStatuses = ["429", "502", "503", "504"];
+
+function faultOfServer(error: unknown, message: string): Fault {
+  const status = /\bstatus (\d{3})\b/.exec(message)?.[1];
+  if (status === "401" || status === "403") {
+    return {
+      problem: `found status ${status}, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN`,
+    };
+  }
+  if (status !== undefined) {
+    return {
+      problem: `found status ${status}, expected a libSQL server at this URL`,
+      isTemporary: awayStatuses.includes(status),
+    };
+  }
+  const code = causesOf(error)
+    .map(networkCodeOf)
+    .find((each) => each !== undefined);
+  return code === undefined
+    ? { problem: `found ${oneLine(message)}, expected a libSQL server at this URL` }
+    : {
+        problem: `found no answer (${code}), expected a libSQL server that runs at this URL`,
+        isTemporary: true,
+      };
+}
+
+/** An error and its causes. An attempt to connect to several addresses has an error for each. */
+function causesOf(error: unknown): readonly Error[] {
+  if (!(error instanceof Error)) return [];
+  const several = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  return [error, ...several.flatMap(causesOf), ...causesOf(error.cause)];
+}
+
+function networkCodeOf(error: Error): string | undefined {
+  if (error.name === "TimeoutError") return "timeout";
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && awayCodes.test(code) ? code : undefined;
+}
+
+function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+function oneLine(message: string): string {
+  return message.replaceAll(/\s+/g, " ");
+}

@@ -1,0 +1,90 @@
+/**
+ * What a program says about a wrong command line: one line with the name of the flag or the variable, what was found,
+ * and what was expected.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+
+/** Where a command prints its help, and its faults. */
+export interface UsageOutput {
+  readonly print: (text: string) => void;
+  readonly printError: (text: string) => void;
+}
+
+/** Makes a command and its subcommands report a wrong command line in one line. */
+export function reportUsage(command: Command, output: UsageOutput): Command {
+  command.configureOutput({
+    writeOut: output.print,
+    writeErr: output.printError,
+    outputError: (text, write) => {
+      write(`${describeUsageFault(text, command)}\n`);
+    },
+  });
+  for (const each of command.commands) reportUsage(each, output);
+  return command;
+}
+
+/** Forms of commander's messages, and what is said instead. */
+const forms: readonly [RegExp, (parts: readonly string[], command: Command) => string][] = [
+  [
+    /^option '.*' value '(.*)' from env '(\w+)' is invalid\. (.*)$/s,
+    ([value, variable, why]) => `${variable}: found ${quote(value!)}, ${expectation(why!)}`,
+  ],
+  [
+    /^option '(?:-\w, )?(--[\w-]+).*?' argument '(.*)' is invalid\. (.*)$/s,
+    ([flag, value, why]) => `${flag}: found ${quote(value!)}, ${expectation(why!)}`,
+  ],
+  [
+    /^required option '((--[\w-]+).*)' not specified$/s,
+    ([flags, flag], { options }) => {
+      const variable = options.find((each) => each.flags === flags)?.envVar;
+      return `${flag}: found nothing, expected a value${variable === undefined ? "" : `, here or in ${variable}`}`;
+    },
+  ],
+  [
+    /^option '(--[\w-]+).*' argument missing$/s,
+    ([flag]) => `${flag}: found nothing after it, expected a value`,
+  ],
+  [
+    /^unknown option '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s,
+    ([flag, near]) =>
+      `${flag}: found an unknown flag, expected ${near === undefined ? "one that --help lists" : `${near}, or another that --help lists`}`,
+  ],
+  [
+    /^unknown command '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s,
+    ([name, near]) =>
+      `${name}: found an unknown command, expected ${near === undefined ? "one that --help lists" : `${near}, or another that --help lists`}`,
+  ],
+  [/^missing required argument '(.*)'$/s, ([name]) => `<${name}>: found nothing, expected a value`],
+  [
+    /^too many arguments.* Expected (\d+) arguments? but got (\d+)(?:: (.*))?\.$/s,
+    ([expected, found]) =>
+      `found ${found} arguments, expected ${expected}; --help lists the flags and commands`,
+  ],
+];
+
+/**
+ * Rewrites a message of commander.
+ *
+ * @param text Its message, with `error: ` and a suggestion on a second line.
+ */
+export function describeUsageFault(text: string, command: Command): string {
+  const message = text.replace(/^error: /, "").trim();
+  for (const [form, describe] of forms) {
+    const found = form.exec(message);
+    if (found !== null) return `Cannot read the command line: ${describe(found.slice(1), command)}`;
+  }
+  return `Cannot read the command line: ${message.replaceAll("\n", " ")}`;
+}
+
+/** The part of a parser's message that says what it expected. */
+function expectation(why: string): string {
+  const expected = /expected .*$/is.exec(why)?.[0] ?? `expected another value: ${why}`;
+  return `e${expected.slice(1)}`.replace(/\.$/, "");
+}
+
+/** A value stands in one line, whatever it contains. */
+function quote(value: string): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,555 @@
+/**
+ * Starts the real programs with wrong settings. Each says in one line which setting is wrong, what was found and what is
+ * expected, prints nothing else, and ends.
+ */
+import { execFile, execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openFile } from "../src/store/database/file.ts";
+import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { findFreePort } from "./support/free-port.ts";
+import { startProgram } from "./support/processes.ts";
+import { whyWithout } from "./support/tools.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "apportion-settings-"));
+const token = "0123456789abcdef";
+
+const programs = { relay: "relay/main.ts", apportion: "src/cli/main.ts" } as const;
+
+/** Ports that are in use, and files that are wrong: their names in the rows stand for them. */
+const ports = { TCP: 0, UDP: 0, REFUSING: 0, FAILING: 0, CLOSED: 0 };
+const closers: (() => void)[] = [];
+
+async function listen(answer?: number): Promise<number> {
+  const server = createServer((_, response) => response.writeHead(answer ?? 200).end("{}")).listen(
+    0,
+    "127.0.0.1",
+  );
+  closers.push(() => server.close());
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+const files: Readonly<Record<string, string>> = {
+  "text.db": "this is no database, however long its text may be ".repeat(30),
+  "empty.db": "",
+  "unknown.yaml":
+    "domains:\n  - name: isp\n    serverIdentifier: 192.0.2.1\n    pools: []\n    colour: red\n",
+  "unknown.json": '{\n  "domains": [],\n  "colour": 1\n}\n',
+  "broken.yaml": "domains:\n  - name: [\n",
+  "broken.json": '{"domains": \n',
+  "unknown.toml": "[queue]\nlength = 9\nlenght = 9\n",
+  "broken.toml": "[queue]\nlength =\n",
+  "twice.toml": '[[listeners]]\naddress = "::1"\nport = 9\n[[listeners]]\naddress = "0::1"\nport = 9\n',
+  "url.toml": '[allocator]\nurls = ["http://a:1/v1/relay"]\n',
+  "level.toml": '[log]\nlevel = "loud"\n',
+  "tls.toml": '[allocator]\ncertificateFile = "/no/cert"\nkeyFile = "/no/key"\n',
+  "short.token": "short\n",
+  "state.json": "[]",
+  "wire.log": "no record\n",
+};
+
+beforeAll(async () => {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  mkdirSync(join(folder, "folder"));
+  mkdirSync(join(folder, "locked"), { mode: 0o555 });
+  const newer = openFile(`file:${join(folder, "newer.db")}`);
+  await migrateDatabase(newer);
+  const future = Date.parse("2199-01-01T00:00:00Z");
+  await newer.migrate([
+    { sql: "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', ?)", args: [future] },
+  ]);
+  newer.close();
+  const whole = openFile(`file:${join(folder, "whole.db")}`);
+  await migrateDatabase(whole);
+  whole.close();
+  chmodSync(folder, 0o755);
+  const socket = createSocket("udp6").bind(0, "::1");
+  closers.push(() => socket.close());
+  await once(socket, "listening");
+  ports.UDP = socket.address().port;
+  ports.TCP = await listen();
+  ports.REFUSING = await listen(401);
+  ports.FAILING = await listen(500);
+  ports.CLOSED = await findFreePort();
+});
+
+afterAll(() => {
+  for (const close of closers) close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Replaces the names of ports and of the folder by what they stand for. */
+function fill(text: string): string {
+  const named = Object.entries(ports).reduce(
+    (all, [name, port]) => all.replaceAll(`:${name}`, `:${port}`),
+    text,
+  );
+  return named.replaceAll("FOLDER", folder);
+}
+
+interface Row {
+  /** The program, its arguments, and variables as `NAME=value`. */
+  readonly command: string;
+  /** What standard error has. */
+  readonly line: string;
+  /** Default: 1. */
+  readonly code?: number;
+  /** A command that runs the program in another way. */
+  readonly through?: readonly string[];
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run({ command, through = [] }: Row): Promise<Ended> {
+  const words = command.split(" ").map(fill);
+  const isVariable = (word: string): boolean => /^[A-Z_]+=/.test(word);
+  const environment = Object.fromEntries(
+    words
+      .filter(isVariable)
+      .map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]),
+  );
+  const [program, ...args] = words.filter((word) => !isVariable(word));
+  const file = join(root, programs[program as keyof typeof programs]);
+  const whole = [...through, process.execPath, "--import", import.meta.resolve("tsx"), file, ...args].map(
+    fill,
+  );
+  return new Promise((resolve) => {
+    execFile(
+      whole[0]!,
+      whole.slice(1),
+      { cwd: folder, env: { PATH: process.env.PATH, LOG_LEVEL: "silent", ...environment } },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : Number(error.code ?? -1);
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+const migrations = readdirSync(join(root, "migrations")).filter((name) => name.endsWith(".sql")).length;
+const usage = "Cannot read the command line:";
+const relay = `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:0`;
+const allocator = `apportion APPORTION_RELAY_TOKEN=${token} allocator --listen 127.0.0.1:0`;
+const start = "apportion start --http 127.0.0.1:0 --listen [::1]:0";
+const admin = `apportion APPORTION_ADMIN_TOKEN=${token} admin`;
+const notDatabase =
+  "found another kind of file, expected a database: correct the path, or move the file away";
+const newer =
+  "found 1 unknown migration(s), the last of 2199-01-01T00:00:00.000Z, expected a database of this release or an " +
+  "earlier one: install the release that migrated it";
+const databaseUrls = 'expected "file:PATH", "https://…", "http://…" or "libsql://…"';
+const listenForm = 'expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets';
+
+const allocatorRows: readonly Row[] = [
+  {
+    command: `${start} --database file:FOLDER/a1.db --http 127.0.0.1:TCP`,
+    line: "Cannot listen for HTTP on 127.0.0.1:TCP: found it in use (EADDRINUSE), expected a port that no other process uses",
+  },
+  {
+    command: `${allocator} --database file:FOLDER/a2.db --listen 192.0.2.77:1`,
+    line: "Cannot listen for HTTP on 192.0.2.77:1: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
+  },
+  {
+    command: "apportion start --http 127.0.0.1:70000",
+    line: `${usage} --http: found "127.0.0.1:70000", ${listenForm}`,
+  },
+  {
+    command: `${start} --listen [::1]:70000`,
+    line: 'Cannot configure the relay: --listen: found "70000", expected a whole number of 0 to 65535',
+  },
+  {
+    command: `${start} --database file:FOLDER/text.db`,
+    line: `Cannot open the database file:FOLDER/text.db of --database: ${notDatabase}`,
+  },
+  {
+    command: `${start} --database file:FOLDER/folder`,
+    line: "Cannot open the database file:FOLDER/folder of --database: found a folder, expected a file, or a name that is free",
+  },
+  {
+    command: `${start} --database file:FOLDER/text.db/a.db`,
+    line: "Cannot open the database file:FOLDER/text.db/a.db of --database: found a file in the place of the folder FOLDER/text.db, expected a folder",
+  },
+  {
+    command: `${allocator} --database file:FOLDER/foldr/a.db`,
+    line: "Cannot open the database file:FOLDER/foldr/a.db of --database: found no folder FOLDER/foldr, expected it to exist: create it, or correct the path",
+  },
+  {
+    command: `${allocator} APPORTION_DATABASE_URL=file:FOLDER/newer.db`,
+    line: `Cannot use the database of APPORTION_DATABASE_URL: ${newer}`,
+  },
+  {
+    command: `${allocator} --database http://127.0.0.1:REFUSING`,
+    line: "Cannot open the database http://127.0.0.1:REFUSING/ of --database: found status 401, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN",
+  },
+  {
+    command: `${allocator} --database http://127.0.0.1:FAILING`,
+    line: "Cannot open the database http://127.0.0.1:FAILING/ of --database: found status 500, expected a libSQL server at this URL",
+  },
+  {
+    command: `${start} --databse x`,
+    line: `${usage} --databse: found an unknown flag, expected --database, or another that --help lists`,
+  },
+  {
+    command: "apportion strat",
+    line: `${usage} strat: found an unknown command, expected start, or another that --help lists`,
+  },
+  {
+    command: `${start} --database file:FOLDER/a3.db LOG_LEVEL=loud`,
+    line: 'Cannot open the log: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
+  },
+  {
+    command: `${start} --database file:FOLDER/a4.db APPORTION_ADMIN_TOKEN=short`,
+    line: "Cannot start: APPORTION_ADMIN_TOKEN: found an invalid value, expected at least 16 characters",
+  },
+  {
+    command: `${start} --config FOLDER/none.yaml`,
+    line: "Cannot read FOLDER/none.yaml: found no such file, expected a declared state",
+  },
+  {
+    command: `${start} --config FOLDER/folder`,
+    line: "Cannot read FOLDER/folder: found a folder, expected a declared state",
+  },
+  {
+    command: `${start} --config FOLDER/unknown.yaml`,
+    line: 'Cannot read FOLDER/unknown.yaml: line 5: domains.0.colour: Invalid key: Expected never but received "colour"',
+  },
+  {
+    command: `${start} --config FOLDER/unknown.json`,
+    line: 'Cannot read FOLDER/unknown.json: line 3: colour: Invalid key: Expected never but received "colour"',
+  },
+  {
+    command: `${start} --config FOLDER/broken.json`,
+    line: "Cannot read FOLDER/broken.json: Unexpected end of JSON input",
+  },
+  {
+    command: "apportion allocator APPORTION_DATABASE_URL=file:a.db",
+    line: "Cannot configure the allocator: APPORTION_RELAY_TOKEN: found nothing, expected the secret that the relays present",
+  },
+  {
+    command: "apportion allocator APPORTION_DATABASE_URL=file:a.db APPORTION_RELAY_TOKEN=short",
+    line: "Cannot configure the allocator: APPORTION_RELAY_TOKEN: found an invalid value, expected at least 16 characters",
+  },
+  {
+    command: allocator,
+    line: 'Cannot configure the allocator: APPORTION_DATABASE_URL: found nothing, expected "file:PATH", "https://…", "http://…" or "libsql://…"',
+  },
+  {
+    command: `${allocator} --database data/a.db`,
+    line: `Cannot configure the allocator: APPORTION_DATABASE_URL: found an invalid value, ${databaseUrls}`,
+  },
+  {
+    command: `${allocator} --database ftp://a`,
+    line: `Cannot configure the allocator: APPORTION_DATABASE_URL: found an invalid value, ${databaseUrls}`,
+  },
+  {
+    command: `${allocator} --database file:a.db APPORTION_PLACEMENTS=none`,
+    line: 'Cannot configure the allocator: APPORTION_PLACEMENTS: found an invalid value, expected JSON: {"DOMAIN": {"url": …, "token": …}}',
+  },
+  {
+    command: `${allocator} --database file:a.db APPORTION_HISTORY_DAYS=many`,
+    line: `${usage} APPORTION_HISTORY_DAYS: found "many", expected 1 to 36500 days`,
+  },
+  {
+    command: `${allocator} --database file:a.db --binding-log-days 0`,
+    line: `${usage} --binding-log-days: found "0", expected 1 to 36500 days`,
+  },
+];
+
+const commandRows: readonly Row[] = [
+  {
+    command: "apportion migrate",
+    line: `${usage} --url: found nothing, expected a value, here or in APPORTION_DATABASE_URL`,
+  },
+  {
+    command: "apportion migrate --url file:FOLDER/text.db",
+    line: `Cannot open the database file:FOLDER/text.db of --url: ${notDatabase}`,
+  },
+  {
+    command: "apportion migrate --url data/a.db",
+    line: "Cannot open the database of --url: found an invalid URL, expected https://…, http://… or libsql://…",
+  },
+  {
+    command: "apportion migrate --url http://127.0.0.1:1",
+    line: "Cannot open the database http://127.0.0.1:1/ of --url: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+  },
+  {
+    command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/newer.db",
+    line: `Cannot use the database of APPORTION_DATABASE_URL: ${newer}`,
+  },
+  {
+    command: "apportion verify --database file:FOLDER/none.db",
+    line: "Cannot open the database file:FOLDER/none.db of --database: found no file, expected a database: correct the path",
+  },
+  {
+    command: "apportion verify --database file:FOLDER/empty.db",
+    line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run \`npm run migrate\``,
+  },
+  {
+    command: "apportion verify --database file:FOLDER/newer.db",
+    line: `Cannot use the database of --database: ${newer}`,
+  },
+  {
+    command: "apportion verify --database file:FOLDER/whole.db --log FOLDER/none.log",
+    line: "Cannot read FOLDER/none.log: found no such file, expected a wire log",
+  },
+  {
+    command: "apportion housekeeping --database file:FOLDER/none.db",
+    line: "Cannot open the database file:FOLDER/none.db of --database: found no file, expected a database: correct the path",
+  },
+  {
+    command: "apportion housekeeping APPORTION_DATABASE_URL=http://127.0.0.1:1",
+    line: "Cannot open the database http://127.0.0.1:1/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+  },
+  {
+    command: "apportion admin domains list",
+    line: "Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN",
+    code: 2,
+  },
+  {
+    command: `${admin} --url http://127.0.0.1:CLOSED domains list`,
+    line: "Cannot reach the allocator http://127.0.0.1:CLOSED: found no answer (ECONNREFUSED), expected an allocator that runs: start it, or correct --url or APPORTION_URL",
+    code: 3,
+  },
+  {
+    command: `${admin} --url localhost:8467 domains list`,
+    line: "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+    code: 2,
+  },
+  {
+    command: `${admin} domains put a FOLDER/none.yaml`,
+    line: "Cannot read FOLDER/none.yaml: found no such file, expected JSON or YAML",
+    code: 2,
+  },
+  {
+    command: `${admin} domans list`,
+    line: `${usage} domans: found an unknown command, expected domains, or another that --help lists`,
+    code: 2,
+  },
+  {
+    command: `APPORTION_ADMN_TOKEN=x ${admin} --url http://127.0.0.1:REFUSING domains list`,
+    line: "warning: APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?\nCannot call the API: found status 401, expected success",
+    code: 1,
+  },
+  {
+    command: "apportion client lease --port 70000",
+    line: `${usage} --port: found "70000", expected an integer from 1 to 65535`,
+    code: 2,
+  },
+  {
+    command: "apportion client lease --server 192.0.2.1",
+    line: `${usage} --server: found "192.0.2.1", expected an IPv6 address such as 2001:db8::1`,
+    code: 2,
+  },
+  {
+    command: "apportion client lease --server ff02::1:2 --interface none0",
+    line: "Cannot use --interface none0: found no such interface, expected one that is up and has an address",
+    code: 2,
+  },
+  {
+    command: "apportion client lease --state FOLDER/folder",
+    line: "Cannot read --state FOLDER/folder: found a folder, expected a state file",
+    code: 2,
+  },
+];
+
+const inFile = (name: string, line: number): string => `Cannot configure the relay: FOLDER/${name}:${line}:`;
+
+const relayRows: readonly Row[] = [
+  {
+    command: "relay --listen [::1]:0",
+    line: "Cannot configure the relay: APPORTION_RELAY_TOKEN: found nothing, expected the token of the relay, here, in a tokenFile or in a systemd credential",
+  },
+  {
+    command: `${relay} --config FOLDER/none.toml`,
+    line: "Cannot configure the relay: FOLDER/none.toml: found no such file, expected a readable file",
+  },
+  {
+    command: `${relay} --config FOLDER/folder`,
+    line: "Cannot configure the relay: FOLDER/folder: found a folder, expected a readable file",
+  },
+  {
+    command: `${relay} --config FOLDER/unknown.toml`,
+    line: `${inFile("unknown.toml", 3)} queue.lenght: found an unknown name, expected one of length, octets, deadlineMs, receiveBufferOctets`,
+  },
+  {
+    command: "relay check FOLDER/broken.toml",
+    line: "Cannot configure the relay: FOLDER/broken.toml:2:9: found Invalid TOML document: invalid value, expected TOML",
+  },
+  {
+    command: "relay check FOLDER/twice.toml",
+    line: `${inFile("twice.toml", 4)} listeners.1: found [0::1]:9, which listeners.0 has too, expected each address and port once`,
+  },
+  {
+    command: "relay check FOLDER/url.toml",
+    line: `${inFile("url.toml", 2)} allocator.urls.0: found "http://a:1/v1/relay", expected "http://a:1": the relay adds /v1/relay to it`,
+  },
+  {
+    command: "relay check FOLDER/level.toml",
+    line: `${inFile("level.toml", 2)} log.level: found "loud", expected ("debug" | "info" | "warn" | "error" | "silent")`,
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --interface none0`,
+    line: 'Cannot listen on [ff02::1:2%none0]:547: bind EINVAL ff02::1:2%none0:547, expected "none0" to be an interface of this host',
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --interface a/b`,
+    line: 'Cannot configure the relay: --interface: found "a/b", expected the name of an interface',
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::]:9`,
+    line: 'Cannot configure the relay: --listen: found "::", expected an address of this host, or an interface: answers leave from the address that received the query',
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:UDP`,
+    line: "Cannot listen on [::1]:UDP: bind EADDRINUSE ::1:UDP, expected an address and port that no other socket uses; a socket on [::] uses every address: to move to [::] or away from it on the same port, restart the relay",
+  },
+  {
+    command: `${relay} --allocator 127.0.0.1:1`,
+    line: 'Cannot configure the relay: --allocator: found "127.0.0.1:1", expected "https://HOST" or "http://HOST"',
+  },
+  {
+    command: `${relay} APPORTION_ALLOCATOR_URL=http://a/v1/relay/`,
+    line: 'Cannot configure the relay: APPORTION_ALLOCATOR_URL: found "http://a/v1/relay/", expected "http://a": the relay adds /v1/relay to it',
+  },
+  {
+    command: `${relay} LOG_LEVEL=loud`,
+    line: 'Cannot open the log: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
+  },
+  {
+    command: "relay --listen [::1]:0 --token-file FOLDER/none",
+    line: "Cannot configure the relay: --token-file: found no such file, expected a readable file at FOLDER/none",
+  },
+  {
+    command: "relay --listen [::1]:0 --token-file FOLDER/folder",
+    line: "Cannot configure the relay: --token-file: found a folder, expected a readable file at FOLDER/folder",
+  },
+  {
+    command: "relay --listen [::1]:0 --token-file FOLDER/short.token",
+    line: "Cannot configure the relay: --token-file: found 5 characters, expected 16 or more",
+  },
+  {
+    command: `${relay} --listn x`,
+    line: `${usage} --listn: found an unknown flag, expected --listen, or another that --help lists`,
+  },
+  {
+    command: `${relay} --policy any`,
+    line: 'Cannot configure the relay: --policy: found "any", expected ("priority" | "spread")',
+  },
+  {
+    command: `${relay} --metrics 127.0.0.1:TCP`,
+    line: "Cannot listen on 127.0.0.1 port TCP: found listen EADDRINUSE: address already in use 127.0.0.1:TCP, expected --metrics or metrics.listen to name an address of this host and a free port",
+  },
+  {
+    command: "relay status --socket FOLDER/none.sock",
+    line: "Cannot read the status of the relay at FOLDER/none.sock: found connect ENOENT FOLDER/none.sock, expected a relay that runs with this --status-socket or status.socket",
+  },
+  {
+    command: `${relay} --pcap FOLDER/none/a.pcap`,
+    line: "Cannot capture to FOLDER/none/a.pcap: found ENOENT: no such file or directory, open 'FOLDER/none/a.pcap', expected --pcap or capture.file to name a file that this user may write",
+  },
+];
+
+async function expectLine(row: Row): Promise<void> {
+  const { code, stdout, stderr } = await run(row);
+  expect({ code, stdout, stderr }).toEqual({
+    code: row.code ?? 1,
+    stdout: "",
+    stderr: `${portsIn(fill(row.line))}\n`,
+  });
+}
+
+/** A port stands without a colon, too. */
+function portsIn(text: string): string {
+  return text.replaceAll(/\bport TCP\b/g, `port ${ports.TCP}`);
+}
+
+describe("a wrong setting is told in one line", { concurrent: true, timeout: 240_000 }, () => {
+  test.each(allocatorRows)("$command", async (row) => expectLine(row));
+  test.each(commandRows)("$command", async (row) => expectLine(row));
+  test.each(relayRows)("$command", async (row) => expectLine(row));
+});
+
+/** Root may write everywhere, except on a file system that is mounted read-only. */
+const readOnly = [
+  ...["unshare", "--mount", "sh", "-c"],
+  'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"',
+  "FOLDER",
+];
+
+function whyNotMounted(): string {
+  const without = whyWithout("unshare", "mount");
+  if (without !== "") return without;
+  try {
+    execFileSync("unshare", ["--mount", "mount", "--bind", tmpdir(), tmpdir()], { stdio: "ignore" });
+    return "";
+  } catch {
+    return " (skipped: may not mount)";
+  }
+}
+
+const notMounted = whyNotMounted();
+
+describe.skipIf(notMounted !== "")(`on a read-only file system${notMounted}`, { timeout: 240_000 }, () => {
+  test.each<Row>([
+    {
+      command: "apportion migrate --url file:FOLDER/empty.db",
+      line: "Cannot open the database file:FOLDER/empty.db of --url: found a file that cannot be written (EROFS), expected one that user 0 may write",
+      through: readOnly,
+    },
+    {
+      command: "apportion migrate --url file:FOLDER/new.db",
+      line: "Cannot open the database file:FOLDER/new.db of --url: found a folder FOLDER that cannot be written (EROFS), expected one that user 0 may write",
+      through: readOnly,
+    },
+  ])("$command", expectLine);
+});
+
+describe("a service waits for what may come back, and says so", { timeout: 240_000 }, () => {
+  test("an allocator whose database server is away tries it again", async () => {
+    const url = `http://127.0.0.1:${ports.CLOSED}`;
+    const { child, log } = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0"], {
+      APPORTION_DATABASE_URL: url,
+      APPORTION_RELAY_TOKEN: token,
+      APPORTION_ADMN_TOKEN: token,
+    });
+    while (log.length < 2) await once(child.stderr!, "data");
+    const lines = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toMatchObject([
+      {
+        level: 40,
+        msg: "APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?",
+      },
+      {
+        level: 40,
+        error: `Cannot open the database ${url}/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL`,
+        msg: "not serving yet: trying again in 5 s",
+      },
+    ]);
+    expect(child.exitCode).toBeNull();
+  });
+
+  test("a relay whose allocator is away serves, and says so", async () => {
+    const { child, logged } = startProgram("relay", ["--listen", "[::1]:0"], {
+      APPORTION_ALLOCATOR_URL: `http://127.0.0.1:${ports.CLOSED}`,
+      APPORTION_RELAY_TOKEN: token,
+    });
+    expect(await logged("allocator unavailable now: trying it with the next frame")).toMatchObject({
+      level: 40,
+      allocator: `http://127.0.0.1:${ports.CLOSED}/`,
+      detail: `connect ECONNREFUSED 127.0.0.1:${ports.CLOSED}`,
+    });
+    expect(child.exitCode).toBeNull();
+  });
+});
