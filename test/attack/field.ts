@@ -178,7 +178,9 @@ export class Field {
       JSON.stringify({ domains: [honestDomain, ...domains] }),
     );
     for (let number = 0; number < paths; number++) {
-      const flags = number === 0 ? ["--config", join(this.folder, "declared.json")] : [];
+      // Attacks use the tokens of domains, which may change nothing in a domain that a file owns.
+      const flags =
+        number === 0 ? ["--config", join(this.folder, "declared.json"), "--config-mode", "create"] : [];
       const allocator = await this.startAllocator({ flags });
       this.paths.push({ allocator, relay: await this.#startRelay(allocator, number) });
     }
