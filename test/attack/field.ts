@@ -53,6 +53,8 @@ export interface FieldSetup {
 
 /** How an allocator is started. */
 export interface AllocatorStart {
+  /** `msg` of the log line that shows that it is ready. Default: that of an allocator that listens. */
+  readonly readyMessage?: string;
   readonly flags?: readonly string[];
   readonly listen?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -209,6 +211,7 @@ export class Field {
     flags = [],
     listen = "127.0.0.1:0",
     environment = {},
+    readyMessage = "allocator listening",
   }: AllocatorStart = {}): Promise<FieldAllocator> {
     const service = await startService({
       name: "allocator",
@@ -221,7 +224,7 @@ export class Field {
         ...this.#setup.environment,
         ...environment,
       },
-      readyMessage: "allocator listening",
+      readyMessage,
       signal: this.#closing.signal,
       onLine: (line) => void this.lines.push(line),
     });
