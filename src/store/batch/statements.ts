@@ -256,7 +256,7 @@ RETURNING ${nameOf(lease.slot)}`,
 const unlessLeased = (column: Column, value: SQL): SQL =>
   sql`${nameOf(column)} = iif(c.leased, ${column}, ${value})`;
 
-/** The lease time that the client of \`c\` is offered: that of a running lease remains, unless the client asks for another. */
+/** The lease time that the client of `c` is offered: that of a running lease remains, unless the client asks for another. */
 const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
