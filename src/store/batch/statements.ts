@@ -383,7 +383,7 @@ const toldUntil = sql`iif(${own.state} = ${bound} AND ${own.expiresAt} > now,
 
 /**
  * The end of the lease after a REQUEST: never earlier than an end that its client may have been told. The ACK of a
- * renewal that shortens the lease may be lost, and its client then goes by the ACK before (RFC 2131 §2.2).
+ * renewal that shortens the lease may be lost. Its client then still relies on the previous ACK (RFC 2131 §2.2).
  */
 const newEnd = sql`max(c.told_until, c.now_up + c.lease_seconds)`;
 
