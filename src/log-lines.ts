@@ -178,7 +178,7 @@ function createDenoWriter(errors: DenoErrors): WriteText {
 /** Writes to a file from a thread of libuv. */
 class FileWriter {
   readonly #descriptor: number;
-  /** Size of the file in octets once the write in progress is done; undefined if there is none. */
+  /** Size of the file in octets after the write in progress; undefined if nothing is being written. */
   #sizeAfter: number | undefined;
 
   constructor(descriptor: number) {

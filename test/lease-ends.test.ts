@@ -103,7 +103,7 @@ describe("R3 a pair is kept until the latest end that its client may have been t
     expect(secondsOf(ack)).toBe(day);
     world.clock.seconds! += 10;
     const shorter = (await shorten(world, ack))!;
-    // That answer may be lost: then the client goes by the one before.
+    // If that answer is lost, the client still relies on the previous one.
     expect(secondsOf(shorter)).toBe(60);
     for (const at of [start + 130, start + day]) {
       world.clock.seconds = at + 0.9;

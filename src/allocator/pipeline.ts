@@ -182,7 +182,7 @@ interface LastCommit {
 /**
  * Commits an empty batch, whose statements are those of any batch, and reads the clock from it.
  *
- * @param known Revision of the configuration in memory; undefined if there is none.
+ * @param known Revision of the configuration in memory, or undefined if none is loaded.
  * @returns Whether this is the current configuration, as of now or of a batch less than a second ago.
  */
 async function probeCommit(

@@ -53,6 +53,8 @@ export interface FieldSetup {
 
 /** How an allocator is started. */
 export interface AllocatorStart {
+  /** `msg` of the log line that shows that it is ready. Default: that of an allocator that listens. */
+  readonly readyMessage?: string;
   readonly flags?: readonly string[];
   readonly listen?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -178,7 +180,9 @@ export class Field {
       JSON.stringify({ domains: [honestDomain, ...domains] }),
     );
     for (let number = 0; number < paths; number++) {
-      const flags = number === 0 ? ["--config", join(this.folder, "declared.json")] : [];
+      // Attacks use the tokens of domains, which may change nothing in a domain that a file owns.
+      const flags =
+        number === 0 ? ["--config", join(this.folder, "declared.json"), "--config-mode", "create"] : [];
       const allocator = await this.startAllocator({ flags });
       this.paths.push({ allocator, relay: await this.#startRelay(allocator, number) });
     }
@@ -207,6 +211,7 @@ export class Field {
     flags = [],
     listen = "127.0.0.1:0",
     environment = {},
+    readyMessage = "allocator listening",
   }: AllocatorStart = {}): Promise<FieldAllocator> {
     const service = await startService({
       name: "allocator",
@@ -219,7 +224,7 @@ export class Field {
         ...this.#setup.environment,
         ...environment,
       },
-      readyMessage: "allocator listening",
+      readyMessage,
       signal: this.#closing.signal,
       onLine: (line) => void this.lines.push(line),
     });

@@ -262,29 +262,35 @@ const passwordInUrl: Attack = {
       `http://operator:s3cret@127.0.0.1:99999`,
     ];
     const outputs: string[] = [];
+    const outcomes: string[] = [];
     for (const url of urls) {
       for (const [flags, environment] of [
         [[], { APPORTION_DATABASE_URL: url, APPORTION_DATABASE_TOKEN: "s3cret" }],
         [["--database", url], {}],
       ] as const) {
-        const failure = await field.startAllocator({ flags, environment }).then(
+        const linesBefore = field.lines.length;
+        const start = field.startAllocator({ flags, environment, readyMessage: waitingMessage });
+        const output = await start.then(
           (allocator) => {
             allocator.kill();
-            return "started";
+            return "waits";
           },
           (error: unknown) => String(error),
         );
-        outputs.push(failure);
+        outcomes.push(output.includes("exited with 1") ? "refused" : output);
+        outputs.push(output, JSON.stringify(field.lines.slice(linesBefore)));
       }
     }
     const leaks = outputs.filter((output) => output.includes("s3cret")).length;
-    const refused = outputs.filter((output) => output.includes("exited with 1")).length;
     return {
-      seen: `${outputs.length} starts: ${refused} refused, ${leaks} print a secret`,
-      held: leaks === 0 && refused === outputs.length,
+      seen: `${outcomes.length} starts: ${outcomes.join(", ")}; ${leaks} outputs with a secret`,
+      held: leaks === 0 && outcomes.join() === "waits,waits,waits,waits,refused,refused",
     };
   },
 };
+
+/** What an allocator logs while its database server is away. */
+const waitingMessage = "not serving yet: trying again in 5 s";
 
 /** YAML of about this length that costs much more than its length if it is read carelessly. */
 const heavyYaml = (octets: number): string[] => [

@@ -80,8 +80,11 @@ export function startChaos(fleet: DisturbedFleet, { calmMsMax, pauseMsMax, rando
   }
   const running = run();
   // `stop` awaits this promise and reports a failure.
-  running.catch(() => undefined);
+  let hasFailed = false;
+  running.catch(() => (hasFailed = true));
   return {
+    /** Whether each kind has happened, or none will any more because one failed. */
+    isComplete: () => hasFailed || Object.keys(kinds).every((kind) => (counts[kind as Disturbance] ?? 0) > 0),
     stop: async () => {
       stopping.abort();
       await running;

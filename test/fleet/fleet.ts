@@ -92,10 +92,12 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     const wireLog = join(folder, "wire.log");
     const startMs = performance.now();
     // A stopped process would not end, so the disturbances end before the processes, also when the clients fail.
-    const counts = await runClients(relayed, wireLog, options).catch(async (error: unknown) => {
-      await chaos.stop();
-      throw error;
-    });
+    const counts = await runClients(relayed, wireLog, options, chaos.isComplete).catch(
+      async (error: unknown) => {
+        await chaos.stop();
+        throw error;
+      },
+    );
     const seconds = (performance.now() - startMs) / 1000;
     const disturbances = await chaos.stop();
     const store = await openStore({ url: database.url }, (access) => openDatabase(access, 600_000));
@@ -181,7 +183,12 @@ const groupMsMax = 120_000;
  * Runs as many groups at a time as there are allocators. Each step of a group uses a relay chosen at random, so leases
  * from one allocator are renewed and released at others.
  */
-async function runClients(relayed: readonly RelayedAllocator[], path: string, options: FleetOptions) {
+async function runClients(
+  relayed: readonly RelayedAllocator[],
+  path: string,
+  options: FleetOptions,
+  isDone: () => boolean,
+) {
   const { clients, groupSize, inFlight, random } = options;
   const log = createWriteStream(path);
   const counts = { obtained: 0, renewed: 0, released: 0, timeouts: 0 };
@@ -208,16 +215,19 @@ async function runClients(relayed: readonly RelayedAllocator[], path: string, op
     counts.obtained += leasesOf(again.leases).length;
     counts.timeouts += again.counts.timeouts;
   }
-  let next = 0;
-  await Promise.all(
-    relayed.map(async () => {
-      while (next < clients) {
-        const first = next;
-        next += groupSize;
-        await runGroup(first, Math.min(groupSize, clients - first));
-      }
-    }),
-  );
+  // The clients begin again until each kind of disturbance has happened, however fast they are served.
+  do {
+    let next = 0;
+    await Promise.all(
+      relayed.map(async () => {
+        while (next < clients) {
+          const first = next;
+          next += groupSize;
+          await runGroup(first, Math.min(groupSize, clients - first));
+        }
+      }),
+    );
+  } while (!isDone());
   await new Promise((resolve) => log.end(resolve));
   return counts;
 }

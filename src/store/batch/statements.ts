@@ -309,8 +309,10 @@ ${handOver(sql`leaving`)}`,
 const unlessLeased = (column: Column, value: SQL): SQL =>
   sql`${nameOf(column)} = iif(c.leased, ${column}, ${value})`;
 
-/** The lease time that the client of \`c\` is offered: that of a running lease remains, unless the client asks for another
- * or is offered another pair. */
+/**
+ * The lease time that the client of `c` is offered: that of a running lease remains, unless the client asks for another
+ * or is offered another pair.
+ */
 const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up AND ${lease.moveTo} IS NULL,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
@@ -442,7 +444,7 @@ const toldUntil = sql`iif(${own.state} = ${bound} AND ${own.expiresAt} > now,
 
 /**
  * The end of the lease after a REQUEST: never earlier than an end that its client may have been told. The ACK of a
- * renewal that shortens the lease may be lost, and its client then goes by the ACK before (RFC 2131 §2.2).
+ * renewal that shortens the lease may be lost. Its client then still relies on the previous ACK (RFC 2131 §2.2).
  */
 const newEnd = sql`max(c.told_until, c.now_up + c.lease_seconds)`;
 

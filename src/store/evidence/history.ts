@@ -58,7 +58,7 @@ export const noHolderReasons = {
   "history-purged":
     "No client is known; the record of that time has been deleted, because its retention had ended.",
   "hand-over":
-    "The lease of the pair ended in that second, or changed, or went to another client; all who may have had it are listed.",
+    "The lease of the pair ended in that second, or changed, or went to another client. All possible holders are listed.",
   "not-yet":
     "That time is within the tolerance, but the database's clock has not reached it, so the holder may still change.",
   "clock-step":
@@ -352,8 +352,8 @@ function tenureStatements(
 }
 
 /**
- * Says who is certain: the client whose tenure includes the time, if no other tenure has a part of that second. If its
- * tenure began in that second and the record of the time before was deleted, another one may have had the rest of it.
+ * Marks the holder that is certain: its tenure includes the time, and no other tenure has a part of that second. Nobody is
+ * certain if the tenure began in that second and older records were deleted, because another client may have had the rest.
  */
 function judgeHolders(holders: readonly Holder[], at: number, historyFrom: number): readonly Holder[] {
   const [one, ...others] = holders.filter(({ tenure }) => isPartOf(tenure, at));

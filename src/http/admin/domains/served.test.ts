@@ -1,4 +1,4 @@
-/** Changes of the settings that select the clients of a domain: who may make them, and that no two domains have the same ones. */
+/** Settings that select the clients of a domain: who may change them, and no two domains may share one. */
 import { describe, expect, test } from "vitest";
 import { operator } from "../../../../test/support/admin.ts";
 import type { AdminAnswer } from "../../../../test/support/admin.ts";
