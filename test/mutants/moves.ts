@@ -9,7 +9,7 @@ const statements = "src/store/batch/statements.ts";
 const moves = "src/store/batch/moves.ts";
 const changes = "src/store/evidence/lease-changes.ts";
 const reservations = "src/store/configuration/reservation-changes.ts";
-const triggers = "migrations/0014_moves.sql";
+const triggers = "migrations/0017_moves.sql";
 const moveTests = ["test/rules/moves.test.ts"];
 const modelTests = ["test/model/model.test.ts"];
 

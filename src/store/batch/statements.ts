@@ -67,10 +67,15 @@ const clock = sql`clock(now, now_ms, now_up) AS MATERIALIZED (
  * The rows of a parameter. There are none if the claims were made from an old configuration, because a pool that they
  * name may have been deleted. The caller then gets the new revision, and makes new claims. There are none either if the
  * deadline has passed.
+ *
+ * @param condition There are no rows unless this is true. It depends on no row.
  */
-const claimsOf = (name: ParameterName): SQL =>
-  sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
+const claimsOf = (name: ParameterName, condition = sql`TRUE`): SQL =>
+  sql`json_each(iif(${condition} AND (SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
     AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")}), ${parameter(name)}, '[]'))`;
+
+/** A condition: a move is pending. */
+const isAnyoneMoving = sql`EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)`;
 
 const claims = (name: ParameterName, columns: SQL): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${columns} FROM ${claimsOf(name)})`;
@@ -264,14 +269,14 @@ RETURNING ${nameOf(lease.slot)}`,
 };
 
 /**
- * The claims of clients that move. While nobody moves, the statement costs one look-up in a partial index; while somebody
- * does, it costs one look-up for each claim, and only the claims of clients that move are read any further.
+ * The claims of clients that move. While nobody moves, this costs one look-up in a partial index, and the claims are not
+ * read. While somebody does, it costs one look-up for each claim, and only the claims of clients that move are read any
+ * further.
  */
 const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns">, columns: SQL): SQL =>
-  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name)}
-    WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)
-      AND EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
-        AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
+  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name, isAnyoneMoving)}
+    WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
+      AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
 
 /** A condition: the row is a running lease. */
 const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
