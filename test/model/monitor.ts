@@ -136,7 +136,10 @@ export class Monitor {
     }
     this.#closeReleased(after, now);
     for (const [{ what, client }] of exchanges) {
-      if (["withdraw", "release", "decline"].includes(what)) this.#moves.delete(client);
+      const from = this.#moves.get(client)?.from;
+      // The message may not have been served, or may name another pair; then the move is still pending.
+      const isPending = from !== undefined && after.get(from)?.client === client;
+      if (["withdraw", "release", "decline"].includes(what) && !isPending) this.#moves.delete(client);
     }
     for (const [message] of exchanges) this.#recordDecline(message, after, instant);
   }

@@ -116,4 +116,17 @@ export const regressions: readonly Plan[] = [
       },
     ],
   },
+  // E3: a DECLINE that was not served leaves the move pending, so the next REQUEST of the old pair is refused.
+  {
+    settings: { ...settings, quarantineSeconds: 150 },
+    commands: [
+      join(9, 0),
+      { kind: "move", client: 9, slot: 1 },
+      {
+        ...post(message("renew", 0, { softwire: 0 }), message("decline", 9, { softwire: 0 })),
+        fate: "not-committed",
+      },
+      join(9, 0),
+    ],
+  },
 ];

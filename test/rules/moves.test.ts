@@ -227,7 +227,13 @@ describe("E3 a move", () => {
       clientIdentifier: encodeHex(stage.client(3).clientIdentifier),
       ...goal,
     };
-    expect((await call("PUT", "/reservations/third", reservation)).status).toBe(409);
+    const refused = await call("PUT", "/reservations/third?force=true", reservation);
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      expect.stringMatching(
+        /^Cannot reserve 192\.0\.2\.19 PSID 40: the pair is kept until \S+ for another client that moves to it$/,
+      ),
+    ]);
   });
 });
 
@@ -284,6 +290,37 @@ describe("E3 a reservation of another pair", () => {
     await call("DELETE", "/reservations/first", undefined, { "if-match": "*" });
     expect(await lease(idOf(old))).toMatchObject({ state: "bound", pending: null });
     expect((await client.renew(old))?.type).toBe("ack");
+    await expectCounted(world);
+  });
+
+  test("E3 is refused while an operator's move to the same pair is pending, and possible after it", async () => {
+    const world = await open();
+    const { client, old, call, lease } = world;
+    await call("POST", `/leases/${idOf(old)}/move`, goal);
+    const refused = await reserve(world);
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      "Cannot reserve 192.0.2.19 PSID 40: a move of the client to this pair is pending, until the client is told; " +
+        "to take it back, move the lease to its present pair",
+    ]);
+    expect(await lease(idOf(old))).toMatchObject({ state: "bound", pending: goalId });
+    expect((await client.renew(old))?.type).toBe("nak");
+    expect((await reserve(world)).status).toBe(201);
+    expect(nameOf(await client.lease())).toBe("ack 192.0.2.19 PSID 40");
+    expect(await lease(goalId)).toMatchObject({ state: "bound", isReserved: true });
+    await expectCounted(world);
+  });
+
+  test("E3 that is given to another client before its first client is told leaves that client its pair", async () => {
+    const world = await open();
+    const { stage, client, old, call, lease } = world;
+    await reserve(world);
+    const clientIdentifier = encodeHex(stage.client(2).clientIdentifier);
+    const reservation = { domain: "rules", clientIdentifier, ...goal };
+    expect((await call("PUT", "/reservations/first", reservation, { "if-match": "*" })).status).toBe(200);
+    expect(await lease(idOf(old))).toMatchObject({ state: "bound", pending: null });
+    expect((await client.renew(old))?.type).toBe("ack");
+    expect(nameOf(await stage.client(2).lease())).toBe("ack 192.0.2.19 PSID 40");
     await expectCounted(world);
   });
 

@@ -68,14 +68,14 @@ const clock = sql`clock(now, now_ms, now_up) AS MATERIALIZED (
  * name may have been deleted. The caller then gets the new revision, and makes new claims. There are none either if the
  * deadline has passed.
  *
- * @param condition There are no rows unless this is true. It depends on no row.
+ * @param condition A further condition, which depends on no row: `AND …`.
  */
-const claimsOf = (name: ParameterName, condition = sql`TRUE`): SQL =>
-  sql`json_each(iif(${condition} AND (SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
-    AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")}), ${parameter(name)}, '[]'))`;
+const claimsOf = (name: ParameterName, condition = sql``): SQL =>
+  sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
+    AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")})${condition}, ${parameter(name)}, '[]'))`;
 
-/** A condition: a move is pending. */
-const isAnyoneMoving = sql`EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)`;
+/** A further condition of {@link claimsOf}: a move is pending. */
+const andAnyoneMoves = sql` AND EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)`;
 
 const claims = (name: ParameterName, columns: SQL): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${columns} FROM ${claimsOf(name)})`;
@@ -274,7 +274,7 @@ RETURNING ${nameOf(lease.slot)}`,
  * further.
  */
 const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns">, columns: SQL): SQL =>
-  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name, isAnyoneMoving)}
+  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name, andAnyoneMoves)}
     WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
       AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
 

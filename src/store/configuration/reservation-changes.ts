@@ -9,7 +9,7 @@
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
-import { freeTargets } from "../batch/moves.ts";
+import { freeTargets, isPendingMove } from "../batch/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
@@ -32,8 +32,10 @@ import type { Selecting, StoredReservation } from "./declared.ts";
 
 const { bound, released, declined } = LeaseState;
 
-/** The row of the client's lease of another pair. */
+/** The row of a client's lease of another pair. */
 const held = alias(lease, "held");
+/** The row of the slot that a client moves to. */
+const goal = alias(lease, "goal");
 
 /** The pair to reserve. The pool is given by name, because the same transaction may create it. */
 export interface ReservedPair {
@@ -302,6 +304,8 @@ export interface ReservationObstacles {
   readonly reservation: string | null;
   /** Unix seconds until which another client has the pair. */
   readonly pairUntil: number | null;
+  /** Whose pending move keeps the pair until then: 1 if that of this client, 0 if that of another; null if no move. */
+  readonly moveIsOwn: number | null;
   /** Unix seconds until which the client has a lease of another pair. */
   readonly clientUntil: number | null;
 }
@@ -316,6 +320,10 @@ const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
     SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
     FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
   ) WHERE until > ${now}`;
+
+/** Selects whether the client that moves to the pair is this one; no row if nobody moves there. */
+const moveIsOwn = sql`SELECT ${held.clientId} IS ${wanted.clientId}
+  FROM ${lease} ${goal} CROSS JOIN ${lease} ${held} ON ${isPendingMove(held, goal)} WHERE ${goal.slot} = ${wanted.slot}`;
 
 /**
  * Starts a query for the obstacles to a reservation. A reservation of the same name is not an obstacle, because it
@@ -332,6 +340,7 @@ export function selectObstacles(
     .select({
       reservation: sql<string | null>`(${otherReservation(request.declared.name)})`,
       pairUntil: sql<number | null>`(${pairUntil(now)})`,
+      moveIsOwn: sql<number | null>`(${moveIsOwn})`,
       clientUntil: sql<number | null>`(SELECT ${lease.expiresAt} FROM ${lease} WHERE ${isOtherLease(now)})`,
     })
     .from(wantedPair(request));

@@ -37,7 +37,7 @@ const forceQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.description(
-        "Reserve the pair even if the client has a lease of another pair. That lease ends when the client is told, at its next renewal.",
+        "Reserve the pair even if the client has a lease of another pair. The client then moves: that lease ends when the client is told, at its next renewal.",
       ),
     ),
   ),
@@ -216,6 +216,10 @@ function obstacleText({ obstacle }: Kind<"obstructed">): string {
       return `found reservation "${obstacle.reservation}" of the pair or of the client, expected none`;
     case "pair-in-use":
       return `another client has the pair until ${formatDate(obstacle.until)}`;
+    case "move-pending":
+      return obstacle.isOwn
+        ? "a move of the client to this pair is pending, until the client is told; to take it back, move the lease to its present pair"
+        : `the pair is kept until ${formatDate(obstacle.until)} for another client that moves to it`;
     case "client-in-use":
       return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true moves the client`;
     case "pool-drained":
