@@ -129,4 +129,16 @@ export const regressions: readonly Plan[] = [
       join(9, 0),
     ],
   },
+  // E3: a client follows a move after a refusal, after an operator ended its lease, and without being told.
+  ...[[post(message("renew", 1))], [{ kind: "end", client: 1 } as const], []].map((told) => ({
+    settings,
+    commands: [
+      join(1),
+      { kind: "move", client: 1, slot: 2 } as const,
+      ...told,
+      post(message("discover", 1)),
+      post(message("select", 1)),
+      post(message("renew", 1)),
+    ],
+  })),
 ];

@@ -83,7 +83,7 @@ export const moveMutants: readonly Mutant[] = [
     moves,
     "AND ${from.clientId} IS NOT NULL AND ${to.clientId} IS NULL)`",
     "AND ${from.clientId} IS NOT NULL)`",
-    modelTests,
+    ["src/store/batch/commit-upgrade.test.ts"],
   ),
   mutant(
     "replaced-move-keeps-its-target",
@@ -96,7 +96,6 @@ export const moveMutants: readonly Mutant[] = [
     changes,
     "writer.run(handOverEnded(handle)),",
     "writer.run(sql`SELECT 1`),",
-    modelTests,
   ),
   mutant(
     "target-of-a-move-free-for-others",
@@ -115,7 +114,7 @@ export const moveMutants: readonly Mutant[] = [
     triggers,
     "SET move_from = NULL, first_relay_path",
     "SET first_relay_path",
-    modelTests,
+    ["src/store/batch/commit-upgrade.test.ts"],
   ),
   mutant(
     "moved-slots-count-as-bound",
@@ -134,5 +133,24 @@ export const moveMutants: readonly Mutant[] = [
     reservations,
     "writer.run(freeTargets(rows, sql`(SELECT ${reservation.slot} FROM ${reservation} WHERE ${isIt})`)),",
     "",
+  ),
+  mutant(
+    "pair-of-a-move-said-to-be-leased",
+    reservations,
+    "moveIsOwn: sql<number | null>`(${moveIsOwn})`,",
+    "moveIsOwn: sql<number | null>`NULL`,",
+  ),
+  mutant(
+    "own-move-said-to-be-anothers",
+    reservations,
+    "SELECT ${held.clientId} IS ${wanted.clientId}\n",
+    "SELECT ${held.clientId} IS NOT ${wanted.clientId}\n",
+  ),
+  mutant(
+    "moves-numbered-before-the-owners",
+    "migrations/meta/_journal.json",
+    '"when": 1795723616000,',
+    '"when": 1795719016000,',
+    ["src/store/batch/commit-upgrade.test.ts"],
   ),
 ];

@@ -158,9 +158,16 @@ describe("E3 a move", () => {
   });
 
   test("E3 of a lease that an operator ends, or that expires, gives the new pair next", async () => {
-    const { stage, client, old, call } = await open();
+    const { stage, client, old, call, lease } = await open();
     await call("POST", `/leases/${idOf(old)}/move`, goal);
     expect((await call("POST", `/leases/${idOf(old)}/release`)).status).toBe(200);
+    expect(await lease(idOf(old))).toMatchObject({ state: "quarantined", clientId: null, pending: null });
+    const clientIdentifier = encodeHex(client.clientIdentifier);
+    expect(await lease(goalId)).toMatchObject({
+      state: "quarantined",
+      clientId: clientIdentifier,
+      pendingFrom: null,
+    });
     expect(nameOf(await client.lease())).toBe("ack 192.0.2.19 PSID 40");
     await call("POST", `/leases/${goalId}/move`, { address: "192.0.2.19", psid: 41 });
     stage.now += 1000;

@@ -57,7 +57,8 @@ test("R5 an offer and a lease of an earlier release are bound with the lease tim
   expect(again.facts[0]!.held).toMatchObject({ state: "bound", remainingSeconds: 3600, statedSeconds: 500 });
 });
 
-test("E3 a lease of an earlier release is moved after the migration, and its client follows at either allocator", async () => {
+/** Opens a database of the release before moves twice, migrates it, and moves client 1 from slot 0 to slot 5. */
+async function openBeforeMoves() {
   const url = `file:${join(await temporaryFolder(), "apportion.db")}`;
   const [first, second] = [openFile(url), openFile(url)];
   onTestFinished(() => {
@@ -82,12 +83,21 @@ test("E3 a lease of an earlier release is moved after the migration, and its cli
     },
   ]);
   const read = async (sql: string) => (await first.read([{ sql, args: [] }]))[0]!.rows;
+  // Drizzle's own migrator applies only what is later than the newest migration that was applied.
+  const newest = () => read("SELECT max(created_at) FROM __drizzle_migrations");
+  const before = await newest();
   const report = await migrateDatabase(first);
   expect(report).toMatchObject({ applied: ["0017_moves"], present: expect.arrayContaining(["0016_owner"]) });
+  expect((await newest())[0]![0]).toBeGreaterThan(before[0]![0] as number);
   const [[revision]] = (await read("SELECT revision FROM configuration")) as [[number]];
   const [[since]] = (await read("SELECT since FROM lease")) as [[number]];
   const handle = { slot: slotKey(0), clientId: decodeHex(clientId(1)), since };
   expect((await moveLease(first, handle, slotKey(5), sql`SELECT 1`)).isDone).toBe(true);
+  return { first, second, read, revision };
+}
+
+test("E3 a lease of an earlier release is moved after the migration, and its client follows at either allocator", async () => {
+  const { first, second, read, revision } = await openBeforeMoves();
   // The refusal by one allocator is lost, so the client asks the other one.
   for (const database of [first, second]) {
     const { facts } = await commitClaims(database, [bindClaim(1, slotKey(0), { accepts: "lease" })], {
@@ -104,4 +114,24 @@ test("E3 a lease of an earlier release is moved after the migration, and its cli
     [slotKey(5), 0, null, null],
   ]);
   expect(await read("SELECT slot FROM history")).toEqual([[slotKey(0)]]);
+});
+
+test("E3 a move is void when an allocator of an earlier release gives the new pair to another client", async () => {
+  const { first, read, revision } = await openBeforeMoves();
+  // The lease and its quarantine end. That allocator then offers the pair, and knows no moves.
+  await execute(
+    first,
+    "UPDATE lease SET expires_at = expires_at - 100, free_at = free_at - 100",
+    `UPDATE lease SET client_id = unhex('${clientId(2)}'), state = 1, expires_at = expires_at + 200, free_at = free_at + 200
+      WHERE slot = ${slotKey(5)}`,
+  );
+  const { facts } = await commitClaims(first, [offerClaim(1), bindClaim(2, slotKey(5))], { revision });
+  expect(facts.map(({ held }) => held)).toMatchObject([
+    { slot: slotKey(0), state: "offered", movesTo: null },
+    { slot: slotKey(5), state: "bound" },
+  ]);
+  expect(await read("SELECT slot, move_to, move_from FROM lease ORDER BY slot")).toEqual([
+    [slotKey(0), null, null],
+    [slotKey(5), null, null],
+  ]);
 });
