@@ -411,6 +411,7 @@ export function releasedSlots(message: Message, pools: Pools): readonly number[]
 
 /** Ends a lease. If a move of an ended lease is pending, its client gets the other row. */
 function end(scene: Scene, message: Message): void {
+  if (releasedSlots(message, poolsOf(scene.settings)).length === 0) return;
   const own = rowOf(scene, message.client);
   endOwn(scene, message);
   const left = own && scene.rows.get(own.slot)!;

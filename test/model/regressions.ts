@@ -129,6 +129,26 @@ export const regressions: readonly Plan[] = [
       join(9, 0),
     ],
   },
+  // E3: a RELEASE that names no pair is not served, so the client of an expired lease is not handed over yet.
+  {
+    settings,
+    commands: [
+      join(1),
+      { kind: "move", client: 1, slot: 2 },
+      pass(700),
+      post(message("release", 1, { withoutPortSet: true })),
+    ],
+  },
+  // E3: a move that is repeated when the lease has ended is refused, and leaves the target as it is.
+  {
+    settings,
+    commands: [
+      join(3),
+      { kind: "move", client: 3, slot: 1 },
+      { kind: "advance-to-end", offset: 0 },
+      { kind: "move", client: 3, slot: 1 },
+    ],
+  },
   // E3: a client follows a move after a refusal, after an operator ended its lease, and without being told.
   ...[[post(message("renew", 1))], [{ kind: "end", client: 1 } as const], []].map((told) => ({
     settings,

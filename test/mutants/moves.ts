@@ -153,4 +153,13 @@ export const moveMutants: readonly Mutant[] = [
     '"when": 1795719016000,',
     ["src/store/batch/commit-upgrade.test.ts"],
   ),
+  mutant("refused-move-takes-the-target", changes, " AND changes() > 0\n", "\n", [
+    "src/store/batch/commit-upgrade.test.ts",
+  ]),
+  mutant(
+    "reservation-for-another-leaves-a-void-move",
+    reservations,
+    "forgetMove(writer, slot, request.declared.name, version + 1),",
+    "",
+  ),
 ];

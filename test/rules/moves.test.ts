@@ -326,6 +326,11 @@ describe("E3 a reservation of another pair", () => {
     const reservation = { domain: "rules", clientIdentifier, ...goal };
     expect((await call("PUT", "/reservations/first", reservation, { "if-match": "*" })).status).toBe(200);
     expect(await lease(idOf(old))).toMatchObject({ state: "bound", pending: null });
+    expect(
+      await query(stage.database, "SELECT count(*) AS moving FROM lease WHERE move_to IS NOT NULL"),
+    ).toEqual([{ moving: 0 }]);
+    expect((await call("POST", `/leases/${idOf(old)}/move`, goal)).status).toBe(409);
+    expect(await lease(goalId)).toMatchObject({ clientId: clientIdentifier, isReserved: true });
     expect((await client.renew(old))?.type).toBe("ack");
     expect(nameOf(await stage.client(2).lease())).toBe("ack 192.0.2.19 PSID 40");
     await expectCounted(world);

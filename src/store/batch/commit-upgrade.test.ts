@@ -93,7 +93,7 @@ async function openBeforeMoves() {
   const [[since]] = (await read("SELECT since FROM lease")) as [[number]];
   const handle = { slot: slotKey(0), clientId: decodeHex(clientId(1)), since };
   expect((await moveLease(first, handle, slotKey(5), sql`SELECT 1`)).isDone).toBe(true);
-  return { first, second, read, revision };
+  return { first, second, read, revision, handle };
 }
 
 test("E3 a lease of an earlier release is moved after the migration, and its client follows at either allocator", async () => {
@@ -117,7 +117,7 @@ test("E3 a lease of an earlier release is moved after the migration, and its cli
 });
 
 test("E3 a move is void when an allocator of an earlier release gives the new pair to another client", async () => {
-  const { first, read, revision } = await openBeforeMoves();
+  const { first, read, revision, handle } = await openBeforeMoves();
   // The lease and its quarantine end. That allocator then offers the pair, and knows no moves.
   await execute(
     first,
@@ -125,6 +125,10 @@ test("E3 a move is void when an allocator of an earlier release gives the new pa
     `UPDATE lease SET client_id = unhex('${clientId(2)}'), state = 1, expires_at = expires_at + 200, free_at = free_at + 200
       WHERE slot = ${slotKey(5)}`,
   );
+  const rows = () => read("SELECT * FROM lease WHERE slot & 4294967295 = 5");
+  const taken = await rows();
+  expect((await moveLease(first, handle, slotKey(5), sql`SELECT 1`)).isDone).toBe(false);
+  expect(await rows()).toEqual(taken);
   const { facts } = await commitClaims(first, [offerClaim(1), bindClaim(2, slotKey(5))], { revision });
   expect(facts.map(({ held }) => held)).toMatchObject([
     { slot: slotKey(0), state: "offered", movesTo: null },

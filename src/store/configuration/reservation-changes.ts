@@ -168,9 +168,29 @@ export function replaceReservation(
       writer.run(sql`${insertWanted(request, version + 1)} WHERE changes() > 0`),
       writer.run(auditOfLast(creationEntry(actor, request, version + 1))),
       ...releasePair(writer, slot),
+      forgetMove(writer, slot, request.declared.name, version + 1),
       ...takePair(writer, request.declared.name, version + 1),
     ],
   };
+}
+
+/**
+ * Takes back the pending move of the client for which a pair was reserved before. The client keeps the pair that it has;
+ * if it is the client of the new reservation as well, {@link takePair} moves it again.
+ */
+function forgetMove(writer: Writer, slot: number, name: string, version: number): Item {
+  return writer
+    .update(lease)
+    .set({ moveTo: null })
+    .from(reservation)
+    .where(
+      and(
+        eq(reservation.name, name),
+        eq(reservation.version, version),
+        eq(lease.moveTo, slot),
+        sql`${lease.slot} = (SELECT ${goal.moveFrom} FROM ${lease} ${goal} WHERE ${goal.slot} = ${slot})`,
+      ),
+    );
 }
 
 /** Deletes a reservation. A running lease continues; after it, other clients may get the pair. */

@@ -118,6 +118,9 @@ const targetColumns = [
 /**
  * Keeps the target slot of a pending move from other clients, for as long as they are kept from the old pair: by then
  * the client has asked, or its lease is over. The row has no client, because a client has only one row.
+ *
+ * `changes()` counts the rows of the record before it: none if the move was refused. A void move may have left the same
+ * target in the row, and that slot now belongs to another client.
  */
 function keepTarget({ slot }: LeaseHandle, target: number): SQL {
   const nulls = sql.join(
@@ -127,7 +130,7 @@ function keepTarget({ slot }: LeaseHandle, target: number): SQL {
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
     SELECT ${target}, ${lease.domainId}, ${LeaseState.released}, ${instantSeconds}, ${lease.freeAt}, ${instantSeconds},
       ${lease.slot}, ${nulls}
-    FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lease.moveTo} = ${target}
+    FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lease.moveTo} = ${target} AND changes() > 0
     ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}`;
 }
 
