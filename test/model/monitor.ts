@@ -58,8 +58,8 @@ interface PromisedLease {
   /** Clients of these sites that got the pair in its quarantine. It moves with them to other sites. */
   readonly heirs: Set<number>;
   /**
-   * An operator's move ended it before this end, which its client was told: the refusal, or the ACK of the new pair, may be
-   * lost.
+   * An operator's move ended it before this end, which its client was told: the refusal, or the ACK of the new pair, may
+   * be lost.
    */
   usableUntil: number;
   /** Its client moves, and was sent a refusal, which may have been served. */

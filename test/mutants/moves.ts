@@ -6,7 +6,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const statements = "src/store/batch/statements.ts";
-const moves = "src/store/batch/moves.ts";
+const moves = "src/store/database/moves.ts";
 const changes = "src/store/evidence/lease-changes.ts";
 const reservations = "src/store/configuration/reservation-changes.ts";
 const triggers = "migrations/0017_moves.sql";

@@ -34,7 +34,7 @@ function adminOf({ database }: Stage) {
   return operator(createApp({ store, relayToken, adminToken, counters: createCounters(), log }));
 }
 
-type Fields = Parameters<typeof Stage.open>[0];
+type Fields = Exclude<Parameters<typeof Stage.open>[0], readonly unknown[]>;
 
 /** Opens a service on which client 1 has a lease with a softwire address. */
 async function open(fields: Fields = {}) {

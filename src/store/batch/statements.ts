@@ -24,7 +24,7 @@ import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, claimant, endRows, factRows, offerRows } from "./claim-rows.ts";
 import type { RowFormat } from "./claim-rows.ts";
-import { handOver, isPendingMove, movesTo } from "./moves.ts";
+import { handOver, isPendingMove, movesTo } from "../database/moves.ts";
 
 /** The parameters of all statements. Each statement uses some of them. */
 export type ParameterName =
@@ -282,8 +282,8 @@ const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns"
 const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
 
 /**
- * Which clients leave their pair for the one that an operator moves them to (`moves.ts`)? Those whose lease has ended,
- * those that ask to keep the pair, because they are refused, and those that accept the new one. A DISCOVER takes no
+ * Which clients leave their pair for the one that an operator moves them to (`database/moves.ts`)? Those whose lease has
+ * ended, those that ask to keep the pair, because they are refused, and those that accept the new one. A DISCOVER takes no
  * running lease, unless Rapid Commit gives the new one at once or the old pair's pool is drained.
  *
  * The statements that follow see a client whose own row is the new one.

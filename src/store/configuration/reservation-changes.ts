@@ -9,7 +9,7 @@
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
-import { freeTargets, isPendingMove } from "../batch/moves.ts";
+import { freeTargets, isPendingMove } from "../database/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";

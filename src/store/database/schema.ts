@@ -129,7 +129,7 @@ export const lease = sqliteTable(
     /**
      * While a move of this lease is pending: the slot that its client gets next. The client was not told yet, so this row
      * keeps its tenure. The move is void unless the other row has this slot in `move_from`, and no client
-     * (`batch/moves.ts`).
+     * (`moves.ts`).
      */
     moveTo: integer("move_to"),
     /**

@@ -118,7 +118,7 @@ export const countStatements = {
       WHERE ${lease.domainId} = (SELECT ${pool.domainId} FROM ${pool} WHERE ${pool.id} = ${id})
         AND ${lease.clientId} IS NULL AND ${lease.line} = '' AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
       ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`,
-  /** Slots kept for a client that was told to move, and has not got its new lease, whose `free_at` is too late for `near`. */
+  /** Slots kept for a client that was told to move and has no new lease yet, whose `free_at` is too late for `near`. */
   moved: ({ now, hold }: CountedPool, { after, end, limit }: Slice): SQL => {
     const isLate = sql`${scanned.freeAt} > ${now + hold} AND ${scanned.freeAt} < ${freeNever}
       AND ${scanned.clientId} IS NOT NULL`;

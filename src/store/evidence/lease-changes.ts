@@ -13,7 +13,7 @@ import { freeNever, lease, LeaseState, pool, tenureColumns } from "../database/s
 import { poolOfSlotSql } from "../database/slot-sql.ts";
 import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { instantSeconds } from "../database/time.ts";
-import { freeTargets, handOver, isPendingMove } from "../batch/moves.ts";
+import { freeTargets, handOver, isPendingMove } from "../database/moves.ts";
 import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { SQL } from "drizzle-orm";
 import { freeNever, lease } from "../database/schema.ts";
-import { movesFrom, movesTo } from "../batch/moves.ts";
+import { movesFrom, movesTo } from "../database/moves.ts";
 import type { RowOf } from "../database/selection.ts";
 import { slotStateAt } from "./slot-state.ts";
 import type { SlotState } from "./slot-state.ts";

@@ -2,10 +2,11 @@
  * A lease with its domain, pool, address and PSID. A lease is named by its pair: `192.0.2.7-18` is PSID 18 of that
  * address, `198.51.100.7` is the whole address.
  *
- * **The version** identifies the tenure: slot, client, state, the start of the tenure, and a pending move. An operator ends or moves a
- * lease because of its holder. A renewal changes only times, so it does not change the version: otherwise the
- * operator's change would be refused whenever the client renewed first. The statements in `lease-changes.ts` check the
- * client and the tenure again in the row that they change, so there is no gap between check and change.
+ * **The version** identifies the tenure: slot, client, state, the start of the tenure, and a pending move. An operator
+ * ends or moves a lease because of its holder. A renewal changes only times, so it does not change the version:
+ * otherwise the operator's change would be refused whenever the client renewed first. The statements in
+ * `lease-changes.ts` check the client and the tenure again in the row that they change, so there is no gap between check
+ * and change.
  *
  * @module
  */

@@ -93,7 +93,7 @@ function respondChange(
     case "reserved":
       throw problem(
         409,
-        `Cannot move lease ${id}: found a reserved pair, expected a lease and a pending move without a reservation`,
+        `Cannot move lease ${id}: found a reservation of its pair or of the pair that it moves to, expected none`,
       );
     case "target-taken":
       throw problem(

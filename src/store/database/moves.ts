@@ -9,8 +9,8 @@
 import { sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
-import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
-import { freeNever, instant, lease, LeaseState } from "../database/schema.ts";
+import { literal, nameOf, namesOf, takeExcluded } from "./columns.ts";
+import { freeNever, instant, lease, LeaseState } from "./schema.ts";
 
 /** The row of the client that moves. */
 const own = alias(lease, "own");
@@ -29,7 +29,7 @@ interface LeaseRows {
 export const isPendingMove = (from: LeaseRows, to: LeaseRows): SQL =>
   sql`(${to.slot} = ${from.moveTo} AND ${from.slot} = ${to.moveFrom} AND ${from.clientId} IS NOT NULL AND ${to.clientId} IS NULL)`;
 
-/** The slot that the client of a row moves to; null unless a move is pending. A row without a move costs one comparison. */
+/** The slot that a row's client moves to; null unless a move is pending. A row without a move costs one comparison. */
 export const movesTo = (row: LeaseRows): SQL<number | null> => sql<
   number | null
 >`iif(${row.moveTo} IS NULL, NULL,
