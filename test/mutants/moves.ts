@@ -162,4 +162,13 @@ export const moveMutants: readonly Mutant[] = [
     "forgetMove(writer, slot, request.declared.name, version + 1),",
     "",
   ),
+  mutant(
+    "declared-pair-of-a-move-said-to-be-leased",
+    "src/store/configuration/plan-reservations.ts",
+    "if (pairUntil !== null && moveIsOwn !== null) {",
+    "if (pairUntil === null && moveIsOwn !== null) {",
+  ),
+  mutant("claims-read-while-nobody-moves", statements, "claimsOf(name, andAnyoneMoves)", "claimsOf(name)", [
+    "src/store/batch/statements.test.ts",
+  ]),
 ];

@@ -244,6 +244,24 @@ describe("E3 a move", () => {
   });
 });
 
+test("E3 a declared reservation of a pair that is kept for a move is refused with the reason", async () => {
+  const { stage, client, old, call } = await open();
+  await call("POST", `/leases/${idOf(old)}/move`, goal);
+  const { domains } = (await call("GET", "/config")).body as { domains: { name: string }[] };
+  for (const [each, reason] of [
+    [client, /^a move of the client to this pair is pending, until the client is told$/],
+    [stage.client(3), /^the pair is kept until \S+ for another client that moves to it$/],
+  ] as const) {
+    const reservations = [{ name: "first", clientIdentifier: encodeHex(each.clientIdentifier), ...goal }];
+    const declared = domains.map((domain) =>
+      domain.name === "rules" ? { ...domain, reservations } : domain,
+    );
+    const plan = await call("PUT", "/config?dryRun=true", { domains: declared });
+    const step = (plan.body.steps as { name: string }[]).find(({ name }) => name === "first");
+    expect(step).toMatchObject({ change: "refuse", reason: expect.stringMatching(reason) as string });
+  }
+});
+
 describe("E3 with two allocators", () => {
   test("E3 each of them refuses the old pair, and either gives the new one", async () => {
     const { stage, client, old, call, table } = await open();
