@@ -18,6 +18,7 @@ import * as v from "valibot";
 import { ServiceError, runToEnd, startService } from "./service.ts";
 import type { LogLine, Service } from "./service.ts";
 import type { Side } from "./side.ts";
+import { nodeFlagsOf } from "./side.ts";
 
 /** Options common to all processes of a side. */
 export interface ServerOptions {
@@ -124,6 +125,7 @@ function start(
   const { side, environment, profileFolder, signal } = options;
   return startService({
     name: `${name} of ${side.folder}`,
+    nodeFlags: nodeFlagsOf(side, name),
     script: [join(side.folder, script!), ...flags],
     environment,
     folder: side.folder,

@@ -14,6 +14,8 @@ export interface ProcessOptions {
   readonly name: string;
   /** Script and its flags. */
   readonly script: readonly string[];
+  /** Flags for Node. Default: none. */
+  readonly nodeFlags?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
   /** Working folder, whose `tsx` compiles the script. Default: that of this process. */
   readonly folder?: string | undefined;
@@ -152,9 +154,9 @@ function launch(options: ProcessOptions, onLine?: (line: string) => void): Launc
   return { child, kill, lines, closed };
 }
 
-function spawnNode({ script, environment, folder, profileFolder }: ProcessOptions) {
+function spawnNode({ script, nodeFlags = [], environment, folder, profileFolder }: ProcessOptions) {
   const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
-  return spawn(process.execPath, [...profile, "--import", "tsx", ...script], {
+  return spawn(process.execPath, [...profile, ...nodeFlags, "--import", "tsx", ...script], {
     cwd: folder,
     env: { ...process.env, LOG_LEVEL: "info", ...environment },
     stdio: ["ignore", "ignore", "pipe"],

@@ -8,6 +8,8 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import * as v from "valibot";
+
 /** A checkout to measure. */
 export interface Side {
   /** Absolute path. */
@@ -58,13 +60,33 @@ export function faultOfCheckout(folder: string): string | undefined {
 /** @returns The name in a package.json; `(no name)` when it has none; undefined when the file is missing. */
 function packageName(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
+  return readPackage(path).name ?? "(no name)";
+}
+
+/**
+ * Reads the flags that a checkout gives to Node where it starts a program, so that it is measured as it is run.
+ *
+ * @param program - Name of a script in its package.json, such as `allocator`.
+ * @returns The flags between `node` and `--import`; none when it has no such script, or one that does not begin so.
+ */
+export function nodeFlagsOf({ folder }: Pick<Side, "folder">, program: string): string[] {
+  const command = readPackage(join(folder, "package.json")).scripts?.[program];
+  const flags = /^node (?<flags>.*?) ?--import tsx /.exec(command ?? "")?.groups?.flags;
+  return flags?.split(" ").filter((flag) => flag !== "") ?? [];
+}
+
+const packageSchema = v.object({
+  name: v.optional(v.string()),
+  scripts: v.optional(v.record(v.string(), v.string())),
+});
+
+/** Reads a package.json. A file that is not one has neither name nor scripts. */
+function readPackage(path: string): v.InferOutput<typeof packageSchema> {
   try {
-    const content: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof content === "object" && content !== null && "name" in content) return String(content.name);
+    return v.parse(packageSchema, JSON.parse(readFileSync(path, "utf8")));
   } catch {
-    // A file that is not JSON has no name.
+    return {};
   }
-  return "(no name)";
 }
 
 /** Opens a folder that {@link faultOfCheckout} accepts as a side. */
