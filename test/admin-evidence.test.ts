@@ -55,7 +55,7 @@ test("apportion admin leases: lists with filters and cursors, shows, moves and r
   const found = await run("leases", "list", "--address", "192.0.2.0", "--port", "1100");
   expect(found).toMatchObject({ code: 0, stderr: "" });
   const [heading, row, ...others] = found.stdout.trimEnd().split("\n");
-  expect(heading).toMatch(/^ID +DOMAIN +POOL +STATE +CLIENTID +SOFTWIRE +EXPIRESAT$/);
+  expect(heading).toMatch(/^ID +DOMAIN +POOL +STATE +CLIENTID +SOFTWIRE +EXPIRESAT +PENDING$/);
   expect(row).toMatch(/^192\.0\.2\.0-1 +north +shared +bound +ff[0-9a-f]+ +2001:db8::1 +20\d\d-/);
   expect(others).toEqual([]);
   const page = await run("leases", "list", "--limit", "1");
@@ -65,10 +65,13 @@ test("apportion admin leases: lists with filters and cursors, shows, moves and r
   };
   expect(next.items.map(({ id }) => id)).toEqual(["192.0.2.1-1"]);
   expect((await run("leases", "show", "192.0.2.0-1")).stdout).toContain("state: bound");
-  expect((await run("leases", "move", "192.0.2.0-1", "192.0.2.1-9")).stdout).toContain("id: 192.0.2.1-9");
-  expect((await run("leases", "release", "192.0.2.1-9")).stdout).toContain("state: quarantined");
+  const moved = (await run("leases", "move", "192.0.2.0-1", "192.0.2.1-9")).stdout;
+  expect(moved).toContain("id: 192.0.2.0-1");
+  expect(moved).toContain("pending: 192.0.2.1-9");
+  expect((await run("leases", "list", "--limit", "1")).stdout).toMatch(/bound .* 192\.0\.2\.1-9\n/);
+  expect((await run("leases", "release", "192.0.2.0-1")).stdout).toContain("state: quarantined");
   expect((await run("audit", "list", "--resource", "lease")).stdout).toMatch(/release.*\n.*move/);
-  const again = await run("leases", "release", "192.0.2.1-9");
+  const again = await run("leases", "release", "192.0.2.0-1");
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("expected bound or offered")]);
   const wrong = await run("leases", "list", "--port", "80");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("?address: found nothing")]);
@@ -85,7 +88,7 @@ test("apportion admin: --if-match refuses a stale ETag, and --force overrides a 
   }
   const lease = await etagOf("leases", "get", "192.0.2.0-1");
   const moved = await run("leases", "move", "192.0.2.0-1", "192.0.2.1-9", "--if-match", lease);
-  expect(moved.stdout).toContain("id: 192.0.2.1-9");
+  expect(moved.stdout).toContain("pending: 192.0.2.1-9");
   const stale = '"999"';
   for (const change of [
     ["pools", "drain", "full"],

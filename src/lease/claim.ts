@@ -120,6 +120,8 @@ export interface HeldPair {
   /** Softwire source address in hexadecimal, or null. */
   readonly softwire: string | null;
   readonly source: string | null;
+  /** The slot that an operator moves the client to; null unless the move is pending. */
+  readonly movesTo: number | null;
 }
 
 /** The store's answer to one claim. */

@@ -4,7 +4,14 @@ import { bindClaim } from "../../test/support/claims.ts";
 import { domainOf } from "../../test/support/domain.ts";
 import { runningTerms } from "./decision.ts";
 
-const held = { slot: 1, state: "bound", statedSeconds: null, softwire: null, source: null } as const;
+const held = {
+  slot: 1,
+  state: "bound",
+  statedSeconds: null,
+  softwire: null,
+  source: null,
+  movesTo: null,
+} as const;
 const { lease: terms } = bindClaim(1, 1);
 
 test.each([

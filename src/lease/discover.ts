@@ -110,12 +110,13 @@ export function decideOffer(
     const limited = claim.siteLeasesMax !== null && siteLeases >= claim.siteLeasesMax;
     return silence(limited ? "site-limit" : "pools-exhausted");
   }
-  const { pool, pair } = pairOfKey(directory, held.slot);
+  // An operator moves the client. Its present lease runs until it is told; it is offered only the pair that it moves to.
+  const { pool, pair } = pairOfKey(directory, held.movesTo ?? held.slot);
   if (pool.kind === "shared" && !query.sharesPorts) return silence("holds-shared-lease");
   if (held.remainingSeconds < 0) return silence("site-limit");
   const { options } = pool;
   const isRunning = held.state === "bound" && held.remainingSeconds > 0;
-  if (claim.lease !== null && isRunning) {
+  if (claim.lease !== null && isRunning && held.movesTo === null) {
     const terms = runningTerms(held, claim.lease, { domain, pool, now });
     return { kind: "ack", pair, ...terms, options, rapidCommit: true };
   }

@@ -71,7 +71,7 @@ export function decideEnd(claim: EndClaim, fact: Fact): Decision {
   if (fact.otherLine) return silence("other-line");
   if (claim.as === "declined") return silence(ended ? "declined" : "release-without-lease");
   const isReleased = held?.state === "released" && held.slot === claim.slots?.first;
-  return silence(isReleased ? "released" : "release-without-lease");
+  return silence(ended || isReleased ? "released" : "release-without-lease");
 }
 
 /** Whether the client got or renewed the pair after the message was received, so that the message must not end it. */

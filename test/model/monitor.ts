@@ -57,6 +57,13 @@ interface PromisedLease {
   readonly sites: Set<string>;
   /** Clients of these sites that got the pair in its quarantine. It moves with them to other sites. */
   readonly heirs: Set<number>;
+  /**
+   * An operator's move ended it before this end, which its client was told: the refusal, or the ACK of the new pair, may
+   * be lost.
+   */
+  usableUntil: number;
+  /** Its client moves, and was sent a refusal, which may have been served. */
+  mayBeRefused: boolean;
   /** The client sent a RELEASE or DECLINE for it, which may have been served. */
   mayHaveEnded: boolean;
   /** After it ended, its client was offered the pair again. Giving up that offer, or an heir's, ends the quarantine. */
@@ -74,6 +81,14 @@ function endPromise(promised: PromisedLease, now: number): void {
   promised.endedIn = now;
 }
 
+/** A move of a client that it was perhaps not told yet. */
+interface PendingMove {
+  readonly from: number;
+  readonly to: number;
+  /** When others may get the two pairs. */
+  readonly until: number;
+}
+
 /** Records promised leases and checks the invariants. */
 export class Monitor {
   readonly #settings: Settings;
@@ -82,6 +97,8 @@ export class Monitor {
   readonly #promises: PromisedLease[] = [];
   /** Client -> the promised lease that it may use now. */
   readonly #current = new Map<number, PromisedLease>();
+  /** Client -> the move by an operator that it has not followed yet. */
+  readonly #moves = new Map<number, PendingMove>();
   /** Declined slot -> the end of its latest quarantine. */
   readonly #declined = new Map<number, number>();
 
@@ -106,17 +123,44 @@ export class Monitor {
     for (const [message, answer] of exchanges) {
       const { client } = message;
       if (answer === "unknown") {
+        this.#recordRefusal(client);
         this.#inheritCommitted(message, after);
         this.#adoptCommitted(message, after, instant);
         continue;
       }
       const current = this.#current.get(client);
+      if (answer?.kind === "nak") this.#recordRefusal(client);
       if (answer?.kind === "ack") this.#promise(message, answer, instant);
       if (answer?.kind === "offer") this.#checkAssignment(message, answer.slot!, now);
       this.#recordRelease(message, current);
     }
     this.#closeReleased(after, now);
+    for (const [{ what, client }] of exchanges) {
+      const from = this.#moves.get(client)?.from;
+      // The message may not have been served, or may name another pair; then the move is still pending.
+      const isPending = from !== undefined && after.get(from)?.client === client;
+      if (["withdraw", "release", "decline"].includes(what) && !isPending) this.#moves.delete(client);
+    }
     for (const [message] of exchanges) this.#recordDecline(message, after, instant);
+  }
+
+  /** An operator moves a client, or takes its move back (null). */
+  recordMove(client: number, pending: PendingMove | null): void {
+    if (pending === null) this.#moves.delete(client);
+    else this.#moves.set(client, pending);
+  }
+
+  /** An operator ends the lease of a client. */
+  recordEnd(client: number, now: number): void {
+    this.#moves.delete(client);
+    const current = this.#current.get(client);
+    if (current !== undefined) endPromise(current, now);
+    this.#current.delete(client);
+  }
+
+  #recordRefusal(client: number): void {
+    const current = this.#current.get(client);
+    if (current !== undefined && this.#moves.get(client)?.from === current.slot) current.mayBeRefused = true;
   }
 
   #recordRelease(message: Message, current: PromisedLease | undefined): void {
@@ -146,6 +190,13 @@ export class Monitor {
     const slot = answer.slot!;
     const { client, site } = message;
     this.#checkAssignment(message, slot, now);
+    const pending = this.#moves.get(client);
+    must(pending?.from !== slot || pending.until <= now, "a client that was moved got its old pair", {
+      client,
+      pending,
+      now,
+    });
+    this.#moves.delete(client);
     const before = this.#current.get(client);
     if (before?.slot === slot && before.to > now) {
       before.sites.add(site);
@@ -154,7 +205,10 @@ export class Monitor {
       Object.assign(before, { softwire: answer.softwire, mayHaveEnded: false });
       return;
     }
-    if (before !== undefined) endPromise(before, now);
+    if (before !== undefined) {
+      if (pending?.from === before.slot) before.usableUntil = before.to;
+      endPromise(before, now);
+    }
     const sites = new Set([site]);
     this.#open({ slot, client, from: now, to, softwire: answer.softwire, sites });
   }
@@ -164,6 +218,8 @@ export class Monitor {
       ...fields,
       endedIn: undefined,
       heirs: new Set<number>(),
+      usableUntil: 0,
+      mayBeRefused: false,
       mayHaveEnded: false,
       isOfferedAgain: false,
       isGivenUp: false,
@@ -178,12 +234,16 @@ export class Monitor {
     const until = this.#declined.get(slot) ?? 0;
     must(until <= now, "a declined pair was assigned during its quarantine", { slot, client, until, now });
     this.#inherit(message, slot);
+    for (const [moved, { to, until: heldUntil }] of this.#moves) {
+      const isHeld = to === slot && moved !== client && heldUntil > now;
+      must(!isHeld, "a pair that is kept for a move was assigned", { slot, client, moved, heldUntil, now });
+    }
     for (const other of this.#promises) {
       if (other.slot !== slot || other.client === client || other.isGivenUp || other.heirs.has(client))
         continue;
       // `check` compares running leases after all answers of the POST are known, because one may have been released.
       if (other.to >= now || other.to <= other.from) continue;
-      const free = other.to + this.#settings.quarantineSeconds;
+      const free = Math.max(other.to, other.usableUntil) + this.#settings.quarantineSeconds;
       must(free <= now, "a pair was assigned during its quarantine", { slot, client, other, now });
     }
   }
@@ -229,8 +289,12 @@ export class Monitor {
     for (const [client, current] of this.#current) {
       const row = after.get(current.slot);
       const isKept = row?.client === client && isRunning(row, now);
-      if (current.mayHaveEnded && !isKept) endPromise(current, now);
+      if (!isKept && (current.mayHaveEnded || current.mayBeRefused)) {
+        if (!current.mayHaveEnded) current.usableUntil = current.to;
+        endPromise(current, now);
+      }
       current.mayHaveEnded = false;
+      current.mayBeRefused = false;
       if (current.to <= now) this.#current.delete(client);
     }
   }

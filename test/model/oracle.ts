@@ -35,6 +35,9 @@ export interface Row {
   readonly softwire: string | null;
   readonly source: string | null;
   readonly site: string | null;
+  /** The slot that the client of this row moves to, and the slot whose client moves to this row. */
+  readonly moveTo: number | null;
+  readonly moveFrom: number | null;
 }
 
 /** A message, with the fields that the rules use. */
@@ -65,7 +68,7 @@ export type ExpectedAnswer =
 export type Rows = Map<number, Row>;
 
 /** The state in which a message is served. */
-interface Scene {
+export interface Scene {
   /** Rounded down. */
   readonly now: number;
   /** The same instant, rounded up: what begins now ends so many seconds after this. */
@@ -125,6 +128,7 @@ function leftoverSlot({ rows, settings, now }: Scene, site: string, pool: ModelP
     (row) =>
       row.expiresAt <= now &&
       row.freeAt !== freeNever &&
+      row.moveFrom === null &&
       (row.state !== declined || row.freeAt <= now) &&
       pool.keys.includes(row.slot),
   );
@@ -144,9 +148,12 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   const { now, nowUp } = scene;
   const pools = poolsOf(scene.settings);
   const pool = message.lists159 ? pools.shared : pools.full;
+  const first = rowOf(scene, message.client);
+  if (first !== undefined && !isRunning(first, now)) handOver(scene, first, false);
   const own = rowOf(scene, message.client);
   if (own !== undefined && isRunning(own, now)) {
-    const left = message.wish === undefined ? own.expiresAt - nowUp : 0;
+    const isMoving = goalOf(scene, own) !== undefined;
+    const left = message.wish === undefined && !isMoving ? own.expiresAt - nowUp : 0;
     const statedSeconds = left > 0 ? Math.min(left, leaseSecondsMax) : grantedSeconds(message);
     change(scene, own, { statedSeconds });
   } else if (own !== undefined) offerAgain(scene, message, own, pool);
@@ -162,15 +169,18 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   }
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
-  if (pools.poolOf(held.slot)!.kind === "shared" && !message.lists159) return silence;
-  return { kind: "offer", slot: held.slot, seconds: held.statedSeconds!, softwire: null };
+  const slot = goalOf(scene, held)?.slot ?? held.slot;
+  if (pools.poolOf(slot)!.kind === "shared" && !message.lists159) return silence;
+  return { kind: "offer", slot, seconds: held.statedSeconds!, softwire: null };
 }
 
 function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): void {
   const isReserved = own.freeAt === freeNever;
-  if (!pool.keys.includes(own.slot)) {
+  // An operator may move a client from a shared to a full address, whatever it asks for.
+  const isGiven = own.moveFrom !== null && poolsOf(scene.settings).full.keys.includes(own.slot);
+  if (!pool.keys.includes(own.slot) && !isGiven) {
     if (!isReserved) {
-      const gone = { client: null, since: null, softwire: null, source: null };
+      const gone = { moveTo: null, client: null, since: null, softwire: null, source: null };
       change(scene, own, { ...gone, state: released, statedSeconds: grantedSeconds(message) });
     }
     return;
@@ -179,7 +189,11 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   if (!siteHasRoom(scene, message.site, own.slot)) return;
   const again = offerRow(scene, message, own.slot);
   // If the offer is not accepted, the rest of the quarantine still applies.
-  change(scene, own, { ...again, freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt) });
+  change(scene, own, {
+    ...again,
+    moveFrom: own.moveFrom,
+    freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt),
+  });
 }
 
 function grantedSeconds({ wish = leaseSeconds }: Message): number {
@@ -200,6 +214,8 @@ function offerRow({ nowUp }: Scene, message: Message, slot: number): Row {
     softwire: null,
     source: null,
     site,
+    moveTo: null,
+    moveFrom: null,
   };
 }
 
@@ -227,6 +243,11 @@ function newSlot(scene: Scene, pool: ModelPool): number | undefined {
 function select(scene: Scene, message: Message): ExpectedAnswer {
   const slot = poolsOf(scene.settings).keyOf(effectivePair(message)!);
   if (slot === undefined) return nak;
+  const first = rowOf(scene, message.client);
+  const goal = first && goalOf(scene, first);
+  if (first !== undefined && [first.slot, goal?.slot].includes(slot)) {
+    handOver(scene, first, slot === goal?.slot);
+  }
   const own = rowOf(scene, message.client);
   if (own?.slot !== slot) return nak;
   if (own.state <= bound) bind(scene, message, own);
@@ -248,6 +269,7 @@ function keep(scene: Scene, message: Message): ExpectedAnswer {
     const isTaken = other !== undefined && isRunning(other, scene.now);
     return isTaken && message.what !== "reboot" ? nak : silence;
   }
+  if (slot === own.slot && handOver(scene, own, false)) return nak;
   if (slot !== own.slot) return nak;
   const isElsewhere =
     message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;
@@ -301,7 +323,80 @@ function bind(scene: Scene, message: Message, own: Row): void {
     source: message.source,
     softwire,
     site: message.site,
+    moveFrom: null,
   });
+}
+
+/** @returns The row that the client of a row moves to; undefined unless both rows agree, and it has no client. */
+export function goalOf({ rows }: Pick<Scene, "rows">, own: Row): Row | undefined {
+  const goal = own.moveTo === null ? undefined : rows.get(own.moveTo);
+  return goal?.moveFrom === own.slot && goal.client === null ? goal : undefined;
+}
+
+/**
+ * Ends the lease of a client whose move is pending, because the client is told now, or the lease has ended.
+ *
+ * @param selects Whether the client accepts the new pair.
+ * @returns Whether a move was pending.
+ */
+function handOver(scene: Scene, own: Row, selects: boolean): boolean {
+  const { now } = scene;
+  const goal = goalOf(scene, own);
+  if (goal === undefined) return false;
+  const gone = { client: null, since: null, statedSeconds: null, softwire: null, source: null, site: null };
+  change(scene, own, {
+    ...gone,
+    state: Math.max(own.state, released),
+    expiresAt: Math.min(own.expiresAt, now),
+    moveTo: null,
+  });
+  change(scene, goal, {
+    client: own.client,
+    state: selects ? offered : released,
+    expiresAt: selects ? own.expiresAt : now,
+    freeAt: Math.max(goal.freeAt, own.freeAt),
+    statedSeconds: own.statedSeconds,
+    source: own.source,
+    site: own.site,
+  });
+  return true;
+}
+
+/** An operator moves the lease of a client. Nothing changes unless the slot is free, or takes the move back. */
+export function move(scene: Scene, client: number, slot: number): void {
+  const { now, rows } = scene;
+  const own = rowOf(scene, client);
+  if (own === undefined || !isRunning(own, now) || own.freeAt === freeNever) return;
+  const goal = goalOf(scene, own);
+  if (slot === own.slot ? own.moveTo === null : !isFree(scene, slot)) return;
+  if (goal !== undefined) change(scene, goal, { moveFrom: null, freeAt: now });
+  change(scene, own, { moveTo: slot === own.slot ? null : slot });
+  if (slot === own.slot) return;
+  rows.set(slot, {
+    slot,
+    client: null,
+    state: released,
+    expiresAt: now,
+    freeAt: own.freeAt,
+    since: null,
+    statedSeconds: null,
+    softwire: null,
+    source: null,
+    site: null,
+    moveTo: null,
+    moveFrom: own.slot,
+  });
+}
+
+/** An operator ends the lease or offer of a client. */
+export function endByOperator(scene: Scene, client: number): void {
+  const { now, settings } = scene;
+  const own = rowOf(scene, client);
+  if (own === undefined || !isInUse(own, now)) return;
+  const freeAt = own.freeAt === freeNever ? freeNever : now + settings.quarantineSeconds;
+  const ended = { ...own, state: released, expiresAt: now, freeAt, since: null, softwire: null };
+  change(scene, own, ended);
+  handOver(scene, ended, false);
 }
 
 /** @returns The slots that a message releases or declines, if its client holds them. */
@@ -314,7 +409,17 @@ export function releasedSlots(message: Message, pools: Pools): readonly number[]
   return message.what === "release" || pair.portParams !== undefined ? [] : pools.keysOf(pair.address);
 }
 
+/** Ends a lease. If a move of an ended lease is pending, its client gets the other row. */
 function end(scene: Scene, message: Message): void {
+  if (releasedSlots(message, poolsOf(scene.settings)).length === 0) return;
+  const own = rowOf(scene, message.client);
+  endOwn(scene, message);
+  const left = own && scene.rows.get(own.slot)!;
+  if (left !== undefined && !isRunning(left, scene.now))
+    handOver(scene, { ...left, client: message.client }, false);
+}
+
+function endOwn(scene: Scene, message: Message): void {
   const { now, nowUp, settings } = scene;
   const own = rowOf(scene, message.client);
   if (own === undefined || !releasedSlots(message, poolsOf(settings)).includes(own.slot)) return;

@@ -73,6 +73,10 @@ export type Command =
       readonly edge: number;
       readonly offset: number;
     }
+  /** An operator moves the lease of a client to a slot, perhaps its own, which takes a pending move back. */
+  | { readonly kind: "move"; readonly client: number; readonly slot: number }
+  /** An operator ends the lease or offer of a client. */
+  | { readonly kind: "end"; readonly client: number }
   /** An operator changes the domain, so that the configuration cached by the allocators becomes stale. */
   | { readonly kind: "reconfigure" };
 
@@ -199,6 +203,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       offset: fc.constantFrom(0, 0, -1, 1, 30),
     }),
   },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("move" as const), client, slot: fc.nat({ max: 7 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("end" as const), client }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const), allocator }) },
   { weight: 1, arbitrary: fc.constant({ kind: "reconfigure" as const }) },
 );
@@ -256,6 +265,10 @@ export function formatCommand(each: Command): string {
       return `time passes until the next expiry ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
     case "look-up":
       return `look up slot ${each.slot} at its time ${each.edge} ${each.offset >= 0 ? "+" : "-"} ${Math.abs(each.offset)} s`;
+    case "move":
+      return `an operator moves client ${each.client} to slot ${each.slot}`;
+    case "end":
+      return `an operator ends the lease of client ${each.client}`;
     case "restart":
       return `allocator ${each.allocator} restarts`;
     case "reconfigure":

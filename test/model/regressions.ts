@@ -116,4 +116,49 @@ export const regressions: readonly Plan[] = [
       },
     ],
   },
+  // E3: a DECLINE that was not served leaves the move pending, so the next REQUEST of the old pair is refused.
+  {
+    settings: { ...settings, quarantineSeconds: 150 },
+    commands: [
+      join(9, 0),
+      { kind: "move", client: 9, slot: 1 },
+      {
+        ...post(message("renew", 0, { softwire: 0 }), message("decline", 9, { softwire: 0 })),
+        fate: "not-committed",
+      },
+      join(9, 0),
+    ],
+  },
+  // E3: a RELEASE that names no pair is not served, so the client of an expired lease is not handed over yet.
+  {
+    settings,
+    commands: [
+      join(1),
+      { kind: "move", client: 1, slot: 2 },
+      pass(700),
+      post(message("release", 1, { withoutPortSet: true })),
+    ],
+  },
+  // E3: a move that is repeated when the lease has ended is refused, and leaves the target as it is.
+  {
+    settings,
+    commands: [
+      join(3),
+      { kind: "move", client: 3, slot: 1 },
+      { kind: "advance-to-end", offset: 0 },
+      { kind: "move", client: 3, slot: 1 },
+    ],
+  },
+  // E3: a client follows a move after a refusal, after an operator ended its lease, and without being told.
+  ...[[post(message("renew", 1))], [{ kind: "end", client: 1 } as const], []].map((told) => ({
+    settings,
+    commands: [
+      join(1),
+      { kind: "move", client: 1, slot: 2 } as const,
+      ...told,
+      post(message("discover", 1)),
+      post(message("select", 1)),
+      post(message("renew", 1)),
+    ],
+  })),
 ];

@@ -5,6 +5,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
+import { sql } from "drizzle-orm";
 import {
   encodeDecline,
   encodeDiscover,
@@ -18,10 +19,11 @@ import { DatabaseError } from "../../src/store/database/database.ts";
 import type { Database, Statement } from "../../src/store/database/database.ts";
 import { wholeDatabase } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";
+import { endLease, moveLease } from "../../src/store/evidence/lease-changes.ts";
 import { lookUp } from "../../src/store/evidence/history.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
-import { encodeHex } from "../../src/wire/hex.ts";
+import { decodeHex, encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { createTestAllocator } from "../support/allocator.ts";
@@ -31,11 +33,13 @@ import { clientProfile, fullProfile } from "../support/clients.ts";
 import type { GivenAnswer, Monitor, Snapshot } from "./monitor.ts";
 import {
   declineSeconds,
+  endByOperator,
   freeNever,
   holdSeconds,
   leaseSeconds,
   leaseSecondsMax,
   leaseSecondsMin,
+  move,
   serve,
 } from "./oracle.ts";
 import type { ExpectedAnswer, Message, Row } from "./oracle.ts";
@@ -44,6 +48,8 @@ import type { Command, Fate, PlannedMessage, Settings } from "./plan.ts";
 import { namedPairs, poolsOf } from "./pools.ts";
 import type { NamedPair, Pools } from "./pools.ts";
 
+/** Stands for the record of a change. */
+const noAudit = sql`SELECT 1`;
 const serverIdentifier = parseIPv4("198.51.100.1");
 const otherServer = parseIPv4("198.51.100.2");
 const startSeconds = 1_700_000_000;
@@ -201,6 +207,10 @@ export class World {
       case "look-up":
         await this.#lookUp(command);
         break;
+      case "move":
+      case "end":
+        await this.#operate(command);
+        break;
       case "restart":
         await this.#restart(command.allocator);
         break;
@@ -296,6 +306,39 @@ export class World {
   #advanceTo(seconds: number): void {
     if (seconds !== this.#now) this.#sends = 1;
     this.#now = seconds;
+  }
+
+  /** An operator moves or ends a lease. All rows must be those of the oracle. */
+  async #operate(command: Extract<Command, { kind: "move" | "end" }>): Promise<void> {
+    const { client } = command;
+    const { rows } = await this.#snapshot();
+    const instant = this.#instant;
+    this.#clock.seconds = instant.seconds;
+    this.#sends++;
+    const held = [...rows.values()].find((row) => row.client === client);
+    const expected = new Map(rows);
+    const scene = { ...instant, settings: this.#settings, rows: expected };
+    const { quarantineSeconds } = this.#settings;
+    if (held !== undefined) {
+      const handle = { slot: held.slot, clientId: decodeHex(clientIds[client]!), since: held.since };
+      const slot = command.kind === "move" ? poolsOf(this.#settings).keys[command.slot]! : held.slot;
+      const { isDone } =
+        command.kind === "move"
+          ? await moveLease(this.#reader, handle, slot, noAudit)
+          : await endLease(this.#reader, handle, quarantineSeconds, noAudit);
+      this.#see(`${command.kind} ${isDone ? "done" : "refused"}`);
+      if (command.kind === "move") {
+        move(scene, client, slot);
+        const pending = slot === held.slot ? null : { from: held.slot, to: slot, until: held.freeAt };
+        if (isDone) this.#monitor.recordMove(client, pending);
+      } else {
+        endByOperator(scene, client);
+        if (isDone) this.#monitor.recordEnd(client, instant.now);
+      }
+    }
+    this.#last = undefined;
+    const after = (await this.#snapshot()).rows;
+    mustEqual(`the rows after an operator's ${command.kind}`, sortRows(expected), sortRows(after));
   }
 
   async #restart(allocator: number): Promise<void> {
@@ -437,7 +480,7 @@ export class World {
   async #read(): Promise<Snapshot> {
     const statements = [
       `SELECT slot, hex(client_id) AS client, state, expires_at, free_at, since, stated_seconds, hex(softwire) AS softwire,
-        hex(source) AS source, site FROM lease ORDER BY slot`,
+        hex(source) AS source, site, move_to, move_from FROM lease ORDER BY slot`,
       "SELECT slot, hex(client_id) AS client, since, until FROM history ORDER BY id",
       "SELECT id, cursor FROM pool",
     ].map((sql) => ({ sql, args: [] }));
@@ -455,6 +498,8 @@ export class World {
         softwire: textOf(row[7]),
         source: textOf(row[8]),
         site: row[9] as string | null,
+        moveTo: row[10] as number | null,
+        moveFrom: row[11] as number | null,
       },
     ]);
     return {

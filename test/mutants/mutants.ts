@@ -16,6 +16,7 @@ import { requestMutants } from "./lease/request.ts";
 import { responseOptionMutants } from "./lease/response-options.ts";
 import { responseMutants } from "./lease/response.ts";
 import type { Mutant } from "./mutant.ts";
+import { moveMutants } from "./moves.ts";
 import { outageMutants } from "./outages.ts";
 import { parserMutants } from "./parsers.ts";
 import { portsetMutants } from "./portset.ts";
@@ -52,6 +53,7 @@ export const mutants: readonly Mutant[] = [
   ...httpMutants,
   ...strangerMutants,
   ...outageMutants,
+  ...moveMutants,
   ...adminMutants,
   ...configurationMutants,
   ...relayMutants,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sql as sqlText } from "drizzle-orm";
 import fc from "fast-check";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
@@ -10,13 +11,17 @@ import { applyDeclaration } from "./apply-declaration.ts";
 import { commitClaims } from "../../src/store/batch/commit.ts";
 import { loadDirectory } from "../../src/store/configuration/directory.ts";
 import type { Database } from "../../src/store/database/database.ts";
+import { moveLease } from "../../src/store/evidence/lease-changes.ts";
+import { decodeHex } from "../../src/wire/hex.ts";
 import { freeNever } from "../../src/store/database/schema.ts";
-import { bindClaim, endClaim, lookClaim, offerClaim } from "./claims.ts";
+import { bindClaim, clientId, endClaim, lookClaim, offerClaim, slotKey } from "./claims.ts";
 import { TestClock } from "./clock.ts";
 import { temporaryDatabase } from "./database.ts";
 import { execute } from "./sql.ts";
 
 const clients = 6;
+/** Stands for the record of a change. */
+const noAudit = sqlText`SELECT 1`;
 
 /** One event of a history. */
 export type LeaseEvent =
@@ -28,6 +33,8 @@ export type LeaseEvent =
       readonly leaseSeconds: number;
     }
   | { readonly kind: "release" | "decline" | "reserve"; readonly client: number }
+  /** An operator moves the lease of a client to a slot of the first pool. */
+  | { readonly kind: "move"; readonly client: number; readonly number: number }
   | { readonly kind: "wait"; readonly seconds: number }
   | { readonly kind: "quarantine"; readonly seconds: number };
 
@@ -50,6 +57,10 @@ export const anyLeaseEvent: fc.Arbitrary<LeaseEvent> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom("release" as const, "decline" as const), client }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reserve" as const), client }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("move" as const), client, number: fc.nat({ max: 5 }) }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -116,6 +127,14 @@ export async function openLeasePlay(): Promise<LeasePlay> {
         await applyDeclaration(database, parseDeclaration(declarationOf(quarantineSeconds), "play"));
       } else if (event.kind === "discover") {
         await commit(offerClaim(event.client, { poolIds: [1, 2] }));
+      } else if (event.kind === "move") {
+        const held = await heldBy(event.client);
+        if (held === null) return;
+        const sql = "SELECT since FROM lease WHERE slot = ?";
+        const [found] = await database.read([{ sql, args: [held.slot] }]);
+        const since = found!.rows[0]![0] as number | null;
+        const handle = { slot: held.slot, clientId: decodeHex(clientId(event.client)), since };
+        await moveLease(database, handle, slotKey(event.number), noAudit);
       } else if (event.kind === "reserve") {
         const held = await heldBy(event.client);
         if (held !== null) {

@@ -75,7 +75,7 @@ const domains: Resource = {
 };
 
 const pastDrain = "accept a drain date that is past: drain the pool at once";
-const otherLease = "end the lease that the client holds on another pair";
+const otherLease = "move the client if it has a lease of another pair";
 
 const pools: Resource = {
   name: "pools",
@@ -113,7 +113,7 @@ const reservations: Resource = {
 
 const leases: Resource = {
   name: "leases",
-  columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt"],
+  columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt", "pending"],
   filters: [
     ...["domain", "pool", "address", "port", "clientId", "duid", "iaid", "softwire", "source", "site"],
     ...["state", "expiresFrom", "expiresBefore"],

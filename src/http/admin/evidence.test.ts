@@ -109,13 +109,12 @@ describe("/leases", () => {
     const again = await call("GET", path);
     expect([again.body.state, again.etag]).toEqual(["bound", expect.not.stringMatching(`^${etag!}$`)]);
     const moved = await call("POST", `${path}/move`, target, { "if-match": again.etag! });
-    const there = await call("GET", "/leases/192.0.2.1-9");
+    const there = await call("GET", path);
     expect([moved.status, moved.etag]).toEqual([200, there.etag]);
-    const released = await call("POST", "/leases/192.0.2.1-9/release", undefined, {
-      "if-match": there.etag!,
-    });
+    expect(there.etag).not.toBe(again.etag);
+    const released = await call("POST", `${path}/release`, undefined, { "if-match": there.etag! });
     expect([released.status, released.etag]).toEqual([200, expect.not.stringMatching(`^${there.etag!}$`)]);
-    const ended = await call("POST", "/leases/192.0.2.1-9/release", undefined, { "if-match": there.etag! });
+    const ended = await call("POST", `${path}/release`, undefined, { "if-match": there.etag! });
     expect(ended.status).toBe(412);
     const wrong = await call("POST", "/leases/192.0.2.1-0/release", undefined, { "if-match": "W/nonsense" });
     expect(wrong.status).toBe(400);
@@ -137,7 +136,15 @@ describe("/leases", () => {
   test("are released and moved by an operator, and the audit log has both changes", async () => {
     const { allocator, call } = await open();
     const moved = await call("POST", "/leases/192.0.2.0-0/move", { address: "192.0.2.1", psid: 9 });
-    expect([moved.status, moved.body.id, moved.body.softwire]).toEqual([200, "192.0.2.1-9", "2001:db8::1"]);
+    expect([moved.status, moved.body.id, moved.body.pending]).toEqual([200, "192.0.2.0-0", "192.0.2.1-9"]);
+    expect((await call("GET", "/leases/192.0.2.1-9")).body).toMatchObject({
+      state: "quarantined",
+      clientId: null,
+      pendingFrom: "192.0.2.0-0",
+    });
+    const [offer] = await allocator.ask(says.discover(clientProfile(1)));
+    expect([offer?.address, offer?.portParams?.psid]).toEqual(["192.0.2.1", 9]);
+    await allocator.ask(says.selecting(clientProfile(1), offer!));
     expect((await call("GET", "/leases/192.0.2.0-0")).body).toMatchObject({
       state: "quarantined",
       clientId: null,
@@ -146,8 +153,6 @@ describe("/leases", () => {
     expect((await call("POST", "/leases/192.0.2.1-9/move", { address: "192.0.2.0", psid: 0 })).status).toBe(
       409,
     );
-    const [offer] = await allocator.ask(says.discover(clientProfile(1)));
-    expect([offer?.address, offer?.portParams?.psid]).toEqual(["192.0.2.1", 9]);
     const released = await call("POST", "/leases/192.0.2.1-9/release");
     expect([released.status, released.body.state]).toEqual([200, "quarantined"]);
     expect((await call("POST", "/leases/192.0.2.1-9/release")).status).toBe(409);

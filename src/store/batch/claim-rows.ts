@@ -50,6 +50,9 @@ function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFor
   };
 }
 
+/** Domain and client of a row. Every format begins with them. */
+export const claimant = { domainId: sql.raw("value ->> 0"), clientId: sql.raw("unhex(value ->> 1)") };
+
 /** The rows of the parameters `offers` and `hints`. */
 export const offerRows = rowFormat<OfferClaim>(
   "domain_id #client_id line site_max site hold pool_ids lease_seconds wanted_slots remaining_max",

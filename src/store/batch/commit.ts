@@ -55,6 +55,7 @@ type FactRow = [
   softwireTaken: 0 | 1,
   pairTaken: 0 | 1,
   otherLine: 0 | 1,
+  movesTo: number | null,
 ];
 
 const stateNames: Record<LeaseState, HeldPair["state"]> = {
@@ -139,15 +140,8 @@ function endedSlots({ rows }: Result): number[] {
   return rows.map(([slot]) => slot as number);
 }
 
-function parseHeld([
-  ,
-  slot,
-  state,
-  remainingSeconds,
-  statedSeconds,
-  softwire,
-  source,
-]: FactRow): HeldPair | null {
+function parseHeld(row: FactRow): HeldPair | null {
+  const [, slot, state, remainingSeconds, statedSeconds, softwire, source] = row;
   if (slot === null || state === null || remainingSeconds === null) return null;
   return {
     slot,
@@ -156,5 +150,6 @@ function parseHeld([
     statedSeconds,
     softwire: softwire === "" ? null : softwire.toLowerCase(),
     source: source === "" ? null : source.toLowerCase(),
+    movesTo: row[12],
   };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 import { prepareStatement } from "../database/queries.ts";
 import { batchParameters } from "./commit.ts";
 import { batchStatements } from "./statements.ts";
@@ -8,7 +9,20 @@ import type { ParameterName } from "./statements.ts";
 const values = batchParameters([], { revision: 1 });
 
 /** Names under which the statements know the tables that grow: those of `lease`, then those of `pool`. */
-const growing = ["lease", "own", "mine", "former", "used", "other", "taken", "free", "pool", "p", "target"];
+const growing = [
+  "lease",
+  "own",
+  "goal",
+  "mine",
+  "former",
+  "used",
+  "other",
+  "taken",
+  "free",
+  "pool",
+  "p",
+  "target",
+];
 
 test.each(batchStatements.map(({ name, template }) => [name, template]))(
   "%s finds rows of growing tables by key, and never scans them",
@@ -37,3 +51,24 @@ test.each(batchStatements.map(({ name, template }) => [name, template]))(
     for (const argument of args) expect(String(argument)).toMatch(/^:/);
   },
 );
+
+test("E3 hand-over-moved reads no claim while nobody moves, and asks a partial index whether anybody does", async () => {
+  const { template } = batchStatements.find(({ name }) => name === "hand-over-moved")!;
+  const database = await temporaryDatabase(vectorDomain);
+  const revision = await queryNumber(database, "SELECT revision FROM configuration");
+  // Claims that cannot be parsed: whoever reads them fails.
+  const unreadable = { ...values, revision, binds: "?", offers: "?", ends: "?" };
+  const statement = prepareStatement<ParameterName>(template)(unreadable);
+  await database.write([statement]);
+  await execute(
+    database,
+    `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, updated_at, move_to)
+      VALUES (4294967296, 1, x'01', 3, 0, 0, 0, 4294967297)`,
+  );
+  await expect(database.write([statement])).rejects.toThrow(/malformed JSON/);
+  const plan = await query(database, `EXPLAIN QUERY PLAN ${statement.sql.replaceAll("?", "NULL")}`);
+  const asked = plan.filter(({ detail }) =>
+    /^SEARCH own USING .*INDEX lease_by_moving_client/.test(String(detail)),
+  );
+  expect(asked.length).toBeGreaterThanOrEqual(6);
+});

@@ -22,7 +22,9 @@ import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
-import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
+import { bindRows, claimant, endRows, factRows, offerRows } from "./claim-rows.ts";
+import type { RowFormat } from "./claim-rows.ts";
+import { handOver, isPendingMove, movesTo } from "../database/moves.ts";
 
 /** The parameters of all statements. Each statement uses some of them. */
 export type ParameterName =
@@ -49,6 +51,7 @@ const free = alias(lease, "free");
 const other = alias(lease, "other");
 const mine = alias(lease, "mine");
 const former = alias(lease, "former");
+const goal = alias(lease, "goal");
 const p = alias(pool, "p");
 
 /**
@@ -64,10 +67,15 @@ const clock = sql`clock(now, now_ms, now_up) AS MATERIALIZED (
  * The rows of a parameter. There are none if the claims were made from an old configuration, because a pool that they
  * name may have been deleted. The caller then gets the new revision, and makes new claims. There are none either if the
  * deadline has passed.
+ *
+ * @param condition A further condition, which depends on no row: `AND …`.
  */
-const claimsOf = (name: ParameterName): SQL =>
+const claimsOf = (name: ParameterName, condition = sql``): SQL =>
   sql`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}
-    AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")}), ${parameter(name)}, '[]'))`;
+    AND (${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")})${condition}, ${parameter(name)}, '[]'))`;
+
+/** A further condition of {@link claimsOf}: a move is pending. */
+const andAnyoneMoves = sql` AND EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} > 0 AND ${own.moveTo} IS NOT NULL)`;
 
 const claims = (name: ParameterName, columns: SQL): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${columns} FROM ${claimsOf(name)})`;
@@ -132,7 +140,7 @@ const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
 const siteLeftover = sql`(
       SELECT ${former.slot} FROM clock CROSS JOIN ${lease} ${former}
       WHERE ${former.domainId} = c.domain_id AND ${former.site} = c.site AND ${former.expiresAt} <= now
-        AND ${former.freeAt} <> ${never} AND (${former.state} <> ${declined} OR ${former.freeAt} <= now)
+        AND ${former.freeAt} <> ${never} AND ${former.moveFrom} IS NULL AND (${former.state} <> ${declined} OR ${former.freeAt} <= now)
         AND ${former.poolId} IN (SELECT value FROM json_each(c.pool_ids))
       ORDER BY ${former.expiresAt}, ${former.slot} LIMIT 1
     )`;
@@ -153,11 +161,15 @@ const unheld = sql`unheld AS MATERIALIZED (
   ) c WHERE ${siteHasRoomBeside(sql`c.leftover`)}
 )`;
 
+/** A condition: `c` names the slot. */
+const names = (slot: Column): SQL =>
+  sql`(${slot} BETWEEN c.first_slot AND c.last_slot AND (${slot} - c.first_slot) % c.slot_step = 0)`;
+
 /**
  * A condition: `c` names the row's slot, or names no slot and so refers to any slot of its client.
  */
 const isNamedSlot = sql`(c.first_slot IS NULL
-    OR (${own.slot} BETWEEN c.first_slot AND c.last_slot AND (${own.slot} - c.first_slot) % c.slot_step = 0))`;
+    OR ${names(own.slot)})`;
 
 /** The first pool in a claim's list that has a never-used slot or a slot that is free again. */
 const firstPoolWithRoom = (poolIds: SQL): SQL => sql`(
@@ -192,12 +204,14 @@ const offeredColumns = [
   lease.site,
   lease.relayPath,
   lease.firstRelayPath,
+  lease.moveTo,
+  lease.moveFrom,
 ];
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
 /** The values of these columns, without the slot, which comes first. */
 const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c.hold, now_up + c.hold, NULL,
-  c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL`;
+  c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL, NULL, NULL`;
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
@@ -223,7 +237,8 @@ const lastChangedMs = sql`iif(${isFromFuture}, 0,
 
 /**
  * Which rows does a RELEASE, a DECLINE or the choice of another server end? The row that matches both the client and
- * the pair. A reserved pair stays with its client, even if the client declined it.
+ * the pair. A reserved pair stays with its client, even if the client declined it. So does a pair whose client moves: the
+ * next statement needs to know it.
  *
  * Datagrams may arrive in any order: a delayed RELEASE may arrive after its client got the pair again. So a row that
  * was offered, bound or renewed after the message arrived does not end. A lease that is kept by mistake lasts until it
@@ -243,7 +258,8 @@ const endLeases: BatchStatement = {
 )
 UPDATE ${lease} SET
   ${nameOf(lease.state)} = e.state,
-  ${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never}, NULL, ${lease.clientId}),
+  ${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,
+    NULL, ${lease.clientId}),
   ${nameOf(lease.expiresAt)} = min(${lease.expiresAt}, e.now),
   ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.kept_from) + e.quarantine),
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,
@@ -252,13 +268,62 @@ FROM ending e WHERE ${lease.slot} = +e.own_slot
 RETURNING ${nameOf(lease.slot)}`,
 };
 
+/**
+ * The claims of clients that move. While nobody moves, this costs one look-up in a partial index, and the claims are not
+ * read. While somebody does, it costs one look-up for each claim, and only the claims of clients that move are read any
+ * further.
+ */
+const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns">, columns: SQL): SQL =>
+  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name, andAnyoneMoves)}
+    WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
+      AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
+
+/** A condition: the row is a running lease. */
+const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
+
+/**
+ * Which clients leave their pair for the one that an operator moves them to (`database/moves.ts`)? Those whose lease has
+ * ended, those that ask to keep the pair, because they are refused, and those that accept the new one. A DISCOVER takes no
+ * running lease, unless Rapid Commit gives the new one at once or the old pair's pool is drained.
+ *
+ * The statements that follow see a client whose own row is the new one.
+ */
+const handOverMoved: BatchStatement = {
+  name: "hand-over-moved",
+  template: sql`WITH ${clock}, claim AS MATERIALIZED (
+  ${moverClaims("binds", bindRows, sql`'bind' AS kind, domain_id, client_id, line, first_slot, last_slot, slot_step, ${bindRows.field("pool_ids")} AS pool_ids, oldest_state`)}
+  UNION ALL ${moverClaims("offers", offerRows, sql`'offer', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
+  UNION ALL ${moverClaims("ends", endRows, sql`'end', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
+), leaving AS MATERIALIZED (
+  SELECT DISTINCT ${own.slot} AS slot, ${goal.slot} AS goal,
+    ${names(goal.slot)} AND c.oldest_state = ${offered} AS selects
+  FROM clock CROSS JOIN claim c
+  CROSS JOIN ${lease} ${own} ON ${own.domainId} = c.domain_id AND ${own.clientId} = c.client_id
+    AND ${own.moveTo} IS NOT NULL AND +${own.slot} = ${ownSlot}
+  CROSS JOIN ${lease} ${goal} ON ${isPendingMove(own, goal)}
+  WHERE CASE c.kind
+    WHEN 'bind' THEN iif(c.pool_ids IS NULL, ${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state = ${offered},
+      ${goal.poolId} IN (SELECT value FROM json_each(c.pool_ids)))
+    WHEN 'offer' THEN NOT ${isLeased} OR ${isDrained}
+    ELSE NOT ${isLeased} END
+)
+${handOver(sql`leaving`)}`,
+};
+
 /** Sets a column, except of a running lease. */
 const unlessLeased = (column: Column, value: SQL): SQL =>
   sql`${nameOf(column)} = iif(c.leased, ${column}, ${value})`;
 
-/** The lease time that the client of `c` is offered: that of a running lease remains, unless the client asks for another. */
-const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up,
+/**
+ * The lease time that the client of `c` is offered: that of a running lease remains, unless the client asks for another
+ * or is offered another pair.
+ */
+const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up AND ${lease.moveTo} IS NULL,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
+
+/** A condition: an operator moved the client to this full address, perhaps from a shared one that it asks for. */
+const isGiven = sql`(${own.moveFrom} IS NOT NULL
+      AND EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.psidLength} = 0 AND ${p.drainUntil} IS NULL))`;
 
 /**
  * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
@@ -272,7 +337,7 @@ const offerOwn: BatchStatement = {
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
     ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
-    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served
+    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
 )
@@ -287,7 +352,8 @@ UPDATE ${lease} SET
   ${unlessLeased(lease.source, sql`NULL`)}, ${unlessLeased(lease.softwire, sql`NULL`)},
   ${unlessLeased(lease.site, sql`iif(c.served, c.site, ${lease.site})`)},
   ${unlessLeased(lease.line, sql`iif(c.served, ${newLine}, ${lease.line})`)},
-  ${unlessLeased(lease.relayPath, sql`NULL`)}, ${unlessLeased(lease.firstRelayPath, sql`NULL`)}
+  ${unlessLeased(lease.relayPath, sql`NULL`)}, ${unlessLeased(lease.firstRelayPath, sql`NULL`)},
+  ${unlessLeased(lease.moveTo, sql`NULL`)}
 FROM held c, clock WHERE ${lease.slot} = +c.own_slot
   AND CASE WHEN c.leased THEN ${lease.statedSeconds} IS NOT ${offeredSeconds}
     WHEN c.served THEN c.running OR ${siteHasRoomBeside(sql`c.own_slot`)} ELSE NOT c.reserved END`,
@@ -420,7 +486,8 @@ const bindLeases: BatchStatement = {
     FROM clock CROSS JOIN claim c
     CROSS JOIN ${ownOfClaim}
     WHERE ${isNamedSlot}
-      AND (c.first_slot IS NOT NULL OR ${own.poolId} IN (SELECT value FROM json_each(${bindRows.field("pool_ids")})))
+      AND (c.first_slot IS NOT NULL
+        OR ${own.poolId} IN (SELECT value FROM json_each(${bindRows.field("pool_ids")})) AND ${movesTo(own)} IS NULL)
       AND ${own.state} BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR ${own.source} IS c.source)
   ) c
@@ -466,7 +533,8 @@ SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now
     ),
     ${own.slot} IS NULL AND c.line <> '' AND EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.domainId} = c.domain_id AND ${other.clientId} = c.client_id
-    )
+    ),
+    ${movesTo(own)}
   ))
   FROM clock CROSS JOIN claim c
   LEFT JOIN ${ownOfClaim}
@@ -477,6 +545,7 @@ FROM clock`,
 /** All statements of a batch, in the order in which they run. */
 export const batchStatements: readonly BatchStatement[] = [
   endLeases,
+  handOverMoved,
   offerOwn,
   offerWanted,
   offerNew,

@@ -137,7 +137,12 @@ function differences(
 
 /** Other reservations are not obstacles here: those that differ from the declared state are deleted first. */
 function obstacleText(obstacles: ReservationObstacles | undefined): string | undefined {
-  const { pairUntil = null, clientUntil = null } = obstacles ?? {};
+  const { pairUntil = null, moveIsOwn = null, clientUntil = null } = obstacles ?? {};
+  if (pairUntil !== null && moveIsOwn !== null) {
+    return moveIsOwn === 1
+      ? "a move of the client to this pair is pending, until the client is told"
+      : `the pair is kept until ${formatDate(pairUntil)} for another client that moves to it`;
+  }
   if (pairUntil !== null) return `another client has the pair until ${formatDate(pairUntil)}`;
   if (clientUntil === null) return undefined;
   return `the client has a lease of another pair until ${formatDate(clientUntil)}`;

@@ -8,9 +8,11 @@
  */
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import { freeTargets, isPendingMove } from "../database/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
-import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
+import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
 import {
   domain,
@@ -30,6 +32,11 @@ import type { Selecting, StoredReservation } from "./declared.ts";
 
 const { bound, released, declined } = LeaseState;
 
+/** The row of a client's lease of another pair. */
+const held = alias(lease, "held");
+/** The row of the slot that a client moves to. */
+const goal = alias(lease, "goal");
+
 /** The pair to reserve. The pool is given by name, because the same transaction may create it. */
 export interface ReservedPair {
   readonly domain: string;
@@ -46,7 +53,10 @@ export interface ReservationRequest {
 
 /** Options of a new reservation. */
 export interface ReservationOptions {
-  /** Whether to reserve the pair even if the client has a running lease of another pair. That lease then ends. */
+  /**
+   * Whether to reserve the pair even if the client has a running lease of another pair. The client then moves: that lease
+   * ends when its next renewal is refused.
+   */
   readonly force: boolean;
   /** Initial version; greater than 1 if the reservation replaces another. */
   readonly version?: number;
@@ -157,10 +167,30 @@ export function replaceReservation(
       // `changes()` counts the audit rows of the deletion. A conflict here would be a bug in the condition above.
       writer.run(sql`${insertWanted(request, version + 1)} WHERE changes() > 0`),
       writer.run(auditOfLast(creationEntry(actor, request, version + 1))),
-      releasePair(writer, slot),
+      ...releasePair(writer, slot),
+      forgetMove(writer, slot, request.declared.name, version + 1),
       ...takePair(writer, request.declared.name, version + 1),
     ],
   };
+}
+
+/**
+ * Takes back the pending move of the client for which a pair was reserved before. The client keeps the pair that it has;
+ * if it is the client of the new reservation as well, {@link takePair} moves it again.
+ */
+function forgetMove(writer: Writer, slot: number, name: string, version: number): Item {
+  return writer
+    .update(lease)
+    .set({ moveTo: null })
+    .from(reservation)
+    .where(
+      and(
+        eq(reservation.name, name),
+        eq(reservation.version, version),
+        eq(lease.moveTo, slot),
+        sql`${lease.slot} = (SELECT ${goal.moveFrom} FROM ${lease} ${goal} WHERE ${goal.slot} = ${slot})`,
+      ),
+    );
 }
 
 /** Deletes a reservation. A running lease continues; after it, other clients may get the pair. */
@@ -172,7 +202,7 @@ export function deleteReservation(writer: Writer, actor: string, stored: StoredR
       .where(and(eq(reservation.id, id), eq(reservation.version, version)))
       .returning({ id: reservation.id }),
     audit: deletionEntry(actor, stored),
-    further: [releasePair(writer, slot)],
+    further: releasePair(writer, slot),
   };
 }
 
@@ -188,9 +218,17 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
   };
 }
 
+/** The running lease of the client of a reservation for which the client has another pair: the one that ends last. */
+const otherLease = sql`(
+  SELECT ${held.slot} FROM ${lease} ${held}
+  WHERE ${held.domainId} = ${reservation.domainId} AND ${held.clientId} = ${reservation.clientId}
+    AND ${held.slot} <> ${reservation.slot} AND ${held.state} = ${literal(bound)} AND ${held.expiresAt} > ${instantSeconds}
+  ORDER BY ${held.expiresAt} DESC, ${held.slot} LIMIT 1)`;
+
 /**
  * Writes a reservation into the lease row of its slot. The client's own lease continues; data of another client is
- * removed.
+ * removed. If the client has a running lease of another pair, it moves to the reserved pair: the move is pending until
+ * the client is told, as in `moveLease()` (`evidence/lease-changes.ts`).
  */
 function takePair(writer: Writer, name: string, version: number): Item[] {
   const isIt = and(eq(reservation.name, name), eq(reservation.version, version));
@@ -202,27 +240,40 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
     lease.expiresAt,
     lease.freeAt,
     lease.updatedAt,
+    lease.moveTo,
+    lease.moveFrom,
   ];
+  const isOther = and(
+    isIt,
+    eq(lease.domainId, reservation.domainId),
+    eq(lease.clientId, reservation.clientId),
+    ne(lease.slot, reservation.slot),
+  );
+  const rows = sql`SELECT ${lease.slot} FROM ${lease} CROSS JOIN ${reservation}
+    WHERE ${isIt} AND ${lease.domainId} = ${reservation.domainId} AND ${lease.clientId} = ${reservation.clientId}`;
   return [
+    writer.run(freeTargets(rows, sql`(SELECT ${reservation.slot} FROM ${reservation} WHERE ${isIt})`)),
     // A client has only one row in its domain. Its old pair stays in quarantine as long as it would have anyway.
     writer
       .update(lease)
-      .set({ clientId: null, state: released, since: null, softwire: null, updatedAt: instantSeconds })
+      .set({
+        clientId: null,
+        state: released,
+        since: null,
+        softwire: null,
+        updatedAt: instantSeconds,
+        moveTo: null,
+        moveFrom: null,
+      })
       .from(reservation)
-      .where(
-        and(
-          isIt,
-          eq(lease.domainId, reservation.domainId),
-          eq(lease.clientId, reservation.clientId),
-          ne(lease.slot, reservation.slot),
-        ),
-      ),
+      .where(and(isOther, sql`${lease.slot} IS NOT ${otherLease}`)),
+    writer.update(lease).set({ moveTo: reservation.slot }).from(reservation).where(isOther),
     writer.run(sql`INSERT INTO ${lease} (${namesOf(...columns)})
-      SELECT ${reservation.slot}, ${reservation.domainId}, ${reservation.clientId}, ${released}, 0, ${freeNever},
-        ${instantSeconds}
+      SELECT ${reservation.slot}, ${reservation.domainId}, iif(${otherLease} IS NULL, ${reservation.clientId}, NULL),
+        ${released}, 0, ${freeNever}, ${instantSeconds}, NULL, ${otherLease}
       FROM ${reservation} WHERE ${isIt}
       ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease},
-        ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt)}`),
+        ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt, lease.moveTo, lease.moveFrom)}`),
   ];
 }
 
@@ -240,21 +291,31 @@ const quarantine = sql`(
   SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
   FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
 
-/** Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. */
-function releasePair(writer: Writer, slot: number): Item {
-  return writer
-    .update(lease)
-    .set({
-      freeAt: sql`${lease.expiresAt} + ${quarantine}`,
-      clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
-    })
-    .where(
-      and(
-        eq(lease.slot, slot),
-        eq(lease.freeAt, freeNever),
-        notExists(writer.select({ id: reservation.id }).from(reservation).where(eq(reservation.slot, slot))),
-      ),
-    );
+/**
+ * Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. If a client
+ * was to move there, it keeps the pair that it has.
+ */
+function releasePair(writer: Writer, slot: number): Item[] {
+  const isReleased = and(
+    eq(lease.slot, slot),
+    eq(lease.freeAt, freeNever),
+    notExists(writer.select({ id: reservation.id }).from(reservation).where(eq(reservation.slot, slot))),
+  );
+  const movedHere = sql`(SELECT ${lease.moveFrom} FROM ${lease} WHERE ${isReleased} AND ${isNull(lease.clientId)})`;
+  return [
+    writer
+      .update(lease)
+      .set({ moveTo: null })
+      .where(and(sql`${lease.slot} = ${movedHere}`, eq(lease.moveTo, slot))),
+    writer
+      .update(lease)
+      .set({
+        freeAt: sql`${lease.expiresAt} + ${quarantine}`,
+        clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
+        moveFrom: null,
+      })
+      .where(isReleased),
+  ];
 }
 
 /** The obstacles to a reservation. */
@@ -263,6 +324,8 @@ export interface ReservationObstacles {
   readonly reservation: string | null;
   /** Unix seconds until which another client has the pair. */
   readonly pairUntil: number | null;
+  /** Whose pending move keeps the pair until then: 1 if that of this client, 0 if that of another; null if no move. */
+  readonly moveIsOwn: number | null;
   /** Unix seconds until which the client has a lease of another pair. */
   readonly clientUntil: number | null;
 }
@@ -277,6 +340,10 @@ const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
     SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
     FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
   ) WHERE until > ${now}`;
+
+/** Selects whether the client that moves to the pair is this one; no row if nobody moves there. */
+const moveIsOwn = sql`SELECT ${held.clientId} IS ${wanted.clientId}
+  FROM ${lease} ${goal} CROSS JOIN ${lease} ${held} ON ${isPendingMove(held, goal)} WHERE ${goal.slot} = ${wanted.slot}`;
 
 /**
  * Starts a query for the obstacles to a reservation. A reservation of the same name is not an obstacle, because it
@@ -293,6 +360,7 @@ export function selectObstacles(
     .select({
       reservation: sql<string | null>`(${otherReservation(request.declared.name)})`,
       pairUntil: sql<number | null>`(${pairUntil(now)})`,
+      moveIsOwn: sql<number | null>`(${moveIsOwn})`,
       clientUntil: sql<number | null>`(SELECT ${lease.expiresAt} FROM ${lease} WHERE ${isOtherLease(now)})`,
     })
     .from(wantedPair(request));

@@ -32,7 +32,7 @@ export interface WantedReservation {
   /** Name of its domain. */
   readonly domain: string;
   readonly declared: ReservationDeclaration;
-  /** Whether to reserve the pair even if the client has a running lease of another pair. That lease then ends. */
+  /** Whether to reserve the pair even if the client has a running lease of another pair. The client then moves. */
   readonly force: boolean;
 }
 
@@ -42,6 +42,8 @@ export type ReservationObstacle =
   | { readonly kind: "reserved"; readonly reservation: string }
   /** Another client has the pair until `until`. */
   | { readonly kind: "pair-in-use"; readonly until: number }
+  /** The pair is kept until `until` for a client that moves to it: for this client if `isOwn`, otherwise for another. */
+  | { readonly kind: "move-pending"; readonly until: number; readonly isOwn: boolean }
   /** The client has a lease of another pair until `until`, and the change was not forced. */
   | { readonly kind: "client-in-use"; readonly until: number }
   /** The pool is draining, or has just been changed. */
@@ -228,9 +230,17 @@ function obstructed(
   obstacles: ReservationObstacles | undefined,
   isChanged: boolean,
 ): ReservationChange {
-  const { reservation: other = null, pairUntil = null, clientUntil = null } = obstacles ?? {};
+  const {
+    reservation: other = null,
+    pairUntil = null,
+    moveIsOwn = null,
+    clientUntil = null,
+  } = obstacles ?? {};
   const because = (obstacle: ReservationObstacle) => ({ kind: "obstructed", declared, obstacle }) as const;
   if (other !== null) return because({ kind: "reserved", reservation: other });
+  if (pairUntil !== null && moveIsOwn !== null) {
+    return because({ kind: "move-pending", until: pairUntil, isOwn: moveIsOwn === 1 });
+  }
   if (pairUntil !== null) return because({ kind: "pair-in-use", until: pairUntil });
   if (clientUntil !== null && !force) return because({ kind: "client-in-use", until: clientUntil });
   return isChanged ? { kind: "changed-meanwhile" } : because({ kind: "pool-drained", pool: pair.pool });

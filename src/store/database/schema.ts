@@ -126,6 +126,17 @@ export const lease = sqliteTable(
     relayPath: blob("relay_path"),
     /** While bound: relay path of the REQUEST that began the tenure; null if a move or an earlier release began it. */
     firstRelayPath: blob("first_relay_path"),
+    /**
+     * While a move of this lease is pending: the slot that its client gets next. The client was not told yet, so this row
+     * keeps its tenure. The move is void unless the other row has this slot in `move_from`, and no client
+     * (`moves.ts`).
+     */
+    moveTo: integer("move_to"),
+    /**
+     * The slot that this one is given for, from the move until its client has a lease of it. Until the client is told
+     * that it lost the old pair, this row has no client.
+     */
+    moveFrom: integer("move_from"),
   },
   (table) => [
     uniqueIndex("lease_by_client").on(table.domainId, table.clientId, table.line),
@@ -136,6 +147,12 @@ export const lease = sqliteTable(
     index("lease_by_site")
       .on(table.domainId, table.site)
       .where(sql`site IS NOT NULL`),
+    index("lease_by_moving_client")
+      .on(table.domainId, table.clientId)
+      .where(sql`move_to IS NOT NULL`),
+    index("lease_by_move")
+      .on(table.slot)
+      .where(sql`move_from IS NOT NULL`),
     check("lease_has_tenure_while_bound", sql`(state = 2) = (since IS NOT NULL)`),
   ],
 );

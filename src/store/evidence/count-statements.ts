@@ -118,6 +118,18 @@ export const countStatements = {
       WHERE ${lease.domainId} = (SELECT ${pool.domainId} FROM ${pool} WHERE ${pool.id} = ${id})
         AND ${lease.clientId} IS NULL AND ${lease.line} = '' AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
       ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`,
+  /** Slots kept for a client that was told to move and has no new lease yet, whose `free_at` is too late for `near`. */
+  moved: ({ now, hold }: CountedPool, { after, end, limit }: Slice): SQL => {
+    const isLate = sql`${scanned.freeAt} > ${now + hold} AND ${scanned.freeAt} < ${freeNever}
+      AND ${scanned.clientId} IS NOT NULL`;
+    return sql`
+    SELECT count(*) FILTER (WHERE ${isLate}) AS rows,
+      coalesce(sum(${scanned.state} = ${LeaseState.offered} AND ${scanned.expiresAt} > ${now}) FILTER (WHERE ${isLate}), 0)
+        AS offered, 0 AS bound, ${endOfSlots(limit)}
+    FROM (SELECT ${lease.slot}, ${lease.clientId}, ${lease.state}, ${lease.expiresAt}, ${lease.freeAt} FROM ${lease}
+      WHERE ${lease.moveFrom} IS NOT NULL AND ${lease.slot} > ${after} AND ${lease.slot} <= ${end}
+      ORDER BY ${lease.slot} LIMIT ${limit}) AS ${scanned}`;
+  },
 } as const;
 
 /** A count that is made in slices. */

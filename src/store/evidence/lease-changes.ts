@@ -4,14 +4,16 @@
  *
  * @module
  */
-import { and, eq, exists, gt, inArray, isNotNull, lte, ne, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, lte, ne, not, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { Database } from "../database/database.ts";
 import { writerOf } from "../database/queries.ts";
-import { freeNever, lease, LeaseState } from "../database/schema.ts";
+import { freeNever, lease, LeaseState, pool, tenureColumns } from "../database/schema.ts";
+import { poolOfSlotSql } from "../database/slot-sql.ts";
 import { nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { instantSeconds } from "../database/time.ts";
+import { freeTargets, handOver, isPendingMove } from "../database/moves.ts";
 import { leaseColumns, leaseOfRow } from "./lease-rows.ts";
 import type { LeaseRecord } from "./lease-rows.ts";
 
@@ -31,10 +33,15 @@ export interface ChangeOutcome {
   readonly lease: LeaseRecord | undefined;
 }
 
+/** The row of the slot that a client moves to. */
+const goal = alias(lease, "goal");
+
 /** The outcome of a move. */
 export interface MoveOutcome extends ChangeOutcome {
   /** The row of the target slot, even if nothing was moved; undefined for a slot that was never used. */
   readonly target: LeaseRecord | undefined;
+  /** Whether the client already moves to a pair that is reserved for it. */
+  readonly isMovedByReservation: boolean;
 }
 
 /** A condition: the row has the given lease or offer, and it is still running. */
@@ -62,7 +69,7 @@ export async function endLease(
   audit: SQL,
 ): Promise<ChangeOutcome> {
   const writer = writerOf(database);
-  const [changed, , rows] = await writer.batch([
+  const [changed, , , rows] = await writer.batch([
     writer
       .update(lease)
       .set({
@@ -76,102 +83,123 @@ export async function endLease(
       .where(isRunningLease(handle))
       .returning({ slot: lease.slot }),
     writer.run(audit),
+    writer.run(handOverEnded(handle)),
     writer.select(leaseColumns(instantSeconds)).from(lease).where(eq(lease.slot, handle.slot)),
   ]);
   const [row] = rows;
   return { isDone: changed.length > 0, lease: row && leaseOfRow(row) };
 }
 
-/** The columns that move with a lease. */
-const movedColumns = [lease.line, lease.source, lease.softwire, lease.site, lease.relayPath];
+/** If a move of the lease was pending, its client gets the row of the pair that it moves to. */
+function handOverEnded({ slot }: LeaseHandle): SQL {
+  return sql`WITH leaving AS MATERIALIZED (
+    SELECT ${lease.slot} AS slot, ${goal.slot} AS goal, FALSE AS selects
+    FROM ${lease} CROSS JOIN ${lease} ${goal} ON ${isPendingMove(lease, goal)}
+    WHERE ${lease.slot} = ${slot} AND ${lease.state} > ${LeaseState.bound}
+  ) ${handOver(sql`leaving`)}`;
+}
 
 /** The columns that are set in the slot that a lease is moved to. */
 const targetColumns = [
   lease.domainId,
-  lease.clientId,
   lease.state,
   lease.expiresAt,
   lease.freeAt,
-  lease.since,
   lease.updatedAt,
-  ...movedColumns,
+  lease.moveFrom,
+  // The rest describes the client that had the slot before.
+  lease.clientId,
+  lease.statedSeconds,
+  lease.moveTo,
+  lease.touchedMs,
+  ...tenureColumns,
 ];
 
 /**
- * Takes the target slot of a move. The row gets the data of the client, but no tenure yet. Its client id is a random
- * mark, because a client has only one row, and the mark tells the next statements that this one succeeded.
+ * Keeps the target slot of a pending move from other clients, for as long as they are kept from the old pair: by then
+ * the client has asked, or its lease is over. The row has no client, because a client has only one row.
+ *
+ * `changes()` counts the rows of the record before it: none if the move was refused. A void move may have left the same
+ * target in the row, and that slot now belongs to another client.
  */
-function takeTarget(handle: LeaseHandle, target: number, mark: Uint8Array, quarantineSeconds: number): SQL {
+function keepTarget({ slot }: LeaseHandle, target: number): SQL {
+  const nulls = sql.join(
+    Array.from({ length: targetColumns.length - 6 }, () => sql`NULL`),
+    sql`, `,
+  );
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...targetColumns)})
-    SELECT ${target}, ${lease.domainId}, ${mark}, ${LeaseState.offered}, ${lease.expiresAt},
-      ${lease.expiresAt} + ${quarantineSeconds}, NULL, ${instantSeconds}, ${sql.join(movedColumns, sql`, `)}
-    FROM ${lease} WHERE ${isRunningLease(handle)} AND ${isNotNull(lease.since)} AND ${ne(lease.freeAt, freeNever)}
-    ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}
-    WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}`;
+    SELECT ${target}, ${lease.domainId}, ${LeaseState.released}, ${instantSeconds}, ${lease.freeAt}, ${instantSeconds},
+      ${lease.slot}, ${nulls}
+    FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lease.moveTo} = ${target} AND changes() > 0
+    ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...targetColumns)}`;
 }
 
+/** A condition: a reservation moves the client. */
+const isMovedByReservation = sql`EXISTS (
+  SELECT 1 FROM ${lease} ${goal} WHERE ${isPendingMove(lease, goal)} AND ${goal.freeAt} = ${freeNever})`;
+
+/** A condition: no client has the slot, and its pool belongs to the domain of the lease and takes clients. */
+const isFreeTarget = (target: number): SQL => sql`(
+  NOT EXISTS (SELECT 1 FROM ${lease} ${goal} WHERE ${goal.slot} = ${target} AND ${goal.freeAt} > ${instantSeconds})
+  AND EXISTS (SELECT 1 FROM ${pool} WHERE ${pool.id} = ${poolOfSlotSql(sql`${target}`)}
+    AND ${pool.domainId} = ${lease.domainId} AND ${pool.drainUntil} IS NULL))`;
+
 /**
- * Moves a running lease to a free slot of its domain. The next renewal of its client is refused, so the client sends a
- * DISCOVER and gets the new pair. The tenure of the old pair goes to history. Other clients cannot get the old pair
- * until the client can no longer use it.
+ * Moves a running lease to a free slot of its domain. The move is pending until the client is told: its next renewal
+ * is refused, so it sends a DISCOVER and is offered the new pair. Until then the lease of the old pair goes on. Its
+ * tenure ends with the refusal, or with the lease. Other clients cannot get the old pair until the client can no longer
+ * use it.
+ *
+ * A move that was pending is replaced. A move to the pair that the client has takes it back.
  *
  * @param target Key of a slot that exists.
- * @param quarantineSeconds How long a pair is kept from other clients after its lease.
- * @param audit Records the change. It runs directly after the statement that completes the change.
- * @returns `isDone` is false if the lease is not the given one any more, if it is reserved, or if the target is not
- *   free.
+ * @param audit Records the change. It runs directly after the statement that makes the change.
+ * @returns `isDone` is false if the lease is not the given one any more, if it is reserved or a reservation moves it, or
+ *   if the target is not free.
  * @throws {DatabaseError} When the database cannot be reached.
  */
 export async function moveLease(
   database: Database,
   handle: LeaseHandle,
   target: number,
-  quarantineSeconds: number,
   audit: SQL,
 ): Promise<MoveOutcome> {
   const writer = writerOf(database);
-  const mark = crypto.getRandomValues(new Uint8Array(16));
-  const taken = alias(lease, "taken");
-  const [, , settled, , rows] = await writer.batch([
-    writer.run(takeTarget(handle, target, mark, quarantineSeconds)),
-    // The client may use the old pair until its lease would have expired, so no other client may get it before.
+  const isBack = target === handle.slot;
+  const isPossible = and(
+    isRunningLease(handle),
+    isNotNull(lease.since),
+    ne(lease.freeAt, freeNever),
+    not(isMovedByReservation),
+    isBack ? isNotNull(lease.moveTo) : isFreeTarget(target),
+  );
+  const moved = sql`SELECT ${lease.slot} FROM ${lease} WHERE ${isPossible}`;
+  const [, changed, , , rows] = await writer.batch([
+    writer.run(freeTargets(moved, sql`${target}`)),
     writer
       .update(lease)
-      .set({
-        state: LeaseState.released,
-        clientId: null,
-        freeAt: sql`${lease.expiresAt} + ${quarantineSeconds}`,
-        expiresAt: instantSeconds,
-        since: null,
-        softwire: null,
-        updatedAt: instantSeconds,
-      })
-      .where(
-        and(
-          eq(lease.slot, handle.slot),
-          eq(lease.clientId, handle.clientId),
-          exists(
-            writer
-              .select({ slot: taken.slot })
-              .from(taken)
-              .where(and(eq(taken.slot, target), eq(taken.clientId, mark))),
-          ),
-        ),
-      ),
-    writer
-      .update(lease)
-      .set({ state: LeaseState.bound, clientId: handle.clientId, since: sql`${lease.updatedAt}` })
-      .where(and(eq(lease.slot, target), eq(lease.clientId, mark)))
+      .set({ moveTo: isBack ? null : target })
+      .where(isPossible)
       .returning({ slot: lease.slot }),
     writer.run(audit),
+    writer.run(keepTarget(handle, target)),
     writer
       .select(leaseColumns(instantSeconds))
       .from(lease)
-      .where(inArray(lease.slot, [handle.slot, target])),
+      .where(
+        sql`${lease.slot} IN (${handle.slot}, ${target},
+          (SELECT ${goal.moveTo} FROM ${lease} ${goal} WHERE ${goal.slot} = ${handle.slot}))`,
+      ),
   ]);
-  const rowOf = (slot: number) => {
+  const rowOf = (slot: number | null | undefined) => {
     const row = rows.find((each) => each.slot === slot);
     return row && leaseOfRow(row);
   };
-  return { isDone: settled.length > 0, lease: rowOf(handle.slot), target: rowOf(target) };
+  const source = rowOf(handle.slot);
+  return {
+    isDone: changed.length > 0,
+    lease: source,
+    target: rowOf(target),
+    isMovedByReservation: rowOf(source?.movesTo)?.isReserved === true,
+  };
 }

@@ -5,6 +5,7 @@
  */
 import type { SQL } from "drizzle-orm";
 import { freeNever, lease } from "../database/schema.ts";
+import { movesFrom, movesTo } from "../database/moves.ts";
 import type { RowOf } from "../database/selection.ts";
 import { slotStateAt } from "./slot-state.ts";
 import type { SlotState } from "./slot-state.ts";
@@ -28,6 +29,10 @@ export interface LeaseRecord {
   readonly site: string | null;
   readonly relayPath: Uint8Array | null;
   readonly firstRelayPath: Uint8Array | null;
+  /** The slot that the client moves to, while that move is pending; otherwise null. */
+  readonly movesTo: number | null;
+  /** The slot whose client gets this one; null unless this slot is kept for a move. */
+  readonly movesFrom: number | null;
 }
 
 /**
@@ -50,6 +55,8 @@ export function leaseColumns(now: SQL) {
     site: lease.site,
     relayPath: lease.relayPath,
     firstRelayPath: lease.firstRelayPath,
+    movesTo: movesTo(lease),
+    movesFrom: movesFrom(lease),
   };
 }
 
@@ -59,7 +66,7 @@ export type LeaseRow = RowOf<ReturnType<typeof leaseColumns>>;
 /** Converts a row to a lease record. */
 export function leaseOfRow(row: LeaseRow): LeaseRecord {
   const { slot, domainId, clientId, state, expiresAt, freeAt, since, updatedAt } = row;
-  const { source, softwire, site, relayPath, firstRelayPath } = row;
+  const { source, softwire, site, relayPath, firstRelayPath, movesTo, movesFrom } = row;
   return {
     slot,
     domainId,
@@ -75,5 +82,7 @@ export function leaseOfRow(row: LeaseRow): LeaseRecord {
     site,
     relayPath,
     firstRelayPath,
+    movesTo,
+    movesFrom,
   };
 }

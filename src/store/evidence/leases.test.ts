@@ -6,7 +6,7 @@ import { temporaryDatabase, vectorDomain } from "../../../test/support/database.
 import { planOf } from "../../../test/support/query-plan.ts";
 import { query, queryNumber } from "../../../test/support/sql.ts";
 import type { Claim } from "../../lease/claim.ts";
-import { decodeHex, encodeHex } from "../../wire/hex.ts";
+import { decodeHex } from "../../wire/hex.ts";
 import { commitClaims } from "../batch/commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { endLease, moveLease } from "./lease-changes.ts";
@@ -156,28 +156,40 @@ describe("endLease()", () => {
 });
 
 describe("moveLease()", () => {
-  test("ends the old tenure, begins one for the new pair, and holds the old pair until its lease would expire", async () => {
+  test("E3 keeps the old tenure until the client is told, and begins the new one with its lease", async () => {
     const world = await openLeases();
     await world.bind(1, 0, { lease: { softwire, leaseSeconds: 3600 } });
-    const expiresAt = world.now + 3600;
+    const [since, freeAt] = [world.now, world.now + 3700];
     const handle = await world.handle(0);
+    const old = async () => (await world.find({})).leases[0]!;
+    const before = await old();
     world.now += 50;
-    const moved = await moveLease(world.database, handle, slotKey(5), 30, audit);
+    const moved = await moveLease(world.database, handle, slotKey(5), audit);
     expect(moved.isDone).toBe(true);
     expect(await world.audits()).toBe(1);
     const { leases } = await world.find({});
     expect([moved.lease, moved.target]).toEqual(leases);
     expect(leases).toMatchObject([
-      { slot: slotKey(0), clientId: null, state: "quarantined", freeAt: expiresAt + 30, softwire: null },
-      { slot: slotKey(5), state: "bound", since: world.now, expiresAt, freeAt: expiresAt + 30 },
+      { ...before, movesTo: slotKey(5) },
+      { slot: slotKey(5), clientId: null, state: "quarantined", freeAt, movesFrom: slotKey(0) },
     ]);
-    expect(encodeHex(leases[1]!.clientId!)).toBe(clientId(1));
-    expect(encodeHex(leases[1]!.softwire!)).toBe(softwire);
-    // The client renews the old pair, is refused, and sends a DISCOVER.
-    const [renewed] = await world.commit(bindClaim(1, slotKey(0), { accepts: "lease" }));
-    expect(renewed!.held).toMatchObject({ slot: slotKey(5), state: "bound" });
+    // An offer changes nothing. The client then renews the old pair and is refused, as often as it asks.
     const [offer] = await world.commit(offerClaim(1));
-    expect(offer!.held).toMatchObject({ slot: slotKey(5) });
+    expect(offer!.held).toMatchObject({ slot: slotKey(0), state: "bound", movesTo: slotKey(5) });
+    expect((await old()).since).toBe(since);
+    world.now += 10;
+    for (let times = 0; times < 2; times++) {
+      const [renewed] = await world.commit(bindClaim(1, slotKey(0), { accepts: "lease" }));
+      expect(renewed!.held).toMatchObject({ slot: slotKey(5), state: "released" });
+      expect(await old()).toMatchObject({ clientId: null, state: "quarantined", freeAt, softwire: null });
+    }
+    expect(await query(world.database, "SELECT since, until FROM history")).toEqual([
+      { since, until: world.now },
+    ]);
+    const [next] = await world.commit(offerClaim(1));
+    expect(next!.held).toMatchObject({ slot: slotKey(5), state: "offered" });
+    await world.bind(1, 5, { lease: { softwire } });
+    expect((await world.find({})).leases[1]).toMatchObject({ since: world.now, movesFrom: null });
     const log = await query(
       world.database,
       "SELECT slot, softwire IS NULL AS began FROM binding_log WHERE slot IS NOT NULL ORDER BY version",
@@ -198,8 +210,7 @@ describe("moveLease()", () => {
     const rows = () => query(world.database, "SELECT * FROM lease");
     const before = await rows();
     const handle = await world.handle(0);
-    const move = (target: number, from = handle) =>
-      moveLease(world.database, from, slotKey(target), 30, audit);
+    const move = (target: number, from = handle) => moveLease(world.database, from, slotKey(target), audit);
     expect(await move(1)).toMatchObject({ isDone: false, target: { state: "bound" } });
     expect(await move(2)).toMatchObject({ isDone: false, target: { state: "quarantined" } });
     const another = await move(5, { ...handle, since: 1 });

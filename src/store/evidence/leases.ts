@@ -37,12 +37,12 @@ export type LeaseRefusal =
 /** The outcome of a release: the lease after it, or why the release was refused. */
 export type LeaseRelease = { readonly kind: "changed"; readonly lease: VersionedLease } | LeaseRefusal;
 
-/** The outcome of a move: the lease in the target slot, or why the move was refused. */
+/** The outcome of a move: the lease with its pending move, or why the move was refused. */
 export type LeaseMove =
   | LeaseRelease
   /** No pool of the domain has the target pair, or the pool is drained. */
   | { readonly kind: "no-pair"; readonly domain: string }
-  /** The pair of the lease is reserved for its client. */
+  /** The pair of the lease is reserved for its client, or a reservation already moves the client. */
   | { readonly kind: "reserved" }
   /** The target pair is not free. */
   | { readonly kind: "target-taken" };
@@ -83,7 +83,8 @@ export interface LeaseStore {
     describe: DescribeLease,
   ) => Promise<LeaseRelease>;
   /**
-   * Moves a running lease to another pair of its domain, which must be free.
+   * Moves a running lease to another pair of its domain, which must be free. The move is pending until the client is
+   * told. A move to the present pair takes back one that is pending.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */
@@ -196,18 +197,22 @@ async function move(
   describe: DescribeLease,
 ): Promise<LeaseMove> {
   const { place, directory, domain, handle } = found;
-  const pair = findPair(domain.pools.filter(isOpen), address, psid);
-  if (pair === undefined) return { kind: "no-pair", domain: domain.name };
+  const pair = findPair(domain.pools, address, psid);
+  const isPresent = pair !== undefined && slotKey(pair.pool.id, pair.number) === handle.slot;
+  if (pair === undefined || !(isOpen(pair.pool) || isPresent))
+    return { kind: "no-pair", domain: domain.name };
   const slot = slotKey(pair.pool.id, pair.number);
+  if (slot === found.lease.movesTo) {
+    return { kind: "changed", lease: await versionLease(directory, found.lease) };
+  }
   const audit = recordOf(principal, "move", found, describe, { movedTo: formatLeaseId(directory, slot) });
-  const outcome = await moveLease(place.database, handle, slot, domain.quarantineSeconds, audit);
-  const { isDone, lease, target } = outcome;
-  if (isDone && target !== undefined)
-    return { kind: "changed", lease: await versionLease(directory, target) };
+  const outcome = await moveLease(place.database, handle, slot, audit);
+  const { isDone, lease, target, isMovedByReservation } = outcome;
   if (lease === undefined) return { kind: "not-found" };
+  if (isDone) return { kind: "changed", lease: await versionLease(directory, lease) };
   const stale = await stalenessOf(directory, lease, precondition);
   if (stale !== undefined) return stale;
-  if (lease.isReserved) return { kind: "reserved" };
+  if (lease.isReserved || isMovedByReservation) return { kind: "reserved" };
   return { kind: target === undefined || target.state === "free" ? "changed-meanwhile" : "target-taken" };
 }
 

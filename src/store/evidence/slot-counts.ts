@@ -10,7 +10,8 @@
  * - Slots that are free again (`free_at <= now`) are counted in the index alone.
  * - A slot that is offered, or quarantined after its lease, has a `free_at` that is at most the hold time of the domain
  *   away: its quarantine, or the hold of an offer. These rows are read. So are the rows of reserved slots (`free_at` is
- *   `freeNever`) and, by `lease_by_client`, the rows of slots without a client (declined or moved).
+ *   `freeNever`), by `lease_by_client` the rows of slots without a client (declined or moved), and by `lease_by_move` the
+ *   rows of slots that clients move to.
  * - All other slots are bound. These may be millions of rows, and they are not read.
  *
  * Counts are made in slices, so that a database file does not block the event loop for long. Slices start small, and
@@ -126,6 +127,7 @@ async function countPool(
     near: countOf("near", pool.now, pool.now + pool.hold),
     reserved: countOf("reserved", before, last),
     clientless: countOf("clientless", before, last),
+    moved: countOf("moved", before, last),
   };
   let pending = Object.values(counts);
   while (pending.length > 0) {
@@ -162,11 +164,12 @@ function addSlice(count: Count, result: Result): void {
  * Computes the counts. Leases may have changed between slices, so the number of bound slots is limited to 0 or more.
  */
 function slotCountsOf(pool: CountedPoolRow, counts: Record<CountName, Count>): SlotCounts {
-  const { ahead, free, near, reserved, clientless } = counts;
+  const { ahead, free, near, reserved, clientless, moved } = counts;
   const rows = Math.min(pool.slots, pool.cursor + ahead.tally.rows);
-  const offers = near.tally.offered + reserved.tally.offered;
+  const offers = near.tally.offered + reserved.tally.offered + moved.tally.offered;
   const kept = reserved.tally.rows - reserved.tally.offered - reserved.tally.bound;
-  const ended = near.tally.rows - near.tally.offered - near.tally.bound + clientless.tally.rows;
+  const told = moved.tally.rows - moved.tally.offered;
+  const ended = near.tally.rows - near.tally.offered - near.tally.bound + clientless.tally.rows + told;
   const others = offers + kept + ended;
   const inUse = Math.max(0, rows - free.tally.rows - others);
   return {

@@ -2,10 +2,11 @@
  * A lease with its domain, pool, address and PSID. A lease is named by its pair: `192.0.2.7-18` is PSID 18 of that
  * address, `198.51.100.7` is the whole address.
  *
- * **The version** identifies the tenure: slot, client, state, and the start of the tenure. An operator ends or moves a
- * lease because of its holder. A renewal changes only times, so it does not change the version: otherwise the
- * operator's change would be refused whenever the client renewed first. The statements in `lease-changes.ts` check the
- * client and the tenure again in the row that they change, so there is no gap between check and change.
+ * **The version** identifies the tenure: slot, client, state, the start of the tenure, and a pending move. An operator
+ * ends or moves a lease because of its holder. A renewal changes only times, so it does not change the version:
+ * otherwise the operator's change would be refused whenever the client renewed first. The statements in
+ * `lease-changes.ts` check the client and the tenure again in the row that they change, so there is no gap between check
+ * and change.
  *
  * @module
  */
@@ -29,6 +30,10 @@ export interface StoredLease extends LeaseRecord {
   readonly address: number;
   /** Null for a whole address. */
   readonly psid: number | null;
+  /** The name of the pair that the client moves to, while that move is pending. */
+  readonly movesToId: string | null;
+  /** The name of the pair whose client gets this one; null unless this one is kept for a move. */
+  readonly movesFromId: string | null;
 }
 
 /** A lease with its version. */
@@ -45,6 +50,7 @@ export function domainOfLease({ domains }: Directory, { domainId }: LeaseRecord)
 /** Adds domain, pool, address and PSID to a lease, from the directory of its place. */
 export function placeLease(directory: Directory, lease: LeaseRecord): StoredLease {
   const { pool, pair } = pairOfKey(directory, lease.slot);
+  const idOf = (slot: number | null) => (slot === null ? null : formatLeaseId(directory, slot));
   return {
     ...lease,
     id: formatLeaseId(directory, lease.slot),
@@ -53,6 +59,8 @@ export function placeLease(directory: Directory, lease: LeaseRecord): StoredLeas
     geometry: pool.geometry,
     address: pair.address,
     psid: pair.portSet?.psid ?? null,
+    movesToId: idOf(lease.movesTo),
+    movesFromId: idOf(lease.movesFrom),
   };
 }
 
@@ -61,8 +69,9 @@ export async function versionLease(directory: Directory, lease: LeaseRecord): Pr
   return { ...placeLease(directory, lease), version: await versionOf(lease) };
 }
 
-async function versionOf({ slot, clientId, since, state }: LeaseRecord): Promise<number> {
-  const tenure = JSON.stringify([slot, clientId === null ? null : encodeHex(clientId), since, state]);
+async function versionOf({ slot, clientId, since, state, movesTo }: LeaseRecord): Promise<number> {
+  const fields = [slot, clientId === null ? null : encodeHex(clientId), since, state];
+  const tenure = JSON.stringify(movesTo === null ? fields : [...fields, movesTo]);
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(tenure));
   return Number(new DataView(hash).getBigUint64(0) >> 16n);
 }

@@ -109,7 +109,7 @@ export const discoverMutants: readonly Mutant[] = [
     name: "rapid-commit-only-offers",
     rules: ["R4039-3.1-01"],
     file: discover,
-    search: "if (claim.lease !== null && isRunning) {",
+    search: "if (claim.lease !== null && isRunning && held.movesTo === null) {",
     replacement: "if (claim.lease !== null && !isRunning) {",
     tests: discoverTests,
   },

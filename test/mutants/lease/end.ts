@@ -64,7 +64,7 @@ export const endMutants: readonly Mutant[] = [
     name: "release-acknowledged",
     rules: ["R2131-4.3.4-01"],
     file: end,
-    search: 'return silence(isReleased ? "released" : "release-without-lease");',
+    search: 'return silence(ended || isReleased ? "released" : "release-without-lease");',
     replacement:
       'return isReleased ? { kind: "nak", reason: "released" } : silence("release-without-lease");',
     tests: endTests,

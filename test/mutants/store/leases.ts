@@ -93,7 +93,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.3-01", "A14"],
     file: statements,
     search:
-      "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never}, NULL, ${lease.clientId}),",
+      "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
     replacement: "",
     tests: endTests,
   },
@@ -102,7 +102,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.4-01"],
     file: statements,
     search:
-      "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never}, NULL, ${lease.clientId}),",
+      "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
     replacement: "${nameOf(lease.clientId)} = NULL,",
     tests: endTests,
   },

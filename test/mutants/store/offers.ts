@@ -46,7 +46,7 @@ export const offerMutants: readonly Mutant[] = [
     name: "repeated-discover-gets-another-pair",
     rules: ["R2131-4.3.1-01"],
     file: statements,
-    search: "${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served",
+    search: "${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served",
     replacement:
       "${own.state} <> ${offered} AND ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served",
     tests: discoverTests,

@@ -54,7 +54,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
         summary: "Move a lease to another pair",
         problems: [404, 409, 412],
         description:
-          "The target pair must be free and in the same domain. The client's next renewal is refused; the client then starts over with a DISCOVER and gets the target pair. No other client gets the old pair until the old lease would have expired and the quarantine is over.",
+          "The target pair must be free and in the same domain. The move is `pending` until the client is told: its next renewal is refused, so it starts over with a DISCOVER and gets the target pair. Until then the client has its old lease, with its tenure and its row in the binding table; nobody else gets the target pair. No other client gets the old pair until the old lease would have expired and the quarantine is over. A second move replaces a pending one; a move to the present pair takes it back.",
         answers: { 200: leaseSchema },
       }),
       requireJson(),
@@ -91,7 +91,10 @@ function respondChange(
         `Cannot change lease ${id}: it was changed at the same time; read it again, then retry`,
       );
     case "reserved":
-      throw problem(409, `Cannot move lease ${id}: found a reserved pair, expected one that is not reserved`);
+      throw problem(
+        409,
+        `Cannot move lease ${id}: found a reservation of its pair or of the pair that it moves to, expected none`,
+      );
     case "target-taken":
       throw problem(
         409,

@@ -39,6 +39,17 @@ export const leaseSchema = v.strictObject({
     v.pipe(v.string(), v.description("When another client may get the pair; null means never.")),
   ),
   updatedAt: v.string(),
+  pending: v.nullable(
+    v.pipe(
+      v.string(),
+      v.description(
+        "The pair that the client moves to, by an operator's move or a reservation. The client was not told yet: its next renewal is refused.",
+      ),
+    ),
+  ),
+  pendingFrom: v.nullable(
+    v.pipe(v.string(), v.description("The pair whose client gets this one; this one is kept for it.")),
+  ),
 });
 
 /** Answers with a lease and its ETag. */
@@ -67,5 +78,7 @@ export function showLease(lease: StoredLease, rangesMax?: number): v.InferOutput
     expiresAt: formatDate(lease.expiresAt),
     freeAt: lease.isReserved ? null : formatDate(lease.freeAt),
     updatedAt: formatDate(lease.updatedAt),
+    pending: lease.movesToId,
+    pendingFrom: lease.movesFromId,
   };
 }

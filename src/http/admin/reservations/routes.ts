@@ -37,7 +37,7 @@ const forceQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.description(
-        "Reserve the pair even if the client has a lease of another pair. That lease is ended, and kept in history.",
+        "Reserve the pair even if the client has a lease of another pair. The client then moves: that lease ends when the client is told, at its next renewal.",
       ),
     ),
   ),
@@ -216,8 +216,12 @@ function obstacleText({ obstacle }: Kind<"obstructed">): string {
       return `found reservation "${obstacle.reservation}" of the pair or of the client, expected none`;
     case "pair-in-use":
       return `another client has the pair until ${formatDate(obstacle.until)}`;
+    case "move-pending":
+      return obstacle.isOwn
+        ? "a move of the client to this pair is pending, until the client is told; to take it back, move the lease to its present pair"
+        : `the pair is kept until ${formatDate(obstacle.until)} for another client that moves to it`;
     case "client-in-use":
-      return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true ends it`;
+      return `the client has a lease of another pair until ${formatDate(obstacle.until)}; ?force=true moves the client`;
     case "pool-drained":
       return `pool "${obstacle.pool}" is drained, or was changed at the same time`;
   }
