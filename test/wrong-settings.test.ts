@@ -658,7 +658,7 @@ describe("a service waits for what may come back, and says so", { timeout: 240_0
     ["is not there (404)", "EMPTY", [], noAllocator, "Status is 404, expected 200: wrong URL?"],
     ["is another program", "TCP", [], noAllocator, "Content type is none, expected application/octet-stream"],
   ])(
-    "E19 a relay whose allocator %s serves, and says so at its start",
+    "a relay whose allocator %s serves, and says so at its start",
     async (_, port, flags, msg, detail) => {
       const url =
         port === "a real allocator"

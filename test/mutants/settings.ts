@@ -25,7 +25,7 @@ export const settingMutants: readonly Mutant[] = [
     file: "relay/uplink/uplink.ts",
     search: "if (failure !== undefined || this.#isClosed) return failure;",
     replacement: "if (failure !== undefined || !this.#isClosed) return failure;",
-    tests: ["test/wrong-settings.test.ts"],
+    tests: ["relay/uplink/uplink.test.ts"],
   },
   {
     name: "key-of-another-certificate-accepted",
