@@ -657,19 +657,16 @@ describe("a service waits for what may come back, and says so", { timeout: 240_0
     ],
     ["is not there (404)", "EMPTY", [], noAllocator, "Status is 404, expected 200: wrong URL?"],
     ["is another program", "TCP", [], noAllocator, "Content type is none, expected application/octet-stream"],
-  ])(
-    "a relay whose allocator %s serves, and says so at its start",
-    async (_, port, flags, msg, detail) => {
-      const url =
-        port === "a real allocator"
-          ? (await startAllocatorProcess(`file:${join(folder, "guarded.db")}`, tokens)).url
-          : `http://127.0.0.1:${ports[port]}`;
-      const { child, logged } = startProgram("relay", ["--listen", "[::1]:0", ...flags], {
-        APPORTION_ALLOCATOR_URL: url,
-        APPORTION_RELAY_TOKEN: token,
-      });
-      expect(await logged(msg)).toMatchObject({ level: 40, allocator: `${url}/`, detail });
-      expect(child.exitCode).toBeNull();
-    },
-  );
+  ])("a relay whose allocator %s serves, and says so at its start", async (_, port, flags, msg, detail) => {
+    const url =
+      port === "a real allocator"
+        ? (await startAllocatorProcess(`file:${join(folder, "guarded.db")}`, tokens)).url
+        : `http://127.0.0.1:${ports[port]}`;
+    const { child, logged } = startProgram("relay", ["--listen", "[::1]:0", ...flags], {
+      APPORTION_ALLOCATOR_URL: url,
+      APPORTION_RELAY_TOKEN: token,
+    });
+    expect(await logged(msg)).toMatchObject({ level: 40, allocator: `${url}/`, detail });
+    expect(child.exitCode).toBeNull();
+  });
 });
