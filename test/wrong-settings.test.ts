@@ -13,8 +13,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFile } from "../src/store/database/file.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
+import { createAuthority } from "./relay/certificates.ts";
 import { findFreePort } from "./support/free-port.ts";
-import { startProgram } from "./support/processes.ts";
+import { startAllocatorProcess, startProgram } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -24,7 +25,7 @@ const token = "0123456789abcdef";
 const programs = { relay: "relay/main.ts", apportion: "src/cli/main.ts" } as const;
 
 /** Ports that are in use, and files that are wrong: their names in the rows stand for them. */
-const ports = { TCP: 0, UDP: 0, REFUSING: 0, FAILING: 0, CLOSED: 0 };
+const ports = { TCP: 0, UDP: 0, REFUSING: 0, FAILING: 0, CLOSED: 0, EMPTY: 0 };
 const closers: (() => void)[] = [];
 
 async function listen(answer?: number): Promise<number> {
@@ -51,13 +52,26 @@ const files: Readonly<Record<string, string>> = {
   "url.toml": '[allocator]\nurls = ["http://a:1/v1/relay"]\n',
   "level.toml": '[log]\nlevel = "loud"\n',
   "tls.toml": '[allocator]\ncertificateFile = "/no/cert"\nkeyFile = "/no/key"\n',
+  "text.pem.toml": '[allocator]\ncertificateFile = "FOLDER/wire.log"\nkeyFile = "FOLDER/a.key"\n',
+  "text.key.toml": '[allocator]\ncertificateFile = "FOLDER/a.pem"\nkeyFile = "FOLDER/wire.log"\n',
+  "text.ca.toml": '[allocator]\ncaFile = "FOLDER/wire.log"\n',
+  "other.key.toml": '[allocator]\ncertificateFile = "FOLDER/a.pem"\nkeyFile = "FOLDER/b.key"\n',
+  "no.pem.toml": '[allocator]\ncertificateFile = "FOLDER/none.pem"\nkeyFile = "FOLDER/a.key"\n',
+  "no.key.toml": '[allocator]\ncertificateFile = "FOLDER/a.pem"\n',
+  "port.toml": '[[listeners]]\naddress = "::1"\nport = 65536\n',
+  "metrics.toml": '[metrics]\nlisten = "127.0.0.1:abc"\n',
   "short.token": "short\n",
+  "wrong.token": "fedcba9876543210\n",
   "state.json": "[]",
   "wire.log": "no record\n",
 };
 
 beforeAll(async () => {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(folder, name), text.replaceAll("FOLDER", folder), { mode: 0o600 });
+  }
+  const authority = createAuthority(folder, "authority");
+  for (const name of ["a", "b"]) authority.certify(name);
   mkdirSync(join(folder, "folder"));
   mkdirSync(join(folder, "locked"), { mode: 0o555 });
   const newer = openFile(`file:${join(folder, "newer.db")}`);
@@ -77,6 +91,7 @@ beforeAll(async () => {
   ports.UDP = socket.address().port;
   ports.TCP = await listen();
   ports.REFUSING = await listen(401);
+  ports.EMPTY = await listen(404);
   ports.FAILING = await listen(500);
   ports.CLOSED = await findFreePort();
 });
@@ -152,6 +167,9 @@ const newer =
 const databaseUrls = 'expected "file:PATH", "https://…", "http://…" or "libsql://…"';
 const listenForm = 'expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets';
 
+const noListenPort = `${usage} --listen: found "[::1]:abc", expected "[ADDRESS]:PORT" or "[ADDRESS]:PORT,link=ADDRESS"`;
+const metricsForm = 'expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in brackets';
+
 const allocatorRows: readonly Row[] = [
   {
     command: `${start} --database file:FOLDER/a1.db --http 127.0.0.1:TCP`,
@@ -165,6 +183,17 @@ const allocatorRows: readonly Row[] = [
     command: "apportion start --http 127.0.0.1:70000",
     line: `${usage} --http: found "127.0.0.1:70000", ${listenForm}`,
   },
+  ...["65536", "abc"].flatMap((port) => [
+    {
+      command: `apportion start --http 127.0.0.1:${port}`,
+      line: `${usage} --http: found "127.0.0.1:${port}", ${listenForm}`,
+    },
+    {
+      command: `${allocator} --listen 127.0.0.1:${port}`,
+      line: `${usage} --listen: found "127.0.0.1:${port}", ${listenForm}`,
+    },
+  ]),
+  { command: `${start} --listen [::1]:abc`, line: noListenPort },
   {
     command: `${start} --listen [::1]:70000`,
     line: 'Cannot configure the relay: --listen: found "70000", expected a whole number of 0 to 65535',
@@ -384,6 +413,51 @@ const relayRows: readonly Row[] = [
     line: `${inFile("unknown.toml", 3)} queue.lenght: found an unknown name, expected one of length, octets, deadlineMs, receiveBufferOctets`,
   },
   {
+    command: `${relay} --config FOLDER/text.pem.toml`,
+    line: `${inFile("text.pem.toml", 2)} allocator.certificateFile: found no certificate that can be read, expected PEM`,
+  },
+  {
+    command: `${relay} --config FOLDER/text.key.toml`,
+    line: `${inFile("text.key.toml", 3)} allocator.keyFile: found no private key that can be read, expected PEM`,
+  },
+  {
+    command: `${relay} --config FOLDER/text.ca.toml`,
+    line: `${inFile("text.ca.toml", 2)} allocator.caFile: found no certificate that can be read, expected PEM`,
+  },
+  {
+    command: "relay check FOLDER/other.key.toml",
+    line: `${inFile("other.key.toml", 3)} allocator.keyFile: found the key of another certificate, expected that of certificateFile`,
+  },
+  {
+    command: `${relay} --config FOLDER/no.pem.toml`,
+    line: `${inFile("no.pem.toml", 2)} allocator.certificateFile: found no such file, expected a readable file at FOLDER/none.pem`,
+  },
+  {
+    command: `${relay} --config FOLDER/no.key.toml`,
+    line: `${inFile("no.key.toml", 1)} allocator: found one of certificateFile and keyFile, expected both or neither`,
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:65536`,
+    line: 'Cannot configure the relay: --listen: found "65536", expected a whole number of 0 to 65535',
+  },
+  { command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:abc`, line: noListenPort },
+  {
+    command: `${relay} --metrics 127.0.0.1:65536`,
+    line: 'Cannot configure the relay: --metrics: found "127.0.0.1:65536", expected a port of 0 to 65535',
+  },
+  {
+    command: `${relay} --metrics 127.0.0.1:abc`,
+    line: `Cannot configure the relay: --metrics: found "127.0.0.1:abc", ${metricsForm}`,
+  },
+  {
+    command: `${relay} --config FOLDER/metrics.toml`,
+    line: `${inFile("metrics.toml", 2)} metrics.listen: found "127.0.0.1:abc", ${metricsForm}`,
+  },
+  {
+    command: "relay check FOLDER/port.toml",
+    line: `${inFile("port.toml", 3)} listeners.0.port: found 65536, expected a whole number of 0 to 65535`,
+  },
+  {
     command: "relay check FOLDER/broken.toml",
     line: "Cannot configure the relay: FOLDER/broken.toml:2:9: found Invalid TOML document: invalid value, expected TOML",
   },
@@ -550,6 +624,49 @@ describe("a service waits for what may come back, and says so", { timeout: 240_0
       allocator: `http://127.0.0.1:${ports.CLOSED}/`,
       detail: `connect ECONNREFUSED 127.0.0.1:${ports.CLOSED}`,
     });
+    expect(child.exitCode).toBeNull();
+  });
+
+  const noAllocator =
+    "found no allocator at this URL: expected --allocator, APPORTION_ALLOCATOR_URL or allocator.urls to name one";
+  const tokens = { relayToken: "another-token-of-relays", adminToken: "the-token-of-the-operator" };
+  const refuses = (setting: string): string =>
+    `allocator refuses the token of ${setting}: expected one of scope relay that this allocator knows`;
+  test.each<
+    [
+      what: string,
+      port: keyof typeof ports | "a real allocator",
+      flags: readonly string[],
+      msg: string,
+      detail: string,
+    ]
+  >([
+    [
+      "refuses its token",
+      "a real allocator",
+      [],
+      refuses("APPORTION_RELAY_TOKEN"),
+      "Status is 401, expected 200: wrong token?",
+    ],
+    [
+      "refuses the token of its file",
+      "a real allocator",
+      ["--token-file", join(folder, "wrong.token")],
+      refuses("--token-file or allocator.tokenFile"),
+      "Status is 401, expected 200: wrong token?",
+    ],
+    ["is not there (404)", "EMPTY", [], noAllocator, "Status is 404, expected 200: wrong URL?"],
+    ["is another program", "TCP", [], noAllocator, "Content type is none, expected application/octet-stream"],
+  ])("a relay whose allocator %s serves, and says so at its start", async (_, port, flags, msg, detail) => {
+    const url =
+      port === "a real allocator"
+        ? (await startAllocatorProcess(`file:${join(folder, "guarded.db")}`, tokens)).url
+        : `http://127.0.0.1:${ports[port]}`;
+    const { child, logged } = startProgram("relay", ["--listen", "[::1]:0", ...flags], {
+      APPORTION_ALLOCATOR_URL: url,
+      APPORTION_RELAY_TOKEN: token,
+    });
+    expect(await logged(msg)).toMatchObject({ level: 40, allocator: `${url}/`, detail });
     expect(child.exitCode).toBeNull();
   });
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { createAuthority } from "../../test/relay/certificates.ts";
 import { parseRelaySettings } from "./config.ts";
 import { readSecrets } from "./secrets.ts";
 
@@ -57,11 +58,29 @@ test("readSecrets() names every unreadable file", () => {
   expect(read).toThrow("found no such file, expected a readable file at /no/key");
 });
 
+test("E19 readSecrets() rejects the key of another certificate", () => {
+  const folder = mkdtempSync(join(tmpdir(), "relay-keys-"));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const authority = createAuthority(folder, "authority");
+  for (const name of ["a", "b"]) authority.certify(name);
+  const read = (key: string) => () =>
+    readSecrets(settings({ certificateFile: join(folder, "a.pem"), keyFile: join(folder, `${key}.key`) }), {
+      APPORTION_RELAY_TOKEN: fromEnvironment,
+    });
+  expect(read("a")).not.toThrow();
+  expect(read("b")).toThrow(
+    "allocator.keyFile: found the key of another certificate, expected that of certificateFile",
+  );
+});
+
 test("readSecrets() rejects a certificate file that is not PEM", () => {
   const { file } = stageFile("cert.pem", "no PEM");
   const read = () =>
     readSecrets(settings({ certificateFile: file, keyFile: file }), {
       APPORTION_RELAY_TOKEN: fromEnvironment,
     });
-  expect(read).toThrow(/allocator: found .*, expected PEM and a matching key/);
+  expect(read).toThrow("allocator.certificateFile: found no certificate that can be read, expected PEM");
+  expect(read).toThrow("allocator.keyFile: found no private key that can be read, expected PEM");
 });

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSecureContext } from "node:tls";
 import { withoutEmptyVariables } from "../../src/environment.ts";
 import { secretCharactersMin } from "../../src/limits.ts";
 import { describeFileFault } from "../../src/file-fault.ts";
@@ -78,10 +79,7 @@ export function readSecrets(
     ...(certificate !== undefined && { certificate }),
     ...(key !== undefined && { key }),
   };
-  if (faults.length === 0)
-    attempt("allocator", () => {
-      checkTls(tls);
-    });
+  if (faults.length === 0) checkTls(tls, attempt);
   if (faults.length > 0) throw new ConfigError(faults);
   return { token: token!, ...tls };
 }
@@ -123,14 +121,32 @@ function readText(file: string): string {
   }
 }
 
-/** Checks the TLS files with OpenSSL, so that a fault is found here and not at the first POST. */
-function checkTls({ ca, certificate, key }: Omit<Secrets, "token">): void {
+/** Checks the TLS files with OpenSSL, so that a fault is found here and not at the first POST. Each is told by its setting. */
+function checkTls(
+  tls: Omit<Secrets, "token">,
+  attempt: <T>(name: string, read: () => T) => T | undefined,
+): void {
+  const { ca, certificate, key } = tls;
+  if (ca !== undefined) attempt("allocator.caFile", () => parsePem("certificate", ca));
+  const parsed =
+    certificate === undefined
+      ? undefined
+      : attempt("allocator.certificateFile", () => parsePem("certificate", certificate));
+  if (key === undefined) return;
+  attempt("allocator.keyFile", () => {
+    const parsedKey = parsePem("private key", key);
+    if (parsed !== undefined && !parsed.checkPrivateKey(parsedKey)) {
+      throw new TypeError("found the key of another certificate, expected that of certificateFile");
+    }
+  });
+}
+
+function parsePem(what: "certificate", pem: string): X509Certificate;
+function parsePem(what: "private key", pem: string): KeyObject;
+function parsePem(what: "certificate" | "private key", pem: string): X509Certificate | KeyObject {
   try {
-    createSecureContext({ ca, cert: certificate, key });
+    return what === "certificate" ? new X509Certificate(pem) : createPrivateKey(pem);
   } catch (error) {
-    throw new TypeError(
-      `found ${(error as Error).message} in caFile, certificateFile or keyFile, expected PEM and a matching key`,
-      { cause: error },
-    );
+    throw new TypeError(`found no ${what} that can be read, expected PEM`, { cause: error });
   }
 }

@@ -41,7 +41,7 @@ export interface AllocatorClient {
   /**
    * Sends frames and waits for their answers.
    *
-   * @param frames RELAY-FORW messages, at least one.
+   * @param frames RELAY-FORW messages; none to try the URL and the token.
    * @param timeoutMs Milliseconds that the POST may take, up to the last octet of the answer.
    * @param arrival When the oldest of the frames arrived.
    * @returns The outcome of the POST. Failures are data, so this never rejects.
@@ -77,7 +77,11 @@ export interface AllocatorClientOptions {
 const transientStatuses: readonly number[] = [408, 425, 429];
 
 /** Hints for the operator about a status. */
-const hints: Readonly<Record<number, string>> = { 401: ": wrong token?", 404: ": wrong URL?" };
+const hints: Readonly<Record<number, string>> = {
+  401: ": wrong token?",
+  403: ": a token of another scope?",
+  404: ": wrong URL?",
+};
 
 /** Creates a client for an allocator. It connects when there is something to send. */
 export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {

@@ -128,6 +128,20 @@ test("T4 Uplink knows the judging clock before the first POST", async () => {
   expect(a.posts[0]!.arrival.clockMs).toBe(7000);
 });
 
+test("E19 Uplink tries the token with a POST without frames, of an allocator that answers", async () => {
+  const { uplink, a, b } = setUp();
+  const failures = uplink.readClock();
+  a.probes[0]!(unavailable);
+  b.probes[0]!(undefined);
+  await settle();
+  expect([a.posts.length, b.posts.length]).toEqual([0, 1]);
+  b.posts[0]!.end(refused);
+  expect(await failures).toEqual([
+    { allocator: "a", failure: unavailable },
+    { allocator: "b", failure: refused },
+  ]);
+});
+
 test("T4 Uplink takes no frames that are older than it can state, until it knows the judging clock", async () => {
   const { uplink, timing, a, b } = setUp();
   expect(uplink.ageMsMax()).toBe(relayDeadlineMsMax);

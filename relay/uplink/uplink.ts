@@ -15,7 +15,7 @@
 import { relayDeadlineMsMax, relayFailoverMsMin } from "../../src/limits.ts";
 import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
-import type { AllocatorClient, ProbeOutcome } from "./allocator-client.ts";
+import type { AllocatorClient, ProbeOutcome, StatedArrival } from "./allocator-client.ts";
 import { pauseAfterFailure } from "./backoff.ts";
 import { JudgingClock } from "./judging-clock.ts";
 
@@ -50,6 +50,15 @@ export interface AllocatorStatus {
   /** Reason that the last POST or probe failed; absent when none has failed. */
   readonly lastFailure?: string;
 }
+
+/** An allocator that could not serve when it was first asked. */
+export interface FirstFailure {
+  readonly allocator: string;
+  readonly failure: PostFailure;
+}
+
+/** The arrival of no frame. */
+const noFrames: StatedArrival = { ageMs: 0, clockMs: undefined };
 
 /** Content of a POST. */
 interface Batch {
@@ -176,15 +185,17 @@ export class Uplink {
   /**
    * Asks each allocator for the judging clock, so that even the first POST can state an arrival on it. Answers to
    * POSTs keep it known. An allocator that can't serve still gets the first POST, because it may be back by then.
+   * An allocator that answers also gets a POST without frames, so that a wrong token or URL is found before a client
+   * needs it.
    *
    * @returns The allocators that can't serve now, each with the reason.
    */
-  async readClock(): Promise<readonly { readonly allocator: string; readonly detail: string }[]> {
+  async readClock(): Promise<readonly FirstFailure[]> {
     const failures = await Promise.all(
-      this.#allocators.map(async (each) => ({ each, failure: await this.#readProbe(each) })),
+      this.#allocators.map(async (each) => ({ each, failure: await this.#tryFirst(each) })),
     );
     return failures.flatMap(({ each, failure }) =>
-      failure === undefined || this.#isClosed ? [] : [{ allocator: each.client.url, detail: failure.detail }],
+      failure === undefined || this.#isClosed ? [] : [{ allocator: each.client.url, failure }],
     );
   }
 
@@ -256,6 +267,13 @@ export class Uplink {
     const { failure, clockMs } = await client.probe(this.#options.timeoutMs);
     this.#recordClock(clockMs, sentMs, this.#timing.nowMs());
     return failure;
+  }
+
+  async #tryFirst(allocator: KnownAllocator): Promise<PostFailure | undefined> {
+    const failure = await this.#readProbe(allocator);
+    if (failure !== undefined || this.#isClosed) return failure;
+    const outcome = await allocator.client.post([], this.#options.timeoutMs, noFrames);
+    return outcome.kind === "answers" ? undefined : outcome;
   }
 
   async #probe(allocator: KnownAllocator): Promise<void> {

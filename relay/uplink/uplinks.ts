@@ -8,7 +8,7 @@ import { answerGrowthOctetsMax, relayBodyOctetsMax } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { RelayCounters } from "../counters.ts";
 import type { RelayLog, RelayObserver } from "../observer.ts";
-import type { EndedPost, PostOutcome } from "../post.ts";
+import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
 import { createAllocatorClient } from "./allocator-client.ts";
 import type { BatcherLimits } from "./batcher.ts";
@@ -87,7 +87,7 @@ export class Uplinks {
 
   #create({ allocator, queue, secrets }: UplinkConfig): Uplink {
     const { log, observer, timing, onAvailable } = this.#context;
-    const { urls, postsInFlight, policy } = allocator;
+    const { urls, postsInFlight, policy, tokenFile } = allocator;
     const timeoutMs = postMs(queue.deadlineMs);
     const clients = urls.map((url) =>
       createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
@@ -107,8 +107,9 @@ export class Uplinks {
     };
     const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
     void uplink.readClock().then((failures) => {
-      for (const failure of failures)
-        log.warn(failure, "allocator unavailable now: trying it with the next frame");
+      for (const { allocator: url, failure } of failures) {
+        log.warn({ allocator: url, detail: failure.detail }, describeFirst(failure, tokenFile));
+      }
     });
     return uplink;
   }
@@ -144,6 +145,16 @@ export function batcherLimitsOf({
     // The answers have to fit in a body, too, and each may be longer than its frame.
     batchOctetsMax: relayBodyOctetsMax - allocator.batchFrames * answerGrowthOctetsMax,
   };
+}
+
+/** @returns What an operator has to correct, with the name of the setting, if it is one. */
+function describeFirst(failure: PostFailure, tokenFile: string | undefined): string {
+  if (failure.kind === "unavailable") return "allocator unavailable now: trying it with the next frame";
+  if (failure.kind === "refused" && (failure.status === 401 || failure.status === 403)) {
+    const setting = tokenFile === undefined ? "APPORTION_RELAY_TOKEN" : `--token-file or allocator.tokenFile`;
+    return `allocator refuses the token of ${setting}: expected one of scope relay that this allocator knows`;
+  }
+  return "found no allocator at this URL: expected --allocator, APPORTION_ALLOCATOR_URL or allocator.urls to name one";
 }
 
 /**

@@ -133,8 +133,14 @@ export const clockMutants: readonly Mutant[] = [
   mutant(
     "skipped-times-are-certain",
     "src/store/evidence/clock-doubt.ts",
-    "until + Math.max(shift, 0), 0)",
-    "until, 0)",
+    "until + Math.max(shift.most, 0), unmoved)",
+    "until, unmoved)",
+  ),
+  mutant(
+    "part-of-a-second-of-a-step-forgotten",
+    "src/store/evidence/clock-doubt.ts",
+    "Math.ceil(step.differenceMs / 1000)",
+    "Math.floor(step.differenceMs / 1000)",
   ),
   mutant(
     "housekeeping-deletes-in-doubt",

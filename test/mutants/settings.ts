@@ -20,6 +20,22 @@ export const settingMutants: readonly Mutant[] = [
     tests: configTests,
   },
   {
+    name: "token-tried-by-the-first-client",
+    rules: ["E19"],
+    file: "relay/uplink/uplink.ts",
+    search: "if (failure !== undefined || this.#isClosed) return failure;",
+    replacement: "if (failure !== undefined || !this.#isClosed) return failure;",
+    tests: ["relay/uplink/uplink.test.ts"],
+  },
+  {
+    name: "key-of-another-certificate-accepted",
+    rules: ["E19"],
+    file: "relay/config/secrets.ts",
+    search: "!parsed.checkPrivateKey(parsedKey)",
+    replacement: "parsed.checkPrivateKey(parsedKey) === undefined",
+    tests: ["relay/config/secrets.test.ts"],
+  },
+  {
     name: "any-port-counts-as-twice",
     rules: ["E19"],
     file: config,

@@ -53,6 +53,11 @@ export async function startScriptedAllocator(port = 0, tls?: ServerOptions): Pro
       response.writeHead(isReady ? 200 : 503).end();
       return;
     }
+    // A relay tries its token with a POST without frames when it starts.
+    if (request.headers["content-length"] === "0") {
+      response.writeHead(200, { "content-type": framesType }).end();
+      return;
+    }
     inFlight++;
     inFlightMax = Math.max(inFlightMax, inFlight);
     response.on("close", () => inFlight--);

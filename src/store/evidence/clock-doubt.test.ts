@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { isStep } from "../database/clock-step.ts";
 import { doubtAt, doubtfulSpans } from "./clock-doubt.ts";
 import type { DoubtfulStep } from "./clock-doubt.ts";
 
@@ -52,6 +54,23 @@ test("what the first of three clocks showed is related to the third by both step
   expect(doubts(twice, 5500)).toEqual([[10_500, 10_400]]);
   const rebooted = [step(6500, 100, 7000), step(10_000, -5000, 11_000)];
   expect(doubts(rebooted, 5500)).toEqual([[10_500]]);
+});
+
+test("T9 a step by a part of a second too: each instant that may be meant is looked at", () => {
+  const steps = fc.integer({ min: -1e7, max: 1e7 }).filter((ms) => isStep(ms));
+  const offsets = fc.integer({ min: 0, max: 999_999 });
+  fc.assert(
+    fc.property(steps, offsets, fc.boolean(), (differenceMs, offsetMs, isOpen) => {
+      const [since, settledAt] = [100_000, 101_000];
+      const spans = doubtfulSpans([{ since, differenceMs, settledAt: isOpen ? null : settledAt }]);
+      // The file's clock showed one time when a client held the pair; by the other clock it was another time.
+      const fileMs = since * 1000 + offsetMs;
+      const at = Math.floor((fileMs + differenceMs) / 1000);
+      const { isInDoubt, otherTimes } = doubtAt(spans, at, 0);
+      expect(isInDoubt).toBe(true);
+      expect(otherTimes).toContain(Math.floor(fileMs / 1000));
+    }),
+  );
 });
 
 test("the tolerance of a question reaches into times that are in doubt", () => {

@@ -23,9 +23,15 @@ export interface DoubtfulStep {
 export interface DoubtfulSpan {
   readonly from: number;
   readonly until: number;
-  /** What to subtract from such a time to get what the file's clock may have shown then. */
-  readonly shift: number;
+  /**
+   * What to subtract from such a time to get what the file's clock may have shown then, in whole seconds: from the
+   * least to the most. They differ if the clocks do not differ by whole seconds, because each time is one of a second.
+   */
+  readonly shift: { readonly least: number; readonly most: number };
 }
+
+/** The shift of a time that was read from the clock as it is. */
+const unmoved = { least: 0, most: 0 };
 
 /**
  * Works out which times are in doubt. A clock that was set twice in a row ran by the first clock, then the second, then
@@ -38,13 +44,18 @@ export function doubtfulSpans(latestFirst: readonly DoubtfulStep[]): DoubtfulSpa
   const spans: DoubtfulSpan[] = [];
   for (const [first, { since, settledAt }] of steps.entries()) {
     const until = settledAt ?? Infinity;
-    let shift = 0;
+    const shift = { least: 0, most: 0 };
     for (const [index, step] of steps.entries()) {
       if (index < first) continue;
       if (index > first && step.since !== endOfStep(steps[index - 1]!)) break;
-      shift += secondsOfStep(step.differenceMs);
+      // A clock follows a step by whole seconds. What is left of the difference is followed later, or was before.
+      shift.least += Math.floor(step.differenceMs / 1000);
+      shift.most += Math.ceil(step.differenceMs / 1000);
       // A clock that was set forward skipped the times in between.
-      spans.push(spanOf(since, until + Math.max(shift, 0), 0), spanOf(since + shift, until + shift, shift));
+      spans.push(
+        spanOf(since, until + Math.max(shift.most, 0), unmoved),
+        spanOf(since + shift.least, until + shift.most, { ...shift }),
+      );
     }
   }
   return spans;
@@ -56,7 +67,7 @@ function endOfStep({ settledAt, differenceMs }: DoubtfulStep): number {
 }
 
 /** Times are rounded down to seconds, so the ends are wider by one. */
-function spanOf(from: number, until: number, shift: number): DoubtfulSpan {
+function spanOf(from: number, until: number, shift: DoubtfulSpan["shift"]): DoubtfulSpan {
   return { from: from - 1, until: until + 1, shift };
 }
 
@@ -75,7 +86,11 @@ export function doubtAt(spans: readonly DoubtfulSpan[], at: number, toleranceSec
   const near = spans.filter(
     ({ from, until }) => from <= at + toleranceSeconds && at - toleranceSeconds <= until,
   );
-  const shifts = new Set(near.map(({ shift }) => shift));
+  const shifts = new Set(
+    near.flatMap(({ shift: { least, most } }) =>
+      Array.from({ length: most - least + 1 }, (_, index) => least + index),
+    ),
+  );
   shifts.delete(0);
   return { isInDoubt: near.length > 0, otherTimes: [...shifts].map((shift) => at - shift) };
 }
