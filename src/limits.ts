@@ -817,3 +817,9 @@ export const logRetryMs = 1000;
  * 500 parts per million.
  */
 export const clockDriftRatioMax = 0.0005;
+
+/**
+ * Octets with which the rows of the claims of a batch begin (`store/batch/cells.ts`); they grow when it takes more. 128
+ * claims take about 32 KiB.
+ */
+export const claimCellsOctets = 65_536;

@@ -90,18 +90,19 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
       continue;
     }
     const { domain } = step;
-    const [client, ...others] = keysOf(step.claim);
+    const keys = keysOf(step.claim);
+    const [client] = keys;
     const before = taken.get(client);
     if (before !== undefined && isRepeat(before, query, step.claim)) {
       before.queries.push(query);
-    } else if (taken.has(client) || others.some((key) => taken.has(key))) {
+    } else if (keys.some((key) => taken.has(key))) {
       // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
       if (!taken.has(client)) taken.set(client, undefined);
       later.push({ claim: step.claim, query });
     } else {
       const entry: RoundEntry = { claim: step.claim, domain, queries: [query] };
       entries.push(entry);
-      for (const key of [client, ...others]) taken.set(key, entry);
+      for (const key of keys) taken.set(key, entry);
     }
   }
   return { entries, immediate, later };

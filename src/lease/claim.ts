@@ -69,10 +69,10 @@ export interface LeaseTerms {
   readonly softwireForbidden: boolean;
   /** Minimum time between two changes of the softwire address, in seconds (R8539-8.1-02). */
   readonly softwireIntervalSeconds: number;
-  /** IPv6 source address of the client in hexadecimal. */
-  readonly source: string;
-  /** Relay path record in hexadecimal, stored as evidence. */
-  readonly relayPath: string;
+  /** IPv6 source address of the client. */
+  readonly source: Uint8Array;
+  /** Relay path record, stored as evidence. */
+  readonly relayPath: Uint8Array;
 }
 
 /** Claims a particular pair: one that was offered to the client, or one that it holds. */
@@ -119,6 +119,7 @@ export interface HeldPair {
   readonly statedSeconds: number | null;
   /** Softwire source address in hexadecimal, or null. */
   readonly softwire: string | null;
+  /** IPv6 source address in hexadecimal, or null. */
   readonly source: string | null;
   /** The slot that an operator moves the client to; null unless the move is pending. */
   readonly movesTo: number | null;

@@ -62,7 +62,8 @@ export const nak = (reason: Reason): Decision => ({ kind: "nak", reason });
 export const claimed = (claim: Claim): ClaimStep => ({ kind: "claim", claim });
 
 /**
- * Derives the fields that all claims have.
+ * Derives the fields that all claims have. A claim names each of them, because spreading an object makes every further
+ * field of a literal ten times as expensive.
  *
  * @returns The client, its line, its site and the limit of the site.
  */
@@ -91,8 +92,8 @@ export function leaseTerms(query: Query, domain: Domain): LeaseTerms {
     softwire: softwire === undefined || softwireForbidden ? null : encodeHex(softwire),
     softwireForbidden,
     softwireIntervalSeconds: domain.softwire.updateIntervalSeconds,
-    source: encodeHex(query.source),
-    relayPath: encodeHex(encodeRelayPathRecord(evidenceOf(query.believed))),
+    source: query.source,
+    relayPath: encodeRelayPathRecord(evidenceOf(query.believed)),
   };
 }
 

@@ -51,9 +51,14 @@ export function claimOffer(query: Query, domain: Domain): ClaimStep {
   const candidates = poolsFor(query, domain);
   if (candidates.length === 0) return silence(canBeServed(query, domain) ? "no-pool" : "shared-pools-only");
   const pools = candidates.filter(isOpen);
+  const { domainId, clientId, line, site, siteLeasesMax } = claimantOf(query, domain);
   const claim: OfferClaim = {
-    ...claimantOf(query, domain),
     kind: "offer",
+    domainId,
+    clientId,
+    line,
+    site,
+    siteLeasesMax,
     poolIds: pools.map((pool) => pool.id),
     wantedSlots: wantedSlots(query, domain, pools),
     offerHoldSeconds: domain.offerHoldSeconds,

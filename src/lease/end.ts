@@ -21,14 +21,7 @@ export function claimRelease(query: Query, domain: Domain): ClaimStep {
   if (isForAnotherServer(query, domain)) return silence("other-server-chosen");
   const slot = findSlotKey(domain.pools, namedPair(query, domain, query.message.ciaddr));
   if (slot === undefined) return silence("release-without-lease");
-  const claim: EndClaim = {
-    ...claimantOf(query, domain),
-    kind: "end",
-    slots: onlySlot(slot),
-    as: "released",
-    quarantineSeconds: domain.quarantineSeconds,
-  };
-  return claimed(claim);
+  return claimed(endClaim(query, domain, onlySlot(slot), "released", domain.quarantineSeconds));
 }
 
 /**
@@ -42,14 +35,19 @@ export function claimDecline(query: Query, domain: Domain): ClaimStep {
   if (query.requestedAddress === undefined) return silence("release-without-lease");
   const slots = declinedSlots(query, domain, query.requestedAddress);
   if (slots === undefined) return silence("release-without-lease");
-  const claim: EndClaim = {
-    ...claimantOf(query, domain),
-    kind: "end",
-    slots,
-    as: "declined",
-    quarantineSeconds: domain.declineSeconds,
-  };
-  return claimed(claim);
+  return claimed(endClaim(query, domain, slots, "declined", domain.declineSeconds));
+}
+
+/** Makes a claim that ends what the client has in these slots; null means any pair of this client. */
+export function endClaim(
+  query: Query,
+  domain: Domain,
+  slots: EndClaim["slots"],
+  as: EndClaim["as"],
+  quarantineSeconds: number,
+): EndClaim {
+  const { domainId, clientId, line, site, siteLeasesMax } = claimantOf(query, domain);
+  return { kind: "end", domainId, clientId, line, site, siteLeasesMax, slots, as, quarantineSeconds };
 }
 
 /** Finds the slot of the pair that option 159 names or, without that option, all slots of the address. */

@@ -22,9 +22,11 @@ const evidenceCodes: readonly number[] = [
  * @returns The same levels with only the identifying options of at most {@link evidenceOctetsMax} octets.
  */
 export function evidenceOf(path: readonly RelayLevel[]): RelayLevel[] {
-  return path.map((level) => ({
-    ...level,
-    options: level.options.filter(
+  return path.map(({ hopCount, linkAddress, peerAddress, options }) => ({
+    hopCount,
+    linkAddress,
+    peerAddress,
+    options: options.filter(
       ({ code, data }) => evidenceCodes.includes(code) && data.length <= evidenceOctetsMax,
     ),
   }));

@@ -4,7 +4,7 @@
  * @module
  */
 import { isInRange } from "./claim.ts";
-import type { BindClaim, EndClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
+import type { BindClaim, Fact, LookClaim, SlotRange } from "./claim.ts";
 import {
   claimantOf,
   claimed,
@@ -17,9 +17,11 @@ import {
   silence,
 } from "./decision.ts";
 import type { ClaimStep, Decision, Subject } from "./decision.ts";
+import { endClaim } from "./end.ts";
 import { findAddressPool, findAddressSlots, findSlotKey, onlySlot, pairOfKey } from "./domain.ts";
 import type { Domain } from "./domain.ts";
 import type { Query } from "./query.ts";
+import { encodeHex } from "../wire/hex.ts";
 
 /**
  * Makes the claim of a DHCPREQUEST. Its fields show the state of the client (RFC 2131 §4.3.2, table 4).
@@ -40,16 +42,8 @@ export function claimRequest(query: Query, domain: Domain): ClaimStep {
 
 /** SELECTING: the client accepts an offer, either ours or that of another server. */
 function claimSelecting(query: Query, domain: Domain, serverIdentifier: number): ClaimStep {
-  if (serverIdentifier !== domain.serverIdentifier) {
-    const withdrawn: EndClaim = {
-      ...claimantOf(query, domain),
-      kind: "end",
-      slots: null,
-      as: "withdrawn",
-      quarantineSeconds: 0,
-    };
-    return claimed(withdrawn);
-  }
+  if (serverIdentifier !== domain.serverIdentifier)
+    return claimed(endClaim(query, domain, null, "withdrawn", 0));
   if (!canBeServed(query, domain)) return silence("shared-pools-only");
   if (query.requestedAddress === undefined) return silence("unknown-request-state");
   const slots = offeredSlots(query, domain, query.requestedAddress);
@@ -99,9 +93,14 @@ function bindClaim(
   accepts: BindClaim["accepts"],
   sourceMustMatch = false,
 ): BindClaim {
+  const { domainId, clientId, line, site, siteLeasesMax } = claimantOf(query, domain);
   return {
-    ...claimantOf(query, domain),
     kind: "bind",
+    domainId,
+    clientId,
+    line,
+    site,
+    siteLeasesMax,
     slots,
     takesOfferedSeconds: accepts === "offer-or-lease" && query.leaseSeconds === undefined,
     accepts,
@@ -111,7 +110,8 @@ function bindClaim(
 }
 
 function lookClaim(query: Query, domain: Domain): LookClaim {
-  return { ...claimantOf(query, domain), kind: "look" };
+  const { domainId, clientId, line, site, siteLeasesMax } = claimantOf(query, domain);
+  return { kind: "look", domainId, clientId, line, site, siteLeasesMax };
 }
 
 /**
@@ -140,14 +140,9 @@ export function decideBind(
     if (isNamed && fact.softwireTaken) return nak("softwire-taken");
     return nak(isOffer ? "pair-not-offered" : "pair-not-held");
   }
-  if (claim.sourceMustMatch && held.source !== claim.lease.source) return nak("source-changed");
-  return {
-    kind: "ack",
-    pair,
-    ...runningTerms(held, claim.lease, { domain, pool, now }),
-    options: pool.options,
-    rapidCommit: false,
-  };
+  if (claim.sourceMustMatch && held.source !== encodeHex(claim.lease.source)) return nak("source-changed");
+  const { leaseSeconds, softwire } = runningTerms(held, claim.lease, { domain, pool, now });
+  return { kind: "ack", pair, leaseSeconds, softwire, options: pool.options, rapidCommit: false };
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import type { BindClaim, EndClaim, Fact, LeaseTerms, LookClaim, OfferClaim } from "../../src/lease/claim.ts";
 import { numberOfSlot, slotKey as keyOf } from "../../src/portset/slot-key.ts";
+import { decodeHex } from "../../src/wire/hex.ts";
 
 /** Client identifier of a numbered client, in hexadecimal as in claims. */
 export const clientId = (client: number): string => `ff${client.toString(16).padStart(8, "0")}`;
@@ -46,8 +47,8 @@ export const bindClaim = (
     softwire: null,
     softwireForbidden: false,
     softwireIntervalSeconds: 60,
-    source: "fe80000000000000000000000000000a",
-    relayPath: "",
+    source: decodeHex("fe80000000000000000000000000000a"),
+    relayPath: new Uint8Array(),
     ...lease,
   },
   takesOfferedSeconds: false,

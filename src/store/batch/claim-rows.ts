@@ -1,9 +1,6 @@
 /**
- * Passes claims to SQL as one JSON array of rows. Each row is an array of plain values. A row format defines the order
- * of the values once, both for the code that fills a row and for the statement that names its columns.
- *
- * (Rows are arrays instead of objects, because a statement spends most of its time finding the fields in the JSON. For the
- * same reason, fields that few claims need are read where they are needed.)
+ * The rows in which claims are passed to statements. A format defines the fields once, both for the code that writes a
+ * row (`cells.ts`) and for the statement that reads it.
  *
  * @module
  */
@@ -11,96 +8,135 @@ import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { BindClaim, Claim, EndClaim, LeaseTerms, OfferClaim } from "../../lease/claim.ts";
 import { LeaseState } from "../database/schema.ts";
+import {
+  addressCell,
+  CellWriter,
+  field,
+  flagCell,
+  hexCell,
+  listCell,
+  numberCell,
+  octetsCell,
+  optionalAddressCell,
+  optionalNumberCell,
+  textCell,
+} from "./cells.ts";
+import type { Field } from "./cells.ts";
 
-type Cell = string | number | boolean | null | readonly number[];
-
-/** The format of one kind of row. It builds the JSON, and names the columns that SQL reads from it. */
-export interface RowFormat<C> {
-  /** @returns The claims as JSON text, for a statement parameter. */
-  readonly format: (claims: readonly C[]) => string;
-  /** The column `ordinal` and the columns of the format, for a SELECT from `json_each(parameter)`. */
-  readonly columns: SQL;
-  /** The same without columns that a statement does not use: it would read and copy them for each claim. */
-  readonly columnsWithout: (...names: readonly string[]) => SQL;
-  /** Reads a field that is not a column, from the row `c`. */
-  readonly field: (name: string) => SQL;
+/** Rows as two parameters of a statement. */
+export interface Rows {
+  readonly cells: Uint8Array;
+  /** Position of each row in `cells`, from 1. */
+  readonly positions: readonly number[];
 }
 
-/**
- * @param names Column names in order, separated by spaces. `#` marks octets, which are passed as hexadecimal and become
- *   a blob. `?` marks fields that are not columns, because few claims need them.
- * @param row The values of a claim, in the same order.
- */
-function rowFormat<C>(names: string, row: (claim: C) => readonly Cell[]): RowFormat<C> {
-  const fields = names.split(/\s+/);
-  const columnsWithout = (...unused: readonly string[]): SQL => {
-    const columns = fields.flatMap((name, position) => {
-      if (name.startsWith("?") || unused.includes(name)) return [];
-      const field = `value ->> ${position}`;
-      return [name.startsWith("#") ? `unhex(${field}) AS ${name.slice(1)}` : `${field} AS ${name}`];
-    });
-    const cells = names.includes("?") ? ["value AS cells"] : [];
-    return sql.raw(["key AS ordinal", ...columns, ...cells].join(", "));
-  };
+/** The format of one kind of row. */
+export interface RowFormat<C, Name extends string> {
+  readonly write: (claims: readonly C[]) => Rows;
+  /**
+   * The column `ordinal`, the column `position` and columns of the format, for a SELECT from `json_each(positions)`.
+   *
+   * @param cells The parameter that has the rows.
+   * @param names Fields that the statement uses for each row. Other fields are read with {@link RowFormat.read}.
+   */
+  readonly columns: (cells: SQL, ...names: readonly Name[]) => SQL;
+  /** Reads a field of the row at a position. */
+  readonly read: (cells: SQL, position: SQL, name: Name) => SQL;
+}
+
+/** All formats write with it, one after the other. */
+const writer = new CellWriter();
+
+/** @param fields In the order of the cells. The names are those of the columns. */
+export function rowFormat<C, Name extends string>(
+  fields: Readonly<Record<Name, Field<C>>>,
+): RowFormat<C, Name> {
+  const list = Object.values<Field<C>>(fields);
+  const offsets = new Map<string, number>();
+  let octets = 0;
+  for (const [name, cell] of Object.entries<Field<C>>(fields)) {
+    offsets.set(name, octets);
+    octets += cell.octets;
+  }
+  const read = (cells: SQL, position: SQL, name: Name): SQL =>
+    fields[name].read(cells, sql`${position} + ${sql.raw(String(offsets.get(name)))}`);
   return {
-    format: (claims) => JSON.stringify(claims.map(row)),
-    columns: columnsWithout(),
-    columnsWithout,
-    field: (name) => sql.raw(`(c.cells ->> ${fields.indexOf(`?${name}`)})`),
+    write: (claims) => {
+      writer.reset();
+      const positions = claims.map((claim) => {
+        const row = writer.addRow(octets);
+        let at = row;
+        for (const cell of list) {
+          cell.write(writer, at, claim);
+          at += cell.octets;
+        }
+        return row + 1;
+      });
+      return { cells: writer.finish(), positions };
+    },
+    columns: (cells, ...names) => {
+      const columns = names.map((name) => sql`${read(cells, sql`value`, name)} AS ${sql.raw(name)}`);
+      return sql.join([sql`key AS ordinal, value AS position`, ...columns], sql`, `);
+    },
+    read,
   };
 }
 
-/** Domain and client of a row. Every format begins with them. */
-export const claimant = { domainId: sql.raw("value ->> 0"), clientId: sql.raw("unhex(value ->> 1)") };
+/** A key, or a number of seconds. */
+const number32 = 10;
+/** A slot. */
+const number53 = 16;
+
+/** Domain and client. Every format begins with them. */
+const claimantFields = {
+  domain_id: field(numberCell(number32), ({ domainId }: Claim) => domainId),
+  client_id: field(hexCell, ({ clientId }: Claim) => clientId),
+  line: field(textCell, ({ line }: Claim) => line),
+};
+
+const siteFields = {
+  site: field(textCell, ({ site }: Claim) => site),
+  site_max: field(optionalNumberCell(number32), ({ siteLeasesMax }: Claim) => siteLeasesMax),
+};
 
 /** The rows of the parameters `offers` and `hints`. */
-export const offerRows = rowFormat<OfferClaim>(
-  "domain_id #client_id line site_max site hold pool_ids lease_seconds wanted_slots remaining_max",
-  (claim) => [
-    claim.domainId,
-    claim.clientId,
-    claim.line,
-    claim.siteLeasesMax,
-    claim.site,
-    claim.offerHoldSeconds,
-    claim.poolIds,
-    claim.leaseSeconds,
-    claim.wantedSlots,
-    claim.remainingSecondsMax,
-  ],
-);
+export const offerRows = rowFormat({
+  ...claimantFields,
+  ...siteFields,
+  hold: field(numberCell(number32), (claim: OfferClaim) => claim.offerHoldSeconds),
+  pool_ids: field(listCell, (claim: OfferClaim) => claim.poolIds),
+  lease_seconds: field(numberCell(number32), (claim: OfferClaim) => claim.leaseSeconds),
+  wanted_slots: field(listCell, (claim: OfferClaim) => claim.wantedSlots),
+  remaining_max: field(optionalNumberCell(number32), (claim: OfferClaim) => claim.remainingSecondsMax),
+});
 
 /** A REQUEST, or a DISCOVER whose offer becomes a lease at once. */
 type BindingClaim = (BindClaim | OfferClaim) & { readonly lease: LeaseTerms };
 
-/** The rows of the parameter `binds`. A softwire address without octets is one that is forbidden. */
-export const bindRows = rowFormat<BindingClaim>(
-  `domain_id #client_id line site first_slot last_slot slot_step oldest_state source_must_match takes_offered
-   wanted_seconds quarantine #softwire #source #relay_path ?site_max ?pool_ids ?softwire_interval`,
-  (claim) => {
-    const { lease } = claim;
-    return [
-      claim.domainId,
-      claim.clientId,
-      claim.line,
-      claim.site,
-      claim.kind === "bind" ? claim.slots.first : null,
-      claim.kind === "bind" ? claim.slots.last : null,
-      claim.kind === "bind" ? claim.slots.step : null,
-      claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
-      claim.kind === "bind" && claim.sourceMustMatch,
-      claim.kind === "bind" && claim.takesOfferedSeconds,
-      lease.leaseSeconds,
-      lease.quarantineSeconds,
-      lease.softwireForbidden ? "" : lease.softwire,
-      lease.source,
-      lease.relayPath,
-      claim.siteLeasesMax,
-      claim.kind === "bind" ? null : claim.poolIds,
-      lease.softwireIntervalSeconds,
-    ];
-  },
-);
+/** The slots that a claim names; null for a DISCOVER, which names none. */
+const slotsOf = (claim: BindingClaim) => (claim.kind === "bind" ? claim.slots : null);
+
+/** The rows of the parameter `binds`. */
+export const bindRows = rowFormat({
+  ...claimantFields,
+  ...siteFields,
+  first_slot: field(optionalNumberCell(number53), (claim: BindingClaim) => slotsOf(claim)?.first ?? null),
+  last_slot: field(optionalNumberCell(number53), (claim: BindingClaim) => slotsOf(claim)?.last ?? null),
+  slot_step: field(optionalNumberCell(number53), (claim: BindingClaim) => slotsOf(claim)?.step ?? null),
+  oldest_state: field(numberCell(1), (claim: BindingClaim) =>
+    claim.kind === "bind" && claim.accepts === "lease" ? LeaseState.bound : LeaseState.offered,
+  ),
+  source_must_match: field(flagCell, (claim: BindingClaim) => claim.kind === "bind" && claim.sourceMustMatch),
+  takes_offered: field(flagCell, (claim: BindingClaim) => claim.kind === "bind" && claim.takesOfferedSeconds),
+  wanted_seconds: field(numberCell(number32), ({ lease }: BindingClaim) => lease.leaseSeconds),
+  quarantine: field(numberCell(number32), ({ lease }: BindingClaim) => lease.quarantineSeconds),
+  softwire: field(optionalAddressCell, ({ lease }: BindingClaim) => lease.softwire),
+  softwire_forbidden: field(flagCell, ({ lease }: BindingClaim) => lease.softwireForbidden),
+  softwire_interval: field(numberCell(number32), ({ lease }: BindingClaim) => lease.softwireIntervalSeconds),
+  source: field(addressCell, ({ lease }: BindingClaim) => lease.source),
+  relay_path: field(octetsCell, ({ lease }: BindingClaim) => lease.relayPath),
+  pool_ids: field(listCell, (claim: BindingClaim) => (claim.kind === "bind" ? null : claim.poolIds)),
+});
 
 /** @returns The claims for the parameter `binds`. */
 export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
@@ -111,48 +147,36 @@ export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
 }
 
 /** The rows of the parameter `ends`. */
-export const endRows = rowFormat<EndClaim>(
-  "domain_id #client_id line first_slot last_slot slot_step newest_state state quarantine",
-  (claim) => [
-    claim.domainId,
-    claim.clientId,
-    claim.line,
-    claim.slots?.first ?? null,
-    claim.slots?.last ?? null,
-    claim.slots?.step ?? null,
+export const endRows = rowFormat({
+  ...claimantFields,
+  first_slot: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.first ?? null),
+  last_slot: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.last ?? null),
+  slot_step: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.step ?? null),
+  newest_state: field(numberCell(1), (claim: EndClaim) =>
     claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,
+  ),
+  state: field(numberCell(1), (claim: EndClaim) =>
     claim.as === "declined" ? LeaseState.declined : LeaseState.released,
-    claim.quarantineSeconds,
-  ],
-);
+  ),
+  quarantine: field(numberCell(number32), ({ quarantineSeconds }: EndClaim) => quarantineSeconds),
+});
 
-/**
- * The rows of the parameter `all`: the values that facts depend on. Only rows of offers name pools and a site, because
- * only an offer needs the reason why its client got no pair.
- */
-export const factRows = rowFormat<Claim>(
-  "domain_id #client_id line #softwire ?first_slot ?site_max ?site ?pool_ids",
-  (claim) => {
-    const { domainId, clientId, line } = claim;
-    switch (claim.kind) {
-      case "offer":
-        return [
-          domainId,
-          clientId,
-          line,
-          claim.lease?.softwire ?? null,
-          null,
-          claim.siteLeasesMax,
-          claim.site,
-          claim.poolIds,
-        ];
-      case "bind":
-        return [domainId, clientId, line, claim.lease.softwire, claim.slots.first];
-      default:
-        return [domainId, clientId, line];
-    }
-  },
-);
+/** A claim that asks for a pair and got none has a reason in its site or its pools. */
+const offerOf = (claim: Claim) => (claim.kind === "offer" ? claim : undefined);
+
+/** The rows of the parameter `all`: the values that facts depend on. */
+export const factRows = rowFormat({
+  ...claimantFields,
+  softwire: field(optionalAddressCell, (claim: Claim) =>
+    claim.kind === "offer" || claim.kind === "bind" ? (claim.lease?.softwire ?? null) : null,
+  ),
+  first_slot: field(optionalNumberCell(number53), (claim: Claim) =>
+    claim.kind === "bind" ? claim.slots.first : null,
+  ),
+  site_max: field(optionalNumberCell(number32), (claim: Claim) => offerOf(claim)?.siteLeasesMax ?? null),
+  site: field(textCell, (claim: Claim) => offerOf(claim)?.site ?? ""),
+  pool_ids: field(listCell, (claim: Claim) => offerOf(claim)?.poolIds ?? null),
+});
 
 /** Formats the parameter `pools`: the ids of the pools from which a batch may take new slots. */
 export function formatPools(claims: readonly OfferClaim[]): string {

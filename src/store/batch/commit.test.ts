@@ -561,11 +561,13 @@ describe("T8 a client identifier that appears on two named lines", () => {
 
 test("T8 a tenure records its first and its last relay path", async () => {
   const store = await openStore();
-  const slot = await store.lease(1, { lease: { relayPath: "0a" } });
+  const slot = await store.lease(1, { lease: { relayPath: Uint8Array.of(0x0a) } });
   store.now += 10;
-  await store.commit(bindClaim(1, slot, { accepts: "lease", lease: { relayPath: "0b" } }));
+  await store.commit(bindClaim(1, slot, { accepts: "lease", lease: { relayPath: Uint8Array.of(0x0b) } }));
   store.now += 10;
-  await store.commit(bindClaim(1, slot, { accepts: "lease", site: "remote:02", lease: { relayPath: "0c" } }));
+  await store.commit(
+    bindClaim(1, slot, { accepts: "lease", site: "remote:02", lease: { relayPath: Uint8Array.of(0x0c) } }),
+  );
   const paths = "hex(first_relay_path) AS first, hex(relay_path) AS last";
   expect(await query(store.database, `SELECT ${paths} FROM history`)).toEqual([{ first: "0A", last: "0B" }]);
   expect(await query(store.database, `SELECT ${paths} FROM lease`)).toEqual([{ first: "0C", last: "0C" }]);

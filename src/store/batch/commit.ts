@@ -98,19 +98,31 @@ export function batchParameters(
   claims: readonly Claim[],
   { revision, until, received }: CommitOptions,
 ): Record<ParameterName, Value> {
-  const offers = claims.filter((claim) => claim.kind === "offer");
+  const asked = claims.filter((claim) => claim.kind === "offer");
+  const offers = offerRows.write(asked);
+  const hints = offers.positions.filter((_, index) => asked[index]!.wantedSlots.length > 0);
+  const binds = bindRows.write(bindingsOf(claims));
+  const ends = endRows.write(claims.filter((claim) => claim.kind === "end"));
+  const all = factRows.write(claims);
   return {
-    offers: offerRows.format(offers),
-    hints: offerRows.format(offers.filter((claim) => claim.wantedSlots.length > 0)),
-    pools: formatPools(offers),
-    binds: bindRows.format(bindingsOf(claims)),
-    ends: endRows.format(claims.filter((claim) => claim.kind === "end")),
-    all: factRows.format(claims),
+    offers: JSON.stringify(offers.positions),
+    offerCells: offers.cells,
+    hints: JSON.stringify(hints),
+    hintCells: hints.length === 0 ? noCells : offers.cells,
+    binds: JSON.stringify(binds.positions),
+    bindCells: binds.cells,
+    ends: JSON.stringify(ends.positions),
+    endCells: ends.cells,
+    all: JSON.stringify(all.positions),
+    factCells: all.cells,
+    pools: formatPools(asked),
     revision,
     until: until ?? null,
     received: received ?? null,
   };
 }
+
+const noCells = new Uint8Array();
 
 /** Parses the facts. There are none if the configuration has changed or the deadline has passed. */
 function parseFacts(text: string, claims: readonly Claim[], ended: readonly number[]): Fact[] {

@@ -1,13 +1,14 @@
 /**
  * The statements of a batch. Each has a name, answers the question in its comment, and serves all claims of the batch:
- * claims are passed as one JSON text, so their number changes neither the number of statements nor the number of round
- * trips. The statements run in the order of {@link batchStatements}, in one transaction that holds the write lock.
+ * claims are passed as rows of two parameters, so their number changes neither the number of statements nor the number of
+ * round trips. The statements run in the order of {@link batchStatements}, in one transaction that holds the write lock.
  *
  * Three rules keep them fast with millions of rows. Claims are the outer loop, and leases are found by key (`CROSS
  * JOIN` fixes this order; a test reads the query plans). A subselect that finds a slot is bounded by the number of
  * claims. No statement scans for expired leases: expiry is a comparison with `free_at` when a slot is needed.
  *
- * Parameters: `offers`, `hints`, `pools`, `binds`, `ends`, `all` (JSON, `claim-rows.ts`), `revision` (the configuration
+ * Parameters: `offers`, `hints`, `binds`, `ends`, `all` (positions of rows, as JSON), `offerCells`, `hintCells`, `bindCells`,
+ * `endCells`, `factCells` (these rows, `claim-rows.ts`), `pools` (ids, as JSON), `revision` (the configuration
  * that the claims were made from), `until` (the deadline of the batch: the last Unix second of the database's clock at
  * which it may change anything, or null), `received` (a time before any message of the batch arrived, in milliseconds
  * of the database's clock, or null).
@@ -22,13 +23,25 @@ import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
-import { bindRows, claimant, endRows, factRows, offerRows } from "./claim-rows.ts";
-import type { RowFormat } from "./claim-rows.ts";
+import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
 import { handOver, isPendingMove, movesTo } from "../database/moves.ts";
 
 /** The parameters of all statements. Each statement uses some of them. */
 export type ParameterName =
-  "offers" | "hints" | "pools" | "binds" | "ends" | "all" | "revision" | "until" | "received";
+  | "offers"
+  | "offerCells"
+  | "hints"
+  | "hintCells"
+  | "binds"
+  | "bindCells"
+  | "ends"
+  | "endCells"
+  | "all"
+  | "factCells"
+  | "pools"
+  | "revision"
+  | "until"
+  | "received";
 
 /** One statement. */
 export interface BatchStatement {
@@ -36,7 +49,7 @@ export interface BatchStatement {
   readonly template: SQL;
 }
 
-const parameter = (name: ParameterName) => sql.placeholder(name);
+const parameter = (name: ParameterName): SQL => sql`${sql.placeholder(name)}`;
 
 const [offered, bound, released, declined] = (["offered", "bound", "released", "declined"] as const).map(
   (state) => literal(LeaseState[state]),
@@ -79,6 +92,20 @@ const andAnyoneMoves = sql` AND EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${ow
 
 const claims = (name: ParameterName, columns: SQL): SQL =>
   sql`claim AS MATERIALIZED (SELECT ${columns} FROM ${claimsOf(name)})`;
+
+const offerCells = parameter("offerCells");
+const bindCells = parameter("bindCells");
+const endCells = parameter("endCells");
+const factCells = parameter("factCells");
+
+const clientFields = ["domain_id", "client_id", "line"] as const;
+const slotFields = ["first_slot", "last_slot", "slot_step"] as const;
+
+/** A field of the row of `c` that few claims need. */
+const bindField = (name: Parameters<typeof bindRows.read>[2]): SQL =>
+  bindRows.read(bindCells, sql`c.position`, name);
+const factField = (name: Parameters<typeof factRows.read>[2]): SQL =>
+  factRows.read(factCells, sql`c.position`, name);
 
 /**
  * The slot that belongs to the client of `c`: that of its line or, if it has none there, one that no other named line
@@ -187,6 +214,9 @@ const demand = sql`placed AS MATERIALIZED (
   FROM placed WHERE pool_id IS NOT NULL
 )`;
 
+/** The fields of an offer that each statement needs. */
+const offerFields = [...clientFields, "site", "site_max", "hold", "pool_ids", "lease_seconds"] as const;
+
 /** The columns that are set when a client is offered a slot that it did not have. */
 const offeredColumns = [
   lease.domainId,
@@ -249,7 +279,7 @@ const lastChangedMs = sql`iif(${isFromFuture}, 0,
  */
 const endLeases: BatchStatement = {
   name: "end-leases",
-  template: sql`WITH ${clock}, ${claims("ends", endRows.columns)}, ending AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("ends", endRows.columns(endCells, ...clientFields, ...slotFields, "newest_state", "state", "quarantine"))}, ending AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, now, now_ms, iif(c.quarantine > 0, now_up, now) AS kept_from
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
@@ -273,10 +303,21 @@ RETURNING ${nameOf(lease.slot)}`,
  * read. While somebody does, it costs one look-up for each claim, and only the claims of clients that move are read any
  * further.
  */
-const moverClaims = (name: ParameterName, rows: Pick<RowFormat<never>, "columns">, columns: SQL): SQL =>
-  sql`SELECT ${columns} FROM (SELECT ${rows.columns} FROM ${claimsOf(name, andAnyoneMoves)}
+const moverClaims = (name: ParameterName, claimant: Claimant, columns: SQL): SQL =>
+  sql`SELECT ${columns} FROM ${claimsOf(name, andAnyoneMoves)}
     WHERE EXISTS (SELECT 1 FROM ${lease} ${own} WHERE ${own.domainId} = ${claimant.domainId}
-      AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)) c`;
+      AND ${own.clientId} = ${claimant.clientId} AND ${own.moveTo} IS NOT NULL)`;
+
+/** Domain and client of a row, before any other field is read. */
+interface Claimant {
+  readonly domainId: SQL;
+  readonly clientId: SQL;
+}
+
+const claimantOf = (rows: typeof bindRows | typeof offerRows | typeof endRows, cells: SQL): Claimant => ({
+  domainId: rows.read(cells, sql`value`, "domain_id"),
+  clientId: rows.read(cells, sql`value`, "client_id"),
+});
 
 /** A condition: the row is a running lease. */
 const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
@@ -291,9 +332,9 @@ const isLeased = sql`(${own.state} = ${bound} AND ${own.expiresAt} > now)`;
 const handOverMoved: BatchStatement = {
   name: "hand-over-moved",
   template: sql`WITH ${clock}, claim AS MATERIALIZED (
-  ${moverClaims("binds", bindRows, sql`'bind' AS kind, domain_id, client_id, line, first_slot, last_slot, slot_step, ${bindRows.field("pool_ids")} AS pool_ids, oldest_state`)}
-  UNION ALL ${moverClaims("offers", offerRows, sql`'offer', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
-  UNION ALL ${moverClaims("ends", endRows, sql`'end', domain_id, client_id, line, NULL, NULL, NULL, NULL, NULL`)}
+  ${moverClaims("binds", claimantOf(bindRows, bindCells), sql`'bind' AS kind, ${bindRows.columns(bindCells, ...clientFields, ...slotFields, "pool_ids", "oldest_state")}`)}
+  UNION ALL ${moverClaims("offers", claimantOf(offerRows, offerCells), sql`'offer', ${offerRows.columns(offerCells, ...clientFields)}, NULL, NULL, NULL, NULL, NULL`)}
+  UNION ALL ${moverClaims("ends", claimantOf(endRows, endCells), sql`'end', ${endRows.columns(endCells, ...clientFields)}, NULL, NULL, NULL, NULL, NULL`)}
 ), leaving AS MATERIALIZED (
   SELECT DISTINCT ${own.slot} AS slot, ${goal.slot} AS goal,
     ${names(goal.slot)} AND c.oldest_state = ${offered} AS selects
@@ -333,7 +374,7 @@ const isGiven = sql`(${own.moveFrom} IS NOT NULL
  */
 const offerOwn: BatchStatement = {
   name: "offer-own",
-  template: sql`WITH ${clock}, ${claims("offers", offerRows.columnsWithout("wanted_slots"))}, held AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("offers", offerRows.columns(offerCells, ...offerFields, "remaining_max"))}, held AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
     ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
@@ -362,7 +403,7 @@ FROM held c, clock WHERE ${lease.slot} = +c.own_slot
 /** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */
 const offerWanted: BatchStatement = {
   name: "offer-wanted",
-  template: sql`WITH ${clock}, ${claims("hints", offerRows.columnsWithout("remaining_max"))}, ${unheld}, hint AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("hints", offerRows.columns(parameter("hintCells"), ...offerFields, "wanted_slots"))}, ${unheld}, hint AS MATERIALIZED (
   SELECT c.*, (
     SELECT w.value FROM clock CROSS JOIN json_each(c.wanted_slots) w
     LEFT JOIN ${lease} ${taken} ON ${taken.slot} = w.value
@@ -387,7 +428,7 @@ const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
  */
 const offerNew: BatchStatement = {
   name: "offer-new",
-  template: sql`WITH RECURSIVE ${clock}, ${claims("offers", offerRows.columnsWithout("wanted_slots", "remaining_max"))}, ${unheld}, ${demand},
+  template: sql`WITH RECURSIVE ${clock}, ${claims("offers", offerRows.columns(offerCells, ...offerFields))}, ${unheld}, ${demand},
 need AS MATERIALIZED (
   SELECT ${p.id} AS id, ${p.slots} AS slots, ${p.cursor} AS cursor, (SELECT count(*) FROM unheld) AS claims
   FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value
@@ -456,6 +497,21 @@ const newEnd = sql`max(c.told_until, c.now_up + c.lease_seconds)`;
 /** A condition: the tenure continues, because site, source and softwire address are unchanged. */
 const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease.softwire} AND c.source IS ${lease.source}`;
 
+const bindColumns = bindRows.columns(
+  bindCells,
+  ...clientFields,
+  "site",
+  ...slotFields,
+  "oldest_state",
+  "source_must_match",
+  "takes_offered",
+  "wanted_seconds",
+  "quarantine",
+  "softwire",
+  "source",
+  "relay_path",
+);
+
 /**
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
  * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
@@ -467,9 +523,9 @@ const isSameTenure = sql`c.running AND c.same_site AND c.new_softwire IS ${lease
  */
 const bindLeases: BatchStatement = {
   name: "bind-leases",
-  template: sql`WITH ${clock}, ${claims("binds", bindRows.columns)}, request AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("binds", bindColumns)}, request AS MATERIALIZED (
   SELECT *, iif(softwire IS NULL OR softwire_taken
-      OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),
+      OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),
     own_softwire, softwire) AS new_softwire,
     min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds
   FROM (
@@ -479,7 +535,7 @@ const bindLeases: BatchStatement = {
       ${own.expiresAt} > now AS in_use,
       (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
       ${own.state} = ${bound} AND ${own.expiresAt} > now AS running,
-      c.softwire IS NOT NULL AND (length(c.softwire) = 0 OR EXISTS (
+      (${bindField("softwire_forbidden")} OR c.softwire IS NOT NULL AND EXISTS (
         SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}
           AND ${other.state} = ${bound} AND ${other.expiresAt} > now
       )) AS softwire_taken
@@ -487,7 +543,7 @@ const bindLeases: BatchStatement = {
     CROSS JOIN ${ownOfClaim}
     WHERE ${isNamedSlot}
       AND (c.first_slot IS NOT NULL
-        OR ${own.poolId} IN (SELECT value FROM json_each(${bindRows.field("pool_ids")})) AND ${movesTo(own)} IS NULL)
+        OR ${own.poolId} IN (SELECT value FROM json_each(${bindField("pool_ids")})) AND ${movesTo(own)} IS NULL)
       AND ${own.state} BETWEEN c.oldest_state AND ${bound}
       AND (NOT c.source_must_match OR ${own.source} IS c.source)
   ) c
@@ -505,7 +561,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
 FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken)
-  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindRows.field("site_max"))})`,
+  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})`,
 };
 
 /**
@@ -516,19 +572,19 @@ FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
  */
 const readFacts: BatchStatement = {
   name: "read-facts",
-  template: sql`WITH ${clock}, ${claims("all", factRows.columns)}
+  template: sql`WITH ${clock}, ${claims("all", factRows.columns(factCells, "domain_id", "client_id", "line", "softwire"))}
 SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
     c.ordinal, ${own.slot}, ${own.state}, iif(${own.expiresAt} > now, ${own.expiresAt} - now_up, -1), ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
-    ${own.slot} IS NULL AND ${firstPoolWithRoom(factRows.field("pool_ids"))} IS NOT NULL,
-    iif(${own.slot} IS NOT NULL OR ${factRows.field("site_max")} IS NULL, 0,
-      ${siteLeasesBut(sql`NULL`, factRows.field("site"))}),
+    ${own.slot} IS NULL AND ${firstPoolWithRoom(factField("pool_ids"))} IS NOT NULL,
+    iif(${own.slot} IS NOT NULL OR ${factField("site_max")} IS NULL, 0,
+      ${siteLeasesBut(sql`NULL`, factField("site"))}),
     c.softwire IS NOT NULL AND EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} IS NOT ${own.slot}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     ),
     ${own.slot} IS NULL AND EXISTS (
-      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")}
+      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factField("first_slot")}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
     ),
     ${own.slot} IS NULL AND c.line <> '' AND EXISTS (

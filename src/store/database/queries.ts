@@ -12,8 +12,7 @@
  *
  * @module
  */
-import { fillPlaceholders } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { Placeholder, SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/sqlite-proxy";
 import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
@@ -96,14 +95,22 @@ export function statementOf(template: SQL): Statement {
 }
 
 /**
- * Renders a template once, so that it can be run many times with different arguments.
+ * Renders a template once, so that it can be run many times with different arguments. An argument that occurs several
+ * times is passed once.
  *
- * @param template Its arguments are `sql.placeholder(name)`.
+ * @param template Its arguments are `sql.placeholder(name)`, and its text has no other question mark.
  * @returns A function that fills in the arguments.
  */
 export function prepareStatement<Name extends string>(
   template: SQL,
 ): (values: Readonly<Record<Name, Value>>) => Statement {
-  const { sql, params } = dialect.sqlToQuery(template);
-  return (values) => ({ sql, args: fillPlaceholders(params, values) as Value[] });
+  const { sql: text, params } = dialect.sqlToQuery(template);
+  const names = params.map((param) => (param as Placeholder<Name>).name);
+  const distinct = [...new Set(names)];
+  const [first = "", ...parts] = text.split("?");
+  if (parts.length !== names.length)
+    throw new TypeError("Cannot number the arguments: found another question mark");
+  const numbered = parts.map((part, index) => `?${distinct.indexOf(names[index]!) + 1}${part}`);
+  const sql = first + numbered.join("");
+  return (values) => ({ sql, args: distinct.map((name) => values[name]) });
 }

@@ -64,7 +64,7 @@ describe("searchLeases()", () => {
     const world = await openLeases();
     const duid = "00030001020304050607";
     await world.bind(1, 0, { lease: { softwire }, site: "remote:aa" });
-    await world.bind(2, 1, { lease: { source: softwire, leaseSeconds: 5000 } });
+    await world.bind(2, 1, { lease: { source: decodeHex(softwire), leaseSeconds: 5000 } });
     await world.commit(offerClaim(3, { wantedSlots: [slotKey(2)] }));
     await world.bind(4, 3);
     await world.commit(endClaim(4, slotKey(3)));

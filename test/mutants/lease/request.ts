@@ -29,16 +29,16 @@ export const requestMutants: readonly Mutant[] = [
     name: "request-for-another-server-served",
     rules: ["R2131-4.3.2-02"],
     file: request,
-    search: "if (serverIdentifier !== domain.serverIdentifier) {",
-    replacement: "if (serverIdentifier === 0) {",
+    search: "if (serverIdentifier !== domain.serverIdentifier)",
+    replacement: "if (serverIdentifier === 0)",
     tests: requestTests,
   },
   {
     name: "request-to-another-server-keeps-offer",
     rules: ["R2131-4.3.2-02"],
     file: request,
-    search: '      kind: "end",\n      slots: null,',
-    replacement: '      kind: "end",\n      slots: { first: 0, last: 0, step: 1 },',
+    search: 'endClaim(query, domain, null, "withdrawn", 0)',
+    replacement: 'endClaim(query, domain, { first: 0, last: 0, step: 1 }, "withdrawn", 0)',
     tests: requestTests,
   },
   {
@@ -186,9 +186,9 @@ export const requestMutants: readonly Mutant[] = [
     name: "softwire-conflict-ends-the-lease",
     rules: ["R8539-8.2-03"],
     file: request,
-    search: "if (claim.sourceMustMatch && held.source !== claim.lease.source)",
+    search: "if (claim.sourceMustMatch && held.source !== encodeHex(claim.lease.source))",
     replacement:
-      'if (fact.softwireTaken) return nak("softwire-taken");\n  if (claim.sourceMustMatch && held.source !== claim.lease.source)',
+      'if (fact.softwireTaken) return nak("softwire-taken");\n  if (claim.sourceMustMatch && held.source !== encodeHex(claim.lease.source))',
     tests: sharingTests,
   },
   {

@@ -136,8 +136,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-interval-ignored",
     rules: ["R8539-8.1-02"],
     file: statements,
-    search:
-      'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),',
+    search: 'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),',
     replacement: "OR softwire IS NULL,",
     tests: commitTests,
   },
@@ -145,8 +144,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-address-never-changes",
     rules: ["R8539-8.1-01"],
     file: statements,
-    search:
-      'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindRows.field("softwire_interval")}),',
+    search: 'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),',
     replacement: "OR (running AND own_softwire IS NOT NULL),",
     tests: sharingTests,
   },
@@ -162,8 +160,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "softwire-conflict-stored",
     rules: ["R8539-8.2-01"],
     file: statements,
-    search: "c.softwire IS NOT NULL AND (length(c.softwire) = 0 OR EXISTS (",
-    replacement: "c.softwire IS NULL AND (length(c.softwire) = 0 OR EXISTS (",
+    search: "OR c.softwire IS NOT NULL AND EXISTS (",
+    replacement: "OR c.softwire IS NULL AND EXISTS (",
     tests: commitTests,
   },
   {
@@ -220,7 +218,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R8539-8.2-02"],
     file: statements,
     search: "AND (c.running OR NOT c.softwire_taken)",
-    replacement: "AND (c.running OR c.softwire IS NULL OR length(c.softwire) > 0)",
+    replacement: 'AND (c.running OR NOT ${bindField("softwire_forbidden")})',
     tests: sharingTests,
   },
   {
@@ -316,8 +314,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "forbidden-softwire-begins-a-lease",
     rules: ["T7"],
     file: statements,
-    search: "AND (length(c.softwire) = 0 OR EXISTS (",
-    replacement: "AND (false OR EXISTS (",
+    search: '(${bindField("softwire_forbidden")} OR c.softwire',
+    replacement: "(false OR c.softwire",
     tests: commitTests,
   },
   {
@@ -333,11 +331,11 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.2-13"],
     file: statements,
     search: [
-      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")}',
+      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factField("first_slot")}',
       "        AND ${other.state} = ${bound} AND ${other.expiresAt} > now",
     ].join("\n"),
     replacement:
-      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factRows.field("first_slot")} AND ${other.state} = ${bound}',
+      '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factField("first_slot")} AND ${other.state} = ${bound}',
     tests: requestTests,
   },
   {
