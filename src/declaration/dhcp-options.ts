@@ -102,6 +102,8 @@ const noPortal = "urn:ietf:params:capport:unrestricted";
 /** Refuses a portal that no browser should open (RFC 8910 §2). */
 const unlessPortal: Refusal = (text) => {
   if (text === noPortal) return undefined;
+  // The parser of URLs skips spaces at the ends, but a client gets them.
+  if (text.includes(" ")) return "expected a URL without spaces";
   const { protocol, username, password } = new URL(text);
   return /^https?:$/.test(protocol) && username === "" && password === ""
     ? undefined

@@ -250,6 +250,14 @@ const changeMutants: readonly Mutant[] = [
 
 const evidenceMutants: readonly Mutant[] = [
   {
+    name: "later-tenures-displace-the-holder",
+    rules: ["E2"],
+    file: "src/store/evidence/history.ts",
+    search: "${lte(history.since, at)}",
+    replacement: "${lte(history.since, last)}",
+    tests: ["src/store/evidence/history.test.ts"],
+  },
+  {
     name: "tenure-includes-its-end",
     rules: ["a tenure is half-open"],
     file: "src/store/evidence/history.ts",

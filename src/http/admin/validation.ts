@@ -33,6 +33,19 @@ export function validQuery<Schema extends v.GenericSchema>(schema: Schema) {
   return validator("query", schema, refuseFaults("query"));
 }
 
+/**
+ * Middleware of routes without a query. A field would be ignored, and who sends `dryRun=true` to a route that has none
+ * must not find everything changed.
+ */
+export const withoutQuery: MiddlewareHandler = async (context, next) => {
+  const [field] = Object.keys(context.req.query());
+  if (field !== undefined) {
+    const received = JSON.stringify(field);
+    throw invalid("query", [{ message: "", path: [field], received, expected: "never" }]);
+  }
+  await next();
+};
+
 /** The result of a validator. */
 type Checked = { readonly success: true } | { readonly success: false; readonly error: readonly Issue[] };
 
@@ -86,6 +99,8 @@ function expectationOf({ message, expected }: Issue): string {
   if (expectation !== undefined) return expectation;
   if (expected === "never") return "no field of this name";
   if (typeof expected === "string") return expected;
+  const kind = /^Invalid ([^:]+): Received/.exec(message)?.[1];
+  if (kind !== undefined) return kind === "integer" ? "a whole number" : `a valid ${kind}`;
   return message;
 }
 

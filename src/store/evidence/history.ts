@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { desc, lte, sql } from "drizzle-orm";
+import { desc, gt, lte, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { clockStepsPerLookupMax, lookupTenuresMax } from "../../limits.ts";
 import { slotOfPort } from "../../portset/find-pair.ts";
@@ -177,14 +177,19 @@ const retained = { historyFrom: retention.historyFrom };
  * The statements of a look-up. A test reads their query plans.
  *
  * @param slot Key of the slot.
+ * @param at The time of the question, in Unix seconds.
  * @param last Unix seconds: only tenures that began at this time or earlier.
  */
 export const lookupStatements = {
   lease: (slot: number, last: number, now: SQL): SQL =>
     sql`SELECT ${selectionOf(presentTenure(now))} FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lte(lease.since, last)}`,
-  history: (slot: number, last: number): SQL =>
-    sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot} AND ${lte(history.since, last)}
-      ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax}`,
+  /** The nearest on both sides of the time: many later ones must not displace the one that includes it. */
+  history: (slot: number, at: number, last: number): SQL => {
+    const ofSlot = sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot}`;
+    return sql`SELECT * FROM (${ofSlot} AND ${lte(history.since, at)} ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax})
+      UNION ALL SELECT * FROM (${ofSlot} AND ${gt(history.since, at)} AND ${lte(history.since, last)}
+        ORDER BY ${history.since} LIMIT ${lookupTenuresMax})`;
+  },
   retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
   steps: (): SQL =>
     sql`SELECT ${selectionOf(doubtfulStep)} FROM ${clockStep} WHERE ${isDoubtful} ORDER BY ${desc(clockStep.id)}
@@ -346,7 +351,7 @@ function tenureStatements(
   return times.flatMap((at) =>
     slots.flatMap(({ slot }) => [
       lookupStatements.lease(slot, at + toleranceSeconds, now),
-      lookupStatements.history(slot, at + toleranceSeconds),
+      lookupStatements.history(slot, at, at + toleranceSeconds),
     ]),
   );
 }
