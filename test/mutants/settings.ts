@@ -91,4 +91,28 @@ export const settingMutants: readonly Mutant[] = [
     replacement: "if (isRead && error.code === undefined) {",
     tests: ["test/pipes.test.ts"],
   },
+  {
+    name: "log-of-somebody-else-is-opened",
+    rules: ["E18"],
+    file: "src/runtime/opening-fault.ts",
+    search: 'for (const suffix of ["", "-wal", "-shm"]) {',
+    replacement: 'for (const suffix of [""]) {',
+    tests: ["test/wrong-settings.test.ts"],
+  },
+  {
+    name: "database-of-somebody-else-is-opened",
+    rules: ["E18"],
+    file: "src/runtime/node.ts",
+    search: "if (isFileUrl(access.url)) refuseUnwritable(access, filePathOf(access.url));",
+    replacement: 'if (access.url === "") refuseUnwritable(access, filePathOf(access.url));',
+    tests: ["test/wrong-settings.test.ts"],
+  },
+  {
+    name: "file-faults-in-words-of-the-library",
+    rules: ["E18"],
+    file: "src/declaration/fault-words.ts",
+    search: "if (!/^Invalid .*Expected .* but received /s.test(fault.message)) return fault.message;",
+    replacement: "if (fault.message !== undefined) return fault.message;",
+    tests: ["src/declaration/declaration.test.ts"],
+  },
 ];
