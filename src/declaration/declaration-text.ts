@@ -60,10 +60,10 @@ export function parseText(
   return runAtOnce(parseTextInSteps(text, format, source, fileBounds, expected));
 }
 
-/** A file is read by someone who waits for it. */
+/** Bounds on a file. It may be large, because only its reader waits for it. */
 const fileBounds: YamlBounds = { characters: configBodyOctetsMax, tokens: configBodyOctetsMax };
 
-/** A request must not keep others waiting: it is composed in one step. */
+/** Bounds on a request. They are lower, because YAML is composed in one step, during which other requests wait. */
 export const requestBounds: YamlBounds = { characters: yamlBodyCharactersMax, tokens: yamlBodyTokensMax };
 
 /**
@@ -121,7 +121,7 @@ export function* formatDeclaration(
   return text;
 }
 
-/** Indents each line. Blank lines, of which only text has any, need it as little as they are changed by it. */
+/** Indents each line, except blank lines. They occur in multi-line texts only, where YAML ignores their indentation. */
 function indented(text: string, columns: number): string {
   return text.replace(/^(?=.)/gm, " ".repeat(columns));
 }
@@ -145,7 +145,7 @@ function formatYaml(value: unknown): string {
   const document = new Document(value, { compat: "yaml-1.1" });
   visit(document, {
     Scalar: (_, scalar) => {
-      // The library does not know this one.
+      // The library does not quote this one.
       if (scalar.value === "=") scalar.type = "QUOTE_DOUBLE";
     },
   });

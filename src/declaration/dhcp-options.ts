@@ -41,8 +41,8 @@ interface NamedOption<S extends v.GenericSchema> {
   readonly value: S;
   readonly encode: (value: v.InferOutput<S>) => Uint8Array;
   /**
-   * Finds what no client could use, in a value that has its form. Only declarations are checked for it: a database of
-   * an earlier release may have such a value.
+   * Finds what no client could use in a well-formed value. Only declarations are checked: a database of an earlier
+   * release may have such a value.
    *
    * @returns What was found and expected; undefined if the value is usable.
    */
@@ -187,7 +187,7 @@ const reservedCodes: readonly number[] = [
   OptionCode.end,
 ];
 
-/** Further codes of this kind, which earlier releases accepted. */
+/** Further codes that cannot be configured, and why. Earlier releases accepted them, so a database may have them. */
 const foreignCodes: ReadonlyMap<number, string> = new Map([
   [77, "a client sets (RFC 3004)"],
   [81, "is computed from the client's (RFC 4702)"],
@@ -242,7 +242,7 @@ const otherOptions = <C extends v.GenericSchema<number, number>>(code: C) =>
     otherOptionsMax,
   );
 
-/** A reader of the configuration could not tell which of the two the clients get. */
+/** Refuses a code that occurs twice: a reader could not tell which of its values the clients get. */
 const eachCodeOnce = v.rawCheck<{ code: number; hex: string }[]>(({ dataset, addIssue }) => {
   const codes = dataset.typed ? dataset.value.map(({ code }) => code) : [];
   const twice = codes.find((code, index) => codes.indexOf(code) < index);

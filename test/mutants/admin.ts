@@ -194,8 +194,8 @@ const changeMutants: readonly Mutant[] = [
     name: "declared-state-partly-applied",
     rules: ["a declared state is applied atomically"],
     file: change,
-    search: "${secondRow} WHERE changes() = 0",
-    replacement: "${secondRow} WHERE changes() < 0",
+    search: "${failTransaction} WHERE changes() = 0",
+    replacement: "${failTransaction} WHERE changes() < 0",
     tests: storeTests,
   },
   {

@@ -115,4 +115,12 @@ export const settingMutants: readonly Mutant[] = [
     replacement: "if (fault.message !== undefined) return fault.message;",
     tests: ["src/declaration/declaration.test.ts"],
   },
+  {
+    name: "pair-never-leased-ended-in-1970",
+    rules: ["E1"],
+    file: "src/http/admin/leases/lease.ts",
+    search: "lease.expiresAt === 0 ? null",
+    replacement: "lease.expiresAt < 0 ? null",
+    tests: ["src/http/admin/evidence.test.ts"],
+  },
 ];

@@ -74,9 +74,9 @@ export interface Holder {
   readonly psid: number;
   readonly tenure: Tenure;
   /**
-   * `certain`: the tenure includes the time, and no other tenure has a part of that second. `possible`: the tenure is
-   * within the tolerance of the clocks, or shares the second with another one or with its own end, or the time is not
-   * over, or the database's clock was in doubt then (`clock-doubt.ts`).
+   * `certain`: the tenure includes the time, and no other tenure has a part of that second. `possible`: any of these. The
+   * tenure is only within the tolerance; it ended in that second, or another tenure has a part of it; the time is in the
+   * future; or the database's clock was in doubt (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -96,7 +96,7 @@ export interface LookupAnswer {
 export type Lookup =
   | LookupAnswer
   | { readonly kind: "port-needed" }
-  /** The time has not come, even if the clock that it comes from is ahead by the tolerance. */
+  /** The time is in the future by more than the tolerance. */
   | {
       readonly kind: "future";
       /** The database's clock, in Unix seconds. */

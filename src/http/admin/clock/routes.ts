@@ -25,7 +25,7 @@ const stepFields = {
   since: v.pipe(
     v.string(),
     v.description(
-      "Since when the database's clock had run on without being set; look-ups doubt these times.",
+      "When the database's clock was last set before the step. Look-ups doubt the times from then on.",
     ),
   ),
   differenceSeconds: v.pipe(v.number(), v.integer(), v.description(differenceText)),
