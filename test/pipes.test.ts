@@ -66,7 +66,7 @@ apportion admin apply ${state}`;
     ...[`apportion client lease ${flags}`, `apportion client renew --json ${flags}`],
     ...[`relay status --socket ${socket}`, `relay status --json --socket ${socket}`],
     ...[
-      `apportion migrate --url file:${join(folder, "b.db")}`,
+      `apportion migrate --database file:${join(folder, "b.db")}`,
       `apportion verify --database file:${join(folder, "a.db")}`,
     ],
     `apportion housekeeping --database file:${join(folder, "a.db")}`,
@@ -79,7 +79,7 @@ apportion admin apply ${state}`;
   }
   // The lease that nobody read about was kept, and the migrations that nobody read about were applied.
   expect((await shell(`apportion client release ${flags}`)).code).toBe(0);
-  const again = await shell(`apportion migrate --url file:${join(folder, "b.db")}`);
+  const again = await shell(`apportion migrate --database file:${join(folder, "b.db")}`);
   expect(again.stdout).toContain("nothing to do");
 }, 300_000);
 
@@ -93,7 +93,7 @@ test("E23 a command works without standard error, and fails with the same code",
 
 test("E23 a result that cannot be written for another reason is no success", async () => {
   const ended = await shell(
-    `apportion migrate --url file:${join(await temporaryFolder(), "a.db")} > /dev/full`,
+    `apportion migrate --database file:${join(await temporaryFolder(), "a.db")} > /dev/full`,
   );
   expect(ended).toMatchObject({ code: 1, stdout: "" });
   expect(ended.stderr).toMatch(

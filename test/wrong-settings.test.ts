@@ -339,7 +339,19 @@ const allocatorRows: readonly Row[] = [
 const commandRows: readonly Row[] = [
   {
     command: "apportion migrate",
-    line: `${usage} --url: found nothing, expected a value, here or in APPORTION_DATABASE_URL`,
+    line: `${usage} --database: found nothing, expected a value, here or in APPORTION_DATABASE_URL`,
+  },
+  {
+    command: "apportion migrate --database file:FOLDER/text.db",
+    line: `Cannot open the database file:FOLDER/text.db of --database: ${notDatabase}`,
+  },
+  {
+    command: "apportion migrate --url file:FOLDER/text.db --database file:FOLDER/whole.db",
+    line: `${usage} --url: found --database beside it, expected one of them`,
+  },
+  {
+    command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/whole.db --url file:FOLDER/text.db",
+    line: `Cannot open the database file:FOLDER/text.db of --url: ${notDatabase}`,
   },
   {
     command: "apportion migrate --url file:FOLDER/text.db",
@@ -394,6 +406,26 @@ const commandRows: readonly Row[] = [
   {
     command: `${admin} --url localhost:8467 domains list`,
     line: "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+    code: 2,
+  },
+  {
+    command: `${admin} --url http://127.0.0.1:CLOSED/admin/v1 pools list`,
+    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/admin/v1" in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
+    code: 2,
+  },
+  {
+    command: `APPORTION_URL=https://a.example/lab/admin/v1/ ${admin} pools list`,
+    line: 'Cannot call the API: found "https://a.example/lab/admin/v1/" in APPORTION_URL, expected "https://a.example/lab": the command adds the path of the API',
+    code: 2,
+  },
+  {
+    command: `${admin} --url http://127.0.0.1:CLOSED/v1/relay metrics`,
+    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/v1/relay" in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
+    code: 2,
+  },
+  {
+    command: `${admin} --url http://127.0.0.1:CLOSED?dryRun=true pools list`,
+    line: 'Cannot call the API: found a query or a fragment in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
     code: 2,
   },
   {

@@ -17,10 +17,9 @@ import {
 } from "../runtime/node.ts";
 import { configModeOption } from "./config-mode.ts";
 import { createLog } from "./log.ts";
-import { databaseOptions, exitOnFailure, nameOfOption } from "./process.ts";
+import { databaseOptions, exitOnFailure, namedDatabase } from "./process.ts";
 
 interface Options {
-  readonly url: string;
   readonly token?: string;
   readonly config?: string;
   readonly configMode?: ConfigMode;
@@ -35,9 +34,10 @@ export function migrateCommand(): Command {
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ url, token, config, configMode }: Options, command: Command): Promise<void> {
+async function runMigrate({ token, config, configMode }: Options, command: Command): Promise<void> {
+  const database = namedDatabase(command);
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const access = { url, token, setting: nameOfOption(command, "url") };
+  const access = { ...database, token };
   const { applied, present } = await migrate(access, databaseCommandMsMax);
   for (const name of applied) print(`applied ${name}\n`);
   print(

@@ -7,14 +7,16 @@ import { Option } from "commander";
 import { printError } from "../program-output.ts";
 import type { Command } from "commander";
 
-/** Adds the flags of a command that opens a database directly. Each can also be set by an environment variable. */
+/**
+ * Adds the flags of a command that opens a database directly. Each can also be set by an environment variable. `--url`
+ * is the name that 0.1.0 had for `--database`.
+ */
 export function databaseOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--url <url>", "database: file:PATH, http(s)://… or libsql://…")
-        .env("APPORTION_DATABASE_URL")
-        .makeOptionMandatory(),
+      new Option("--database <url>", "file:PATH, http(s)://… or libsql://…").env("APPORTION_DATABASE_URL"),
     )
+    .addOption(new Option("--url <url>").hideHelp())
     .addOption(
       new Option(
         "--token <token>",
@@ -31,6 +33,28 @@ export function databaseOptions(command: Command): Command {
 export function nameOfOption(command: Command, key: string): string {
   const option = command.options.find((each) => each.attributeName() === key)!;
   return command.getOptionValueSource(key) === "env" ? option.envVar! : option.long!;
+}
+
+/** A database, and the setting that names it. */
+interface NamedDatabase {
+  readonly url: string;
+  readonly setting: string;
+}
+
+/**
+ * Reads the flags of {@link databaseOptions}. Ends the process as for a wrong command line when no database is named, or
+ * two are.
+ */
+export function namedDatabase(command: Command): NamedDatabase {
+  const { database, url: former } = command.opts<{ readonly database?: string; readonly url?: string }>();
+  if (former === undefined) {
+    // Commander's own text, so that the fault is reported as for other flags.
+    if (database === undefined) command.error("error: required option '--database <url>' not specified");
+    return { url: database, setting: nameOfOption(command, "database") };
+  }
+  if (command.getOptionValueSource("database") === "cli")
+    command.error("error: --url: found --database beside it, expected one of them");
+  return { url: former, setting: "--url" };
 }
 
 /** Exit code of a process that failed, for example: wrong configuration, port in use, database unreachable. */

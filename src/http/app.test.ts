@@ -193,11 +193,11 @@ test.each(Object.entries(unmigrated))(
       ...(isEmpty ? [await app.request("/metrics", { headers: { authorization: "Bearer other" } })] : []),
     ];
     for (const response of responses) {
-      await expectProblem(response, 503, /not migrated to this release; run `npm run migrate -- --url URL`/);
+      await expectProblem(response, 503, /not migrated to this release; run `npm run migrate -- --database URL`/);
       expect(response.headers.get("retry-after")).toBe("1");
     }
     expect(logged.map(({ message }) => message)).toEqual([
-      "database not migrated: run `npm run migrate -- --url URL` with this release",
+      "database not migrated: run `npm run migrate -- --database URL` with this release",
     ]);
   },
 );

@@ -17,7 +17,7 @@ export function refusal(error: HTTPException): Response {
 }
 
 /** The command that migrates a database, in a folder of the release. */
-const migrateCommand = "`npm run migrate -- --url URL`";
+const migrateCommand = "`npm run migrate -- --database URL`";
 
 /** Whether the client hung up while it sent the body: Node reports a reset connection, Deno a resource that is gone. */
 function isBodyLost(error: Error): boolean {

@@ -112,9 +112,10 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       const command = given.at(-1) as Command;
       const { url, token, json } = admin.opts<Global>();
       const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
+      const setting = url === undefined ? "APPORTION_URL" : "--url";
       try {
         const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
-        const answer = await action(openApi(base, secret), command.args, command.opts<Flags>());
+        const answer = await action(openApi({ base, setting }, secret), command.args, command.opts<Flags>());
         if (show === "text") {
           await streamText(answer, io);
           return;
@@ -144,7 +145,13 @@ function describeUnreachable(base: string, { cause, message }: Error): string {
   );
 }
 
-function openApi(base: string, secret: string | undefined): Api {
+/** The URL of the allocator, and the setting that has it. */
+interface NamedBase {
+  readonly base: string;
+  readonly setting: string;
+}
+
+function openApi({ base, setting }: NamedBase, secret: string | undefined): Api {
   if (secret === undefined) {
     throw new TypeError("Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN");
   }
@@ -154,10 +161,11 @@ function openApi(base: string, secret: string | undefined): Api {
       "Cannot call the API: found a token with characters that no token has, expected a secret",
     );
   }
-  const { username, password } = parseBase(base);
-  if (username !== "" || password !== "") {
+  const url = parseBase(base);
+  if (url.username !== "" || url.password !== "") {
     throw new TypeError("Cannot call the API: found a user name or password in the URL, expected neither");
   }
+  refuseWholeUrl({ base, setting }, url);
   const authorization = `Bearer ${secret}`;
   const request: Api["request"] = (path, { headers, ...init } = {}) =>
     fetch(base.replace(/\/$/, "") + path, { ...init, headers: { ...headers, authorization } });
@@ -174,6 +182,26 @@ function parseBase(base: string): URL {
   if (url !== undefined && ["http:", "https:"].includes(url.protocol)) return url;
   throw new TypeError(
     "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+  );
+}
+
+/** Paths of the allocator. A proxy may have another path before them. */
+const addedPath = /\/(admin\/v1(\/.*)?|v1\/relay|metrics|readyz)\/*$/;
+
+/**
+ * Refuses what an operator copied from a call of the API: the allocator would answer that it cannot find a path that the
+ * operator never wrote.
+ *
+ * @throws {TypeError} When the URL has a path of the API, a query or a fragment.
+ */
+function refuseWholeUrl({ base, setting }: NamedBase, { origin, pathname, search, hash }: URL): void {
+  const path = pathname.replace(addedPath, "").replace(/\/+$/, "");
+  const hasMore = search !== "" || hash !== "";
+  if (!hasMore && !addedPath.test(pathname)) return;
+  // A query may have a secret.
+  const found = hasMore ? "a query or a fragment" : JSON.stringify(base);
+  throw new TypeError(
+    `Cannot call the API: found ${found} in ${setting}, expected "${origin}${path}": the command adds the path of the API`,
   );
 }
 
