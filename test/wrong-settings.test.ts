@@ -12,6 +12,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -547,7 +548,15 @@ const relayRows: readonly Row[] = [
   },
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --interface none0`,
-    line: 'Cannot listen on [ff02::1:2%none0]:547: bind EINVAL ff02::1:2%none0:547, expected "none0" to be an interface of this host',
+    line: "Cannot listen on [ff02::1:2%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
+  },
+  {
+    command: `relay APPORTION_RELAY_TOKEN=${token} --listen [fe80::1%none0]:547`,
+    line: "Cannot listen on [fe80::1%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
+  },
+  {
+    command: "apportion start --http 127.0.0.1:0 --database file:FOLDER/a5.db --interface none0",
+    line: "Cannot listen on [ff02::1:2%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
   },
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --interface a/b`,
@@ -606,6 +615,12 @@ const relayRows: readonly Row[] = [
     line: "Cannot capture to FOLDER/none/a.pcap: found ENOENT: no such file or directory, open 'FOLDER/none/a.pcap', expected --pcap or capture.file to name a file that this user may write",
   },
 ];
+
+test.each(["apportion", "relay"])("E18 %s --version prints the version of package.json", async (program) => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  const ended = await run({ command: `${program} --version`, line: "" });
+  expect(ended).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
 
 async function expectLine(row: Row): Promise<void> {
   const { code, stdout, stderr } = await run(row);

@@ -6,6 +6,7 @@
 import { Command, Option } from "commander";
 import { defaultAllocatorUrl, defaultRelayEndpoint } from "../../src/defaults.ts";
 import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
+import { version } from "../../src/version.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import {
   relayBatchFramesMax,
@@ -79,6 +80,7 @@ SIGHUP reads the file and the token again; on a fault, the current settings stay
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   return addFlags(new Command("apportion-relay"))
     .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
+    .version(version, "--version", "print the version of this release")
     .addHelpText("after", help)
     .action((flags: Flags, command: Command) =>
       actions.run(() => readConfig({ flags, command }, environment, actions.readMachineId)),

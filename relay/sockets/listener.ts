@@ -110,21 +110,23 @@ async function bind(
     socket.on("message", onDatagram);
   } catch (error) {
     socket.close();
-    const { message, code } = error as NodeJS.ErrnoException;
-    const attempt = `Cannot listen on ${formatEndpoint({ address, port })}`;
-    throw new Error(`${attempt}: ${message}${hintOf(code, zone)}`, { cause: error });
+    const fault = faultOf(error as NodeJS.ErrnoException, zone);
+    throw new Error(`Cannot listen on ${formatEndpoint({ address, port })}: ${fault}`, { cause: error });
   }
 }
 
-/** Returns a hint for the operator about a system error; empty if the error's message is clear enough. */
-function hintOf(code: string | undefined, zone: string | undefined): string {
-  if (code === "EADDRINUSE") return `, ${addressInUse}`;
-  if (code === "EADDRNOTAVAIL") return ", expected an address of this host";
-  if (code === "EACCES") return ", expected a port above 1023, or CAP_NET_BIND_SERVICE for this process";
+/** Returns what a system error means to the operator: its message, unless that says something else. */
+function faultOf({ code, message }: NodeJS.ErrnoException, zone: string | undefined): string {
   // The system reports an unknown interface in the zone as an invalid argument.
-  if (code === "EINVAL" && zone !== undefined) return `, expected "${zone}" to be an interface of this host`;
-  return "";
+  if (code === "EINVAL" && zone !== undefined) return `found no interface ${zone} (EINVAL), ${interfaceOfHost}`;
+  if (code === "EADDRINUSE") return `${message}, ${addressInUse}`;
+  if (code === "EADDRNOTAVAIL") return `${message}, expected an address of this host`;
+  if (code === "EACCES")
+    return `${message}, expected a port above 1023, or CAP_NET_BIND_SERVICE for this process`;
+  return message;
 }
+
+const interfaceOfHost = "expected --interface, --listen or listeners to name an interface of this host";
 
 /** Also applies to a reload, which opens the new socket before it closes the old one. */
 const addressInUse =

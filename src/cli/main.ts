@@ -8,6 +8,7 @@ import { removeEmptyVariables } from "../environment.ts";
 import { print, printError } from "../program-output.ts";
 import { describeMisspelt, findMisspelt } from "../setting-names.ts";
 import { reportUsage } from "../usage-fault.ts";
+import { version } from "../version.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { clientCommand } from "./client-command.ts";
@@ -33,6 +34,7 @@ function warnOfMisspelt(command: Command): void {
 
 const program = new Command("apportion")
   .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
+  .version(version, "--version", "print the version of this release")
   .addCommand(service(startCommand()))
   .addCommand(service(allocatorCommand()))
   .addCommand(clientCommand())
