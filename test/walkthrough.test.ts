@@ -67,11 +67,16 @@ test("apportion admin: tables, JSON, declared states, refusals and exit codes", 
       - { name: north, kind: shared, range: 192.0.2.0/24, psidLength: 6 }
 `,
   );
-  expect((await run("apply", file, "--dry-run")).stdout).toContain("pool    north  isp     create");
+  const planned = await run("apply", file, "--dry-run");
+  expect(planned.stdout).toContain("pool    north  isp     create");
+  expect(planned.stdout).toMatch(/\nonly planned: nothing was changed\n$/);
   expect((await run("pools", "list")).stdout).toBe(
     "NAME  DOMAIN  KIND  RANGE  PSIDOFFSET  PSIDLENGTH  SUBSCRIBERS  DRAINUNTIL\n",
   );
-  expect(await run("apply", file)).toMatchObject({ code: 0, stderr: "" });
+  const applied = await run("apply", file);
+  expect(applied).toMatchObject({ code: 0, stderr: "" });
+  expect(applied.stdout).toMatch(/\napplied: 2 changed\n$/);
+  expect((await run("apply", file)).stdout).toMatch(/\napplied: there was nothing to change\n$/);
   expect((await run("plan", file)).stdout).toContain("unchanged");
   expect((await run("pools", "list", "--domain", "isp")).stdout).toMatch(
     /^north +isp +shared +192\.0\.2\.0\/24 +0 +6 +16128 +-$/m,
@@ -150,5 +155,44 @@ test("E6 E7 apportion admin: --prune says what is in use before it drains, --for
   expect(renewed!.type).toBe("nak");
   expect((await run("pools", "patch", used!, '{"drainUntil": "2021-01-01T00:00:00Z"}', "--force")).code).toBe(
     0,
+  );
+});
+
+test("E18 apportion admin names the file that the API refuses, with the line, and each fault once", async () => {
+  const { environment, folder } = await open(demoDeclaration);
+  const run = commandLine(environment);
+  const texts = {
+    "empty.yaml": "",
+    "braces.json": "{}",
+    "one.yaml":
+      "domains:\n  - name: isp\n    serverIdentifier: 203.0.113.1\n    pools: []\n    colour: red\n",
+    "two.yaml": "domains:\n  - name: isp\n    serverIdentifier: 203.0.113.1\n    colour: red\n    pools: 5\n",
+    "pool.yaml": "domain: isp\ncolour: red\n",
+  };
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text);
+  const told = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(...args.map((arg) => arg.replace("FOLDER", folder)));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    return stderr.replaceAll(folder, "FOLDER");
+  };
+  const colour = 'colour: found "colour", expected no field of this name';
+  for (const command of ["plan", "apply"]) {
+    expect(await told(command, "FOLDER/empty.yaml")).toBe(
+      "Cannot read FOLDER/empty.yaml: (top level): found null, expected an object\n",
+    );
+    expect(await told(command, "FOLDER/braces.json")).toBe(
+      "Cannot read FOLDER/braces.json: domains: found nothing, expected this field\n",
+    );
+    expect(await told(command, "FOLDER/one.yaml")).toBe(
+      `Cannot read FOLDER/one.yaml: line 5: domains.0.${colour}\n`,
+    );
+    expect(await told(command, "FOLDER/two.yaml")).toBe(
+      "Cannot read FOLDER/two.yaml: line 5: domains.0.pools: found 5, expected a list, and 1 more\n" +
+        `  line 4: domains.0.${colour}\n`,
+    );
+  }
+  expect(await told("pools", "patch", "demo-shared", '{"colour": 1}')).toBe(`Cannot read <json>: ${colour}\n`);
+  expect(await told("pools", "plan", "FOLDER/pool.yaml")).toMatch(
+    /^Cannot read FOLDER\/pool.yaml: .*\n( .*\n)*$/,
   );
 });

@@ -118,7 +118,8 @@ async function bind(
 /** Returns what a system error means to the operator: its message, unless that says something else. */
 function faultOf({ code, message }: NodeJS.ErrnoException, zone: string | undefined): string {
   // The system reports an unknown interface in the zone as an invalid argument.
-  if (code === "EINVAL" && zone !== undefined) return `found no interface ${zone} (EINVAL), ${interfaceOfHost}`;
+  if (code === "EINVAL" && zone !== undefined)
+    return `found no interface ${zone} (EINVAL), ${interfaceOfHost}`;
   if (code === "EADDRINUSE") return `${message}, ${addressInUse}`;
   if (code === "EADDRNOTAVAIL") return `${message}, expected an address of this host`;
   if (code === "EACCES")

@@ -146,6 +146,33 @@ test("an unreachable database: 503 with Retry-After, until it is reachable again
   expect((await app.request("/readyz")).status).toBe(200);
 });
 
+test.each([
+  ["SQLITE_FULL", /found its disk full \(SQLITE_FULL\), expected room/],
+  ["SQLITE_IOERR_FSYNC", /found a disk that fails/],
+  ["SQLITE_READONLY_DBMOVED", /found it read-only/],
+  ["SQLITE_BUSY", /^Cannot lock the database/],
+  ["SQLITE_ERROR", /^Cannot reach the database; try again$/],
+])("E18 a change on a database that fails with %s: the answer says what to mend", async (code, detail) => {
+  let isFailing = false;
+  const { app } = await createTestAllocator(vectorDomain, {
+    replace: (database) => ({
+      ...database,
+      write: (statements) =>
+        isFailing
+          ? Promise.reject(new DatabaseError("failed", Object.assign(new Error(), { code })))
+          : database.write(statements),
+    }),
+  });
+  const headers = { authorization: `Bearer ${adminToken}`, "content-type": "application/json" };
+  isFailing = true;
+  const body = JSON.stringify({ domains: [] });
+  await expectProblem(
+    await app.request("/admin/v1/config?prune=true", { method: "PUT", headers, body }),
+    503,
+    detail,
+  );
+});
+
 /** Moves the clock, because requests to `/readyz` share the result of a check for a second. */
 function waitForNextCheck(allocator: TestAllocator): void {
   allocator.now = Math.ceil(Date.now() / 1000);
@@ -193,7 +220,11 @@ test.each(Object.entries(unmigrated))(
       ...(isEmpty ? [await app.request("/metrics", { headers: { authorization: "Bearer other" } })] : []),
     ];
     for (const response of responses) {
-      await expectProblem(response, 503, /not migrated to this release; run `npm run migrate -- --database URL`/);
+      await expectProblem(
+        response,
+        503,
+        /not migrated to this release; run `npm run migrate -- --database URL`/,
+      );
       expect(response.headers.get("retry-after")).toBe("1");
     }
     expect(logged.map(({ message }) => message)).toEqual([

@@ -29,6 +29,33 @@ export function shorten(path: string): string {
   return path.length > fieldFoundCharactersMax ? `${path.slice(0, fieldFoundCharactersMax)}…` : path;
 }
 
+/** What an operator mends before the database can be used again, by the code of SQLite. */
+const mendable: readonly (readonly [RegExp, string])[] = [
+  [
+    /^SQLITE_FULL\b/,
+    "Cannot write to the database: found its disk full (SQLITE_FULL), expected room; make room, then try again",
+  ],
+  [
+    /^SQLITE_IOERR/,
+    "Cannot use the database: found a disk that fails (SQLITE_IOERR), expected one without faults; the allocator's log has the cause",
+  ],
+  [
+    /^SQLITE_READONLY/,
+    "Cannot write to the database: found it read-only (SQLITE_READONLY), expected files that the allocator may write",
+  ],
+  [
+    /^SQLITE_BUSY/,
+    "Cannot lock the database: found another process that holds its lock (SQLITE_BUSY), expected it to let go; try again",
+  ],
+];
+
+/** @returns What a request is told about a database that failed it. */
+function detailOf({ cause }: Error): string {
+  const code = String((cause as { readonly code?: unknown } | undefined)?.code);
+  const [, detail] = mendable.find(([form]) => form.test(code)) ?? [];
+  return detail ?? "Cannot reach the database; try again";
+}
+
 /**
  * Creates a function that answers an error that the request did not cause: an unreachable database, or a bug in the
  * allocator. Strangers can repeat such a request, because it needs no token. So the log gets one line of each kind per
@@ -58,6 +85,6 @@ export function createFailureAnswer(log: Log, localMs: () => number): (error: Er
       return problemResponse(503, detail, { headers });
     }
     report(databaseFailed(), error, "database unavailable");
-    return problemResponse(503, "Cannot reach the database; try again", { headers });
+    return problemResponse(503, detailOf(error), { headers });
   };
 }

@@ -561,6 +561,6 @@ test("startRelay() names the missing interface", async () => {
   const settings = parseRelaySettings({ listeners: [{ interface: "nosuch0" }] });
   const log = { info: vi.fn(), warn: vi.fn() };
   await expect(startRelay({ ...settings, secrets: { token } }, { log })).rejects.toThrow(
-    'found no interface nosuch0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host',
+    "found no interface nosuch0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
   );
 });

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { lineOfField } from "../../declaration/declared-lines.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
 import { parseWholeNumber } from "../../wire/number.ts";
@@ -120,7 +122,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
           await streamText(answer, io);
           return;
         }
-        const body = await readAnswer(answer);
+        const body = await readAnswer(answer, sourceOf(command));
         printHeaders(answer, printedHeaders, io);
         if (body !== undefined) io.stdout(json === true ? formatText(body, "json") : show(body));
       } catch (error) {
@@ -232,18 +234,71 @@ async function streamText(answer: ApiAnswer, io: AdminIo): Promise<void> {
   }
 }
 
-async function readAnswer(answer: ApiAnswer): Promise<unknown> {
+/** What the body of a request was read from. */
+interface Source {
+  /** As the operator named it. */
+  readonly name: string;
+  /** Finds the line of a field. */
+  readonly lineOf: (path: string) => number | undefined;
+}
+
+/** @returns The argument of a command that has the body: a file, or JSON. */
+function sourceOf({ registeredArguments, args }: Command): Source | undefined {
+  const place = registeredArguments.findIndex((each) => ["file", "json"].includes(each.name()));
+  const given = args[place];
+  if (given === undefined) return undefined;
+  const isFile = registeredArguments[place]!.name() === "file";
+  if (!isFile) return { name: "<json>", lineOf: () => undefined };
+  return {
+    name: given,
+    lineOf: (path) => {
+      try {
+        return lineOfField(readFileSync(given, "utf8"), path);
+      } catch {
+        // It was read a moment ago: without it, the fault is told without its line.
+        return undefined;
+      }
+    },
+  };
+}
+
+/** A fault of a request, as a problem document has it. */
+interface Fault {
+  readonly path: string;
+  readonly found: string;
+  readonly expected: string;
+}
+
+const bodyFault = "Cannot read the body: ";
+
+/**
+ * Describes a refusal. Each fault is told once: the detail of a problem document has the first one already. The operator
+ * wrote a file, and knows of no body.
+ */
+function describeRefusal(detail: string, faults: readonly Fault[], source: Source | undefined): string {
+  const describe = ({ path, found, expected }: Fault) => `${path}: found ${found}, expected ${expected}`;
+  const isSource = source !== undefined && detail.startsWith(bodyFault);
+  const place = (fault: Fault): string => {
+    const line = isSource ? source.lineOf(fault.path) : undefined;
+    return line === undefined ? "" : `line ${line}: `;
+  };
+  const first = faults.find((fault) => detail.includes(describe(fault)));
+  const lines = faults
+    .filter((fault) => fault !== first)
+    .map((fault) => `\n  ${place(fault)}${describe(fault)}`);
+  const head = isSource
+    ? `Cannot read ${source.name}: ${first === undefined ? "" : place(first)}${detail.slice(bodyFault.length)}`
+    : detail;
+  return head + lines.join("");
+}
+
+async function readAnswer(answer: ApiAnswer, source?: Source): Promise<unknown> {
   const text = await answer.text();
   const isJson = (answer.headers.get("content-type") ?? "").includes("json");
   const body = isJson && text !== "" ? (JSON.parse(text) as unknown) : undefined;
   if (answer.ok)
     return answer.status === 202 ? { status: "unfinished: repeat the request to continue" } : body;
-  const { detail, errors = [] } = (body ?? {}) as { detail?: string; errors?: Record<string, string>[] };
-  const lines = errors.map(
-    ({ path, found, expected }) => `\n  ${path}: found ${found}, expected ${expected}`,
-  );
-  throw new AnswerError(
-    answer.status,
-    `${detail ?? `Cannot call the API: found status ${answer.status}, expected success`}${lines.join("")}`,
-  );
+  const unknown = `Cannot call the API: found status ${answer.status}, expected success`;
+  const { detail = unknown, errors = [] } = (body ?? {}) as { detail?: string; errors?: readonly Fault[] };
+  throw new AnswerError(answer.status, describeRefusal(detail, errors, source));
 }
