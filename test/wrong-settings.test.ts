@@ -9,6 +9,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -198,11 +199,11 @@ const metricsForm = 'expected "HOST:PORT" with a port of 0 to 65535, and IPv6 in
 const allocatorRows: readonly Row[] = [
   {
     command: `${start} --database file:FOLDER/a1.db --http 127.0.0.1:TCP`,
-    line: "Cannot listen for HTTP on 127.0.0.1:TCP: found it in use (EADDRINUSE), expected a port that no other process uses",
+    line: "Cannot listen for HTTP on 127.0.0.1:TCP of --http: found it in use (EADDRINUSE), expected a port that no other process uses: end that one, or choose another port",
   },
   {
     command: `${allocator} --database file:FOLDER/a2.db --listen 192.0.2.77:1`,
-    line: "Cannot listen for HTTP on 192.0.2.77:1: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
+    line: "Cannot listen for HTTP on 192.0.2.77:1 of --listen: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
   },
   {
     command: "apportion start --http 127.0.0.1:70000",
@@ -620,6 +621,18 @@ test.each(["apportion", "relay"])("E18 %s --version prints the version of packag
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
   const ended = await run({ command: `${program} --version`, line: "" });
   expect(ended).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test.each([
+  [start.replace("--http 127.0.0.1:0", "--http 127.0.0.1:TCP"), "start and its HTTP port"],
+  [start.replace("--listen [::1]:0", "--listen [::1]:UDP"), "start and its UDP port"],
+  [start.replace("--listen [::1]:0", "--interface none0"), "start and its interface"],
+  [allocator.replace("127.0.0.1:0", "127.0.0.1:TCP"), "allocator and its port"],
+])("E18 %s: what cannot be listened on is found before a database is made", async (command) => {
+  const free = join(folder, "free.db");
+  const ended = await run({ command: `${command} --database file:${free}`, line: "" });
+  expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^Cannot listen .*\n$/) });
+  expect(existsSync(free)).toBe(false);
 });
 
 async function expectLine(row: Row): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { createSocket } from "node:dgram";
 import type { RemoteInfo, Socket } from "node:dgram";
+import { relayReceiveBufferOctets } from "../../src/limits.ts";
 import { growReceiveBuffer, lookupNothing } from "../../src/udp-socket.ts";
 import { formatEndpoint, isGroup } from "../endpoint.ts";
 import type { Endpoint } from "../endpoint.ts";
@@ -69,6 +70,31 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     },
   };
 }
+
+/**
+ * Opens sockets for a moment. A process calls this before it changes what the process in its place may use.
+ *
+ * @throws {Error} If an address can't be bound or a group can't be joined.
+ */
+export async function tryListeners(
+  listeners: readonly Pick<ListenerOptions, "address" | "port" | "joinedAlso">[],
+): Promise<void> {
+  const open: Listener[] = [];
+  try {
+    for (const { address, port, joinedAlso } of listeners)
+      open.push(await openListener({ address, port, joinedAlso, ...ignoring }));
+  } finally {
+    await Promise.all(open.map(({ close }) => close()));
+  }
+}
+
+const ignore = (): void => undefined;
+const ignoring = {
+  receiveBufferOctets: relayReceiveBufferOctets,
+  onDatagram: ignore,
+  onSendFailed: ignore,
+  onError: ignore,
+};
 
 /** Tracks the datagrams that the system has not taken yet, because closing the socket would lose them. */
 function createSendTracker(onSendFailed: () => void) {

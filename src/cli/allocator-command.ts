@@ -13,6 +13,7 @@ import {
   startAllocator,
 } from "../runtime/node.ts";
 import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
+import { tryToListen } from "../runtime/http-server.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
 import { withCredentials } from "../runtime/credentials.ts";
@@ -58,6 +59,8 @@ async function runAllocator(options: Options): Promise<void> {
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
+  // Another allocator on this port may still use the database.
+  await tryToListen(options.listen);
   const store = await awaitStore({ ...config.store, setting }, log);
   if (declaration !== undefined)
     await applyFile(store, declaration, log, fileModeOf(options.config!, options.configMode));

@@ -36,9 +36,10 @@ export function parseListenAddress(text: string): ListenAddress {
  */
 export function allocatorListenOption(flag: string): Option {
   const { host, port } = defaultAllocator;
+  const setting = flag.split(" ", 1)[0]!;
   return new Option(flag, "where the allocator listens; port 0 takes a free one")
-    .argParser(parseListenAddress)
-    .default(defaultAllocator, `${host}:${port}`);
+    .argParser((text): ListenAddress => ({ ...parseListenAddress(text), setting }))
+    .default({ host, port, setting } satisfies ListenAddress, `${host}:${port}`);
 }
 
 /** Creates the flag that names trusted proxies. It may be repeated, or have several prefixes. */

@@ -16,6 +16,7 @@ import {
 } from "../../relay/config/listener-flags.ts";
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
+import { tryListeners } from "../../relay/sockets/listener.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
 import { printNote } from "../program-output.ts";
@@ -31,6 +32,7 @@ import {
   startAllocator,
 } from "../runtime/node.ts";
 import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
+import { tryToListen } from "../runtime/http-server.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { showDatabaseUrl } from "../store/store.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -92,8 +94,9 @@ async function runStart(options: Options): Promise<void> {
       (path) => listenerFlagOf(path, options) ?? path,
       () => parseRelaySettings({ allocator: { urls: [allocatorUrl] }, listeners }),
     );
-  // Reject wrong flags before a database is created.
-  relaySettings("http://127.0.0.1");
+  // Reject wrong flags, and ports in use, before a database is created or changed.
+  await tryListeners(relaySettings("http://127.0.0.1").listeners);
+  await tryToListen(options.http);
   const store = await awaitStore({ url: options.database, setting: "--database" }, log);
   const { domains } = await store.partitions[0].loadDirectory();
   const wanted =

@@ -29,6 +29,19 @@ import { systemTiming } from "../timing.ts";
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
+  /** The flag that names the address, for the message of an error. */
+  readonly setting?: string | undefined;
+}
+
+/**
+ * Listens for a moment. A process calls this before it changes a database that the process in its place may use.
+ *
+ * @throws {Error} When the server cannot listen on the address.
+ */
+export async function tryToListen(listen: ListenAddress): Promise<void> {
+  const server = createServer();
+  await listenOn(server, listen);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** A server that listens. */
@@ -103,22 +116,24 @@ async function listenOn(server: Server, listen: ListenAddress): Promise<void> {
       reject(cannotListen(listen, error));
     };
     server.once("error", fail);
-    server.listen({ ...listen, backlog: httpBacklog }, () => {
+    server.listen({ host: listen.host, port: listen.port, backlog: httpBacklog }, () => {
       server.off("error", fail);
       resolve();
     });
   });
 }
 
-function cannotListen({ host, port }: ListenAddress, error: NodeJS.ErrnoException): Error {
+function cannotListen({ host, port, setting }: ListenAddress, error: NodeJS.ErrnoException): Error {
   const endpoint = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   const why = listenFaults[error.code ?? ""] ?? `found ${error.message}, expected an address of this host`;
-  return new Error(`Cannot listen for HTTP on ${endpoint}: ${why}`, { cause: error });
+  const of = setting === undefined ? "" : ` of ${setting}`;
+  return new Error(`Cannot listen for HTTP on ${endpoint}${of}: ${why}`, { cause: error });
 }
 
 /** What the system's refusals to listen mean. */
 const listenFaults: Readonly<Record<string, string>> = {
-  EADDRINUSE: "found it in use (EADDRINUSE), expected a port that no other process uses",
+  EADDRINUSE:
+    "found it in use (EADDRINUSE), expected a port that no other process uses: end that one, or choose another port",
   EADDRNOTAVAIL: "found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
   EACCES:
     "found a port that this user may not use (EACCES), expected one above 1023, or CAP_NET_BIND_SERVICE",
