@@ -25,6 +25,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFile } from "../src/store/database/file.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
 import { createAuthority } from "./relay/certificates.ts";
+import { deno, filePermissions } from "./support/deno.ts";
 import { findFreePort } from "./support/free-port.ts";
 import { startAllocatorProcess, startProgram } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
@@ -678,6 +679,43 @@ describe.skipIf(notRoot !== "")(`E18 on somebody else's files${notRoot}`, { time
       through: asStranger,
     },
   ])("$command", expectLine);
+});
+
+/** Deno prints an error of its entry module with a stack. */
+async function endedOnDeno(database: string): Promise<Ended> {
+  const args = ["serve", "--no-prompt", "--port", "0", ...filePermissions(folder), "src/runtime/deno.ts"];
+  const [file, ...before] = asStranger;
+  const environment = {
+    PATH: process.env.PATH,
+    NO_COLOR: "1",
+    DENO_DIR: join(folder, "deno"),
+    APPORTION_DATABASE_URL: `file:${join(folder, database)}`,
+    APPORTION_RELAY_TOKEN: token,
+  };
+  return new Promise((resolve) => {
+    execFile(file!, [...before, deno!, ...args], { cwd: root, env: environment }, (error, stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr });
+    });
+  });
+}
+
+const notOnDeno = deno === undefined ? " (skipped: no Deno)" : notRoot;
+
+describe.skipIf(notOnDeno !== "")(`E18 on Deno${notOnDeno}`, { timeout: 240_000 }, () => {
+  test.each([
+    ["readable.db", "a file"],
+    ["log.db", "FOLDER/log.db-wal, a file"],
+    ["index.db", "FOLDER/index.db-shm, a file"],
+  ])("%s is refused", async (name, found) => {
+    const { code, stderr } = await endedOnDeno(name);
+    const [line] = /^.*Cannot open .*$/m.exec(stderr) ?? [stderr];
+    expect({ code, line }).toEqual({
+      code: 1,
+      line: fill(
+        `error: Uncaught (in promise) OpeningError: Cannot open the database file:FOLDER/${name} of APPORTION_DATABASE_URL: found ${found} that cannot be written (EACCES), expected one that the user of this process may write`,
+      ),
+    });
+  });
 });
 
 /** Root may write everywhere, except on a file system that is mounted read-only. */

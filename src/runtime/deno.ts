@@ -17,13 +17,14 @@ import { createCounters } from "../allocator/counters.ts";
 import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
-import { isFileUrl } from "../store/database/database-url.ts";
+import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
 import { readConfig } from "./config.ts";
 import { createLineLog } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
+import { refuseUnwritable, tryByOpening } from "./opening-fault.ts";
 import { tellWhileAway } from "./tell-while-away.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -39,6 +40,7 @@ async function openDatabase(access: DatabaseAccess) {
     import("../store/database/file.ts"),
     import("../store/database/migrate.ts"),
   ]);
+  refuseUnwritable(access, filePathOf(url), tryByOpening);
   const database = openFile(url);
   await migrateDatabase(database);
   return database;
@@ -63,7 +65,7 @@ const log = createLineLog(
 );
 const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const closing = new AbortController();
-const opening = openStore(settings, openDatabase);
+const opening = openStore({ ...settings, setting: "APPORTION_DATABASE_URL" }, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {

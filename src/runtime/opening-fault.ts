@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { showDatabaseUrl } from "../store/store.ts";
@@ -71,41 +71,64 @@ function faultOfFile(path: string, message: string): Fault {
   });
   if (toWrite !== undefined) {
     const found = `found a folder ${folder} that cannot be written (${toWrite})`;
-    return { problem: `${found}, expected one that user ${userId()} may write` };
+    return { problem: `${found}, expected one that ${describeUser()} may write` };
   }
   return message.includes("not a database")
     ? { problem: "found another kind of file, expected a database: correct the path, or move the file away" }
     : { problem: `found ${oneLine(message)}, expected a database that can be opened` };
 }
 
+/** Tries whether a file may be read and written, and throws the system's error if it may not. */
+type TryFile = (path: string) => void;
+
+const askSystem: TryFile = (path) => {
+  accessSync(path, constants.R_OK | constants.W_OK);
+};
+
+/**
+ * Tries a file by opening it, for Deno, whose `access` looks only at the mode for the owner. To close a file ends the locks
+ * that this process has on it, so the database must not be open yet.
+ */
+export const tryByOpening: TryFile = (path) => {
+  closeSync(openSync(path, "r+"));
+};
+
 /**
  * Refuses a database of which a file cannot be written. SQLite opens such a file for reading without a word, and only the
  * first lease would fail.
  *
+ * @param tryFile Default: asks the system.
  * @throws {OpeningError} When the database, its `-wal` or its `-shm` exists and this user may not write it.
  */
-export function refuseUnwritable(access: DatabaseAccess, path: string): void {
-  const problem = unwritableOf(path);
+export function refuseUnwritable(access: DatabaseAccess, path: string, tryFile = askSystem): void {
+  const problem = unwritableOf(path, tryFile);
   if (problem === undefined) return;
   const of = access.setting === undefined ? "" : ` of ${access.setting}`;
   throw new OpeningError(`Cannot open the database ${access.url}${of}: ${problem}`, false, undefined);
 }
 
 /** @returns What is wrong with the first file of a database that exists and cannot be written. */
-function unwritableOf(path: string): string | undefined {
+function unwritableOf(path: string, tryFile = askSystem): string | undefined {
   for (const suffix of ["", "-wal", "-shm"]) {
     const code = codeOf(() => {
-      accessSync(path + suffix, constants.R_OK | constants.W_OK);
+      tryFile(path + suffix);
     });
     if (code === undefined || code === "ENOENT") continue;
     const subject = suffix === "" ? "a file" : `${path}${suffix}, a file`;
-    return `found ${subject} that cannot be written (${code}), expected one that user ${userId()} may write`;
+    return `found ${subject} that cannot be written (${code}), expected one that ${describeUser()} may write`;
   }
   return undefined;
 }
 
-function userId(): number | string {
-  return process.getuid?.() ?? "of this process";
+function describeUser(): string {
+  const unknown = "the user of this process";
+  try {
+    const id = process.getuid?.();
+    return id === undefined ? unknown : `user ${id}`;
+  } catch {
+    // Deno tells only those who have a permission for it.
+    return unknown;
+  }
 }
 
 /** Codes of the system and of `undici` when nobody answers. */
