@@ -53,7 +53,7 @@ test("the walkthrough of the admin API runs as written in its guide", async () =
   ]);
 });
 
-test("apportion admin: tables, JSON, declared states, refusals and exit codes", async () => {
+test("E18 apportion admin: tables, JSON, declared states, refusals and exit codes", async () => {
   const { environment, folder } = await open();
   const run = commandLine(environment);
   const file = join(folder, "state.yaml");
@@ -158,6 +158,23 @@ test("E6 E7 apportion admin: --prune says what is in use before it drains, --for
   );
 });
 
+test("E18 apportion admin: the URL of a call is refused with the setting that has it, and a prefix of a proxy is not", async () => {
+  const { environment } = await open();
+  const { APPORTION_URL: url, ...others } = environment;
+  const says = (found: string, setting: string): string =>
+    `Cannot call the API: found "${found}" in ${setting}, expected "${url}": the command adds the path of the API\n`;
+  for (const path of ["/admin/v1", "/admin/v1/", "/admin/v1/pools", "/v1/relay", "/metrics", "/readyz"]) {
+    const flagged = await commandLine(others)("--url", url + path, "pools", "list");
+    expect(flagged).toEqual({ code: 2, stdout: "", stderr: says(url + path, "--url") });
+    const given = await commandLine({ ...others, APPORTION_URL: url + path })("pools", "list");
+    expect(given).toEqual({ code: 2, stdout: "", stderr: says(url + path, "APPORTION_URL") });
+  }
+  const proxied = await commandLine(others)("--url", `${url}/lab/`, "pools", "list");
+  expect(proxied).toEqual({ code: 1, stdout: "", stderr: "Cannot find GET /lab/admin/v1/pools\n" });
+  const slash = await commandLine(others)("--url", `${url}/`, "pools", "list");
+  expect(slash).toMatchObject({ code: 0, stderr: "" });
+});
+
 test("E18 apportion admin names the file that the API refuses, with the line, and each fault once", async () => {
   const { environment, folder } = await open(demoDeclaration);
   const run = commandLine(environment);
@@ -191,7 +208,9 @@ test("E18 apportion admin names the file that the API refuses, with the line, an
         `  line 4: domains.0.${colour}\n`,
     );
   }
-  expect(await told("pools", "patch", "demo-shared", '{"colour": 1}')).toBe(`Cannot read <json>: ${colour}\n`);
+  expect(await told("pools", "patch", "demo-shared", '{"colour": 1}')).toBe(
+    `Cannot read <json>: ${colour}\n`,
+  );
   expect(await told("pools", "plan", "FOLDER/pool.yaml")).toMatch(
     /^Cannot read FOLDER\/pool.yaml: .*\n( .*\n)*$/,
   );

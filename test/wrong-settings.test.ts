@@ -650,7 +650,7 @@ function portsIn(text: string): string {
   return text.replaceAll(/\bport TCP\b/g, `port ${ports.TCP}`);
 }
 
-describe("a wrong setting is told in one line", { concurrent: true, timeout: 240_000 }, () => {
+describe("E18 a wrong setting is told in one line", { concurrent: true, timeout: 240_000 }, () => {
   test.each(allocatorRows)("$command", async (row) => expectLine(row));
   test.each(commandRows)("$command", async (row) => expectLine(row));
   test.each(relayRows)("$command", async (row) => expectLine(row));

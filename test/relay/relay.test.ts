@@ -557,7 +557,7 @@ test("startRelay() names the socket that it can't open, and leaves none open", a
   await expect(startRelay(config, { log })).rejects.toThrow(`Cannot listen on [::1]:${port}: `);
 });
 
-test("startRelay() names the missing interface", async () => {
+test("E18 startRelay() names the missing interface", async () => {
   const settings = parseRelaySettings({ listeners: [{ interface: "nosuch0" }] });
   const log = { info: vi.fn(), warn: vi.fn() };
   await expect(startRelay({ ...settings, secrets: { token } }, { log })).rejects.toThrow(
