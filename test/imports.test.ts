@@ -50,6 +50,9 @@ const allowedImports: Record<string, readonly string[]> = {
   relay: ["src/wire"],
 };
 
+/** Data, which any leaf may read. */
+const manifest = "package.json";
+
 const leaves = [
   "src/byte-order-mark.ts",
   "src/clock-reading.ts",
@@ -67,6 +70,7 @@ const leaves = [
   "src/timing.ts",
   "src/udp-socket.ts",
   "src/usage-fault.ts",
+  "src/version.ts",
 ];
 
 const sources = ["src", "relay"].flatMap((folder) =>
@@ -85,9 +89,9 @@ const codeOf = (path: string): string =>
 
 /** @returns The files that a source file imports by relative path, as paths from the root. */
 const importsOf = (path: string): string[] =>
-  [...codeOf(path).matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)].map((match) =>
-    join(dirname(path), match[1]!),
-  );
+  [...codeOf(path).matchAll(/(?:from |import |import\()"(\.[^"]+)"/g)]
+    .map((match) => join(dirname(path), match[1]!))
+    .filter((imported) => imported !== manifest);
 
 /** @returns The packages that a source file imports. */
 const packagesOf = (path: string): string[] =>

@@ -4,7 +4,7 @@
  * @module
  */
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Mutant } from "./mutant.ts";
@@ -56,6 +56,8 @@ export class Workshop {
     const root = resolve(import.meta.dirname, "../..");
     const list = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
     const folder = mkdtempSync(join(tmpdir(), "apportion-mutants-"));
+    // Tests start programs as another user, who has to read them.
+    chmodSync(folder, 0o755);
     const files = new Set(list.toString("utf8").split("\0"));
     files.delete("");
     const existing = [...files].filter((file) => existsSync(join(root, file)));

@@ -164,7 +164,8 @@ function openApi({ base, setting }: NamedBase, secret: string | undefined): Api 
     );
   }
   const url = parseBase(base);
-  if (url.username !== "" || url.password !== "") {
+  const { username, password } = url;
+  if (username !== "" || password !== "") {
     throw new TypeError("Cannot call the API: found a user name or password in the URL, expected neither");
   }
   refuseWholeUrl({ base, setting }, url);
