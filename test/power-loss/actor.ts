@@ -118,7 +118,8 @@ export class Actor {
       const { status, body, etag } = await operator(app)(method, path, request, headers);
       return { status, body: Buffer.from(JSON.stringify(body)), etag };
     } else {
-      for await (const report of store.maintenance.runHousekeeping(task.options)) void report;
+      const reports = store.maintenance.runHousekeeping(task.options);
+      while ((await reports.next()).done !== true);
     }
     return done;
   }

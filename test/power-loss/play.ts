@@ -44,7 +44,11 @@ export interface PlayOptions {
   readonly commits: number;
 }
 
-type Message = { readonly client: number; readonly kind: keyof typeof says; readonly message: TestMessage };
+interface Message {
+  readonly client: number;
+  readonly kind: keyof typeof says;
+  readonly message: TestMessage;
+}
 
 /** Plays until it has done all steps. */
 export async function play(cast: Cast, { seed, commits }: PlayOptions): Promise<Step[]> {
@@ -117,16 +121,14 @@ class Stage {
       Array.from({ length: 1 + this.#random.below(5) }, () => this.#random.below(clientCount)),
     );
     const messages = [...clients].map((client) => this.#choose(client));
-    let facts: Fact[] = [];
     const title = `answers ${messages.map(({ client, kind }) => `${kind} of ${client}`).join(", ")}`;
     const ask = askBy(async (body) => {
       const outcome = await this.#do(title, this.#actor(), { kind: "post", body });
       if (outcome.status !== 200) return new Response(null, { status: outcome.status });
-      return new Response(outcome.body as Uint8Array<ArrayBuffer>);
+      return new Response(outcome.body);
     });
     const answers = await ask(...messages.map(({ message }) => message));
-    facts = messages.flatMap((message, index) => this.#take(message, answers[index]));
-    this.#learn(facts);
+    this.#learn(messages.flatMap((message, index) => this.#take(message, answers[index])));
   }
 
   #choose(client: number): Message {

@@ -24,7 +24,6 @@ type Message = readonly [task: Task, step: number, now: number];
 
 const options = JSON.parse(process.argv[2]!) as RecordedOptions;
 const marks = openSync(options.marks, "a");
-// With O_APPEND, a position would be ignored; it does not matter here, because only the recording is read.
 const actor = new Actor({ ...options, marks });
 
 if (process.send === undefined) await direct();

@@ -112,7 +112,7 @@ class TraceReader {
       this.#names.delete(path);
       this.events.push({ kind: "unlink", path });
     } else if (name === "mmap") {
-      if (/PROT_WRITE/.test(args) && /MAP_SHARED/.test(args)) throw unknownCall(`${name}(${args})`);
+      if (args.includes("PROT_WRITE") && args.includes("MAP_SHARED")) throw unknownCall(`${name}(${args})`);
     } else {
       const file = this.#names.get(path);
       if (file === undefined) throw new Error(`Cannot replay ${name} of ${path}: found no such file`);
