@@ -37,7 +37,7 @@ test.skipIf(without !== "").each(plants)(
   { timeout: 180_000 },
   async (plant) => {
     const folder = await temporaryFolder();
-    const { violations } = await losePower({ seed: 1, commits: 12, folder, plant, percent: 25 });
+    const { violations } = await losePower({ seed: 1, commits: 8, folder, plant, percent: 25 });
     expect(violations.join("\n")).toMatch(signs[plant]);
   },
 );
