@@ -26,6 +26,8 @@ export type Fact =
   | { readonly kind: "moved"; readonly client: number }
   /** A resource of the admin API has this version; null if it was deleted. */
   | { readonly kind: "resource"; readonly path: string; readonly etag: string | null }
+  /** A resource is being deleted, in several commits: the first one closes it. */
+  | { readonly kind: "deleting"; readonly path: string }
   /** A token was created; null if it was deleted. */
   | { readonly kind: "token"; readonly name: string; readonly secret: string | null }
   /** A change that is in the audit. */
@@ -84,6 +86,7 @@ export function beliefAfter(steps: readonly Step[], count: number): Belief {
       else ended.add(fact.client);
     } else if (fact.kind === "moved") leases.set(fact.client, null);
     else if (fact.kind === "resource") resources.set(fact.path, fact.etag);
+    else if (fact.kind === "deleting") resources.delete(fact.path);
     else if (fact.kind === "token") {
       const before = tokens.get(fact.name);
       if (fact.secret !== null) tokens.set(fact.name, fact.secret);

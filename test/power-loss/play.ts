@@ -250,7 +250,8 @@ class Stage {
     factsOf: (outcome: Outcome) => readonly Fact[],
   ): Promise<Outcome | undefined> {
     const task: Task = { kind: "admin", method, path, body };
-    const outcome = await this.#do(`${method} ${path}`, this.#actor(), task);
+    const begins: Fact[] = method === "DELETE" ? [{ kind: "deleting", path }] : [];
+    const outcome = await this.#do(`${method} ${path}`, this.#actor(), task, () => [], begins);
     if (outcome.status >= 300) return undefined;
     this.#learn([{ kind: "audited" }, ...factsOf(outcome)]);
     return outcome;
