@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { formatFieldPath } from "../field-path.ts";
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
 import { lineOfField } from "./declared-lines.ts";
@@ -58,6 +59,6 @@ export function parseDeclaration(input: unknown, source: string): Declaration {
   if (checked.success) return checked.declaration;
   throw new DeclarationError(
     source,
-    checked.faults.map(({ path, message }) => `${path.map(String).join(".") || "(top level)"}: ${message}`),
+    checked.faults.map(({ path, message }) => `${formatFieldPath(path) || "(top level)"}: ${message}`),
   );
 }

@@ -17,6 +17,7 @@ import { createCounters } from "../allocator/counters.ts";
 import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
+import { identifyFile } from "../store/database/file-identity.ts";
 import { isFileUrl } from "../store/database/database-url.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
@@ -47,7 +48,7 @@ const log = createLineLog(
   openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs, exitWaitMs: logExitWaitMs }),
 );
 const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
-const opening = openStore(settings, openDatabase);
+const opening = openStore(settings, openDatabase, identifyFile);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 const closing = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) {
