@@ -110,7 +110,7 @@ const siteBySchema = v.pipe(
 );
 
 const softwireWith = <
-  R extends v.GenericSchema<string[], string[]>,
+  R extends v.GenericSchema<string[] | undefined, string[]>,
   P extends v.GenericSchema<string, string>,
 >(
   borderRelays: R,
@@ -118,7 +118,7 @@ const softwireWith = <
 ) =>
   v.pipe(
     objectOf({
-      borderRelays: v.optional(borderRelays, []),
+      borderRelays,
       bindPrefix: v.optional(v.nullable(prefix), null),
       bindPrefixOnly: v.optional(v.boolean(), false),
       updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
@@ -171,7 +171,10 @@ export const domainSettingsFields = {
   refusesUnknownRenewals: v.optional(v.boolean(), false),
   rapidCommit: v.optional(v.boolean(), false),
   sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
-  softwire: v.optional(softwireWith(usableBorderRelays, v.pipe(ipv6Prefix, usable(unlessGlobalPrefix))), {}),
+  softwire: v.optional(
+    softwireWith(v.optional(usableBorderRelays, []), v.pipe(ipv6Prefix, usable(unlessGlobalPrefix))),
+    {},
+  ),
 };
 
 /**
@@ -184,7 +187,7 @@ export const storedSettingsSchema = objectOf({
   lines: v.optional(listOf(objectOf({ linkAddress: ipv6, interfaceId }), linesMax), []),
   serverIdentifier: textOf(parseIPv4),
   options: v.optional(storedOptionsSchema, {}),
-  softwire: v.optional(softwireWith(listOf(ipv6, borderRelaysMax), ipv6Prefix), {}),
+  softwire: v.optional(softwireWith(v.optional(listOf(ipv6, borderRelaysMax), []), ipv6Prefix), {}),
 });
 export type DomainSettings = v.InferOutput<typeof storedSettingsSchema>;
 
