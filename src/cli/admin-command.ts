@@ -134,7 +134,7 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
   if (patch !== undefined) {
     change("patch", "<name> <json>", "change fields with a JSON merge patch").action(
       run(({ client }, [name, json], flags) =>
-        patch(client, name!, parseText(json!, "json", "<json>"), changeOptionsOf(flags)),
+        patch(client, name!, parseText(json!, "json", "<json>", "JSON"), changeOptionsOf(flags)),
       ),
     );
   }

@@ -14,6 +14,7 @@ import { formatFieldPath } from "../field-path.ts";
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
 import { lineOfField } from "./declared-lines.ts";
+import { describeFault } from "./fault-words.ts";
 import { firstFaults } from "./first-faults.ts";
 import { runAtOnce } from "./steps.ts";
 
@@ -59,6 +60,6 @@ export function parseDeclaration(input: unknown, source: string): Declaration {
   if (checked.success) return checked.declaration;
   throw new DeclarationError(
     source,
-    checked.faults.map(({ path, message }) => `${formatFieldPath(path) || "(top level)"}: ${message}`),
+    checked.faults.map((fault) => `${formatFieldPath(fault.path) || "(top level)"}: ${describeFault(fault)}`),
   );
 }

@@ -6,6 +6,7 @@
 import { validator } from "hono-openapi";
 import type { MiddlewareHandler } from "hono";
 import type * as v from "valibot";
+import { expectationOf } from "../../declaration/fault-words.ts";
 import {
   faultMessageCharactersMax,
   faultPathCharactersMax,
@@ -94,17 +95,6 @@ function shortened(message: string): string {
   if (message.length <= faultMessageCharactersMax) return message;
   const half = faultMessageCharactersMax / 2;
   return `${message.slice(0, half)}…${message.slice(-half)}`;
-}
-
-/** Our own messages contain "expected …". Those of valibot have the expectation in a separate field. */
-function expectationOf({ message, expected }: Issue): string {
-  const expectation = /\bexpected (.+)$/s.exec(message)?.[1];
-  if (expectation !== undefined) return expectation;
-  if (expected === "never") return "no field of this name";
-  if (typeof expected === "string") return expected;
-  const kind = /^Invalid ([^:]+): Received/.exec(message)?.[1];
-  if (kind !== undefined) return kind === "integer" ? "a whole number" : `a valid ${kind}`;
-  return message;
 }
 
 /**
