@@ -639,7 +639,7 @@ export const bindingChangesMax = 262_144;
 /** Largest clock tolerance of a look-up in seconds: beyond a minute, address and time no longer identify a subscriber. */
 export const lookupToleranceSecondsMax = 60;
 
-/** Tenures of one slot that a look-up returns: the matching one, and adjacent ones within the tolerance. */
+/** Tenures of one slot that a look-up returns on each side of its time: the matching one, and ones within the tolerance. */
 export const lookupTenuresMax = 32;
 
 /** Rows that one transaction of a purge examines: it holds the write lock for some milliseconds. */

@@ -56,6 +56,7 @@ const leaves = [
   "src/environment.ts",
   "src/group-by.ts",
   "src/file-fault.ts",
+  "src/is-record.ts",
   "src/limits.ts",
   "src/log-lines.ts",
   "src/loop-watch.ts",

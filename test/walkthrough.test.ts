@@ -120,7 +120,7 @@ test("E6 E7 apportion admin: --prune says what is in use before it drains, --for
   const pruned = await run("apply", file, "--prune");
   expect(pruned).toMatchObject({
     code: 0,
-    stderr: `prune: 1 leases are in use in what goes: ${used!} (1)\n`,
+    stderr: `prune: 1 leases are in use in the pools that it drains: ${used!} (1)\n`,
   });
   expect((await run("pools", "list")).stdout.match(/^(north|south) .*Z$/gm)).toHaveLength(1);
 

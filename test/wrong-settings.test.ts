@@ -5,7 +5,16 @@
 import { execFile, execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -63,6 +72,11 @@ const files: Readonly<Record<string, string>> = {
   "short.token": "short\n",
   "wrong.token": "fedcba9876543210\n",
   "state.json": "[]",
+  "state.toml": "domains = []\n",
+  "nothing.yaml": "",
+  "nobody.yaml": 'domains:\n  - name: a\n    prefixes: ["2001:db8::/32"]\n    serverIdentifier: 192.0.2.1\n',
+  "types.yaml":
+    'domains:\n  - name: a\n    prefixes: "2001:db8::/32"\n    serverIdentifier: 192.0.2.1\n    pools: []\n',
   "wire.log": "no record\n",
 };
 
@@ -84,7 +98,17 @@ beforeAll(async () => {
   const whole = openFile(`file:${join(folder, "whole.db")}`);
   await migrateDatabase(whole);
   whole.close();
-  chmodSync(folder, 0o755);
+  for (const [name, owner] of [
+    ["readable.db", 0],
+    ["log.db", stranger],
+    ["index.db", stranger],
+  ] as const) {
+    copyFileSync(join(folder, "whole.db"), join(folder, name));
+    chmodSync(join(folder, name), 0o644);
+    if (notRoot === "") chownSync(join(folder, name), owner, owner);
+  }
+  for (const name of ["log.db-wal", "index.db-shm"]) writeFileSync(join(folder, name), "", { mode: 0o644 });
+  chmodSync(folder, 0o777);
   const socket = createSocket("udp6").bind(0, "::1");
   closers.push(() => socket.close());
   await once(socket, "listening");
@@ -252,15 +276,31 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: `${start} --config FOLDER/unknown.yaml`,
-    line: 'Cannot read FOLDER/unknown.yaml: line 5: domains.0.colour: Invalid key: Expected never but received "colour"',
+    line: 'Cannot read FOLDER/unknown.yaml: line 5: domains.0.colour: found "colour", expected no field of this name',
   },
   {
     command: `${start} --config FOLDER/unknown.json`,
-    line: 'Cannot read FOLDER/unknown.json: line 3: colour: Invalid key: Expected never but received "colour"',
+    line: 'Cannot read FOLDER/unknown.json: line 3: colour: found "colour", expected no field of this name',
   },
   {
     command: `${start} --config FOLDER/broken.json`,
-    line: "Cannot read FOLDER/broken.json: Unexpected end of JSON input",
+    line: "Cannot read FOLDER/broken.json: found no JSON (Unexpected end of JSON input), expected JSON, or YAML in a file whose name ends in .yaml or .yml",
+  },
+  {
+    command: `${start} --config FOLDER/state.toml`,
+    line: `Cannot read FOLDER/state.toml: found no JSON (Unexpected token 'd', "domains = [] " is not valid JSON), expected JSON, or YAML in a file whose name ends in .yaml or .yml`,
+  },
+  {
+    command: `${start} --config FOLDER/nothing.yaml`,
+    line: "Cannot read FOLDER/nothing.yaml: (top level): found null, expected an object",
+  },
+  {
+    command: `${start} --config FOLDER/nobody.yaml`,
+    line: "Cannot read FOLDER/nobody.yaml: line 2: domains.0.pools: found nothing, expected this field",
+  },
+  {
+    command: `${start} --config FOLDER/types.yaml`,
+    line: 'Cannot read FOLDER/types.yaml: line 3: domains.0.prefixes: found "2001:db8::/32", expected a list',
   },
   {
     command: "apportion allocator APPORTION_DATABASE_URL=file:a.db",
@@ -553,6 +593,31 @@ describe("a wrong setting is told in one line", { concurrent: true, timeout: 240
   test.each(allocatorRows)("$command", async (row) => expectLine(row));
   test.each(commandRows)("$command", async (row) => expectLine(row));
   test.each(relayRows)("$command", async (row) => expectLine(row));
+});
+
+/** The user `nobody`, to whom root's files belong to somebody else. */
+const stranger = 65534;
+const asStranger = ["setpriv", `--reuid=${stranger}`, `--regid=${stranger}`, "--clear-groups"];
+const notRoot = process.getuid?.() === 0 ? whyWithout("setpriv") : " (skipped: not root)";
+
+describe.skipIf(notRoot !== "")(`E18 on somebody else's files${notRoot}`, { timeout: 240_000 }, () => {
+  test.each<Row>([
+    {
+      command: `${start} --database file:FOLDER/readable.db`,
+      line: "Cannot open the database file:FOLDER/readable.db of --database: found a file that cannot be written (EACCES), expected one that user 65534 may write",
+      through: asStranger,
+    },
+    {
+      command: "apportion migrate --url file:FOLDER/log.db",
+      line: "Cannot open the database file:FOLDER/log.db of --url: found FOLDER/log.db-wal, a file that cannot be written (EACCES), expected one that user 65534 may write",
+      through: asStranger,
+    },
+    {
+      command: `${allocator} --database file:FOLDER/index.db`,
+      line: "Cannot open the database file:FOLDER/index.db of --database: found FOLDER/index.db-shm, a file that cannot be written (EACCES), expected one that user 65534 may write",
+      through: asStranger,
+    },
+  ])("$command", expectLine);
 });
 
 /** Root may write everywhere, except on a file system that is mounted read-only. */

@@ -12,7 +12,7 @@ export interface ConfigFault {
   readonly problem: string;
 }
 
-/** Thrown for invalid settings; lists every fault. A single one is told in one line. */
+/** Thrown for invalid settings. The message lists every fault, and is one line if there is only one. */
 export class ConfigError extends TypeError {
   /** Each fault with its name, what was found and what was expected. */
   readonly faults: readonly string[];
@@ -26,7 +26,7 @@ export class ConfigError extends TypeError {
     this.#faults = faults;
   }
 
-  /** Names the faults after what the operator wrote. */
+  /** @returns The same faults, each named by what the operator wrote: a flag, a variable, or a line of a file. */
   named(nameOf: (path: string) => string): ConfigError {
     return new ConfigError(this.#faults.map(({ name, problem }) => ({ name: nameOf(name), problem })));
   }

@@ -170,7 +170,7 @@ const trustedRelay = table({
   accessNodes: v.optional(v.boolean(), false),
 });
 
-/** A `[[listeners]]` table, before the group of servers gets a listener of its own. */
+/** A `[[listeners]]` table, before {@link withServersGroup} adds listeners of All_DHCP_Servers. */
 type ListenerTable = ListenerConfig & { readonly joinsServers: boolean };
 
 const listener = v.pipe(
@@ -212,9 +212,9 @@ const listener = v.pipe(
 );
 
 /**
- * Adds the listener of All_DHCP_Servers for the interfaces that join it, one for each port. The group is not bound to
- * one link, and the system does not say on which interface a datagram from a global address arrived: so one socket
- * serves all of them, and believes whom any of them believes.
+ * Adds a listener of All_DHCP_Servers for each port of the interfaces that join this group. One socket serves all these
+ * interfaces, because the system does not say on which of them a datagram from a global address arrived. So the listener
+ * trusts the relays that any of the interfaces trusts.
  */
 function withServersGroup(listeners: readonly ListenerTable[]): ListenerConfig[] {
   const joining = listeners.filter(({ joinsServers }) => joinsServers);

@@ -121,7 +121,7 @@ function readText(file: string): string {
   }
 }
 
-/** Checks the TLS files with OpenSSL, so that a fault is found here and not at the first POST. Each is told by its setting. */
+/** Parses the TLS files, so that a fault is found here, with the name of its setting, and not at the first POST. */
 function checkTls(
   tls: Omit<Secrets, "token">,
   attempt: <T>(name: string, read: () => T) => T | undefined,

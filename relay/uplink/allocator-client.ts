@@ -121,8 +121,8 @@ export function createAllocatorClient(options: AllocatorClientOptions): Allocato
 }
 
 /**
- * Allocators refuse an age above the bound, so only the arrival can state a longer one. Frames of such an age are not
- * sent without an arrival (`Uplink.ageMsMax`).
+ * States an arrival in headers. Allocators refuse an age above the bound, so a longer wait is stated by the arrival only.
+ * Without an arrival, frames that are older are not sent (`Uplink.ageMsMax`).
  */
 function headersOf({ ageMs, clockMs }: StatedArrival): Record<string, string> {
   return {

@@ -119,7 +119,7 @@ test("T4 Uplink states when a batch arrived by the judging clock, once an answer
 
 test("T4 Uplink knows the judging clock before the first POST", async () => {
   const { uplink, timing, a, b } = setUp();
-  void uplink.readClock();
+  void uplink.tryAllocators();
   timing.advance(20);
   a.probes[0]!(unavailable);
   b.probes[0]!(undefined, 7000);
@@ -130,7 +130,7 @@ test("T4 Uplink knows the judging clock before the first POST", async () => {
 
 test("E19 Uplink tries the token with a POST without frames, of an allocator that answers", async () => {
   const { uplink, a, b } = setUp();
-  const failures = uplink.readClock();
+  const failures = uplink.tryAllocators();
   a.probes[0]!(unavailable);
   b.probes[0]!(undefined);
   await settle();

@@ -183,14 +183,14 @@ export class Uplink {
   }
 
   /**
-   * Asks each allocator for the judging clock, so that even the first POST can state an arrival on it. Answers to
-   * POSTs keep it known. An allocator that can't serve still gets the first POST, because it may be back by then.
-   * An allocator that answers also gets a POST without frames, so that a wrong token or URL is found before a client
-   * needs it.
+   * Tries each allocator once. First it is asked for the judging clock, so that even the first POST can state an arrival
+   * on it; later, answers to POSTs keep the clock known. If the allocator can serve, it then gets a POST without frames,
+   * so that a wrong token or URL is found before a client needs it. An allocator that can't serve is not quarantined,
+   * because it may be back when the first frame arrives.
    *
    * @returns The allocators that can't serve now, each with the reason.
    */
-  async readClock(): Promise<readonly FirstFailure[]> {
+  async tryAllocators(): Promise<readonly FirstFailure[]> {
     const failures = await Promise.all(
       this.#allocators.map(async (each) => ({ each, failure: await this.#tryFirst(each) })),
     );

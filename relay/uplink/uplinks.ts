@@ -106,9 +106,9 @@ export class Uplinks {
       onAvailable,
     };
     const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
-    void uplink.readClock().then((failures) => {
+    void uplink.tryAllocators().then((failures) => {
       for (const { allocator: url, failure } of failures) {
-        log.warn({ allocator: url, detail: failure.detail }, describeFirst(failure, tokenFile));
+        log.warn({ allocator: url, detail: failure.detail }, describeFirstFailure(failure, tokenFile));
       }
     });
     return uplink;
@@ -147,8 +147,8 @@ export function batcherLimitsOf({
   };
 }
 
-/** @returns What an operator has to correct, with the name of the setting, if it is one. */
-function describeFirst(failure: PostFailure, tokenFile: string | undefined): string {
+/** @returns What the first try of an allocator found, and which setting to correct if one is wrong. */
+function describeFirstFailure(failure: PostFailure, tokenFile: string | undefined): string {
   if (failure.kind === "unavailable") return "allocator unavailable now: trying it with the next frame";
   if (failure.kind === "refused" && (failure.status === 401 || failure.status === 403)) {
     const setting = tokenFile === undefined ? "APPORTION_RELAY_TOKEN" : `--token-file or allocator.tokenFile`;

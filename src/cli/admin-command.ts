@@ -134,7 +134,7 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
   if (patch !== undefined) {
     change("patch", "<name> <json>", "change fields with a JSON merge patch").action(
       run(({ client }, [name, json], flags) =>
-        patch(client, name!, parseText(json!, "json", "<json>"), changeOptionsOf(flags)),
+        patch(client, name!, parseText(json!, "json", "<json>", "JSON"), changeOptionsOf(flags)),
       ),
     );
   }
@@ -178,7 +178,7 @@ function formatLeasesInUse({ steps }: Steps): string {
   const inUse = steps.filter(({ leasesInUse = 0 }) => leasesInUse > 0);
   const total = inUse.reduce((sum, { leasesInUse = 0 }) => sum + leasesInUse, 0);
   const pools = inUse.map(({ name, leasesInUse }) => `${name} (${leasesInUse})`);
-  return `prune: ${total} leases are in use in what goes${pools.length > 0 ? `: ${pools.join(", ")}` : ""}\n`;
+  return `prune: ${total} leases are in use in the pools that it drains${pools.length > 0 ? `: ${pools.join(", ")}` : ""}\n`;
 }
 
 function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {

@@ -1,5 +1,6 @@
 /**
- * `--config-mode`: what a file that is given with `--config` means for later changes through the API.
+ * `--config-mode`: whether a file given with `--config` owns the domains that it names, so that the API cannot change
+ * them.
  *
  * @module
  */
@@ -9,6 +10,6 @@ import { Option } from "commander";
 export function configModeOption(): Option {
   return new Option(
     "--config-mode <mode>",
-    "own: the file owns the domains it names, and the API refuses to change them; also replaces what was set without the file. create: it only adds what is missing, and owns nothing (default: own, but stops if something was set without the file)",
+    "own: the file owns the domains that it names, so that the API cannot change them, and replaces what was set without it. create: the file only adds what is missing, and owns nothing (default: own, but the process stops if the file would replace something)",
   ).choices(["own", "create"]);
 }

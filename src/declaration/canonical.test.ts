@@ -192,6 +192,9 @@ describe("E13 refuses DHCP options that no client should get", () => {
     ["captive-portal", "https://example.net/\n", /printable ASCII/],
     ["captive-portal", `https://example.net/${"a".repeat(255)}`, /1 to 255/],
     ["captive-portal", "", /1 to 255/],
+    ...[" https://example.net/", "https://example.net/ ", "https://example.net/a b"].map(
+      (text): [string, unknown, RegExp] => ["captive-portal", text, /expected a URL without spaces/],
+    ),
     ["domain-name", "two words", /expected a domain name/],
     ["domain-name", "a..b", /expected a domain name/],
     ["domain-name", "a\u0007", /printable ASCII/],

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { isRecord } from "../is-record.ts";
 import {
   declaredPsidsMax,
   domainsMax,
@@ -48,10 +49,10 @@ export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclar
   addFaults(faults, [], envelope);
   let psids = 0;
   for (const [index, declared] of (envelope.success ? envelope.output.domains : []).entries()) {
-    // Before anything is computed for a pool.
+    // This comes first, because the check of a pool takes time and memory for each PSID.
     psids += countPsids(declared);
     if (psids > declaredPsidsMax) {
-      const message = `pools: found more than ${declaredPsidsMax} PSIDs in all, expected at most that`;
+      const message = `pools: found at least ${psids} PSIDs in all, expected at most ${declaredPsidsMax}`;
       return { success: false, faults: [...faults, { message, path: [] }] };
     }
     const domain = yield* checkDomain(declared, ["domains", index], faults);
@@ -98,7 +99,7 @@ function* checkDomain(
   const lists = new Map<string, readonly unknown[]>();
   for (const { name, items } of longLists) {
     const list = isRecord(rest) ? rest[name] : undefined;
-    // A list that is too long is refused without a look at its items.
+    // A list that is too long stays in `rest`, whose schema refuses it without checking its items.
     if (!isRecord(rest) || !Array.isArray(list) || list.length > items) continue;
     lists.set(name, list);
     rest[name] = [];
@@ -152,8 +153,4 @@ function addFaults(
     );
     faults.push({ message, path: [...path, ...keys], received, expected });
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -47,17 +47,23 @@ export function readDeclarationText(text: string, format: DeclarationFormat, sou
  * @param text JSON or YAML.
  * @param format Format of the text.
  * @param source Where the text came from, for error messages.
+ * @param expected What a text that is not JSON should be. Default: what a file may be, because the name of a file decides.
  * @returns The value.
  * @throws {SyntaxError} When the text is not valid in this format.
  */
-export function parseText(text: string, format: DeclarationFormat, source: string): unknown {
-  return runAtOnce(parseTextInSteps(text, format, source, fileBounds));
+export function parseText(
+  text: string,
+  format: DeclarationFormat,
+  source: string,
+  expected = "JSON, or YAML in a file whose name ends in .yaml or .yml",
+): unknown {
+  return runAtOnce(parseTextInSteps(text, format, source, fileBounds, expected));
 }
 
-/** A file is read by someone who waits for it. */
+/** Bounds on a file. It may be large, because only its reader waits for it. */
 const fileBounds: YamlBounds = { characters: configBodyOctetsMax, tokens: configBodyOctetsMax };
 
-/** A request must not keep others waiting: it is composed in one step. */
+/** Bounds on a request. They are lower, because YAML is composed in one step, during which other requests wait. */
 export const requestBounds: YamlBounds = { characters: yamlBodyCharactersMax, tokens: yamlBodyTokensMax };
 
 /**
@@ -65,12 +71,14 @@ export const requestBounds: YamlBounds = { characters: yamlBodyCharactersMax, to
  * {@link parseText}.
  *
  * @param bounds Bounds on YAML.
+ * @param expected As for {@link parseText}. Default: JSON.
  */
 export function* parseTextInSteps(
   text: string,
   format: DeclarationFormat,
   source: string,
   bounds: YamlBounds,
+  expected = "JSON",
 ): Generator<void, unknown> {
   try {
     const content = withoutByteOrderMark(text);
@@ -78,9 +86,11 @@ export function* parseTextInSteps(
     return yield* parseJsonInSteps(content);
   } catch (error) {
     if (error instanceof DuplicateKeyError) throw error.in(source);
-    const why = error instanceof Error ? error.message : `not valid ${format}`;
     // The parser of JSON shows the text around a fault, line breaks included.
-    throw new SyntaxError(`Cannot read ${source}: ${why.replaceAll(/\s+/g, " ")}`, { cause: error });
+    const why = (error instanceof Error ? error.message : `not valid ${format}`).replaceAll(/\s+/g, " ");
+    const isOwn = format === "yaml" || /^found |\bexpected\b/.test(why);
+    const problem = isOwn ? why : `found no JSON (${why}), expected ${expected}`;
+    throw new SyntaxError(`Cannot read ${source}: ${problem}`, { cause: error });
   }
 }
 
@@ -111,7 +121,7 @@ export function* formatDeclaration(
   return text;
 }
 
-/** Indents each line. Blank lines, of which only text has any, need it as little as they are changed by it. */
+/** Indents each line, except blank lines. They occur in multi-line texts only, where YAML ignores their indentation. */
 function indented(text: string, columns: number): string {
   return text.replace(/^(?=.)/gm, " ".repeat(columns));
 }
@@ -135,7 +145,7 @@ function formatYaml(value: unknown): string {
   const document = new Document(value, { compat: "yaml-1.1" });
   visit(document, {
     Scalar: (_, scalar) => {
-      // The library does not know this one.
+      // The library does not quote this one.
       if (scalar.value === "=") scalar.type = "QUOTE_DOUBLE";
     },
   });

@@ -13,6 +13,7 @@
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
 import { lineOfField } from "./declared-lines.ts";
+import { describeFault } from "./fault-words.ts";
 import { firstFaults } from "./first-faults.ts";
 import { runAtOnce } from "./steps.ts";
 
@@ -58,6 +59,8 @@ export function parseDeclaration(input: unknown, source: string): Declaration {
   if (checked.success) return checked.declaration;
   throw new DeclarationError(
     source,
-    checked.faults.map(({ path, message }) => `${path.map(String).join(".") || "(top level)"}: ${message}`),
+    checked.faults.map(
+      (fault) => `${fault.path.map(String).join(".") || "(top level)"}: ${describeFault(fault)}`,
+    ),
   );
 }

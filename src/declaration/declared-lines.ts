@@ -1,5 +1,6 @@
 /**
- * Finds the line of a field in a file with a declared state, because only its text has lines.
+ * Finds the line of a field in a file with a declared state. The parsed value no longer has lines, so the text is parsed
+ * again.
  *
  * @module
  */

@@ -41,8 +41,8 @@ interface NamedOption<S extends v.GenericSchema> {
   readonly value: S;
   readonly encode: (value: v.InferOutput<S>) => Uint8Array;
   /**
-   * Finds what no client could use, in a value that has its form. Only declarations are checked for it: a database of
-   * an earlier release may have such a value.
+   * Finds what no client could use in a well-formed value. Only declarations are checked: a database of an earlier
+   * release may have such a value.
    *
    * @returns What was found and expected; undefined if the value is usable.
    */
@@ -102,6 +102,8 @@ const noPortal = "urn:ietf:params:capport:unrestricted";
 /** Refuses a portal that no browser should open (RFC 8910 §2). */
 const unlessPortal: Refusal = (text) => {
   if (text === noPortal) return undefined;
+  // The parser of URLs skips spaces at the ends, but a client gets them.
+  if (text.includes(" ")) return "expected a URL without spaces";
   const { protocol, username, password } = new URL(text);
   return /^https?:$/.test(protocol) && username === "" && password === ""
     ? undefined
@@ -187,7 +189,7 @@ const reservedCodes: readonly number[] = [
   OptionCode.end,
 ];
 
-/** Further codes of this kind, which earlier releases accepted. */
+/** Further codes that cannot be configured, and why. Earlier releases accepted them, so a database may have them. */
 const foreignCodes: ReadonlyMap<number, string> = new Map([
   [77, "a client sets (RFC 3004)"],
   [81, "is computed from the client's (RFC 4702)"],
@@ -242,7 +244,7 @@ const otherOptions = <C extends v.GenericSchema<number, number>>(code: C) =>
     otherOptionsMax,
   );
 
-/** A reader of the configuration could not tell which of the two the clients get. */
+/** Refuses a code that occurs twice: a reader could not tell which of its values the clients get. */
 const eachCodeOnce = v.rawCheck<{ code: number; hex: string }[]>(({ dataset, addIssue }) => {
   const codes = dataset.typed ? dataset.value.map(({ code }) => code) : [];
   const twice = codes.find((code, index) => codes.indexOf(code) < index);

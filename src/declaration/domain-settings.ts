@@ -69,6 +69,20 @@ export function formatInterfaceId(octets: Uint8Array): string {
 
 const ipv6 = canonicalText(parseIPv6, formatIPv6);
 const ipv6Prefix = canonicalText(parseIPv6Prefix, formatIPv6Prefix);
+
+/**
+ * Creates a function that returns the canonical text of a link-address. The lines of one relay share their link-address,
+ * so each address is parsed once.
+ */
+export function linkFormatter(): (text: string) => string {
+  const links = new Map<string, string>();
+  return (text) => {
+    const link = links.get(text) ?? formatIPv6(parseIPv6(text));
+    links.set(text, link);
+    return link;
+  };
+}
+
 /** Returns the canonical text of an Interface-Id, as {@link formatInterfaceId} writes it. */
 export function canonicalInterfaceId(text: string): string {
   // Most are plain, and a domain may have 65,536.

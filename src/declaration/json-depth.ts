@@ -1,6 +1,6 @@
 /**
- * Bounds the nesting of JSON before it is parsed: `JSON.parse` needs most of a second to find out that half a million
- * brackets are not closed, and what walks the value afterwards recurses.
+ * Bounds the nesting of JSON before it is parsed. `JSON.parse` needs most of a second to find that half a million brackets
+ * are not closed, and the code that walks the value afterwards is recursive.
  *
  * @module
  */

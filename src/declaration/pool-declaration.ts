@@ -14,6 +14,7 @@ import { dateSchema } from "./dates.ts";
 import { dhcpOptionsSchema } from "./dhcp-options.ts";
 import { canonicalText, described, listOf, nameSchema, objectOf } from "./schema-parts.ts";
 import { unusableInRange, usable } from "./usable-addresses.ts";
+import type { IPv4Range } from "./usable-addresses.ts";
 
 /**
  * Parses a port range.
@@ -36,12 +37,6 @@ export function parsePortRange(text: string): PortRange {
 /** @returns The range as {@link parsePortRange} reads it: `first-last`, or the port if it is only one. */
 export function formatPortRange({ first, last }: PortRange): string {
   return first === last ? `${first}` : `${first}-${last}`;
-}
-
-/** A range of IPv4 addresses, both ends included. */
-interface IPv4Range {
-  readonly firstAddress: number;
-  readonly lastAddress: number;
 }
 
 /**

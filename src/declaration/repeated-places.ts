@@ -1,16 +1,16 @@
 /**
- * Finds prefixes and lines that a domain names twice. All of them go into an index, and equal ones would end up in one
- * place of it.
+ * Finds prefixes and lines that a domain names twice. The index by which a message finds its domain has room for one of
+ * each.
  *
  * @module
  */
 import { faultsCountedMax, listSliceItems } from "../limits.ts";
 import { encodeHex } from "../wire/hex.ts";
-import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../wire/ipv6-address.ts";
-import { parseInterfaceId } from "./domain-settings.ts";
+import { formatIPv6Prefix, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { linkFormatter, parseInterfaceId } from "./domain-settings.ts";
 import type { DomainSettings } from "./domain-settings.ts";
 
-/** A prefix or line that an earlier one of the same domain equals, however each is written. */
+/** A prefix or line that equals an earlier one of the same domain, even if it is written differently. */
 export interface RepeatedPlace {
   readonly path: readonly ["prefixes" | "lines", number];
   /** The prefix or line, in its declared form. */
@@ -36,13 +36,13 @@ export function* findRepeatedPlaces({
   for (const [index, text] of prefixes.entries()) {
     add(formatIPv6Prefix(parseIPv6Prefix(text)), { path: ["prefixes", index], text });
   }
-  // The lines of one relay share its link-address, so it is parsed once.
-  const links = new Map<string, string>();
+  const linkOf = linkFormatter();
   for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
-    const link = links.get(linkAddress) ?? formatIPv6(parseIPv6(linkAddress));
-    links.set(linkAddress, link);
     const text = `${interfaceId} at ${linkAddress}`;
-    add(`${link} ${encodeHex(parseInterfaceId(interfaceId))}`, { path: ["lines", index], text });
+    add(`${linkOf(linkAddress)} ${encodeHex(parseInterfaceId(interfaceId))}`, {
+      path: ["lines", index],
+      text,
+    });
     if (index % listSliceItems === 0) yield;
   }
   return found;

@@ -57,8 +57,8 @@ export function wholeNumberText(min: number, max: number, unit?: string) {
 }
 
 /**
- * Creates a schema of an object without other fields. That of the library takes an array for an object without fields,
- * so that `[]` would reset everything that has a default.
+ * Creates a schema of an object that refuses unknown fields. The library's own schema accepts an array as an object
+ * without fields, so that `[]` would reset every field that has a default.
  */
 export function objectOf<const E extends v.ObjectEntries>(entries: E) {
   const object = v.strictObject(entries);

@@ -1,6 +1,6 @@
 /**
- * Finds what an earlier release accepted in a configuration and this one refuses. It is served as it is, but its operator
- * should know.
+ * Finds addresses and options in a stored configuration that an earlier release accepted and this one refuses. They are
+ * served as they are, but the operator should know.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { PoolGeometry } from "../portset/pool-geometry.ts";
 import { rangeContains, unusableInRange } from "./usable-addresses.ts";
 
 /** A pool that is stored, and the geometry of its slots. */
-export interface UsedPool {
+export interface PoolToCheck {
   readonly declared: Pick<PoolDeclaration, "name" | "options">;
   readonly geometry: Pick<PoolGeometry, "firstAddress" | "lastAddress">;
 }
@@ -34,7 +34,7 @@ const settingsSchema = v.strictObject(domainSettingsFields);
 export function findUnusable(
   name: string,
   settings: DomainSettings,
-  pools: readonly UsedPool[],
+  pools: readonly PoolToCheck[],
 ): readonly string[] {
   const server = parseIPv4(settings.serverIdentifier);
   return [

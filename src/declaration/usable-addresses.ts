@@ -19,8 +19,8 @@ import {
 } from "../wire/ipv6-address.ts";
 import { parseIPv4, parseIPv4Prefix } from "../wire/ipv4-address.ts";
 
-/** IPv4 addresses that no host has (RFC 6890 §2.2.2), and what they are. */
-const noHosts = [
+/** Prefixes of IPv4 addresses that no host has (RFC 6890 §2.2.2), and what they are. */
+const hostlessPrefixes = [
   { prefix: "0.0.0.0/8", what: "this network" },
   { prefix: "127.0.0.0/8", what: "loopback" },
   { prefix: "169.254.0.0/16", what: "link-local" },
@@ -31,7 +31,8 @@ const noHosts = [
   return { prefix, what, firstAddress: address, lastAddress: address + 2 ** (32 - length) - 1 };
 });
 
-interface IPv4Range {
+/** A range of IPv4 addresses, both ends included. */
+export interface IPv4Range {
   readonly firstAddress: number;
   readonly lastAddress: number;
 }
@@ -42,7 +43,9 @@ interface IPv4Range {
  * @returns What was expected instead; undefined if all are usable.
  */
 export function unusableInRange({ firstAddress, lastAddress }: IPv4Range): string | undefined {
-  const found = noHosts.find((each) => firstAddress <= each.lastAddress && lastAddress >= each.firstAddress);
+  const found = hostlessPrefixes.find(
+    (each) => firstAddress <= each.lastAddress && lastAddress >= each.firstAddress,
+  );
   return found && `expected addresses that a host can have: ${found.prefix} is ${found.what}`;
 }
 
@@ -51,7 +54,11 @@ export function rangeContains({ firstAddress, lastAddress }: IPv4Range, address:
   return firstAddress <= address && address <= lastAddress;
 }
 
-/** Tells what was expected instead of a text; undefined if the text is usable. The text has its form. */
+/**
+ * Checks a well-formed text.
+ *
+ * @returns What was expected instead; undefined if the text is usable.
+ */
 export type Refusal = (text: string) => string | undefined;
 
 /** Adds a check to a schema. Its message shows what was found and what was expected. */
@@ -71,22 +78,22 @@ export const unlessHost: Refusal = (text) => {
   return unusableInRange({ firstAddress: address, lastAddress: address });
 };
 
-/** Refuses an address that is surely no server of the client: 0.0.0.0 and 255.255.255.255. */
+/** Refuses 0.0.0.0 and 255.255.255.255, which cannot be the address of a server. */
 export const unlessAnyServer: Refusal = (text) =>
   ["0.0.0.0", "255.255.255.255"].includes(text) ? "expected the address of a host" : undefined;
 
-/** Refuses an address that is surely no next hop. 0.0.0.0 is one: the destination is on the link (RFC 3442). */
+/** Refuses an address that cannot be a next hop. 0.0.0.0 is allowed: the destination is on the link (RFC 3442). */
 export const unlessNextHop: Refusal = (text) =>
   parseIPv4(text) < 0xe0000000 ? undefined : "expected a unicast address";
 
-/** Refuses an address that is surely no router or name server of the client: it is no unicast address. */
+/** Refuses an address that is not unicast, so that it cannot be a router or name server. */
 export const unlessUnicast: Refusal = (text) => {
   const address = parseIPv4(text);
   return address < 0x01000000 || address >= 0xe0000000 ? "expected a unicast address" : undefined;
 };
 
-/** What IPv6 addresses may not be declared anywhere: nobody outside one link or host has them. */
-const noUnicast: readonly (readonly [(octets: Uint8Array) => boolean, string])[] = [
+/** Kinds of IPv6 addresses that may not be declared, because they mean nothing beyond one link or host. */
+const localKinds: readonly (readonly [(octets: Uint8Array) => boolean, string])[] = [
   [isUnspecified, "the unspecified address"],
   [isLoopback, "the loopback address"],
   [isMulticast, "multicast"],
@@ -94,21 +101,21 @@ const noUnicast: readonly (readonly [(octets: Uint8Array) => boolean, string])[]
   [isMapped, "IPv4-mapped"],
 ];
 
-const whyNoUnicast = (octets: Uint8Array): string | undefined => {
-  const found = noUnicast.find(([isSuch]) => isSuch(octets));
+const whyNotGlobal = (octets: Uint8Array): string | undefined => {
+  const found = localKinds.find(([isSuch]) => isSuch(octets));
   return found && `expected a global or unique local address: it is ${found[1]}`;
 };
 
-/** Refuses an IPv6 address of no border relay. */
-export const unlessGlobal: Refusal = (text) => whyNoUnicast(parseIPv6(text));
+/** Refuses an IPv6 address that a border relay cannot have. */
+export const unlessGlobal: Refusal = (text) => whyNotGlobal(parseIPv6(text));
 
-/** Refuses the link-address of no relay. `::` is the link of clients without a relay in between. */
+/** Refuses a link-address that a relay cannot state. `::` is allowed: it means that no relay names the link. */
 export const unlessLink: Refusal = (text) => {
   const octets = parseIPv6(text);
-  return isUnspecified(octets) || isLoopback(octets) ? undefined : whyNoUnicast(octets);
+  return isUnspecified(octets) || isLoopback(octets) ? undefined : whyNotGlobal(octets);
 };
 
-/** Refuses a prefix of no client. `::/0` is one of all clients, and `::1/128` one of those on the allocator's host. */
+/** Refuses a prefix that no client can have. `::/0` (all clients) and `::1/128` (clients on this host) are allowed. */
 export const unlessServed: Refusal = (text) =>
   isLoopback(parseIPv6Prefix(text).address) ? undefined : unlessGlobalPrefix(text);
 
@@ -117,6 +124,6 @@ export const unlessGlobalPrefix: Refusal = (text) => {
   const { address, length } = parseIPv6Prefix(text);
   const isWhole = isUnspecified(address) || isLoopback(address) ? length === 128 : true;
   const isWithin = isMapped(address) ? length >= 96 : true;
-  const why = isWhole && isWithin ? whyNoUnicast(address) : undefined;
+  const why = isWhole && isWithin ? whyNotGlobal(address) : undefined;
   return why?.replace("address: it is", "prefix: it is");
 };

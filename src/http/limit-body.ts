@@ -19,7 +19,10 @@ export function limitBody(octetsMax: number): MiddlewareHandler {
   return bodyLimit({
     maxSize: octetsMax,
     onError: () => {
-      throw problem(413, `Cannot read the body: found more than ${octetsMax} octets, expected at most that`);
+      throw problem(
+        413,
+        `Cannot read the body: found more octets than are accepted, expected at most ${octetsMax}`,
+      );
     },
   });
 }

@@ -24,11 +24,17 @@ import { readConfig } from "./config.ts";
 import { createLineLog } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
+import { tellWhileAway } from "./tell-while-away.ts";
 import { watchRequests } from "./watch-requests.ts";
 
 /** The file driver is native code and needs extra permissions, so it is loaded only for file databases. */
-async function openDatabase({ url, token }: DatabaseAccess) {
-  if (!isFileUrl(url)) return openServer({ url, authToken: token });
+async function openDatabase(access: DatabaseAccess) {
+  const { url, token } = access;
+  if (!isFileUrl(url)) {
+    const server = openServer({ url, authToken: token });
+    void tellWhileAway(server, access, log, pause);
+    return server;
+  }
   const [{ openFile }, { migrateDatabase }] = await Promise.all([
     import("../store/database/file.ts"),
     import("../store/database/migrate.ts"),
@@ -36,6 +42,15 @@ async function openDatabase({ url, token }: DatabaseAccess) {
   const database = openFile(url);
   await migrateDatabase(database);
   return database;
+}
+
+/** The timer does not keep the process alive. */
+function pause(ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      resolve(!closing.signal.aborted);
+    }, ms).unref();
+  });
 }
 
 /** The part of Deno's connection information that is used. A Unix socket has no host name. */
@@ -47,9 +62,9 @@ const log = createLineLog(
   openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs, exitWaitMs: logExitWaitMs }),
 );
 const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
+const closing = new AbortController();
 const opening = openStore(settings, openDatabase);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
-const closing = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {
     closing.abort();

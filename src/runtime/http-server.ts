@@ -149,12 +149,15 @@ function refuseUnreadable(error: unknown, logFault: LogFault): Response {
 const faults: Readonly<Record<string, readonly [ProblemStatus, string]>> = {
   HPE_HEADER_OVERFLOW: [
     431,
-    "Cannot read the request: found headers of more than 16 KiB, expected at most that",
+    "Cannot read the request: found headers that are too large, expected at most 16 KiB",
   ],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "Cannot read the body: found chunk extensions that are too long"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [
+    413,
+    "Cannot read the body: found chunk extensions that are too long, expected none",
+  ],
   ERR_HTTP_REQUEST_TIMEOUT: [
     408,
-    "Cannot read the request: found only a part of it in the time that it may take",
+    "Cannot read the request: found only a part of it in time, expected the headers in 10 s and all of it in 60 s",
   ],
 };
 

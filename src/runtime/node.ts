@@ -38,7 +38,7 @@ import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
-import { describeOpening, OpeningError } from "./opening-fault.ts";
+import { describeOpening, OpeningError, refuseUnwritable } from "./opening-fault.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -66,7 +66,7 @@ export interface Allocator {
 export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
   return openStore(settings, async (access) => {
     const database = await openDatabase(access, answerMsMax);
-    await useOrClose(access, database, migrateDatabase);
+    await useOrClose(access, database, (open) => migrateWritable(access, open));
     return database;
   });
 }
@@ -91,6 +91,12 @@ export async function awaitStore(
       await new Promise<void>((resolve) => void later(resolve, databaseRetryMs));
     }
   }
+}
+
+/** Migrates a database that this process may write. */
+async function migrateWritable(access: DatabaseAccess, database: Database): Promise<MigrationReport> {
+  if (isFileUrl(access.url)) refuseUnwritable(access, filePathOf(access.url));
+  return migrateDatabase(database);
 }
 
 /** Does the first work on a database. If it fails, the database is closed again. */
@@ -175,7 +181,7 @@ export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?:
 export function openExistingStore(settings: StoreSettings): Promise<Store> {
   return openStore(settings, async (access) => {
     const database = await openFound(access);
-    await useOrClose(access, database, migrateDatabase);
+    await useOrClose(access, database, (open) => migrateWritable(access, open));
     return database;
   });
 }
@@ -199,7 +205,7 @@ function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Databa
  */
 export async function migrate(access: DatabaseAccess, answerMsMax: number): Promise<MigrationReport> {
   const database = await openDatabase(access, answerMsMax);
-  const report = await useOrClose(access, database, migrateDatabase);
+  const report = await useOrClose(access, database, (open) => migrateWritable(access, open));
   database.close();
   return report;
 }

@@ -64,26 +64,48 @@ function faultOfFile(path: string, message: string): Fault {
   if (codeOf(() => statSync(path)) === undefined && statSync(path).isDirectory()) {
     return { problem: "found a folder, expected a file, or a name that is free" };
   }
-  const { R_OK, W_OK, X_OK } = constants;
-  const user = process.getuid?.() ?? "of this process";
-  const inFile = codeOf(() => {
-    accessSync(path, R_OK | W_OK);
-  });
-  if (inFile !== undefined && inFile !== "ENOENT") {
-    return {
-      problem: `found a file that cannot be written (${inFile}), expected one that user ${user} may write`,
-    };
-  }
+  const unwritable = unwritableOf(path);
+  if (unwritable !== undefined) return { problem: unwritable };
   const toWrite = codeOf(() => {
-    accessSync(folder, W_OK | X_OK);
+    accessSync(folder, constants.W_OK | constants.X_OK);
   });
   if (toWrite !== undefined) {
     const found = `found a folder ${folder} that cannot be written (${toWrite})`;
-    return { problem: `${found}, expected one that user ${user} may write` };
+    return { problem: `${found}, expected one that user ${userId()} may write` };
   }
   return message.includes("not a database")
     ? { problem: "found another kind of file, expected a database: correct the path, or move the file away" }
     : { problem: `found ${oneLine(message)}, expected a database that can be opened` };
+}
+
+/**
+ * Refuses a database of which a file cannot be written. SQLite opens such a file for reading without a word, and only the
+ * first lease would fail.
+ *
+ * @throws {OpeningError} When the database, its `-wal` or its `-shm` exists and this user may not write it.
+ */
+export function refuseUnwritable(access: DatabaseAccess, path: string): void {
+  const problem = unwritableOf(path);
+  if (problem === undefined) return;
+  const of = access.setting === undefined ? "" : ` of ${access.setting}`;
+  throw new OpeningError(`Cannot open the database ${access.url}${of}: ${problem}`, false, undefined);
+}
+
+/** @returns What is wrong with the first file of a database that exists and cannot be written. */
+function unwritableOf(path: string): string | undefined {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    const code = codeOf(() => {
+      accessSync(path + suffix, constants.R_OK | constants.W_OK);
+    });
+    if (code === undefined || code === "ENOENT") continue;
+    const subject = suffix === "" ? "a file" : `${path}${suffix}, a file`;
+    return `found ${subject} that cannot be written (${code}), expected one that user ${userId()} may write`;
+  }
+  return undefined;
+}
+
+function userId(): number | string {
+  return process.getuid?.() ?? "of this process";
 }
 
 /** Codes of the system and of `undici` when nobody answers. */

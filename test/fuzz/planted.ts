@@ -54,7 +54,7 @@ export const plantedFaults: readonly Planted[] = [
     search: "if (frame.length - octets.length + answerGrowthOctetsMax > messageOctetsMax)",
     replacement: "if (frame.length < 0)",
     flags: allocator,
-    found: /fails at epoch/,
+    found: /internal error/,
   },
   {
     name: "a message that cannot be decoded fails its batch",

@@ -194,8 +194,8 @@ const changeMutants: readonly Mutant[] = [
     name: "declared-state-partly-applied",
     rules: ["a declared state is applied atomically"],
     file: change,
-    search: "${secondRow} WHERE changes() = 0",
-    replacement: "${secondRow} WHERE changes() < 0",
+    search: "${failTransaction} WHERE changes() = 0",
+    replacement: "${failTransaction} WHERE changes() < 0",
     tests: storeTests,
   },
   {
@@ -249,6 +249,14 @@ const changeMutants: readonly Mutant[] = [
 ];
 
 const evidenceMutants: readonly Mutant[] = [
+  {
+    name: "later-tenures-displace-the-holder",
+    rules: ["E2"],
+    file: "src/store/evidence/history.ts",
+    search: "${lte(history.since, at)}",
+    replacement: "${lte(history.since, last)}",
+    tests: ["src/store/evidence/history.test.ts"],
+  },
   {
     name: "tenure-includes-its-end",
     rules: ["a tenure is half-open"],

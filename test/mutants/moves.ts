@@ -159,7 +159,7 @@ export const moveMutants: readonly Mutant[] = [
   mutant(
     "reservation-for-another-leaves-a-void-move",
     reservations,
-    "forgetMove(writer, slot, request.declared.name, version + 1),",
+    "cancelMove(writer, slot, request.declared.name, version + 1),",
     "",
   ),
   mutant(

@@ -25,6 +25,14 @@ const mutant = (
 
 export const parserMutants: readonly Mutant[] = [
   mutant(
+    "E8",
+    "unknown-query-fields-ignored",
+    "src/http/admin/validation.ts",
+    "if (field !== undefined) {",
+    'if (field === "") {',
+    ["src/http/admin/unknown-fields.test.ts"],
+  ),
+  mutant(
     "E1",
     "any-day-of-a-month",
     date,
@@ -113,6 +121,7 @@ export const parserMutants: readonly Mutant[] = [
     "",
     declarationTests,
   ),
+  mutant("E13", "portal-with-spaces", options, 'text.includes(" ")', 'text === " "', declarationTests),
   mutant(
     "E13",
     "portal-of-any-scheme",

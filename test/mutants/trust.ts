@@ -256,8 +256,8 @@ export const trustMutants: readonly Mutant[] = [
     name: "relay-does-not-ask-for-the-judging-clock",
     rules: ["T4"],
     file: "relay/uplink/uplinks.ts",
-    search: "void uplink.readClock().then(",
-    replacement: 'void Promise.resolve([] as Awaited<ReturnType<Uplink["readClock"]>>).then(',
+    search: "void uplink.tryAllocators().then(",
+    replacement: 'void Promise.resolve([] as Awaited<ReturnType<Uplink["tryAllocators"]>>).then(',
     tests: ["test/arrival.test.ts"],
   },
   {

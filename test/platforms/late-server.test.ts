@@ -14,7 +14,11 @@ const adminToken = "an-admin-token-of-the-platform-tests";
 type Start = (
   environment: Readonly<Record<string, string>>,
   folder: string,
-) => Promise<{ readonly url: string; readonly close: () => Promise<void> }>;
+) => Promise<{
+  readonly url: string;
+  readonly close: () => Promise<void>;
+  readonly nextLine?: (pattern: RegExp) => Promise<string>;
+}>;
 
 const platforms: readonly [name: string, missing: string, start: Start][] = [
   [
@@ -28,7 +32,7 @@ const platforms: readonly [name: string, missing: string, start: Start][] = [
 
 for (const [name, missing, start] of platforms) {
   test.skipIf(missing !== "" || !hasSqld)(
-    `on ${name}, a database server that is away at the start is found when it is back${missing}`,
+    `E15 on ${name}, a database server that is away at the start is found when it is back${missing}`,
     { timeout: 120_000 },
     async () => {
       const folder = await temporaryFolder();
@@ -41,8 +45,10 @@ for (const [name, missing, start] of platforms) {
         APPORTION_RELAY_TOKEN: "a-token-of-the-platform-tests",
         APPORTION_ADMIN_TOKEN: adminToken,
       };
-      const { url, close } = await start(environment, folder);
+      const { url, close, nextLine } = await start(environment, folder);
       onTestFinished(close);
+      // Workers have no start of their own that could tell.
+      const told = nextLine?.(/not serving yet: trying again in 5 s/);
       const domains = async (): Promise<number> => {
         const headers = { authorization: `Bearer ${adminToken}` };
         const response = await fetch(`${url}/admin/v1/domains`, { headers });
@@ -50,6 +56,9 @@ for (const [name, missing, start] of platforms) {
         return response.status;
       };
       expect([await domains(), (await fetch(`${url}/readyz`)).status]).toEqual([503, 503]);
+      if (told !== undefined) {
+        expect(await told).toContain(`Cannot open the database ${sqld.url}`);
+      }
       await sqld.restart();
       expect(await domains()).toBe(200);
     },

@@ -55,6 +55,19 @@ async function open() {
 }
 
 describe("/leases", () => {
+  test("E1 shows no end of a reserved pair that was never leased", async () => {
+    const { call } = await open();
+    const body = {
+      domain: "north",
+      clientIdentifier: "ff00000001000300010200000000aa",
+      address: "192.0.2.0",
+      psid: 9,
+    };
+    expect((await call("PUT", "/reservations/head-office", body)).status).toBe(201);
+    const [lease] = itemsOf(await call("GET", "/leases?address=192.0.2.0")).filter(({ psid }) => psid === 9);
+    expect(lease).toMatchObject({ state: "reserved", since: null, expiresAt: null });
+  });
+
   test("shows pair, ports and client as text, and finds a lease by its properties", async () => {
     const { call } = await open();
     const all = await call("GET", "/leases");

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { isRecord } from "../../is-record.ts";
 import { nameShownCharactersMax, patchDepthMax } from "../../limits.ts";
 import type { PutRefusal, Precondition } from "../../store/configuration/precondition.ts";
 import type { Principal } from "../../store/principal.ts";
@@ -125,7 +126,7 @@ export function patched<S extends v.GenericSchema>(
   patch: unknown,
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, mergePatch(current, patch, 0));
-  const named = new Set(isObject(patch) ? Object.keys(patch) : []);
+  const named = new Set(isRecord(patch) ? Object.keys(patch) : []);
   const faults = (result.issues ?? []).filter(
     ({ path }) => path === undefined || named.has(String(path[0].key)),
   );
@@ -134,21 +135,17 @@ export function patched<S extends v.GenericSchema>(
 }
 
 function mergePatch(target: unknown, patch: unknown, depth: number): unknown {
-  if (!isObject(patch)) return patch;
+  if (!isRecord(patch)) return patch;
   if (depth > patchDepthMax) {
     throw problem(
       400,
       `Cannot read the body: found more than ${patchDepthMax} levels of nested objects, expected fewer`,
     );
   }
-  const fields = new Map(Object.entries(isObject(target) ? target : {}));
+  const fields = new Map(Object.entries(isRecord(target) ? target : {}));
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) fields.delete(name);
     else fields.set(name, mergePatch(fields.get(name), value, depth + 1));
   }
   return Object.fromEntries(fields);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { isRecord } from "../../is-record.ts";
 import { dateSchema } from "../../declaration/dates.ts";
 import { domainSettingsFields } from "../../declaration/domain-settings.ts";
 import { poolSchemaWith } from "../../declaration/pool-declaration.ts";
@@ -171,10 +172,7 @@ export const auditSchema = v.strictObject({
 
 const recordSchema = v.record(v.string(), v.unknown());
 
-const isPatch = v.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  "expected an object",
-);
+const isPatch = v.custom<Record<string, unknown>>(isRecord, "expected an object");
 
 /** A copy by the library would lose a field named `__proto__`, which is then refused as any other unknown field. */
 const objectOfAnything: typeof recordSchema = {

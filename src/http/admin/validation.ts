@@ -6,6 +6,7 @@
 import { validator } from "hono-openapi";
 import type { MiddlewareHandler } from "hono";
 import type * as v from "valibot";
+import { expectationOf } from "../../declaration/fault-words.ts";
 import {
   faultMessageCharactersMax,
   faultPathCharactersMax,
@@ -32,6 +33,19 @@ export function validBody<Schema extends v.GenericSchema>(schema: Schema) {
 export function validQuery<Schema extends v.GenericSchema>(schema: Schema) {
   return validator("query", schema, refuseFaults("query"));
 }
+
+/**
+ * Middleware of routes without a query. A field would be ignored, and who sends `dryRun=true` to a route that has none
+ * must not find everything changed.
+ */
+export const withoutQuery: MiddlewareHandler = async (context, next) => {
+  const [field] = Object.keys(context.req.query());
+  if (field !== undefined) {
+    const received = JSON.stringify(field);
+    throw invalid("query", [{ message: "", path: [field], received, expected: "never" }]);
+  }
+  await next();
+};
 
 /** The result of a validator. */
 type Checked = { readonly success: true } | { readonly success: false; readonly error: readonly Issue[] };
@@ -78,15 +92,6 @@ function shortened(message: string): string {
   if (message.length <= faultMessageCharactersMax) return message;
   const half = faultMessageCharactersMax / 2;
   return `${message.slice(0, half)}…${message.slice(-half)}`;
-}
-
-/** Our own messages contain "expected …". Those of valibot have the expectation in a separate field. */
-function expectationOf({ message, expected }: Issue): string {
-  const expectation = /\bexpected (.+)$/s.exec(message)?.[1];
-  if (expectation !== undefined) return expectation;
-  if (expected === "never") return "no field of this name";
-  if (typeof expected === "string") return expected;
-  return message;
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * Changes a database to match a declared state. Applying the same state again changes nothing.
  *
- * The file given at the start of an allocator and `PUT /admin/v1/config` share this implementation. They differ in what
- * who owns what the state names (`ownership.ts`). What it does not name is kept, unless the API asks for a prune: that
- * drains a pool that is not named, so that no client loses a lease, and the next one after the drain deletes it.
+ * The file given at the start of an allocator and `PUT /admin/v1/config` share this implementation. They differ in who
+ * owns the domains that the state names (`ownership.ts`). Things that it does not name are kept, unless the API asks for
+ * a prune. A prune drains an unnamed pool, so that no client loses a lease; a later prune deletes the empty pool.
  *
  * @module
  */

@@ -9,15 +9,14 @@ import type { SQLWrapper } from "drizzle-orm";
 import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
 import type { RunnableQuery } from "drizzle-orm/runnable-query";
 import { mapInSteps } from "../../declaration/steps.ts";
-import { isDatabaseError } from "../database/database.ts";
 import type { Database } from "../database/database.ts";
-import { namesOf } from "../database/columns.ts";
 import { statementOf, writerOf } from "../database/queries.ts";
 import { inSlices } from "../database/slices.ts";
 import { configuration } from "../database/schema.ts";
 import { auditAlways, auditOfLast } from "./audit.ts";
 import type { AuditEntry } from "./audit.ts";
 import { findOwner, mustBeUnowned } from "./ownership.ts";
+import { failTransaction, isRollback } from "./rollback.ts";
 
 /** A statement of a batch. */
 export type Item = BatchItem<"sqlite">;
@@ -72,7 +71,7 @@ export async function commitChange<const R extends readonly Item[]>(
       const found = rest.slice(further.length) as BatchResponse<R>;
       return { isDone: (returned as readonly unknown[]).length > 0, found };
     } catch (error) {
-      if (!isSecondRow(error)) throw error;
+      if (!isRollback(error)) throw error;
       const owned = await findOwner(database, audit);
       if (owned !== undefined) throw owned;
     }
@@ -117,13 +116,10 @@ export async function commitAll(
     await runAll(database, statements);
     return true;
   } catch (error) {
-    if (!isSecondRow(error)) throw error;
+    if (!isRollback(error)) throw error;
     return false;
   }
 }
-
-const isSecondRow = (error: unknown): boolean =>
-  isDatabaseError(error) && error.message.includes("configuration_is_one_row");
 
 /** Rendering thousands of statements takes as long as running them, so it is done in slices. */
 async function runAll(database: Database, items: readonly Item[]): Promise<void> {
@@ -133,12 +129,9 @@ async function runAll(database: Database, items: readonly Item[]): Promise<void>
   );
 }
 
-/** `configuration` may have only one row, so inserting a second one fails and rolls back the transaction. */
-const secondRow = sql`INSERT INTO ${configuration} (${namesOf(configuration.id, configuration.revision)}) SELECT 2, 0`;
-
 /** Fails the transaction if the previous statement changed nothing. */
-const mustHaveChanged = sql`${secondRow} WHERE changes() = 0`;
+const mustHaveChanged = sql`${failTransaction} WHERE changes() = 0`;
 
 /** Fails the transaction if the configuration does not have the given revision. */
 const mustBeRevision = (revision: number) =>
-  sql`${secondRow} FROM ${configuration} WHERE ${configuration.id} = 1 AND ${configuration.revision} <> ${revision}`;
+  sql`${failTransaction} FROM ${configuration} WHERE ${configuration.id} = 1 AND ${configuration.revision} <> ${revision}`;

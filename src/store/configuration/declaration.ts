@@ -57,7 +57,7 @@ export interface PastDate {
   readonly now: number;
 }
 
-/** The precondition of the caller does not hold, so the declared state is refused before it is compared. */
+/** Why a declared state is refused as a whole, whatever its steps are. */
 export type DeclarationRefusal =
   /** There are too many changes for one transaction, which would keep others waiting. */
   | { readonly kind: "too-many-changes"; readonly changes: number }

@@ -8,7 +8,11 @@ import { eq, getTableColumns } from "drizzle-orm";
 import * as v from "valibot";
 import { formatDate, parseDate } from "../../declaration/dates.ts";
 import { storedOptionsSchema } from "../../declaration/dhcp-options.ts";
-import { canonicalInterfaceId, storedSettingsSchema } from "../../declaration/domain-settings.ts";
+import {
+  canonicalInterfaceId,
+  linkFormatter,
+  storedSettingsSchema,
+} from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import {
   formatIPv4Range,
@@ -25,7 +29,6 @@ import type { PoolGeometry } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv4, parseIPv4 } from "../../wire/ipv4-address.ts";
-import { formatIPv6, parseIPv6 } from "../../wire/ipv6-address.ts";
 import { geometryOfRow, reservedPortsOf } from "../database/geometry-row.ts";
 import type { Reader } from "../database/queries.ts";
 import { domain, pool, reservation } from "../database/schema.ts";
@@ -85,19 +88,13 @@ export function parseSettings(text: string): DomainSettings {
 
 /**
  * Formats settings for the database. Fields that 0.1.0 does not know are left out while they have their defaults,
- * because an allocator of 0.1.0 that still runs cannot read settings with a field that it does not know.
+ * because a running allocator of 0.1.0 cannot read settings with unknown fields.
  *
  * @returns The text for `domain.settings`; equal settings give equal text, however an operator wrote them.
  */
 export function settingsText(settings: DomainSettings): string {
   const checked = v.parse(storedSettingsSchema, { ...settings, lines: [] });
-  // The lines of one relay share its link-address, so it is parsed once.
-  const links = new Map<string, string>();
-  const linkOf = (text: string): string => {
-    const link = links.get(text) ?? formatIPv6(parseIPv6(text));
-    links.set(text, link);
-    return link;
-  };
+  const linkOf = linkFormatter();
   const lines = settings.lines.map(({ linkAddress, interfaceId }) => ({
     linkAddress: linkOf(linkAddress),
     interfaceId: canonicalInterfaceId(interfaceId),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRecord } from "../../is-record.ts";
 import { differenceCharactersMax } from "../../limits.ts";
 
 /** A field that a change sets. Values are JSON; a field that does not exist is null. */
@@ -35,8 +36,4 @@ function shown(value: unknown, text: string, other: unknown): unknown {
   const others = new Set((Array.isArray(other) ? other : []).map(textOf));
   const own = value.filter((item) => !others.has(textOf(item)));
   return `${value.length} items, ${own.length} of them only here`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

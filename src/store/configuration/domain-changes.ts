@@ -62,8 +62,8 @@ export function createDomain(
 }
 
 /**
- * Starts a query for a pool of a domain that contains its new server identifier. One that stays as it is was accepted
- * by an earlier release, and prevents no other change.
+ * Starts a query for a pool of a domain that contains its new server identifier. A server identifier that does not
+ * change is not checked: an earlier release may have accepted it, and it must not prevent other changes.
  */
 export function selectPoolsWithServer(
   builder: Selecting,

@@ -10,7 +10,7 @@ import type { FieldDifference } from "./differences.ts";
 import type { FileMode } from "./ownership.ts";
 import type { StoredDomain, StoredPool } from "./declared.ts";
 
-/** Why something is kept. */
+/** The reason of a step that keeps something because the declared state does not name it. */
 export const notNamed = "not named";
 
 /** One step of a plan: the change of one domain, pool or reservation. */
@@ -23,7 +23,7 @@ export interface Step {
   readonly change: "create" | "change" | "drain" | "delete" | "unchanged" | "keep" | "refuse";
   /** The fields that a change sets. */
   readonly fields?: readonly FieldDifference[];
-  /** Running leases of what a prune drains. */
+  /** Number of running leases in a pool that a prune drains. */
   readonly leasesInUse?: number;
   /** Why this change is made or refused, if that is not obvious. */
   readonly reason?: string;

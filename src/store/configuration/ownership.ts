@@ -8,11 +8,11 @@
  */
 import { and, inArray, isNotNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { namesOf } from "../database/columns.ts";
 import { readerOf, readRows } from "../database/queries.ts";
 import type { Writer } from "../database/queries.ts";
-import { configuration, domain } from "../database/schema.ts";
+import { domain } from "../database/schema.ts";
 import type { AuditEntry } from "./audit.ts";
+import { failTransaction } from "./rollback.ts";
 
 /** How a file is applied. */
 export interface FileMode {
@@ -48,13 +48,13 @@ function declaredDomains({ resource, domain: name, before, after }: AuditEntry):
   return [...new Set([name, ...inside])].filter((each) => typeof each === "string");
 }
 
-/** Statements that fail the transaction if a file owns a domain of the change. `configuration` has only one row. */
+/** Builds statements that fail the transaction if a file owns a domain that the change concerns. */
 export function mustBeUnowned(writer: Writer, entry: AuditEntry) {
   const names = declaredDomains(entry);
   if (names.length === 0) return [];
   return [
-    writer.run(sql`INSERT INTO ${configuration} (${namesOf(configuration.id, configuration.revision)})
-      SELECT 2, 0 FROM ${domain} WHERE ${inArray(domain.name, names)} AND ${isNotNull(domain.owner)} LIMIT 1`),
+    writer.run(sql`${failTransaction}
+      FROM ${domain} WHERE ${inArray(domain.name, names)} AND ${isNotNull(domain.owner)} LIMIT 1`),
   ];
 }
 

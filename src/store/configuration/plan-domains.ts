@@ -100,12 +100,15 @@ function serverInPool(
   if (existing === undefined || existing.settings.serverIdentifier === serverIdentifier) return undefined;
   const address = parseIPv4(serverIdentifier);
   const found = pools.find((each) => each.domainId === existing.id && rangeContains(each.geometry, address));
-  return found && `serverIdentifier: found ${serverIdentifier}, which pool "${found.declared.name}" contains`;
+  return (
+    found &&
+    `serverIdentifier: found ${serverIdentifier}, which pool "${found.declared.name}" contains, expected an address outside of the domain's pools`
+  );
 }
 
 /**
- * Prepares the search for what two domains would serve. What a domain serves already is not compared: databases of
- * earlier releases may have it twice.
+ * Prepares the search for prefixes and lines that two domains would serve. Those that a domain already serves are not
+ * compared, because in a database of an earlier release two domains may serve the same.
  *
  * @returns A function that returns why a declared domain is refused, if it is.
  */

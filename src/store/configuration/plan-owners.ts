@@ -1,5 +1,5 @@
 /**
- * The part of a plan that concerns who owns a domain: which steps its owner forbids, and who owns it afterwards.
+ * The part of a plan that concerns the owners of domains: which steps an owner forbids, and who owns a domain afterwards.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { FileMode } from "./ownership.ts";
 import { settingsOf } from "./plan-domains.ts";
 import { isSamePool } from "./pool-changes.ts";
 
-const changing: readonly Step["change"][] = ["create", "change", "drain", "delete"];
+const changingSteps: readonly Step["change"][] = ["create", "change", "drain", "delete"];
 
 /** Refuses the steps that the owners of their domains forbid, and makes the file the owner of what it names. */
 export function withOwners(
@@ -46,7 +46,7 @@ export function withOwners(
 }
 
 function checkOwner(step: Step, stored: StoredDomain | undefined, file: FileMode | undefined): Step {
-  if (stored === undefined || !changing.includes(step.change)) return step;
+  if (stored === undefined || !changingSteps.includes(step.change)) return step;
   const { name, owner } = stored;
   const refused = (reason: string): Step => ({ ...step, change: "refuse", reason });
   if (owner !== null) return owner === file?.name ? step : refused(ownedText(name, owner));
@@ -61,14 +61,14 @@ function checkOwner(step: Step, stored: StoredDomain | undefined, file: FileMode
   );
 }
 
-/** What a file adds that only creates what is missing. */
+/** What a file with `--config-mode create` adds. */
 interface Missing {
   readonly declaration: Declaration;
-  /** What it declares differently, as `pool north`. */
+  /** Things that exist with other values, such as `pool north`. */
   readonly differing: ReadonlySet<string>;
 }
 
-/** Replaces what exists in a declared state by what the database has, so that only what is missing differs. */
+/** Takes the values of existing things from the database, so that a declared state only adds what is missing. */
 export function onlyMissing({ domains }: Declaration, state: State, file: FileMode): Missing {
   const differing = new Set<string>();
   const stored = new Map(state.domains.map((domain) => [domain.name, domain]));
@@ -113,7 +113,7 @@ function missingOf(
   return { ...declared, ...stored?.settings, name, pools, reservations };
 }
 
-/** Whether a pool has the pair and is not drained. */
+/** @returns Whether a pool has the pair of a reservation, and is not drained. */
 function hasRoom(
   pool: DomainDeclaration["pools"][number],
   { address, psid }: ReservationDeclaration,
@@ -134,7 +134,7 @@ function takenBy({ reservations }: State, domainName: string): ReadonlySet<strin
   );
 }
 
-/** Describes what is kept although the file differs, and releases what the file owned. */
+/** Explains what is kept although the file differs, and releases the domains that the file owned. */
 export function withReleases(
   writer: Writer,
   draft: Draft,

@@ -6,6 +6,7 @@
 import type { Declaration } from "../../declaration/declaration.ts";
 import { parseDate } from "../../declaration/dates.ts";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import type { IPv4Range } from "../../declaration/usable-addresses.ts";
 import { namesShownMax, poolSliceItems } from "../../limits.ts";
 import { findPoolBefore } from "../../portset/find-pair.ts";
 import type { Writer } from "../database/queries.ts";
@@ -16,7 +17,6 @@ import type { StoredPool } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import type { ApplyOptions, Step, Target } from "./draft.ts";
 import { changePool, createPool, fixedDifferences } from "./pool-changes.ts";
-import type { AddressRange } from "./pool-changes.ts";
 
 /** Names of reservations, by the name of their pool. */
 export type Remaining = ReadonlyMap<string, readonly string[]>;
@@ -53,15 +53,17 @@ export function* planPools(
         stored === undefined
           ? planCreation(writer, actor, name, declared, obstacles)
           : planChange(writer, actor, name, declared, stored);
-      plans.push(withDrain(plan, declared, stored, state.now, remaining));
+      plans.push(checkDrain(plan, declared, stored, state.now, remaining));
       if (plans.length % poolSliceItems === 0) yield;
     }
   }
   return plans;
 }
 
-/** Refuses a drain of a pool with reservations, because reservations never end, and says if it takes effect at once. */
-function withDrain(
+/**
+ * Refuses to drain a pool with reservations, because reservations never end. Notes a drain that takes effect at once.
+ */
+function checkDrain(
   plan: PoolPlan,
   { name, drainUntil }: PoolDeclaration,
   stored: StoredPool | undefined,
@@ -92,7 +94,7 @@ export function isPastDrain(wanted: string | null, current: string | null | unde
 interface Obstacles {
   /** Pools of other places, by name. */
   readonly namesakes: ReadonlyMap<string, StoredPool>;
-  readonly findOverlap: (range: AddressRange) => StoredPool | undefined;
+  readonly findOverlap: (range: IPv4Range) => StoredPool | undefined;
 }
 
 const byName = (pools: readonly StoredPool[]) => new Map(pools.map((pool) => [pool.declared.name, pool]));
@@ -121,7 +123,7 @@ function planCreation(
   }
   const other = findOverlap(poolValues(declared));
   if (other !== undefined) {
-    const reason = `range: found ${declared.range}, which overlaps pool "${other.declared.name}"`;
+    const reason = `range: found ${declared.range}, which overlaps pool "${other.declared.name}", expected addresses of no other pool`;
     return { step: { what: "pool", name, domain, change: "refuse", reason } };
   }
   return {

@@ -30,7 +30,7 @@ export interface ReservationPlan {
   readonly deletions: Change[];
   /** Reservations to create after their pools. */
   readonly requests: readonly ReservationRequest[];
-  /** What each pool will have. */
+  /** The reservations that each pool will have. */
   readonly remaining: Remaining;
 }
 

@@ -47,19 +47,25 @@ export function unnamedOf({ domains }: Declaration, state: State): Unnamed {
   };
 }
 
-/** Splits them into those that may go, and those that stay: all, unless they are pruned, and what a file owns. */
+/**
+ * Splits unnamed pools and domains into those to prune and those to keep. Without a prune, all are kept. What a file owns
+ * is always kept.
+ */
 export function splitUnnamed(
   { pools, domains }: Unnamed,
   state: State,
   { unnamed }: ApplyOptions,
 ): readonly [Unnamed, Unnamed] {
-  const isOwned = new Set(state.domains.filter(({ owner }) => owner !== null).map(({ name }) => name));
-  const goes = (domain: string): boolean => unnamed === "drain" && !isOwned.has(domain);
+  const ownedDomains = new Set(state.domains.filter(({ owner }) => owner !== null).map(({ name }) => name));
+  const isPruned = (domain: string): boolean => unnamed === "drain" && !ownedDomains.has(domain);
   return [
-    { pools: pools.filter(({ domain }) => goes(domain)), domains: domains.filter(({ name }) => goes(name)) },
     {
-      pools: pools.filter(({ domain }) => !goes(domain)),
-      domains: domains.filter(({ name }) => !goes(name)),
+      pools: pools.filter(({ domain }) => isPruned(domain)),
+      domains: domains.filter(({ name }) => isPruned(name)),
+    },
+    {
+      pools: pools.filter(({ domain }) => !isPruned(domain)),
+      domains: domains.filter(({ name }) => !isPruned(name)),
     },
   ];
 }
@@ -77,7 +83,7 @@ export function keepUnnamed({ pools, domains }: Unnamed, state: State): Step[] {
   ];
 }
 
-/** Says why something stays that the state does not name. */
+/** @returns Why a thing is kept that the declared state does not name. */
 export function keptBecause(owner: string | null): string {
   return owner === null ? notNamed : `${notNamed}; file ${owner} owns its domain`;
 }

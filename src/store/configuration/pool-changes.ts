@@ -6,6 +6,7 @@
 import { and, eq, gt, gte, lte, notExists, sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import type { PoolDeclaration } from "../../declaration/pool-declaration.ts";
+import type { IPv4Range } from "../../declaration/usable-addresses.ts";
 import { namesShownMax } from "../../limits.ts";
 import { nameOf, namesOf } from "../database/columns.ts";
 import type { Writer } from "../database/queries.ts";
@@ -15,14 +16,8 @@ import type { Change } from "./change.ts";
 import { poolValues } from "./declared.ts";
 import type { Selecting, StoredPool } from "./declared.ts";
 
-/** A range of IPv4 addresses. Both ends are included. */
-export interface AddressRange {
-  readonly firstAddress: number;
-  readonly lastAddress: number;
-}
-
 /** @returns A condition: the pool has at least one of the addresses. */
-export function overlaps({ firstAddress, lastAddress }: AddressRange): SQL | undefined {
+export function overlaps({ firstAddress, lastAddress }: IPv4Range): SQL | undefined {
   return and(lte(pool.firstAddress, lastAddress), gte(pool.lastAddress, firstAddress));
 }
 

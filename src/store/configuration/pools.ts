@@ -4,6 +4,7 @@
  * @module
  */
 import { and, eq, gt, gte, isNotNull, isNull, lte, ne } from "drizzle-orm";
+import type { IPv4Range } from "../../declaration/usable-addresses.ts";
 import { formatDate } from "../../declaration/dates.ts";
 import { allPlaces, findIn, inScope, listByName } from "../database/databases.ts";
 import type { Databases, Found, Place } from "../database/databases.ts";
@@ -17,7 +18,6 @@ import { parseSettings, poolOfRow, selectPools } from "./declared.ts";
 import type { StoredPool } from "./declared.ts";
 import type { NamePage } from "./name-page.ts";
 import { overlaps } from "./pool-changes.ts";
-import type { AddressRange } from "./pool-changes.ts";
 import { deletePool } from "./pool-deletion.ts";
 import type { DeletionOutcome, PoolDeletionOptions } from "./pool-deletion.ts";
 import { putPool, updatePool } from "./pool-put.ts";
@@ -45,7 +45,7 @@ export interface PoolStore {
   /** @returns The pool of this name, if it exists and the caller may see it. */
   readonly find: (principal: Principal, name: string) => Promise<StoredPool | undefined>;
   /** @returns A pool with some of the addresses, if one exists and the caller may see all domains. */
-  readonly findOverlap: (principal: Principal, range: AddressRange) => Promise<StoredPool | undefined>;
+  readonly findOverlap: (principal: Principal, range: IPv4Range) => Promise<StoredPool | undefined>;
   /** Creates a pool, or replaces the fields that may change. */
   readonly put: (
     principal: Principal,
@@ -195,7 +195,7 @@ async function findWithEnd({ database, scope }: Place, name: string) {
   };
 }
 
-async function findOverlap({ database, scope }: Place, range: AddressRange): Promise<StoredPool | undefined> {
+async function findOverlap({ database, scope }: Place, range: IPv4Range): Promise<StoredPool | undefined> {
   const [row] = await readRows(
     database,
     selectPools(readerOf(database))

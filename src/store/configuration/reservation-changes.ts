@@ -168,17 +168,17 @@ export function replaceReservation(
       writer.run(sql`${insertWanted(request, version + 1)} WHERE changes() > 0`),
       writer.run(auditOfLast(creationEntry(actor, request, version + 1))),
       ...releasePair(writer, slot),
-      forgetMove(writer, slot, request.declared.name, version + 1),
+      cancelMove(writer, slot, request.declared.name, version + 1),
       ...takePair(writer, request.declared.name, version + 1),
     ],
   };
 }
 
 /**
- * Takes back the pending move of the client for which a pair was reserved before. The client keeps the pair that it has;
- * if it is the client of the new reservation as well, {@link takePair} moves it again.
+ * Cancels the pending move that the replaced reservation caused. Its client keeps the pair that it has. If the new
+ * reservation is for the same client, {@link takePair} moves it again.
  */
-function forgetMove(writer: Writer, slot: number, name: string, version: number): Item {
+function cancelMove(writer: Writer, slot: number, name: string, version: number): Item {
   return writer
     .update(lease)
     .set({ moveTo: null })
@@ -324,7 +324,7 @@ export interface ReservationObstacles {
   readonly reservation: string | null;
   /** Unix seconds until which another client has the pair. */
   readonly pairUntil: number | null;
-  /** Whose pending move keeps the pair until then: 1 if that of this client, 0 if that of another; null if no move. */
+  /** 1 if the pair is kept for a pending move of this client, 0 if for a move of another client; null if for no move. */
   readonly moveIsOwn: number | null;
   /** Unix seconds until which the client has a lease of another pair. */
   readonly clientUntil: number | null;

@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { parseInterfaceId } from "../../declaration/domain-settings.ts";
+import { linkFormatter, parseInterfaceId } from "../../declaration/domain-settings.ts";
 import type { DomainSettings } from "../../declaration/domain-settings.ts";
 import { runAtOnce } from "../../declaration/steps.ts";
 import { listSliceItems } from "../../limits.ts";
 import { encodeHex } from "../../wire/hex.ts";
-import { formatIPv6, formatIPv6Prefix, parseIPv6, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
+import { formatIPv6Prefix, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
 
 /** The settings that select the clients of a domain. */
 export type ServedSettings = Pick<DomainSettings, "default" | "prefixes" | "lines">;
@@ -24,7 +24,7 @@ export interface Served {
   readonly text: string;
 }
 
-/** What a domain serves, by a key that is the same for all ways to write it. */
+/** What a domain serves, by a key that does not depend on how a prefix or line is written. */
 export type ServedByKey = ReadonlyMap<string, Served>;
 
 /** @returns What settings make their domain serve. */
@@ -46,12 +46,9 @@ export function* servedInSteps({
   for (const [index, text] of prefixes.entries()) {
     add(`prefix ${formatIPv6Prefix(parseIPv6Prefix(text))}`, `prefixes.${index}`, text);
   }
-  // The lines of one relay share its link-address, so it is parsed once.
-  const links = new Map<string, string>();
+  const linkOf = linkFormatter();
   for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
-    const link = links.get(linkAddress) ?? formatIPv6(parseIPv6(linkAddress));
-    links.set(linkAddress, link);
-    const key = `line ${link} ${encodeHex(parseInterfaceId(interfaceId))}`;
+    const key = `line ${linkOf(linkAddress)} ${encodeHex(parseInterfaceId(interfaceId))}`;
     add(key, `lines.${index}`, `${interfaceId} at ${linkAddress}`);
     if (index % listSliceItems === 0) yield;
   }

@@ -1,8 +1,8 @@
 /**
- * Pending moves. An operator's move, or a reservation of another pair, takes nothing from a client before it is told:
- * its row keeps the lease and names the target slot (`move_to`), and the row of that slot has no client and names the
- * old one (`move_from`). A move is void unless both rows name each other, so whoever takes one of them takes the move
- * back.
+ * Pending moves. A client moves when an operator moves its lease, or reserves another pair for it. Until the client is
+ * told, its row keeps the lease and names the target slot (`move_to`). The row of the target slot has no client and names
+ * the old slot (`move_from`). A move is pending only while both rows name each other, so a statement that gives one of
+ * them to another client also cancels the move.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface LeaseRows {
   readonly moveFrom: Column;
 }
 
-/** A condition: the client of `from` moves to `to`, and was not told yet. */
+/** A condition: a move of the client from the row `from` to the row `to` is pending. */
 export const isPendingMove = (from: LeaseRows, to: LeaseRows): SQL =>
   sql`(${to.slot} = ${from.moveTo} AND ${from.slot} = ${to.moveFrom} AND ${from.clientId} IS NOT NULL AND ${to.clientId} IS NULL)`;
 
@@ -41,7 +41,7 @@ export const movesFrom = (row: LeaseRows): SQL<number | null> => sql<
 >`iif(${row.moveFrom} IS NULL, NULL,
     (SELECT ${own.slot} FROM ${lease} ${own} WHERE ${isPendingMove(own, row)}))`;
 
-/** The columns that both rows of a move set when the client goes from one to the other. */
+/** The columns that {@link handOver} sets in both rows of a move. */
 const handedColumns = [
   lease.domainId,
   lease.clientId,
@@ -60,14 +60,14 @@ const handedColumns = [
 ];
 
 /**
- * Completes a statement that hands clients over from their old rows to those that they move to. The tenure of the old
- * pair ends. That pair is kept from others as long as before, because a DHCPNAK may be lost and its client then uses
- * the pair until the lease ends. It no longer counts for the site, which did not ask for the move.
+ * Builds the INSERT that hands clients over from their old rows to the rows that they move to. The tenure of the old
+ * pair ends. The old pair is kept from other clients as long as before: if the DHCPNAK is lost, the client uses the pair
+ * until its lease ends. The old pair no longer counts for the site, which did not ask for the move.
  *
- * One INSERT changes both rows, the old one first, because a client has only one row.
+ * One INSERT changes both rows, the old row first, because a client can have only one row.
  *
  * @param leaving Name of a common table: `slot` is the old row, `goal` the new one. If `selects` is true, the client
- *   accepts an offer of the new pair, and so the new row is that offer; it is as old as the lease for which it was made.
+ *   accepts an offer of the new pair. Then the new row becomes that offer, and expires when the old lease would have.
  */
 export const handOver = (leaving: SQL): SQL => {
   const nowMs = sql`(SELECT ${instant.nowMs} FROM ${instant})`;
@@ -92,11 +92,11 @@ ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${takeExcluded(...handedColumn
 };
 
 /**
- * Frees the target of the client's pending move, because the client keeps its pair or moves to another one. A reserved
- * pair stays reserved.
+ * Builds the UPDATE that frees the targets of pending moves, because their clients keep their pairs or move to other
+ * pairs. A reserved pair stays reserved.
  *
  * @param slots Selects the slots of the clients' own rows.
- * @param but The slot that the client moves to next.
+ * @param but The slot that the client moves to next. It is not freed.
  */
 export const freeTargets = (
   slots: SQL,

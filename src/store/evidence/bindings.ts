@@ -43,8 +43,8 @@ export type ChangesSince =
   | { readonly kind: "gone"; readonly reason: GoneReason };
 
 /**
- * The table as of one version. A softwire address that may not be stored, in a row of an earlier release or of other
- * settings, is not in it: a lwAFTR would send a customer's packets to itself or nowhere.
+ * The table as of one version. Rows of earlier releases or settings may have a softwire address that is forbidden now. The
+ * table leaves them out: an lwAFTR would send the customer's packets to itself or nowhere.
  */
 export interface BindingTable {
   /** One number for each database, separated by dots. */

@@ -1,10 +1,10 @@
 /**
  * Which recorded times are in doubt because the database's clock was set, or may have to be.
  *
- * A step says that two clocks differ, not which of them is right. So from the time at which the file's clock was last
- * set until the step was followed, each time may be that of either clock. Look-ups of such a time find no certain
- * holder, and they also look at the time that the file's clock showed if the other one is right. While a step is open,
- * the same holds up to now. A step that was undone puts nothing in doubt: the machine's clock was the wrong one.
+ * A step says that two clocks differ, not which of them is right. So a time between the last setting of the file's clock
+ * and the end of the step may be by either clock. A look-up of such a time finds no certain holder. It also looks at the
+ * time that the file's clock showed at that moment if the machine's clock is right. While a step is open, the times up to
+ * now are in doubt. A step that was undone puts nothing in doubt: the machine's clock was the wrong one.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { secondsOfStep } from "../database/clock-step.ts";
 
 /** A step that is open or was followed. Times are Unix seconds of the file's clock before it followed. */
 export interface DoubtfulStep {
-  /** Since when the file's clock had run on without being set. */
+  /** When the file's clock was last set before the step. */
   readonly since: number;
   readonly differenceMs: number;
   /** When it was followed; null while it is open. */
@@ -30,12 +30,12 @@ export interface DoubtfulSpan {
   readonly shift: { readonly least: number; readonly most: number };
 }
 
-/** The shift of a time that was read from the clock as it is. */
+/** The shift of a time by the clock as it is now. */
 const unmoved = { least: 0, most: 0 };
 
 /**
- * Works out which times are in doubt. A clock that was set twice in a row ran by the first clock, then the second, then
- * the third; what the first one showed is related to the third by the sum of both steps.
+ * Works out which times are in doubt. If a clock followed several steps in a row, times from before the first step differ
+ * from the present clock by the sum of the steps.
  *
  * @param latestFirst The steps, the latest first.
  */
@@ -61,12 +61,12 @@ export function doubtfulSpans(latestFirst: readonly DoubtfulStep[]): DoubtfulSpa
   return spans;
 }
 
-/** The time at which a clock that followed a step ran on. */
+/** The time that a clock showed after it had followed a step. */
 function endOfStep({ settledAt, differenceMs }: DoubtfulStep): number {
   return (settledAt ?? Infinity) + secondsOfStep(differenceMs);
 }
 
-/** Times are rounded down to seconds, so the ends are wider by one. */
+/** Adds a second at both ends, because times are rounded down to seconds. */
 function spanOf(from: number, until: number, shift: DoubtfulSpan["shift"]): DoubtfulSpan {
   return { from: from - 1, until: until + 1, shift };
 }

@@ -21,7 +21,7 @@ import type { Principal } from "../principal.ts";
 /** A recorded step. Times are Unix seconds of the database's clock before it followed. */
 export interface ClockStep {
   readonly noticedAt: number;
-  /** Since when the database's clock had run on without being set. */
+  /** When the database's clock was last set before the step. */
   readonly since: number;
   /** The machine's clock less the database's clock. */
   readonly differenceMs: number;

@@ -88,6 +88,19 @@ const clientOf = ({ holders }: LookupAnswer, certainty = "certain") =>
   holders.filter((holder) => holder.certainty === certainty).map(({ tenure }) => tenure.clientId.at(-1));
 
 describe("lookUp()", () => {
+  test("E2 finds the holder also when the pair changed hands often within the tolerance afterwards", async () => {
+    const world = await openHistory();
+    await world.tenure(1, slot52, 100);
+    for (let client = 2; client <= 42; client++) await world.tenure(client, slot52, 1);
+    world.now += 100;
+    const answer = await world.lookUp({ at: start + 99, toleranceSeconds: 60 });
+    expect(clientOf(answer)).toEqual([1]);
+    expect(clientOf(answer, "possible")).toContain(2);
+    // Many earlier ones do not displace it either.
+    expect(clientOf(await world.lookUp({ at: start + 50, toleranceSeconds: 60 }))).toEqual([1]);
+    expect(clientOf(await world.lookUp({ at: start + 141, toleranceSeconds: 60 }), "possible")).toContain(42);
+  });
+
   test("R10 finds closed tenures and the running lease; in the second of a hand-over, both clients are possible", async () => {
     const world = await openHistory();
     await world.tenure(1, slot52, 100);
@@ -274,7 +287,7 @@ describe("purgeHistory()", () => {
 
 const sampleStatements = {
   lookedUpLease: lookupStatements.lease(1, 1, clockSeconds({ clockMs: () => sql<number>`1` })),
-  lookedUpHistory: lookupStatements.history(1, 1),
+  lookedUpHistory: lookupStatements.history(1, 1, 1),
   retention: lookupStatements.retention(),
   announce: purgeStatements.announce(1),
   scanSlots: purgeStatements.scanSlots(1, 1, 1, 1),

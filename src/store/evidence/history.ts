@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { desc, lte, sql } from "drizzle-orm";
+import { desc, gt, lte, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { clockStepsPerLookupMax, lookupTenuresMax } from "../../limits.ts";
 import { slotOfPort } from "../../portset/find-pair.ts";
@@ -74,9 +74,9 @@ export interface Holder {
   readonly psid: number;
   readonly tenure: Tenure;
   /**
-   * `certain`: the tenure includes the time, and no other tenure has a part of that second. `possible`: the tenure is
-   * within the tolerance of the clocks, or shares the second with another one or with its own end, or the time is not
-   * over, or the database's clock was in doubt then (`clock-doubt.ts`).
+   * `certain`: the tenure includes the time, and no other tenure has a part of that second. `possible`: any of these. The
+   * tenure is only within the tolerance; it ended in that second, or another tenure has a part of it; the time is in the
+   * future; or the database's clock was in doubt (`clock-doubt.ts`).
    */
   readonly certainty: "certain" | "possible";
 }
@@ -96,7 +96,7 @@ export interface LookupAnswer {
 export type Lookup =
   | LookupAnswer
   | { readonly kind: "port-needed" }
-  /** The time has not come, even if the clock that it comes from is ahead by the tolerance. */
+  /** The time is in the future by more than the tolerance. */
   | {
       readonly kind: "future";
       /** The database's clock, in Unix seconds. */
@@ -177,14 +177,19 @@ const retained = { historyFrom: retention.historyFrom };
  * The statements of a look-up. A test reads their query plans.
  *
  * @param slot Key of the slot.
+ * @param at The time of the question, in Unix seconds.
  * @param last Unix seconds: only tenures that began at this time or earlier.
  */
 export const lookupStatements = {
   lease: (slot: number, last: number, now: SQL): SQL =>
     sql`SELECT ${selectionOf(presentTenure(now))} FROM ${lease} WHERE ${lease.slot} = ${slot} AND ${lte(lease.since, last)}`,
-  history: (slot: number, last: number): SQL =>
-    sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot} AND ${lte(history.since, last)}
-      ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax}`,
+  /** The nearest on both sides of the time: many later ones must not displace the one that includes it. */
+  history: (slot: number, at: number, last: number): SQL => {
+    const ofSlot = sql`SELECT ${selectionOf(endedTenure)} FROM ${history} WHERE ${history.slot} = ${slot}`;
+    return sql`SELECT * FROM (${ofSlot} AND ${lte(history.since, at)} ORDER BY ${desc(history.since)} LIMIT ${lookupTenuresMax})
+      UNION ALL SELECT * FROM (${ofSlot} AND ${gt(history.since, at)} AND ${lte(history.since, last)}
+        ORDER BY ${history.since} LIMIT ${lookupTenuresMax})`;
+  },
   retention: (): SQL => sql`SELECT ${selectionOf(retained)} FROM ${retention}`,
   steps: (): SQL =>
     sql`SELECT ${selectionOf(doubtfulStep)} FROM ${clockStep} WHERE ${isDoubtful} ORDER BY ${desc(clockStep.id)}
@@ -346,7 +351,7 @@ function tenureStatements(
   return times.flatMap((at) =>
     slots.flatMap(({ slot }) => [
       lookupStatements.lease(slot, at + toleranceSeconds, now),
-      lookupStatements.history(slot, at + toleranceSeconds),
+      lookupStatements.history(slot, at, at + toleranceSeconds),
     ]),
   );
 }

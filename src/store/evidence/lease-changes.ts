@@ -116,11 +116,11 @@ const targetColumns = [
 ];
 
 /**
- * Keeps the target slot of a pending move from other clients, for as long as they are kept from the old pair: by then
- * the client has asked, or its lease is over. The row has no client, because a client has only one row.
+ * Keeps other clients from the target slot of a pending move as long as from the old pair. By then the client was told,
+ * or its lease has ended. The row has no client, because a client can have only one row.
  *
- * `changes()` counts the rows of the record before it: none if the move was refused. A void move may have left the same
- * target in the row, and that slot now belongs to another client.
+ * `changes()` counts the audit rows of the statement before: none if the move was refused. That is checked because a
+ * cancelled move may have left the same target in the row, although the slot now belongs to another client.
  */
 function keepTarget({ slot }: LeaseHandle, target: number): SQL {
   const nulls = sql.join(
@@ -146,11 +146,11 @@ const isFreeTarget = (target: number): SQL => sql`(
 
 /**
  * Moves a running lease to a free slot of its domain. The move is pending until the client is told: its next renewal
- * is refused, so it sends a DISCOVER and is offered the new pair. Until then the lease of the old pair goes on. Its
+ * is refused, so it sends a DISCOVER and is offered the new pair. Until then the lease of the old pair continues. Its
  * tenure ends with the refusal, or with the lease. Other clients cannot get the old pair until the client can no longer
  * use it.
  *
- * A move that was pending is replaced. A move to the pair that the client has takes it back.
+ * A new move replaces a pending one. A move to the pair that the client has cancels it.
  *
  * @param target Key of a slot that exists.
  * @param audit Records the change. It runs directly after the statement that makes the change.

@@ -84,7 +84,7 @@ export interface LeaseStore {
   ) => Promise<LeaseRelease>;
   /**
    * Moves a running lease to another pair of its domain, which must be free. The move is pending until the client is
-   * told. A move to the present pair takes back one that is pending.
+   * told. A move to the present pair cancels a pending move.
    *
    * @throws {DatabaseError} When a database cannot be reached.
    */

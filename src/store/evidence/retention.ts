@@ -193,7 +193,7 @@ export interface HousekeepingOptions {
 /** The result of housekeeping. */
 export interface HousekeepingReport extends PurgeReport {
   readonly bindingLogEntries: number;
-  /** 1 if the database's clock is in doubt. Then nothing was deleted: what looks old may be of today. */
+  /** 1 while a step of the clock is open. Then nothing is deleted, because records that look old may be recent. */
   readonly openClockSteps: number;
 }
 

@@ -32,7 +32,7 @@ export interface StoredLease extends LeaseRecord {
   readonly psid: number | null;
   /** The name of the pair that the client moves to, while that move is pending. */
   readonly movesToId: string | null;
-  /** The name of the pair whose client gets this one; null unless this one is kept for a move. */
+  /** The name of the pair whose client moves to this one; null unless a move is pending. */
   readonly movesFromId: string | null;
 }
 

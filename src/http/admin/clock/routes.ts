@@ -14,7 +14,7 @@ import { problem } from "../../problem.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { requireAllDomains } from "../resource.ts";
-import { requireJson, validBody } from "../validation.ts";
+import { requireJson, validBody, withoutQuery } from "../validation.ts";
 
 const tag = "clock";
 
@@ -25,7 +25,7 @@ const stepFields = {
   since: v.pipe(
     v.string(),
     v.description(
-      "Since when the database's clock had run on without being set; look-ups doubt these times.",
+      "When the database's clock was last set before the step. Look-ups doubt the times from then on.",
     ),
   ),
   differenceSeconds: v.pipe(v.number(), v.integer(), v.description(differenceText)),
@@ -76,6 +76,7 @@ export function clockRoutes({ store }: AdminDeps) {
         summary: "Show the clocks of the databases",
         answers: { 200: clocksSchema },
       }),
+      withoutQuery,
       async (context) => {
         const principal = context.get("principal");
         requireAllDomains(principal, "read the clocks");
@@ -92,6 +93,7 @@ export function clockRoutes({ store }: AdminDeps) {
         answers: { 200: clocksSchema },
         problems: [409],
       }),
+      withoutQuery,
       requireJson(),
       validBody(acceptanceSchema),
       async (context) => {

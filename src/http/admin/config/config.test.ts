@@ -199,7 +199,7 @@ describe("PUT /config", () => {
     ]);
   });
 
-  test("E6 a prune tells how many leases are in use in what goes", async () => {
+  test("E6 a prune tells how many leases are in use in the pools that it drains", async () => {
     const { put, allocator } = await open();
     await put(state([north]));
     for (const number of [1, 2]) {

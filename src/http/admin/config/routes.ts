@@ -27,7 +27,7 @@ import { operation } from "../document.ts";
 import { formatETag, readPrecondition, versionConflict } from "../etag.ts";
 import { drainAtOnce, pastDates } from "../past-dates.ts";
 import { requireAllDomains } from "../resource.ts";
-import { invalid, requireJson, validQuery } from "../validation.ts";
+import { invalid, requireJson, validQuery, withoutQuery } from "../validation.ts";
 
 const tag = "config";
 
@@ -97,6 +97,7 @@ export function configRoutes({ store }: AdminDeps) {
         description:
           "As JSON, or as YAML with `Accept: application/yaml`. Sending it back unchanged changes nothing.",
       }),
+      withoutQuery,
       async (context) => {
         const principal = context.get("principal");
         requireAllDomains(principal, "read the whole configuration");

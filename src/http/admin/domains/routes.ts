@@ -31,7 +31,7 @@ import {
   requireAllDomains,
 } from "../resource.ts";
 import { domainSchema, mergePatchSchema } from "../schemas.ts";
-import { invalid, requireJson, validBody, validQuery } from "../validation.ts";
+import { invalid, requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
 const tag = "domains";
 
@@ -66,6 +66,7 @@ function readRoutes({ store }: AdminDeps) {
     .get(
       "/domains/:name",
       operation({ tag, summary: "Read a domain", answers: { 200: domainSchema }, problems: [404] }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const found = await store.domains.find(context.get("principal"), name);
@@ -86,6 +87,7 @@ function changeRoutes({ store }: AdminDeps) {
         problems: [409, 412, 428],
         answers: { 200: domainSchema, 201: domainSchema },
       }),
+      withoutQuery,
       requireJson(),
       validBody(domainSchema),
       async (context) => {
@@ -112,6 +114,7 @@ function changeRoutes({ store }: AdminDeps) {
         description: whomNote,
         answers: { 200: domainSchema },
       }),
+      withoutQuery,
       requireJson("application/merge-patch+json"),
       validBody(mergePatchSchema),
       async (context) => {
@@ -141,6 +144,7 @@ function changeRoutes({ store }: AdminDeps) {
         description:
           "Then the API can change the domain, its pools and reservations, until an allocator is started with the file again.",
       }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const principal = context.get("principal");
@@ -157,6 +161,7 @@ function changeRoutes({ store }: AdminDeps) {
         problems: [404, 409, 412],
         answers: { 204: null },
       }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const principal = context.get("principal");

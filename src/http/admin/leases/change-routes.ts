@@ -15,7 +15,7 @@ import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { readPrecondition, versionConflict } from "../etag.ts";
 import { notFound } from "../resource.ts";
-import { invalid, requireJson, validBody } from "../validation.ts";
+import { invalid, requireJson, validBody, withoutQuery } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
 const moveSchema = objectOf({
@@ -41,6 +41,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
           "Has the effect of a DHCPRELEASE: no other client gets the pair until the quarantine of its domain is over. The client is not notified; its next renewal is refused.",
         answers: { 200: leaseSchema },
       }),
+      withoutQuery,
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
         const change = await store.leases.release(principal, id, readPrecondition(context), showLease);
@@ -57,6 +58,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
           "The target pair must be free and in the same domain. The move is `pending` until the client is told: its next renewal is refused, so it starts over with a DISCOVER and gets the target pair. Until then the client has its old lease, with its tenure and its row in the binding table; nobody else gets the target pair. No other client gets the old pair until the old lease would have expired and the quarantine is over. A second move replaces a pending one; a move to the present pair takes it back.",
         answers: { 200: leaseSchema },
       }),
+      withoutQuery,
       requireJson(),
       validBody(moveSchema),
       async (context) => {

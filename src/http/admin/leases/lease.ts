@@ -34,7 +34,9 @@ export const leaseSchema = v.strictObject({
   since: v.nullable(
     v.pipe(v.string(), v.description("Start of the tenure: client and pair are unchanged since then.")),
   ),
-  expiresAt: v.string(),
+  expiresAt: v.nullable(
+    v.pipe(v.string(), v.description("End of the lease; null means that the pair was never leased.")),
+  ),
   freeAt: v.nullable(
     v.pipe(v.string(), v.description("When another client may get the pair; null means never.")),
   ),
@@ -75,7 +77,7 @@ export function showLease(lease: StoredLease, rangesMax?: number): v.InferOutput
     isReserved: lease.isReserved,
     ...showEvidence(lease),
     since: lease.since === null ? null : formatDate(lease.since),
-    expiresAt: formatDate(lease.expiresAt),
+    expiresAt: lease.expiresAt === 0 ? null : formatDate(lease.expiresAt),
     freeAt: lease.isReserved ? null : formatDate(lease.freeAt),
     updatedAt: formatDate(lease.updatedAt),
     pending: lease.movesToId,

@@ -20,7 +20,7 @@ import { operation } from "../document.ts";
 import { encodeCursor, pageFields, pageSchema, readPage, respondPage } from "../paging.ts";
 import { hexSchema, portSchema } from "../query-fields.ts";
 import { notFound } from "../resource.ts";
-import { invalid, validQuery } from "../validation.ts";
+import { invalid, validQuery, withoutQuery } from "../validation.ts";
 import { leaseSchema, respondLease, showLease } from "./lease.ts";
 
 const ipv6 = v.pipe(textOf(parseIPv6), v.transform(parseIPv6));
@@ -93,6 +93,7 @@ export function leaseRoutes({ store }: AdminDeps) {
         problems: [404],
         description: "The ETag identifies the tenure of the client: a renewal does not change it.",
       }),
+      withoutQuery,
       async (context) => {
         const id = context.req.param("id");
         const lease = await store.leases.find(context.get("principal"), id);

@@ -20,7 +20,7 @@ import { respondChange, respondDeletion, respondPool, respondPut, showPool } fro
 import { planPool } from "./plan.ts";
 import { checkName, checkNewName, notFound, patched } from "../resource.ts";
 import { mergePatchSchema, poolPlanRequestSchema, poolPlanSchema, poolSchema } from "../schemas.ts";
-import { requireJson, validBody, validQuery } from "../validation.ts";
+import { requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
 const tag = "pools";
 
@@ -104,6 +104,7 @@ function readRoutes({ store }: AdminDeps) {
         description:
           "Calculates how many clients fit into a pool, and which PSIDs are lost to reserved ports. Creates nothing.",
       }),
+      withoutQuery,
       requireJson(),
       validBody(poolPlanRequestSchema),
       async (context) => {
@@ -116,6 +117,7 @@ function readRoutes({ store }: AdminDeps) {
     .get(
       "/pools/:name",
       operation({ tag, summary: "Read a pool", answers: { 200: poolSchema }, problems: [404] }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const found = await store.pools.find(context.get("principal"), name);

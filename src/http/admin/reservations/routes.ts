@@ -21,7 +21,7 @@ import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "../paging.ts";
 import { checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
 import { mergePatchSchema, reservationSchema } from "../schemas.ts";
-import { requireJson, validBody, validQuery } from "../validation.ts";
+import { requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
 const tag = "reservations";
 
@@ -69,6 +69,7 @@ export function reservationRoutes({ store }: AdminDeps) {
     .get(
       "/reservations/:name",
       operation({ tag, summary: "Read a reservation", answers: { 200: reservationSchema }, problems: [404] }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const found = await store.reservations.find(context.get("principal"), name);
@@ -128,6 +129,7 @@ export function reservationRoutes({ store }: AdminDeps) {
     .delete(
       "/reservations/:name",
       operation({ tag, summary: "Delete a reservation", answers: { 204: null }, problems: [404, 412] }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const principal = context.get("principal");

@@ -11,6 +11,7 @@ import type { PoolStatistics, SlotCounts, Statistics } from "../../../store/evid
 import type { AuthEnv } from "../../auth.ts";
 import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
+import { withoutQuery } from "../validation.ts";
 
 const count = (text: string) => v.pipe(v.number(), v.integer(), v.description(text));
 const countFields = {
@@ -50,6 +51,7 @@ export function statisticsRoutes({ store }: AdminDeps) {
         "`free + offered + bound + quarantined + reserved = total`. The counts are cached for five seconds, or for twenty times as long as counting took, whichever is longer; `asOf` says when they were made.",
       answers: { 200: statisticsSchema },
     }),
+    withoutQuery,
     async (context) => context.json(show(await store.statistics.count(context.get("principal")))),
   );
 }

@@ -26,7 +26,7 @@ import {
   tokenSchema,
   tokenWithSecretSchema,
 } from "../schemas.ts";
-import { requireJson, validBody, validQuery } from "../validation.ts";
+import { requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
 const tag = "tokens";
 
@@ -63,6 +63,7 @@ function readRoutes({ store }: AdminDeps) {
     .get(
       "/tokens/:name",
       operation({ tag, summary: "Read a token", answers: { 200: tokenSchema }, problems: [404] }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const found = await store.tokens.find(context.get("principal"), name);
@@ -83,6 +84,7 @@ function creationRoutes({ store }: AdminDeps) {
         "Only this response contains the secret. An existing token is not replaced: rotate it, or delete it first.",
       answers: { 201: tokenWithSecretSchema },
     }),
+    withoutQuery,
     requireJson(),
     validBody(tokenRequestSchema),
     async (context) => {
@@ -110,6 +112,7 @@ function changeRoutes({ store }: AdminDeps) {
         answers: { 200: tokenSchema },
         problems: [404, 412],
       }),
+      withoutQuery,
       requireJson("application/merge-patch+json"),
       validBody(tokenPatchSchema),
       async (context) => {
@@ -132,6 +135,7 @@ function changeRoutes({ store }: AdminDeps) {
           "Only this response contains the secret. The old secret stays valid for `overlapSeconds`.",
         answers: { 200: tokenWithSecretSchema },
       }),
+      withoutQuery,
       requireJson(),
       validBody(tokenRotationSchema),
       async (context) => {
@@ -153,6 +157,7 @@ function changeRoutes({ store }: AdminDeps) {
         problems: [404, 412],
         description: "All allocators refuse the token within 5 s, because they cache tokens for that long.",
       }),
+      withoutQuery,
       async (context) => {
         const name = context.req.param("name");
         const principal = context.get("principal");
