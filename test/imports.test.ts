@@ -58,6 +58,7 @@ const leaves = [
   "src/clock-reading.ts",
   "src/environment.ts",
   "src/group-by.ts",
+  "src/field-path.ts",
   "src/file-fault.ts",
   "src/is-record.ts",
   "src/limits.ts",

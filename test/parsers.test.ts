@@ -3,15 +3,15 @@
  * each parser reads are beside the parsers: `src/wire/parsers.test.ts`, `src/declaration/canonical.test.ts`.
  */
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readConfigFile } from "../relay/config/config-file.ts";
 import { readSecrets } from "../relay/config/secrets.ts";
 import { removeEmptyVariables } from "../src/environment.ts";
 import { readConfig } from "../src/runtime/config.ts";
 import { withCredentials } from "../src/runtime/credentials.ts";
-import { openDatabase } from "../src/runtime/node.ts";
+import { openDatabase, prepareStore } from "../src/runtime/node.ts";
 import { databaseKey, filePathOf, showDatabaseUrl } from "../src/store/database/database-url.ts";
 import { verifyDatabase } from "../src/store/evidence/verify.ts";
 import { openStore } from "../src/store/store.ts";
@@ -146,7 +146,15 @@ describe("E12 addresses that no client can use", () => {
     ["POST", "/pools:plan", { kind: "full", range: "224.0.0.0/24" }, "range"],
     ["PATCH", "/domains/isp", { serverIdentifier: "0.0.0.0" }, "serverIdentifier"],
     ["PATCH", "/domains/isp", { softwire: { borderRelays: ["::"] } }, "softwire.borderRelays.0"],
+    ["PATCH", "/domains/isp", { softwire: { borderRelays: ["::192.0.2.1"] } }, "softwire.borderRelays.0"],
+    [
+      "PATCH",
+      "/domains/isp",
+      { softwire: { borderRelays: ["2001:db8::1", "2001:DB8::0:1"] } },
+      "softwire.borderRelays",
+    ],
     ["PATCH", "/domains/isp", { softwire: { bindPrefix: "ff00::/8" } }, "softwire.bindPrefix"],
+    ["PATCH", "/domains/isp", { softwire: { bindPrefix: "fec0::/64" } }, "softwire.bindPrefix"],
     ["PATCH", "/domains/isp", { prefixes: ["fe80::/10"] }, "prefixes.0"],
     ["PATCH", "/domains/isp", { options: { "dns-servers": ["0.0.0.0"] } }, "options.dns-servers"],
   ])("%s %s of %j is 400", async (method, path, body, field) => {
@@ -181,6 +189,7 @@ describe("E12 addresses that no client can use", () => {
     const bad = JSON.stringify({
       serverIdentifier: "192.0.2.1",
       prefixes: ["fe80::/10"],
+      softwire: { borderRelays: ["2001:db8::1", "2001:DB8::0:1"], bindPrefix: "fec0::/10" },
       options: {
         "captive-portal": "javascript:x",
         other: [82, 224, 224].map((code) => ({ code, hex: "00" })),
@@ -198,9 +207,11 @@ describe("E12 addresses that no client can use", () => {
       ),
       expect.stringContaining('domain "isp": options.other.0.code: found 82'),
       expect.stringContaining('domain "isp": options.other: found code 224 twice'),
+      expect.stringContaining('domain "isp": softwire.borderRelays: found "2001:db8::1" twice'),
+      expect.stringContaining('domain "isp": softwire.bindPrefix: found "fec0::/10"'),
       expect.stringContaining('pool "shared": range: found 192.0.2.0/24, expected a range without 192.0.2.1'),
     ]);
-    expect(await store.maintenance.findUnusable()).toHaveLength(5);
+    expect(await store.maintenance.findUnusable()).toHaveLength(7);
     // Other fields can be changed, these only to what is usable.
     expect((await call("PATCH", "/domains/isp", { rapidCommit: true })).status).toBe(200);
     expect((await call("PATCH", "/domains/isp", { prefixes: ["ff00::/8"] })).status).toBe(400);
@@ -302,6 +313,35 @@ describe("E16 one parser for the URL of a database", () => {
     });
     store.close();
     expect(opened).toBe(1);
+  });
+
+  test("a file has one connection, whichever path of the file system the setting takes", async () => {
+    const folder = await temporaryFolder();
+    const [path, link, other] = ["x.db", "link.db", "y.db"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await mkdir(join(folder, "sub"));
+    await symlink("sub/..", join(folder, "up"));
+    await symlink("x.db", link);
+    const urls = [
+      ...[relative(".", path), `./${relative(".", path)}`, path, link],
+      ...["sub/../x.db", "up/x.db", "./sub/../up/x.db"].map((each) => `${folder}/${each}`),
+    ].map((each) => `file:${each}`);
+    for (const main of urls) {
+      for (const end of ["", "-wal", "-shm"]) await rm(path + end, { force: true });
+      const places = [...urls, `file:${other}`, `file:${folder}/sub/../y.db`].map((url, at) => [
+        `d${at}`,
+        { url },
+      ]);
+      const store = await prepareStore({
+        url: main,
+        placements: Object.fromEntries(places) as Record<string, { url: string }>,
+      });
+      expect(store.partitions, main).toHaveLength(2);
+      store.close();
+    }
   });
 
   test("a database that an earlier release named by the text of its URL is not replaced by an empty one", async () => {

@@ -135,6 +135,19 @@ test("RFC 8415 §16 answerDatagram() drops a client's request to a unicast addre
   expect(answer(request("0058"), from)).toEqual({ kind: "drop", reason: "unicast-information-request" });
 });
 
+test.each([
+  ["fe80::1%eth0", 0],
+  ["::", 546],
+  ["ff02::1%eth0", 546],
+])("answerDatagram() drops a request from %s port %i, where no answer can be sent", (source, port) => {
+  const from = origin(source, { port });
+  expect(answer(request("0058"), from)).toEqual({ kind: "drop", reason: "unusable-source" });
+  expect(answer(relayed(request("0058"), [{ code: 135, data: octets("0000") }]), from)).toEqual({
+    kind: "drop",
+    reason: "unusable-source",
+  });
+});
+
 const relayed = (message: Uint8Array, options: { code: number; data: Uint8Array }[] = []): Uint8Array =>
   encodeRelayMessage(
     12,

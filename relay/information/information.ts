@@ -22,7 +22,7 @@ import { encodeS46Br } from "../../src/wire/dhcpv6/options/s46-br.ts";
 import { encodeS46ContLw } from "../../src/wire/dhcpv6/options/s46-cont-lw.ts";
 import { decodeRelayMessage, decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { equalOctets } from "../../src/wire/hex.ts";
-import { formatPeer, ownAnswerPort } from "../messages/envelope.ts";
+import { canBeAnswered, formatPeer, ownAnswerPort } from "../messages/envelope.ts";
 import type { Delivery, Drop, Origin, ReplyPort } from "../messages/envelope.ts";
 
 /** Settings for answers to Information-Requests. */
@@ -70,6 +70,7 @@ export function answerDatagram(
   if (envelope?.message[0] !== MessageType6.informationRequest) return pass;
   if (!relayed && !origin.isGroup) return drop("unicast-information-request");
   if (!isBelieved) return drop("untrusted-relay");
+  if (!canBeAnswered(origin)) return drop("unusable-source");
   const reply = answerInformationRequest(envelope.message, information);
   if (reply.kind === "drop") {
     return reply.reason === "information-not-served" && hasServers ? pass : reply;

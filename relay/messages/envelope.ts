@@ -189,9 +189,9 @@ function wrap(
   to: Upstream,
   servers: ServersRule | undefined,
 ): Wrapped {
+  if (!canBeAnswered(origin)) return drop("unusable-source");
   const { listener, port, believed } = origin;
   const { address: peerAddress, zone } = origin.peer;
-  if (port === 0 || !isZone(zone) || !isUnicast(peerAddress)) return drop("unusable-source");
   const options: Option6[] = [
     { code: OptionCode6.interfaceId, data: encodeInterfaceId({ listener, port, believed, zone }) },
   ];
@@ -260,6 +260,14 @@ export function ownAnswerPort(
   if (replyPort === "source") return port;
   if (datagram === undefined) return clientPort;
   return findOption6(datagram.options, OptionCode6.relayPort) === undefined ? serverPort : port;
+}
+
+/**
+ * Whether an answer can be sent to the source of a datagram. UDP allows the source port 0 for who wants no answer, and
+ * a raw socket can send from it, but a socket throws when it is told to send there.
+ */
+export function canBeAnswered({ port, peer }: Pick<Origin, "port" | "peer">): boolean {
+  return port !== 0 && isZone(peer.zone) && isUnicast(peer.address);
 }
 
 /** @returns Whether an address is unicast. */

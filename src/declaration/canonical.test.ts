@@ -144,6 +144,14 @@ describe("E12 refuses addresses that no client can use, and says why", () => {
     ["ff00::/8", { softwire: { bindPrefix: "ff00::/8" } }],
     ["::/128", { softwire: { bindPrefix: "::/128" } }],
     ["::1/128", { softwire: { bindPrefix: "::1/128" } }],
+    ["fec0::1", { softwire: { borderRelays: ["fec0::1"] } }],
+    ["feff::1", { softwire: { borderRelays: ["feff::1"] } }],
+    ["::c000:201", { softwire: { borderRelays: ["::192.0.2.1"] } }],
+    ["fec0::/10", { softwire: { bindPrefix: "fec0::/10" } }],
+    ["fec0:0:0:1::/64", { softwire: { bindPrefix: "fec0:0:0:1::/64" } }],
+    ["::/96", { softwire: { bindPrefix: "::/96" } }],
+    ["::c000:200/120", { softwire: { bindPrefix: "::192.0.2.0/120" } }],
+    ["::ffff:0:0/96", { softwire: { bindPrefix: "::ffff:0:0/96" } }],
     ["fe80::/10", { prefixes: ["2001:db8::/32", "fe80::/10"] }],
     ["fe80:1::/64", { prefixes: ["fe80:1::/64"] }],
     ["ff02::/16", { prefixes: ["ff02::/16"] }],
@@ -157,7 +165,23 @@ describe("E12 refuses addresses that no client can use, and says why", () => {
     );
   });
 
+  test.each([
+    [["2001:db8::1", "2001:db8::1"], "2001:db8::1"],
+    [["2001:db8::2", "2001:db8::1", "2001:0DB8:0::1"], "2001:db8::1"],
+    [["2001:db8::192.0.2.1", "2001:db8::c000:201"], "2001:db8::c000:201"],
+  ])("the border relays %j", (borderRelays, twice) => {
+    expect(refusal({ softwire: { borderRelays } })).toContain(
+      `domains.0.softwire.borderRelays: found "${twice}" twice, expected it once`,
+    );
+  });
+
   test("what contains more than those is allowed", () => {
+    expect(refusal({ softwire: { borderRelays: ["2001:db8::1", "fd00::1", "64:ff9b::1"] } })).toBe(
+      "accepted",
+    );
+    for (const bindPrefix of ["::/0", "::/1", "fd00::/8", "::1:0:0/96"]) {
+      expect(refusal({ softwire: { bindPrefix } }), bindPrefix).toBe("accepted");
+    }
     expect(refusal({ prefixes: ["::/0", "fd00::/8", "2001:db8::/32"] })).toBe("accepted");
     expect(refusal({ lines: [{ linkAddress: "::", interfaceId: "a" }] })).toBe("accepted");
   });

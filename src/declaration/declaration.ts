@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { formatFieldPath } from "../field-path.ts";
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
 import { lineOfField } from "./declared-lines.ts";
@@ -59,8 +60,6 @@ export function parseDeclaration(input: unknown, source: string): Declaration {
   if (checked.success) return checked.declaration;
   throw new DeclarationError(
     source,
-    checked.faults.map(
-      (fault) => `${fault.path.map(String).join(".") || "(top level)"}: ${describeFault(fault)}`,
-    ),
+    checked.faults.map((fault) => `${formatFieldPath(fault.path) || "(top level)"}: ${describeFault(fault)}`),
   );
 }

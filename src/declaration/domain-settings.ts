@@ -109,13 +109,16 @@ const siteBySchema = v.pipe(
   v.check((list) => new Set(list).size === list.length, "expected each identifier once"),
 );
 
-const softwireWith = <R extends v.GenericSchema<string, string>, P extends v.GenericSchema<string, string>>(
-  borderRelay: R,
+const softwireWith = <
+  R extends v.GenericSchema<string[] | undefined, string[]>,
+  P extends v.GenericSchema<string, string>,
+>(
+  borderRelays: R,
   prefix: P,
 ) =>
   v.pipe(
     objectOf({
-      borderRelays: v.optional(listOf(borderRelay, borderRelaysMax), []),
+      borderRelays,
       bindPrefix: v.optional(v.nullable(prefix), null),
       bindPrefixOnly: v.optional(v.boolean(), false),
       updateIntervalSeconds: v.optional(seconds(0, softwireUpdateSecondsMax), 60),
@@ -125,6 +128,17 @@ const softwireWith = <R extends v.GenericSchema<string, string>, P extends v.Gen
       "bindPrefixOnly: found true without a bindPrefix, expected one",
     ),
   );
+
+/** A client would be told an address twice, so it is refused, however it is spelt. */
+const usableBorderRelays = v.pipe(
+  listOf(v.pipe(ipv6, usable(unlessGlobal)), borderRelaysMax),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.issues !== undefined) return;
+    const twice = dataset.value.find((text, index) => dataset.value.indexOf(text) < index);
+    if (twice === undefined) return;
+    addIssue({ message: `found "${twice}" twice, expected it once`, received: `"${twice}" twice` });
+  }),
+);
 
 /** The fields of a domain's settings, as an operator declares them. The database stores the settings as JSON. */
 export const domainSettingsFields = {
@@ -158,7 +172,7 @@ export const domainSettingsFields = {
   rapidCommit: v.optional(v.boolean(), false),
   sitePrefixLength: v.optional(v.picklist([56, 64]), 56),
   softwire: v.optional(
-    softwireWith(v.pipe(ipv6, usable(unlessGlobal)), v.pipe(ipv6Prefix, usable(unlessGlobalPrefix))),
+    softwireWith(v.optional(usableBorderRelays, []), v.pipe(ipv6Prefix, usable(unlessGlobalPrefix))),
     {},
   ),
 };
@@ -173,7 +187,7 @@ export const storedSettingsSchema = objectOf({
   lines: v.optional(listOf(objectOf({ linkAddress: ipv6, interfaceId }), linesMax), []),
   serverIdentifier: textOf(parseIPv4),
   options: v.optional(storedOptionsSchema, {}),
-  softwire: v.optional(softwireWith(ipv6, ipv6Prefix), {}),
+  softwire: v.optional(softwireWith(v.optional(listOf(ipv6, borderRelaysMax), []), ipv6Prefix), {}),
 });
 export type DomainSettings = v.InferOutput<typeof storedSettingsSchema>;
 

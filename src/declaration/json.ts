@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { formatFieldPath } from "../field-path.ts";
 import { jsonPauseCharacters, unparsedCharactersMax } from "../limits.ts";
 import { refuseDeepJson } from "./json-depth.ts";
 import { runAtOnce } from "./steps.ts";
@@ -17,7 +18,7 @@ export class DuplicateKeyError extends SyntaxError {
   /** Line of the second one. */
   readonly line: number;
   constructor(path: readonly PropertyKey[], line: number, source = "the body") {
-    const shown = path.map(String).join(".").slice(0, unparsedCharactersMax);
+    const shown = formatFieldPath(path).slice(0, unparsedCharactersMax);
     super(`Cannot read ${source}: ${shown}: found this field twice, in line ${line} again, expected it once`);
     this.name = "DuplicateKeyError";
     this.path = path;

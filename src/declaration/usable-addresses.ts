@@ -12,7 +12,9 @@ import {
   isLinkLocal,
   isLoopback,
   isMapped,
+  isIPv4Compatible,
   isMulticast,
+  isSiteLocal,
   isUnspecified,
   parseIPv6,
   parseIPv6Prefix,
@@ -101,13 +103,23 @@ const localKinds: readonly (readonly [(octets: Uint8Array) => boolean, string])[
   [isMapped, "IPv4-mapped"],
 ];
 
-const whyNotGlobal = (octets: Uint8Array): string | undefined => {
-  const found = localKinds.find(([isSuch]) => isSuch(octets));
+/**
+ * Kinds that are refused for the ends of a softwire too, because no network routes them any more. A link may still be
+ * named by one (RFC 3879 §4).
+ */
+const softwireKinds: typeof localKinds = [
+  ...localKinds,
+  [isSiteLocal, "site-local, which RFC 3879 withdrew"],
+  [isIPv4Compatible, "IPv4-compatible, which RFC 4291 withdrew"],
+];
+
+const whyNotGlobal = (octets: Uint8Array, kinds = localKinds): string | undefined => {
+  const found = kinds.find(([isSuch]) => isSuch(octets));
   return found && `expected a global or unique local address: it is ${found[1]}`;
 };
 
 /** Refuses an IPv6 address that a border relay cannot have. */
-export const unlessGlobal: Refusal = (text) => whyNotGlobal(parseIPv6(text));
+export const unlessGlobal: Refusal = (text) => whyNotGlobal(parseIPv6(text), softwireKinds);
 
 /** Refuses a link-address that a relay cannot state. `::` is allowed: it means that no relay names the link. */
 export const unlessLink: Refusal = (text) => {
@@ -117,13 +129,16 @@ export const unlessLink: Refusal = (text) => {
 
 /** Refuses a prefix that no client can have. `::/0` (all clients) and `::1/128` (clients on this host) are allowed. */
 export const unlessServed: Refusal = (text) =>
-  isLoopback(parseIPv6Prefix(text).address) ? undefined : unlessGlobalPrefix(text);
+  isLoopback(parseIPv6Prefix(text).address) ? undefined : whyNotGlobalPrefix(text, localKinds);
 
-/** Refuses a prefix all of whose addresses are unusable. */
-export const unlessGlobalPrefix: Refusal = (text) => {
+/** Refuses a prefix all of whose addresses are unusable for a softwire. */
+export const unlessGlobalPrefix: Refusal = (text) => whyNotGlobalPrefix(text, softwireKinds);
+
+function whyNotGlobalPrefix(text: string, kinds: typeof localKinds): string | undefined {
   const { address, length } = parseIPv6Prefix(text);
-  const isWhole = isUnspecified(address) || isLoopback(address) ? length === 128 : true;
-  const isWithin = isMapped(address) ? length >= 96 : true;
-  const why = isWhole && isWithin ? whyNotGlobal(address) : undefined;
+  const named =
+    length === 128 ? kinds : kinds.filter(([isSuch]) => isSuch !== isUnspecified && isSuch !== isLoopback);
+  const isWithin = isMapped(address) || isIPv4Compatible(address) ? length >= 96 : true;
+  const why = isWithin ? whyNotGlobal(address, named) : undefined;
   return why?.replace("address: it is", "prefix: it is");
-};
+}

@@ -7,6 +7,7 @@ import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { DuplicateKeyError, refuseUnclearJson } from "../declaration/json.ts";
 import { runAtOnce } from "../declaration/steps.ts";
+import { formatFieldPath } from "../field-path.ts";
 import { faultPathCharactersMax } from "../limits.ts";
 import { problem } from "./problem.ts";
 
@@ -50,7 +51,7 @@ export function unreadableBody(error: SyntaxError): Error {
     const { message } = error;
     return problem(400, message.startsWith("Cannot read ") ? message : `Cannot read the body: ${message}`);
   }
-  const path = error.path.map(String).join(".").slice(0, faultPathCharactersMax);
+  const path = formatFieldPath(error.path).slice(0, faultPathCharactersMax);
   const found = `this field twice, in line ${error.line} again`;
   return problem(400, error.message, { errors: [{ path, found, expected: "it once" }] });
 }

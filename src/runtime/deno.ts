@@ -17,6 +17,7 @@ import { createCounters } from "../allocator/counters.ts";
 import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
 import { openLogLines } from "../log-lines.ts";
 import { openServer } from "../store/database/server.ts";
+import { identifyFile } from "../store/database/file-identity.ts";
 import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
 import { openStore } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
@@ -65,7 +66,7 @@ const log = createLineLog(
 );
 const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const closing = new AbortController();
-const opening = openStore({ ...settings, setting: "APPORTION_DATABASE_URL" }, openDatabase);
+const opening = openStore({ ...settings, setting: "APPORTION_DATABASE_URL" }, openDatabase, identifyFile);
 const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
 for (const name of ["SIGINT", "SIGTERM"]) {
   process.once(name, () => {

@@ -26,6 +26,7 @@ import type { FileMode } from "../store/configuration/ownership.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { openFile } from "../store/database/file.ts";
+import { identifyFile } from "../store/database/file-identity.ts";
 import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
 import { assertMigrated, migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
@@ -64,11 +65,15 @@ export interface Allocator {
  * @throws {OpeningError} When a database cannot be opened or migrated.
  */
 export function prepareStore(settings: StoreSettings, answerMsMax?: number): Promise<Store> {
-  return openStore(settings, async (access) => {
-    const database = await openDatabase(access, answerMsMax);
-    await useOrClose(access, database, (open) => migrateWritable(access, open));
-    return database;
-  });
+  return openStore(
+    settings,
+    async (access) => {
+      const database = await openDatabase(access, answerMsMax);
+      await useOrClose(access, database, (open) => migrateWritable(access, open));
+      return database;
+    },
+    identifyFile,
+  );
 }
 
 /**
@@ -179,11 +184,15 @@ export async function openExistingDatabase(access: DatabaseAccess, answerMsMax?:
  * @throws {OpeningError} When a database does not exist, or cannot be opened or migrated.
  */
 export function openExistingStore(settings: StoreSettings): Promise<Store> {
-  return openStore(settings, async (access) => {
-    const database = await openFound(access);
-    await useOrClose(access, database, (open) => migrateWritable(access, open));
-    return database;
-  });
+  return openStore(
+    settings,
+    async (access) => {
+      const database = await openFound(access);
+      await useOrClose(access, database, (open) => migrateWritable(access, open));
+      return database;
+    },
+    identifyFile,
+  );
 }
 
 function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {

@@ -17,7 +17,7 @@ import { createAuditStore } from "./configuration/audit.ts";
 import type { AuditStore } from "./configuration/audit.ts";
 import { createDeclarationStore } from "./configuration/declaration.ts";
 import type { DeclarationStore } from "./configuration/declaration.ts";
-import { databaseKey } from "./database/database-url.ts";
+import { databaseKey, filePathOf, isFileUrl } from "./database/database-url.ts";
 import { createDomainStore } from "./configuration/domains.ts";
 import type { DomainStore } from "./configuration/domains.ts";
 import { createPoolStore } from "./configuration/pools.ts";
@@ -95,19 +95,23 @@ export interface StoreSettings extends DatabaseAccess {
  * Opens a store. Domains in the same database share a connection, however its URL is written.
  *
  * @param open Opens one database; each platform provides its own function.
+ * @param identifyFile Identifies the file at a path, undefined when there is none, on platforms with a file system.
  * @throws {DatabaseError} When a database cannot be opened.
  */
 export async function openStore(
   { placements = {}, ...access }: StoreSettings,
   open: (access: DatabaseAccess) => Database | Promise<Database>,
+  identifyFile: (path: string) => string | undefined = () => undefined,
 ): Promise<Store> {
+  const keyOf = (url: string) =>
+    (isFileUrl(url) ? identifyFile(filePathOf(url)) : undefined) ?? databaseKey(url);
   const main = await open(access);
-  const opened = new Map([[databaseKey(access.url), main]]);
+  const opened = new Map([[keyOf(access.url), main]]);
   const placed = new Map<string, Database>();
   for (const [domain, each] of Object.entries(placements)) {
-    const key = databaseKey(each.url);
-    const database = opened.get(key) ?? (await open(each));
-    opened.set(key, database);
+    const database = opened.get(keyOf(each.url)) ?? (await open(each));
+    // The file may be new, so its key is known only now.
+    opened.set(keyOf(each.url), database);
     placed.set(domain, database);
   }
   return createStore({ main, placed });

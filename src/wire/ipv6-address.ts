@@ -104,6 +104,26 @@ export function isMapped(octets: Uint8Array): boolean {
 }
 
 /**
+ * Checks for an address that was meant to stand for an IPv4 address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is in ::/96 (RFC 4291 §2.5.5.1).
+ */
+export function isIPv4Compatible(octets: Uint8Array): boolean {
+  return octets.every((octet, index) => index >= 12 || octet === 0);
+}
+
+/**
+ * Checks for a site-local address.
+ *
+ * @param octets 16 octets.
+ * @returns Whether the address is in fec0::/10 (RFC 4291 §2.5.7).
+ */
+export function isSiteLocal(octets: Uint8Array): boolean {
+  return octets[0] === 0xfe && (octets[1]! & 0xc0) === 0xc0;
+}
+
+/**
  * Checks for the loopback address.
  *
  * @param octets 16 octets.

@@ -19,6 +19,14 @@ export const configurationMutants: readonly Mutant[] = [
     tests: bodyTests,
   },
   {
+    name: "empty-field-not-shown",
+    rules: ["E5"],
+    file: "src/field-path.ts",
+    search: `key === "" ? '""' : String(key)`,
+    replacement: "String(key)",
+    tests: bodyTests,
+  },
+  {
     name: "field-twice-in-two-spellings",
     rules: ["E5"],
     file: "src/declaration/json.ts",

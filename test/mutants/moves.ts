@@ -24,6 +24,12 @@ const mutant = (
 
 export const moveMutants: readonly Mutant[] = [
   mutant(
+    "offer-moves",
+    "src/store/evidence/leases.ts",
+    'if (found.lease.state === "offered") return',
+    'if (found.lease.state === "free") return',
+  ),
+  mutant(
     "renewal-of-a-moved-lease-not-refused",
     statements,
     "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state",

@@ -10,6 +10,7 @@ const declarationTests = ["src/declaration/canonical.test.ts"];
 const allTests = ["test/parsers.test.ts"];
 const date = "src/wire/date.ts";
 const usable = "src/declaration/usable-addresses.ts";
+const settings = "src/declaration/domain-settings.ts";
 const options = "src/declaration/dhcp-options.ts";
 const text = "src/declaration/declaration-text.ts";
 const databaseUrl = "src/store/database/database-url.ts";
@@ -106,6 +107,23 @@ export const parserMutants: readonly Mutant[] = [
     allTests,
   ),
   mutant(
+    "E12",
+    "border-relay-twice",
+    settings,
+    "if (twice === undefined)",
+    "if (twice !== null)",
+    declarationTests,
+  ),
+  mutant("E12", "site-local-border-relay", usable, "  [isSiteLocal, ", "  [isMulticast, ", declarationTests),
+  mutant(
+    "E12",
+    "compatible-border-relay",
+    usable,
+    "  [isIPv4Compatible, ",
+    "  [isMulticast, ",
+    declarationTests,
+  ),
+  mutant(
     "E13",
     "one-code-twice",
     options,
@@ -152,6 +170,22 @@ export const parserMutants: readonly Mutant[] = [
     "src/store/database/file.ts",
     "|| existsSync(path)) return;",
     "|| path) return;",
+    allTests,
+  ),
+  mutant(
+    "E16",
+    "file-by-its-path",
+    "src/store/store.ts",
+    "identifyFile(filePathOf(url))",
+    "identifyFile(url)",
+    allTests,
+  ),
+  mutant(
+    "E16",
+    "new-file-by-its-path",
+    "src/store/store.ts",
+    "opened.set(keyOf(each.url), database);",
+    "opened.set(databaseKey(each.url), database);",
     allTests,
   ),
   mutant(

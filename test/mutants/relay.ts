@@ -177,6 +177,14 @@ export const relayMutants: readonly Mutant[] = [
     tests: relayTests,
   },
   {
+    name: "relay-answers-information-requests-from-port-0",
+    rules: ["The relay sends nothing to an address or port that a socket refuses"],
+    file: information,
+    search: 'if (!canBeAnswered(origin)) return drop("unusable-source");',
+    replacement: "",
+    tests: ["relay/information/information.test.ts", "test/fuzz"],
+  },
+  {
     name: "relay-answers-unicast-information-requests",
     rules: ["RFC 8415 §16"],
     file: information,

@@ -224,6 +224,19 @@ describe("E3 a move", () => {
     }
   });
 
+  test("E3 of an offer or of a lease that has ended is refused with its state", async () => {
+    const { stage, old, call } = await open();
+    const offer = (await stage.client(2).discover())!;
+    const move = (id: string) => call("POST", `/leases/${id}/move`, goal);
+    const refused = await move(idOf(offer));
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      `Cannot change lease ${idOf(offer)}: found state offered, expected bound`,
+    ]);
+    await call("POST", `/leases/${idOf(old)}/release`);
+    expect((await move(idOf(old))).body.detail).toMatch(/found state quarantined, expected bound$/);
+  });
+
   test("E3 a pair that is promised to one client is not the target of another's", async () => {
     const { stage, old, call } = await open();
     const second = await stage.client(2).lease();

@@ -23,7 +23,8 @@ test.each([
   ['{"\\u0070ools":1,"pools":2}', "pools"],
   ['{"__proto__":{},"__proto__":{}}', "__proto__"],
   ['[[],{"x":{"y":[{"z":1,"z":1}]}}]', "1.x.y.0.z"],
-  ['{"":1,"":1}', ""],
+  ['{"domains":[],"":1,"":2}', 'the body: ""'],
+  ['{"a":[{"":{"":1,"":1}}]}', 'a.0."".""'],
   ['{"a\\"b":1,"a\\"b":1}', 'a"b'],
 ])("E5 parseJson() refuses a field twice in %s", (text, path) => {
   expect(() => parseJson(text)).toThrow(`${path}: found this field twice`);

@@ -13,6 +13,7 @@ import {
   faultsShownMax,
   fieldFoundCharactersMax,
 } from "../../limits.ts";
+import { formatFieldPath } from "../../field-path.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
 
@@ -75,13 +76,15 @@ export function andMore(count: number): string {
 
 /** Converts an issue of a schema to a fault of the API. */
 function fieldErrorOf(issue: Issue, prefix = ""): FieldError {
-  const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  const keys = (issue.path ?? []).map((part) =>
+    typeof part === "object" ? (part.key as PropertyKey) : part,
+  );
   const message = shortened(issue.message);
   // An issue that concerns no single field names its subject in the message.
   const [, subject, foundInMessage] = /^(.+?): found (.+?), expected /s.exec(message) ?? [];
   const found = foundInMessage ?? (typeof issue.received === "string" ? issue.received : "an invalid value");
   return {
-    path: prefix + (keys.join(".") || (subject ?? "(top level)")).slice(0, faultPathCharactersMax),
+    path: prefix + (formatFieldPath(keys) || (subject ?? "(top level)")).slice(0, faultPathCharactersMax),
     found: found === "undefined" ? "nothing" : found.slice(0, fieldFoundCharactersMax),
     expected: expectationOf({ ...issue, message }),
   };

@@ -31,7 +31,7 @@ export type DescribeLease = (lease: StoredLease) => unknown;
 /** Why a lease was not changed. */
 export type LeaseRefusal =
   | ChangeRefusal
-  /** Neither a lease nor an offer is running. */
+  /** Neither a lease nor an offer is running; for a move, no lease is. */
   | { readonly kind: "not-running"; readonly state: SlotState };
 
 /** The outcome of a release: the lease after it, or why the release was refused. */
@@ -197,6 +197,8 @@ async function move(
   describe: DescribeLease,
 ): Promise<LeaseMove> {
   const { place, directory, domain, handle } = found;
+  // The client of an offer has no pair yet that it could be moved from.
+  if (found.lease.state === "offered") return { kind: "not-running", state: "offered" };
   const pair = findPair(domain.pools, address, psid);
   const isPresent = pair !== undefined && slotKey(pair.pool.id, pair.number) === handle.slot;
   if (pair === undefined || !(isOpen(pair.pool) || isPresent))

@@ -40,7 +40,7 @@ export const offerMutants: readonly Mutant[] = [
     file: statements,
     search: "AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,",
     replacement: "AND ${own.expiresAt} > now AS running,",
-    tests: modelTests,
+    tests: ["test/rules/rfc7618-site.test.ts"],
   },
   {
     name: "repeated-discover-gets-another-pair",

@@ -45,7 +45,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
       async (context) => {
         const [principal, id] = [context.get("principal"), context.req.param("id")];
         const change = await store.leases.release(principal, id, readPrecondition(context), showLease);
-        return respondChange(context, id, change);
+        return respondChange(context, id, change, "bound or offered");
       },
     )
     .post(
@@ -68,7 +68,7 @@ export function leaseChangeRoutes({ store }: AdminDeps) {
         const precondition = readPrecondition(context);
         const change = await store.leases.move(principal, id, precondition, target, showLease);
         if (change.kind === "no-pair") throw noPair(change.domain, body);
-        return respondChange(context, id, change);
+        return respondChange(context, id, change, "bound");
       },
     );
 }
@@ -77,6 +77,7 @@ function respondChange(
   context: Context,
   id: string,
   change: Exclude<LeaseMove, { readonly kind: "no-pair" }>,
+  expectedState: string,
 ) {
   switch (change.kind) {
     case "changed":
@@ -86,7 +87,7 @@ function respondChange(
     case "stale":
       throw versionConflict(change);
     case "not-running":
-      throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected bound or offered`);
+      throw problem(409, `Cannot change lease ${id}: found state ${change.state}, expected ${expectedState}`);
     case "changed-meanwhile":
       throw problem(
         409,

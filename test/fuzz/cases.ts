@@ -1,0 +1,126 @@
+/**
+ * Cases: what the fuzzer gives to the code under test, so that it can be run again, shortened and kept in a file.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeQuery } from "../../src/lease/query.ts";
+import { reasons } from "../../src/lease/reasons.ts";
+import { decodeHex, encodeHex } from "../../src/wire/hex.ts";
+import { AllocatorTarget } from "./allocator-target.ts";
+import { checkCodecs } from "./codecs.ts";
+import { ensure, same } from "./property.ts";
+import { Random } from "./random.ts";
+import { origins, relayDown, relayFunctions, relaySettings, relayUp } from "./relay-target.ts";
+import type { RelayFunctions } from "./relay-target.ts";
+
+/** One message, and what it is given to. */
+export type Single =
+  /** A datagram to the relay: numbers of an origin and of a setting of `relay-target.ts`. */
+  | { readonly target: "up"; readonly origin: number; readonly setting: number; readonly octets: Uint8Array }
+  /** A frame of an answer to the relay. */
+  | { readonly target: "down"; readonly setting: number; readonly octets: Uint8Array }
+  /** A datagram to all codecs. */
+  | { readonly target: "codecs"; readonly octets: Uint8Array }
+  /** A frame to the decoder of the allocator. */
+  | { readonly target: "frame"; readonly octets: Uint8Array };
+
+/** Frames of one POST to the allocator. */
+export interface Batch {
+  readonly target: "batch";
+  readonly frames: readonly Uint8Array[];
+}
+
+export type Case = Single | Batch;
+
+/**
+ * Runs a case of one message.
+ *
+ * @returns The outcome, in words that the fuzzer counts.
+ * @throws {PropertyError} When a property does not hold; any other error is one that the code should not have thrown.
+ */
+export function runSingle(single: Single, relay: RelayFunctions = relayFunctions): string {
+  const { octets } = single;
+  switch (single.target) {
+    case "up":
+      return relayUp(octets, origins[single.origin]!, relaySettings[single.setting]!, relay);
+    case "down":
+      return relayDown(octets, relaySettings[single.setting]!, relay);
+    case "codecs":
+      checkCodecs(octets);
+      return "checked";
+    case "frame":
+      return judgeFrame(octets);
+  }
+}
+
+function judgeFrame(frame: Uint8Array): string {
+  const before = frame.slice();
+  const result = decodeQuery(frame);
+  ensure(same(frame, before), () => "Decoders leave their input alone: the octets have changed");
+  if (result.kind === "query") return "query";
+  ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
+  return result.reason;
+}
+
+/** Runs a case alone. A batch is served twice by a new allocator, because a repeat must not do harm either. */
+export async function runCase(one: Case, relay: RelayFunctions = relayFunctions): Promise<void> {
+  if (one.target !== "batch") {
+    runSingle(one, relay);
+    return;
+  }
+  const target = await AllocatorTarget.open(new Random(1));
+  try {
+    await target.serve(one.frames);
+    await target.serve(one.frames);
+  } finally {
+    target.close();
+  }
+}
+
+/** A case as a file has it. */
+interface CaseFile {
+  /** What was wrong. */
+  readonly why: string;
+  readonly target: Case["target"];
+  readonly origin?: number;
+  readonly setting?: number;
+  /** In hexadecimal; only a batch has several. */
+  readonly messages: readonly string[];
+}
+
+export function formatCase(one: Case, why: string): string {
+  const { target } = one;
+  const messages = (one.target === "batch" ? one.frames : [one.octets]).map(encodeHex);
+  const numbers = {
+    ...("origin" in one && { origin: one.origin }),
+    ...("setting" in one && { setting: one.setting }),
+  };
+  return `${JSON.stringify({ why, target, ...numbers, messages } satisfies CaseFile, null, 2)}\n`;
+}
+
+/** @throws {SyntaxError} When the text is not a case. */
+export function parseCase(text: string): Case {
+  const { target, origin = 0, setting = 0, messages } = JSON.parse(text) as CaseFile;
+  const octets = messages.map((message) => decodeHex(message));
+  const [first] = octets;
+  if (target === "batch") return { target, frames: octets };
+  const isKnown = ["up", "down", "codecs", "frame"].includes(target);
+  if (!isKnown || first === undefined || !(origin in origins) || !(setting in relaySettings)) {
+    throw new SyntaxError(
+      `Cannot parse case: found target ${JSON.stringify(target)} with ${messages.length} messages`,
+    );
+  }
+  return { target, origin, setting, octets: first };
+}
+
+const foundFolder = join(import.meta.dirname, "found");
+
+/** @returns The cases that were found once, by name of their file. */
+export function foundCases(): ReadonlyMap<string, Case> {
+  const files = readdirSync(foundFolder).filter((file) => file.endsWith(".json"));
+  return new Map(
+    files.sort().map((file) => [file, parseCase(readFileSync(join(foundFolder, file), "utf8"))]),
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * `npm run fuzz`: mutates messages, and gives them to the relay's and the allocator's code. It prints the rate, the
+ * outcomes, the reasons that never occurred, and the hash of the run. The exit code is 2 after a failure.
+ *
+ * @module
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { dropReasons } from "../../relay/reasons.ts";
+import { reasons } from "../../src/lease/reasons.ts";
+import { CampaignFailure, epochMessages, runCampaign } from "./campaign.ts";
+import type { CampaignResult, TargetName } from "./campaign.ts";
+import { formatCase, parseCase, runCase } from "./cases.ts";
+import { shrink } from "./shrink.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+const messagesDefault = 1_000_000;
+/** Milliseconds on one message or batch after which the process ends, on a machine that is busy too. */
+const stallMsDefault = 60_000;
+/** Milliseconds between two lines of progress. */
+const progressMs = 60_000;
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
+  return Number(text);
+}
+
+const unitMs = { s: 1000, m: 60_000, h: 3_600_000 };
+
+function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError("Expected a time such as 90s, 10m or 2h.");
+  return Number(count) * unitMs[unit as keyof typeof unitMs];
+}
+
+interface Flags {
+  readonly seed?: number;
+  readonly messages?: number;
+  readonly for?: number;
+  readonly target: TargetName;
+  readonly stall: number;
+  readonly epoch?: number;
+  readonly replay?: string;
+}
+
+const flags = new Command("fuzz")
+  .description("Mutates messages, and gives them to the code of the relay and the allocator")
+  .option("--seed <number>", "the seed of the run (default: a new one)", wholeNumber)
+  .addOption(
+    new Option("--messages <count>", `how many messages (default: ${messagesDefault})`)
+      .argParser(wholeNumber)
+      .conflicts("for"),
+  )
+  .option("--for <time>", "run this long instead, such as 10m; the last epoch is finished", duration)
+  .addOption(
+    new Option("--target <name>", "what gets them").choices(["relay", "allocator", "both"]).default("both"),
+  )
+  .option("--stall <time>", "end the process when a message takes this long", duration, stallMsDefault)
+  .option("--epoch <number>", "run only this epoch, which a failure printed", wholeNumber)
+  .option("--replay <file>", "run only the case in this file")
+  .parse()
+  .opts<Flags>();
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The property that an error breaks: its message up to what was found. */
+function propertyOf(error: unknown): string {
+  return error instanceof Error ? `${error.name} ${error.message.split(":", 1)[0]!}` : String(error);
+}
+
+async function replay(file: string): Promise<void> {
+  try {
+    await runCase(parseCase(readFileSync(file, "utf8")));
+    print(`${file} holds`);
+  } catch (error) {
+    print(`${file} fails: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    process.exitCode = 2;
+  }
+}
+
+async function run(seed: number): Promise<void> {
+  const { target, messages = messagesDefault, for: forMs, epoch } = flags;
+  const startMs = performance.now();
+  let nextProgressMs = startMs + progressMs;
+  const watchdog = startWatchdog(seed, flags.stall);
+  const nextEpoch = (soFar: number): number => {
+    const nowMs = performance.now();
+    if (nowMs >= nextProgressMs) {
+      nextProgressMs = nowMs + progressMs;
+      print(`${soFar} messages, ${rateOf(soFar, nowMs - startMs)}`);
+    }
+    if (epoch !== undefined) return soFar === 0 ? epochMessages : 0;
+    if (forMs !== undefined) return nowMs - startMs < forMs ? epochMessages : 0;
+    return Math.min(messages - soFar, epochMessages);
+  };
+  // Each rejected message makes an error. Their stacks would take most of the time, and nobody reads them.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    const result = await runCampaign({
+      seed,
+      target,
+      firstEpoch: epoch ?? 0,
+      nextEpoch,
+      watch: watchdog.watch,
+    });
+    report(seed, result, performance.now() - startMs);
+  } catch (error) {
+    Error.stackTraceLimit = stackTraceLimit;
+    await reportFailure(seed, error);
+  } finally {
+    await watchdog.close();
+  }
+}
+
+const rateOf = (messages: number, ms: number): string => `${Math.round(messages / (ms / 1000))} messages/s`;
+
+function report(
+  seed: number,
+  { messages, epochs, outcomes, hash, memory }: CampaignResult,
+  ms: number,
+): void {
+  for (const [name, count] of [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    print(`${String(count).padStart(12)}  ${name}`);
+  }
+  const met = new Set([...outcomes.keys()].flatMap((name) => name.split(/[ :]/)));
+  const missed = (known: object) => Object.keys(known).filter((reason) => !met.has(reason));
+  print(`reasons of the allocator that never occurred: ${missed(reasons).join(", ") || "none"}`);
+  print(`reasons of the relay that never occurred: ${missed(dropReasons).join(", ") || "none"}`);
+  const [first, last] = memory.map((octets) => Math.round(octets / 1024 / 1024));
+  print(`memory in use: ${first} MiB after the first epoch, ${last} MiB after the last`);
+  const seconds = Math.round(ms / 1000);
+  print(`seed ${seed}: ${messages} messages in ${epochs} epochs and ${seconds} s, ${rateOf(messages, ms)}`);
+  print(`no failure, hash ${hash}`);
+}
+
+async function reportFailure(seed: number, error: unknown): Promise<void> {
+  process.exitCode = 2;
+  if (!(error instanceof CampaignFailure)) {
+    print(`seed ${seed} fails: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return;
+  }
+  const { epoch, step, failed, message, cause } = error;
+  print(`seed ${seed} fails at epoch ${epoch}, step ${step}: ${message}`);
+  print(cause instanceof Error ? (cause.stack ?? "") : "");
+  print(formatCase(failed, message));
+  const shortest = await shrink(failed, async (one) => {
+    try {
+      await runCase(one);
+      return undefined;
+    } catch (found) {
+      return propertyOf(found);
+    }
+  });
+  if (shortest === undefined) {
+    print("The case holds when it is run alone: it needs what came before it in its epoch.");
+  } else {
+    const file = join(tmpdir(), `apportion-fuzz-${seed}-${epoch}-${step}.json`);
+    writeFileSync(file, formatCase(shortest, message));
+    print(`shortest form, in ${file}:\n${formatCase(shortest, message)}`);
+    print(`Replay: npm run fuzz -- --replay ${file}`);
+  }
+  print(`Repeat: npm run fuzz -- --seed ${seed} --target ${flags.target} --epoch ${epoch}`);
+}
+
+if (flags.replay !== undefined) await replay(flags.replay);
+else await run(flags.seed ?? Math.floor(Math.random() * 0x1_0000_0000));

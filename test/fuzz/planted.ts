@@ -1,0 +1,110 @@
+/**
+ * Faults that are planted in a copy of the project, to show that the fuzzer finds them.
+ *
+ * @module
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** A fault: a change of the source. */
+export interface Planted {
+  readonly name: string;
+  readonly file: string;
+  /** Text that occurs exactly once in the file. */
+  readonly search: string;
+  readonly replacement: string;
+  /** Flags of the fuzzer. */
+  readonly flags: readonly string[];
+  /** What the fuzzer prints when it finds the fault. */
+  readonly found: RegExp;
+}
+
+const relay = ["--target", "relay", "--messages", "60000"];
+const allocator = ["--target", "allocator", "--messages", "60000"];
+
+export const plantedFaults: readonly Planted[] = [
+  {
+    name: "a DHCPv6 option that ends after its message is accepted",
+    file: "src/wire/dhcpv6/options.ts",
+    search: "if (end > message.length) {",
+    replacement: "if (start > message.length) {",
+    flags: relay,
+    found: /A relay path is encoded with the octets/,
+  },
+  {
+    name: "relay levels have no bound",
+    file: "src/wire/dhcpv6/relay.ts",
+    search: "if (path.length === relayLevelsMax) {",
+    replacement: "if (path.length === 1000) {",
+    flags: relay,
+    found: /A path has at most 16 levels: found/,
+  },
+  {
+    name: "a Reply is sent to port 0",
+    file: "relay/information/information.ts",
+    search: 'if (!canBeAnswered(origin)) return drop("unusable-source");',
+    replacement: "",
+    flags: relay,
+    found: /A port is 1 to 65535: found 0/,
+  },
+  {
+    name: "a message that cannot be decoded fails its batch",
+    file: "src/lease/query.ts",
+    search: "if (error instanceof DecodeError) return drop(error.reason);",
+    replacement: "",
+    flags: allocator,
+    found: /fails at epoch/,
+  },
+  {
+    name: "the decoder of options stands still at one without data",
+    file: "src/wire/dhcpv6/options.ts",
+    search: "    at = end;\n",
+    replacement: "    at = end === start ? at : end;\n    options.length = Math.min(options.length, 8);\n",
+    flags: [...relay, "--stall", "3s"],
+    found: /no progress for 3000 ms at seed 1, epoch 0, step \d+\nmessage: [0-9a-f]+/,
+  },
+];
+
+/** Folders and files that the fuzzer needs. */
+const needed = [
+  "src",
+  "relay",
+  "migrations",
+  "test/fuzz",
+  "test/support",
+  "test/vectors",
+  "package.json",
+  "tsconfig.json",
+];
+
+/**
+ * Copies the project and plants a fault in the copy.
+ *
+ * @returns The folder of the copy, and a function that deletes it.
+ * @throws {RangeError} When the text to replace does not occur exactly once.
+ */
+export function plant({ file, search, replacement }: Planted): {
+  readonly folder: string;
+  readonly remove: () => void;
+} {
+  const root = resolve(import.meta.dirname, "../..");
+  const folder = mkdtempSync(join(tmpdir(), "apportion-planted-"));
+  for (const path of needed) cpSync(join(root, path), join(folder, path), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const path = join(folder, file);
+  const text = readFileSync(path, "utf8");
+  const places = text.split(search).length - 1;
+  if (places !== 1)
+    throw new RangeError(`Cannot plant a fault in ${file}: found its text ${places} times, expected once`);
+  writeFileSync(
+    path,
+    text.replace(search, () => replacement),
+  );
+  return {
+    folder,
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
