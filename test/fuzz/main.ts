@@ -111,6 +111,8 @@ async function run(seed: number): Promise<void> {
     report(seed, result, performance.now() - startMs);
   } catch (error) {
     Error.stackTraceLimit = stackTraceLimit;
+    // To shorten a case takes many runs, none of which is watched.
+    await watchdog.close();
     await reportFailure(seed, error);
   } finally {
     await watchdog.close();
