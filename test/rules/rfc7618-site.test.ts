@@ -117,6 +117,15 @@ describe("R7618-10-02 a site", () => {
     expect(await stage.outcome(() => stage.client(3, here).discover())).toBe("silence:site-limit");
   });
 
+  test("can't exceed its limit with an offer that its client, on a line without a name, takes along", async () => {
+    const stage = await Stage.open({ siteLeasesMax: 1 });
+    const [before, now] = [{ source: "2001:db8:1:100::1" }, { source: "2001:db8:1:200::1" }];
+    await stage.client(1, before).discover();
+    await stage.client(2, { source: "2001:db8:1:200::2" }).lease();
+    const offer = await stage.client(1, now).discover();
+    expect(await stage.outcome(() => stage.client(1, now).select(offer!))).toMatch(/^nak/);
+  });
+
   test("can't exceed its limit in one batch", async () => {
     const stage = await Stage.open({ siteLeasesMax: 2 });
     const messages = [1, 2, 3, 4].map((number) =>
