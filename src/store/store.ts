@@ -95,7 +95,7 @@ export interface StoreSettings extends DatabaseAccess {
  * Opens a store. Domains in the same database share a connection, however its URL is written.
  *
  * @param open Opens one database; each platform provides its own function.
- * @param identifyFile Identifies the file at a path, undefined when there is none, on platforms with a file system.
+ * @param identifyFile Identifies the file at a path; it returns undefined when there is none. Omitted where there are no files.
  * @throws {DatabaseError} When a database cannot be opened.
  */
 export async function openStore(

@@ -47,10 +47,25 @@ export function decodeHex(text: string): Uint8Array {
     );
   }
   const octets = new Uint8Array(text.length / 2);
-  for (let index = 0; index < octets.length; index++) {
-    octets[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
-  }
+  writeHex(octets, 0, text);
   return octets;
+}
+
+/**
+ * Writes hexadecimal text as octets, without a check.
+ *
+ * @param text Two digits for each octet, upper or lower case.
+ */
+export function writeHex(octets: Uint8Array, offset: number, text: string): void {
+  for (let index = 0; index < text.length; index += 2) {
+    const high = valueOfDigit(text.charCodeAt(index));
+    octets[offset + index / 2] = (high << 4) | valueOfDigit(text.charCodeAt(index + 1));
+  }
+}
+
+/** The low four bits of the letters count from 1, in both cases. */
+function valueOfDigit(code: number): number {
+  return code <= 0x39 ? code & 15 : (code & 15) + 9;
 }
 
 /**

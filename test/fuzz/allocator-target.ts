@@ -98,7 +98,7 @@ export class AllocatorTarget {
     return this.#fuzzed.counters.snapshot();
   }
 
-  /** @returns A frame of a client that goes on from one of the latest answers; undefined if there is none. */
+  /** @returns What a client sends after one of the latest answers, as a frame; undefined if there is no answer. */
   goOn(random: Random): Uint8Array | undefined {
     if (this.#known.length === 0) return undefined;
     const { clientIdentifier, pair, place } = random.pick(this.#known);

@@ -65,7 +65,7 @@ export class Workshop {
     const root = resolve(import.meta.dirname, "../..");
     const list = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
     const folder = mkdtempSync(join(tmpdir(), "apportion-mutants-"));
-    // Tests start programs as another user, who has to read them.
+    // Some tests start programs as another user, who must be able to read them.
     chmodSync(folder, 0o755);
     const files = new Set(list.toString("utf8").split("\0"));
     files.delete("");

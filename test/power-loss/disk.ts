@@ -163,7 +163,7 @@ function lossesOf({ pending, durable }: StoredFile, random: SeededRandom) {
   return losses;
 }
 
-/** @returns An offset inside of a write at which a sector begins, chosen at random; empty if there is none. */
+/** @returns A random offset inside a write where a sector begins; empty if no sector begins there. */
 function cutsOf(
   { offset, data }: Extract<Change, { kind: "write" }>,
   octets: number,

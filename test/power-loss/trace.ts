@@ -98,7 +98,7 @@ class TraceReader {
     } else if (path === this.#files.marks && name === "pwrite64") {
       this.events.push({ kind: "mark", text: dataOf(args, Number(result)).toString("utf8") });
     } else if (path.startsWith(this.#files.database) && !path.startsWith(`${this.#files.database}-shm`)) {
-      // The index of the log (-shm) is made anew when the first connection opens the database.
+      // The index of the log (-shm) is created again when the first connection opens the database.
       this.#readFileCall(name, { path, args, result: Number(result), from });
     }
   }

@@ -96,11 +96,22 @@ test("SQL reads from the cells what was written", async () => {
   );
 });
 
+test("an address of another length is refused, because it would overwrite the next cell", () => {
+  const writer = new CellWriter();
+  const at = writer.addRow(32);
+  expect(() => {
+    addressCell.write(writer, at, new Uint8Array(17));
+  }).toThrow("found 17 octets, expected 16");
+  expect(() => {
+    optionalAddressCell.write(writer, at, "00");
+  }).toThrow("found 1 octets, expected 16");
+});
+
 test("a number that needs more digits than its cell is refused, and equal texts are written once", () => {
   const writer = new CellWriter();
   expect(() => {
     writer.writeNumber(writer.addRow(3), 3, 1000);
-  }).toThrow("Cannot write 1000: expected at most 3 digits");
+  }).toThrow("Cannot write 1000: expected at least 0 and at most 3 digits");
 
   const sample: Sample = {
     number: 1,

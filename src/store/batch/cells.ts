@@ -4,8 +4,8 @@
  *
  * - A number is decimal digits after spaces; null is `-`.
  * - An IPv6 address is its 16 octets; null is `::`, which no client has.
- * - Other octets and texts follow the cells, and their cell has position and length. An empty text is null. Rows share
- *   equal texts.
+ * - Other octets and texts follow the cells, and their cell has position and length. A text is written once, however many
+ *   rows have it.
  *
  * Another parameter has the positions of the rows as a JSON array. So a statement can read some rows of a parameter, or
  * none.
@@ -15,6 +15,7 @@
 import { sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { claimCellsOctets } from "../../limits.ts";
+import { writeHex } from "../../wire/hex.ts";
 
 /** One kind of cell: how a value is written, and how SQL reads it. */
 interface CellKind<T> {
@@ -71,6 +72,7 @@ export const flagCell: CellKind<boolean> = {
 export const addressCell: CellKind<Uint8Array> = {
   octets: addressOctets,
   write: (writer, at, value) => {
+    assertAddress(value.length);
     writer.writeInPlace(at, value);
   },
   read: (cells, at) => sql`substr(${cells}, ${at}, ${sql.raw(String(addressOctets))})`,
@@ -80,12 +82,23 @@ export const addressCell: CellKind<Uint8Array> = {
 export const optionalAddressCell: CellKind<string | null> = {
   octets: addressOctets,
   write: (writer, at, value) => {
-    if (value === null) writer.clear(at, addressOctets);
-    else writer.writeHexInPlace(at, value);
+    if (value === null) {
+      writer.clear(at, addressOctets);
+      return;
+    }
+    assertAddress(value.length / 2);
+    writer.writeHexInPlace(at, value);
   },
   read: (cells, at) =>
     sql`nullif(${addressCell.read(cells, at)}, zeroblob(${sql.raw(String(addressOctets))}))`,
 };
+
+/** A longer one would overwrite the next cell. */
+function assertAddress(octets: number): void {
+  if (octets !== addressOctets) {
+    throw new RangeError(`Cannot write an address: found ${octets} octets, expected ${addressOctets}`);
+  }
+}
 
 /** Any number of octets. */
 export const octetsCell: CellKind<Uint8Array> = {
@@ -113,7 +126,7 @@ export const textCell: CellKind<string> = {
   read: (cells, at) => sql`CAST(${referredOf(cells, at)} AS TEXT)`,
 };
 
-/** A list of numbers as JSON; null if there is none. */
+/** A list of numbers, as JSON. Null is an empty text. */
 export const listCell: CellKind<readonly number[] | null> = {
   octets: referenceOctets,
   write: (writer, at, value) => {
@@ -145,7 +158,7 @@ const space = 0x20;
 const minus = 0x2d;
 const zero = 0x30;
 
-/** Powers of ten below it are integers that take no division of floating-point numbers. */
+/** Below it, a quotient fits in 32 bits, and `| 0` rounds it down faster than `Math.floor`. */
 const smallMax = 1e9;
 
 /** Writes rows, one after the other. */
@@ -154,7 +167,7 @@ export class CellWriter {
   #end = 0;
   readonly #texts = new Map<string, { readonly offset: number; readonly length: number }>();
 
-  /** Begins anew, in the same memory. */
+  /** Forgets all rows, and keeps the memory. */
   reset(): void {
     this.#end = 0;
     this.#texts.clear();
@@ -180,7 +193,9 @@ export class CellWriter {
       this.#octets[--end] = zero + (rest - higher * 10);
       rest = higher;
     } while (rest > 0);
-    if (end < at) throw new RangeError(`Cannot write ${value}: expected at most ${digits} digits`);
+    if (end < at || value < 0) {
+      throw new RangeError(`Cannot write ${value}: expected at least 0 and at most ${digits} digits`);
+    }
   }
 
   writeMinus(at: number): void {
@@ -197,10 +212,7 @@ export class CellWriter {
 
   /** @param hex Two lower-case digits for each octet. */
   writeHexInPlace(at: number, hex: string): void {
-    for (let index = 0; index < hex.length; index += 2) {
-      const high = valueOfDigit(hex.charCodeAt(index));
-      this.#octets[at + index / 2] = (high << 4) | valueOfDigit(hex.charCodeAt(index + 1));
-    }
+    writeHex(this.#octets, at, hex);
   }
 
   /** Adds octets after all rows so far, to which a cell refers. @returns Their offset. */
@@ -242,9 +254,4 @@ export class CellWriter {
     }
     return at;
   }
-}
-
-/** @param code Character code of one of `0-9a-f`. */
-function valueOfDigit(code: number): number {
-  return code < 0x3a ? code - zero : code - 0x57;
 }

@@ -56,7 +56,7 @@ test("E3 hand-over-moved reads no claim while nobody moves, and asks a partial i
   const { template } = batchStatements.find(({ name }) => name === "hand-over-moved")!;
   const database = await temporaryDatabase(vectorDomain);
   const revision = await queryNumber(database, "SELECT revision FROM configuration");
-  // Claims that cannot be parsed: whoever reads them fails.
+  // No statement can read these claims without failing.
   const unreadable = { ...values, revision, binds: "?", offers: "?", ends: "?" };
   const statement = prepareStatement<ParameterName>(template)(unreadable);
   await database.write([statement]);

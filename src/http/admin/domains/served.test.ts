@@ -1,4 +1,4 @@
-/** Settings that select the clients of a domain: who may change them, and no two domains may share one. */
+/** The settings that select the clients of a domain: who may change them, and that no two domains share one. */
 import { describe, expect, test } from "vitest";
 import { operator } from "../../../../test/support/admin.ts";
 import type { AdminAnswer } from "../../../../test/support/admin.ts";
