@@ -28,7 +28,7 @@ import { readAnswer } from "../support/answer.ts";
 import type { TestAnswer } from "../support/answer.ts";
 import { clientProfile } from "../support/clients.ts";
 import { ensure, same } from "./property.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { behindAccessNode, clientMessage, frameOf, places } from "./seeds.ts";
 import { honestProfiles, openWorld, worldBegins } from "./world.ts";
 import type { World } from "./world.ts";

@@ -13,7 +13,7 @@ import { foundCases, runSingle } from "./cases.ts";
 import type { Case, Single } from "./cases.ts";
 import { Mutator } from "./mutate.ts";
 import { ensure } from "./property.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { origins, relayFunctions, relaySettings } from "./relay-target.ts";
 import type { RelayFunctions } from "./relay-target.ts";
 import { buildCorpus } from "./seeds.ts";

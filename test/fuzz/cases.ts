@@ -11,7 +11,7 @@ import { decodeHex, encodeHex } from "../../src/wire/hex.ts";
 import { AllocatorTarget } from "./allocator-target.ts";
 import { checkCodecs } from "./codecs.ts";
 import { ensure, same } from "./property.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { origins, relayDown, relayFunctions, relaySettings, relayUp } from "./relay-target.ts";
 import type { RelayFunctions } from "./relay-target.ts";
 

@@ -8,7 +8,7 @@ import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 export const boundaryOctets = [
   0, 1, 2, 3, 4, 6, 7, 8, 9, 12, 13, 15, 16, 17, 20, 21, 31, 32, 63, 64, 127, 128, 254, 255,

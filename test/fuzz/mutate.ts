@@ -7,7 +7,7 @@ import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { messageOctetsMax } from "../../src/limits.ts";
 import { addresses6, boundaryLengths, boundaryOctets, codes4, codes6, data4, data6 } from "./dictionary.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { copyItem, copyTree, encodeTree, joinOctets, listsOf, messagesOf } from "./tree.ts";
 import type { Item, Message, Message4, Message6 } from "./tree.ts";
 

@@ -22,7 +22,7 @@ import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { vectors } from "../support/vectors.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { parseMessage6 } from "./tree.ts";
 import type { Message6 } from "./tree.ts";
 

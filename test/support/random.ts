@@ -1,5 +1,5 @@
 /**
- * The fuzzer's source of random numbers: small, fast, and the same on every machine for the same seed.
+ * A source of random numbers: small, fast, and the same on every machine for the same seed.
  *
  * @module
  */
@@ -32,7 +32,17 @@ export class Random {
 
   /** @returns A whole number from 0 to `limit` - 1. */
   below(limit: number): number {
-    return Math.floor((this.next() / 0x1_0000_0000) * limit);
+    return Math.floor(this.fraction() * limit);
+  }
+
+  /** @returns At least 0, less than 1. */
+  fraction(): number {
+    return this.next() / 0x1_0000_0000;
+  }
+
+  /** @returns At least `min`, less than `max`. */
+  between(min: number, max: number): number {
+    return min + (max - min) * this.fraction();
   }
 
   /** @returns True once in `times` calls. */

@@ -1,0 +1,295 @@
+/**
+ * Judges one database: each transaction by the rows that it changed, its facts by all rows, and each answer by the row
+ * that allows it.
+ *
+ * @module
+ */
+import type { Claim, Fact, HeldPair } from "../../src/lease/claim.ts";
+import { bound, freeNever, isInUse, isOccupied, isRunning, Leases, offered } from "./leases.ts";
+import type { Version } from "./leases.ts";
+import { OraclePool, poolIdOf } from "./pools.ts";
+import type { NamedPair, PoolShape } from "./pools.ts";
+import type { LeaseRow } from "./rows.ts";
+import { checkTransition } from "./transitions.ts";
+import type { DomainRules, Transaction } from "./transitions.ts";
+import { must } from "./violation.ts";
+
+/** A transaction, as the judge sees it. */
+export interface JudgedCommit {
+  /** By the judge's clock. */
+  readonly atMs: number;
+  /** When its allocator sent it. */
+  readonly sentMs: number;
+  readonly clockMs: number;
+  readonly changed: readonly (readonly [slot: number, row: LeaseRow | undefined])[];
+  /** The claims; undefined if it is no batch of an allocator. */
+  readonly claims: readonly Claim[] | undefined;
+  /** Whether the allocator knew the clock, so that it could state a deadline. */
+  readonly hasDeadline: boolean;
+}
+
+/** An answer that a client got to a message. */
+export interface JudgedAnswer {
+  readonly kind: "offer" | "ack" | "nak";
+  /** Client identifier of the message, in hexadecimal. */
+  readonly client: string;
+  readonly what: string;
+  /** The pair of the answer; of the message for a NAK. */
+  readonly pair: NamedPair;
+  readonly seconds: number;
+  readonly softwire: string | null;
+  /** When the message was sent first, and when the answer arrived, by the judge's clock. */
+  readonly sentMs: number;
+  readonly heardMs: number;
+  /** Whether nothing but the lease itself decides a renewal: its sender is who it says, and stays where it is. */
+  readonly isPlain: boolean;
+}
+
+/** Configuration of a database, as the judge needs it. */
+export interface JudgedConfiguration {
+  readonly pools: readonly PoolShape[];
+  /** By id. */
+  readonly domains: ReadonlyMap<number, DomainRules>;
+}
+
+/** A transaction that begins later than its sender waits may change nothing. A second is for rounding. */
+const lateMs = 3000 + 1100;
+
+/** When a message that gives a pair up reached a relay. */
+interface GivenUp {
+  readonly atMs: number;
+  readonly what: "release" | "decline" | "withdraw";
+}
+
+/** The judge of one database. */
+export class Judge {
+  readonly leases = new Leases();
+  readonly #pools = new Map<number, OraclePool>();
+  readonly #retired = new Map<number, OraclePool>();
+  #domains: ReadonlyMap<number, DomainRules> = new Map();
+  readonly #givenUp = new Map<string, GivenUp[]>();
+  /** When an operator last touched a slot. */
+  readonly #operated = new Map<number, number>();
+  #configuredMs = 0;
+  /** Transactions that changed something. */
+  commits = 0;
+
+  /** Takes the configuration over, after each change. */
+  configure({ pools, domains }: JudgedConfiguration, nowMs: number): void {
+    for (const [id, pool] of this.#pools) this.#retired.set(id, pool);
+    this.#pools.clear();
+    for (const shape of pools) {
+      const before = this.#retired.get(shape.id);
+      const isSame = before !== undefined && before.shape.drainUntil === shape.drainUntil;
+      this.#pools.set(shape.id, isSame ? before : new OraclePool(shape));
+    }
+    this.#domains = domains;
+    this.#configuredMs = nowMs;
+  }
+
+  get pools(): readonly OraclePool[] {
+    return [...this.#pools.values()];
+  }
+
+  pairOf(slot: number): NamedPair | undefined {
+    const id = poolIdOf(slot);
+    return (this.#pools.get(id) ?? this.#retired.get(id))?.pairOf(slot);
+  }
+
+  slotOf(pair: NamedPair): number | undefined {
+    for (const pool of this.#pools.values()) {
+      const slot = pool.slotOf(pair);
+      if (slot !== undefined) return slot;
+    }
+    return undefined;
+  }
+
+  /** A message that gives a pair up reached a relay. */
+  recordGivenUp(client: string, given: GivenUp): void {
+    const all = this.#givenUp.get(client);
+    if (all === undefined) this.#givenUp.set(client, [given]);
+    else all.push(given);
+  }
+
+  /**
+   * Checks a transaction, and takes it over.
+   *
+   * @returns Slots that others than allocators changed.
+   */
+  commit(commit: JudgedCommit): readonly number[] {
+    const { atMs, clockMs, sentMs, changed, claims, hasDeadline } = commit;
+    if (changed.length === 0) return [];
+    this.commits++;
+    const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
+    for (const [slot, row] of changed) this.leases.set(slot, row, atMs, clockMs);
+    if (claims === undefined) {
+      for (const [slot] of changed) this.#operated.set(slot, atMs);
+      return changed.map(([slot]) => slot);
+    }
+    must(!hasDeadline || atMs - sentMs <= lateMs, "a transaction changed rows after its deadline", {
+      sentMs,
+      atMs,
+      changed,
+    });
+    const transaction: Transaction = {
+      now: Math.floor(clockMs / 1000),
+      nowUp: Math.ceil(clockMs / 1000),
+      claims,
+      rulesOf: (domainId) => this.#domains.get(domainId),
+      mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
+    };
+    for (const [slot, after] of changed) {
+      must(after !== undefined, "an allocator deleted a row", before.get(slot));
+      must(this.pairOf(slot) !== undefined, "a row is in no pool", after);
+      checkTransition({ slot, before: before.get(slot), after }, transaction, this.leases);
+    }
+    return [];
+  }
+
+  /** T4: only a message that came after the last grant of a row ends it. */
+  #mayEnd({ client, slot, state }: LeaseRow, _as: number, atMs: number): boolean {
+    if (client === null) return true;
+    const given = this.#givenUp.get(client) ?? [];
+    // The last version is the one that ends it.
+    const grantedMs = this.leases.versions(slot, atMs).at(-2)?.atMs ?? 0;
+    const granted = this.#lastGrantMs(slot, grantedMs);
+    return given.some(({ atMs: given, what }) => given >= granted - 1 && (what !== "withdraw" || state === offered));
+  }
+
+  #lastGrantMs(slot: number, atMs: number): number {
+    return this.leases.versions(slot, atMs).filter((version) => version.atMs <= atMs).at(-1)?.atMs ?? 0;
+  }
+
+  /** @returns What the facts of a transaction have to say, if it was served. */
+  expectFacts(claims: readonly Claim[], clockMs: number): readonly (ExpectedFact | undefined)[] {
+    const now = Math.floor(clockMs / 1000);
+    const nowUp = Math.ceil(clockMs / 1000);
+    return claims.map((claim) => {
+      const row = this.#ownRow(claim, now);
+      if (row === undefined) return undefined;
+      return {
+        slot: row.slot,
+        state: stateNames[row.state]!,
+        remainingSeconds: row.expiresAt > now ? row.expiresAt - nowUp : -1,
+        statedSeconds: row.statedSeconds,
+        softwire: row.softwire,
+      };
+    });
+  }
+
+  /** The row that belongs to the client of a claim, on its line. */
+  #ownRow({ domainId, clientId, line }: Claim, now: number): LeaseRow | undefined {
+    const rows = this.leases.ofClient(domainId, clientId).sort((a, b) => (a.line < b.line ? -1 : 1));
+    if (line === "") return rows[0];
+    const isGone = (row: LeaseRow): boolean =>
+      row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
+    const own = rows.find((row) => row.line === line);
+    return own ?? rows.find((row) => row.line === "" || isGone(row));
+  }
+
+  /** Compares facts with what was expected of them. */
+  checkFacts(claims: readonly Claim[], expected: readonly (ExpectedFact | undefined)[], facts: readonly Fact[]): void {
+    for (const [index, fact] of facts.entries()) {
+      const { held } = fact;
+      const own = expected[index];
+      const isSame =
+        held === null
+          ? own === undefined
+          : own !== undefined &&
+            (Object.keys(own) as (keyof ExpectedFact)[]).every((name) => held[name] === own[name]);
+      must(isSame, "a fact differs from the row", claims[index], own, held);
+    }
+  }
+
+  /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
+  checkAnswer(answer: JudgedAnswer): void {
+    const { kind, client, pair, sentMs, what, isPlain } = answer;
+    const slot = this.slotOf(pair);
+    if (slot === undefined) {
+      must(kind === "nak" || this.#configuredMs >= sentMs, "an answer has a pair of no pool", answer);
+      return;
+    }
+    const versions = this.leases.versions(slot, sentMs);
+    if (kind === "nak") {
+      if (isPlain && (what === "renew" || what === "rebind")) this.#checkRefusal(answer, slot, versions);
+      return;
+    }
+    const isAllowed = versions.some((version) => allows(version, answer));
+    must(isAllowed || this.#isOperated(slot, sentMs), `no row allows this ${kind}`, answer, { slot, client }, versions);
+  }
+
+  /** A client that renews the lease that it has must not be refused. */
+  #checkRefusal(answer: JudgedAnswer, slot: number, versions: readonly Version[]): void {
+    const { client, heardMs, sentMs } = answer;
+    const last = versions.at(-1);
+    const endMs = last === undefined ? 0 : last.clockMs + (heardMs - last.atMs);
+    const isHeld =
+      versions.length > 0 &&
+      versions[0]!.atMs < sentMs &&
+      versions.every(({ row }) => row.client === client && row.state === bound && row.moveTo === null) &&
+      last!.row.expiresAt * 1000 > endMs + 2000;
+    must(!isHeld || this.#isOperated(slot, sentMs), "a lease that its client has was refused", answer, versions);
+  }
+
+  /** Whether an operator touched the slot, or the configuration, since some time before. */
+  #isOperated(slot: number, sinceMs: number): boolean {
+    return (this.#operated.get(slot) ?? -1) >= sinceMs || this.#configuredMs >= sinceMs - 10_000;
+  }
+
+  /** Compares all rows with those that the judge knows, and the cursor and counts of each pool with them. */
+  audit(rows: readonly LeaseRow[], cursors: ReadonlyMap<number, number>, clockMs: number): void {
+    const now = Math.floor(clockMs / 1000);
+    must(rows.length === this.leases.rows.size, "rows are not those that transactions left", rows.length);
+    for (const row of rows) {
+      const known = this.leases.rows.get(row.slot);
+      must(JSON.stringify(known) === JSON.stringify(row), "a row is not as its transaction left it", row, known);
+    }
+    const used = rows.filter((row) => isInUse(row, now));
+    const holders = used.map(({ domainId, client, line }) => `${domainId} ${client} ${line}`);
+    must(new Set(holders).size === holders.length, "a client has two leases", holders);
+    for (const pool of this.#pools.values()) {
+      const ofPool = rows.filter(({ slot }) => poolIdOf(slot) === pool.shape.id);
+      const cursor = cursors.get(pool.shape.id) ?? 0;
+      must(ofPool.length <= pool.slots, "a pool has more rows than slots", pool.shape);
+      must(cursor >= 0 && cursor <= pool.slots, "a cursor is outside its pool", cursor, pool.shape);
+      const known = new Set(ofPool.map(({ slot }) => slot));
+      for (let number = 0; number < cursor; number++)
+        must(known.has(pool.shape.id * 2 ** 32 + number), "a slot below the cursor has no row", number, pool.shape);
+    }
+  }
+
+  /** @returns How many slots of each state a pool has. */
+  countsOf(pool: OraclePool, clockMs: number): Readonly<Record<string, number>> {
+    const now = Math.floor(clockMs / 1000);
+    const counts = { free: pool.slots, offered: 0, bound: 0, quarantined: 0 };
+    for (const row of this.leases.rows.values()) {
+      if (poolIdOf(row.slot) !== pool.shape.id) continue;
+      if (isRunning(row, now)) counts.bound++;
+      else if (isInUse(row, now)) counts.offered++;
+      else if (isOccupied(row, now)) counts.quarantined++;
+      else continue;
+      counts.free--;
+    }
+    return counts;
+  }
+}
+
+type ExpectedFact = Pick<HeldPair, "slot" | "state" | "remainingSeconds" | "statedSeconds" | "softwire">;
+
+const stateNames: Readonly<Record<number, HeldPair["state"]>> = {
+  1: "offered",
+  2: "bound",
+  3: "released",
+  4: "declined",
+};
+
+/** Whether a version of a row allows an answer that was sent while it was current. */
+function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean {
+  if (row.client !== answer.client) return false;
+  const { kind, seconds, softwire, sentMs } = answer;
+  // What was committed before the message came is judged as of the message.
+  const atClockMs = clockMs + Math.max(0, sentMs - atMs);
+  if (row.expiresAt * 1000 < atClockMs) return false;
+  if (kind === "offer") return row.state === offered || row.state === bound;
+  return row.state === bound && row.softwire === softwire && row.expiresAt * 1000 >= atClockMs + seconds * 1000;
+}

@@ -1,0 +1,122 @@
+/**
+ * The lease rows of one database as the oracle knows them, with their earlier versions and the indexes that rules need.
+ *
+ * @module
+ */
+import type { LeaseRow } from "./rows.ts";
+
+/** States of a row. */
+export const [offered, bound, released, declined] = [1, 2, 3, 4];
+
+/** `free_at` of a reserved slot: it never becomes free for other clients. */
+export const freeNever = 253402300799;
+
+/** @returns Whether the row has an unexpired offer or lease. */
+export const isInUse = (row: LeaseRow, now: number): boolean => row.state <= bound! && row.expiresAt > now;
+
+/** @returns Whether the row has an unexpired lease. */
+export const isRunning = (row: LeaseRow, now: number): boolean => row.state === bound && row.expiresAt > now;
+
+/** @returns Whether the row keeps its pair from others; a reserved one only while it is in use. */
+export const isOccupied = (row: LeaseRow, now: number): boolean =>
+  row.freeAt === freeNever ? isInUse(row, now) : row.freeAt > now;
+
+/** A row as it was from one commit to the next. */
+export interface Version {
+  readonly row: LeaseRow;
+  /** When it was committed, by the judge's clock. */
+  readonly atMs: number;
+  /** The same by the clock of the database. */
+  readonly clockMs: number;
+}
+
+/** Versions that are remembered of each slot. */
+const versionsMax = 64;
+
+/** Rows by an attribute. */
+class Index {
+  readonly #slots = new Map<string, Set<number>>();
+
+  of(key: string): ReadonlySet<number> {
+    return this.#slots.get(key) ?? none;
+  }
+
+  move(slot: number, from: string | undefined, to: string | undefined): void {
+    if (from === to) return;
+    if (from !== undefined) {
+      const slots = this.#slots.get(from);
+      slots?.delete(slot);
+      if (slots?.size === 0) this.#slots.delete(from);
+    }
+    if (to === undefined) return;
+    const slots = this.#slots.get(to);
+    if (slots === undefined) this.#slots.set(to, new Set([slot]));
+    else slots.add(slot);
+  }
+}
+
+const none: ReadonlySet<number> = new Set();
+
+const clientKey = (domainId: number, client: string): string => `${domainId} ${client}`;
+const siteKey = (domainId: number, site: string): string => `${domainId} ${site}`;
+
+/** All rows of one database. */
+export class Leases {
+  readonly rows = new Map<number, LeaseRow>();
+  readonly #versions = new Map<number, Version[]>();
+  readonly #byClient = new Index();
+  readonly #bySite = new Index();
+  readonly #bySoftwire = new Index();
+
+  /** Takes a row over as it was committed. */
+  set(slot: number, row: LeaseRow | undefined, atMs: number, clockMs: number): void {
+    const before = this.rows.get(slot);
+    this.#byClient.move(slot, clientOf(before), clientOf(row));
+    this.#bySite.move(slot, siteOf(before), siteOf(row));
+    this.#bySoftwire.move(slot, before?.softwire ?? undefined, row?.softwire ?? undefined);
+    if (row === undefined) {
+      this.rows.delete(slot);
+      this.#versions.delete(slot);
+      return;
+    }
+    this.rows.set(slot, row);
+    const versions = this.#versions.get(slot);
+    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs }]);
+    else {
+      versions.push({ row, atMs, clockMs });
+      if (versions.length > versionsMax) versions.shift();
+    }
+  }
+
+  /** @returns The versions of a slot that existed in some part of a time, the oldest first. */
+  versions(slot: number, fromMs: number): readonly Version[] {
+    const versions = this.#versions.get(slot) ?? [];
+    let first = versions.length - 1;
+    while (first > 0 && versions[first]!.atMs > fromMs) first--;
+    return versions.slice(Math.max(0, first));
+  }
+
+  ofClient(domainId: number, client: string): LeaseRow[] {
+    return this.#rowsOf(this.#byClient.of(clientKey(domainId, client)));
+  }
+
+  ofSite(domainId: number, site: string): LeaseRow[] {
+    return this.#rowsOf(this.#bySite.of(siteKey(domainId, site)));
+  }
+
+  ofSoftwire(softwire: string): LeaseRow[] {
+    return this.#rowsOf(this.#bySoftwire.of(softwire));
+  }
+
+  #rowsOf(slots: ReadonlySet<number>): LeaseRow[] {
+    return [...slots].map((slot) => this.rows.get(slot)!);
+  }
+}
+
+function clientOf(row: LeaseRow | undefined): string | undefined {
+  return row?.client == null ? undefined : clientKey(row.domainId, row.client);
+}
+
+function siteOf(row: LeaseRow | undefined): string | undefined {
+  return row?.site == null ? undefined : siteKey(row.domainId, row.site);
+}

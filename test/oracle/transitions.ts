@@ -1,0 +1,236 @@
+/**
+ * What one transaction of claims may do to a row. The rules are told once more here, row by row, and know neither the
+ * statements nor their order.
+ *
+ * @module
+ */
+import type { Claim } from "../../src/lease/claim.ts";
+import { bound, declined, freeNever, isInUse, isOccupied, isRunning, offered, released } from "./leases.ts";
+import type { Leases } from "./leases.ts";
+import type { LeaseRow } from "./rows.ts";
+import { must } from "./violation.ts";
+
+/** Facts of a domain that rules depend on. */
+export interface DomainRules {
+  readonly siteLeasesMax: number | null;
+  readonly quarantineSeconds: number;
+  readonly declineSeconds: number;
+  readonly offerHoldSeconds: number;
+  readonly leaseSecondsMax: number;
+  readonly softwireIntervalSeconds: number;
+}
+
+/** A transaction. */
+export interface Transaction {
+  /** Unix seconds, rounded down and up. */
+  readonly now: number;
+  readonly nowUp: number;
+  readonly claims: readonly Claim[];
+  readonly rulesOf: (domainId: number) => DomainRules | undefined;
+  /**
+   * Whether a message of the client that gives its pair up reached a relay after the row was last granted.
+   *
+   * @param row As it was.
+   */
+  readonly mayEnd: (row: LeaseRow, as: number) => boolean;
+}
+
+/** One row before and after a transaction. */
+export interface Transition {
+  readonly slot: number;
+  readonly before: LeaseRow | undefined;
+  readonly after: LeaseRow;
+}
+
+/** Checks one row. The rows of `leases` are those after the transaction. */
+export function checkTransition(
+  { before, after }: Transition,
+  transaction: Transaction,
+  leases: Leases,
+): void {
+  const { now, rulesOf } = transaction;
+  const rules = rulesOf(after.domainId);
+  must(rules !== undefined, "a row belongs to no domain", after);
+  checkForm(after, transaction);
+  const isMove = before?.moveTo != null || before?.moveFrom != null;
+  const hasSameHolder =
+    before !== undefined && before.client !== null && before.client === after.client && isSameLine(before, after);
+  must(
+    after.updatedAt === now || (hasSameHolder && isOnlyTold(before, after)),
+    "a row that changed does not say when",
+    before,
+    after,
+    now,
+  );
+  if (hasSameHolder) checkHolder(before, after, transaction);
+  else if (isMove) checkHandOver(before!, after, transaction);
+  else if (after.client === null) checkDeclined(before, after, transaction);
+  else checkNewHolder(before, after, transaction, leases);
+  if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
+    checkSite(after, rules, now, leases);
+  if (after.softwire !== null && isRunning(after, now)) checkSoftwire(before, after, transaction, rules, leases);
+}
+
+/** A DISCOVER of a client with a lease changes only what it was told. */
+function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
+  return JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null });
+}
+
+/** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
+function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
+  return a.line === b.line || a.line === "" || b.line === "";
+}
+
+/** What holds for every row that a transaction has written. */
+function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
+  must((row.state === bound) === (row.since !== null), "bound rows have a tenure, and no other rows do", row);
+  must(row.since === null || row.since <= now, "a tenure begins in the future", row, now);
+  if (row.freeAt !== freeNever)
+    must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
+  must(
+    row.client === null || row.state > bound! || row.expiresAt > nowUp - 1 || row.expiresAt > now - 1,
+    "an offer or a lease had ended when it was written",
+    row,
+  );
+  const isClaimed = row.client === null || claims.some((claim) => claim.clientId === row.client);
+  must(isClaimed, "a row changed for a client that claimed nothing", row);
+}
+
+/** A client keeps its row: it is offered, bound, renewed, or ended. */
+function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction): void {
+  const { now, nowUp, rulesOf, mayEnd, claims } = transaction;
+  const { quarantineSeconds, leaseSecondsMax, offerHoldSeconds, declineSeconds } = rulesOf(after.domainId)!;
+  const wasRunning = isRunning(before, now);
+  if (after.state === bound) {
+    must(
+      before.state <= bound! || hasOffer(claims, after),
+      "a pair that its client gave up was bound",
+      before,
+      after,
+    );
+    must(
+      after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + leaseSecondsMax),
+      "a lease is longer than the longest of its domain",
+      before,
+      after,
+    );
+    must(!wasRunning || after.expiresAt >= before.expiresAt, "a running lease was shortened", before, after);
+    must(
+      after.freeAt === (before.freeAt === freeNever ? freeNever : after.expiresAt + quarantineSeconds),
+      "the quarantine of a lease is not that of its domain",
+      after,
+      quarantineSeconds,
+    );
+    return;
+  }
+  if (after.state === offered) {
+    must(!wasRunning, "a running lease became an offer", before, after);
+    must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
+    must(after.freeAt >= Math.min(before.freeAt, after.expiresAt), "an offer ended a quarantine", before, after);
+    return;
+  }
+  if (wasRunning) {
+    must(mayEnd(before, after.state), "a lease ended without a word of its client", before, after);
+    const seconds = after.state === declined ? declineSeconds : quarantineSeconds;
+    must(
+      after.freeAt === freeNever || after.freeAt >= now + seconds,
+      "the quarantine of an ended lease is too short",
+      after,
+      seconds,
+    );
+  } else if (isInUse(before, now)) {
+    must(mayEnd(before, after.state), "an offer ended without a word of its client", before, after);
+  }
+}
+
+/** A DISCOVER with Rapid Commit binds what it was offered in the same transaction. */
+function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
+  return claims.some((claim) => claim.kind === "offer" && claim.lease !== null && claim.clientId === client);
+}
+
+/** A row that loses its client: it declined the pair, or has to leave it. */
+function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transaction: Transaction): void {
+  const { now, mayEnd } = transaction;
+  must(before !== undefined, "a row without a client appeared", after);
+  if (before.client === null) return;
+  if (after.state === declined) {
+    must(!isInUse(before, now) || mayEnd(before, declined), "a pair was declined by nobody", before, after);
+    return;
+  }
+  must(!isRunning(before, now), "a running lease lost its client", before, after);
+}
+
+/** An operator's move: the client leaves one row, and gets the other. */
+function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
+  if (before.moveTo !== null) {
+    must(after.client === null || after.client === before.client, "a moved pair changed hands", before, after);
+    must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
+    return;
+  }
+  const isOfMover = claims.some((claim) => claim.clientId === after.client);
+  must(after.client === null || isOfMover, "a pair that is moved to went to another client", before, after);
+}
+
+/** A row gets another client, or is new. */
+function checkNewHolder(
+  before: LeaseRow | undefined,
+  after: LeaseRow,
+  { now, nowUp, claims, rulesOf }: Transaction,
+  leases: Leases,
+): void {
+  const { offerHoldSeconds, siteLeasesMax } = rulesOf(after.domainId)!;
+  const claim = claims.find(({ kind, clientId }) => kind === "offer" && clientId === after.client);
+  must(claim?.kind === "offer", "a pair was given to a client that asked for none", before, after);
+  must(after.state === offered || claim.lease !== null, "a pair was bound before it was offered", after);
+  must(after.state <= bound!, "an ended row got a client", before, after);
+  must(
+    after.state === bound || after.expiresAt <= nowUp + offerHoldSeconds,
+    "an offer is held for too long",
+    after,
+  );
+  const others = leases
+    .ofClient(after.domainId, after.client!)
+    .filter(({ slot, line }) => slot !== after.slot && line === after.line);
+  must(others.length === 0, "a client has two rows on a line", after, others);
+  if (before === undefined) return;
+  must(before.freeAt !== freeNever, "a reserved pair went to another client", before, after);
+  if (before.freeAt <= now) return;
+  const isLeftover =
+    siteLeasesMax !== null &&
+    before.site === after.site &&
+    before.expiresAt <= now &&
+    before.state !== declined;
+  must(isLeftover, "a pair that is not free went to another client", before, after);
+}
+
+/** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */
+function checkSite(after: LeaseRow, { siteLeasesMax }: DomainRules, now: number, leases: Leases): void {
+  if (siteLeasesMax === null || after.site === null) return;
+  const used = leases.ofSite(after.domainId, after.site).filter((row) => isOccupied(row, now));
+  must(used.length <= siteLeasesMax, "a site has more leases than siteLeasesMax", after, used);
+}
+
+/** R8539-8.2-01 and R8539-8.1-02. */
+function checkSoftwire(
+  before: LeaseRow | undefined,
+  after: LeaseRow,
+  { now }: Transaction,
+  { softwireIntervalSeconds }: DomainRules,
+  leases: Leases,
+): void {
+  const others = leases
+    .ofSoftwire(after.softwire!)
+    .filter((row) => row.slot !== after.slot && isRunning(row, now));
+  must(others.length === 0, "two leases have one softwire address", after, others);
+  const isChanged =
+    before !== undefined && isRunning(before, now) && before.softwire !== null && before.softwire !== after.softwire;
+  must(
+    !isChanged || now - before.since! >= softwireIntervalSeconds,
+    "a softwire address changed too soon",
+    before,
+    after,
+  );
+}
+
+/** The states in which a row is not in use. */
+export const endedStates: readonly (number | undefined)[] = [released, declined];

@@ -1,0 +1,211 @@
+/**
+ * A host with an allocator: the real HTTP application on the real store, whose databases are those of the simulation.
+ *
+ * @module
+ */
+import { createCounters } from "../../src/allocator/counters.ts";
+import type { Counters } from "../../src/allocator/counters.ts";
+import type { Log } from "../../src/allocator/log.ts";
+import { createApp } from "../../src/http/app.ts";
+import type { Claim } from "../../src/lease/claim.ts";
+import { watchRequests } from "../../src/runtime/watch-requests.ts";
+import type { CommitOptions, CommitResult } from "../../src/store/batch/commit.ts";
+import type { Partition } from "../../src/store/partition.ts";
+import { createStore } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
+import type { Action } from "./kernel.ts";
+import type { SimulatedProcess } from "./process.ts";
+import type { Storage } from "./storage.ts";
+
+/** What a transaction was for. */
+export interface BatchCause {
+  readonly kind: "batch";
+  readonly allocator: string;
+  readonly claims: readonly Claim[];
+  readonly options: CommitOptions;
+}
+
+/** A request that its sender waits for. */
+interface OpenRequest {
+  readonly onBroken: Action;
+}
+
+/** Options of an allocator. */
+export interface AllocatorHostOptions {
+  readonly name: string;
+  /** The main database first. */
+  readonly storages: readonly [Storage, ...Storage[]];
+  /** Name of a domain -> its database, if it is not the main one. */
+  readonly placed: ReadonlyMap<string, Storage>;
+  readonly relayToken: string;
+  readonly adminToken: string;
+  /** Starts a process on this host. */
+  readonly startProcess: () => SimulatedProcess;
+  readonly log: (allocator: string, message: string, fields: object) => void;
+  /** Called with the result of each transaction of claims. */
+  readonly onFacts: (cause: BatchCause, storage: Storage, result: CommitResult) => void;
+}
+
+/** Connections that a relay opens to an allocator: each is accepted once. */
+const connectionsOfRelay = 4;
+
+/** A host on which an allocator runs, is killed and started again. */
+export class AllocatorHost {
+  readonly name: string;
+  readonly #options: AllocatorHostOptions;
+  #process: SimulatedProcess | undefined;
+  #fetch: ((request: Request) => Response | Promise<Response>) | undefined;
+  #watch: ReturnType<typeof watchRequests> | undefined;
+  readonly #open = new Set<OpenRequest>();
+  readonly #accepted = new Map<string, number>();
+  #store: Store | undefined;
+  /** Counts of the present process. */
+  counters: Counters | undefined;
+
+  constructor(options: AllocatorHostOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** Requests that are served now. */
+  get openRequests(): number {
+    return this.#open.size;
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process;
+  }
+
+  get store(): Store {
+    return this.#store!;
+  }
+
+  start(): void {
+    const process = this.#options.startProcess();
+    const { timing } = process;
+    const { name, storages, placed, relayToken, adminToken, log } = this.#options;
+    let cause: BatchCause | undefined;
+    const databases = new Map(
+      storages.map((storage) => [storage, storage.connect(process, () => cause)] as const),
+    );
+    const real = createStore({
+      main: databases.get(storages[0])!,
+      placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
+    });
+    const [first, ...others] = real.partitions.map((partition, index) =>
+      this.#watchCommits(partition, storages[index]!, (next) => (cause = next)),
+    );
+    const store = { ...real, partitions: [first!, ...others] as const };
+    const write =
+      (): Log["error"] =>
+      (fields: object, message = "") => {
+        log(name, message, fields);
+      };
+    const watch = watchRequests(timing);
+    const app = createApp({
+      store,
+      relayToken,
+      adminToken,
+      log: { debug: () => undefined, info: () => undefined, warn: write(), error: write() },
+      counters: (this.counters = createCounters()),
+      localMs: timing.nowMs,
+      arrivedMs: watch.arrivedMs,
+      later: timing.later,
+    });
+    this.#store = store;
+    this.#watch = watch;
+    this.#fetch = app.fetch;
+    this.#process = process;
+  }
+
+  kill(): void {
+    this.#process?.kill();
+    this.#process = undefined;
+    this.#fetch = undefined;
+    this.#accepted.clear();
+    const open = [...this.#open];
+    this.#open.clear();
+    for (const { onBroken } of open) onBroken();
+  }
+
+  /**
+   * Receives a request.
+   *
+   * @param reply Called with the answer when it leaves.
+   * @param onBroken Called instead if the process ends before.
+   */
+  request(from: string, request: HttpRequest, reply: (answer: HttpAnswer) => void, onBroken: Action): void {
+    const process = this.#process;
+    if (process === undefined) {
+      onBroken();
+      return;
+    }
+    const open: OpenRequest = { onBroken };
+    this.#open.add(open);
+    process.deliver("connections", () => {
+      this.#accept(from);
+      void this.#serve(request).then((answer) => {
+        if (process.isAlive && this.#open.delete(open)) reply(answer);
+      });
+    });
+  }
+
+  #accept(from: string): void {
+    const accepted = this.#accepted.get(from) ?? 0;
+    if (accepted >= connectionsOfRelay) return;
+    this.#accepted.set(from, accepted + 1);
+    this.#watch!.recordConnection();
+  }
+
+  async #serve(request: HttpRequest): Promise<HttpAnswer> {
+    const response = await this.#fetch!(lightRequest(request));
+    const body = response.status === 200 ? new Uint8Array(await response.arrayBuffer()) : noOctets;
+    return { status: response.status, headers: Object.fromEntries(response.headers), body };
+  }
+
+  #watchCommits(
+    partition: Partition,
+    storage: Storage,
+    setCause: (cause: BatchCause | undefined) => void,
+  ): Partition {
+    const { name, onFacts } = this.#options;
+    return {
+      ...partition,
+      commit: async (claims, options) => {
+        const cause: BatchCause = { kind: "batch", allocator: name, claims, options };
+        setCause(cause);
+        const committed = partition.commit(claims, options);
+        setCause(undefined);
+        const result = await committed;
+        onFacts(cause, storage, result);
+        return result;
+      },
+    };
+  }
+}
+
+const noOctets = new Uint8Array();
+
+/** What Hono reads of a request. A whole one takes as long as serving it. */
+function lightRequest({ method, path, headers = {}, body }: HttpRequest): Request {
+  const all: Record<string, string> = {
+    ...headers,
+    ...(body !== undefined && { "content-length": String(body.length) }),
+  };
+  const request = {
+    method,
+    url: `http://allocator${path}`,
+    headers: {
+      get: (name: string) => all[name.toLowerCase()] ?? null,
+      has: (name: string) => name.toLowerCase() in all,
+    },
+    body: body ?? null,
+    arrayBuffer: () => Promise.resolve(body!.slice().buffer),
+  };
+  return request as unknown as Request;
+}

@@ -1,0 +1,458 @@
+/**
+ * Clients: one state machine (RFC 2131 §4.4) that four kinds of clients follow well, badly, without memory, or not at
+ * all.
+ *
+ * @module
+ */
+import {
+  encodeDecline,
+  encodeDiscover,
+  encodeInitReboot,
+  encodeRebinding,
+  encodeRelease,
+  encodeRenewing,
+  encodeSelecting,
+} from "../../src/client/query.ts";
+import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { decodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
+import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
+import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
+import { encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { readAnswer } from "../support/answer.ts";
+import type { Random } from "../support/random.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** How a client behaves. */
+export type ClientKind = "well-behaved" | "stubborn" | "forgetful" | "hostile";
+
+export type MessageKind =
+  "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
+
+/** A message of a client, as the oracle knows it. */
+export interface Sent {
+  readonly client: Client;
+  readonly what: MessageKind;
+  readonly xid: number;
+  readonly pair: LeasedPair | undefined;
+  /** When it was sent first. */
+  readonly sentMs: number;
+  /** Option 61, if it is that of another client. */
+  readonly pretends: Client | undefined;
+}
+
+/** An answer that a client got. */
+export interface Heard {
+  readonly kind: "offer" | "ack" | "nak";
+  readonly pair: ServerPair;
+  readonly seconds: number;
+  readonly softwire: string | null;
+}
+
+/** Where a client's messages go, and who looks on. */
+export interface ClientWorld {
+  /** Sends a datagram to a relay that the client reaches. */
+  readonly send: (sent: Sent, datagram: Uint8Array) => void;
+  /** The client got an answer to what it sent. */
+  readonly heard: (sent: Sent, heard: Heard) => void;
+  /** The client uses a pair from now until then. */
+  readonly uses: (client: Client, pair: ServerPair, untilMs: number) => void;
+  /** The client uses no pair any more. */
+  readonly stops: (client: Client) => void;
+  /** A pair that somebody uses, for those who want what is not theirs. */
+  readonly somePair: (random: Random) => LeasedPair | undefined;
+  /** A client whose identifier may be repeated from another line. */
+  readonly someVictim: (client: Client) => Client | undefined;
+}
+
+/** Options of a client. */
+export interface ClientOptions {
+  readonly name: string;
+  readonly kind: ClientKind;
+  readonly profile: ClientProfile;
+  /** IPv6 source address. */
+  readonly address: string;
+  /** Remote-Id that its access node states; undefined without an access node. */
+  readonly remoteId: Uint8Array | undefined;
+  readonly usesSoftwire: boolean;
+  /** Option 54 of its server, for clients that did not listen. */
+  readonly serverIdentifier: number;
+  /** Seconds between two moments at which clients do something on their own. */
+  readonly waveSeconds: number;
+  /** One in so many of these moments, it does. */
+  readonly whimOneIn: number;
+}
+
+type State = "off" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
+
+/** Retransmissions wait this long, twice as long each time (RFC 2131 §4.1). */
+const firstRetryMs = 4000;
+const stubbornRetryMs = 250;
+const lastRetryMs = 32_000;
+/** A client that lost its lease, or was refused one, waits before it begins again. */
+const afterRefusalMs = 500;
+/** A client that gets no answer to its REQUEST begins again. */
+const triesMax = 4;
+
+const noLink = new Uint8Array(16);
+
+/** A client. */
+export class Client {
+  readonly name: string;
+  readonly kind: ClientKind;
+  readonly address: string;
+  readonly options: ClientOptions;
+  /** Option 61 in hexadecimal. */
+  readonly id: string;
+  readonly #kernel: Kernel;
+  readonly #random: Random;
+  readonly #world: ClientWorld;
+  readonly #addressOctets: Uint8Array;
+  #state: State = "off";
+  #pair: ServerPair | undefined;
+  #leaseEndsMs = 0;
+  #renewsAtMs = 0;
+  #rebindsAtMs = 0;
+  #softwire: Uint8Array | undefined;
+  #sent: Sent | undefined;
+  #datagram: Uint8Array | undefined;
+  #tries = 0;
+  #timer = 0;
+  /** Set when the faults end: it does nothing on its own any more, and wants a lease. */
+  #isCalm = false;
+  /** When it began to want a lease. */
+  wantsSinceMs = 0;
+
+  constructor(kernel: Kernel, random: Random, world: ClientWorld, options: ClientOptions) {
+    this.#kernel = kernel;
+    this.#random = random;
+    this.#world = world;
+    this.options = options;
+    this.name = options.name;
+    this.kind = options.kind;
+    this.address = options.address;
+    this.id = encodeHex(options.profile.clientIdentifier);
+    this.#addressOctets = parseIPv6(options.address);
+  }
+
+  get isBound(): boolean {
+    return this.#state === "bound" || this.#state === "renewing" || this.#state === "rebinding";
+  }
+
+  get pair(): ServerPair | undefined {
+    return this.isBound ? this.#pair : undefined;
+  }
+
+  /** Begins to live. */
+  start(): void {
+    this.#waitForWave();
+  }
+
+  /** The faults are over: bad clients fall silent, the others want a lease. */
+  calm(): void {
+    this.#isCalm = true;
+    if (this.kind !== "well-behaved") {
+      this.#timer++;
+      return;
+    }
+    if (this.#state === "off") this.#discover();
+  }
+
+  /** Takes the lease away from the client, as when its host is replaced. */
+  receive(datagram: Uint8Array): void {
+    let answer: ReturnType<typeof readAnswer>;
+    try {
+      answer = readAnswer(datagram);
+    } catch {
+      // Truncated on the way.
+      return;
+    }
+    const sent = this.#sent;
+    const { options, xid, yiaddr: address } = answer.message;
+    if (sent === undefined || xid !== sent.xid || sent.pretends !== undefined) return;
+    const server = options.get(OptionCode.serverIdentifier);
+    if (server === undefined) return;
+    const seconds = options.get(OptionCode.leaseTime);
+    const softwire = options.get(OptionCode.softwireSourceAddress);
+    const heard: Heard = {
+      kind: answer.type as Heard["kind"],
+      pair: { address, portParams: answer.portParams, serverIdentifier: decodeAddress(server) },
+      seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
+      softwire: softwire === undefined ? null : encodeHex(softwire),
+    };
+    this.#world.heard(sent, heard);
+    if (this.kind === "hostile") return;
+    if (heard.kind === "offer" && this.#state === "selecting") this.#accept(heard);
+    else if (heard.kind === "ack" && this.#state !== "selecting" && this.#state !== "off")
+      this.#bind(sent, heard);
+    else if (heard.kind === "nak" && this.#state !== "selecting" && this.#state !== "off") this.#lose();
+  }
+
+  #accept({ pair }: Heard): void {
+    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(12)) {
+      this.#say("withdraw", { ...pair, serverIdentifier: 1 });
+      this.#turnOff();
+      return;
+    }
+    this.#pair = pair;
+    this.#state = "requesting";
+    this.#ask("select");
+  }
+
+  #bind(sent: Sent, { pair, seconds }: Heard): void {
+    // It counts from when it asked, because the server may have counted from then.
+    const sinceMs = sent.sentMs;
+    this.#pair = pair;
+    this.#leaseEndsMs = sinceMs + seconds * 1000;
+    this.#renewsAtMs = sinceMs + seconds * 500;
+    this.#rebindsAtMs = sinceMs + seconds * 875;
+    this.#sent = undefined;
+    if (this.#leaseEndsMs <= this.#kernel.nowMs) {
+      this.#lose();
+      return;
+    }
+    this.#state = "bound";
+    this.#world.uses(this, pair, this.#leaseEndsMs);
+    this.#rest();
+  }
+
+  /** Without a lease: begin again. */
+  #lose(): void {
+    this.#world.stops(this);
+    this.#state = "off";
+    this.#pair = undefined;
+    this.#sent = undefined;
+    this.#wake(afterRefusalMs * this.#random.between(0.5, 1.5), () => {
+      this.#discover();
+    });
+  }
+
+  #discover(): void {
+    this.#pair = undefined;
+    this.#state = "selecting";
+    this.wantsSinceMs = this.#kernel.nowMs;
+    this.#ask("discover");
+  }
+
+  #turnOff(): void {
+    this.#world.stops(this);
+    this.#state = "off";
+    this.#pair = undefined;
+    this.#sent = undefined;
+    if (this.#isCalm && this.kind === "well-behaved") this.#discover();
+    else this.#waitForWave();
+  }
+
+  /** Begins an exchange, and repeats its message until there is an answer. */
+  #ask(what: MessageKind): void {
+    this.#tries = 0;
+    this.#compose(what, this.#pair);
+    this.#transmit();
+  }
+
+  /** Sends a message that gets no answer. */
+  #say(what: MessageKind, pair: ServerPair): void {
+    this.#compose(what, pair);
+    const repeats = this.kind === "stubborn" ? 1 + this.#random.below(3) : 1;
+    for (let copy = 0; copy < repeats; copy++) this.#world.send(this.#sent!, this.#datagram!);
+    this.#sent = undefined;
+  }
+
+  #transmit(): void {
+    this.#tries++;
+    const isStubborn = this.kind === "stubborn";
+    const copies = isStubborn && this.#random.oneIn(3) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) this.#world.send(this.#sent!, this.#datagram!);
+    const firstMs = isStubborn ? stubbornRetryMs : firstRetryMs;
+    const waitMs = Math.min(lastRetryMs, firstMs * 2 ** (this.#tries - 1));
+    this.#wake(waitMs * this.#random.between(0.8, 1.2), this.#onSilence);
+  }
+
+  readonly #onSilence = (): void => {
+    const { nowMs } = this.#kernel;
+    if (this.isBound && nowMs >= this.#leaseEndsMs) this.#lose();
+    else if (this.#state === "renewing" && nowMs >= this.#rebindsAtMs) {
+      this.#state = "rebinding";
+      this.#ask("rebind");
+    } else if (!this.isBound && this.#state !== "selecting" && this.#tries >= triesMax) this.#lose();
+    else if (this.isBound && nowMs + 60_000 > this.#leaseEndsMs && this.#tries > 2) {
+      this.#wake(this.#leaseEndsMs - nowMs, this.#onSilence);
+    } else this.#transmit();
+  };
+
+  /** Bound: waits until it renews, or does something else. */
+  #rest(): void {
+    const toRenewMs = Math.max(0, this.#renewsAtMs - this.#kernel.nowMs);
+    const toWaveMs = this.#isCalm ? Infinity : this.#toWaveMs();
+    if (toRenewMs <= toWaveMs) {
+      this.#wake(toRenewMs, () => {
+        this.#renew();
+      });
+      return;
+    }
+    this.#wake(toWaveMs, () => {
+      if (this.#random.oneIn(this.options.whimOneIn)) this.#whim();
+      else this.#rest();
+    });
+  }
+
+  #renew(): void {
+    const { usesSoftwire } = this.options;
+    if (usesSoftwire && this.#random.oneIn(6)) this.#softwire = this.#newSoftwire();
+    this.#state = "renewing";
+    this.#ask("renew");
+  }
+
+  /** Something that a bound client does when it likes. */
+  #whim(): void {
+    const choice = this.#random.below(12);
+    const pair = this.#pair!;
+    if (choice < 4) this.#renew();
+    else if (choice < 7) {
+      this.#say("release", pair);
+      this.#turnOff();
+    } else if (choice < 9) {
+      this.#state = "rebooting";
+      this.#world.stops(this);
+      this.#ask("reboot");
+    } else if (choice === 9 && this.kind !== "well-behaved") {
+      this.#say("decline", pair);
+      this.#turnOff();
+    } else if (choice === 10 && this.kind === "forgetful") this.#turnOff();
+    else if (choice === 11 && this.kind === "stubborn") {
+      // It says that it leaves, and goes on in the same breath.
+      this.#say("release", pair);
+      this.#world.stops(this);
+      this.#discover();
+    } else {
+      this.#state = "rebinding";
+      this.#ask("rebind");
+    }
+  }
+
+  /** Off, or hostile: waits for the next moment to do something. */
+  #waitForWave(): void {
+    this.#wake(this.#toWaveMs(), () => {
+      if (this.kind === "hostile") {
+        this.#harm();
+        this.#waitForWave();
+      } else if (this.#random.oneIn(2)) this.#discover();
+      else this.#waitForWave();
+    });
+  }
+
+  /** One message of a client that means no good. */
+  #harm(): void {
+    const what = this.#random.pick<MessageKind>([
+      "discover",
+      "select",
+      "renew",
+      "rebind",
+      "reboot",
+      "release",
+      "decline",
+      "withdraw",
+    ]);
+    const pair = this.#world.somePair(this.#random);
+    if (pair === undefined && what !== "discover") return;
+    const victim = this.#random.oneIn(2) ? this.#world.someVictim(this) : undefined;
+    const serverIdentifier = what === "withdraw" ? 1 : this.options.serverIdentifier;
+    this.#compose(what, pair && { ...pair, serverIdentifier }, victim);
+    if (!this.#random.oneIn(10)) {
+      this.#world.send(this.#sent!, this.#datagram!);
+      return;
+    }
+    // It may be any message by now, so it may give up what its sender has.
+    this.#world.send({ ...this.#sent!, what: "release" }, this.#damaged(this.#datagram!));
+    this.#sent = undefined;
+  }
+
+  /** @returns A datagram with one wrong octet, but not in the identifier: another client would be answerable for it. */
+  #damaged(datagram: Uint8Array): Uint8Array {
+    const damaged = datagram.slice();
+    const { clientIdentifier } = (this.#sent!.pretends ?? this).options.profile;
+    const identifierAt = Buffer.from(damaged.buffer).indexOf(clientIdentifier);
+    const at = this.#random.below(damaged.length);
+    const isIdentifier = at >= identifierAt - 2 && at < identifierAt + clientIdentifier.length;
+    if (!isIdentifier) damaged[at] = this.#random.below(256);
+    return damaged;
+  }
+
+  #compose(what: MessageKind, pair: ServerPair | undefined, pretends?: Client): void {
+    const xid = this.#random.next();
+    const { profile: own, remoteId } = this.options;
+    const { clientIdentifier } = (pretends ?? this).options.profile;
+    const profile = pretends === undefined ? own : { ...own, clientIdentifier };
+    this.#sent = { client: this, what, xid, pair, sentMs: this.#kernel.nowMs, pretends };
+    const datagram = encode(what, this.#withWish(profile), pair, { xid, softwire: this.#softwire });
+    this.#datagram = remoteId === undefined ? datagram : throughAccessNode(datagram, this.#addressOctets, remoteId);
+  }
+
+  #withWish(profile: ClientProfile): ClientProfile {
+    if (this.kind !== "stubborn" || !this.#random.oneIn(4)) return profile;
+    return { ...profile, leaseSeconds: this.#random.pick([1, 60, 90, 300, 100_000]) };
+  }
+
+  #newSoftwire(): Uint8Array {
+    if (this.kind === "well-behaved") return this.#addressOctets.with(14, 1 + this.#random.below(2));
+    // Few addresses, so that several want the same.
+    const address = parseIPv6("2001:db8:ffff::");
+    address[15] = 1 + this.#random.below(20);
+    return address;
+  }
+
+  /** @returns Milliseconds to the next moment at which many clients act together. */
+  #toWaveMs(): number {
+    const waveMs = this.options.waveSeconds * 1000;
+    const { nowMs } = this.#kernel;
+    const next = (Math.floor(nowMs / waveMs) + 1) * waveMs;
+    return next - nowMs + this.#random.between(0, 60);
+  }
+
+  #wake(delayMs: number, action: () => void): void {
+    const timer = ++this.#timer;
+    this.#kernel.after(delayMs, () => {
+      if (timer === this.#timer) action();
+    });
+  }
+}
+
+function encode(
+  what: MessageKind,
+  profile: ClientProfile,
+  pair: ServerPair | undefined,
+  parts: { readonly xid: number; readonly softwire: Uint8Array | undefined },
+): Uint8Array {
+  if (pair === undefined) return encodeDiscover(profile, { xid: parts.xid, hint: {} });
+  switch (what) {
+    case "discover": {
+      const { address, portParams } = pair;
+      return encodeDiscover(profile, { xid: parts.xid, hint: { address, portParams } });
+    }
+    case "select":
+    case "withdraw":
+      return encodeSelecting(profile, pair, parts);
+    case "renew":
+      return encodeRenewing(profile, pair, parts);
+    case "rebind":
+      return encodeRebinding(profile, pair, parts);
+    case "reboot":
+      return encodeInitReboot(profile, pair, parts);
+    case "release":
+      return encodeRelease(profile, pair, parts);
+    case "decline":
+      return encodeDecline(profile, pair, parts);
+  }
+}
+
+/** Wraps a message as the access node of its line does (RFC 6221). */
+function throughAccessNode(message: Uint8Array, address: Uint8Array, remoteId: Uint8Array): Uint8Array {
+  const options = [
+    { code: OptionCode6.interfaceId, data: remoteId },
+    { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, ...remoteId) },
+  ];
+  const level = { hopCount: 0, linkAddress: noLink, peerAddress: address, options };
+  return encodeRelayMessage(MessageType6.relayForward, level, message);
+}

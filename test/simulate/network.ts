@@ -1,0 +1,116 @@
+/**
+ * The network: UDP, which loses, repeats, delays and reorders, and HTTP over TCP, which delays or breaks.
+ *
+ * @module
+ */
+import type { Random } from "../support/random.ts";
+import type { Action, Kernel } from "./kernel.ts";
+
+/** What a link does to what passes it. Probabilities are from 0 to 1. */
+export interface LinkFaults {
+  readonly lost: number;
+  readonly repeated: number;
+  /** Delayed by up to {@link LinkFaults.delayMsMax} beyond the usual. */
+  readonly delayed: number;
+  readonly delayMsMax: number;
+  /** UDP: only the first part arrives. TCP: the connection breaks within the answer. */
+  readonly truncated: number;
+}
+
+export const noFaults: LinkFaults = { lost: 0, repeated: 0, delayed: 0, delayMsMax: 0, truncated: 0 };
+
+/** What happened on the network, for the report. */
+export type NetworkEvent = "lost" | "repeated" | "delayed" | "truncated" | "partitioned" | "broken";
+
+/** The network of a simulation. */
+export class Network {
+  readonly #kernel: Kernel;
+  readonly #random: Random;
+  readonly #count: (event: NetworkEvent) => void;
+  /** Pairs of hosts that can't reach each other, as `a b`. */
+  readonly #partitions = new Set<string>();
+  /** Changed when the faults end. */
+  udp: LinkFaults;
+  tcp: LinkFaults;
+
+  constructor(
+    kernel: Kernel,
+    random: Random,
+    faults: { readonly udp: LinkFaults; readonly tcp: LinkFaults },
+    count: (event: NetworkEvent) => void,
+  ) {
+    this.#kernel = kernel;
+    this.#random = random;
+    this.#count = count;
+    this.udp = faults.udp;
+    this.tcp = faults.tcp;
+  }
+
+  /** Separates two hosts, or joins them again. */
+  partition(a: string, b: string, isApart: boolean): void {
+    for (const pair of [`${a} ${b}`, `${b} ${a}`])
+      if (isApart) this.#partitions.add(pair);
+      else this.#partitions.delete(pair);
+  }
+
+  isApart(a: string, b: string): boolean {
+    return this.#partitions.size > 0 && this.#partitions.has(`${a} ${b}`);
+  }
+
+  /**
+   * Sends a datagram.
+   *
+   * @param receive Called for each copy that arrives. It owns the octets.
+   */
+  sendDatagram(from: string, to: string, datagram: Uint8Array, receive: (datagram: Uint8Array) => void): void {
+    if (this.isApart(from, to)) {
+      this.#count("partitioned");
+      return;
+    }
+    const { lost, repeated, truncated } = this.udp;
+    if (this.#happens(lost)) {
+      this.#count("lost");
+      return;
+    }
+    const copies = this.#happens(repeated) ? 2 : 1;
+    if (copies > 1) this.#count("repeated");
+    for (let copy = 0; copy < copies; copy++) {
+      let octets = datagram.slice();
+      if (this.#happens(truncated)) {
+        this.#count("truncated");
+        octets = octets.subarray(0, this.#random.below(octets.length));
+      }
+      this.#kernel.after(this.#delayMs(this.udp), () => {
+        receive(octets);
+      });
+    }
+  }
+
+  /**
+   * Sends something over a connection.
+   *
+   * @param onBroken Called instead if the connection breaks.
+   */
+  sendOverTcp(from: string, to: string, arrive: Action, onBroken: Action): void {
+    if (this.isApart(from, to)) {
+      // Its sender waits until its own time limit.
+      this.#count("partitioned");
+      return;
+    }
+    const isBroken = this.#happens(this.tcp.lost) || this.#happens(this.tcp.truncated);
+    if (isBroken) this.#count("broken");
+    this.#kernel.after(this.#delayMs(this.tcp), isBroken ? onBroken : arrive);
+  }
+
+  #happens(probability: number): boolean {
+    return probability > 0 && this.#random.fraction() < probability;
+  }
+
+  #delayMs({ delayed, delayMsMax }: LinkFaults): number {
+    const usualMs = this.#random.between(0.1, 3);
+    if (!this.#happens(delayed)) return usualMs;
+    this.#count("delayed");
+    // Short delays are as likely as long ones.
+    return usualMs + Math.exp(this.#random.between(0, Math.log(delayMsMax)));
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * A host with a relay: the real relay, with sockets and connections of the simulation.
+ *
+ * @module
+ */
+import { parseRelaySettings } from "../../relay/config/config.ts";
+import { startRelay } from "../../relay/relay.ts";
+import type { Relay } from "../../relay/relay.ts";
+import type { Listener, ListenerOptions } from "../../relay/sockets/listener.ts";
+import type { Connections, HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
+import { ageHeader, arrivalHeader } from "../../src/wire/relay-call.ts";
+import type { AllocatorHost } from "./allocator-host.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Network } from "./network.ts";
+import type { SimulatedProcess } from "./process.ts";
+
+/** Options of a relay. */
+export interface RelayHostOptions {
+  readonly name: string;
+  /** IPv6 address of each listener, which is the link-address that it states. Each is the link of one domain. */
+  readonly addresses: readonly string[];
+  readonly token: string;
+  readonly policy: "priority" | "spread";
+  readonly postsInFlight: number;
+  /** Frames in a POST. */
+  readonly batchFrames: number;
+  readonly deadlineMs: number;
+  /** The release that it is of: earlier ones state no arrival, or no age. */
+  readonly states: "arrival" | "age" | "nothing";
+  readonly allocators: readonly AllocatorHost[];
+  readonly startProcess: () => SimulatedProcess;
+  readonly log: (relay: string, message: string, fields: object) => void;
+  /** Delivers a datagram to the client with an address. */
+  readonly deliver: (payload: Uint8Array, address: string) => void;
+}
+
+/** A host on which a relay runs, is killed and started again. */
+export class RelayHost {
+  readonly name: string;
+  readonly #kernel: Kernel;
+  readonly #network: Network;
+  readonly #options: RelayHostOptions;
+  #process: SimulatedProcess | undefined;
+  #relay: Relay | undefined;
+  readonly #sockets = new Map<string, ListenerOptions>();
+
+  constructor(kernel: Kernel, network: Network, options: RelayHostOptions) {
+    this.name = options.name;
+    this.#kernel = kernel;
+    this.#network = network;
+    this.#options = options;
+  }
+
+  /** Whether its release covers the whole way of a message from here to the database. */
+  get statesArrival(): boolean {
+    return this.#options.states === "arrival";
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process;
+  }
+
+  /** The relay; undefined while its process is starting or down. */
+  get relay(): Relay | undefined {
+    return this.#relay;
+  }
+
+  start(): void {
+    const process = this.#options.startProcess();
+    this.#process = process;
+    const { name, addresses, token, policy, postsInFlight, batchFrames, deadlineMs, allocators, log } =
+      this.#options;
+    const settings = parseRelaySettings({
+      replyPort: "source",
+      listeners: addresses.map((address) => ({ address, port: 547, linkAddress: address, accessNodes: true })),
+      allocator: { urls: allocators.map((each) => `http://${each.name}`), policy, postsInFlight, batchFrames },
+      queue: { deadlineMs },
+    });
+    const write = (fields: object, message: string): void => {
+      log(name, message, fields);
+    };
+    const outside = {
+      openListener: (options: ListenerOptions) => Promise.resolve(this.#openListener(options)),
+      openConnections: ({ url }: { readonly url: URL }) =>
+        this.#connect(process, allocators.find((each) => each.name === url.hostname)!),
+      readInterfaces: () => ({}),
+    };
+    process.deliver("connections", () => {
+      const context = { log: { info: () => undefined, warn: write }, timing: process.timing, outside };
+      void startRelay({ ...settings, secrets: { token } }, context).then((relay) => {
+        if (process.isAlive) this.#relay = relay;
+      });
+    });
+  }
+
+  kill(): void {
+    this.#process?.kill();
+    this.#process = undefined;
+    this.#relay = undefined;
+    this.#sockets.clear();
+  }
+
+  /** A datagram arrives at the listener of a link. */
+  receive(datagram: Uint8Array, link: number, address: string, port: number): void {
+    const socket = this.#sockets.get(this.#options.addresses[link]!);
+    if (socket === undefined) return;
+    this.#process?.deliver("socket", () => {
+      socket.onDatagram(datagram, { address, port, family: "IPv6", size: datagram.length });
+    });
+  }
+
+  #openListener(options: ListenerOptions): Listener {
+    this.#sockets.set(options.address, options);
+    const { receiveBufferOctets } = options;
+    return {
+      address: options.address,
+      port: options.port,
+      receiveBufferOctets,
+      resizeReceiveBuffer: () => receiveBufferOctets,
+      send: (payload, _port, address) => {
+        this.#options.deliver(payload, address);
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #connect(process: SimulatedProcess, allocator: AllocatorHost): Connections {
+    return {
+      request: (request, timeoutMs) => this.#request(process, allocator, request, timeoutMs),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #request(
+    process: SimulatedProcess,
+    allocator: AllocatorHost,
+    request: HttpRequest,
+    timeoutMs: number,
+  ): Promise<HttpAnswer> {
+    const network = this.#network;
+    return new Promise((resolve, reject) => {
+      const cancel = process.timing.later(() => {
+        reject(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
+      }, timeoutMs);
+      const receive = (settle: () => void): void => {
+        process.deliver("connections", () => {
+          cancel();
+          settle();
+        });
+      };
+      const onBroken = (): void => {
+        this.#kernel.after(1, () => {
+          receive(() => {
+            reject(new Error("other side closed"));
+          });
+        });
+      };
+      const onAnswer = (answer: HttpAnswer): void => {
+        const arrive = (): void => {
+          receive(() => {
+            resolve(answer);
+          });
+        };
+        network.sendOverTcp(allocator.name, this.name, arrive, onBroken);
+      };
+      const sent = this.#asOfItsRelease(request);
+      const arrive = (): void => {
+        allocator.request(this.name, sent, onAnswer, onBroken);
+      };
+      network.sendOverTcp(this.name, allocator.name, arrive, onBroken);
+    });
+  }
+
+  #asOfItsRelease(request: HttpRequest): HttpRequest {
+    const { states } = this.#options;
+    if (states === "arrival" || request.headers === undefined) return request;
+    const { [arrivalHeader]: _arrival, [ageHeader]: age, ...headers } = request.headers;
+    return {
+      ...request,
+      headers: { ...headers, ...(states === "age" && age !== undefined && { [ageHeader]: age }) },
+    };
+  }
+}

@@ -1,0 +1,586 @@
+/**
+ * One run: builds the world of a scenario, lets it live until enough was exchanged, ends the faults, and checks what is
+ * left.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { DeclarationInput } from "../../src/declaration/declaration.ts";
+import { openFile } from "../../src/store/database/file.ts";
+import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
+import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { Beliefs } from "../oracle/beliefs.ts";
+import { Judge } from "../oracle/judge.ts";
+import { must } from "../oracle/violation.ts";
+import { applyDeclaration } from "../support/apply-declaration.ts";
+import { clientProfile, fullProfile } from "../support/clients.ts";
+import { Random } from "../support/random.ts";
+import { AllocatorHost } from "./allocator-host.ts";
+import type { BatchCause } from "./allocator-host.ts";
+import { Client } from "./client.ts";
+import type { ClientKind, ClientWorld, Heard, Sent } from "./client.ts";
+import { Kernel } from "./kernel.ts";
+import { Network, noFaults } from "./network.ts";
+import { SimulatedProcess } from "./process.ts";
+import { RelayHost } from "./relay-host.ts";
+import type { Scenario, ScenarioDomain } from "./scenario.ts";
+import { noStorageFaults, Storage } from "./storage.ts";
+import type { Commit } from "./storage.ts";
+import type { DatabaseFolder } from "./template.ts";
+
+/** What a run did. */
+export interface RunResult {
+  readonly hash: string;
+  readonly exchanges: number;
+  readonly grants: number;
+  readonly virtualMs: number;
+  readonly steps: number;
+  readonly commits: number;
+  readonly faults: ReadonlyMap<string, number>;
+}
+
+/** Options of a run. */
+export interface RunOptions {
+  /** Messages that got an answer, after which the faults end. */
+  readonly exchanges: number;
+  /** Called for each event of the trace, with the virtual time. */
+  readonly onEvent?: ((atMs: number, text: string) => void) | undefined;
+}
+
+const startUnixMs = 1_700_000_000_000;
+const relayToken = "relay-token-of-the-simulation";
+const adminToken = "admin-token-of-the-simulation";
+
+/** The longest that a run lives with faults. */
+const livesMsMax = 4 * 3_600_000;
+/** Milliseconds between two audits of all rows. */
+const auditMs = 60_000;
+/** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
+const healMs = 180_000;
+
+/** A world. */
+export class Simulation {
+  readonly #scenario: Scenario;
+  readonly #options: RunOptions;
+  readonly #folder: DatabaseFolder;
+  readonly #kernel = new Kernel();
+  readonly #network: Network;
+  readonly #faults = new Map<string, number>();
+  readonly #hash = createHash("sha256");
+  readonly #judges = new Map<Storage, Judge>();
+  readonly #judgeOfDomain = new Map<string, Judge>();
+  readonly #beliefs = new Beliefs();
+  #storages!: readonly [Storage, ...Storage[]];
+  #paths: string[] = [];
+  #allocators: readonly AllocatorHost[] = [];
+  #relays: readonly RelayHost[] = [];
+  #clients: readonly Client[] = [];
+  readonly #byAddress = new Map<string, Client>();
+  readonly #domainOf = new Map<Client, ScenarioDomain>();
+  /** Number of the link that each client is on: that of its domain. */
+  readonly #linkOf = new Map<Client, number>();
+  #exchanges = 0;
+  #grants = 0;
+  #isCalm = false;
+  #lines = 0;
+
+  constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
+    this.#scenario = scenario;
+    this.#options = options;
+    this.#folder = folder;
+    const { udp, tcp } = scenario;
+    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
+      this.#count(event);
+    });
+  }
+
+  /**
+   * Runs it.
+   *
+   * @throws {Violation} If a rule does not hold.
+   */
+  async run(): Promise<RunResult> {
+    try {
+      await this.#build();
+      this.#startFaults();
+      for (const client of this.#clients) client.start();
+      while (this.#exchanges < this.#options.exchanges && this.#kernel.nowMs < livesMsMax) {
+        await this.#kernel.runUntil(this.#kernel.nowMs + 2000);
+        if (Math.floor(this.#kernel.nowMs / auditMs) !== Math.floor((this.#kernel.nowMs - 2000) / auditMs))
+          await this.#audit();
+      }
+      await this.#calm();
+      return {
+        hash: this.#hash.digest("hex"),
+        exchanges: this.#exchanges,
+        grants: this.#grants,
+        virtualMs: this.#kernel.nowMs,
+        steps: this.#kernel.steps,
+        commits: [...this.#judges.values()].reduce((sum, { commits }) => sum + commits, 0),
+        faults: this.#faults,
+      };
+    } finally {
+      if (process.env["COUNT"]) for (const a of this.#allocators) console.log(a.name, JSON.stringify(a.counters?.snapshot()));
+      for (const host of [...this.#allocators, ...this.#relays]) host.kill();
+      for (const storage of this.#storages ?? []) storage.close();
+      for (const path of this.#paths) this.#folder.remove(path);
+    }
+  }
+
+  get nowMs(): number {
+    return this.#kernel.nowMs;
+  }
+
+  /** Each part of the world has its own sequence, so that a part that is taken away changes no other. */
+  #stream(number: number): Random {
+    return new Random(this.#scenario.seed, number);
+  }
+
+  #count(event: string): void {
+    this.#faults.set(event, (this.#faults.get(event) ?? 0) + 1);
+  }
+
+  #tell(text: () => string): void {
+    const { onEvent } = this.#options;
+    this.#lines++;
+    const line = text();
+    this.#hash.update(`${this.#kernel.nowMs} ${line}\n`);
+    onEvent?.(this.#kernel.nowMs, line);
+  }
+
+  async #build(): Promise<void> {
+    const { domains, allocators, relays } = this.#scenario;
+    const main = await this.#createStorage("main", domains.filter(({ isElsewhere }) => !isElsewhere));
+    const elsewhere = domains.filter(({ isElsewhere }) => isElsewhere);
+    const second = elsewhere.length === 0 ? undefined : await this.#createStorage("second", elsewhere);
+    this.#storages = second === undefined ? [main] : [main, second];
+    const placed = new Map(elsewhere.map(({ name }) => [name, second!]));
+    for (const { name, isElsewhere } of domains)
+      this.#judgeOfDomain.set(name, this.#judges.get(isElsewhere ? second! : main)!);
+    this.#allocators = Array.from({ length: allocators }, (_, number) => this.#createAllocator(number, placed));
+    for (const allocator of this.#allocators) allocator.start();
+    this.#relays = Array.from({ length: relays }, (_, number) => this.#createRelay(number));
+    for (const relay of this.#relays) relay.start();
+    this.#clients = this.#createClients();
+  }
+
+  async #createStorage(name: string, domains: readonly ScenarioDomain[]): Promise<Storage> {
+    const path = this.#folder.copy();
+    this.#paths.push(path);
+    const database = openFile(`file:${path}`, {
+      clockMs: () => startUnixMs + this.#kernel.nowMs,
+      sync: "off",
+      everySecond: () => () => undefined,
+    });
+    await applyDeclaration(database, parseDeclaration(declarationOf(domains), "the scenario"));
+    const judge = new Judge();
+    const storage: Storage = new Storage(this.#kernel, this.#stream(10 + this.#judges.size), this.#scenario.storage, {
+      name,
+      database,
+      roundTripMs: this.#scenario.roundTripMs,
+      onCommit: (commit, cause) => {
+        this.#onCommit(storage, commit, cause as BatchCause | undefined);
+      },
+      onConfigured: (configuration) => {
+        judge.configure(configuration, this.#kernel.nowMs);
+      },
+      count: (event) => {
+        this.#count(`database: ${event}`);
+      },
+    });
+    this.#judges.set(storage, judge);
+    await storage.open();
+    return storage;
+  }
+
+  #createAllocator(number: number, placed: ReadonlyMap<string, Storage>): AllocatorHost {
+    const random = this.#stream(100 + number);
+    return new AllocatorHost({
+      name: `allocator-${number}`,
+      storages: this.#storages,
+      placed,
+      relayToken,
+      adminToken,
+      startProcess: () => this.#startProcess(random),
+      log: (allocator, message, fields) => {
+        this.#tell(() => `${allocator} logs: ${message} ${describeFields(fields)}`);
+      },
+      onFacts: (cause, _storage, { facts, isLate, revision }) => {
+        const expected = this.#expected.get(cause);
+        if (expected === undefined || isLate || revision !== cause.options.revision) return;
+        this.#guard(() => {
+          expected.judge.checkFacts(cause.claims, expected.facts, facts);
+        });
+      },
+    });
+  }
+
+  readonly #expected = new WeakMap<
+    BatchCause,
+    { readonly judge: Judge; readonly facts: ReturnType<Judge["expectFacts"]> }
+  >();
+
+  #createRelay(number: number): RelayHost {
+    const { policy, postsInFlight, batchFrames, deadlineMs, oldRelays } = this.#scenario;
+    const random = this.#stream(200 + number);
+    const allocators = this.#allocators;
+    const first = number % allocators.length;
+    return new RelayHost(this.#kernel, this.#network, {
+      name: `relay-${number}`,
+      addresses: this.#scenario.domains.map((_, link) => `2001:db8:${link + 1}:ffff::${number + 1}`),
+      token: relayToken,
+      policy,
+      postsInFlight,
+      batchFrames,
+      deadlineMs,
+      states: number < oldRelays ? random.pick(["age", "nothing"]) : "arrival",
+      allocators: [...allocators.slice(first), ...allocators.slice(0, first)].slice(0, 4),
+      startProcess: () => this.#startProcess(random),
+      log: (relay, message, fields) => {
+        this.#tell(() => `${relay} logs: ${message} ${describeFields(fields)}`);
+      },
+      deliver: (payload, address) => {
+        const client = this.#byAddress.get(address);
+        if (client === undefined) return;
+        this.#network.sendDatagram(`relay-${number}`, client.name, payload, (datagram) => {
+          client.receive(datagram);
+        });
+      },
+    });
+  }
+
+  #startProcess(random: Random): SimulatedProcess {
+    const { pace, driftRatioMax } = this.#scenario;
+    const driftRatio = random.between(-driftRatioMax, driftRatioMax);
+    const isCalm = this.#isCalm;
+    return new SimulatedProcess(this.#kernel, random, isCalm ? { ...pace, gapOneIn: 0 } : pace, { driftRatio });
+  }
+
+  #createClients(): Client[] {
+    const { clients, domains, relays } = this.#scenario;
+    const kinds: ClientKind[] = [
+      ...new Array<ClientKind>(clients.wellBehaved).fill("well-behaved"),
+      ...new Array<ClientKind>(clients.stubborn).fill("stubborn"),
+      ...new Array<ClientKind>(clients.forgetful).fill("forgetful"),
+      ...new Array<ClientKind>(clients.hostile).fill("hostile"),
+    ];
+    return kinds.map((kind, number) => {
+      const random = new Random(this.#scenario.seed, 1000 + (kindNumbers[kind] + 1) * 10_000 + number);
+      const domainNumber = random.below(domains.length);
+      const domain = domains[domainNumber]!;
+      // Two bad clients are neighbours, who share the limit of their site.
+      const site = kind === "well-behaved" ? number : 0x8000 + (number >> 1);
+      const text = `2001:db8:${domainNumber + 1}:${site.toString(16)}::${(number + 1).toString(16)}`;
+      const address = formatIPv6(parseIPv6(text));
+      const home = random.below(relays);
+      const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
+        name: `client-${number}`,
+        kind,
+        profile: random.oneIn(6) ? fullProfile(number) : clientProfile(number),
+        address,
+        remoteId: domain.hasLines ? Uint8Array.of(1, site >> 8, site & 255) : undefined,
+        usesSoftwire: random.oneIn(2),
+        serverIdentifier: parseIPv4("198.51.100.1") + domainNumber,
+        waveSeconds: this.#scenario.waveSeconds,
+        whimOneIn: this.#scenario.whimOneIn,
+      });
+      this.#domainOf.set(client, domain);
+      this.#linkOf.set(client, domainNumber);
+      this.#byAddress.set(address, client);
+      return client;
+    });
+  }
+
+  #worldOf(random: Random, home: number): ClientWorld {
+    return {
+      send: (sent, datagram) => {
+        // Most of the time, a client's messages take the same way.
+        const number = random.oneIn(8) ? random.below(this.#relays.length) : home;
+        this.#send(this.#relays[number]!, sent, datagram);
+      },
+      heard: (sent, heard) => {
+        this.#heard(sent, heard);
+      },
+      uses: (client, pair, untilMs) => {
+        this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs);
+        this.#grants++;
+      },
+      stops: (client) => {
+        this.#beliefs.end(client.name);
+      },
+      somePair: (own) => {
+        const client = own.pick(this.#clients);
+        return client.pair;
+      },
+      someVictim: (client) => {
+        const victim = random.pick(this.#clients);
+        const domain = this.#domainOf.get(client)!;
+        return victim !== client && domain.hasLines && this.#domainOf.get(victim) === domain ? victim : undefined;
+      },
+    };
+  }
+
+  #send(relay: RelayHost, sent: Sent, datagram: Uint8Array): void {
+    const { client, what, pair } = sent;
+    this.#tell(() => `${client.name} sends ${what} ${describePair(pair)} by ${relay.name}`);
+    this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
+      if (what === "release" || what === "decline" || what === "withdraw") {
+        const owner = sent.pretends ?? client;
+        // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
+        this.#beliefs.doubt(owner.name);
+        const atMs = relay.statesArrival ? this.#kernel.nowMs : Infinity;
+        this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what });
+      }
+      relay.receive(arrived, this.#linkOf.get(client)!, client.address, 546);
+    });
+  }
+
+  #judgeOf(client: Client): Judge {
+    return this.#judgeOfDomain.get(this.#domainOf.get(client)!.name)!;
+  }
+
+  #heard(sent: Sent, heard: Heard): void {
+    const { client, what, sentMs, pretends } = sent;
+    this.#exchanges++;
+    this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
+    this.#guard(() => {
+      this.#judgeOf(client).checkAnswer({
+        kind: heard.kind,
+        client: (pretends ?? client).id,
+        what,
+        pair: heard.kind === "nak" ? sent.pair! : heard.pair,
+        seconds: heard.seconds,
+        softwire: heard.softwire,
+        sentMs,
+        heardMs: this.#kernel.nowMs,
+        isPlain: client.kind === "well-behaved",
+      });
+    });
+  }
+
+  #onCommit(storage: Storage, { clockMs, sentMs, changed }: Commit, cause: BatchCause | undefined): void {
+    const judge = this.#judges.get(storage)!;
+    if (changed.length > 0)
+      this.#tell(() => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`);
+    this.#guard(() => {
+      const operated = judge.commit({
+        atMs: this.#kernel.nowMs,
+        clockMs,
+        sentMs,
+        changed,
+        claims: cause?.claims,
+        hasDeadline: cause?.options.until !== undefined,
+      });
+      for (const slot of operated) {
+        const pair = judge.pairOf(slot);
+        if (pair !== undefined) this.#beliefs.revoke(pair);
+      }
+      if (cause !== undefined) this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+    });
+  }
+
+  /** What the oracle finds ends the run, wherever it is found. */
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#kernel.fail(error);
+    }
+  }
+
+  async #audit(): Promise<void> {
+    for (const [storage, judge] of this.#judges) {
+      const { rows, cursors } = await storage.readAll();
+      judge.audit(rows, cursors, startUnixMs + this.#kernel.nowMs);
+    }
+  }
+
+  /** Plans the faults that come by themselves. */
+  #startFaults(): void {
+    const { killsEverySeconds, pausesEverySeconds, partitionsEverySeconds, outagesEverySeconds } = this.#scenario;
+    this.#repeat(killsEverySeconds, this.#stream(4), (random) => {
+      this.#kill(random);
+    });
+    this.#repeat(pausesEverySeconds, this.#stream(5), (random) => {
+      this.#pause(random);
+    });
+    this.#repeat(partitionsEverySeconds, this.#stream(6), (random) => {
+      this.#partition(random);
+    });
+    this.#repeat(outagesEverySeconds, this.#stream(7), (random) => {
+      this.#takeDatabaseAway(random);
+    });
+  }
+
+  #repeat(everySeconds: number, random: Random, action: (random: Random) => void): void {
+    if (everySeconds === 0) return;
+    const next = (): void => {
+      if (this.#isCalm) return;
+      action(random);
+      plan();
+    };
+    const plan = (): void => {
+      this.#kernel.after(-Math.log(1 - random.fraction()) * everySeconds * 1000, next);
+    };
+    plan();
+  }
+
+  #kill(random: Random): void {
+    const host = random.pick([...this.#allocators, ...this.#relays]);
+    if (host.process === undefined) return;
+    this.#tell(() => `${host.name} is killed`);
+    this.#count("kill");
+    host.kill();
+    this.#kernel.after(random.between(50, 5000), () => {
+      this.#tell(() => `${host.name} starts`);
+      host.start();
+    });
+  }
+
+  #pause(random: Random): void {
+    const { process, name } = random.pick([...this.#allocators, ...this.#relays]);
+    if (process === undefined) return;
+    const ms = Math.exp(random.between(2, Math.log(this.#scenario.pauseMsMax)));
+    this.#tell(() => `${name} is paused for ${Math.round(ms)} ms`);
+    this.#count("pause");
+    process.pause(ms);
+  }
+
+  #partition(random: Random): void {
+    const relay = random.pick(this.#relays);
+    const other = random.pick([...this.#allocators, ...this.#clients]);
+    this.#tell(() => `${relay.name} and ${other.name} are apart`);
+    this.#count("partition");
+    this.#network.partition(relay.name, other.name, true);
+    this.#kernel.after(random.between(100, 60_000), () => {
+      this.#network.partition(relay.name, other.name, false);
+    });
+  }
+
+  #takeDatabaseAway(random: Random): void {
+    const storage = random.pick(this.#storages);
+    this.#tell(() => `database ${storage.name} is away`);
+    this.#count("outage");
+    storage.isAway = true;
+    this.#kernel.after(random.between(100, 20_000), () => {
+      storage.isAway = false;
+    });
+  }
+
+  /** Ends all faults, and waits until every well-behaved client has a lease. */
+  async #calm(): Promise<void> {
+    this.#isCalm = true;
+    this.#tell(() => "the faults end");
+    this.#network.udp = noFaults;
+    this.#network.tcp = noFaults;
+    for (const storage of this.#storages) storage.faults = noStorageFaults;
+    for (const client of this.#clients) client.calm();
+    const { domains } = this.#scenario;
+    const longest = Math.max(
+      ...domains.map((each) => each.leaseSecondsMax + Math.max(each.quarantineSeconds, each.declineSeconds)),
+    );
+    const endMs = this.#kernel.nowMs + longest * 1000 + healMs + this.#scenario.pauseMsMax;
+    while (this.#kernel.nowMs < endMs && this.#unserved().length > 0)
+      await this.#kernel.runUntil(this.#kernel.nowMs + 5000);
+    await this.#audit();
+    const unserved = this.#unserved();
+    must(
+      unserved.length === 0,
+      "a well-behaved client has no lease although the faults are over",
+      unserved.map(({ name }) => name),
+    );
+    this.#checkQueues();
+  }
+
+  /** Well-behaved clients without a lease, in domains that have enough pairs for all of them. */
+  #unserved(): Client[] {
+    return this.#clients.filter((client) => client.kind === "well-behaved" && !client.isBound && this.#hasPlace(client));
+  }
+
+  #hasPlace(client: Client): boolean {
+    const domain = this.#domainOf.get(client)!;
+    const isSharing = sharesPorts(client);
+    const rivals = this.#clients.filter(
+      (each) => each.kind === "well-behaved" && this.#domainOf.get(each) === domain && sharesPorts(each) === isSharing,
+    );
+    return rivals.length <= slotsOf(domain, isSharing);
+  }
+
+  #checkQueues(): void {
+    for (const { name, relay } of this.#relays) {
+      const frames = relay?.status().queue.frames ?? 0;
+      must(frames === 0, "a relay has frames in its queue although the faults are over", name, frames);
+    }
+  }
+}
+
+const kindNumbers: Readonly<Record<ClientKind, number>> = {
+  "well-behaved": 0,
+  stubborn: 1,
+  forgetful: 2,
+  hostile: 3,
+};
+
+const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
+
+function slotsOf({ psidLength, sharedAddresses, fullAddresses }: ScenarioDomain, isSharing: boolean): number {
+  if (!isSharing) return fullAddresses;
+  // Those with system ports are left out.
+  const withSystemPorts = Math.max(1, 1024 / 2 ** (16 - psidLength));
+  return sharedAddresses * (2 ** psidLength - withSystemPorts);
+}
+
+function declarationOf(domains: readonly ScenarioDomain[]): DeclarationInput {
+  return {
+    domains: domains.map((domain) => {
+      const number = Number(domain.name.at(-1));
+      const shared = parseIPv4(`192.0.${2 + number}.0`);
+      const full = parseIPv4(`203.0.${113 + number}.0`);
+      const range = (first: number, count: number): string =>
+        `${formatIPv4(first)}-${formatIPv4(first + count - 1)}`;
+      return {
+        name: domain.name,
+        prefixes: [`2001:db8:${number + 1}::/48`],
+        serverIdentifier: `198.51.100.${1 + number}`,
+        leaseSeconds: {
+          default: domain.leaseSeconds,
+          min: Math.min(60, domain.leaseSeconds),
+          max: domain.leaseSecondsMax,
+        },
+        offerHoldSeconds: domain.offerHoldSeconds,
+        quarantineSeconds: domain.quarantineSeconds,
+        declineSeconds: domain.declineSeconds,
+        siteLeasesMax: domain.siteLeasesMax,
+        softwire: { updateIntervalSeconds: domain.softwireIntervalSeconds },
+        pools: [
+          {
+            name: `${domain.name}-shared`,
+            kind: "shared" as const,
+            range: range(shared, domain.sharedAddresses),
+            psidLength: domain.psidLength,
+            fill: domain.fill,
+          },
+          {
+            name: `${domain.name}-full`,
+            kind: "full" as const,
+            range: range(full, domain.fullAddresses),
+            fill: domain.fill,
+          },
+        ],
+      };
+    }),
+  };
+}
+
+function describePair(pair: Heard["pair"] | Sent["pair"]): string {
+  if (pair === undefined) return "";
+  const { address, portParams } = pair;
+  return portParams === undefined ? formatIPv4(address) : `${formatIPv4(address)} PSID ${portParams.psid}`;
+}
+
+function describeFields(fields: object): string {
+  const { err } = fields as { readonly err?: Error };
+  return err === undefined ? "" : `(${err.message})`;
+}
+
