@@ -228,7 +228,7 @@ export class Simulation {
     const first = number % allocators.length;
     return new RelayHost(this.#kernel, this.#network, {
       name: `relay-${number}`,
-      addresses: this.#scenario.domains.map((_, link) => `2001:db8:${link + 1}:ffff::${number + 1}`),
+      addresses: this.#scenario.domains.map((_, link) => `2001:db8:${link + 1}00::${number + 1}`),
       token: relayToken,
       policy,
       postsInFlight,
@@ -271,8 +271,7 @@ export class Simulation {
       const domain = domains[domainNumber]!;
       // Two bad clients are neighbours, who share the limit of their site.
       const site = kind === "well-behaved" ? number : 0x8000 + (number >> 1);
-      const text = `2001:db8:${domainNumber + 1}:${site.toString(16)}::${(number + 1).toString(16)}`;
-      const address = formatIPv6(parseIPv6(text));
+      const address = clientAddress(domainNumber, site, number);
       const home = random.below(relays);
       const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
         name: `client-${number}`,
@@ -541,7 +540,7 @@ function declarationOf(domains: readonly ScenarioDomain[]): DeclarationInput {
         `${formatIPv4(first)}-${formatIPv4(first + count - 1)}`;
       return {
         name: domain.name,
-        prefixes: [`2001:db8:${number + 1}::/48`],
+        prefixes: [`2001:db8:${number + 1}00::/40`],
         serverIdentifier: `198.51.100.${1 + number}`,
         leaseSeconds: {
           default: domain.leaseSeconds,
@@ -571,6 +570,14 @@ function declarationOf(domains: readonly ScenarioDomain[]): DeclarationInput {
       };
     }),
   };
+}
+
+/** Each site has a /56. */
+function clientAddress(domain: number, site: number, client: number): string {
+  const high = ((domain + 1) << 8) | (site >> 8);
+  const low = (site & 255) << 8;
+  const text = `2001:db8:${high.toString(16)}:${low.toString(16)}::${(client + 1).toString(16)}`;
+  return formatIPv6(parseIPv6(text));
 }
 
 function describePair(pair: Heard["pair"] | Sent["pair"]): string {
