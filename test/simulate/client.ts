@@ -91,6 +91,8 @@ type State = "off" | "selecting" | "requesting" | "rebooting" | "bound" | "renew
 const firstRetryMs = 4000;
 const stubbornRetryMs = 250;
 const lastRetryMs = 32_000;
+/** Those who act together do so within this time. */
+const togetherMs = 10;
 /** A client that lost its lease, or was refused one, waits before it begins again. */
 const afterRefusalMs = 500;
 /** A client that gets no answer to its REQUEST begins again. */
@@ -224,7 +226,7 @@ export class Client {
     this.#state = "off";
     this.#pair = undefined;
     this.#sent = undefined;
-    this.#wake(afterRefusalMs * this.#random.between(0.5, 1.5), () => {
+    this.#wake(this.#roundUp(afterRefusalMs), () => {
       this.#discover();
     });
   }
@@ -267,7 +269,13 @@ export class Client {
     for (let copy = 0; copy < copies; copy++) this.#world.send(this.#sent!, this.#datagram!);
     const firstMs = isStubborn ? stubbornRetryMs : firstRetryMs;
     const waitMs = Math.min(lastRetryMs, firstMs * 2 ** (this.#tries - 1));
-    this.#wake(waitMs * this.#random.between(0.8, 1.2), this.#onSilence);
+    this.#wake(this.#roundUp(waitMs * this.#random.between(0.8, 1.2)), this.#onSilence);
+  }
+
+  /** Clients act together, at the beginning of a second: many messages in one POST are what is rare otherwise. */
+  #roundUp(delayMs: number): number {
+    const { nowMs } = this.#kernel;
+    return Math.ceil((nowMs + delayMs) / 1000) * 1000 - nowMs + this.#random.between(0, togetherMs);
   }
 
   readonly #onSilence = (): void => {
@@ -408,7 +416,7 @@ export class Client {
     const waveMs = this.options.waveSeconds * 1000;
     const { nowMs } = this.#kernel;
     const next = (Math.floor(nowMs / waveMs) + 1) * waveMs;
-    return next - nowMs + this.#random.between(0, 60);
+    return next - nowMs + this.#random.between(0, togetherMs);
   }
 
   #wake(delayMs: number, action: () => void): void {

@@ -107,7 +107,7 @@ export class Network {
   }
 
   #delayMs({ delayed, delayMsMax }: LinkFaults): number {
-    const usualMs = this.#random.between(0.1, 3);
+    const usualMs = this.#random.between(1, 5);
     if (!this.#happens(delayed)) return usualMs;
     this.#count("delayed");
     // Short delays are as likely as long ones.

@@ -88,7 +88,7 @@ export type Feature = (typeof features)[number];
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed, 1);
   const domains = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, number) => domainOf(random, number));
-  const density = random.pick([100, 200, 400, 600]);
+  const density = random.pick([200, 400, 600, 800]);
   const part = (): number => random.below(Math.ceil(density / 3) + 1);
   return {
     seed,
@@ -96,13 +96,13 @@ export function scenarioOf(seed: number): Scenario {
     allocators: random.pick([1, 2, 2, 3, 4, 8, 16]),
     domains,
     clients: { wellBehaved: Math.ceil(density / 2), stubborn: part(), forgetful: part(), hostile: part() },
-    waveSeconds: random.pick([2, 7, 15]),
-    whimOneIn: random.pick([1, 2, 3]),
+    waveSeconds: random.pick([3, 8, 20, 45]),
+    whimOneIn: random.pick([1, 2]),
     udp: linkFaults(random, 2000),
     tcp: { ...linkFaults(random, 1500), repeated: 0 },
     storage: storageFaults(random),
-    roundTripMs: random.pick([0, 1, 5, 20]),
-    pace: { turnMs: random.pick([0.2, 1, 3]), gapOneIn: random.pick([0, 50, 500]), gapMs: random.pick([50, 300, 2000]) },
+    roundTripMs: random.pick([2, 10, 30]),
+    pace: { turnMs: random.pick([1, 3, 8]), gapOneIn: random.pick([0, 50, 500]), gapMs: random.pick([50, 300, 2000]) },
     killsEverySeconds: random.pick([0, 20, 60]),
     pausesEverySeconds: random.pick([0, 10, 40]),
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
@@ -111,7 +111,7 @@ export function scenarioOf(seed: number): Scenario {
     operatorEverySeconds: random.pick([0, 5, 20]),
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
-    batchFrames: random.pick([4, 32, 256]),
+    batchFrames: random.pick([8, 64, 256]),
     postsInFlight: random.pick([1, 3, 3]),
     deadlineMs: random.pick([1000, 4000, 4000]),
     oldRelays: random.oneIn(5) ? 1 : 0,

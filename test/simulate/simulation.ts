@@ -32,7 +32,9 @@ import type { DatabaseFolder } from "./template.ts";
 /** What a run did. */
 export interface RunResult {
   readonly hash: string;
+  /** Messages of clients that an allocator has decided. */
   readonly exchanges: number;
+  /** Leases that clients were told of, renewals included. */
   readonly grants: number;
   readonly virtualMs: number;
   readonly steps: number;
@@ -42,7 +44,7 @@ export interface RunResult {
 
 /** Options of a run. */
 export interface RunOptions {
-  /** Messages that got an answer, after which the faults end. */
+  /** Messages that were decided, after which the faults end. */
   readonly exchanges: number;
   /** Called for each event of the trace, with the virtual time. */
   readonly onEvent?: ((atMs: number, text: string) => void) | undefined;
@@ -207,6 +209,7 @@ export class Simulation {
         this.#tell(() => `${allocator} logs: ${message} ${describeFields(fields)}`);
       },
       onFacts: (cause, _storage, { facts, isLate, revision }) => {
+        this.#exchanges += facts.length;
         const expected = this.#expected.get(cause);
         if (expected === undefined || isLate || revision !== cause.options.revision) return;
         this.#guard(() => {
@@ -341,7 +344,6 @@ export class Simulation {
 
   #heard(sent: Sent, heard: Heard): void {
     const { client, what, sentMs, pretends } = sent;
-    this.#exchanges++;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
     this.#guard(() => {
       this.#judgeOf(client).checkAnswer({
