@@ -80,8 +80,8 @@ export class Judge {
     this.#pools.clear();
     for (const shape of pools) {
       const before = this.#retired.get(shape.id);
-      const isSame = before !== undefined && before.shape.drainUntil === shape.drainUntil;
-      this.#pools.set(shape.id, isSame ? before : new OraclePool(shape));
+      const isSame = before?.shape.drainUntil === shape.drainUntil;
+      this.#pools.set(shape.id, before !== undefined && isSame ? before : new OraclePool(shape));
     }
     this.#domains = domains;
     this.#configuredMs = nowMs;
@@ -153,11 +153,18 @@ export class Judge {
     // The last version is the one that ends it.
     const grantedMs = this.leases.versions(slot, atMs).at(-2)?.atMs ?? 0;
     const granted = this.#lastGrantMs(slot, grantedMs);
-    return given.some(({ atMs: given, what }) => given >= granted - 1 && (what !== "withdraw" || state === offered));
+    return given.some(
+      ({ atMs: given, what }) => given >= granted - 1 && (what !== "withdraw" || state === offered),
+    );
   }
 
   #lastGrantMs(slot: number, atMs: number): number {
-    return this.leases.versions(slot, atMs).filter((version) => version.atMs <= atMs).at(-1)?.atMs ?? 0;
+    return (
+      this.leases
+        .versions(slot, atMs)
+        .filter((version) => version.atMs <= atMs)
+        .at(-1)?.atMs ?? 0
+    );
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */
@@ -188,7 +195,11 @@ export class Judge {
   }
 
   /** Compares facts with what was expected of them. */
-  checkFacts(claims: readonly Claim[], expected: readonly (ExpectedFact | undefined)[], facts: readonly Fact[]): void {
+  checkFacts(
+    claims: readonly Claim[],
+    expected: readonly (ExpectedFact | undefined)[],
+    facts: readonly Fact[],
+  ): void {
     for (const [index, fact] of facts.entries()) {
       const { held } = fact;
       const own = expected[index];
@@ -215,7 +226,13 @@ export class Judge {
       return;
     }
     const isAllowed = versions.some((version) => allows(version, answer));
-    must(isAllowed || this.#isOperated(slot, sentMs), `no row allows this ${kind}`, answer, { slot, client }, versions);
+    must(
+      isAllowed || this.#isOperated(slot, sentMs),
+      `no row allows this ${kind}`,
+      answer,
+      { slot, client },
+      versions,
+    );
   }
 
   /** A client that renews the lease that it has must not be refused. */
@@ -228,7 +245,12 @@ export class Judge {
       versions[0]!.atMs < sentMs &&
       versions.every(({ row }) => row.client === client && row.state === bound && row.moveTo === null) &&
       last!.row.expiresAt * 1000 > endMs + 2000;
-    must(!isHeld || this.#isOperated(slot, sentMs), "a lease that its client has was refused", answer, versions);
+    must(
+      !isHeld || this.#isOperated(slot, sentMs),
+      "a lease that its client has was refused",
+      answer,
+      versions,
+    );
   }
 
   /** Whether an operator touched the slot, or the configuration, since some time before. */
@@ -242,7 +264,12 @@ export class Judge {
     must(rows.length === this.leases.rows.size, "rows are not those that transactions left", rows.length);
     for (const row of rows) {
       const known = this.leases.rows.get(row.slot);
-      must(JSON.stringify(known) === JSON.stringify(row), "a row is not as its transaction left it", row, known);
+      must(
+        JSON.stringify(known) === JSON.stringify(row),
+        "a row is not as its transaction left it",
+        row,
+        known,
+      );
     }
     const used = rows.filter((row) => isInUse(row, now));
     const holders = used.map(({ domainId, client, line }) => `${domainId} ${client} ${line}`);
@@ -254,7 +281,12 @@ export class Judge {
       must(cursor >= 0 && cursor <= pool.slots, "a cursor is outside its pool", cursor, pool.shape);
       const known = new Set(ofPool.map(({ slot }) => slot));
       for (let number = 0; number < cursor; number++)
-        must(known.has(pool.shape.id * 2 ** 32 + number), "a slot below the cursor has no row", number, pool.shape);
+        must(
+          known.has(pool.shape.id * 2 ** 32 + number),
+          "a slot below the cursor has no row",
+          number,
+          pool.shape,
+        );
     }
   }
 
@@ -291,5 +323,7 @@ function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean 
   const atClockMs = clockMs + Math.max(0, sentMs - atMs);
   if (row.expiresAt * 1000 < atClockMs) return false;
   if (kind === "offer") return row.state === offered || row.state === bound;
-  return row.state === bound && row.softwire === softwire && row.expiresAt * 1000 >= atClockMs + seconds * 1000;
+  return (
+    row.state === bound && row.softwire === softwire && row.expiresAt * 1000 >= atClockMs + seconds * 1000
+  );
 }

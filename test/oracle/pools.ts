@@ -38,14 +38,20 @@ export const poolIdOf = (slot: number): number => Math.floor(slot / slotsPerPool
 export function portsOf({ portParams }: NamedPair): Uint8Array {
   const ports = new Uint8Array(portsCount).fill(1);
   if (portParams === undefined) return ports;
-  const { psidOffset, psidLength, psid } = portParams;
-  const restBits = 16 - psidOffset - psidLength;
+  const { restBits, isExcluded } = splitPort(portParams);
   for (let port = 0; port < portsCount; port++) {
-    const isOfSet = ((port >> restBits) & (2 ** psidLength - 1)) === psid;
-    const isExcluded = psidOffset > 0 && port >> (16 - psidOffset) === 0;
-    ports[port] = isOfSet && !isExcluded ? 1 : 0;
+    const isOfSet = ((port >> restBits) & (2 ** portParams.psidLength - 1)) === portParams.psid;
+    ports[port] = isOfSet && !isExcluded(port) ? 1 : 0;
   }
   return ports;
+}
+
+/** Where the PSID is in a port, and which ports no set has. */
+function splitPort({ psidOffset, psidLength }: { readonly psidOffset: number; readonly psidLength: number }) {
+  return {
+    restBits: 16 - psidOffset - psidLength,
+    isExcluded: (port: number): boolean => psidOffset > 0 && port >> (16 - psidOffset) === 0,
+  };
 }
 
 /** @returns Whether two pairs have a port in common. */
@@ -53,7 +59,8 @@ export function share(a: NamedPair, b: NamedPair): boolean {
   if (a.address !== b.address) return false;
   const [one, other] = [a.portParams, b.portParams];
   if (one === undefined || other === undefined) return true;
-  if (one.psidOffset === other.psidOffset && one.psidLength === other.psidLength) return one.psid === other.psid;
+  if (one.psidOffset === other.psidOffset && one.psidLength === other.psidLength)
+    return one.psid === other.psid;
   const ports = portsOf(b);
   return portsOf(a).some((bit, port) => bit === 1 && ports[port] === 1);
 }
@@ -77,8 +84,7 @@ export class OraclePool {
     const number = slot - this.shape.id * slotsPerPool;
     if (number < 0 || number >= this.slots) return undefined;
     const { firstAddress, psidOffset, psidLength, fill } = this.shape;
-    const addressIndex =
-      fill === "pack" ? Math.floor(number / this.#psids.length) : number % this.#addresses;
+    const addressIndex = fill === "pack" ? Math.floor(number / this.#psids.length) : number % this.#addresses;
     const psidIndex = fill === "pack" ? number % this.#psids.length : Math.floor(number / this.#addresses);
     const address = firstAddress + addressIndex;
     const portParams =
@@ -113,13 +119,13 @@ function usablePsids({ psidOffset, psidLength, reservedPorts }: PoolShape): read
   const key = JSON.stringify([psidOffset, psidLength, reservedPorts]);
   const before = known.get(key);
   if (before !== undefined) return before;
-  const reserved = new Uint8Array(portsCount);
-  for (const { first, last } of reservedPorts) reserved.fill(1, first, last + 1);
+  const { restBits, isExcluded } = splitPort({ psidOffset, psidLength });
+  const withReserved = new Set<number>();
+  for (const { first, last } of reservedPorts)
+    for (let port = first; port <= last; port++)
+      if (!isExcluded(port)) withReserved.add((port >> restBits) & (2 ** psidLength - 1));
   const psids = Array.from({ length: 2 ** psidLength }, (_, psid) => psid).filter(
-    (psid) =>
-      !portsOf({ address: 0, portParams: { psidOffset, psidLength, psid } }).some(
-        (bit, port) => bit === 1 && reserved[port] === 1,
-      ),
+    (psid) => !withReserved.has(psid),
   );
   known.set(key, psids);
   return psids;

@@ -52,9 +52,12 @@ export function checkTransition(
   const rules = rulesOf(after.domainId);
   must(rules !== undefined, "a row belongs to no domain", after);
   checkForm(after, transaction);
-  const isMove = before?.moveTo != null || before?.moveFrom != null;
+  const isMove = before !== undefined && (before.moveTo !== null || before.moveFrom !== null);
   const hasSameHolder =
-    before !== undefined && before.client !== null && before.client === after.client && isSameLine(before, after);
+    before !== undefined &&
+    before.client !== null &&
+    before.client === after.client &&
+    isSameLine(before, after);
   must(
     after.updatedAt === now || (hasSameHolder && isOnlyTold(before, after)),
     "a row that changed does not say when",
@@ -63,17 +66,20 @@ export function checkTransition(
     now,
   );
   if (hasSameHolder) checkHolder(before, after, transaction);
-  else if (isMove) checkHandOver(before!, after, transaction);
+  else if (isMove) checkHandOver(before, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
     checkSite(after, rules, now, leases);
-  if (after.softwire !== null && isRunning(after, now)) checkSoftwire(before, after, transaction, rules, leases);
+  if (after.softwire !== null && isRunning(after, now))
+    checkSoftwire(before, after, transaction, rules, leases);
 }
 
 /** A DISCOVER of a client with a lease changes only what it was told. */
 function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
-  return JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null });
+  return (
+    JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null })
+  );
 }
 
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
@@ -88,7 +94,7 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   if (row.freeAt !== freeNever)
     must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
   must(
-    row.client === null || row.state > bound! || row.expiresAt > nowUp - 1 || row.expiresAt > now - 1,
+    row.client === null || row.state > bound || row.expiresAt > nowUp - 1 || row.expiresAt > now - 1,
     "an offer or a lease had ended when it was written",
     row,
   );
@@ -103,7 +109,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   const wasRunning = isRunning(before, now);
   if (after.state === bound) {
     must(
-      before.state <= bound! || hasOffer(claims, after),
+      before.state <= bound || hasOffer(claims, after),
       "a pair that its client gave up was bound",
       before,
       after,
@@ -126,7 +132,12 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
     must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
-    must(after.freeAt >= Math.min(before.freeAt, after.expiresAt), "an offer ended a quarantine", before, after);
+    must(
+      after.freeAt >= Math.min(before.freeAt, after.expiresAt),
+      "an offer ended a quarantine",
+      before,
+      after,
+    );
     return;
   }
   if (wasRunning) {
@@ -163,7 +174,12 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
 /** An operator's move: the client leaves one row, and gets the other. */
 function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
   if (before.moveTo !== null) {
-    must(after.client === null || after.client === before.client, "a moved pair changed hands", before, after);
+    must(
+      after.client === null || after.client === before.client,
+      "a moved pair changed hands",
+      before,
+      after,
+    );
     must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
     return;
   }
@@ -182,7 +198,7 @@ function checkNewHolder(
   const claim = claims.find(({ kind, clientId }) => kind === "offer" && clientId === after.client);
   must(claim?.kind === "offer", "a pair was given to a client that asked for none", before, after);
   must(after.state === offered || claim.lease !== null, "a pair was bound before it was offered", after);
-  must(after.state <= bound!, "an ended row got a client", before, after);
+  must(after.state <= bound, "an ended row got a client", before, after);
   must(
     after.state === bound || after.expiresAt <= nowUp + offerHoldSeconds,
     "an offer is held for too long",
@@ -223,7 +239,10 @@ function checkSoftwire(
     .filter((row) => row.slot !== after.slot && isRunning(row, now));
   must(others.length === 0, "two leases have one softwire address", after, others);
   const isChanged =
-    before !== undefined && isRunning(before, now) && before.softwire !== null && before.softwire !== after.softwire;
+    before !== undefined &&
+    isRunning(before, now) &&
+    before.softwire !== null &&
+    before.softwire !== after.softwire;
   must(
     !isChanged || now - before.since! >= softwireIntervalSeconds,
     "a softwire address changed too soon",

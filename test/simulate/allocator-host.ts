@@ -101,17 +101,15 @@ export class AllocatorHost {
       this.#watchCommits(partition, storages[index]!, (next) => (cause = next)),
     );
     const store = { ...real, partitions: [first!, ...others] as const };
-    const write =
-      (): Log["error"] =>
-      (fields: object, message = "") => {
-        log(name, message, fields);
-      };
+    const write: Log["error"] = (fields, message) => {
+      log(name, message, fields);
+    };
     const watch = watchRequests(timing);
     const app = createApp({
       store,
       relayToken,
       adminToken,
-      log: { debug: () => undefined, info: () => undefined, warn: write(), error: write() },
+      log: { debug: () => undefined, info: () => undefined, warn: write, error: write },
       counters: (this.counters = createCounters()),
       localMs: timing.nowMs,
       arrivedMs: watch.arrivedMs,

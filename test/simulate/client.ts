@@ -173,7 +173,7 @@ export class Client {
     }
     const sent = this.#sent;
     const { options, xid, yiaddr: address } = answer.message;
-    if (sent === undefined || xid !== sent.xid || sent.pretends !== undefined) return;
+    if (xid !== sent?.xid || sent.pretends !== undefined) return;
     const server = options.get(OptionCode.serverIdentifier);
     if (server === undefined) return;
     const seconds = options.get(OptionCode.leaseTime);
@@ -395,7 +395,8 @@ export class Client {
     const profile = pretends === undefined ? own : { ...own, clientIdentifier };
     this.#sent = { client: this, what, xid, pair, sentMs: this.#kernel.nowMs, pretends };
     const datagram = encode(what, this.#withWish(profile), pair, { xid, softwire: this.#softwire });
-    this.#datagram = remoteId === undefined ? datagram : throughAccessNode(datagram, this.#addressOctets, remoteId);
+    this.#datagram =
+      remoteId === undefined ? datagram : throughAccessNode(datagram, this.#addressOctets, remoteId);
   }
 
   #withWish(profile: ClientProfile): ClientProfile {

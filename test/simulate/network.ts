@@ -62,7 +62,12 @@ export class Network {
    *
    * @param receive Called for each copy that arrives. It owns the octets.
    */
-  sendDatagram(from: string, to: string, datagram: Uint8Array, receive: (datagram: Uint8Array) => void): void {
+  sendDatagram(
+    from: string,
+    to: string,
+    datagram: Uint8Array,
+    receive: (datagram: Uint8Array) => void,
+  ): void {
     if (this.isApart(from, to)) {
       this.#count("partitioned");
       return;

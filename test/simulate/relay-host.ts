@@ -8,7 +8,7 @@ import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
 import type { Listener, ListenerOptions } from "../../relay/sockets/listener.ts";
 import type { Connections, HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
-import { ageHeader, arrivalHeader } from "../../src/wire/relay-call.ts";
+import { ageHeader } from "../../src/wire/relay-call.ts";
 import type { AllocatorHost } from "./allocator-host.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Network } from "./network.ts";
@@ -72,8 +72,18 @@ export class RelayHost {
       this.#options;
     const settings = parseRelaySettings({
       replyPort: "source",
-      listeners: addresses.map((address) => ({ address, port: 547, linkAddress: address, accessNodes: true })),
-      allocator: { urls: allocators.map((each) => `http://${each.name}`), policy, postsInFlight, batchFrames },
+      listeners: addresses.map((address) => ({
+        address,
+        port: 547,
+        linkAddress: address,
+        accessNodes: true,
+      })),
+      allocator: {
+        urls: allocators.map((each) => `http://${each.name}`),
+        policy,
+        postsInFlight,
+        batchFrames,
+      },
       queue: { deadlineMs },
     });
     const write = (fields: object, message: string): void => {
@@ -82,7 +92,10 @@ export class RelayHost {
     const outside = {
       openListener: (options: ListenerOptions) => Promise.resolve(this.#openListener(options)),
       openConnections: ({ url }: { readonly url: URL }) =>
-        this.#connect(process, allocators.find((each) => each.name === url.hostname)!),
+        this.#connect(
+          process,
+          allocators.find((each) => each.name === url.hostname)!,
+        ),
       readInterfaces: () => ({}),
     };
     process.deliver("connections", () => {
@@ -174,7 +187,8 @@ export class RelayHost {
   #asOfItsRelease(request: HttpRequest): HttpRequest {
     const { states } = this.#options;
     if (states === "arrival" || request.headers === undefined) return request;
-    const { [arrivalHeader]: _arrival, [ageHeader]: age, ...headers } = request.headers;
+    const { [ageHeader]: age, authorization, "content-type": type } = request.headers;
+    const headers = { authorization: authorization!, "content-type": type! };
     return {
       ...request,
       headers: { ...headers, ...(states === "age" && age !== undefined && { [ageHeader]: age }) },

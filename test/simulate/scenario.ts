@@ -102,7 +102,11 @@ export function scenarioOf(seed: number): Scenario {
     tcp: { ...linkFaults(random, 1500), repeated: 0 },
     storage: storageFaults(random),
     roundTripMs: random.pick([2, 10, 30]),
-    pace: { turnMs: random.pick([1, 3, 8]), gapOneIn: random.pick([0, 50, 500]), gapMs: random.pick([50, 300, 2000]) },
+    pace: {
+      turnMs: random.pick([1, 3, 8]),
+      gapOneIn: random.pick([0, 50, 500]),
+      gapMs: random.pick([50, 300, 2000]),
+    },
     killsEverySeconds: random.pick([0, 20, 60]),
     pausesEverySeconds: random.pick([0, 10, 40]),
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
@@ -160,8 +164,20 @@ function storageFaults(random: Random): StorageFaults {
   };
 }
 
-/** @returns The scenario without some of what goes wrong. */
-export function without(scenario: Scenario, removed: ReadonlySet<Feature>): Scenario {
+/** What is left of a scenario while a failure is shrunk. */
+export interface Reduction {
+  /** What does not go wrong any more. */
+  readonly without: readonly Feature[];
+  /** Of the clients of each kind, in per cent. */
+  readonly clientsPercent: number;
+}
+
+export const wholeScenario: Reduction = { without: [], clientsPercent: 100 };
+
+/** @returns What a reduction leaves of a scenario. */
+export function reduce(scenario: Scenario, { without, clientsPercent }: Reduction): Scenario {
+  const removed = new Set(without);
+  const some = (count: number): number => Math.ceil((count * clientsPercent) / 100);
   const has = (feature: Feature): boolean => !removed.has(feature);
   const { clients, pace } = scenario;
   return {
@@ -178,10 +194,10 @@ export function without(scenario: Scenario, removed: ReadonlySet<Feature>): Scen
     driftRatioMax: has("drift") ? scenario.driftRatioMax : 0,
     oldRelays: has("old-relays") ? scenario.oldRelays : 0,
     clients: {
-      wellBehaved: clients.wellBehaved,
-      stubborn: has("stubborn") ? clients.stubborn : 0,
-      forgetful: has("forgetful") ? clients.forgetful : 0,
-      hostile: has("hostile") ? clients.hostile : 0,
+      wellBehaved: some(clients.wellBehaved),
+      stubborn: has("stubborn") ? some(clients.stubborn) : 0,
+      forgetful: has("forgetful") ? some(clients.forgetful) : 0,
+      hostile: has("hostile") ? some(clients.hostile) : 0,
     },
   };
 }

@@ -56,6 +56,7 @@ const adminToken = "admin-token-of-the-simulation";
 
 /** The longest that a run lives with faults. */
 const livesMsMax = 4 * 3_600_000;
+const traceCharactersMax = 100_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
@@ -85,7 +86,8 @@ export class Simulation {
   #exchanges = 0;
   #grants = 0;
   #isCalm = false;
-  #lines = 0;
+  /** The part of the trace that is not in the hash yet. */
+  #trace = "";
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
@@ -113,6 +115,7 @@ export class Simulation {
           await this.#audit();
       }
       await this.#calm();
+      this.#hashTrace();
       return {
         hash: this.#hash.digest("hex"),
         exchanges: this.#exchanges,
@@ -123,15 +126,15 @@ export class Simulation {
         faults: this.#faults,
       };
     } finally {
-      if (process.env["COUNT"]) for (const a of this.#allocators) console.log(a.name, JSON.stringify(a.counters?.snapshot()));
       for (const host of [...this.#allocators, ...this.#relays]) host.kill();
-      for (const storage of this.#storages ?? []) storage.close();
+      for (const storage of this.#judges.keys()) storage.close();
       for (const path of this.#paths) this.#folder.remove(path);
     }
   }
 
-  get nowMs(): number {
-    return this.#kernel.nowMs;
+  /** Events and callbacks so far. */
+  get steps(): number {
+    return this.#kernel.steps;
   }
 
   /** Each part of the world has its own sequence, so that a part that is taken away changes no other. */
@@ -145,22 +148,32 @@ export class Simulation {
 
   #tell(text: () => string): void {
     const { onEvent } = this.#options;
-    this.#lines++;
     const line = text();
-    this.#hash.update(`${this.#kernel.nowMs} ${line}\n`);
+    this.#trace += `${this.#kernel.nowMs} ${line}\n`;
+    if (this.#trace.length > traceCharactersMax) this.#hashTrace();
     onEvent?.(this.#kernel.nowMs, line);
+  }
+
+  #hashTrace(): void {
+    this.#hash.update(this.#trace);
+    this.#trace = "";
   }
 
   async #build(): Promise<void> {
     const { domains, allocators, relays } = this.#scenario;
-    const main = await this.#createStorage("main", domains.filter(({ isElsewhere }) => !isElsewhere));
+    const main = await this.#createStorage(
+      "main",
+      domains.filter(({ isElsewhere }) => !isElsewhere),
+    );
     const elsewhere = domains.filter(({ isElsewhere }) => isElsewhere);
     const second = elsewhere.length === 0 ? undefined : await this.#createStorage("second", elsewhere);
     this.#storages = second === undefined ? [main] : [main, second];
     const placed = new Map(elsewhere.map(({ name }) => [name, second!]));
     for (const { name, isElsewhere } of domains)
       this.#judgeOfDomain.set(name, this.#judges.get(isElsewhere ? second! : main)!);
-    this.#allocators = Array.from({ length: allocators }, (_, number) => this.#createAllocator(number, placed));
+    this.#allocators = Array.from({ length: allocators }, (_, number) =>
+      this.#createAllocator(number, placed),
+    );
     for (const allocator of this.#allocators) allocator.start();
     this.#relays = Array.from({ length: relays }, (_, number) => this.#createRelay(number));
     for (const relay of this.#relays) relay.start();
@@ -177,20 +190,25 @@ export class Simulation {
     });
     await applyDeclaration(database, parseDeclaration(declarationOf(domains), "the scenario"));
     const judge = new Judge();
-    const storage: Storage = new Storage(this.#kernel, this.#stream(10 + this.#judges.size), this.#scenario.storage, {
-      name,
-      database,
-      roundTripMs: this.#scenario.roundTripMs,
-      onCommit: (commit, cause) => {
-        this.#onCommit(storage, commit, cause as BatchCause | undefined);
+    const storage: Storage = new Storage(
+      this.#kernel,
+      this.#stream(10 + this.#judges.size),
+      this.#scenario.storage,
+      {
+        name,
+        database,
+        roundTripMs: this.#scenario.roundTripMs,
+        onCommit: (commit, cause) => {
+          this.#onCommit(storage, commit, cause as BatchCause | undefined);
+        },
+        onConfigured: (configuration) => {
+          judge.configure(configuration, this.#kernel.nowMs);
+        },
+        count: (event) => {
+          this.#count(`database: ${event}`);
+        },
       },
-      onConfigured: (configuration) => {
-        judge.configure(configuration, this.#kernel.nowMs);
-      },
-      count: (event) => {
-        this.#count(`database: ${event}`);
-      },
-    });
+    );
     this.#judges.set(storage, judge);
     await storage.open();
     return storage;
@@ -257,41 +275,46 @@ export class Simulation {
     const { pace, driftRatioMax } = this.#scenario;
     const driftRatio = random.between(-driftRatioMax, driftRatioMax);
     const isCalm = this.#isCalm;
-    return new SimulatedProcess(this.#kernel, random, isCalm ? { ...pace, gapOneIn: 0 } : pace, { driftRatio });
+    return new SimulatedProcess(this.#kernel, random, isCalm ? { ...pace, gapOneIn: 0 } : pace, {
+      driftRatio,
+    });
   }
 
   #createClients(): Client[] {
-    const { clients, domains, relays } = this.#scenario;
-    const kinds: ClientKind[] = [
-      ...new Array<ClientKind>(clients.wellBehaved).fill("well-behaved"),
-      ...new Array<ClientKind>(clients.stubborn).fill("stubborn"),
-      ...new Array<ClientKind>(clients.forgetful).fill("forgetful"),
-      ...new Array<ClientKind>(clients.hostile).fill("hostile"),
-    ];
-    return kinds.map((kind, number) => {
-      const random = new Random(this.#scenario.seed, 1000 + (kindNumbers[kind] + 1) * 10_000 + number);
-      const domainNumber = random.below(domains.length);
-      const domain = domains[domainNumber]!;
-      // Two bad clients are neighbours, who share the limit of their site.
-      const site = kind === "well-behaved" ? number : 0x8000 + (number >> 1);
-      const address = clientAddress(domainNumber, site, number);
-      const home = random.below(relays);
-      const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
-        name: `client-${number}`,
-        kind,
-        profile: random.oneIn(6) ? fullProfile(number) : clientProfile(number),
-        address,
-        remoteId: domain.hasLines ? Uint8Array.of(1, site >> 8, site & 255) : undefined,
-        usesSoftwire: random.oneIn(2),
-        serverIdentifier: parseIPv4("198.51.100.1") + domainNumber,
-        waveSeconds: this.#scenario.waveSeconds,
-        whimOneIn: this.#scenario.whimOneIn,
-      });
-      this.#domainOf.set(client, domain);
-      this.#linkOf.set(client, domainNumber);
-      this.#byAddress.set(address, client);
-      return client;
+    const { wellBehaved, stubborn, forgetful, hostile } = this.#scenario.clients;
+    const counts = { "well-behaved": wellBehaved, stubborn, forgetful, hostile };
+    return Object.entries(counts).flatMap(([kind, count]) =>
+      Array.from({ length: count }, (_, index) => this.#createClient(kind as ClientKind, index)),
+    );
+  }
+
+  /** Another number of clients leaves each of them as it is. */
+  #createClient(kind: ClientKind, index: number): Client {
+    const { domains, relays, seed, waveSeconds, whimOneIn } = this.#scenario;
+    const kindNumber = clientKinds.indexOf(kind);
+    const number = kindNumber * clientsOfKindMax + index;
+    const random = new Random(seed, firstClientStream + number);
+    const link = random.below(domains.length);
+    const domain = domains[link]!;
+    // Two bad clients are neighbours, who share the limit of their site.
+    const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 1);
+    const address = clientAddress(link, site, number);
+    const home = random.below(relays);
+    const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
+      name: `client-${number}`,
+      kind,
+      profile: random.oneIn(6) ? fullProfile(number) : clientProfile(number),
+      address,
+      remoteId: domain.hasLines ? Uint8Array.of(1, site >> 8, site & 255) : undefined,
+      usesSoftwire: random.oneIn(2),
+      serverIdentifier: parseIPv4("198.51.100.1") + link,
+      waveSeconds,
+      whimOneIn,
     });
+    this.#domainOf.set(client, domain);
+    this.#linkOf.set(client, link);
+    this.#byAddress.set(address, client);
+    return client;
   }
 
   #worldOf(random: Random, home: number): ClientWorld {
@@ -318,7 +341,9 @@ export class Simulation {
       someVictim: (client) => {
         const victim = random.pick(this.#clients);
         const domain = this.#domainOf.get(client)!;
-        return victim !== client && domain.hasLines && this.#domainOf.get(victim) === domain ? victim : undefined;
+        return victim !== client && domain.hasLines && this.#domainOf.get(victim) === domain
+          ? victim
+          : undefined;
       },
     };
   }
@@ -363,7 +388,9 @@ export class Simulation {
   #onCommit(storage: Storage, { clockMs, sentMs, changed }: Commit, cause: BatchCause | undefined): void {
     const judge = this.#judges.get(storage)!;
     if (changed.length > 0)
-      this.#tell(() => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`);
+      this.#tell(
+        () => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`,
+      );
     this.#guard(() => {
       const operated = judge.commit({
         atMs: this.#kernel.nowMs,
@@ -377,7 +404,8 @@ export class Simulation {
         const pair = judge.pairOf(slot);
         if (pair !== undefined) this.#beliefs.revoke(pair);
       }
-      if (cause !== undefined) this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+      if (cause !== undefined)
+        this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
     });
   }
 
@@ -399,7 +427,8 @@ export class Simulation {
 
   /** Plans the faults that come by themselves. */
   #startFaults(): void {
-    const { killsEverySeconds, pausesEverySeconds, partitionsEverySeconds, outagesEverySeconds } = this.#scenario;
+    const { killsEverySeconds, pausesEverySeconds, partitionsEverySeconds, outagesEverySeconds } =
+      this.#scenario;
     this.#repeat(killsEverySeconds, this.#stream(4), (random) => {
       this.#kill(random);
     });
@@ -496,14 +525,19 @@ export class Simulation {
 
   /** Well-behaved clients without a lease, in domains that have enough pairs for all of them. */
   #unserved(): Client[] {
-    return this.#clients.filter((client) => client.kind === "well-behaved" && !client.isBound && this.#hasPlace(client));
+    return this.#clients.filter(
+      (client) => client.kind === "well-behaved" && !client.isBound && this.#hasPlace(client),
+    );
   }
 
   #hasPlace(client: Client): boolean {
     const domain = this.#domainOf.get(client)!;
     const isSharing = sharesPorts(client);
     const rivals = this.#clients.filter(
-      (each) => each.kind === "well-behaved" && this.#domainOf.get(each) === domain && sharesPorts(each) === isSharing,
+      (each) =>
+        each.kind === "well-behaved" &&
+        this.#domainOf.get(each) === domain &&
+        sharesPorts(each) === isSharing,
     );
     return rivals.length <= slotsOf(domain, isSharing);
   }
@@ -516,12 +550,10 @@ export class Simulation {
   }
 }
 
-const kindNumbers: Readonly<Record<ClientKind, number>> = {
-  "well-behaved": 0,
-  stubborn: 1,
-  forgetful: 2,
-  hostile: 3,
-};
+const clientKinds: readonly ClientKind[] = ["well-behaved", "stubborn", "forgetful", "hostile"];
+const clientsOfKindMax = 4096;
+/** Streams of random numbers below this one belong to the rest of the world. */
+const firstClientStream = 1000;
 
 const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
 
@@ -592,4 +624,3 @@ function describeFields(fields: object): string {
   const { err } = fields as { readonly err?: Error };
   return err === undefined ? "" : `(${err.message})`;
 }
-

@@ -250,7 +250,8 @@ export class Storage {
   #call<T>(process: SimulatedProcess, work: () => Promise<T>): Promise<T> {
     const { roundTripMs, count } = this.#options;
     const { answerLost, requestLost, slow, slowMsMax, refused } = this.faults;
-    const happens = (probability: number): boolean => probability > 0 && this.#random.fraction() < probability;
+    const happens = (probability: number): boolean =>
+      probability > 0 && this.#random.fraction() < probability;
     return new Promise((resolve, reject) => {
       const answer = (settle: () => void, delayMs: number): void => {
         this.#kernel.after(delayMs, () => {
@@ -294,9 +295,9 @@ export class Storage {
                   resolve(result);
                 }, halfMs);
             },
-            (error: unknown) => {
+            (error: Error) => {
               answer(() => {
-                reject(error as Error);
+                reject(error);
               }, halfMs);
             },
           );

@@ -14,7 +14,9 @@ const memoryFolder = "/dev/shm";
 
 /** A folder with database files. */
 export class DatabaseFolder {
-  readonly path = mkdtempSync(join(existsSync(memoryFolder) ? memoryFolder : tmpdir(), "apportion-simulate-"));
+  readonly path = mkdtempSync(
+    join(existsSync(memoryFolder) ? memoryFolder : tmpdir(), "apportion-simulate-"),
+  );
   #copies = 0;
 
   /** Makes the file that the others are copies of. */

@@ -1,0 +1,49 @@
+/**
+ * Results as text.
+ *
+ * @module
+ */
+import type { Totals } from "./campaign.ts";
+import type { Outcome } from "./run-seed.ts";
+import type { Reduction } from "./scenario.ts";
+
+/** Formats what a campaign did. */
+export function formatTotals(
+  totals: Totals,
+  { firstSeed, elapsedMs }: { readonly firstSeed: number; readonly elapsedMs: number },
+): string {
+  const { seeds, exchanges, grants, virtualMs, cpuMs, heapOctets, faults, failures } = totals;
+  const rate = Math.round((exchanges / cpuMs) * 1000);
+  const counts = [...faults].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
+  return [
+    `${seeds} seeds from ${firstSeed}, ${exchanges} exchanges, ${grants} grants, ${failures.length} violations`,
+    `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${Math.round(elapsedMs / 1000)} s; ${rate} exchanges a second of CPU time`,
+    `largest heap after a run: ${Math.round(heapOctets / 2 ** 20)} MiB`,
+    `faults: ${counts.length === 0 ? "none" : counts.join(", ")}`,
+  ].join("\n");
+}
+
+/** Formats a failure as a story, with the command that replays it. */
+export function formatFailure(
+  outcome: Exclude<Outcome, { kind: "held" }>,
+  {
+    exchanges,
+    reduction,
+    withStory,
+  }: { readonly exchanges: number; readonly reduction: Reduction | undefined; readonly withStory: boolean },
+): string {
+  const { seed, step, kind, message, story } = outcome;
+  const { without = [], clientsPercent = 100 } = reduction ?? {};
+  const command = [
+    `npm run simulate -- --seed ${seed} --exchanges ${exchanges}`,
+    ...(without.length > 0 ? [`--without ${without.join(",")}`] : []),
+    ...(clientsPercent < 100 ? [`--clients ${clientsPercent}`] : []),
+    "--replay",
+  ];
+  return [
+    ...(withStory ? ["", "The last events:", ...story, ""] : []),
+    `seed ${seed}, step ${step}: ${kind === "violated" ? "a rule does not hold" : "something threw"}`,
+    message,
+    `Replay: ${command.join(" ")}`,
+  ].join("\n");
+}
