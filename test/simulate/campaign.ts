@@ -15,6 +15,7 @@ export class Totals {
   seeds = 0;
   exchanges = 0;
   grants = 0;
+  batches = 0;
   virtualMs = 0;
   cpuMs = 0;
   /** The most octets that a process had on its heap after a run. */
@@ -32,6 +33,7 @@ export class Totals {
     }
     this.exchanges += outcome.result.exchanges;
     this.grants += outcome.result.grants;
+    this.batches += outcome.result.batches;
     this.virtualMs += outcome.result.virtualMs;
     for (const [name, count] of Object.entries(faults))
       this.faults.set(name, (this.faults.get(name) ?? 0) + count);

@@ -93,6 +93,8 @@ const stubbornRetryMs = 250;
 const lastRetryMs = 32_000;
 /** Those who act together do so within this time. */
 const togetherMs = 10;
+/** They act at multiples of this time, those in a hurry at full seconds. */
+const gridMsUsual = 5000;
 /** A client that lost its lease, or was refused one, waits before it begins again. */
 const afterRefusalMs = 500;
 /** A client that gets no answer to its REQUEST begins again. */
@@ -272,10 +274,11 @@ export class Client {
     this.#wake(this.#roundUp(waitMs * this.#random.between(0.8, 1.2)), this.#onSilence);
   }
 
-  /** Clients act together, at the beginning of a second: many messages in one POST are what is rare otherwise. */
+  /** Clients act together, every few seconds: many messages in one POST are what is rare otherwise. */
   #roundUp(delayMs: number): number {
     const { nowMs } = this.#kernel;
-    return Math.ceil((nowMs + delayMs) / 1000) * 1000 - nowMs + this.#random.between(0, togetherMs);
+    const gridMs = delayMs < gridMsUsual ? 1000 : gridMsUsual;
+    return Math.ceil((nowMs + delayMs) / gridMs) * gridMs - nowMs + this.#random.between(0, togetherMs);
   }
 
   readonly #onSilence = (): void => {
@@ -292,7 +295,7 @@ export class Client {
 
   /** Bound: waits until it renews, or does something else. */
   #rest(): void {
-    const toRenewMs = Math.max(0, this.#renewsAtMs - this.#kernel.nowMs);
+    const toRenewMs = this.#roundUp(Math.max(gridMsUsual, this.#renewsAtMs - this.#kernel.nowMs));
     const toWaveMs = this.#isCalm ? Infinity : this.#toWaveMs();
     if (toRenewMs <= toWaveMs) {
       this.#wake(toRenewMs, () => {

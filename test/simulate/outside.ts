@@ -9,6 +9,7 @@ import { Random } from "../support/random.ts";
 /** Makes them the simulator's. Everything in this process gets them from now on. */
 export function replaceOutside(): void {
   Object.defineProperty(crypto.subtle, "digest", {
+    configurable: true,
     value: (_algorithm: string, data: Uint8Array) =>
       Promise.resolve(new Uint8Array(createHash("sha256").update(data).digest()).buffer),
   });

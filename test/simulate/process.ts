@@ -42,7 +42,7 @@ const beatsMax = 3;
 export class SimulatedProcess implements Runnable {
   readonly #kernel: Kernel;
   readonly #random: Random;
-  readonly #pace: Pace;
+  readonly #pace: () => Pace;
   /** How fast its clock runs. */
   readonly #rate: number;
   /** What its monotonic clock showed when the simulation began. */
@@ -64,7 +64,12 @@ export class SimulatedProcess implements Runnable {
   /** The time that the process sees while it beats; else that of the kernel. */
   #beatMs: number | undefined;
 
-  constructor(kernel: Kernel, random: Random, pace: Pace, { driftRatio }: { readonly driftRatio: number }) {
+  constructor(
+    kernel: Kernel,
+    random: Random,
+    pace: () => Pace,
+    { driftRatio }: { readonly driftRatio: number },
+  ) {
     this.#kernel = kernel;
     this.#random = random;
     this.#pace = pace;
@@ -192,7 +197,7 @@ export class SimulatedProcess implements Runnable {
 
   /** Decides how long this turn takes, and plans the next one if there is something to do. */
   #rest(): void {
-    const { turnMs, gapOneIn, gapMs } = this.#pace;
+    const { turnMs, gapOneIn, gapMs } = this.#pace();
     const isGap = gapOneIn > 0 && this.#random.oneIn(gapOneIn);
     const takesMs = (isGap ? gapMs : turnMs) * (0.2 + this.#random.fraction());
     this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#kernel.nowMs + takesMs);

@@ -12,11 +12,11 @@ export function formatTotals(
   totals: Totals,
   { firstSeed, elapsedMs }: { readonly firstSeed: number; readonly elapsedMs: number },
 ): string {
-  const { seeds, exchanges, grants, virtualMs, cpuMs, heapOctets, faults, failures } = totals;
+  const { seeds, exchanges, grants, batches, virtualMs, cpuMs, heapOctets, faults, failures } = totals;
   const rate = Math.round((exchanges / cpuMs) * 1000);
   const counts = [...faults].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
   return [
-    `${seeds} seeds from ${firstSeed}, ${exchanges} exchanges, ${grants} grants, ${failures.length} violations`,
+    `${seeds} seeds from ${firstSeed}, ${exchanges} exchanges in ${batches} transactions, ${grants} grants, ${failures.length} violations`,
     `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${Math.round(elapsedMs / 1000)} s; ${rate} exchanges a second of CPU time`,
     `largest heap after a run: ${Math.round(heapOctets / 2 ** 20)} MiB`,
     `faults: ${counts.length === 0 ? "none" : counts.join(", ")}`,

@@ -190,7 +190,10 @@ export class Storage {
 
   /** Starts to note changes. */
   async open(): Promise<void> {
-    await this.#options.database.write(noteChanges);
+    const { database } = this.#options;
+    // Not in a transaction, and before there is a temporary table.
+    await database.read([{ sql: "PRAGMA temp_store = MEMORY", args: [] }]);
+    await database.write(noteChanges);
     await this.write([], 0, undefined);
   }
 
