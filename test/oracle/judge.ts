@@ -52,8 +52,11 @@ export interface JudgedConfiguration {
   readonly domains: ReadonlyMap<number, DomainRules>;
 }
 
-/** A transaction that begins later than its sender waits may change nothing. A second is for rounding. */
-const lateMs = 3000 + 1100;
+/**
+ * A transaction that begins later than its sender waits may change nothing. The sender knows the clock by a reading, which
+ * may have taken as long as it waits for any answer; a second is for rounding.
+ */
+const lateMs = 2 * 3000 + 1100;
 
 /** When a message that gives a pair up reached a relay. */
 interface GivenUp {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { databaseAnswerMsMax } from "../../src/limits.ts";
 import { DatabaseError } from "../../src/store/database/database.ts";
 import type { Database, Result, Row, Statement } from "../../src/store/database/database.ts";
 import type { Random } from "../support/random.ts";
@@ -251,61 +252,64 @@ export class Storage {
 
   /** Does work at the database, and gives the process the result. */
   #call<T>(process: SimulatedProcess, work: () => Promise<T>): Promise<T> {
-    const { roundTripMs, count } = this.#options;
-    const { answerLost, requestLost, slow, slowMsMax, refused } = this.faults;
-    const happens = (probability: number): boolean =>
-      probability > 0 && this.#random.fraction() < probability;
+    const { outcome, toMs, backMs } = this.#decideFate();
+    const isLost =
+      outcome === "request lost" || outcome === "answer lost" || toMs + backMs > databaseAnswerMsMax;
     return new Promise((resolve, reject) => {
-      const answer = (settle: () => void, delayMs: number): void => {
+      const deliver = (delayMs: number, settle: () => void): void => {
         this.#kernel.after(delayMs, () => {
           process.deliver("connections", settle);
         });
       };
-      const fail = (message: string, delayMs: number): void => {
-        answer(() => {
+      const fail = (delayMs: number, message: string): void => {
+        deliver(delayMs, () => {
           reject(new DatabaseError(message));
-        }, delayMs);
+        });
       };
-      const halfMs = roundTripMs * this.#random.between(0.3, 0.7);
-      const isSlow = happens(slow);
-      if (isSlow) count("slow");
-      const delayMs = halfMs + (isSlow ? Math.exp(this.#random.between(0, Math.log(slowMsMax))) : 0);
-      if (this.isAway) {
-        count("away");
-        fail("the connection was refused", halfMs);
-        return;
-      }
-      if (happens(requestLost)) {
-        count("request lost");
-        fail("the connection broke", 3000);
-        return;
-      }
-      const isRefused = happens(refused);
-      const isAnswerLost = happens(answerLost);
-      this.#kernel.after(delayMs, () => {
-        if (isRefused || this.isAway) {
-          count("refused");
-          fail("database or disk is full", halfMs);
+      if (isLost) fail(databaseAnswerMsMax, "no answer in time");
+      if (outcome === "request lost") return;
+      this.#kernel.after(toMs, () => {
+        if (outcome === "refused" || this.isAway) {
+          if (this.isAway) this.#options.count("away");
+          fail(backMs, this.isAway ? "the connection was refused" : "database or disk is full");
           return;
         }
-        if (isAnswerLost) count("answer lost");
         this.#kernel.run(() => {
           work().then(
             (result) => {
-              if (isAnswerLost) fail("the connection broke", 3000 - Math.min(3000, delayMs));
-              else
-                answer(() => {
+              if (!isLost)
+                deliver(backMs, () => {
                   resolve(result);
-                }, halfMs);
+                });
             },
-            (error: Error) => {
-              answer(() => {
-                reject(error);
-              }, halfMs);
+            (error: unknown) => {
+              fail(backMs, (error as Error).message);
             },
           );
         });
       });
     });
+  }
+
+  /** Decides what happens to a request, and how long its two ways take. */
+  #decideFate(): {
+    readonly outcome: StorageEvent | "served";
+    readonly toMs: number;
+    readonly backMs: number;
+  } {
+    const { roundTripMs, count } = this.#options;
+    const { answerLost, requestLost, slow, slowMsMax, refused } = this.faults;
+    const happens = (probability: number): boolean =>
+      probability > 0 && this.#random.fraction() < probability;
+    const backMs = roundTripMs * this.#random.between(0.3, 0.7);
+    const isSlow = happens(slow);
+    if (isSlow) count("slow");
+    const toMs = roundTripMs - backMs + (isSlow ? Math.exp(this.#random.between(0, Math.log(slowMsMax))) : 0);
+    let outcome: StorageEvent | "served" = "served";
+    if (happens(requestLost)) outcome = "request lost";
+    else if (happens(answerLost)) outcome = "answer lost";
+    else if (happens(refused)) outcome = "refused";
+    if (outcome !== "served") count(outcome);
+    return { outcome, toMs, backMs };
   }
 }
