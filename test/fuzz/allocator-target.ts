@@ -29,7 +29,7 @@ import type { TestAnswer } from "../support/answer.ts";
 import { clientProfile } from "../support/clients.ts";
 import { ensure, same } from "./property.ts";
 import type { Random } from "./random.ts";
-import { behindAccessNode, clientMessage, frameOf, places } from "./seeds.ts";
+import { behindAccessNode, clientMessage, everyParameter, frameOf, places } from "./seeds.ts";
 import { honestProfiles, openWorld, worldBegins } from "./world.ts";
 import type { World } from "./world.ts";
 
@@ -102,7 +102,8 @@ export class AllocatorTarget {
   goOn(random: Random): Uint8Array | undefined {
     if (this.#known.length === 0) return undefined;
     const { clientIdentifier, pair, place } = random.pick(this.#known);
-    const client = { ...clientProfile(1), clientIdentifier };
+    const parameters = random.oneIn(4) ? { parameterRequestList: everyParameter } : {};
+    const client = { ...clientProfile(1, parameters), clientIdentifier };
     const where = random.oneIn(8) ? random.pick(places) : place;
     const message = clientMessage(random, client, pair);
     if (random.oneIn(4))
@@ -198,12 +199,11 @@ export class AllocatorTarget {
       const [own] = answer.levels;
       if (isHonest(octets)) continue;
       const key = `${answer.message.xid} ${encodeHex(own!.peerAddress)}`;
-      const query = asked.get(key)?.find((each) => isMirrored(each, answer));
+      // A client may repeat its transaction identifier with other options: then any of its messages may be meant.
+      const mirrored = (asked.get(key) ?? []).filter((each) => isMirrored(each, answer));
+      const [query] = mirrored;
       ensure(query !== undefined, () => `An answer mirrors its query: found none for ${encodeHex(octets)}`);
-      ensure(
-        answer.octets.length <= answerOctetsMax,
-        () => `A DHCPv4 answer has at most ${answerOctetsMax} octets: found ${answer.octets.length}`,
-      );
+      checkLength(answer.octets, Math.max(...mirrored.map(acceptedOctets)));
       checkDelivered(octets, query);
       this.#remember(answer, query);
     }
@@ -316,6 +316,29 @@ function isMirrored({ path, clientId, message }: Query, { levels, message: answe
         (asked === undefined ? told === undefined : told !== undefined && same(asked, told))
       );
     })
+  );
+}
+
+/** Octets of the IPv4 and UDP headers, which option 57 includes (RFC 2131 §2). */
+const datagramHeaderOctets = 28;
+/** What every client accepts, headers included (RFC 2131 §2). */
+const acceptedByAll = 576;
+
+/** @returns The longest DHCPv4 message that a client accepts: option 57, if that has a valid value. */
+function acceptedOctets({ message }: Query): number {
+  const data = message.options.get(OptionCode.maxMessageSize);
+  const stated = data?.length === 2 ? data[0]! * 256 + data[1]! : 0;
+  return Math.max(stated, acceptedByAll) - datagramHeaderOctets;
+}
+
+function checkLength({ length }: Uint8Array, acceptedMax: number): void {
+  ensure(
+    length <= acceptedMax,
+    () => `An answer is not longer than its client accepts: found ${length}, expected at most ${acceptedMax}`,
+  );
+  ensure(
+    length <= answerOctetsMax,
+    () => `A DHCPv4 answer has at most ${answerOctetsMax} octets: found ${length}`,
   );
 }
 

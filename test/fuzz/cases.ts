@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeQuery } from "../../src/lease/query.ts";
 import { reasons } from "../../src/lease/reasons.ts";
+import { answerGrowthOctetsMax, messageOctetsMax } from "../../src/limits.ts";
+import { encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeHex, encodeHex } from "../../src/wire/hex.ts";
 import { AllocatorTarget } from "./allocator-target.ts";
 import { checkCodecs } from "./codecs.ts";
@@ -55,13 +57,32 @@ export function runSingle(single: Single, relay: RelayFunctions = relayFunctions
   }
 }
 
+/** The frame before the decoder had it. */
+const kept = new Uint8Array(0x1_1000);
+/** The longest answer that a query may get. */
+const longestAnswer = new Uint8Array(answerGrowthOctetsMax);
+/** A frame below this length leaves room for any answer: each level of an answer is at most as long as its question's. */
+const roomyOctetsMax = messageOctetsMax - answerGrowthOctetsMax;
+
 function judgeFrame(frame: Uint8Array): string {
-  const before = frame.slice();
+  kept.set(frame);
   const result = decodeQuery(frame);
-  ensure(same(frame, before), () => "Decoders leave their input alone: the octets have changed");
-  if (result.kind === "query") return "query";
-  ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
-  return result.reason;
+  ensure(
+    same(frame, kept.subarray(0, frame.length)),
+    () => "Decoders leave their input alone: the octets have changed",
+  );
+  if (result.kind === "drop") {
+    ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
+    return result.reason;
+  }
+  if (frame.length > roomyOctetsMax) {
+    const { length } = encodeRelayReply(result.query.path, longestAnswer);
+    ensure(
+      length <= messageOctetsMax,
+      () => `Each query that is accepted can be answered: found ${length} octets`,
+    );
+  }
+  return "query";
 }
 
 /** Runs a case alone. A batch is served twice by a new allocator, because a repeat must not do harm either. */

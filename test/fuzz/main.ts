@@ -13,12 +13,14 @@ import { reasons } from "../../src/lease/reasons.ts";
 import { CampaignFailure, epochMessages, runCampaign } from "./campaign.ts";
 import type { CampaignResult, TargetName } from "./campaign.ts";
 import { formatCase, parseCase, runCase } from "./cases.ts";
+import type { Case } from "./cases.ts";
 import { shrink } from "./shrink.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 const messagesDefault = 1_000_000;
 /** Milliseconds on one message or batch after which the process ends, on a machine that is busy too. */
 const stallMsDefault = 60_000;
+const shrinkMsDefault = 60_000;
 /** Milliseconds between two lines of progress. */
 const progressMs = 60_000;
 
@@ -41,6 +43,7 @@ interface Flags {
   readonly for?: number;
   readonly target: TargetName;
   readonly stall: number;
+  readonly shrink: number;
   readonly epoch?: number;
   readonly replay?: string;
 }
@@ -58,6 +61,7 @@ const flags = new Command("fuzz")
     new Option("--target <name>", "what gets them").choices(["relay", "allocator", "both"]).default("both"),
   )
   .option("--stall <time>", "end the process when a message takes this long", duration, stallMsDefault)
+  .option("--shrink <time>", "spend this long on shortening a case that fails", duration, shrinkMsDefault)
   .option("--epoch <number>", "run only this epoch, which a failure printed", wholeNumber)
   .option("--replay <file>", "run only the case in this file")
   .parse()
@@ -150,14 +154,16 @@ async function reportFailure(seed: number, error: unknown): Promise<void> {
   print(`seed ${seed} fails at epoch ${epoch}, step ${step}: ${message}`);
   print(cause instanceof Error ? (cause.stack ?? "") : "");
   print(formatCase(failed, message));
-  const shortest = await shrink(failed, async (one) => {
+  const endMs = performance.now() + flags.shrink;
+  const breaks = async (one: Case): Promise<string | undefined> => {
     try {
       await runCase(one);
       return undefined;
     } catch (found) {
       return propertyOf(found);
     }
-  });
+  };
+  const shortest = await shrink(failed, breaks, () => performance.now() < endMs);
   if (shortest === undefined) {
     print("The case holds when it is run alone: it needs what came before it in its epoch.");
   } else {

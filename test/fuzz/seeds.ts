@@ -12,9 +12,11 @@ import {
   encodeRelease,
   encodeRenewing,
   encodeSelecting,
+  parameterRequestList,
   softwireOptionRequest,
 } from "../../src/client/query.ts";
 import type { ClientProfile, ServerPair } from "../../src/client/query.ts";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeRelayMessage, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
@@ -22,9 +24,11 @@ import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { vectors } from "../support/vectors.ts";
+import { messageSizes } from "./dictionary.ts";
 import type { Random } from "./random.ts";
-import { parseMessage6 } from "./tree.ts";
+import { encodeTree, messagesOf, parseMessage6 } from "./tree.ts";
 import type { Message6 } from "./tree.ts";
+import { longCodes } from "./world.ts";
 
 const pair: ServerPair = {
   address: parseIPv4("192.0.2.18"),
@@ -80,6 +84,36 @@ function clientMessages(random: Random): Uint8Array[] {
       ? encodeDiscover(profile, { xid: random.next(), hint: {} })
       : clientMessage(random, profile, pair);
   });
+}
+
+/** Option 55 of a client that asks for everything. */
+export const everyParameter: readonly number[] = [
+  ...parameterRequestList({ sharesPorts: true }),
+  OptionCode.routers,
+  OptionCode.domainName,
+  OptionCode.interfaceMtu,
+  OptionCode.v6OnlyPreferred,
+  OptionCode.captivePortal,
+  ...longCodes,
+];
+
+/** @returns Messages of clients that ask for more than fits, and accept answers of many lengths or state none. */
+function greedyMessages(random: Random): Uint8Array[] {
+  return [undefined, ...messageSizes].flatMap((size, at) => {
+    const client = clientProfile(100 + at, { parameterRequestList: everyParameter });
+    const messages = [
+      encodeDiscover(client, { xid: random.next(), hint: {} }),
+      encodeInform(client, { xid: random.next(), address: pair.address, knowsServer: true }),
+    ];
+    return size === undefined ? messages : messages.map((octets) => withMaxMessageSize(octets, size));
+  });
+}
+
+function withMaxMessageSize(octets: Uint8Array, size: Uint8Array): Uint8Array {
+  const tree = parseMessage6(octets);
+  const [message] = messagesOf(tree).filter(({ kind }) => kind === "dhcpv4");
+  message!.items.push({ code: OptionCode.maxMessageSize, length: undefined, data: size });
+  return encodeTree(tree);
 }
 
 /** Information-Requests, directly from a client. */
@@ -152,7 +186,7 @@ export interface Corpus {
  */
 export function buildCorpus(random: Random, found: readonly Uint8Array[]): Corpus {
   const golden = vectors.map(({ hex }) => decodeHex(hex));
-  const messages = clientMessages(random);
+  const messages = [...clientMessages(random), ...greedyMessages(random)];
   const relayed = messages.slice(0, 30).map(behindAccessNode);
   const informed = informationRequests.flatMap((datagram) => [
     datagram,

@@ -11,20 +11,25 @@ import type { Item, Message6 } from "./tree.ts";
 export type Breaks = (one: Case) => Promise<string | undefined>;
 
 /** Runs that may be spent on one case. */
-const triesMax = { batch: 300, single: 5000 };
+const triesMax = 5000;
 
 /**
  * Shortens a case.
  *
+ * @param hasTime Whether there is time for another run: those of a batch take long.
  * @returns The shortest case that was found to break the same property; undefined if the case breaks none when it is
  *   run alone.
  */
-export async function shrink(one: Case, breaks: Breaks): Promise<Case | undefined> {
+export async function shrink(
+  one: Case,
+  breaks: Breaks,
+  hasTime: () => boolean = () => true,
+): Promise<Case | undefined> {
   const broken = await breaks(one);
   if (broken === undefined) return undefined;
-  let tries = one.target === "batch" ? triesMax.batch : triesMax.single;
+  let tries = triesMax;
   const stillBreaks = async (other: Case): Promise<boolean> =>
-    tries-- > 0 && (await breaks(other)) === broken;
+    hasTime() && tries-- > 0 && (await breaks(other)) === broken;
   if (one.target !== "batch") {
     const octets = await shrinkOctets(one.octets, (shorter) => stillBreaks({ ...one, octets: shorter }));
     return { ...one, octets };
