@@ -12,6 +12,7 @@
  * @module
  */
 import type { RemoteInfo } from "node:dgram";
+import { networkInterfaces } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import {
   datagramsPerTurnMax,
@@ -37,6 +38,9 @@ import { UntrustedRelays } from "./messages/untrusted-relays.ts";
 import type { UntrustedRelay } from "./messages/untrusted-relays.ts";
 import type { RelayLog, RelayObserver } from "./observer.ts";
 import { Links } from "./sockets/links.ts";
+import type { InterfacesReader } from "./sockets/links.ts";
+import { openListener } from "./sockets/listener.ts";
+import type { OpenListener } from "./sockets/listener.ts";
 import { ListenerTable } from "./sockets/listener-table.ts";
 import type { ListenerEntry } from "./sockets/listener-table.ts";
 import { Peers } from "./sockets/peers.ts";
@@ -47,6 +51,8 @@ import { Sockets } from "./sockets/sockets.ts";
 import { systemTiming } from "../src/timing.ts";
 import type { Timing } from "../src/timing.ts";
 import { Batcher } from "./uplink/batcher.ts";
+import { openConnections } from "./uplink/connections.ts";
+import type { OpenConnections } from "./uplink/connections.ts";
 import type { AllocatorStatus } from "./uplink/uplink.ts";
 import { batcherLimitsOf, Uplinks } from "./uplink/uplinks.ts";
 
@@ -56,7 +62,21 @@ export interface RelayContext {
   readonly observer?: RelayObserver;
   /** Clock, timers and randomness; those of the system if omitted. */
   readonly timing?: Timing;
+  /** How it reaches the outside; as the system does if omitted. */
+  readonly outside?: RelayOutside;
 }
+
+/** The ways of a relay to the outside. */
+export interface RelayOutside {
+  /** Opens UDP sockets. */
+  readonly openListener: OpenListener;
+  /** Opens HTTP connections to allocators. */
+  readonly openConnections: OpenConnections;
+  /** Reads the interfaces of the host. */
+  readonly readInterfaces: InterfacesReader;
+}
+
+const systemOutside: RelayOutside = { openListener, openConnections, readInterfaces: networkInterfaces };
 
 /** Current state of a relay. */
 export interface RelayStatus {
@@ -134,7 +154,7 @@ class RunningRelay implements Relay {
   readonly #log: RelayLog;
   readonly #observer: RelayObserver;
   readonly #timing: Timing;
-  readonly #links = new Links();
+  readonly #links: Links;
   readonly #untrusted = new UntrustedRelays();
   readonly #watch: LoopWatch;
   readonly #listeners: ListenerTable;
@@ -149,9 +169,10 @@ class RunningRelay implements Relay {
   #stopWatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: RelayConfig, { log, observer = {}, timing = systemTiming }: RelayContext) {
-    const links = this.#links;
-    const context = { counters: this.counters, links, log, observer, timing };
+  constructor(config: RelayConfig, context: RelayContext) {
+    const { log, observer = {}, timing = systemTiming, outside = systemOutside } = context;
+    const links = (this.#links = new Links(outside.readInterfaces));
+    const parts = { counters: this.counters, links, log, observer, timing, ...outside };
     this.#config = config;
     this.#log = log;
     this.#observer = observer;
@@ -159,15 +180,15 @@ class RunningRelay implements Relay {
     this.#watch = new LoopWatch(watchOptions, timing);
     this.#peers = new Peers(config.storm);
     this.#limiter = new RateLimiter(config.storm);
-    this.#listeners = new ListenerTable(this.#receive, context);
-    this.#servers = new Servers(this.#deliver, context);
-    this.#sockets = new Sockets({ links, listeners: this.#listeners, servers: this.#servers, log });
+    this.#listeners = new ListenerTable(this.#receive, parts);
+    this.#servers = new Servers(this.#deliver, parts);
+    this.#sockets = new Sockets({ ...parts, listeners: this.#listeners, servers: this.#servers });
     const onAvailable = () => {
       this.#batcher.wake();
     };
-    this.#uplinks = new Uplinks(config, { ...context, onAvailable });
+    this.#uplinks = new Uplinks(config, { ...parts, onAvailable });
     this.#batcher = new Batcher(batcherLimitsOf(config), this.#deliver, {
-      ...context,
+      ...parts,
       uplink: this.#uplinks,
     });
   }

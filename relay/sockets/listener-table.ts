@@ -16,6 +16,7 @@ import { formatEndpoint, isGroup } from "../endpoint.ts";
 import type { RelayLog } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
 import type { Links } from "./links.ts";
+import type { OpenListener } from "./listener.ts";
 import { openReopeningListener } from "./reopening-listener.ts";
 import type { ReopeningListener, ReopeningListenerOptions } from "./reopening-listener.ts";
 
@@ -41,6 +42,7 @@ export type ReceiveDatagram = (datagram: Uint8Array, entry: ListenerEntry, sourc
 /** Dependencies of a table. */
 export interface ListenerTableContext {
   readonly links: Pick<Links, "has">;
+  readonly openListener: OpenListener;
   /** Counts datagrams that the system refused to send. */
   readonly counters: Pick<RelayCounters, "drop">;
   readonly log: RelayLog;
@@ -162,11 +164,12 @@ export class ListenerTable {
   /** Creates the hooks that count and log the events of a socket. */
   #hooksFor(
     config: ListenerConfig,
-  ): Pick<ReopeningListenerOptions, "links" | "onSendFailed" | "onError" | "onReopened"> {
-    const { links, counters, log } = this.#context;
+  ): Pick<ReopeningListenerOptions, "links" | "openListener" | "onSendFailed" | "onError" | "onReopened"> {
+    const { links, openListener, counters, log } = this.#context;
     const listener = formatEndpoint(config);
     return {
       links,
+      openListener,
       onSendFailed: () => {
         counters.drop("send-failed");
       },

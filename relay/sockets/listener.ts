@@ -40,6 +40,9 @@ export interface Listener extends Endpoint {
   readonly close: () => Promise<void>;
 }
 
+/** Opens a socket; {@link openListener} opens one of the system. */
+export type OpenListener = (options: ListenerOptions) => Promise<Listener>;
+
 /**
  * Opens a socket.
  *

@@ -6,12 +6,12 @@
  */
 import { zoneOf } from "../endpoint.ts";
 import type { Links } from "./links.ts";
-import { openListener } from "./listener.ts";
-import type { Listener, ListenerOptions } from "./listener.ts";
+import type { Listener, ListenerOptions, OpenListener } from "./listener.ts";
 
 /** Options for opening a listener. */
 export interface ReopeningListenerOptions extends ListenerOptions {
   readonly links: Pick<Links, "has">;
+  readonly openListener: OpenListener;
   /** Called when the socket is open again, or with the error if that failed. The next check of the links retries it. */
   readonly onReopened: (error?: Error) => void;
 }
@@ -32,6 +32,7 @@ export interface ReopeningListener extends Listener {
  * @throws {Error} If the first attempt to bind the address or to join the group fails.
  */
 export async function openReopeningListener(options: ReopeningListenerOptions): Promise<ReopeningListener> {
+  const { openListener } = options;
   const zone = zoneOf(options.address);
   const zones = zone === undefined ? [] : [zone, ...(options.joinedAlso ?? [])];
   const first = await openListener(options);

@@ -13,8 +13,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { ServersRule } from "../messages/envelope.ts";
 import type { RelayLog, RelayObserver } from "../observer.ts";
 import type { Timing } from "../../src/timing.ts";
-import { openListener } from "./listener.ts";
-import type { Listener } from "./listener.ts";
+import type { Listener, OpenListener } from "./listener.ts";
 
 /** Settings of the socket towards DHCPv6 servers. */
 export interface ServersConfig {
@@ -40,6 +39,7 @@ export interface ServersContext {
   /** Observes every datagram that our socket receives, from any sender, and every datagram that it sends. */
   readonly observer: RelayObserver;
   readonly timing: Timing;
+  readonly openListener: OpenListener;
 }
 
 /** A prepared change of settings, to be committed or abandoned. */
@@ -92,7 +92,7 @@ export class Servers {
       return this.#change({ config, socket: before.socket }, undefined);
     }
     const { source, receiveBufferOctets } = config;
-    const { counters, log } = this.#context;
+    const { counters, log, openListener } = this.#context;
     const socket = await openListener({
       ...source,
       receiveBufferOctets,

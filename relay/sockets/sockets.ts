@@ -8,6 +8,7 @@ import { linkCheckIntervalMs } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import { zoneOf } from "../endpoint.ts";
 import type { RelayLog } from "../observer.ts";
+import type { Timing } from "../../src/timing.ts";
 import type { Links } from "./links.ts";
 import type { ListenerTable } from "./listener-table.ts";
 import type { Servers, ServersConfig } from "./servers.ts";
@@ -21,6 +22,7 @@ export interface SocketsParts {
   readonly listeners: ListenerTable;
   readonly servers: Servers;
   readonly log: RelayLog;
+  readonly timing: Pick<Timing, "later">;
 }
 
 /** The sockets of a relay. */
@@ -29,12 +31,14 @@ export class Sockets {
   readonly #listeners: ListenerTable;
   readonly #servers: Servers;
   readonly #log: RelayLog;
+  readonly #timing: Pick<Timing, "later">;
 
-  constructor({ links, listeners, servers, log }: SocketsParts) {
+  constructor({ links, listeners, servers, log, timing }: SocketsParts) {
     this.#links = links;
     this.#listeners = listeners;
     this.#servers = servers;
     this.#log = log;
+    this.#timing = timing;
   }
 
   /**
@@ -59,11 +63,14 @@ export class Sockets {
    * @returns Function that stops the checks.
    */
   watchLinks(): () => void {
-    const timer = setInterval(() => {
+    let cancel = (): void => undefined;
+    const check = (): void => {
+      cancel = this.#timing.later(check, linkCheckIntervalMs);
       this.#checkLinks();
-    }, linkCheckIntervalMs);
+    };
+    cancel = this.#timing.later(check, linkCheckIntervalMs);
     return () => {
-      clearInterval(timer);
+      cancel();
     };
   }
 

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { Pool } from "undici";
-import type { Dispatcher } from "undici";
-import { relayBodyOctetsMax, relayDeadlineMsMax } from "../../src/limits.ts";
+import { relayDeadlineMsMax } from "../../src/limits.ts";
 import { DecodeError } from "../../src/wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
 import {
@@ -17,6 +15,7 @@ import {
 } from "../../src/wire/relay-call.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
+import type { Connections, HttpAnswer } from "./connections.ts";
 
 /** When the oldest frame of a POST arrived. */
 export interface StatedArrival {
@@ -66,11 +65,9 @@ export interface AllocatorClient {
 export interface AllocatorClientOptions {
   /** URL of the allocator, without `/v1/relay`. */
   readonly url: URL;
-  readonly secrets: Secrets;
-  /** POSTs at the same time. Each has its own connection, and a probe uses one more. */
-  readonly postsInFlight: number;
-  /** Milliseconds that connecting may take. */
-  readonly connectTimeoutMs: number;
+  readonly secrets: Pick<Secrets, "token">;
+  /** The connections to its host. */
+  readonly connections: Connections;
 }
 
 /** Statuses that mean "later", in addition to all from 500. */
@@ -84,39 +81,36 @@ const hints: Readonly<Record<number, string>> = {
 };
 
 /** Creates a client for an allocator. It connects when there is something to send. */
-export function createAllocatorClient(options: AllocatorClientOptions): AllocatorClient {
-  const { url, secrets } = options;
-  const pool = createConnectionPool(options);
+export function createAllocatorClient({
+  url,
+  secrets,
+  connections,
+}: AllocatorClientOptions): AllocatorClient {
   const path = url.pathname.replace(/\/+$/, "");
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
     url: url.href,
     post: (frames, timeoutMs, arrival) =>
-      withTimeout(timeoutMs, async (signal) => {
-        const answer = await pool.request({
+      asOutcome(async () => {
+        const request = {
           method: "POST",
           path: `${path}/v1/relay`,
-          body: encodeFrames(frames),
-          signal,
           headers: { ...headers, ...headersOf(arrival) },
-        });
-        return readAnswer(answer, frames.length);
+          body: encodeFrames(frames),
+        } as const;
+        return readAnswer(await connections.request(request, timeoutMs), frames.length);
       }),
     probe: async (timeoutMs) => {
-      const outcome = await withTimeout(timeoutMs, async (signal) => {
-        const { statusCode, headers, body } = await pool.request({
-          method: "GET",
-          path: `${path}/readyz`,
-          signal,
-        });
-        await body.dump();
-        return { failure: failureOf(statusCode, headers), clockMs: clockOf(headers) };
+      const request = { method: "GET", path: `${path}/readyz` } as const;
+      const outcome = await asOutcome(async () => {
+        const { status, headers } = await connections.request(request, timeoutMs);
+        return { failure: failureOf(status, headers), clockMs: clockOf(headers) };
       });
       if ("kind" in outcome) return { failure: outcome, clockMs: undefined };
       const { failure, clockMs } = outcome;
       return { failure: failure?.kind === "unavailable" ? failure : undefined, clockMs };
     },
-    close: () => pool.destroy(),
+    close: () => connections.close(),
   };
 }
 
@@ -132,57 +126,23 @@ function headersOf({ ageMs, clockMs }: StatedArrival): Record<string, string> {
 }
 
 /** Without a clock that can be read, the relay states no arrivals, as with an older allocator. */
-function clockOf(headers: Dispatcher.ResponseData["headers"]): number | undefined {
+function clockOf(headers: HttpAnswer["headers"]): number | undefined {
   const value = headers[clockHeader];
   return typeof value === "string" ? parseClockMs(value) : undefined;
 }
 
-function createConnectionPool({
-  url,
-  secrets,
-  postsInFlight,
-  connectTimeoutMs,
-}: AllocatorClientOptions): Pool {
-  const { ca, certificate, key } = secrets;
-  return new Pool(url.origin, {
-    connections: postsInFlight + 1,
-    pipelining: 1,
-    connect: {
-      timeout: connectTimeoutMs,
-      ...(ca !== undefined && { ca }),
-      ...(certificate !== undefined && { cert: certificate }),
-      ...(key !== undefined && { key }),
-    },
-    maxResponseSize: relayBodyOctetsMax,
-  });
-}
-
-/** Limits the time of a request. Every failure, including a timeout, becomes `unavailable`. */
-async function withTimeout<T>(
-  timeoutMs: number,
-  request: (signal: AbortSignal) => Promise<T>,
-): Promise<T | Unavailable> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => {
-    abort.abort(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
-  }, timeoutMs);
+/** Every failure, including a timeout, becomes `unavailable`. */
+async function asOutcome<T>(request: () => Promise<T>): Promise<T | Unavailable> {
   try {
-    return await request(abort.signal);
+    return await request();
   } catch (error) {
     return { kind: "unavailable", detail: describe(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): Promise<PostOutcome> {
-  const { statusCode: status, headers, body } = answer;
+function readAnswer({ status, headers, body }: HttpAnswer, framesMax: number): PostOutcome {
   const type = String(headers["content-type"] ?? "none").split(";", 1)[0]!;
-  if (status === 200 && type === framesType) {
-    return decodeAnswerBody(new Uint8Array(await body.arrayBuffer()), framesMax, clockOf(headers));
-  }
-  // The connection is free for the next POST only after the body has been read.
-  await body.dump();
+  if (status === 200 && type === framesType) return decodeAnswerBody(body, framesMax, clockOf(headers));
   return (
     failureOf(status, headers) ?? {
       kind: "malformed",
@@ -194,7 +154,7 @@ async function readAnswer(answer: Dispatcher.ResponseData, framesMax: number): P
 /** Converts a status into a failure; undefined for 200. */
 function failureOf(
   status: number,
-  headers: Dispatcher.ResponseData["headers"],
+  headers: HttpAnswer["headers"],
 ): Exclude<PostFailure, { kind: "malformed" }> | undefined {
   if (status === 200) return undefined;
   const detail = `Status is ${status}, expected 200${hints[status] ?? ""}`;

@@ -11,6 +11,7 @@ import type { RelayLog, RelayObserver } from "../observer.ts";
 import type { EndedPost, PostFailure, PostOutcome } from "../post.ts";
 import type { Timing } from "../../src/timing.ts";
 import { createAllocatorClient } from "./allocator-client.ts";
+import type { OpenConnections } from "./connections.ts";
 import type { BatcherLimits } from "./batcher.ts";
 import { Uplink } from "./uplink.ts";
 import type { AllocatorStatus } from "./uplink.ts";
@@ -25,6 +26,7 @@ export interface UplinksContext {
   readonly log: RelayLog;
   readonly observer: RelayObserver;
   readonly timing: Timing;
+  readonly openConnections: OpenConnections;
   /** Called when an allocator may get a POST again. */
   readonly onAvailable: () => void;
 }
@@ -86,12 +88,13 @@ export class Uplinks {
   }
 
   #create({ allocator, queue, secrets }: UplinkConfig): Uplink {
-    const { log, observer, timing, onAvailable } = this.#context;
+    const { log, observer, timing, openConnections, onAvailable } = this.#context;
     const { urls, postsInFlight, policy, tokenFile } = allocator;
     const timeoutMs = postMs(queue.deadlineMs);
-    const clients = urls.map((url) =>
-      createAllocatorClient({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs }),
-    );
+    const clients = urls.map((url) => {
+      const connections = openConnections({ url, secrets, postsInFlight, connectTimeoutMs: timeoutMs });
+      return createAllocatorClient({ url, secrets, connections });
+    });
     const hooks = {
       onPosting: (url: string, frames: readonly Uint8Array[]) => {
         observer.posting?.(url, frames);
