@@ -64,6 +64,7 @@ export class AllocatorTarget {
   readonly #random: Random;
   readonly #known: Known[] = [];
   readonly #pairs: ServerPair[] = [];
+  #leases: ReadonlyMap<number, LeaseRow> | undefined;
   #fuzzed!: World;
   #quiet!: World;
 
@@ -125,7 +126,8 @@ export class AllocatorTarget {
     const honest = honestProfiles.map((_, at) => honestFrame(at, this.#honestMessage(at)));
     const mixed = [...bad];
     for (const frame of honest) mixed.splice(this.#random.below(mixed.length + 1), 0, frame);
-    const before = await leasesOf(this.#fuzzed);
+    // Nothing else changes the leases, so those after the last batch are those before this one.
+    const before = this.#leases ?? (await leasesOf(this.#fuzzed));
     const countsBefore = this.counts();
     // A RELEASE that waited ends no lease that its client got since.
     const ageMs = this.#random.oneIn(3) ? this.#random.below(2 * pauseSecondsMax * 1000) : 0;
@@ -221,6 +223,7 @@ export class AllocatorTarget {
   async #checkLeases(before: ReadonlyMap<number, LeaseRow>, queries: readonly Query[]): Promise<void> {
     const senders = new Set([...queries.map(({ clientId }) => clientId), ...honestIds]);
     const after = await leasesOf(this.#fuzzed);
+    this.#leases = after;
     const nowSeconds = Math.ceil(this.#clock.nowMs / 1000);
     for (const [slot, { client, expiresAt, text }] of before) {
       if (expiresAt <= nowSeconds || senders.has(client)) continue;

@@ -14,19 +14,19 @@ import { AllocatorTarget } from "./allocator-target.ts";
 import { checkCodecs } from "./codecs.ts";
 import { ensure, same } from "./property.ts";
 import { Random } from "./random.ts";
-import { origins, relayDown, relayFunctions, relaySettings, relayUp } from "./relay-target.ts";
-import type { RelayFunctions } from "./relay-target.ts";
+import { origins, relaySettings } from "./relay-settings.ts";
+import { RelayTarget } from "./relay-target.ts";
+import type { Down, Up } from "./relay-target.ts";
 
-/** One message, and what it is given to. */
-export type Single =
-  /** A datagram to the relay: numbers of an origin and of a setting of `relay-target.ts`. */
-  | { readonly target: "up"; readonly origin: number; readonly setting: number; readonly octets: Uint8Array }
-  /** A frame of an answer to the relay. */
-  | { readonly target: "down"; readonly setting: number; readonly octets: Uint8Array }
+/** A message for decoders, which they judge at once. */
+export type Decoded =
   /** A datagram to all codecs. */
   | { readonly target: "codecs"; readonly octets: Uint8Array }
   /** A frame to the decoder of the allocator. */
   | { readonly target: "frame"; readonly octets: Uint8Array };
+
+/** One message, and what it is given to. */
+export type Single = Up | Down | Decoded;
 
 /** Frames of one POST to the allocator. */
 export interface Batch {
@@ -37,24 +37,15 @@ export interface Batch {
 export type Case = Single | Batch;
 
 /**
- * Runs a case of one message.
+ * Gives a message to decoders.
  *
  * @returns The outcome, in words that the fuzzer counts.
  * @throws {PropertyError} When a property does not hold; any other error is one that the code should not have thrown.
  */
-export function runSingle(single: Single, relay: RelayFunctions = relayFunctions): string {
-  const { octets } = single;
-  switch (single.target) {
-    case "up":
-      return relayUp(octets, origins[single.origin]!, relaySettings[single.setting]!, relay);
-    case "down":
-      return relayDown(octets, relaySettings[single.setting]!, relay);
-    case "codecs":
-      checkCodecs(octets);
-      return "checked";
-    case "frame":
-      return judgeFrame(octets);
-  }
+export function runDecoded({ target, octets }: Decoded): string {
+  if (target === "frame") return judgeFrame(octets);
+  checkCodecs(octets);
+  return "checked";
 }
 
 /** The frame before the decoder had it. */
@@ -86,18 +77,20 @@ function judgeFrame(frame: Uint8Array): string {
 }
 
 /** Runs a case alone. A batch is served twice by a new allocator, because a repeat must not do harm either. */
-export async function runCase(one: Case, relay: RelayFunctions = relayFunctions): Promise<void> {
-  if (one.target !== "batch") {
-    runSingle(one, relay);
-    return;
-  }
-  const target = await AllocatorTarget.open(new Random(1));
-  try {
-    await target.serve(one.frames);
-    await target.serve(one.frames);
-  } finally {
-    target.close();
-  }
+export async function runCase(one: Case): Promise<void> {
+  if (one.target === "batch") {
+    const target = await AllocatorTarget.open(new Random(1));
+    try {
+      await target.serve(one.frames);
+      await target.serve(one.frames);
+    } finally {
+      target.close();
+    }
+  } else if (one.target === "up" || one.target === "down") {
+    const relay = await RelayTarget.open(new Random(1), () => undefined);
+    relay.give(one);
+    await relay.close();
+  } else runDecoded(one);
 }
 
 /** A case as a file has it. */

@@ -1,238 +1,469 @@
 /**
- * The relay's side: what `relay/relay.ts` does with a datagram up to the frame, and with a frame of an answer up to the
- * datagram. The functions are the relay's own, called in its order; sockets, rate limits and the queue are left out.
+ * The relay's side: the real relay with sockets and an allocator in memory. Datagrams go into its sockets, frames come
+ * out of its POSTs and go to DHCPv6 servers, and mutated answers come back, together with good queries that must all be
+ * answered.
  *
  * @module
  */
-import { isIPv6 } from "node:net";
-import { answerDatagram } from "../../relay/information/information.ts";
-import type { Information } from "../../relay/information/information.ts";
-import { unwrapAnswer, wrapDatagram } from "../../relay/messages/envelope.ts";
-import type {
-  Delivery,
-  Drop,
-  Origin,
-  ReplyPort,
-  ServersRule,
-  Wrapped,
-} from "../../relay/messages/envelope.ts";
-import { countBelieved } from "../../relay/messages/trust.ts";
-import type { Belief, Trust } from "../../relay/messages/trust.ts";
 import { dropReasons } from "../../relay/reasons.ts";
-import { decodeQuery } from "../../src/lease/query.ts";
-import { reasons } from "../../src/lease/reasons.ts";
-import { messageOctetsMax } from "../../src/limits.ts";
-import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
-import { findOption6 } from "../../src/wire/dhcpv6/options.ts";
-import { decodeRelayMessage, decodeRelayPath } from "../../src/wire/dhcpv6/relay.ts";
-import { decodeHex } from "../../src/wire/hex.ts";
-import { parseIPv6, parseIPv6Prefix } from "../../src/wire/ipv6-address.ts";
-import { decodeInterfaceId, isZone } from "../../src/wire/relay-interface-id.ts";
-import { attempt, ensure, same } from "./property.ts";
+import type { DropReason } from "../../relay/reasons.ts";
+import { startRelay } from "../../relay/relay.ts";
+import type { Relay } from "../../relay/relay.ts";
+import type { RelayConfig } from "../../relay/config/config.ts";
+import { messageOctetsMax, relayBodyOctetsMax } from "../../src/limits.ts";
+import { MessageType6 } from "../../src/wire/dhcpv6/codes.ts";
+import { decodeRelayPath, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
+import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
+import { clockHeader, framesType } from "../../src/wire/relay-call.ts";
+import { encodeDiscover } from "../../src/client/query.ts";
+import type { HttpAnswer } from "../../relay/uplink/connections.ts";
+import { clientProfile } from "../support/clients.ts";
+import { uint32 } from "./dictionary.ts";
+import { ensure, same } from "./property.ts";
+import type { Random } from "./random.ts";
+import { checkDelivery, checkFrame, checkInformation } from "./relay-checks.ts";
+import type { Sent } from "./relay-checks.ts";
+import { Outside, settle } from "./relay-outside.ts";
+import type { FuzzSocket, WaitingRequest } from "./relay-outside.ts";
+import {
+  goodOrigin,
+  idleOrigin,
+  origins,
+  relaySettings,
+  serverAddresses,
+  strangerAddress,
+} from "./relay-settings.ts";
+import type { Origin } from "./relay-settings.ts";
 
-/** Settings of a relay that its functions read. */
-export interface RelaySetting {
-  readonly trust: Trust;
-  readonly information: Information | undefined;
-  readonly servers: ServersRule | undefined;
-  readonly replyPort: ReplyPort;
-  readonly listeners: number;
+/** A datagram to a relay: numbers of an origin and of a setting of `relay-settings.ts`. */
+export interface Up {
+  readonly target: "up";
+  readonly origin: number;
+  readonly setting: number;
+  readonly octets: Uint8Array;
 }
 
-const trusted = ["2001:db8:2::/48", "fe80::1/128", "2001:db8:3::1/128"].map((prefix, at) => ({
-  prefix: parseIPv6Prefix(prefix),
-  accessNodes: at === 0,
-}));
+/** A frame of an answer to a relay, from its allocator or a DHCPv6 server. */
+export interface Down {
+  readonly target: "down";
+  readonly setting: number;
+  readonly octets: Uint8Array;
+}
 
-const information: Information = {
-  serverIdentifier: decodeHex("0003000102005e100001"),
-  dhcp4o6Servers: [parseIPv6("2001:db8::1"), parseIPv6("2001:db8::2")],
-  borderRelays: [parseIPv6("2001:db8:ffff::1")],
-  softwireContainer: true,
-  refreshSeconds: 86_400,
-};
+/** Told the outcome of a message, in words that the fuzzer counts, and the length of the message in octets. */
+export type OnOutcome = (target: "up" | "down", outcome: string, octets: number) => void;
 
-/** Octets of all options of {@link information}. */
-const informationOctetsMax = 256;
+/** Messages that a relay gets in one turn of its event loop. */
+const turnMessagesMax = 96;
+/** Milliseconds between two turns, at most. */
+const pauseMsMax = 100;
+/** Milliseconds after which an allocator that failed is probed. */
+const quarantineMs = 2500;
+/** Milliseconds that no frame may wait. */
+const deadlineMs = 120_000;
 
-export const relaySettings: readonly RelaySetting[] = [
-  {
-    trust: { trustedRelays: trusted, accessNodes: false, untrustedRelays: "report" },
-    information: undefined,
-    servers: undefined,
-    replyPort: "standard",
-    listeners: 4,
-  },
-  {
-    trust: { trustedRelays: trusted, accessNodes: true, untrustedRelays: "drop" },
-    information,
-    servers: undefined,
-    replyPort: "source",
-    listeners: 256,
-  },
-  {
-    trust: { trustedRelays: trusted, accessNodes: true, untrustedRelays: "report" },
-    information,
-    servers: { queries: "allocator", relayed: "examine", asksForPort: true },
-    replyPort: "standard",
-    listeners: 1,
-  },
-  {
-    trust: { trustedRelays: [], accessNodes: false, untrustedRelays: "report" },
-    information: undefined,
-    servers: { queries: "servers", relayed: "servers", asksForPort: false },
-    replyPort: "standard",
-    listeners: 2,
-  },
+const goodClient = clientProfile(0x900d);
+
+/** A datagram that the relay took, and whose frame must come out. */
+interface Taken {
+  /** Undefined for a query of the fuzzer's own clients. */
+  readonly message: Up | undefined;
+  readonly octets: Uint8Array;
+  readonly origin: Origin;
+}
+
+/** An answer on its way to the relay. */
+interface Answer {
+  /** Undefined for the answer to a good query. */
+  readonly message: Down | undefined;
+  readonly octets: Uint8Array;
+}
+
+/** How an allocator answers a POST; the weights say how often in 256. */
+const failures: readonly (DropReason | undefined)[] = [
+  "allocator-unavailable",
+  "allocator-refused",
+  "malformed-body",
+  ...new Array<undefined>(253).fill(undefined),
 ];
 
-const originOf = (
-  address: string,
-  zone: string,
-  port: number,
-  isGroup: boolean,
-): Omit<Origin, "believed"> => ({
-  listener: 0,
-  isGroup,
-  linkAddress: parseIPv6(zone === "" ? "::" : "2001:db8:1::1"),
-  peer: { address: parseIPv6(address), zone },
-  port,
+/** A datagram before the relay had it. */
+const kept = new Uint8Array(0x1_1000);
+
+/** Joins words, and keeps what was joined: an outcome is one of a few strings. */
+function joiner(prefix: string): (word: string) => string {
+  const joined = new Map<string, string>();
+  return (word) => {
+    let found = joined.get(word);
+    if (found === undefined) joined.set(word, (found = `${prefix}:${word}`));
+    return found;
+  };
+}
+const dropOf = joiner("drop");
+const forwardOf = joiner("forward");
+
+/** One relay. */
+class FuzzedRelay {
+  readonly #config: RelayConfig;
+  readonly #random: Random;
+  readonly #onOutcome: OnOutcome;
+  readonly #outside: Outside;
+  #relay!: Relay;
+  /** In the order of the settings. */
+  #listeners: readonly FuzzSocket[] = [];
+  /** The socket towards DHCPv6 servers, if there are any. */
+  #upstream: FuzzSocket | undefined;
+  /** Datagrams in the relay's queue, oldest first. */
+  #queued: Taken[] = [];
+  /** Mutated answers for the next turn. */
+  #answers: Answer[] = [];
+  /** Answers of DHCPv6 servers to good queries. */
+  #ofServers: Answer[] = [];
+  #messages = 0;
+  /** The datagram that the relay has now, and what became of it. */
+  #taking: Taken | undefined;
+  #outcome: string | undefined;
+  /** Answers that the relay has now, in their order. */
+  #delivering: Answer[] = [];
+  #mayExpire = false;
+  /** What a wrong answer of the allocator is counted as; undefined if it answers as it should. */
+  #failing: DropReason | undefined;
+  #failure: unknown;
+  /** The message that is checked, for the report of a failure. */
+  current: Up | Down | undefined;
+
+  constructor(config: RelayConfig, random: Random, onOutcome: OnOutcome) {
+    this.#config = config;
+    this.#random = random;
+    this.#onOutcome = onOutcome;
+    this.#outside = new Outside(this.#onSent, () => random.below(1000) / 1000);
+  }
+
+  async open(): Promise<void> {
+    const ignore = () => undefined;
+    const { timing } = this.#outside;
+    const log = { info: ignore, warn: ignore };
+    this.#relay = await startRelay(this.#config, { log, timing, outside: this.#outside });
+    const socketOf = (address: string) =>
+      this.#outside.sockets.find((each) => each.options.address === address);
+    this.#listeners = this.#config.listeners.map(({ address }) => socketOf(address)!);
+    this.#upstream = socketOf(this.#config.servers.sourceAddress);
+    const { counters } = this.#relay;
+    const drop = counters.drop.bind(counters);
+    counters.drop = (reason, count) => {
+      drop(reason, count);
+      this.#guard(() => {
+        if (count !== 0) this.#onDropped(reason, count ?? 1);
+      });
+    };
+  }
+
+  /** Whether {@link turn} should run before more messages come. */
+  get isDue(): boolean {
+    return this.#messages >= turnMessagesMax;
+  }
+
+  receive(message: Up): void {
+    if (this.#messages++ === 0) this.#receiveGood();
+    this.#take({ message, octets: message.octets, origin: origins[message.origin]! });
+  }
+
+  answer(message: Down): void {
+    if (this.#messages++ === 0) this.#receiveGood();
+    // No frame is longer.
+    this.#answers.push({ message, octets: message.octets.subarray(0, messageOctetsMax) });
+  }
+
+  /** Lets the relay send what it has, and answers it. */
+  async turn(): Promise<void> {
+    if (this.#messages === 0 && this.#answers.length === 0) return;
+    this.#mayExpire = this.#random.oneIn(256);
+    if (this.#mayExpire) this.#outside.pass(deadlineMs);
+    for (let more = this.#answers.length - this.#queued.length; more >= 0; more--)
+      this.#receiveOwn(idleOrigin);
+    this.#receiveGood();
+    this.#messages = 0;
+    this.#outside.runSoon();
+    await this.#answerAsServers();
+    await this.#answerRequests();
+    ensure(
+      this.#queued.length === 0,
+      () => `Each frame leaves the queue: found ${this.#queued.length} there`,
+    );
+    this.#outside.pass(this.#random.below(pauseMsMax));
+    this.current = undefined;
+  }
+
+  /** Stops the relay, which drops what it still gets. */
+  async close(): Promise<void> {
+    while (this.#answers.length > 0 || this.#messages > 0) await this.turn();
+    const closed = this.#relay.close();
+    const octets = encodeDiscover(goodClient, { xid: 0, hint: {} });
+    const message: Up = { target: "up", origin: 0, setting: 0, octets };
+    this.#take({ message, octets, origin: goodOrigin });
+    this.#outside.runSoon();
+    await closed;
+    ensure(
+      this.#outside.sockets.every(({ isOpen }) => !isOpen),
+      () => "A relay that has stopped has no open socket",
+    );
+  }
+
+  /** Keeps what a rejected promise of the relay would swallow, until the relay is done. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #rethrow(): void {
+    // The relay's own error, whatever it is, is the cause of the failure.
+    // eslint-disable-next-line @typescript-eslint/only-throw-error
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #receiveGood(): void {
+    this.#receiveOwn(goodOrigin);
+  }
+
+  #receiveOwn(origin: Origin): void {
+    const octets = encodeDiscover(goodClient, { xid: this.#random.next(), hint: {} });
+    this.#take({ message: undefined, octets, origin });
+  }
+
+  #take(taken: Taken): void {
+    const { octets, origin, message } = taken;
+    kept.set(octets);
+    this.current = message;
+    this.#taking = taken;
+    this.#outcome = undefined;
+    this.#listeners[origin.listener]!.options.onDatagram(octets, origin.source);
+    this.#taking = undefined;
+    this.#rethrow();
+    ensure(
+      same(octets, kept.subarray(0, octets.length)),
+      () => "The relay leaves a datagram alone: the octets have changed",
+    );
+    this.#onTaken(taken, this.#outcome);
+  }
+
+  /** A datagram without an outcome waits in the queue. */
+  #onTaken(taken: Taken, outcome: string | undefined): void {
+    if (outcome === undefined) this.#queued.push(taken);
+    else if (taken.message !== undefined) this.#onOutcome("up", outcome, taken.octets.length);
+    else ensure(outcome === "forward:servers", () => `A good query is forwarded: found ${outcome}`);
+  }
+
+  #setOutcome(outcome: string): void {
+    // Each DHCPv6 server gets a copy.
+    const isCopy = outcome === "forward:servers" && this.#outcome === outcome;
+    ensure(
+      isCopy || this.#outcome === undefined,
+      () => `A datagram has one outcome: found ${outcome} after ${this.#outcome}`,
+    );
+    this.#outcome = outcome;
+  }
+
+  #onDropped(reason: DropReason, count: number): void {
+    ensure(Object.hasOwn(dropReasons, reason), () => `Drops have a known reason: found ${reason}`);
+    if (reason === "queue-full" || reason === "deadline-passed") this.#onLeftQueue(reason, count);
+    else if (this.#taking !== undefined || this.#delivering.length > 0) {
+      ensure(count === 1, () => `A message is dropped once: found ${count} times ${reason}`);
+      if (this.#taking !== undefined) this.#setOutcome(dropOf(reason));
+      else this.#onAnswered(dropOf(reason));
+    } else {
+      const isOurs = this.#failing === reason;
+      ensure(isOurs, () => `A relay drops nothing that it did not get: found ${reason}`);
+      this.#onOutcome("up", `POST ${reason}`, count);
+    }
+  }
+
+  #onLeftQueue(reason: "queue-full" | "deadline-passed", count: number): void {
+    ensure(count <= this.#queued.length, () => `A relay drops what it has: found ${count} frames`);
+    for (const { message, octets } of this.#queued.splice(0, count)) {
+      const isMeant =
+        reason === "deadline-passed" ? this.#mayExpire : this.#config.queue.length < turnMessagesMax;
+      ensure(isMeant, () => `Nothing is dropped without need: found ${reason}`);
+      if (message !== undefined) this.#onOutcome("up", dropOf(reason), octets.length);
+    }
+  }
+
+  readonly #onSent = (socket: FuzzSocket, payload: Uint8Array, port: number, address: string): void => {
+    this.#guard(() => {
+      ensure(socket.isOpen, () => "A relay sends from open sockets");
+      if (socket === this.#upstream) this.#onSentToServer(payload);
+      else this.#onSentToClient({ listener: this.#listeners.indexOf(socket), payload, port, address });
+    });
+  };
+
+  #onSentToServer(frame: Uint8Array): void {
+    const taken = this.#taking;
+    ensure(taken !== undefined, () => "Servers get what the relay gets");
+    checkFrame(frame, taken.octets, taken.origin, this.#config);
+    // The first of the servers answers.
+    if (taken.origin === goodOrigin && this.#outcome === undefined) this.#ofServers.push(goodAnswer(frame));
+    this.#setOutcome("forward:servers");
+  }
+
+  #onSentToClient(sent: Sent): void {
+    const taken = this.#taking;
+    if (taken !== undefined) {
+      checkInformation(sent, taken.octets, taken.origin);
+      this.#setOutcome("answered");
+      return;
+    }
+    const [answer] = this.#delivering;
+    ensure(answer !== undefined, () => "A relay sends only what it got");
+    this.current = answer.message;
+    checkDelivery(sent, answer.octets);
+    if (answer.message === undefined) {
+      const isRight = sent.address === goodOrigin.source.address && sent.port === goodOrigin.source.port;
+      ensure(isRight, () => `A good query is answered: found ${sent.address} port ${sent.port}`);
+    }
+    this.#onAnswered("delivered");
+  }
+
+  #onAnswered(outcome: string): void {
+    const { message, octets } = this.#delivering.shift()!;
+    if (message !== undefined) this.#onOutcome("down", outcome, octets.length);
+    else ensure(outcome === "delivered", () => `A good query is answered: found ${outcome}`);
+  }
+
+  /** Gives the relay some of the answers as datagrams of DHCPv6 servers, and one of a stranger. */
+  async #answerAsServers(): Promise<void> {
+    const socket = this.#upstream;
+    if (socket === undefined) return;
+    const hasPosts = this.#config.servers.queries === "allocator";
+    const count = hasPosts ? this.#random.below(this.#answers.length + 1) : this.#answers.length;
+    for (const answer of [...this.#ofServers.splice(0), ...this.#answers.splice(0, count)]) {
+      const isStranger = answer.message !== undefined && this.#random.oneIn(32);
+      const address = isStranger ? strangerAddress : serverAddresses[0];
+      const { octets } = answer;
+      this.#delivering = [answer];
+      socket.options.onDatagram(octets, { address, port: 547, family: "IPv6", size: octets.length });
+      this.#checkDelivered();
+    }
+    await settle();
+  }
+
+  #checkDelivered(): void {
+    this.#rethrow();
+    const { length } = this.#delivering;
+    ensure(length === 0, () => `Each answer is delivered or dropped: found ${length} that are not`);
+  }
+
+  async #answerRequests(): Promise<void> {
+    for (
+      let waiting = this.#outside.takeRequest();
+      waiting !== undefined;
+      waiting = this.#outside.takeRequest()
+    ) {
+      const { request, answer } = waiting;
+      if (request.method === "GET") answer(httpAnswer(200));
+      else this.#answerPost(waiting);
+      await settle();
+      this.#checkDelivered();
+      if (this.#failing === undefined) continue;
+      this.#failing = undefined;
+      this.#mayExpire = true;
+      this.#outside.pass(quarantineMs);
+      await settle();
+    }
+  }
+
+  #answerPost({ request, answer }: WaitingRequest): void {
+    const { batchFrames } = this.#config.allocator;
+    const body = request.body!;
+    ensure(body.length <= relayBodyOctetsMax, () => `A POST has at most ${relayBodyOctetsMax} octets`);
+    const frames = decodeFrames(body, batchFrames);
+    const good: Answer[] = [];
+    for (const frame of frames) {
+      const taken = this.#queued.shift();
+      ensure(taken !== undefined, () => "A POST has the frames that wait, and no other");
+      this.current = taken.message;
+      const judged = checkFrame(frame, taken.octets, taken.origin, this.#config);
+      if (taken.message !== undefined) this.#onOutcome("up", forwardOf(judged), taken.octets.length);
+      else if (taken.origin === goodOrigin) good.push(goodAnswer(frame));
+    }
+    this.#failing = this.#random.pick(failures);
+    if (this.#failing !== undefined) {
+      answer(failureOf(this.#failing));
+      return;
+    }
+    const room = frames.length - good.length;
+    this.#delivering = [...this.#answers.splice(0, room), ...good];
+    answer(httpAnswer(200, encodeFrames(this.#delivering.map(({ octets }) => octets))));
+  }
+}
+
+/** @returns The answer to a good query: a DHCPV4-RESPONSE of its own, in a level for each level of the frame. */
+function goodAnswer(frame: Uint8Array): Answer {
+  const { path, message } = decodeRelayPath(frame);
+  const response = Uint8Array.of(MessageType6.dhcpv4Response, 0, 0, 0, ...message.subarray(-8));
+  return { message: undefined, octets: encodeRelayReply(path, response) };
+}
+
+const httpAnswer = (status: number, body: Uint8Array = new Uint8Array(0)): HttpAnswer => ({
+  status,
+  headers: { "content-type": framesType, [clockHeader]: "1750000000000" },
+  body,
 });
 
-const usualOrigins = [
-  originOf("fe80::5eff:fe10:1", "eth0", 546, true),
-  originOf("fe80::1", "eth0", 547, true),
-  originOf("2001:db8:2::1", "", 547, false),
-  originOf("2001:db8:3::1", "", 1547, false),
-  originOf("2001:db8:9::1", "", 65_535, false),
-  originOf("::1", "", 40_000, false),
-];
-
-/** Where datagrams come from: four times in five from where answers can go. */
-export const origins: readonly Omit<Origin, "believed">[] = [
-  ...usualOrigins,
-  ...usualOrigins,
-  originOf("::", "", 546, true),
-  originOf("ff02::1", "eth0", 546, true),
-  originOf("2001:db8:2::1", "", 0, false),
-];
-
-/** The functions of the relay; a test replaces one by a broken one. */
-export interface RelayFunctions {
-  readonly countBelieved: typeof countBelieved;
-  readonly answerDatagram: typeof answerDatagram;
-  readonly wrapDatagram: typeof wrapDatagram;
-  readonly unwrapAnswer: typeof unwrapAnswer;
+function failureOf(reason: DropReason): HttpAnswer {
+  if (reason === "allocator-unavailable") return httpAnswer(503);
+  return reason === "allocator-refused" ? httpAnswer(401) : httpAnswer(200, uint32(0xffff_0000));
 }
 
-export const relayFunctions: RelayFunctions = { countBelieved, answerDatagram, wrapDatagram, unwrapAnswer };
+/** A relay for each setting. */
+export class RelayTarget {
+  readonly #relays: readonly FuzzedRelay[];
 
-/**
- * Gives a datagram to the relay.
- *
- * @returns The outcome, in words that the fuzzer counts.
- * @throws {PropertyError} When a property does not hold.
- */
-export function relayUp(
-  datagram: Uint8Array,
-  from: Omit<Origin, "believed">,
-  setting: RelaySetting,
-  relay: RelayFunctions,
-): string {
-  const { trust, servers, replyPort } = setting;
-  const isRelayed = datagram[0] === MessageType6.relayForward;
-  const belief: Belief = isRelayed
-    ? relay.countBelieved(datagram, from.peer.address, trust)
-    : { levels: 0, untrusted: undefined };
-  if (belief.untrusted !== undefined && trust.untrustedRelays === "drop") return dropped("untrusted-relay");
-  const origin = { ...from, believed: belief.levels };
-  if (setting.information !== undefined) {
-    const isBelieved = belief.untrusted === undefined;
-    const hasServers = servers !== undefined;
-    const answered = relay.answerDatagram(datagram, origin, setting.information, {
-      isBelieved,
-      hasServers,
-      replyPort,
-    });
-    if (answered.kind === "drop") return dropped(answered.reason);
-    if (answered.kind === "deliver") return checkInformation(datagram, answered, setting);
+  private constructor(random: Random, onOutcome: OnOutcome) {
+    this.#relays = relaySettings.map((config) => new FuzzedRelay(config, random, onOutcome));
   }
-  const wrapped = relay.wrapDatagram(datagram, origin, servers);
-  return wrapped.kind === "drop" ? dropped(wrapped.reason) : checkFrame(datagram, origin, wrapped);
-}
 
-function dropped(reason: string): string {
-  ensure(Object.hasOwn(dropReasons, reason), () => `Drops have a known reason: found ${reason}`);
-  return `drop:${reason}`;
-}
-
-function checkInformation(datagram: Uint8Array, answer: Delivery, setting: RelaySetting): string {
-  checkDelivery(answer, setting);
-  ensure(
-    answer.payload.length <= datagram.length + informationOctetsMax,
-    () => `A Reply repeats no more than its request: ${answer.payload.length} octets for ${datagram.length}`,
-  );
-  return "answered";
-}
-
-function checkDelivery({ listener, port, address }: Delivery, { listeners }: RelaySetting): void {
-  ensure(listener < listeners, () => `A listener exists: found ${listener}, expected less than ${listeners}`);
-  ensure(port >= 1 && port <= 0xffff, () => `A port is 1 to 65535: found ${port}`);
-  // `isIPv6()` does not know all names that interfaces can have.
-  const [host, zone = ""] = address.split("%", 2) as [string, string?];
-  ensure(isIPv6(host) && isZone(zone), () => `A destination is an IPv6 address: found ${address}`);
-}
-
-/** A frame holds the datagram unchanged, says where it came from, and the allocator reads the same belief from it. */
-function checkFrame(datagram: Uint8Array, origin: Origin, { to, frame }: Exclude<Wrapped, Drop>): string {
-  ensure(frame.length <= messageOctetsMax, () => `A frame fits in its length: found ${frame.length} octets`);
-  const level = decodeRelayMessage(frame);
-  ensure(same(level.message, datagram), () => "A frame holds the datagram unchanged");
-  ensure(same(level.peerAddress, origin.peer.address), () => "A frame names the sender of the datagram");
-  const hops = datagram[0] === MessageType6.relayForward ? datagram[1]! + 1 : 0;
-  ensure(
-    level.hopCount === hops,
-    () => `The hop count is one more than inside: ${level.hopCount}, expected ${hops}`,
-  );
-  const stated = decodeInterfaceId(findOption6(level.options, OptionCode6.interfaceId));
-  ensure(
-    stated?.port === origin.port && stated.zone === origin.peer.zone && stated.believed === origin.believed,
-    () => "The Interface-Id says what delivers the answer",
-  );
-  if (to === "servers") return "forward:servers";
-  return `forward:${judgedByAllocator(frame, origin)}`;
-}
-
-function judgedByAllocator(frame: Uint8Array, { believed }: Origin): string {
-  const result = decodeQuery(frame);
-  if (result.kind === "drop") {
-    ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
-    return result.reason;
+  /** Starts the relays. */
+  static async open(random: Random, onOutcome: OnOutcome): Promise<RelayTarget> {
+    const target = new RelayTarget(random, onOutcome);
+    process.on("unhandledRejection", target.#onRejection);
+    for (const relay of target.#relays) await relay.open();
+    return target;
   }
-  const { query } = result;
-  const expected = 1 + Math.min(believed, query.path.length - 1);
-  ensure(
-    query.statesBelief && query.believed.length === expected,
-    () => `The allocator believes what the relay does: ${query.believed.length} levels, expected ${expected}`,
-  );
-  return "query";
-}
 
-/**
- * Gives a frame of an answer to the relay.
- *
- * @returns The outcome, in words that the fuzzer counts.
- * @throws {PropertyError} When a property does not hold.
- */
-export function relayDown(frame: Uint8Array, setting: RelaySetting, relay: RelayFunctions): string {
-  const unwrapped = relay.unwrapAnswer(frame, setting.listeners, setting.replyPort);
-  if (unwrapped.kind === "drop") return dropped(unwrapped.reason);
-  checkDelivery(unwrapped, setting);
-  const level = attempt(decodeRelayMessage, frame);
-  ensure(
-    level?.type === MessageType6.relayReply && same(level.message, unwrapped.payload),
-    () => "Only a RELAY-REPL is delivered, and its content is not changed",
-  );
-  attempt(decodeRelayPath, unwrapped.payload);
-  return "delivered";
+  /** The message that was checked when something did not hold. */
+  get current(): Up | Down | undefined {
+    return this.#relays.find(({ current }) => current !== undefined)?.current;
+  }
+
+  /**
+   * Gives a message to the relay of its setting.
+   *
+   * @returns Whether {@link turn} should run before the next message.
+   */
+  give(message: Up | Down): boolean {
+    const relay = this.#relays[message.setting]!;
+    if (message.target === "up") relay.receive(message);
+    else relay.answer(message);
+    return relay.isDue;
+  }
+
+  /** Lets all relays send what they have, and answers them. */
+  async turn(): Promise<void> {
+    for (const relay of this.#relays) await relay.turn();
+  }
+
+  async close(): Promise<void> {
+    for (const relay of this.#relays) await relay.close();
+    process.off("unhandledRejection", this.#onRejection);
+  }
+
+  readonly #onRejection = (error: unknown): void => {
+    for (const relay of this.#relays) relay.fail(error);
+  };
 }
