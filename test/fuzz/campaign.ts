@@ -16,7 +16,7 @@ import { ensure } from "./property.ts";
 import { Random } from "./random.ts";
 import { origins, relaySettings } from "./relay-settings.ts";
 import { RelayTarget } from "./relay-target.ts";
-import type { Down, Up } from "./relay-target.ts";
+import type { Down, Up } from "./relay-answers.ts";
 import { buildCorpus } from "./seeds.ts";
 import type { Corpus } from "./seeds.ts";
 
@@ -188,7 +188,10 @@ class Epoch {
       const made = this.#make(random.pick(this.#targets));
       if (made.target === "batch") this.#frames.push(...made.frames);
       else if (made.target === "up" || made.target === "down") {
-        if (this.#giveRelay(made)) await this.#endTurn((relay) => relay.turn());
+        const startMs = performance.now();
+        const isDue = this.#giveRelay(made);
+        if (performance.now() - startMs > messageCpuMsMax) await this.#timeAlone(made);
+        if (isDue) await this.#endTurn((relay) => relay.turn());
       } else this.#runDecoded(made);
       if (this.#frames.length >= batchSize) {
         await this.#runBatch();
@@ -243,6 +246,17 @@ class Epoch {
     this.#given = message;
     try {
       return this.#relay!.give(message);
+    } catch (error) {
+      throw new CampaignFailure(this.#number, this.#step, message, error);
+    }
+  }
+
+  /** Gives a message that seemed slow to other relays, whose outcomes do not count. */
+  async #timeAlone(message: Up | Down): Promise<void> {
+    const relay = await RelayTarget.open(new Random(1), () => undefined);
+    try {
+      ensureQuick(() => relay.give(message));
+      await relay.close();
     } catch (error) {
       throw new CampaignFailure(this.#number, this.#step, message, error);
     }

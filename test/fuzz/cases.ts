@@ -16,7 +16,7 @@ import { ensure, same } from "./property.ts";
 import { Random } from "./random.ts";
 import { origins, relaySettings } from "./relay-settings.ts";
 import { RelayTarget } from "./relay-target.ts";
-import type { Down, Up } from "./relay-target.ts";
+import type { Down, Up } from "./relay-answers.ts";
 
 /** A message for decoders, which they judge at once. */
 export type Decoded =
