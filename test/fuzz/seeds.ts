@@ -1,8 +1,10 @@
 /**
- * The corpus: golden packets, messages of numbered clients, answers, and found cases, as trees.
+ * The corpus: golden packets, captures, messages of numbered clients, answers, and found cases, as trees.
  *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   encodeDecline,
   encodeDiscover,
@@ -169,6 +171,13 @@ function behindLongName(datagram: Uint8Array, octets: number): Uint8Array {
   return frameOf(places[2]!, new Uint8Array(octets).fill(0x61), datagram);
 }
 
+/** What programs of others sent: clients, and a relay in front of them. */
+const captures = (
+  JSON.parse(readFileSync(join(import.meta.dirname, "captures.json"), "utf8")) as {
+    readonly packets: readonly { readonly hex: string }[];
+  }
+).packets;
+
 /** The corpus, by what it is mutated into. */
 export interface Corpus {
   /** What clients and relays send to our relay. */
@@ -185,7 +194,7 @@ export interface Corpus {
  * @param found Octets of found cases.
  */
 export function buildCorpus(random: Random, found: readonly Uint8Array[]): Corpus {
-  const golden = vectors.map(({ hex }) => decodeHex(hex));
+  const golden = [...vectors, ...captures].map(({ hex }) => decodeHex(hex));
   const messages = [...clientMessages(random), ...greedyMessages(random)];
   const relayed = messages.slice(0, 30).map(behindAccessNode);
   const informed = informationRequests.flatMap((datagram) => [
