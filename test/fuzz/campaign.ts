@@ -9,13 +9,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { messageOctetsMax } from "../../src/limits.ts";
 import { AllocatorTarget } from "./allocator-target.ts";
-import { foundCases, runSingle } from "./cases.ts";
-import type { Case, Single } from "./cases.ts";
+import { foundCases, runDecoded } from "./cases.ts";
+import type { Case, Decoded, Single } from "./cases.ts";
 import { Mutator } from "./mutate.ts";
 import { ensure } from "./property.ts";
 import { Random } from "../support/random.ts";
-import { origins, relayFunctions, relaySettings } from "./relay-target.ts";
-import type { RelayFunctions } from "./relay-target.ts";
+import { origins, relaySettings } from "./relay-settings.ts";
+import { RelayTarget } from "./relay-target.ts";
+import type { Down, Up } from "./relay-answers.ts";
 import { buildCorpus } from "./seeds.ts";
 import type { Corpus } from "./seeds.ts";
 
@@ -29,8 +30,8 @@ const batchFramesMax = 248;
 const messageCpuMsMax = 250;
 /** CPU time in milliseconds that no batch needs, statements included. */
 const batchCpuMsMax = 5000;
-/** Outcomes are hashed in parts of about this length. */
-const toldCharactersMax = 8192;
+/** Outcomes that are hashed at once. */
+const toldMax = 4096;
 /** Octets that memory in use may grow by after the first epoch. */
 const growthOctetsMax = 48 * 1024 * 1024;
 
@@ -44,7 +45,6 @@ export interface CampaignOptions {
   readonly nextEpoch: (messagesSoFar: number) => number;
   /** Told what is about to run. */
   readonly watch?: (epoch: number, step: number, octets: Uint8Array) => void;
-  readonly relay?: RelayFunctions;
 }
 
 /** What was seen. */
@@ -136,10 +136,22 @@ class Epoch {
   readonly #random: Random;
   readonly #targets: readonly Case["target"][];
   #allocator: AllocatorTarget | undefined;
+  #relay: RelayTarget | undefined;
+  /** The last message that a relay was given. */
+  #given: Up | Down = { target: "up", origin: 0, setting: 0, octets: new Uint8Array(0) };
   #frames: Uint8Array[] = [];
   #step = 0;
-  /** Outcomes that are not in the hash yet. */
-  #told = "";
+  /** Outcomes by target, numbered in the order of their first appearance. */
+  readonly #outcomes: Record<Single["target"], Map<string, { readonly number: number; count: number }>> = {
+    up: new Map(),
+    down: new Map(),
+    codecs: new Map(),
+    frame: new Map(),
+  };
+  #outcomesKnown = 0;
+  /** Outcomes that are not in the hash yet: number and length of the message. */
+  readonly #telling = new Uint32Array(toldMax);
+  #told = 0;
 
   constructor(options: CampaignOptions, number: number, corpus: Corpus, record: EpochRecord) {
     this.#options = options;
@@ -155,26 +167,39 @@ class Epoch {
   }
 
   async run(messages: number): Promise<void> {
-    const random = this.#random;
-    if (this.#options.target !== "relay") this.#allocator = await AllocatorTarget.open(random);
+    const { target } = this.#options;
+    if (target !== "relay") this.#allocator = await AllocatorTarget.open(this.#random);
+    if (target !== "allocator") this.#relay = await RelayTarget.open(this.#random, this.#onOutcome);
     try {
-      let batchSize = 1 + random.below(batchFramesMax);
-      for (this.#step = 0; this.#step < messages; this.#step++) {
-        const made = this.#make(random.pick(this.#targets));
-        if (made.target !== "batch") this.#runSingle(made);
-        else this.#frames.push(...made.frames);
-        if (this.#frames.length >= batchSize) {
-          await this.#runBatch();
-          batchSize = random.oneIn(4) ? 1 + random.below(batchFramesMax) : batchFramesMax;
-        }
-      }
-      await this.#runBatch();
+      await this.#runAll(messages);
       this.#hashTold();
+      this.#countOutcomes();
       for (const [name, count] of Object.entries(this.#allocator?.counts() ?? {}))
         this.#count(`batch ${name}`, count);
     } finally {
       this.#allocator?.close();
     }
+  }
+
+  async #runAll(messages: number): Promise<void> {
+    const random = this.#random;
+    let batchSize = 1 + random.below(batchFramesMax);
+    for (this.#step = 0; this.#step < messages; this.#step++) {
+      const made = this.#make(random.pick(this.#targets));
+      if (made.target === "batch") this.#frames.push(...made.frames);
+      else if (made.target === "up" || made.target === "down") {
+        const startMs = performance.now();
+        const isDue = this.#giveRelay(made);
+        if (performance.now() - startMs > messageCpuMsMax) await this.#timeAlone(made);
+        if (isDue) await this.#endTurn((relay) => relay.turn());
+      } else this.#runDecoded(made);
+      if (this.#frames.length >= batchSize) {
+        await this.#runBatch();
+        batchSize = random.oneIn(4) ? 1 + random.below(batchFramesMax) : batchFramesMax;
+      }
+    }
+    await this.#endTurn((relay) => relay.close());
+    await this.#runBatch();
   }
 
   #make(target: Case["target"]): Case {
@@ -203,21 +228,66 @@ class Epoch {
     }
   }
 
-  #runSingle(single: Single): void {
-    const { watch, relay = relayFunctions } = this.#options;
-    watch?.(this.#number, this.#step, single.octets);
+  #runDecoded(decoded: Decoded): void {
+    this.#options.watch?.(this.#number, this.#step, decoded.octets);
     try {
       const startMs = performance.now();
-      const outcome = runSingle(single, relay);
-      if (performance.now() - startMs > messageCpuMsMax) ensureQuick(() => runSingle(single, relay));
-      const name = `${single.target} ${outcome}`;
-      this.#count(name, 1);
-      this.#told += `${name} ${single.octets.length}\n`;
-      if (this.#told.length > toldCharactersMax) this.#hashTold();
+      const outcome = runDecoded(decoded);
+      if (performance.now() - startMs > messageCpuMsMax) ensureQuick(() => runDecoded(decoded));
+      this.#onOutcome(decoded.target, outcome, decoded.octets.length);
     } catch (error) {
-      throw new CampaignFailure(this.#number, this.#step, single, error);
+      throw new CampaignFailure(this.#number, this.#step, decoded, error);
     }
   }
+
+  /** @returns Whether the relays' turn should end. */
+  #giveRelay(message: Up | Down): boolean {
+    this.#options.watch?.(this.#number, this.#step, message.octets);
+    this.#given = message;
+    try {
+      return this.#relay!.give(message);
+    } catch (error) {
+      throw new CampaignFailure(this.#number, this.#step, message, error);
+    }
+  }
+
+  /** Gives a message that seemed slow to other relays, whose outcomes do not count. */
+  async #timeAlone(message: Up | Down): Promise<void> {
+    const relay = await RelayTarget.open(new Random(1), () => undefined);
+    try {
+      ensureQuick(() => relay.give(message));
+      await relay.close();
+    } catch (error) {
+      throw new CampaignFailure(this.#number, this.#step, message, error);
+    }
+  }
+
+  async #endTurn(end: (relay: RelayTarget) => Promise<void>): Promise<void> {
+    const relay = this.#relay;
+    if (relay === undefined) return;
+    try {
+      const start = process.cpuUsage();
+      await end(relay);
+      const cpuMs = process.cpuUsage(start).user / 1000;
+      ensure(cpuMs <= batchCpuMsMax, () => `A turn takes at most ${batchCpuMsMax} ms: found ${cpuMs}`);
+    } catch (error) {
+      const failed = relay.current ?? this.#given;
+      throw new CampaignFailure(this.#number, this.#step, failed, error);
+    }
+  }
+
+  /** Counts an outcome, and mixes it into the hash of the run. */
+  readonly #onOutcome = (target: Single["target"], outcome: string, octets: number): void => {
+    let known = this.#outcomes[target].get(outcome);
+    if (known === undefined) {
+      known = { number: this.#outcomesKnown++, count: 0 };
+      this.#outcomes[target].set(outcome, known);
+      this.#record.hash.update(`${target} ${outcome}\n`);
+    }
+    known.count++;
+    if (this.#told === toldMax) this.#hashTold();
+    this.#telling[this.#told++] = known.number * 0x2_0000 + octets;
+  };
 
   async #runBatch(): Promise<void> {
     const frames = this.#frames;
@@ -241,8 +311,14 @@ class Epoch {
   }
 
   #hashTold(): void {
-    this.#record.hash.update(this.#told);
-    this.#told = "";
+    this.#record.hash.update(this.#telling.subarray(0, this.#told));
+    this.#told = 0;
+  }
+
+  #countOutcomes(): void {
+    for (const [target, outcomes] of Object.entries(this.#outcomes)) {
+      for (const [outcome, { count }] of outcomes) this.#count(`${target} ${outcome}`, count);
+    }
   }
 }
 

@@ -7,24 +7,26 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeQuery } from "../../src/lease/query.ts";
 import { reasons } from "../../src/lease/reasons.ts";
+import { answerGrowthOctetsMax, messageOctetsMax } from "../../src/limits.ts";
+import { encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeHex, encodeHex } from "../../src/wire/hex.ts";
 import { AllocatorTarget } from "./allocator-target.ts";
 import { checkCodecs } from "./codecs.ts";
 import { ensure, same } from "./property.ts";
 import { Random } from "../support/random.ts";
-import { origins, relayDown, relayFunctions, relaySettings, relayUp } from "./relay-target.ts";
-import type { RelayFunctions } from "./relay-target.ts";
+import { origins, relaySettings } from "./relay-settings.ts";
+import { RelayTarget } from "./relay-target.ts";
+import type { Down, Up } from "./relay-answers.ts";
 
-/** One message, and what it is given to. */
-export type Single =
-  /** A datagram to the relay: numbers of an origin and of a setting of `relay-target.ts`. */
-  | { readonly target: "up"; readonly origin: number; readonly setting: number; readonly octets: Uint8Array }
-  /** A frame of an answer to the relay. */
-  | { readonly target: "down"; readonly setting: number; readonly octets: Uint8Array }
+/** A message for decoders, which they judge at once. */
+export type Decoded =
   /** A datagram to all codecs. */
   | { readonly target: "codecs"; readonly octets: Uint8Array }
   /** A frame to the decoder of the allocator. */
   | { readonly target: "frame"; readonly octets: Uint8Array };
+
+/** One message, and what it is given to. */
+export type Single = Up | Down | Decoded;
 
 /** Frames of one POST to the allocator. */
 export interface Batch {
@@ -35,48 +37,60 @@ export interface Batch {
 export type Case = Single | Batch;
 
 /**
- * Runs a case of one message.
+ * Gives a message to decoders.
  *
  * @returns The outcome, in words that the fuzzer counts.
  * @throws {PropertyError} When a property does not hold; any other error is one that the code should not have thrown.
  */
-export function runSingle(single: Single, relay: RelayFunctions = relayFunctions): string {
-  const { octets } = single;
-  switch (single.target) {
-    case "up":
-      return relayUp(octets, origins[single.origin]!, relaySettings[single.setting]!, relay);
-    case "down":
-      return relayDown(octets, relaySettings[single.setting]!, relay);
-    case "codecs":
-      checkCodecs(octets);
-      return "checked";
-    case "frame":
-      return judgeFrame(octets);
-  }
+export function runDecoded({ target, octets }: Decoded): string {
+  if (target === "frame") return judgeFrame(octets);
+  checkCodecs(octets);
+  return "checked";
 }
 
+/** The frame before the decoder had it. */
+const kept = new Uint8Array(0x1_1000);
+/** The longest answer that a query may get. */
+const longestAnswer = new Uint8Array(answerGrowthOctetsMax);
+/** A frame below this length leaves room for any answer: each level of an answer is at most as long as its question's. */
+const roomyOctetsMax = messageOctetsMax - answerGrowthOctetsMax;
+
 function judgeFrame(frame: Uint8Array): string {
-  const before = frame.slice();
+  kept.set(frame);
   const result = decodeQuery(frame);
-  ensure(same(frame, before), () => "Decoders leave their input alone: the octets have changed");
-  if (result.kind === "query") return "query";
-  ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
-  return result.reason;
+  ensure(
+    same(frame, kept.subarray(0, frame.length)),
+    () => "Decoders leave their input alone: the octets have changed",
+  );
+  if (result.kind === "drop") {
+    ensure(Object.hasOwn(reasons, result.reason), () => `Drops have a known reason: found ${result.reason}`);
+    return result.reason;
+  }
+  if (frame.length > roomyOctetsMax) {
+    const { length } = encodeRelayReply(result.query.path, longestAnswer);
+    ensure(
+      length <= messageOctetsMax,
+      () => `Each query that is accepted can be answered: found ${length} octets`,
+    );
+  }
+  return "query";
 }
 
 /** Runs a case alone. A batch is served twice by a new allocator, because a repeat must not do harm either. */
-export async function runCase(one: Case, relay: RelayFunctions = relayFunctions): Promise<void> {
-  if (one.target !== "batch") {
-    runSingle(one, relay);
-    return;
-  }
-  const target = await AllocatorTarget.open(new Random(1));
-  try {
-    await target.serve(one.frames);
-    await target.serve(one.frames);
-  } finally {
-    target.close();
-  }
+export async function runCase(one: Case): Promise<void> {
+  if (one.target === "batch") {
+    const target = await AllocatorTarget.open(new Random(1));
+    try {
+      await target.serve(one.frames);
+      await target.serve(one.frames);
+    } finally {
+      target.close();
+    }
+  } else if (one.target === "up" || one.target === "down") {
+    const relay = await RelayTarget.open(new Random(1), () => undefined);
+    relay.give(one);
+    await relay.close();
+  } else runDecoded(one);
 }
 
 /** A case as a file has it. */

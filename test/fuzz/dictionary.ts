@@ -48,6 +48,8 @@ export const codes4: readonly number[] = [
   121,
   125,
   224,
+  225,
+  239,
   254,
 ];
 
@@ -103,6 +105,11 @@ const portSets = [
   "0006fc00",
 ].map((text) => decodeHex(text));
 
+/** Values of option 57: around the smallest that is valid, around the bound of answers, and usual ones. */
+export const messageSizes = [0, 575, 576, 577, 700, 1500, 3099, 3100, 3101, 4000, 0xffff].map((size) =>
+  Uint8Array.of(size >> 8, size),
+);
+
 const identifiers = [
   "",
   "00",
@@ -133,7 +140,7 @@ export function data4(random: Random, code: number): Uint8Array {
     case OptionCode.overload:
       return Uint8Array.of(random.pick([0, 1, 2, 3, 3, 3, 4, 7, 8, 9, 255]));
     case OptionCode.maxMessageSize:
-      return random.pick(["0000", "023f", "0240", "0241", "05dc", "ffff"].map((text) => decodeHex(text)));
+      return random.pick(messageSizes);
     case OptionCode.clientIdentifier:
       return random.oneIn(3) ? Uint8Array.of(255, ...random.octets(6)) : random.pick(identifiers);
     case OptionCode.parameterRequestList:

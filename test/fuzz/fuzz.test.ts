@@ -58,6 +58,17 @@ test("two runs of one seed have the same hash, and runs of two seeds have differ
   expect(await run(2)).not.toBe(first);
 });
 
+test(
+  "several processes divide the messages, and the report adds up what they saw",
+  { timeout: timeoutMs },
+  async () => {
+    const { code, output } = await fuzz(root, "--seed", "1", "--messages", "5001", "--processes", "2");
+    expect(output).toMatch(/^2 processes, seeds 1, 2: 5001 messages in 2 epochs and /m);
+    expect(output).toMatch(/^no failure, hash [0-9a-f]{64} [0-9a-f]{64}$/m);
+    expect(code).toBe(0);
+  },
+);
+
 describe("the fuzzer finds that", () => {
   test.each(plantedFaults.map((planted) => [planted.name, planted] as const))(
     "%s",
@@ -65,7 +76,7 @@ describe("the fuzzer finds that", () => {
     async (_name, planted) => {
       const { folder, remove } = plant(planted);
       onTestFinished(remove);
-      const { code, output } = await fuzz(folder, "--seed", "1", ...planted.flags);
+      const { code, output } = await fuzz(folder, "--seed", "1", "--shrink", "0s", ...planted.flags);
       expect(output).toMatch(planted.found);
       expect([2, "SIGKILL"]).toContain(code);
     },

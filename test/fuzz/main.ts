@@ -8,17 +8,20 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { dropReasons } from "../../relay/reasons.ts";
-import { reasons } from "../../src/lease/reasons.ts";
 import { CampaignFailure, epochMessages, runCampaign } from "./campaign.ts";
-import type { CampaignResult, TargetName } from "./campaign.ts";
+import type { TargetName } from "./campaign.ts";
 import { formatCase, parseCase, runCase } from "./cases.ts";
+import type { Case } from "./cases.ts";
+import { divide, runProcesses } from "./processes.ts";
+import { describeRun, rateOf } from "./report.ts";
+import type { Summary } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 const messagesDefault = 1_000_000;
 /** Milliseconds on one message or batch after which the process ends, on a machine that is busy too. */
 const stallMsDefault = 60_000;
+const shrinkMsDefault = 60_000;
 /** Milliseconds between two lines of progress. */
 const progressMs = 60_000;
 
@@ -39,8 +42,10 @@ interface Flags {
   readonly seed?: number;
   readonly messages?: number;
   readonly for?: number;
+  readonly processes: number;
   readonly target: TargetName;
   readonly stall: number;
+  readonly shrink: number;
   readonly epoch?: number;
   readonly replay?: string;
 }
@@ -54,10 +59,12 @@ const flags = new Command("fuzz")
       .conflicts("for"),
   )
   .option("--for <time>", "run this long instead, such as 10m; the last epoch is finished", duration)
+  .option("--processes <count>", "run this many processes, which share the messages", wholeNumber, 1)
   .addOption(
     new Option("--target <name>", "what gets them").choices(["relay", "allocator", "both"]).default("both"),
   )
   .option("--stall <time>", "end the process when a message takes this long", duration, stallMsDefault)
+  .option("--shrink <time>", "spend this long on shortening a case that fails", duration, shrinkMsDefault)
   .option("--epoch <number>", "run only this epoch, which a failure printed", wholeNumber)
   .option("--replay <file>", "run only the case in this file")
   .parse()
@@ -91,7 +98,7 @@ async function run(seed: number): Promise<void> {
     const nowMs = performance.now();
     if (nowMs >= nextProgressMs) {
       nextProgressMs = nowMs + progressMs;
-      print(`${soFar} messages, ${rateOf(soFar, nowMs - startMs)}`);
+      print(`seed ${seed}: ${soFar} messages, ${rateOf(soFar, nowMs - startMs)}`);
     }
     if (epoch !== undefined) return soFar === 0 ? epochMessages : 0;
     if (forMs !== undefined) return nowMs - startMs < forMs ? epochMessages : 0;
@@ -101,14 +108,14 @@ async function run(seed: number): Promise<void> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    const result = await runCampaign({
+    const { outcomes, ...seen } = await runCampaign({
       seed,
       target,
       firstEpoch: epoch ?? 0,
       nextEpoch,
       watch: watchdog.watch,
     });
-    report(seed, result, performance.now() - startMs);
+    report([{ seed, ...seen, outcomes: [...outcomes] }], performance.now() - startMs);
   } catch (error) {
     Error.stackTraceLimit = stackTraceLimit;
     // To shorten a case takes many runs, none of which is watched.
@@ -119,25 +126,29 @@ async function run(seed: number): Promise<void> {
   }
 }
 
-const rateOf = (messages: number, ms: number): string => `${Math.round(messages / (ms / 1000))} messages/s`;
+/** A process of a campaign leaves the report to its parent. */
+function report(summaries: readonly Summary[], ms: number): void {
+  if (process.send !== undefined) process.send(summaries[0]);
+  else for (const line of describeRun(summaries, ms)) print(line);
+}
 
-function report(
-  seed: number,
-  { messages, epochs, outcomes, hash, memory }: CampaignResult,
-  ms: number,
-): void {
-  for (const [name, count] of [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    print(`${String(count).padStart(12)}  ${name}`);
-  }
-  const met = new Set([...outcomes.keys()].flatMap((name) => name.split(/[ :]/)));
-  const missed = (known: object) => Object.keys(known).filter((reason) => !met.has(reason));
-  print(`reasons of the allocator that never occurred: ${missed(reasons).join(", ") || "none"}`);
-  print(`reasons of the relay that never occurred: ${missed(dropReasons).join(", ") || "none"}`);
-  const [first, last] = memory.map((octets) => Math.round(octets / 1024 / 1024));
-  print(`memory in use: ${first} MiB after the first epoch, ${last} MiB after the last`);
-  const seconds = Math.round(ms / 1000);
-  print(`seed ${seed}: ${messages} messages in ${epochs} epochs and ${seconds} s, ${rateOf(messages, ms)}`);
-  print(`no failure, hash ${hash}`);
+/** Flags that each process of a campaign gets too. */
+function sharedFlags(): string[] {
+  const { target, stall, shrink: shrinkMs, for: forMs } = flags;
+  const seconds = (ms: number) => `${Math.ceil(ms / unitMs.s)}s`;
+  return [
+    ...["--target", target, "--stall", seconds(stall), "--shrink", seconds(shrinkMs)],
+    ...(forMs === undefined ? [] : ["--for", seconds(forMs)]),
+  ];
+}
+
+async function runInProcesses(seed: number): Promise<void> {
+  const { processes, messages = messagesDefault, for: forMs } = flags;
+  const startMs = performance.now();
+  const parts = divide(seed, processes, forMs === undefined ? messages : undefined);
+  const summaries = await runProcesses(import.meta.filename, sharedFlags(), parts);
+  if (summaries === undefined) process.exitCode = 2;
+  else report(summaries, performance.now() - startMs);
 }
 
 async function reportFailure(seed: number, error: unknown): Promise<void> {
@@ -150,14 +161,16 @@ async function reportFailure(seed: number, error: unknown): Promise<void> {
   print(`seed ${seed} fails at epoch ${epoch}, step ${step}: ${message}`);
   print(cause instanceof Error ? (cause.stack ?? "") : "");
   print(formatCase(failed, message));
-  const shortest = await shrink(failed, async (one) => {
+  const endMs = performance.now() + flags.shrink;
+  const breaks = async (one: Case): Promise<string | undefined> => {
     try {
       await runCase(one);
       return undefined;
     } catch (found) {
       return propertyOf(found);
     }
-  });
+  };
+  const shortest = await shrink(failed, breaks, () => performance.now() < endMs);
   if (shortest === undefined) {
     print("The case holds when it is run alone: it needs what came before it in its epoch.");
   } else {
@@ -169,5 +182,7 @@ async function reportFailure(seed: number, error: unknown): Promise<void> {
   print(`Repeat: npm run fuzz -- --seed ${seed} --target ${flags.target} --epoch ${epoch}`);
 }
 
+const firstSeed = flags.seed ?? Math.floor(Math.random() * 0x1_0000_0000);
 if (flags.replay !== undefined) await replay(flags.replay);
-else await run(flags.seed ?? Math.floor(Math.random() * 0x1_0000_0000));
+else if (flags.processes > 1) await runInProcesses(firstSeed);
+else await run(firstSeed);

@@ -23,6 +23,8 @@ export class Mutator {
   readonly #seeds: readonly Message6[];
   #tree: Message6;
   #made = messagesPerCopy;
+  /** The tree, encoded. */
+  #octets: Uint8Array = new Uint8Array(0);
 
   /** @param seeds Trees. They are not changed. */
   constructor(random: Random, seeds: readonly Message6[]) {
@@ -32,25 +34,31 @@ export class Mutator {
   }
 
   /**
-   * Makes a message: a tree that is changed in one more place, encoded, and sometimes changed again as octets. A few
+   * Makes a message: a tree that is changed in one more place and encoded, or the last message with changed octets. A few
    * messages are seeds as they are, so that what is beyond the decoders is reached as well.
    */
   next(): Uint8Array {
     const random = this.#random;
+    if (random.oneIn(4)) {
+      let octets = this.#octets;
+      for (let change = random.below(4); change >= 0; change--) octets = mutateOctets(random, octets);
+      return cut(octets);
+    }
     if (this.#made === messagesPerCopy) {
       this.#tree = copyTree(random.pick(this.#seeds));
       this.#made = 0;
     } else random.pick(treeMutations)(random, this.#tree, this.#seeds);
     this.#made++;
-    let octets = encodeTree(this.#tree);
-    if (random.oneIn(5)) {
-      for (let change = random.below(4); change >= 0; change--) octets = mutateOctets(random, octets);
-    }
+    const octets = encodeTree(this.#tree);
+    this.#octets = octets;
     // What has become long once would stay long, and slow.
     if (octets.length > longOctets) this.#made = Math.min(this.#made + 2, messagesPerCopy);
-    return octets.length > octetsMax ? octets.subarray(0, octetsMax) : octets;
+    return cut(octets);
   }
 }
+
+const cut = (octets: Uint8Array): Uint8Array =>
+  octets.length > octetsMax ? octets.subarray(0, octetsMax) : octets;
 
 /** A message above this length counts threefold, so that its copy is soon replaced. */
 const longOctets = 4096;

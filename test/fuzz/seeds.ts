@@ -1,8 +1,10 @@
 /**
- * The corpus: golden packets, messages of numbered clients, answers, and found cases, as trees.
+ * The corpus: golden packets, captures, messages of numbered clients, answers, and found cases, as trees.
  *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   encodeDecline,
   encodeDiscover,
@@ -12,9 +14,11 @@ import {
   encodeRelease,
   encodeRenewing,
   encodeSelecting,
+  parameterRequestList,
   softwireOptionRequest,
 } from "../../src/client/query.ts";
 import type { ClientProfile, ServerPair } from "../../src/client/query.ts";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeRelayMessage, encodeRelayReply } from "../../src/wire/dhcpv6/relay.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
@@ -22,9 +26,11 @@ import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { vectors } from "../support/vectors.ts";
+import { messageSizes } from "./dictionary.ts";
 import type { Random } from "../support/random.ts";
-import { parseMessage6 } from "./tree.ts";
+import { encodeTree, messagesOf, parseMessage6 } from "./tree.ts";
 import type { Message6 } from "./tree.ts";
+import { longCodes } from "./world.ts";
 
 const pair: ServerPair = {
   address: parseIPv4("192.0.2.18"),
@@ -82,6 +88,36 @@ function clientMessages(random: Random): Uint8Array[] {
   });
 }
 
+/** Option 55 of a client that asks for everything. */
+export const everyParameter: readonly number[] = [
+  ...parameterRequestList({ sharesPorts: true }),
+  OptionCode.routers,
+  OptionCode.domainName,
+  OptionCode.interfaceMtu,
+  OptionCode.v6OnlyPreferred,
+  OptionCode.captivePortal,
+  ...longCodes,
+];
+
+/** @returns Messages of clients that ask for more than fits, and accept answers of many lengths or state none. */
+function greedyMessages(random: Random): Uint8Array[] {
+  return [undefined, ...messageSizes].flatMap((size, at) => {
+    const client = clientProfile(100 + at, { parameterRequestList: everyParameter });
+    const messages = [
+      encodeDiscover(client, { xid: random.next(), hint: {} }),
+      encodeInform(client, { xid: random.next(), address: pair.address, knowsServer: true }),
+    ];
+    return size === undefined ? messages : messages.map((octets) => withMaxMessageSize(octets, size));
+  });
+}
+
+function withMaxMessageSize(octets: Uint8Array, size: Uint8Array): Uint8Array {
+  const tree = parseMessage6(octets);
+  const [message] = messagesOf(tree).filter(({ kind }) => kind === "dhcpv4");
+  message!.items.push({ code: OptionCode.maxMessageSize, length: undefined, data: size });
+  return encodeTree(tree);
+}
+
 /** Information-Requests, directly from a client. */
 const informationRequests = [
   "0b000001 0001000a 0003000102005e100001 00060008 0058 005a 0060 0020",
@@ -135,6 +171,13 @@ function behindLongName(datagram: Uint8Array, octets: number): Uint8Array {
   return frameOf(places[2]!, new Uint8Array(octets).fill(0x61), datagram);
 }
 
+/** What programs of others sent: clients, and a relay in front of them. */
+const captures = (
+  JSON.parse(readFileSync(join(import.meta.dirname, "captures.json"), "utf8")) as {
+    readonly packets: readonly { readonly hex: string }[];
+  }
+).packets;
+
 /** The corpus, by what it is mutated into. */
 export interface Corpus {
   /** What clients and relays send to our relay. */
@@ -151,8 +194,8 @@ export interface Corpus {
  * @param found Octets of found cases.
  */
 export function buildCorpus(random: Random, found: readonly Uint8Array[]): Corpus {
-  const golden = vectors.map(({ hex }) => decodeHex(hex));
-  const messages = clientMessages(random);
+  const golden = [...vectors, ...captures].map(({ hex }) => decodeHex(hex));
+  const messages = [...clientMessages(random), ...greedyMessages(random)];
   const relayed = messages.slice(0, 30).map(behindAccessNode);
   const informed = informationRequests.flatMap((datagram) => [
     datagram,

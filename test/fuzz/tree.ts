@@ -5,6 +5,8 @@
  * @module
  */
 
+import { allocateOctets } from "../../src/wire/octets.ts";
+
 /** An option, of DHCPv6 or DHCPv4. */
 export interface Item {
   code: number;
@@ -35,18 +37,20 @@ export interface Message4 {
 
 export type Message = Message6 | Message4;
 
-const relayHeader = 34;
-const clientHeader = 4;
-const bootpHeader = 240;
+export const relayHeader = 34;
+export const clientHeader = 4;
+export const bootpHeader = 240;
 export const snameAt = 44;
 export const snameOctets = 64;
 export const fileAt = 108;
 export const fileOctets = 128;
-const relayMessage = 9;
-const dhcpv4Message = 87;
-const overload = 52;
-const pad = 0;
-const end = 255;
+export const relayMessage = 9;
+export const dhcpv4Message = 87;
+export const overload = 52;
+export const pad = 0;
+export const end = 255;
+/** Octets that the length of a DHCPv4 option can tell. */
+const partOctetsMax = 255;
 /** More levels than any seed has. */
 const depthMax = 40;
 
@@ -104,17 +108,26 @@ function parseItems4(octets: Uint8Array): { readonly items: Item[]; readonly tai
 }
 
 /** Where trees are encoded. What does not fit is left out: it is longer than any message can be. */
-const scratch = new Uint8Array(256 * 1024);
+const scratchOctets = 256 * 1024;
+const scratch = new Uint8Array(scratchOctets);
 
 /** Encodes a tree. Lengths that do not fit in their field are cut off, as a faulty sender would. */
 export function encodeTree(message: Message): Uint8Array {
-  return scratch.slice(0, writeMessage(message, 0));
+  const length = writeMessage(message, 0);
+  const octets = allocateOctets(length);
+  octets.set(scratch.subarray(0, length));
+  return octets;
 }
 
+/** Octets up to which a loop copies faster than `set()`. */
+const loopOctetsMax = 24;
+
 function write(octets: Uint8Array, at: number): number {
-  if (at + octets.length > scratch.length) return at;
-  scratch.set(octets, at);
-  return at + octets.length;
+  const { length } = octets;
+  if (at + length > scratchOctets) return at;
+  if (length > loopOctetsMax) scratch.set(octets, at);
+  else for (let index = 0; index < length; index++) scratch[at + index] = octets[index]!;
+  return at + length;
 }
 
 /** @returns The offset after the message. */
@@ -137,7 +150,7 @@ const writeData = (data: Item["data"], at: number): number =>
   data instanceof Uint8Array ? write(data, at) : writeMessage(data, at);
 
 function writeItem6({ code, length, data }: Item, at: number): number {
-  if (at + 4 > scratch.length) return at;
+  if (at + 4 > scratchOctets) return at;
   const end = writeData(data, at + 4);
   const told = length ?? end - at - 4;
   scratch[at] = code >> 8;
@@ -147,13 +160,28 @@ function writeItem6({ code, length, data }: Item, at: number): number {
   return end;
 }
 
+/** Data of more than 255 octets are written in parts (RFC 3396), unless the option tells a length of its own. */
 function writeItem4({ code, length, data }: Item, at: number): number {
-  if (at + 2 > scratch.length) return at;
+  if (at + 2 > scratchOctets) return at;
   scratch[at] = code;
   if (code === pad || code === end) return at + 1;
+  if (length === undefined && data instanceof Uint8Array && data.length > partOctetsMax) {
+    return writeParts4(code, data, at);
+  }
   const stop = writeData(data, at + 2);
   scratch[at + 1] = length ?? stop - at - 2;
   return stop;
+}
+
+function writeParts4(code: number, data: Uint8Array, start: number): number {
+  let at = start;
+  for (let from = 0; from < data.length && at + 2 <= scratchOctets; from += partOctetsMax) {
+    const part = data.subarray(from, from + partOctetsMax);
+    scratch[at] = code;
+    scratch[at + 1] = part.length;
+    at = write(part, at + 2);
+  }
+  return at;
 }
 
 /** Fills a field of the header with options, as far as they fit. */

@@ -35,6 +35,20 @@ export const honestProfiles = Array.from({ length: honestCount }, (_, at) =>
 
 const softwire = { borderRelays: ["2001:db8:ffff::1"], bindPrefix: "2001:db8:1:5600::/56" };
 
+/** Codes of options that the worlds configure beside the usual ones: together they are longer than any answer may be. */
+export const longCodes: readonly number[] = Array.from({ length: 16 }, (_, at) => 224 + at);
+
+/** DHCP options for clients that list them: short ones, and each of `longCodes` with this many octets. */
+const optionsOf = (octets: number): DeclarationInput["domains"][number]["options"] => ({
+  routers: ["192.0.2.1"],
+  "dns-servers": ["192.0.2.53", "192.0.2.54"],
+  "domain-name": "home.example",
+  mtu: 1460,
+  "v6-only-preferred": 600,
+  "captive-portal": "https://portal.example/",
+  other: longCodes.map((code) => ({ code, hex: code.toString(16).repeat(octets) })),
+});
+
 /** A few domains, so that each setting of a rule is met, with few pairs, so that pools run out. */
 const declaration: DeclarationInput = {
   domains: [
@@ -47,6 +61,7 @@ const declaration: DeclarationInput = {
       quarantineSeconds: 30,
       declineSeconds: 600,
       softwire,
+      options: optionsOf(255),
       pools: [
         { name: "shared", kind: "shared", range: "192.0.2.18-192.0.2.19", psidLength: 6 },
         { name: "full", kind: "full", range: "192.0.2.40/30" },
@@ -71,6 +86,7 @@ const declaration: DeclarationInput = {
       identifiesByHardwareAddress: true,
       rapidCommit: true,
       softwire: { ...softwire, bindPrefixOnly: true, updateIntervalSeconds: 0 },
+      options: optionsOf(31),
       pools: [{ name: "map", kind: "shared", range: "192.0.2.80/31", psidOffset: 6, psidLength: 4 }],
     },
     {
