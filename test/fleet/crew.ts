@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { leaseLoad } from "../../src/load/load.ts";
 import type { WireLog } from "../../src/load/wire-log.ts";
 import { openDatabase } from "../../src/runtime/node.ts";
@@ -15,11 +16,13 @@ import { clientProfile, says } from "../support/clients.ts";
 import { createFakeClock, faketimeLibrary } from "../support/faketime.ts";
 import { startSqld } from "../support/sqld.ts";
 import type { LogLine } from "../bench/service.ts";
-import type { DisturbedFleet, Member } from "./chaos.ts";
-import { serverMember, startMember } from "./members.ts";
+import type { DisturbedFleet } from "./chaos.ts";
+import { startMember } from "./members.ts";
 import type { Crew, StartedMember } from "./members.ts";
 import { buildPrograms } from "./programs.ts";
 import type { Programs } from "./programs.ts";
+import { serverMember } from "./server-member.ts";
+import type { ServerMember } from "./server-member.ts";
 
 /** The databases of a fleet. */
 export const fleetDatabases = ["server", "file"] as const;
@@ -55,6 +58,9 @@ interface Surroundings {
   readonly newClient: () => number;
 }
 
+/** Pause between two looks at a server, in milliseconds. */
+const lookMs = 1000;
+
 /** Number of the first client that only finds out whether a process serves. */
 const firstNewClient = 0xf000_0000;
 
@@ -70,8 +76,11 @@ export async function startCrew(options: CrewOptions, crew: Crew): Promise<Runni
   const { allocators: count, folder, prepare, wireLog } = options;
   const programs = await buildPrograms();
   crew.closers.push(programs.remove);
-  const database = await openCrewDatabase(options, crew);
-  await prepare(database.url);
+  const { url: databaseUrl, server } = await openCrewDatabase(options, crew);
+  await prepare(databaseUrl);
+  const look = (): Promise<unknown> =>
+    delay(lookMs, undefined, { signal: crew.signal }).catch(() => undefined);
+  server?.watch(() => performance.now(), look).catch(crew.onCrash);
   const clock = faketimeLibrary === undefined ? undefined : await createFakeClock(folder);
   const token = randomBytes(32).toString("base64url");
   let nextClient = firstNewClient;
@@ -85,7 +94,7 @@ export async function startCrew(options: CrewOptions, crew: Crew): Promise<Runni
     environment: {
       ...clock?.environment,
       APPORTION_RELAY_TOKEN: token,
-      APPORTION_DATABASE_URL: database.url,
+      APPORTION_DATABASE_URL: databaseUrl,
     },
     newClient: () => nextClient++,
   };
@@ -103,9 +112,9 @@ export async function startCrew(options: CrewOptions, crew: Crew): Promise<Runni
     }),
   );
   return {
-    url: database.url,
+    url: databaseUrl,
     relayPorts: relays.map(({ ready }) => relayPort(ready)),
-    members: [...allocators, ...relays, ...database.members],
+    members: [...allocators, ...relays, ...(server === undefined ? [] : [server])],
     setClock: clock?.set,
   };
 }
@@ -113,8 +122,8 @@ export async function startCrew(options: CrewOptions, crew: Crew): Promise<Runni
 async function openCrewDatabase(
   { database, folder }: CrewOptions,
   crew: Crew,
-): Promise<{ readonly url: string; readonly members: readonly Member[] }> {
-  if (database === "file") return { url: `file:${join(folder, "apportion.db")}`, members: [] };
+): Promise<{ readonly url: string; readonly server?: ServerMember }> {
+  if (database === "file") return { url: `file:${join(folder, "apportion.db")}` };
   const sqld = await startSqld({ folder: join(folder, "sqld") });
   crew.closers.push(sqld.kill);
   const connection = await openDatabase({ url: sqld.url });
@@ -122,9 +131,9 @@ async function openCrewDatabase(
     connection.close();
     return Promise.resolve();
   });
-  const isServed = (): Promise<boolean> =>
-    succeeds(connection.read([{ sql: "SELECT * FROM pool", args: [] }]));
-  return { url: sqld.url, members: [serverMember(sqld, crew, isServed)] };
+  // A server that hangs may still read, so only a write shows that it serves. Each write sets the instant.
+  const server = serverMember(sqld, crew, () => succeeds(connection.write([])));
+  return { url: sqld.url, server };
 }
 
 /** Starts an allocator. It serves when a new client gets an offer from it. */

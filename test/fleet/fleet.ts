@@ -56,7 +56,10 @@ export interface Round {
 
 /** Counts of a run, and the faults that its checks found. */
 export interface FleetResult
-  extends ChaosCounts, Readonly<PopulationCounts>, Pick<Crew, "killsOfStarting" | "failedStarts"> {
+  extends
+    ChaosCounts,
+    Readonly<PopulationCounts>,
+    Pick<Crew, "killsOfStarting" | "serverHangs" | "failedStarts"> {
   readonly seconds: number;
   readonly rounds: number;
   /** DHCPACKs. */
@@ -79,7 +82,15 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
   });
   const { signal } = abort;
   const { random } = options;
-  const crew: Crew = { signal, random, onCrash, closers: [], killsOfStarting: 0, failedStarts: [] };
+  const crew: Crew = {
+    signal,
+    random,
+    onCrash,
+    closers: [],
+    killsOfStarting: 0,
+    serverHangs: 0,
+    failedStarts: [],
+  };
   try {
     return await Promise.race([runRounds(options, crew), crashed]);
   } finally {
@@ -137,6 +148,7 @@ async function runRounds(options: FleetOptions, crew: Crew): Promise<FleetResult
     ...chaos.counts,
     ...population.counts,
     killsOfStarting: crew.killsOfStarting,
+    serverHangs: crew.serverHangs,
     failedStarts: crew.failedStarts,
     seconds,
     rounds,

@@ -7,7 +7,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { startService } from "../bench/service.ts";
 import type { Service, ServiceOptions } from "../bench/service.ts";
-import type { Sqld } from "../support/sqld.ts";
 import type { Member } from "./chaos.ts";
 
 /** What the processes of a fleet have in common. */
@@ -22,6 +21,8 @@ export interface Crew {
   readonly closers: (() => Promise<void>)[];
   /** Replacements that were killed while they started. */
   killsOfStarting: number;
+  /** How often the server did no write for so long that it was killed for it. */
+  serverHangs: number;
   /** Replacements that ended by themselves before they were ready. The reasons of the last few. */
   readonly failedStarts: string[];
 }
@@ -91,37 +92,6 @@ export async function startMember(
   };
 }
 
-/** Makes a member of a database server. */
-export function serverMember(
-  { pid, kill, restart }: Pick<Sqld, "pid" | "kill" | "restart">,
-  { signal, failedStarts }: Crew,
-  isServed: () => Promise<boolean>,
-): Member {
-  let isAlive = true;
-  return {
-    kind: "server",
-    kill: async () => {
-      isAlive = false;
-      await kill();
-      await retryStart(failedStarts, async () => {
-        signal.throwIfAborted();
-        await restart();
-      });
-      // The fleet may have ended meanwhile.
-      if (signal.aborted) await kill();
-      isAlive = true;
-      await awaitServed("the server", signal, isServed);
-    },
-    pause: () => {
-      const paused = pid();
-      process.kill(paused, "SIGSTOP");
-      return () => {
-        if (isAlive && pid() === paused) process.kill(paused, "SIGCONT");
-      };
-    },
-  };
-}
-
 /** Waits until a process is dead. Only a kill may have ended it. */
 async function seeDead({ ended }: Service): Promise<void> {
   const how = await ended.then(() => "The process stopped", String);
@@ -149,7 +119,7 @@ async function startAgain(crew: Crew, options: ServiceOptions): Promise<Service>
 }
 
 /** Tries again when a replacement ends by itself, as a service manager would. */
-async function retryStart<T>(failedStarts: string[], start: () => Promise<T>): Promise<T> {
+export async function retryStart<T>(failedStarts: string[], start: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await start();
@@ -161,7 +131,7 @@ async function retryStart<T>(failedStarts: string[], start: () => Promise<T>): P
 }
 
 /** Tries to be served until it works. The database of the process may be dead or stopped at this time. */
-async function awaitServed(
+export async function awaitServed(
   what: string,
   signal: AbortSignal,
   isServed: () => Promise<boolean>,

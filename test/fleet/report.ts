@@ -35,6 +35,9 @@ export function formatResult(
     ["  while another restarted", number(result.killsWhileRestarting)],
     ...kinds.map((kind) => [`restart of ${kind}s`, describeTimes(result.restartsMs[kind])] as const),
     ["killed while starting", number(result.killsOfStarting)],
+    ...(database === "server"
+      ? ([["server killed because it hung", number(result.serverHangs)]] as const)
+      : []),
     ["starts that failed", number(result.failedStarts.length)],
     ...kinds.map((kind) => [`pauses of ${kind}s`, happened(`pause-${kind}`)] as const),
     ["clock steps", happened("set-clock")],
