@@ -36,7 +36,9 @@ export interface CrewOptions {
   readonly folder: string;
   /** Prepares the database at a URL. */
   readonly prepare: (url: string) => Promise<void>;
-  readonly wireLog: WireLog;
+  readonly wireLogAt: (relayPort: number) => WireLog;
+  /** Returns how many answers clients have got through the relay at a port. */
+  readonly answersAt: (relayPort: number) => number;
 }
 
 /** The processes of a fleet. */
@@ -73,7 +75,7 @@ const firstNewClient = 0xf000_0000;
  * @param crew Its `closers` end the processes, also when this function fails.
  */
 export async function startCrew(options: CrewOptions, crew: Crew): Promise<RunningCrew> {
-  const { allocators: count, folder, prepare, wireLog } = options;
+  const { allocators: count, folder, prepare } = options;
   const programs = await buildPrograms();
   crew.closers.push(programs.remove);
   const { url: databaseUrl, server } = await openCrewDatabase(options, crew);
@@ -105,10 +107,7 @@ export async function startCrew(options: CrewOptions, crew: Crew): Promise<Runni
   const relays = await Promise.all(
     urls.map((url, index) => {
       const next = urls[(index + 1) % count]!;
-      return startRelay(surroundings, `relay ${index}`, {
-        urls: index % 2 === 0 ? [url] : [url, next],
-        wireLog,
-      });
+      return startRelay(surroundings, `relay ${index}`, index % 2 === 0 ? [url] : [url, next], options);
     }),
   );
   return {
@@ -167,16 +166,22 @@ function startAllocator(
   });
 }
 
-/** Starts a relay. It serves when a new client obtains a lease through it. */
+/**
+ * Starts a relay. It serves when any client gets an answer through it: under load, a new client that asks for this purpose
+ * may wait for long while others are served.
+ */
 function startRelay(
   { crew, programs, environment, newClient, logOf }: Surroundings,
   name: string,
-  { urls, wireLog }: { readonly urls: readonly string[]; readonly wireLog: WireLog },
+  urls: readonly string[],
+  { wireLogAt, answersAt }: CrewOptions,
 ): Promise<StartedMember> {
   const isServed = async (first: StartedMember["ready"]): Promise<boolean> => {
-    const target = { server: "::1", port: relayPort(first), retransmitMs: 100, triesMax: 4, wireLog };
-    const { leases } = await leaseLoad({ ...target, firstClient: newClient(), clients: 1, inFlight: 1 });
-    return leases.isHeld[0] === 1;
+    const port = relayPort(first);
+    const before = answersAt(port);
+    const target = { server: "::1", port, retransmitMs: 100, triesMax: 4, wireLog: wireLogAt(port) };
+    await leaseLoad({ ...target, firstClient: newClient(), clients: 1, inFlight: 1 });
+    return answersAt(port) > before;
   };
   return startMember("relay", crew, {
     optionsOf: (first) => ({

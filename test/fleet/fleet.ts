@@ -111,15 +111,21 @@ async function runRounds(options: FleetOptions, crew: Crew): Promise<FleetResult
   const log = createWriteStream(path);
   const witness = createWitness();
   const passedOn = createPassedOn();
-  const wireLog: WireLog = (record) => {
-    witness.add(record);
-    passedOn.add(record);
-    log.write(formatWireRecord(record));
-  };
+  /** DHCPACKs and DHCPNAKs through each relay. */
+  const answers = new Map<number, number>();
+  const answersAt = (port: number): number => answers.get(port) ?? 0;
+  const wireLogAt =
+    (port: number): WireLog =>
+    (record) => {
+      witness.add(record);
+      passedOn.add(record);
+      log.write(formatWireRecord(record));
+      if (record.is !== "release") answers.set(port, answersAt(port) + 1);
+    };
   const prepareIt = (url: string): Promise<void> => prepare(url, options);
   // Before the first disturbance, some leases run: the clock of a file follows the machine's clock while there are none.
-  const running = await startCrew({ ...options, prepare: prepareIt, wireLog }, crew);
-  const population = createPopulation({ ...options, relayPorts: running.relayPorts, wireLog });
+  const running = await startCrew({ ...options, prepare: prepareIt, wireLogAt, answersAt }, crew);
+  const population = createPopulation({ ...options, relayPorts: running.relayPorts, wireLogAt });
   const chaos = new Chaos(running, options);
   const startMs = performance.now();
   const secondsSince = (ms: number): number => (performance.now() - ms) / 1000;

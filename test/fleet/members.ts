@@ -40,7 +40,7 @@ const startKills = { share: 1 / 8, afterMsMax: 400 };
 const startsMax = 20;
 
 /** Time limit until a replacement has served, in milliseconds. */
-const servedMsMax = 120_000;
+const servedMsMax = 300_000;
 
 /** Pause between two attempts to be served, in milliseconds. */
 const attemptMs = 20;

@@ -22,7 +22,8 @@ export interface PopulationOptions {
   readonly inFlight: number;
   /** UDP ports of the relays. */
   readonly relayPorts: readonly number[];
-  readonly wireLog: WireLog;
+  /** Takes what clients of the relay at a port see. */
+  readonly wireLogAt: (relayPort: number) => WireLog;
   /** Returns a number from 0 to 1, as `Math.random` does. */
   readonly random: () => number;
 }
@@ -71,13 +72,11 @@ export function createPopulation(options: PopulationOptions): Population {
   let nextClient = clients;
 
   /** A relay for one step, chosen at random: so leases from one allocator are renewed and released at others. */
-  const target = (): Omit<LoadOptions, "clients"> => ({
-    ...patience,
-    server: "::1",
-    port: options.relayPorts[Math.floor(random() * options.relayPorts.length)]!,
-    inFlight: options.inFlight,
-    wireLog: options.wireLog,
-  });
+  const target = (): Omit<LoadOptions, "clients"> => {
+    const port = options.relayPorts[Math.floor(random() * options.relayPorts.length)]!;
+    const { inFlight } = options;
+    return { ...patience, server: "::1", port, inFlight, wireLog: options.wireLogAt(port) };
+  };
   const count = ({ counts: { timeouts, unfinished } }: LoadResult): void => {
     counts.timeouts += timeouts + unfinished;
   };
