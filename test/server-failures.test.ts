@@ -10,9 +10,9 @@ import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { DeclarationInput } from "../src/declaration/declaration.ts";
 import { parseDeclaration } from "../src/declaration/declaration.ts";
-import { openDatabase } from "../src/runtime/node.ts";
+import { awaitStore, openDatabase } from "../src/runtime/node.ts";
 import type { Database } from "../src/store/database/database.ts";
-import type { DatabaseAccess } from "../src/store/store.ts";
+import type { DatabaseAccess, Store } from "../src/store/store.ts";
 import { encodeFrames } from "../src/wire/frames.ts";
 import { databaseErrorCharactersMax } from "../src/limits.ts";
 import { adminToken, createTestAllocator, relayToken, wrap } from "./support/allocator.ts";
@@ -203,6 +203,59 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
     const acks = await ask(...requests);
     expect(acks.map(pairText)).toEqual(offers.map((offer) => pairText(offer)!.replace("offer", "ack")));
     expect(new Set(acks.map(pairText)).size).toBe(256);
+  });
+
+  test.each([
+    [
+      "closes the connection",
+      "refuse",
+      /^Cannot use a database: found no answer \((ECONNRESET|UND_ERR_SOCKET)\), /,
+    ],
+    [
+      "is behind a proxy that says 503",
+      (response: ServerResponse) => response.writeHead(503).end(),
+      /^Cannot use a database: found status 503, /,
+    ],
+  ] as const)("E15 a server %s while an allocator starts: it is tried again", async (_, mishap, said) => {
+    const { proxy } = await openAllocator();
+    const logged: [object, string][] = [];
+    const quiet = () => undefined;
+    const warn = (fields: object, message: string) => void logged.push([fields, message]);
+    const stores: Store[] = [];
+    const begin = async (store: Store) => {
+      const disturbed = stores.push(store) === 1 ? proxy.next(mishap) : undefined;
+      await Promise.all([store.maintenance.findUnusable(), disturbed]);
+    };
+    const soon = (run: () => void) => {
+      run();
+      return quiet;
+    };
+    const store = await awaitStore(
+      { url: proxy.url },
+      { debug: quiet, info: quiet, warn, error: quiet },
+      begin,
+      soon,
+    );
+    store.close();
+    expect(stores).toHaveLength(2);
+    expect(stores[1]).toBe(store);
+    expect(logged).toEqual([
+      [{ error: expect.stringMatching(said) as string }, "not serving yet: trying again in 5 s"],
+    ]);
+  });
+
+  test("E15 a fault of the first work ends the start of an allocator, and is not tried again", async () => {
+    const { proxy } = await openAllocator();
+    const quiet = () => undefined;
+    const fault = new Error("read ECONNRESET");
+    const begun: Store[] = [];
+    const begin = (store: Store) => {
+      begun.push(store);
+      return Promise.reject(fault);
+    };
+    const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+    await expect(awaitStore({ url: proxy.url }, log, begin)).rejects.toBe(fault);
+    expect(begun).toHaveLength(1);
   });
 
   test("a server that does not answer delays a batch for a bounded time, and the next message is served", async () => {

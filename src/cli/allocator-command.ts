@@ -61,10 +61,11 @@ async function runAllocator(options: Options): Promise<void> {
   const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
   // Another allocator on this port may still use the database.
   await tryToListen(options.listen);
-  const store = await awaitStore({ ...config.store, setting }, log);
-  if (declaration !== undefined)
-    await applyFile(store, declaration, log, fileModeOf(options.config!, options.configMode));
-  await logWarnings(store, log);
+  const store = await awaitStore({ ...config.store, setting }, log, async (opened) => {
+    if (declaration !== undefined)
+      await applyFile(opened, declaration, log, fileModeOf(options.config!, options.configMode));
+    await logWarnings(opened, log);
+  });
   const access = { ...config, trustedProxies: options.trustedProxy };
   const allocator = await startAllocator(store, access, options.listen, log);
   log.info({ url: allocator.url }, "allocator listening");

@@ -97,13 +97,14 @@ async function runStart(options: Options): Promise<void> {
   // Reject wrong flags, and ports in use, before a database is created or changed.
   await tryListeners(relaySettings("http://127.0.0.1").listeners);
   await tryToListen(options.http);
-  const store = await awaitStore({ url: options.database, setting: "--database" }, log);
-  const { domains } = await store.partitions[0].loadDirectory();
-  const wanted =
-    declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
   const file = options.config === undefined ? undefined : fileModeOf(options.config, options.configMode);
-  if (wanted !== undefined) await applyFile(store, wanted, log, file);
-  await logWarnings(store, log);
+  const store = await awaitStore({ url: options.database, setting: "--database" }, log, async (opened) => {
+    const { domains } = await opened.partitions[0].loadDirectory();
+    const wanted =
+      declaration ?? (domains.length === 0 ? parseDeclaration(demoDeclaration, "demo") : undefined);
+    if (wanted !== undefined) await applyFile(opened, wanted, log, file);
+    await logWarnings(opened, log);
+  });
 
   const access = { relayToken: token, adminToken, trustedProxies: options.trustedProxy };
   const allocator = await startAllocator(store, access, options.http, log);

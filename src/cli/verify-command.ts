@@ -6,10 +6,9 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { Command, Option } from "commander";
-import { readEvidence } from "../load/wire-evidence.ts";
+import { createWitness } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
-import type { WireRecord } from "../load/wire-log.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { fileLog } from "../http/store-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
@@ -80,9 +79,19 @@ async function runVerify({ database: url, token, log, json }: Options, command: 
  * @throws {SyntaxError} When a line of the log is not a record.
  */
 export async function verify(maintenance: Maintenance, log?: string): Promise<Report> {
+  if (log !== undefined) return verifyEvidence(maintenance, await readLog(log));
+  return maintenance.verify();
+}
+
+/**
+ * Checks a database, and compares it with what clients have seen.
+ *
+ * @param maintenance Access to the database.
+ * @param evidence What the wire log proves.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function verifyEvidence(maintenance: Maintenance, evidence: WireEvidence): Promise<Report> {
   const { faults, pools } = await maintenance.verify();
-  if (log === undefined) return { faults, pools };
-  const evidence = readEvidence(await readRecords(log));
   const missing = await findMissingLeases(maintenance, evidence.held);
   return {
     faults: [...faults, ...describeEvidence(evidence), ...missing],
@@ -91,18 +100,21 @@ export async function verify(maintenance: Maintenance, log?: string): Promise<Re
   };
 }
 
-async function readRecords(path: string): Promise<WireRecord[]> {
-  const records: WireRecord[] = [];
+/** Reads a log line by line: a long one has millions. */
+async function readLog(path: string): Promise<WireEvidence> {
+  const witness = createWitness();
+  let lines = 0;
   try {
-    for await (const line of createInterface(createReadStream(path))) records.push(parseWireRecord(line));
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      const at = `${path}:${records.length + 1}`;
-      throw new SyntaxError(`Cannot read ${at}: ${error.message}`, { cause: error });
+    for await (const line of createInterface(createReadStream(path))) {
+      lines++;
+      witness.add(parseWireRecord(line));
     }
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new SyntaxError(`Cannot read ${path}:${lines}: ${error.message}`, { cause: error });
     throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a wire log")}`, { cause: error });
   }
-  return records;
+  return witness.settle(Date.now());
 }
 
 const describeLease = ({ client, address, psidLength, psid }: AcknowledgedLease): string =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readEvidence } from "./wire-evidence.ts";
+import { createWitness } from "./wire-evidence.ts";
 import { formatWireRecord, parseWireRecord } from "./wire-log.ts";
 import type { WireRecord } from "./wire-log.ts";
 
@@ -16,7 +16,14 @@ const ack = (client: string, at: number, psid: number, fields: object = {}): Wir
   ...fields,
 });
 
-describe("readEvidence()", () => {
+/** What a whole log proves. */
+function readEvidence(records: readonly WireRecord[]) {
+  const witness = createWitness();
+  for (const record of records) witness.add(record);
+  return witness.settle(Infinity);
+}
+
+describe("a witness", () => {
   test("finds no conflict when every client holds different ports", () => {
     const evidence = readEvidence([ack("a", 1000, 1), ack("b", 1000, 2), ack("a", 50_000, 1)]);
     expect(evidence).toMatchObject({ conflicts: [], broken: [], acks: 3 });
@@ -46,12 +53,47 @@ describe("readEvidence()", () => {
     expect(readEvidence([ack("a", 1000, 1), ...between, ack("b", at, 1)]).conflicts).toEqual([]);
   });
 
+  test("finds no conflict when a client gets the pair of its ended lease again, after another client had it", () => {
+    const between: WireRecord[] = [ack("b", 101_000, 1), { is: "release", client: "b", at: 110_000 }];
+    const records = [ack("a", 1000, 1), ...between, ack("a", 120_000, 1)];
+    expect(readEvidence(records).conflicts).toEqual([]);
+    const later = [...records, ack("b", 130_000, 1)];
+    expect(readEvidence(later).conflicts.map(({ first }) => first.fromMs)).toEqual([120_000]);
+  });
+
+  test("keeps only running leases when it settles, and counts on", () => {
+    const witness = createWitness();
+    for (const [client, psid] of [
+      ["a", 1],
+      ["b", 2],
+    ] as const)
+      witness.add(ack(client, 1000 * psid, psid));
+    expect(witness.settle(100_500)).toMatchObject({ held: [{ client: "a" }, { client: "b" }], acks: 2 });
+    expect(witness.settle(100_500).held.map(({ client }) => client)).toEqual(["b"]);
+    witness.add(ack("c", 100_600, 2));
+    witness.add({ is: "nak", client: "b", at: 100_700 });
+    const { conflicts, broken, acks } = witness.settle(100_800);
+    expect(conflicts.map(({ first, second }) => first.client + second.client)).toEqual(["bc"]);
+    expect([broken.map(({ lease }) => lease.client), acks]).toEqual([["b"], 3]);
+    expect(witness.settle(100_900)).toMatchObject({ conflicts: [], broken: [] });
+  });
+
   test("finds a running lease that a NAK or another pair took away", () => {
     const records: WireRecord[] = [
       ...[ack("a", 1000, 1), ack("b", 1000, 2), ack("b", 2000, 3)],
       { is: "nak", client: "a", at: 2000 },
     ];
     expect(readEvidence(records).broken.map(({ lease }) => lease.client)).toEqual(["b", "a"]);
+  });
+
+  test.each([
+    ["the same pair", 1],
+    ["another pair", 2],
+  ])("allows that a lease ended while its renewal waited, and that the client then got %s", (_, psid) => {
+    const late = ack("a", 102_000, psid, { sentAt: 99_000 });
+    const release: WireRecord = { is: "release", client: "b", at: 101_500 };
+    expect(readEvidence([ack("a", 1000, 1), late]).broken).toEqual([]);
+    expect(readEvidence([ack("a", 1000, 1), ack("b", 101_000, 1), release, late]).conflicts).toEqual([]);
   });
 
   test("finds common ports when leases of an address have different PSID-lengths", () => {

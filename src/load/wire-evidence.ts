@@ -30,42 +30,68 @@ export interface WireEvidence {
   readonly acks: number;
 }
 
-/**
- * Computes what a wire log proves.
- *
- * @param records Records in the order in which the events happened.
- */
-export function readEvidence(records: Iterable<WireRecord>): WireEvidence {
+/** Collects evidence while the events happen. */
+export interface WireWitness {
+  /** Adds a record. Records come in the order in which the events happened. */
+  readonly add: (record: WireRecord) => void;
+  /**
+   * Computes what the records so far prove, and forgets the leases that have ended. So its memory depends on the leases
+   * between two calls and not on the length of the log. No exchange of a client may be in progress: a record that comes
+   * later could still end a lease earlier.
+   *
+   * @param nowMs The time, in milliseconds since 1970.
+   */
+  readonly settle: (nowMs: number) => WireEvidence;
+}
+
+/** Creates a witness that has seen nothing. */
+export function createWitness(): WireWitness {
   const open = new Map<string, AcknowledgedLease>();
-  const leases: AcknowledgedLease[] = [];
-  const broken: { readonly lease: AcknowledgedLease; readonly atMs: number }[] = [];
+  let leases: AcknowledgedLease[] = [];
+  let broken: WireEvidence["broken"][number][] = [];
   let acks = 0;
-  const end = (client: string, atMs: number, isBreach: boolean): void => {
+  const end = (client: string, atMs: number): void => {
     const lease = open.get(client);
     if (lease === undefined) return;
     open.delete(client);
-    if (isBreach && lease.untilMs > atMs) broken.push({ lease, atMs });
     lease.untilMs = Math.min(lease.untilMs, atMs);
   };
-  for (const record of records) {
-    if (record.is !== "ack") {
-      end(record.client, record.at, record.is === "nak");
-      continue;
-    }
+  /** The server decided before its message arrived at this time. A lease that ended earlier may have ended by then. */
+  const endByServer = (client: string, sinceMs: number, atMs: number): void => {
+    const lease = open.get(client);
+    if (lease !== undefined && lease.untilMs > atMs) broken.push({ lease, atMs });
+    end(client, sinceMs);
+  };
+  const acknowledge = (record: WireRecord & { readonly is: "ack" }): void => {
     acks++;
     const { client, at, sentAt, address, psidOffset, psidLength, psid, leaseSeconds } = record;
     const untilMs = sentAt + (leaseSeconds - 1) * 1000;
     const before = open.get(client);
+    // Between the end of a lease and the next ACK for the same ports, another client may have held them.
     if (before !== undefined && isSamePair(before, record)) {
-      before.untilMs = Math.max(before.untilMs, untilMs);
-      continue;
-    }
-    end(client, sentAt, true);
+      if (before.untilMs >= at) {
+        before.untilMs = Math.max(before.untilMs, untilMs);
+        return;
+      }
+    } else endByServer(client, sentAt, at);
     const lease = { client, address, psidOffset, psidLength, psid, fromMs: at, untilMs };
     open.set(client, lease);
     leases.push(lease);
-  }
-  return { conflicts: findConflicts(leases), broken, held: [...open.values()], acks };
+  };
+  return {
+    add: (record) => {
+      if (record.is === "ack") acknowledge(record);
+      else if (record.is === "nak") endByServer(record.client, record.at, record.at);
+      else end(record.client, record.at);
+    },
+    settle: (nowMs) => {
+      const evidence = { conflicts: findConflicts(leases), broken, held: [...open.values()], acks };
+      for (const { client, untilMs } of evidence.held) if (untilMs <= nowMs) open.delete(client);
+      leases = [...open.values()];
+      broken = [];
+      return evidence;
+    },
+  };
 }
 
 function isSamePair(a: PortLease, b: PortLease): boolean {

@@ -31,7 +31,7 @@ import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
 import { assertMigrated, migrateDatabase } from "../store/database/migrate.ts";
 import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
-import { openStore } from "../store/store.ts";
+import { isDatabaseError, openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import { databaseRetryMs } from "../limits.ts";
 import { systemTiming } from "../timing.ts";
@@ -39,7 +39,7 @@ import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
-import { describeOpening, OpeningError, refuseUnwritable } from "./opening-fault.ts";
+import { describeLoss, describeOpening, OpeningError, refuseUnwritable } from "./opening-fault.ts";
 import { createPooledFetch } from "./pooled-fetch.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -77,24 +77,39 @@ export function prepareStore(settings: StoreSettings, answerMsMax?: number): Pro
 }
 
 /**
- * Opens a store like {@link prepareStore}, for a service: while a database server does not answer, it says so and tries
- * again, as a relay does with an allocator. Whatever else is wrong ends the process, because waiting does not mend it.
+ * Opens a store like {@link prepareStore}, for a service, and does its first work: while a database server does not
+ * answer, it says so and tries again, as a relay does with an allocator. Whatever else is wrong ends the process, because
+ * waiting does not mend it.
  *
+ * @param begin The first work. It is repeated, on a new store, if a server stops answering meanwhile.
  * @throws {OpeningError} When a database cannot be opened or migrated.
  */
 export async function awaitStore(
   settings: StoreSettings,
   log: Log,
+  begin: (store: Store) => Promise<void>,
   later: Timing["later"] = systemTiming.later,
 ): Promise<Store> {
   for (;;) {
     try {
-      return await prepareStore(settings);
+      const store = await prepareStore(settings);
+      await beginOrClose(store, begin);
+      return store;
     } catch (error) {
       if (!(error instanceof OpeningError) || !error.isTemporary) throw error;
       log.warn({ error: error.message }, `not serving yet: trying again in ${databaseRetryMs / 1000} s`);
       await new Promise<void>((resolve) => void later(resolve, databaseRetryMs));
     }
+  }
+}
+
+/** Does the first work on a store. If it fails, the store is closed again. */
+async function beginOrClose(store: Store, begin: (store: Store) => Promise<void>): Promise<void> {
+  try {
+    await begin(store);
+  } catch (error) {
+    store.close();
+    throw isDatabaseError(error) ? (describeLoss(error) ?? error) : error;
   }
 }
 

@@ -51,6 +51,23 @@ export function describeOpening({ url, setting }: DatabaseAccess, error: unknown
   );
 }
 
+/**
+ * Describes why the first work on open databases failed, if a server does not answer any more and may answer later.
+ *
+ * @param error What the driver or the network reported.
+ * @returns Undefined for every other failure.
+ */
+export function describeLoss(error: unknown): OpeningError | undefined {
+  const message = error instanceof Error ? error.message : String(error);
+  const { found, isTemporary } = answerOf(error, message);
+  if (!isTemporary) return undefined;
+  return new OpeningError(
+    `Cannot use a database: found ${found}, expected its server to answer`,
+    true,
+    error,
+  );
+}
+
 function faultOfFile(path: string, message: string): Fault {
   const folder = dirname(path);
   const inFolder = codeOf(() => {
@@ -139,27 +156,27 @@ const awayCodes =
 const awayStatuses = ["429", "502", "503", "504"];
 
 function faultOfServer(error: unknown, message: string): Fault {
-  const status = /\bstatus (\d{3})\b/.exec(message)?.[1];
+  const { found, isTemporary, status } = answerOf(error, message);
   if (status === "401" || status === "403") {
     return {
       problem: `found status ${status}, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN`,
     };
   }
-  if (status !== undefined) {
-    return {
-      problem: `found status ${status}, expected a libSQL server at this URL`,
-      isTemporary: awayStatuses.includes(status),
-    };
-  }
+  const server = isTemporary && status === undefined ? "a libSQL server that runs" : "a libSQL server";
+  return { problem: `found ${found}, expected ${server} at this URL`, isTemporary };
+}
+
+/** What a server answered, or that it did not, and whether it may answer otherwise later. */
+function answerOf(error: unknown, message: string) {
+  const status = /\bstatus (\d{3})\b/.exec(message)?.[1];
+  if (status !== undefined)
+    return { found: `status ${status}`, isTemporary: awayStatuses.includes(status), status };
   const code = causesOf(error)
     .map(networkCodeOf)
     .find((each) => each !== undefined);
   return code === undefined
-    ? { problem: `found ${oneLine(message)}, expected a libSQL server at this URL` }
-    : {
-        problem: `found no answer (${code}), expected a libSQL server that runs at this URL`,
-        isTemporary: true,
-      };
+    ? { found: oneLine(message), isTemporary: false }
+    : { found: `no answer (${code})`, isTemporary: true };
 }
 
 /** An error and its causes. An attempt to connect to several addresses has an error for each. */

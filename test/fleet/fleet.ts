@@ -1,233 +1,186 @@
 /**
- * Runs several allocators on one database with thousands of clients, and disturbs them at random. The answers that
- * clients receive are written to a wire log.
+ * Runs several allocators on one database with thousands of clients, and disturbs them at random, in rounds. After each
+ * round, the database is compared with the answers that the clients received; the next round continues with it.
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { leasesOf } from "../../src/load/lease-table.ts";
-import { leaseLoad, releaseLoad, renewLoad } from "../../src/load/load.ts";
-import type { LoadOptions } from "../../src/load/options.ts";
+import { createWitness } from "../../src/load/wire-evidence.ts";
 import { formatWireRecord } from "../../src/load/wire-log.ts";
-import { verify } from "../../src/cli/verify-command.ts";
-import type { Report } from "../../src/cli/verify-command.ts";
+import type { WireLog } from "../../src/load/wire-log.ts";
+import { verify, verifyEvidence } from "../../src/cli/verify-command.ts";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import { openDatabase } from "../../src/runtime/node.ts";
+import type { Maintenance } from "../../src/store/evidence/maintenance.ts";
 import { openStore } from "../../src/store/store.ts";
-import { prepareDatabase } from "../support/database.ts";
 import { benchDeclaration } from "../bench/declaration.ts";
-import { startService } from "../bench/service.ts";
-import type { Service } from "../bench/service.ts";
-import { createFakeClock } from "../support/faketime.ts";
-import { startSqld } from "../support/sqld.ts";
-import { startChaos } from "./chaos.ts";
-import type { ChaosOptions, DisturbedFleet, DisturbedProcess, Disturbance } from "./chaos.ts";
-
-const root = join(import.meta.dirname, "../..");
-
-/** The databases of a fleet. */
-export const fleetDatabases = ["server", "file"] as const;
+import { prepareDatabase } from "../support/database.ts";
+import { Chaos } from "./chaos.ts";
+import type { ChaosCounts, ChaosOptions } from "./chaos.ts";
+import { startCrew } from "./crew.ts";
+import type { CrewOptions } from "./crew.ts";
+import type { Crew } from "./members.ts";
+import { createPassedOn } from "./passed-on.ts";
+import type { PassedOn } from "./passed-on.ts";
+import { createPopulation } from "./population.ts";
+import type { PopulationCounts, PopulationOptions } from "./population.ts";
 
 /** Options of {@link runFleet}. */
-export interface FleetOptions extends ChaosOptions {
-  /** A libSQL server, which is killed too; or a file, on a machine whose clock is set. */
-  readonly database: (typeof fleetDatabases)[number];
-  readonly clients: number;
-  readonly allocators: number;
-  /** Clients that obtain, renew and release their leases together. */
-  readonly groupSize: number;
-  /** Concurrent exchanges of each running group. As many groups run at a time as there are allocators. */
-  readonly inFlight: number;
-  /** An empty folder for database and wire log. */
-  readonly folder: string;
+export interface FleetOptions
+  extends
+    ChaosOptions,
+    Pick<CrewOptions, "database" | "allocators" | "folder">,
+    Pick<PopulationOptions, "clients" | "groupSize" | "groupsAtOnce" | "inFlight"> {
+  /** Kills after which the run ends, and after how many the database is checked each time. */
+  readonly kills: number;
+  readonly killsPerRound: number;
+  /** Lease time, in seconds. */
+  readonly leaseSeconds: number;
+  /** Called after each round. */
+  readonly onRound?: ((round: Round) => void) | undefined;
 }
 
-/** Counts of a run, and the report of the final check. */
-export interface FleetResult {
+/** What a round found. */
+export interface Round {
+  readonly number: number;
   readonly seconds: number;
-  readonly disturbances: Readonly<Partial<Record<Disturbance, number>>>;
-  readonly obtained: number;
-  readonly renewed: number;
-  readonly released: number;
-  readonly timeouts: number;
-  readonly report: Report;
+  /** Kills and DHCPACKs since the run began. */
+  readonly kills: number;
+  readonly acks: number;
+  /** Leases that ran at its end. */
+  readonly held: number;
+  readonly faults: readonly string[];
 }
 
-/** The database of a fleet, and what can happen to it. */
-interface FleetDatabase extends Pick<DisturbedFleet, "server" | "setClock"> {
-  readonly url: string;
-  /** Environment of the allocators. */
-  readonly environment: Readonly<Record<string, string>>;
-  readonly close: () => Promise<void>;
+/** Counts of a run, and the faults that its checks found. */
+export interface FleetResult
+  extends
+    ChaosCounts,
+    Readonly<PopulationCounts>,
+    Pick<Crew, "killsOfStarting" | "serverHangs" | "failedStarts"> {
+  readonly seconds: number;
+  readonly rounds: number;
+  /** DHCPACKs. */
+  readonly acks: number;
+  readonly passedOn: Readonly<PassedOn["counts"]>;
+  readonly faults: readonly string[];
 }
 
-/** An allocator and its relay. A killed allocator is restarted at the same address. */
-interface RelayedAllocator {
-  readonly relayPort: number;
-  readonly allocator: DisturbedProcess;
-  readonly relay: Pick<DisturbedProcess, "pid">;
-  readonly close: () => void;
-}
+/** Slots for each client, so that the pool has room for the leases of clients that went away, until they end. */
+const slotsPerClient = 3;
 
-/** Runs the fleet, and checks database and wire log at the end. */
+/** Runs the fleet until it had all its kills, or a check finds a fault. */
 export async function runFleet(options: FleetOptions): Promise<FleetResult> {
-  const { folder, allocators, clients } = options;
-  const database = await openFleetDatabase(options);
-  const relayed: RelayedAllocator[] = [];
+  const abort = new AbortController();
+  // Each process listens for its end.
+  setMaxListeners(0, abort.signal);
+  let onCrash: (error: unknown) => void = () => undefined;
+  const crashed = new Promise<never>((_, reject) => {
+    onCrash = reject;
+  });
+  const { signal } = abort;
+  const { random } = options;
+  const crew: Crew = {
+    signal,
+    random,
+    onCrash,
+    closers: [],
+    killsOfStarting: 0,
+    serverHangs: 0,
+    failedStarts: [],
+  };
   try {
-    const declaration = parseDeclaration(benchDeclaration(clients, true), "fleet");
-    (await prepareDatabase({ url: database.url }, declaration)).close();
-    const environment = { APPORTION_RELAY_TOKEN: randomBytes(32).toString("base64url"), LOG_LEVEL: "info" };
-    for (let index = 0; index < allocators; index++) {
-      relayed.push(await startRelayedAllocator(database, environment));
-    }
-    const { server, setClock } = database;
-    const parts = {
-      allocators: relayed.map((each) => each.allocator),
-      relays: relayed.map((each) => each.relay),
-    };
-    const chaos = startChaos({ ...parts, server, setClock }, options);
-    const wireLog = join(folder, "wire.log");
-    const startMs = performance.now();
-    // A stopped process would not end, so the disturbances end before the processes, also when the clients fail.
-    const counts = await runClients(relayed, wireLog, options, chaos.isComplete).catch(
-      async (error: unknown) => {
-        await chaos.stop();
-        throw error;
-      },
-    );
-    const seconds = (performance.now() - startMs) / 1000;
-    const disturbances = await chaos.stop();
-    const store = await openStore({ url: database.url }, (access) => openDatabase(access, 600_000));
-    const report = await verify(store.maintenance, wireLog);
-    store.close();
-    return { seconds, disturbances, ...counts, report };
+    return await Promise.race([runRounds(options, crew), crashed]);
   } finally {
-    for (const each of relayed) each.close();
-    await database.close();
+    abort.abort();
+    for (const close of crew.closers.toReversed()) await close();
   }
 }
 
-async function openFleetDatabase({ database, folder }: FleetOptions): Promise<FleetDatabase> {
-  if (database === "file") {
-    const { environment, set } = await createFakeClock(folder);
-    const url = `file:${join(folder, "apportion.db")}`;
-    return { url, environment, setClock: set, close: () => Promise.resolve() };
-  }
-  const sqld = await startSqld({ folder: join(folder, "sqld") });
-  const kill = async (): Promise<void> => {
-    await sqld.kill();
-    await sqld.restart();
-  };
-  return { url: sqld.url, environment: {}, server: { kill }, close: sqld.kill };
+async function prepare(url: string, { clients, leaseSeconds }: FleetOptions): Promise<void> {
+  const { domains } = benchDeclaration(clients * slotsPerClient, true);
+  const leaseTimes = { default: leaseSeconds, min: Math.min(leaseSeconds, 60) };
+  const declaration = { domains: domains.map((domain) => ({ ...domain, leaseSeconds: leaseTimes })) };
+  (await prepareDatabase({ url }, parseDeclaration(declaration, "fleet"))).close();
 }
 
-async function startRelayedAllocator(
-  database: FleetDatabase,
-  environment: Record<string, string>,
-): Promise<RelayedAllocator> {
-  const startAllocator = (listen: string): Promise<Service> =>
-    startService({
-      name: "allocator",
-      script: [join(root, "src/cli/main.ts"), "allocator", "--listen", listen],
-      environment: { ...environment, ...database.environment, APPORTION_DATABASE_URL: database.url },
-      readyMessage: "allocator listening",
-    });
-  let allocator = await startAllocator("127.0.0.1:0");
-  const url = String(allocator.ready.url);
-  const relay = await startService({
-    name: "relay",
-    script: [join(root, "relay/main.ts"), "--listen", "[::1]:0"],
-    environment: { ...environment, APPORTION_ALLOCATOR_URL: url },
-    readyMessage: "relay listening",
-  });
-  const [listener] = relay.ready.listeners as [string];
-  return {
-    relayPort: Number(/]:(\d+)$/.exec(listener)![1]),
-    allocator: {
-      pid: () => allocator.pid,
-      kill: async () => {
-        allocator.kill();
-        await allocator.ended.catch(() => undefined);
-        allocator = await restart(() => startAllocator(new URL(url).host));
-      },
-    },
-    relay: { pid: () => relay.pid },
-    close: () => {
-      relay.kill();
-      allocator.kill();
-    },
-  };
-}
-
-/** Retries, because an allocator connects to its database when it starts and the server may be down at that time. */
-async function restart(start: () => Promise<Service>): Promise<Service> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await start();
-    } catch (error) {
-      if (attempt === 10) throw error;
-    }
-  }
-}
-
-/**
- * Time limit of a group for one kind of message, in milliseconds. With 500 ms doubled over 8 tries, a client without
- * any answer would give up only after 127.5 s.
- */
-const groupMsMax = 120_000;
-
-/**
- * Runs as many groups at a time as there are allocators. Each step of a group uses a relay chosen at random, so leases
- * from one allocator are renewed and released at others.
- */
-async function runClients(
-  relayed: readonly RelayedAllocator[],
-  path: string,
-  options: FleetOptions,
-  isDone: () => boolean,
-) {
-  const { clients, groupSize, inFlight, random } = options;
+async function runRounds(options: FleetOptions, crew: Crew): Promise<FleetResult> {
+  const path = join(options.folder, "wire.log");
   const log = createWriteStream(path);
-  const counts = { obtained: 0, renewed: 0, released: 0, timeouts: 0 };
-  const target = (): Omit<LoadOptions, "clients"> => ({
-    server: "::1",
-    port: relayed[Math.floor(random() * relayed.length)]!.relayPort,
-    inFlight,
-    durationMsMax: groupMsMax,
-    retransmitMs: 500,
-    triesMax: 8,
-    wireLog: (record) => void log.write(formatWireRecord(record)),
-  });
-  async function runGroup(firstClient: number, size: number): Promise<void> {
-    const load = await leaseLoad({ ...target(), firstClient, clients: size });
-    counts.obtained += leasesOf(load.leases).length;
-    const renewal = await renewLoad(target(), load.leases);
-    counts.renewed += renewal.exchange.count;
-    counts.timeouts += load.counts.timeouts + renewal.counts.timeouts;
-    if (random() < 0.5) return;
-    const released = await releaseLoad(target(), load.leases);
-    counts.released += released;
-    if (random() < 0.5) return;
-    const again = await leaseLoad({ ...target(), firstClient, clients: size });
-    counts.obtained += leasesOf(again.leases).length;
-    counts.timeouts += again.counts.timeouts;
+  const witness = createWitness();
+  const passedOn = createPassedOn();
+  /** DHCPACKs and DHCPNAKs through each relay. */
+  const answers = new Map<number, number>();
+  const answersAt = (port: number): number => answers.get(port) ?? 0;
+  const wireLogAt =
+    (port: number): WireLog =>
+    (record) => {
+      witness.add(record);
+      passedOn.add(record);
+      log.write(formatWireRecord(record));
+      if (record.is !== "release") answers.set(port, answersAt(port) + 1);
+    };
+  const prepareIt = (url: string): Promise<void> => prepare(url, options);
+  // Before the first disturbance, some leases run: the clock of a file follows the machine's clock while there are none.
+  const running = await startCrew({ ...options, prepare: prepareIt, wireLogAt, answersAt }, crew);
+  const population = createPopulation({ ...options, relayPorts: running.relayPorts, wireLogAt });
+  const chaos = new Chaos(running, options);
+  const startMs = performance.now();
+  const secondsSince = (ms: number): number => (performance.now() - ms) / 1000;
+  let rounds = 0;
+  let faults: readonly string[] = [];
+  let acks = 0;
+  for (let kills = 0; kills < options.kills && faults.length === 0;) {
+    const roundMs = performance.now();
+    const planned = Math.min(options.killsPerRound, options.kills - kills);
+    await disturbWhileBusy(chaos.run(planned), population.run);
+    kills += planned;
+    rounds++;
+    const nowMs = Date.now();
+    const evidence = witness.settle(nowMs);
+    ({ faults } = await withMaintenance(running.url, (maintenance) => verifyEvidence(maintenance, evidence)));
+    acks = evidence.acks;
+    const held = evidence.held.filter(({ untilMs }) => untilMs > nowMs).length;
+    options.onRound?.({ number: rounds, seconds: secondsSince(roundMs), kills, acks, held, faults });
   }
-  // The clients begin again until each kind of disturbance has happened, however fast they are served.
-  do {
-    let next = 0;
-    await Promise.all(
-      relayed.map(async () => {
-        while (next < clients) {
-          const first = next;
-          next += groupSize;
-          await runGroup(first, Math.min(groupSize, clients - first));
-        }
-      }),
-    );
-  } while (!isDone());
   await new Promise((resolve) => log.end(resolve));
-  return counts;
+  const seconds = secondsSince(startMs);
+  // The same check as `npm run verify`, of the whole log.
+  if (faults.length === 0)
+    ({ faults } = await withMaintenance(running.url, (maintenance) => verify(maintenance, path)));
+  return {
+    ...chaos.counts,
+    ...population.counts,
+    killsOfStarting: crew.killsOfStarting,
+    serverHangs: crew.serverHangs,
+    failedStarts: crew.failedStarts,
+    seconds,
+    rounds,
+    acks,
+    passedOn: passedOn.counts,
+    faults,
+  };
+}
+
+/** The clients are busy until the disturbances end, also when one of them fails. */
+async function disturbWhileBusy(
+  disturbing: Promise<void>,
+  keepBusy: (isDone: () => boolean) => Promise<void>,
+): Promise<void> {
+  let isDone = false;
+  const disturbed = disturbing.finally(() => {
+    isDone = true;
+  });
+  await Promise.all([disturbed, keepBusy(() => isDone)]);
+}
+
+async function withMaintenance<T>(url: string, check: (maintenance: Maintenance) => Promise<T>): Promise<T> {
+  const store = await openStore({ url }, (access) => openDatabase(access, 600_000));
+  try {
+    return await check(store.maintenance);
+  } finally {
+    store.close();
+  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { readdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** libfaketime for programs with threads; undefined if it is not installed. */
@@ -32,7 +32,12 @@ export interface FakeClock {
  */
 export async function createFakeClock(folder: string): Promise<FakeClock> {
   const file = join(folder, "clock-offset");
-  const set: FakeClock["set"] = (seconds) => writeFile(file, `${seconds < 0 ? "" : "+"}${seconds}\n`);
+  const set: FakeClock["set"] = async (seconds) => {
+    // The processes read the file all the time, so it must never be there in part.
+    const next = `${file}-next`;
+    await writeFile(next, `${seconds < 0 ? "" : "+"}${seconds}\n`);
+    await rename(next, file);
+  };
   await set(0);
   return {
     environment: {
