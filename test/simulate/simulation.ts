@@ -514,6 +514,10 @@ export class Simulation {
       ...domains.map((each) => each.leaseSecondsMax + Math.max(each.quarantineSeconds, each.declineSeconds)),
     );
     const endMs = this.#kernel.nowMs + longest * 1000 + healMs + this.#scenario.pauseMsMax;
+    // Pauses that have begun still end by themselves, and so do POSTs.
+    await this.#kernel.runUntil(
+      this.#kernel.nowMs + this.#scenario.pauseMsMax + 2 * this.#scenario.deadlineMs,
+    );
     while (this.#kernel.nowMs < endMs && this.#unserved().length > 0)
       await this.#kernel.runUntil(this.#kernel.nowMs + 5000);
     await this.#audit();
