@@ -259,7 +259,7 @@ export class Client {
   /** Sends a message that gets no answer. */
   #say(what: MessageKind, pair: ServerPair): void {
     this.#compose(what, pair);
-    const repeats = this.kind === "stubborn" ? 1 + this.#random.below(3) : 1;
+    const repeats = this.kind === "stubborn" && this.#random.oneIn(3) ? 2 : 1;
     for (let copy = 0; copy < repeats; copy++) this.#world.send(this.#sent!, this.#datagram!);
     this.#sent = undefined;
   }
@@ -267,7 +267,7 @@ export class Client {
   #transmit(): void {
     this.#tries++;
     const isStubborn = this.kind === "stubborn";
-    const copies = isStubborn && this.#random.oneIn(3) ? 2 : 1;
+    const copies = isStubborn && this.#random.oneIn(8) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) this.#world.send(this.#sent!, this.#datagram!);
     const firstMs = isStubborn ? stubbornRetryMs : firstRetryMs;
     const waitMs = Math.min(lastRetryMs, firstMs * 2 ** (this.#tries - 1));

@@ -92,7 +92,7 @@ export function scenarioOf(seed: number): Scenario {
   const part = (): number => random.below(Math.ceil(density / 3) + 1);
   return {
     seed,
-    relays: 1 + random.below(4),
+    relays: random.pick([1, 1, 2, 3, 4]),
     allocators: random.pick([1, 2, 2, 3, 4, 8, 16]),
     domains,
     clients: { wellBehaved: Math.ceil(density / 2), stubborn: part(), forgetful: part(), hostile: part() },
@@ -101,7 +101,7 @@ export function scenarioOf(seed: number): Scenario {
     udp: linkFaults(random, 2000),
     tcp: { ...linkFaults(random, 1500), repeated: 0 },
     storage: storageFaults(random),
-    roundTripMs: random.pick([2, 10, 30]),
+    roundTripMs: random.pick([5, 20, 50]),
     pace: {
       turnMs: random.pick([1, 3, 8]),
       gapOneIn: random.pick([0, 50, 500]),
@@ -116,7 +116,7 @@ export function scenarioOf(seed: number): Scenario {
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
     batchFrames: random.pick([8, 64, 256]),
-    postsInFlight: random.pick([1, 3, 3]),
+    postsInFlight: random.pick([1, 1, 3]),
     deadlineMs: random.pick([1000, 4000, 4000]),
     oldRelays: random.oneIn(5) ? 1 : 0,
   };
@@ -147,7 +147,7 @@ function linkFaults(random: Random, delayMsMax: number): LinkFaults {
   return {
     lost: random.pick([0, 0.01, 0.03, 0.1]),
     repeated: random.pick([0, 0.02, 0.1]),
-    delayed: random.pick([0, 0.05, 0.3]),
+    delayed: random.pick([0, 0.02, 0.1]),
     delayMsMax: random.pick([50, delayMsMax, 200_000]),
     truncated: random.pick([0, 0, 0.01]),
   };
