@@ -212,7 +212,7 @@ describe("a token for a domain", () => {
     await execute(
       main,
       `INSERT INTO access_token (name, scope, domain_id, secret_hash, created_at)
-       SELECT 'left', 'admin', id, unhex('${encodeHex(await sha256("what-was-left-behind"))}'), 0 FROM domain WHERE name = 'south'`,
+       SELECT 'left', 'admin', id, unhex('${encodeHex(sha256("what-was-left-behind"))}'), 0 FROM domain WHERE name = 'south'`,
     );
     const left = operator(allocator.app, "what-was-left-behind");
     expect((await left("GET", "/domains")).status).toBe(401);

@@ -93,7 +93,7 @@ function creationRoutes({ store }: AdminDeps) {
       checkName(name, body.name);
       checkNewName(nameSchema, name);
       const expiresAt = body.expiresAt === null ? null : parseDate(body.expiresAt);
-      const { secret, hash } = await createSecret();
+      const { secret, hash } = createSecret();
       const token = { name, scope: body.scope, domain: body.domain, expiresAt };
       const result = await store.tokens.create(context.get("principal"), token, hash);
       if (result.kind !== "created") throw whyNotCreated(name, body, result);
@@ -140,7 +140,7 @@ function changeRoutes({ store }: AdminDeps) {
       validBody(tokenRotationSchema),
       async (context) => {
         const name = context.req.param("name");
-        const { secret, hash } = await createSecret();
+        const { secret, hash } = createSecret();
         const { overlapSeconds } = context.req.valid("json");
         const principal = context.get("principal");
         const precondition = readPrecondition(context);
@@ -203,9 +203,9 @@ function respondSecret<S extends 200 | 201>(
 const secretPrefix = "apportion_";
 
 /** Creates a secret of 256 random bits, as text that fits into a header. */
-async function createSecret(): Promise<{ readonly secret: string; readonly hash: Uint8Array }> {
+function createSecret(): { readonly secret: string; readonly hash: Uint8Array } {
   const secret = secretPrefix + encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
-  return { secret, hash: await sha256(secret) };
+  return { secret, hash: sha256(secret) };
 }
 
 const pastExpiry = (name: string, expiresAt: string, now: number): Error =>
