@@ -14,6 +14,7 @@ export interface NamedPair {
 /** A pool, from its row in the database. */
 export interface PoolShape {
   readonly id: number;
+  readonly name: string;
   readonly domainId: number;
   readonly firstAddress: number;
   readonly lastAddress: number;
@@ -46,6 +47,12 @@ export function portsOf({ portParams }: NamedPair): Uint8Array {
     ports[port] = isOfSet && !isExcluded ? 1 : 0;
   }
   return ports;
+}
+
+/** @returns The name of a pair in the API. */
+export function nameOfPair({ address, portParams }: NamedPair): string {
+  const text = [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join(".");
+  return portParams === undefined ? text : `${text}-${portParams.psid}`;
 }
 
 /** @returns Whether two pairs have a port in common. */

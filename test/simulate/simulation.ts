@@ -17,17 +17,19 @@ import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { AllocatorHost } from "./allocator-host.ts";
-import type { BatchCause } from "./allocator-host.ts";
+import type { AdminAnswer, AdminRequest, BatchCause } from "./allocator-host.ts";
 import { Client } from "./client.ts";
 import type { ClientKind, ClientWorld, Heard, Sent } from "./client.ts";
 import { Kernel } from "./kernel.ts";
 import { Network, noFaults } from "./network.ts";
+import { Operator } from "./operator.ts";
 import { SimulatedProcess } from "./process.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { noStorageFaults, Storage } from "./storage.ts";
 import type { Commit } from "./storage.ts";
 import type { DatabaseFolder } from "./template.ts";
+import { replaceTimers } from "./virtual-timers.ts";
 
 /** What a run did. */
 export interface RunResult {
@@ -56,6 +58,9 @@ const adminToken = "admin-token-of-the-simulation";
 const livesMsMax = 4 * 3_600_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
+const operatorName = "the operator";
+/** An operator waits this long for an answer. */
+const operatorWaitMs = 10_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
 const healMs = 180_000;
 
@@ -84,6 +89,9 @@ export class Simulation {
   #grants = 0;
   #isCalm = false;
   #lines = 0;
+  #operator!: Operator;
+  /** Whether an operator took the pair of the answer that is heard now, after its message was sent. */
+  #isTaken = false;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
@@ -101,6 +109,7 @@ export class Simulation {
    * @throws {Violation} If a rule does not hold.
    */
   async run(): Promise<RunResult> {
+    const restoreTimers = replaceTimers();
     try {
       await this.#build();
       this.#startFaults();
@@ -121,6 +130,7 @@ export class Simulation {
         faults: this.#faults,
       };
     } finally {
+      restoreTimers();
       if (process.env["COUNT"]) for (const a of this.#allocators) console.log(a.name, JSON.stringify(a.counters?.snapshot()));
       for (const host of [...this.#allocators, ...this.#relays]) host.kill();
       for (const storage of this.#storages ?? []) storage.close();
@@ -163,6 +173,84 @@ export class Simulation {
     this.#relays = Array.from({ length: relays }, (_, number) => this.#createRelay(number));
     for (const relay of this.#relays) relay.start();
     this.#clients = this.#createClients();
+    this.#operator = this.#createOperator();
+  }
+
+  #createOperator(): Operator {
+    const random = this.#stream(8);
+    const { domains } = this.#scenario;
+    const world = {
+      domains,
+      declaration: declarationOf(domains),
+      someSubscriber: (own: Random) => {
+        const client = own.pick(this.#clients);
+        return { domain: this.#domainOf.get(client)!.name, id: client.id, pair: client.pair };
+      },
+      somePair: (own: Random, domain: string) => {
+        const pools = this.#judgeOfDomain.get(domain)!.pools.filter(({ shape }) => shape.name.startsWith(domain));
+        if (pools.length === 0) return undefined;
+        const pool = own.pick(pools);
+        return pool.pairOf(pool.shape.id * 2 ** 32 + own.below(pool.slots));
+      },
+      send: (request: AdminRequest) => this.#administer(random, request),
+      waitMs: (ms: number) =>
+        new Promise<void>((resolve) => {
+          this.#continue(resolve, ms);
+        }),
+      nowMs: () => this.#kernel.nowMs,
+      unixMs: () => startUnixMs + this.#kernel.nowMs,
+      forces: (pool: string) => {
+        for (const judge of this.#judges.values()) judge.recordForce(pool);
+      },
+      did: (what: string, status: number | "unknown") => {
+        this.#count(`operator: ${status}`);
+        this.#tell(() => `an operator: ${what}: ${status}`);
+      },
+    };
+    return new Operator(random, world, adminToken);
+  }
+
+  /** Goes on with something that waits for a promise, as an event of its own. */
+  #continue(resolve: () => void, afterMs: number): void {
+    this.#kernel.after(afterMs, () => {
+      this.#kernel.run(resolve);
+    });
+  }
+
+  /** Sends a request of an operator to some allocator. Its answer may be lost. */
+  #administer(random: Random, request: AdminRequest): Promise<AdminAnswer | undefined> {
+    const allocator = random.pick(this.#allocators);
+    const network = this.#network;
+    return new Promise((resolve) => {
+      const settle = (answer: AdminAnswer | undefined, afterMs = 0): void => {
+        this.#continue(() => {
+          resolve(answer);
+        }, afterMs);
+      };
+      const onBroken = (): void => {
+        settle(undefined);
+      };
+      settle(undefined, operatorWaitMs);
+      const onAnswer = (answer: AdminAnswer): void => {
+        network.sendOverTcp(allocator.name, operatorName, () => {
+          settle(answer);
+        }, onBroken);
+      };
+      network.sendOverTcp(operatorName, allocator.name, () => {
+        allocator.administer(request, onAnswer, onBroken);
+      }, onBroken);
+    });
+  }
+
+  /** Lets the operator do something. */
+  #operate(work: () => Promise<void>, onDone: () => void = () => undefined): void {
+    this.#kernel.after(0, () => {
+      this.#kernel.run(() => {
+        work().then(onDone, (error: unknown) => {
+          this.#kernel.fail(error);
+        });
+      });
+    });
   }
 
   async #createStorage(name: string, domains: readonly ScenarioDomain[]): Promise<Storage> {
@@ -302,7 +390,7 @@ export class Simulation {
         this.#heard(sent, heard);
       },
       uses: (client, pair, untilMs) => {
-        this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs);
+        this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs, this.#isTaken);
         this.#grants++;
       },
       stops: (client) => {
@@ -343,6 +431,7 @@ export class Simulation {
     const { client, what, sentMs, pretends } = sent;
     this.#exchanges++;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
+    this.#isTaken = this.#judgeOf(client).takenMs(heard.pair) >= sentMs;
     this.#guard(() => {
       this.#judgeOf(client).checkAnswer({
         kind: heard.kind,
@@ -358,7 +447,7 @@ export class Simulation {
     });
   }
 
-  #onCommit(storage: Storage, { clockMs, sentMs, changed }: Commit, cause: BatchCause | undefined): void {
+  #onCommit(storage: Storage, { clockMs, sentMs, changed, audited }: Commit, cause: BatchCause | undefined): void {
     const judge = this.#judges.get(storage)!;
     if (changed.length > 0)
       this.#tell(() => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`);
@@ -370,6 +459,7 @@ export class Simulation {
         changed,
         claims: cause?.claims,
         hasDeadline: cause?.options.until !== undefined,
+        audited,
       });
       for (const slot of operated) {
         const pair = judge.pairOf(slot);
@@ -409,6 +499,9 @@ export class Simulation {
     });
     this.#repeat(outagesEverySeconds, this.#stream(7), (random) => {
       this.#takeDatabaseAway(random);
+    });
+    this.#repeat(this.#scenario.operatorEverySeconds, this.#stream(9), () => {
+      this.#operate(() => this.#operator.act());
     });
   }
 
@@ -475,6 +568,7 @@ export class Simulation {
     this.#network.tcp = noFaults;
     for (const storage of this.#storages) storage.faults = noStorageFaults;
     for (const client of this.#clients) client.calm();
+    await this.#restore();
     const { domains } = this.#scenario;
     const longest = Math.max(
       ...domains.map((each) => each.leaseSecondsMax + Math.max(each.quarantineSeconds, each.declineSeconds)),
@@ -490,6 +584,18 @@ export class Simulation {
       unserved.map(({ name }) => name),
     );
     this.#checkQueues();
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#scenario.operatorEverySeconds === 0) return;
+    let isDone = false;
+    this.#operate(
+      () => this.#operator.restore(),
+      () => {
+        isDone = true;
+      },
+    );
+    while (!isDone) await this.#kernel.runUntil(this.#kernel.nowMs + 1000);
   }
 
   /** Well-behaved clients without a lease, in domains that have enough pairs for all of them. */
