@@ -12,6 +12,7 @@ import type { AuditedChange, Operated } from "./operations.ts";
 import { nameOfPair, OraclePool, poolIdOf } from "./pools.ts";
 import type { NamedPair, PoolShape } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
+import { Tenures } from "./tenures.ts";
 import { checkTransition } from "./transitions.ts";
 import type { DomainRules, Transaction } from "./transitions.ts";
 import { must } from "./violation.ts";
@@ -68,6 +69,7 @@ interface GivenUp {
 /** The judge of one database. */
 export class Judge {
   readonly leases = new Leases();
+  readonly tenures = new Tenures();
   readonly #pools = new Map<number, OraclePool>();
   readonly #retired = new Map<number, OraclePool>();
   #domains: ReadonlyMap<number, DomainRules> = new Map();
@@ -107,6 +109,11 @@ export class Judge {
     return [...this.#pools.values()];
   }
 
+  /** Those that exist, and those that were deleted. */
+  get allPools(): readonly OraclePool[] {
+    return [...new Map([...this.#retired, ...this.#pools]).values()];
+  }
+
   pairOf(slot: number): NamedPair | undefined {
     const id = poolIdOf(slot);
     return (this.#pools.get(id) ?? this.#retired.get(id))?.pairOf(slot);
@@ -138,7 +145,10 @@ export class Judge {
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
-    for (const [slot, row] of changed) this.leases.set(slot, row, atMs, clockMs);
+    for (const [slot, row] of changed) {
+      this.leases.set(slot, row, atMs, clockMs);
+      this.tenures.record(slot, before.get(slot), row, Math.floor(clockMs / 1000));
+    }
     if (claims === undefined) {
       const rows = changed.map(([slot, after]) => ({ slot, before: before.get(slot), after }));
       const taken = this.#checkOperation(rows, audited, Math.floor(clockMs / 1000));
@@ -155,6 +165,7 @@ export class Judge {
       nowUp: Math.ceil(clockMs / 1000),
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
+      drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
       mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
     };
     for (const [slot, after] of changed) {
@@ -250,13 +261,21 @@ export class Judge {
     }
     // A pool may have been deleted since, and another one may have its addresses.
     const versions = this.#slotsOf(pair).flatMap((slot) => this.leases.versions(slot, sentMs));
-    const isAllowed = versions.some((version) => allows(version, answer) && !this.#isLeaving(version, answer));
+    const isAllowed = versions.some(
+      (version) => (allows(version, answer) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
+    );
     must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
   }
 
   #slotsOf(pair: NamedPair): number[] {
-    const pools = new Map([...this.#retired, ...this.#pools]);
-    return [...pools.values()].map((pool) => pool.slotOf(pair)).filter((slot) => slot !== undefined);
+    return this.allPools.map((pool) => pool.slotOf(pair)).filter((slot) => slot !== undefined);
+  }
+
+  /** Whether the pair is kept for a client that is to move there. It is offered, but it becomes the client's when asked for. */
+  #isKeptFor({ row }: Version, { kind, client, sentMs }: JudgedAnswer): boolean {
+    if (kind !== "offer" || row.client !== null || row.moveFrom === null) return false;
+    const sources = this.leases.versions(row.moveFrom, sentMs);
+    return sources.some((each) => each.row.client === client && each.row.moveTo === row.slot);
   }
 
   /** Whether a client gets its old pair again although it is to move. A move ends when the pool of its target is drained. */

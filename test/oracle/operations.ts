@@ -47,13 +47,20 @@ export interface Operated {
 export function checkOperation(rows: readonly Operated[], operation: Operation): readonly number[] {
   const { audited } = operation;
   const isOfRows = audited.some(({ resource }) => resource === "lease" || resource === "reservation");
-  const kept = rows.filter((row) => row.after !== undefined);
+  const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row));
   must(isOfRows || kept.length === 0, "an operation that concerns no rows changed some", audited, kept);
   for (const row of rows) {
     if (row.after === undefined) checkDeleted(row, operation);
     else checkChanged(row as Operated & { after: LeaseRow }, rows, operation);
   }
   return rows.filter((row) => isTaken(row, operation.now)).map(({ slot }) => slot);
+}
+
+/** Whether only the move of a row was cancelled, as when the pool is drained to which its client was to move. */
+function isCancelled({ before, after }: Operated): boolean {
+  if (before === undefined || after === undefined || after.moveTo !== null || after.moveFrom !== null) return false;
+  const isTarget = before.moveFrom !== null && before.client === null;
+  return goesOn(before, after) && (isTarget || before.freeAt === after.freeAt);
 }
 
 /** Whether a row is deleted, or its running lease ends. */
@@ -82,7 +89,9 @@ function checkChanged(row: Operated & { after: LeaseRow }, rows: readonly Operat
   must((after.state === bound) === (after.since !== null), "bound rows have a tenure, and no other rows do", after);
   must(before === undefined || before.domainId === after.domainId, "a row changed its domain", before, after);
   const isSame = before !== undefined && goesOn(before, after);
-  must(isSame || after.updatedAt === now, "a row that changed does not say when", before, after, now);
+  // The end of a tenure is recorded with this time.
+  const hadTenure = before !== undefined && before.since !== null;
+  must(isSame || !hadTenure || after.updatedAt === now, "a row that changed does not say when", before, after, now);
   if (!isSame) {
     must(after.state > bound!, "an operator offered or bound a pair", before, after);
     must(after.softwire === null, "a row without a lease has a softwire address", after);

@@ -112,6 +112,22 @@ export class OraclePool {
   }
 }
 
+/** @returns The pair of an address that has a port, in pools of one shape; undefined if the offset leaves the port out. */
+export function pairOfPort({ psidOffset, psidLength }: PoolShape, address: number, port: number): NamedPair | undefined {
+  if (psidLength === 0) return { address, portParams: undefined };
+  if (psidOffset > 0 && port >> (16 - psidOffset) === 0) return undefined;
+  const psid = (port >> (16 - psidOffset - psidLength)) & (2 ** psidLength - 1);
+  return { address, portParams: { psidOffset, psidLength, psid } };
+}
+
+/** @returns The first port of a pair. */
+export function firstPortOf({ portParams }: NamedPair): number {
+  if (portParams === undefined) return 0;
+  const { psidOffset, psidLength, psid } = portParams;
+  const block = psidOffset === 0 ? 0 : 2 ** (16 - psidOffset);
+  return block + psid * 2 ** (16 - psidOffset - psidLength);
+}
+
 /** Results of {@link usablePsids}: pools of one shape are common. */
 const known = new Map<string, readonly number[]>();
 

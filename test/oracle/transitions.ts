@@ -27,6 +27,8 @@ export interface Transaction {
   readonly nowUp: number;
   readonly claims: readonly Claim[];
   readonly rulesOf: (domainId: number) => DomainRules | undefined;
+  /** When the last lease of a slot's pool ends, if the pool is drained. */
+  readonly drainUntilOf: (slot: number) => number | null;
   /**
    * Whether a message of the client that gives its pair up reached a relay after the row was last granted.
    *
@@ -62,6 +64,7 @@ export function checkTransition(
     after,
     now,
   );
+  checkDrain(before, after, transaction);
   if (hasSameHolder) checkHolder(before, after, transaction);
   else if (isMove) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
@@ -69,6 +72,16 @@ export function checkTransition(
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
     checkSite(after, rules, now, leases);
   if (after.softwire !== null && isRunning(after, now)) checkSoftwire(before, after, transaction, rules, leases);
+}
+
+/** A pool that is drained gives nothing to others, and nothing beyond its date. */
+function checkDrain(before: LeaseRow | undefined, after: LeaseRow, { now, drainUntilOf }: Transaction): void {
+  const drainUntil = drainUntilOf(after.slot);
+  if (drainUntil === null || !isInUse(after, now)) return;
+  const isOwn = before !== undefined && before.client === after.client;
+  must(isOwn, "a drained pool gave a pair away", before, after);
+  const endsAt = isInUse(before, now) ? before.expiresAt : 0;
+  must(after.state !== bound || after.expiresAt <= Math.max(endsAt, drainUntil), "a lease goes beyond the drain date of its pool", before, after, drainUntil);
 }
 
 /** A DISCOVER of a client with a lease changes only what it was told. */
@@ -115,8 +128,10 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       after,
     );
     must(!wasRunning || after.expiresAt >= before.expiresAt, "a running lease was shortened", before, after);
+    // The setting may have changed since the lease was given.
+    const isKept = after.expiresAt === before.expiresAt && after.freeAt === before.freeAt;
     must(
-      after.freeAt === (before.freeAt === freeNever ? freeNever : after.expiresAt + quarantineSeconds),
+      isKept || after.freeAt === (before.freeAt === freeNever ? freeNever : after.expiresAt + quarantineSeconds),
       "the quarantine of a lease is not that of its domain",
       after,
       quarantineSeconds,
@@ -150,14 +165,16 @@ function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
 
 /** A row that loses its client: it declined the pair, or has to leave it. */
 function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transaction: Transaction): void {
-  const { now, mayEnd } = transaction;
+  const { now, nowUp, mayEnd, drainUntilOf } = transaction;
   must(before !== undefined, "a row without a client appeared", after);
   if (before.client === null) return;
   if (after.state === declined) {
     must(!isInUse(before, now) || mayEnd(before, declined), "a pair was declined by nobody", before, after);
     return;
   }
-  must(!isRunning(before, now), "a running lease lost its client", before, after);
+  const drainUntil = drainUntilOf(before.slot);
+  const isDrained = drainUntil !== null && drainUntil <= nowUp && after.freeAt >= before.freeAt;
+  must(!isRunning(before, now) || isDrained, "a running lease lost its client", before, after);
 }
 
 /** An operator's move: the client leaves one row, and gets the other. */

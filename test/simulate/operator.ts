@@ -71,6 +71,8 @@ export interface KnownToken {
 const triesMax = 4;
 /** The same for what has to be done when the faults are over. */
 const insistsMax = 20;
+/** Characters of a body that the trace shows. */
+const textShownMax = 160;
 /** Names of each kind: few, so that they are used again. */
 const namesMax = 4;
 /** Tokens that are remembered. */
@@ -338,7 +340,7 @@ export class Operator {
     let answer: AdminAnswer | undefined;
     for (let tries = 0; tries < triesMax; tries++) {
       answer = await this.#request(method, path, headers, text);
-      this.#world.did(`${method} ${path} ${text ?? ""}`, answer?.status ?? "unknown");
+      this.#world.did(`${method} ${path} ${(text ?? "").slice(0, textShownMax)}`, answer?.status ?? "unknown");
       if (answer !== undefined && answer.status !== 503) break;
       await this.#world.waitMs(this.#random.between(500, 3000));
     }

@@ -20,6 +20,7 @@ import { AllocatorHost } from "./allocator-host.ts";
 import type { AdminAnswer, AdminRequest, BatchCause } from "./allocator-host.ts";
 import { Client } from "./client.ts";
 import type { ClientKind, ClientWorld, Heard, Sent } from "./client.ts";
+import { EvidenceAudit } from "./evidence.ts";
 import { Kernel } from "./kernel.ts";
 import { Network, noFaults } from "./network.ts";
 import { Operator } from "./operator.ts";
@@ -90,6 +91,7 @@ export class Simulation {
   #isCalm = false;
   #lines = 0;
   #operator!: Operator;
+  #evidence!: EvidenceAudit;
   /** Whether an operator took the pair of the answer that is heard now, after its message was sent. */
   #isTaken = false;
 
@@ -166,6 +168,7 @@ export class Simulation {
     const second = elsewhere.length === 0 ? undefined : await this.#createStorage("second", elsewhere);
     this.#storages = second === undefined ? [main] : [main, second];
     const placed = new Map(elsewhere.map(({ name }) => [name, second!]));
+    this.#evidence = this.#createEvidence(placed);
     for (const { name, isElsewhere } of domains)
       this.#judgeOfDomain.set(name, this.#judges.get(isElsewhere ? second! : main)!);
     this.#allocators = Array.from({ length: allocators }, (_, number) => this.#createAllocator(number, placed));
@@ -174,6 +177,17 @@ export class Simulation {
     for (const relay of this.#relays) relay.start();
     this.#clients = this.#createClients();
     this.#operator = this.#createOperator();
+  }
+
+  #createEvidence(placed: ReadonlyMap<string, Storage>): EvidenceAudit {
+    const judgedOf = (storage: Storage) => ({ database: storage.database, judge: this.#judges.get(storage)! });
+    const world = {
+      main: judgedOf(this.#storages[0]),
+      placed: new Map([...placed].map(([domain, storage]) => [domain, judgedOf(storage)])),
+      domains: this.#scenario.domains.map(({ name }) => name),
+      now: () => Math.floor((startUnixMs + this.#kernel.nowMs) / 1000),
+    };
+    return new EvidenceAudit(world, this.#stream(20));
   }
 
   #createOperator(): Operator {
@@ -483,6 +497,7 @@ export class Simulation {
       const { rows, cursors } = await storage.readAll();
       judge.audit(rows, cursors, startUnixMs + this.#kernel.nowMs);
     }
+    await this.#evidence.check();
   }
 
   /** Plans the faults that come by themselves. */

@@ -213,6 +213,11 @@ export class Storage {
     this.#options.database.close();
   }
 
+  /** The database itself, without faults, for those who look on. */
+  get database(): Database {
+    return this.#options.database;
+  }
+
   /**
    * Connects a process.
    *
