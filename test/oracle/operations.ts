@@ -47,7 +47,7 @@ export interface Operated {
 export function checkOperation(rows: readonly Operated[], operation: Operation): readonly number[] {
   const { audited } = operation;
   const isOfRows = audited.some(({ resource }) => resource === "lease" || resource === "reservation");
-  const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row));
+  const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row) && !isMover(row, rows));
   must(isOfRows || kept.length === 0, "an operation that concerns no rows changed some", audited, kept);
   for (const row of rows) {
     if (row.after === undefined) checkDeleted(row, operation);
@@ -119,12 +119,19 @@ function checkEnd({ slot, before, after }: Operated, rows: readonly Operated[], 
   must(after!.freeAt === freeAt, "the quarantine of an ended lease is not that of its domain", after, freeAt);
 }
 
-/** A row gets a client when the pair is reserved for it, or when the lease ends from which it was to move here. */
-function checkHolder({ slot, before, after }: Operated, rows: readonly Operated[], now: number): void {
+/** Whether a row gets the client that was to move here, because its own row ended or was deleted. */
+function isMover({ slot, before, after }: Operated, rows: readonly Operated[]): boolean {
   const left = rows.find((row) => row.slot === before?.moveFrom);
-  const isMover = left?.before?.moveTo === slot && left.before.client === after!.client && left.after?.client === null;
-  must(isMover || after!.freeAt === freeNever, "an operator gave a pair to a client", before, after);
-  must(isMover || before === undefined || !isInUse(before, now), "a pair in use went to another client", before, after);
+  const isEnded = left !== undefined && (left.after === undefined || left.after.client === null);
+  return isEnded && left.before?.moveTo === slot && after?.client != null && left.before.client === after.client;
+}
+
+/** A row gets a client when the pair is reserved for it, or when the lease ends from which it was to move here. */
+function checkHolder(row: Operated, rows: readonly Operated[], now: number): void {
+  const { before, after } = row;
+  const isOfMover = isMover(row, rows);
+  must(isOfMover || after!.freeAt === freeNever, "an operator gave a pair to a client", before, after);
+  must(isOfMover || before === undefined || !isInUse(before, now), "a pair in use went to another client", before, after);
 }
 
 /** A client moves to a pair that nobody has. Its lease runs until it is told. */

@@ -54,7 +54,7 @@ export function checkTransition(
   const rules = rulesOf(after.domainId);
   must(rules !== undefined, "a row belongs to no domain", after);
   checkForm(after, transaction);
-  const isMove = before?.moveTo != null || before?.moveFrom != null;
+  const isHandOver = isLeft(before, after) || isMover(before, after, leases);
   const hasSameHolder =
     before !== undefined && before.client !== null && before.client === after.client && isSameLine(before, after);
   must(
@@ -66,7 +66,7 @@ export function checkTransition(
   );
   checkDrain(before, after, transaction);
   if (hasSameHolder) checkHolder(before, after, transaction);
-  else if (isMove) checkHandOver(before!, after, transaction);
+  else if (isHandOver) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
@@ -121,8 +121,10 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       before,
       after,
     );
+    // An offer keeps its word although the setting was changed meanwhile.
+    const secondsMax = Math.max(leaseSecondsMax, before.state === offered ? (before.statedSeconds ?? 0) : 0);
     must(
-      after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + leaseSecondsMax),
+      after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + secondsMax),
       "a lease is longer than the longest of its domain",
       before,
       after,
@@ -177,10 +179,19 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
   must(!isRunning(before, now) || isDrained, "a running lease lost its client", before, after);
 }
 
+/** Whether a client leaves its row because of a move. */
+const isLeft = (before: LeaseRow | undefined, after: LeaseRow): boolean => before?.moveTo != null && after.client === null;
+
+/** Whether the client for which a row is kept gets it, or nobody yet. */
+function isMover(before: LeaseRow | undefined, after: LeaseRow, leases: Leases): boolean {
+  if (before === undefined || before.moveFrom === null || before.client !== null) return false;
+  const sources = leases.versions(before.moveFrom, 0);
+  return after.client === null || sources.some(({ row }) => row.client === after.client && row.moveTo === after.slot);
+}
+
 /** An operator's move: the client leaves one row, and gets the other. */
 function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
   if (before.moveTo !== null) {
-    must(after.client === null || after.client === before.client, "a moved pair changed hands", before, after);
     must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
     return;
   }

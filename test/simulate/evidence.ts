@@ -165,7 +165,7 @@ export class EvidenceAudit {
       const counted = pools.find((each) => each.pool === pool.shape.name);
       const counts = judge.countsOf(pool, this.#world.now() * 1000);
       const isSame = Object.entries(counts).every(([name, count]) => counted?.[name as keyof typeof counted] === count);
-      must(isSame, "statistics differ from the rows", pool.shape.name, counted, counts);
+      must(isSame, "statistics differ from the rows", pool.shape.name, counted, counts, [...judge.leases.rows.values()].filter((r) => Math.floor(r.slot/2**32)===pool.shape.id && r.state===1 && r.expiresAt>this.#world.now()).map((r)=>[r.slot%2**32, r.expiresAt, r.freeAt, r.updatedAt, r.moveFrom]), this.#world.now());
     }
   }
 

@@ -12,6 +12,7 @@ import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
+import { nameOfPair } from "../oracle/pools.ts";
 import { must } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
@@ -24,11 +25,13 @@ import { EvidenceAudit } from "./evidence.ts";
 import { Kernel } from "./kernel.ts";
 import { Network, noFaults } from "./network.ts";
 import { Operator } from "./operator.ts";
+import { useToken } from "./token-holder.ts";
 import { SimulatedProcess } from "./process.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { noStorageFaults, Storage } from "./storage.ts";
 import type { Commit } from "./storage.ts";
+import type { HolderWorld } from "./token-holder.ts";
 import type { DatabaseFolder } from "./template.ts";
 import { replaceTimers } from "./virtual-timers.ts";
 
@@ -92,6 +95,7 @@ export class Simulation {
   #lines = 0;
   #operator!: Operator;
   #evidence!: EvidenceAudit;
+  readonly #holderRandom: Random;
   /** Whether an operator took the pair of the answer that is heard now, after its message was sent. */
   #isTaken = false;
 
@@ -99,6 +103,7 @@ export class Simulation {
     this.#scenario = scenario;
     this.#options = options;
     this.#folder = folder;
+    this.#holderRandom = this.#stream(19);
     const { udp, tcp } = scenario;
     this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
       this.#count(event);
@@ -222,6 +227,24 @@ export class Simulation {
       },
     };
     return new Operator(random, world, adminToken);
+  }
+
+  #holderWorld(): HolderWorld {
+    return {
+      domains: this.#scenario.domains,
+      tokens: () => this.#operator.tokens,
+      someLease: (own, domain) => {
+        const pair = own.pick(this.#clients.filter((client) => this.#domainOf.get(client)!.name === domain))?.pair;
+        return pair === undefined ? undefined : nameOfPair(pair);
+      },
+      send: (request) => this.#administer(this.#holderRandom, request),
+      nowMs: () => this.#kernel.nowMs,
+      unixMs: () => startUnixMs + this.#kernel.nowMs,
+      did: (what, status) => {
+        this.#count(`token: ${status}`);
+        this.#tell(() => `a holder of ${what}: ${status}`);
+      },
+    };
   }
 
   /** Goes on with something that waits for a promise, as an event of its own. */
@@ -515,8 +538,12 @@ export class Simulation {
     this.#repeat(outagesEverySeconds, this.#stream(7), (random) => {
       this.#takeDatabaseAway(random);
     });
-    this.#repeat(this.#scenario.operatorEverySeconds, this.#stream(9), () => {
+    const { operatorEverySeconds } = this.#scenario;
+    this.#repeat(operatorEverySeconds, this.#stream(9), () => {
       this.#operate(() => this.#operator.act());
+    });
+    this.#repeat(operatorEverySeconds, this.#stream(18), (random) => {
+      this.#operate(() => useToken(random, this.#holderWorld()));
     });
   }
 
