@@ -35,7 +35,7 @@ export class Beliefs {
    *
    * @param isRevoked Whether the pair was taken away while the answer was under way.
    */
-  set(client: string, pair: NamedPair, nowMs: number, untilMs: number, isRevoked: boolean): void {
+  set(client: string, pair: NamedPair, nowMs: number, untilMs: number, isRevoked: boolean): Belief {
     this.end(client);
     const belief: Belief = { client, pair, fromMs: nowMs, untilMs, isRevoked };
     const ofAddress = this.#byAddress.get(pair.address) ?? new Set<Belief>();
@@ -50,6 +50,7 @@ export class Beliefs {
     ofAddress.add(belief);
     this.#byAddress.set(pair.address, ofAddress);
     this.#byClient.set(client, belief);
+    return belief;
   }
 
   /** A client uses no pair any more. */

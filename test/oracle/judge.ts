@@ -76,6 +76,8 @@ export class Judge {
   readonly #givenUp = new Map<string, GivenUp[]>();
   /** When an operator took a slot from its client. */
   readonly #operated = new Map<number, number>();
+  /** When a client last had to leave a slot although its lease was running. */
+  readonly #leftMs = new Map<number, number>();
   /** When a pool was last drained. */
   readonly #drainedMs = new Map<number, number>();
   /** Names of pools that an operator may delete although they are in use. */
@@ -171,6 +173,8 @@ export class Judge {
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
       must(this.pairOf(slot) !== undefined, "a row is in no pool", after);
+      const { client } = before.get(slot) ?? after;
+      if (client !== after.client) this.#leftMs.set(slot, atMs);
       checkTransition({ slot, before: before.get(slot), after }, transaction, this.leases);
     }
     return [];
@@ -291,6 +295,12 @@ export class Judge {
     const id = poolIdOf(slot);
     const isDrained = this.#pools.get(id)?.shape.drainUntil !== null;
     return isDrained || (this.#drainedMs.get(id) ?? -1) >= sinceMs;
+  }
+
+  /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
+  mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
+    const hasGivenUp = (this.#givenUp.get(client) ?? []).some(({ atMs }) => atMs >= sinceMs);
+    return hasGivenUp || this.#slotsOf(pair).some((slot) => (this.#leftMs.get(slot) ?? -1) >= sinceMs);
   }
 
   /** @returns When an operator last took a pair from whoever had it, by the judge's clock. */

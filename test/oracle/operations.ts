@@ -58,7 +58,8 @@ export function checkOperation(rows: readonly Operated[], operation: Operation):
 
 /** Whether only the move of a row was cancelled, as when the pool is drained to which its client was to move. */
 function isCancelled({ before, after }: Operated): boolean {
-  if (before === undefined || after === undefined || after.moveTo !== null || after.moveFrom !== null) return false;
+  if (before === undefined || after === undefined || after.moveTo !== null || after.moveFrom !== null)
+    return false;
   const isTarget = before.moveFrom !== null && before.client === null;
   return goesOn(before, after) && (isTarget || before.freeAt === after.freeAt);
 }
@@ -71,9 +72,9 @@ function isTaken({ before, after }: Operated, now: number): boolean {
 
 /** Whether the tenure of a row stays as it is. */
 const goesOn = (before: LeaseRow, after: LeaseRow): boolean =>
-  (["client", "line", "state", "expiresAt", "since", "statedSeconds", "softwire", "source", "site"] as const).every(
-    (name) => before[name] === after[name],
-  );
+  (
+    ["client", "line", "state", "expiresAt", "since", "statedSeconds", "softwire", "source", "site"] as const
+  ).every((name) => before[name] === after[name]);
 
 function checkDeleted({ slot, before }: Operated, { now, closingOf }: Operation): void {
   const { isClosed, isForced } = closingOf(slot);
@@ -82,16 +83,30 @@ function checkDeleted({ slot, before }: Operated, { now, closingOf }: Operation)
   must(isForced || before!.freeAt <= now, "a pool in use was deleted without force", before, now);
 }
 
-function checkChanged(row: Operated & { after: LeaseRow }, rows: readonly Operated[], operation: Operation): void {
+function checkChanged(
+  row: Operated & { after: LeaseRow },
+  rows: readonly Operated[],
+  operation: Operation,
+): void {
   const { before, after } = row;
   const { now } = operation;
   must(operation.rulesOf(after.domainId) !== undefined, "a row belongs to no domain", after);
-  must((after.state === bound) === (after.since !== null), "bound rows have a tenure, and no other rows do", after);
+  must(
+    (after.state === bound) === (after.since !== null),
+    "bound rows have a tenure, and no other rows do",
+    after,
+  );
   must(before === undefined || before.domainId === after.domainId, "a row changed its domain", before, after);
   const isSame = before !== undefined && goesOn(before, after);
   // The end of a tenure is recorded with this time.
   const hadTenure = before !== undefined && before.since !== null;
-  must(isSame || !hadTenure || after.updatedAt === now, "a row that changed does not say when", before, after, now);
+  must(
+    isSame || !hadTenure || after.updatedAt === now,
+    "a row that changed does not say when",
+    before,
+    after,
+    now,
+  );
   if (!isSame) {
     must(after.state > bound!, "an operator offered or bound a pair", before, after);
     must(after.softwire === null, "a row without a lease has a softwire address", after);
@@ -107,9 +122,13 @@ function checkChanged(row: Operated & { after: LeaseRow }, rows: readonly Operat
 function checkEnd({ slot, before, after }: Operated, rows: readonly Operated[], operation: Operation): void {
   const { now, audited, nameOf, rulesOf } = operation;
   const name = nameOf(slot);
-  const isNamed = audited.some((each) => each.resource === "lease" && each.action === "release" && each.name === name);
+  const isNamed = audited.some(
+    (each) => each.resource === "lease" && each.action === "release" && each.name === name,
+  );
   if (!isNamed && before!.state === offered) {
-    const isReserved = rows.some((row) => row.after?.freeAt === freeNever && row.after.client === before!.client);
+    const isReserved = rows.some(
+      (row) => row.after?.freeAt === freeNever && row.after.client === before!.client,
+    );
     must(isReserved, "an offer ended that no operator named", before, after, audited);
     return;
   }
@@ -123,7 +142,9 @@ function checkEnd({ slot, before, after }: Operated, rows: readonly Operated[], 
 function isMover({ slot, before, after }: Operated, rows: readonly Operated[]): boolean {
   const left = rows.find((row) => row.slot === before?.moveFrom);
   const isEnded = left !== undefined && (left.after === undefined || left.after.client === null);
-  return isEnded && left.before?.moveTo === slot && after?.client != null && left.before.client === after.client;
+  return (
+    isEnded && left.before?.moveTo === slot && after?.client != null && left.before.client === after.client
+  );
 }
 
 /** A row gets a client when the pair is reserved for it, or when the lease ends from which it was to move here. */
@@ -131,7 +152,12 @@ function checkHolder(row: Operated, rows: readonly Operated[], now: number): voi
   const { before, after } = row;
   const isOfMover = isMover(row, rows);
   must(isOfMover || after!.freeAt === freeNever, "an operator gave a pair to a client", before, after);
-  must(isOfMover || before === undefined || !isInUse(before, now), "a pair in use went to another client", before, after);
+  must(
+    isOfMover || before === undefined || !isInUse(before, now),
+    "a pair in use went to another client",
+    before,
+    after,
+  );
 }
 
 /** A client moves to a pair that nobody has. Its lease runs until it is told. */
@@ -142,7 +168,11 @@ function checkMove({ slot, before, after }: Operated, rows: readonly Operated[],
   must(target?.after?.moveFrom === slot, "the target of a move does not know of it", after, target);
 }
 
-function checkTarget({ slot, before, after }: Operated, rows: readonly Operated[], operation: Operation): void {
+function checkTarget(
+  { slot, before, after }: Operated,
+  rows: readonly Operated[],
+  operation: Operation,
+): void {
   const { now, isOpen } = operation;
   const source = rows.find((row) => row.slot === after!.moveFrom)?.after;
   must(source?.moveTo === slot, "a pair is kept for a move that does not lead there", after, source);
@@ -155,16 +185,26 @@ function checkTarget({ slot, before, after }: Operated, rows: readonly Operated[
 /** @returns When a pair is free for others, if it is not reserved any more. */
 function untilOf(row: LeaseRow, { rulesOf }: Operation): number {
   if (row.freeAt !== freeNever) return row.freeAt;
+  if (row.state === offered) return row.expiresAt;
   const { declineSeconds, quarantineSeconds } = rulesOf(row.domainId)!;
   return row.expiresAt + (row.state === declined ? declineSeconds : quarantineSeconds);
 }
 
 /** When a pair becomes free for others changes only with a reason. */
-function checkFreeAt({ slot, before, after }: Operated, rows: readonly Operated[], operation: Operation): void {
+function checkFreeAt(
+  { slot, before, after }: Operated,
+  rows: readonly Operated[],
+  operation: Operation,
+): void {
   const { now, audited, isOpen } = operation;
   if (before?.freeAt === after!.freeAt) return;
   if (after!.freeAt === freeNever) {
-    must(audited.some(({ resource }) => resource === "reservation"), "nobody reserved this pair", after, audited);
+    must(
+      audited.some(({ resource }) => resource === "reservation"),
+      "nobody reserved this pair",
+      after,
+      audited,
+    );
     must(isOpen(slot), "a pair of a drained pool was reserved", after);
     const source = rows.find((row) => row.slot === after!.moveFrom)?.after;
     const isOwn = before?.client != null && before.client === (after!.client ?? source?.client);
@@ -172,12 +212,22 @@ function checkFreeAt({ slot, before, after }: Operated, rows: readonly Operated[
     return;
   }
   if (before?.freeAt === freeNever) {
-    must(after!.freeAt === untilOf(before, operation), "a pair that is reserved no more is free too early", before, after);
+    must(
+      after!.freeAt === untilOf(before, operation),
+      "a pair that is reserved no more is free too early",
+      before,
+      after,
+    );
     return;
   }
   const source = rows.find((row) => row.slot === after!.moveFrom)?.after;
   if (source !== undefined && source.moveTo === slot) {
-    must(after!.freeAt === source.freeAt, "the target of a move is not kept as long as the lease", after, source);
+    must(
+      after!.freeAt === source.freeAt,
+      "the target of a move is not kept as long as the lease",
+      after,
+      source,
+    );
     return;
   }
   const isLeft = before?.moveFrom != null && before.client === null;

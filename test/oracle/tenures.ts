@@ -61,6 +61,7 @@ export class Tenures {
 export function bindingsOf(rows: Iterable<LeaseRow>, domainId: number, now: number): Map<number, string> {
   const bindings = new Map<number, string>();
   for (const row of rows)
-    if (row.domainId === domainId && row.softwire !== null && isRunning(row, now)) bindings.set(row.slot, row.softwire);
+    if (row.domainId === domainId && row.softwire !== null && isRunning(row, now))
+      bindings.set(row.slot, row.softwire);
   return bindings;
 }

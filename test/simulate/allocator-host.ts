@@ -184,9 +184,15 @@ export class AllocatorHost {
     const open: OpenRequest = { onBroken };
     this.#open.add(open);
     process.deliver("connections", () => {
-      void this.#administer(request).then((answer) => {
-        if (process.isAlive && this.#open.delete(open)) reply(answer);
-      });
+      this.#administer(request).then(
+        (answer) => {
+          if (process.isAlive && this.#open.delete(open)) reply(answer);
+        },
+        () => {
+          // A table is streamed. If the database fails meanwhile, the connection breaks.
+          if (process.isAlive && this.#open.delete(open)) onBroken();
+        },
+      );
     });
   }
 

@@ -72,7 +72,8 @@ export class EvidenceAudit {
     // A new store has nothing in its caches.
     const store = createStore({ main: main.database, placed: places });
     const judged = [...new Set([main, ...placed.values()])];
-    for (const { judge } of judged) for (let turn = 0; turn < lookUpsEach; turn++) await this.#lookUp(store, judge, judged);
+    for (const { judge } of judged)
+      for (let turn = 0; turn < lookUpsEach; turn++) await this.#lookUp(store, judge, judged);
     for (const domain of domains) await this.#checkBindings(store, domain);
     await this.#checkStatistics(store, judged);
     await this.#checkAudit(store, judged);
@@ -86,13 +87,26 @@ export class EvidenceAudit {
     const slot = random.pick(slots);
     const tenure = random.pick(judge.tenures.of(slot, judge.leases.rows.get(slot)));
     const { since, until } = tenure;
-    const at = random.pick([since - 1, since, since + 1, Math.floor((since + until) / 2), until - 1, until, until + 1]);
+    const at = random.pick([
+      since - 1,
+      since,
+      since + 1,
+      Math.floor((since + until) / 2),
+      until - 1,
+      until,
+      until + 1,
+    ]);
     const pair = judge.pairOf(slot);
     if (at > this.#world.now() || pair === undefined) return;
     const port = firstPortOf(pair);
     const known = tenuresAt(judged, pair.address, port, at);
     if (known === undefined) return;
-    const answer = await store.lookups.lookUp(everyone, { address: pair.address, port, at, toleranceSeconds: 0 });
+    const answer = await store.lookups.lookUp(everyone, {
+      address: pair.address,
+      port,
+      at,
+      toleranceSeconds: 0,
+    });
     must(answer.kind === "answer", "a look-up has no answer", nameOfPair(pair), at, answer);
     const found = answer.holders.map(({ certainty, tenure: each }) => ({
       client: encodeHex(each.clientId),
@@ -129,7 +143,12 @@ export class EvidenceAudit {
     const answer = await store.lookups.lookUp(everyone, { address, port, at, toleranceSeconds: 0 });
     const isNamed =
       answer.kind === "answer" && answer.holders.some(({ tenure }) => encodeHex(tenure.clientId) === client);
-    must(isNamed, "a client used a pair, and no look-up names it", { client, address, port, at, from, until }, answer);
+    must(
+      isNamed,
+      "a client used a pair, and no look-up names it",
+      { client, address, port, at, from, until },
+      answer,
+    );
   }
 
   /** What a consumer has after the changes since its last poll is the table, and this is what the rows say. */
@@ -160,12 +179,19 @@ export class EvidenceAudit {
   async #checkStatistics(store: Store, judged: readonly JudgedDatabase[]): Promise<void> {
     const { pools } = await store.statistics.count(everyone);
     const known = judged.flatMap(({ judge }) => judge.pools.map((pool) => ({ judge, pool })));
-    must(pools.length === known.length, "statistics have other pools than there are", pools.length, known.length);
+    must(
+      pools.length === known.length,
+      "statistics have other pools than there are",
+      pools.length,
+      known.length,
+    );
     for (const { judge, pool } of known) {
       const counted = pools.find((each) => each.pool === pool.shape.name);
       const counts = judge.countsOf(pool, this.#world.now() * 1000);
-      const isSame = Object.entries(counts).every(([name, count]) => counted?.[name as keyof typeof counted] === count);
-      must(isSame, "statistics differ from the rows", pool.shape.name, counted, counts, [...judge.leases.rows.values()].filter((r) => Math.floor(r.slot/2**32)===pool.shape.id && r.state===1 && r.expiresAt>this.#world.now()).map((r)=>[r.slot%2**32, r.expiresAt, r.freeAt, r.updatedAt, r.moveFrom]), this.#world.now());
+      const isSame = Object.entries(counts).every(
+        ([name, count]) => counted?.[name as keyof typeof counted] === count,
+      );
+      must(isSame, "statistics differ from the rows", pool.shape.name, counted, counts);
     }
   }
 
@@ -173,8 +199,13 @@ export class EvidenceAudit {
   async #checkAudit(store: Store, judged: readonly JudgedDatabase[]): Promise<void> {
     const page = await store.audit.list(everyone, noFilter, { limit: 100, after: undefined });
     must(page.kind === "page", "the audit has no page");
-    const textOf = (each: { actor: string; resource: string; action: string; name: string; domain: string | null }) =>
-      JSON.stringify([each.actor, each.resource, each.action, each.name, each.domain]);
+    const textOf = (each: {
+      actor: string;
+      resource: string;
+      action: string;
+      name: string;
+      domain: string | null;
+    }) => JSON.stringify([each.actor, each.resource, each.action, each.name, each.domain]);
     const shown = page.records.filter(({ actor }) => actor !== "file").map(textOf);
     const committed = judged.flatMap(({ judge }) => judge.audited).map(textOf);
     const left = new Map<string, number>();
@@ -185,7 +216,12 @@ export class EvidenceAudit {
       left.set(text, count - 1);
     }
     must(shown.length === Math.min(committed.length, shown.length), "the audit lacks changes", shown.length);
-    must(page.next !== null || shown.length === committed.length, "the audit lacks changes", shown, committed);
+    must(
+      page.next !== null || shown.length === committed.length,
+      "the audit lacks changes",
+      shown,
+      committed,
+    );
   }
 }
 
@@ -236,7 +272,10 @@ interface NamedBinding {
 
 function nameOfBinding({ address, psid, pool }: NamedBinding): string {
   const { psidLength } = pool.geometry;
-  return nameOfPair({ address, portParams: psidLength === 0 ? undefined : { psidOffset: 0, psidLength, psid } });
+  return nameOfPair({
+    address,
+    portParams: psidLength === 0 ? undefined : { psidOffset: 0, psidLength, psid },
+  });
 }
 
 /** Applies the changes of a binding table to a copy of it. */
@@ -251,7 +290,12 @@ export function applyChanges(
     if (before !== null) {
       const name = nameOfBinding(before);
       const softwire = encodeHex(before.softwire);
-      must(rows.get(name) === softwire, "a change of a binding table removes what is not there", name, softwire);
+      must(
+        rows.get(name) === softwire,
+        "a change of a binding table removes what is not there",
+        name,
+        softwire,
+      );
       rows.delete(name);
     }
     if (after !== null) rows.set(nameOfBinding(after), encodeHex(after.softwire));

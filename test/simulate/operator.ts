@@ -193,7 +193,9 @@ export class Operator {
 
   /** Creates a pool of the scenario again. */
   async #put(name: string): Promise<void> {
-    const domain = this.#world.declaration.domains.find(({ pools }) => pools.some((pool) => pool.name === name))!;
+    const domain = this.#world.declaration.domains.find(({ pools }) =>
+      pools.some((pool) => pool.name === name),
+    )!;
     const pool = domain.pools.find((each) => each.name === name)!;
     const body = { ...pool, domain: domain.name };
     await this.#change({ method: "PUT", path: `/pools/${name}`, body, statuses: [200, 201, 409, 412, 428] });
@@ -209,7 +211,12 @@ export class Operator {
 
   #undrain(): Promise<unknown> {
     const path = `/pools/${this.#somePool()}`;
-    return this.#change({ method: "PATCH", path, body: { drainUntil: null }, statuses: [200, 404, 409, 412] });
+    return this.#change({
+      method: "PATCH",
+      path,
+      body: { drainUntil: null },
+      statuses: [200, 404, 409, 412],
+    });
   }
 
   async #reserve(): Promise<void> {
@@ -252,7 +259,13 @@ export class Operator {
     const key = random.pick(Object.keys(fields) as (keyof typeof fields)[]);
     const path = `/domains/${name}`;
     const ifMatch = random.oneIn(2) ? await this.#etagOf(path) : undefined;
-    await this.#change({ method: "PATCH", path, body: { [key]: fields[key] }, ifMatch, statuses: [200, 409, 412] });
+    await this.#change({
+      method: "PATCH",
+      path,
+      body: { [key]: fields[key] },
+      ifMatch,
+      statuses: [200, 409, 412],
+    });
   }
 
   async #moveLease(): Promise<void> {
@@ -282,7 +295,12 @@ export class Operator {
     const domain = scope === "relay" || random.oneIn(3) ? null : this.#domain.name;
     const name = `token-${random.below(3 * namesMax)}`;
     const body = { scope, domain };
-    const answer = await this.#change({ method: "PUT", path: `/tokens/${name}`, body, statuses: [201, 409, 412, 428] });
+    const answer = await this.#change({
+      method: "PUT",
+      path: `/tokens/${name}`,
+      body,
+      statuses: [201, 409, 412, 428],
+    });
     if (answer?.status !== 201) return;
     const { secret } = JSON.parse(answer.text) as { secret: string };
     this.tokens.push({ name, scope, domain, secret, deletedMs: undefined, isInDoubt: false });
@@ -297,7 +315,12 @@ export class Operator {
     token.isInDoubt = true;
     if (random.oneIn(2)) {
       const body = { overlapSeconds: 0 };
-      const answer = await this.#change({ method: "POST", path: `${path}/rotate`, body, statuses: [200, 404, 409, 412] });
+      const answer = await this.#change({
+        method: "POST",
+        path: `${path}/rotate`,
+        body,
+        statuses: [200, 404, 409, 412],
+      });
       if (answer?.status !== 200) return;
       const { secret } = JSON.parse(answer.text) as { secret: string };
       this.tokens.push({ ...token, secret, isInDoubt: false });
@@ -330,7 +353,14 @@ export class Operator {
   }
 
   /** Sends a change, again if the answer is lost, so that it may be done twice. */
-  async #change({ method, path, body, ifMatch, isCreation, statuses }: Change): Promise<AdminAnswer | undefined> {
+  async #change({
+    method,
+    path,
+    body,
+    ifMatch,
+    isCreation,
+    statuses,
+  }: Change): Promise<AdminAnswer | undefined> {
     const headers = {
       ...(body !== undefined && { "content-type": "application/json" }),
       ...(ifMatch !== undefined && { "if-match": ifMatch }),
@@ -340,12 +370,23 @@ export class Operator {
     let answer: AdminAnswer | undefined;
     for (let tries = 0; tries < triesMax; tries++) {
       answer = await this.#request(method, path, headers, text);
-      this.#world.did(`${method} ${path} ${(text ?? "").slice(0, textShownMax)}`, answer?.status ?? "unknown");
+      this.#world.did(
+        `${method} ${path} ${(text ?? "").slice(0, textShownMax)}`,
+        answer?.status ?? "unknown",
+      );
       if (answer !== undefined && answer.status !== 503) break;
       await this.#world.waitMs(this.#random.between(500, 3000));
     }
     const isExpected = answer === undefined || answer.status === 503 || statuses.includes(answer.status);
-    must(isExpected, "an operator got an answer that the API does not have", method, path, text, answer?.status, answer?.text);
+    must(
+      isExpected,
+      "an operator got an answer that the API does not have",
+      method,
+      path,
+      text,
+      answer?.status,
+      answer?.text,
+    );
     return answer;
   }
 
@@ -356,6 +397,11 @@ export class Operator {
     body?: string,
   ): Promise<AdminAnswer | undefined> {
     const authorization = `Bearer ${this.#adminToken}`;
-    return this.#world.send({ method, path: `/admin/v1${path}`, headers: { authorization, ...headers }, body });
+    return this.#world.send({
+      method,
+      path: `/admin/v1${path}`,
+      headers: { authorization, ...headers },
+      body,
+    });
   }
 }

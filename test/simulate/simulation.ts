@@ -11,8 +11,9 @@ import { openFile } from "../../src/store/database/file.ts";
 import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
+import type { Belief } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
-import { nameOfPair } from "../oracle/pools.ts";
+import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
 import { must } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
@@ -68,6 +69,19 @@ const operatorWaitMs = 10_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
 const healMs = 180_000;
 
+/** A pair that a client used. */
+interface UsedPair {
+  readonly client: Client;
+  readonly belief: Belief;
+  /** When it asked for it. */
+  readonly sentMs: number;
+  /** When it stopped, by the kernel's clock; at the latest, when its lease ended. */
+  toMs: number;
+}
+
+/** Uses of pairs of which an audit asks. */
+const usedMax = 10;
+
 /** A world. */
 export class Simulation {
   readonly #scenario: Scenario;
@@ -96,7 +110,16 @@ export class Simulation {
   #operator!: Operator;
   #evidence!: EvidenceAudit;
   readonly #holderRandom: Random;
-  /** Whether an operator took the pair of the answer that is heard now, after its message was sent. */
+  /** The latest uses of pairs. */
+  readonly #used: UsedPair[] = [];
+  /** When the message of the answer that is heard now was sent. */
+  #heardSentMs = 0;
+  /** When a message in which a client gives its pair up last reached a relay. */
+  readonly #gaveUpMs = new Map<Client, number>();
+  /**
+   * Whether the pair of the answer that is heard now was taken away after its message was sent: by an operator, or by a
+   * message of its client that was late.
+   */
   #isTaken = false;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
@@ -185,10 +208,12 @@ export class Simulation {
   }
 
   #createEvidence(placed: ReadonlyMap<string, Storage>): EvidenceAudit {
-    const judgedOf = (storage: Storage) => ({ database: storage.database, judge: this.#judges.get(storage)! });
+    const judged = new Map(
+      [...this.#judges].map(([storage, judge]) => [storage, { database: storage.database, judge }]),
+    );
     const world = {
-      main: judgedOf(this.#storages[0]),
-      placed: new Map([...placed].map(([domain, storage]) => [domain, judgedOf(storage)])),
+      main: judged.get(this.#storages[0])!,
+      placed: new Map([...placed].map(([domain, storage]) => [domain, judged.get(storage)!])),
       domains: this.#scenario.domains.map(({ name }) => name),
       now: () => Math.floor((startUnixMs + this.#kernel.nowMs) / 1000),
     };
@@ -427,11 +452,16 @@ export class Simulation {
         this.#heard(sent, heard);
       },
       uses: (client, pair, untilMs) => {
-        this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs, this.#isTaken);
+        const { nowMs } = this.#kernel;
+        const belief = this.#beliefs.set(client.name, pair, nowMs, untilMs, this.#isTaken);
+        this.#used.push({ client, belief, sentMs: this.#heardSentMs, toMs: untilMs });
+        if (this.#used.length > usedMax) this.#used.shift();
         this.#grants++;
       },
       stops: (client) => {
         this.#beliefs.end(client.name);
+        const last = this.#used.findLast((each) => each.client === client);
+        if (last !== undefined) last.toMs = Math.min(last.toMs, this.#kernel.nowMs);
       },
       somePair: (own) => {
         const client = own.pick(this.#clients);
@@ -455,6 +485,7 @@ export class Simulation {
         this.#beliefs.doubt(owner.name);
         const atMs = relay.statesArrival ? this.#kernel.nowMs : Infinity;
         this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what });
+        this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
       }
       relay.receive(arrived, this.#linkOf.get(client)!, client.address, 546);
     });
@@ -468,7 +499,9 @@ export class Simulation {
     const { client, what, sentMs, pretends } = sent;
     this.#exchanges++;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
-    this.#isTaken = this.#judgeOf(client).takenMs(heard.pair) >= sentMs;
+    this.#heardSentMs = sentMs;
+    this.#isTaken =
+      this.#judgeOf(client).takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#guard(() => {
       this.#judgeOf(client).checkAnswer({
         kind: heard.kind,
@@ -521,6 +554,19 @@ export class Simulation {
       judge.audit(rows, cursors, startUnixMs + this.#kernel.nowMs);
     }
     await this.#evidence.check();
+    for (const used of this.#used.splice(0)) await this.#checkUse(used);
+  }
+
+  /** Asks who had a pair while a client used it. */
+  async #checkUse({ client, belief, sentMs, toMs }: UsedPair): Promise<void> {
+    const { pair, fromMs, isRevoked } = belief;
+    const judge = this.#judgeOf(client);
+    if (isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs)) return;
+    const from = Math.ceil((startUnixMs + fromMs) / 1000);
+    const until = Math.floor((startUnixMs + Math.min(toMs, this.#kernel.nowMs) - 1) / 1000);
+    if (from > until) return;
+    const { address } = pair;
+    await this.#evidence.checkBelief({ client: client.id, address, port: firstPortOf(pair), from, until });
   }
 
   /** Plans the faults that come by themselves. */

@@ -27,7 +27,17 @@ export interface HolderWorld {
 const doubtMs = tokenCacheMs * 1.01;
 
 /** What every list may be asked for. */
-const lists = ["/domains", "/pools", "/reservations", "/leases", "/audit", "/statistics", "/bindings", "/tokens", "/config"];
+const lists = [
+  "/domains",
+  "/pools",
+  "/reservations",
+  "/leases",
+  "/audit",
+  "/statistics",
+  "/bindings",
+  "/tokens",
+  "/config",
+];
 
 /** Uses one token once. */
 export async function useToken(random: Random, world: HolderWorld): Promise<void> {
@@ -37,7 +47,10 @@ export async function useToken(random: Random, world: HolderWorld): Promise<void
   const other = random.pick(world.domains).name;
   const { method, path, body } = requestOf(random, world, other);
   const sentMs = world.nowMs();
-  const headers = { authorization: `Bearer ${token.secret}`, ...(body !== undefined && { "content-type": "application/json" }) };
+  const headers = {
+    authorization: `Bearer ${token.secret}`,
+    ...(body !== undefined && { "content-type": "application/json" }),
+  };
   const answer = await world.send({ method, path: `/admin/v1${path}`, headers, body });
   world.did(`${token.name} (${token.scope} ${token.domain}): ${method} ${path}`, answer?.status ?? "unknown");
   if (answer === undefined || [401, 429, 503].includes(answer.status)) {
@@ -75,24 +88,54 @@ function requestOf(
   return { method: "GET", path: `${list}${hasFilter ? filter : ""}` };
 }
 
-function checkScope({ scope, domain, name }: KnownToken, method: string, path: string, { status }: AdminAnswer): void {
+function checkScope(
+  { scope, domain, name }: KnownToken,
+  method: string,
+  path: string,
+  { status }: AdminAnswer,
+): void {
   const isForbidden =
     scope === "relay" ||
     (scope === "read" && method !== "GET") ||
     (domain !== null && (path === "/tokens" || path === "/config"));
-  must(!isForbidden || status === 403, "a token may do what its scope forbids", { name, scope, domain }, method, path, status);
+  must(
+    !isForbidden || status === 403,
+    "a token may do what its scope forbids",
+    { name, scope, domain },
+    method,
+    path,
+    status,
+  );
   must(status < 500, "a holder of a token got an answer that the API does not have", path, status);
 }
 
 /** Looks for names and addresses of other domains in an answer. */
-function checkDomain({ domain, name }: KnownToken, domains: readonly ScenarioDomain[], path: string, answer: AdminAnswer): void {
+function checkDomain(
+  { domain, name }: KnownToken,
+  domains: readonly ScenarioDomain[],
+  path: string,
+  answer: AdminAnswer,
+): void {
   if (domain === null || answer.status >= 300) return;
   for (const [number, other] of domains.entries()) {
     if (other.name === domain) continue;
-    const foreign = [`"${other.name}`, `"192.0.${2 + number}.`, `"203.0.${113 + number}.`, `"198.18.${number * 16}.`];
+    const foreign = [
+      `"${other.name}`,
+      `"192.0.${2 + number}.`,
+      `"203.0.${113 + number}.`,
+      `"198.18.${number * 16}.`,
+    ];
     const found = foreign.find((text) => answer.text.includes(text));
     // A look-up repeats the address of its question.
-    const isAsked = found !== undefined && path.includes(found.slice(1)) && !answer.text.includes(`"${other.name}`);
-    must(found === undefined || isAsked, "a token of one domain sees another", { name, domain }, path, found, answer.text.slice(0, 500));
+    const isAsked =
+      found !== undefined && path.includes(found.slice(1)) && !answer.text.includes(`"${other.name}`);
+    must(
+      found === undefined || isAsked,
+      "a token of one domain sees another",
+      { name, domain },
+      path,
+      found,
+      answer.text.slice(0, 500),
+    );
   }
 }
