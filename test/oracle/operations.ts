@@ -58,8 +58,7 @@ export function checkOperation(rows: readonly Operated[], operation: Operation):
 
 /** Whether only the move of a row was cancelled, as when the pool is drained to which its client was to move. */
 function isCancelled({ before, after }: Operated): boolean {
-  if (before === undefined || after === undefined || after.moveTo !== null || after.moveFrom !== null)
-    return false;
+  if (before === undefined || after?.moveTo !== null || after.moveFrom !== null) return false;
   const isTarget = before.moveFrom !== null && before.client === null;
   return goesOn(before, after) && (isTarget || before.freeAt === after.freeAt);
 }
@@ -108,7 +107,7 @@ function checkChanged(
     now,
   );
   if (!isSame) {
-    must(after.state > bound!, "an operator offered or bound a pair", before, after);
+    must(after.state > bound, "an operator offered or bound a pair", before, after);
     must(after.softwire === null, "a row without a lease has a softwire address", after);
     if (before !== undefined && isInUse(before, now)) checkEnd(row, rows, operation);
     if (after.client !== null && after.client !== before?.client) checkHolder(row, rows, now);
@@ -143,7 +142,11 @@ function isMover({ slot, before, after }: Operated, rows: readonly Operated[]): 
   const left = rows.find((row) => row.slot === before?.moveFrom);
   const isEnded = left !== undefined && (left.after === undefined || left.after.client === null);
   return (
-    isEnded && left.before?.moveTo === slot && after?.client != null && left.before.client === after.client
+    isEnded &&
+    left.before?.moveTo === slot &&
+    after !== undefined &&
+    after.client !== null &&
+    left.before.client === after.client
   );
 }
 
@@ -207,7 +210,8 @@ function checkFreeAt(
     );
     must(isOpen(slot), "a pair of a drained pool was reserved", after);
     const source = rows.find((row) => row.slot === after!.moveFrom)?.after;
-    const isOwn = before?.client != null && before.client === (after!.client ?? source?.client);
+    const isOwn =
+      before !== undefined && before.client !== null && before.client === (after!.client ?? source?.client);
     must(before === undefined || before.freeAt <= now || isOwn, "a pair in use was reserved", before, after);
     return;
   }
@@ -221,7 +225,7 @@ function checkFreeAt(
     return;
   }
   const source = rows.find((row) => row.slot === after!.moveFrom)?.after;
-  if (source !== undefined && source.moveTo === slot) {
+  if (source?.moveTo === slot) {
     must(
       after!.freeAt === source.freeAt,
       "the target of a move is not kept as long as the lease",
@@ -230,7 +234,7 @@ function checkFreeAt(
     );
     return;
   }
-  const isLeft = before?.moveFrom != null && before.client === null;
+  const isLeft = before !== undefined && before.moveFrom !== null && before.client === null;
   must(isLeft || isInUse(before!, now), "an operator changed when a pair is free", before, after);
   must(after!.freeAt >= now, "a pair became free in the past", before, after, now);
 }

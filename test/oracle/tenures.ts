@@ -29,7 +29,7 @@ export class Tenures {
   /** Takes a change over. */
   record(slot: number, before: LeaseRow | undefined, after: LeaseRow | undefined, now: number): void {
     if (before === undefined || before.since === null || before.client === null) return;
-    if (after !== undefined && after.since === before.since && after.client === before.client) return;
+    if (after?.since === before.since && after.client === before.client) return;
     const until = Math.min(before.expiresAt, now);
     const tenure = { client: before.client, since: before.since, until, lastSecond: until };
     const ended = this.#ended.get(slot);

@@ -196,6 +196,14 @@ export class AllocatorHost {
     });
   }
 
+  /** Does something with the store of the process, as one of its requests would. Nothing if there is no process. */
+  useStore(work: (store: Store) => void): void {
+    const store = this.#store;
+    this.#process?.deliver("connections", () => {
+      work(store!);
+    });
+  }
+
   async #administer({ method, path, headers, body }: AdminRequest): Promise<AdminAnswer> {
     const init = { method, headers: { host: "allocator", ...headers }, ...(body !== undefined && { body }) };
     const response = await this.#fetch!(new Request(`http://allocator${path}`, init));

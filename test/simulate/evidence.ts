@@ -6,6 +6,7 @@
  */
 import type { Database } from "../../src/store/database/database.ts";
 import type { Principal } from "../../src/store/principal.ts";
+import type { BindingTable } from "../../src/store/evidence/bindings.ts";
 import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
@@ -44,10 +45,10 @@ export interface PastBelief {
 }
 
 /** A consumer's copy of the binding table of a domain. */
-export interface BindingCopy {
-  version: string;
+interface BindingCopy {
+  readonly version: string;
   /** Name of a pair -> its softwire address. */
-  readonly rows: Map<string, string>;
+  readonly rows: ReadonlyMap<string, string>;
 }
 
 const everyone: Principal = { name: "the audit", scope: "read", domain: null };
@@ -58,6 +59,7 @@ const lookUpsEach = 12;
 export class EvidenceAudit {
   readonly #world: EvidenceWorld;
   readonly #random: Random;
+  /** The copies of consumers, by domain. */
   readonly #copies = new Map<string, BindingCopy>();
 
   constructor(world: EvidenceWorld, random: Random) {
@@ -158,22 +160,31 @@ export class EvidenceAudit {
     must(opened.kind === "table", "a domain has no binding table", domain, opened.kind);
     const { table } = opened;
     const { id } = table.domains[0]!;
-    const whole = new Map<string, string>();
-    for await (const rows of table.rows(table.domains[0]!))
-      for (const row of rows) whole.set(nameOfBinding(row), encodeHex(row.softwire));
+    const whole = await wholeOf(table);
     const known = bindingsOf(judge.leases.rows.values(), id, table.time);
     const named = new Map([...known].map(([slot, softwire]) => [nameOfPair(judge.pairOf(slot)!), softwire]));
     mustEqual(whole, named, "the binding table differs from the rows", domain);
     must(new Set(named.values()).size === named.size, "two leases have one softwire address", [...named]);
     const copy = this.#copies.get(domain);
-    if (copy !== undefined) {
-      const found = await table.changesSince(copy.version);
-      if (found.kind === "changes") {
-        applyChanges(copy.rows, found.changes);
-        mustEqual(copy.rows, whole, "the changes of a binding table do not lead to the whole", domain);
-      }
-    }
-    this.#copies.set(domain, { version: table.version, rows: whole });
+    const found = copy && (await table.changesSince(copy.version));
+    if (copy !== undefined && found?.kind === "changes") {
+      const rows = new Map(copy.rows);
+      applyChanges(rows, found.changes);
+      mustEqual(rows, whole, "the changes of a binding table do not lead to the whole", domain);
+    } else this.#copies.set(domain, { version: table.version, rows: whole });
+  }
+
+  /** A consumer polls an allocator, while leases go on. What it has afterwards is compared by the next audit. */
+  async poll(store: Store, domain: string): Promise<void> {
+    const opened = await store.bindings.open(everyone, domain);
+    if (opened.kind !== "table") return;
+    const { table } = opened;
+    const copy = this.#copies.get(domain);
+    const found = copy && (await table.changesSince(copy.version));
+    let rows = new Map(copy?.rows);
+    if (found?.kind === "changes") applyChanges(rows, found.changes);
+    else rows = await wholeOf(table);
+    this.#copies.set(domain, { version: table.version, rows });
   }
 
   async #checkStatistics(store: Store, judged: readonly JudgedDatabase[]): Promise<void> {
@@ -263,6 +274,13 @@ interface Timed {
 const byTime = (a: Timed, b: Timed): number =>
   a.since - b.since || a.until - b.until || (a.client < b.client ? -1 : 1);
 
+async function wholeOf(table: BindingTable): Promise<Map<string, string>> {
+  const whole = new Map<string, string>();
+  for await (const rows of table.rows(table.domains[0]!))
+    for (const row of rows) whole.set(nameOfBinding(row), encodeHex(row.softwire));
+  return whole;
+}
+
 /** A row of a binding table, as far as it names a pair. */
 interface NamedBinding {
   readonly address: number;
@@ -279,7 +297,7 @@ function nameOfBinding({ address, psid, pool }: NamedBinding): string {
 }
 
 /** Applies the changes of a binding table to a copy of it. */
-export function applyChanges(
+function applyChanges(
   rows: Map<string, string>,
   changes: readonly {
     readonly before: (NamedBinding & { readonly softwire: Uint8Array }) | null;

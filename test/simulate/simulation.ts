@@ -14,7 +14,7 @@ import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
-import { must } from "../oracle/violation.ts";
+import { must, Violation } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
@@ -63,6 +63,8 @@ const adminToken = "admin-token-of-the-simulation";
 const livesMsMax = 4 * 3_600_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
+/** Operations between two polls of a binding table. */
+const operationsPerPoll = 4;
 const operatorName = "the operator";
 /** An operator waits this long for an answer. */
 const operatorWaitMs = 10_000;
@@ -590,6 +592,20 @@ export class Simulation {
     });
     this.#repeat(operatorEverySeconds, this.#stream(18), (random) => {
       this.#operate(() => useToken(random, this.#holderWorld()));
+    });
+    this.#repeat(operatorEverySeconds * operationsPerPoll, this.#stream(21), (random) => {
+      this.#poll(random);
+    });
+  }
+
+  /** A consumer of a binding table asks some allocator for changes. */
+  #poll(random: Random): void {
+    const { name } = random.pick(this.#scenario.domains);
+    random.pick(this.#allocators).useStore((store) => {
+      this.#evidence.poll(store, name).catch((error: unknown) => {
+        // The database was away, or the configuration changed: it asks again.
+        if (error instanceof Violation) this.#kernel.fail(error);
+      });
     });
   }
 
