@@ -221,7 +221,10 @@ function checkNewHolder(
     .filter(({ slot, line }) => slot !== after.slot && line === after.line);
   must(others.length === 0, "a client has two rows on a line", after, others);
   if (before === undefined) return;
-  must(before.freeAt !== freeNever, "a reserved pair went to another client", before, after);
+  // A reservation is for an identifier, on whatever line it is.
+  const isReserved = before.client === after.client && !isInUse(before, now);
+  must(before.freeAt !== freeNever || isReserved, "a reserved pair went to another client", before, after);
+  if (before.freeAt === freeNever) return;
   if (before.freeAt <= now) return;
   const isLeftover =
     siteLeasesMax !== null &&
