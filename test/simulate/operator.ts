@@ -254,7 +254,7 @@ export class Operator {
       quarantineSeconds: random.pick([0, 5, 60]),
       siteLeasesMax: random.pick([null, 1, 2, 4]),
       leaseSeconds: { default: leaseSeconds, min: 60, max: random.oneIn(2) ? leaseSeconds : leaseSecondsMax },
-      options: random.oneIn(2) ? { mtu: 1400 + random.below(100) } : { "dns-servers": ["192.0.2.53"] },
+      options: random.oneIn(2) ? { mtu: 1400 + random.below(100) } : { "dns-servers": ["198.51.100.53"] },
     };
     const key = random.pick(Object.keys(fields) as (keyof typeof fields)[]);
     const path = `/domains/${name}`;
