@@ -30,10 +30,14 @@ export class Beliefs {
     return this.#byClient.values();
   }
 
-  /** A client uses a pair from now until then. */
-  set(client: string, pair: NamedPair, nowMs: number, untilMs: number): void {
+  /**
+   * A client uses a pair from now until then.
+   *
+   * @param isRevoked Whether the pair was taken away while the answer was under way.
+   */
+  set(client: string, pair: NamedPair, nowMs: number, untilMs: number, isRevoked: boolean): Belief {
     this.end(client);
-    const belief: Belief = { client, pair, fromMs: nowMs, untilMs, isRevoked: false };
+    const belief: Belief = { client, pair, fromMs: nowMs, untilMs, isRevoked };
     const ofAddress = this.#byAddress.get(pair.address) ?? new Set<Belief>();
     for (const other of ofAddress) {
       if (other.untilMs <= nowMs) {
@@ -41,11 +45,17 @@ export class Beliefs {
         if (this.#byClient.get(other.client) === other) this.#byClient.delete(other.client);
         continue;
       }
-      must(other.isRevoked || !share(other.pair, pair), "two clients use one port", belief, other);
+      must(
+        isRevoked || other.isRevoked || !share(other.pair, pair),
+        "two clients use one port",
+        belief,
+        other,
+      );
     }
     ofAddress.add(belief);
     this.#byAddress.set(pair.address, ofAddress);
     this.#byClient.set(client, belief);
+    return belief;
   }
 
   /** A client uses no pair any more. */

@@ -7,9 +7,12 @@
 import type { Claim, Fact, HeldPair } from "../../src/lease/claim.ts";
 import { bound, freeNever, isInUse, isOccupied, isRunning, Leases, offered } from "./leases.ts";
 import type { Version } from "./leases.ts";
-import { OraclePool, poolIdOf } from "./pools.ts";
+import { checkOperation } from "./operations.ts";
+import type { AuditedChange, Operated } from "./operations.ts";
+import { nameOfPair, OraclePool, poolIdOf } from "./pools.ts";
 import type { NamedPair, PoolShape } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
+import { Tenures } from "./tenures.ts";
 import { checkTransition } from "./transitions.ts";
 import type { DomainRules, Transaction } from "./transitions.ts";
 import { must } from "./violation.ts";
@@ -26,6 +29,8 @@ export interface JudgedCommit {
   readonly claims: readonly Claim[] | undefined;
   /** Whether the allocator knew the clock, so that it could state a deadline. */
   readonly hasDeadline: boolean;
+  /** What an operator's transaction wrote to the audit. */
+  readonly audited: readonly AuditedChange[];
 }
 
 /** An answer that a client got to a message. */
@@ -67,31 +72,51 @@ interface GivenUp {
 /** The judge of one database. */
 export class Judge {
   readonly leases = new Leases();
+  readonly tenures = new Tenures();
   readonly #pools = new Map<number, OraclePool>();
   readonly #retired = new Map<number, OraclePool>();
   #domains: ReadonlyMap<number, DomainRules> = new Map();
   readonly #givenUp = new Map<string, GivenUp[]>();
-  /** When an operator last touched a slot. */
+  /** When an operator took a slot from its client. */
   readonly #operated = new Map<number, number>();
-  #configuredMs = 0;
+  /** When a client last had to leave a slot although its lease was running. */
+  readonly #leftMs = new Map<number, number>();
+  /** When a pool was last drained. */
+  readonly #drainedMs = new Map<number, number>();
+  /** Names of pools that an operator may delete although they are in use. */
+  readonly #forced = new Set<string>();
+  /** What operators wrote to the audit. */
+  readonly audited: AuditedChange[] = [];
   /** Transactions that changed something. */
   commits = 0;
 
   /** Takes the configuration over, after each change. */
   configure({ pools, domains }: JudgedConfiguration, nowMs: number): void {
-    for (const [id, pool] of this.#pools) this.#retired.set(id, pool);
+    for (const [id, pool] of this.#pools) {
+      this.#retired.set(id, pool);
+      if (pool.shape.drainUntil !== null) this.#drainedMs.set(id, nowMs);
+    }
     this.#pools.clear();
     for (const shape of pools) {
       const before = this.#retired.get(shape.id);
       const isSame = before?.shape.drainUntil === shape.drainUntil;
-      this.#pools.set(shape.id, before !== undefined && isSame ? before : new OraclePool(shape));
+      this.#pools.set(shape.id, isSame ? before : new OraclePool(shape));
     }
     this.#domains = domains;
-    this.#configuredMs = nowMs;
+  }
+
+  /** An operator asks to delete a pool although it is in use. */
+  recordForce(pool: string): void {
+    this.#forced.add(pool);
   }
 
   get pools(): readonly OraclePool[] {
     return [...this.#pools.values()];
+  }
+
+  /** Those that exist, and those that were deleted. */
+  get allPools(): readonly OraclePool[] {
+    return [...new Map([...this.#retired, ...this.#pools]).values()];
   }
 
   pairOf(slot: number): NamedPair | undefined {
@@ -120,14 +145,20 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, sentMs, changed, claims, hasDeadline } = commit;
+    const { atMs, clockMs, sentMs, changed, claims, hasDeadline, audited } = commit;
+    this.audited.push(...audited);
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
-    for (const [slot, row] of changed) this.leases.set(slot, row, atMs, clockMs);
+    for (const [slot, row] of changed) {
+      this.leases.set(slot, row, atMs, clockMs);
+      this.tenures.record(slot, before.get(slot), row, Math.floor(clockMs / 1000));
+    }
     if (claims === undefined) {
-      for (const [slot] of changed) this.#operated.set(slot, atMs);
-      return changed.map(([slot]) => slot);
+      const rows = changed.map(([slot, after]) => ({ slot, before: before.get(slot), after }));
+      const taken = this.#checkOperation(rows, audited, Math.floor(clockMs / 1000));
+      for (const slot of taken) this.#operated.set(slot, atMs);
+      return taken;
     }
     must(!hasDeadline || atMs - sentMs <= lateMs, "a transaction changed rows after its deadline", {
       sentMs,
@@ -139,14 +170,40 @@ export class Judge {
       nowUp: Math.ceil(clockMs / 1000),
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
+      drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
       mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
       must(this.pairOf(slot) !== undefined, "a row is in no pool", after);
+      const { client } = before.get(slot) ?? after;
+      if (client !== after.client) this.#leftMs.set(slot, atMs);
       checkTransition({ slot, before: before.get(slot), after }, transaction, this.leases);
     }
     return [];
+  }
+
+  #checkOperation(
+    rows: readonly Operated[],
+    audited: readonly AuditedChange[],
+    now: number,
+  ): readonly number[] {
+    const shapeOf = (slot: number): PoolShape | undefined => {
+      const id = poolIdOf(slot);
+      return (this.#pools.get(id) ?? this.#retired.get(id))?.shape;
+    };
+    return checkOperation(rows, {
+      now,
+      audited,
+      rulesOf: (domainId) => this.#domains.get(domainId),
+      closingOf: (slot) => {
+        const shape = shapeOf(slot);
+        const isClosed = shape !== undefined && shape.drainUntil !== null && shape.drainUntil <= now;
+        return { isClosed, isForced: shape !== undefined && this.#forced.has(shape.name) };
+      },
+      isOpen: (slot) => shapeOf(slot)?.drainUntil === null,
+      nameOf: (slot) => nameOfPair(this.pairOf(slot)!),
+    });
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
@@ -218,24 +275,58 @@ export class Judge {
   /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
   checkAnswer(answer: JudgedAnswer): void {
     const { kind, client, pair, sentMs, what, isPlain } = answer;
-    const slot = this.slotOf(pair);
-    if (slot === undefined) {
-      must(kind === "nak" || this.#configuredMs >= sentMs, "an answer has a pair of no pool", answer);
-      return;
-    }
-    const versions = this.leases.versions(slot, sentMs);
     if (kind === "nak") {
-      if (isPlain && (what === "renew" || what === "rebind")) this.#checkRefusal(answer, slot, versions);
+      const slot = this.slotOf(pair);
+      if (slot === undefined || !isPlain || (what !== "renew" && what !== "rebind")) return;
+      this.#checkRefusal(answer, slot, this.leases.versions(slot, sentMs));
       return;
     }
-    const isAllowed = versions.some((version) => allows(version, answer));
-    must(
-      isAllowed || this.#isOperated(slot, sentMs),
-      `no row allows this ${kind}`,
-      answer,
-      { slot, client },
-      versions,
+    // A pool may have been deleted since, and another one may have its addresses.
+    const versions = this.#slotsOf(pair).flatMap((slot) => this.leases.versions(slot, sentMs));
+    const isAllowed = versions.some(
+      (version) =>
+        (allows(version, answer) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
     );
+    must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
+  }
+
+  #slotsOf(pair: NamedPair): number[] {
+    return this.allPools.map((pool) => pool.slotOf(pair)).filter((slot) => slot !== undefined);
+  }
+
+  /** Whether the pair is kept for a client that is to move there. It is offered, but it becomes the client's when asked for. */
+  #isKeptFor({ row }: Version, { kind, client, sentMs }: JudgedAnswer): boolean {
+    if (kind !== "offer" || row.client !== null || row.moveFrom === null) return false;
+    const sources = this.leases.versions(row.moveFrom, sentMs);
+    return sources.some((each) => each.row.client === client && each.row.moveTo === row.slot);
+  }
+
+  /** Whether a client gets its old pair again although it is to move. A move ends when the pool of its target is drained. */
+  #isLeaving({ row, atMs }: Version, { kind, sentMs }: JudgedAnswer): boolean {
+    if (kind !== "ack" || row.moveTo === null) return false;
+    const targets = this.leases.versions(row.moveTo, Math.max(atMs, sentMs));
+    const isPending =
+      targets.length > 0 &&
+      targets.every((each) => each.row.moveFrom === row.slot && each.row.client === null);
+    return isPending && !this.#wasDrained(row.moveTo, sentMs);
+  }
+
+  /** Whether the pool of a slot was drained at some time since. */
+  #wasDrained(slot: number, sinceMs: number): boolean {
+    const id = poolIdOf(slot);
+    const isDrained = this.#pools.get(id)?.shape.drainUntil !== null;
+    return isDrained || (this.#drainedMs.get(id) ?? -1) >= sinceMs;
+  }
+
+  /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
+  mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
+    const hasGivenUp = (this.#givenUp.get(client) ?? []).some(({ atMs }) => atMs >= sinceMs);
+    return hasGivenUp || this.#slotsOf(pair).some((slot) => (this.#leftMs.get(slot) ?? -1) >= sinceMs);
+  }
+
+  /** @returns When an operator last took a pair from whoever had it, by the judge's clock. */
+  takenMs(pair: NamedPair): number {
+    return Math.max(-1, ...this.#slotsOf(pair).map((slot) => this.#operated.get(slot) ?? -1));
   }
 
   /** A client that renews the lease that it has must not be refused. */
@@ -248,17 +339,8 @@ export class Judge {
       versions[0]!.atMs < sentMs &&
       versions.every(({ row }) => row.client === client && row.state === bound && row.moveTo === null) &&
       last!.row.expiresAt * 1000 > endMs + 2000;
-    must(
-      !isHeld || this.#isOperated(slot, sentMs),
-      "a lease that its client has was refused",
-      answer,
-      versions,
-    );
-  }
-
-  /** Whether an operator touched the slot, or the configuration, since some time before. */
-  #isOperated(slot: number, sinceMs: number): boolean {
-    return (this.#operated.get(slot) ?? -1) >= sinceMs || this.#configuredMs >= sinceMs - 10_000;
+    const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
+    must(!isHeld || isExcused, "a lease that its client has was refused", answer, versions);
   }
 
   /** Compares all rows with those that the judge knows, and the cursor and counts of each pool with them. */
@@ -296,11 +378,12 @@ export class Judge {
   /** @returns How many slots of each state a pool has. */
   countsOf(pool: OraclePool, clockMs: number): Readonly<Record<string, number>> {
     const now = Math.floor(clockMs / 1000);
-    const counts = { free: pool.slots, offered: 0, bound: 0, quarantined: 0 };
+    const counts = { free: pool.slots, offered: 0, bound: 0, quarantined: 0, reserved: 0 };
     for (const row of this.leases.rows.values()) {
       if (poolIdOf(row.slot) !== pool.shape.id) continue;
       if (isRunning(row, now)) counts.bound++;
       else if (isInUse(row, now)) counts.offered++;
+      else if (row.freeAt === freeNever) counts.reserved++;
       else if (isOccupied(row, now)) counts.quarantined++;
       else continue;
       counts.free--;

@@ -64,6 +64,8 @@ const siteKey = (domainId: number, site: string): string => `${domainId} ${site}
 export class Leases {
   readonly rows = new Map<number, LeaseRow>();
   readonly #versions = new Map<number, Version[]>();
+  /** When rows were deleted, with their pools. Their slots never come back. */
+  readonly #deletedMs = new Map<number, number>();
   readonly #byClient = new Index();
   readonly #bySite = new Index();
   readonly #bySoftwire = new Index();
@@ -76,7 +78,7 @@ export class Leases {
     this.#bySoftwire.move(slot, before?.softwire ?? undefined, row?.softwire ?? undefined);
     if (row === undefined) {
       this.rows.delete(slot);
-      this.#versions.delete(slot);
+      this.#deletedMs.set(slot, atMs);
       return;
     }
     this.rows.set(slot, row);
@@ -90,6 +92,7 @@ export class Leases {
 
   /** @returns The versions of a slot that existed in some part of a time, the oldest first. */
   versions(slot: number, fromMs: number): readonly Version[] {
+    if ((this.#deletedMs.get(slot) ?? Infinity) < fromMs) return [];
     const versions = this.#versions.get(slot) ?? [];
     let first = versions.length - 1;
     while (first > 0 && versions[first]!.atMs > fromMs) first--;

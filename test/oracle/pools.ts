@@ -14,6 +14,7 @@ export interface NamedPair {
 /** A pool, from its row in the database. */
 export interface PoolShape {
   readonly id: number;
+  readonly name: string;
   readonly domainId: number;
   readonly firstAddress: number;
   readonly lastAddress: number;
@@ -52,6 +53,12 @@ function splitPort({ psidOffset, psidLength }: { readonly psidOffset: number; re
     restBits: 16 - psidOffset - psidLength,
     isExcluded: (port: number): boolean => psidOffset > 0 && port >> (16 - psidOffset) === 0,
   };
+}
+
+/** @returns The name of a pair in the API. */
+export function nameOfPair({ address, portParams }: NamedPair): string {
+  const text = [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join(".");
+  return portParams === undefined ? text : `${text}-${portParams.psid}`;
 }
 
 /** @returns Whether two pairs have a port in common. */
@@ -109,6 +116,26 @@ export class OraclePool {
         : psidIndex * this.#addresses + addressIndex;
     return id * slotsPerPool + number;
   }
+}
+
+/** @returns The pair of an address that has a port, in pools of one shape; undefined if the offset leaves the port out. */
+export function pairOfPort(
+  { psidOffset, psidLength }: PoolShape,
+  address: number,
+  port: number,
+): NamedPair | undefined {
+  if (psidLength === 0) return { address, portParams: undefined };
+  if (psidOffset > 0 && port >> (16 - psidOffset) === 0) return undefined;
+  const psid = (port >> (16 - psidOffset - psidLength)) & (2 ** psidLength - 1);
+  return { address, portParams: { psidOffset, psidLength, psid } };
+}
+
+/** @returns The first port of a pair. */
+export function firstPortOf({ portParams }: NamedPair): number {
+  if (portParams === undefined) return 0;
+  const { psidOffset, psidLength, psid } = portParams;
+  const block = psidOffset === 0 ? 0 : 2 ** (16 - psidOffset);
+  return block + psid * 2 ** (16 - psidOffset - psidLength);
 }
 
 /** Results of {@link usablePsids}: pools of one shape are common. */

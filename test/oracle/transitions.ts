@@ -27,6 +27,8 @@ export interface Transaction {
   readonly nowUp: number;
   readonly claims: readonly Claim[];
   readonly rulesOf: (domainId: number) => DomainRules | undefined;
+  /** When the last lease of a slot's pool ends, if the pool is drained. */
+  readonly drainUntilOf: (slot: number) => number | null;
   /**
    * Whether a message of the client that gives its pair up reached a relay after the row was last granted.
    *
@@ -52,7 +54,7 @@ export function checkTransition(
   const rules = rulesOf(after.domainId);
   must(rules !== undefined, "a row belongs to no domain", after);
   checkForm(after, transaction);
-  const isMove = before !== undefined && (before.moveTo !== null || before.moveFrom !== null);
+  const isHandOver = isLeft(before, after) || isMover(before, after, leases);
   const hasSameHolder =
     before !== undefined &&
     before.client !== null &&
@@ -65,14 +67,31 @@ export function checkTransition(
     after,
     now,
   );
+  checkDrain(before, after, transaction);
   if (hasSameHolder) checkHolder(before, after, transaction);
-  else if (isMove) checkHandOver(before, after, transaction);
+  else if (isHandOver) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
     checkSite(after, rules, now, leases);
   if (after.softwire !== null && isRunning(after, now))
     checkSoftwire(before, after, transaction, rules, leases);
+}
+
+/** A pool that is drained gives nothing to others, and nothing beyond its date. */
+function checkDrain(before: LeaseRow | undefined, after: LeaseRow, { now, drainUntilOf }: Transaction): void {
+  const drainUntil = drainUntilOf(after.slot);
+  if (drainUntil === null || !isInUse(after, now)) return;
+  must(before !== undefined, "a drained pool gave a pair away", after);
+  must(before.client === after.client, "a drained pool gave a pair away", before, after);
+  const endsAt = isInUse(before, now) ? before.expiresAt : 0;
+  must(
+    after.state !== bound || after.expiresAt <= Math.max(endsAt, drainUntil),
+    "a lease goes beyond the drain date of its pool",
+    before,
+    after,
+    drainUntil,
+  );
 }
 
 /** A DISCOVER of a client with a lease changes only what it was told. */
@@ -114,15 +133,20 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       before,
       after,
     );
+    // An offer keeps its word although the setting was changed meanwhile.
+    const secondsMax = Math.max(leaseSecondsMax, before.state === offered ? (before.statedSeconds ?? 0) : 0);
     must(
-      after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + leaseSecondsMax),
+      after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + secondsMax),
       "a lease is longer than the longest of its domain",
       before,
       after,
     );
     must(!wasRunning || after.expiresAt >= before.expiresAt, "a running lease was shortened", before, after);
+    // The setting may have changed since the lease was given.
+    const isKept = after.expiresAt === before.expiresAt && after.freeAt === before.freeAt;
     must(
-      after.freeAt === (before.freeAt === freeNever ? freeNever : after.expiresAt + quarantineSeconds),
+      isKept ||
+        after.freeAt === (before.freeAt === freeNever ? freeNever : after.expiresAt + quarantineSeconds),
       "the quarantine of a lease is not that of its domain",
       after,
       quarantineSeconds,
@@ -161,25 +185,35 @@ function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
 
 /** A row that loses its client: it declined the pair, or has to leave it. */
 function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transaction: Transaction): void {
-  const { now, mayEnd } = transaction;
+  const { now, nowUp, mayEnd, drainUntilOf } = transaction;
   must(before !== undefined, "a row without a client appeared", after);
   if (before.client === null) return;
   if (after.state === declined) {
     must(!isInUse(before, now) || mayEnd(before, declined), "a pair was declined by nobody", before, after);
     return;
   }
-  must(!isRunning(before, now), "a running lease lost its client", before, after);
+  const drainUntil = drainUntilOf(before.slot);
+  const isDrained = drainUntil !== null && drainUntil <= nowUp && after.freeAt >= before.freeAt;
+  must(!isRunning(before, now) || isDrained, "a running lease lost its client", before, after);
+}
+
+/** Whether a client leaves its row because of a move. */
+const isLeft = (before: LeaseRow | undefined, after: LeaseRow): boolean =>
+  before !== undefined && before.moveTo !== null && after.client === null;
+
+/** Whether the client for which a row is kept gets it, or nobody yet. */
+function isMover(before: LeaseRow | undefined, after: LeaseRow, leases: Leases): boolean {
+  if (before === undefined || before.moveFrom === null || before.client !== null) return false;
+  const sources = leases.versions(before.moveFrom, 0);
+  return (
+    after.client === null ||
+    sources.some(({ row }) => row.client === after.client && row.moveTo === after.slot)
+  );
 }
 
 /** An operator's move: the client leaves one row, and gets the other. */
 function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
   if (before.moveTo !== null) {
-    must(
-      after.client === null || after.client === before.client,
-      "a moved pair changed hands",
-      before,
-      after,
-    );
     must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
     return;
   }
@@ -209,7 +243,10 @@ function checkNewHolder(
     .filter(({ slot, line }) => slot !== after.slot && line === after.line);
   must(others.length === 0, "a client has two rows on a line", after, others);
   if (before === undefined) return;
-  must(before.freeAt !== freeNever, "a reserved pair went to another client", before, after);
+  // A reservation is for an identifier, on whatever line it is.
+  const isReserved = before.client === after.client && !isInUse(before, now);
+  must(before.freeAt !== freeNever || isReserved, "a reserved pair went to another client", before, after);
+  if (before.freeAt === freeNever) return;
   if (before.freeAt <= now) return;
   const isLeftover =
     siteLeasesMax !== null &&

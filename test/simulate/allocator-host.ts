@@ -26,6 +26,21 @@ export interface BatchCause {
   readonly options: CommitOptions;
 }
 
+/** A request to the admin API. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+/** The answer to it. */
+export interface AdminAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
 /** A request that its sender waits for. */
 interface OpenRequest {
   readonly onBroken: Action;
@@ -151,6 +166,46 @@ export class AllocatorHost {
         if (process.isAlive && this.#open.delete(open)) reply(answer);
       });
     });
+  }
+
+  /**
+   * Receives a request of an operator, as {@link AllocatorHost.request}.
+   *
+   * @param onBroken Called instead if the process ends before, or does not run.
+   */
+  administer(request: AdminRequest, reply: (answer: AdminAnswer) => void, onBroken: Action): void {
+    const process = this.#process;
+    if (process === undefined) {
+      onBroken();
+      return;
+    }
+    const open: OpenRequest = { onBroken };
+    this.#open.add(open);
+    process.deliver("connections", () => {
+      this.#administer(request).then(
+        (answer) => {
+          if (process.isAlive && this.#open.delete(open)) reply(answer);
+        },
+        () => {
+          // A table is streamed. If the database fails meanwhile, the connection breaks.
+          if (process.isAlive && this.#open.delete(open)) onBroken();
+        },
+      );
+    });
+  }
+
+  /** Does something with the store of the process, as one of its requests would. Nothing if there is no process. */
+  useStore(work: (store: Store) => void): void {
+    const store = this.#store;
+    this.#process?.deliver("connections", () => {
+      work(store!);
+    });
+  }
+
+  async #administer({ method, path, headers, body }: AdminRequest): Promise<AdminAnswer> {
+    const init = { method, headers: { host: "allocator", ...headers }, ...(body !== undefined && { body }) };
+    const response = await this.#fetch!(new Request(`http://allocator${path}`, init));
+    return { status: response.status, headers: response.headers, text: await response.text() };
   }
 
   #accept(from: string): void {

@@ -11,23 +11,30 @@ import { openFile } from "../../src/store/database/file.ts";
 import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
+import type { Belief } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
-import { must } from "../oracle/violation.ts";
+import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
+import { must, Violation } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { AllocatorHost } from "./allocator-host.ts";
-import type { BatchCause } from "./allocator-host.ts";
+import type { AdminAnswer, AdminRequest, BatchCause } from "./allocator-host.ts";
 import { Client } from "./client.ts";
 import type { ClientKind, ClientWorld, Heard, Sent } from "./client.ts";
+import { EvidenceAudit } from "./evidence.ts";
 import { Kernel } from "./kernel.ts";
 import { Network, noFaults } from "./network.ts";
+import { Operator } from "./operator.ts";
+import { useToken } from "./token-holder.ts";
 import { SimulatedProcess } from "./process.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { noStorageFaults, Storage } from "./storage.ts";
 import type { Commit } from "./storage.ts";
+import type { HolderWorld } from "./token-holder.ts";
 import type { DatabaseFolder } from "./template.ts";
+import { replaceTimers } from "./virtual-timers.ts";
 
 /** What a run did. */
 export interface RunResult {
@@ -61,8 +68,26 @@ const livesMsMax = 4 * 3_600_000;
 const traceCharactersMax = 100_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
+/** Operations between two polls of a binding table. */
+const operationsPerPoll = 4;
+const operatorName = "the operator";
+/** An operator waits this long for an answer. */
+const operatorWaitMs = 10_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
 const healMs = 180_000;
+
+/** A pair that a client used. */
+interface UsedPair {
+  readonly client: Client;
+  readonly belief: Belief;
+  /** When it asked for it. */
+  readonly sentMs: number;
+  /** When it stopped, by the kernel's clock; at the latest, when its lease ended. */
+  toMs: number;
+}
+
+/** Uses of pairs of which an audit asks. */
+const usedMax = 10;
 
 /** A world. */
 export class Simulation {
@@ -91,11 +116,26 @@ export class Simulation {
   #isCalm = false;
   /** The part of the trace that is not in the hash yet. */
   #trace = "";
+  #operator!: Operator;
+  #evidence!: EvidenceAudit;
+  readonly #holderRandom: Random;
+  /** The latest uses of pairs. */
+  readonly #used: UsedPair[] = [];
+  /** When the message of the answer that is heard now was sent. */
+  #heardSentMs = 0;
+  /** When a message in which a client gives its pair up last reached a relay. */
+  readonly #gaveUpMs = new Map<Client, number>();
+  /**
+   * Whether the pair of the answer that is heard now was taken away after its message was sent: by an operator, or by a
+   * message of its client that was late.
+   */
+  #isTaken = false;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
     this.#options = options;
     this.#folder = folder;
+    this.#holderRandom = this.#stream(19);
     const { udp, tcp } = scenario;
     this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
       this.#count(event);
@@ -108,6 +148,7 @@ export class Simulation {
    * @throws {Violation} If a rule does not hold.
    */
   async run(): Promise<RunResult> {
+    const restoreTimers = replaceTimers();
     try {
       await this.#build();
       this.#startFaults();
@@ -130,6 +171,7 @@ export class Simulation {
         faults: this.#faults,
       };
     } finally {
+      restoreTimers();
       for (const host of [...this.#allocators, ...this.#relays]) host.kill();
       for (const storage of this.#judges.keys()) storage.close();
       for (const path of this.#paths) this.#folder.remove(path);
@@ -173,6 +215,7 @@ export class Simulation {
     const second = elsewhere.length === 0 ? undefined : await this.#createStorage("second", elsewhere);
     this.#storages = second === undefined ? [main] : [main, second];
     const placed = new Map(elsewhere.map(({ name }) => [name, second!]));
+    this.#evidence = this.#createEvidence(placed);
     for (const { name, isElsewhere } of domains)
       this.#judgeOfDomain.set(name, this.#judges.get(isElsewhere ? second! : main)!);
     this.#allocators = Array.from({ length: allocators }, (_, number) =>
@@ -182,6 +225,128 @@ export class Simulation {
     this.#relays = Array.from({ length: relays }, (_, number) => this.#createRelay(number));
     for (const relay of this.#relays) relay.start();
     this.#clients = this.#createClients();
+    this.#operator = this.#createOperator();
+  }
+
+  #createEvidence(placed: ReadonlyMap<string, Storage>): EvidenceAudit {
+    const judged = new Map(
+      [...this.#judges].map(([storage, judge]) => [storage, { database: storage.database, judge }]),
+    );
+    const world = {
+      main: judged.get(this.#storages[0])!,
+      placed: new Map([...placed].map(([domain, storage]) => [domain, judged.get(storage)!])),
+      domains: this.#scenario.domains.map(({ name }) => name),
+      now: () => Math.floor((startUnixMs + this.#kernel.nowMs) / 1000),
+    };
+    return new EvidenceAudit(world, this.#stream(20));
+  }
+
+  #createOperator(): Operator {
+    const random = this.#stream(8);
+    const { domains } = this.#scenario;
+    const world = {
+      domains,
+      declaration: declarationOf(domains),
+      someSubscriber: (own: Random) => {
+        const client = own.pick(this.#clients);
+        return { domain: this.#domainOf.get(client)!.name, id: client.id, pair: client.pair };
+      },
+      somePair: (own: Random, domain: string) => {
+        const pools = this.#judgeOfDomain
+          .get(domain)!
+          .pools.filter(({ shape }) => shape.name.startsWith(domain));
+        if (pools.length === 0) return undefined;
+        const pool = own.pick(pools);
+        return pool.pairOf(pool.shape.id * 2 ** 32 + own.below(pool.slots));
+      },
+      send: (request: AdminRequest) => this.#administer(random, request),
+      waitMs: (ms: number) =>
+        new Promise<void>((resolve) => {
+          this.#continue(resolve, ms);
+        }),
+      nowMs: () => this.#kernel.nowMs,
+      unixMs: () => startUnixMs + this.#kernel.nowMs,
+      forces: (pool: string) => {
+        for (const judge of this.#judges.values()) judge.recordForce(pool);
+      },
+      did: (what: string, status: number | "unknown") => {
+        this.#count(`operator: ${status}`);
+        this.#tell(() => `an operator: ${what}: ${status}`);
+      },
+    };
+    return new Operator(random, world, adminToken);
+  }
+
+  #holderWorld(): HolderWorld {
+    return {
+      domains: this.#scenario.domains,
+      tokens: () => this.#operator.tokens,
+      someLease: (own, domain) => {
+        const clients = this.#clients.filter((client) => this.#domainOf.get(client)!.name === domain);
+        const pair = clients.length === 0 ? undefined : own.pick(clients).pair;
+        return pair === undefined ? undefined : nameOfPair(pair);
+      },
+      send: (request) => this.#administer(this.#holderRandom, request),
+      nowMs: () => this.#kernel.nowMs,
+      unixMs: () => startUnixMs + this.#kernel.nowMs,
+      did: (what, status) => {
+        this.#count(`token: ${status}`);
+        this.#tell(() => `a holder of ${what}: ${status}`);
+      },
+    };
+  }
+
+  /** Goes on with something that waits for a promise, as an event of its own. */
+  #continue(resolve: () => void, afterMs: number): void {
+    this.#kernel.after(afterMs, () => {
+      this.#kernel.run(resolve);
+    });
+  }
+
+  /** Sends a request of an operator to some allocator. Its answer may be lost. */
+  #administer(random: Random, request: AdminRequest): Promise<AdminAnswer | undefined> {
+    const allocator = random.pick(this.#allocators);
+    const network = this.#network;
+    return new Promise((resolve) => {
+      const settle = (answer: AdminAnswer | undefined, afterMs = 0): void => {
+        this.#continue(() => {
+          resolve(answer);
+        }, afterMs);
+      };
+      const onBroken = (): void => {
+        settle(undefined);
+      };
+      settle(undefined, operatorWaitMs);
+      const onAnswer = (answer: AdminAnswer): void => {
+        network.sendOverTcp(
+          allocator.name,
+          operatorName,
+          () => {
+            settle(answer);
+          },
+          onBroken,
+        );
+      };
+      network.sendOverTcp(
+        operatorName,
+        allocator.name,
+        () => {
+          allocator.administer(request, onAnswer, onBroken);
+        },
+        onBroken,
+      );
+    });
+  }
+
+  /** Lets the operator do something. */
+  #operate(work: () => Promise<void>, onDone: () => void = () => undefined): void {
+    this.#kernel.after(0, () => {
+      this.#kernel.run(() => {
+        work().then(onDone, (error: unknown) => {
+          this.#kernel.fail(error);
+        });
+      });
+    });
   }
 
   async #createStorage(name: string, domains: readonly ScenarioDomain[]): Promise<Storage> {
@@ -331,11 +496,16 @@ export class Simulation {
         this.#heard(sent, heard);
       },
       uses: (client, pair, untilMs) => {
-        this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs);
+        const { nowMs } = this.#kernel;
+        const belief = this.#beliefs.set(client.name, pair, nowMs, untilMs, this.#isTaken);
+        this.#used.push({ client, belief, sentMs: this.#heardSentMs, toMs: untilMs });
+        if (this.#used.length > usedMax) this.#used.shift();
         this.#grants++;
       },
       stops: (client) => {
         this.#beliefs.end(client.name);
+        const last = this.#used.findLast((each) => each.client === client);
+        if (last !== undefined) last.toMs = Math.min(last.toMs, this.#kernel.nowMs);
       },
       somePair: (own) => {
         const client = own.pick(this.#clients);
@@ -361,6 +531,7 @@ export class Simulation {
         this.#beliefs.doubt(owner.name);
         const atMs = relay.statesArrival ? this.#kernel.nowMs : Infinity;
         this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what });
+        this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
       }
       relay.receive(arrived, this.#linkOf.get(client)!, client.address, 546);
     });
@@ -373,6 +544,9 @@ export class Simulation {
   #heard(sent: Sent, heard: Heard): void {
     const { client, what, sentMs, pretends } = sent;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
+    this.#heardSentMs = sentMs;
+    this.#isTaken =
+      this.#judgeOf(client).takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#guard(() => {
       this.#judgeOf(client).checkAnswer({
         kind: heard.kind,
@@ -388,7 +562,11 @@ export class Simulation {
     });
   }
 
-  #onCommit(storage: Storage, { clockMs, sentMs, changed }: Commit, cause: BatchCause | undefined): void {
+  #onCommit(
+    storage: Storage,
+    { clockMs, sentMs, changed, audited }: Commit,
+    cause: BatchCause | undefined,
+  ): void {
     const judge = this.#judges.get(storage)!;
     if (changed.length > 0)
       this.#tell(
@@ -402,6 +580,7 @@ export class Simulation {
         changed,
         claims: cause?.claims,
         hasDeadline: cause?.options.until !== undefined,
+        audited,
       });
       for (const slot of operated) {
         const pair = judge.pairOf(slot);
@@ -426,6 +605,20 @@ export class Simulation {
       const { rows, cursors } = await storage.readAll();
       judge.audit(rows, cursors, startUnixMs + this.#kernel.nowMs);
     }
+    await this.#evidence.check();
+    for (const used of this.#used.splice(0)) await this.#checkUse(used);
+  }
+
+  /** Asks who had a pair while a client used it. */
+  async #checkUse({ client, belief, sentMs, toMs }: UsedPair): Promise<void> {
+    const { pair, fromMs, isRevoked } = belief;
+    const judge = this.#judgeOf(client);
+    if (isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs)) return;
+    const from = Math.ceil((startUnixMs + fromMs) / 1000);
+    const until = Math.floor((startUnixMs + Math.min(toMs, this.#kernel.nowMs) - 1) / 1000);
+    if (from > until) return;
+    const { address } = pair;
+    await this.#evidence.checkBelief({ client: client.id, address, port: firstPortOf(pair), from, until });
   }
 
   /** Plans the faults that come by themselves. */
@@ -443,6 +636,27 @@ export class Simulation {
     });
     this.#repeat(outagesEverySeconds, this.#stream(7), (random) => {
       this.#takeDatabaseAway(random);
+    });
+    const { operatorEverySeconds } = this.#scenario;
+    this.#repeat(operatorEverySeconds, this.#stream(9), () => {
+      this.#operate(() => this.#operator.act());
+    });
+    this.#repeat(operatorEverySeconds, this.#stream(18), (random) => {
+      this.#operate(() => useToken(random, this.#holderWorld()));
+    });
+    this.#repeat(operatorEverySeconds * operationsPerPoll, this.#stream(21), (random) => {
+      this.#poll(random);
+    });
+  }
+
+  /** A consumer of a binding table asks some allocator for changes. */
+  #poll(random: Random): void {
+    const { name } = random.pick(this.#scenario.domains);
+    random.pick(this.#allocators).useStore((store) => {
+      this.#evidence.poll(store, name).catch((error: unknown) => {
+        // The database was away, or the configuration changed: it asks again.
+        if (error instanceof Violation) this.#kernel.fail(error);
+      });
     });
   }
 
@@ -509,6 +723,7 @@ export class Simulation {
     this.#network.tcp = noFaults;
     for (const storage of this.#storages) storage.faults = noStorageFaults;
     for (const client of this.#clients) client.calm();
+    await this.#restore();
     const { domains } = this.#scenario;
     const longest = Math.max(
       ...domains.map((each) => each.leaseSecondsMax + Math.max(each.quarantineSeconds, each.declineSeconds)),
@@ -528,6 +743,18 @@ export class Simulation {
       unserved.map(({ name }) => name),
     );
     this.#checkQueues();
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#scenario.operatorEverySeconds === 0) return;
+    const restored = { isDone: false };
+    this.#operate(
+      () => this.#operator.restore(),
+      () => {
+        restored.isDone = true;
+      },
+    );
+    while (!restored.isDone) await this.#kernel.runUntil(this.#kernel.nowMs + 1000);
   }
 
   /** Well-behaved clients without a lease, in domains that have enough pairs for all of them. */

@@ -11,6 +11,7 @@ import { DatabaseError } from "../../src/store/database/database.ts";
 import type { Database, Result, Row, Statement } from "../../src/store/database/database.ts";
 import type { Random } from "../support/random.ts";
 import type { JudgedConfiguration } from "../oracle/judge.ts";
+import type { AuditedChange } from "../oracle/operations.ts";
 import type { PoolShape } from "../oracle/pools.ts";
 import type { LeaseRow } from "../oracle/rows.ts";
 import type { Kernel } from "./kernel.ts";
@@ -47,6 +48,8 @@ export interface Commit {
   readonly sentMs: number;
   /** Slots that changed, with their rows; undefined for a row that was deleted. */
   readonly changed: readonly (readonly [slot: number, row: LeaseRow | undefined])[];
+  /** What it wrote to the audit. Not read of batches, which are most transactions. */
+  readonly audited: readonly AuditedChange[];
 }
 
 /** Options of a storage. */
@@ -68,6 +71,9 @@ const noteChanges: readonly Statement[] = [
     return `CREATE TEMP TRIGGER note_${change} AFTER ${change} ON main.lease BEGIN
       INSERT OR IGNORE INTO changed VALUES (${row}.slot); END`;
   }),
+  "CREATE TEMP TABLE audited (actor TEXT, resource TEXT, action TEXT, name TEXT, domain TEXT)",
+  `CREATE TEMP TRIGGER note_audit AFTER INSERT ON main.audit BEGIN
+    INSERT INTO audited VALUES (new.actor, new.resource, new.action, new.name, new.domain); END`,
 ].map((sql) => ({ sql, args: [] }));
 
 const readChanges: readonly Statement[] = [
@@ -81,6 +87,11 @@ const readChanges: readonly Statement[] = [
   { sql: "DELETE FROM temp.changed", args: [] },
 ];
 
+const readAudited: readonly Statement[] = [
+  { sql: "SELECT actor, resource, action, name, domain FROM temp.audited ORDER BY rowid", args: [] },
+  { sql: "DELETE FROM temp.audited", args: [] },
+];
+
 const readEverything: readonly Statement[] = [
   {
     sql: `SELECT slot, slot, domain_id, client_id, line, state, expires_at, free_at, since, stated_seconds, updated_at,
@@ -92,8 +103,8 @@ const readEverything: readonly Statement[] = [
 
 const readConfiguration: readonly Statement[] = [
   {
-    sql: `SELECT id, domain_id, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, drain_until
-      FROM pool`,
+    sql: `SELECT id, domain_id, first_address, last_address, psid_offset, psid_length, reserved_ports, fill, drain_until,
+      name FROM pool`,
     args: [],
   },
   { sql: "SELECT id, settings FROM domain", args: [] },
@@ -122,6 +133,7 @@ function configurationOf([pools, domains]: readonly Result[]): JudgedConfigurati
       reservedPorts: JSON.parse(row[6] as string) as PoolShape["reservedPorts"],
       fill: row[7] as string,
       drainUntil: row[8] as number | null,
+      name: row[9] as string,
     })),
     domains: new Map(
       domains!.rows.map((row) => {
@@ -170,6 +182,9 @@ function leaseRow(row: Row): LeaseRow | undefined {
   };
 }
 
+const auditedChange = ([actor, resource, action, name, domain]: Row): AuditedChange =>
+  ({ actor, resource, action, name, domain }) as AuditedChange;
+
 /** One database. */
 export class Storage {
   readonly name: string;
@@ -202,6 +217,11 @@ export class Storage {
     this.#options.database.close();
   }
 
+  /** The database itself, without faults, for those who look on. */
+  get database(): Database {
+    return this.#options.database;
+  }
+
   /**
    * Connects a process.
    *
@@ -226,7 +246,9 @@ export class Storage {
 
   /** Writes, and reports what changed. */
   async write(statements: readonly Statement[], sentMs: number, cause: unknown): Promise<readonly Result[]> {
-    const results = await this.#options.database.write([...statements, ...readChanges]);
+    const reading = cause === undefined ? [...readAudited, ...readChanges] : readChanges;
+    const results = await this.#options.database.write([...statements, ...reading]);
+    const audited = cause === undefined ? results.at(-reading.length)!.rows.map(auditedChange) : [];
     const [changes, instant] = results.slice(-readChanges.length) as [Result, Result];
     const changed = changes.rows.map((row) => [row[0] as number, leaseRow(row)] as const);
     const [clockMs, revision] = instant.rows[0] as [number, number];
@@ -234,8 +256,8 @@ export class Storage {
       this.#revision = revision;
       this.#options.onConfigured(configurationOf(await this.#options.database.read(readConfiguration)));
     }
-    this.#options.onCommit({ clockMs, sentMs, changed }, cause);
-    return results.slice(0, -readChanges.length);
+    this.#options.onCommit({ clockMs, sentMs, changed, audited }, cause);
+    return results.slice(0, -reading.length);
   }
 
   /** @returns All rows, and the cursors of the pools. */

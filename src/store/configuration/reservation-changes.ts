@@ -30,7 +30,7 @@ import type { Change, Item } from "./change.ts";
 import { canonicalReservation } from "./declared.ts";
 import type { Selecting, StoredReservation } from "./declared.ts";
 
-const { bound, released, declined } = LeaseState;
+const { offered, bound, released, declined } = LeaseState;
 
 /** The row of a client's lease of another pair. */
 const held = alias(lease, "held");
@@ -286,10 +286,13 @@ const keepOwnLease = sql.join(
   sql`, `,
 );
 
-/** The quarantine of a row of `lease`: seconds for which the pair is kept from other clients after the lease. */
-const quarantine = sql`(
+/**
+ * The quarantine of a row of `lease`: seconds for which the pair is kept from other clients after the lease. An offer has
+ * none, because its client has not used the pair.
+ */
+const quarantine = sql`iif(${lease.state} = ${offered}, 0, (
   SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
-  FROM ${domain} WHERE ${domain.id} = ${lease.domainId})`;
+  FROM ${domain} WHERE ${domain.id} = ${lease.domainId}))`;
 
 /**
  * Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. If a client

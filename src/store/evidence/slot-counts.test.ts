@@ -1,11 +1,17 @@
 import { sql } from "drizzle-orm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
+import { clientId } from "../../../test/support/claims.ts";
+import { onlyDatabase, temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
 import { anyLeaseEvent, openLeasePlay } from "../../../test/support/lease-play.ts";
 import { planOf } from "../../../test/support/query-plan.ts";
 import { TestClock } from "../../../test/support/clock.ts";
 import { execute, query } from "../../../test/support/sql.ts";
+import { pairOf } from "../../portset/pool-geometry.ts";
+import { numberOfSlot } from "../../portset/slot-key.ts";
+import { formatIPv4 } from "../../wire/ipv4-address.ts";
+import { loadDirectory } from "../configuration/directory.ts";
+import { createReservationStore } from "../configuration/reservations.ts";
 import type { Database } from "../database/database.ts";
 import { wholeDatabase } from "../database/databases.ts";
 import { freeNever } from "../database/schema.ts";
@@ -83,6 +89,29 @@ test("a lease that was made under a longer quarantine counts as quarantined for 
   play.now += 101;
   const [counts] = (await countSlots(wholeDatabase(play.database))).pools;
   expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
+});
+
+test("an offer of a pair that is reserved no more has no quarantine, and counts as offered", async () => {
+  const play = await openLeasePlay();
+  await play.act({ kind: "quarantine", seconds: 50 });
+  await play.act({ kind: "discover", client: 1 });
+  const [row] = await query(play.database, "SELECT slot FROM lease");
+  const { address, psid } = pairOf(
+    (await loadDirectory(play.database)).domains[0]!.pools[0]!.geometry,
+    numberOfSlot(Number(row!.slot)),
+  );
+  const reservations = createReservationStore(onlyDatabase(play.database));
+  const declared = { name: "one", clientIdentifier: clientId(1), address: formatIPv4(address), psid };
+  const operator = { name: "test", scope: "admin", domain: null } as const;
+  const anyVersion = { versions: undefined, mustBeNew: false };
+  const put = await reservations.put(operator, { domain: "play", declared, force: false }, anyVersion);
+  expect(put.kind).toBe("created");
+  expect((await reservations.delete(operator, "one", anyVersion)).kind).toBe("deleted");
+  expect(await query(play.database, "SELECT free_at - expires_at AS seconds FROM lease")).toEqual([
+    { seconds: 0 },
+  ]);
+  const [counts] = (await countSlots(wholeDatabase(play.database))).pools;
+  expect(counts).toMatchObject({ offered: 1, bound: 0 });
 });
 
 const [counted, slice] = [
