@@ -159,6 +159,7 @@ export class Client {
     this.#isCalm = true;
     if (this.kind !== "well-behaved") {
       this.#timer++;
+      this.#sent = undefined;
       return;
     }
     if (this.#state === "off") this.#discover();
