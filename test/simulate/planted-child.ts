@@ -1,0 +1,63 @@
+/**
+ * Runs seeds in the copy of the project in which a bug was planted, and writes one line of JSON for each.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Violation } from "../oracle/violation.ts";
+import { scenarioOf } from "./scenario.ts";
+import { Simulation } from "./simulation.ts";
+import { DatabaseFolder } from "./template.ts";
+
+/** What a seed showed. */
+export type SeedOutcome =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "violation"; readonly rule: string }
+  /** An error that is no violation: the bug was not understood. */
+  | { readonly kind: "crash"; readonly message: string };
+
+/** Runs a seed. */
+async function runSeed(seed: number, exchanges: number, folder: DatabaseFolder): Promise<SeedOutcome> {
+  try {
+    await new Simulation(scenarioOf(seed), { exchanges }, folder).run();
+    return { kind: "nothing" };
+  } catch (error) {
+    if (error instanceof Violation) return { kind: "violation", rule: error.rule };
+    return { kind: "crash", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** @returns CPU time of this process, in milliseconds. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Runs the seeds from 1 on, until enough of them showed something or the time is up. */
+async function runSeeds(seeds: number, exchanges: number, enough: number, cpuMsMax: number): Promise<void> {
+  const folder = new DatabaseFolder();
+  try {
+    await folder.prepare();
+    let shown = 0;
+    for (let seed = 1; seed <= seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
+      const outcome = await runSeed(seed, exchanges, folder);
+      if (outcome.kind !== "nothing") shown++;
+      process.stdout.write(`${JSON.stringify(outcome)}\n`);
+    }
+  } finally {
+    folder.close();
+  }
+}
+
+// A digest that is ready at once, as the kernel expects of everything but its events.
+Object.defineProperty(crypto.subtle, "digest", {
+  value: (_algorithm: unknown, data: Uint8Array) =>
+    Promise.resolve(new Uint8Array(createHash("sha256").update(data).digest()).buffer),
+});
+const [seeds, exchanges, enough, cpuMsMax] = process.argv.slice(2).map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+await runSeeds(seeds, exchanges, enough, cpuMsMax);
