@@ -55,10 +55,15 @@ export interface JudgedConfiguration {
 /** A transaction that begins later than its sender waits may change nothing. A second is for rounding. */
 const lateMs = 3000 + 1100;
 
-/** When a message that gives a pair up reached a relay. */
+/** A message that gives a pair up. */
 interface GivenUp {
+  /** When it reached a relay. */
   readonly atMs: number;
   readonly what: "release" | "decline" | "withdraw";
+  /** The pair that it names; undefined if it may be any. */
+  readonly pair: NamedPair | undefined;
+  /** The end of the name of the line that it came from; undefined if it may be any. */
+  readonly line: string | undefined;
 }
 
 /** The judge of one database. */
@@ -137,6 +142,7 @@ export class Judge {
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
       mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
+      isDraining: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil !== null,
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -147,13 +153,15 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd({ client, slot, state }: LeaseRow, _as: number, atMs: number): boolean {
+  #mayEnd(row: LeaseRow, _as: number, atMs: number): boolean {
+    const { client, slot } = row;
     if (client === null) return true;
-    const given = this.#givenUp.get(client) ?? [];
+    const pair = this.pairOf(slot);
+    const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
     // The last version is the one that ends it.
     const grantedMs = this.leases.versions(slot, atMs).at(-2)?.atMs ?? 0;
     const granted = this.#lastGrantMs(slot, grantedMs);
-    return given.some(({ atMs: given, what }) => given >= granted - 1 && (what !== "withdraw" || state === offered));
+    return given.some(({ atMs: givenMs }) => givenMs >= granted - 1);
   }
 
   #lastGrantMs(slot: number, atMs: number): number {
@@ -204,6 +212,7 @@ export class Judge {
   /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
   checkAnswer(answer: JudgedAnswer): void {
     const { kind, client, pair, sentMs, what, isPlain } = answer;
+    must((kind === "offer") === (what === "discover"), "an answer is not one to its message", answer);
     const slot = this.slotOf(pair);
     if (slot === undefined) {
       must(kind === "nak" || this.#configuredMs >= sentMs, "an answer has a pair of no pool", answer);
@@ -283,10 +292,20 @@ const stateNames: Readonly<Record<number, HeldPair["state"]>> = {
   4: "declined",
 };
 
+/** Whether a message that gives a pair up may end a row. A DECLINE names an address, and a client has one pair of it. */
+function concerns({ what, pair: named, line }: GivenUp, row: LeaseRow, pair: NamedPair | undefined): boolean {
+  if (line !== undefined && row.line !== "" && !row.line.endsWith(line)) return false;
+  if (what === "withdraw") return row.state === offered;
+  if (named === undefined || pair === undefined) return true;
+  if (what === "decline") return named.address === pair.address;
+  return named.address === pair.address && named.portParams?.psid === pair.portParams?.psid;
+}
+
 /** Whether a version of a row allows an answer that was sent while it was current. */
 function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean {
   if (row.client !== answer.client) return false;
   const { kind, seconds, softwire, sentMs } = answer;
+  if (row.statedSeconds !== null && seconds > row.statedSeconds) return false;
   // What was committed before the message came is judged as of the message.
   const atClockMs = clockMs + Math.max(0, sentMs - atMs);
   if (row.expiresAt * 1000 < atClockMs) return false;

@@ -41,6 +41,8 @@ export interface Sent {
   readonly sentMs: number;
   /** Option 61, if it is that of another client. */
   readonly pretends: Client | undefined;
+  /** Set if an octet is wrong, so that it may say anything. */
+  readonly isDamaged?: boolean | undefined;
 }
 
 /** An answer that a client got. */
@@ -365,7 +367,7 @@ export class Client {
       return;
     }
     // It may be any message by now, so it may give up what its sender has.
-    this.#world.send({ ...this.#sent!, what: "release" }, this.#damaged(this.#datagram!));
+    this.#world.send({ ...this.#sent!, what: "release", isDamaged: true }, this.#damaged(this.#datagram!));
     this.#sent = undefined;
   }
 

@@ -9,6 +9,7 @@ import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { openFile } from "../../src/store/database/file.ts";
 import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
@@ -240,9 +241,12 @@ export class Simulation {
       log: (relay, message, fields) => {
         this.#tell(() => `${relay} logs: ${message} ${describeFields(fields)}`);
       },
-      deliver: (payload, address) => {
+      deliver: (payload, address, link) => {
         const client = this.#byAddress.get(address);
         if (client === undefined) return;
+        this.#guard(() => {
+          must(this.#linkOf.get(client) === link, "an answer left by another link than its query came by", address, link);
+        });
         this.#network.sendDatagram(`relay-${number}`, client.name, payload, (datagram) => {
           client.receive(datagram);
         });
@@ -327,9 +331,10 @@ export class Simulation {
       if (what === "release" || what === "decline" || what === "withdraw") {
         const owner = sent.pretends ?? client;
         // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
-        this.#beliefs.doubt(owner.name);
+        if (sent.isDamaged === true || hasSameLine(client, owner)) this.#beliefs.doubt(owner.name);
         const atMs = relay.statesArrival ? this.#kernel.nowMs : Infinity;
-        this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what });
+        const line = sent.isDamaged === true ? undefined : lineOf(client);
+        this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what, pair: sent.isDamaged === true ? undefined : pair, line });
       }
       relay.receive(arrived, this.#linkOf.get(client)!, client.address, 546);
     });
@@ -363,6 +368,8 @@ export class Simulation {
     if (changed.length > 0)
       this.#tell(() => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`);
     this.#guard(() => {
+      const trueMs = startUnixMs + this.#kernel.nowMs;
+      must(Math.abs(clockMs - trueMs) <= 1, "a transaction has another time than its database", clockMs, trueMs);
       const operated = judge.commit({
         atMs: this.#kernel.nowMs,
         clockMs,
@@ -520,6 +527,12 @@ const kindNumbers: Readonly<Record<ClientKind, number>> = {
   forgetful: 2,
   hostile: 3,
 };
+
+/** What the name of a client's line ends with. */
+const lineOf = ({ options: { remoteId } }: Client): string | undefined => remoteId && encodeHex(remoteId);
+
+/** Whether a message of one client may be taken for one of the other. */
+const hasSameLine = (one: Client, other: Client): boolean => one === other || lineOf(one) === lineOf(other);
 
 const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
 
