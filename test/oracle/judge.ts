@@ -55,6 +55,12 @@ export interface JudgedConfiguration {
 /** A transaction that begins later than its sender waits may change nothing. A second is for rounding. */
 const lateMs = 3000 + 1100;
 
+/**
+ * A message may end what an earlier one of its batch was granted, unless the batch is later than this. Some milliseconds
+ * are for rounding.
+ */
+const sameBatchMs = 100 + 5;
+
 /** A message that gives a pair up. */
 interface GivenUp {
   /** When it reached a relay. */
@@ -141,7 +147,7 @@ export class Judge {
       nowUp: Math.ceil(clockMs / 1000),
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
-      mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
+      mayEnd: (row) => this.#mayEnd(row),
       isDraining: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil !== null,
     };
     for (const [slot, after] of changed) {
@@ -153,19 +159,13 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd(row: LeaseRow, _as: number, atMs: number): boolean {
+  #mayEnd(row: LeaseRow): boolean {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
-    // The last version is the one that ends it.
-    const grantedMs = this.leases.versions(slot, atMs).at(-2)?.atMs ?? 0;
-    const granted = this.#lastGrantMs(slot, grantedMs);
-    return given.some(({ atMs: givenMs }) => givenMs >= granted - 1);
-  }
-
-  #lastGrantMs(slot: number, atMs: number): number {
-    return this.leases.versions(slot, atMs).filter((version) => version.atMs <= atMs).at(-1)?.atMs ?? 0;
+    const grantedMs = this.leases.grantedMs(slot);
+    return given.some(({ atMs: givenMs }) => givenMs >= grantedMs - sameBatchMs);
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */

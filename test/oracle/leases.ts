@@ -96,6 +96,17 @@ export class Leases {
     return versions.slice(Math.max(0, first));
   }
 
+  /**
+   * @returns When the version before the last was committed. One in which a client was only told another time does not
+   *   count.
+   */
+  grantedMs(slot: number): number {
+    const versions = this.#versions.get(slot) ?? [];
+    let at = versions.length - 2;
+    while (at > 0 && isOnlyTold(versions[at - 1]!.row, versions[at]!.row)) at--;
+    return versions[at]?.atMs ?? 0;
+  }
+
   ofClient(domainId: number, client: string): LeaseRow[] {
     return this.#rowsOf(this.#byClient.of(clientKey(domainId, client)));
   }
@@ -111,6 +122,12 @@ export class Leases {
   #rowsOf(slots: ReadonlySet<number>): LeaseRow[] {
     return [...slots].map((slot) => this.rows.get(slot)!);
   }
+}
+
+/** Whether two versions differ only in the lease time that the client was told. */
+export function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
+  if (before.statedSeconds === after.statedSeconds) return false;
+  return JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null });
 }
 
 function clientOf(row: LeaseRow | undefined): string | undefined {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { BindClaim, Claim, OfferClaim } from "../../src/lease/claim.ts";
-import { bound, declined, freeNever, isInUse, isOccupied, isRunning, offered, released } from "./leases.ts";
+import { bound, declined, freeNever, isInUse, isOccupied, isOnlyTold, isRunning, offered, released } from "./leases.ts";
 import type { Leases } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
 import { poolIdOf } from "./pools.ts";
@@ -33,7 +33,7 @@ export interface Transaction {
    *
    * @param row As it was.
    */
-  readonly mayEnd: (row: LeaseRow, as: number) => boolean;
+  readonly mayEnd: (row: LeaseRow) => boolean;
   /** Whether the pool of a slot has a drain date. */
   readonly isDraining: (slot: number) => boolean;
 }
@@ -72,11 +72,6 @@ export function checkTransition(
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
     checkSite(after, rules, now, leases);
   if (after.softwire !== null && isRunning(after, now)) checkSoftwire(before, after, transaction, rules, leases);
-}
-
-/** A DISCOVER of a client with a lease changes only what it was told. */
-function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
-  return JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null });
 }
 
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
@@ -143,8 +138,9 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
     return;
   }
   must(after.expiresAt <= before.expiresAt, "what ended lasts longer than before", before, after);
+  must(after.expiresAt <= now, "what ended lasts on", before, after);
   if (wasRunning) {
-    must(mayEnd(before, after.state), "a lease ended without a word of its client", before, after);
+    must(mayEnd(before), "a lease ended without a word of its client", before, after);
     const seconds = after.state === declined ? declineSeconds : quarantineSeconds;
     must(
       after.freeAt === freeNever || after.freeAt >= (seconds > 0 ? nowUp + seconds : now),
@@ -153,7 +149,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       seconds,
     );
   } else if (isInUse(before, now)) {
-    must(mayEnd(before, after.state), "an offer ended without a word of its client", before, after);
+    must(mayEnd(before), "an offer ended without a word of its client", before, after);
   }
 }
 
@@ -209,7 +205,7 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
   must(before !== undefined, "a row without a client appeared", after);
   if (before.client === null) return;
   if (after.state === declined) {
-    must(!isInUse(before, now) || mayEnd(before, declined), "a pair was declined by nobody", before, after);
+    must(!isInUse(before, now) || mayEnd(before), "a pair was declined by nobody", before, after);
     const { declineSeconds } = rulesOf(after.domainId)!;
     must(
       !isRunning(before, now) || after.freeAt >= nowUp + declineSeconds,

@@ -238,6 +238,12 @@ export class Client {
     this.#ask("discover");
   }
 
+  /** It has said that it leaves, and goes on in the same breath. */
+  #beginAgain(): void {
+    this.#world.stops(this);
+    this.#discover();
+  }
+
   #turnOff(): void {
     this.#world.stops(this);
     this.#state = "off";
@@ -314,7 +320,8 @@ export class Client {
     if (choice < 4) this.#renew();
     else if (choice < 7) {
       this.#say("release", pair);
-      this.#turnOff();
+      if (this.kind === "stubborn") this.#beginAgain();
+      else this.#turnOff();
     } else if (choice < 9) {
       this.#state = "rebooting";
       this.#world.stops(this);
@@ -323,12 +330,7 @@ export class Client {
       this.#say("decline", pair);
       this.#turnOff();
     } else if (choice === 10 && this.kind === "forgetful") this.#turnOff();
-    else if (choice === 11 && this.kind === "stubborn") {
-      // It says that it leaves, and goes on in the same breath.
-      this.#say("release", pair);
-      this.#world.stops(this);
-      this.#discover();
-    } else {
+    else {
       this.#state = "rebinding";
       this.#ask("rebind");
     }

@@ -23,13 +23,6 @@ export const statementBugs: readonly PlantedBug[] = [
     replacement: "${nameOf(lease.expiresAt)} = e.now + 1,",
   },
   {
-    name: "end-leases-keeps-the-tenure",
-    promise: "only a running lease has a tenure",
-    file,
-    search: "${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,\n  ${nameOf(lease.updatedAt)} = e.now,",
-    replacement: "${nameOf(lease.softwire)} = NULL,\n  ${nameOf(lease.updatedAt)} = e.now,",
-  },
-  {
     name: "end-leases-does-not-say-when",
     promise: "a row says when it changed, because a late message is judged by that",
     file,
