@@ -24,6 +24,8 @@ export interface JudgedCommit {
   readonly changed: readonly (readonly [slot: number, row: LeaseRow | undefined])[];
   /** The claims; undefined if it is no batch of an allocator. */
   readonly claims: readonly Claim[] | undefined;
+  /** The allocator; undefined if it is none. */
+  readonly by?: string | undefined;
   /** Whether the allocator knew the clock, so that it could state a deadline. */
   readonly hasDeadline: boolean;
 }
@@ -128,11 +130,11 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, sentMs, changed, claims, hasDeadline } = commit;
+    const { atMs, clockMs, sentMs, changed, claims, hasDeadline, by } = commit;
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
-    for (const [slot, row] of changed) this.leases.set(slot, row, atMs, clockMs);
+    for (const [slot, row] of changed) this.leases.set(slot, row, { atMs, clockMs, by });
     if (claims === undefined) {
       for (const [slot] of changed) this.#operated.set(slot, atMs);
       return changed.map(([slot]) => slot);
@@ -164,8 +166,10 @@ export class Judge {
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
-    const grantedMs = this.leases.grantedMs(slot);
-    return given.some(({ atMs: givenMs }) => givenMs >= grantedMs - sameBatchMs);
+    const { grant, last } = this.leases.lastGrant(slot);
+    if (grant === undefined) return true;
+    const earliestMs = grant.atMs - (grant.by === last!.by ? sameBatchMs : 1);
+    return given.some(({ atMs: givenMs }) => givenMs >= earliestMs);
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */

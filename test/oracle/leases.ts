@@ -28,6 +28,8 @@ export interface Version {
   readonly atMs: number;
   /** The same by the clock of the database. */
   readonly clockMs: number;
+  /** The allocator that committed it; undefined for others. */
+  readonly by?: string | undefined;
 }
 
 /** Versions that are remembered of each slot. */
@@ -69,7 +71,7 @@ export class Leases {
   readonly #bySoftwire = new Index();
 
   /** Takes a row over as it was committed. */
-  set(slot: number, row: LeaseRow | undefined, atMs: number, clockMs: number): void {
+  set(slot: number, row: LeaseRow | undefined, { atMs, clockMs, by }: Omit<Version, "row">): void {
     const before = this.rows.get(slot);
     this.#byClient.move(slot, clientOf(before), clientOf(row));
     this.#bySite.move(slot, siteOf(before), siteOf(row));
@@ -81,9 +83,9 @@ export class Leases {
     }
     this.rows.set(slot, row);
     const versions = this.#versions.get(slot);
-    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs }]);
+    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs, by }]);
     else {
-      versions.push({ row, atMs, clockMs });
+      versions.push({ row, atMs, clockMs, by });
       if (versions.length > versionsMax) versions.shift();
     }
   }
@@ -97,14 +99,14 @@ export class Leases {
   }
 
   /**
-   * @returns When the version before the last was committed. One in which a client was only told another time does not
+   * @returns The version before the last, and the last itself. One in which a client was only told another time does not
    *   count.
    */
-  grantedMs(slot: number): number {
+  lastGrant(slot: number): { readonly grant: Version | undefined; readonly last: Version | undefined } {
     const versions = this.#versions.get(slot) ?? [];
     let at = versions.length - 2;
     while (at > 0 && isOnlyTold(versions[at - 1]!.row, versions[at]!.row)) at--;
-    return versions[at]?.atMs ?? 0;
+    return { grant: versions[at], last: versions.at(-1) };
   }
 
   ofClient(domainId: number, client: string): LeaseRow[] {

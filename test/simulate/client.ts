@@ -340,7 +340,7 @@ export class Client {
   #waitForWave(): void {
     this.#wake(this.#toWaveMs(), () => {
       if (this.kind === "hostile") {
-        this.#harm();
+        for (let left = 1 + this.#random.below(3); left > 0; left--) this.#harm();
         this.#waitForWave();
       } else if (this.#random.oneIn(2)) this.#discover();
       else this.#waitForWave();

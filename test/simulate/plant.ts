@@ -13,7 +13,9 @@ import type { SeedOutcome } from "./planted-child.ts";
 export interface PlantedOptions {
   /** Names of bugs. Default: all that the world of the simulator can show. */
   readonly only?: readonly string[] | undefined;
-  /** Seeds for each bug, from 1. Default: 20. */
+  /** The first seed. Default: 1. */
+  readonly first?: number | undefined;
+  /** Number of seeds for each bug. Default: 20. */
   readonly seeds?: number | undefined;
   /** Exchanges of each seed. Default: 1000. */
   readonly exchanges?: number | undefined;
@@ -90,14 +92,14 @@ function chooseBugs(only: readonly string[] | undefined): readonly PlantedBug[] 
 async function tryBug(
   workshop: Workshop,
   bug: PlantedBug,
-  { seeds = 20, exchanges = 1000, enough = 3 }: PlantedOptions,
+  { first = 1, seeds = 20, exchanges = 1000, enough = 3 }: PlantedOptions,
 ): Promise<PlantedOutcome> {
   const startedMs = performance.now();
   const restores: (() => void)[] = [];
   try {
     restores.push(workshop.apply(bug));
     if (bug.further !== undefined) restores.push(workshop.apply({ ...bug.further, name: bug.name }));
-    const args = [seeds, exchanges, enough, bugCpuMsMax].map(String);
+    const args = [first, seeds, exchanges, enough, bugCpuMsMax].map(String);
     const { stdout, stderr, code } = await workshop.runProgram(child, args, bugMsMax);
     const outcomes = stdout
       .split("\n")

@@ -33,13 +33,17 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** Runs the seeds from 1 on, until enough of them showed something or the time is up. */
-async function runSeeds(seeds: number, exchanges: number, enough: number, cpuMsMax: number): Promise<void> {
+/** Runs seeds until enough of them showed something or the time is up. */
+async function runSeeds(
+  [first, seeds, exchanges]: readonly [number, number, number],
+  enough: number,
+  cpuMsMax: number,
+): Promise<void> {
   const folder = new DatabaseFolder();
   try {
     await folder.prepare();
     let shown = 0;
-    for (let seed = 1; seed <= seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
+    for (let seed = first; seed < first + seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
       const outcome = await runSeed(seed, exchanges, folder);
       if (outcome.kind !== "nothing") shown++;
       process.stdout.write(`${JSON.stringify(outcome)}\n`);
@@ -54,10 +58,11 @@ Object.defineProperty(crypto.subtle, "digest", {
   value: (_algorithm: unknown, data: Uint8Array) =>
     Promise.resolve(new Uint8Array(createHash("sha256").update(data).digest()).buffer),
 });
-const [seeds, exchanges, enough, cpuMsMax] = process.argv.slice(2).map(Number) as [
+const [first, seeds, exchanges, enough, cpuMsMax] = process.argv.slice(2).map(Number) as [
+  number,
   number,
   number,
   number,
   number,
 ];
-await runSeeds(seeds, exchanges, enough, cpuMsMax);
+await runSeeds([first, seeds, exchanges], enough, cpuMsMax);

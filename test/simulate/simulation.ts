@@ -273,8 +273,8 @@ export class Simulation {
       const random = new Random(this.#scenario.seed, 1000 + (kindNumbers[kind] + 1) * 10_000 + number);
       const domainNumber = random.below(domains.length);
       const domain = domains[domainNumber]!;
-      // Two bad clients are neighbours, who share the limit of their site.
-      const site = kind === "well-behaved" ? number : 0x8000 + (number >> 1);
+      // Four bad clients are neighbours, who share the limit of their site.
+      const site = kind === "well-behaved" ? number : 0x8000 + (number >> 2);
       const address = clientAddress(domainNumber, site, number);
       const home = random.below(relays);
       const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
@@ -376,6 +376,7 @@ export class Simulation {
         sentMs,
         changed,
         claims: cause?.claims,
+        by: cause?.allocator,
         hasDeadline: cause?.options.until !== undefined,
       });
       for (const slot of operated) {
