@@ -104,6 +104,12 @@ export class Judge {
     return [...this.#pools.values()];
   }
 
+  /** @returns Whether some lease runs until then, in milliseconds of the database's clock. */
+  isLeasedAt(clockMs: number): boolean {
+    for (const row of this.leases.rows.values()) if (isRunning(row, clockMs / 1000)) return true;
+    return false;
+  }
+
   pairOf(slot: number): NamedPair | undefined {
     const id = poolIdOf(slot);
     return (this.#pools.get(id) ?? this.#retired.get(id))?.pairOf(slot);

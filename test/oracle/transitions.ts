@@ -93,7 +93,13 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   );
   const isClaimed =
     row.client === null ||
-    claims.some((claim) => claim.clientId === row.client && claim.domainId === row.domainId && isOfLine(claim, row));
+    claims.some(
+      (claim) =>
+        claim.clientId === row.client &&
+        claim.domainId === row.domainId &&
+        // What has ended on one line may be given up on another.
+        (isOfLine(claim, row) || row.state > bound!),
+    );
   must(isClaimed, "a row changed for a client that claimed nothing", row);
 }
 

@@ -172,6 +172,8 @@ export class Client {
       return;
     }
     const sent = this.#sent;
+    // An offer that was under way for minutes must not wake a bad client up.
+    if (this.#isCalm && this.kind !== "well-behaved") return;
     const { options, xid, yiaddr: address } = answer.message;
     if (sent === undefined || xid !== sent.xid || sent.pretends !== undefined) return;
     const server = options.get(OptionCode.serverIdentifier);
@@ -199,6 +201,7 @@ export class Client {
       return;
     }
     this.#pair = pair;
+    this.#perhapsChangeSoftwire();
     this.#state = "requesting";
     this.#ask("select");
   }
@@ -307,8 +310,7 @@ export class Client {
   }
 
   #renew(): void {
-    const { usesSoftwire } = this.options;
-    if (usesSoftwire && this.#random.oneIn(6)) this.#softwire = this.#newSoftwire();
+    this.#perhapsChangeSoftwire();
     this.#state = "renewing";
     this.#ask("renew");
   }
@@ -399,11 +401,15 @@ export class Client {
     return { ...profile, leaseSeconds: this.#random.pick([1, 60, 90, 300, 100_000]) };
   }
 
+  #perhapsChangeSoftwire(): void {
+    if (this.options.usesSoftwire && this.#random.oneIn(4)) this.#softwire = this.#newSoftwire();
+  }
+
   #newSoftwire(): Uint8Array {
     if (this.kind === "well-behaved") return this.#addressOctets.with(14, 1 + this.#random.below(2));
     // Few addresses, so that several want the same.
     const address = parseIPv6("2001:db8:ffff::");
-    address[15] = 1 + this.#random.below(20);
+    address[15] = 1 + this.#random.below(8);
     return address;
   }
 

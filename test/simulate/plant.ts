@@ -21,6 +21,8 @@ export interface PlantedOptions {
   readonly exchanges?: number | undefined;
   /** Violations after which no further seed is run. Default: 3. */
   readonly enough?: number | undefined;
+  /** CPU time for each bug, in seconds. Default: 120. */
+  readonly cpuSeconds?: number | undefined;
   /** Copies of the project that run at the same time. Default: 1. */
   readonly jobs?: number | undefined;
   /** Writes a line. Default: to standard output. */
@@ -39,8 +41,6 @@ export interface PlantedOutcome {
   readonly seconds: number;
 }
 
-/** CPU time after which no further seed of a bug is run, in milliseconds. */
-const bugCpuMsMax = 120_000;
 /** Time after which a bug that hangs is killed, in milliseconds. */
 const bugMsMax = 15 * 60_000;
 
@@ -92,14 +92,14 @@ function chooseBugs(only: readonly string[] | undefined): readonly PlantedBug[] 
 async function tryBug(
   workshop: Workshop,
   bug: PlantedBug,
-  { first = 1, seeds = 20, exchanges = 1000, enough = 3 }: PlantedOptions,
+  { first = 1, seeds = 20, exchanges = 1000, enough = 3, cpuSeconds = 120 }: PlantedOptions,
 ): Promise<PlantedOutcome> {
   const startedMs = performance.now();
   const restores: (() => void)[] = [];
   try {
     restores.push(workshop.apply(bug));
     if (bug.further !== undefined) restores.push(workshop.apply({ ...bug.further, name: bug.name }));
-    const args = [first, seeds, exchanges, enough, bugCpuMsMax].map(String);
+    const args = [first, seeds, exchanges, enough, cpuSeconds * 1000].map(String);
     const { stdout, stderr, code } = await workshop.runProgram(child, args, bugMsMax);
     const outcomes = stdout
       .split("\n")

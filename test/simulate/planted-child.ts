@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { writeSync } from "node:fs";
 import { Violation } from "../oracle/violation.ts";
 import { scenarioOf } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
@@ -16,15 +17,29 @@ export type SeedOutcome =
   /** An error that is no violation: the bug was not understood. */
   | { readonly kind: "crash"; readonly message: string };
 
-/** Runs a seed. */
-async function runSeed(seed: number, exchanges: number, folder: DatabaseFolder): Promise<SeedOutcome> {
+/** Events of a run between two looks at the time. */
+const eventsPerLook = 2000;
+
+/** Runs a seed. If the time is up, the process ends: nobody can stop a run from outside. */
+async function runSeed(seed: number, exchanges: number, folder: DatabaseFolder, cpuMsMax: number): Promise<SeedOutcome> {
+  let events = 0;
+  const onEvent = (): void => {
+    if (++events % eventsPerLook !== 0 || cpuMs() < cpuMsMax) return;
+    tell({ kind: "crash", message: "it takes too long" });
+    folder.close();
+    process.exit(0);
+  };
   try {
-    await new Simulation(scenarioOf(seed), { exchanges }, folder).run();
+    await new Simulation(scenarioOf(seed), { exchanges, onEvent }, folder).run();
     return { kind: "nothing" };
   } catch (error) {
     if (error instanceof Violation) return { kind: "violation", rule: error.rule };
     return { kind: "crash", message: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function tell(outcome: SeedOutcome): void {
+  writeSync(1, `${JSON.stringify(outcome)}\n`);
 }
 
 /** @returns CPU time of this process, in milliseconds. */
@@ -44,9 +59,9 @@ async function runSeeds(
     await folder.prepare();
     let shown = 0;
     for (let seed = first; seed < first + seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
-      const outcome = await runSeed(seed, exchanges, folder);
+      const outcome = await runSeed(seed, exchanges, folder, cpuMsMax);
       if (outcome.kind !== "nothing") shown++;
-      process.stdout.write(`${JSON.stringify(outcome)}\n`);
+      tell(outcome);
     }
   } finally {
     folder.close();

@@ -55,6 +55,11 @@ const adminToken = "admin-token-of-the-simulation";
 
 /** The longest that a run lives with faults. */
 const livesMsMax = 4 * 3_600_000;
+/** Mean seconds between two moments at which a clock is set, and how long it stays wrong at most. */
+const stepEverySeconds = 8;
+const wrongMsMax = 30_000;
+/** Without an answer for this long, the faults end. */
+const silentMs = 600_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
@@ -82,9 +87,12 @@ export class Simulation {
   /** Number of the link that each client is on: that of its domain. */
   readonly #linkOf = new Map<Client, number>();
   #exchanges = 0;
+  #heardMs = 0;
   #grants = 0;
   #isCalm = false;
   #lines = 0;
+  /** By how much the clock of the machine of the databases is wrong, in milliseconds. */
+  #clockErrorMs = 0;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
@@ -106,7 +114,7 @@ export class Simulation {
       await this.#build();
       this.#startFaults();
       for (const client of this.#clients) client.start();
-      while (this.#exchanges < this.#options.exchanges && this.#kernel.nowMs < livesMsMax) {
+      while (this.#exchanges < this.#options.exchanges && this.#kernel.nowMs < livesMsMax && !this.#isSilent()) {
         await this.#kernel.runUntil(this.#kernel.nowMs + 2000);
         if (Math.floor(this.#kernel.nowMs / auditMs) !== Math.floor((this.#kernel.nowMs - 2000) / auditMs))
           await this.#audit();
@@ -127,6 +135,11 @@ export class Simulation {
       for (const storage of this.#storages ?? []) storage.close();
       for (const path of this.#paths) this.#folder.remove(path);
     }
+  }
+
+  /** Whether nothing was answered for so long that waiting for more is of no use. */
+  #isSilent(): boolean {
+    return this.#kernel.nowMs - this.#heardMs > silentMs;
   }
 
   get nowMs(): number {
@@ -170,7 +183,11 @@ export class Simulation {
     const path = this.#folder.copy();
     this.#paths.push(path);
     const database = openFile(`file:${path}`, {
-      clockMs: () => startUnixMs + this.#kernel.nowMs,
+      machine: {
+        wallMs: () => startUnixMs + this.#kernel.nowMs + this.#clockErrorMs,
+        bootMs: () => this.#kernel.nowMs,
+        bootId: "the only boot",
+      },
       sync: "off",
       everySecond: () => () => undefined,
     });
@@ -347,6 +364,7 @@ export class Simulation {
   #heard(sent: Sent, heard: Heard): void {
     const { client, what, sentMs, pretends } = sent;
     this.#exchanges++;
+    this.#heardMs = this.#kernel.nowMs;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
     this.#guard(() => {
       this.#judgeOf(client).checkAnswer({
@@ -418,6 +436,11 @@ export class Simulation {
     this.#repeat(outagesEverySeconds, this.#stream(7), (random) => {
       this.#takeDatabaseAway(random);
     });
+    const stepRandom = this.#stream(8);
+    if (stepRandom.oneIn(3))
+      this.#repeat(stepEverySeconds, stepRandom, (random) => {
+        this.#setClock(random);
+      });
   }
 
   #repeat(everySeconds: number, random: Random, action: (random: Random) => void): void {
@@ -475,10 +498,27 @@ export class Simulation {
     });
   }
 
+  /**
+   * Sets the clock of the machine of the databases wrong for a while (T9). Their own clocks run on as long as there are
+   * leases, so there must be one for all of this time.
+   */
+  #setClock(random: Random): void {
+    const { nowMs } = this.#kernel;
+    const leasedMs = startUnixMs + nowMs + wrongMsMax + 1000;
+    if (this.#clockErrorMs !== 0 || ![...this.#judges.values()].every((judge) => judge.isLeasedAt(leasedMs))) return;
+    this.#clockErrorMs = Math.round(random.pick([-1, 1]) * random.between(60_000, 7_200_000));
+    this.#tell(() => `the clock of the databases is set by ${this.#clockErrorMs} ms`);
+    this.#count("clock step");
+    this.#kernel.after(random.between(100, wrongMsMax), () => {
+      this.#clockErrorMs = 0;
+    });
+  }
+
   /** Ends all faults, and waits until every well-behaved client has a lease. */
   async #calm(): Promise<void> {
     this.#isCalm = true;
     this.#tell(() => "the faults end");
+    this.#clockErrorMs = 0;
     this.#network.udp = noFaults;
     this.#network.tcp = noFaults;
     for (const storage of this.#storages) storage.faults = noStorageFaults;

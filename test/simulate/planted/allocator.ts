@@ -34,8 +34,8 @@ export const allocatorBugs: readonly PlantedBug[] = [
     search: write,
     replacement: [
       "const all = statements.map((statement) => statement(values));",
-      "  const [facts, ...changes] = await database.write([...all.slice(-1), ...all.slice(0, -1)]);",
-      "  const results = [...changes, facts!];",
+      "  const [early, ...changes] = await database.write([...all.slice(-1), ...all.slice(0, -1)]);",
+      "  const results = [...changes, early!];",
     ].join("\n"),
   },
   {
