@@ -206,7 +206,11 @@ export class Judge {
   }
 
   /** Compares facts with what was expected of them. */
-  checkFacts(claims: readonly Claim[], expected: readonly (ExpectedFact | undefined)[], facts: readonly Fact[]): void {
+  checkFacts(
+    claims: readonly Claim[],
+    expected: readonly (ExpectedFact | undefined)[],
+    facts: readonly Fact[],
+  ): void {
     for (const [index, fact] of facts.entries()) {
       const { held } = fact;
       const own = expected[index];
@@ -230,24 +234,39 @@ export class Judge {
     }
     const versions = this.leases.versions(slot, sentMs);
     if (kind === "nak") {
-      if (isPlain && (what === "renew" || what === "rebind")) this.#checkRefusal(answer, slot, versions);
+      if (isPlain && what !== "discover") this.#checkRefusal(answer, slot, versions);
       return;
     }
     const isAllowed = versions.some((version) => allows(version, answer));
-    must(isAllowed || this.#isOperated(slot, sentMs), `no row allows this ${kind}`, answer, { slot, client }, versions);
+    must(
+      isAllowed || this.#isOperated(slot, sentMs),
+      `no row allows this ${kind}`,
+      answer,
+      { slot, client },
+      versions,
+    );
   }
 
-  /** A client that renews the lease that it has must not be refused. */
+  /** A client that renews the lease that it has, or takes what it was offered, must not be refused. */
   #checkRefusal(answer: JudgedAnswer, slot: number, versions: readonly Version[]): void {
-    const { client, heardMs, sentMs } = answer;
+    const { client, heardMs, sentMs, what } = answer;
+    const isOwn = ({ row }: Version): boolean =>
+      row.client === client &&
+      (row.state === bound || (what === "select" && row.state === offered)) &&
+      row.moveTo === null;
     const last = versions.at(-1);
     const endMs = last === undefined ? 0 : last.clockMs + (heardMs - last.atMs);
     const isHeld =
       versions.length > 0 &&
       versions[0]!.atMs < sentMs &&
-      versions.every(({ row }) => row.client === client && row.state === bound && row.moveTo === null) &&
+      versions.every(isOwn) &&
       last!.row.expiresAt * 1000 > endMs + 2000;
-    must(!isHeld || this.#isOperated(slot, sentMs), "a lease that its client has was refused", answer, versions);
+    must(
+      !isHeld || this.#isOperated(slot, sentMs),
+      "a lease that its client has was refused",
+      answer,
+      versions,
+    );
   }
 
   /** Whether an operator touched the slot, or the configuration, since some time before. */
@@ -261,7 +280,12 @@ export class Judge {
     must(rows.length === this.leases.rows.size, "rows are not those that transactions left", rows.length);
     for (const row of rows) {
       const known = this.leases.rows.get(row.slot);
-      must(JSON.stringify(known) === JSON.stringify(row), "a row is not as its transaction left it", row, known);
+      must(
+        JSON.stringify(known) === JSON.stringify(row),
+        "a row is not as its transaction left it",
+        row,
+        known,
+      );
     }
     const used = rows.filter((row) => isInUse(row, now));
     const holders = used.map(({ domainId, client, line }) => `${domainId} ${client} ${line}`);
@@ -273,7 +297,12 @@ export class Judge {
       must(cursor >= 0 && cursor <= pool.slots, "a cursor is outside its pool", cursor, pool.shape);
       const known = new Set(ofPool.map(({ slot }) => slot));
       for (let number = 0; number < cursor; number++)
-        must(known.has(pool.shape.id * 2 ** 32 + number), "a slot below the cursor has no row", number, pool.shape);
+        must(
+          known.has(pool.shape.id * 2 ** 32 + number),
+          "a slot below the cursor has no row",
+          number,
+          pool.shape,
+        );
     }
   }
 
@@ -320,5 +349,7 @@ function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean 
   const atClockMs = clockMs + Math.max(0, sentMs - atMs);
   if (row.expiresAt * 1000 < atClockMs) return false;
   if (kind === "offer") return row.state === offered || row.state === bound;
-  return row.state === bound && row.softwire === softwire && row.expiresAt * 1000 >= atClockMs + seconds * 1000;
+  return (
+    row.state === bound && row.softwire === softwire && row.expiresAt * 1000 >= atClockMs + seconds * 1000
+  );
 }

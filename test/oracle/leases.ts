@@ -129,7 +129,9 @@ export class Leases {
 /** Whether two versions differ only in the lease time that the client was told. */
 export function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
   if (before.statedSeconds === after.statedSeconds) return false;
-  return JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null });
+  return (
+    JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null })
+  );
 }
 
 function clientOf(row: LeaseRow | undefined): string | undefined {

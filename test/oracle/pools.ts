@@ -53,7 +53,8 @@ export function share(a: NamedPair, b: NamedPair): boolean {
   if (a.address !== b.address) return false;
   const [one, other] = [a.portParams, b.portParams];
   if (one === undefined || other === undefined) return true;
-  if (one.psidOffset === other.psidOffset && one.psidLength === other.psidLength) return one.psid === other.psid;
+  if (one.psidOffset === other.psidOffset && one.psidLength === other.psidLength)
+    return one.psid === other.psid;
   const ports = portsOf(b);
   return portsOf(a).some((bit, port) => bit === 1 && ports[port] === 1);
 }
@@ -77,8 +78,7 @@ export class OraclePool {
     const number = slot - this.shape.id * slotsPerPool;
     if (number < 0 || number >= this.slots) return undefined;
     const { firstAddress, psidOffset, psidLength, fill } = this.shape;
-    const addressIndex =
-      fill === "pack" ? Math.floor(number / this.#psids.length) : number % this.#addresses;
+    const addressIndex = fill === "pack" ? Math.floor(number / this.#psids.length) : number % this.#addresses;
     const psidIndex = fill === "pack" ? number % this.#psids.length : Math.floor(number / this.#addresses);
     const address = firstAddress + addressIndex;
     const portParams =

@@ -5,7 +5,17 @@
  * @module
  */
 import type { BindClaim, Claim, OfferClaim } from "../../src/lease/claim.ts";
-import { bound, declined, freeNever, isInUse, isOccupied, isOnlyTold, isRunning, offered, released } from "./leases.ts";
+import {
+  bound,
+  declined,
+  freeNever,
+  isInUse,
+  isOccupied,
+  isOnlyTold,
+  isRunning,
+  offered,
+  released,
+} from "./leases.ts";
 import type { Leases } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
 import { poolIdOf } from "./pools.ts";
@@ -57,7 +67,10 @@ export function checkTransition(
   checkForm(after, transaction);
   const isMove = before?.moveTo != null || before?.moveFrom != null;
   const hasSameHolder =
-    before !== undefined && before.client !== null && before.client === after.client && isSameLine(before, after);
+    before !== undefined &&
+    before.client !== null &&
+    before.client === after.client &&
+    isSameLine(before, after);
   must(
     after.updatedAt === now || (hasSameHolder && isOnlyTold(before, after)),
     "a row that changed does not say when",
@@ -71,7 +84,8 @@ export function checkTransition(
   else checkNewHolder(before, after, transaction, leases);
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
     checkSite(after, rules, now, leases);
-  if (after.softwire !== null && isRunning(after, now)) checkSoftwire(before, after, transaction, rules, leases);
+  if (after.softwire !== null && isRunning(after, now))
+    checkSoftwire(before, after, transaction, rules, leases);
 }
 
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
@@ -104,7 +118,8 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
 }
 
 /** A row whose line has no name is of every line, and a message from such a line reaches every row of its client. */
-const isOfLine = ({ line }: Claim, row: LeaseRow): boolean => line === "" || row.line === "" || line === row.line;
+const isOfLine = ({ line }: Claim, row: LeaseRow): boolean =>
+  line === "" || row.line === "" || line === row.line;
 
 /** A client keeps its row: it is offered, bound, renewed, or ended. */
 function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction): void {
@@ -138,7 +153,12 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
     must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
-    must(after.freeAt >= Math.max(before.freeAt, after.expiresAt), "an offer ended a quarantine", before, after);
+    must(
+      after.freeAt >= Math.max(before.freeAt, after.expiresAt),
+      "an offer ended a quarantine",
+      before,
+      after,
+    );
     const isDeclined = before.state === declined && before.freeAt > now && before.freeAt !== freeNever;
     must(!isDeclined, "a declined pair was offered to the client that declined it", before, after);
     return;
@@ -160,7 +180,11 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
 }
 
 /** A REQUEST binds the pair that it names, for the time that it asks for, and the tenure says since when. */
-function checkBinding(before: LeaseRow, after: LeaseRow, { now, nowUp, claims, isDraining }: Transaction): void {
+function checkBinding(
+  before: LeaseRow,
+  after: LeaseRow,
+  { now, nowUp, claims, isDraining }: Transaction,
+): void {
   const claim = claims.find(
     (each): each is BindClaim | (OfferClaim & { readonly lease: object }) =>
       (each.kind === "bind" || (each.kind === "offer" && each.lease !== null)) &&
@@ -170,13 +194,24 @@ function checkBinding(before: LeaseRow, after: LeaseRow, { now, nowUp, claims, i
   );
   must(claim !== undefined, "a pair was bound for a client that asked for none", before, after);
   must(after.site === claim.site, "a lease is of another site than its message", after, claim.site);
-  must(claim.line === "" || after.line === claim.line, "a lease is of another line than its message", after, claim.line);
+  must(
+    claim.line === "" || after.line === claim.line,
+    "a lease is of another line than its message",
+    after,
+    claim.line,
+  );
   const isContinued =
     isRunning(before, now) &&
     before.site === after.site &&
     before.softwire === after.softwire &&
     before.source === after.source;
-  must(after.since === (isContinued ? before.since : now), "a tenure begins at another time", before, after, now);
+  must(
+    after.since === (isContinued ? before.since : now),
+    "a tenure begins at another time",
+    before,
+    after,
+    now,
+  );
   const stated = after.statedSeconds ?? 0;
   must(after.expiresAt >= nowUp + stated, "a lease is shorter than its client is told", after, nowUp);
   if (claim.kind === "offer") return;
@@ -227,7 +262,12 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
 /** An operator's move: the client leaves one row, and gets the other. */
 function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
   if (before.moveTo !== null) {
-    must(after.client === null || after.client === before.client, "a moved pair changed hands", before, after);
+    must(
+      after.client === null || after.client === before.client,
+      "a moved pair changed hands",
+      before,
+      after,
+    );
     must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
     return;
   }
@@ -251,7 +291,11 @@ function checkNewHolder(
   must(after.state === offered || claim.lease !== null, "a pair was bound before it was offered", after);
   must(after.state <= bound!, "an ended row got a client", before, after);
   must(after.site === claim.site, "an offer is of another site than its message", after, claim.site);
-  must(claim.poolIds.includes(poolIdOf(after.slot)), "an offer is of a pool that does not serve its client", after);
+  must(
+    claim.poolIds.includes(poolIdOf(after.slot)),
+    "an offer is of a pool that does not serve its client",
+    after,
+  );
   must(
     after.state === bound || after.expiresAt <= nowUp + offerHoldSeconds,
     "an offer is held for too long",
@@ -293,7 +337,10 @@ function checkSoftwire(
     .filter((row) => row.slot !== after.slot && isRunning(row, now));
   must(others.length === 0, "two leases have one softwire address", after, others);
   const isChanged =
-    before !== undefined && isRunning(before, now) && before.softwire !== null && before.softwire !== after.softwire;
+    before !== undefined &&
+    isRunning(before, now) &&
+    before.softwire !== null &&
+    before.softwire !== after.softwire;
   must(
     !isChanged || now - before.since! >= softwireIntervalSeconds,
     "a softwire address changed too soon",

@@ -21,7 +21,12 @@ export type SeedOutcome =
 const eventsPerLook = 2000;
 
 /** Runs a seed. If the time is up, the process ends: nobody can stop a run from outside. */
-async function runSeed(seed: number, exchanges: number, folder: DatabaseFolder, cpuMsMax: number): Promise<SeedOutcome> {
+async function runSeed(
+  seed: number,
+  exchanges: number,
+  folder: DatabaseFolder,
+  cpuMsMax: number,
+): Promise<SeedOutcome> {
   let events = 0;
   const onEvent = (): void => {
     if (++events % eventsPerLook !== 0 || cpuMs() < cpuMsMax) return;

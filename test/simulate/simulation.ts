@@ -59,7 +59,7 @@ const livesMsMax = 4 * 3_600_000;
 const stepEverySeconds = 8;
 const wrongMsMax = 30_000;
 /** Without an answer for this long, the faults end. */
-const silentMs = 600_000;
+const silentMs = 180_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
 /** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
@@ -260,10 +260,11 @@ export class Simulation {
       },
       deliver: (payload, address, link) => {
         const client = this.#byAddress.get(address);
-        if (client === undefined) return;
         this.#guard(() => {
+          must(client !== undefined, "an answer left for an address that no client has", address);
           must(this.#linkOf.get(client) === link, "an answer left by another link than its query came by", address, link);
         });
+        if (client === undefined) return;
         this.#network.sendDatagram(`relay-${number}`, client.name, payload, (datagram) => {
           client.receive(datagram);
         });

@@ -124,7 +124,8 @@ export const allocatorBugs: readonly PlantedBug[] = [
     name: "arrival-is-forgotten-for-other-databases",
     promise: "T4 a delayed message does not end a newer lease of its client",
     file: "src/allocator/placement.ts",
-    search: "return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs, clockDriftRatioMax)) };",
+    search:
+      "return { receivedMs: Math.min(receivedMs, earliestLocalMs(reading, clockMs, clockDriftRatioMax)) };",
     replacement: "return { receivedMs: reading.answeredMs };",
   },
   {

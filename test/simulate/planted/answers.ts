@@ -33,7 +33,8 @@ export const answerBugs: readonly PlantedBug[] = [
     name: "ack-of-the-requested-time",
     promise: "R3 an ACK tells the time that is left",
     file: "src/lease/decision.ts",
-    search: "leaseSeconds: secondsBeforeDrain(Math.min(remainingSeconds, statedSeconds ?? granted), pool, now),",
+    search:
+      "leaseSeconds: secondsBeforeDrain(Math.min(remainingSeconds, statedSeconds ?? granted), pool, now),",
     replacement: "leaseSeconds: secondsBeforeDrain(Math.max(granted, remainingSeconds), pool, now),",
   },
   {

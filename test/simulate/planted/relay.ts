@@ -56,11 +56,4 @@ export const relayBugs: readonly PlantedBug[] = [
     search: "allocator.cancelPause = undefined;\n    if (failure === undefined)",
     replacement: "if (failure === undefined) allocator.failures = 0;\n    if (failure === undefined)",
   },
-  {
-    name: "waiting-frames-are-sent-only-with-new-ones",
-    promise: "queues are empty when the faults end",
-    file: "relay/uplink/batcher.ts",
-    search: "else counters.drop(reasonOfFailure[outcome.kind], frames.length);\n    this.#flush();",
-    replacement: "else counters.drop(reasonOfFailure[outcome.kind], frames.length);",
-  },
 ];

@@ -117,7 +117,7 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "site-limit-ignored-for-requests",
     promise: "R7618-10-02 a site has at most siteLeasesMax leases",
     file,
-    search: "\n  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField(\"site_max\"))})",
+    search: '\n  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})',
     replacement: "",
   },
   {
@@ -145,8 +145,10 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "softwire-of-another-is-seen-only-while-offered",
     promise: "R8539-8.2-01 no two leases have one softwire address",
     file,
-    search: "          AND ${other.state} = ${bound} AND ${other.expiresAt} > now\n      )) AS softwire_taken",
-    replacement: "          AND ${other.state} = ${offered} AND ${other.expiresAt} > now\n      )) AS softwire_taken",
+    search:
+      "          AND ${other.state} = ${bound} AND ${other.expiresAt} > now\n      )) AS softwire_taken",
+    replacement:
+      "          AND ${other.state} = ${offered} AND ${other.expiresAt} > now\n      )) AS softwire_taken",
   },
   {
     name: "renewal-shortens-a-lease",
@@ -194,8 +196,9 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "offer-in-the-domain-of-another",
     promise: "a client gets pairs of its own domain only",
     file,
-    search: "FROM ${claimsOf(\"pools\")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value",
-    replacement: "FROM ${claimsOf(\"pools\")} listed CROSS JOIN ${pool} ${p} ON ${p.id} >= listed.value AND ${p.id} < 3",
+    search: 'FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value',
+    replacement:
+      'FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} >= listed.value AND ${p.id} < 3',
   },
   {
     name: "reserved-pair-of-another-is-offered",
