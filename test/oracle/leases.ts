@@ -12,7 +12,7 @@ export const [offered, bound, released, declined] = [1, 2, 3, 4];
 export const freeNever = 253402300799;
 
 /** @returns Whether the row has an unexpired offer or lease. */
-export const isInUse = (row: LeaseRow, now: number): boolean => row.state <= bound! && row.expiresAt > now;
+export const isInUse = (row: LeaseRow, now: number): boolean => row.state <= bound && row.expiresAt > now;
 
 /** @returns Whether the row has an unexpired lease. */
 export const isRunning = (row: LeaseRow, now: number): boolean => row.state === bound && row.expiresAt > now;
@@ -135,9 +135,9 @@ export function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
 }
 
 function clientOf(row: LeaseRow | undefined): string | undefined {
-  return row?.client == null ? undefined : clientKey(row.domainId, row.client);
+  return row === undefined || row.client === null ? undefined : clientKey(row.domainId, row.client);
 }
 
 function siteOf(row: LeaseRow | undefined): string | undefined {
-  return row?.site == null ? undefined : siteKey(row.domainId, row.site);
+  return row === undefined || row.site === null ? undefined : siteKey(row.domainId, row.site);
 }

@@ -65,7 +65,7 @@ export function checkTransition(
   const rules = rulesOf(after.domainId);
   must(rules !== undefined, "a row belongs to no domain", after);
   checkForm(after, transaction);
-  const isMove = before?.moveTo != null || before?.moveFrom != null;
+  const isMove = before !== undefined && (before.moveTo !== null || before.moveFrom !== null);
   const hasSameHolder =
     before !== undefined &&
     before.client !== null &&
@@ -79,7 +79,7 @@ export function checkTransition(
     now,
   );
   if (hasSameHolder) checkHolder(before, after, transaction);
-  else if (isMove) checkHandOver(before!, after, transaction);
+  else if (isMove) checkHandOver(before, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
   if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
@@ -101,7 +101,7 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   if (row.freeAt !== freeNever)
     must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
   must(
-    row.client === null || row.state > bound! || row.expiresAt > nowUp - 1 || row.expiresAt > now - 1,
+    row.client === null || row.state > bound || row.expiresAt > nowUp - 1 || row.expiresAt > now - 1,
     "an offer or a lease had ended when it was written",
     row,
   );
@@ -112,7 +112,7 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
         claim.clientId === row.client &&
         claim.domainId === row.domainId &&
         // What has ended on one line may be given up on another.
-        (isOfLine(claim, row) || row.state > bound!),
+        (isOfLine(claim, row) || row.state > bound),
     );
   must(isClaimed, "a row changed for a client that claimed nothing", row);
 }
@@ -128,7 +128,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   const wasRunning = isRunning(before, now);
   if (after.state === bound) {
     must(
-      before.state <= bound! || hasOffer(claims, after),
+      before.state <= bound || hasOffer(claims, after),
       "a pair that its client gave up was bound",
       before,
       after,
@@ -289,7 +289,7 @@ function checkNewHolder(
   );
   must(claim?.kind === "offer", "a pair was given to a client that asked for none", before, after);
   must(after.state === offered || claim.lease !== null, "a pair was bound before it was offered", after);
-  must(after.state <= bound!, "an ended row got a client", before, after);
+  must(after.state <= bound, "an ended row got a client", before, after);
   must(after.site === claim.site, "an offer is of another site than its message", after, claim.site);
   must(
     claim.poolIds.includes(poolIdOf(after.slot)),

@@ -289,10 +289,11 @@ export class Simulation {
     ];
     return kinds.map((kind, number) => {
       const random = new Random(this.#scenario.seed, 1000 + (kindNumbers[kind] + 1) * 10_000 + number);
-      const domainNumber = random.below(domains.length);
-      const domain = domains[domainNumber]!;
       // Four bad clients are neighbours, who share the limit of their site.
       const site = kind === "well-behaved" ? number : 0x8000 + (number >> 2);
+      const own = random.below(domains.length);
+      const domainNumber = kind === "well-behaved" ? own : site % domains.length;
+      const domain = domains[domainNumber]!;
       const address = clientAddress(domainNumber, site, number);
       const home = random.below(relays);
       const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
