@@ -93,7 +93,7 @@ export class Judge {
     this.#pools.clear();
     for (const shape of pools) {
       const before = this.#retired.get(shape.id);
-      const isSame = before !== undefined && before.shape.drainUntil === shape.drainUntil;
+      const isSame = before?.shape.drainUntil === shape.drainUntil;
       this.#pools.set(shape.id, isSame ? before : new OraclePool(shape));
     }
     this.#domains = domains;

@@ -17,7 +17,8 @@ export interface PlantedBug extends Change {
 
 /**
  * `operators`: changes of the configuration, moves, ends and drains while clients are served. `evidence`: audits of the
- * history and of the binding table. `clock-steps`: a machine whose clock is set. `rapid-commit`: domains that allow it.
+ * history and of the binding table. `clock-steps`: a machine whose clock is set while no lease runs, or
+ * for ever. `rapid-commit`: domains that allow it.
  * `visitors`: clients that change their site.
  */
 export type Need = "operators" | "evidence" | "clock-steps" | "rapid-commit" | "visitors";

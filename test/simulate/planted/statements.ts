@@ -193,14 +193,6 @@ export const statementBugs: readonly PlantedBug[] = [
     replacement: "sql`c.domain_id, c.client_id, '', ${offered},",
   },
   {
-    name: "offer-in-the-domain-of-another",
-    promise: "a client gets pairs of its own domain only",
-    file,
-    search: 'FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value',
-    replacement:
-      'FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} >= listed.value AND ${p.id} < 3',
-  },
-  {
     name: "reserved-pair-of-another-is-offered",
     promise: "a reserved pair is only for its client",
     file,
