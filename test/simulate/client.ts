@@ -200,6 +200,13 @@ export class Client {
       this.#turnOff();
       return;
     }
+    if (this.kind !== "well-behaved" && this.#random.oneIn(12)) {
+      // It takes what was only offered for its lease.
+      this.#pair = pair;
+      this.#state = "rebooting";
+      this.#ask("reboot");
+      return;
+    }
     this.#pair = pair;
     this.#perhapsChangeSoftwire();
     this.#state = "requesting";

@@ -369,6 +369,8 @@ export class Simulation {
     this.#heardMs = this.#kernel.nowMs;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
     this.#guard(() => {
+      const isNamed = what === "discover" || heard.kind === "nak" || isSamePair(sent.pair, heard.pair);
+      must(isNamed, "an ACK is for another pair than its message", sent.pair, heard.pair);
       this.#judgeOf(client).checkAnswer({
         kind: heard.kind,
         client: (pretends ?? client).id,
@@ -576,6 +578,9 @@ const lineOf = ({ options: { remoteId } }: Client): string | undefined => remote
 
 /** Whether a message of one client may be taken for one of the other. */
 const hasSameLine = (one: Client, other: Client): boolean => one === other || lineOf(one) === lineOf(other);
+
+const isSamePair = (one: Sent["pair"], other: Sent["pair"]): boolean =>
+  one?.address === other?.address && one?.portParams?.psid === other?.portParams?.psid;
 
 const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
 
