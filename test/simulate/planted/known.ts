@@ -62,7 +62,6 @@ const shown: readonly string[] = [
   "relay-states-no-arrival",
   "relay-does-not-watch-its-loop",
   "queue-forgets-the-earliest-arrival",
-  "reserved-ports-ignored",
   "two-slots-of-one-port-set",
   "answers-sent-by-the-first-listener",
   "file-clock-follows-steps",
