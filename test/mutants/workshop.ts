@@ -16,7 +16,19 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import type { Mutant } from "./mutant.ts";
+
+/** The part of a mutant that changes a file. */
+export type Change = Pick<Mutant, "name" | "file" | "search" | "replacement">;
+
+/** The result of a program. */
+export interface ProgramResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Exit code; null if it was killed, because it took too long. */
+  readonly code: number | null;
+}
 
 /** The result of a test run. */
 export type Verdict =
@@ -100,10 +112,10 @@ export class Workshop {
    * @returns A function that restores the file.
    * @throws {RangeError} When the text to replace does not occur exactly once, or equals its replacement.
    */
-  apply({ name, file, search, replacement }: Mutant): () => void {
+  apply({ name, file, search, replacement }: Change): () => void {
     const path = join(this.#folder, file);
-    const text = readFileSync(path, "utf8");
-    const found = text.split(search).length - 1;
+    const before = readFileSync(path, "utf8");
+    const found = before.split(search).length - 1;
     if (found !== 1) {
       throw new RangeError(
         `Cannot apply mutant "${name}": found its text ${found} times in ${file}, expected once`,
@@ -113,11 +125,31 @@ export class Workshop {
     // With a function as replacement, `$` has no special meaning.
     writeFileSync(
       path,
-      text.replace(search, () => replacement),
+      before.replace(search, () => replacement),
     );
     return () => {
-      writeFileSync(path, text);
+      writeFileSync(path, before);
     };
+  }
+
+  /**
+   * Runs a program of the copy.
+   *
+   * @param file Its TypeScript file.
+   * @param msMax Milliseconds after which it is killed.
+   */
+  async runProgram(file: string, args: readonly string[], msMax: number): Promise<ProgramResult> {
+    const child = spawn(process.execPath, ["--import", "tsx", file, ...args], {
+      cwd: this.#folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const timer = setTimeout(() => child.kill("SIGKILL"), msMax);
+    const ended = new Promise<number | null>((done) => {
+      child.once("close", done);
+    });
+    const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+    clearTimeout(timer);
+    return { stdout, stderr, code };
   }
 
   /**

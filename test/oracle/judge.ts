@@ -27,6 +27,8 @@ export interface JudgedCommit {
   readonly changed: readonly (readonly [slot: number, row: LeaseRow | undefined])[];
   /** The claims; undefined if it is no batch of an allocator. */
   readonly claims: readonly Claim[] | undefined;
+  /** The allocator; undefined if it is none. */
+  readonly by?: string | undefined;
   /** Whether the allocator knew the clock, so that it could state a deadline. */
   readonly hasDeadline: boolean;
   /** What an operator's transaction wrote to the audit. */
@@ -63,10 +65,21 @@ export interface JudgedConfiguration {
  */
 const lateMs = 2 * 3000 + 1100;
 
-/** When a message that gives a pair up reached a relay. */
+/**
+ * A message may end what an earlier one of its batch was granted, unless the batch is later than this. Some milliseconds
+ * are for rounding.
+ */
+const sameBatchMs = 100 + 5;
+
+/** A message that gives a pair up. */
 interface GivenUp {
+  /** When it reached a relay. */
   readonly atMs: number;
   readonly what: "release" | "decline" | "withdraw";
+  /** The pair that it names; undefined if it may be any. */
+  readonly pair: NamedPair | undefined;
+  /** The end of the name of the line that it came from; undefined if it may be any. */
+  readonly line: string | undefined;
 }
 
 /** The judge of one database. */
@@ -119,6 +132,12 @@ export class Judge {
     return [...new Map([...this.#retired, ...this.#pools]).values()];
   }
 
+  /** @returns Whether some lease runs until then, in milliseconds of the database's clock. */
+  isLeasedAt(clockMs: number): boolean {
+    for (const row of this.leases.rows.values()) if (isRunning(row, clockMs / 1000)) return true;
+    return false;
+  }
+
   pairOf(slot: number): NamedPair | undefined {
     const id = poolIdOf(slot);
     return (this.#pools.get(id) ?? this.#retired.get(id))?.pairOf(slot);
@@ -145,13 +164,13 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, sentMs, changed, claims, hasDeadline, audited } = commit;
+    const { atMs, clockMs, sentMs, changed, claims, hasDeadline, audited, by } = commit;
     this.audited.push(...audited);
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
     for (const [slot, row] of changed) {
-      this.leases.set(slot, row, atMs, clockMs);
+      this.leases.set(slot, row, { atMs, clockMs, by });
       this.tenures.record(slot, before.get(slot), row, Math.floor(clockMs / 1000));
     }
     if (claims === undefined) {
@@ -171,7 +190,8 @@ export class Judge {
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
       drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
-      mayEnd: (row, as) => this.#mayEnd(row, as, atMs),
+      mayEnd: (row) => this.#mayEnd(row),
+      isDraining: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil !== null,
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -207,24 +227,15 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd({ client, slot, state }: LeaseRow, _as: number, atMs: number): boolean {
+  #mayEnd(row: LeaseRow): boolean {
+    const { client, slot } = row;
     if (client === null) return true;
-    const given = this.#givenUp.get(client) ?? [];
-    // The last version is the one that ends it.
-    const grantedMs = this.leases.versions(slot, atMs).at(-2)?.atMs ?? 0;
-    const granted = this.#lastGrantMs(slot, grantedMs);
-    return given.some(
-      ({ atMs: given, what }) => given >= granted - 1 && (what !== "withdraw" || state === offered),
-    );
-  }
-
-  #lastGrantMs(slot: number, atMs: number): number {
-    return (
-      this.leases
-        .versions(slot, atMs)
-        .filter((version) => version.atMs <= atMs)
-        .at(-1)?.atMs ?? 0
-    );
+    const pair = this.pairOf(slot);
+    const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
+    const { grant, last } = this.leases.lastGrant(slot);
+    if (grant === undefined) return true;
+    const earliestMs = grant.atMs - (grant.by === last!.by ? sameBatchMs : 1);
+    return given.some(({ atMs: givenMs }) => givenMs >= earliestMs);
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */
@@ -275,9 +286,10 @@ export class Judge {
   /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
   checkAnswer(answer: JudgedAnswer): void {
     const { kind, client, pair, sentMs, what, isPlain } = answer;
+    must((kind === "offer") === (what === "discover"), "an answer is not one to its message", answer);
     if (kind === "nak") {
       const slot = this.slotOf(pair);
-      if (slot === undefined || !isPlain || (what !== "renew" && what !== "rebind")) return;
+      if (slot === undefined || !isPlain || what === "discover") return;
       this.#checkRefusal(answer, slot, this.leases.versions(slot, sentMs));
       return;
     }
@@ -329,15 +341,19 @@ export class Judge {
     return Math.max(-1, ...this.#slotsOf(pair).map((slot) => this.#operated.get(slot) ?? -1));
   }
 
-  /** A client that renews the lease that it has must not be refused. */
+  /** A client that renews the lease that it has, or takes what it was offered, must not be refused. */
   #checkRefusal(answer: JudgedAnswer, slot: number, versions: readonly Version[]): void {
-    const { client, heardMs, sentMs } = answer;
+    const { client, heardMs, sentMs, what } = answer;
+    const isOwn = ({ row }: Version): boolean =>
+      row.client === client &&
+      (row.state === bound || (what === "select" && row.state === offered)) &&
+      row.moveTo === null;
     const last = versions.at(-1);
     const endMs = last === undefined ? 0 : last.clockMs + (heardMs - last.atMs);
     const isHeld =
       versions.length > 0 &&
       versions[0]!.atMs < sentMs &&
-      versions.every(({ row }) => row.client === client && row.state === bound && row.moveTo === null) &&
+      versions.every(isOwn) &&
       last!.row.expiresAt * 1000 > endMs + 2000;
     const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
     must(!isHeld || isExcused, "a lease that its client has was refused", answer, versions);
@@ -401,10 +417,20 @@ const stateNames: Readonly<Record<number, HeldPair["state"]>> = {
   4: "declined",
 };
 
+/** Whether a message that gives a pair up may end a row. A DECLINE names an address, and a client has one pair of it. */
+function concerns({ what, pair: named, line }: GivenUp, row: LeaseRow, pair: NamedPair | undefined): boolean {
+  if (line !== undefined && row.line !== "" && !row.line.endsWith(line)) return false;
+  if (what === "withdraw") return row.state === offered;
+  if (named === undefined || pair === undefined) return true;
+  if (what === "decline") return named.address === pair.address;
+  return named.address === pair.address && named.portParams?.psid === pair.portParams?.psid;
+}
+
 /** Whether a version of a row allows an answer that was sent while it was current. */
 function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean {
   if (row.client !== answer.client) return false;
   const { kind, seconds, softwire, sentMs } = answer;
+  if (row.statedSeconds !== null && seconds > row.statedSeconds) return false;
   // What was committed before the message came is judged as of the message.
   const atClockMs = clockMs + Math.max(0, sentMs - atMs);
   if (row.expiresAt * 1000 < atClockMs) return false;

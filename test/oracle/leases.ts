@@ -28,6 +28,8 @@ export interface Version {
   readonly atMs: number;
   /** The same by the clock of the database. */
   readonly clockMs: number;
+  /** The allocator that committed it; undefined for others. */
+  readonly by?: string | undefined;
 }
 
 /** Versions that are remembered of each slot. */
@@ -71,7 +73,7 @@ export class Leases {
   readonly #bySoftwire = new Index();
 
   /** Takes a row over as it was committed. */
-  set(slot: number, row: LeaseRow | undefined, atMs: number, clockMs: number): void {
+  set(slot: number, row: LeaseRow | undefined, { atMs, clockMs, by }: Omit<Version, "row">): void {
     const before = this.rows.get(slot);
     this.#byClient.move(slot, clientOf(before), clientOf(row));
     this.#bySite.move(slot, siteOf(before), siteOf(row));
@@ -83,9 +85,9 @@ export class Leases {
     }
     this.rows.set(slot, row);
     const versions = this.#versions.get(slot);
-    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs }]);
+    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs, by }]);
     else {
-      versions.push({ row, atMs, clockMs });
+      versions.push({ row, atMs, clockMs, by });
       if (versions.length > versionsMax) versions.shift();
     }
   }
@@ -97,6 +99,17 @@ export class Leases {
     let first = versions.length - 1;
     while (first > 0 && versions[first]!.atMs > fromMs) first--;
     return versions.slice(Math.max(0, first));
+  }
+
+  /**
+   * @returns The version before the last, and the last itself. One in which a client was only told another time does not
+   *   count.
+   */
+  lastGrant(slot: number): { readonly grant: Version | undefined; readonly last: Version | undefined } {
+    const versions = this.#versions.get(slot) ?? [];
+    let at = versions.length - 2;
+    while (at > 0 && isOnlyTold(versions[at - 1]!.row, versions[at]!.row)) at--;
+    return { grant: versions[at], last: versions.at(-1) };
   }
 
   ofClient(domainId: number, client: string): LeaseRow[] {
@@ -114,6 +127,14 @@ export class Leases {
   #rowsOf(slots: ReadonlySet<number>): LeaseRow[] {
     return [...slots].map((slot) => this.rows.get(slot)!);
   }
+}
+
+/** Whether two versions differ only in the lease time that the client was told. */
+export function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
+  if (before.statedSeconds === after.statedSeconds) return false;
+  return (
+    JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null })
+  );
 }
 
 function clientOf(row: LeaseRow | undefined): string | undefined {

@@ -4,10 +4,21 @@
  *
  * @module
  */
-import type { Claim } from "../../src/lease/claim.ts";
-import { bound, declined, freeNever, isInUse, isOccupied, isRunning, offered, released } from "./leases.ts";
+import type { BindClaim, Claim, OfferClaim } from "../../src/lease/claim.ts";
+import {
+  bound,
+  declined,
+  freeNever,
+  isInUse,
+  isOccupied,
+  isOnlyTold,
+  isRunning,
+  offered,
+  released,
+} from "./leases.ts";
 import type { Leases } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
+import { poolIdOf } from "./pools.ts";
 import { must } from "./violation.ts";
 
 /** Facts of a domain that rules depend on. */
@@ -34,7 +45,9 @@ export interface Transaction {
    *
    * @param row As it was.
    */
-  readonly mayEnd: (row: LeaseRow, as: number) => boolean;
+  readonly mayEnd: (row: LeaseRow) => boolean;
+  /** Whether the pool of a slot has a drain date. */
+  readonly isDraining: (slot: number) => boolean;
 }
 
 /** One row before and after a transaction. */
@@ -94,13 +107,6 @@ function checkDrain(before: LeaseRow | undefined, after: LeaseRow, { now, drainU
   );
 }
 
-/** A DISCOVER of a client with a lease changes only what it was told. */
-function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
-  return (
-    JSON.stringify({ ...before, statedSeconds: null }) === JSON.stringify({ ...after, statedSeconds: null })
-  );
-}
-
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
 function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
   return a.line === b.line || a.line === "" || b.line === "";
@@ -109,6 +115,7 @@ function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
 /** What holds for every row that a transaction has written. */
 function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   must((row.state === bound) === (row.since !== null), "bound rows have a tenure, and no other rows do", row);
+  must(row.softwire === null || row.state === bound, "a row without a lease has a softwire address", row);
   must(row.since === null || row.since <= now, "a tenure begins in the future", row, now);
   if (row.freeAt !== freeNever)
     must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
@@ -117,9 +124,21 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
     "an offer or a lease had ended when it was written",
     row,
   );
-  const isClaimed = row.client === null || claims.some((claim) => claim.clientId === row.client);
+  const isClaimed =
+    row.client === null ||
+    claims.some(
+      (claim) =>
+        claim.clientId === row.client &&
+        claim.domainId === row.domainId &&
+        // What has ended on one line may be given up on another.
+        (isOfLine(claim, row) || row.state > bound),
+    );
   must(isClaimed, "a row changed for a client that claimed nothing", row);
 }
+
+/** A row whose line has no name is of every line, and a message from such a line reaches every row of its client. */
+const isOfLine = ({ line }: Claim, row: LeaseRow): boolean =>
+  line === "" || row.line === "" || line === row.line;
 
 /** A client keeps its row: it is offered, bound, renewed, or ended. */
 function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction): void {
@@ -151,31 +170,93 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       after,
       quarantineSeconds,
     );
+    const isOffered = claims.some((claim) => claim.kind === "offer" && claim.clientId === after.client);
+    if (!(isOffered && isOnlyTold(before, after))) checkBinding(before, after, transaction);
     return;
   }
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
     must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
     must(
-      after.freeAt >= Math.min(before.freeAt, after.expiresAt),
+      after.freeAt >= Math.max(before.freeAt, after.expiresAt),
       "an offer ended a quarantine",
       before,
       after,
     );
+    const isDeclined = before.state === declined && before.freeAt > now && before.freeAt !== freeNever;
+    must(!isDeclined, "a declined pair was offered to the client that declined it", before, after);
     return;
   }
+  must(after.expiresAt <= before.expiresAt, "what ended lasts longer than before", before, after);
+  must(after.expiresAt <= now, "what ended lasts on", before, after);
   if (wasRunning) {
-    must(mayEnd(before, after.state), "a lease ended without a word of its client", before, after);
+    must(mayEnd(before), "a lease ended without a word of its client", before, after);
     const seconds = after.state === declined ? declineSeconds : quarantineSeconds;
     must(
-      after.freeAt === freeNever || after.freeAt >= now + seconds,
+      after.freeAt === freeNever || after.freeAt >= (seconds > 0 ? nowUp + seconds : now),
       "the quarantine of an ended lease is too short",
       after,
       seconds,
     );
   } else if (isInUse(before, now)) {
-    must(mayEnd(before, after.state), "an offer ended without a word of its client", before, after);
+    must(mayEnd(before), "an offer ended without a word of its client", before, after);
   }
+}
+
+/** A REQUEST binds the pair that it names, for the time that it asks for, and the tenure says since when. */
+function checkBinding(
+  before: LeaseRow,
+  after: LeaseRow,
+  { now, nowUp, claims, isDraining }: Transaction,
+): void {
+  const claim = claims.find(
+    (each): each is BindClaim | (OfferClaim & { readonly lease: object }) =>
+      (each.kind === "bind" || (each.kind === "offer" && each.lease !== null)) &&
+      each.clientId === after.client &&
+      each.domainId === after.domainId &&
+      isOfLine(each, after),
+  );
+  must(claim !== undefined, "a pair was bound for a client that asked for none", before, after);
+  must(after.site === claim.site, "a lease is of another site than its message", after, claim.site);
+  must(
+    claim.line === "" || after.line === claim.line,
+    "a lease is of another line than its message",
+    after,
+    claim.line,
+  );
+  const isContinued =
+    isRunning(before, now) &&
+    before.site === after.site &&
+    before.softwire === after.softwire &&
+    before.source === after.source;
+  must(
+    after.since === (isContinued ? before.since : now),
+    "a tenure begins at another time",
+    before,
+    after,
+    now,
+  );
+  const stated = after.statedSeconds ?? 0;
+  must(after.expiresAt >= nowUp + stated, "a lease is shorter than its client is told", after, nowUp);
+  if (claim.kind === "offer") return;
+  const { first, last, step } = claim.slots;
+  const isNamed = after.slot >= first && after.slot <= last && (after.slot - first) % step === 0;
+  must(isNamed, "a pair was bound that its client did not name", after, claim.slots);
+  must(
+    before.state !== offered || claim.accepts === "offer-or-lease",
+    "an offer was bound by a client that did not accept it",
+    before,
+    after,
+  );
+  const wanted = claim.lease.leaseSeconds;
+  const granted = claim.takesOfferedSeconds ? (before.statedSeconds ?? wanted) : wanted;
+  must(
+    stated === granted || (stated < granted && isDraining(after.slot)),
+    "a lease has another time than its client asked for",
+    before,
+    after,
+    granted,
+  );
 }
 
 /** A DISCOVER with Rapid Commit binds what it was offered in the same transaction. */
@@ -185,11 +266,18 @@ function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
 
 /** A row that loses its client: it declined the pair, or has to leave it. */
 function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transaction: Transaction): void {
-  const { now, nowUp, mayEnd, drainUntilOf } = transaction;
+  const { now, nowUp, mayEnd, rulesOf, drainUntilOf } = transaction;
   must(before !== undefined, "a row without a client appeared", after);
   if (before.client === null) return;
   if (after.state === declined) {
-    must(!isInUse(before, now) || mayEnd(before, declined), "a pair was declined by nobody", before, after);
+    must(!isInUse(before, now) || mayEnd(before), "a pair was declined by nobody", before, after);
+    const { declineSeconds } = rulesOf(after.domainId)!;
+    must(
+      !isRunning(before, now) || after.freeAt >= nowUp + declineSeconds,
+      "the quarantine of a declined pair is too short",
+      before,
+      after,
+    );
     return;
   }
   const drainUntil = drainUntilOf(before.slot);
@@ -229,10 +317,19 @@ function checkNewHolder(
   leases: Leases,
 ): void {
   const { offerHoldSeconds, siteLeasesMax } = rulesOf(after.domainId)!;
-  const claim = claims.find(({ kind, clientId }) => kind === "offer" && clientId === after.client);
+  const claim = claims.find(
+    ({ kind, clientId, line }) =>
+      kind === "offer" && clientId === after.client && (line === "" || line === after.line),
+  );
   must(claim?.kind === "offer", "a pair was given to a client that asked for none", before, after);
   must(after.state === offered || claim.lease !== null, "a pair was bound before it was offered", after);
   must(after.state <= bound, "an ended row got a client", before, after);
+  must(after.site === claim.site, "an offer is of another site than its message", after, claim.site);
+  must(
+    claim.poolIds.includes(poolIdOf(after.slot)),
+    "an offer is of a pool that does not serve its client",
+    after,
+  );
   must(
     after.state === bound || after.expiresAt <= nowUp + offerHoldSeconds,
     "an offer is held for too long",
@@ -254,6 +351,7 @@ function checkNewHolder(
     before.expiresAt <= now &&
     before.state !== declined;
   must(isLeftover, "a pair that is not free went to another client", before, after);
+  must(after.freeAt >= before.freeAt, "an offer ended a quarantine", before, after);
 }
 
 /** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */

@@ -41,6 +41,8 @@ export interface Sent {
   readonly sentMs: number;
   /** Option 61, if it is that of another client. */
   readonly pretends: Client | undefined;
+  /** Set if an octet is wrong, so that it may say anything. */
+  readonly isDamaged?: boolean | undefined;
 }
 
 /** An answer that a client got. */
@@ -175,6 +177,8 @@ export class Client {
       return;
     }
     const sent = this.#sent;
+    // An offer that was under way for minutes must not wake a bad client up.
+    if (this.#isCalm && this.kind !== "well-behaved") return;
     const { options, xid, yiaddr: address } = answer.message;
     if (xid !== sent?.xid || sent.pretends !== undefined) return;
     const server = options.get(OptionCode.serverIdentifier);
@@ -201,7 +205,15 @@ export class Client {
       this.#turnOff();
       return;
     }
+    if (this.kind !== "well-behaved" && this.#random.oneIn(12)) {
+      // It takes what was only offered for its lease.
+      this.#pair = pair;
+      this.#state = "rebooting";
+      this.#ask("reboot");
+      return;
+    }
     this.#pair = pair;
+    this.#perhapsChangeSoftwire();
     this.#state = "requesting";
     this.#ask("select");
   }
@@ -239,6 +251,12 @@ export class Client {
     this.#state = "selecting";
     this.wantsSinceMs = this.#kernel.nowMs;
     this.#ask("discover");
+  }
+
+  /** It has said that it leaves, and goes on in the same breath. */
+  #beginAgain(): void {
+    this.#world.stops(this);
+    this.#discover();
   }
 
   #turnOff(): void {
@@ -311,8 +329,7 @@ export class Client {
   }
 
   #renew(): void {
-    const { usesSoftwire } = this.options;
-    if (usesSoftwire && this.#random.oneIn(6)) this.#softwire = this.#newSoftwire();
+    this.#perhapsChangeSoftwire();
     this.#state = "renewing";
     this.#ask("renew");
   }
@@ -324,7 +341,8 @@ export class Client {
     if (choice < 4) this.#renew();
     else if (choice < 7) {
       this.#say("release", pair);
-      this.#turnOff();
+      if (this.kind === "stubborn") this.#beginAgain();
+      else this.#turnOff();
     } else if (choice < 9) {
       this.#state = "rebooting";
       this.#world.stops(this);
@@ -333,12 +351,7 @@ export class Client {
       this.#say("decline", pair);
       this.#turnOff();
     } else if (choice === 10 && this.kind === "forgetful") this.#turnOff();
-    else if (choice === 11 && this.kind === "stubborn") {
-      // It says that it leaves, and goes on in the same breath.
-      this.#say("release", pair);
-      this.#world.stops(this);
-      this.#discover();
-    } else {
+    else {
       this.#state = "rebinding";
       this.#ask("rebind");
     }
@@ -348,7 +361,7 @@ export class Client {
   #waitForWave(): void {
     this.#wake(this.#toWaveMs(), () => {
       if (this.kind === "hostile") {
-        this.#harm();
+        for (let left = 1 + this.#random.below(3); left > 0; left--) this.#harm();
         this.#waitForWave();
       } else if (this.#random.oneIn(2)) this.#discover();
       else this.#waitForWave();
@@ -377,7 +390,7 @@ export class Client {
       return;
     }
     // It may be any message by now, so it may give up what its sender has.
-    this.#world.send({ ...this.#sent!, what: "release" }, this.#damaged(this.#datagram!));
+    this.#world.send({ ...this.#sent!, what: "release", isDamaged: true }, this.#damaged(this.#datagram!));
     this.#sent = undefined;
   }
 
@@ -408,11 +421,15 @@ export class Client {
     return { ...profile, leaseSeconds: this.#random.pick([1, 60, 90, 300, 100_000]) };
   }
 
+  #perhapsChangeSoftwire(): void {
+    if (this.options.usesSoftwire && this.#random.oneIn(4)) this.#softwire = this.#newSoftwire();
+  }
+
   #newSoftwire(): Uint8Array {
     if (this.kind === "well-behaved") return this.#addressOctets.with(14, 1 + this.#random.below(2));
     // Few addresses, so that several want the same.
     const address = parseIPv6("2001:db8:ffff::");
-    address[15] = 1 + this.#random.below(20);
+    address[15] = 1 + this.#random.below(8);
     return address;
   }
 

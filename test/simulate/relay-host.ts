@@ -30,8 +30,8 @@ export interface RelayHostOptions {
   readonly allocators: readonly AllocatorHost[];
   readonly startProcess: () => SimulatedProcess;
   readonly log: (relay: string, message: string, fields: object) => void;
-  /** Delivers a datagram to the client with an address. */
-  readonly deliver: (payload: Uint8Array, address: string) => void;
+  /** Delivers a datagram to the client with an address, over the link with a number. */
+  readonly deliver: (payload: Uint8Array, address: string, link: number) => void;
 }
 
 /** A host on which a relay runs, is killed and started again. */
@@ -131,7 +131,7 @@ export class RelayHost {
       receiveBufferOctets,
       resizeReceiveBuffer: () => receiveBufferOctets,
       send: (payload, _port, address) => {
-        this.#options.deliver(payload, address);
+        this.#options.deliver(payload, address, this.#options.addresses.indexOf(options.address));
       },
       close: () => Promise.resolve(),
     };

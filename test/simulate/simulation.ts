@@ -9,6 +9,7 @@ import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { openFile } from "../../src/store/database/file.ts";
 import { parseIPv4, formatIPv4 } from "../../src/wire/ipv4-address.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
 import { formatIPv6, parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
@@ -66,6 +67,11 @@ const adminToken = "admin-token-of-the-simulation";
 /** The longest that a run lives with faults. */
 const livesMsMax = 4 * 3_600_000;
 const traceCharactersMax = 100_000;
+/** Mean seconds between two moments at which a clock is set, and how long it stays wrong at most. */
+const stepEverySeconds = 8;
+const wrongMsMax = 30_000;
+/** Without an answer for this long, the faults end. */
+const silentMs = 180_000;
 /** Milliseconds between two audits of all rows. */
 const auditMs = 60_000;
 /** Operations between two polls of a binding table. */
@@ -111,6 +117,7 @@ export class Simulation {
   /** Number of the link that each client is on: that of its domain. */
   readonly #linkOf = new Map<Client, number>();
   #exchanges = 0;
+  #heardMs = 0;
   #grants = 0;
   #batches = 0;
   #isCalm = false;
@@ -130,6 +137,8 @@ export class Simulation {
    * message of its client that was late.
    */
   #isTaken = false;
+  /** By how much the clock of the machine of the databases is wrong, in milliseconds. */
+  #clockErrorMs = 0;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
@@ -153,7 +162,11 @@ export class Simulation {
       await this.#build();
       this.#startFaults();
       for (const client of this.#clients) client.start();
-      while (this.#exchanges < this.#options.exchanges && this.#kernel.nowMs < livesMsMax) {
+      while (
+        this.#exchanges < this.#options.exchanges &&
+        this.#kernel.nowMs < livesMsMax &&
+        !this.#isSilent()
+      ) {
         await this.#kernel.runUntil(this.#kernel.nowMs + 2000);
         if (Math.floor(this.#kernel.nowMs / auditMs) !== Math.floor((this.#kernel.nowMs - 2000) / auditMs))
           await this.#audit();
@@ -176,6 +189,11 @@ export class Simulation {
       for (const storage of this.#judges.keys()) storage.close();
       for (const path of this.#paths) this.#folder.remove(path);
     }
+  }
+
+  /** Whether nothing was answered for so long that waiting for more is of no use. */
+  #isSilent(): boolean {
+    return this.#kernel.nowMs - this.#heardMs > silentMs;
   }
 
   /** Events and callbacks so far. */
@@ -353,7 +371,11 @@ export class Simulation {
     const path = this.#folder.copy();
     this.#paths.push(path);
     const database = openFile(`file:${path}`, {
-      clockMs: () => startUnixMs + this.#kernel.nowMs,
+      machine: {
+        wallMs: () => startUnixMs + this.#kernel.nowMs + this.#clockErrorMs,
+        bootMs: () => this.#kernel.nowMs,
+        bootId: "the only boot",
+      },
       sync: "off",
       everySecond: () => () => undefined,
     });
@@ -431,8 +453,17 @@ export class Simulation {
       log: (relay, message, fields) => {
         this.#tell(() => `${relay} logs: ${message} ${describeFields(fields)}`);
       },
-      deliver: (payload, address) => {
+      deliver: (payload, address, link) => {
         const client = this.#byAddress.get(address);
+        this.#guard(() => {
+          must(client !== undefined, "an answer left for an address that no client has", address);
+          must(
+            this.#linkOf.get(client) === link,
+            "an answer left by another link than its query came by",
+            address,
+            link,
+          );
+        });
         if (client === undefined) return;
         this.#network.sendDatagram(`relay-${number}`, client.name, payload, (datagram) => {
           client.receive(datagram);
@@ -462,10 +493,11 @@ export class Simulation {
     const kindNumber = clientKinds.indexOf(kind);
     const number = kindNumber * clientsOfKindMax + index;
     const random = new Random(seed, firstClientStream + number);
-    const link = random.below(domains.length);
+    const own = random.below(domains.length);
+    // Four bad clients are neighbours, who share the limit of their site.
+    const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 2);
+    const link = kind === "well-behaved" ? own : site % domains.length;
     const domain = domains[link]!;
-    // Two bad clients are neighbours, who share the limit of their site.
-    const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 1);
     const address = clientAddress(link, site, number);
     const home = random.below(relays);
     const client = new Client(this.#kernel, random, this.#worldOf(random, home), {
@@ -528,9 +560,15 @@ export class Simulation {
       if (what === "release" || what === "decline" || what === "withdraw") {
         const owner = sent.pretends ?? client;
         // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
-        this.#beliefs.doubt(owner.name);
+        if (sent.isDamaged === true || hasSameLine(client, owner)) this.#beliefs.doubt(owner.name);
         const atMs = relay.statesArrival ? this.#kernel.nowMs : Infinity;
-        this.#judgeOf(client).recordGivenUp(owner.id, { atMs, what });
+        const line = sent.isDamaged === true ? undefined : lineOf(client);
+        this.#judgeOf(client).recordGivenUp(owner.id, {
+          atMs,
+          what,
+          pair: sent.isDamaged === true ? undefined : pair,
+          line,
+        });
         this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
       }
       relay.receive(arrived, this.#linkOf.get(client)!, client.address, 546);
@@ -543,11 +581,14 @@ export class Simulation {
 
   #heard(sent: Sent, heard: Heard): void {
     const { client, what, sentMs, pretends } = sent;
+    this.#heardMs = this.#kernel.nowMs;
     this.#tell(() => `${client.name} hears ${heard.kind} ${describePair(heard.pair)} for ${heard.seconds} s`);
     this.#heardSentMs = sentMs;
     this.#isTaken =
       this.#judgeOf(client).takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#guard(() => {
+      const isNamed = what === "discover" || heard.kind === "nak" || isSamePair(sent.pair, heard.pair);
+      must(isNamed, "an ACK is for another pair than its message", sent.pair, heard.pair);
       this.#judgeOf(client).checkAnswer({
         kind: heard.kind,
         client: (pretends ?? client).id,
@@ -573,12 +614,20 @@ export class Simulation {
         () => `${storage.name} commits ${changed.length} rows of ${cause?.allocator ?? "an operator"}`,
       );
     this.#guard(() => {
+      const trueMs = startUnixMs + this.#kernel.nowMs;
+      must(
+        Math.abs(clockMs - trueMs) <= 1,
+        "a transaction has another time than its database",
+        clockMs,
+        trueMs,
+      );
       const operated = judge.commit({
         atMs: this.#kernel.nowMs,
         clockMs,
         sentMs,
         changed,
         claims: cause?.claims,
+        by: cause?.allocator,
         hasDeadline: cause?.options.until !== undefined,
         audited,
       });
@@ -647,6 +696,11 @@ export class Simulation {
     this.#repeat(operatorEverySeconds * operationsPerPoll, this.#stream(21), (random) => {
       this.#poll(random);
     });
+    const stepRandom = this.#stream(22);
+    if (stepRandom.oneIn(3))
+      this.#repeat(stepEverySeconds, stepRandom, (random) => {
+        this.#setClock(random);
+      });
   }
 
   /** A consumer of a binding table asks some allocator for changes. */
@@ -715,10 +769,28 @@ export class Simulation {
     });
   }
 
+  /**
+   * Sets the clock of the machine of the databases wrong for a while (T9). Their own clocks run on as long as there are
+   * leases, so there must be one for all of this time.
+   */
+  #setClock(random: Random): void {
+    const { nowMs } = this.#kernel;
+    const leasedMs = startUnixMs + nowMs + wrongMsMax + 1000;
+    if (this.#clockErrorMs !== 0 || ![...this.#judges.values()].every((judge) => judge.isLeasedAt(leasedMs)))
+      return;
+    this.#clockErrorMs = Math.round(random.pick([-1, 1]) * random.between(60_000, 7_200_000));
+    this.#tell(() => `the clock of the databases is set by ${this.#clockErrorMs} ms`);
+    this.#count("clock step");
+    this.#kernel.after(random.between(100, wrongMsMax), () => {
+      this.#clockErrorMs = 0;
+    });
+  }
+
   /** Ends all faults, and waits until every well-behaved client has a lease. */
   async #calm(): Promise<void> {
     this.#isCalm = true;
     this.#tell(() => "the faults end");
+    this.#clockErrorMs = 0;
     this.#network.udp = noFaults;
     this.#network.tcp = noFaults;
     for (const storage of this.#storages) storage.faults = noStorageFaults;
@@ -793,6 +865,15 @@ const clientKinds: readonly ClientKind[] = ["well-behaved", "stubborn", "forgetf
 const clientsOfKindMax = 4096;
 /** Streams of random numbers below this one belong to the rest of the world. */
 const firstClientStream = 1000;
+
+/** What the name of a client's line ends with. */
+const lineOf = ({ options: { remoteId } }: Client): string | undefined => remoteId && encodeHex(remoteId);
+
+/** Whether a message of one client may be taken for one of the other. */
+const hasSameLine = (one: Client, other: Client): boolean => one === other || lineOf(one) === lineOf(other);
+
+const isSamePair = (one: Sent["pair"], other: Sent["pair"]): boolean =>
+  one?.address === other?.address && one?.portParams?.psid === other?.portParams?.psid;
 
 const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
 

@@ -21,7 +21,7 @@ export class DatabaseFolder {
 
   /** Makes the file that the others are copies of. */
   async prepare(): Promise<void> {
-    const database = openFile(`file:${this.#template}`, { sync: "off" });
+    const database = openFile(`file:${this.#template}`, { sync: "off", clockMs: () => 0 });
     await migrateDatabase(database);
     await database.read([{ sql: "PRAGMA wal_checkpoint(TRUNCATE)", args: [] }]);
     database.close();
