@@ -70,6 +70,8 @@ const traceCharactersMax = 100_000;
 /** Mean seconds between two moments at which a clock is set, and how long it stays wrong at most. */
 const stepEverySeconds = 8;
 const wrongMsMax = 30_000;
+/** Each database has a transaction within this time after that. */
+const settledMsMax = 600_000;
 /** Without an answer for this long, the faults end. */
 const silentMs = 180_000;
 /** Milliseconds between two audits of all rows. */
@@ -139,6 +141,8 @@ export class Simulation {
   #isTaken = false;
   /** By how much the clock of the machine of the databases is wrong, in milliseconds. */
   #clockErrorMs = 0;
+  /** Until when this may be in the record of a database, which its next transactions settle. */
+  #clockInDoubtMs = 0;
 
   constructor(scenario: Scenario, options: RunOptions, folder: DatabaseFolder) {
     this.#scenario = scenario;
@@ -255,6 +259,7 @@ export class Simulation {
       placed: new Map([...placed].map(([domain, storage]) => [domain, judged.get(storage)!])),
       domains: this.#scenario.domains.map(({ name }) => name),
       now: () => Math.floor((startUnixMs + this.#kernel.nowMs) / 1000),
+      isClockInDoubt: () => this.#kernel.nowMs < this.#clockInDoubtMs,
     };
     return new EvidenceAudit(world, this.#stream(20));
   }
@@ -781,7 +786,9 @@ export class Simulation {
     this.#clockErrorMs = Math.round(random.pick([-1, 1]) * random.between(60_000, 7_200_000));
     this.#tell(() => `the clock of the databases is set by ${this.#clockErrorMs} ms`);
     this.#count("clock step");
-    this.#kernel.after(random.between(100, wrongMsMax), () => {
+    const wrongMs = random.between(100, wrongMsMax);
+    this.#clockInDoubtMs = nowMs + wrongMs + settledMsMax;
+    this.#kernel.after(wrongMs, () => {
       this.#clockErrorMs = 0;
     });
   }
