@@ -111,6 +111,24 @@ test("T13 a good token passes after any number of unknown ones from its address"
   expect([await status(fresh), await status(used), await status(relayToken)]).toEqual([200, 200, 200]);
 });
 
+test("T13 a revoked token is refused within 5 s, also if its look-up took long", async () => {
+  const opened = await open();
+  const { app, state, timing, createToken, status } = opened;
+  const token = await createToken("revoked");
+  let answer = (): void => undefined;
+  state.held = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const first = status(token);
+  await expect.poll(() => state.lookUps).toBe(1);
+  timing.advance(1000);
+  answer();
+  expect(await first).toBe(200);
+  expect((await operator(app)("DELETE", "/tokens/revoked")).status).toBe(204);
+  timing.advance(tokenCacheMs - 1000);
+  expect(await status(token)).toBe(401);
+});
+
 test("T13 429 says how long to wait, and ends with its minute", async () => {
   const { state, timing, post, status, guess } = await open();
   await guess(authFailuresMax);

@@ -84,8 +84,9 @@ export function createTokenCheck(deps: TokenCheckDeps): TokenChecks {
   const { localMs } = deps;
   const valid = new Map<string, { readonly principal: Principal; readonly untilMs: number }>();
   const unknown = new Map<string, number>();
-  const lookUp = createLookUps(deps, (key, principal) => {
-    const untilMs = localMs() + tokenCacheMs;
+  const lookUp = createLookUps(deps, (key, principal, askedMs) => {
+    // What the database says was true when it was asked; the answer may have been under way for seconds.
+    const untilMs = askedMs + tokenCacheMs;
     valid.delete(key);
     if (principal === undefined) keep(unknown, key, untilMs);
     else keep(valid, key, { principal, untilMs });
@@ -120,11 +121,11 @@ function keep<V>(cache: Map<string, V>, key: string, value: V): void {
  * Creates the queue of look-ups. Each request waits by its own timers, and starts the next look-up itself: on Workers,
  * what a request has started ends with it.
  *
- * @param onFound Gets the result for each token.
+ * @param onFound Gets the result for each token, and when the database was asked, by the local clock.
  */
 function createLookUps(
   { tokens, localMs, later, isFlooded }: TokenCheckDeps,
-  onFound: (key: string, principal: Principal | undefined) => void,
+  onFound: (key: string, principal: Principal | undefined, askedMs: number) => void,
 ) {
   let waiting: Batch = { waiters: new Map(), places: new Map() };
   let current: LookUp | undefined;
@@ -137,6 +138,7 @@ function createLookUps(
 
   async function run(waiters: ReadonlyMap<string, Waiter>): Promise<void> {
     const entries = [...waiters];
+    const askedMs = localMs();
     try {
       const { holders, failure } = await tokens.authenticate(entries.map(([, { hash }]) => hash));
       for (const [index, [key, waiter]] of entries.entries()) {
@@ -145,7 +147,7 @@ function createLookUps(
           waiter.reject(failure);
           continue;
         }
-        onFound(key, holder);
+        onFound(key, holder, askedMs);
         waiter.resolve(holder);
       }
       hasFailed = failure !== undefined;

@@ -146,6 +146,14 @@ export const strangerMutants: readonly Mutant[] = [
     tests: guessingTests,
   },
   {
+    name: "token-kept-from-its-answer-on",
+    rules: ["T13"],
+    file: tokenCheck,
+    search: "onFound(key, holder, askedMs);",
+    replacement: "onFound(key, holder, localMs());",
+    tests: guessingTests,
+  },
+  {
     name: "look-ups-do-not-wait-for-each-other",
     rules: ["T13"],
     file: tokenCheck,

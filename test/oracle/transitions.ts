@@ -152,8 +152,12 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       before,
       after,
     );
-    // An offer keeps its word although the setting was changed meanwhile.
-    const secondsMax = Math.max(leaseSecondsMax, before.state === offered ? (before.statedSeconds ?? 0) : 0);
+    // An offer keeps its word although the setting was changed meanwhile, also when it is accepted once more.
+    const takesOffer = claims.some(
+      (claim) => claim.kind === "bind" && claim.takesOfferedSeconds && claim.clientId === after.client,
+    );
+    const keepsWord = before.state === offered || takesOffer;
+    const secondsMax = Math.max(leaseSecondsMax, keepsWord ? (before.statedSeconds ?? 0) : 0);
     must(
       after.expiresAt <= Math.max(wasRunning ? before.expiresAt : 0, nowUp + secondsMax),
       "a lease is longer than the longest of its domain",

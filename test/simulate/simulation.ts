@@ -820,8 +820,23 @@ export class Simulation {
       unserved.length === 0,
       "a well-behaved client has no lease although the faults are over",
       unserved.map(({ name }) => name),
+      unserved.slice(0, 1).map((client) => this.#describePools(client)),
     );
     this.#checkQueues();
+  }
+
+  /** What is in the pools of a client's database, for the story of a failure. */
+  #describePools(client: Client): object {
+    const judge = this.#judgeOf(client);
+    const clockMs = startUnixMs + this.#kernel.nowMs;
+    return {
+      domain: this.#domainOf.get(client)!.name,
+      pools: judge.pools.map((pool) => [
+        pool.shape.name,
+        pool.shape.drainUntil,
+        judge.countsOf(pool, clockMs),
+      ]),
+    };
   }
 
   async #restore(): Promise<void> {
@@ -843,16 +858,14 @@ export class Simulation {
     );
   }
 
+  /** A client that can share an address takes a full one if there is no other, so both pools have to suffice. */
   #hasPlace(client: Client): boolean {
     const domain = this.#domainOf.get(client)!;
-    const isSharing = sharesPorts(client);
     const rivals = this.#clients.filter(
-      (each) =>
-        each.kind === "well-behaved" &&
-        this.#domainOf.get(each) === domain &&
-        sharesPorts(each) === isSharing,
+      (each) => each.kind === "well-behaved" && this.#domainOf.get(each) === domain,
     );
-    return rivals.length <= slotsOf(domain, isSharing);
+    const sharing = rivals.filter(sharesPorts).length;
+    return sharing <= slotsOf(domain, true) && rivals.length - sharing <= slotsOf(domain, false);
   }
 
   #checkQueues(): void {
