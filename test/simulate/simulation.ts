@@ -840,7 +840,10 @@ export class Simulation {
   }
 
   async #restore(): Promise<void> {
-    if (this.#scenario.operatorEverySeconds === 0) return;
+    const { operatorEverySeconds, tcp, storage } = this.#scenario;
+    if (operatorEverySeconds === 0) return;
+    // What an operator asked for before may be done late, and has to be undone.
+    await this.#kernel.runUntil(this.#kernel.nowMs + tcp.delayMsMax + storage.slowMsMax + operatorWaitMs);
     const restored = { isDone: false };
     this.#operate(
       () => this.#operator.restore(),
