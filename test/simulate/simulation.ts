@@ -861,14 +861,17 @@ export class Simulation {
     );
   }
 
-  /** A client that can share an address takes a full one if there is no other, so both pools have to suffice. */
+  /**
+   * A client that can share an address takes a full one if there is no other just then, and keeps it. So there is a full
+   * one for each of the others only if there is one for all.
+   */
   #hasPlace(client: Client): boolean {
     const domain = this.#domainOf.get(client)!;
     const rivals = this.#clients.filter(
       (each) => each.kind === "well-behaved" && this.#domainOf.get(each) === domain,
     );
-    const sharing = rivals.filter(sharesPorts).length;
-    return sharing <= slotsOf(domain, true) && rivals.length - sharing <= slotsOf(domain, false);
+    if (!sharesPorts(client)) return rivals.length <= slotsOf(domain, false);
+    return rivals.filter(sharesPorts).length <= slotsOf(domain, true);
   }
 
   #checkQueues(): void {
