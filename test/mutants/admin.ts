@@ -266,6 +266,14 @@ const evidenceMutants: readonly Mutant[] = [
     tests: storeTests,
   },
   {
+    name: "feed-ignores-how-long-offers-are-held",
+    rules: ["reports the end of a lease whose quarantine was shortened since"],
+    file: "src/store/evidence/feed-statements.ts",
+    search: ", ${domain.settings} ->> '$.offerHoldSeconds',\n      coalesce(${longerHold.seconds}, 0))`,",
+    replacement: ",\n      coalesce(${longerHold.seconds}, 0))`,",
+    tests: ["src/store/evidence/binding-feed.test.ts"],
+  },
+  {
     name: "binding-log-misses-begins-and-ends",
     rules: ["RFC 7596 §6.1"],
     file: feedTriggers,

@@ -150,6 +150,19 @@ describe("the log", () => {
     expect(added.map(({ before }) => before)).toEqual([null]);
   });
 
+  test("reports the end of a lease whose quarantine was shortened since, while offers are held as long", async () => {
+    const play = await openLeasePlay();
+    await play.act({ kind: "discover", client: 1 });
+    await play.act(lease(1));
+    const { version } = await openBindingSnapshot(play.database);
+    await play.act({ kind: "quarantine", seconds: 0 });
+    play.now += 101;
+    const ended = await openBindingSnapshot(play.database);
+    expect(await readTable(ended)).toEqual({});
+    const removed = changesOf(await ended.changesSince(version));
+    expect(removed.map(({ after }) => after)).toEqual([null]);
+  });
+
   test("is purged in steps; a version older than the log or newer than the table has no increment", async () => {
     const play = await openLeasePlay();
     const { version: first } = await openBindingSnapshot(play.database);

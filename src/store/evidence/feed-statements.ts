@@ -94,7 +94,9 @@ export const feedSelections = {
   slots: { images: imagesOf(page) },
   pools: {
     id: pool.id,
-    hold: sql<number>`max(${domain.settings} ->> '$.quarantineSeconds', coalesce(${longerHold.seconds}, 0))`,
+    /** A hold that was longer is recorded only when it is longer than both of the settings, so both count. */
+    hold: sql<number>`max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
+      coalesce(${longerHold.seconds}, 0))`,
   },
 } as const;
 
