@@ -17,8 +17,11 @@ interface Timer {
   run: Action | undefined;
 }
 
-/** Where deliveries wait; the event loop reads a bounded number of each in a turn. */
-export type Channel = "socket" | "connections";
+/**
+ * Where deliveries wait: in connections, or in a UDP socket, by its address. The event loop reads a bounded number of
+ * datagrams from each socket in a turn.
+ */
+export type Channel = "connections" | `socket ${string}`;
 
 /** Something that waits to be read. */
 interface Arrival {
@@ -186,9 +189,11 @@ export class SimulatedProcess implements Runnable {
   #poll(): Action[] {
     const read: Action[] = [];
     const left: Arrival[] = [];
-    let datagrams = 0;
+    const counts = new Map<Channel, number>();
     for (const each of this.#arrived) {
-      if (each.channel === "socket" && ++datagrams > datagramsPerTurnMax) left.push(each);
+      const count = (counts.get(each.channel) ?? 0) + 1;
+      counts.set(each.channel, count);
+      if (each.channel !== "connections" && count > datagramsPerTurnMax) left.push(each);
       else read.push(each.run);
     }
     this.#arrived = left;

@@ -117,7 +117,7 @@ export class RelayHost {
   receive(datagram: Uint8Array, link: number, address: string, port: number): void {
     const socket = this.#sockets.get(this.#options.addresses[link]!);
     if (socket === undefined) return;
-    this.#process?.deliver("socket", () => {
+    this.#process?.deliver(`socket ${socket.address}`, () => {
       socket.onDatagram(datagram, { address, port, family: "IPv6", size: datagram.length });
     });
   }
