@@ -72,7 +72,7 @@ export function checkTransition(
     before !== undefined &&
     before.client !== null &&
     before.client === after.client &&
-    isSameLine(before, after);
+    (isSameLine(before, after) || isGone(before, now));
   must(
     after.updatedAt === now || (hasSameHolder && isOnlyTold(before, after)),
     "a row that changed does not say when",
@@ -106,6 +106,10 @@ function checkDrain(before: LeaseRow | undefined, after: LeaseRow, { now, drainU
     drainUntil,
   );
 }
+
+/** What a client had on another line, and nobody has any more, is its own again on each of its lines. */
+const isGone = (row: LeaseRow, now: number): boolean =>
+  row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
 
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
 function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
