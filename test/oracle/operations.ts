@@ -125,10 +125,14 @@ function checkEnd({ slot, before, after }: Operated, rows: readonly Operated[], 
     (each) => each.resource === "lease" && each.action === "release" && each.name === name,
   );
   if (!isNamed && before!.state === offered) {
+    const { client } = before!;
+    const moves = (from: number | null): boolean =>
+      rows.some((row) => row.slot === from && row.after?.client === client);
+    // The pair that is reserved may wait for its client, which has a lease on another line.
     const isReserved = rows.some(
-      (row) => row.after?.freeAt === freeNever && row.after.client === before!.client,
+      ({ after: row }) => row?.freeAt === freeNever && (row.client === client || moves(row.moveFrom)),
     );
-    must(isReserved, "an offer ended that no operator named", before, after, audited);
+    must(isReserved, "an offer ended that no operator named", before, after, audited, rows);
     return;
   }
   must(isNamed, "a lease ended that no operator named", before, after, audited);
