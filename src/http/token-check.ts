@@ -143,12 +143,11 @@ function createLookUps(
       const { holders, failure } = await tokens.authenticate(entries.map(([, { hash }]) => hash));
       for (const [index, [key, waiter]] of entries.entries()) {
         const holder = holders[index];
-        if (holder === undefined && failure !== undefined) {
-          waiter.reject(failure);
-          continue;
+        if (holder === undefined && failure !== undefined) waiter.reject(failure);
+        else {
+          onFound(key, holder, askedMs);
+          waiter.resolve(holder);
         }
-        onFound(key, holder, askedMs);
-        waiter.resolve(holder);
       }
       hasFailed = failure !== undefined;
     } catch (error) {

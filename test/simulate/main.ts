@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../support/duration.ts";
 import { runCampaign, Totals } from "./campaign.ts";
 import { replaceOutside } from "./outside.ts";
+import { runPlanted } from "./plant.ts";
 import { formatFailure, formatTotals } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 import type { Outcome } from "./run-seed.ts";
@@ -26,6 +27,8 @@ interface Flags {
   readonly replay?: true;
   readonly without: readonly Feature[];
   readonly clients: number;
+  readonly planted?: true;
+  readonly only?: readonly string[];
 }
 
 /** How long a failure is shrunk. */
@@ -64,11 +67,20 @@ const flags = new Command("simulate")
   .addOption(new Option("--replay", "print every event of the first seed").conflicts(["for", "seeds"]))
   .option("--without <faults>", "leave out faults, as a shrunk failure says", featureList, [])
   .option("--clients <percent>", "leave out clients, as a shrunk failure says", wholeNumber, 100)
+  .option("--planted", "plant known bugs one at a time, and say which of them the oracle catches")
+  .option("--only <names...>", "plant only these bugs")
   .parse()
   .opts<Flags>();
 
-if (flags.replay === true || flags.without.length > 0 || flags.clients !== 100) await replay();
+if (flags.planted === true) await plant();
+else if (flags.replay === true || flags.without.length > 0 || flags.clients !== 100) await replay();
 else await campaign();
+
+/** Plants bugs. The seeds begin at 1, so that what is caught once is caught again. */
+async function plant(): Promise<void> {
+  const { only, seeds, processes: jobs } = flags;
+  if (!(await runPlanted({ only, seeds, jobs }))) process.exitCode = 2;
+}
 
 /** Runs one seed, perhaps in part, step by step. */
 async function replay(): Promise<void> {
