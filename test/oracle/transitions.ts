@@ -364,6 +364,8 @@ function checkNewHolder(
 
 /** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */
 function checkSite(after: LeaseRow, { siteLeasesMax }: DomainRules, now: number, leases: Leases): void {
+  // Who is moved had a pair at this site before.
+  if (after.moveFrom !== null) return;
   if (siteLeasesMax === null || after.site === null) return;
   const used = leases.ofSite(after.domainId, after.site).filter((row) => isOccupied(row, now));
   must(used.length <= siteLeasesMax, "a site has more leases than siteLeasesMax", after, used);
