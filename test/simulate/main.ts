@@ -5,6 +5,7 @@
  */
 import { cpus } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { print } from "../../src/program-output.ts";
 import { parseDuration } from "../support/duration.ts";
 import { runCampaign, Totals } from "./campaign.ts";
 import { replaceOutside } from "./outside.ts";
@@ -35,6 +36,11 @@ interface Flags {
 const shrinkMsMax = 120_000;
 /** Milliseconds between two lines about the progress. */
 const progressMs = 30_000;
+
+/** Prints a line. */
+function say(line: string): void {
+  print(`${line}\n`);
+}
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
@@ -89,10 +95,10 @@ async function replay(): Promise<void> {
   replaceOutside();
   const folder = new DatabaseFolder();
   await folder.prepare();
-  const onLine = flags.replay === true ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
+  const onLine = flags.replay === true ? say : undefined;
   const outcome = await runSeed(seed, { exchanges, reduction, onLine }, folder);
   folder.close();
-  if (outcome.kind === "held") console.log(`seed ${seed}: no violation, hash ${outcome.result.hash}`);
+  if (outcome.kind === "held") say(`seed ${seed}: no violation, hash ${outcome.result.hash}`);
   else fail(formatFailure(outcome, { exchanges, reduction, withStory: flags.replay !== true }));
 }
 
@@ -115,11 +121,11 @@ async function campaign(): Promise<void> {
       if (report.outcome.kind === "held") ({ hash } = report.outcome.result);
       if (elapsedMs() - toldMs < progressMs) return;
       toldMs = elapsedMs();
-      console.log(`${totals.seeds} seeds, ${totals.grants} grants, ${Math.round(toldMs / 1000)} s`);
+      say(`${totals.seeds} seeds, ${totals.grants} grants, ${Math.round(toldMs / 1000)} s`);
     },
   });
-  if (seeds === 1 && hash !== undefined) console.log(`seed ${firstSeed}: hash ${hash}`);
-  console.log(formatTotals(totals, { firstSeed, elapsedMs: elapsedMs() }));
+  if (seeds === 1 && hash !== undefined) say(`seed ${firstSeed}: hash ${hash}`);
+  say(formatTotals(totals, { firstSeed, elapsedMs: elapsedMs() }));
   const [failure] = totals.failures;
   if (failure !== undefined) await explain(failure);
 }
@@ -142,11 +148,11 @@ async function explain(failure: Exclude<Outcome, { kind: "held" }>): Promise<voi
     () => performance.now() > untilMs,
   );
   folder.close();
-  console.log(`shrunk in ${runs} runs`);
+  say(`shrunk in ${runs} runs`);
   fail(formatFailure(outcome, { exchanges, reduction, withStory: true }));
 }
 
 function fail(text: string): void {
-  console.log(text);
+  say(text);
   process.exitCode = 2;
 }
