@@ -134,7 +134,7 @@ export class Chaos {
     );
   }
 
-  /** Processes that can be killed or stopped. Of several, one is always left alone by kills. */
+  /** Processes that can be killed or stopped. If there are several, at least one of them always runs. */
   #victims(kind: Disturbance): readonly Member[] {
     const all = this.#fleet.members.filter((member) => kind.endsWith(`-${member.kind}`));
     const up = all.filter((member) => !this.#down.has(member));

@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../support/duration.ts";
 import { CampaignFailure, epochMessages, runCampaign } from "./campaign.ts";
 import type { TargetName } from "./campaign.ts";
 import { formatCase, parseCase, runCase } from "./cases.ts";
@@ -30,14 +31,6 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-const unitMs = { s: 1000, m: 60_000, h: 3_600_000 };
-
-function duration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
-  if (count === undefined) throw new InvalidArgumentError("Expected a time such as 90s, 10m or 2h.");
-  return Number(count) * unitMs[unit as keyof typeof unitMs];
-}
-
 interface Flags {
   readonly seed?: number;
   readonly messages?: number;
@@ -58,13 +51,18 @@ const flags = new Command("fuzz")
       .argParser(wholeNumber)
       .conflicts("for"),
   )
-  .option("--for <time>", "run this long instead, such as 10m; the last epoch is finished", duration)
+  .option("--for <time>", "run this long instead, such as 10m; the last epoch is finished", parseDuration)
   .option("--processes <count>", "run this many processes, which share the messages", wholeNumber, 1)
   .addOption(
     new Option("--target <name>", "what gets them").choices(["relay", "allocator", "both"]).default("both"),
   )
-  .option("--stall <time>", "end the process when a message takes this long", duration, stallMsDefault)
-  .option("--shrink <time>", "spend this long on shortening a case that fails", duration, shrinkMsDefault)
+  .option("--stall <time>", "end the process when a message takes this long", parseDuration, stallMsDefault)
+  .option(
+    "--shrink <time>",
+    "spend this long on shortening a case that fails",
+    parseDuration,
+    shrinkMsDefault,
+  )
   .option("--epoch <number>", "run only this epoch, which a failure printed", wholeNumber)
   .option("--replay <file>", "run only the case in this file")
   .parse()
@@ -135,7 +133,7 @@ function report(summaries: readonly Summary[], ms: number): void {
 /** Flags that each process of a campaign gets too. */
 function sharedFlags(): string[] {
   const { target, stall, shrink: shrinkMs, for: forMs } = flags;
-  const seconds = (ms: number) => `${Math.ceil(ms / unitMs.s)}s`;
+  const seconds = (ms: number) => `${Math.ceil(ms / 1000)}s`;
   return [
     ...["--target", target, "--stall", seconds(stall), "--shrink", seconds(shrinkMs)],
     ...(forMs === undefined ? [] : ["--for", seconds(forMs)]),

@@ -364,7 +364,7 @@ function checkNewHolder(
 
 /** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */
 function checkSite(after: LeaseRow, { siteLeasesMax }: DomainRules, now: number, leases: Leases): void {
-  // Who is moved had a pair at this site before.
+  // A client that an operator moves already had a pair at this site.
   if (after.moveFrom !== null) return;
   if (siteLeasesMax === null || after.site === null) return;
   const used = leases.ofSite(after.domainId, after.site).filter((row) => isOccupied(row, now));

@@ -4,7 +4,6 @@
  * @module
  */
 import { createCounters } from "../../src/allocator/counters.ts";
-import type { Counters } from "../../src/allocator/counters.ts";
 import type { Log } from "../../src/allocator/log.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { Claim } from "../../src/lease/claim.ts";
@@ -20,7 +19,6 @@ import type { Storage } from "./storage.ts";
 
 /** What a transaction was for. */
 export interface BatchCause {
-  readonly kind: "batch";
   readonly allocator: string;
   readonly claims: readonly Claim[];
   readonly options: CommitOptions;
@@ -75,29 +73,14 @@ export class AllocatorHost {
   readonly #open = new Set<OpenRequest>();
   readonly #accepted = new Map<string, number>();
   #store: Store | undefined;
-  /** Counts of the present process. */
-  counters: Counters | undefined;
 
   constructor(options: AllocatorHostOptions) {
     this.name = options.name;
     this.#options = options;
   }
 
-  get isUp(): boolean {
-    return this.#process !== undefined;
-  }
-
-  /** Requests that are served now. */
-  get openRequests(): number {
-    return this.#open.size;
-  }
-
   get process(): SimulatedProcess | undefined {
     return this.#process;
-  }
-
-  get store(): Store {
-    return this.#store!;
   }
 
   start(): void {
@@ -125,7 +108,7 @@ export class AllocatorHost {
       relayToken,
       adminToken,
       log: { debug: () => undefined, info: () => undefined, warn: write, error: write },
-      counters: (this.counters = createCounters()),
+      counters: createCounters(),
       localMs: timing.nowMs,
       arrivedMs: watch.arrivedMs,
       later: timing.later,
@@ -153,19 +136,11 @@ export class AllocatorHost {
    * @param onBroken Called instead if the process ends before.
    */
   request(from: string, request: HttpRequest, reply: (answer: HttpAnswer) => void, onBroken: Action): void {
-    const process = this.#process;
-    if (process === undefined) {
-      onBroken();
-      return;
-    }
-    const open: OpenRequest = { onBroken };
-    this.#open.add(open);
-    process.deliver("connections", () => {
+    const serve = (): Promise<HttpAnswer> => {
       this.#accept(from);
-      void this.#serve(request).then((answer) => {
-        if (process.isAlive && this.#open.delete(open)) reply(answer);
-      });
-    });
+      return this.#serve(request);
+    };
+    this.#receive(serve, reply, onBroken);
   }
 
   /**
@@ -174,6 +149,11 @@ export class AllocatorHost {
    * @param onBroken Called instead if the process ends before, or does not run.
    */
   administer(request: AdminRequest, reply: (answer: AdminAnswer) => void, onBroken: Action): void {
+    this.#receive(() => this.#administer(request), reply, onBroken);
+  }
+
+  /** Serves a request in the process. If that fails, as when a table is streamed and its database is lost, it breaks. */
+  #receive<T>(serve: () => Promise<T>, reply: (answer: T) => void, onBroken: Action): void {
     const process = this.#process;
     if (process === undefined) {
       onBroken();
@@ -181,14 +161,14 @@ export class AllocatorHost {
     }
     const open: OpenRequest = { onBroken };
     this.#open.add(open);
+    const isOpen = (): boolean => process.isAlive && this.#open.delete(open);
     process.deliver("connections", () => {
-      this.#administer(request).then(
+      serve().then(
         (answer) => {
-          if (process.isAlive && this.#open.delete(open)) reply(answer);
+          if (isOpen()) reply(answer);
         },
         () => {
-          // A table is streamed. If the database fails meanwhile, the connection breaks.
-          if (process.isAlive && this.#open.delete(open)) onBroken();
+          if (isOpen()) onBroken();
         },
       );
     });
@@ -230,7 +210,7 @@ export class AllocatorHost {
     return {
       ...partition,
       commit: async (claims, options) => {
-        const cause: BatchCause = { kind: "batch", allocator: name, claims, options };
+        const cause: BatchCause = { allocator: name, claims, options };
         setCause(cause);
         const committed = partition.commit(claims, options);
         setCause(undefined);

@@ -53,7 +53,7 @@ export interface Heard {
   readonly softwire: string | null;
 }
 
-/** Where a client's messages go, and who looks on. */
+/** How a client reaches its relays, and reports what it does. */
 export interface ClientWorld {
   /** Sends a datagram to a relay that the client reaches. */
   readonly send: (sent: Sent, datagram: Uint8Array) => void;

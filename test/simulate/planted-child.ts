@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
-import { Violation } from "../oracle/violation.ts";
-import { scenarioOf } from "./scenario.ts";
-import { Simulation } from "./simulation.ts";
+import { replaceOutside } from "./outside.ts";
+import { runSeed } from "./run-seed.ts";
 import { DatabaseFolder } from "./template.ts";
 
 /** What a seed showed. */
@@ -21,26 +19,23 @@ export type SeedOutcome =
 const eventsPerLook = 2000;
 
 /** Runs a seed. If the time is up, the process ends: nobody can stop a run from outside. */
-async function runSeed(
+async function showSeed(
   seed: number,
   exchanges: number,
   folder: DatabaseFolder,
   cpuMsMax: number,
 ): Promise<SeedOutcome> {
   let events = 0;
-  const onEvent = (): void => {
+  const onLine = (): void => {
     if (++events % eventsPerLook !== 0 || cpuMs() < cpuMsMax) return;
     tell({ kind: "nothing" });
     folder.close();
     process.exit(0);
   };
-  try {
-    await new Simulation(scenarioOf(seed), { exchanges, onEvent }, folder).run();
-    return { kind: "nothing" };
-  } catch (error) {
-    if (error instanceof Violation) return { kind: "violation", rule: error.rule };
-    return { kind: "crash", message: error instanceof Error ? error.message : String(error) };
-  }
+  const outcome = await runSeed(seed, { exchanges, onLine }, folder);
+  if (outcome.kind === "held") return { kind: "nothing" };
+  if (outcome.kind === "violated") return { kind: "violation", rule: outcome.rule };
+  return { kind: "crash", message: outcome.rule };
 }
 
 function tell(outcome: SeedOutcome): void {
@@ -64,7 +59,7 @@ async function runSeeds(
     await folder.prepare();
     let shown = 0;
     for (let seed = first; seed < first + seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
-      const outcome = await runSeed(seed, exchanges, folder, cpuMsMax);
+      const outcome = await showSeed(seed, exchanges, folder, cpuMsMax);
       if (outcome.kind !== "nothing") shown++;
       tell(outcome);
     }
@@ -73,11 +68,7 @@ async function runSeeds(
   }
 }
 
-// A digest that is ready at once, as the kernel expects of everything but its events.
-Object.defineProperty(crypto.subtle, "digest", {
-  value: (_algorithm: unknown, data: Uint8Array) =>
-    Promise.resolve(new Uint8Array(createHash("sha256").update(data).digest()).buffer),
-});
+replaceOutside();
 const [first, seeds, exchanges, enough, cpuMsMax] = process.argv.slice(2).map(Number) as [
   number,
   number,
