@@ -8,7 +8,7 @@ import { parseRelaySettings } from "../../relay/config/config.ts";
 import { believedLevels, encodeInterfaceId } from "../../src/wire/relay-interface-id.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
-import { loopBeatMs } from "../../src/limits.ts";
+import { linkCheckIntervalMs, loopBeatMs } from "../../src/limits.ts";
 import { systemTiming } from "../../src/timing.ts";
 import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import {
@@ -72,8 +72,8 @@ async function stageRelay(allocatorUrl: string, input: RelaySettingsInput = {}):
       ...systemTiming,
       nowMs: () => performance.now() + skippedMs,
       later: (end, ms) => {
-        // The event loop is watched by the real time.
-        if (ms === loopBeatMs) return systemTiming.later(end, ms);
+        // The event loop and the links are watched by the real time.
+        if (ms === loopBeatMs || ms === linkCheckIntervalMs) return systemTiming.later(end, ms);
         pauses.put({ ms, end });
         return () => undefined;
       },
