@@ -47,8 +47,7 @@ interface OpenRequest {
 /** Options of an allocator. */
 export interface AllocatorHostOptions {
   readonly name: string;
-  /** The main database first. */
-  readonly storages: readonly [Storage, ...Storage[]];
+  readonly main: Storage;
   /** Name of a domain -> its database, if it is not the main one. */
   readonly placed: ReadonlyMap<string, Storage>;
   readonly relayToken: string;
@@ -57,7 +56,7 @@ export interface AllocatorHostOptions {
   readonly startProcess: () => SimulatedProcess;
   readonly log: (allocator: string, message: string, fields: object) => void;
   /** Called with the result of each transaction of claims. */
-  readonly onFacts: (cause: BatchCause, storage: Storage, result: CommitResult) => void;
+  readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
 }
 
 /** Connections that a relay opens to an allocator: each is accepted once. */
@@ -86,17 +85,18 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, storages, placed, relayToken, adminToken, log } = this.#options;
+    const { name, main, placed, relayToken, adminToken, log } = this.#options;
     let cause: BatchCause | undefined;
+    const storages = new Set([main, ...placed.values()]);
     const databases = new Map(
-      storages.map((storage) => [storage, storage.connect(process, () => cause)] as const),
+      [...storages].map((storage) => [storage, storage.connect(process, () => cause)] as const),
     );
     const real = createStore({
-      main: databases.get(storages[0])!,
+      main: databases.get(main)!,
       placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
     });
-    const [first, ...others] = real.partitions.map((partition, index) =>
-      this.#watchCommits(partition, storages[index]!, (next) => (cause = next)),
+    const [first, ...others] = real.partitions.map((partition) =>
+      this.#watchCommits(partition, (next) => (cause = next)),
     );
     const store = { ...real, partitions: [first!, ...others] as const };
     const write: Log["error"] = (fields, message) => {
@@ -201,11 +201,7 @@ export class AllocatorHost {
     return { status: response.status, headers: Object.fromEntries(response.headers), body };
   }
 
-  #watchCommits(
-    partition: Partition,
-    storage: Storage,
-    setCause: (cause: BatchCause | undefined) => void,
-  ): Partition {
+  #watchCommits(partition: Partition, setCause: (cause: BatchCause | undefined) => void): Partition {
     const { name, onFacts } = this.#options;
     return {
       ...partition,
@@ -215,7 +211,7 @@ export class AllocatorHost {
         const committed = partition.commit(claims, options);
         setCause(undefined);
         const result = await committed;
-        onFacts(cause, storage, result);
+        onFacts(cause, result);
         return result;
       },
     };

@@ -24,6 +24,7 @@ import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { readAnswer } from "../support/answer.ts";
 import type { Random } from "../support/random.ts";
 import type { Kernel } from "./kernel.ts";
+import type { ScenarioDomain } from "./scenario.ts";
 
 /** How a client behaves. */
 export type ClientKind = "well-behaved" | "stubborn" | "forgetful" | "hostile";
@@ -73,6 +74,9 @@ export interface ClientWorld {
 export interface ClientOptions {
   readonly name: string;
   readonly kind: ClientKind;
+  /** The domain of its link. */
+  readonly domain: ScenarioDomain;
+  readonly link: number;
   readonly profile: ClientProfile;
   /** IPv6 source address. */
   readonly address: string;

@@ -77,6 +77,15 @@ export class Kernel {
     this.#failure ??= { error };
   }
 
+  /** Checks something. What the check throws ends the run, wherever it was called. */
+  check(work: Action): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
   /**
    * Runs events up to a time.
    *

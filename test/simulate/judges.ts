@@ -1,0 +1,220 @@
+/**
+ * The oracle of a run: a judge for each database, and what clients believe. It sees each message that reaches a relay,
+ * each transaction, and each answer that a client gets.
+ *
+ * @module
+ */
+import { Beliefs } from "../oracle/beliefs.ts";
+import type { Belief } from "../oracle/beliefs.ts";
+import { Judge } from "../oracle/judge.ts";
+import { firstPortOf } from "../oracle/pools.ts";
+import type { NamedPair } from "../oracle/pools.ts";
+import { must } from "../oracle/violation.ts";
+import type { CommitResult } from "../../src/store/batch/commit.ts";
+import type { BatchCause } from "./allocator-host.ts";
+import type { Client, Heard, Sent } from "./client.ts";
+import type { PastBelief } from "./evidence.ts";
+import type { Kernel } from "./kernel.ts";
+import type { MachineClock } from "./machine-clock.ts";
+import { hasSameLine, lineOf } from "./population.ts";
+import type { Commit, Storage } from "./storage.ts";
+
+/** A pair that a client used. */
+interface UsedPair {
+  readonly client: Client;
+  readonly belief: Belief;
+  /** When it asked for it. */
+  readonly sentMs: number;
+  /** When it stopped, by the kernel's clock; at the latest, when its lease ended. */
+  toMs: number;
+}
+
+/** Uses of pairs of which an audit asks. */
+const usedMax = 10;
+
+/** All judges of a run. */
+export class Judges {
+  readonly #kernel: Kernel;
+  readonly #clock: MachineClock;
+  readonly #byStorage = new Map<Storage, Judge>();
+  readonly #byDomain = new Map<string, Judge>();
+  readonly #beliefs = new Beliefs();
+  /** The latest uses of pairs. */
+  #used: UsedPair[] = [];
+  /** When a message in which a client gives its pair up last reached a relay. */
+  readonly #gaveUpMs = new Map<Client, number>();
+  /** When the message of the answer that is heard now was sent. */
+  #heardSentMs = 0;
+  /**
+   * Whether the pair of the answer that is heard now was taken away after its message was sent: by an operator, or by a
+   * message of its client that was late.
+   */
+  #isTaken = false;
+  /** What the facts of a transaction have to say. */
+  readonly #expected = new WeakMap<
+    BatchCause,
+    { readonly judge: Judge; readonly facts: ReturnType<Judge["expectFacts"]> }
+  >();
+
+  constructor(kernel: Kernel, clock: MachineClock) {
+    this.#kernel = kernel;
+    this.#clock = clock;
+  }
+
+  /** @param domains Names of the domains that the database has. */
+  add(storage: Storage, domains: readonly string[]): Judge {
+    const judge = new Judge();
+    this.#byStorage.set(storage, judge);
+    for (const domain of domains) this.#byDomain.set(domain, judge);
+    return judge;
+  }
+
+  get all(): readonly Judge[] {
+    return [...this.#byStorage.values()];
+  }
+
+  of(storage: Storage): Judge {
+    return this.#byStorage.get(storage)!;
+  }
+
+  /** @param domain Its name. */
+  ofDomain(domain: string): Judge {
+    return this.#byDomain.get(domain)!;
+  }
+
+  ofClient({ options }: Client): Judge {
+    return this.ofDomain(options.domain.name);
+  }
+
+  /** Whether every database has a lease that runs until then, in Unix milliseconds. */
+  areLeasedAt(clockMs: number): boolean {
+    return this.all.every((judge) => judge.isLeasedAt(clockMs));
+  }
+
+  /** A database committed a transaction. */
+  committed(storage: Storage, commit: Commit, cause: BatchCause | undefined): void {
+    const { clockMs, sentMs, changed, audited } = commit;
+    const judge = this.of(storage);
+    const { trueMs } = this.#clock;
+    must(
+      Math.abs(clockMs - trueMs) <= 1,
+      "a transaction has another time than its database",
+      clockMs,
+      trueMs,
+    );
+    const operated = judge.commit({
+      atMs: this.#kernel.nowMs,
+      clockMs,
+      sentMs,
+      changed,
+      claims: cause?.claims,
+      by: cause?.allocator,
+      hasDeadline: cause?.options.until !== undefined,
+      audited,
+    });
+    for (const slot of operated) {
+      const pair = judge.pairOf(slot);
+      if (pair !== undefined) this.#beliefs.revoke(pair);
+    }
+    if (cause !== undefined)
+      this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+  }
+
+  /** An allocator got the result of a transaction. */
+  answered(cause: BatchCause, { facts, isLate, revision }: CommitResult): void {
+    const expected = this.#expected.get(cause);
+    if (expected === undefined || isLate || revision !== cause.options.revision) return;
+    expected.judge.checkFacts(cause.claims, expected.facts, facts);
+  }
+
+  /**
+   * A message in which a client gives its pair up reached a relay.
+   *
+   * @param atMs When; infinite if nobody can tell how long its POST is under way.
+   */
+  gaveUp(sent: Sent, what: "release" | "decline" | "withdraw", atMs: number): void {
+    const { client, pretends, isDamaged = false, pair } = sent;
+    const owner = pretends ?? client;
+    // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
+    if (isDamaged || hasSameLine(client, owner)) this.#beliefs.doubt(owner.name);
+    this.ofClient(client).recordGivenUp(owner.id, {
+      atMs,
+      what,
+      pair: isDamaged ? undefined : pair,
+      line: isDamaged ? undefined : lineOf(client),
+    });
+    this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
+  }
+
+  /** A client got an answer. It says by {@link Judges.uses} and {@link Judges.stops} what it makes of it. */
+  heard({ client, what, sentMs, pretends, pair }: Sent, heard: Heard): void {
+    const judge = this.ofClient(client);
+    this.#heardSentMs = sentMs;
+    this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
+    this.#kernel.check(() => {
+      const isNamed = what === "discover" || heard.kind === "nak" || isSamePair(pair, heard.pair);
+      must(isNamed, "an ACK is for another pair than its message", pair, heard.pair);
+      judge.checkAnswer({
+        kind: heard.kind,
+        client: (pretends ?? client).id,
+        what,
+        pair: heard.kind === "nak" ? pair! : heard.pair,
+        seconds: heard.seconds,
+        softwire: heard.softwire,
+        sentMs,
+        heardMs: this.#kernel.nowMs,
+        isPlain: client.kind === "well-behaved",
+      });
+    });
+  }
+
+  /** A client uses the pair of the answer that it has just heard. */
+  uses(client: Client, pair: NamedPair, untilMs: number): void {
+    const belief = this.#beliefs.set(client.name, pair, this.#kernel.nowMs, untilMs, this.#isTaken);
+    this.#used.push({ client, belief, sentMs: this.#heardSentMs, toMs: untilMs });
+    if (this.#used.length > usedMax) this.#used.shift();
+  }
+
+  /** A client uses no pair any more. */
+  stops(client: Client): void {
+    this.#beliefs.end(client.name);
+    const last = this.#used.findLast((each) => each.client === client);
+    if (last !== undefined) last.toMs = Math.min(last.toMs, this.#kernel.nowMs);
+  }
+
+  /** An operator asks to delete a pool although it is in use. */
+  recordForce(pool: string): void {
+    for (const judge of this.all) judge.recordForce(pool);
+  }
+
+  /** Compares all rows with what was committed. */
+  async audit(): Promise<void> {
+    for (const [storage, judge] of this.#byStorage) {
+      const { rows, cursors } = await storage.readAll();
+      judge.audit(rows, cursors, this.#clock.trueMs);
+    }
+  }
+
+  /** @returns Uses of pairs since the last call of which there must be evidence. */
+  takePastBeliefs(): PastBelief[] {
+    const used = this.#used;
+    this.#used = [];
+    return used.map((each) => this.#pastBelief(each)).filter((past) => past !== undefined);
+  }
+
+  #pastBelief({ client, belief, sentMs, toMs }: UsedPair): PastBelief | undefined {
+    const { pair, fromMs, isRevoked } = belief;
+    const judge = this.ofClient(client);
+    if (isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs))
+      return undefined;
+    const { nowMs } = this.#kernel;
+    const startMs = this.#clock.trueMs - nowMs;
+    const from = Math.ceil((startMs + fromMs) / 1000);
+    const until = Math.floor((startMs + Math.min(toMs, nowMs) - 1) / 1000);
+    if (from > until) return undefined;
+    return { client: client.id, address: pair.address, port: firstPortOf(pair), from, until };
+  }
+}
+
+const isSamePair = (one: NamedPair | undefined, other: NamedPair): boolean =>
+  one?.address === other.address && one.portParams?.psid === other.portParams?.psid;

@@ -1,0 +1,55 @@
+/**
+ * The clock of the machine of the databases: right, or set wrong for a while (T9).
+ *
+ * @module
+ */
+import type { Kernel } from "./kernel.ts";
+
+/** Unix milliseconds at which each run begins. */
+const startUnixMs = 1_700_000_000_000;
+/** Each database has a transaction within this time, which settles what was in doubt. */
+const settledMsMax = 600_000;
+
+/** A clock that may be wrong. */
+export class MachineClock {
+  readonly #kernel: Kernel;
+  #errorMs = 0;
+  /** Until when an error may be in the record of a database. */
+  #doubtEndsMs = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** The right time, in Unix milliseconds. */
+  get trueMs(): number {
+    return startUnixMs + this.#kernel.nowMs;
+  }
+
+  /** What it shows. */
+  get wallMs(): number {
+    return this.trueMs + this.#errorMs;
+  }
+
+  get isWrong(): boolean {
+    return this.#errorMs !== 0;
+  }
+
+  /** Whether it is wrong, or was until lately. */
+  get isInDoubt(): boolean {
+    return this.#kernel.nowMs < this.#doubtEndsMs;
+  }
+
+  /** Sets it wrong for some time. */
+  set(errorMs: number, forMs: number): void {
+    this.#errorMs = errorMs;
+    this.#doubtEndsMs = this.#kernel.nowMs + forMs + settledMsMax;
+    this.#kernel.after(forMs, () => {
+      this.correct();
+    });
+  }
+
+  correct(): void {
+    this.#errorMs = 0;
+  }
+}

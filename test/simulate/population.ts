@@ -1,0 +1,113 @@
+/**
+ * The clients of a scenario: who they are, where they are, and who of them can have a lease.
+ *
+ * @module
+ */
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import { clientProfile, fullProfile } from "../support/clients.ts";
+import { Random } from "../support/random.ts";
+import { clientAddress, linkOfDomain, serverIdentifierOf, slotsOf } from "./addressing.ts";
+import { Client } from "./client.ts";
+import type { ClientKind, ClientWorld } from "./client.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Scenario } from "./scenario.ts";
+
+const kinds: readonly ClientKind[] = ["well-behaved", "stubborn", "forgetful", "hostile"];
+const clientsOfKindMax = 4096;
+/** Streams of random numbers below this one belong to the rest of the world. */
+const firstStream = 1000;
+
+/** How a client with its own random numbers and a home relay reaches the others. */
+export type WorldOf = (random: Random, home: number) => ClientWorld;
+
+/** All clients. */
+export class Population {
+  readonly clients: readonly Client[];
+  readonly #byAddress: ReadonlyMap<string, Client>;
+
+  constructor(kernel: Kernel, scenario: Scenario, worldOf: WorldOf) {
+    const { wellBehaved, stubborn, forgetful, hostile } = scenario.clients;
+    const counts = { "well-behaved": wellBehaved, stubborn, forgetful, hostile };
+    this.clients = kinds.flatMap((kind) =>
+      Array.from({ length: counts[kind] }, (_, index) =>
+        createClient({ kernel, scenario, worldOf, kind, index }),
+      ),
+    );
+    this.#byAddress = new Map(this.clients.map((client) => [client.address, client]));
+  }
+
+  /** @param address An IPv6 address. */
+  at(address: string): Client | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  /** @param domain Its name. */
+  of(domain: string): readonly Client[] {
+    return this.clients.filter(({ options }) => options.domain.name === domain);
+  }
+
+  /** Well-behaved clients without a lease, in domains that have enough pairs for all of them. */
+  unserved(): readonly Client[] {
+    return this.clients.filter(
+      (client) => client.kind === "well-behaved" && !client.isBound && this.#hasPlace(client),
+    );
+  }
+
+  /**
+   * A client that can share an address takes a full one if there is no other just then, and keeps it. So there is a full
+   * one for each of the others only if there is one for all.
+   */
+  #hasPlace(client: Client): boolean {
+    const { domain } = client.options;
+    const rivals = this.of(domain.name).filter(({ kind }) => kind === "well-behaved");
+    if (!sharesPorts(client)) return rivals.length <= slotsOf(domain, false);
+    return rivals.filter(sharesPorts).length <= slotsOf(domain, true);
+  }
+}
+
+interface Creation {
+  readonly kernel: Kernel;
+  readonly scenario: Scenario;
+  readonly worldOf: WorldOf;
+  readonly kind: ClientKind;
+  /** Among the clients of its kind. */
+  readonly index: number;
+}
+
+/** Another number of clients leaves each of them as it is. */
+function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Client {
+  const { domains, relays, seed, waveSeconds, whimOneIn } = scenario;
+  const kindNumber = kinds.indexOf(kind);
+  const number = kindNumber * clientsOfKindMax + index;
+  const random = new Random(seed, firstStream + number);
+  const own = domains[random.below(domains.length)]!;
+  // Four bad clients are neighbours, who share the limit of their site.
+  const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 2);
+  const domain = kind === "well-behaved" ? own : domains[site % domains.length]!;
+  const link = linkOfDomain(domain);
+  const home = random.below(relays);
+  return new Client(kernel, random, worldOf(random, home), {
+    name: `client-${number}`,
+    kind,
+    domain,
+    link,
+    profile: random.oneIn(6) ? fullProfile(number) : clientProfile(number),
+    address: clientAddress(link, site, number),
+    remoteId: domain.hasLines ? Uint8Array.of(1, site >> 8, site & 255) : undefined,
+    usesSoftwire: random.oneIn(2),
+    serverIdentifier: parseIPv4(serverIdentifierOf(link)),
+    waveSeconds,
+    whimOneIn,
+  });
+}
+
+/** What the name of a client's line ends with. */
+export const lineOf = ({ options: { remoteId } }: Client): string | undefined =>
+  remoteId && encodeHex(remoteId);
+
+/** @returns Whether a message of one client may be taken for one of the other. */
+export const hasSameLine = (one: Client, other: Client): boolean =>
+  one === other || lineOf(one) === lineOf(other);
+
+const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);
