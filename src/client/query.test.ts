@@ -152,6 +152,13 @@ describe("cases that the packets do not cover", () => {
     expect(encodeHex(encodeRelease(learning, pair, { xid: 0x4f0a0006 }))).toBe(packets.get("release-shared"));
   });
 
+  test("R4039-3.1-02 a DISCOVER asks for Rapid Commit only when it shall", () => {
+    const asking = encodeDiscover(client1, { xid: 1, hint: {}, rapidCommit: true });
+    expect(codesOf(asking)).toEqual([53, 61, 80, 55]);
+    expect(asking[asking.indexOf(80, 8 + 240) + 1]).toBe(0);
+    expect(codesOf(encodeDiscover(client1, { xid: 1, hint: {}, rapidCommit: false }))).not.toContain(80);
+  });
+
   test("a client without a hardware address sends htype and hlen 0", () => {
     const query = encodeDiscover(
       { ...client1, hardwareAddress: new Uint8Array(0) },

@@ -24,6 +24,7 @@ import { encodeAddress } from "../wire/dhcpv4/options/address.ts";
 import { encodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
 import { encodeParameterRequestList } from "../wire/dhcpv4/options/parameter-request-list.ts";
 import { encodePortParams } from "../wire/dhcpv4/options/port-params.ts";
+import { encodeRapidCommit } from "../wire/dhcpv4/options/rapid-commit.ts";
 import type { PortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { encodeSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { encodeSoftwireSourceAddress } from "../wire/dhcpv4/options/softwire-source-address.ts";
@@ -95,12 +96,14 @@ export function parameterRequestList({ sharesPorts }: { readonly sharesPorts: bo
  * @param client What every message of the client contains.
  * @param parts.xid Unsigned 32 bits.
  * @param parts.hint Requested address and port set. Port parameters with PSID 0 and no address request a size only.
+ * @param parts.rapidCommit Whether a DHCPACK may come at once (RFC 4039 §3.1). Default: no.
  * @throws {RangeError} When the hint's port parameters are out of range.
  */
 export function encodeDiscover(
   client: ClientProfile,
-  { xid, hint }: { readonly xid: number; readonly hint: Hint },
+  parts: { readonly xid: number; readonly hint: Hint; readonly rapidCommit?: boolean },
 ): Uint8Array {
+  const { xid, hint, rapidCommit } = parts;
   return encodeQuery(client, {
     type: MessageType.discover,
     unicast: false,
@@ -108,6 +111,7 @@ export function encodeDiscover(
     xid,
     requestedAddress: hint.address,
     portParams: hint.portParams,
+    rapidCommit,
   });
 }
 
@@ -238,6 +242,7 @@ interface Fields {
   readonly serverIdentifier?: number;
   readonly softwire?: Uint8Array | undefined;
   readonly portParams?: PortParams | undefined;
+  readonly rapidCommit?: boolean | undefined;
 }
 
 function encodeQuery(client: ClientProfile, fields: Fields): Uint8Array {
@@ -272,7 +277,7 @@ function encodeQuery(client: ClientProfile, fields: Fields): Uint8Array {
 }
 
 function dhcpOptions(client: ClientProfile, fields: Fields): Map<number, Uint8Array> {
-  const { requestedAddress, serverIdentifier, softwire, portParams } = fields;
+  const { requestedAddress, serverIdentifier, softwire, portParams, rapidCommit } = fields;
   const options = new Map<number, Uint8Array>([[OptionCode.messageType, encodeMessageType(fields.type)]]);
   if (requestedAddress !== undefined) {
     options.set(OptionCode.requestedAddress, encodeAddress(requestedAddress));
@@ -288,6 +293,7 @@ function dhcpOptions(client: ClientProfile, fields: Fields): Map<number, Uint8Ar
     options.set(OptionCode.softwireSourceAddress, encodeSoftwireSourceAddress(softwire));
   }
   if (portParams !== undefined) options.set(OptionCode.portParams, encodePortParams(portParams));
+  if (rapidCommit === true) options.set(OptionCode.rapidCommit, encodeRapidCommit());
   if (fields.requestsParameters) {
     options.set(OptionCode.parameterRequestList, encodeParameterRequestList(client.parameterRequestList));
   }

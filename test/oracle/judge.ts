@@ -41,6 +41,8 @@ export interface JudgedAnswer {
   /** Client identifier of the message, in hexadecimal. */
   readonly client: string;
   readonly what: string;
+  /** Whether a lease may be granted at once. */
+  readonly asksRapidCommit: boolean;
   /** The pair of the answer; of the message for a NAK. */
   readonly pair: NamedPair;
   readonly seconds: number;
@@ -286,7 +288,12 @@ export class Judge {
   /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
   checkAnswer(answer: JudgedAnswer): void {
     const { kind, client, pair, sentMs, what, isPlain } = answer;
-    must((kind === "offer") === (what === "discover"), "an answer is not one to its message", answer);
+    const isToDiscover = kind === "offer" || (kind === "ack" && answer.asksRapidCommit);
+    must(
+      what === "discover" ? isToDiscover : kind !== "offer",
+      "an answer is not one to its message",
+      answer,
+    );
     if (kind === "nak") {
       const slot = this.slotOf(pair);
       if (slot === undefined || !isPlain || what === "discover") return;
@@ -339,6 +346,26 @@ export class Judge {
   /** @returns When an operator last took a pair from whoever had it, by the judge's clock. */
   takenMs(pair: NamedPair): number {
     return Math.max(-1, ...this.#slotsOf(pair).map((slot) => this.#operated.get(slot) ?? -1));
+  }
+
+  /** A client was offered another pair than before, so at some time since it no longer had the first one. */
+  checkLost(client: string, pair: NamedPair, sinceMs: number, nowMs: number): void {
+    for (const slot of this.#slotsOf(pair)) {
+      const versions = this.leases.versions(slot, sinceMs);
+      const lasts = ({ row, clockMs, atMs }: Version, index: number): boolean =>
+        row.client === client &&
+        row.state <= bound &&
+        row.moveTo === null &&
+        row.expiresAt * 1000 > clockMs + (versions[index + 1]?.atMs ?? nowMs) - atMs;
+      const isKept = versions.length > 0 && versions[0]!.atMs <= sinceMs && versions.every(lasts);
+      const isExcused = (this.#operated.get(slot) ?? -1) >= sinceMs || this.#wasDrained(slot, sinceMs);
+      must(
+        !isKept || isExcused,
+        "a client was offered another pair although it has one",
+        { client, pair },
+        versions,
+      );
+    }
   }
 
   /** A client that renews the lease that it has, or takes what it was offered, must not be refused. */

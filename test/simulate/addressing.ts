@@ -59,6 +59,7 @@ function declaredDomain(domain: ScenarioDomain): NonNullable<DeclarationInput["d
     offerHoldSeconds: domain.offerHoldSeconds,
     quarantineSeconds: domain.quarantineSeconds,
     declineSeconds: domain.declineSeconds,
+    rapidCommit: domain.rapidCommit,
     siteLeasesMax: domain.siteLeasesMax,
     softwire: { updateIntervalSeconds: domain.softwireIntervalSeconds },
     pools: [

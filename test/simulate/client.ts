@@ -42,8 +42,20 @@ export interface Sent {
   readonly sentMs: number;
   /** Option 61, if it is that of another client. */
   readonly pretends: Client | undefined;
+  /** Whether a lease may be granted at once. */
+  readonly asksRapidCommit: boolean;
+  /** Where the client was when it sent it. */
+  readonly place: Place;
   /** Set if an octet is wrong, so that it may say anything. */
   readonly isDamaged?: boolean | undefined;
+}
+
+/** Where a client is. */
+export interface Place {
+  /** IPv6 source address. */
+  readonly address: string;
+  /** Remote-Id that its access node states; undefined without an access node. */
+  readonly remoteId: Uint8Array | undefined;
 }
 
 /** An answer that a client got. */
@@ -58,7 +70,7 @@ export interface Heard {
 export interface ClientWorld {
   /** Sends a datagram to a relay that the client reaches. */
   readonly send: (sent: Sent, datagram: Uint8Array) => void;
-  /** The client got an answer to what it sent. */
+  /** The client got an answer to what it sent, perhaps not for the first time, and perhaps too late. */
   readonly heard: (sent: Sent, heard: Heard) => void;
   /** The client uses a pair from now until then. */
   readonly uses: (client: Client, pair: ServerPair, untilMs: number) => void;
@@ -78,11 +90,10 @@ export interface ClientOptions {
   readonly domain: ScenarioDomain;
   readonly link: number;
   readonly profile: ClientProfile;
-  /** IPv6 source address. */
-  readonly address: string;
-  /** Remote-Id that its access node states; undefined without an access node. */
-  readonly remoteId: Uint8Array | undefined;
+  /** Where it is at first, and where else it may go. */
+  readonly places: readonly [Place, ...Place[]];
   readonly usesSoftwire: boolean;
+  readonly asksRapidCommit: boolean;
   /** Option 54 of its server, for clients that did not listen. */
   readonly serverIdentifier: number;
   /** Seconds between two moments at which clients do something on their own. */
@@ -106,27 +117,38 @@ const afterRefusalMs = 500;
 /** A client that gets no answer to its REQUEST begins again. */
 const triesMax = 4;
 
+/** Messages that a client remembers, so that late answers to them are judged as well. */
+const rememberedMax = 4;
+/** One DISCOVER in so many names a pair. */
+const hintOneIn = 3;
+/** One time in so many, a client that was off, or that wants to do something, goes somewhere else. */
+const travelOneIn = 4;
+
 const noLink = new Uint8Array(16);
+const noOctets = new Uint8Array();
 
 /** A client. */
 export class Client {
   readonly name: string;
   readonly kind: ClientKind;
-  readonly address: string;
   readonly options: ClientOptions;
   /** Option 61 in hexadecimal. */
   readonly id: string;
   readonly #kernel: Kernel;
   readonly #random: Random;
   readonly #world: ClientWorld;
-  readonly #addressOctets: Uint8Array;
+  #place: Place;
   #state: State = "off";
   #pair: ServerPair | undefined;
+  /** The pair that it had last, which it may ask for again. */
+  #lastPair: ServerPair | undefined;
   #leaseEndsMs = 0;
   #renewsAtMs = 0;
   #rebindsAtMs = 0;
   #softwire: Uint8Array | undefined;
   #sent: Sent | undefined;
+  /** Its last messages, the newest last. */
+  readonly #remembered: Sent[] = [];
   #datagram: Uint8Array | undefined;
   #tries = 0;
   #timer = 0;
@@ -142,9 +164,13 @@ export class Client {
     this.options = options;
     this.name = options.name;
     this.kind = options.kind;
-    this.address = options.address;
+    this.#place = options.places[0];
     this.id = encodeHex(options.profile.clientIdentifier);
-    this.#addressOctets = parseIPv6(options.address);
+  }
+
+  /** Its IPv6 source address. */
+  get address(): string {
+    return this.#place.address;
   }
 
   get isBound(): boolean {
@@ -171,7 +197,7 @@ export class Client {
     if (this.#state === "off") this.#discover();
   }
 
-  /** Takes the lease away from the client, as when its host is replaced. */
+  /** A datagram arrives. */
   receive(datagram: Uint8Array): void {
     let answer: ReturnType<typeof readAnswer>;
     try {
@@ -180,11 +206,11 @@ export class Client {
       // Truncated on the way.
       return;
     }
-    const sent = this.#sent;
     // An offer that was under way for minutes must not wake a bad client up.
     if (this.#isCalm && this.kind !== "well-behaved") return;
     const { options, xid, yiaddr: address } = answer.message;
-    if (xid !== sent?.xid || sent.pretends !== undefined) return;
+    const sent = this.#remembered.find((each) => each.xid === xid);
+    if (sent === undefined) return;
     const server = options.get(OptionCode.serverIdentifier);
     if (server === undefined) return;
     const seconds = options.get(OptionCode.leaseTime);
@@ -196,10 +222,9 @@ export class Client {
       softwire: softwire === undefined ? null : encodeHex(softwire),
     };
     this.#world.heard(sent, heard);
-    if (this.kind === "hostile") return;
+    if (sent !== this.#sent || this.kind === "hostile") return;
     if (heard.kind === "offer" && this.#state === "selecting") this.#accept(heard);
-    else if (heard.kind === "ack" && this.#state !== "selecting" && this.#state !== "off")
-      this.#bind(sent, heard);
+    else if (heard.kind === "ack" && this.#state !== "off") this.#bind(sent, heard);
     else if (heard.kind === "nak" && this.#state !== "selecting" && this.#state !== "off") this.#lose();
   }
 
@@ -226,6 +251,7 @@ export class Client {
     // It counts from when it asked, because the server may have counted from then.
     const sinceMs = sent.sentMs;
     this.#pair = pair;
+    this.#lastPair = pair;
     this.#leaseEndsMs = sinceMs + seconds * 1000;
     this.#renewsAtMs = sinceMs + seconds * 500;
     this.#rebindsAtMs = sinceMs + seconds * 875;
@@ -254,7 +280,16 @@ export class Client {
     this.#pair = undefined;
     this.#state = "selecting";
     this.wantsSinceMs = this.#kernel.nowMs;
-    this.#ask("discover");
+    this.#ask("discover", this.#hint());
+  }
+
+  /** @returns The pair that it asks for: the one that it had, or, if it is stubborn, one that somebody has. */
+  #hint(): ServerPair | undefined {
+    if (!this.#random.oneIn(hintOneIn)) return undefined;
+    if (this.kind !== "stubborn" || this.#random.oneIn(2)) return this.#lastPair;
+    const { serverIdentifier } = this.options;
+    const pair = this.#world.somePair(this.#random);
+    return pair && { ...pair, serverIdentifier };
   }
 
   /** It has said that it leaves, and goes on in the same breath. */
@@ -269,13 +304,16 @@ export class Client {
     this.#pair = undefined;
     this.#sent = undefined;
     if (this.#isCalm && this.kind === "well-behaved") this.#discover();
-    else this.#waitForWave();
+    else {
+      this.#perhapsTravel();
+      this.#waitForWave();
+    }
   }
 
   /** Begins an exchange, and repeats its message until there is an answer. */
-  #ask(what: MessageKind): void {
+  #ask(what: MessageKind, pair = this.#pair): void {
     this.#tries = 0;
-    this.#compose(what, this.#pair);
+    this.#compose(what, pair);
     this.#transmit();
   }
 
@@ -340,6 +378,8 @@ export class Client {
 
   /** Something that a bound client does when it likes. */
   #whim(): void {
+    // A lease belongs to a line, if the domain has lines. Elsewhere, it goes with its client.
+    if (!this.options.domain.hasLines) this.#perhapsTravel();
     const choice = this.#random.below(12);
     const pair = this.#pair!;
     if (choice < 4) this.#renew();
@@ -395,7 +435,7 @@ export class Client {
     }
     // It may be any message by now, so it may give up what its sender has.
     this.#world.send({ ...this.#sent!, what: "release", isDamaged: true }, this.#damaged(this.#datagram!));
-    this.#sent = undefined;
+    this.#forget();
   }
 
   /** @returns A datagram with one wrong octet, but not in the identifier: another client would be answerable for it. */
@@ -411,13 +451,34 @@ export class Client {
 
   #compose(what: MessageKind, pair: ServerPair | undefined, pretends?: Client): void {
     const xid = this.#random.next();
-    const { profile: own, remoteId } = this.options;
+    const { profile: own } = this.options;
+    const place = this.#place;
+    const asksRapidCommit = what === "discover" && this.options.asksRapidCommit;
     const { clientIdentifier } = (pretends ?? this).options.profile;
     const profile = pretends === undefined ? own : { ...own, clientIdentifier };
-    this.#sent = { client: this, what, xid, pair, sentMs: this.#kernel.nowMs, pretends };
-    const datagram = encode(what, this.#withWish(profile), pair, { xid, softwire: this.#softwire });
-    this.#datagram =
-      remoteId === undefined ? datagram : throughAccessNode(datagram, this.#addressOctets, remoteId);
+    const { nowMs: sentMs } = this.#kernel;
+    this.#sent = { client: this, what, xid, pair, sentMs, pretends, asksRapidCommit, place };
+    // What a client pretends to be may be answered as its owner's, whose rows it does not know.
+    if (pretends === undefined) this.#remember(this.#sent);
+    const parts = { xid, softwire: this.#softwire, rapidCommit: asksRapidCommit };
+    const datagram = encode(what, this.#withWish(profile), pair, parts);
+    this.#datagram = place.remoteId === undefined ? datagram : throughAccessNode(datagram, place);
+  }
+
+  #remember(sent: Sent): void {
+    this.#remembered.push(sent);
+    if (this.#remembered.length > rememberedMax) this.#remembered.shift();
+  }
+
+  /** Takes the last message back, as far as answers to it are concerned. */
+  #forget(): void {
+    if (this.#remembered.at(-1) === this.#sent) this.#remembered.pop();
+    this.#sent = undefined;
+  }
+
+  #perhapsTravel(): void {
+    const { places } = this.options;
+    if (places.length > 1 && this.#random.oneIn(travelOneIn)) this.#place = this.#random.pick(places);
   }
 
   #withWish(profile: ClientProfile): ClientProfile {
@@ -430,7 +491,7 @@ export class Client {
   }
 
   #newSoftwire(): Uint8Array {
-    if (this.kind === "well-behaved") return this.#addressOctets.with(14, 1 + this.#random.below(2));
+    if (this.kind === "well-behaved") return parseIPv6(this.address).with(14, 1 + this.#random.below(2));
     // Few addresses, so that several want the same.
     const address = parseIPv6("2001:db8:ffff::");
     address[15] = 1 + this.#random.below(8);
@@ -457,13 +518,18 @@ function encode(
   what: MessageKind,
   profile: ClientProfile,
   pair: ServerPair | undefined,
-  parts: { readonly xid: number; readonly softwire: Uint8Array | undefined },
+  parts: {
+    readonly xid: number;
+    readonly softwire: Uint8Array | undefined;
+    readonly rapidCommit: boolean;
+  },
 ): Uint8Array {
-  if (pair === undefined) return encodeDiscover(profile, { xid: parts.xid, hint: {} });
+  const { xid, rapidCommit } = parts;
+  if (pair === undefined) return encodeDiscover(profile, { xid, hint: {}, rapidCommit });
   switch (what) {
     case "discover": {
       const { address, portParams } = pair;
-      return encodeDiscover(profile, { xid: parts.xid, hint: { address, portParams } });
+      return encodeDiscover(profile, { xid, hint: { address, portParams }, rapidCommit });
     }
     case "select":
     case "withdraw":
@@ -482,11 +548,11 @@ function encode(
 }
 
 /** Wraps a message as the access node of its line does (RFC 6221). */
-function throughAccessNode(message: Uint8Array, address: Uint8Array, remoteId: Uint8Array): Uint8Array {
+function throughAccessNode(message: Uint8Array, { address, remoteId = noOctets }: Place): Uint8Array {
   const options = [
     { code: OptionCode6.interfaceId, data: remoteId },
     { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, ...remoteId) },
   ];
-  const level = { hopCount: 0, linkAddress: noLink, peerAddress: address, options };
+  const level = { hopCount: 0, linkAddress: noLink, peerAddress: parseIPv6(address), options };
   return encodeRelayMessage(MessageType6.relayForward, level, message);
 }

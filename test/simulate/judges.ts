@@ -16,7 +16,7 @@ import type { Client, Heard, Sent } from "./client.ts";
 import type { PastBelief } from "./evidence.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
-import { hasSameLine, lineOf } from "./population.ts";
+import { lineOf, mayBeOf } from "./population.ts";
 import type { Commit, Storage } from "./storage.ts";
 
 /** A pair that a client used. */
@@ -50,6 +50,8 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
+  /** The first answer to each message. */
+  readonly #firstHeard = new WeakMap<Sent, Pick<Heard, "kind" | "pair"> & { readonly atMs: number }>();
   /** What the facts of a transaction have to say. */
   readonly #expected = new WeakMap<
     BatchCause,
@@ -133,21 +135,22 @@ export class Judges {
    * @param atMs When; infinite if nobody can tell how long its POST is under way.
    */
   gaveUp(sent: Sent, what: "release" | "decline" | "withdraw", atMs: number): void {
-    const { client, pretends, isDamaged = false, pair } = sent;
+    const { client, pretends, isDamaged = false, pair, place } = sent;
     const owner = pretends ?? client;
     // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
-    if (isDamaged || hasSameLine(client, owner)) this.#beliefs.doubt(owner.name);
+    if (isDamaged || mayBeOf(owner, place)) this.#beliefs.doubt(owner.name);
     this.ofClient(client).recordGivenUp(owner.id, {
       atMs,
       what,
       pair: isDamaged ? undefined : pair,
-      line: isDamaged ? undefined : lineOf(client),
+      line: isDamaged ? undefined : lineOf(place),
     });
     this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
   }
 
   /** A client got an answer. It says by {@link Judges.uses} and {@link Judges.stops} what it makes of it. */
-  heard({ client, what, sentMs, pretends, pair }: Sent, heard: Heard): void {
+  heard(sent: Sent, heard: Heard): void {
+    const { client, what, sentMs, pair, asksRapidCommit } = sent;
     const judge = this.ofClient(client);
     this.#heardSentMs = sentMs;
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
@@ -156,8 +159,9 @@ export class Judges {
       must(isNamed, "an ACK is for another pair than its message", pair, heard.pair);
       judge.checkAnswer({
         kind: heard.kind,
-        client: (pretends ?? client).id,
+        client: client.id,
         what,
+        asksRapidCommit,
         pair: heard.kind === "nak" ? pair! : heard.pair,
         seconds: heard.seconds,
         softwire: heard.softwire,
@@ -165,7 +169,17 @@ export class Judges {
         heardMs: this.#kernel.nowMs,
         isPlain: client.kind === "well-behaved",
       });
+      this.#checkRepeat(judge, sent, heard);
     });
+  }
+
+  /** A message that is sent again is offered the same pair, as long as the client has it. */
+  #checkRepeat(judge: Judge, sent: Sent, { kind, pair }: Heard): void {
+    const first = this.#firstHeard.get(sent);
+    const { nowMs } = this.#kernel;
+    if (first === undefined) this.#firstHeard.set(sent, { kind, pair, atMs: nowMs });
+    else if (kind === "offer" && first.kind === "offer" && !isSamePair(first.pair, pair))
+      judge.checkLost(sent.client.id, first.pair, first.atMs, nowMs);
   }
 
   /** A client uses the pair of the answer that it has just heard. */

@@ -9,12 +9,14 @@ import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { clientAddress, linkOfDomain, serverIdentifierOf, slotsOf } from "./addressing.ts";
 import { Client } from "./client.ts";
-import type { ClientKind, ClientWorld } from "./client.ts";
+import type { ClientKind, ClientWorld, Place } from "./client.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Scenario } from "./scenario.ts";
 
 const kinds: readonly ClientKind[] = ["well-behaved", "stubborn", "forgetful", "hostile"];
 const clientsOfKindMax = 4096;
+/** What to add to the number of a client's site to get the one that it visits. */
+const visitedSites = 2048;
 /** Streams of random numbers below this one belong to the rest of the world. */
 const firstStream = 1000;
 
@@ -34,7 +36,9 @@ export class Population {
         createClient({ kernel, scenario, worldOf, kind, index }),
       ),
     );
-    this.#byAddress = new Map(this.clients.map((client) => [client.address, client]));
+    this.#byAddress = new Map(
+      this.clients.flatMap((client) => client.options.places.map(({ address }) => [address, client])),
+    );
   }
 
   /** @param address An IPv6 address. */
@@ -86,28 +90,32 @@ function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Cli
   const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 2);
   const domain = kind === "well-behaved" ? own : domains[site % domains.length]!;
   const link = linkOfDomain(domain);
-  const home = random.below(relays);
-  return new Client(kernel, random, worldOf(random, home), {
+  const homeRelay = random.below(relays);
+  const placeAt = (where: number): Place => ({
+    address: clientAddress(link, where, number),
+    remoteId: domain.hasLines ? Uint8Array.of(1, where >> 8, where & 255) : undefined,
+  });
+  const home = placeAt(site);
+  return new Client(kernel, random, worldOf(random, homeRelay), {
     name: `client-${number}`,
     kind,
     domain,
     link,
     profile: random.oneIn(6) ? fullProfile(number) : clientProfile(number),
-    address: clientAddress(link, site, number),
-    remoteId: domain.hasLines ? Uint8Array.of(1, site >> 8, site & 255) : undefined,
+    places: kind === "forgetful" || kind === "stubborn" ? [home, placeAt(site + visitedSites)] : [home],
     usesSoftwire: random.oneIn(2),
+    asksRapidCommit: random.oneIn(3),
     serverIdentifier: parseIPv4(serverIdentifierOf(link)),
     waveSeconds,
     whimOneIn,
   });
 }
 
-/** What the name of a client's line ends with. */
-export const lineOf = ({ options: { remoteId } }: Client): string | undefined =>
-  remoteId && encodeHex(remoteId);
+/** What the name of a line ends with. */
+export const lineOf = ({ remoteId }: Place): string | undefined => remoteId && encodeHex(remoteId);
 
-/** @returns Whether a message of one client may be taken for one of the other. */
-export const hasSameLine = (one: Client, other: Client): boolean =>
-  one === other || lineOf(one) === lineOf(other);
+/** @returns Whether a message from a place may be taken for one of a client. */
+export const mayBeOf = (client: Client, place: Place): boolean =>
+  client.options.places.some((own) => lineOf(own) === lineOf(place));
 
 const sharesPorts = (client: Client): boolean => client.options.profile.parameterRequestList.includes(159);

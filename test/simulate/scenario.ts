@@ -29,6 +29,7 @@ export interface ScenarioDomain {
   readonly isElsewhere: boolean;
   /** Clients whose access node names their line. */
   readonly hasLines: boolean;
+  readonly rapidCommit: boolean;
 }
 
 /** Everything that a run is made of. */
@@ -139,6 +140,7 @@ function domainOf(random: Random, number: number): ScenarioDomain {
     fullAddresses: random.pick([1, 40, 100, 120]),
     isElsewhere: number > 0 && random.oneIn(2),
     hasLines: random.oneIn(2),
+    rapidCommit: random.oneIn(3),
   };
 }
 

@@ -308,7 +308,8 @@ export class Simulation {
     });
     if (client === undefined) return;
     this.#network.sendDatagram(relay, client.name, payload, (datagram) => {
-      client.receive(datagram);
+      // It may have gone somewhere else.
+      if (client.address === address) client.receive(datagram);
     });
   }
 
@@ -341,12 +342,12 @@ export class Simulation {
 
   #send(relay: RelayHost, sent: Sent, datagram: Uint8Array): void {
     const { client, what, pair } = sent;
-    const { address, options } = client;
+    const { link } = client.options;
     this.#trace.tell(`${client.name} sends ${what} ${describePair(pair)} by ${relay.name}`);
     this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
       if (what === "release" || what === "decline" || what === "withdraw")
         this.#judges.gaveUp(sent, what, relay.statesArrival ? this.#kernel.nowMs : Infinity);
-      relay.receive(arrived, options.link, address, 546);
+      relay.receive(arrived, link, sent.place.address, 546);
     });
   }
 
