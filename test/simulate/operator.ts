@@ -85,6 +85,8 @@ export class Operator {
   readonly #adminToken: string;
   readonly #reservations = new Set<string>();
   tokens: KnownToken[] = [];
+  /** Paths of changes that may still be under way, and be done at any time. */
+  readonly #unsettled = new Set<string>();
   #isBusy = false;
 
   constructor(random: Random, world: OperatorWorld, adminToken: string) {
@@ -303,7 +305,8 @@ export class Operator {
     });
     if (answer?.status !== 201) return;
     const { secret } = JSON.parse(answer.text) as { secret: string };
-    this.tokens.push({ name, scope, domain, secret, deletedMs: undefined, isInDoubt: false });
+    const isInDoubt = this.#isUnsettled(name);
+    this.tokens.push({ name, scope, domain, secret, deletedMs: undefined, isInDoubt });
     if (this.tokens.length > tokensMax) this.tokens.shift();
   }
 
@@ -323,12 +326,18 @@ export class Operator {
       });
       if (answer?.status !== 200) return;
       const { secret } = JSON.parse(answer.text) as { secret: string };
-      this.tokens.push({ ...token, secret, isInDoubt: false });
+      this.tokens.push({ ...token, secret, isInDoubt: this.#isUnsettled(token.name) });
       token.deletedMs = this.#world.nowMs();
       return;
     }
     const answer = await this.#change({ method: "DELETE", path, statuses: [204, 404, 409, 412] });
     if (answer?.status === 204) token.deletedMs = this.#world.nowMs();
+  }
+
+  /** Whether a change of a token may be done later than the one that was answered. */
+  #isUnsettled(name: string): boolean {
+    const path = `/tokens/${name}`;
+    return this.#unsettled.has(path) || this.#unsettled.has(`${path}/rotate`);
   }
 
   /** Reads the whole configuration, changes something, and sends it back. */
@@ -375,6 +384,7 @@ export class Operator {
         answer?.status ?? "unknown",
       );
       if (answer !== undefined && answer.status !== 503) break;
+      this.#unsettled.add(path);
       await this.#world.waitMs(this.#random.between(500, 3000));
     }
     const isExpected = answer === undefined || answer.status === 503 || statuses.includes(answer.status);
