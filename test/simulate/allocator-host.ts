@@ -6,23 +6,16 @@
 import { createCounters } from "../../src/allocator/counters.ts";
 import type { Log } from "../../src/allocator/log.ts";
 import { createApp } from "../../src/http/app.ts";
-import type { Claim } from "../../src/lease/claim.ts";
 import { watchRequests } from "../../src/runtime/watch-requests.ts";
-import type { CommitOptions, CommitResult } from "../../src/store/batch/commit.ts";
-import type { Partition } from "../../src/store/partition.ts";
+import type { CommitResult } from "../../src/store/batch/commit.ts";
 import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
+import { watchBatches } from "../oracle/watched-batches.ts";
+import type { BatchCause } from "../oracle/watched-batches.ts";
 import type { Action } from "./kernel.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Storage } from "./storage.ts";
-
-/** What a transaction was for. */
-export interface BatchCause {
-  readonly allocator: string;
-  readonly claims: readonly Claim[];
-  readonly options: CommitOptions;
-}
 
 /** A request to the admin API. */
 export interface AdminRequest {
@@ -57,7 +50,7 @@ export interface AllocatorHostOptions {
   readonly startProcess: () => SimulatedProcess;
   readonly log: (allocator: string, message: string, fields: object) => void;
   /** Called with the result of each transaction of claims. */
-  readonly onFacts: (cause: BatchCause, storage: Storage, result: CommitResult) => void;
+  readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
 }
 
 /** Connections that a relay opens to an allocator: each is accepted once. */
@@ -86,7 +79,7 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, storages, placed, relayToken, adminToken, log } = this.#options;
+    const { name, storages, placed, relayToken, adminToken, log, onFacts } = this.#options;
     let cause: BatchCause | undefined;
     const databases = new Map(
       storages.map((storage) => [storage, storage.connect(process, () => cause)] as const),
@@ -95,8 +88,12 @@ export class AllocatorHost {
       main: databases.get(storages[0])!,
       placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
     });
-    const [first, ...others] = real.partitions.map((partition, index) =>
-      this.#watchCommits(partition, storages[index]!, (next) => (cause = next)),
+    const [first, ...others] = real.partitions.map((partition) =>
+      watchBatches(partition, {
+        allocator: name,
+        setCause: (next) => (cause = next),
+        onFacts,
+      }),
     );
     const store = { ...real, partitions: [first!, ...others] as const };
     const write: Log["error"] = (fields, message) => {
@@ -199,26 +196,6 @@ export class AllocatorHost {
     const response = await this.#fetch!(lightRequest(request));
     const body = response.status === 200 ? new Uint8Array(await response.arrayBuffer()) : noOctets;
     return { status: response.status, headers: Object.fromEntries(response.headers), body };
-  }
-
-  #watchCommits(
-    partition: Partition,
-    storage: Storage,
-    setCause: (cause: BatchCause | undefined) => void,
-  ): Partition {
-    const { name, onFacts } = this.#options;
-    return {
-      ...partition,
-      commit: async (claims, options) => {
-        const cause: BatchCause = { allocator: name, claims, options };
-        setCause(cause);
-        const committed = partition.commit(claims, options);
-        setCause(undefined);
-        const result = await committed;
-        onFacts(cause, storage, result);
-        return result;
-      },
-    };
   }
 }
 

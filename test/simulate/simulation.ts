@@ -16,11 +16,14 @@ import type { Belief } from "../oracle/beliefs.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
 import { must, Violation } from "../oracle/violation.ts";
+import type { BatchCause } from "../oracle/watched-batches.ts";
+import { readAll } from "../oracle/watched-database.ts";
+import type { Commit } from "../oracle/watched-database.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { AllocatorHost } from "./allocator-host.ts";
-import type { AdminAnswer, AdminRequest, BatchCause } from "./allocator-host.ts";
+import type { AdminAnswer, AdminRequest } from "./allocator-host.ts";
 import { Client } from "./client.ts";
 import type { ClientKind, ClientWorld, Heard, Sent } from "./client.ts";
 import { EvidenceAudit } from "./evidence.ts";
@@ -32,7 +35,6 @@ import { SimulatedProcess } from "./process.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { noStorageFaults, Storage } from "./storage.ts";
-import type { Commit } from "./storage.ts";
 import type { HolderWorld } from "./token-holder.ts";
 import type { DatabaseFolder } from "./template.ts";
 import { replaceTimers } from "./virtual-timers.ts";
@@ -397,7 +399,7 @@ export class Simulation {
         database,
         roundTripMs: this.#scenario.roundTripMs,
         onCommit: (commit, cause) => {
-          this.#onCommit(storage, commit, cause as BatchCause | undefined);
+          this.#onCommit(storage, commit, cause);
         },
         onConfigured: (configuration) => {
           judge.configure(configuration, this.#kernel.nowMs);
@@ -424,7 +426,7 @@ export class Simulation {
       log: (allocator, message, fields) => {
         this.#tell(() => `${allocator} logs: ${message} ${describeFields(fields)}`);
       },
-      onFacts: (cause, _storage, { facts, isLate, revision }) => {
+      onFacts: (cause, { facts, isLate, revision }) => {
         this.#exchanges += facts.length;
         if (facts.length > 0) this.#batches++;
         const expected = this.#expected.get(cause);
@@ -658,7 +660,7 @@ export class Simulation {
 
   async #audit(): Promise<void> {
     for (const [storage, judge] of this.#judges) {
-      const { rows, cursors } = await storage.readAll();
+      const { rows, cursors } = await readAll(storage.database);
       judge.audit(rows, cursors, startUnixMs + this.#kernel.nowMs);
     }
     await this.#evidence.check();
