@@ -68,8 +68,8 @@ export interface JudgedConfiguration {
 const lateMs = 2 * 3000 + 1100;
 
 /**
- * A message may end what an earlier one of its batch was granted, unless the batch is later than this. Some milliseconds
- * are for rounding.
+ * A message may end what was granted while an earlier one of its batch was served, unless the batch is later than this.
+ * Some milliseconds are for rounding.
  */
 const sameBatchMs = 100 + 5;
 
@@ -234,10 +234,8 @@ export class Judge {
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
-    const { grant, last } = this.leases.lastGrant(slot);
-    if (grant === undefined) return true;
-    const earliestMs = grant.atMs - (grant.by === last!.by ? sameBatchMs : 1);
-    return given.some(({ atMs: givenMs }) => givenMs >= earliestMs);
+    const grant = this.leases.lastGrant(slot);
+    return grant === undefined || given.some(({ atMs: givenMs }) => givenMs >= grant.atMs - sameBatchMs);
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */

@@ -102,16 +102,16 @@ export class Leases {
   }
 
   /**
-   * @returns The version in which an allocator granted the row before the last one, and the last itself. One in which a
-   *   client was only told another time grants nothing, and neither does an operator's change.
+   * @returns The version before the last one in which an allocator granted the row. One in which a client was only told
+   *   another time grants nothing, and neither does an operator's change.
    */
-  lastGrant(slot: number): { readonly grant: Version | undefined; readonly last: Version | undefined } {
+  lastGrant(slot: number): Version | undefined {
     const versions = this.#versions.get(slot) ?? [];
     let at = versions.length - 2;
     const isGrant = ({ row, by }: Version, before: Version): boolean =>
       by !== undefined && !isOnlyTold(before.row, row);
     while (at > 0 && !isGrant(versions[at]!, versions[at - 1]!)) at--;
-    return { grant: versions[at], last: versions.at(-1) };
+    return versions[at];
   }
 
   ofClient(domainId: number, client: string): LeaseRow[] {

@@ -6,23 +6,16 @@
 import { createCounters } from "../../src/allocator/counters.ts";
 import type { Log } from "../../src/allocator/log.ts";
 import { createApp } from "../../src/http/app.ts";
-import type { Claim } from "../../src/lease/claim.ts";
 import { watchRequests } from "../../src/runtime/watch-requests.ts";
-import type { CommitOptions, CommitResult } from "../../src/store/batch/commit.ts";
-import type { Partition } from "../../src/store/partition.ts";
+import type { CommitResult } from "../../src/store/batch/commit.ts";
 import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
+import { watchBatches } from "../oracle/watched-batches.ts";
+import type { BatchCause } from "../oracle/watched-batches.ts";
 import type { Action } from "./kernel.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Storage } from "./storage.ts";
-
-/** What a transaction was for. */
-export interface BatchCause {
-  readonly allocator: string;
-  readonly claims: readonly Claim[];
-  readonly options: CommitOptions;
-}
 
 /** A request to the admin API. */
 export interface AdminRequest {
@@ -85,7 +78,7 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, main, placed, relayToken, adminToken, log } = this.#options;
+    const { name, main, placed, relayToken, adminToken, log, onFacts } = this.#options;
     let cause: BatchCause | undefined;
     const storages = new Set([main, ...placed.values()]);
     const databases = new Map(
@@ -96,7 +89,7 @@ export class AllocatorHost {
       placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
     });
     const [first, ...others] = real.partitions.map((partition) =>
-      this.#watchCommits(partition, (next) => (cause = next)),
+      watchBatches(partition, { allocator: name, setCause: (next) => (cause = next), onFacts }),
     );
     const store = { ...real, partitions: [first!, ...others] as const };
     const write: Log["error"] = (fields, message) => {
@@ -199,22 +192,6 @@ export class AllocatorHost {
     const response = await this.#fetch!(lightRequest(request));
     const body = response.status === 200 ? new Uint8Array(await response.arrayBuffer()) : noOctets;
     return { status: response.status, headers: Object.fromEntries(response.headers), body };
-  }
-
-  #watchCommits(partition: Partition, setCause: (cause: BatchCause | undefined) => void): Partition {
-    const { name, onFacts } = this.#options;
-    return {
-      ...partition,
-      commit: async (claims, options) => {
-        const cause: BatchCause = { allocator: name, claims, options };
-        setCause(cause);
-        const committed = partition.commit(claims, options);
-        setCause(undefined);
-        const result = await committed;
-        onFacts(cause, result);
-        return result;
-      },
-    };
   }
 }
 

@@ -10,14 +10,16 @@ import { Judge } from "../oracle/judge.ts";
 import { firstPortOf } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
 import { must } from "../oracle/violation.ts";
+import type { BatchCause } from "../oracle/watched-batches.ts";
+import { readAll } from "../oracle/watched-database.ts";
+import type { Commit } from "../oracle/watched-database.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
-import type { BatchCause } from "./allocator-host.ts";
 import type { Client, Heard, Sent } from "./client.ts";
 import type { PastBelief } from "./evidence.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import { lineOf, mayBeOf } from "./population.ts";
-import type { Commit, Storage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 
 /** A pair that a client used. */
 interface UsedPair {
@@ -204,7 +206,7 @@ export class Judges {
   /** Compares all rows with what was committed. */
   async audit(): Promise<void> {
     for (const [storage, judge] of this.#byStorage) {
-      const { rows, cursors } = await storage.readAll();
+      const { rows, cursors } = await readAll(storage.database);
       judge.audit(rows, cursors, this.#clock.trueMs);
     }
   }

@@ -12,7 +12,6 @@ import { Random } from "../support/random.ts";
 import { declarationOf, relayAddress } from "./addressing.ts";
 import { Administration } from "./administration.ts";
 import { AllocatorHost } from "./allocator-host.ts";
-import type { BatchCause } from "./allocator-host.ts";
 import type { Client, ClientWorld, Sent } from "./client.ts";
 import { EvidenceAudit } from "./evidence.ts";
 import { Faults } from "./faults.ts";
@@ -206,12 +205,11 @@ export class Simulation {
       database,
       roundTripMs: this.#scenario.roundTripMs,
       onCommit: (commit, cause) => {
-        const batch = cause as BatchCause | undefined;
         const { length } = commit.changed;
         if (length > 0)
-          this.#trace.tell(`${name} commits ${length} rows of ${batch?.allocator ?? "an operator"}`);
+          this.#trace.tell(`${name} commits ${length} rows of ${cause?.allocator ?? "an operator"}`);
         this.#kernel.check(() => {
-          this.#judges.committed(storage, commit, batch);
+          this.#judges.committed(storage, commit, cause);
         });
       },
       onConfigured: (configuration) => {

@@ -1,0 +1,43 @@
+/**
+ * Watches the batches of an allocator: which claims a transaction is for, and which facts it returned.
+ *
+ * @module
+ */
+import type { Claim } from "../../src/lease/claim.ts";
+import type { CommitOptions, CommitResult } from "../../src/store/batch/commit.ts";
+import type { Partition } from "../../src/store/partition.ts";
+
+/** What a transaction was for. */
+export interface BatchCause {
+  readonly allocator: string;
+  readonly claims: readonly Claim[];
+  readonly options: CommitOptions;
+}
+
+/** Who is told of the batches of a partition. */
+export interface BatchListener {
+  readonly allocator: string;
+  /** Called before and after a batch sends its transaction: whatever is written in between is for this cause. */
+  readonly setCause: (cause: BatchCause | undefined) => void;
+  readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
+}
+
+/** @returns A partition that reports each batch. */
+export function watchBatches(
+  partition: Partition,
+  { allocator, setCause, onFacts }: BatchListener,
+): Partition {
+  return {
+    ...partition,
+    commit: async (claims, options) => {
+      const cause: BatchCause = { allocator, claims, options };
+      setCause(cause);
+      // The store writes before it waits for anything.
+      const committed = partition.commit(claims, options);
+      setCause(undefined);
+      const result = await committed;
+      onFacts(cause, result);
+      return result;
+    },
+  };
+}
