@@ -350,12 +350,11 @@ export class Judge {
   checkLost(client: string, pair: NamedPair, sinceMs: number, nowMs: number): void {
     for (const slot of this.#slotsOf(pair)) {
       const versions = this.leases.versions(slot, sinceMs);
-      const lasts = ({ row, clockMs, atMs }: Version, index: number): boolean =>
-        row.client === client &&
-        row.state <= bound &&
-        row.moveTo === null &&
-        row.expiresAt * 1000 > clockMs + (versions[index + 1]?.atMs ?? nowMs) - atMs;
-      const isKept = versions.length > 0 && versions[0]!.atMs <= sinceMs && versions.every(lasts);
+      const isKept =
+        versions.length > 0 &&
+        versions[0]!.atMs <= sinceMs &&
+        lastUntil(versions, nowMs) &&
+        versions.every(({ row }) => row.client === client && row.state <= bound && row.moveTo === null);
       const isExcused = (this.#operated.get(slot) ?? -1) >= sinceMs || this.#wasDrained(slot, sinceMs);
       must(
         !isKept || isExcused,
@@ -373,13 +372,11 @@ export class Judge {
       row.client === client &&
       (row.state === bound || (what === "select" && row.state === offered)) &&
       row.moveTo === null;
-    const last = versions.at(-1);
-    const endMs = last === undefined ? 0 : last.clockMs + (heardMs - last.atMs);
     const isHeld =
       versions.length > 0 &&
       versions[0]!.atMs < sentMs &&
       versions.every(isOwn) &&
-      last!.row.expiresAt * 1000 > endMs + 2000;
+      lastUntil(versions, heardMs + 2000);
     const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
     must(!isHeld || isExcused, "a lease that its client has was refused", answer, versions);
   }
@@ -441,6 +438,14 @@ const stateNames: Readonly<Record<number, HeldPair["state"]>> = {
   3: "released",
   4: "declined",
 };
+
+/** Whether each of some versions that follow each other lasted until the next one, and the last until then. */
+function lastUntil(versions: readonly Version[], untilMs: number): boolean {
+  return versions.every(({ row, clockMs, atMs }, index) => {
+    const endMs = versions[index + 1]?.atMs ?? untilMs;
+    return row.expiresAt * 1000 > clockMs + endMs - atMs;
+  });
+}
 
 /** Whether a message that gives a pair up may end a row. A DECLINE names an address, and a client has one pair of it. */
 function concerns({ what, pair: named, line }: GivenUp, row: LeaseRow, pair: NamedPair | undefined): boolean {

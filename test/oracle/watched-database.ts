@@ -23,14 +23,14 @@ export interface Commit {
 }
 
 const noteChanges: readonly Statement[] = [
-  "CREATE TEMP TABLE changed (slot INTEGER PRIMARY KEY)",
+  "CREATE TEMP TABLE IF NOT EXISTS changed (slot INTEGER PRIMARY KEY)",
   ...["INSERT", "UPDATE", "DELETE"].map((change) => {
     const row = change === "DELETE" ? "old" : "new";
-    return `CREATE TEMP TRIGGER note_${change} AFTER ${change} ON main.lease BEGIN
+    return `CREATE TEMP TRIGGER IF NOT EXISTS note_${change} AFTER ${change} ON main.lease BEGIN
       INSERT OR IGNORE INTO changed VALUES (${row}.slot); END`;
   }),
-  "CREATE TEMP TABLE audited (actor TEXT, resource TEXT, action TEXT, name TEXT, domain TEXT)",
-  `CREATE TEMP TRIGGER note_audit AFTER INSERT ON main.audit BEGIN
+  "CREATE TEMP TABLE IF NOT EXISTS audited (actor TEXT, resource TEXT, action TEXT, name TEXT, domain TEXT)",
+  `CREATE TEMP TRIGGER IF NOT EXISTS note_audit AFTER INSERT ON main.audit BEGIN
     INSERT INTO audited VALUES (new.actor, new.resource, new.action, new.name, new.domain); END`,
 ].map((sql) => ({ sql, args: [] }));
 
@@ -179,7 +179,11 @@ export class DatabaseWatch<Cause> {
     cause: Cause | undefined,
   ): Promise<readonly Result[]> {
     const reading = cause === undefined ? [...readAudited, ...readChanges] : readChanges;
-    const results = await connection.write([...statements, ...reading]);
+    const results = await connection.write([...statements, ...reading]).catch(async (error: unknown) => {
+      // After most errors, a connection opens the file anew.
+      await this.attach(connection);
+      throw error;
+    });
     const audited = cause === undefined ? results.at(-reading.length)!.rows.map(auditedChange) : [];
     const [changes, instant] = results.slice(-readChanges.length) as [Result, Result];
     const changed = changes.rows.map((row) => [row[0] as number, leaseRow(row)] as const);

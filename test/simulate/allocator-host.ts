@@ -8,11 +8,13 @@ import type { Log } from "../../src/allocator/log.ts";
 import { createApp } from "../../src/http/app.ts";
 import { watchRequests } from "../../src/runtime/watch-requests.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
+import type { Database } from "../../src/store/database/database.ts";
 import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
 import { watchBatches } from "../oracle/watched-batches.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
+import type { Crashes } from "./crashes.ts";
 import type { Action } from "./kernel.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { Storage } from "./storage.ts";
@@ -47,6 +49,7 @@ export interface AllocatorHostOptions {
   readonly adminToken: string;
   /** Starts a process on this host. */
   readonly startProcess: () => SimulatedProcess;
+  readonly crashes: Crashes;
   readonly log: (allocator: string, message: string, fields: object) => void;
   /** Called with the result of each transaction of claims. */
   readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
@@ -65,6 +68,7 @@ export class AllocatorHost {
   readonly #open = new Set<OpenRequest>();
   readonly #accepted = new Map<string, number>();
   #store: Store | undefined;
+  #databases: readonly Database[] = [];
 
   constructor(options: AllocatorHostOptions) {
     this.name = options.name;
@@ -78,12 +82,14 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, main, placed, relayToken, adminToken, log, onFacts } = this.#options;
+    const { name, main, placed, relayToken, adminToken, log, onFacts, crashes } = this.#options;
     let cause: BatchCause | undefined;
+    const client = { host: this, crashes, causeOf: () => cause };
     const storages = new Set([main, ...placed.values()]);
     const databases = new Map(
-      [...storages].map((storage) => [storage, storage.connect(process, () => cause)] as const),
+      [...storages].map((storage) => [storage, storage.connect({ ...client, process })] as const),
     );
+    this.#databases = [...databases.values()];
     const real = createStore({
       main: databases.get(main)!,
       placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
@@ -116,6 +122,9 @@ export class AllocatorHost {
     this.#process?.kill();
     this.#process = undefined;
     this.#fetch = undefined;
+    this.#store = undefined;
+    for (const database of this.#databases) database.close();
+    this.#databases = [];
     this.#accepted.clear();
     const open = [...this.#open];
     this.#open.clear();
@@ -158,13 +167,27 @@ export class AllocatorHost {
     process.deliver("connections", () => {
       serve().then(
         (answer) => {
-          if (isOpen()) reply(answer);
+          if (isOpen())
+            this.#answer(() => {
+              reply(answer);
+            }, onBroken);
         },
         () => {
           if (isOpen()) onBroken();
         },
       );
     });
+  }
+
+  /** Lets an answer leave, unless the process ends before or within it. */
+  #answer(leave: Action, onBroken: Action): void {
+    const { crashes } = this.#options;
+    if (crashes.strike(this, "before an answer") || crashes.strike(this, "within an answer")) {
+      onBroken();
+      return;
+    }
+    leave();
+    crashes.strike(this, "after an answer");
   }
 
   /** Does something with the store of the process, as one of its requests would. Nothing if there is no process. */

@@ -7,6 +7,7 @@
 import type { Random } from "../support/random.ts";
 import type { AllocatorHost } from "./allocator-host.ts";
 import type { Client } from "./client.ts";
+import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import { noFaults } from "./network.ts";
@@ -24,6 +25,7 @@ export interface FaultyWorld {
   readonly scenario: Scenario;
   readonly network: Network;
   readonly clock: MachineClock;
+  readonly crashes: Crashes;
   readonly storages: readonly Storage[];
   readonly allocators: readonly AllocatorHost[];
   readonly relays: readonly RelayHost[];
@@ -53,7 +55,9 @@ export class Faults {
     this.repeat(scenario.killsEverySeconds, stream(4), this.#kill);
     this.repeat(scenario.pausesEverySeconds, stream(5), this.#pause);
     this.repeat(scenario.partitionsEverySeconds, stream(6), this.#partition);
-    this.repeat(scenario.outagesEverySeconds, stream(7), this.#takeDatabaseAway);
+    // A file is where its processes are.
+    if (scenario.roundTripMs > 0)
+      this.repeat(scenario.outagesEverySeconds, stream(7), this.#takeDatabaseAway);
     const stepRandom = stream(22);
     if (stepRandom.oneIn(3)) this.repeat(stepEverySeconds, stepRandom, this.#setClock);
   }
@@ -61,8 +65,9 @@ export class Faults {
   /** Ends them. What a fault has begun still ends by itself. */
   end(): void {
     this.#areOver = true;
-    const { clock, network, storages } = this.#world;
+    const { clock, crashes, network, storages } = this.#world;
     clock.correct();
+    crashes.end();
     network.udp = noFaults;
     network.tcp = noFaults;
     for (const storage of storages) storage.faults = noStorageFaults;
@@ -84,16 +89,9 @@ export class Faults {
   }
 
   readonly #kill = (random: Random): void => {
-    const { kernel, trace, allocators, relays } = this.#world;
+    const { crashes, allocators, relays } = this.#world;
     const host = random.pick([...allocators, ...relays]);
-    if (host.process === undefined) return;
-    trace.tell(`${host.name} is killed`);
-    trace.count("kill");
-    host.kill();
-    kernel.after(random.between(50, 5000), () => {
-      trace.tell(`${host.name} starts`);
-      host.start();
-    });
+    if (host.process !== undefined) crashes.kill(host, undefined, random);
   };
 
   readonly #pause = (random: Random): void => {

@@ -10,6 +10,7 @@ import type { Listener, ListenerOptions } from "../../relay/sockets/listener.ts"
 import type { Connections, HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
 import { ageHeader } from "../../src/wire/relay-call.ts";
 import type { AllocatorHost } from "./allocator-host.ts";
+import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Network } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
@@ -29,6 +30,7 @@ export interface RelayHostOptions {
   readonly states: "arrival" | "age" | "nothing";
   readonly allocators: readonly AllocatorHost[];
   readonly startProcess: () => SimulatedProcess;
+  readonly crashes: Crashes;
   readonly log: (relay: string, message: string, fields: object) => void;
   /** Delivers a datagram to the client with an address, over the link with a number. */
   readonly deliver: (payload: Uint8Array, address: string, link: number) => void;
@@ -90,7 +92,7 @@ export class RelayHost {
       log(name, message, fields);
     };
     const outside = {
-      openListener: (options: ListenerOptions) => Promise.resolve(this.#openListener(options)),
+      openListener: (options: ListenerOptions) => Promise.resolve(this.#openListener(process, options)),
       openConnections: ({ url }: { readonly url: URL }) =>
         this.#connect(
           process,
@@ -122,7 +124,7 @@ export class RelayHost {
     });
   }
 
-  #openListener(options: ListenerOptions): Listener {
+  #openListener(process: SimulatedProcess, options: ListenerOptions): Listener {
     this.#sockets.set(options.address, options);
     const { receiveBufferOctets } = options;
     return {
@@ -131,7 +133,10 @@ export class RelayHost {
       receiveBufferOctets,
       resizeReceiveBuffer: () => receiveBufferOctets,
       send: (payload, _port, address) => {
+        const { crashes } = this.#options;
+        if (!process.isAlive || crashes.strike(this, "before a datagram")) return;
         this.#options.deliver(payload, address, this.#options.addresses.indexOf(options.address));
+        crashes.strike(this, "after a datagram");
       },
       close: () => Promise.resolve(),
     };
@@ -152,6 +157,7 @@ export class RelayHost {
   ): Promise<HttpAnswer> {
     const network = this.#network;
     return new Promise((resolve, reject) => {
+      if (!process.isAlive) return;
       const cancel = process.timing.later(() => {
         reject(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
       }, timeoutMs);
@@ -181,6 +187,7 @@ export class RelayHost {
         allocator.request(this.name, sent, onAnswer, onBroken);
       };
       network.sendOverTcp(this.name, allocator.name, arrive, onBroken);
+      this.#options.crashes.strike(this, "after a POST");
     });
   }
 

@@ -49,8 +49,11 @@ export interface Scenario {
   readonly udp: LinkFaults;
   readonly tcp: LinkFaults;
   readonly storage: StorageFaults;
+  /** Milliseconds of a usual round trip to the database; 0 if each allocator opens the file itself. */
   readonly roundTripMs: number;
   readonly pace: Pace;
+  /** One step in so many is the last one of its process; 0 means none. */
+  readonly crashOneIn: number;
   /** Mean seconds between two of each; 0 means never. */
   readonly killsEverySeconds: number;
   readonly pausesEverySeconds: number;
@@ -71,6 +74,7 @@ export const features = [
   "udp",
   "tcp",
   "storage",
+  "crashes",
   "kills",
   "pauses",
   "partitions",
@@ -102,12 +106,13 @@ export function scenarioOf(seed: number): Scenario {
     udp: linkFaults(random, 2000),
     tcp: { ...linkFaults(random, 1500), repeated: 0 },
     storage: storageFaults(random),
-    roundTripMs: random.pick([5, 20, 50]),
+    roundTripMs: random.pick([0, 5, 20, 50]),
     pace: {
       turnMs: random.pick([1, 3, 8]),
       gapOneIn: random.pick([0, 50, 500]),
       gapMs: random.pick([50, 300, 2000]),
     },
+    crashOneIn: random.pick([0, 0, 200, 1000]),
     killsEverySeconds: random.pick([0, 20, 60]),
     pausesEverySeconds: random.pick([0, 10, 40]),
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
@@ -187,6 +192,7 @@ export function reduce(scenario: Scenario, { without, clientsPercent }: Reductio
     udp: has("udp") ? scenario.udp : noFaults,
     tcp: has("tcp") ? scenario.tcp : noFaults,
     storage: has("storage") ? scenario.storage : noStorageFaults,
+    crashOneIn: has("crashes") ? scenario.crashOneIn : 0,
     killsEverySeconds: has("kills") ? scenario.killsEverySeconds : 0,
     pausesEverySeconds: has("pauses") ? scenario.pausesEverySeconds : 0,
     partitionsEverySeconds: has("partitions") ? scenario.partitionsEverySeconds : 0,

@@ -5,6 +5,7 @@
  * @module
  */
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
+import type { Database } from "../../src/store/database/database.ts";
 import { openFile } from "../../src/store/database/file.ts";
 import { must } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
@@ -13,6 +14,7 @@ import { declarationOf, relayAddress } from "./addressing.ts";
 import { Administration } from "./administration.ts";
 import { AllocatorHost } from "./allocator-host.ts";
 import type { Client, ClientWorld, Sent } from "./client.ts";
+import { Crashes } from "./crashes.ts";
 import { EvidenceAudit } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { Judges } from "./judges.ts";
@@ -78,6 +80,7 @@ export class Simulation {
   readonly #judges = new Judges(this.#kernel, this.#clock);
   readonly #trace: Trace;
   readonly #network: Network;
+  readonly #crashes: Crashes;
   readonly #storages: Storage[] = [];
   readonly #paths: string[] = [];
   #allocators: readonly AllocatorHost[] = [];
@@ -98,7 +101,8 @@ export class Simulation {
     this.#options = options;
     this.#folder = folder;
     this.#trace = new Trace(this.#kernel, options.onEvent);
-    const { udp, tcp } = scenario;
+    const { udp, tcp, crashOneIn: oneIn } = scenario;
+    this.#crashes = new Crashes(this.#kernel, this.#trace, { random: this.#stream(23), oneIn });
     this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
       this.#trace.count(event);
     });
@@ -110,7 +114,7 @@ export class Simulation {
    * @throws {Violation} If a rule does not hold.
    */
   async run(): Promise<RunResult> {
-    const restoreTimers = replaceTimers();
+    const restoreTimers = replaceTimers(() => this.#kernel.nowMs);
     try {
       await this.#build();
       this.#faults.start();
@@ -167,6 +171,7 @@ export class Simulation {
       scenario: this.#scenario,
       network: this.#network,
       clock: this.#clock,
+      crashes: this.#crashes,
       allocators: this.#allocators,
       stream: this.#stream,
     };
@@ -189,20 +194,20 @@ export class Simulation {
   async #createStorage(name: string, domains: readonly ScenarioDomain[]): Promise<Storage> {
     const path = this.#folder.copy();
     this.#paths.push(path);
-    const database = openFile(`file:${path}`, {
-      machine: {
-        wallMs: () => this.#clock.wallMs,
-        bootMs: () => this.#kernel.nowMs,
-        bootId: "the only boot",
-      },
-      sync: "off",
-      everySecond: () => () => undefined,
-    });
+    const machine = {
+      wallMs: () => this.#clock.wallMs,
+      bootMs: () => this.#kernel.nowMs,
+      bootId: "the only boot",
+    };
+    const open = (): Database =>
+      openFile(`file:${path}`, { machine, sync: "off", everySecond: () => () => undefined });
+    const database = open();
     await applyDeclaration(database, parseDeclaration(declarationOf(domains), "the scenario"));
     const random = this.#stream(10 + this.#storages.length);
     const storage: Storage = new Storage(this.#kernel, random, this.#scenario.storage, {
       name,
       database,
+      open,
       roundTripMs: this.#scenario.roundTripMs,
       onCommit: (commit, cause) => {
         const { length } = commit.changed;
@@ -250,6 +255,7 @@ export class Simulation {
       relayToken,
       adminToken,
       startProcess: () => this.#startProcess(random),
+      crashes: this.#crashes,
       log: this.#log,
       onFacts: (cause, result) => {
         this.#exchanges += result.facts.length;
@@ -278,6 +284,7 @@ export class Simulation {
       states: number < oldRelays ? random.pick(["age", "nothing"]) : "arrival",
       allocators: [...allocators.slice(first), ...allocators.slice(0, first)].slice(0, 4),
       startProcess: () => this.#startProcess(random),
+      crashes: this.#crashes,
       log: this.#log,
       deliver: (payload, address, link) => {
         this.#deliver(name, payload, address, link);

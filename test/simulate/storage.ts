@@ -6,11 +6,12 @@
  */
 import { databaseAnswerMsMax } from "../../src/limits.ts";
 import { DatabaseError } from "../../src/store/database/database.ts";
-import type { Database } from "../../src/store/database/database.ts";
+import type { Database, Result, Statement } from "../../src/store/database/database.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { DatabaseWatch } from "../oracle/watched-database.ts";
 import type { WatchListener } from "../oracle/watched-database.ts";
 import type { Random } from "../support/random.ts";
+import type { Crashes, CrashingHost } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
 import type { SimulatedProcess } from "./process.ts";
 
@@ -40,11 +41,26 @@ export type StorageEvent = "answer lost" | "request lost" | "slow" | "refused" |
 /** Options of a storage. */
 export interface StorageOptions extends WatchListener<BatchCause> {
   readonly name: string;
+  /** The connection of a server, or of those who look on. */
   readonly database: Database;
-  /** Milliseconds of a usual round trip; 0 for a file on the same machine. */
+  /** Opens another connection to the file. */
+  readonly open: () => Database;
+  /** Milliseconds of a usual round trip; 0 if each process opens the file itself. */
   readonly roundTripMs: number;
   readonly count: (event: StorageEvent) => void;
 }
+
+/** A process that uses a database. */
+export interface StorageClient {
+  readonly host: CrashingHost;
+  readonly process: SimulatedProcess;
+  readonly crashes: Crashes;
+  /** Called when a write begins: what it is for. */
+  readonly causeOf: () => BatchCause | undefined;
+}
+
+/** Fails in the middle of a transaction, as its end would. */
+const broken: Statement = { sql: "SELECT json_extract('{', '$')", args: [] };
 
 /** One database. */
 export class Storage {
@@ -83,30 +99,105 @@ export class Storage {
     return this.#options.database;
   }
 
-  /**
-   * Connects a process.
-   *
-   * @param causeOf Called when a write begins: what it is for.
-   */
-  connect(process: SimulatedProcess, causeOf: () => BatchCause | undefined): Database {
+  /** Connects a process: to the server, or to the file. */
+  connect(client: StorageClient): Database {
+    return this.#options.roundTripMs === 0 ? this.#openFile(client) : this.#connectToServer(client);
+  }
+
+  #connectToServer(client: StorageClient): Database {
     const { database } = this.#options;
     return {
-      read: (statements) => this.#call(process, () => database.read(statements)),
+      read: (statements) => this.#call(client, () => database.read(statements)),
       write: (statements) => {
-        const cause = causeOf();
-        const sentMs = this.#kernel.nowMs;
-        return this.#call(process, () => this.#watch.write(database, statements, sentMs, cause));
+        const { host, process, crashes } = client;
+        const sent = { cause: client.causeOf(), sentMs: this.#kernel.nowMs };
+        const answer = this.#call(client, () => this.#write(client, database, statements, sent));
+        if (process.isAlive) crashes.strike(host, "before a transaction");
+        return answer;
       },
-      migrate: (statements) => this.#call(process, () => database.migrate(statements)),
-      clock: () => this.#call(process, () => database.clock()),
+      migrate: (statements) => this.#call(client, () => database.migrate(statements)),
+      clock: () => this.#call(client, () => database.clock()),
       clockMs: () => database.clockMs(),
       ownClock: database.ownClock,
       close: () => undefined,
     };
   }
 
-  /** Does work at the database, and gives the process the result. */
-  #call<T>(process: SimulatedProcess, work: () => Promise<T>): Promise<T> {
+  /** A process that has the file open waits for its disk, and does nothing else meanwhile. */
+  #openFile(client: StorageClient): Database {
+    const { host, process, crashes, causeOf } = client;
+    const own = this.#options.open();
+    const isAttached = this.#watch.attach(own);
+    /** Does something unless the process has ended. Its connection is closed then. */
+    const use = async <T>(work: () => Promise<T>): Promise<T> => {
+      await isAttached;
+      if (!process.isAlive) return never();
+      this.#stall(process);
+      return work();
+    };
+    return {
+      read: (statements) => use(() => own.read(statements)),
+      write: (statements) => {
+        const sent = { cause: causeOf(), sentMs: this.#kernel.nowMs };
+        return use(() => {
+          if (crashes.strike(host, "before a transaction")) return never();
+          this.#refuse();
+          return this.#write(client, own, statements, sent);
+        });
+      },
+      migrate: (statements) => use(() => own.migrate(statements)),
+      clock: () => use(() => own.clock()),
+      clockMs: () => own.clockMs(),
+      ownClock: own.ownClock,
+      close: () => {
+        // What it has begun to attach needs it open.
+        void isAttached.then(() => {
+          own.close();
+        });
+      },
+    };
+  }
+
+  /** Writes. The process may end inside the transaction, of which nothing is left then, or after its commit. */
+  async #write(
+    { host, process, crashes }: StorageClient,
+    database: Database,
+    statements: readonly Statement[],
+    { cause, sentMs }: { readonly cause: BatchCause | undefined; readonly sentMs: number },
+  ): Promise<readonly Result[]> {
+    if (process.isAlive && crashes.strikes()) {
+      const at = 1 + this.#random.below(statements.length);
+      const half = [...statements.slice(0, at), broken, ...statements.slice(at)];
+      await this.#watch.write(database, half, sentMs, cause).catch(() => undefined);
+      crashes.kill(host, "inside a transaction");
+      return never();
+    }
+    const results = await this.#watch.write(database, statements, sentMs, cause);
+    if (process.isAlive) crashes.strike(host, "after a commit");
+    return results;
+  }
+
+  /** The disk of a file is slow. */
+  #stall(process: SimulatedProcess): void {
+    const { slow, slowMsMax } = this.faults;
+    if (!this.#happens(slow)) return;
+    this.#options.count("slow");
+    process.pause(Math.exp(this.#random.between(0, Math.log(slowMsMax))));
+  }
+
+  /** @throws {DatabaseError} If the disk of a file is full. */
+  #refuse(): void {
+    if (!this.#happens(this.faults.refused)) return;
+    this.#options.count("refused");
+    throw new DatabaseError("database or disk is full");
+  }
+
+  #happens(probability: number): boolean {
+    return probability > 0 && this.#random.fraction() < probability;
+  }
+
+  /** Does work at the server, and gives the process the result. */
+  #call<T>({ process }: StorageClient, work: () => Promise<T>): Promise<T> {
     const { outcome, toMs, backMs } = this.#decideFate();
     const isLost =
       outcome === "request lost" || outcome === "answer lost" || toMs + backMs > databaseAnswerMsMax;
@@ -154,17 +245,20 @@ export class Storage {
   } {
     const { roundTripMs, count } = this.#options;
     const { answerLost, requestLost, slow, slowMsMax, refused } = this.faults;
-    const happens = (probability: number): boolean =>
-      probability > 0 && this.#random.fraction() < probability;
     const backMs = roundTripMs * this.#random.between(0.3, 0.7);
-    const isSlow = happens(slow);
+    const isSlow = this.#happens(slow);
     if (isSlow) count("slow");
     const toMs = roundTripMs - backMs + (isSlow ? Math.exp(this.#random.between(0, Math.log(slowMsMax))) : 0);
     let outcome: StorageEvent | "served" = "served";
-    if (happens(requestLost)) outcome = "request lost";
-    else if (happens(answerLost)) outcome = "answer lost";
-    else if (happens(refused)) outcome = "refused";
+    if (this.#happens(requestLost)) outcome = "request lost";
+    else if (this.#happens(answerLost)) outcome = "answer lost";
+    else if (this.#happens(refused)) outcome = "refused";
     if (outcome !== "served") count(outcome);
     return { outcome, toMs, backMs };
   }
+}
+
+/** What a process that has ended waits for. */
+function never<T>(): Promise<T> {
+  return new Promise<T>(() => undefined);
 }

@@ -1,24 +1,28 @@
 /**
- * Timers of the platform that product code uses without a parameter: it lets other work run between slices of long
- * work. In virtual time there is no other work, so what is put off runs at once.
+ * Timers and clocks of the platform that product code uses without a parameter: long work is done in slices, which are
+ * measured, and counts are kept for a while. In virtual time there is no other work, so what is put off runs at once.
  *
  * @module
  */
 
 /**
- * Replaces `setTimeout` for what is put off without a delay.
+ * Replaces `setTimeout` for what is put off without a delay, and `performance.now`.
  *
- * @returns Puts the timers of the platform back.
+ * @param nowMs Milliseconds of virtual time.
+ * @returns Puts those of the platform back.
  */
-export function replaceTimers(): () => void {
-  const { setTimeout: before } = globalThis;
+export function replaceTimers(nowMs: () => number): () => void {
+  const { setTimeout: timerBefore } = globalThis;
   const replaced = (run: () => void, delayMs = 0, ...rest: unknown[]): unknown => {
-    if (delayMs > 0) return Reflect.apply(before, globalThis, [run, delayMs, ...rest]);
+    if (delayMs > 0) return Reflect.apply(timerBefore, globalThis, [run, delayMs, ...rest]);
     queueMicrotask(run);
     return undefined;
   };
   globalThis.setTimeout = replaced as typeof setTimeout;
+  performance.now = nowMs;
   return () => {
-    globalThis.setTimeout = before;
+    globalThis.setTimeout = timerBefore;
+    // It is inherited.
+    Reflect.deleteProperty(performance, "now");
   };
 }
