@@ -305,6 +305,7 @@ export class Judge {
         (allows(version, answer) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
     );
     must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
+    if (kind === "offer") this.#checkPreference(answer, versions);
   }
 
   #slotsOf(pair: NamedPair): number[] {
@@ -346,22 +347,19 @@ export class Judge {
     return Math.max(-1, ...this.#slotsOf(pair).map((slot) => this.#operated.get(slot) ?? -1));
   }
 
-  /** A client was offered another pair than before, so at some time since it no longer had the first one. */
-  checkLost(client: string, pair: NamedPair, sinceMs: number, nowMs: number): void {
-    for (const slot of this.#slotsOf(pair)) {
-      const versions = this.leases.versions(slot, sinceMs);
+  /** A client that had a pair when it asked, and still has it, is offered this pair. */
+  #checkPreference({ client, sentMs, heardMs }: JudgedAnswer, granted: readonly Version[]): void {
+    const offer = granted.find(({ row }) => row.client === client)?.row;
+    if (offer === undefined) return;
+    for (const { slot, line } of this.leases.ofClient(offer.domainId, client)) {
+      if (slot === offer.slot || line !== offer.line) continue;
+      const versions = this.leases.versions(slot, sentMs);
       const isKept =
-        versions.length > 0 &&
-        versions[0]!.atMs <= sinceMs &&
-        lastUntil(versions, nowMs) &&
+        versions[0]!.atMs < sentMs &&
+        lastUntil(versions, heardMs) &&
         versions.every(({ row }) => row.client === client && row.state <= bound && row.moveTo === null);
-      const isExcused = (this.#operated.get(slot) ?? -1) >= sinceMs || this.#wasDrained(slot, sinceMs);
-      must(
-        !isKept || isExcused,
-        "a client was offered another pair although it has one",
-        { client, pair },
-        versions,
-      );
+      const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
+      must(!isKept || isExcused, "a client was offered another pair although it has one", offer, versions);
     }
   }
 

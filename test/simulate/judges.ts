@@ -52,8 +52,6 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
-  /** The first answer to each message. */
-  readonly #firstHeard = new WeakMap<Sent, Pick<Heard, "kind" | "pair"> & { readonly atMs: number }>();
   /** What the facts of a transaction have to say. */
   readonly #expected = new WeakMap<
     BatchCause,
@@ -171,17 +169,7 @@ export class Judges {
         heardMs: this.#kernel.nowMs,
         isPlain: client.kind === "well-behaved",
       });
-      this.#checkRepeat(judge, sent, heard);
     });
-  }
-
-  /** A message that is sent again is offered the same pair, as long as the client has it. */
-  #checkRepeat(judge: Judge, sent: Sent, { kind, pair }: Heard): void {
-    const first = this.#firstHeard.get(sent);
-    const { nowMs } = this.#kernel;
-    if (first === undefined) this.#firstHeard.set(sent, { kind, pair, atMs: nowMs });
-    else if (kind === "offer" && first.kind === "offer" && !isSamePair(first.pair, pair))
-      judge.checkLost(sent.client.id, first.pair, first.atMs, nowMs);
   }
 
   /** A client uses the pair of the answer that it has just heard. */
