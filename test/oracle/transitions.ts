@@ -85,8 +85,11 @@ export function checkTransition(
   else if (isHandOver) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
-  if (isInUse(after, now) && !(before !== undefined && isOccupied(before, now) && before.site === after.site))
-    checkSite(after, rules, now, leases);
+  // A client that an operator moves leaves one pair of its site for another.
+  const isCounted =
+    isMover(before, after, leases) ||
+    (before !== undefined && isOccupied(before, now) && before.site === after.site);
+  if (isInUse(after, now) && !isCounted) checkSite(after, rules, now, leases);
   if (after.softwire !== null && isRunning(after, now))
     checkSoftwire(before, after, transaction, rules, leases);
 }
