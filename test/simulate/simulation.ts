@@ -98,8 +98,8 @@ export class Simulation {
     this.#options = options;
     this.#folder = folder;
     this.#trace = new Trace(this.#kernel, options.onEvent);
-    const { udp, tcp } = scenario;
-    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
+    const { udp, tcp, collectMs } = scenario;
+    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp, collectMs }, (event) => {
       this.#trace.count(event);
     });
   }
