@@ -5,6 +5,8 @@
  */
 import { fork } from "node:child_process";
 import { join } from "node:path";
+import { MemoryWatch } from "./memory-watch.ts";
+import type { MemoryReport } from "./memory-watch.ts";
 import { replaceOutside } from "./outside.ts";
 import { runSeed } from "./run-seed.ts";
 import type { Outcome } from "./run-seed.ts";
@@ -18,15 +20,15 @@ export class Totals {
   batches = 0;
   virtualMs = 0;
   cpuMs = 0;
-  /** The most octets that a process had on its heap after a run. */
-  heapOctets = 0;
+  /** Of the process whose memory has grown most. Undefined before the first measurement. */
+  memory: MemoryReport | undefined;
   readonly faults = new Map<string, number>();
   readonly failures: Exclude<Outcome, { kind: "held" }>[] = [];
 
-  add({ outcome, cpuMs, heapOctets, faults }: SeedReport): void {
+  add({ outcome, cpuMs, memory, faults }: SeedReport): void {
     this.seeds++;
     this.cpuMs += cpuMs;
-    this.heapOctets = Math.max(this.heapOctets, heapOctets);
+    if (memory !== undefined && growthOf(memory) >= growthOf(this.memory)) this.memory = memory;
     if (outcome.kind !== "held") {
       this.failures.push(outcome);
       return;
@@ -40,12 +42,15 @@ export class Totals {
   }
 }
 
+const growthOf = (memory: MemoryReport | undefined): number =>
+  memory === undefined ? 0 : memory.nowOctets - memory.firstOctets;
+
 /** What a process tells of a seed. */
 export interface SeedReport {
   readonly outcome: Outcome;
   /** CPU time that it took. */
   readonly cpuMs: number;
-  readonly heapOctets: number;
+  readonly memory: MemoryReport | undefined;
   readonly faults: Readonly<Record<string, number>>;
 }
 
@@ -64,12 +69,13 @@ export async function reportSeed(
   seed: number,
   exchanges: number,
   folder: DatabaseFolder,
+  memoryWatch: MemoryWatch,
 ): Promise<SeedReport> {
   const before = process.cpuUsage();
   const outcome = await runSeed(seed, { exchanges }, folder);
   const { user, system } = process.cpuUsage(before);
   const faults = outcome.kind === "held" ? Object.fromEntries(outcome.result.faults) : {};
-  return { outcome, cpuMs: (user + system) / 1000, heapOctets: process.memoryUsage().heapUsed, faults };
+  return { outcome, cpuMs: (user + system) / 1000, memory: await memoryWatch.afterSeed(), faults };
 }
 
 /** Runs seeds one after the other in this process, or side by side in others. */
@@ -83,10 +89,11 @@ export async function runCampaign(options: CampaignOptions): Promise<void> {
   }
   replaceOutside();
   const folder = new DatabaseFolder();
+  const memoryWatch = new MemoryWatch();
   await folder.prepare();
   try {
     for (let seed = nextSeed(); seed !== undefined; seed = nextSeed())
-      onReport(await reportSeed(seed, exchanges, folder));
+      onReport(await reportSeed(seed, exchanges, folder, memoryWatch));
   } finally {
     folder.close();
   }

@@ -22,6 +22,12 @@ export const noFaults: LinkFaults = { lost: 0, repeated: 0, delayed: 0, delayMsM
 /** What happened on the network, for the report. */
 export type NetworkEvent = "lost" | "repeated" | "delayed" | "truncated" | "partitioned" | "broken";
 
+/** A datagram that has not been read. */
+interface Datagram {
+  readonly arrivesMs: number;
+  readonly receive: Action;
+}
+
 /** The network of a simulation. */
 export class Network {
   readonly #kernel: Kernel;
@@ -29,6 +35,9 @@ export class Network {
   readonly #count: (event: NetworkEvent) => void;
   /** Pairs of hosts that can't reach each other, as `a b`. */
   readonly #partitions = new Set<string>();
+  readonly #collectMs: number;
+  /** Datagrams under way, by the time at which they are read. */
+  readonly #collected = new Map<number, Datagram[]>();
   /** Changed when the faults end. */
   udp: LinkFaults;
   tcp: LinkFaults;
@@ -36,14 +45,15 @@ export class Network {
   constructor(
     kernel: Kernel,
     random: Random,
-    faults: { readonly udp: LinkFaults; readonly tcp: LinkFaults },
+    links: { readonly udp: LinkFaults; readonly tcp: LinkFaults; readonly collectMs: number },
     count: (event: NetworkEvent) => void,
   ) {
     this.#kernel = kernel;
     this.#random = random;
     this.#count = count;
-    this.udp = faults.udp;
-    this.tcp = faults.tcp;
+    this.udp = links.udp;
+    this.tcp = links.tcp;
+    this.#collectMs = links.collectMs;
   }
 
   /** Separates two hosts, or joins them again. */
@@ -85,7 +95,7 @@ export class Network {
         this.#count("truncated");
         octets = octets.subarray(0, this.#random.below(octets.length));
       }
-      this.#kernel.after(this.#delayMs(this.udp), () => {
+      this.#deliver(this.#delayMs(this.udp), () => {
         receive(octets);
       });
     }
@@ -105,6 +115,31 @@ export class Network {
     const isBroken = this.#happens(this.tcp.lost) || this.#happens(this.tcp.truncated);
     if (isBroken) this.#count("broken");
     this.#kernel.after(this.#delayMs(this.tcp), isBroken ? onBroken : arrive);
+  }
+
+  /**
+   * Delivers a datagram. Datagrams are collected, as network cards do, so that messages that come together are read
+   * together. They keep the order of their arrival.
+   */
+  #deliver(delayMs: number, receive: Action): void {
+    const { nowMs } = this.#kernel;
+    if (this.#collectMs === 0) {
+      this.#kernel.after(delayMs, receive);
+      return;
+    }
+    const arrivesMs = nowMs + delayMs;
+    const readMs = Math.ceil(arrivesMs / this.#collectMs) * this.#collectMs;
+    const collected = this.#collected.get(readMs);
+    if (collected !== undefined) {
+      collected.push({ arrivesMs, receive });
+      return;
+    }
+    const first = [{ arrivesMs, receive }];
+    this.#collected.set(readMs, first);
+    this.#kernel.at(readMs, () => {
+      this.#collected.delete(readMs);
+      for (const each of first.sort((a, b) => a.arrivesMs - b.arrivesMs)) each.receive();
+    });
   }
 
   #happens(probability: number): boolean {

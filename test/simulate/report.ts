@@ -4,6 +4,7 @@
  * @module
  */
 import type { Totals } from "./campaign.ts";
+import type { MemoryReport } from "./memory-watch.ts";
 import type { Outcome } from "./run-seed.ts";
 import type { Reduction } from "./scenario.ts";
 
@@ -12,15 +13,20 @@ export function formatTotals(
   totals: Totals,
   { firstSeed, elapsedMs }: { readonly firstSeed: number; readonly elapsedMs: number },
 ): string {
-  const { seeds, exchanges, grants, batches, virtualMs, cpuMs, heapOctets, faults, failures } = totals;
+  const { seeds, exchanges, grants, batches, virtualMs, cpuMs, memory, faults, failures } = totals;
   const rate = Math.round((exchanges / cpuMs) * 1000);
   const counts = [...faults].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
   return [
     `${seeds} seeds from ${firstSeed}, ${exchanges} exchanges in ${batches} transactions, ${grants} grants, ${failures.length} violations`,
     `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${Math.round(elapsedMs / 1000)} s; ${rate} exchanges a second of CPU time`,
-    `largest heap after a run: ${Math.round(heapOctets / 2 ** 20)} MiB`,
+    ...(memory === undefined ? [] : [formatMemory(memory)]),
     `faults: ${counts.length === 0 ? "none" : counts.join(", ")}`,
   ].join("\n");
+}
+
+function formatMemory({ firstOctets, nowOctets }: MemoryReport): string {
+  const [first, now] = [firstOctets, nowOctets].map((octets) => Math.round(octets / 2 ** 20));
+  return `memory of a process: ${first} MiB after its first seeds, at most ${now} MiB later`;
 }
 
 /** Formats a failure as a story, with the command that replays it. */

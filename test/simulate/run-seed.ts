@@ -35,6 +35,12 @@ export interface SeedOptions {
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
+/** An event of the trace. It becomes a line when somebody reads it, and most are never read. */
+interface StoryEvent {
+  readonly atMs: number;
+  readonly text: string;
+}
+
 /** Lines that are kept for the story of a failure. */
 const storyLinesMax = 60;
 
@@ -44,11 +50,10 @@ export async function runSeed(
   { exchanges, reduction = wholeScenario, onLine }: SeedOptions,
   folder: DatabaseFolder,
 ): Promise<Outcome> {
-  const story: string[] = [];
+  const story: StoryEvent[] = [];
   const onEvent = (atMs: number, text: string): void => {
-    const line = `${formatSeconds(atMs)}  ${text}`;
-    onLine?.(line);
-    story.push(line);
+    onLine?.(formatEvent({ atMs, text }));
+    story.push({ atMs, text });
     if (story.length > 2 * storyLinesMax) story.splice(0, storyLinesMax);
   };
   seedSecrets(seed);
@@ -64,12 +69,12 @@ export async function runSeed(
       rule: isViolation ? error.rule : message,
       message: isViolation ? message : stack,
       step: simulation.steps,
-      story: story.slice(-storyLinesMax),
+      story: story.slice(-storyLinesMax).map(formatEvent),
     };
   }
 }
 
-/** Whole seconds and milliseconds, aligned. */
-function formatSeconds(atMs: number): string {
-  return `${(atMs / 1000).toFixed(3).padStart(10)} s`;
+/** Begins with whole seconds and milliseconds, aligned. */
+function formatEvent({ atMs, text }: StoryEvent): string {
+  return `${(atMs / 1000).toFixed(3).padStart(10)} s  ${text}`;
 }

@@ -48,6 +48,8 @@ export interface Scenario {
   readonly whimOneIn: number;
   readonly udp: LinkFaults;
   readonly tcp: LinkFaults;
+  /** Datagrams are read at multiples of so many milliseconds; 0 means each at its own time. */
+  readonly collectMs: number;
   readonly storage: StorageFaults;
   /** Milliseconds of a usual round trip to the database; 0 if each allocator opens the file itself. */
   readonly roundTripMs: number;
@@ -125,6 +127,7 @@ export function scenarioOf(seed: number): Scenario {
     postsInFlight: random.pick([1, 1, 3]),
     deadlineMs: random.pick([1000, 4000, 4000]),
     oldRelays: random.oneIn(5) ? 1 : 0,
+    collectMs: random.pick([0, 20, 20, 20]),
   };
 }
 

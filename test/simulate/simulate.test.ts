@@ -11,10 +11,14 @@ async function simulate(
   ...flags: readonly string[]
 ): Promise<{ readonly output: string; readonly code: unknown }> {
   const main = join(root, "test/simulate/main.ts");
-  const child = spawn(process.execPath, ["--max-semi-space-size=32", "--import", "tsx", main, ...flags], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--expose-gc", "--max-semi-space-size=32", "--import", "tsx", main, ...flags],
+    {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const exited = once(child, "exit") as Promise<[number | null]>;
   const output = await text(child.stdout);
   const [code] = await exited;
@@ -34,6 +38,10 @@ test("no promise breaks in 300 simulated runs", { timeout: 600_000 }, async () =
   );
   console.log(output);
   expect(output).toContain("0 violations");
+  const [, first, last] = /memory of a process: (\d+) MiB after its first seeds, at most (\d+) MiB/.exec(
+    output,
+  )!;
+  expect(Number(last)).toBeLessThan(1.5 * Number(first));
   expect(code).toBe(0);
 });
 

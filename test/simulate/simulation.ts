@@ -101,9 +101,9 @@ export class Simulation {
     this.#options = options;
     this.#folder = folder;
     this.#trace = new Trace(this.#kernel, options.onEvent);
-    const { udp, tcp, crashOneIn: oneIn } = scenario;
+    const { udp, tcp, collectMs, crashOneIn: oneIn } = scenario;
     this.#crashes = new Crashes(this.#kernel, this.#trace, { random: this.#stream(23), oneIn });
-    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp }, (event) => {
+    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp, collectMs }, (event) => {
       this.#trace.count(event);
     });
   }
