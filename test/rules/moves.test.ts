@@ -7,6 +7,7 @@ import { createApp } from "../../src/http/app.ts";
 import { createCounters } from "../../src/allocator/counters.ts";
 import { createStore } from "../../src/store/store.ts";
 import { verifyDatabase } from "../../src/store/evidence/verify.ts";
+import { OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { itemsOf, operator } from "../support/admin.ts";
 import { createTestAllocator } from "../support/allocator.ts";
@@ -58,6 +59,12 @@ async function open(fields: Fields = {}) {
 const idOf = ({ address, portParams }: NamedPair) =>
   portParams === undefined ? address : `${address}-${portParams.psid}`;
 const nameOf = (answer: Answer | undefined) => (answer === undefined ? "silence" : pairText(answer));
+/** The name of a line, as an access node states it. */
+const remoteId = (line: number) => ({
+  code: OptionCode6.remoteId,
+  data: Uint8Array.of(0, 0, 0, 9, line),
+});
+type Client = ReturnType<Stage["client"]>;
 const goal = { address: "192.0.2.19", psid: 40 };
 const goalId = "192.0.2.19-40";
 
@@ -315,6 +322,39 @@ describe("E3 a reservation of another pair", () => {
     expect(nameOf(await client.lease({}, { softwire }))).toBe("ack 192.0.2.19 PSID 40");
     expect(await table()).toEqual([goalId]);
     expect(await lease(goalId)).toMatchObject({ state: "bound", isReserved: true });
+    await expectCounted(world);
+  });
+
+  test("E3 T8 for a client with two lines moves at most one of its leases", async () => {
+    const world = await open();
+    const { stage, call, lease } = world;
+    const [here, elsewhere] = [6, 7].map((line) => stage.client(1, { options: [remoteId(line)] })) as [
+      Client,
+      Client,
+    ];
+    const first = await here.lease();
+    stage.now += 10;
+    const other = await elsewhere.lease();
+    const own = { address: first.address, psid: first.portParams!.psid };
+    const states = async () => {
+      const leases = await Promise.all([idOf(first), idOf(other)].map(lease));
+      return leases.map(({ state, pending }) => [state, pending]);
+    };
+    // One that it has already moves none.
+    expect((await reserve(world, own)).status).toBe(201);
+    expect(await states()).toEqual([
+      ["bound", null],
+      ["bound", null],
+    ]);
+    await call("DELETE", "/reservations/first", undefined, { "if-match": "*" });
+    expect((await reserve(world)).status).toBe(201);
+    expect(await states()).toEqual([
+      ["bound", null],
+      ["bound", goalId],
+    ]);
+    expect((await here.renew(first))?.type).toBe("ack");
+    expect((await elsewhere.renew(other))?.type).toBe("nak");
+    expect(nameOf(await elsewhere.lease())).toBe("ack 192.0.2.19 PSID 40");
     await expectCounted(world);
   });
 

@@ -7,7 +7,7 @@
  * @module
  */
 import { and, eq, isNull, ne, notExists, sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { freeTargets, isPendingMove } from "../database/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
@@ -218,11 +218,22 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
   };
 }
 
-/** The running lease of the client of a reservation for which the client has another pair: the one that ends last. */
-const otherLease = sql`(
+/** A condition: the row has a running lease. */
+const isRunning = (row: { readonly state: Column; readonly expiresAt: Column }): SQL =>
+  sql`(${row.state} = ${literal(bound)} AND ${row.expiresAt} > ${instantSeconds})`;
+
+/** Whether the client of a reservation has a running lease of its pair already, on whatever line. */
+const hasPair = sql`EXISTS (SELECT 1 FROM ${lease} ${goal}
+  WHERE ${goal.slot} = ${reservation.slot} AND ${goal.clientId} = ${reservation.clientId} AND ${isRunning(goal)})`;
+
+/**
+ * The row whose client moves to the pair of a reservation: of its running leases, the one that ends last. Null if it has
+ * none, or has the pair already. Its leases on other lines stay.
+ */
+const leaving = sql`(
   SELECT ${held.slot} FROM ${lease} ${held}
   WHERE ${held.domainId} = ${reservation.domainId} AND ${held.clientId} = ${reservation.clientId}
-    AND ${held.slot} <> ${reservation.slot} AND ${held.state} = ${literal(bound)} AND ${held.expiresAt} > ${instantSeconds}
+    AND ${held.slot} <> ${reservation.slot} AND ${isRunning(held)} AND NOT ${hasPair}
   ORDER BY ${held.expiresAt} DESC, ${held.slot} LIMIT 1)`;
 
 /**
@@ -250,10 +261,11 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
     ne(lease.slot, reservation.slot),
   );
   const rows = sql`SELECT ${lease.slot} FROM ${lease} CROSS JOIN ${reservation}
-    WHERE ${isIt} AND ${lease.domainId} = ${reservation.domainId} AND ${lease.clientId} = ${reservation.clientId}`;
+    WHERE ${isIt} AND ${lease.domainId} = ${reservation.domainId} AND ${lease.clientId} = ${reservation.clientId}
+      AND (${lease.slot} IN (${reservation.slot}, ${leaving}) OR NOT ${isRunning(lease)})`;
   return [
     writer.run(freeTargets(rows, sql`(SELECT ${reservation.slot} FROM ${reservation} WHERE ${isIt})`)),
-    // A client has only one row in its domain. Its old pair stays in quarantine as long as it would have anyway.
+    // What the client had is its own no more. These pairs stay in quarantine as long as they would have anyway.
     writer
       .update(lease)
       .set({
@@ -266,11 +278,15 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
         moveFrom: null,
       })
       .from(reservation)
-      .where(and(isOther, sql`${lease.slot} IS NOT ${otherLease}`)),
-    writer.update(lease).set({ moveTo: reservation.slot }).from(reservation).where(isOther),
+      .where(and(isOther, sql`NOT ${isRunning(lease)}`)),
+    writer
+      .update(lease)
+      .set({ moveTo: reservation.slot })
+      .from(reservation)
+      .where(and(isOther, sql`${lease.slot} = ${leaving}`)),
     writer.run(sql`INSERT INTO ${lease} (${namesOf(...columns)})
-      SELECT ${reservation.slot}, ${reservation.domainId}, iif(${otherLease} IS NULL, ${reservation.clientId}, NULL),
-        ${released}, 0, ${freeNever}, ${instantSeconds}, NULL, ${otherLease}
+      SELECT ${reservation.slot}, ${reservation.domainId}, iif(${leaving} IS NULL, ${reservation.clientId}, NULL),
+        ${released}, 0, ${freeNever}, ${instantSeconds}, NULL, ${leaving}
       FROM ${reservation} WHERE ${isIt}
       ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease},
         ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt, lease.moveTo, lease.moveFrom)}`),
