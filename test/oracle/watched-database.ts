@@ -22,12 +22,13 @@ export interface Commit {
   readonly audited: readonly AuditedChange[];
 }
 
+/** Not `OR IGNORE`: the policy of the statement that fires a trigger overrides that of the trigger's own statements. */
 const noteChanges: readonly Statement[] = [
   "CREATE TEMP TABLE IF NOT EXISTS changed (slot INTEGER PRIMARY KEY)",
   ...["INSERT", "UPDATE", "DELETE"].map((change) => {
     const row = change === "DELETE" ? "old" : "new";
     return `CREATE TEMP TRIGGER IF NOT EXISTS note_${change} AFTER ${change} ON main.lease BEGIN
-      INSERT OR IGNORE INTO changed VALUES (${row}.slot); END`;
+      INSERT INTO changed SELECT ${row}.slot WHERE NOT EXISTS (SELECT 1 FROM changed WHERE slot = ${row}.slot); END`;
   }),
   "CREATE TEMP TABLE IF NOT EXISTS audited (actor TEXT, resource TEXT, action TEXT, name TEXT, domain TEXT)",
   `CREATE TEMP TRIGGER IF NOT EXISTS note_audit AFTER INSERT ON main.audit BEGIN
