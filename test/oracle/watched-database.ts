@@ -9,6 +9,7 @@ import type { JudgedConfiguration } from "./judge.ts";
 import type { AuditedChange } from "./operations.ts";
 import type { PoolShape } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
+import type { RecordedTenure } from "./tenures.ts";
 
 /** A transaction that was committed. */
 export interface Commit {
@@ -212,4 +213,16 @@ export async function readAll(database: Database): Promise<StoredRows> {
     rows: leases!.rows.map((row) => leaseRow(row)!),
     cursors: new Map(cursors!.rows.map((row) => [row[0] as number, row[1] as number])),
   };
+}
+
+/** @returns All ended tenures. */
+export async function readHistory(database: Database): Promise<RecordedTenure[]> {
+  const sql = "SELECT slot, client_id, since, until FROM history";
+  const [history] = await database.read([{ sql, args: [] }]);
+  return history!.rows.map((row) => ({
+    slot: row[0] as number,
+    client: hexOf(row[1])!,
+    since: row[2] as number,
+    until: row[3] as number,
+  }));
 }
