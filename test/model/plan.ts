@@ -17,7 +17,7 @@ export interface Settings {
   readonly hasReservation: boolean;
 }
 
-/** The pair that a message names: the last one that its client received, or a number in `namedPairs` (`pools.ts`). */
+/** The pair that a message names: the last one that its client received, or a number in `namedPairs` (`messages.ts`). */
 export type PairChoice = "own" | number;
 
 /** One message to send. */

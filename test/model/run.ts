@@ -4,7 +4,6 @@
  * @module
  */
 import fc from "fast-check";
-import { Monitor } from "./monitor.ts";
 import { formatPlan, plans } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { regressions } from "./regressions.ts";
@@ -35,7 +34,7 @@ class StepError extends Error {
 
 /** Runs all commands of a plan, in a fresh domain. */
 export async function runPlan(world: World, { settings, commands }: Plan): Promise<void> {
-  await world.reset(settings, new Monitor(settings));
+  await world.reset(settings);
   for (const [index, command] of commands.entries()) {
     try {
       await world.do(command);

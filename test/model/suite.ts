@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import { prepareDatabase } from "../support/database.ts";
+import { declaration } from "./domain.ts";
 import { checkModel } from "./run.ts";
-import { declaration, World } from "./world.ts";
+import { World } from "./world.ts";
 
 const { MODEL_SEED, MODEL_RUNS, MODEL_PATH, MODEL_SHRINK, MODEL_SEEN } = process.env;
 

@@ -9,7 +9,7 @@ import { bound, freeNever, isInUse, isOccupied, isRunning, Leases, offered } fro
 import type { Version } from "./leases.ts";
 import { checkOperation } from "./operations.ts";
 import type { AuditedChange, Operated } from "./operations.ts";
-import { nameOfPair, OraclePool, poolIdOf } from "./pools.ts";
+import { nameOfPair, names, OraclePool, poolIdOf, slotOfPair } from "./pools.ts";
 import type { NamedPair, PoolShape } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
 import { Tenures } from "./tenures.ts";
@@ -43,6 +43,8 @@ export interface JudgedAnswer {
   readonly what: string;
   /** Whether a lease may be granted at once. */
   readonly asksRapidCommit: boolean;
+  /** The pair of the message. */
+  readonly named: NamedPair | undefined;
   /** The pair of the answer; of the message for a NAK. */
   readonly pair: NamedPair;
   readonly seconds: number;
@@ -146,11 +148,7 @@ export class Judge {
   }
 
   slotOf(pair: NamedPair): number | undefined {
-    for (const pool of this.#pools.values()) {
-      const slot = pool.slotOf(pair);
-      if (slot !== undefined) return slot;
-    }
-    return undefined;
+    return slotOfPair(this.pools, pair);
   }
 
   /** A message that gives a pair up reached a relay. */
@@ -285,13 +283,15 @@ export class Judge {
 
   /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
   checkAnswer(answer: JudgedAnswer): void {
-    const { kind, client, pair, sentMs, what, isPlain } = answer;
+    const { kind, client, named, pair, sentMs, what, isPlain } = answer;
     const isToDiscover = kind === "offer" || (kind === "ack" && answer.asksRapidCommit);
     must(
       what === "discover" ? isToDiscover : kind !== "offer",
       "an answer is not one to its message",
       answer,
     );
+    const isNamed = what === "discover" || (named !== undefined && names(named, pair));
+    must(isNamed, "an answer is for another pair than its message", answer);
     if (kind === "nak") {
       const slot = this.slotOf(pair);
       if (slot === undefined || !isPlain || what === "discover") return;
@@ -450,8 +450,7 @@ function concerns({ what, pair: named, line }: GivenUp, row: LeaseRow, pair: Nam
   if (line !== undefined && row.line !== "" && !row.line.endsWith(line)) return false;
   if (what === "withdraw") return row.state === offered;
   if (named === undefined || pair === undefined) return true;
-  if (what === "decline") return named.address === pair.address;
-  return named.address === pair.address && named.portParams?.psid === pair.portParams?.psid;
+  return what === "decline" ? named.address === pair.address : names(named, pair);
 }
 
 /** Whether a version of a row allows an answer that was sent while it was current. */

@@ -32,6 +32,9 @@ const portsCount = 65_536;
 /** @returns The id of the pool of a slot. */
 export const poolIdOf = (slot: number): number => Math.floor(slot / slotsPerPool);
 
+/** @returns The first slot of a pool. */
+export const firstSlotOf = (poolId: number): number => poolId * slotsPerPool;
+
 /**
  * @returns The ports of a port set, one bit a port: those whose bits after the offset are the PSID, without the ports
  *   below the first block if there is an offset (RFC 7597 §5.1).
@@ -61,6 +64,15 @@ export function nameOfPair({ address, portParams }: NamedPair): string {
   return portParams === undefined ? text : `${text}-${portParams.psid}`;
 }
 
+/** @returns Whether a message that names one pair means the other. A full address is meant with any port set. */
+export function names(named: NamedPair, { address, portParams }: NamedPair): boolean {
+  if (named.address !== address) return false;
+  if (portParams === undefined) return true;
+  const { psidOffset, psidLength, psid } = portParams;
+  const other = named.portParams;
+  return other?.psidOffset === psidOffset && other.psidLength === psidLength && other.psid === psid;
+}
+
 /** @returns Whether two pairs have a port in common. */
 export function share(a: NamedPair, b: NamedPair): boolean {
   if (a.address !== b.address) return false;
@@ -86,9 +98,19 @@ export class OraclePool {
     this.slots = this.#addresses * this.#psids.length;
   }
 
+  /** All slots, in the order in which they are first used. */
+  get keys(): readonly number[] {
+    return Array.from({ length: this.slots }, (_, number) => firstSlotOf(this.shape.id) + number);
+  }
+
+  /** Whether its addresses are shared by port sets. */
+  get isShared(): boolean {
+    return this.shape.psidLength > 0;
+  }
+
   /** @returns The pair of a slot; undefined if the pool has no such slot. */
   pairOf(slot: number): NamedPair | undefined {
-    const number = slot - this.shape.id * slotsPerPool;
+    const number = slot - firstSlotOf(this.shape.id);
     if (number < 0 || number >= this.slots) return undefined;
     const { firstAddress, psidOffset, psidLength, fill } = this.shape;
     const addressIndex = fill === "pack" ? Math.floor(number / this.#psids.length) : number % this.#addresses;
@@ -101,8 +123,8 @@ export class OraclePool {
 
   /** @returns The slot of a pair; undefined if the pool has no such pair. */
   slotOf({ address, portParams }: NamedPair): number | undefined {
-    const { id, firstAddress, lastAddress, psidOffset, psidLength, fill } = this.shape;
-    if (address < firstAddress || address > lastAddress) return undefined;
+    const { id, firstAddress, psidOffset, psidLength, fill } = this.shape;
+    if (!hasAddress(this.shape, address)) return undefined;
     let psidIndex = 0;
     if (psidLength > 0) {
       if (portParams?.psidOffset !== psidOffset || portParams.psidLength !== psidLength) return undefined;
@@ -114,9 +136,26 @@ export class OraclePool {
       fill === "pack"
         ? addressIndex * this.#psids.length + psidIndex
         : psidIndex * this.#addresses + addressIndex;
-    return id * slotsPerPool + number;
+    return firstSlotOf(id) + number;
   }
 }
+
+/** @returns Whether the range of a pool has an address. */
+export const hasAddress = ({ firstAddress, lastAddress }: PoolShape, address: number): boolean =>
+  address >= firstAddress && address <= lastAddress;
+
+/** @returns The slot of a pair; undefined if none of the pools has the pair. */
+export function slotOfPair(pools: readonly OraclePool[], pair: NamedPair): number | undefined {
+  for (const pool of pools) {
+    const slot = pool.slotOf(pair);
+    if (slot !== undefined) return slot;
+  }
+  return undefined;
+}
+
+/** @returns The slots of an address, in the order of their port sets. */
+export const slotsOfAddress = (pools: readonly OraclePool[], address: number): number[] =>
+  pools.flatMap((pool) => pool.keys.filter((slot) => pool.pairOf(slot)!.address === address));
 
 /** @returns The pair of an address that has a port, in pools of one shape; undefined if the offset leaves the port out. */
 export function pairOfPort(

@@ -5,6 +5,7 @@
  */
 import { isRunning } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
+import { must } from "./violation.ts";
 
 /** The time for which a client had a slot. Unix seconds. */
 export interface KnownTenure {
@@ -13,6 +14,11 @@ export interface KnownTenure {
   readonly until: number;
   /** The last second of which it may have had a part. */
   readonly lastSecond: number;
+}
+
+/** An ended tenure, as the database has it. */
+export interface RecordedTenure extends Omit<KnownTenure, "lastSecond"> {
+  readonly slot: number;
 }
 
 /** Tenures that are remembered of a slot. What is older is not asked for. */
@@ -42,6 +48,18 @@ export class Tenures {
     if (ended.length <= tenuresMax) return;
     ended.shift();
     this.#incomplete.add(slot);
+  }
+
+  /** Compares the whole history of a database with the tenures that its rows had. */
+  audit(history: readonly RecordedTenure[]): void {
+    const textOf = ({ slot, client, since, until }: RecordedTenure): string =>
+      `${slot} ${client} ${since} ${until}`;
+    const recorded = history.map(textOf).sort();
+    const known = this.slots
+      .flatMap((slot) => this.#ended.get(slot)!.map((each) => textOf({ slot, ...each })))
+      .sort();
+    const isSame = recorded.length === known.length && recorded.every((each, index) => each === known[index]);
+    must(isSame, "the history is not that of the rows", recorded, known);
   }
 
   isComplete(slot: number): boolean {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { BindClaim, Claim, OfferClaim } from "../../src/lease/claim.ts";
+import type { BindClaim, Claim, EndClaim, OfferClaim, SlotRange } from "../../src/lease/claim.ts";
 import {
   bound,
   declined,
@@ -123,6 +123,7 @@ function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
 function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   must((row.state === bound) === (row.since !== null), "bound rows have a tenure, and no other rows do", row);
   must(row.softwire === null || row.state === bound, "a row without a lease has a softwire address", row);
+  must(row.client !== null || !isInUse(row, now), "a pair in use has no client", row);
   must(row.since === null || row.since <= now, "a tenure begins in the future", row, now);
   if (row.freeAt !== freeNever)
     must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
@@ -250,9 +251,7 @@ function checkBinding(
   const stated = after.statedSeconds ?? 0;
   must(after.expiresAt >= nowUp + stated, "a lease is shorter than its client is told", after, nowUp);
   if (claim.kind === "offer") return;
-  const { first, last, step } = claim.slots;
-  const isNamed = after.slot >= first && after.slot <= last && (after.slot - first) % step === 0;
-  must(isNamed, "a pair was bound that its client did not name", after, claim.slots);
+  must(isAmong(claim.slots, after.slot), "a pair was bound that its client did not name", after, claim.slots);
   must(
     before.state !== offered || claim.accepts === "offer-or-lease",
     "an offer was bound by a client that did not accept it",
@@ -270,6 +269,9 @@ function checkBinding(
   );
 }
 
+const isAmong = ({ first, last, step }: SlotRange, slot: number): boolean =>
+  slot >= first && slot <= last && (slot - first) % step === 0;
+
 /** A DISCOVER with Rapid Commit binds what it was offered in the same transaction. */
 function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
   return claims.some((claim) => claim.kind === "offer" && claim.lease !== null && claim.clientId === client);
@@ -283,9 +285,10 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
   if (after.state === declined) {
     must(!isInUse(before, now) || mayEnd(before), "a pair was declined by nobody", before, after);
     const { declineSeconds } = rulesOf(after.domainId)!;
+    // It is counted from the end of the second, or from the beginning if the pair is free at once.
     must(
-      !isRunning(before, now) || after.freeAt >= nowUp + declineSeconds,
-      "the quarantine of a declined pair is too short",
+      !isInUse(before, now) || after.freeAt === (declineSeconds > 0 ? nowUp + declineSeconds : now),
+      "the quarantine of a declined pair is not that of its domain",
       before,
       after,
     );
@@ -324,9 +327,10 @@ function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Trans
 function checkNewHolder(
   before: LeaseRow | undefined,
   after: LeaseRow,
-  { now, nowUp, claims, rulesOf }: Transaction,
+  transaction: Transaction,
   leases: Leases,
 ): void {
+  const { now, nowUp, claims, rulesOf } = transaction;
   const { offerHoldSeconds, siteLeasesMax } = rulesOf(after.domainId)!;
   const claim = claims.find(
     ({ kind, clientId, line }) =>
@@ -355,14 +359,30 @@ function checkNewHolder(
   const isReserved = before.client === after.client && !isInUse(before, now);
   must(before.freeAt !== freeNever || isReserved, "a reserved pair went to another client", before, after);
   if (before.freeAt === freeNever) return;
-  if (before.freeAt <= now) return;
+  const left = endedBefore(before, transaction);
+  if (left.freeAt <= now) return;
   const isLeftover =
-    siteLeasesMax !== null &&
-    before.site === after.site &&
-    before.expiresAt <= now &&
-    before.state !== declined;
+    siteLeasesMax !== null && left.site === after.site && left.expiresAt <= now && left.state !== declined;
   must(isLeftover, "a pair that is not free went to another client", before, after);
-  must(after.freeAt >= before.freeAt, "an offer ended a quarantine", before, after);
+  must(after.freeAt >= left.freeAt, "an offer ended a quarantine", before, after);
+}
+
+/** A row before it was given away. A batch ends leases first, so a message of its holder may have ended it just now. */
+function endedBefore(before: LeaseRow, { now, nowUp, claims, rulesOf, mayEnd }: Transaction): LeaseRow {
+  const end = claims.find(
+    (claim): claim is EndClaim =>
+      claim.kind === "end" &&
+      claim.clientId === before.client &&
+      claim.domainId === before.domainId &&
+      isOfLine(claim, before) &&
+      (claim.slots === null || isAmong(claim.slots, before.slot)),
+  );
+  if (end === undefined || !isInUse(before, now) || !mayEnd(before)) return before;
+  if (end.as === "withdrawn" && before.state === bound) return before;
+  const { quarantineSeconds, declineSeconds } = rulesOf(before.domainId)!;
+  const seconds = { released: quarantineSeconds, declined: declineSeconds, withdrawn: 0 }[end.as];
+  const state = end.as === "declined" ? declined : released;
+  return { ...before, state, expiresAt: now, freeAt: seconds > 0 ? nowUp + seconds : now };
 }
 
 /** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */

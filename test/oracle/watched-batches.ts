@@ -6,6 +6,7 @@
 import type { Claim } from "../../src/lease/claim.ts";
 import type { CommitOptions, CommitResult } from "../../src/store/batch/commit.ts";
 import type { Partition } from "../../src/store/partition.ts";
+import type { Store } from "../../src/store/store.ts";
 
 /** What a transaction was for. */
 export interface BatchCause {
@@ -14,7 +15,7 @@ export interface BatchCause {
   readonly options: CommitOptions;
 }
 
-/** Who is told of the batches of a partition. */
+/** Who is told of the batches of an allocator. */
 export interface BatchListener {
   readonly allocator: string;
   /** Called before and after a batch sends its transaction: whatever is written in between is for this cause. */
@@ -22,11 +23,14 @@ export interface BatchListener {
   readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
 }
 
-/** @returns A partition that reports each batch. */
-export function watchBatches(
-  partition: Partition,
-  { allocator, setCause, onFacts }: BatchListener,
-): Partition {
+/** @returns The same store, which reports each batch. */
+export function watchBatches(store: Store, listener: BatchListener): Store {
+  const [first, ...others] = store.partitions;
+  const watch = (partition: Partition): Partition => watchPartition(partition, listener);
+  return { ...store, partitions: [watch(first), ...others.map(watch)] };
+}
+
+function watchPartition(partition: Partition, { allocator, setCause, onFacts }: BatchListener): Partition {
   return {
     ...partition,
     commit: async (claims, options) => {

@@ -9,6 +9,7 @@ import type { JudgedConfiguration } from "./judge.ts";
 import type { AuditedChange } from "./operations.ts";
 import type { PoolShape } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
+import type { RecordedTenure } from "./tenures.ts";
 
 /** A transaction that was committed. */
 export interface Commit {
@@ -22,12 +23,13 @@ export interface Commit {
   readonly audited: readonly AuditedChange[];
 }
 
+/** Not `OR IGNORE`: the policy of the statement that fires a trigger overrides that of the trigger's own statements. */
 const noteChanges: readonly Statement[] = [
   "CREATE TEMP TABLE IF NOT EXISTS changed (slot INTEGER PRIMARY KEY)",
   ...["INSERT", "UPDATE", "DELETE"].map((change) => {
     const row = change === "DELETE" ? "old" : "new";
     return `CREATE TEMP TRIGGER IF NOT EXISTS note_${change} AFTER ${change} ON main.lease BEGIN
-      INSERT OR IGNORE INTO changed VALUES (${row}.slot); END`;
+      INSERT INTO changed SELECT ${row}.slot WHERE NOT EXISTS (SELECT 1 FROM changed WHERE slot = ${row}.slot); END`;
   }),
   "CREATE TEMP TABLE IF NOT EXISTS audited (actor TEXT, resource TEXT, action TEXT, name TEXT, domain TEXT)",
   `CREATE TEMP TRIGGER IF NOT EXISTS note_audit AFTER INSERT ON main.audit BEGIN
@@ -211,4 +213,16 @@ export async function readAll(database: Database): Promise<StoredRows> {
     rows: leases!.rows.map((row) => leaseRow(row)!),
     cursors: new Map(cursors!.rows.map((row) => [row[0] as number, row[1] as number])),
   };
+}
+
+/** @returns All ended tenures. */
+export async function readHistory(database: Database): Promise<RecordedTenure[]> {
+  const sql = "SELECT slot, client_id, since, until FROM history";
+  const [history] = await database.read([{ sql, args: [] }]);
+  return history!.rows.map((row) => ({
+    slot: row[0] as number,
+    client: hexOf(row[1])!,
+    since: row[2] as number,
+    until: row[3] as number,
+  }));
 }

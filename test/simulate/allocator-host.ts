@@ -94,10 +94,7 @@ export class AllocatorHost {
       main: databases.get(main)!,
       placed: new Map([...placed].map(([domain, storage]) => [domain, databases.get(storage)!])),
     });
-    const [first, ...others] = real.partitions.map((partition) =>
-      watchBatches(partition, { allocator: name, setCause: (next) => (cause = next), onFacts }),
-    );
-    const store = { ...real, partitions: [first!, ...others] as const };
+    const store = watchBatches(real, { allocator: name, setCause: (next) => (cause = next), onFacts });
     const write: Log["error"] = (fields, message) => {
       log(name, message, fields);
     };

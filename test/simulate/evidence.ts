@@ -11,9 +11,9 @@ import { createStore } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import type { Judge } from "../oracle/judge.ts";
-import { firstPortOf, nameOfPair, pairOfPort } from "../oracle/pools.ts";
+import { checkLookUp } from "../oracle/look-ups.ts";
+import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
 import { bindingsOf } from "../oracle/tenures.ts";
-import type { KnownTenure } from "../oracle/tenures.ts";
 import { must } from "../oracle/violation.ts";
 import type { Random } from "../support/random.ts";
 
@@ -103,43 +103,10 @@ export class EvidenceAudit {
     const pair = judge.pairOf(slot);
     if (at > this.#world.now() || pair === undefined) return;
     const port = firstPortOf(pair);
-    const known = tenuresAt(judged, pair.address, port, at);
-    if (known === undefined) return;
-    const answer = await store.lookups.lookUp(everyone, {
-      address: pair.address,
-      port,
-      at,
-      toleranceSeconds: 0,
-    });
-    must(answer.kind === "answer", "a look-up has no answer", nameOfPair(pair), at, answer);
-    const found = answer.holders.map(({ certainty, tenure: each }) => ({
-      client: encodeHex(each.clientId),
-      since: each.since,
-      until: each.until,
-      certainty,
-    }));
-    const isOne = known.length === 1 && at < known[0]!.until;
-    const expected = known.map((each) => ({ ...asPossible(each), ...(isOne && { certainty: "certain" }) }));
-    // While the clock of the machine is wrong, nobody knows which clock it is, so a look-up asks for other times as well.
-    const isInDoubt =
-      this.#world.isClockInDoubt() && found.every(({ certainty }) => certainty === "possible");
-    const named = isInDoubt ? expected.map((each) => ({ ...each, certainty: "possible" })) : expected;
-    const atOtherTimes = isInDoubt ? tenuresAt(judged, pair.address, port, undefined)! : [];
-    must(
-      areAmong(named, found) &&
-        areAmong(found, [...named, ...atOtherTimes.map(asPossible)]) &&
-        (isInDoubt || found.length === named.length),
-      "a look-up does not name who had the pair",
-      { pair: nameOfPair(pair), port, at },
-      found,
-      named,
-    );
-    must(
-      isInDoubt || (answer.reason === null) === isOne,
-      "a look-up is certain of what is not",
-      answer.reason,
-      expected,
-    );
+    const asked = { address: pair.address, port, at };
+    const answer = await store.lookups.lookUp(everyone, { ...asked, toleranceSeconds: 0 });
+    const judges = judged.map((each) => each.judge);
+    checkLookUp(judges, asked, answer, this.#world.isClockInDoubt());
   }
 
   /** The client used a pair, so each look-up of that time names it. */
@@ -250,54 +217,6 @@ const noFilter = {
   since: undefined,
   until: undefined,
 };
-
-/**
- * @param at Unix seconds; undefined for any time.
- * @returns The tenures of a port in some part of a second; undefined if some may have been forgotten.
- */
-function tenuresAt(
-  judged: readonly JudgedDatabase[],
-  address: number,
-  port: number,
-  at: number | undefined,
-): KnownTenure[] | undefined {
-  const found: KnownTenure[] = [];
-  for (const { judge } of judged)
-    for (const pool of judge.allPools) {
-      const pair = pairOfPort(pool.shape, address, port);
-      const slot = pair === undefined ? undefined : pool.slotOf(pair);
-      if (slot === undefined) continue;
-      if (!judge.tenures.isComplete(slot)) return undefined;
-      const tenures = judge.tenures.of(slot, judge.leases.rows.get(slot));
-      found.push(
-        ...tenures.filter(({ since, lastSecond }) => at === undefined || (since <= at && at <= lastSecond)),
-      );
-    }
-  return found;
-}
-
-/** A holder, as a look-up names it. */
-interface NamedHolder {
-  readonly client: string;
-  readonly since: number;
-  readonly until: number;
-  readonly certainty: string;
-}
-
-const asPossible = ({ client, since, until }: KnownTenure): NamedHolder => ({
-  client,
-  since,
-  until,
-  certainty: "possible",
-});
-
-/** Whether each of some holders is one of others. */
-function areAmong(some: readonly NamedHolder[], others: readonly NamedHolder[]): boolean {
-  const textOf = ({ client, since, until, certainty }: NamedHolder): string =>
-    `${client} ${since} ${until} ${certainty}`;
-  const texts = new Set(others.map(textOf));
-  return some.every((each) => texts.has(textOf(each)));
-}
 
 async function wholeOf(table: BindingTable): Promise<Map<string, string>> {
   const whole = new Map<string, string>();

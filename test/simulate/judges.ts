@@ -6,10 +6,10 @@
  */
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
+import { Commits } from "../oracle/commits.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
-import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { readAll } from "../oracle/watched-database.ts";
 import type { Commit } from "../oracle/watched-database.ts";
@@ -41,6 +41,7 @@ export class Judges {
   readonly #byStorage = new Map<Storage, Judge>();
   readonly #byDomain = new Map<string, Judge>();
   readonly #beliefs = new Beliefs();
+  readonly #commits = new Commits();
   /** The latest uses of pairs. */
   #used: UsedPair[] = [];
   /** When a message in which a client gives its pair up last reached a relay. */
@@ -52,11 +53,6 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
-  /** What the facts of a transaction have to say. */
-  readonly #expected = new WeakMap<
-    BatchCause,
-    { readonly judge: Judge; readonly facts: ReturnType<Judge["expectFacts"]> }
-  >();
 
   constructor(kernel: Kernel, clock: MachineClock) {
     this.#kernel = kernel;
@@ -95,38 +91,14 @@ export class Judges {
 
   /** A database committed a transaction. */
   committed(storage: Storage, commit: Commit, cause: BatchCause | undefined): void {
-    const { clockMs, sentMs, changed, audited } = commit;
-    const judge = this.of(storage);
-    const { trueMs } = this.#clock;
-    must(
-      Math.abs(clockMs - trueMs) <= 1,
-      "a transaction has another time than its database",
-      clockMs,
-      trueMs,
-    );
-    const operated = judge.commit({
-      atMs: this.#kernel.nowMs,
-      clockMs,
-      sentMs,
-      changed,
-      claims: cause?.claims,
-      by: cause?.allocator,
-      hasDeadline: cause?.options.until !== undefined,
-      audited,
-    });
-    for (const slot of operated) {
-      const pair = judge.pairOf(slot);
-      if (pair !== undefined) this.#beliefs.revoke(pair);
-    }
-    if (cause !== undefined)
-      this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+    const time = { atMs: this.#kernel.nowMs, trueMs: this.#clock.trueMs };
+    const taken = this.#commits.committed(this.of(storage), commit, cause, time);
+    for (const pair of taken) this.#beliefs.revoke(pair);
   }
 
   /** An allocator got the result of a transaction. */
-  answered(cause: BatchCause, { facts, isLate, revision }: CommitResult): void {
-    const expected = this.#expected.get(cause);
-    if (expected === undefined || isLate || revision !== cause.options.revision) return;
-    expected.judge.checkFacts(cause.claims, expected.facts, facts);
+  answered(cause: BatchCause, result: CommitResult): void {
+    this.#commits.answered(cause, result);
   }
 
   /**
@@ -155,13 +127,12 @@ export class Judges {
     this.#heardSentMs = sentMs;
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#kernel.check(() => {
-      const isNamed = what === "discover" || heard.kind === "nak" || isSamePair(pair, heard.pair);
-      must(isNamed, "an ACK is for another pair than its message", pair, heard.pair);
       judge.checkAnswer({
         kind: heard.kind,
         client: client.id,
         what,
         asksRapidCommit,
+        named: pair,
         pair: heard.kind === "nak" ? pair! : heard.pair,
         seconds: heard.seconds,
         softwire: heard.softwire,
@@ -219,6 +190,3 @@ export class Judges {
     return { client: client.id, address: pair.address, port: firstPortOf(pair), from, until };
   }
 }
-
-const isSamePair = (one: NamedPair | undefined, other: NamedPair): boolean =>
-  one?.address === other.address && one.portParams?.psid === other.portParams?.psid;

@@ -54,6 +54,8 @@ export interface TestMessage {
 export interface TestAllocatorOptions {
   /** Wraps the database, for example to make it fail. */
   readonly replace?: (database: Database) => Database;
+  /** Wraps the store, for example to watch its batches. */
+  readonly watch?: (store: Store) => Store;
   /** Databases of domains that are not in the main one, by domain name. */
   readonly placed?: ReadonlyMap<string, Database>;
   /** Clock of the allocator. For an existing database, pass the clock with which it was opened. Default: real time. */
@@ -65,6 +67,7 @@ export async function createTestAllocator(
   declaration: DeclarationInput | Database,
   {
     replace = (database) => database,
+    watch = (store) => store,
     placed = new Map<string, Database>(),
     clock = new TestClock(),
   }: TestAllocatorOptions = {},
@@ -73,7 +76,7 @@ export async function createTestAllocator(
   const database = replace(
     "domains" in declaration ? await temporaryDatabase(declaration, { clockMs }) : declaration,
   );
-  const store = createStore({ main: database, placed });
+  const store = watch(createStore({ main: database, placed }));
   const logged: TestAllocator["logged"] = [];
   const counters = createCounters();
   const log = (fields: object, message: string) => void logged.push({ fields, message });

@@ -1,49 +1,32 @@
 /**
- * A second, simple implementation of the rules: it serves one message at a time over rows in memory. For a batch with
- * one message, the statements of `src/store` must have the same effect.
+ * What one message must do: a second, simple implementation of the rules, which serves one message at a time over rows
+ * in memory. For a batch with one message, the statements of `src/store` must have the same effect.
+ *
+ * The other modules of the oracle say what a transaction may do, whatever its messages were. This one says exactly what
+ * is done, so it needs to know the message and all rows. It knows no lines, no Rapid Commit and no drained pools.
  *
  * @module
  */
-import type { Settings } from "./plan.ts";
-import { poolsOf } from "./pools.ts";
-import type { ModelPool, NamedPair, Pools } from "./pools.ts";
+import { bound, declined, freeNever, isInUse, isOccupied, isRunning, offered, released } from "./leases.ts";
+import { hasAddress, poolIdOf, slotOfPair, slotsOfAddress } from "./pools.ts";
+import type { NamedPair, OraclePool } from "./pools.ts";
+import type { LeaseRow } from "./rows.ts";
+import type { DomainRules } from "./transitions.ts";
 
-export const offered = 1;
-export const bound = 2;
-export const released = 3;
-export const declined = 4;
-
-/** Times of the model's domain, in seconds. */
-export const leaseSeconds = 600;
-export const leaseSecondsMin = 60;
-export const leaseSecondsMax = 3600;
-export const holdSeconds = 60;
-export const declineSeconds = 900;
-/** `free_at` of a reserved slot: it never becomes free for other clients. */
-export const freeNever = 253402300799;
-
-/** A lease row, without the columns that are evidence only. */
-export interface Row {
-  readonly slot: number;
-  readonly client: number | null;
-  readonly state: number;
-  readonly expiresAt: number;
-  readonly freeAt: number;
-  readonly since: number | null;
-  /** Lease time in the last answer to the client. */
-  readonly statedSeconds: number | null;
-  readonly softwire: string | null;
-  readonly source: string | null;
-  readonly site: string | null;
-  /** The slot that the client of this row moves to, and the slot whose client moves to this row. */
-  readonly moveTo: number | null;
-  readonly moveFrom: number | null;
+/** The rules of a domain, as far as messages depend on them. */
+export interface MessageRules extends DomainRules {
+  readonly domainId: number;
+  /** Lease time of a client that wishes for none, and the shortest one. */
+  readonly leaseSeconds: number;
+  readonly leaseSecondsMin: number;
+  readonly rebootNeedsSameSource: boolean;
 }
 
 /** A message, with the fields that the rules use. */
 export interface Message {
   readonly what: "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
-  readonly client: number;
+  /** Option 61 in hexadecimal. */
+  readonly client: string;
   /** Whether option 55 lists 159. */
   readonly lists159: boolean;
   readonly pair: NamedPair | undefined;
@@ -64,23 +47,17 @@ export type ExpectedAnswer =
       readonly softwire: string | null;
     };
 
-/** Rows by slot. */
-export type Rows = Map<number, Row>;
-
 /** The state in which a message is served. */
 export interface Scene {
   /** Rounded down. */
   readonly now: number;
   /** The same instant, rounded up: what begins now ends so many seconds after this. */
   readonly nowUp: number;
-  readonly settings: Settings;
-  /** Changed in place. */
-  readonly rows: Rows;
+  readonly rules: MessageRules;
+  readonly pools: readonly OraclePool[];
+  /** By slot. Changed in place, except for {@link LeaseRow.updatedAt}. */
+  readonly rows: Map<number, LeaseRow>;
 }
-
-/** @returns Whether the row has an unexpired offer or lease. */
-export const isInUse = (row: Row, now: number): boolean => row.state <= bound && row.expiresAt > now;
-export const isRunning = (row: Row, now: number): boolean => row.state === bound && row.expiresAt > now;
 
 const silence: ExpectedAnswer = { kind: "silence" };
 const nak: ExpectedAnswer = { kind: "nak" };
@@ -104,57 +81,58 @@ export function serve(scene: Scene, message: Message): ExpectedAnswer {
   }
 }
 
-const rowOf = ({ rows }: Scene, client: number): Row | undefined =>
+const rowOf = ({ rows }: Scene, client: string): LeaseRow | undefined =>
   [...rows.values()].find((row) => row.client === client);
 
 /** Whether a site may have one more pair beside those that it uses, or left in quarantine (A13). */
-function siteHasRoom({ rows, settings, now }: Scene, site: string | null, but?: number): boolean {
-  if (settings.siteLeasesMax === null) return true;
+function siteHasRoom({ rows, rules, now }: Scene, site: string | null, but?: number): boolean {
+  if (rules.siteLeasesMax === null) return true;
   const used = [...rows.values()].filter(
-    (row) =>
-      row.site === site &&
-      row.slot !== but &&
-      row.freeAt > now &&
-      (row.freeAt !== freeNever || isInUse(row, now)),
+    (row) => row.site === site && row.slot !== but && isOccupied(row, now),
   );
-  return used.length < settings.siteLeasesMax;
+  return used.length < rules.siteLeasesMax;
 }
 
+const isOfPool = ({ shape }: OraclePool, slot: number): boolean => poolIdOf(slot) === shape.id;
+
+/** Whether the slot is a whole address. */
+const isFull = ({ pools }: Pick<Scene, "pools">, slot: number): boolean =>
+  pools.some((pool) => !pool.isShared && isOfPool(pool, slot));
+
 /** Finds the pair that a site left first, if the site has as many rows as its limit allows. */
-function leftoverSlot({ rows, settings, now }: Scene, site: string, pool: ModelPool): number | undefined {
+function leftoverSlot({ rows, rules, now }: Scene, site: string, pool: OraclePool): number | undefined {
   const ofSite = [...rows.values()].filter((row) => row.site === site);
-  if (settings.siteLeasesMax === null || ofSite.length < settings.siteLeasesMax) return undefined;
+  if (rules.siteLeasesMax === null || ofSite.length < rules.siteLeasesMax) return undefined;
   const left = ofSite.filter(
     (row) =>
       row.expiresAt <= now &&
       row.freeAt !== freeNever &&
       row.moveFrom === null &&
       (row.state !== declined || row.freeAt <= now) &&
-      pool.keys.includes(row.slot),
+      isOfPool(pool, row.slot),
   );
   return left.sort((a, b) => a.expiresAt - b.expiresAt || a.slot - b.slot)[0]?.slot;
 }
 
-function change({ rows }: Scene, row: Row, fields: Partial<Row>): void {
+function change({ rows }: Scene, row: LeaseRow, fields: Partial<LeaseRow>): void {
   rows.set(row.slot, { ...row, ...fields });
 }
 
 /** Returns the pair of a message. Without 159 in option 55, the message's port set is ignored. */
-function effectivePair({ pair, lists159 }: Message): NamedPair | undefined {
+export function effectivePair({ pair, lists159 }: Message): NamedPair | undefined {
   return pair === undefined || lists159 ? pair : { ...pair, portParams: undefined };
 }
 
 function discover(scene: Scene, message: Message): ExpectedAnswer {
-  const { now, nowUp } = scene;
-  const pools = poolsOf(scene.settings);
-  const pool = message.lists159 ? pools.shared : pools.full;
+  const { now, nowUp, rules } = scene;
+  const pool = scene.pools.find(({ isShared }) => isShared === message.lists159)!;
   const first = rowOf(scene, message.client);
   if (first !== undefined && !isRunning(first, now)) handOver(scene, first, false);
   const own = rowOf(scene, message.client);
   if (own !== undefined && isRunning(own, now)) {
     const isMoving = goalOf(scene, own) !== undefined;
     const left = message.wish === undefined && !isMoving ? own.expiresAt - nowUp : 0;
-    const statedSeconds = left > 0 ? Math.min(left, leaseSecondsMax) : grantedSeconds(message);
+    const statedSeconds = left > 0 ? Math.min(left, rules.leaseSecondsMax) : grantedSeconds(scene, message);
     change(scene, own, { statedSeconds });
   } else if (own !== undefined) offerAgain(scene, message, own, pool);
   if (rowOf(scene, message.client) === undefined) {
@@ -170,18 +148,18 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
   const slot = goalOf(scene, held)?.slot ?? held.slot;
-  if (pools.poolOf(slot)!.kind === "shared" && !message.lists159) return silence;
+  if (!isFull(scene, slot) && !message.lists159) return silence;
   return { kind: "offer", slot, seconds: held.statedSeconds!, softwire: null };
 }
 
-function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): void {
+function offerAgain(scene: Scene, message: Message, own: LeaseRow, pool: OraclePool): void {
   const isReserved = own.freeAt === freeNever;
   // An operator may move a client from a shared to a full address, whatever it asks for.
-  const isGiven = own.moveFrom !== null && poolsOf(scene.settings).full.keys.includes(own.slot);
-  if (!pool.keys.includes(own.slot) && !isGiven) {
+  const isGiven = own.moveFrom !== null && isFull(scene, own.slot);
+  if (!isOfPool(pool, own.slot) && !isGiven) {
     if (!isReserved) {
       const gone = { moveTo: null, client: null, since: null, softwire: null, source: null };
-      change(scene, own, { ...gone, state: released, statedSeconds: grantedSeconds(message) });
+      change(scene, own, { ...gone, state: released, statedSeconds: grantedSeconds(scene, message) });
     }
     return;
   }
@@ -196,52 +174,60 @@ function offerAgain(scene: Scene, message: Message, own: Row, pool: ModelPool): 
   });
 }
 
-function grantedSeconds({ wish = leaseSeconds }: Message): number {
-  return Math.min(leaseSecondsMax, Math.max(leaseSecondsMin, wish));
+function grantedSeconds({ rules }: Scene, { wish = rules.leaseSeconds }: Message): number {
+  return Math.min(rules.leaseSecondsMax, Math.max(rules.leaseSecondsMin, wish));
 }
 
-function offerRow({ nowUp }: Scene, message: Message, slot: number): Row {
+/** A row that no client has, as a transaction leaves it. */
+const emptyRow = ({ rules, now }: Scene, slot: number): LeaseRow => ({
+  slot,
+  domainId: rules.domainId,
+  client: null,
+  line: "",
+  state: released,
+  expiresAt: now,
+  freeAt: now,
+  since: null,
+  statedSeconds: null,
+  updatedAt: now,
+  softwire: null,
+  source: null,
+  site: null,
+  moveTo: null,
+  moveFrom: null,
+});
+
+function offerRow(scene: Scene, message: Message, slot: number): LeaseRow {
   const { client, site } = message;
-  const until = nowUp + holdSeconds;
-  return {
-    slot,
-    client,
-    state: offered,
-    expiresAt: until,
-    freeAt: until,
-    since: null,
-    statedSeconds: grantedSeconds(message),
-    softwire: null,
-    source: null,
-    site,
-    moveTo: null,
-    moveFrom: null,
-  };
+  const until = scene.nowUp + scene.rules.offerHoldSeconds;
+  const statedSeconds = grantedSeconds(scene, message);
+  const offer = { client, site, state: offered, expiresAt: until, freeAt: until, statedSeconds };
+  return { ...emptyRow(scene, slot), ...offer };
 }
 
 const isFree = ({ rows, now }: Scene, slot: number): boolean => (rows.get(slot)?.freeAt ?? 0) <= now;
 
-function wantedSlot(scene: Scene, message: Message, pool: ModelPool): number | undefined {
+function wantedSlot(scene: Scene, message: Message, pool: OraclePool): number | undefined {
   const pair = effectivePair(message);
   if (pair === undefined) return undefined;
-  const pools = poolsOf(scene.settings);
-  const named = pools.keyOf(pair);
-  const wanted =
-    named === undefined ? (pair.portParams === undefined ? pools.keysOf(pair.address) : []) : [named];
-  return wanted.find((slot) => pool.keys.includes(slot) && isFree(scene, slot));
+  const { pools } = scene;
+  const named = slotOfPair(pools, pair);
+  const ofAddress = pair.portParams === undefined ? slotsOfAddress(pools, pair.address) : [];
+  const wanted = named === undefined ? ofAddress : [named];
+  return wanted.find((slot) => isOfPool(pool, slot) && isFree(scene, slot));
 }
 
 /** Returns the first slot in fill order that was never used, else the slot that has been free longest. */
-function newSlot(scene: Scene, pool: ModelPool): number | undefined {
-  const { keys } = pool;
-  const unused = keys.find((slot) => !scene.rows.has(slot));
+function newSlot(scene: Scene, pool: OraclePool): number | undefined {
+  const slots = pool.keys;
+  const unused = slots.find((slot) => !scene.rows.has(slot));
   if (unused !== undefined) return unused;
-  const free = keys.filter((slot) => isFree(scene, slot)).map((slot) => scene.rows.get(slot)!);
+  const free = slots.filter((slot) => isFree(scene, slot)).map((slot) => scene.rows.get(slot)!);
   return free.sort((a, b) => a.freeAt - b.freeAt || a.slot - b.slot)[0]?.slot;
 }
 
 function select(scene: Scene, message: Message): ExpectedAnswer {
-  const slot = poolsOf(scene.settings).keyOf(effectivePair(message)!);
+  const slot = slotOfPair(scene.pools, effectivePair(message)!);
   if (slot === undefined) return nak;
   const first = rowOf(scene, message.client);
   const goal = first && goalOf(scene, first);
@@ -257,13 +243,10 @@ function select(scene: Scene, message: Message): ExpectedAnswer {
 function keep(scene: Scene, message: Message): ExpectedAnswer {
   const pair = effectivePair(message)!;
   const own = rowOf(scene, message.client);
-  const pools = poolsOf(scene.settings);
-  const pool = pools.all.find(
-    ({ firstAddress, lastAddress }) => pair.address >= firstAddress && pair.address <= lastAddress,
-  );
-  const slot = pools.keyOf(pair);
+  const pool = scene.pools.find(({ shape }) => hasAddress(shape, pair.address));
+  const slot = slotOfPair(scene.pools, pair);
   if (pool === undefined && message.what === "reboot") return nak;
-  if (pool?.kind === "shared" && !message.lists159) return silence;
+  if (pool?.isShared === true && !message.lists159) return silence;
   if (own === undefined) {
     const other = slot === undefined ? undefined : scene.rows.get(slot);
     const isTaken = other !== undefined && isRunning(other, scene.now);
@@ -272,27 +255,28 @@ function keep(scene: Scene, message: Message): ExpectedAnswer {
   if (slot === own.slot && handOver(scene, own, false)) return nak;
   if (slot !== own.slot) return nak;
   const isElsewhere =
-    message.what === "reboot" && scene.settings.rebootNeedsSameSource && own.source !== message.source;
+    message.what === "reboot" && scene.rules.rebootNeedsSameSource && own.source !== message.source;
   if (own.state === bound && !isElsewhere) bind(scene, message, own);
   return isElsewhere ? nak : answerOf(scene, message, slot);
 }
 
 /** Tells what is granted now. The row may be kept for longer. A lease in its last part of a second is refused. */
-function answerOf({ rows, now, nowUp }: Scene, message: Message, slot: number): ExpectedAnswer {
+function answerOf(scene: Scene, message: Message, slot: number): ExpectedAnswer {
+  const { rows, now, nowUp } = scene;
   const row = rows.get(slot)!;
   const left = row.expiresAt - nowUp;
   if (!isRunning(row, now) || left <= 0) return nak;
   return {
     kind: "ack",
     slot,
-    seconds: Math.min(left, row.statedSeconds ?? grantedSeconds(message)),
+    seconds: Math.min(left, row.statedSeconds ?? grantedSeconds(scene, message)),
     softwire: row.softwire,
   };
 }
 
 /** Binds the client's row, unless its site is full or an ended lease names a softwire address that is in use. */
-function bind(scene: Scene, message: Message, own: Row): void {
-  const { now, nowUp, settings } = scene;
+function bind(scene: Scene, message: Message, own: LeaseRow): void {
+  const { now, nowUp, rules } = scene;
   const runs = isRunning(own, now);
   const isTaken = (address: string | null): boolean =>
     address !== null &&
@@ -302,7 +286,7 @@ function bind(scene: Scene, message: Message, own: Row): void {
   if (!runs && isTaken(message.softwire)) return;
   const isThere = isInUse(own, now) && own.site === message.site;
   if (!isThere && !siteHasRoom(scene, message.site, own.slot)) return;
-  const isTooSoon = runs && own.softwire !== null && now - own.since! < settings.softwireIntervalSeconds;
+  const isTooSoon = runs && own.softwire !== null && now - own.since! < rules.softwireIntervalSeconds;
   const isKept = message.softwire === null || isTaken(message.softwire) || isTooSoon;
   // An ended lease loses its softwire address, because another client may have it now.
   const kept = runs ? own.softwire : null;
@@ -311,13 +295,13 @@ function bind(scene: Scene, message: Message, own: Row): void {
     runs && softwire === own.softwire && message.source === own.source && message.site === own.site;
   // A client that accepts an offer gets the time that it was offered, unless it names another.
   const offeredSeconds = message.what === "select" && message.wish === undefined ? own.statedSeconds : null;
-  const seconds = offeredSeconds ?? grantedSeconds(message);
+  const seconds = offeredSeconds ?? grantedSeconds(scene, message);
   // The client may not have got the ACK that shortens its lease, so an end that it was told stays.
   const expiresAt = Math.max(runs ? own.expiresAt : 0, nowUp + seconds);
   change(scene, own, {
     state: bound,
     expiresAt,
-    freeAt: own.freeAt === freeNever ? freeNever : expiresAt + settings.quarantineSeconds,
+    freeAt: own.freeAt === freeNever ? freeNever : expiresAt + rules.quarantineSeconds,
     statedSeconds: seconds,
     since: isSame ? own.since : now,
     source: message.source,
@@ -328,7 +312,7 @@ function bind(scene: Scene, message: Message, own: Row): void {
 }
 
 /** @returns The row that the client of a row moves to; undefined unless both rows agree, and it has no client. */
-export function goalOf({ rows }: Pick<Scene, "rows">, own: Row): Row | undefined {
+function goalOf({ rows }: Scene, own: LeaseRow): LeaseRow | undefined {
   const goal = own.moveTo === null ? undefined : rows.get(own.moveTo);
   return goal?.moveFrom === own.slot && goal.client === null ? goal : undefined;
 }
@@ -339,7 +323,7 @@ export function goalOf({ rows }: Pick<Scene, "rows">, own: Row): Row | undefined
  * @param selects Whether the client accepts the new pair.
  * @returns Whether a move was pending.
  */
-function handOver(scene: Scene, own: Row, selects: boolean): boolean {
+function handOver(scene: Scene, own: LeaseRow, selects: boolean): boolean {
   const { now } = scene;
   const goal = goalOf(scene, own);
   if (goal === undefined) return false;
@@ -363,7 +347,7 @@ function handOver(scene: Scene, own: Row, selects: boolean): boolean {
 }
 
 /** An operator moves the lease of a client. Nothing changes unless the slot is free, or takes the move back. */
-export function move(scene: Scene, client: number, slot: number): void {
+export function move(scene: Scene, client: string, slot: number): void {
   const { now, rows } = scene;
   const own = rowOf(scene, client);
   if (own === undefined || !isRunning(own, now) || own.freeAt === freeNever) return;
@@ -372,46 +356,32 @@ export function move(scene: Scene, client: number, slot: number): void {
   if (goal !== undefined) change(scene, goal, { moveFrom: null, freeAt: now });
   change(scene, own, { moveTo: slot === own.slot ? null : slot });
   if (slot === own.slot) return;
-  rows.set(slot, {
-    slot,
-    client: null,
-    state: released,
-    expiresAt: now,
-    freeAt: own.freeAt,
-    since: null,
-    statedSeconds: null,
-    softwire: null,
-    source: null,
-    site: null,
-    moveTo: null,
-    moveFrom: own.slot,
-  });
+  rows.set(slot, { ...emptyRow(scene, slot), freeAt: own.freeAt, moveFrom: own.slot });
 }
 
 /** An operator ends the lease or offer of a client. */
-export function endByOperator(scene: Scene, client: number): void {
-  const { now, settings } = scene;
+export function endByOperator(scene: Scene, client: string): void {
+  const { now, rules } = scene;
   const own = rowOf(scene, client);
   if (own === undefined || !isInUse(own, now)) return;
-  const freeAt = own.freeAt === freeNever ? freeNever : now + settings.quarantineSeconds;
+  const freeAt = own.freeAt === freeNever ? freeNever : now + rules.quarantineSeconds;
   const ended = { ...own, state: released, expiresAt: now, freeAt, since: null, softwire: null };
   change(scene, own, ended);
   handOver(scene, ended, false);
 }
 
 /** @returns The slots that a message releases or declines, if its client holds them. */
-export function releasedSlots(message: Message, pools: Pools): readonly number[] {
-  if (message.what === "withdraw") return pools.keys;
-  const { pair } = message;
+function releasedSlots({ pools }: Scene, { what, pair }: Message): readonly number[] {
+  if (what === "withdraw") return pools.flatMap(({ keys }) => keys);
   if (pair === undefined) return [];
-  const slot = pools.keyOf(pair);
+  const slot = slotOfPair(pools, pair);
   if (slot !== undefined) return [slot];
-  return message.what === "release" || pair.portParams !== undefined ? [] : pools.keysOf(pair.address);
+  return what === "release" || pair.portParams !== undefined ? [] : slotsOfAddress(pools, pair.address);
 }
 
 /** Ends a lease. If a move of an ended lease is pending, its client gets the other row. */
 function end(scene: Scene, message: Message): void {
-  if (releasedSlots(message, poolsOf(scene.settings)).length === 0) return;
+  if (releasedSlots(scene, message).length === 0) return;
   const own = rowOf(scene, message.client);
   endOwn(scene, message);
   const left = own && scene.rows.get(own.slot)!;
@@ -420,12 +390,13 @@ function end(scene: Scene, message: Message): void {
 }
 
 function endOwn(scene: Scene, message: Message): void {
-  const { now, nowUp, settings } = scene;
+  const { now, nowUp, rules } = scene;
   const own = rowOf(scene, message.client);
-  if (own === undefined || !releasedSlots(message, poolsOf(settings)).includes(own.slot)) return;
+  if (own === undefined || !releasedSlots(scene, message).includes(own.slot)) return;
   if (own.state > (message.what === "withdraw" ? offered : bound)) return;
   const endedAt = Math.min(own.expiresAt, now);
-  const quarantines = { release: settings.quarantineSeconds, decline: declineSeconds, withdraw: 0 };
+  const { quarantineSeconds, declineSeconds } = rules;
+  const quarantines = { release: quarantineSeconds, decline: declineSeconds, withdraw: 0 };
   const quarantine = quarantines[message.what as "release"];
   const keptFrom = Math.min(own.expiresAt, quarantine > 0 ? nowUp : now);
   change(scene, own, {

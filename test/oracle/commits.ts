@@ -1,0 +1,67 @@
+/**
+ * Hands what was watched at a database to its judge: transactions, and then the facts that they returned.
+ *
+ * @module
+ */
+import type { CommitResult } from "../../src/store/batch/commit.ts";
+import type { Judge } from "./judge.ts";
+import type { NamedPair } from "./pools.ts";
+import { must } from "./violation.ts";
+import type { BatchCause } from "./watched-batches.ts";
+import type { Commit } from "./watched-database.ts";
+
+/** The clocks at a commit, in milliseconds. */
+export interface CommitTime {
+  /** By the judge's clock. */
+  readonly atMs: number;
+  /** Unix time, which the database must have. */
+  readonly trueMs: number;
+}
+
+/** Facts that are expected. */
+interface Expected {
+  readonly judge: Judge;
+  readonly facts: ReturnType<Judge["expectFacts"]>;
+}
+
+/** The transactions of any number of databases. */
+export class Commits {
+  readonly #expected = new WeakMap<BatchCause, Expected>();
+
+  /**
+   * A database committed a transaction.
+   *
+   * @returns The pairs that an operator took from their clients.
+   */
+  committed(
+    judge: Judge,
+    commit: Commit,
+    cause: BatchCause | undefined,
+    { atMs, trueMs }: CommitTime,
+  ): NamedPair[] {
+    const { clockMs } = commit;
+    must(
+      Math.abs(clockMs - trueMs) <= 1,
+      "a transaction has another time than its database",
+      clockMs,
+      trueMs,
+    );
+    const operated = judge.commit({
+      ...commit,
+      atMs,
+      claims: cause?.claims,
+      by: cause?.allocator,
+      hasDeadline: cause?.options.until !== undefined,
+    });
+    if (cause !== undefined)
+      this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+    return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);
+  }
+
+  /** An allocator got the result of a transaction. */
+  answered(cause: BatchCause, { facts, isLate, revision }: CommitResult): void {
+    const expected = this.#expected.get(cause);
+    if (expected === undefined || isLate || revision !== cause.options.revision) return;
+    expected.judge.checkFacts(cause.claims, expected.facts, facts);
+  }
+}
