@@ -27,6 +27,8 @@ export type WorldOf = (random: Random, home: number) => ClientWorld;
 export class Population {
   readonly clients: readonly Client[];
   readonly #byAddress: ReadonlyMap<string, Client>;
+  /** Well-behaved clients of each domain that can share an address, and of all. */
+  readonly #wellBehaved = new Map<string, { readonly sharing: number; readonly all: number }>();
 
   constructor(kernel: Kernel, scenario: Scenario, worldOf: WorldOf) {
     const { wellBehaved, stubborn, forgetful, hostile } = scenario.clients;
@@ -39,6 +41,10 @@ export class Population {
     this.#byAddress = new Map(
       this.clients.flatMap((client) => client.options.places.map(({ address }) => [address, client])),
     );
+    for (const { name } of scenario.domains) {
+      const rivals = this.of(name).filter(({ kind }) => kind === "well-behaved");
+      this.#wellBehaved.set(name, { sharing: rivals.filter(sharesPorts).length, all: rivals.length });
+    }
   }
 
   /** @param address An IPv6 address. */
@@ -64,9 +70,8 @@ export class Population {
    */
   #hasPlace(client: Client): boolean {
     const { domain } = client.options;
-    const rivals = this.of(domain.name).filter(({ kind }) => kind === "well-behaved");
-    if (!sharesPorts(client)) return rivals.length <= slotsOf(domain, false);
-    return rivals.filter(sharesPorts).length <= slotsOf(domain, true);
+    const { sharing, all } = this.#wellBehaved.get(domain.name)!;
+    return sharesPorts(client) ? sharing <= slotsOf(domain, true) : all <= slotsOf(domain, false);
   }
 }
 

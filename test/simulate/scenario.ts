@@ -95,7 +95,7 @@ export type Feature = (typeof features)[number];
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed, 1);
   const domains = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, number) => domainOf(random, number));
-  const density = random.pick([200, 400, 600, 800]);
+  const density = random.pick([200, 400, 800, 1600]);
   const part = (): number => random.below(Math.ceil(density / 3) + 1);
   return {
     seed,
@@ -144,8 +144,8 @@ function domainOf(random: Random, number: number): ScenarioDomain {
     softwireIntervalSeconds: random.pick([0, 60]),
     fill: random.pick(["spread", "pack"]),
     psidLength: random.pick([3, 4, 6]),
-    sharedAddresses: random.pick([1, 16, 40, 100]),
-    fullAddresses: random.pick([1, 40, 100, 120]),
+    sharedAddresses: random.pick([1, 40, 100, 200]),
+    fullAddresses: random.pick([1, 100, 200, 250]),
     isElsewhere: number > 0 && random.oneIn(2),
     hasLines: random.oneIn(2),
     rapidCommit: random.oneIn(3),
