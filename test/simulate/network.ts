@@ -19,6 +19,10 @@ export interface LinkFaults {
 
 export const noFaults: LinkFaults = { lost: 0, repeated: 0, delayed: 0, delayMsMax: 0, truncated: 0 };
 
+/** What is delayed for longer was queued. Queues are emptied at multiples of a time. */
+const queuedMsMin = 100;
+const burstMs = 250;
+
 /** What happened on the network, for the report. */
 export type NetworkEvent = "lost" | "repeated" | "delayed" | "truncated" | "partitioned" | "broken";
 
@@ -142,6 +146,12 @@ export class Network {
     });
   }
 
+  /** What was queued for long leaves together with others, as when a link that was full has room again. */
+  #toBurst(delayMs: number): number {
+    const { nowMs } = this.#kernel;
+    return Math.ceil((nowMs + delayMs) / burstMs) * burstMs - nowMs;
+  }
+
   #happens(probability: number): boolean {
     return probability > 0 && this.#random.fraction() < probability;
   }
@@ -151,6 +161,7 @@ export class Network {
     if (!this.#happens(delayed)) return usualMs;
     this.#count("delayed");
     // Short delays are as likely as long ones.
-    return usualMs + Math.exp(this.#random.between(0, Math.log(delayMsMax)));
+    const delayMs = Math.exp(this.#random.between(0, Math.log(delayMsMax)));
+    return usualMs + (delayMs < queuedMsMin ? delayMs : this.#toBurst(delayMs));
   }
 }

@@ -123,7 +123,7 @@ export function scenarioOf(seed: number): Scenario {
     operatorEverySeconds: random.pick([0, 0.2, 1, 5]),
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
-    batchFrames: random.pick([8, 64, 256]),
+    batchFrames: random.pick([8, 64, 64, 256, 256, 256]),
     postsInFlight: random.pick([1, 1, 3]),
     deadlineMs: random.pick([1000, 4000, 4000]),
     oldRelays: random.oneIn(5) ? 1 : 0,
