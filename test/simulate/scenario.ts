@@ -120,7 +120,7 @@ export function scenarioOf(seed: number): Scenario {
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
     partitionsEverySeconds: random.pick([0, 0, 30]),
     outagesEverySeconds: random.pick([0, 0, 60]),
-    operatorEverySeconds: random.pick([0, 0.2, 1, 5]),
+    operatorEverySeconds: random.pick([0, 0.4, 2, 8]),
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
     batchFrames: random.pick([8, 64, 64, 256, 256, 256]),
