@@ -2,7 +2,7 @@
  * What a disk may have after a loss of power.
  */
 import { expect, test } from "vitest";
-import { seededRandom } from "../support/seeded-random.ts";
+import { Random } from "../support/random.ts";
 import { Disk } from "./disk.ts";
 import type { Image, LossKind } from "./disk.ts";
 import type { DiskEvent } from "./trace.ts";
@@ -25,7 +25,7 @@ function lossesAfter(...events: DiskEvent[]): Map<LossKind, Set<string>> {
   const disk = new Disk();
   for (const [index, event] of events.entries()) disk.apply(event, index);
   for (let seed = 0; seed < 50; seed++) {
-    for (const { kind, image } of disk.losses(seededRandom(seed))) {
+    for (const { kind, image } of disk.losses(new Random(seed))) {
       found.set(kind, (found.get(kind) ?? new Set()).add(show(image)));
     }
   }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "../support/seeded-random.ts";
+import type { Random } from "../support/random.ts";
 import type { DiskEvent, FileNumber } from "./trace.ts";
 
 /** What a disk has: the contents of each file, by path. */
@@ -97,7 +97,7 @@ export class Disk {
   }
 
   /** @returns Losses that may happen now, without those of {@link everything}. Some are chosen at random. */
-  losses(random: SeededRandom): Loss[] {
+  losses(random: Random): Loss[] {
     const losses: Loss[] = [];
     const add = (kind: LossKind, survivors: (file: StoredFile) => readonly Change[], names?: number) => {
       losses.push({ kind, image: this.#image(survivors, names) });
@@ -132,7 +132,7 @@ export class Disk {
 }
 
 /** Ways in which changes of one file can be lost. The last of them was under way. */
-function lossesOf({ pending, durable }: StoredFile, random: SeededRandom) {
+function lossesOf({ pending, durable }: StoredFile, random: Random) {
   const losses: { readonly kind: LossKind; readonly changes: readonly Change[] }[] = [];
   const changes = pending.map(changeOf);
   const before = changes.slice(0, -1);
@@ -167,7 +167,7 @@ function lossesOf({ pending, durable }: StoredFile, random: SeededRandom) {
 function cutsOf(
   { offset, data }: Extract<Change, { kind: "write" }>,
   octets: number,
-  random: SeededRandom,
+  random: Random,
 ): number[] {
   const cuts: number[] = [];
   for (let cut = octets - (offset % octets); cut < data.length; cut += octets) cuts.push(cut);
@@ -175,7 +175,7 @@ function cutsOf(
 }
 
 /** Each sector of each write is there or not. */
-function someSectors(changes: readonly Change[], random: SeededRandom): Change[] {
+function someSectors(changes: readonly Change[], random: Random): Change[] {
   return changes.flatMap((change): Change[] => {
     if (change.kind === "truncate") return random.below(2) === 0 ? [change] : [];
     const { offset, data } = change;

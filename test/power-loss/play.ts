@@ -10,8 +10,7 @@ import { portRanges } from "../../src/portset/port-set.ts";
 import { askBy } from "../support/allocator.ts";
 import type { TestAnswer, TestMessage } from "../support/allocator.ts";
 import { clientProfile, pairOf, says } from "../support/clients.ts";
-import { seededRandom } from "../support/seeded-random.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
+import { Random } from "../support/random.ts";
 import { startSeconds } from "./actor.ts";
 import type { Outcome, Task } from "./actor.ts";
 import type { Fact, Step } from "./ledger.ts";
@@ -52,7 +51,7 @@ interface Message {
 
 /** Plays until it has done all steps. */
 export async function play(cast: Cast, { seed, commits }: PlayOptions): Promise<Step[]> {
-  const stage = new Stage(cast, seededRandom(seed));
+  const stage = new Stage(cast, new Random(seed));
   await stage.begin();
   // Deletions and quarantines need time, so the later migration comes when there is something to migrate.
   const migration = Math.floor(commits * 0.7);
@@ -67,7 +66,7 @@ export async function play(cast: Cast, { seed, commits }: PlayOptions): Promise<
 class Stage {
   readonly steps: Step[] = [];
   readonly #cast: Cast;
-  readonly #random: SeededRandom;
+  readonly #random: Random;
   #now = startSeconds;
   readonly #isOpen = [false, false];
   readonly #offers = new Map<number, TestAnswer>();
@@ -75,7 +74,7 @@ class Stage {
   readonly #names = { pools: new Set<string>(), reservations: new Set<string>(), tokens: new Set<string>() };
   #nameCount = 0;
 
-  constructor(cast: Cast, random: SeededRandom) {
+  constructor(cast: Cast, random: Random) {
     this.#cast = cast;
     this.#random = random;
   }

@@ -6,8 +6,7 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { seededRandom } from "../support/seeded-random.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
+import { Random } from "../support/random.ts";
 import { startSeconds } from "./actor.ts";
 import type { Mark, Plant } from "./actor.ts";
 import { Disk, lossKinds } from "./disk.ts";
@@ -65,7 +64,7 @@ export async function losePower(options: PowerLossOptions): Promise<PowerLossRep
 class Replay {
   readonly #recording: Recording;
   readonly #options: PowerLossOptions;
-  readonly #random: SeededRandom;
+  readonly #random: Random;
   readonly #disk: Disk;
   readonly #examiner: Examiner;
   readonly #losses = Object.fromEntries(lossKinds.map((kind) => [kind, 0])) as Record<LossKind, number>;
@@ -89,7 +88,7 @@ class Replay {
   constructor(recording: Recording, options: PowerLossOptions) {
     this.#recording = recording;
     this.#options = options;
-    this.#random = seededRandom(options.seed ^ 0x9e3779b9);
+    this.#random = new Random(options.seed ^ 0x9e3779b9);
     this.#disk = new Disk(options.plant === "lying-disk" ? recording.database : undefined);
     this.#examiner = new Examiner(join(options.folder, "examined"));
     this.#readDigests();

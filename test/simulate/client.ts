@@ -4,67 +4,17 @@
  *
  * @module
  */
-import {
-  encodeDecline,
-  encodeDiscover,
-  encodeInitReboot,
-  encodeRebinding,
-  encodeRelease,
-  encodeRenewing,
-  encodeSelecting,
-} from "../../src/client/query.ts";
 import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
-import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
-import { decodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
-import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
-import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
-import { encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
-import { readAnswer } from "../support/answer.ts";
 import type { Random } from "../support/random.ts";
+import { encodeMessage, readHeard } from "./client-message.ts";
+import type { Heard, MessageKind, Place, Sent } from "./client-message.ts";
 import type { Kernel } from "./kernel.ts";
 import type { ScenarioDomain } from "./scenario.ts";
 
 /** How a client behaves. */
 export type ClientKind = "well-behaved" | "stubborn" | "forgetful" | "hostile";
-
-export type MessageKind =
-  "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
-
-/** A message of a client, as the oracle knows it. */
-export interface Sent {
-  readonly client: Client;
-  readonly what: MessageKind;
-  readonly xid: number;
-  readonly pair: LeasedPair | undefined;
-  /** When it was sent first. */
-  readonly sentMs: number;
-  /** Option 61, if it is that of another client. */
-  readonly pretends: Client | undefined;
-  /** Whether a lease may be granted at once. */
-  readonly asksRapidCommit: boolean;
-  /** Where the client was when it sent it. */
-  readonly place: Place;
-  /** Set if an octet is wrong, so that it may say anything. */
-  readonly isDamaged?: boolean | undefined;
-}
-
-/** Where a client is. */
-export interface Place {
-  /** IPv6 source address. */
-  readonly address: string;
-  /** Remote-Id that its access node states; undefined without an access node. */
-  readonly remoteId: Uint8Array | undefined;
-}
-
-/** An answer that a client got. */
-export interface Heard {
-  readonly kind: "offer" | "ack" | "nak";
-  readonly pair: ServerPair;
-  readonly seconds: number;
-  readonly softwire: string | null;
-}
 
 /** How a client reaches its relays, and reports what it does. */
 export interface ClientWorld {
@@ -123,9 +73,6 @@ const rememberedMax = 4;
 const hintOneIn = 3;
 /** One time in so many, a client that was off, or that wants to do something, goes somewhere else. */
 const travelOneIn = 4;
-
-const noLink = new Uint8Array(16);
-const noOctets = new Uint8Array();
 
 /** A client. */
 export class Client {
@@ -199,28 +146,12 @@ export class Client {
 
   /** A datagram arrives. */
   receive(datagram: Uint8Array): void {
-    let answer: ReturnType<typeof readAnswer>;
-    try {
-      answer = readAnswer(datagram);
-    } catch {
-      // Truncated on the way.
-      return;
-    }
+    const answer = readHeard(datagram);
     // An offer that was under way for minutes must not wake a bad client up.
-    if (this.#isCalm && this.kind !== "well-behaved") return;
-    const { options, xid, yiaddr: address } = answer.message;
+    if (answer === undefined || (this.#isCalm && this.kind !== "well-behaved")) return;
+    const { xid, heard } = answer;
     const sent = this.#remembered.find((each) => each.xid === xid);
     if (sent === undefined) return;
-    const server = options.get(OptionCode.serverIdentifier);
-    if (server === undefined) return;
-    const seconds = options.get(OptionCode.leaseTime);
-    const softwire = options.get(OptionCode.softwireSourceAddress);
-    const heard: Heard = {
-      kind: answer.type as Heard["kind"],
-      pair: { address, portParams: answer.portParams, serverIdentifier: decodeAddress(server) },
-      seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
-      softwire: softwire === undefined ? null : encodeHex(softwire),
-    };
     this.#world.heard(sent, heard);
     if (sent !== this.#sent || this.kind === "hostile") return;
     if (heard.kind === "offer" && this.#state === "selecting") this.#accept(heard);
@@ -461,8 +392,7 @@ export class Client {
     // What a client pretends to be may be answered as its owner's, whose rows it does not know.
     if (pretends === undefined) this.#remember(this.#sent);
     const parts = { xid, softwire: this.#softwire, rapidCommit: asksRapidCommit };
-    const datagram = encode(what, this.#withWish(profile), pair, parts);
-    this.#datagram = place.remoteId === undefined ? datagram : throughAccessNode(datagram, place);
+    this.#datagram = encodeMessage(what, this.#withWish(profile), pair, { ...parts, place });
   }
 
   #remember(sent: Sent): void {
@@ -512,47 +442,4 @@ export class Client {
       if (timer === this.#timer) action();
     });
   }
-}
-
-function encode(
-  what: MessageKind,
-  profile: ClientProfile,
-  pair: ServerPair | undefined,
-  parts: {
-    readonly xid: number;
-    readonly softwire: Uint8Array | undefined;
-    readonly rapidCommit: boolean;
-  },
-): Uint8Array {
-  const { xid, rapidCommit } = parts;
-  if (pair === undefined) return encodeDiscover(profile, { xid, hint: {}, rapidCommit });
-  switch (what) {
-    case "discover": {
-      const { address, portParams } = pair;
-      return encodeDiscover(profile, { xid, hint: { address, portParams }, rapidCommit });
-    }
-    case "select":
-    case "withdraw":
-      return encodeSelecting(profile, pair, parts);
-    case "renew":
-      return encodeRenewing(profile, pair, parts);
-    case "rebind":
-      return encodeRebinding(profile, pair, parts);
-    case "reboot":
-      return encodeInitReboot(profile, pair, parts);
-    case "release":
-      return encodeRelease(profile, pair, parts);
-    case "decline":
-      return encodeDecline(profile, pair, parts);
-  }
-}
-
-/** Wraps a message as the access node of its line does (RFC 6221). */
-function throughAccessNode(message: Uint8Array, { address, remoteId = noOctets }: Place): Uint8Array {
-  const options = [
-    { code: OptionCode6.interfaceId, data: remoteId },
-    { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, ...remoteId) },
-  ];
-  const level = { hopCount: 0, linkAddress: noLink, peerAddress: parseIPv6(address), options };
-  return encodeRelayMessage(MessageType6.relayForward, level, message);
 }

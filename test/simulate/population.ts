@@ -9,7 +9,8 @@ import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { clientAddress, linkOfDomain, serverIdentifierOf, slotsOf } from "./addressing.ts";
 import { Client } from "./client.ts";
-import type { ClientKind, ClientWorld, Place } from "./client.ts";
+import type { ClientKind, ClientWorld } from "./client.ts";
+import type { Place } from "./client-message.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Scenario } from "./scenario.ts";
 

@@ -1,0 +1,143 @@
+/**
+ * Messages of a client, and the answers to them: what the oracle knows of them, and their octets.
+ *
+ * @module
+ */
+import {
+  encodeDecline,
+  encodeDiscover,
+  encodeInitReboot,
+  encodeRebinding,
+  encodeRelease,
+  encodeRenewing,
+  encodeSelecting,
+} from "../../src/client/query.ts";
+import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
+import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { decodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
+import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
+import { MessageType6, OptionCode6 } from "../../src/wire/dhcpv6/codes.ts";
+import { encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import { readAnswer } from "../support/answer.ts";
+import type { Client } from "./client.ts";
+
+export type MessageKind =
+  "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
+
+/** A message of a client, as the oracle knows it. */
+export interface Sent {
+  readonly client: Client;
+  readonly what: MessageKind;
+  readonly xid: number;
+  readonly pair: LeasedPair | undefined;
+  /** When it was sent first. */
+  readonly sentMs: number;
+  /** Option 61, if it is that of another client. */
+  readonly pretends: Client | undefined;
+  /** Whether a lease may be granted at once. */
+  readonly asksRapidCommit: boolean;
+  /** Where the client was when it sent it. */
+  readonly place: Place;
+  /** Set if an octet is wrong, so that it may say anything. */
+  readonly isDamaged?: boolean | undefined;
+}
+
+/** Where a client is. */
+export interface Place {
+  /** IPv6 source address. */
+  readonly address: string;
+  /** Remote-Id that its access node states; undefined without an access node. */
+  readonly remoteId: Uint8Array | undefined;
+}
+
+/** An answer that a client got. */
+export interface Heard {
+  readonly kind: "offer" | "ack" | "nak";
+  readonly pair: ServerPair;
+  readonly seconds: number;
+  readonly softwire: string | null;
+}
+
+const noLink = new Uint8Array(16);
+const noOctets = new Uint8Array();
+
+/** @returns An answer and the transaction that it belongs to; undefined if it was truncated on the way. */
+export function readHeard(datagram: Uint8Array): { readonly xid: number; readonly heard: Heard } | undefined {
+  let answer: ReturnType<typeof readAnswer>;
+  try {
+    answer = readAnswer(datagram);
+  } catch {
+    return undefined;
+  }
+  const { options, xid, yiaddr: address } = answer.message;
+  const server = options.get(OptionCode.serverIdentifier);
+  if (server === undefined) return undefined;
+  const seconds = options.get(OptionCode.leaseTime);
+  const softwire = options.get(OptionCode.softwireSourceAddress);
+  const heard: Heard = {
+    kind: answer.type as Heard["kind"],
+    pair: { address, portParams: answer.portParams, serverIdentifier: decodeAddress(server) },
+    seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
+    softwire: softwire === undefined ? null : encodeHex(softwire),
+  };
+  return { xid, heard };
+}
+
+/** Encodes a message of a client. One without a pair is a DISCOVER. */
+export function encodeMessage(
+  what: MessageKind,
+  profile: ClientProfile,
+  pair: ServerPair | undefined,
+  parts: {
+    readonly xid: number;
+    readonly softwire: Uint8Array | undefined;
+    readonly rapidCommit: boolean;
+    readonly place: Place;
+  },
+): Uint8Array {
+  const message = encode(what, profile, pair, parts);
+  return parts.place.remoteId === undefined ? message : throughAccessNode(message, parts.place);
+}
+
+type Parts = Omit<Parameters<typeof encodeMessage>[3], "place">;
+
+function encode(
+  what: MessageKind,
+  profile: ClientProfile,
+  pair: ServerPair | undefined,
+  parts: Parts,
+): Uint8Array {
+  const { xid, rapidCommit } = parts;
+  if (pair === undefined) return encodeDiscover(profile, { xid, hint: {}, rapidCommit });
+  switch (what) {
+    case "discover": {
+      const { address, portParams } = pair;
+      return encodeDiscover(profile, { xid, hint: { address, portParams }, rapidCommit });
+    }
+    case "select":
+    case "withdraw":
+      return encodeSelecting(profile, pair, parts);
+    case "renew":
+      return encodeRenewing(profile, pair, parts);
+    case "rebind":
+      return encodeRebinding(profile, pair, parts);
+    case "reboot":
+      return encodeInitReboot(profile, pair, parts);
+    case "release":
+      return encodeRelease(profile, pair, parts);
+    case "decline":
+      return encodeDecline(profile, pair, parts);
+  }
+}
+
+/** Wraps a message as the access node of its line does (RFC 6221). */
+function throughAccessNode(message: Uint8Array, { address, remoteId = noOctets }: Place): Uint8Array {
+  const options = [
+    { code: OptionCode6.interfaceId, data: remoteId },
+    { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, ...remoteId) },
+  ];
+  const level = { hopCount: 0, linkAddress: noLink, peerAddress: parseIPv6(address), options };
+  return encodeRelayMessage(MessageType6.relayForward, level, message);
+}
