@@ -11,6 +11,7 @@ import { must } from "../oracle/violation.ts";
 import type { Random } from "../support/random.ts";
 import type { AdminAnswer, AdminRequest } from "./allocator-host.ts";
 import type { ScenarioDomain } from "./scenario.ts";
+import { changeSpareDomain } from "./spare-domain.ts";
 
 /** A client, as an operator knows it. */
 export interface Subscriber {
@@ -45,7 +46,7 @@ interface DeclaredDomain {
 }
 
 /** A change that is sent until it is answered. */
-interface Change {
+export interface Change {
   readonly method: "PUT" | "PATCH" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
@@ -117,6 +118,7 @@ export class Operator {
       () => this.#createToken(),
       () => this.#changeToken(),
       () => this.#apply(),
+      () => this.#change(changeSpareDomain(this.#random)),
     ];
     await this.#random.pick(actions)();
     this.#isBusy = false;

@@ -10,6 +10,7 @@ import type { Random } from "../support/random.ts";
 import type { AdminAnswer, AdminRequest } from "./allocator-host.ts";
 import type { KnownToken } from "./operator.ts";
 import type { ScenarioDomain } from "./scenario.ts";
+import { spareName } from "./spare-domain.ts";
 
 /** What a holder reaches. */
 export interface HolderWorld {
@@ -117,6 +118,8 @@ function checkDomain(
   answer: AdminAnswer,
 ): void {
   if (domain === null || answer.status >= 300) return;
+  const seesSpare = answer.text.includes(`"${spareName}-`);
+  must(!seesSpare, "a token of one domain sees another", { name, domain }, path, answer.text.slice(0, 500));
   for (const [number, other] of domains.entries()) {
     if (other.name === domain) continue;
     const foreign = [
