@@ -93,7 +93,8 @@ export class Judge {
   readonly #pools = new Map<number, OraclePool>();
   readonly #retired = new Map<number, OraclePool>();
   #domains: ReadonlyMap<number, DomainRules> = new Map();
-  readonly #givenUp = new Map<string, GivenUp[]>();
+  /** Client -> the latest message of each kind. */
+  readonly #givenUp = new Map<string, Map<string, GivenUp>>();
   /** When an operator took a slot from its client. */
   readonly #operated = new Map<number, number>();
   /** When a client last had to leave a slot although its lease was running. */
@@ -153,9 +154,11 @@ export class Judge {
 
   /** A message that gives a pair up reached a relay. */
   recordGivenUp(client: string, given: GivenUp): void {
-    const all = this.#givenUp.get(client);
-    if (all === undefined) this.#givenUp.set(client, [given]);
-    else all.push(given);
+    const { what, pair, line, atMs } = given;
+    const kind = `${what} ${pair === undefined ? "" : nameOfPair(pair)} ${line ?? ""}`;
+    const all = this.#givenUp.get(client) ?? new Map<string, GivenUp>();
+    this.#givenUp.set(client, all);
+    if (atMs >= (all.get(kind)?.atMs ?? 0)) all.set(kind, given);
   }
 
   /**
@@ -231,7 +234,9 @@ export class Judge {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
-    const given = (this.#givenUp.get(client) ?? []).filter((each) => concerns(each, row, pair));
+    const given = [...(this.#givenUp.get(client)?.values() ?? [])].filter((each) =>
+      concerns(each, row, pair),
+    );
     const grant = this.leases.lastGrant(slot);
     return grant === undefined || given.some(({ atMs: givenMs }) => givenMs >= grant.atMs - sameBatchMs);
   }
@@ -338,7 +343,7 @@ export class Judge {
 
   /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
   mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
-    const hasGivenUp = (this.#givenUp.get(client) ?? []).some(({ atMs }) => atMs >= sinceMs);
+    const hasGivenUp = [...(this.#givenUp.get(client)?.values() ?? [])].some(({ atMs }) => atMs >= sinceMs);
     return hasGivenUp || this.#slotsOf(pair).some((slot) => (this.#leftMs.get(slot) ?? -1) >= sinceMs);
   }
 
