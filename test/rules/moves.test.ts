@@ -340,8 +340,10 @@ describe("E3 a reservation of another pair", () => {
       const leases = await Promise.all([idOf(first), idOf(other)].map(lease));
       return leases.map(({ state, pending }) => [state, pending]);
     };
-    // One that it has already moves none.
-    expect((await reserve(world, own)).status).toBe(201);
+    // One that it has already moves none, so it needs no force.
+    const clientIdentifier = encodeHex(here.clientIdentifier);
+    const reservation = { domain: "rules", clientIdentifier, ...own };
+    expect((await call("PUT", "/reservations/first", reservation)).status).toBe(201);
     expect(await states()).toEqual([
       ["bound", null],
       ["bound", null],

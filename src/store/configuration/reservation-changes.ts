@@ -84,10 +84,12 @@ const wanted = {
   clientId: sql<Uint8Array>`wanted.client_id`,
 } as const;
 
-/** A condition: the client has a running lease of another pair. */
+/** A condition: the client has a running lease of another pair, and none of this one. Then it would have to move. */
 const isOtherLease = (now: SQL<number>) =>
   sql`${lease.domainId} = ${wanted.domainId} AND ${lease.clientId} = ${wanted.clientId}
-    AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}`;
+    AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}
+    AND NOT EXISTS (SELECT 1 FROM ${lease} ${goal} WHERE ${goal.slot} = ${wanted.slot}
+      AND ${goal.clientId} = ${wanted.clientId} AND ${goal.state} = ${bound} AND ${goal.expiresAt} > ${now})`;
 
 /**
  * Creates a reservation, unless it exists. The pair must be free or in use by the same client, and the pool must not be
