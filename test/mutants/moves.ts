@@ -131,8 +131,14 @@ export const moveMutants: readonly Mutant[] = [
   mutant(
     "reservation-ends-a-lease-before-its-client-is-told",
     reservations,
-    ".where(and(isOther, sql`${lease.slot} IS NOT ${otherLease}`)),",
+    ".where(and(isOther, sql`NOT ${isRunning(lease)}`)),",
     ".where(isOther),",
+  ),
+  mutant(
+    "reservation-moves-a-client-that-has-the-pair",
+    reservations,
+    "AND ${isRunning(held)} AND NOT ${hasPair}",
+    "AND ${isRunning(held)}",
   ),
   mutant(
     "reservation-keeps-the-target-of-a-move",
