@@ -25,31 +25,76 @@ export interface IPv6Prefix {
  * @throws {SyntaxError} When the text is not an address.
  */
 export function parseIPv6(text: string): Uint8Array {
-  const halves = withHexGroups(text).split("::");
-  const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":").map(parseGroup)));
-  const zeros = 8 - head!.length - (tail?.length ?? 0);
-  const groups = [...head!, ...new Array<number>(Math.max(0, zeros)).fill(0), ...(tail ?? [])];
-  const isComplete = tail === undefined ? zeros === 0 : zeros > 0;
-  if (halves.length > 2 || !isComplete || groups.includes(NaN)) {
+  const octets = new Uint8Array(ipv6Octets);
+  if (!readGroups(withHexGroups(text), octets)) {
     throw new SyntaxError(`Cannot parse IPv6 address: found "${text}", expected the form 2001:db8::1`);
   }
-  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
+  return octets;
+}
+
+const colon = 0x3a;
+
+/**
+ * Reads groups character by character: relays parse the source of each datagram, and arrays of groups take ten times
+ * as long.
+ *
+ * @param octets 16 octets, which it fills.
+ * @returns Whether the text is an address.
+ */
+function readGroups(text: string, octets: Uint8Array): boolean {
+  const { length } = text;
+  let groups = 0;
+  /** Groups before `::`; -1 without one. */
+  let gap = -1;
+  let at = 0;
+  if (text.startsWith("::")) {
+    gap = 0;
+    at = 2;
+  }
+  while (at < length) {
+    let [group, digits] = [0, 0];
+    for (; at < length && text.charCodeAt(at) !== colon; at++, digits++) {
+      const digit = hexDigit(text.charCodeAt(at));
+      if (digit < 0) return false;
+      group = group * 16 + digit;
+    }
+    if (digits === 0 || digits > 4 || groups === 8) return false;
+    octets[2 * groups] = group >> 8;
+    octets[2 * groups + 1] = group & 255;
+    groups++;
+    if (at === length) break;
+    at++;
+    if (at === length) return false;
+    if (text.charCodeAt(at) !== colon) continue;
+    if (gap >= 0) return false;
+    gap = groups;
+    at++;
+  }
+  if (gap < 0) return groups === 8;
+  if (groups === 8) return false;
+  const tail = ipv6Octets - 2 * (groups - gap);
+  octets.copyWithin(tail, 2 * gap, 2 * groups);
+  octets.fill(0, 2 * gap, tail);
+  return true;
+}
+
+/** @returns The value of a hexadecimal digit; -1 for any other character. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = (code | 0x20) - 0x61;
+  return letter >= 0 && letter <= 5 ? letter + 10 : -1;
 }
 
 /** Rewrites an IPv4 address at the end of the text as two hexadecimal groups. */
 function withHexGroups(text: string): string {
-  const colon = text.lastIndexOf(":");
-  if (colon < 0 || !text.includes(".", colon)) return text;
+  const last = text.lastIndexOf(":");
+  if (last < 0 || !text.includes(".", last)) return text;
   try {
-    const address = parseIPv4(text.slice(colon + 1));
-    return `${text.slice(0, colon + 1)}${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
+    const address = parseIPv4(text.slice(last + 1));
+    return `${text.slice(0, last + 1)}${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
   } catch {
     return text;
   }
-}
-
-function parseGroup(text: string): number {
-  return /^[0-9a-f]{1,4}$/i.test(text) ? Number.parseInt(text, 16) : NaN;
 }
 
 /**
@@ -59,18 +104,29 @@ function parseGroup(text: string): number {
  * @returns The text: lower case, no leading zeros, the longest run of zero groups as `::`.
  */
 export function formatIPv6(octets: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, index) =>
-    ((octets[index * 2]! << 8) | octets[index * 2 + 1]!).toString(16),
-  );
-  let longest = { start: 0, length: 1 };
-  for (let start = 0; start < 8; start++) {
-    let length = 0;
-    while (groups[start + length] === "0") length++;
-    if (length > longest.length) longest = { start, length };
+  // A single zero group is written as such.
+  let [start, end] = [8, 9];
+  for (let first = 0; first < 8; first++) {
+    let next = first;
+    while (next < 8 && groupAt(octets, next) === 0) next++;
+    if (next - first > Math.max(1, end - start)) [start, end] = [first, next];
+    first = next;
   }
-  if (longest.length === 1) return groups.join(":");
-  return `${groups.slice(0, longest.start).join(":")}::${groups.slice(longest.start + longest.length).join(":")}`;
+  let text = "";
+  for (let index = 0; index < 8; index++) {
+    if (index === start) {
+      text += "::";
+      index = end - 1;
+      continue;
+    }
+    if (index > 0 && index !== end) text += ":";
+    text += groupAt(octets, index).toString(16);
+  }
+  return text;
 }
+
+const groupAt = (octets: Uint8Array, index: number): number =>
+  (octets[2 * index]! << 8) | octets[2 * index + 1]!;
 
 /**
  * Checks for the unspecified address.
