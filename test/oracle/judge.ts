@@ -5,6 +5,7 @@
  * @module
  */
 import type { Claim, Fact, HeldPair } from "../../src/lease/claim.ts";
+import { Cursors } from "./cursors.ts";
 import { bound, freeNever, isInUse, isOccupied, isRunning, Leases, offered } from "./leases.ts";
 import type { Version } from "./leases.ts";
 import { checkOperation } from "./operations.ts";
@@ -54,6 +55,8 @@ export interface JudgedAnswer {
   readonly heardMs: number;
   /** Whether nothing but the lease itself decides a renewal: its sender is who it says, and stays where it is. */
   readonly isPlain: boolean;
+  /** The end of the name of the line that the message came from; undefined if it has none, or nobody knows. */
+  readonly line?: string | undefined;
 }
 
 /** Configuration of a database, as the judge needs it. */
@@ -90,6 +93,7 @@ interface GivenUp {
 export class Judge {
   readonly leases = new Leases();
   readonly tenures = new Tenures();
+  readonly #cursors = new Cursors();
   readonly #pools = new Map<number, OraclePool>();
   readonly #retired = new Map<number, OraclePool>();
   #domains: ReadonlyMap<number, DomainRules> = new Map();
@@ -203,6 +207,7 @@ export class Judge {
       if (client !== after.client) this.#leftMs.set(slot, atMs);
       checkTransition({ slot, before: before.get(slot), after }, transaction, this.leases);
     }
+    this.#cursors.advance(claims, this.leases.rows);
     return [];
   }
 
@@ -305,9 +310,12 @@ export class Judge {
     }
     // A pool may have been deleted since, and another one may have its addresses.
     const versions = this.#slotsOf(pair).flatMap((slot) => this.leases.versions(slot, sentMs));
+    // A damaged message may have lost the name of its line.
+    const isDamaged = (this.#givenUp.get(client) ?? []).some((each) => each.pair === undefined);
+    const judged = isDamaged ? { ...answer, line: undefined } : answer;
     const isAllowed = versions.some(
       (version) =>
-        (allows(version, answer) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
+        (allows(version, judged) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
     );
     must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
     if (kind === "offer") this.#checkPreference(answer, versions);
@@ -404,15 +412,7 @@ export class Judge {
       const ofPool = rows.filter(({ slot }) => poolIdOf(slot) === pool.shape.id);
       const cursor = cursors.get(pool.shape.id) ?? 0;
       must(ofPool.length <= pool.slots, "a pool has more rows than slots", pool.shape);
-      must(cursor >= 0 && cursor <= pool.slots, "a cursor is outside its pool", cursor, pool.shape);
-      const known = new Set(ofPool.map(({ slot }) => slot));
-      for (let number = 0; number < cursor; number++)
-        must(
-          known.has(pool.shape.id * 2 ** 32 + number),
-          "a slot below the cursor has no row",
-          number,
-          pool.shape,
-        );
+      this.#cursors.check(pool, cursor, this.leases.rows);
     }
   }
 
@@ -461,7 +461,9 @@ function concerns({ what, pair: named, line }: GivenUp, row: LeaseRow, pair: Nam
 /** Whether a version of a row allows an answer that was sent while it was current. */
 function allows({ row, clockMs, atMs }: Version, answer: JudgedAnswer): boolean {
   if (row.client !== answer.client) return false;
-  const { kind, seconds, softwire, sentMs } = answer;
+  const { kind, seconds, softwire, sentMs, what, line } = answer;
+  // A REQUEST takes the lease to its line. A DISCOVER leaves a running lease where it is.
+  if (line !== undefined && what !== "discover" && !row.line.endsWith(line)) return false;
   if (row.statedSeconds !== null && seconds > row.statedSeconds) return false;
   // What was committed before the message came is judged as of the message.
   const atClockMs = clockMs + Math.max(0, sentMs - atMs);

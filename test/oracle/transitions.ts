@@ -19,6 +19,7 @@ import {
 import type { Leases } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
 import { poolIdOf } from "./pools.ts";
+import { checkLeftover, checkSite } from "./sites.ts";
 import { must } from "./violation.ts";
 
 /** Facts of a domain that rules depend on. */
@@ -89,7 +90,7 @@ export function checkTransition(
   const isCounted =
     isMover(before, after, leases) ||
     (before !== undefined && isOccupied(before, now) && before.site === after.site);
-  if (isInUse(after, now) && !isCounted) checkSite(after, rules, now, leases);
+  if (isInUse(after, now) && !isCounted) checkSite(after, rules.siteLeasesMax, now, leases);
   if (after.softwire !== null && isRunning(after, now))
     checkSoftwire(before, after, transaction, rules, leases);
 }
@@ -236,8 +237,17 @@ function checkBinding(
     after,
     claim.line,
   );
+  const wasRunning = isRunning(before, now);
+  // A lease that has ended has no softwire address any more: another client may have it.
+  must(
+    wasRunning || after.softwire === claim.lease.softwire,
+    "a lease begins with another softwire address than its message has",
+    before,
+    after,
+    claim.lease,
+  );
   const isContinued =
-    isRunning(before, now) &&
+    wasRunning &&
     before.site === after.site &&
     before.softwire === after.softwire &&
     before.source === after.source;
@@ -354,6 +364,7 @@ function checkNewHolder(
     .ofClient(after.domainId, after.client!)
     .filter(({ slot, line }) => slot !== after.slot && line === after.line);
   must(others.length === 0, "a client has two rows on a line", after, others);
+  checkLeftover(before, after, claim, now, leases);
   if (before === undefined) return;
   // A reservation is for an identifier, on whatever line it is.
   const isReserved = before.client === after.client && !isInUse(before, now);
@@ -383,15 +394,6 @@ function endedBefore(before: LeaseRow, { now, nowUp, claims, rulesOf, mayEnd }: 
   const seconds = { released: quarantineSeconds, declined: declineSeconds, withdrawn: 0 }[end.as];
   const state = end.as === "declined" ? declined : released;
   return { ...before, state, expiresAt: now, freeAt: seconds > 0 ? nowUp + seconds : now };
-}
-
-/** R7618-10-02. A limit that was lowered later does not end leases, so only what is added counts. */
-function checkSite(after: LeaseRow, { siteLeasesMax }: DomainRules, now: number, leases: Leases): void {
-  // A client that an operator moves already had a pair at this site.
-  if (after.moveFrom !== null) return;
-  if (siteLeasesMax === null || after.site === null) return;
-  const used = leases.ofSite(after.domainId, after.site).filter((row) => isOccupied(row, now));
-  must(used.length <= siteLeasesMax, "a site has more leases than siteLeasesMax", after, used);
 }
 
 /** R8539-8.2-01 and R8539-8.1-02. */

@@ -40,6 +40,8 @@ export interface AdministeredWorld {
 const operatorName = "the operator";
 /** An operator waits this long for an answer, in milliseconds. */
 const operatorWaitMs = 10_000;
+/** Clients among which an operator looks for one that has a lease. */
+const subscribersSeen = 4;
 /** Operations between two polls of a binding table. */
 const operationsPerPoll = 4;
 
@@ -92,7 +94,9 @@ export class Administration {
       domains: scenario.domains,
       declaration: declarationOf(scenario.domains),
       someSubscriber: (own: Random) => {
-        const client = own.pick(population.clients);
+        // Those who have a lease are of more interest.
+        const some = Array.from({ length: subscribersSeen }, () => own.pick(population.clients));
+        const client = some.find(({ pair }) => pair !== undefined) ?? some[0]!;
         return { domain: client.options.domain.name, id: client.id, pair: client.pair };
       },
       somePair: (own: Random, domain: string) => {

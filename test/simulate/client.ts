@@ -73,6 +73,10 @@ const rememberedMax = 4;
 const hintOneIn = 3;
 /** One time in so many, a client that was off, or that wants to do something, goes somewhere else. */
 const travelOneIn = 4;
+/** One time in so many, a client that is switched on asks for the pair that it had last. */
+const rebootOneIn = 3;
+/** One offer in so many, a bad client does not take, and asks again. */
+const refuseOneIn = 8;
 
 /** A client. */
 export class Client {
@@ -172,6 +176,11 @@ export class Client {
       this.#ask("reboot");
       return;
     }
+    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(refuseOneIn)) {
+      this.#perhapsTravel();
+      this.#discover();
+      return;
+    }
     this.#pair = pair;
     this.#perhapsChangeSoftwire();
     this.#state = "requesting";
@@ -221,6 +230,17 @@ export class Client {
     const { serverIdentifier } = this.options;
     const pair = this.#world.somePair(this.#random);
     return pair && { ...pair, serverIdentifier };
+  }
+
+  /** Switched on, it may remember a pair that it had, and that may have ended since. */
+  #switchOn(): void {
+    if (this.kind === "well-behaved" || this.#lastPair === undefined || !this.#random.oneIn(rebootOneIn)) {
+      this.#discover();
+      return;
+    }
+    this.#perhapsChangeSoftwire();
+    this.#state = "rebooting";
+    this.#ask("reboot", this.#lastPair);
   }
 
   /** It has said that it leaves, and goes on in the same breath. */
@@ -321,7 +341,7 @@ export class Client {
     } else if (choice < 9) {
       this.#state = "rebooting";
       this.#world.stops(this);
-      this.#ask("reboot");
+      this.#ask("reboot", this.#pairToReboot(pair));
     } else if (choice === 9 && this.kind !== "well-behaved") {
       this.#say("decline", pair);
       this.#turnOff();
@@ -332,13 +352,19 @@ export class Client {
     }
   }
 
+  /** @returns The pair of a client, or, if it is stubborn, perhaps one that somebody else has. */
+  #pairToReboot(own: ServerPair): ServerPair {
+    if (this.kind !== "stubborn" || !this.#random.oneIn(4)) return own;
+    return { ...own, ...this.#world.somePair(this.#random) };
+  }
+
   /** Off, or hostile: waits for the next moment to do something. */
   #waitForWave(): void {
     this.#wake(this.#toWaveMs(), () => {
       if (this.kind === "hostile") {
         for (let left = 1 + this.#random.below(3); left > 0; left--) this.#harm();
         this.#waitForWave();
-      } else if (this.#random.oneIn(2)) this.#discover();
+      } else if (this.#random.oneIn(2)) this.#switchOn();
       else this.#waitForWave();
     });
   }
@@ -417,7 +443,9 @@ export class Client {
   }
 
   #perhapsChangeSoftwire(): void {
-    if (this.options.usesSoftwire && this.#random.oneIn(4)) this.#softwire = this.#newSoftwire();
+    if (!this.options.usesSoftwire || !this.#random.oneIn(4)) return;
+    const forgets = this.kind !== "well-behaved" && this.#random.oneIn(4);
+    this.#softwire = forgets ? undefined : this.#newSoftwire();
   }
 
   #newSoftwire(): Uint8Array {

@@ -123,7 +123,7 @@ export class Judges {
 
   /** A client got an answer. It says by {@link Judges.uses} and {@link Judges.stops} what it makes of it. */
   heard(sent: Sent, heard: Heard): void {
-    const { client, what, sentMs, pair, asksRapidCommit } = sent;
+    const { client, what, sentMs, pair, asksRapidCommit, place } = sent;
     const judge = this.ofClient(client);
     this.#heardSentMs = sentMs;
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
@@ -140,6 +140,7 @@ export class Judges {
         sentMs,
         heardMs: this.#kernel.nowMs,
         isPlain: client.kind === "well-behaved",
+        line: lineOf(place),
       });
     });
   }

@@ -22,6 +22,8 @@ export const noFaults: LinkFaults = { lost: 0, repeated: 0, delayed: 0, delayMsM
 /** What is delayed for longer was queued. Queues are emptied at multiples of a time. */
 const queuedMsMin = 100;
 const burstMs = 250;
+/** A broken connection is noticed within this time. */
+const noticeMsMax = 3000;
 
 /** What happened on the network, for the report. */
 export type NetworkEvent = "lost" | "repeated" | "delayed" | "truncated" | "partitioned" | "broken";
@@ -118,7 +120,8 @@ export class Network {
     }
     const isBroken = this.#happens(this.tcp.lost) || this.#happens(this.tcp.truncated);
     if (isBroken) this.#count("broken");
-    this.#kernel.after(this.#delayMs(this.tcp), isBroken ? onBroken : arrive);
+    if (isBroken) this.#kernel.after(this.#noticeMs(), onBroken);
+    else this.#kernel.after(this.#delayMs(this.tcp), arrive);
   }
 
   /**
@@ -150,6 +153,11 @@ export class Network {
   #toBurst(delayMs: number): number {
     const { nowMs } = this.#kernel;
     return Math.ceil((nowMs + delayMs) / burstMs) * burstMs - nowMs;
+  }
+
+  /** @returns When somebody notices that a connection broke: at once, or only after a while. */
+  #noticeMs(): number {
+    return Math.exp(this.#random.between(0, Math.log(noticeMsMax)));
   }
 
   #happens(probability: number): boolean {

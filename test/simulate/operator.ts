@@ -158,7 +158,7 @@ export class Operator {
   #somePool(): string {
     const random = this.#random;
     const domain = this.#domain;
-    if (random.oneIn(3)) return `${domain.name}-${random.pick(["shared", "full"])}`;
+    if (random.oneIn(2)) return `${domain.name}-${random.pick(["shared", "full"])}`;
     return `${domain.name}-extra-${random.below(namesMax)}`;
   }
 

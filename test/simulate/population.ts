@@ -92,8 +92,8 @@ function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Cli
   const number = kindNumber * clientsOfKindMax + index;
   const random = new Random(seed, firstStream + number);
   const own = domains[random.below(domains.length)]!;
-  // Four bad clients are neighbours, who share the limit of their site.
-  const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 2);
+  // Eight bad clients are neighbours, who share the limit of their site.
+  const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 3);
   const domain = kind === "well-behaved" ? own : domains[site % domains.length]!;
   const link = linkOfDomain(domain);
   const homeRelay = random.below(relays);

@@ -58,6 +58,11 @@ export class RelayHost {
     return this.#options.states === "arrival";
   }
 
+  /** Whether its release covers at least the time that a message waits here, and in the process that it is sent to. */
+  get statesAge(): boolean {
+    return this.#options.states !== "nothing";
+  }
+
   get process(): SimulatedProcess | undefined {
     return this.#process;
   }

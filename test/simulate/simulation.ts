@@ -321,8 +321,8 @@ export class Simulation {
 
   readonly #worldOf = (random: Random, home: number): ClientWorld => ({
     send: (sent, datagram) => {
-      // Most of the time, a client's messages take the same way.
-      const number = random.oneIn(8) ? random.below(this.#relays.length) : home;
+      // Most of the time, a client's messages take the same way. A RELEASE that takes another one may be overtaken.
+      const number = random.oneIn(sent.what === "release" ? 2 : 8) ? random.below(this.#relays.length) : home;
       this.#send(this.#relays[number]!, sent, datagram);
     },
     heard: (sent, heard) => {
@@ -352,9 +352,14 @@ export class Simulation {
     this.#trace.tell(`${client.name} sends ${what} ${describePair(pair)} by ${relay.name}`);
     this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
       if (what === "release" || what === "decline" || what === "withdraw")
-        this.#judges.gaveUp(sent, what, relay.statesArrival ? this.#kernel.nowMs : Infinity);
+        this.#judges.gaveUp(sent, what, this.#isTold(relay) ? this.#kernel.nowMs : Infinity);
       relay.receive(arrived, link, sent.place.address, 546);
     });
+  }
+
+  /** Whether allocators are told when a message reached a relay. An age does not cover the time on the network. */
+  #isTold(relay: RelayHost): boolean {
+    return relay.statesArrival || (relay.statesAge && this.#scenario.tcp.delayed === 0);
   }
 
   /** Lets time pass until enough was exchanged. */
