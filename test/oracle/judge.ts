@@ -234,14 +234,16 @@ export class Judge {
     });
   }
 
+  #givenUpBy(client: string): readonly GivenUp[] {
+    return [...(this.#givenUp.get(client)?.values() ?? [])];
+  }
+
   /** T4: only a message that came after the last grant of a row ends it. */
   #mayEnd(row: LeaseRow): boolean {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
-    const given = [...(this.#givenUp.get(client)?.values() ?? [])].filter((each) =>
-      concerns(each, row, pair),
-    );
+    const given = this.#givenUpBy(client).filter((each) => concerns(each, row, pair));
     const grant = this.leases.lastGrant(slot);
     return grant === undefined || given.some(({ atMs: givenMs }) => givenMs >= grant.atMs - sameBatchMs);
   }
@@ -311,7 +313,7 @@ export class Judge {
     // A pool may have been deleted since, and another one may have its addresses.
     const versions = this.#slotsOf(pair).flatMap((slot) => this.leases.versions(slot, sentMs));
     // A damaged message may have lost the name of its line.
-    const isDamaged = (this.#givenUp.get(client) ?? []).some((each) => each.pair === undefined);
+    const isDamaged = this.#givenUpBy(client).some((each) => each.pair === undefined);
     const judged = isDamaged ? { ...answer, line: undefined } : answer;
     const isAllowed = versions.some(
       (version) =>
@@ -351,7 +353,7 @@ export class Judge {
 
   /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
   mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
-    const hasGivenUp = [...(this.#givenUp.get(client)?.values() ?? [])].some(({ atMs }) => atMs >= sinceMs);
+    const hasGivenUp = this.#givenUpBy(client).some(({ atMs }) => atMs >= sinceMs);
     return hasGivenUp || this.#slotsOf(pair).some((slot) => (this.#leftMs.get(slot) ?? -1) >= sinceMs);
   }
 
