@@ -317,7 +317,10 @@ export class Judge {
     const judged = isDamaged ? { ...answer, line: undefined } : answer;
     const isAllowed = versions.some(
       (version) =>
-        (allows(version, judged) && !this.#isLeaving(version, answer)) || this.#isKeptFor(version, answer),
+        (allows(version, judged) &&
+          (isLongEnough(version, answer) || this.#wasDrained(version.row.slot, sentMs)) &&
+          !this.#isLeaving(version, answer)) ||
+        this.#isKeptFor(version, answer),
     );
     must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
     if (kind === "offer") this.#checkPreference(answer, versions);
@@ -443,6 +446,13 @@ const stateNames: Readonly<Record<number, HeldPair["state"]>> = {
   3: "released",
   4: "declined",
 };
+
+/** Whether an answer grants all that its row was given, less the seconds that have passed. */
+function isLongEnough({ row, clockMs, atMs }: Version, { kind, seconds, heardMs }: JudgedAnswer): boolean {
+  const stated = row.statedSeconds ?? 0;
+  const left = row.expiresAt - (clockMs + Math.max(0, heardMs - atMs)) / 1000;
+  return seconds >= (kind === "offer" ? stated : Math.min(stated, left - 1));
+}
 
 /** Whether each of some versions that follow each other lasted until the next one, and the last until then. */
 function lastUntil(versions: readonly Version[], untilMs: number): boolean {

@@ -50,6 +50,16 @@ export function portsOf({ portParams }: NamedPair): Uint8Array {
   return ports;
 }
 
+/**
+ * @param choose Gets how many ports there are, and returns the number of one of them.
+ * @returns A port of a pair.
+ */
+export function somePortOf(pair: NamedPair, choose: (count: number) => number): number {
+  const ports = portsOf(pair);
+  const all = [...ports.keys()].filter((port) => ports[port] === 1);
+  return all[choose(all.length)]!;
+}
+
 /** Where the PSID is in a port, and which ports no set has. */
 function splitPort({ psidOffset, psidLength }: { readonly psidOffset: number; readonly psidLength: number }) {
   return {

@@ -420,6 +420,3 @@ function checkSoftwire(
     after,
   );
 }
-
-/** The states in which a row is not in use. */
-export const endedStates: readonly (number | undefined)[] = [released, declined];

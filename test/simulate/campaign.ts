@@ -12,6 +12,9 @@ import { runSeed } from "./run-seed.ts";
 import type { Outcome } from "./run-seed.ts";
 import { DatabaseFolder } from "./template.ts";
 
+/** How many times the memory of its first seeds a process may have. */
+const growthMax = 1.5;
+
 /** What runs have done so far. */
 export class Totals {
   seeds = 0;
@@ -24,6 +27,12 @@ export class Totals {
   memory: MemoryReport | undefined;
   readonly faults = new Map<string, number>();
   readonly failures: Exclude<Outcome, { kind: "held" }>[] = [];
+
+  /** Whether no process has much more memory than after its first seeds. */
+  get isMemoryFlat(): boolean {
+    const { memory } = this;
+    return memory === undefined || memory.nowOctets <= growthMax * memory.firstOctets;
+  }
 
   add({ outcome, cpuMs, memory, faults }: SeedReport): void {
     this.seeds++;

@@ -58,12 +58,17 @@ export interface Heard {
   readonly pair: ServerPair;
   readonly seconds: number;
   readonly softwire: string | null;
+  /** T1 and T2 in seconds; undefined if the answer has none. */
+  readonly renewalSeconds: number | undefined;
+  readonly rebindingSeconds: number | undefined;
 }
 
+/** Enterprise number of the access nodes. */
+export const enterprise = [0, 0, 0, 9];
 const noLink = new Uint8Array(16);
 const noOctets = new Uint8Array();
 
-/** @returns An answer and the transaction that it belongs to; undefined if it was truncated on the way. */
+/** @returns An answer and the transaction that it belongs to; undefined if it is none, as one that was cut short. */
 export function readHeard(datagram: Uint8Array): { readonly xid: number; readonly heard: Heard } | undefined {
   let answer: ReturnType<typeof readAnswer>;
   try {
@@ -74,13 +79,18 @@ export function readHeard(datagram: Uint8Array): { readonly xid: number; readonl
   const { options, xid, yiaddr: address } = answer.message;
   const server = options.get(OptionCode.serverIdentifier);
   if (server === undefined) return undefined;
-  const seconds = options.get(OptionCode.leaseTime);
+  const secondsOf = (code: number): number | undefined => {
+    const data = options.get(code);
+    return data && decodeSeconds(data);
+  };
   const softwire = options.get(OptionCode.softwireSourceAddress);
   const heard: Heard = {
     kind: answer.type as Heard["kind"],
     pair: { address, portParams: answer.portParams, serverIdentifier: decodeAddress(server) },
-    seconds: seconds === undefined ? 0 : decodeSeconds(seconds),
+    seconds: secondsOf(OptionCode.leaseTime) ?? 0,
     softwire: softwire === undefined ? null : encodeHex(softwire),
+    renewalSeconds: secondsOf(OptionCode.renewalTime),
+    rebindingSeconds: secondsOf(OptionCode.rebindingTime),
   };
   return { xid, heard };
 }
@@ -136,7 +146,7 @@ function encode(
 function throughAccessNode(message: Uint8Array, { address, remoteId = noOctets }: Place): Uint8Array {
   const options = [
     { code: OptionCode6.interfaceId, data: remoteId },
-    { code: OptionCode6.remoteId, data: Uint8Array.of(0, 0, 0, 9, ...remoteId) },
+    { code: OptionCode6.remoteId, data: Uint8Array.of(...enterprise, ...remoteId) },
   ];
   const level = { hopCount: 0, linkAddress: noLink, peerAddress: parseIPv6(address), options };
   return encodeRelayMessage(MessageType6.relayForward, level, message);

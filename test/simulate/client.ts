@@ -105,8 +105,6 @@ export class Client {
   #timer = 0;
   /** Set when the faults end: it does nothing on its own any more, and wants a lease. */
   #isCalm = false;
-  /** When it began to want a lease. */
-  wantsSinceMs = 0;
 
   constructor(kernel: Kernel, random: Random, world: ClientWorld, options: ClientOptions) {
     this.#kernel = kernel;
@@ -219,7 +217,6 @@ export class Client {
   #discover(): void {
     this.#pair = undefined;
     this.#state = "selecting";
-    this.wantsSinceMs = this.#kernel.nowMs;
     this.#ask("discover", this.#hint());
   }
 
@@ -383,10 +380,11 @@ export class Client {
     ]);
     const pair = this.#world.somePair(this.#random);
     if (pair === undefined && what !== "discover") return;
-    const victim = this.#random.oneIn(2) ? this.#world.someVictim(this) : undefined;
+    const isDamaged = this.#random.oneIn(10);
+    const victim = !isDamaged && this.#random.oneIn(2) ? this.#world.someVictim(this) : undefined;
     const serverIdentifier = what === "withdraw" ? 1 : this.options.serverIdentifier;
     this.#compose(what, pair && { ...pair, serverIdentifier }, victim);
-    if (!this.#random.oneIn(10)) {
+    if (!isDamaged) {
       this.#world.send(this.#sent!, this.#datagram!);
       return;
     }

@@ -12,7 +12,7 @@ import type { Store } from "../../src/store/store.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import type { Judge } from "../oracle/judge.ts";
 import { checkLookUp } from "../oracle/look-ups.ts";
-import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
+import { nameOfPair, somePortOf } from "../oracle/pools.ts";
 import { bindingsOf } from "../oracle/tenures.ts";
 import { must } from "../oracle/violation.ts";
 import type { Random } from "../support/random.ts";
@@ -102,7 +102,7 @@ export class EvidenceAudit {
     ]);
     const pair = judge.pairOf(slot);
     if (at > this.#world.now() || pair === undefined) return;
-    const port = firstPortOf(pair);
+    const port = somePortOf(pair, (count) => random.below(count));
     const asked = { address: pair.address, port, at };
     const answer = await store.lookups.lookUp(everyone, { ...asked, toleranceSeconds: 0 });
     const judges = judged.map((each) => each.judge);

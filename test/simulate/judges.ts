@@ -4,12 +4,14 @@
  *
  * @module
  */
+import type { Claim } from "../../src/lease/claim.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
 import { Commits } from "../oracle/commits.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
+import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { readAll } from "../oracle/watched-database.ts";
 import type { Commit } from "../oracle/watched-database.ts";
@@ -19,7 +21,7 @@ import type { Heard, Sent } from "./client-message.ts";
 import type { PastBelief } from "./evidence.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
-import { lineOf, mayBeOf } from "./population.ts";
+import { lineNameOf, lineOf, mayBeOf, siteNameOf } from "./population.ts";
 import type { Storage } from "./storage.ts";
 
 /** A pair that a client used. */
@@ -55,9 +57,26 @@ export class Judges {
    */
   #isTaken = false;
 
+  readonly #lines = new Set<string>();
+  readonly #sites = new Set<string>();
+  /** Identifiers of clients whose messages are never damaged. */
+  readonly #honest = new Set<string>();
+
   constructor(kernel: Kernel, clock: MachineClock) {
     this.#kernel = kernel;
     this.#clock = clock;
+  }
+
+  /** Clients, by whose places claims are judged. */
+  know(clients: readonly Client[]): void {
+    for (const { id, kind, options } of clients) {
+      for (const place of options.places) {
+        this.#lines.add(lineNameOf(place));
+        this.#sites.add(siteNameOf(place));
+      }
+      // What is damaged may name any line.
+      if (kind !== "hostile") this.#honest.add(id);
+    }
   }
 
   /** @param domains Names of the domains that the database has. */
@@ -92,9 +111,17 @@ export class Judges {
 
   /** A database committed a transaction. */
   committed(storage: Storage, commit: Commit, cause: BatchCause | undefined): void {
+    for (const claim of cause?.claims ?? []) this.#checkClaim(claim);
     const time = { atMs: this.#kernel.nowMs, trueMs: this.#clock.trueMs };
     const taken = this.#commits.committed(this.of(storage), commit, cause, time);
     for (const pair of taken) this.#beliefs.revoke(pair);
+  }
+
+  /** A claim says where its client is: on a line, at a site. */
+  #checkClaim({ clientId, line, site }: Claim): void {
+    if (!this.#honest.has(clientId)) return;
+    must(this.#lines.has(line), "a claim is of a line that nobody has", clientId, line);
+    must(this.#sites.has(site), "a claim is of a site that nobody is at", clientId, site);
   }
 
   /** An allocator got the result of a transaction. */
@@ -128,6 +155,8 @@ export class Judges {
     this.#heardSentMs = sentMs;
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#kernel.check(() => {
+      checkTimes(heard, client);
+      checkDomain(heard, client, judge);
       judge.checkAnswer({
         kind: heard.kind,
         client: client.id,
@@ -191,4 +220,21 @@ export class Judges {
     if (from > until) return undefined;
     return { client: client.id, address: pair.address, port: firstPortOf(pair), from, until };
   }
+}
+
+/** An answer names a pair of the domain of its client. */
+function checkDomain({ kind, pair }: Heard, { name, options: { domain } }: Client, judge: Judge): void {
+  const pools = judge.allPools.filter((pool) => pool.slotOf(pair) !== undefined);
+  const isOwn = pools.some(({ shape }) => shape.name.startsWith(`${domain.name}-`));
+  must(kind === "nak" || isOwn, "a client got a pair of another domain", name, pair);
+}
+
+/** R2131-4.4.5-01: T1 is before T2, and T2 before the end. And an answer is from the server of its client's domain. */
+function checkTimes({ kind, pair, seconds, renewalSeconds, rebindingSeconds }: Heard, client: Client): void {
+  const { serverIdentifier } = client.options;
+  must(pair.serverIdentifier === serverIdentifier, "an answer is from another server", pair, client.name);
+  if (kind === "nak" || renewalSeconds === undefined || rebindingSeconds === undefined) return;
+  const isInOrder =
+    renewalSeconds <= seconds / 2 && renewalSeconds < rebindingSeconds && rebindingSeconds < seconds;
+  must(isInOrder, "a lease is not renewed in time", { renewalSeconds, rebindingSeconds, seconds });
 }

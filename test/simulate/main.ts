@@ -10,6 +10,7 @@ import { parseDuration } from "../support/duration.ts";
 import { runCampaign, Totals } from "./campaign.ts";
 import { replaceOutside } from "./outside.ts";
 import { runPlanted } from "./plant.ts";
+import { plantedBugs } from "./planted.ts";
 import { formatFailure, formatTotals } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 import type { Outcome } from "./run-seed.ts";
@@ -19,7 +20,7 @@ import { shrink } from "./shrink.ts";
 import { DatabaseFolder } from "./template.ts";
 
 interface Flags {
-  readonly seed: number;
+  readonly seed?: number;
   readonly seeds?: number;
   readonly exchanges: number;
   readonly for?: number;
@@ -42,10 +43,19 @@ function say(line: string): void {
   print(`${line}\n`);
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
-  return Number(text);
+/** @returns What reads a whole number within bounds. */
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    return value;
+  };
 }
+
+const seedMax = 2 ** 32 - 1;
+const countMax = 10 ** 9;
+const processesMax = 256;
 
 function featureList(text: string, before: readonly Feature[]): readonly Feature[] {
   const names = text.split(",");
@@ -55,28 +65,48 @@ function featureList(text: string, before: readonly Feature[]): readonly Feature
   return [...before, ...(names as Feature[])];
 }
 
-const flags = new Command("simulate")
+const command = new Command("simulate")
   .description(
     "Runs relays, allocators, databases and clients in virtual time, with faults, and judges all they do",
   )
+  .option("--seed <number>", "the first seed (default: a new one)", wholeNumber(0, seedMax))
+  .option("--seeds <count>", "how many seeds, one after the other (default: 1)", wholeNumber(1, countMax))
   .option(
-    "--seed <number>",
-    "the first seed (default: a new one)",
-    wholeNumber,
-    Math.floor(Math.random() * 2 ** 31),
+    "--exchanges <count>",
+    "messages that are decided before the faults end; it is looked at every 2 s of virtual time",
+    wholeNumber(1, countMax),
+    3000,
   )
-  .option("--seeds <count>", "how many seeds, one after the other (default: 1)", wholeNumber)
-  .option("--exchanges <count>", "messages of clients in each run, before the faults end", wholeNumber, 3000)
   .option("--for <duration>", "a campaign: as many seeds as fit, such as 30m", parseDuration)
-  .option("--processes <count>", "processes of a campaign", wholeNumber, 1)
+  .option("--processes <count>", "processes of a campaign", wholeNumber(1, processesMax), 1)
   .option("--no-shrink", "print a failure as it is")
   .addOption(new Option("--replay", "print every event of the first seed").conflicts(["for", "seeds"]))
-  .option("--without <faults>", "leave out faults, as a shrunk failure says", featureList, [])
-  .option("--clients <percent>", "leave out clients, as a shrunk failure says", wholeNumber, 100)
-  .option("--planted", "plant known bugs one at a time, and say which of them the oracle catches")
-  .option("--only <names...>", "plant only these bugs")
-  .parse()
-  .opts<Flags>();
+  .addOption(
+    new Option("--without <faults>", "leave out faults, as a shrunk failure says")
+      .argParser(featureList)
+      .default([], "none")
+      .conflicts(["for", "seeds"]),
+  )
+  .addOption(
+    new Option("--clients <percent>", "keep only so many of the clients, as a shrunk failure says")
+      .argParser(wholeNumber(1, 100))
+      .default(100)
+      .conflicts(["for", "seeds"]),
+  )
+  .addOption(
+    new Option(
+      "--planted",
+      "plant known bugs one at a time, and say which of them the oracle catches",
+    ).conflicts(["seed", "exchanges", "for", "replay", "without", "clients"]),
+  )
+  .addOption(
+    new Option("--only <names...>", "plant only these bugs").choices(plantedBugs.map(({ name }) => name)),
+  )
+  .parse();
+const flags = command.opts<Flags>();
+if (flags.only !== undefined && flags.planted !== true)
+  command.error("error: option '--only <names...>' needs '--planted'");
+const firstSeed = flags.seed ?? Math.floor(Math.random() * 2 ** 31);
 
 if (flags.planted === true) await plant();
 else if (flags.replay === true || flags.without.length > 0 || flags.clients !== 100) await replay();
@@ -90,7 +120,8 @@ async function plant(): Promise<void> {
 
 /** Runs one seed, perhaps in part, step by step. */
 async function replay(): Promise<void> {
-  const { seed, exchanges, without, clients: clientsPercent } = flags;
+  const { exchanges, without, clients: clientsPercent } = flags;
+  const seed = firstSeed;
   const reduction: Reduction = { without, clientsPercent };
   replaceOutside();
   const folder = new DatabaseFolder();
@@ -103,12 +134,19 @@ async function replay(): Promise<void> {
 }
 
 async function campaign(): Promise<void> {
-  const { seed: firstSeed, exchanges, processes } = flags;
+  const { exchanges, processes } = flags;
   const totals = new Totals();
   const startedMs = performance.now();
   const elapsedMs = (): number => performance.now() - startedMs;
   const seeds = flags.seeds ?? (flags.for === undefined ? 1 : Infinity);
   const endMs = flags.for ?? Infinity;
+  const tellTotals = (): void => {
+    say(formatTotals(totals, { firstSeed, elapsedMs: elapsedMs() }));
+  };
+  process.once("SIGINT", () => {
+    tellTotals();
+    process.exit(130);
+  });
   let toldMs = 0;
   let hash: string | undefined;
   await runCampaign({
@@ -125,7 +163,8 @@ async function campaign(): Promise<void> {
     },
   });
   if (seeds === 1 && hash !== undefined) say(`seed ${firstSeed}: hash ${hash}`);
-  say(formatTotals(totals, { firstSeed, elapsedMs: elapsedMs() }));
+  tellTotals();
+  if (!totals.isMemoryFlat) fail("memory is not flat: a process has grown by more than half");
   const [failure] = totals.failures;
   if (failure !== undefined) await explain(failure);
 }

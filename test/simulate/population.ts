@@ -5,9 +5,11 @@
  */
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
 import { Random } from "../support/random.ts";
 import { clientAddress, linkOfDomain, serverIdentifierOf, slotsOf } from "./addressing.ts";
+import { enterprise } from "./client-message.ts";
 import { Client } from "./client.ts";
 import type { ClientKind, ClientWorld } from "./client.ts";
 import type { Place } from "./client-message.ts";
@@ -116,6 +118,14 @@ function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Cli
     whimOneIn,
   });
 }
+
+/** @returns The name of the line of a place; empty without one. */
+export const lineNameOf = ({ remoteId }: Place): string =>
+  remoteId === undefined ? "" : `remote:${encodeHex(Uint8Array.of(...enterprise, ...remoteId))}`;
+
+/** @returns The name of the site of a place: its line, or else its /56. */
+export const siteNameOf = (place: Place): string =>
+  lineNameOf(place) || `prefix:${encodeHex(parseIPv6(place.address).subarray(0, 7))}`;
 
 /** What the name of a line ends with. */
 export const lineOf = ({ remoteId }: Place): string | undefined => remoteId && encodeHex(remoteId);

@@ -14,6 +14,7 @@ import { declarationOf, relayAddress } from "./addressing.ts";
 import { Administration } from "./administration.ts";
 import { AllocatorHost } from "./allocator-host.ts";
 import type { Client, ClientWorld } from "./client.ts";
+import { readHeard } from "./client-message.ts";
 import type { Sent } from "./client-message.ts";
 import { Crashes } from "./crashes.ts";
 import { EvidenceAudit } from "./evidence.ts";
@@ -166,6 +167,7 @@ export class Simulation {
     this.#relays = Array.from({ length: relays }, (_, number) => this.#createRelay(number));
     for (const relay of this.#relays) relay.start();
     this.#population = new Population(this.#kernel, this.#scenario, this.#worldOf);
+    this.#judges.know(this.#population.clients);
     const world = {
       kernel: this.#kernel,
       trace: this.#trace,
@@ -311,7 +313,9 @@ export class Simulation {
       must(client !== undefined, "an answer left for an address that no client has", address);
       const isBack = client.options.link === link;
       must(isBack, "an answer left by another link than its query came by", address, link);
+      must(readHeard(payload) !== undefined, "an answer left that no client can read", address);
     });
+    this.#trace.add(payload);
     if (client === undefined) return;
     this.#network.sendDatagram(relay, client.name, payload, (datagram) => {
       // It may have gone somewhere else.
@@ -350,6 +354,7 @@ export class Simulation {
     const { client, what, pair } = sent;
     const { link } = client.options;
     this.#trace.tell(`${client.name} sends ${what} ${describePair(pair)} by ${relay.name}`);
+    this.#trace.add(datagram);
     this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
       if (what === "release" || what === "decline" || what === "withdraw")
         this.#judges.gaveUp(sent, what, this.#isTold(relay) ? this.#kernel.nowMs : Infinity);

@@ -18,6 +18,14 @@ export class DatabaseFolder {
     join(existsSync(memoryFolder) ? memoryFolder : tmpdir(), "apportion-simulate-"),
   );
   #copies = 0;
+  /** It is memory, so it must not outlive the process. */
+  readonly #onExit = (): void => {
+    rmSync(this.path, { recursive: true, force: true });
+  };
+
+  constructor() {
+    process.once("exit", this.#onExit);
+  }
 
   /** Makes the file that the others are copies of. */
   async prepare(): Promise<void> {
@@ -43,6 +51,7 @@ export class DatabaseFolder {
   }
 
   close(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    process.off("exit", this.#onExit);
+    this.#onExit();
   }
 }

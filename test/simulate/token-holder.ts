@@ -46,7 +46,8 @@ export async function useToken(random: Random, world: HolderWorld): Promise<void
   if (tokens.length === 0) return;
   const token = random.pick(tokens);
   const other = random.pick(world.domains).name;
-  const { method, path, body } = requestOf(random, world, other);
+  const foreign = foreignChange(random, world, token, other);
+  const { method, path, body } = foreign ?? requestOf(random, world, other);
   const sentMs = world.nowMs();
   const headers = {
     authorization: `Bearer ${token.secret}`,
@@ -61,15 +62,42 @@ export async function useToken(random: Random, world: HolderWorld): Promise<void
   }
   const isOver = token.deletedMs !== undefined && sentMs > token.deletedMs + doubtMs;
   must(!isOver, "a token that was deleted is accepted", token.name, token.deletedMs, sentMs, answer.status);
+  const isRefused = foreign === undefined || answer.status >= 400;
+  must(isRefused, "a token changes what it may not", token.name, method, path, answer.status);
   checkScope(token, method, path, answer);
   checkDomain(token, world.domains, path, answer);
 }
 
-function requestOf(
+/** A change of what belongs to a domain that the token may not change. */
+function foreignChange(
   random: Random,
-  { someLease, unixMs }: HolderWorld,
-  domain: string,
-): { readonly method: string; readonly path: string; readonly body?: string } {
+  { someLease }: HolderWorld,
+  { scope, domain }: KnownToken,
+  other: string,
+): Request | undefined {
+  const isForeign = scope !== "admin" || (domain !== null && domain !== other);
+  if (!isForeign || !random.oneIn(3)) return undefined;
+  const lease = someLease(random, other);
+  const changes: Request[] = [
+    { method: "DELETE", path: `/domains/${other}` },
+    { method: "DELETE", path: `/pools/${other}-full?force=true` },
+    { method: "POST", path: `/pools/${other}-shared/drain`, body: "{}" },
+  ];
+  if (lease !== undefined) {
+    const body = JSON.stringify({ address: lease.split("-")[0], psid: 1 });
+    changes.push({ method: "POST", path: `/leases/${lease}/release` });
+    changes.push({ method: "POST", path: `/leases/${lease}/move`, body });
+  }
+  return random.pick(changes);
+}
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+}
+
+function requestOf(random: Random, { someLease, unixMs }: HolderWorld, domain: string): Request {
   const lease = someLease(random, domain);
   if (lease !== undefined && random.oneIn(3)) {
     const [address, psid] = lease.split("-");
@@ -110,6 +138,9 @@ function checkScope(
   must(status < 500, "a holder of a token got an answer that the API does not have", path, status);
 }
 
+/** What the identifier of a client begins with. */
+const clientStart = "ff0000000100030001";
+
 /** Looks for names and addresses of other domains in an answer. */
 function checkDomain(
   { domain, name }: KnownToken,
@@ -117,7 +148,12 @@ function checkDomain(
   path: string,
   answer: AdminAnswer,
 ): void {
-  if (domain === null || answer.status >= 300) return;
+  if (domain === null) return;
+  if (answer.status >= 300) {
+    // It may repeat what was asked for, but says nothing about who has it.
+    must(!answer.text.includes(clientStart), "a refusal names a client", { name, domain }, path, answer.text);
+    return;
+  }
   const seesSpare = answer.text.includes(`"${spareName}-`);
   must(!seesSpare, "a token of one domain sees another", { name, domain }, path, answer.text.slice(0, 500));
   for (const [number, other] of domains.entries()) {

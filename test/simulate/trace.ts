@@ -40,6 +40,12 @@ export class Trace {
     this.#onEvent?.(nowMs, text);
   }
 
+  /** Octets that were sent. They are part of the hash only. */
+  add(octets: Uint8Array): void {
+    const { buffer, byteOffset, length } = octets;
+    this.#unhashed += Buffer.from(buffer, byteOffset, length).toString("latin1");
+  }
+
   /** Ends the trace. */
   digest(): string {
     this.#update();
