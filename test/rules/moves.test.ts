@@ -325,6 +325,24 @@ describe("E3 a reservation of another pair", () => {
     await expectCounted(world);
   });
 
+  test("E3 keeps nothing of a client that declined the pair", async () => {
+    const world = await open({ declineSeconds: 10 });
+    const { stage, old, lease } = world;
+    const another = stage.client(2);
+    const declined = (await another.lease());
+    await another.decline(declined.address);
+    stage.now += 20;
+    const pair = { address: declined.address, psid: declined.portParams!.psid };
+    expect((await reserve(world, pair)).status).toBe(201);
+    expect(await lease(idOf(old))).toMatchObject({ state: "bound", pending: idOf(declined) });
+    const rows = await query(
+      stage.database,
+      "SELECT state, source, site FROM lease WHERE move_from IS NOT NULL",
+    );
+    expect(rows).toEqual([{ state: 3, source: null, site: null }]);
+    await expectCounted(world);
+  });
+
   test("E3 T8 for a client with two lines moves at most one of its leases", async () => {
     const world = await open();
     const { stage, call, lease } = world;

@@ -295,11 +295,14 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
   ];
 }
 
-/** For an upsert: keeps the values of the client's own lease, and replaces those of any other client. */
+/**
+ * For an upsert: keeps the values of the client's own lease, and replaces those of any other client. A pair that was
+ * declined has no client any more, and neither has one that is kept for a move, so two rows without a client differ.
+ */
 const keepOwnLease = sql.join(
   [lease.state, lease.expiresAt, lease.line, ...tenureColumns].map(
     (column) =>
-      sql`${nameOf(column)} = iif(${lease.clientId} IS excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
+      sql`${nameOf(column)} = iif(${lease.clientId} = excluded.${nameOf(lease.clientId)}, ${column}, excluded.${nameOf(column)})`,
   ),
   sql`, `,
 );
