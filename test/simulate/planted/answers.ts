@@ -82,4 +82,35 @@ export const answerBugs: readonly PlantedBug[] = [
     replacement:
       "address: formatPeer({ address: peerAddress.with(15, peerAddress[15]! ^ (payload.at(-1)! & 1)), zone: interfaceId.zone }),",
   },
+  {
+    name: "renewal-time-too-late",
+    promise: "R2131-4.4.5-01 a client renews its lease before it ends",
+    file: response,
+    search: "options.set(OptionCode.renewalTime, encodeSeconds(times.renewalSeconds));",
+    replacement: "options.set(OptionCode.renewalTime, encodeSeconds(times.renewalSeconds * 3));",
+  },
+  {
+    name: "ack-of-half-the-time",
+    promise: "R3 an ACK tells the time that is left",
+    file: "src/lease/decision.ts",
+    search:
+      "leaseSeconds: secondsBeforeDrain(Math.min(remainingSeconds, statedSeconds ?? granted), pool, now),",
+    replacement:
+      "leaseSeconds: secondsBeforeDrain(Math.ceil(Math.min(remainingSeconds, statedSeconds ?? granted) / 2), pool, now),",
+  },
+  {
+    name: "answer-of-another-server",
+    promise: "R2131-4.3.1-T3-01 an answer names the server of its domain",
+    file: response,
+    search: "options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier));",
+    replacement:
+      "options.set(OptionCode.serverIdentifier, encodeAddress(domain.serverIdentifier ^ (query.message.xid & 1)));",
+  },
+  {
+    name: "site-is-the-whole-source",
+    promise: "R7618-10-02 a site has at most siteLeasesMax leases",
+    file: "src/lease/decision.ts",
+    search: "site: siteOf(query, line, domain),",
+    replacement: "site: `${siteOf(query, line, domain)}${query.source.at(-1)}`,",
+  },
 ];
