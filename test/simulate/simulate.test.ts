@@ -34,7 +34,7 @@ test("no promise breaks in 300 simulated runs", { timeout: 600_000 }, async () =
   const seed = SIMULATE_SEED ?? heldSeed;
   const seeds = SIMULATE_SEEDS ?? "300";
   const { output, code } = await simulate(
-    ...["--seed", seed, "--seeds", seeds, "--exchanges", "400", "--processes", "2"],
+    ...["--seed", seed, "--seeds", seeds, "--exchanges", "250", "--processes", "2"],
   );
   console.log(output);
   expect(output).toContain("0 violations");
