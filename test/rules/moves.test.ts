@@ -329,7 +329,7 @@ describe("E3 a reservation of another pair", () => {
     const world = await open({ declineSeconds: 10 });
     const { stage, old, lease } = world;
     const another = stage.client(2);
-    const declined = (await another.lease());
+    const declined = await another.lease();
     await another.decline(declined.address);
     stage.now += 20;
     const pair = { address: declined.address, psid: declined.portParams!.psid };
