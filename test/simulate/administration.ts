@@ -17,6 +17,7 @@ import type { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
 import type { Population } from "./population.ts";
 import type { Scenario } from "./scenario.ts";
+import { streams } from "./streams.ts";
 import { useToken } from "./token-holder.ts";
 import type { HolderWorld } from "./token-holder.ts";
 import type { Trace } from "./trace.ts";
@@ -53,7 +54,7 @@ export class Administration {
 
   constructor(world: AdministeredWorld) {
     this.#world = world;
-    this.#holderRandom = world.stream(19);
+    this.#holderRandom = world.stream(streams.tokenHolders);
     this.#operator = this.#createOperator();
   }
 
@@ -61,13 +62,13 @@ export class Administration {
   start(faults: Faults): void {
     const { scenario, stream } = this.#world;
     const everySeconds = scenario.operatorEverySeconds;
-    faults.repeat(everySeconds, stream(9), () => {
+    faults.repeat(everySeconds, stream(streams.operations), () => {
       this.#operate(() => this.#operator.act());
     });
-    faults.repeat(everySeconds, stream(18), (random) => {
+    faults.repeat(everySeconds, stream(streams.tokenUses), (random) => {
       this.#operate(() => useToken(random, this.#holderWorld()));
     });
-    faults.repeat(everySeconds * operationsPerPoll, stream(21), this.#poll);
+    faults.repeat(everySeconds * operationsPerPoll, stream(streams.polls), this.#poll);
   }
 
   /** Puts the configuration of the scenario back. */
@@ -89,7 +90,7 @@ export class Administration {
 
   #createOperator(): Operator {
     const { kernel, clock, judges, population, scenario, adminToken, stream } = this.#world;
-    const random = stream(8);
+    const random = stream(streams.operator);
     const world = {
       domains: scenario.domains,
       declaration: declarationOf(scenario.domains),

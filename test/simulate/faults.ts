@@ -16,6 +16,7 @@ import type { RelayHost } from "./relay-host.ts";
 import type { Scenario } from "./scenario.ts";
 import { noStorageFaults } from "./storage.ts";
 import type { Storage } from "./storage.ts";
+import { streams } from "./streams.ts";
 import type { Trace } from "./trace.ts";
 
 /** What faults happen to. */
@@ -52,13 +53,13 @@ export class Faults {
   /** Plans them. */
   start(): void {
     const { scenario, stream } = this.#world;
-    this.repeat(scenario.killsEverySeconds, stream(4), this.#kill);
-    this.repeat(scenario.pausesEverySeconds, stream(5), this.#pause);
-    this.repeat(scenario.partitionsEverySeconds, stream(6), this.#partition);
+    this.repeat(scenario.killsEverySeconds, stream(streams.kills), this.#kill);
+    this.repeat(scenario.pausesEverySeconds, stream(streams.pauses), this.#pause);
+    this.repeat(scenario.partitionsEverySeconds, stream(streams.partitions), this.#partition);
     // A file is where its processes are.
     if (scenario.roundTripMs > 0)
-      this.repeat(scenario.outagesEverySeconds, stream(7), this.#takeDatabaseAway);
-    const stepRandom = stream(22);
+      this.repeat(scenario.outagesEverySeconds, stream(streams.outages), this.#takeDatabaseAway);
+    const stepRandom = stream(streams.clockSteps);
     if (stepRandom.oneIn(3)) this.repeat(stepEverySeconds, stepRandom, this.#setClock);
   }
 

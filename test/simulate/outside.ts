@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { Random } from "../support/random.ts";
+import { streams } from "./streams.ts";
 
 /** Makes them the simulator's. Everything in this process gets them from now on. */
 export function replaceOutside(): void {
@@ -18,7 +19,7 @@ export function replaceOutside(): void {
 
 /** Secrets of the next run. */
 export function seedSecrets(seed: number): void {
-  const random = new Random(seed, 8);
+  const random = new Random(seed, streams.secrets);
   Object.defineProperty(crypto, "getRandomValues", {
     configurable: true,
     value: (octets: Uint8Array) => {

@@ -15,13 +15,12 @@ import type { ClientKind, ClientWorld } from "./client.ts";
 import type { Place } from "./client-message.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Scenario } from "./scenario.ts";
+import { streams } from "./streams.ts";
 
 const kinds: readonly ClientKind[] = ["well-behaved", "stubborn", "forgetful", "hostile"];
 const clientsOfKindMax = 4096;
 /** What to add to the number of a client's site to get the one that it visits. */
 const visitedSites = 2048;
-/** Streams of random numbers below this one belong to the rest of the world. */
-const firstStream = 1000;
 
 /** How a client with its own random numbers and a home relay reaches the others. */
 export type WorldOf = (random: Random, home: number) => ClientWorld;
@@ -92,7 +91,7 @@ function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Cli
   const { domains, relays, seed, waveSeconds, whimOneIn } = scenario;
   const kindNumber = kinds.indexOf(kind);
   const number = kindNumber * clientsOfKindMax + index;
-  const random = new Random(seed, firstStream + number);
+  const random = new Random(seed, streams.clients + number);
   const own = domains[random.below(domains.length)]!;
   // Eight bad clients are neighbours, who share the limit of their site.
   const site = kindNumber * clientsOfKindMax + (kindNumber === 0 ? index : index >> 3);

@@ -9,6 +9,7 @@ import type { LinkFaults } from "./network.ts";
 import type { Pace } from "./process.ts";
 import { noStorageFaults } from "./storage.ts";
 import type { StorageFaults } from "./storage.ts";
+import { streams } from "./streams.ts";
 
 /** Settings of a domain. */
 export interface ScenarioDomain {
@@ -93,7 +94,7 @@ export type Feature = (typeof features)[number];
 
 /** @returns The scenario of a seed. */
 export function scenarioOf(seed: number): Scenario {
-  const random = new Random(seed, 1);
+  const random = new Random(seed, streams.scenario);
   const domains = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, number) => domainOf(random, number));
   // Few clients live through more in the same number of messages.
   const density = random.pick([40, 200, 400, 800, 1600]);

@@ -28,6 +28,7 @@ import { SimulatedProcess } from "./process.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { Storage } from "./storage.ts";
+import { streams } from "./streams.ts";
 import type { DatabaseFolder } from "./template.ts";
 import { describeFields, describePair, Trace } from "./trace.ts";
 import type { OnEvent } from "./trace.ts";
@@ -104,10 +105,15 @@ export class Simulation {
     this.#folder = folder;
     this.#trace = new Trace(this.#kernel, options.onEvent);
     const { udp, tcp, collectMs, crashOneIn: oneIn } = scenario;
-    this.#crashes = new Crashes(this.#kernel, this.#trace, { random: this.#stream(23), oneIn });
-    this.#network = new Network(this.#kernel, this.#stream(3), { udp, tcp, collectMs }, (event) => {
-      this.#trace.count(event);
-    });
+    this.#crashes = new Crashes(this.#kernel, this.#trace, { random: this.#stream(streams.crashes), oneIn });
+    this.#network = new Network(
+      this.#kernel,
+      this.#stream(streams.network),
+      { udp, tcp, collectMs },
+      (event) => {
+        this.#trace.count(event);
+      },
+    );
   }
 
   /**
@@ -147,7 +153,6 @@ export class Simulation {
     return this.#kernel.steps;
   }
 
-  /** Each part of the world has its own sequence, so that a part that is taken away changes no other. */
   readonly #stream = (number: number): Random => new Random(this.#scenario.seed, number);
 
   async #build(): Promise<void> {
@@ -206,7 +211,7 @@ export class Simulation {
       openFile(`file:${path}`, { machine, sync: "off", everySecond: () => () => undefined });
     const database = open();
     await applyDeclaration(database, parseDeclaration(declarationOf(domains), "the scenario"));
-    const random = this.#stream(10 + this.#storages.length);
+    const random = this.#stream(streams.databases + this.#storages.length);
     const storage: Storage = new Storage(this.#kernel, random, this.#scenario.storage, {
       name,
       database,
@@ -246,11 +251,11 @@ export class Simulation {
       now: () => Math.floor(this.#clock.trueMs / 1000),
       isClockInDoubt: () => this.#clock.isInDoubt,
     };
-    return new EvidenceAudit(world, this.#stream(20));
+    return new EvidenceAudit(world, this.#stream(streams.evidence));
   }
 
   #createAllocator(number: number, main: Storage, placed: ReadonlyMap<string, Storage>): AllocatorHost {
-    const random = this.#stream(100 + number);
+    const random = this.#stream(streams.allocators + number);
     return new AllocatorHost({
       name: `allocator-${number}`,
       main,
@@ -272,7 +277,7 @@ export class Simulation {
 
   #createRelay(number: number): RelayHost {
     const { domains, policy, postsInFlight, batchFrames, deadlineMs, oldRelays } = this.#scenario;
-    const random = this.#stream(200 + number);
+    const random = this.#stream(streams.relays + number);
     const allocators = this.#allocators;
     const first = number % allocators.length;
     const name = `relay-${number}`;
