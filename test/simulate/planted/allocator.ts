@@ -155,6 +155,5 @@ export const allocatorBugs: readonly PlantedBug[] = [
     file: pipeline,
     search: "        directory = undefined;\n        // A clock",
     replacement: "        // A clock",
-    needs: "operators",
   },
 ];

@@ -198,7 +198,6 @@ export const statementBugs: readonly PlantedBug[] = [
     file,
     search: "iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine)",
     replacement: "(${newEnd} + c.quarantine)",
-    needs: "operators",
   },
   {
     name: "drained-pool-grants-past-its-date",
