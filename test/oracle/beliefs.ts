@@ -26,10 +26,6 @@ export class Beliefs {
     return this.#byClient.get(client);
   }
 
-  all(): IterableIterator<Belief> {
-    return this.#byClient.values();
-  }
-
   /**
    * A client uses a pair from now until then.
    *

@@ -44,8 +44,6 @@ export interface RunResult {
   /** Transactions that decided them. */
   readonly batches: number;
   readonly virtualMs: number;
-  readonly steps: number;
-  readonly commits: number;
   readonly faults: ReadonlyMap<string, number>;
 }
 
@@ -136,8 +134,6 @@ export class Simulation {
         grants: this.#grants,
         batches: this.#batches,
         virtualMs: this.#kernel.nowMs,
-        steps: this.#kernel.steps,
-        commits: this.#judges.all.reduce((sum, { commits }) => sum + commits, 0),
         faults: this.#trace.faults,
       };
     } finally {
