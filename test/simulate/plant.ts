@@ -13,16 +13,8 @@ import type { SeedOutcome } from "./planted-child.ts";
 export interface PlantedOptions {
   /** Names of bugs. Default: all that the world of the simulator can show. */
   readonly only?: readonly string[] | undefined;
-  /** The first seed. Default: 1. */
-  readonly first?: number | undefined;
-  /** Number of seeds for each bug. Default: 20. */
+  /** Number of seeds for each bug, from 1 on. Default: 20. */
   readonly seeds?: number | undefined;
-  /** Exchanges of each seed. Default: 1000. */
-  readonly exchanges?: number | undefined;
-  /** Violations after which no further seed is run. Default: 3. */
-  readonly enough?: number | undefined;
-  /** CPU time for each bug, in seconds. Default: 120. */
-  readonly cpuSeconds?: number | undefined;
   /** Copies of the project that run at the same time. Default: 1. */
   readonly jobs?: number | undefined;
   /** Writes a line. Default: to standard output. */
@@ -41,6 +33,16 @@ export interface PlantedOutcome {
   readonly seconds: number;
 }
 
+/** What is caught once is caught again. */
+const firstSeed = 1;
+/** Exchanges of each seed. */
+const exchanges = 1000;
+/** Violations after which no further seed is run. */
+const enoughSeeds = 3;
+/** CPU time for each bug. */
+const bugCpuSeconds = 120;
+const unboundedSeconds = 100_000;
+
 /** Time after which a bug that hangs is killed, in milliseconds. */
 const bugMsMax = 15 * 60_000;
 
@@ -53,15 +55,18 @@ const child = "test/simulate/planted-child.ts";
  * @throws {RangeError} When no bug has a name of `only`.
  */
 export async function runPlanted(options: PlantedOptions = {}): Promise<boolean> {
-  const { only, jobs = 1, print = console.log } = options;
+  const { only, seeds: count = 20, jobs = 1, print = console.log } = options;
   const chosen = chooseBugs(only);
+  const seeds = await soundSeeds(firstSeed, count);
+  if (seeds.length < count)
+    print(`${count - seeds.length} of ${count} seeds show a violation without any bug, and are left out`);
   const outcomes: PlantedOutcome[] = [];
   const waiting = [...chosen];
   const work = async (): Promise<void> => {
     const workshop = Workshop.open();
     try {
       for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-        const outcome = await tryBug(workshop, bug, options);
+        const outcome = await tryBug(workshop, bug, seeds);
         outcomes.push(outcome);
         print(formatOutcome(outcome));
       }
@@ -70,14 +75,14 @@ export async function runPlanted(options: PlantedOptions = {}): Promise<boolean>
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, chosen.length) }, work));
-  const count = (result: PlantedOutcome["result"]): number =>
+  const countOf = (result: PlantedOutcome["result"]): number =>
     outcomes.filter((outcome) => outcome.result === result).length;
   const left = only === undefined ? plantedBugs.length - chosen.length : 0;
   print(
-    `${count("caught")} of ${chosen.length} planted bugs were caught, ${count("crashed")} only crashed, ` +
-      `${count("survived")} survived; ${left} need what the simulator lacks`,
+    `${countOf("caught")} of ${chosen.length} planted bugs were caught, ${countOf("crashed")} only crashed, ` +
+      `${countOf("survived")} survived; ${left} need what the simulator lacks`,
   );
-  return count("caught") === chosen.length;
+  return countOf("caught") === chosen.length;
 }
 
 function chooseBugs(only: readonly string[] | undefined): readonly PlantedBug[] {
@@ -88,29 +93,53 @@ function chooseBugs(only: readonly string[] | undefined): readonly PlantedBug[] 
   return plantedBugs.filter(({ name }) => only.includes(name));
 }
 
+/** @returns The seeds in which the code as it is keeps all promises: only those show anything about a bug. */
+async function soundSeeds(first: number, count: number): Promise<readonly number[]> {
+  const seeds = Array.from({ length: count }, (_, number) => first + number);
+  const workshop = Workshop.open();
+  try {
+    const outcomes = await runSeeds(workshop, seeds, { enough: count, cpuSeconds: unboundedSeconds });
+    const unsound = new Set(outcomes.filter(({ kind }) => kind !== "nothing").map(({ seed }) => seed));
+    return seeds.filter((seed) => !unsound.has(seed));
+  } finally {
+    workshop.close();
+  }
+}
+
 /** Applies a bug to the copy, runs the seeds there, and takes the bug away. */
 async function tryBug(
   workshop: Workshop,
   bug: PlantedBug,
-  { first = 1, seeds = 20, exchanges = 1000, enough = 3, cpuSeconds = 120 }: PlantedOptions,
+  seeds: readonly number[],
 ): Promise<PlantedOutcome> {
   const startedMs = performance.now();
   const restores: (() => void)[] = [];
   try {
     restores.push(workshop.apply(bug));
     if (bug.further !== undefined) restores.push(workshop.apply({ ...bug.further, name: bug.name }));
-    const args = [first, seeds, exchanges, enough, cpuSeconds * 1000].map(String);
-    const { stdout, stderr, code } = await workshop.runProgram(child, args, bugMsMax);
-    const outcomes = stdout
-      .split("\n")
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as SeedOutcome);
-    if (code !== 0) outcomes.push({ kind: "crash", message: code === null ? "it hangs" : lastLine(stderr) });
+    const outcomes = await runSeeds(workshop, seeds, { enough: enoughSeeds, cpuSeconds: bugCpuSeconds });
     const seconds = (performance.now() - startedMs) / 1000;
     return { bug, ...judge(outcomes), seconds };
   } finally {
     for (const restore of restores.reverse()) restore();
   }
+}
+
+/** Runs seeds in the copy until enough of them showed something. */
+async function runSeeds(
+  workshop: Workshop,
+  seeds: readonly number[],
+  { enough, cpuSeconds }: { readonly enough: number; readonly cpuSeconds: number },
+): Promise<readonly SeedOutcome[]> {
+  const args = [seeds.join(), ...[exchanges, enough, cpuSeconds * 1000].map(String)];
+  const { stdout, stderr, code } = await workshop.runProgram(child, args, bugMsMax);
+  const outcomes = stdout
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as SeedOutcome);
+  if (code === 0) return outcomes;
+  const message = code === null ? "it hangs" : lastLine(stderr);
+  return [...outcomes, { seed: seeds[outcomes.length] ?? -1, kind: "crash", message }];
 }
 
 function judge(outcomes: readonly SeedOutcome[]): Omit<PlantedOutcome, "bug" | "seconds"> {

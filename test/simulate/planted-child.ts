@@ -9,11 +9,12 @@ import { runSeed } from "./run-seed.ts";
 import { DatabaseFolder } from "./template.ts";
 
 /** What a seed showed. */
-export type SeedOutcome =
+export type SeedOutcome = { readonly seed: number } & (
   | { readonly kind: "nothing" }
   | { readonly kind: "violation"; readonly rule: string }
   /** An error that is no violation: the bug was not understood. */
-  | { readonly kind: "crash"; readonly message: string };
+  | { readonly kind: "crash"; readonly message: string }
+);
 
 /** Events of a run between two looks at the time. */
 const eventsPerLook = 2000;
@@ -28,14 +29,14 @@ async function showSeed(
   let events = 0;
   const onLine = (): void => {
     if (++events % eventsPerLook !== 0 || cpuMs() < cpuMsMax) return;
-    tell({ kind: "nothing" });
+    tell({ seed, kind: "nothing" });
     folder.close();
     process.exit(0);
   };
   const outcome = await runSeed(seed, { exchanges, onLine }, folder);
-  if (outcome.kind === "held") return { kind: "nothing" };
-  if (outcome.kind === "violated") return { kind: "violation", rule: outcome.rule };
-  return { kind: "crash", message: outcome.rule };
+  if (outcome.kind === "held") return { seed, kind: "nothing" };
+  if (outcome.kind === "violated") return { seed, kind: "violation", rule: outcome.rule };
+  return { seed, kind: "crash", message: outcome.rule };
 }
 
 function tell(outcome: SeedOutcome): void {
@@ -50,7 +51,8 @@ function cpuMs(): number {
 
 /** Runs seeds until enough of them showed something or the time is up. */
 async function runSeeds(
-  [first, seeds, exchanges]: readonly [number, number, number],
+  seeds: readonly number[],
+  exchanges: number,
   enough: number,
   cpuMsMax: number,
 ): Promise<void> {
@@ -58,7 +60,8 @@ async function runSeeds(
   try {
     await folder.prepare();
     let shown = 0;
-    for (let seed = first; seed < first + seeds && shown < enough && cpuMs() < cpuMsMax; seed++) {
+    for (const seed of seeds) {
+      if (shown >= enough || cpuMs() >= cpuMsMax) break;
       const outcome = await showSeed(seed, exchanges, folder, cpuMsMax);
       if (outcome.kind !== "nothing") shown++;
       tell(outcome);
@@ -69,11 +72,6 @@ async function runSeeds(
 }
 
 replaceOutside();
-const [first, seeds, exchanges, enough, cpuMsMax] = process.argv.slice(2).map(Number) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-];
-await runSeeds([first, seeds, exchanges], enough, cpuMsMax);
+const [seeds, ...limits] = process.argv.slice(2);
+const [exchanges, enough, cpuMsMax] = limits.map(Number) as [number, number, number];
+await runSeeds(seeds!.split(",").map(Number), exchanges, enough, cpuMsMax);
