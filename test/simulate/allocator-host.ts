@@ -79,6 +79,11 @@ export class AllocatorHost {
     return this.#process;
   }
 
+  /** Requests that have not been answered. */
+  get openRequests(): number {
+    return this.#open.size;
+  }
+
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;

@@ -428,15 +428,21 @@ export class Simulation {
     };
   }
 
-  /** A relay that was refused waits before it tries an allocator again, and its frames with it. */
+  /**
+   * All hosts are up, and nothing waits in them. A relay that was refused waits before it tries an allocator again, and
+   * its frames with it.
+   */
   async #checkQueues(): Promise<void> {
     const kernel = this.#kernel;
     const { deadlineMs } = this.#scenario;
     const endMs = kernel.nowMs + emptyMs;
-    const late = (): RelayHost[] =>
-      this.#relays.filter(({ relay }) => relay !== undefined && relay.status().queue.oldestMs > deadlineMs);
+    const isLate = ({ relay }: RelayHost): boolean =>
+      relay === undefined || relay.status().queue.oldestMs > deadlineMs;
+    const isBusy = ({ process, openRequests }: AllocatorHost): boolean =>
+      process === undefined || openRequests > 0;
+    const late = (): string[] =>
+      [...this.#relays.filter(isLate), ...this.#allocators.filter(isBusy)].map(({ name }) => name);
     while (late().length > 0 && kernel.nowMs < endMs) await kernel.runUntil(kernel.nowMs + 1000);
-    const names = late().map(({ name }) => name);
-    must(names.length === 0, "a frame waits in a relay although the faults are over", names);
+    must(late().length === 0, "something waits in a host although the faults are over", late());
   }
 }
