@@ -152,7 +152,7 @@ describe("cases that the packets do not cover", () => {
     expect(encodeHex(encodeRelease(learning, pair, { xid: 0x4f0a0006 }))).toBe(packets.get("release-shared"));
   });
 
-  test("R4039-3.1-02 a DISCOVER asks for Rapid Commit only when it shall", () => {
+  test("R4039-3.1-02 a DISCOVER has option 80 only if the caller wants it", () => {
     const asking = encodeDiscover(client1, { xid: 1, hint: {}, rapidCommit: true });
     expect(codesOf(asking)).toEqual([53, 61, 80, 55]);
     expect(asking[asking.indexOf(80, 8 + 240) + 1]).toBe(0);

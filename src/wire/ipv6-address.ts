@@ -104,7 +104,7 @@ function withHexGroups(text: string): string {
  * @returns The text: lower case, no leading zeros, the longest run of zero groups as `::`.
  */
 export function formatIPv6(octets: Uint8Array): string {
-  // A single zero group is written as such.
+  // No run yet. A run has to be longer than one group, because a single zero group is not shortened.
   let [start, end] = [8, 9];
   for (let first = 0; first < 8; first++) {
     let next = first;

@@ -3,15 +3,6 @@
  *
  * @module
  */
-import {
-  encodeDecline,
-  encodeDiscover,
-  encodeInitReboot,
-  encodeRebinding,
-  encodeRelease,
-  encodeRenewing,
-  encodeSelecting,
-} from "../../src/client/query.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeSeconds } from "../../src/wire/dhcpv4/options/seconds.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
@@ -23,6 +14,7 @@ import type { NamedPair, OraclePool } from "../oracle/pools.ts";
 import { must } from "../oracle/violation.ts";
 import type { TestAnswer } from "../support/allocator.ts";
 import { clientProfile, fullProfile } from "../support/clients.ts";
+import { encodeKind } from "../support/message-kinds.ts";
 import { clientsCount, sharingClients, sitesCount } from "./plan.ts";
 import type { PlannedMessage } from "./plan.ts";
 
@@ -87,33 +79,10 @@ export function buildMessage(planned: PlannedMessage, heard: NamedPair | undefin
     source: encodeHex(parseIPv6(source)),
     site: `prefix:${encodeHex(parseIPv6(source).subarray(0, 7))}`,
   };
-  return { message, source, octets: encode(message, profile, xid, softwire) };
-}
-
-function encode(
-  message: Message,
-  profile: ReturnType<typeof clientProfile>,
-  xid: number,
-  softwire: Uint8Array | undefined,
-): Uint8Array {
-  if (message.what === "discover") return encodeDiscover(profile, { xid, hint: message.pair ?? {} });
-  const pair = { ...message.pair!, serverIdentifier };
-  switch (message.what) {
-    case "select":
-      return encodeSelecting(profile, pair, { xid, softwire });
-    case "withdraw":
-      return encodeSelecting(profile, { ...pair, serverIdentifier: otherServer }, { xid, softwire });
-    case "renew":
-      return encodeRenewing(profile, pair, { xid, softwire });
-    case "rebind":
-      return encodeRebinding(profile, pair, { xid, softwire });
-    case "reboot":
-      return encodeInitReboot(profile, pair, { xid, softwire });
-    case "release":
-      return encodeRelease(profile, pair, { xid });
-    case "decline":
-      return encodeDecline(profile, pair, { xid });
-  }
+  const server = planned.what === "withdraw" ? otherServer : serverIdentifier;
+  const parts = { xid, softwire };
+  const octets = encodeKind(planned.what, profile, named && { ...named, serverIdentifier: server }, parts);
+  return { message, source, octets };
 }
 
 /** An answer that an allocator sent, whether its client received it or not. */

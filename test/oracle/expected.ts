@@ -12,6 +12,7 @@ import { hasAddress, poolIdOf, slotOfPair, slotsOfAddress } from "./pools.ts";
 import type { NamedPair, OraclePool } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
 import type { DomainRules } from "./transitions.ts";
+import type { MessageKind } from "../support/message-kinds.ts";
 
 /** The rules of a domain, as far as messages depend on them. */
 export interface MessageRules extends DomainRules {
@@ -24,7 +25,7 @@ export interface MessageRules extends DomainRules {
 
 /** A message, with the fields that the rules use. */
 export interface Message {
-  readonly what: "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
+  readonly what: MessageKind;
   /** Option 61 in hexadecimal. */
   readonly client: string;
   /** Whether option 55 lists 159. */

@@ -6,7 +6,7 @@
  */
 import type { Claim, Fact, HeldPair } from "../../src/lease/claim.ts";
 import { Cursors } from "./cursors.ts";
-import { bound, freeNever, isInUse, isOccupied, isRunning, Leases, offered } from "./leases.ts";
+import { bound, freeNever, isGone, isInUse, isOccupied, isRunning, Leases, offered } from "./leases.ts";
 import type { Version } from "./leases.ts";
 import { checkOperation } from "./operations.ts";
 import type { AuditedChange, Operated } from "./operations.ts";
@@ -95,7 +95,8 @@ export class Judge {
   readonly tenures = new Tenures();
   readonly #cursors = new Cursors();
   readonly #pools = new Map<number, OraclePool>();
-  readonly #retired = new Map<number, OraclePool>();
+  /** Those that exist, and those that were deleted. */
+  readonly #everPools = new Map<number, OraclePool>();
   #domains: ReadonlyMap<number, DomainRules> = new Map();
   /** Client -> the latest message of each kind. */
   readonly #givenUp = new Map<string, Map<string, GivenUp>>();
@@ -114,15 +115,13 @@ export class Judge {
 
   /** Takes the configuration over, after each change. */
   configure({ pools, domains }: JudgedConfiguration, nowMs: number): void {
-    for (const [id, pool] of this.#pools) {
-      this.#retired.set(id, pool);
-      if (pool.shape.drainUntil !== null) this.#drainedMs.set(id, nowMs);
-    }
+    for (const [id, pool] of this.#pools) if (pool.shape.drainUntil !== null) this.#drainedMs.set(id, nowMs);
     this.#pools.clear();
     for (const shape of pools) {
-      const before = this.#retired.get(shape.id);
-      const isSame = before?.shape.drainUntil === shape.drainUntil;
-      this.#pools.set(shape.id, isSame ? before : new OraclePool(shape));
+      const before = this.#everPools.get(shape.id);
+      const pool = before?.shape.drainUntil === shape.drainUntil ? before : new OraclePool(shape);
+      this.#pools.set(shape.id, pool);
+      this.#everPools.set(shape.id, pool);
     }
     this.#domains = domains;
   }
@@ -138,7 +137,7 @@ export class Judge {
 
   /** Those that exist, and those that were deleted. */
   get allPools(): readonly OraclePool[] {
-    return [...new Map([...this.#retired, ...this.#pools]).values()];
+    return [...this.#everPools.values()];
   }
 
   /** @returns Whether some lease runs until then, in milliseconds of the database's clock. */
@@ -148,8 +147,7 @@ export class Judge {
   }
 
   pairOf(slot: number): NamedPair | undefined {
-    const id = poolIdOf(slot);
-    return (this.#pools.get(id) ?? this.#retired.get(id))?.pairOf(slot);
+    return this.#everPools.get(poolIdOf(slot))?.pairOf(slot);
   }
 
   slotOf(pair: NamedPair): number | undefined {
@@ -198,7 +196,6 @@ export class Judge {
       rulesOf: (domainId) => this.#domains.get(domainId),
       drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
       mayEnd: (row) => this.#mayEnd(row),
-      isDraining: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil !== null,
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -216,10 +213,7 @@ export class Judge {
     audited: readonly AuditedChange[],
     now: number,
   ): readonly number[] {
-    const shapeOf = (slot: number): PoolShape | undefined => {
-      const id = poolIdOf(slot);
-      return (this.#pools.get(id) ?? this.#retired.get(id))?.shape;
-    };
+    const shapeOf = (slot: number): PoolShape | undefined => this.#everPools.get(poolIdOf(slot))?.shape;
     return checkOperation(rows, {
       now,
       audited,
@@ -269,10 +263,8 @@ export class Judge {
   #ownRow({ domainId, clientId, line }: Claim, now: number): LeaseRow | undefined {
     const rows = this.leases.ofClient(domainId, clientId).sort((a, b) => (a.line < b.line ? -1 : 1));
     if (line === "") return rows[0];
-    const isGone = (row: LeaseRow): boolean =>
-      row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
     const own = rows.find((row) => row.line === line);
-    return own ?? rows.find((row) => row.line === "" || isGone(row));
+    return own ?? rows.find((row) => row.line === "" || isGone(row, now));
   }
 
   /** Compares facts with what was expected of them. */
@@ -354,6 +346,11 @@ export class Judge {
     return isDrained || (this.#drainedMs.get(id) ?? -1) >= sinceMs;
   }
 
+  /** Whether an operator has taken a slot from its client since, or drained its pool. */
+  #isExcused(slot: number, sinceMs: number): boolean {
+    return (this.#operated.get(slot) ?? -1) >= sinceMs || this.#wasDrained(slot, sinceMs);
+  }
+
   /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
   mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
     const hasGivenUp = this.#givenUpBy(client).some(({ atMs }) => atMs >= sinceMs);
@@ -376,8 +373,12 @@ export class Judge {
         versions[0]!.atMs < sentMs &&
         lastUntil(versions, heardMs) &&
         versions.every(({ row }) => row.client === client && row.state <= bound && row.moveTo === null);
-      const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
-      must(!isKept || isExcused, "a client was offered another pair although it has one", offer, versions);
+      must(
+        !isKept || this.#isExcused(slot, sentMs),
+        "a client was offered another pair although it has one",
+        offer,
+        versions,
+      );
     }
   }
 
@@ -393,8 +394,12 @@ export class Judge {
       versions[0]!.atMs < sentMs &&
       versions.every(isOwn) &&
       lastUntil(versions, heardMs + 2000);
-    const isExcused = (this.#operated.get(slot) ?? -1) >= sentMs || this.#wasDrained(slot, sentMs);
-    must(!isHeld || isExcused, "a lease that its client has was refused", answer, versions);
+    must(
+      !isHeld || this.#isExcused(slot, sentMs),
+      "a lease that its client has was refused",
+      answer,
+      versions,
+    );
   }
 
   /** Compares all rows with those that the judge knows, and the cursor and counts of each pool with them. */

@@ -21,6 +21,10 @@ export const isRunning = (row: LeaseRow, now: number): boolean => row.state === 
 export const isOccupied = (row: LeaseRow, now: number): boolean =>
   row.freeAt === freeNever ? isInUse(row, now) : row.freeAt > now;
 
+/** @returns Whether nobody has a pair any more that a client had. It is its own again then, on each of its lines. */
+export const isGone = (row: LeaseRow, now: number): boolean =>
+  row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
+
 /** A row as it was from one commit to the next. */
 export interface Version {
   readonly row: LeaseRow;

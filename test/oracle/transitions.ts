@@ -9,6 +9,7 @@ import {
   bound,
   declined,
   freeNever,
+  isGone,
   isInUse,
   isOccupied,
   isOnlyTold,
@@ -47,8 +48,6 @@ export interface Transaction {
    * @param row As it was.
    */
   readonly mayEnd: (row: LeaseRow) => boolean;
-  /** Whether the pool of a slot has a drain date. */
-  readonly isDraining: (slot: number) => boolean;
 }
 
 /** One row before and after a transaction. */
@@ -110,10 +109,6 @@ function checkDrain(before: LeaseRow | undefined, after: LeaseRow, { now, drainU
     drainUntil,
   );
 }
-
-/** What a client had on another line, and nobody has any more, is its own again on each of its lines. */
-const isGone = (row: LeaseRow, now: number): boolean =>
-  row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
 
 /** A row that changes hands between lines of one client counts as another holder, unless one of them has no name. */
 function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
@@ -220,7 +215,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
 function checkBinding(
   before: LeaseRow,
   after: LeaseRow,
-  { now, nowUp, claims, isDraining }: Transaction,
+  { now, nowUp, claims, drainUntilOf }: Transaction,
 ): void {
   const claim = claims.find(
     (each): each is BindClaim | (OfferClaim & { readonly lease: object }) =>
@@ -271,7 +266,7 @@ function checkBinding(
   const wanted = claim.lease.leaseSeconds;
   const granted = claim.takesOfferedSeconds ? (before.statedSeconds ?? wanted) : wanted;
   must(
-    stated === granted || (stated < granted && isDraining(after.slot)),
+    stated === granted || (stated < granted && drainUntilOf(after.slot) !== null),
     "a lease has another time than its client asked for",
     before,
     after,

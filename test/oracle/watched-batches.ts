@@ -15,7 +15,7 @@ export interface BatchCause {
   readonly options: CommitOptions;
 }
 
-/** Who is told of the batches of an allocator. */
+/** Receives what an allocator does in batches. */
 export interface BatchListener {
   readonly allocator: string;
   /** Called before and after a batch sends its transaction: whatever is written in between is for this cause. */

@@ -145,7 +145,7 @@ function leaseRow(row: Row): LeaseRow | undefined {
 const auditedChange = ([actor, resource, action, name, domain]: Row): AuditedChange =>
   ({ actor, resource, action, name, domain }) as AuditedChange;
 
-/** Who is told what happens to a database. */
+/** Receives what happens to a database. */
 export interface WatchListener<Cause> {
   /**
    * Called at the commit, after {@link WatchListener.onConfigured} if it changed the configuration too.
@@ -182,7 +182,7 @@ export class DatabaseWatch<Cause> {
   ): Promise<readonly Result[]> {
     const reading = cause === undefined ? [...readAudited, ...readChanges] : readChanges;
     const results = await connection.write([...statements, ...reading]).catch(async (error: unknown) => {
-      // After most errors, a connection opens the file anew.
+      // Most errors make a connection reopen its file, and then its temporary tables are gone.
       await this.attach(connection);
       throw error;
     });

@@ -181,7 +181,7 @@ export class AllocatorHost {
     });
   }
 
-  /** Lets an answer leave, unless the process ends before or within it. */
+  /** Lets an answer leave, unless the process ends before or within it: for a relay, the connection breaks either way. */
   #answer(leave: Action, onBroken: Action): void {
     const { crashes } = this.#options;
     if (crashes.strike(this, "before an answer") || crashes.strike(this, "within an answer")) {

@@ -3,15 +3,6 @@
  *
  * @module
  */
-import {
-  encodeDecline,
-  encodeDiscover,
-  encodeInitReboot,
-  encodeRebinding,
-  encodeRelease,
-  encodeRenewing,
-  encodeSelecting,
-} from "../../src/client/query.ts";
 import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
 import { OptionCode } from "../../src/wire/dhcpv4/codes.ts";
 import { decodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
@@ -21,10 +12,9 @@ import { encodeRelayMessage } from "../../src/wire/dhcpv6/relay.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { readAnswer } from "../support/answer.ts";
+import { encodeKind } from "../support/message-kinds.ts";
+import type { MessageKind, MessageParts } from "../support/message-kinds.ts";
 import type { Client } from "./client.ts";
-
-export type MessageKind =
-  "discover" | "select" | "renew" | "rebind" | "reboot" | "release" | "decline" | "withdraw";
 
 /** A message of a client, as the oracle knows it. */
 export interface Sent {
@@ -95,51 +85,15 @@ export function readHeard(datagram: Uint8Array): { readonly xid: number; readonl
   return { xid, heard };
 }
 
-/** Encodes a message of a client. One without a pair is a DISCOVER. */
+/** Encodes a message of a client at a place. */
 export function encodeMessage(
   what: MessageKind,
   profile: ClientProfile,
   pair: ServerPair | undefined,
-  parts: {
-    readonly xid: number;
-    readonly softwire: Uint8Array | undefined;
-    readonly rapidCommit: boolean;
-    readonly place: Place;
-  },
+  { place, ...parts }: MessageParts & { readonly place: Place },
 ): Uint8Array {
-  const message = encode(what, profile, pair, parts);
-  return parts.place.remoteId === undefined ? message : throughAccessNode(message, parts.place);
-}
-
-type Parts = Omit<Parameters<typeof encodeMessage>[3], "place">;
-
-function encode(
-  what: MessageKind,
-  profile: ClientProfile,
-  pair: ServerPair | undefined,
-  parts: Parts,
-): Uint8Array {
-  const { xid, rapidCommit } = parts;
-  if (pair === undefined) return encodeDiscover(profile, { xid, hint: {}, rapidCommit });
-  switch (what) {
-    case "discover": {
-      const { address, portParams } = pair;
-      return encodeDiscover(profile, { xid, hint: { address, portParams }, rapidCommit });
-    }
-    case "select":
-    case "withdraw":
-      return encodeSelecting(profile, pair, parts);
-    case "renew":
-      return encodeRenewing(profile, pair, parts);
-    case "rebind":
-      return encodeRebinding(profile, pair, parts);
-    case "reboot":
-      return encodeInitReboot(profile, pair, parts);
-    case "release":
-      return encodeRelease(profile, pair, parts);
-    case "decline":
-      return encodeDecline(profile, pair, parts);
-  }
+  const message = encodeKind(what, profile, pair, parts);
+  return place.remoteId === undefined ? message : throughAccessNode(message, place);
 }
 
 /** Wraps a message as the access node of its line does (RFC 6221). */

@@ -7,9 +7,10 @@
 import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
+import type { MessageKind } from "../support/message-kinds.ts";
 import type { Random } from "../support/random.ts";
 import { encodeMessage, readHeard } from "./client-message.ts";
-import type { Heard, MessageKind, Place, Sent } from "./client-message.ts";
+import type { Heard, Place, Sent } from "./client-message.ts";
 import type { Kernel } from "./kernel.ts";
 import type { ScenarioDomain } from "./scenario.ts";
 

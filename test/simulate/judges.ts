@@ -21,7 +21,7 @@ import type { Heard, Sent } from "./client-message.ts";
 import type { PastBelief } from "./evidence.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
-import { lineNameOf, lineOf, mayBeOf, siteNameOf } from "./population.ts";
+import { lineOf, mayBeOf, siteOf } from "./population.ts";
 import type { Storage } from "./storage.ts";
 
 /** A pair that a client used. */
@@ -56,7 +56,7 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
-
+  /** Names of the lines and sites at which clients are. */
   readonly #lines = new Set<string>();
   readonly #sites = new Set<string>();
   /** Identifiers of clients whose messages are never damaged. */
@@ -71,8 +71,8 @@ export class Judges {
   know(clients: readonly Client[]): void {
     for (const { id, kind, options } of clients) {
       for (const place of options.places) {
-        this.#lines.add(lineNameOf(place));
-        this.#sites.add(siteNameOf(place));
+        this.#lines.add(lineOf(place));
+        this.#sites.add(siteOf(place));
       }
       // What is damaged may name any line.
       if (kind !== "hostile") this.#honest.add(id);
@@ -143,7 +143,7 @@ export class Judges {
       atMs,
       what,
       pair: isDamaged ? undefined : pair,
-      line: isDamaged ? undefined : lineOf(place),
+      line: isDamaged ? undefined : lineOf(place) || undefined,
     });
     this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
   }
@@ -155,7 +155,7 @@ export class Judges {
     this.#heardSentMs = sentMs;
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#kernel.check(() => {
-      checkTimes(heard, client);
+      checkTimes(heard);
       checkDomain(heard, client, judge);
       judge.checkAnswer({
         kind: heard.kind,
@@ -169,7 +169,7 @@ export class Judges {
         sentMs,
         heardMs: this.#kernel.nowMs,
         isPlain: client.kind === "well-behaved",
-        line: lineOf(place),
+        line: lineOf(place) || undefined,
       });
     });
   }
@@ -222,17 +222,17 @@ export class Judges {
   }
 }
 
-/** An answer names a pair of the domain of its client. */
-function checkDomain({ kind, pair }: Heard, { name, options: { domain } }: Client, judge: Judge): void {
+/** An answer is from the server of its client's domain, and names a pair of it. */
+function checkDomain({ kind, pair }: Heard, { name, options }: Client, judge: Judge): void {
+  const { domain, serverIdentifier } = options;
+  must(pair.serverIdentifier === serverIdentifier, "an answer is from another server", pair, name);
   const pools = judge.allPools.filter((pool) => pool.slotOf(pair) !== undefined);
   const isOwn = pools.some(({ shape }) => shape.name.startsWith(`${domain.name}-`));
   must(kind === "nak" || isOwn, "a client got a pair of another domain", name, pair);
 }
 
-/** R2131-4.4.5-01: T1 is before T2, and T2 before the end. And an answer is from the server of its client's domain. */
-function checkTimes({ kind, pair, seconds, renewalSeconds, rebindingSeconds }: Heard, client: Client): void {
-  const { serverIdentifier } = client.options;
-  must(pair.serverIdentifier === serverIdentifier, "an answer is from another server", pair, client.name);
+/** R2131-4.4.5-01: T1 is before T2, and T2 before the end. */
+function checkTimes({ kind, seconds, renewalSeconds, rebindingSeconds }: Heard): void {
   if (kind === "nak" || renewalSeconds === undefined || rebindingSeconds === undefined) return;
   const isInOrder =
     renewalSeconds <= seconds / 2 && renewalSeconds < rebindingSeconds && rebindingSeconds < seconds;

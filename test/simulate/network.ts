@@ -119,9 +119,12 @@ export class Network {
       return;
     }
     const isBroken = this.#happens(this.tcp.lost) || this.#happens(this.tcp.truncated);
-    if (isBroken) this.#count("broken");
-    if (isBroken) this.#kernel.after(this.#noticeMs(), onBroken);
-    else this.#kernel.after(this.#delayMs(this.tcp), arrive);
+    if (!isBroken) {
+      this.#kernel.after(this.#delayMs(this.tcp), arrive);
+      return;
+    }
+    this.#count("broken");
+    this.#kernel.after(this.#noticeMs(), onBroken);
   }
 
   /**

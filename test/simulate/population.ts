@@ -119,15 +119,12 @@ function createClient({ kernel, scenario, worldOf, kind, index }: Creation): Cli
 }
 
 /** @returns The name of the line of a place; empty without one. */
-export const lineNameOf = ({ remoteId }: Place): string =>
+export const lineOf = ({ remoteId }: Place): string =>
   remoteId === undefined ? "" : `remote:${encodeHex(Uint8Array.of(...enterprise, ...remoteId))}`;
 
 /** @returns The name of the site of a place: its line, or else its /56. */
-export const siteNameOf = (place: Place): string =>
-  lineNameOf(place) || `prefix:${encodeHex(parseIPv6(place.address).subarray(0, 7))}`;
-
-/** What the name of a line ends with. */
-export const lineOf = ({ remoteId }: Place): string | undefined => remoteId && encodeHex(remoteId);
+export const siteOf = (place: Place): string =>
+  lineOf(place) || `prefix:${encodeHex(parseIPv6(place.address).subarray(0, 7))}`;
 
 /** @returns Whether a message from a place may be taken for one of a client. */
 export const mayBeOf = (client: Client, place: Place): boolean =>

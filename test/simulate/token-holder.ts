@@ -150,7 +150,7 @@ function checkDomain(
 ): void {
   if (domain === null) return;
   if (answer.status >= 300) {
-    // It may repeat what was asked for, but says nothing about who has it.
+    // A refusal may repeat the request, but must not say who has the pair.
     must(!answer.text.includes(clientStart), "a refusal names a client", { name, domain }, path, answer.text);
     return;
   }

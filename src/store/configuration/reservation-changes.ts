@@ -84,12 +84,18 @@ const wanted = {
   clientId: sql<Uint8Array>`wanted.client_id`,
 } as const;
 
+/** A condition: the row has a running lease. */
+const isRunning = (
+  row: { readonly state: Column; readonly expiresAt: Column },
+  now: SQL<number> = instantSeconds,
+): SQL => sql`(${row.state} = ${literal(bound)} AND ${row.expiresAt} > ${now})`;
+
 /** A condition: the client has a running lease of another pair, and none of this one. Then it would have to move. */
 const isOtherLease = (now: SQL<number>) =>
   sql`${lease.domainId} = ${wanted.domainId} AND ${lease.clientId} = ${wanted.clientId}
     AND ${lease.slot} <> ${wanted.slot} AND ${lease.state} <= ${bound} AND ${lease.expiresAt} > ${now}
     AND NOT EXISTS (SELECT 1 FROM ${lease} ${goal} WHERE ${goal.slot} = ${wanted.slot}
-      AND ${goal.clientId} = ${wanted.clientId} AND ${goal.state} = ${bound} AND ${goal.expiresAt} > ${now})`;
+      AND ${goal.clientId} = ${wanted.clientId} AND ${isRunning(goal, now)})`;
 
 /**
  * Creates a reservation, unless it exists. The pair must be free or in use by the same client, and the pool must not be
@@ -219,10 +225,6 @@ function deletionEntry(actor: string, { domain: domainName, declared }: StoredRe
     after: null,
   };
 }
-
-/** A condition: the row has a running lease. */
-const isRunning = (row: { readonly state: Column; readonly expiresAt: Column }): SQL =>
-  sql`(${row.state} = ${literal(bound)} AND ${row.expiresAt} > ${instantSeconds})`;
 
 /** Whether the client of a reservation has a running lease of its pair already, on whatever line. */
 const hasPair = sql`EXISTS (SELECT 1 FROM ${lease} ${goal}
