@@ -54,10 +54,15 @@ export function portsOf({ portParams }: NamedPair): Uint8Array {
  * @param choose Gets how many ports there are, and returns the number of one of them.
  * @returns A port of a pair.
  */
-export function somePortOf(pair: NamedPair, choose: (count: number) => number): number {
-  const ports = portsOf(pair);
-  const all = [...ports.keys()].filter((port) => ports[port] === 1);
-  return all[choose(all.length)]!;
+export function somePortOf({ portParams }: NamedPair, choose: (count: number) => number): number {
+  if (portParams === undefined) return choose(portsCount);
+  const { psidOffset, psid } = portParams;
+  const { restBits } = splitPort(portParams);
+  const blocks = psidOffset === 0 ? 1 : 2 ** psidOffset - 1;
+  const chosen = choose(blocks * 2 ** restBits);
+  // With an offset, the first block of ports is left out.
+  const block = Math.floor(chosen / 2 ** restBits) + (psidOffset === 0 ? 0 : 1);
+  return (block << (16 - psidOffset)) + (psid << restBits) + (chosen % 2 ** restBits);
 }
 
 /** Where the PSID is in a port, and which ports no set has. */
