@@ -188,7 +188,7 @@ export class Operator {
     if (isForced) this.#world.forces(name);
     const path = `/pools/${name}${isForced ? "?force=true" : ""}`;
     for (let tries = 0; tries < 5; tries++) {
-      const answer = await this.#change({ method: "DELETE", path, statuses: [202, 204, 404, 409] });
+      const answer = await this.#change({ method: "DELETE", path, statuses: [202, 204, 404, 409, 412] });
       if (answer?.status !== 202) break;
     }
     // Clients of the scenario need its pools.
