@@ -77,6 +77,8 @@ const lateMs = 2 * 3000 + 1100;
  * Some milliseconds are for rounding.
  */
 const sameBatchMs = 100 + 5;
+/** The same for each further round of a batch, in which an allocator ends only what it has granted itself. */
+const roundsMax = 4;
 
 /** A message that gives a pair up. */
 interface GivenUp {
@@ -195,7 +197,7 @@ export class Judge {
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
       drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
-      mayEnd: (row) => this.#mayEnd(row),
+      mayEnd: (row) => this.#mayEnd(row, by),
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -233,13 +235,15 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd(row: LeaseRow): boolean {
+  #mayEnd(row: LeaseRow, by: string | undefined): boolean {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = this.#givenUpBy(client).filter((each) => concerns(each, row, pair));
     const grant = this.leases.lastGrant(slot);
-    return grant === undefined || given.some(({ atMs: givenMs }) => givenMs >= grant.atMs - sameBatchMs);
+    if (grant === undefined) return true;
+    const sinceMs = grant.atMs - (grant.by === by ? roundsMax : 1) * sameBatchMs;
+    return given.some(({ atMs: givenMs }) => givenMs >= sinceMs);
   }
 
   /** @returns What the facts of a transaction have to say, if it was served. */

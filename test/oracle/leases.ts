@@ -72,6 +72,8 @@ export class Leases {
   readonly #versions = new Map<number, Version[]>();
   /** When rows were deleted, with their pools. Their slots never come back. */
   readonly #deletedMs = new Map<number, number>();
+  /** Slot -> end of the quarantine of its last lease, in Unix seconds. None if that is not known. */
+  readonly #keptUntil = new Map<number, number>();
   readonly #byClient = new Index();
   readonly #bySite = new Index();
   readonly #bySoftwire = new Index();
@@ -85,15 +87,30 @@ export class Leases {
     if (row === undefined) {
       this.rows.delete(slot);
       this.#deletedMs.set(slot, atMs);
+      this.#keptUntil.delete(slot);
       return;
     }
     this.rows.set(slot, row);
+    this.#noteQuarantine(slot, before, row, by);
     const versions = this.#versions.get(slot);
     if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs, by }]);
     else {
       versions.push({ row, atMs, clockMs, by });
       if (versions.length > versionsMax) versions.shift();
     }
+  }
+
+  /** Offers that come and go have no quarantine. Of a lease that ends and is offered again at once, it is not known. */
+  #noteQuarantine(slot: number, before: LeaseRow | undefined, row: LeaseRow, by: Version["by"]): void {
+    const isOfLease = row.state === bound || before?.state === bound;
+    if (by !== undefined && !isOfLease) return;
+    if (row.state === offered || row.freeAt === freeNever) this.#keptUntil.delete(slot);
+    else this.#keptUntil.set(slot, row.freeAt);
+  }
+
+  /** @returns The end of the quarantine of the last lease of a slot, in Unix seconds; 0 if it is not known. */
+  keptUntil(slot: number): number {
+    return this.#keptUntil.get(slot) ?? 0;
   }
 
   /** @returns The versions of a slot that existed in some part of a time, the oldest first. */

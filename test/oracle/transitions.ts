@@ -81,6 +81,7 @@ export function checkTransition(
     now,
   );
   checkDrain(before, after, transaction);
+  checkQuarantine(before, after, now, leases);
   if (hasSameHolder) checkHolder(before, after, transaction);
   else if (isHandOver) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
@@ -92,6 +93,19 @@ export function checkTransition(
   if (isInUse(after, now) && !isCounted) checkSite(after, rules.siteLeasesMax, now, leases);
   if (after.softwire !== null && isRunning(after, now))
     checkSoftwire(before, after, transaction, rules, leases);
+}
+
+/** An offer ends no quarantine, however it ends itself: nobody else gets the pair of an earlier lease before. */
+function checkQuarantine(before: LeaseRow | undefined, after: LeaseRow, now: number, leases: Leases): void {
+  if (before === undefined || before.state === bound || after.state === bound) return;
+  const keptUntil = leases.keptUntil(after.slot);
+  must(
+    keptUntil <= now || after.freeAt >= keptUntil,
+    "the end of an offer ended the quarantine of an earlier lease",
+    before,
+    after,
+    keptUntil,
+  );
 }
 
 /** A pool that is drained gives nothing to others, and nothing beyond its date. */
@@ -185,12 +199,9 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
     must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
-    must(
-      after.freeAt >= Math.max(before.freeAt, after.expiresAt),
-      "an offer ended a quarantine",
-      before,
-      after,
-    );
+    // An offer that is repeated may be held for less time than before.
+    const keptUntil = before.state === offered ? 0 : before.freeAt;
+    must(after.freeAt >= Math.max(keptUntil, after.expiresAt), "an offer ended a quarantine", before, after);
     const isDeclined = before.state === declined && before.freeAt > now && before.freeAt !== freeNever;
     must(!isDeclined, "a declined pair was offered to the client that declined it", before, after);
     return;
@@ -366,7 +377,8 @@ function checkNewHolder(
   must(before.freeAt !== freeNever || isReserved, "a reserved pair went to another client", before, after);
   if (before.freeAt === freeNever) return;
   const left = endedBefore(before, transaction);
-  if (left.freeAt <= now) return;
+  const keptUntil = before.state === bound || after.state === bound ? 0 : leases.keptUntil(before.slot);
+  if (Math.max(left.freeAt, keptUntil) <= now) return;
   const isLeftover =
     siteLeasesMax !== null && left.site === after.site && left.expiresAt <= now && left.state !== declined;
   must(isLeftover, "a pair that is not free went to another client", before, after);

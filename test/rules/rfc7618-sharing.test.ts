@@ -3,9 +3,11 @@
  */
 import { describe, expect, test } from "vitest";
 import { MessageType, OptionCode } from "../../src/wire/dhcpv4/codes.ts";
+import { encodeAddress } from "../../src/wire/dhcpv4/options/address.ts";
 import type { PortParams } from "../../src/wire/dhcpv4/options/port-params.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
+import type { ActingClient } from "./acting-client.ts";
 import { domain, pairText, sharedOnly, Stage } from "./stage.ts";
 import type { Answer } from "./stage.ts";
 import { query } from "../support/sql.ts";
@@ -307,6 +309,37 @@ test("R7618-8-03 a released pair is in quarantine for other clients, but not for
   stage.now += 60;
   expect(await next()).toBe("offer 192.0.2.18 PSID 1");
 });
+
+const otherServer = encodeAddress(parseIPv4("198.51.100.2"));
+
+test.each<[end: string, (client: ActingClient, offer: Answer) => Promise<unknown>]>([
+  ["RELEASE", (client, offer) => client.release(offer)],
+  ["DECLINE", (client, offer) => client.decline(offer.address)],
+  [
+    "choice of another server",
+    (client, offer) => client.select(offer, { options: { [OptionCode.serverIdentifier]: otherServer } }),
+  ],
+])(
+  "R7618-8-03 the quarantine of a lease outlasts a %s that ends an offer of its pair",
+  async (_name, end) => {
+    const stage = await Stage.open({
+      quarantineSeconds: 60,
+      declineSeconds: 10,
+      offerHoldSeconds: 100,
+      pools: [{ name: "one", kind: "shared", range: "192.0.2.18/32", psidLength: 1 }],
+    });
+    const client = stage.client(1);
+    await client.release(await client.lease());
+    // A longer hold than the rest of the quarantine must not hide it.
+    stage.now += 30;
+    await end(client, (await client.discover())!);
+    stage.now += 29;
+    const next = () => stage.outcome(() => stage.client(2).discover());
+    expect(await next()).toBe("silence:pools-exhausted");
+    stage.now += 102;
+    expect(await next()).toBe("offer 192.0.2.18 PSID 1");
+  },
+);
 
 test("R7618-8-05 the database stores which client has which PSID of which address", async () => {
   const stage = await Stage.open();

@@ -244,12 +244,29 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c
   c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL, NULL, NULL`;
 
 /**
+ * When the pair of an offer is free again. An offer that ends before its time must not end the quarantine of the lease
+ * before it. So while the pair is in quarantine, it stays taken for longer than the offer, by which a later message
+ * knows it ({@link restOfQuarantine}).
+ *
+ * @param end The end of the offer.
+ * @param isQuarantined A condition: other clients could not get the pair before this offer.
+ */
+const freeAfterOffer = (end: SQL, isQuarantined: SQL): SQL =>
+  sql`iif(${isQuarantined}, max(${lease.freeAt}, ${end} + 1), ${end})`;
+
+/** Until when the pair of an offer is in the quarantine of the lease before it; 0 if it is in none. */
+const restOfQuarantine = sql`iif(${lease.state} = ${offered} AND ${lease.freeAt} > ${lease.expiresAt}, ${lease.freeAt}, 0)`;
+
+/**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
  * the first keeps it. If the offer is not accepted, the rest of the quarantine still applies.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
   ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
-  ${nameOf(lease.freeAt)} = max(${lease.freeAt}, excluded.${nameOf(lease.freeAt)})
+  ${nameOf(lease.freeAt)} = ${freeAfterOffer(
+    sql`excluded.${nameOf(lease.freeAt)}`,
+    sql`${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}`,
+  )}
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
   OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
     AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;
@@ -291,7 +308,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,
     NULL, ${lease.clientId}),
   ${nameOf(lease.expiresAt)} = min(${lease.expiresAt}, e.now),
-  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.kept_from) + e.quarantine),
+  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, max(min(${lease.expiresAt}, e.kept_from) + e.quarantine, ${restOfQuarantine})),
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,
   ${nameOf(lease.updatedAt)} = e.now, ${nameOf(lease.touchedMs)} = e.now_ms
 FROM ending e WHERE ${lease.slot} = +e.own_slot
@@ -362,6 +379,9 @@ const unlessLeased = (column: Column, value: SQL): SQL =>
 const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up AND ${lease.moveTo} IS NULL,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
+/** A condition: the client's own pair is in the quarantine of a lease. Nobody else could get it either while it is used. */
+const isQuarantined = sql`${lease.freeAt} > max(${lease.expiresAt}, now)`;
+
 /** A condition: an operator moved the client to this full address, perhaps from a shared one that it asks for. */
 const isGiven = sql`(${own.moveFrom} IS NOT NULL
       AND EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.psidLength} = 0 AND ${p.drainUntil} IS NULL))`;
@@ -386,7 +406,7 @@ UPDATE ${lease} SET
   ${unlessLeased(lease.state, sql`iif(c.served, ${offered}, ${released})`)},
   ${unlessLeased(lease.clientId, sql`iif(c.served, ${lease.clientId}, NULL)`)},
   ${unlessLeased(lease.expiresAt, sql`iif(c.served, now_up + c.hold, ${lease.expiresAt})`)},
-  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, max(${lease.freeAt}, now_up + c.hold), ${lease.freeAt})`)},
+  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, ${freeAfterOffer(sql`now_up + c.hold`, isQuarantined)}, ${lease.freeAt})`)},
   ${unlessLeased(lease.since, sql`NULL`)},
   ${nameOf(lease.statedSeconds)} = ${offeredSeconds},
   ${unlessLeased(lease.updatedAt, sql`now`)}, ${unlessLeased(lease.touchedMs, sql`now_ms`)},

@@ -111,7 +111,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
     rules: ["R2131-4.3.4-01"],
     file: statements,
     search:
-      "  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, min(${lease.expiresAt}, e.kept_from) + e.quarantine),",
+      "  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, max(min(${lease.expiresAt}, e.kept_from) + e.quarantine, ${restOfQuarantine})),",
     replacement: "  ${nameOf(lease.freeAt)} = ${lease.freeAt},",
     tests: endTests,
   },
@@ -119,9 +119,17 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "no-quarantine-in-the-row",
     rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
-    search: "min(${lease.expiresAt}, e.kept_from) + e.quarantine),",
-    replacement: "min(${lease.expiresAt}, e.kept_from)),",
+    search: "min(${lease.expiresAt}, e.kept_from) + e.quarantine, ",
+    replacement: "min(${lease.expiresAt}, e.kept_from), ",
     tests: commitTests,
+  },
+  {
+    name: "offer-hides-a-quarantine",
+    rules: ["R7618-8-03"],
+    file: statements,
+    search: "max(${lease.freeAt}, ${end} + 1)",
+    replacement: "max(${lease.freeAt}, ${end})",
+    tests: ["test/rules/rfc7618-sharing.test.ts"],
   },
   {
     name: "released-lease-keeps-its-softwire",

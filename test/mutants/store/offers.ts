@@ -80,8 +80,8 @@ export const offerMutants: readonly Mutant[] = [
     name: "offer-ends-a-quarantine",
     rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
-    search: "max(${lease.freeAt}, now_up + c.hold)",
-    replacement: "now_up + c.hold",
+    search: "max(${lease.freeAt}, ${end} + 1)",
+    replacement: "${end}",
     tests: modelTests,
   },
   {

@@ -30,6 +30,13 @@ export const statementBugs: readonly PlantedBug[] = [
     replacement: "${nameOf(lease.touchedMs)} = e.now_ms\n",
   },
   {
+    name: "end-of-an-offer-forgets-a-quarantine",
+    promise: "R7618-8-03 a pair is in quarantine after a lease, whatever is offered meanwhile",
+    file,
+    search: "max(min(${lease.expiresAt}, e.kept_from) + e.quarantine, ${restOfQuarantine})",
+    replacement: "min(${lease.expiresAt}, e.kept_from) + e.quarantine",
+  },
+  {
     name: "bind-leases-does-not-say-when",
     promise: "T4 a delayed message does not end a newer lease of its client",
     file,
