@@ -168,6 +168,15 @@ export function onlySlot(key: number): SlotRange {
 }
 
 /**
+ * Whether a slot is in a pool of the directory. One that was stored since the directory was read may be in a newer pool.
+ *
+ * @param key Key of the slot.
+ */
+export function hasSlot({ poolsById }: Directory, key: number): boolean {
+  return poolsById.has(poolOfSlot(key));
+}
+
+/**
  * Finds the pool and the pair of a slot key.
  *
  * @param directory Configuration from which the key was made.

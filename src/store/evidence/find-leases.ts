@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findAddressPool, findAddressSlots, onlySlot } from "../../lease/domain.ts";
+import { findAddressPool, findAddressSlots, hasSlot, onlySlot } from "../../lease/domain.ts";
 import type { Directory, Pool } from "../../lease/domain.ts";
 import { slotOfPort } from "../../portset/find-pair.ts";
 import { slotKey } from "../../portset/slot-key.ts";
@@ -104,7 +104,9 @@ async function findInSections(
     if (filter === undefined) continue;
     const request = { after: index === first ? afterSlot : beforeAllSlots, limit: limit - leases.length };
     const found = await searchLeases(place.database, filter, request);
-    leases.push(...found.leases.map((lease) => placeLease(directory, lease)));
+    // A page shows nothing of pools that were created since the directory was read.
+    const known = found.leases.filter(({ slot }) => hasSlot(directory, slot));
+    leases.push(...known.map((lease) => placeLease(directory, lease)));
     if (found.next !== null) return { kind: "page", leases, next: [index, found.next] };
   }
   return { kind: "page", leases, next: null };

@@ -9,6 +9,7 @@ import type { Claim } from "../../lease/claim.ts";
 import { decodeHex } from "../../wire/hex.ts";
 import { commitClaims } from "../batch/commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
+import { findLeases } from "./find-leases.ts";
 import { endLease, moveLease } from "./lease-changes.ts";
 import { accessOf, searchLeases, searchStatement } from "./lease-search.ts";
 import type { LeaseFilter } from "./lease-search.ts";
@@ -55,6 +56,39 @@ async function openLeases() {
   };
   return world;
 }
+
+test("a page of leases leaves out those of a pool that was created since the directory was read", async () => {
+  const { database, bind } = await openLeases();
+  await bind(1, 0);
+  const newPool = [
+    `INSERT INTO pool (id, domain_id, name, first_address, last_address, psid_offset, psid_length, reserved_ports, fill,
+      options, psids, slots) SELECT 9, domain_id, 'new', 0, 0, 0, 0, '[]', 'pack', '{}', 1, 1 FROM pool`,
+    `INSERT INTO lease (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at)
+      SELECT 9 << 32, domain_id, X'01', 2, expires_at, free_at, since, updated_at FROM lease`,
+    `UPDATE lease SET move_to = 9 << 32`,
+  ].map((text) => ({ sql: text, args: [] }));
+  let reads = 0;
+  const overtaken = {
+    ...database,
+    read: async (statements: Parameters<typeof database.read>[0]) => {
+      const results = await database.read(statements);
+      if (++reads === 1) await database.write(newPool);
+      return results;
+    },
+  };
+  const everyone = { name: "test", scope: "read", domain: null } as const;
+  const page = await findLeases(
+    { main: overtaken, placed: new Map() },
+    everyone,
+    {},
+    { after: undefined, limit: 10 },
+  );
+  expect(page).toMatchObject({
+    kind: "page",
+    leases: [{ id: "192.0.2.0-1", movesToId: null }],
+    next: null,
+  });
+});
 
 const octets = (client: number) => decodeHex(clientId(client));
 const softwire = "20010db8000000000000000000000001";

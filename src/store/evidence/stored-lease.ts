@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { pairOfKey } from "../../lease/domain.ts";
+import { hasSlot, pairOfKey } from "../../lease/domain.ts";
 import type { Directory, Domain } from "../../lease/domain.ts";
 import { findPair } from "../../portset/find-pair.ts";
 import type { PoolGeometry } from "../../portset/pool-geometry.ts";
@@ -50,7 +50,8 @@ export function domainOfLease({ domains }: Directory, { domainId }: LeaseRecord)
 /** Adds domain, pool, address and PSID to a lease, from the directory of its place. */
 export function placeLease(directory: Directory, lease: LeaseRecord): StoredLease {
   const { pool, pair } = pairOfKey(directory, lease.slot);
-  const idOf = (slot: number | null) => (slot === null ? null : formatLeaseId(directory, slot));
+  const idOf = (slot: number | null) =>
+    slot !== null && hasSlot(directory, slot) ? formatLeaseId(directory, slot) : null;
   return {
     ...lease,
     id: formatLeaseId(directory, lease.slot),

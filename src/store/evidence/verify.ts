@@ -9,7 +9,7 @@ import type { SQL, SQLWrapper } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { findUnusable } from "../../declaration/unusable.ts";
 import { groupBy } from "../../group-by.ts";
-import { pairOfKey } from "../../lease/domain.ts";
+import { hasSlot, pairOfKey } from "../../lease/domain.ts";
 import type { Pair } from "../../lease/domain.ts";
 import { clientsPerLookMax, siteLeasesDefault, verifyFaultsShownMax } from "../../limits.ts";
 import { domainOfRow, poolOfRow, selectPools } from "../configuration/declared.ts";
@@ -226,7 +226,8 @@ export async function findClientLeases(
       WHERE ${eq(lease.state, bound)}`;
     const [result] = await database.read([statementOf(template)]);
     for (const { client, slot, expiresAt } of rowsOf(clientLease, result!)) {
-      found.push({ client, slot, pair: pairOfKey(directory, slot).pair, expiresAt });
+      if (hasSlot(directory, slot))
+        found.push({ client, slot, pair: pairOfKey(directory, slot).pair, expiresAt });
     }
   }
   return found;
