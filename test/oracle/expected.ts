@@ -141,10 +141,7 @@ function discover(scene: Scene, message: Message): ExpectedAnswer {
     const slot = siteHasRoom(scene, message.site, leftover)
       ? (leftover ?? wantedSlot(scene, message, pool) ?? newSlot(scene, pool))
       : undefined;
-    if (slot !== undefined) {
-      const row = offerRow(scene, message, slot);
-      scene.rows.set(slot, { ...row, freeAt: Math.max(row.freeAt, scene.rows.get(slot)?.freeAt ?? 0) });
-    }
+    if (slot !== undefined) scene.rows.set(slot, offerRow(scene, message, slot));
   }
   const held = rowOf(scene, message.client);
   if (held === undefined || held.expiresAt <= now) return silence;
@@ -167,12 +164,7 @@ function offerAgain(scene: Scene, message: Message, own: LeaseRow, pool: OracleP
   // The client's current site must have room. Its own offer at that site is not counted.
   if (!siteHasRoom(scene, message.site, own.slot)) return;
   const again = offerRow(scene, message, own.slot);
-  // If the offer is not accepted, the rest of the quarantine still applies.
-  change(scene, own, {
-    ...again,
-    moveFrom: own.moveFrom,
-    freeAt: isReserved ? freeNever : Math.max(own.freeAt, again.freeAt),
-  });
+  change(scene, own, { ...again, moveFrom: own.moveFrom, freeAt: isReserved ? freeNever : again.freeAt });
 }
 
 function grantedSeconds({ rules }: Scene, { wish = rules.leaseSeconds }: Message): number {
@@ -202,7 +194,11 @@ function offerRow(scene: Scene, message: Message, slot: number): LeaseRow {
   const { client, site } = message;
   const until = scene.nowUp + scene.rules.offerHoldSeconds;
   const statedSeconds = grantedSeconds(scene, message);
-  const offer = { client, site, state: offered, expiresAt: until, freeAt: until, statedSeconds };
+  const before = scene.rows.get(slot);
+  const isQuarantined = before !== undefined && before.freeAt > Math.max(before.expiresAt, scene.now);
+  // An offer whose pair is free later than it ends is in the quarantine of the lease before it.
+  const freeAt = isQuarantined ? Math.max(before.freeAt, until + 1) : until;
+  const offer = { client, site, state: offered, expiresAt: until, freeAt, statedSeconds };
   return { ...emptyRow(scene, slot), ...offer };
 }
 
@@ -400,11 +396,12 @@ function endOwn(scene: Scene, message: Message): void {
   const quarantines = { release: quarantineSeconds, decline: declineSeconds, withdraw: 0 };
   const quarantine = quarantines[message.what as "release"];
   const keptFrom = Math.min(own.expiresAt, quarantine > 0 ? nowUp : now);
+  const quarantineBefore = own.state === offered && own.freeAt > own.expiresAt ? own.freeAt : 0;
   change(scene, own, {
     state: message.what === "decline" ? declined : released,
     client: message.what === "decline" && own.freeAt !== freeNever ? null : own.client,
     expiresAt: endedAt,
-    freeAt: own.freeAt === freeNever ? freeNever : keptFrom + quarantine,
+    freeAt: own.freeAt === freeNever ? freeNever : Math.max(keptFrom + quarantine, quarantineBefore),
     since: null,
     softwire: null,
   });

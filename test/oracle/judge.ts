@@ -148,6 +148,21 @@ export class Judge {
     return false;
   }
 
+  /**
+   * @param endsMax How many leases may end; undefined for all of one pool.
+   * @returns Whether another lease runs until then, in milliseconds of the database's clock.
+   */
+  isLeasedBeside(endsMax: number | undefined, clockMs: number): boolean {
+    const counts = new Map<number, number>();
+    let total = 0;
+    for (const row of this.leases.rows.values()) {
+      if (!isRunning(row, clockMs / 1000)) continue;
+      total++;
+      counts.set(poolIdOf(row.slot), (counts.get(poolIdOf(row.slot)) ?? 0) + 1);
+    }
+    return total > (endsMax ?? Math.max(0, ...counts.values()));
+  }
+
   pairOf(slot: number): NamedPair | undefined {
     return this.#everPools.get(poolIdOf(slot))?.pairOf(slot);
   }

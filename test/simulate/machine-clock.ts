@@ -16,6 +16,7 @@ export class MachineClock {
   #errorMs = 0;
   /** Until when an error may be in the record of a database. */
   #doubtEndsMs = 0;
+  #wrongUntilMs = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -35,6 +36,11 @@ export class MachineClock {
     return this.#errorMs !== 0;
   }
 
+  /** When it is corrected, in Unix milliseconds of the right time. */
+  get wrongUntilMs(): number {
+    return startUnixMs + this.#wrongUntilMs;
+  }
+
   /** Whether it is wrong, or was until lately. */
   get isInDoubt(): boolean {
     return this.#kernel.nowMs < this.#doubtEndsMs;
@@ -43,7 +49,8 @@ export class MachineClock {
   /** Sets it wrong for some time. */
   set(errorMs: number, forMs: number): void {
     this.#errorMs = errorMs;
-    this.#doubtEndsMs = this.#kernel.nowMs + forMs + settledMsMax;
+    this.#wrongUntilMs = this.#kernel.nowMs + forMs;
+    this.#doubtEndsMs = this.#wrongUntilMs + settledMsMax;
     this.#kernel.after(forMs, () => {
       this.correct();
     });

@@ -227,6 +227,12 @@ export class Simulation {
       count: (event) => {
         this.#trace.count(`database: ${event}`);
       },
+      beforeWrite: (cause) => {
+        // A database without leases would follow a clock that is wrong.
+        if (!this.#clock.isWrong) return;
+        const endsMax = cause?.claims.filter(({ kind }) => kind === "end").length;
+        if (!judge.isLeasedBeside(endsMax, this.#clock.wrongUntilMs + 1000)) this.#clock.correct();
+      },
     });
     const judge = this.#judges.add(
       storage,

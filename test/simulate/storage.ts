@@ -48,6 +48,8 @@ export interface StorageOptions extends WatchListener<BatchCause> {
   /** Milliseconds of a usual round trip; 0 if each process opens the file itself. */
   readonly roundTripMs: number;
   readonly count: (event: StorageEvent) => void;
+  /** Called before each write. */
+  readonly beforeWrite: (cause: BatchCause | undefined) => void;
 }
 
 /** A process that uses a database. */
@@ -165,6 +167,7 @@ export class Storage {
     statements: readonly Statement[],
     { cause, sentMs }: { readonly cause: BatchCause | undefined; readonly sentMs: number },
   ): Promise<readonly Result[]> {
+    this.#options.beforeWrite(cause);
     if (process.isAlive && crashes.strikes()) {
       const at = 1 + this.#random.below(statements.length);
       const half = [...statements.slice(0, at), broken, ...statements.slice(at)];
