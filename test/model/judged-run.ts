@@ -5,6 +5,7 @@
  */
 import type { CommitResult } from "../../src/store/batch/commit.ts";
 import type { Database } from "../../src/store/database/database.ts";
+import { checkAnswer } from "../oracle/answers.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import { Commits } from "../oracle/commits.ts";
 import { effectivePair } from "../oracle/expected.ts";
@@ -14,6 +15,7 @@ import type { JudgedConfiguration } from "../oracle/judge.ts";
 import { bound, isRunning } from "../oracle/leases.ts";
 import { names } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
+import { auditRows } from "../oracle/row-audit.ts";
 import type { LeaseRow } from "../oracle/rows.ts";
 import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
@@ -81,18 +83,21 @@ export class JudgedRun {
       if (answer === undefined || answer === "unknown") continue;
       const { what, client } = message;
       const named = effectivePair(message);
-      this.judge.checkAnswer({
-        ...answer,
-        client,
-        what,
-        asksRapidCommit: false,
-        named,
-        pair: answer.pair ?? named!,
-        // Before the transactions that serve it, which all have the same time.
-        sentMs: nowMs - 1,
-        heardMs: nowMs,
-        isPlain: isPlain(message, [...before.values()], nowMs),
-      });
+      checkAnswer(
+        {
+          ...answer,
+          client,
+          what,
+          asksRapidCommit: false,
+          named,
+          pair: answer.pair ?? named!,
+          // Before the transactions that serve it, which all have the same time.
+          sentMs: nowMs - 1,
+          heardMs: nowMs,
+          isPlain: isPlain(message, [...before.values()], nowMs),
+        },
+        this.judge,
+      );
     }
     if (!exchanges.some(([, answer]) => answer === "unknown")) this.#checkGranted(exchanges);
   }
@@ -131,7 +136,7 @@ export class JudgedRun {
     if (commits === this.#auditedCommits) return;
     this.#auditedCommits = commits;
     const { rows, cursors } = await readAll(database);
-    this.judge.audit(rows, cursors, nowMs);
+    auditRows(this.judge, rows, cursors, nowMs);
     this.judge.tenures.audit(await readHistory(database));
   }
 

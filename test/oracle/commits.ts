@@ -4,6 +4,8 @@
  * @module
  */
 import type { CommitResult } from "../../src/store/batch/commit.ts";
+import { checkFacts, expectFacts } from "./facts.ts";
+import type { ExpectedFact } from "./facts.ts";
 import type { Judge } from "./judge.ts";
 import type { NamedPair } from "./pools.ts";
 import { must } from "./violation.ts";
@@ -21,7 +23,7 @@ export interface CommitTime {
 /** Facts that are expected. */
 interface Expected {
   readonly judge: Judge;
-  readonly facts: ReturnType<Judge["expectFacts"]>;
+  readonly facts: readonly (ExpectedFact | undefined)[];
 }
 
 /** The transactions of any number of databases. */
@@ -54,7 +56,7 @@ export class Commits {
       hasDeadline: cause?.options.until !== undefined,
     });
     if (cause !== undefined)
-      this.#expected.set(cause, { judge, facts: judge.expectFacts(cause.claims, clockMs) });
+      this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });
     return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);
   }
 
@@ -62,6 +64,6 @@ export class Commits {
   answered(cause: BatchCause, { facts, isLate, revision }: CommitResult): void {
     const expected = this.#expected.get(cause);
     if (expected === undefined || isLate || revision !== cause.options.revision) return;
-    expected.judge.checkFacts(cause.claims, expected.facts, facts);
+    checkFacts(cause.claims, expected.facts, facts);
   }
 }

@@ -13,6 +13,7 @@ import { encodeHex } from "../../src/wire/hex.ts";
 import type { Judge } from "../oracle/judge.ts";
 import { checkLookUp } from "../oracle/look-ups.ts";
 import { nameOfPair, somePortOf } from "../oracle/pools.ts";
+import { countsOf } from "../oracle/row-audit.ts";
 import { bindingsOf } from "../oracle/tenures.ts";
 import { must } from "../oracle/violation.ts";
 import type { Random } from "../support/random.ts";
@@ -171,7 +172,7 @@ export class EvidenceAudit {
     );
     for (const { judge, pool } of known) {
       const counted = pools.find((each) => each.pool === pool.shape.name);
-      const counts = judge.countsOf(pool, this.#world.now() * 1000);
+      const counts = countsOf(judge.leases, pool, this.#world.now() * 1000);
       const isSame = Object.entries(counts).every(
         ([name, count]) => counted?.[name as keyof typeof counted] === count,
       );

@@ -5,12 +5,14 @@
  * @module
  */
 import type { Claim } from "../../src/lease/claim.ts";
+import { checkAnswer } from "../oracle/answers.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
 import { Commits } from "../oracle/commits.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
+import { auditRows } from "../oracle/row-audit.ts";
 import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { readAll } from "../oracle/watched-database.ts";
@@ -157,20 +159,23 @@ export class Judges {
     this.#kernel.check(() => {
       checkTimes(heard);
       checkDomain(heard, client, judge);
-      judge.checkAnswer({
-        kind: heard.kind,
-        client: client.id,
-        what,
-        asksRapidCommit,
-        named: pair,
-        pair: heard.kind === "nak" ? pair! : heard.pair,
-        seconds: heard.seconds,
-        softwire: heard.softwire,
-        sentMs,
-        heardMs: this.#kernel.nowMs,
-        isPlain: client.kind === "well-behaved",
-        line: lineOf(place) || undefined,
-      });
+      checkAnswer(
+        {
+          kind: heard.kind,
+          client: client.id,
+          what,
+          asksRapidCommit,
+          named: pair,
+          pair: heard.kind === "nak" ? pair! : heard.pair,
+          seconds: heard.seconds,
+          softwire: heard.softwire,
+          sentMs,
+          heardMs: this.#kernel.nowMs,
+          isPlain: client.kind === "well-behaved",
+          line: lineOf(place) || undefined,
+        },
+        judge,
+      );
     });
   }
 
@@ -197,7 +202,7 @@ export class Judges {
   async audit(): Promise<void> {
     for (const [storage, judge] of this.#byStorage) {
       const { rows, cursors } = await readAll(storage.database);
-      judge.audit(rows, cursors, this.#clock.trueMs);
+      auditRows(judge, rows, cursors, this.#clock.trueMs);
     }
   }
 

@@ -7,6 +7,7 @@
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { openFile } from "../../src/store/database/file.ts";
+import { countsOf } from "../oracle/row-audit.ts";
 import { must } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { Random } from "../support/random.ts";
@@ -429,7 +430,7 @@ export class Simulation {
       pools: judge.pools.map((pool) => [
         pool.shape.name,
         pool.shape.drainUntil,
-        judge.countsOf(pool, trueMs),
+        countsOf(judge.leases, pool, trueMs),
       ]),
     };
   }
