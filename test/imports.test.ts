@@ -33,7 +33,7 @@ const allowedImports: Record<string, readonly string[]> = {
   ],
   "src/client": ["src/portset", "src/wire"],
   "src/load": ["src/client", "src/portset", "src/wire"],
-  "src/runtime": ["src/http", "src/allocator", "src/store", "src/declaration"],
+  "src/runtime": ["src/http", "src/allocator", "src/store", "src/declaration", "src/wire"],
   "src/cli": [
     "src/runtime",
     "src/load",

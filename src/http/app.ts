@@ -28,7 +28,8 @@ import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
 import { createReadiness } from "./readiness.ts";
-import { clockHeaders, recordArrival, relayEndpoint } from "./relay-endpoint.ts";
+import { clockHeaders, createServePost, recordArrival, relayEndpoint } from "./relay-endpoint.ts";
+import type { RelayPost, ServePost } from "./relay-endpoint.ts";
 import { clockLog, fileLog } from "./store-log.ts";
 
 /** Dependencies of the application. */
@@ -50,6 +51,23 @@ export interface AppDeps {
   readonly later?: Timing["later"] | undefined;
 }
 
+/** Serves the POSTs of relays without a `Request` for each, where a platform has something faster. */
+export interface DirectRelay {
+  /** Whether a POST with this Authorization header may be served. If not, the application says why. */
+  readonly accepts: (authorization: string | undefined) => boolean;
+  /** The times of a POST that is read now. */
+  readonly times: () => Pick<RelayPost, "readMs" | "arrivedMs">;
+  readonly serve: ServePost;
+  /** @returns The answer to a POST that could not be served. */
+  readonly refuse: (error: Error) => Response;
+}
+
+/** The application, and a shorter way for relays. */
+export interface Service {
+  readonly app: Hono;
+  readonly relay: DirectRelay;
+}
+
 /**
  * Creates the application. It starts no background work and does not listen on a port.
  *
@@ -57,8 +75,17 @@ export interface AppDeps {
  * @throws {TypeError} When a token is empty.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { store, log, counters, arrivedMs } = deps;
-  const { localMs = systemTiming.nowMs, later = systemTiming.later } = deps;
+  return createService(deps).app;
+}
+
+/**
+ * Creates the application as {@link createApp} does, and a shorter way for relays.
+ *
+ * @throws {TypeError} When a token is empty.
+ */
+export function createService(deps: AppDeps): Service {
+  const { store, log, counters } = deps;
+  const { localMs = systemTiming.nowMs, later = systemTiming.later, arrivedMs = localMs } = deps;
   const databaseSeconds = createHistogram(databaseSecondsBounds);
   const pipeline = createPlacedPipeline({
     partitions: store.partitions,
@@ -75,7 +102,8 @@ export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
   const limit = limitBody(relayBodyOctetsMax);
   const arrival = recordArrival({ localMs, arrivedMs });
-  app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(pipeline, counters));
+  const serve = createServePost(pipeline, counters);
+  app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(serve));
   app.route("/admin/v1", createAdminApp({ store, guard }));
   app.get(
     "/metrics",
@@ -90,6 +118,14 @@ export function createApp(deps: AppDeps): Hono {
   });
   app.notFound(({ req }) => problemResponse(404, `Cannot find ${req.method} ${shorten(req.path)}`));
   const answerFailure = createFailureAnswer(log, localMs);
-  app.onError((error) => (error instanceof HTTPException ? refusal(error) : answerFailure(error)));
-  return app;
+  const refuse = (error: Error): Response =>
+    error instanceof HTTPException ? refusal(error) : answerFailure(error);
+  app.onError(refuse);
+  const relay: DirectRelay = {
+    accepts: (authorization) => guard.knows(authorization, "relay"),
+    times: () => ({ readMs: localMs(), arrivedMs: arrivedMs() }),
+    serve,
+    refuse,
+  };
+  return { app, relay };
 }

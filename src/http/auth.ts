@@ -39,6 +39,8 @@ export interface Guard {
   (...scopes: readonly TokenScope[]): MiddlewareHandler<AuthEnv>;
   /** The same, but remembers tokens longer while the database is away: for what only reads this process. */
   readonly whileAway: (...scopes: readonly TokenScope[]) => MiddlewareHandler<AuthEnv>;
+  /** @returns Whether an Authorization header has a token of this scope that is known without a look-up. */
+  readonly knows: (authorization: string | undefined, scope: TokenScope) => boolean;
 }
 
 const environmentName = "environment";
@@ -62,13 +64,30 @@ export function createGuard(deps: AuthDeps): Guard {
   const { store, relayToken, adminToken, clientAddress, localMs, later } = deps;
   const fromEnvironment = environmentTokens({ relay: relayToken, admin: adminToken });
   const { add: addFailure, isFlooded } = createFailureLimit(localMs);
-  const { check, checkWhileAway } = createTokenCheck({ tokens: store.tokens, localMs, later, isFlooded });
+  const { check, checkWhileAway, known } = createTokenCheck({
+    tokens: store.tokens,
+    localMs,
+    later,
+    isFlooded,
+  });
+
+  function findOwn(hash: Uint8Array): Principal | undefined {
+    return fromEnvironment.find((token) => equalInConstantTime(token.hash, hash))?.principal;
+  }
+
+  function knows(authorization: string | undefined, scope: TokenScope): boolean {
+    const presented = presentedToken(authorization);
+    if (presented.kind === "none") return false;
+    const hash = sha256(presented.token);
+    return (findOwn(hash) ?? known(encodeHex(hash)))?.scope === scope;
+  }
 
   async function authenticate(context: Context, checkToken: TokenCheck): Promise<Principal> {
     const presented = presentedToken(context.req.header("authorization"));
     if (presented.kind === "none") throw refusal(presented.found);
     const hash = sha256(presented.token);
-    for (const token of fromEnvironment) if (equalInConstantTime(token.hash, hash)) return token.principal;
+    const own = findOwn(hash);
+    if (own !== undefined) return own;
     const key = encodeHex(hash);
     const groupOf = (): string => addressGroup(clientAddress?.(context));
     const found = await checkToken(hash, key, groupOf);
@@ -97,7 +116,7 @@ export function createGuard(deps: AuthDeps): Guard {
       context.set("principal", principal);
       await next();
     };
-  return Object.assign(guardBy(check), { whileAway: guardBy(checkWhileAway) });
+  return Object.assign(guardBy(check), { whileAway: guardBy(checkWhileAway), knows });
 }
 
 function refusal(found: string): Error {

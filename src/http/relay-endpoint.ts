@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Context, Handler, MiddlewareHandler } from "hono";
+import type { Handler, MiddlewareHandler } from "hono";
 import { relayBodyOctetsMax, relayDeadlineMsMax, relayFramesMax } from "../limits.ts";
 import { DecodeError } from "../wire/decode-error.ts";
 import { decodeFrames, encodeFrames } from "../wire/frames.ts";
@@ -45,8 +45,46 @@ export function recordArrival({ localMs, arrivedMs = localMs }: ArrivalClock): M
   };
 }
 
-/** Creates the handler. It does not answer a frame that it cannot decode. A body that it cannot split is an error. */
-export function relayEndpoint(pipeline: Pipeline, counters: Counters): Handler<ArrivalEnv> {
+/** A POST of a relay. */
+export interface RelayPost {
+  readonly body: Uint8Array;
+  /** Returns the value of a header, by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** When it was read, by the local clock. */
+  readonly readMs: number;
+  /** A time by the same clock, not later than its arrival. */
+  readonly arrivedMs: number;
+}
+
+/** The answer to a POST of a relay. Its status is 200. */
+export interface RelayAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Serves the POST of a relay. A frame that cannot be decoded gets no answer.
+ *
+ * @throws {HTTPException} When the body cannot be split into frames, or a header is unreadable.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export type ServePost = (post: RelayPost) => Promise<RelayAnswer>;
+
+/** Creates the function that serves POSTs. */
+export function createServePost(pipeline: Pipeline, counters: Counters): ServePost {
+  return async (post) => {
+    const arrival = arrivalOf(post);
+    const frames = splitBody(post.body);
+    const answers = fitBody(await pipeline.serve(frames, arrival), counters);
+    return {
+      headers: { "content-type": framesType, ...clockHeaders(pipeline) },
+      body: encodeFrames(answers),
+    };
+  };
+}
+
+/** Creates the handler. */
+export function relayEndpoint(serve: ServePost): Handler<ArrivalEnv> {
   return async (context) => {
     const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
     if (type !== framesType) {
@@ -55,11 +93,13 @@ export function relayEndpoint(pipeline: Pipeline, counters: Counters): Handler<A
         `Cannot read the body: found content type ${type ?? "none"}, expected ${framesType}`,
       );
     }
-    const arrival = arrivalOf(context);
-    const frames = splitBody(new Uint8Array(await context.req.arrayBuffer()));
-    const answers = fitBody(await pipeline.serve(frames, arrival), counters);
-    const headers = { "content-type": framesType, ...clockHeaders(pipeline) };
-    return new Response(encodeFrames(answers), { headers });
+    const { headers, body } = await serve({
+      body: new Uint8Array(await context.req.arrayBuffer()),
+      header: (name) => context.req.header(name),
+      readMs: context.get("readMs"),
+      arrivedMs: context.get("arrivedMs"),
+    });
+    return new Response(body, { headers });
   };
 }
 
@@ -73,12 +113,10 @@ export function clockHeaders({ clockMs }: Pick<Pipeline, "clockMs">): Record<str
  * Reads what a POST states about its oldest message. A relay that states its arrival on the judging clock has covered
  * the time until the POST is read here, gaps of this process included.
  */
-function arrivalOf(context: Context<ArrivalEnv>): Arrival {
-  const ageMs = ageOf(context.req.header(ageHeader));
-  const clockMs = statedArrival(context.req.header(arrivalHeader));
-  return clockMs === undefined
-    ? { receivedMs: context.get("arrivedMs") - ageMs }
-    : { receivedMs: context.get("readMs") - ageMs, clockMs };
+function arrivalOf({ header, readMs, arrivedMs }: RelayPost): Arrival {
+  const ageMs = ageOf(header(ageHeader));
+  const clockMs = statedArrival(header(arrivalHeader));
+  return clockMs === undefined ? { receivedMs: arrivedMs - ageMs } : { receivedMs: readMs - ageMs, clockMs };
 }
 
 /** As with the age, an unreadable time is an error. */

@@ -34,6 +34,8 @@ export interface TokenChecks {
   readonly check: TokenCheck;
   /** The same, but a token that was valid is accepted for {@link tokenKeptAwayMs} while the database is away. */
   readonly checkWhileAway: TokenCheck;
+  /** @returns The holder of a token that is in the cache, by the hexadecimal form of its SHA-256. */
+  readonly known: (key: string) => Principal | undefined;
 }
 
 /** Dependencies of the check. */
@@ -91,23 +93,27 @@ export function createTokenCheck(deps: TokenCheckDeps): TokenChecks {
     if (principal === undefined) keep(unknown, key, untilMs);
     else keep(valid, key, { principal, untilMs });
   });
+  const known = (key: string): Principal | undefined => {
+    const entry = valid.get(key);
+    return entry !== undefined && localMs() < entry.untilMs ? entry.principal : undefined;
+  };
   const check: TokenCheck = (hash, key, groupOf) => {
-    const known = valid.get(key);
-    if (known !== undefined && localMs() < known.untilMs) return known.principal;
+    const holder = known(key);
+    if (holder !== undefined) return holder;
     if (localMs() < (unknown.get(key) ?? -Infinity)) return undefined;
-    return lookUp(hash, key, groupOf(), known !== undefined);
+    return lookUp(hash, key, groupOf(), valid.has(key));
   };
   const checkWhileAway: TokenCheck = async (hash, key, groupOf) => {
     try {
       return await check(hash, key, groupOf);
     } catch (error) {
-      const known = valid.get(key);
-      const isKept = known !== undefined && localMs() < known.untilMs - tokenCacheMs + tokenKeptAwayMs;
-      if (isDatabaseError(error) && isKept) return known.principal;
+      const entry = valid.get(key);
+      const isKept = entry !== undefined && localMs() < entry.untilMs - tokenCacheMs + tokenKeptAwayMs;
+      if (isDatabaseError(error) && isKept) return entry.principal;
       throw error;
     }
   };
-  return { check, checkWhileAway };
+  return { check, checkWhileAway, known };
 }
 
 /** Sets an entry of a cache, as its newest. A full cache drops the oldest. */

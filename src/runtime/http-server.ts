@@ -5,12 +5,13 @@
  * @module
  */
 import { createServer, STATUS_CODES } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { RequestListener, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
+import type { DirectRelay } from "../http/app.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { ProblemStatus } from "../http/problem.ts";
 import {
@@ -24,6 +25,7 @@ import {
   httpRequestMsMax,
 } from "../limits.ts";
 import { systemTiming } from "../timing.ts";
+import { relayListener, sendResponse } from "./relay-listener.ts";
 
 /** The address of the HTTP server. With port 0, the system chooses a port. */
 export interface ListenAddress {
@@ -55,6 +57,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
   readonly log: Log;
+  /** Serves the POSTs of relays. Default: `fetch` does. */
+  readonly relay?: DirectRelay | undefined;
   /** Called for each connection when it is accepted, even if it is one too many and closed at once. */
   readonly onConnection?: (() => void) | undefined;
   /** Milliseconds that requests in progress have when the server closes. Default: `httpGraceMs`. */
@@ -78,6 +82,7 @@ export async function startHttpServer(
   {
     listen,
     log,
+    relay,
     onConnection,
     graceMs = httpGraceMs,
     headersMs = httpHeadersMsMax,
@@ -86,6 +91,9 @@ export async function startHttpServer(
   }: HttpServerOptions,
 ): Promise<HttpServer> {
   const logFault = createFaultLog(log);
+  const listener = getRequestListener(fetch, {
+    errorHandler: (error) => refuseUnreadable(error, logFault),
+  }) as RequestListener;
   const server = createServer(
     {
       headersTimeout: headersMs,
@@ -94,10 +102,7 @@ export async function startHttpServer(
       // Otherwise Node refuses a request without this header itself, with an empty body.
       requireHostHeader: false,
     },
-    getRequestListener(fetch, { errorHandler: (error) => refuseUnreadable(error, logFault) }) as (
-      incoming: IncomingMessage,
-      outgoing: ServerResponse,
-    ) => void,
+    relay === undefined ? listener : relayListener(relay, listener),
   );
   answerFaults(server);
   server.maxConnections = connectionsMax;
@@ -193,20 +198,11 @@ function answerFaults(server: Server): void {
   });
   server.on("checkExpectation", (_, outgoing) => {
     const detail = "Cannot serve the request: found an unknown expectation, expected 100-continue or none";
-    void sendProblem(outgoing, problemResponse(417, detail));
+    void sendResponse(outgoing, problemResponse(417, detail));
   });
   server.on("connect", (_, socket) => {
     answerFault(socket, 400, "Cannot serve the request: found the method CONNECT, which is for proxies");
   });
-}
-
-async function sendProblem(outgoing: ServerResponse, response: Response): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer());
-  outgoing.writeHead(response.status, {
-    ...Object.fromEntries(response.headers),
-    "content-length": body.length,
-  });
-  outgoing.end(body);
 }
 
 /** Answers on a socket whose request has no response object, and closes it. */

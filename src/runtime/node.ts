@@ -16,7 +16,7 @@ import { DeclarationError } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
 import { describeFileFault } from "../file-fault.ts";
-import { createApp } from "../http/app.ts";
+import { createService } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
@@ -329,10 +329,19 @@ export async function startAllocator(
   const clientOf = createClientAddress(trustedProxies);
   const clientAddress = (context: Context): string | undefined =>
     clientOf(getConnInfo(context).remote.address, (name) => context.req.header(name));
-  const app = createApp({ store, relayToken, adminToken, log, counters, clientAddress, arrivedMs });
+  const { app, relay } = createService({
+    store,
+    relayToken,
+    adminToken,
+    log,
+    counters,
+    clientAddress,
+    arrivedMs,
+  });
   const { address, close } = await startHttpServer(app.fetch, {
     listen,
     log,
+    relay,
     onConnection: recordConnection,
   }).catch((error: unknown) => {
     stopWatch();
