@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createTestAllocator } from "../../test/support/allocator.ts";
 import type { TestAnswer } from "../../test/support/allocator.ts";
 import { TestClock } from "../../test/support/clock.ts";
-import { clientProfile, says } from "../../test/support/clients.ts";
+import { clientProfile, pairOf, says } from "../../test/support/clients.ts";
 import type { DeclarationInput } from "../declaration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
 import { batchRoundsMax } from "../limits.ts";
@@ -35,25 +35,42 @@ function counting(tally: { roundTrips: number; statements: number }) {
   });
 }
 
-describe("one batch is one round trip with the same number of statements, for any size", () => {
+describe("one batch is one round trip, and its statements depend on the kinds of messages, not on their number", () => {
   test.each([1, 16, 256])(
-    "%i messages: new clients, then their requests, renewals and releases",
+    "%i messages: new clients, then their requests and renewals, and then all kinds at once",
     async (size) => {
       const tally = { roundTrips: 0, statements: 0 };
       const { ask } = await createTestAllocator(roomy, { replace: counting(tally) });
       await ask(says.discover(clientProfile(9999)));
       const clients = Array.from({ length: size }, (_, client) => clientProfile(client));
-      const measure = async (messages: Parameters<typeof ask>): Promise<(TestAnswer | undefined)[]> => {
+      const measure = async (
+        statements: number,
+        messages: Parameters<typeof ask>,
+      ): Promise<(TestAnswer | undefined)[]> => {
         tally.roundTrips = tally.statements = 0;
         const answers = await ask(...messages);
-        expect(tally).toEqual({ roundTrips: 1, statements: 8 });
+        expect(tally).toEqual({ roundTrips: 1, statements });
         return answers;
       };
-      const offers = await measure(clients.map((client) => says.discover(client)));
-      const acks = await measure(clients.map((client, index) => says.selecting(client, offers[index]!)));
+      const offers = await measure(
+        5,
+        clients.map((client) => says.discover(client)),
+      );
+      const acks = await measure(
+        3,
+        clients.map((client, index) => says.selecting(client, offers[index]!)),
+      );
       expect(new Set(acks.map((ack) => ack?.type))).toEqual(new Set(["ack"]));
-      await measure(clients.map((client, index) => says.renew(client, acks[index]!)));
-      await measure(clients.map((client, index) => says.release(client, acks[index]!)));
+      await measure(
+        3,
+        clients.map((client, index) => says.renew(client, acks[index]!)),
+      );
+      const all = clients.map((client, index) => [
+        says.release(client, acks[index]!),
+        says.discover(clientProfile(1000 + index), pairOf(acks[index]!)),
+        says.selecting(clientProfile(2000 + index), acks[index]!),
+      ]);
+      await measure(8, all.flat());
     },
   );
 });

@@ -82,16 +82,21 @@ export async function commitClaims(
   options: CommitOptions,
 ): Promise<CommitResult> {
   const values = batchParameters(claims, options);
-  const results = await database.write(statements.map((statement) => statement(values)));
+  const needed = statements.filter(({ lists }) => lists?.some((name) => values[name] !== "[]") ?? true);
+  const results = await database.write(needed.map(({ fill }) => fill(values)));
   const row = results.at(-1)?.rows[0];
   if (row === undefined) throw new Error("Cannot read facts: the batch returned no row, expected one");
   const [revision, clockMs, text] = row as [number, number, string];
-  const facts = parseFacts(text, claims, endedSlots(results[0]!));
+  const ended = values.ends === "[]" ? [] : endedSlots(results[0]!);
+  const facts = parseFacts(text, claims, ended);
   return { revision, isLate: revision === options.revision && facts.length < claims.length, clockMs, facts };
 }
 
-/** Rendered once: each batch only fills in the parameters. */
-const statements = batchStatements.map(({ template }) => prepareStatement<ParameterName>(template));
+/** Rendered once: each batch only fills in the parameters. The first one returns the slots whose leases it ended. */
+const statements = batchStatements.map(({ lists, template }) => ({
+  lists,
+  fill: prepareStatement<ParameterName>(template),
+}));
 
 /** @returns The parameters of {@link batchStatements}. */
 export function batchParameters(
