@@ -4,6 +4,7 @@
  * @module
  */
 import type { CommitResult } from "../../src/store/batch/commit.ts";
+import { checkDeadlines } from "./deadlines.ts";
 import { checkFacts, expectFacts } from "./facts.ts";
 import type { ExpectedFact } from "./facts.ts";
 import type { Judge } from "./judge.ts";
@@ -48,13 +49,24 @@ export class Commits {
       clockMs,
       trueMs,
     );
-    const operated = judge.commit({
-      ...commit,
-      atMs,
-      claims: cause?.claims,
-      by: cause?.allocator,
-      hasDeadline: cause?.options.until !== undefined,
-    });
+    const toClockMs = (ms: number): number => trueMs + ms - atMs;
+    if (cause !== undefined) {
+      const { claims, options } = cause;
+      const [sentMs, hasChanges] = [toClockMs(commit.sentMs), commit.changed.length > 0];
+      checkDeadlines(
+        {
+          claims,
+          sentMs,
+          committedMs: clockMs,
+          hasChanges,
+          until: options.until,
+          received: options.received,
+        },
+        (client) => judge.givenUpBy(client),
+        toClockMs,
+      );
+    }
+    const operated = judge.commit({ ...commit, atMs, claims: cause?.claims, by: cause?.allocator });
     if (cause !== undefined)
       this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });
     return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);

@@ -23,16 +23,12 @@ import { must } from "./violation.ts";
 export interface JudgedCommit {
   /** By the judge's clock. */
   readonly atMs: number;
-  /** When its allocator sent it. */
-  readonly sentMs: number;
   readonly clockMs: number;
   readonly changed: readonly (readonly [slot: number, row: LeaseRow | undefined])[];
   /** The claims; undefined if it is no batch of an allocator. */
   readonly claims: readonly Claim[] | undefined;
   /** The allocator; undefined if it is none. */
   readonly by?: string | undefined;
-  /** Whether the allocator knew the clock, so that it could state a deadline. */
-  readonly hasDeadline: boolean;
   /** What an operator's transaction wrote to the audit. */
   readonly audited: readonly AuditedChange[];
 }
@@ -43,12 +39,6 @@ export interface JudgedConfiguration {
   /** By id. */
   readonly domains: ReadonlyMap<number, DomainRules>;
 }
-
-/**
- * A transaction that begins later than its sender waits may change nothing. The sender knows the clock by a reading, which
- * may have taken as long as it waits for any answer; a second is for rounding.
- */
-const lateMs = 2 * 3000 + 1100;
 
 /**
  * A message may end what was granted while an earlier one of its batch was served, unless the batch is later than this.
@@ -148,7 +138,7 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, sentMs, changed, claims, hasDeadline, audited, by } = commit;
+    const { atMs, clockMs, changed, claims, audited, by } = commit;
     this.audited.push(...audited);
     if (changed.length === 0) return [];
     this.commits++;
@@ -163,11 +153,6 @@ export class Judge {
       for (const slot of taken) this.#operated.set(slot, atMs);
       return taken;
     }
-    must(!hasDeadline || atMs - sentMs <= lateMs, "a transaction changed rows after its deadline", {
-      sentMs,
-      atMs,
-      changed,
-    });
     const transaction: Transaction = {
       now: Math.floor(clockMs / 1000),
       nowUp: Math.ceil(clockMs / 1000),

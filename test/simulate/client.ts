@@ -172,7 +172,7 @@ export class Client {
       // It takes what was only offered for its lease.
       this.#pair = pair;
       this.#state = "rebooting";
-      this.#ask("reboot");
+      this.#ask(this.#random.pick(["reboot", "renew", "rebind"]));
       return;
     }
     if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(refuseOneIn)) {
@@ -180,6 +180,8 @@ export class Client {
       this.#discover();
       return;
     }
+    // It takes the offer along to another site.
+    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(6)) this.#perhapsTravel();
     this.#pair = pair;
     this.#perhapsChangeSoftwire();
     this.#state = "requesting";
@@ -238,7 +240,7 @@ export class Client {
     }
     this.#perhapsChangeSoftwire();
     this.#state = "rebooting";
-    this.#ask("reboot", this.#lastPair);
+    this.#ask(this.#random.pick(["reboot", "reboot", "renew"]), this.#lastPair);
   }
 
   /** It has said that it leaves, and goes on in the same breath. */

@@ -171,7 +171,7 @@ function storageFaults(random: Random): StorageFaults {
     answerLost: random.pick([0, 0.01, 0.05]),
     requestLost: random.pick([0, 0.01, 0.05]),
     slow: random.pick([0, 0.02, 0.1]),
-    slowMsMax: random.pick([100, 2000, 30_000]),
+    slowMsMax: random.pick([100, 6000, 30_000]),
     refused: random.pick([0, 0, 0.03]),
   };
 }

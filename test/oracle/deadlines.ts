@@ -1,0 +1,68 @@
+/**
+ * Judges the times that an allocator states with a batch: until when it is wanted, and when its messages arrived.
+ *
+ * @module
+ */
+import type { Claim } from "../../src/lease/claim.ts";
+import type { GivenUp } from "./given-up.ts";
+import { must } from "./violation.ts";
+
+/** How long an allocator waits for a database. */
+const waitMs = 3000;
+
+/**
+ * How much later than its sender waits a deadline may be. The sender knows the clock by a reading, which may have taken as
+ * long as it waits for any answer; a second is for rounding.
+ */
+const lateMs = waitMs + 1100;
+
+/** Milliseconds for which the order of messages in a batch stands for their arrivals, in each of its rounds. */
+const sameBatchMs = 100 + 5;
+const roundsMax = 4;
+
+/** A batch with its times, in milliseconds of the database's clock, which is right. */
+export interface TimedBatch {
+  readonly claims: readonly Claim[];
+  readonly sentMs: number;
+  readonly committedMs: number;
+  readonly hasChanges: boolean;
+  /** The last Unix second at which it may change anything; undefined if the allocator knew no clock. */
+  readonly until: number | undefined;
+  /** A time that is stated as before the arrival of each message; undefined if the allocator knew no clock. */
+  readonly received: number | undefined;
+}
+
+/**
+ * @param givenUpBy Messages of a client that give a pair up.
+ * @param toClockMs Converts a time of those into one of the database's clock.
+ * @throws {Violation} If a time is wrong, or a late batch changed something.
+ */
+export function checkDeadlines(
+  { claims, sentMs, committedMs, hasChanges, until, received }: TimedBatch,
+  givenUpBy: (client: string) => readonly GivenUp[],
+  toClockMs: (atMs: number) => number,
+): void {
+  if (until !== undefined) {
+    must(until * 1000 <= sentMs + waitMs + lateMs, "the deadline of a batch is later than its sender waits", {
+      until,
+      sentMs,
+    });
+    must(
+      !hasChanges || Math.floor(committedMs / 1000) <= until,
+      "a transaction changed rows after its deadline",
+      { until, committedMs },
+    );
+  }
+  if (received === undefined) return;
+  for (const claim of claims) {
+    if (claim.kind !== "end") continue;
+    // Which of a client's messages made the claim is not known, so the latest counts.
+    const arrivals = givenUpBy(claim.clientId).map(({ atMs }) => toClockMs(atMs));
+    must(
+      arrivals.length === 0 || received <= Math.max(...arrivals) + roundsMax * sameBatchMs,
+      "a batch states that its messages arrived later than they did",
+      claim,
+      { received, arrivals },
+    );
+  }
+}
