@@ -320,8 +320,8 @@ export const trustMutants: readonly Mutant[] = [
     name: "requests-after-a-gap-are-new",
     rules: ["T4"],
     file: "src/http/relay-endpoint.ts",
-    search: '{ receivedMs: context.get("arrivedMs") - ageMs }',
-    replacement: '{ receivedMs: context.get("readMs") - ageMs }',
+    search: "{ receivedMs: arrivedMs - ageMs }",
+    replacement: "{ receivedMs: readMs - ageMs }",
     tests: ["src/allocator/late.test.ts", "test/arrival.test.ts"],
   },
   {

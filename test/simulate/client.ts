@@ -77,7 +77,9 @@ const travelOneIn = 4;
 /** One time in so many, a client that is switched on asks for the pair that it had last. */
 const rebootOneIn = 3;
 /** One offer in so many, a bad client does not take, and asks again. */
-const refuseOneIn = 8;
+const refuseOneIn = 5;
+/** One offer in so many, a bad client takes elsewhere. */
+const takeAlongOneIn = 12;
 
 /** A client. */
 export class Client {
@@ -176,12 +178,12 @@ export class Client {
       return;
     }
     if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(refuseOneIn)) {
-      this.#perhapsTravel();
+      this.#travel();
       this.#discover();
       return;
     }
     // It takes the offer along to another site.
-    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(6)) this.#perhapsTravel();
+    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(takeAlongOneIn)) this.#travel();
     this.#pair = pair;
     this.#perhapsChangeSoftwire();
     this.#state = "requesting";
@@ -215,6 +217,18 @@ export class Client {
     this.#wake(this.#roundUp(afterRefusalMs), () => {
       this.#discover();
     });
+  }
+
+  /** Its lease has ended. A stubborn client asks for it all the same. */
+  #loseInTime(): void {
+    if (this.kind !== "stubborn" || this.#isCalm || this.#random.oneIn(2)) {
+      this.#lose();
+      return;
+    }
+    this.#world.stops(this);
+    this.#perhapsChangeSoftwire();
+    this.#state = "rebooting";
+    this.#ask(this.#random.pick(["reboot", "renew"]), this.#lastPair);
   }
 
   #discover(): void {
@@ -295,7 +309,7 @@ export class Client {
 
   readonly #onSilence = (): void => {
     const { nowMs } = this.#kernel;
-    if (this.isBound && nowMs >= this.#leaseEndsMs) this.#lose();
+    if (this.isBound && nowMs >= this.#leaseEndsMs) this.#loseInTime();
     else if (this.#state === "renewing" && nowMs >= this.#rebindsAtMs) {
       this.#state = "rebinding";
       this.#ask("rebind");
@@ -434,8 +448,11 @@ export class Client {
   }
 
   #perhapsTravel(): void {
-    const { places } = this.options;
-    if (places.length > 1 && this.#random.oneIn(travelOneIn)) this.#place = this.#random.pick(places);
+    if (this.#random.oneIn(travelOneIn)) this.#travel();
+  }
+
+  #travel(): void {
+    this.#place = this.#random.pick(this.options.places);
   }
 
   #withWish(profile: ClientProfile): ClientProfile {

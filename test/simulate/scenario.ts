@@ -142,7 +142,7 @@ function domainOf(random: Random, number: number): ScenarioDomain {
     quarantineSeconds: random.pick([0, 5, 60]),
     declineSeconds: random.pick([10, 120]),
     offerHoldSeconds: random.pick([5, 30, 60]),
-    siteLeasesMax: random.pick([null, null, 1, 2, 4]),
+    siteLeasesMax: random.pick([null, 1, 1, 2, 4]),
     softwireIntervalSeconds: random.pick([0, 60]),
     fill: random.pick(["spread", "pack"]),
     psidLength: random.pick([3, 4, 6]),
@@ -170,8 +170,8 @@ function storageFaults(random: Random): StorageFaults {
   return {
     answerLost: random.pick([0, 0.01, 0.05]),
     requestLost: random.pick([0, 0.01, 0.05]),
-    slow: random.pick([0, 0.02, 0.1]),
-    slowMsMax: random.pick([100, 6000, 30_000]),
+    slow: random.pick([0, 0.05, 0.1]),
+    slowMsMax: random.pick([100, 15_000, 30_000]),
     refused: random.pick([0, 0, 0.03]),
   };
 }
