@@ -37,8 +37,8 @@ export const httpMutants: readonly Mutant[] = [
     name: "age-of-messages-ignored",
     rules: ["a delayed message does not end a newer lease of its client"],
     file: "src/http/relay-endpoint.ts",
-    search: "const ageMs = ageOf(context.req.header(ageHeader));",
-    replacement: "const ageMs = 0 * ageOf(context.req.header(ageHeader));",
+    search: "const ageMs = ageOf(header(ageHeader));",
+    replacement: "const ageMs = 0 * ageOf(header(ageHeader));",
     tests: httpTests,
   },
   {

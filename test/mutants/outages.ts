@@ -34,8 +34,8 @@ export const outageMutants: readonly Mutant[] = [
     name: "token-kept-for-ever-while-the-database-is-away",
     rules: ["E20"],
     file: "src/http/token-check.ts",
-    search: "known !== undefined && localMs() < known.untilMs - tokenCacheMs + tokenKeptAwayMs;",
-    replacement: "known !== undefined && tokenKeptAwayMs > 0;",
+    search: "entry !== undefined && localMs() < entry.untilMs - tokenCacheMs + tokenKeptAwayMs;",
+    replacement: "entry !== undefined && tokenKeptAwayMs > 0;",
     tests: ["src/http/metrics/metrics.test.ts"],
   },
   {

@@ -14,7 +14,7 @@ import {
 } from "../noticing-tests.ts";
 
 const statements = "src/store/batch/statements.ts";
-const triggers = "migrations/0010_tenure_triggers.sql";
+const triggers = "migrations/0012_clock_triggers.sql";
 
 export const storedLeaseMutants: readonly Mutant[] = [
   {
@@ -358,9 +358,9 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "ack-before-commit",
     rules: ["R2131-4.3.2-03"],
     file: "src/store/batch/commit.ts",
-    search: "const results = await database.write(statements.map((statement) => statement(values)));",
+    search: "const results = await database.write(needed.map(({ fill }) => fill(values)));",
     replacement: [
-      "const all = statements.map((statement) => statement(values));",
+      "const all = needed.map(({ fill }) => fill(values));",
       "  const results = [{ columns: [], rows: [] }, ...(await database.write(all.slice(-1)))];",
       "  void database.write(all).catch(() => undefined);",
     ].join("\n"),
@@ -414,8 +414,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "history-ends-when-the-row-changes",
     rules: ["a tenure ends with its lease"],
     file: triggers,
-    search: "min(OLD.expires_at, NEW.updated_at),",
-    replacement: "NEW.updated_at,",
+    search: "min(OLD.expires_at,\n            iif(NEW.updated_at < OLD.updated_at, (SELECT now_ms / 1000 FROM instant), NEW.updated_at))",
+    replacement: "NEW.updated_at",
     tests: commitTests,
   },
 ];
