@@ -88,9 +88,12 @@ function isKeptFor(
   return sources.some((each) => each.row.client === client && each.row.moveTo === row.slot);
 }
 
-/** Whether a client gets its old pair again although it is to move. A move ends when the pool of its target is drained. */
+/**
+ * Whether a client gets its old pair, or an offer of it, although it is to move. A move ends when the pool of its target is
+ * drained.
+ */
 function isLeaving({ row, atMs }: Version, { kind, sentMs }: JudgedAnswer, ground: AnswerGround): boolean {
-  if (kind !== "ack" || row.moveTo === null) return false;
+  if (kind === "nak" || row.moveTo === null) return false;
   const targets = ground.leases.versions(row.moveTo, Math.max(atMs, sentMs));
   const isPending =
     targets.length > 0 && targets.every((each) => each.row.moveFrom === row.slot && each.row.client === null);

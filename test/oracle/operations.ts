@@ -44,7 +44,9 @@ export interface Operated {
  *
  * @returns The slots that clients may still use although they have lost them, because they were not told.
  */
-export function checkOperation(rows: readonly Operated[], operation: Operation): readonly number[] {
+export function checkOperation(written: readonly Operated[], operation: Operation): readonly number[] {
+  // What was done before is written again, when a request was sent twice.
+  const rows = written.filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
   const { audited } = operation;
   const isOfRows = audited.some(({ resource }) => resource === "lease" || resource === "reservation");
   const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row) && !isMover(row, rows));

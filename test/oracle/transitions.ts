@@ -133,6 +133,7 @@ function isSameLine(a: LeaseRow, b: LeaseRow): boolean {
 function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   must((row.state === bound) === (row.since !== null), "bound rows have a tenure, and no other rows do", row);
   must(row.softwire === null || row.state === bound, "a row without a lease has a softwire address", row);
+  must(row.moveTo === null || row.state === bound, "a client without a lease is to move", row);
   must(row.client !== null || !isInUse(row, now), "a pair in use has no client", row);
   must(row.since === null || row.since <= now, "a tenure begins in the future", row, now);
   if (row.freeAt !== freeNever)
@@ -329,10 +330,32 @@ function isMover(before: LeaseRow | undefined, after: LeaseRow, leases: Leases):
   );
 }
 
+/**
+ * Whether a message lets its client leave a running lease for the pair that it moves to: it asks for the old pair, which is
+ * refused, it takes the new one, or it gets that at once.
+ */
+function leavesByMove(
+  claim: Claim,
+  { domainId, client, slot, moveTo }: LeaseRow,
+  { nowUp, drainUntilOf }: Transaction,
+): boolean {
+  if (claim.domainId !== domainId || claim.clientId !== client) return false;
+  if (claim.kind === "bind")
+    return (
+      isAmong(claim.slots, slot) || (isAmong(claim.slots, moveTo!) && claim.accepts === "offer-or-lease")
+    );
+  const drainUntil = drainUntilOf(slot);
+  const isDrained = drainUntil !== null && drainUntil <= nowUp;
+  return claim.kind === "offer" ? claim.lease !== null || isDrained : claim.kind === "end";
+}
+
 /** An operator's move: the client leaves one row, and gets the other. */
-function checkHandOver(before: LeaseRow, after: LeaseRow, { now, claims }: Transaction): void {
+function checkHandOver(before: LeaseRow, after: LeaseRow, transaction: Transaction): void {
+  const { now, claims } = transaction;
   if (before.moveTo !== null) {
     must(after.freeAt >= Math.min(before.freeAt, now), "a move freed a pair too early", before, after);
+    const isAsked = claims.some((claim) => leavesByMove(claim, before, transaction));
+    must(!isRunning(before, now) || isAsked, "a client lost a running lease by a move too early", before);
     return;
   }
   const isOfMover = claims.some((claim) => claim.clientId === after.client);
