@@ -93,6 +93,7 @@ export class Administration {
     const random = stream(streams.operator);
     const world = {
       domains: scenario.domains,
+      isRenumbering: scenario.isRenumbering,
       declaration: declarationOf(scenario.domains),
       someSubscriber: (own: Random) => {
         // Those who have a lease are of more interest.

@@ -24,6 +24,8 @@ export interface Subscriber {
 /** What an operator sees and reaches. */
 export interface OperatorWorld {
   readonly domains: readonly ScenarioDomain[];
+  /** Whether the operator moves clients all the time. */
+  readonly isRenumbering: boolean;
   /** The declaration of the scenario. */
   readonly declaration: { readonly domains: readonly DeclaredDomain[] };
   readonly someSubscriber: (random: Random) => Subscriber;
@@ -100,7 +102,9 @@ export class Operator {
   async act(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
+    const moves = [() => this.#moveLease(), () => this.#moveLease(), () => this.#endLease()];
     const actions = [
+      ...moves,
       () => this.#putPool(),
       () => this.#deletePool(),
       () => this.#drain(),
@@ -111,16 +115,13 @@ export class Operator {
       () => this.#setDomain(),
       () => this.#setDomain(),
       () => this.#moveLease(),
-      () => this.#moveLease(),
-      () => this.#moveLease(),
-      () => this.#endLease(),
       () => this.#endLease(),
       () => this.#createToken(),
       () => this.#changeToken(),
       () => this.#apply(),
       () => this.#change(changeSpareDomain(this.#random)),
     ];
-    await this.#random.pick(actions)();
+    await this.#random.pick(this.#world.isRenumbering && !this.#random.oneIn(8) ? moves : actions)();
     this.#isBusy = false;
   }
 

@@ -64,6 +64,8 @@ export interface Scenario {
   readonly partitionsEverySeconds: number;
   readonly outagesEverySeconds: number;
   readonly operatorEverySeconds: number;
+  /** Whether the operator moves clients all the time. */
+  readonly isRenumbering: boolean;
   readonly driftRatioMax: number;
   readonly policy: "priority" | "spread";
   readonly batchFrames: number;
@@ -96,6 +98,7 @@ export type Feature = (typeof features)[number];
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed, streams.scenario);
   const domains = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, number) => domainOf(random, number));
+  const isRenumbering = random.oneIn(4);
   // Few clients live through more in the same number of messages.
   const density = random.pick([40, 200, 400, 800, 1600]);
   const part = (): number => random.below(Math.ceil(density / 3) + 1);
@@ -122,7 +125,8 @@ export function scenarioOf(seed: number): Scenario {
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
     partitionsEverySeconds: random.pick([0, 0, 30]),
     outagesEverySeconds: random.pick([0, 0, 60]),
-    operatorEverySeconds: random.pick(density < 200 ? [0, 2, 4, 8] : [0, 0.4, 2, 8]),
+    operatorEverySeconds: isRenumbering ? 0.3 : random.pick(density < 200 ? [0, 2, 4, 8] : [0, 0.4, 2, 8]),
+    isRenumbering,
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
     batchFrames: random.pick([8, 64, 64, 256, 256, 256]),
