@@ -8,7 +8,7 @@ import type { PlantedBug } from "./bug.ts";
 const pipeline = "src/allocator/pipeline.ts";
 const round = "src/allocator/round.ts";
 const commit = "src/store/batch/commit.ts";
-const write = "const results = await database.write(statements.map((statement) => statement(values)));";
+const write = "const results = await database.write(needed.map(({ fill }) => fill(values)));";
 
 export const allocatorBugs: readonly PlantedBug[] = [
   {
@@ -19,7 +19,7 @@ export const allocatorBugs: readonly PlantedBug[] = [
     replacement: [
       "const kept = globalThis as { results?: readonly Result[] };",
       "  const results = await database",
-      "    .write(statements.map((statement) => statement(values)))",
+      "    .write(needed.map(({ fill }) => fill(values)))",
       "    .catch((error: unknown) => {",
       "      if (kept.results === undefined) throw error;",
       "      return kept.results;",
@@ -33,7 +33,7 @@ export const allocatorBugs: readonly PlantedBug[] = [
     file: commit,
     search: write,
     replacement: [
-      "const all = statements.map((statement) => statement(values));",
+      "const all = needed.map(({ fill }) => fill(values));",
       "  const [early, ...changes] = await database.write([...all.slice(-1), ...all.slice(0, -1)]);",
       "  const results = [...changes, early!];",
     ].join("\n"),
@@ -119,6 +119,7 @@ export const allocatorBugs: readonly PlantedBug[] = [
       "export function earliestClockMs({ clockMs, answeredMs }: ClockReading, atMs: number, driftRatio = 0): number {\n  const sinceMs = atMs - answeredMs;",
     replacement:
       "export function earliestClockMs({ clockMs, sentMs }: ClockReading, atMs: number, driftRatio = 0): number {\n  const sinceMs = atMs - sentMs;",
+    needs: "a rule for arrivals that is exact to the round trip of a reading",
   },
   {
     name: "arrival-is-forgotten-for-other-databases",

@@ -5,7 +5,7 @@
  * @module
  */
 import { mutants } from "../../mutants/mutants.ts";
-import type { Need, PlantedBug } from "./bug.ts";
+import type { PlantedBug } from "./bug.ts";
 
 /** Names of mutants that the simulator can show. */
 const shown: readonly string[] = [
@@ -57,63 +57,68 @@ const shown: readonly string[] = [
   "late-round-moves-the-arrival-time",
   "requests-after-a-gap-are-new",
   "arrival-on-the-judging-clock-is-ignored",
-  "arrival-is-not-converted-for-other-databases",
   "relay-states-no-arrival",
   "relay-does-not-watch-its-loop",
   "queue-forgets-the-earliest-arrival",
   "two-slots-of-one-port-set",
   "answers-sent-by-the-first-listener",
   "file-clock-follows-steps",
+  "renewal-of-a-moved-lease-not-refused",
+  "old-pair-free-as-soon-as-refused",
+  "target-of-a-move-free-for-others",
+  "manual-release-without-quarantine",
+  "reservation-ends-a-lease-before-its-client-is-told",
+  "lease-lists-show-all-domains",
+  "newcomer-certain-of-the-whole-second",
+  "last-second-of-a-tenure-forgotten",
+  "tenure-includes-its-end",
+  "binding-log-of-unbound-leases",
+  "moved-lease-does-not-count",
+  "history-not-written",
+  "history-ends-when-the-row-changes",
+  "moved-client-offered-its-old-pair",
+  "discover-ends-a-moved-lease",
+  "ended-lease-keeps-its-move",
+  "declined-pair-forgets-the-move",
   "stale-claims-committed",
   "stale-configuration-accepted",
 ];
 
-/** Names of mutants that need more than the simulator has. */
-const lacking: Readonly<Record<Need, readonly string[]>> = {
-  operators: [
-    "ack-tells-a-time-past-the-drain-date",
-    "moved-client-offered-its-old-pair",
-    "renewal-of-a-moved-lease-not-refused",
+/** What the simulator lacks -> names of mutants that it therefore does not show. */
+const unseen: Readonly<Record<string, readonly string[]>> = {
+  "messages at the very moments of a move, which few seeds have": [
     "offer-of-a-moved-pair-not-taken",
     "reboot-gets-the-pair-it-moves-to",
-    "discover-ends-a-moved-lease",
-    "ended-lease-keeps-its-move",
-    "declined-pair-forgets-the-move",
-    "old-pair-free-as-soon-as-refused",
     "void-move-still-pending",
-    "target-of-a-move-free-for-others",
     "refused-move-takes-the-target",
     "operators-end-keeps-the-move",
-    "manual-release-without-quarantine",
-    "reservation-ends-a-lease-before-its-client-is-told",
+    "rapid-commit-renews-a-moved-lease",
+    "ack-tells-a-time-past-the-drain-date",
+    "tenure-outlives-its-site",
+  ],
+  "an operator who declares pools that overlap, or tokens that expire": [
     "overlapping-pools-accepted",
-    "lease-lists-show-all-domains",
     "expired-token-accepted",
   ],
-  evidence: [
-    "history-not-written",
-    "history-ends-when-the-row-changes",
-    "newcomer-certain-of-the-whole-second",
-    "last-second-of-a-tenure-forgotten",
-    "tenure-includes-its-end",
+  "questions about the future, and rules for relay paths and parts of a second in evidence": [
     "certain-before-the-time-has-come",
     "binding-log-misses-begins-and-ends",
-    "binding-log-of-unbound-leases",
     "quarantine-of-a-part-of-a-second-counted-as-bound",
     "first-relay-path-is-the-last",
   ],
-  "clock-steps": [
+  "a machine whose clock is set while no lease runs, or for ever": [
     "file-clock-goes-back",
     "step-is-followed-while-leases-run",
     "change-in-the-future-keeps-its-lease",
     "end-of-a-wrong-clock-kept",
     "evidence-in-doubt-is-certain",
   ],
-  "rapid-commit": ["rapid-commit-renews-a-moved-lease"],
-  visitors: ["tenure-outlives-its-site", "moved-lease-does-not-count"],
+  "a rule for arrivals that is exact to the round trip of a reading": [
+    "arrival-is-not-converted-for-other-databases",
+  ],
 };
 
-function bugOf(name: string, needs?: Need): PlantedBug {
+function bugOf(name: string, needs?: string): PlantedBug {
   const mutant = mutants.find((each) => each.name === name);
   if (mutant === undefined) throw new RangeError(`Cannot plant "${name}": no mutant has this name`);
   const { file, search, replacement, rules } = mutant;
@@ -123,5 +128,5 @@ function bugOf(name: string, needs?: Need): PlantedBug {
 /** The mutants as planted bugs. */
 export const knownBugs: readonly PlantedBug[] = [
   ...shown.map((name) => bugOf(name)),
-  ...Object.entries(lacking).flatMap(([needs, names]) => names.map((name) => bugOf(name, needs as Need))),
+  ...Object.entries(unseen).flatMap(([needs, names]) => names.map((name) => bugOf(name, needs))),
 ];

@@ -103,8 +103,8 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "take-over-ends-a-quarantine",
     promise: "an offer that is not accepted ends no quarantine",
     file,
-    search: "= max(${lease.freeAt}, excluded.${nameOf(lease.freeAt)})",
-    replacement: "= excluded.${nameOf(lease.freeAt)}",
+    search: "sql`${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}`,",
+    replacement: "sql`0`,",
   },
   {
     name: "site-limit-ignored-for-new-clients",
@@ -212,6 +212,5 @@ export const statementBugs: readonly PlantedBug[] = [
     file,
     search: "min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds",
     replacement: "granted_seconds AS lease_seconds",
-    needs: "operators",
   },
 ];
