@@ -84,6 +84,14 @@ export const relayListenersMax = 256;
 /** POSTs that a relay may have in flight: three keep an allocator busy through its syncs; more only shrink batches. */
 export const relayPostsInFlightMax = 16;
 
+/**
+ * A POST begins beside others only when so many datagrams wait, or the oldest has waited so many milliseconds. Small POSTs
+ * side by side cost the allocator a transaction each, and a file runs one after the other anyway: with 16 exchanges in
+ * flight, they took 1.4 times the CPU time.
+ */
+export const relayGatherFrames = 64;
+export const relayGatherMsMax = 5;
+
 /** Datagrams that may wait in a relay. The default of 8192 is half a second of load; waiting 10 s helps no client. */
 export const relayQueueLengthMax = 262_144;
 

@@ -12,6 +12,8 @@ const usualLimits: BatcherLimits = {
   octetsMax: 100_000,
   waitMsMax: 2000,
   postsInFlightMax: 2,
+  gatherFrames: 1,
+  gatherMsMax: 5,
   batchFramesMax: 256,
   batchOctetsMax: 1_000_000,
 };
@@ -20,6 +22,7 @@ const usualLimits: BatcherLimits = {
 function setUp(limits: Partial<BatcherLimits> = {}) {
   let nowMs = 0;
   const soon: (() => void)[] = [];
+  const timers: { dueMs: number; run: () => void }[] = [];
   /** What the uplink reports about its allocators. */
   const allocators = { canPost: true, allQuarantined: false, ageMsMax: Infinity };
   const posts: { ids: number[]; arrivedMs: number; end: (outcome: PostOutcome) => void }[] = [];
@@ -38,7 +41,15 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
     },
     counters,
     observer: { batched: (frames, waitedMs) => taken.push([frames.length, waitedMs]) },
-    timing: { nowMs: () => nowMs, soon: (run) => soon.push(run) },
+    timing: {
+      nowMs: () => nowMs,
+      soon: (run) => soon.push(run),
+      later: (run, delayMs) => {
+        const timer = { dueMs: nowMs + delayMs, run };
+        timers.push(timer);
+        return () => void timers.splice(timers.indexOf(timer), 1);
+      },
+    },
   });
   return {
     batcher,
@@ -53,10 +64,15 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
       for (const id of ids) batcher.add(frame(id), nowMs);
       for (const run of soon.splice(0)) run();
     },
-    /** Advances the clock. */
+    /** Advances the clock, and runs the timers that are due then. */
     pass: (ms: number) => {
       nowMs += ms;
+      for (const timer of timers.filter(({ dueMs }) => dueMs <= nowMs)) {
+        timers.splice(timers.indexOf(timer), 1);
+        timer.run();
+      }
     },
+    timers,
     /** Completes the POST with this number. */
     end: async (post: number, outcome: PostOutcome = { kind: "answers", frames: [] }) => {
       posts[post]!.end(outcome);
@@ -85,6 +101,41 @@ test("Batcher keeps within the limit of POSTs in flight, and gathers frames mean
   expect(sent()).toEqual([[1], [2]]);
   await end(0);
   expect(sent()).toEqual([[1], [2], [3, 4, 5]]);
+});
+
+test("Batcher lets a few frames wait for the POST in flight, and no longer than a short time", async () => {
+  const { add, end, pass, sent, timers } = setUp({ gatherFrames: 3 });
+  add(1);
+  add(2);
+  add(3);
+  expect(sent()).toEqual([[1]]);
+  await end(0);
+  expect(sent()).toEqual([[1], [2, 3]]);
+  add(4);
+  pass(3);
+  add(5);
+  pass(1.9);
+  expect(sent()).toEqual([[1], [2, 3]]);
+  pass(0.1);
+  expect(sent()).toEqual([[1], [2, 3], [4, 5]]);
+  expect(timers).toEqual([]);
+});
+
+test("Batcher sends a POST beside others when enough frames wait", async () => {
+  const { add, sent, timers, batcher, end } = setUp({ gatherFrames: 3 });
+  add(1);
+  add(2, 3);
+  expect([sent(), timers.length]).toEqual([[[1]], 1]);
+  add(4);
+  expect([sent(), timers]).toEqual([[[1], [2, 3, 4]], []]);
+  add(5);
+  await end(0);
+  expect([sent().length, timers.length]).toEqual([2, 1]);
+  const drained = batcher.drain();
+  expect([sent().length, timers]).toEqual([3, []]);
+  await end(1);
+  await end(2);
+  await drained;
 });
 
 test("Batcher splits the gathered frames into batches of the largest size", async () => {

@@ -1,6 +1,6 @@
 /**
- * Gathers frames into POSTs. A frame is sent at once when a POST slot is free. While all slots are taken, frames wait,
- * so the size of a batch adapts to the load.
+ * Gathers frames into POSTs. A frame is sent at once when no POST is in flight. Otherwise frames wait for a POST to end,
+ * for a short time, or until there are enough of them for a POST of their own, so the size of a batch adapts to the load.
  *
  * Frames whose POST failed are dropped, because their clients repeat them. Frames wait while no allocator can get a
  * POST.
@@ -20,6 +20,10 @@ import type { Uplink } from "./uplink.ts";
 export interface BatcherLimits extends QueueLimits {
   /** Maximum number of POSTs at the same time. */
   readonly postsInFlightMax: number;
+  /** Number of frames that are enough for a POST beside others. */
+  readonly gatherFrames: number;
+  /** Milliseconds after which a frame waits for no other POST to end. */
+  readonly gatherMsMax: number;
   /** Maximum number of frames in one POST. */
   readonly batchFramesMax: number;
   /** Maximum number of octets in the body of one POST. */
@@ -34,7 +38,7 @@ export interface BatcherContext {
   readonly counters: Pick<RelayCounters, "forwarded" | "answered" | "drop">;
   /** Called with the frames of each batch before it is sent. */
   readonly observer: Pick<RelayObserver, "batched">;
-  readonly timing: Pick<Timing, "nowMs" | "soon">;
+  readonly timing: Pick<Timing, "nowMs" | "soon" | "later">;
 }
 
 const reasonOfFailure = {
@@ -51,6 +55,8 @@ export class Batcher {
   readonly #queue: FrameQueue;
   #postsInFlight = 0;
   #isFlushDue = false;
+  /** Set while a timer runs for frames that gather beside a POST. */
+  #cancelGather: (() => void) | undefined;
   /** Set while the batcher drains; called when the last POST has ended. */
   #onDrained: (() => void) | undefined;
 
@@ -78,7 +84,8 @@ export class Batcher {
     const pushed = this.#queue.push(frame, timing.nowMs(), arrivedMs);
     if (pushed === "duplicate") counters.drop("duplicate");
     else counters.drop("queue-full", pushed);
-    if (this.#isFlushDue || !this.#hasFreeSlot()) return;
+    const isTimed = this.#cancelGather !== undefined && this.#queue.length < this.#limits.gatherFrames;
+    if (this.#isFlushDue || isTimed || !this.#hasFreeSlot()) return;
     this.#isFlushDue = true;
     timing.soon(() => {
       this.#isFlushDue = false;
@@ -117,7 +124,9 @@ export class Batcher {
   #flush(): void {
     const { batchFramesMax, batchOctetsMax } = this.#limits;
     const { counters, observer, timing, uplink } = this.#context;
-    while (this.#hasFreeSlot()) {
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
+    while (this.#hasFreeSlot() && !this.#gathers()) {
       const nowMs = timing.nowMs();
       const taken = this.#queue.take(batchFramesMax, batchOctetsMax, nowMs, uplink.ageMsMax());
       counters.drop("deadline-passed", taken.expired);
@@ -126,7 +135,24 @@ export class Batcher {
       observer.batched?.(taken.frames, nowMs - taken.oldestMs);
       void this.#send(taken);
     }
+    if (this.#queue.length > 0 && this.#hasFreeSlot()) this.#flushInTime();
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
+  }
+
+  /** Whether the waiting frames are few, and may wait for a POST to end. */
+  #gathers(): boolean {
+    const { gatherFrames, gatherMsMax } = this.#limits;
+    const { frames, oldestMs } = this.waiting;
+    if (this.#postsInFlight === 0 || this.#onDrained !== undefined) return false;
+    return frames < gatherFrames && oldestMs < gatherMsMax;
+  }
+
+  /** Sends the frames that gather when the oldest has waited for long enough. */
+  #flushInTime(): void {
+    this.#cancelGather = this.#context.timing.later(() => {
+      this.#cancelGather = undefined;
+      this.#flush();
+    }, this.#limits.gatherMsMax - this.waiting.oldestMs);
   }
 
   async #send({ frames, arrivedMs }: TakenFrames): Promise<void> {

@@ -4,7 +4,12 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import { answerGrowthOctetsMax, relayBodyOctetsMax } from "../../src/limits.ts";
+import {
+  answerGrowthOctetsMax,
+  relayBodyOctetsMax,
+  relayGatherFrames,
+  relayGatherMsMax,
+} from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { RelayCounters } from "../counters.ts";
 import type { RelayLog, RelayObserver } from "../observer.ts";
@@ -144,6 +149,8 @@ export function batcherLimitsOf({
     octetsMax: queue.octets,
     waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
     postsInFlightMax: allocator.postsInFlight,
+    gatherFrames: Math.min(relayGatherFrames, allocator.batchFrames),
+    gatherMsMax: relayGatherMsMax,
     batchFramesMax: allocator.batchFrames,
     // The answers have to fit in a body, too, and each may be longer than its frame.
     batchOctetsMax: relayBodyOctetsMax - allocator.batchFrames * answerGrowthOctetsMax,
