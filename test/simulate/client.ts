@@ -1,68 +1,23 @@
 /**
- * Clients: one state machine (RFC 2131 §4.4) that four kinds of clients follow well, badly, without memory, or not at
- * all.
+ * Clients: one state machine (RFC 2131 §4.4) that each kind of clients follows with its own habits.
  *
  * @module
  */
-import type { ClientProfile, LeasedPair, ServerPair } from "../../src/client/query.ts";
+import type { ClientProfile, ServerPair } from "../../src/client/query.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
-import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { MessageKind } from "../support/message-kinds.ts";
 import type { Random } from "../support/random.ts";
+import { chooseSoftwire, habitsOf } from "./client-habits.ts";
+import type { ClientKind, Habits } from "./client-habits.ts";
 import { encodeMessage, readHeard } from "./client-message.ts";
 import type { Heard, Place, Sent } from "./client-message.ts";
+import { gridMsUsual, retryMs, roundUp, toWaveMs } from "./client-timing.ts";
+import type { ClientOptions, ClientWorld } from "./client-world.ts";
+import { chooseHarm, damage } from "./hostile.ts";
 import type { Kernel } from "./kernel.ts";
-import type { ScenarioDomain } from "./scenario.ts";
-
-/** How a client behaves. */
-export type ClientKind = "well-behaved" | "stubborn" | "forgetful" | "hostile";
-
-/** How a client reaches its relays, and reports what it does. */
-export interface ClientWorld {
-  /** Sends a datagram to a relay that the client reaches. */
-  readonly send: (sent: Sent, datagram: Uint8Array) => void;
-  /** The client got an answer to what it sent, perhaps not for the first time, and perhaps too late. */
-  readonly heard: (sent: Sent, heard: Heard) => void;
-  /** The client uses a pair from now until then. */
-  readonly uses: (client: Client, pair: ServerPair, untilMs: number) => void;
-  /** The client uses no pair any more. */
-  readonly stops: (client: Client) => void;
-  /** A pair that somebody uses, for those who want what is not theirs. */
-  readonly somePair: (random: Random) => LeasedPair | undefined;
-  /** A client whose identifier may be repeated from another line. */
-  readonly someVictim: (client: Client) => Client | undefined;
-}
-
-/** Options of a client. */
-export interface ClientOptions {
-  readonly name: string;
-  readonly kind: ClientKind;
-  /** The domain of its link. */
-  readonly domain: ScenarioDomain;
-  readonly link: number;
-  readonly profile: ClientProfile;
-  /** Where it is at first, and where else it may go. */
-  readonly places: readonly [Place, ...Place[]];
-  readonly usesSoftwire: boolean;
-  readonly asksRapidCommit: boolean;
-  /** Option 54 of its server, for clients that did not listen. */
-  readonly serverIdentifier: number;
-  /** Seconds between two moments at which clients do something on their own. */
-  readonly waveSeconds: number;
-  /** One in so many of these moments, it does. */
-  readonly whimOneIn: number;
-}
 
 type State = "off" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
 
-/** Retransmissions wait this long, twice as long each time (RFC 2131 §4.1). */
-const firstRetryMs = 4000;
-const stubbornRetryMs = 250;
-const lastRetryMs = 32_000;
-/** Those who act together do so within this time. */
-const togetherMs = 10;
-/** They act at multiples of this time, those in a hurry at full seconds. */
-const gridMsUsual = 5000;
 /** A client that lost its lease, or was refused one, waits before it begins again. */
 const afterRefusalMs = 500;
 /** A client that gets no answer to its REQUEST begins again. */
@@ -74,12 +29,6 @@ const rememberedMax = 4;
 const hintOneIn = 3;
 /** One time in so many, a client that was off, or that wants to do something, goes somewhere else. */
 const travelOneIn = 4;
-/** One time in so many, a client that is switched on asks for the pair that it had last. */
-const rebootOneIn = 3;
-/** One offer in so many, a bad client does not take, and asks again. */
-const refuseOneIn = 5;
-/** One offer in so many, a bad client takes elsewhere. */
-const takeAlongOneIn = 12;
 
 /** A client. */
 export class Client {
@@ -88,6 +37,7 @@ export class Client {
   readonly options: ClientOptions;
   /** Option 61 in hexadecimal. */
   readonly id: string;
+  readonly #habits: Habits;
   readonly #kernel: Kernel;
   readonly #random: Random;
   readonly #world: ClientWorld;
@@ -116,6 +66,7 @@ export class Client {
     this.options = options;
     this.name = options.name;
     this.kind = options.kind;
+    this.#habits = habitsOf[options.kind];
     this.#place = options.places[0];
     this.id = encodeHex(options.profile.clientIdentifier);
   }
@@ -141,7 +92,7 @@ export class Client {
   /** The faults are over: bad clients fall silent, the others want a lease. */
   calm(): void {
     this.#isCalm = true;
-    if (this.kind !== "well-behaved") {
+    if (!this.#habits.wantsLeaseAtEnd) {
       this.#timer++;
       this.#sent = undefined;
       return;
@@ -153,37 +104,38 @@ export class Client {
   receive(datagram: Uint8Array): void {
     const answer = readHeard(datagram);
     // An offer that was under way for minutes must not wake a bad client up.
-    if (answer === undefined || (this.#isCalm && this.kind !== "well-behaved")) return;
+    if (answer === undefined || (this.#isCalm && !this.#habits.wantsLeaseAtEnd)) return;
     const { xid, heard } = answer;
     const sent = this.#remembered.find((each) => each.xid === xid);
     if (sent === undefined) return;
     this.#world.heard(sent, heard);
-    if (sent !== this.#sent || this.kind === "hostile") return;
+    if (sent !== this.#sent || !this.#habits.actsOnAnswers) return;
     if (heard.kind === "offer" && this.#state === "selecting") this.#accept(heard);
     else if (heard.kind === "ack" && this.#state !== "off") this.#bind(sent, heard);
     else if (heard.kind === "nak" && this.#state !== "selecting" && this.#state !== "off") this.#lose();
   }
 
   #accept({ pair }: Heard): void {
-    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(12)) {
+    const { withdrawOneIn, presumeOneIn, refuseOneIn, takeAlongOneIn } = this.#habits;
+    if (this.#does(withdrawOneIn)) {
       this.#say("withdraw", { ...pair, serverIdentifier: 1 });
       this.#turnOff();
       return;
     }
-    if (this.kind !== "well-behaved" && this.#random.oneIn(12)) {
+    if (this.#does(presumeOneIn)) {
       // It takes what was only offered for its lease.
       this.#pair = pair;
       this.#state = "rebooting";
       this.#ask(this.#random.pick(["reboot", "renew", "rebind"]));
       return;
     }
-    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(refuseOneIn)) {
+    if (this.#does(refuseOneIn)) {
       this.#travel();
       this.#discover();
       return;
     }
     // It takes the offer along to another site.
-    if (this.kind !== "well-behaved" && !this.#isCalm && this.#random.oneIn(takeAlongOneIn)) this.#travel();
+    if (this.#does(takeAlongOneIn)) this.#travel();
     this.#pair = pair;
     this.#perhapsChangeSoftwire();
     this.#state = "requesting";
@@ -219,9 +171,9 @@ export class Client {
     });
   }
 
-  /** Its lease has ended. A stubborn client asks for it all the same. */
+  /** Its lease has ended. It may ask for it all the same. */
   #loseInTime(): void {
-    if (this.kind !== "stubborn" || this.#isCalm || this.#random.oneIn(2)) {
+    if (!this.#habits.asksForEndedLeases || this.#random.oneIn(2)) {
       this.#lose();
       return;
     }
@@ -237,10 +189,10 @@ export class Client {
     this.#ask("discover", this.#hint());
   }
 
-  /** @returns The pair that it asks for: the one that it had, or, if it is stubborn, one that somebody has. */
+  /** @returns The pair that it asks for: the one that it had, or one that somebody has. */
   #hint(): ServerPair | undefined {
     if (!this.#random.oneIn(hintOneIn)) return undefined;
-    if (this.kind !== "stubborn" || this.#random.oneIn(2)) return this.#lastPair;
+    if (!this.#habits.hintsAtOthers || this.#random.oneIn(2)) return this.#lastPair;
     const { serverIdentifier } = this.options;
     const pair = this.#world.somePair(this.#random);
     return pair && { ...pair, serverIdentifier };
@@ -248,7 +200,7 @@ export class Client {
 
   /** Switched on, it may remember a pair that it had, and that may have ended since. */
   #switchOn(): void {
-    if (this.kind === "well-behaved" || this.#lastPair === undefined || !this.#random.oneIn(rebootOneIn)) {
+    if (this.#lastPair === undefined || !this.#does(this.#habits.rebootOneIn)) {
       this.#discover();
       return;
     }
@@ -268,7 +220,7 @@ export class Client {
     this.#state = "off";
     this.#pair = undefined;
     this.#sent = undefined;
-    if (this.#isCalm && this.kind === "well-behaved") this.#discover();
+    if (this.#isCalm) this.#discover();
     else {
       this.#perhapsTravel();
       this.#waitForWave();
@@ -285,26 +237,21 @@ export class Client {
   /** Sends a message that gets no answer. */
   #say(what: MessageKind, pair: ServerPair): void {
     this.#compose(what, pair);
-    const repeats = this.kind === "stubborn" && this.#random.oneIn(3) ? 2 : 1;
-    for (let copy = 0; copy < repeats; copy++) this.#world.send(this.#sent!, this.#datagram!);
+    const copies = this.#does(this.#habits.doubleFarewellOneIn) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) this.#world.send(this.#sent!, this.#datagram!);
     this.#sent = undefined;
   }
 
   #transmit(): void {
     this.#tries++;
-    const isStubborn = this.kind === "stubborn";
-    const copies = isStubborn && this.#random.oneIn(8) ? 2 : 1;
+    const { isPatient, doubleOneIn } = this.#habits;
+    const copies = this.#does(doubleOneIn) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) this.#world.send(this.#sent!, this.#datagram!);
-    const firstMs = isStubborn ? stubbornRetryMs : firstRetryMs;
-    const waitMs = Math.min(lastRetryMs, firstMs * 2 ** (this.#tries - 1));
-    this.#wake(this.#roundUp(waitMs * this.#random.between(0.8, 1.2)), this.#onSilence);
+    this.#wake(this.#roundUp(retryMs(this.#tries, isPatient, this.#random)), this.#onSilence);
   }
 
-  /** Clients act together, every few seconds: many messages in one POST are what is rare otherwise. */
   #roundUp(delayMs: number): number {
-    const { nowMs } = this.#kernel;
-    const gridMs = delayMs < gridMsUsual ? 1000 : gridMsUsual;
-    return Math.ceil((nowMs + delayMs) / gridMs) * gridMs - nowMs + this.#random.between(0, togetherMs);
+    return roundUp(delayMs, this.#kernel.nowMs, this.#random);
   }
 
   readonly #onSilence = (): void => {
@@ -350,32 +297,32 @@ export class Client {
     if (choice < 4) this.#renew();
     else if (choice < 7) {
       this.#say("release", pair);
-      if (this.kind === "stubborn") this.#beginAgain();
+      if (this.#habits.returnsAtOnce) this.#beginAgain();
       else this.#turnOff();
     } else if (choice < 9) {
       this.#state = "rebooting";
       this.#world.stops(this);
       this.#ask("reboot", this.#pairToReboot(pair));
-    } else if (choice === 9 && this.kind !== "well-behaved") {
+    } else if (choice === 9 && this.#habits.declinesLeases) {
       this.#say("decline", pair);
       this.#turnOff();
-    } else if (choice === 10 && this.kind === "forgetful") this.#turnOff();
+    } else if (choice === 10 && this.#habits.leavesSilently) this.#turnOff();
     else {
       this.#state = "rebinding";
       this.#ask("rebind");
     }
   }
 
-  /** @returns The pair of a client, or, if it is stubborn, perhaps one that somebody else has. */
+  /** @returns The pair that it has, or one that somebody else has. */
   #pairToReboot(own: ServerPair): ServerPair {
-    if (this.kind !== "stubborn" || !this.#random.oneIn(4)) return own;
+    if (!this.#does(this.#habits.rebootElsewhereOneIn)) return own;
     return { ...own, ...this.#world.somePair(this.#random) };
   }
 
-  /** Off, or hostile: waits for the next moment to do something. */
+  /** Waits for the next moment to do something. */
   #waitForWave(): void {
     this.#wake(this.#toWaveMs(), () => {
-      if (this.kind === "hostile") {
+      if (!this.#habits.actsOnAnswers) {
         for (let left = 1 + this.#random.below(3); left > 0; left--) this.#harm();
         this.#waitForWave();
       } else if (this.#random.oneIn(2)) this.#switchOn();
@@ -385,20 +332,9 @@ export class Client {
 
   /** One message of a client that means no good. */
   #harm(): void {
-    const what = this.#random.pick<MessageKind>([
-      "discover",
-      "select",
-      "renew",
-      "rebind",
-      "reboot",
-      "release",
-      "decline",
-      "withdraw",
-    ]);
-    const pair = this.#world.somePair(this.#random);
-    if (pair === undefined && what !== "discover") return;
-    const isDamaged = this.#random.oneIn(10);
-    const victim = !isDamaged && this.#random.oneIn(2) ? this.#world.someVictim(this) : undefined;
+    const harm = chooseHarm(this.#random, this.#world, this);
+    if (harm === undefined) return;
+    const { what, pair, victim, isDamaged } = harm;
     const serverIdentifier = what === "withdraw" ? 1 : this.options.serverIdentifier;
     this.#compose(what, pair && { ...pair, serverIdentifier }, victim);
     if (!isDamaged) {
@@ -406,19 +342,10 @@ export class Client {
       return;
     }
     // It may be any message by now, so it may give up what its sender has.
-    this.#world.send({ ...this.#sent!, what: "release", isDamaged: true }, this.#damaged(this.#datagram!));
+    const { clientIdentifier } = this.options.profile;
+    const damaged = damage(this.#datagram!, clientIdentifier, this.#random);
+    this.#world.send({ ...this.#sent!, what: "release", isDamaged }, damaged);
     this.#forget();
-  }
-
-  /** @returns A datagram with one wrong octet, but not in the identifier: another client would be answerable for it. */
-  #damaged(datagram: Uint8Array): Uint8Array {
-    const damaged = datagram.slice();
-    const { clientIdentifier } = (this.#sent!.pretends ?? this).options.profile;
-    const identifierAt = Buffer.from(damaged.buffer).indexOf(clientIdentifier);
-    const at = this.#random.below(damaged.length);
-    const isIdentifier = at >= identifierAt - 2 && at < identifierAt + clientIdentifier.length;
-    if (!isIdentifier) damaged[at] = this.#random.below(256);
-    return damaged;
   }
 
   #compose(what: MessageKind, pair: ServerPair | undefined, pretends?: Client): void {
@@ -456,30 +383,23 @@ export class Client {
   }
 
   #withWish(profile: ClientProfile): ClientProfile {
-    if (this.kind !== "stubborn" || !this.#random.oneIn(4)) return profile;
+    if (!this.#does(this.#habits.wishOneIn)) return profile;
     return { ...profile, leaseSeconds: this.#random.pick([1, 60, 90, 300, 100_000]) };
   }
 
   #perhapsChangeSoftwire(): void {
     if (!this.options.usesSoftwire || !this.#random.oneIn(4)) return;
-    const forgets = this.kind !== "well-behaved" && this.#random.oneIn(4);
-    this.#softwire = forgets ? undefined : this.#newSoftwire();
+    const forgets = this.#does(this.#habits.forgetSoftwireOneIn);
+    this.#softwire = forgets ? undefined : chooseSoftwire(this.#habits, this.address, this.#random);
   }
 
-  #newSoftwire(): Uint8Array {
-    if (this.kind === "well-behaved") return parseIPv6(this.address).with(14, 1 + this.#random.below(2));
-    // Few addresses, so that several want the same.
-    const address = parseIPv6("2001:db8:ffff::");
-    address[15] = 1 + this.#random.below(8);
-    return address;
-  }
-
-  /** @returns Milliseconds to the next moment at which many clients act together. */
   #toWaveMs(): number {
-    const waveMs = this.options.waveSeconds * 1000;
-    const { nowMs } = this.#kernel;
-    const next = (Math.floor(nowMs / waveMs) + 1) * waveMs;
-    return next - nowMs + this.#random.between(0, togetherMs);
+    return toWaveMs(this.options.waveSeconds, this.#kernel.nowMs, this.#random);
+  }
+
+  /** @returns Whether it does something that it does one time in so many; 0 means never. */
+  #does(oneIn: number): boolean {
+    return oneIn > 0 && this.#random.oneIn(oneIn);
   }
 
   #wake(delayMs: number, action: () => void): void {
