@@ -114,6 +114,9 @@ export class Administration {
         }),
       nowMs: () => kernel.nowMs,
       unixMs: () => clock.trueMs,
+      asks: (actor: string, path: string) => {
+        judges.recordAsked(actor, path);
+      },
       forces: (pool: string) => {
         judges.recordForce(pool);
       },

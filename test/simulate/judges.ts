@@ -5,6 +5,7 @@
  * @module
  */
 import type { Claim } from "../../src/lease/claim.ts";
+import { Actors } from "../oracle/actors.ts";
 import { checkAnswer } from "../oracle/answers.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
@@ -47,6 +48,7 @@ export class Judges {
   readonly #byDomain = new Map<string, Judge>();
   readonly #beliefs = new Beliefs();
   readonly #commits = new Commits();
+  readonly #actors = new Actors();
   /** The latest uses of pairs. */
   #used: UsedPair[] = [];
   /** When a message in which a client gives its pair up last reached a relay. */
@@ -114,6 +116,7 @@ export class Judges {
   /** A database committed a transaction. */
   committed(storage: Storage, commit: Commit, cause: BatchCause | undefined): void {
     for (const claim of cause?.claims ?? []) this.#checkClaim(claim);
+    this.#actors.check(commit.audited);
     const time = { atMs: this.#kernel.nowMs, trueMs: this.#clock.trueMs };
     const taken = this.#commits.committed(this.of(storage), commit, cause, time);
     for (const pair of taken) this.#beliefs.revoke(pair);
@@ -191,6 +194,16 @@ export class Judges {
     this.#beliefs.end(client.name);
     const last = this.#used.findLast((each) => each.client === client);
     if (last !== undefined) last.toMs = Math.min(last.toMs, this.#kernel.nowMs);
+  }
+
+  /**
+   * Somebody asks for a change.
+   *
+   * @param actor Name of the token.
+   * @param path Path of the request below the root of the API.
+   */
+  recordAsked(actor: string, path: string): void {
+    this.#actors.record(actor, path);
   }
 
   /** An operator asks to delete a pool although it is in use. */

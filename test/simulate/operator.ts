@@ -37,6 +37,8 @@ export interface OperatorWorld {
   readonly nowMs: () => number;
   /** Unix milliseconds of the databases. */
   readonly unixMs: () => number;
+  /** Told before a change is asked for, with the name of the token. */
+  readonly asks: (actor: string, path: string) => void;
   /** Told before a pool is deleted by force. */
   readonly forces: (pool: string) => void;
   readonly did: (what: string, status: number | "unknown") => void;
@@ -54,6 +56,8 @@ export interface Change {
   readonly body?: unknown;
   readonly ifMatch?: string | undefined;
   readonly isCreation?: boolean;
+  /** The domain whose tokens may make this change. Default: only the token of the environment makes it. */
+  readonly domain?: string | undefined;
   /** The statuses that the API may answer, besides 503 for a database that is away. */
   readonly statuses: readonly number[];
 }
@@ -78,6 +82,8 @@ const insistsMax = 20;
 const textShownMax = 160;
 /** Names of each kind: few, so that they are used again. */
 const namesMax = 4;
+/** What the audit calls the token that an allocator gets from its environment. */
+const environmentName = "environment";
 /** Tokens that are remembered. */
 const tokensMax = 12;
 
@@ -121,7 +127,9 @@ export class Operator {
       () => this.#apply(),
       () => this.#change(changeSpareDomain(this.#random)),
     ];
-    await this.#random.pick(this.#world.isRenumbering && !this.#random.oneIn(8) ? moves : actions)();
+    // It begins with a token of its own.
+    if (this.tokens.length === 0) await this.#createToken("admin");
+    else await this.#random.pick(this.#world.isRenumbering && !this.#random.oneIn(8) ? moves : actions)();
     this.#isBusy = false;
   }
 
@@ -156,11 +164,11 @@ export class Operator {
     return this.#random.pick(this.#world.domains);
   }
 
-  #somePool(): string {
+  #somePool(): { readonly name: string; readonly domain: string } {
     const random = this.#random;
-    const domain = this.#domain;
-    if (random.oneIn(2)) return `${domain.name}-${random.pick(["shared", "full"])}`;
-    return `${domain.name}-extra-${random.below(namesMax)}`;
+    const { name: domain } = this.#domain;
+    if (random.oneIn(2)) return { name: `${domain}-${random.pick(["shared", "full"])}`, domain };
+    return { name: `${domain}-extra-${random.below(namesMax)}`, domain };
   }
 
   /** A pool beside those of the scenario. Its range is given by its name, so that one that is created again is elsewhere. */
@@ -179,17 +187,19 @@ export class Operator {
     };
     const path = `/pools/${domain.name}-extra-${number}`;
     const isCreation = random.oneIn(2);
-    return this.#change({ method: "PUT", path, body, isCreation, statuses: [200, 201, 409, 412, 428] });
+    const statuses = [200, 201, 409, 412, 428];
+    return this.#change({ method: "PUT", path, body, isCreation, domain: domain.name, statuses });
   }
 
   async #deletePool(): Promise<void> {
     const random = this.#random;
-    const name = this.#somePool();
+    const { name, domain } = this.#somePool();
     const isForced = random.oneIn(2);
     if (isForced) this.#world.forces(name);
     const path = `/pools/${name}${isForced ? "?force=true" : ""}`;
     for (let tries = 0; tries < 5; tries++) {
-      const answer = await this.#change({ method: "DELETE", path, statuses: [202, 204, 404, 409, 412] });
+      const statuses = [202, 204, 404, 409, 412];
+      const answer = await this.#change({ method: "DELETE", path, domain, statuses });
       if (answer?.status !== 202) break;
     }
     // Clients of the scenario need its pools.
@@ -210,18 +220,16 @@ export class Operator {
     const random = this.#random;
     const untilMs = this.#world.unixMs() + random.pick([-60_000, 5000, 60_000, 600_000]);
     const body = random.oneIn(3) ? {} : { until: new Date(untilMs).toISOString().replace(/\.\d+Z/, "Z") };
-    const path = `/pools/${this.#somePool()}/drain${random.oneIn(3) ? "?force=true" : ""}`;
-    return this.#change({ method: "POST", path, body, statuses: [200, 400, 404, 409, 412] });
+    const { name, domain } = this.#somePool();
+    const path = `/pools/${name}/drain${random.oneIn(3) ? "?force=true" : ""}`;
+    return this.#change({ method: "POST", path, body, domain, statuses: [200, 400, 404, 409, 412] });
   }
 
   #undrain(): Promise<unknown> {
-    const path = `/pools/${this.#somePool()}`;
-    return this.#change({
-      method: "PATCH",
-      path,
-      body: { drainUntil: null },
-      statuses: [200, 404, 409, 412],
-    });
+    const { name, domain } = this.#somePool();
+    const body = { drainUntil: null };
+    const statuses = [200, 404, 409, 412];
+    return this.#change({ method: "PATCH", path: `/pools/${name}`, body, domain, statuses });
   }
 
   async #reserve(): Promise<void> {
@@ -241,7 +249,7 @@ export class Operator {
     const ifMatch = random.oneIn(2) ? await this.#etagOf(path) : undefined;
     const forced = `${path}${random.oneIn(2) ? "?force=true" : ""}`;
     const statuses = [200, 201, 400, 404, 409, 412, 428];
-    await this.#change({ method: "PUT", path: forced, body, ifMatch, statuses });
+    await this.#change({ method: "PUT", path: forced, body, ifMatch, domain, statuses });
   }
 
   async #unreserve(): Promise<void> {
@@ -269,6 +277,7 @@ export class Operator {
       path,
       body: { [key]: fields[key] },
       ifMatch,
+      domain: name,
       statuses: [200, 409, 412],
     });
   }
@@ -280,12 +289,13 @@ export class Operator {
     const target = random.oneIn(6) ? pair : this.#world.somePair(random, domain);
     if (target === undefined) return;
     const body = { address: formatIPv4(target.address), psid: target.portParams?.psid ?? null };
-    await this.#change({ method: "POST", ...(await this.#lease(pair, "move")), body });
+    await this.#change({ method: "POST", ...(await this.#lease(pair, "move")), body, domain });
   }
 
   async #endLease(): Promise<void> {
-    const { pair } = this.#world.someSubscriber(this.#random);
-    if (pair !== undefined) await this.#change({ method: "POST", ...(await this.#lease(pair, "release")) });
+    const { pair, domain } = this.#world.someSubscriber(this.#random);
+    if (pair === undefined) return;
+    await this.#change({ method: "POST", ...(await this.#lease(pair, "release")), domain });
   }
 
   async #lease(pair: NamedPair, verb: string) {
@@ -294,9 +304,10 @@ export class Operator {
     return { path: `${path}/${verb}`, ifMatch, statuses: [200, 400, 404, 409, 412] };
   }
 
-  async #createToken(): Promise<void> {
+  async #createToken(
+    scope: KnownToken["scope"] = this.#random.pick(["read", "admin", "relay"]),
+  ): Promise<void> {
     const random = this.#random;
-    const scope = random.pick(["read", "admin", "relay"] as const);
     const domain = scope === "relay" || random.oneIn(3) ? null : this.#domain.name;
     const name = `token-${random.below(3 * namesMax)}`;
     const body = { scope, domain };
@@ -359,6 +370,20 @@ export class Operator {
     await this.#change({ method: "PUT", path, body: state, ifMatch, statuses: [200, 400, 409, 412, 428] });
   }
 
+  /** @returns The token of the environment, or one that may change what is inside a domain. */
+  #tokenFor(domain: string | undefined): Pick<KnownToken, "name" | "secret"> {
+    const ofEnvironment = { name: environmentName, secret: this.#adminToken };
+    if (domain === undefined || this.#random.oneIn(2)) return ofEnvironment;
+    const usable = this.tokens.filter(
+      (each) =>
+        each.scope === "admin" &&
+        (each.domain === null || each.domain === domain) &&
+        each.deletedMs === undefined &&
+        !each.isInDoubt,
+    );
+    return usable.length === 0 ? ofEnvironment : this.#random.pick(usable);
+  }
+
   async #etagOf(path: string): Promise<string | undefined> {
     const answer = await this.#request("GET", path, {});
     return answer?.headers.get("etag") ?? undefined;
@@ -371,8 +396,10 @@ export class Operator {
     body,
     ifMatch,
     isCreation,
+    domain,
     statuses,
   }: Change): Promise<AdminAnswer | undefined> {
+    const token = this.#tokenFor(domain);
     const headers = {
       ...(body !== undefined && { "content-type": "application/json" }),
       ...(ifMatch !== undefined && { "if-match": ifMatch }),
@@ -381,9 +408,10 @@ export class Operator {
     const text = body === undefined ? undefined : JSON.stringify(body);
     let answer: AdminAnswer | undefined;
     for (let tries = 0; tries < triesMax; tries++) {
-      answer = await this.#request(method, path, headers, text);
+      this.#world.asks(token.name, path);
+      answer = await this.#request(method, path, headers, text, token.secret);
       this.#world.did(
-        `${method} ${path} ${(text ?? "").slice(0, textShownMax)}`,
+        `${token.name}: ${method} ${path} ${(text ?? "").slice(0, textShownMax)}`,
         answer?.status ?? "unknown",
       );
       if (answer !== undefined && answer.status !== 503) break;
@@ -394,6 +422,7 @@ export class Operator {
     must(
       isExpected,
       "an operator got an answer that the API does not have",
+      token.name,
       method,
       path,
       text,
@@ -408,8 +437,9 @@ export class Operator {
     path: string,
     headers: Readonly<Record<string, string>>,
     body?: string,
+    secret = this.#adminToken,
   ): Promise<AdminAnswer | undefined> {
-    const authorization = `Bearer ${this.#adminToken}`;
+    const authorization = `Bearer ${secret}`;
     return this.#world.send({
       method,
       path: `/admin/v1${path}`,

@@ -6,6 +6,7 @@
 import { allocatorBugs } from "./planted/allocator.ts";
 import { answerBugs } from "./planted/answers.ts";
 import type { PlantedBug } from "./planted/bug.ts";
+import { evidenceBugs } from "./planted/evidence.ts";
 import { knownBugs } from "./planted/known.ts";
 import { relayBugs } from "./planted/relay.ts";
 import { statementBugs } from "./planted/statements.ts";
@@ -15,5 +16,6 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...allocatorBugs,
   ...answerBugs,
   ...relayBugs,
+  ...evidenceBugs,
   ...knownBugs,
 ];
