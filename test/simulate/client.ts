@@ -171,14 +171,14 @@ export class Client {
     });
   }
 
-  /** Its lease has ended. It may ask for it all the same. */
+  /** Its lease has ended. It may ask for it all the same, with nothing but the pair. */
   #loseInTime(): void {
     if (!this.#habits.asksForEndedLeases || this.#random.oneIn(2)) {
       this.#lose();
       return;
     }
     this.#world.stops(this);
-    this.#perhapsChangeSoftwire();
+    this.#softwire = undefined;
     this.#state = "rebooting";
     this.#ask(this.#random.pick(["reboot", "renew"]), this.#lastPair);
   }

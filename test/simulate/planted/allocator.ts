@@ -102,6 +102,7 @@ export const allocatorBugs: readonly PlantedBug[] = [
   {
     name: "clock-is-read-once",
     promise: "T4 a reading of the clock is not used for ever",
+    needs: "a rule for arrivals that is exact to the round trip of a reading",
     file: pipeline,
     search: "  clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };\n  arrival",
     replacement: "  clock.reading ??= { clockMs: result.clockMs, sentMs, answeredMs };\n  arrival",
