@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Excuses } from "./excuses.ts";
 import type { GivenUp } from "./given-up.ts";
 import { bound, offered } from "./leases.ts";
 import type { Leases, Version } from "./leases.ts";
@@ -31,10 +32,13 @@ export interface JudgedAnswer {
   readonly isPlain: boolean;
   /** The end of the name of the line that the message came from; undefined if it has none, or nobody knows. */
   readonly line?: string | undefined;
+  /** Its IPv6 source address, in hexadecimal; undefined if nobody knows. */
+  readonly source?: string | undefined;
 }
 
 /** What a judge knows. */
 export interface AnswerGround {
+  readonly excuses: Excuses;
   readonly leases: Leases;
   /** @returns The slot of a pair in the pools that exist. */
   readonly slotOf: (pair: NamedPair) => number | undefined;
@@ -50,14 +54,15 @@ export interface AnswerGround {
 
 /** Checks an answer by the versions of its row, from when its message was sent to when it arrived. */
 export function checkAnswer(answer: JudgedAnswer, ground: AnswerGround): void {
-  const { kind, client, named, pair, sentMs, what, isPlain } = answer;
+  const { kind, client, named, pair, sentMs, what, isPlain, source } = answer;
   const isToDiscover = kind === "offer" || (kind === "ack" && answer.asksRapidCommit);
   must(what === "discover" ? isToDiscover : kind !== "offer", "an answer is not one to its message", answer);
   const isNamed = what === "discover" || (named !== undefined && names(named, pair));
   must(isNamed, "an answer is for another pair than its message", answer);
   if (kind === "nak") {
     const slot = ground.slotOf(pair);
-    if (slot === undefined || !isPlain || what === "discover") return;
+    if (what === "discover" || slot === undefined) return;
+    if (ground.excuses.count("refusal: bad client", !isPlain && source === undefined)) return;
     checkRefusal(answer, slot, ground.leases.versions(slot, sentMs), ground);
     return;
   }
@@ -65,6 +70,7 @@ export function checkAnswer(answer: JudgedAnswer, ground: AnswerGround): void {
   const versions = ground.slotsOf(pair).flatMap((slot) => ground.leases.versions(slot, sentMs));
   // A damaged message may have lost the name of its line.
   const isDamaged = ground.givenUpBy(client).some((each) => each.pair === undefined);
+  ground.excuses.count("line of an answer: damaged message", isDamaged);
   const judged = isDamaged ? { ...answer, line: undefined } : answer;
   const isAllowed = versions.some(
     (version) =>
@@ -73,6 +79,8 @@ export function checkAnswer(answer: JudgedAnswer, ground: AnswerGround): void {
         !isLeaving(version, answer, ground)) ||
       isKeptFor(version, answer, ground),
   );
+  const isShort = !versions.some((version) => isLongEnough(version, answer));
+  ground.excuses.count("short lease: drained", isShort);
   must(isAllowed, `no row allows this ${kind}`, answer, { client }, versions);
   if (kind === "offer") checkPreference(answer, versions, ground);
 }
@@ -97,7 +105,8 @@ function isLeaving({ row, atMs }: Version, { kind, sentMs }: JudgedAnswer, groun
   const targets = ground.leases.versions(row.moveTo, Math.max(atMs, sentMs));
   const isPending =
     targets.length > 0 && targets.every((each) => each.row.moveFrom === row.slot && each.row.client === null);
-  return isPending && !ground.wasDrained(row.moveTo, sentMs);
+  const isVoid = isPending && ground.wasDrained(row.moveTo, sentMs);
+  return isPending && !ground.excuses.count("pair that is moved away: drained", isVoid);
 }
 
 /** A client that had a pair when it asked, and still has it, is offered this pair. */
@@ -115,38 +124,37 @@ function checkPreference(
       versions[0]!.atMs < sentMs &&
       lastUntil(versions, heardMs) &&
       versions.every(({ row }) => row.client === client && row.state <= bound && row.moveTo === null);
-    must(
-      !isKept || ground.isExcused(slot, sentMs),
-      "a client was offered another pair although it has one",
-      offer,
-      versions,
-    );
+    const isExcused = isKept && ground.isExcused(slot, sentMs);
+    ground.excuses.count("other offer: operated or drained", isExcused);
+    must(!isKept || isExcused, "a client was offered another pair although it has one", offer, versions);
   }
 }
 
-/** A client that renews the lease that it has, or takes what it was offered, must not be refused. */
+/**
+ * A client that renews the lease that it has, or takes what it was offered, must not be refused. Of a bad client, only a
+ * lease of the same line and source is judged: others may have its softwire address, or it may have moved.
+ */
 function checkRefusal(
   answer: JudgedAnswer,
   slot: number,
   versions: readonly Version[],
   ground: AnswerGround,
 ): void {
-  const { client, heardMs, sentMs, what } = answer;
-  const isOwn = ({ row }: Version): boolean =>
-    row.client === client &&
-    (row.state === bound || (what === "select" && row.state === offered)) &&
-    row.moveTo === null;
+  const { client, heardMs, sentMs, what, isPlain, line = "", source } = answer;
+  const isSameHolder = ({ row }: Version): boolean => row.source === source && row.line.endsWith(line);
+  const isOwn = (version: Version): boolean =>
+    version.row.client === client &&
+    (version.row.state === bound || (isPlain && what === "select" && version.row.state === offered)) &&
+    version.row.moveTo === null &&
+    (isPlain || isSameHolder(version));
   const isHeld =
     versions.length > 0 &&
     versions[0]!.atMs < sentMs &&
     versions.every(isOwn) &&
     lastUntil(versions, heardMs + 2000);
-  must(
-    !isHeld || ground.isExcused(slot, sentMs),
-    "a lease that its client has was refused",
-    answer,
-    versions,
-  );
+  const isExcused = isHeld && ground.isExcused(slot, sentMs);
+  ground.excuses.count("refusal: operated or drained", isExcused);
+  must(!isHeld || isExcused, "a lease that its client has was refused", answer, versions);
 }
 
 /** Whether an answer grants all that its row was given, less the seconds that have passed. */

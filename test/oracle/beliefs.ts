@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Excuses } from "./excuses.ts";
 import { share } from "./pools.ts";
 import type { NamedPair } from "./pools.ts";
 import { must } from "./violation.ts";
@@ -19,8 +20,13 @@ export interface Belief {
 
 /** All clients and what they believe. */
 export class Beliefs {
+  readonly #excuses: Excuses;
   readonly #byClient = new Map<string, Belief>();
   readonly #byAddress = new Map<number, Set<Belief>>();
+
+  constructor(excuses = new Excuses()) {
+    this.#excuses = excuses;
+  }
 
   of(client: string): Belief | undefined {
     return this.#byClient.get(client);
@@ -35,19 +41,19 @@ export class Beliefs {
     this.end(client);
     const belief: Belief = { client, pair, fromMs: nowMs, untilMs, isRevoked };
     const ofAddress = this.#byAddress.get(pair.address) ?? new Set<Belief>();
+    let isSpared = isRevoked;
     for (const other of ofAddress) {
       if (other.untilMs <= nowMs) {
         ofAddress.delete(other);
         if (this.#byClient.get(other.client) === other) this.#byClient.delete(other.client);
         continue;
       }
-      must(
-        isRevoked || other.isRevoked || !share(other.pair, pair),
-        "two clients use one port",
-        belief,
-        other,
-      );
+      const isShared = share(other.pair, pair);
+      const isExcused = isRevoked || other.isRevoked;
+      isSpared ||= isShared && isExcused;
+      must(!isShared || isExcused, "two clients use one port", belief, other);
     }
+    this.#excuses.count("port in use: revoked", isSpared);
     ofAddress.add(belief);
     this.#byAddress.set(pair.address, ofAddress);
     this.#byClient.set(client, belief);

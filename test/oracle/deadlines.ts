@@ -4,6 +4,7 @@
  * @module
  */
 import type { Claim } from "../../src/lease/claim.ts";
+import type { Excuses } from "./excuses.ts";
 import type { GivenUp } from "./given-up.ts";
 import { must } from "./violation.ts";
 
@@ -45,25 +46,32 @@ export function checkDeadlines(
   { claims, sentMs, committedMs, hasChanges, until, received, earlierMs }: TimedBatch,
   givenUpBy: (client: string) => readonly GivenUp[],
   toClockMs: (atMs: number) => number,
+  excuses: Excuses,
 ): void {
-  if (until !== undefined) {
-    must(until * 1000 <= sentMs + waitMs + lateMs, "the deadline of a batch is later than its sender waits", {
-      until,
-      sentMs,
-    });
+  if (!excuses.count("deadline: no clock", until === undefined)) {
     must(
-      !hasChanges || Math.floor(committedMs / 1000) <= until,
+      until! * 1000 <= sentMs + waitMs + lateMs,
+      "the deadline of a batch is later than its sender waits",
+      {
+        until,
+        sentMs,
+      },
+    );
+    must(
+      !hasChanges || Math.floor(committedMs / 1000) <= until!,
       "a transaction changed rows after its deadline",
       { until, committedMs },
     );
   }
-  if (received === undefined || earlierMs.includes(received)) return;
-  for (const claim of claims) {
-    if (claim.kind !== "end") continue;
+  const ends = claims.filter(({ kind }) => kind === "end");
+  if (ends.length === 0 || excuses.count("arrival: no clock", received === undefined)) return;
+  if (excuses.count("arrival: that of an earlier round", earlierMs.includes(received!))) return;
+  for (const claim of ends) {
     // Which of a client's messages made the claim is not known, so the latest counts.
     const arrivals = givenUpBy(claim.clientId).map(({ atMs }) => toClockMs(atMs));
     must(
-      arrivals.length === 0 || received <= Math.max(...arrivals) + postMs,
+      excuses.count("arrival: not known", arrivals.length === 0) ||
+        received! <= Math.max(...arrivals) + postMs,
       "a batch states that its messages arrived later than they did",
       claim,
       { received, arrivals },

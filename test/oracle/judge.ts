@@ -6,6 +6,7 @@
  */
 import type { Claim } from "../../src/lease/claim.ts";
 import { Cursors } from "./cursors.ts";
+import { Excuses } from "./excuses.ts";
 import { concerns, GivenUps } from "./given-up.ts";
 import type { GivenUp } from "./given-up.ts";
 import { isRunning, Leases } from "./leases.ts";
@@ -53,6 +54,7 @@ export class Judge {
   readonly leases = new Leases();
   readonly tenures = new Tenures();
   readonly cursors = new Cursors();
+  readonly excuses: Excuses;
   readonly #pools = new Map<number, OraclePool>();
   /** Those that exist, and those that were deleted. */
   readonly #everPools = new Map<number, OraclePool>();
@@ -70,6 +72,10 @@ export class Judge {
   readonly audited: AuditedChange[] = [];
   /** Transactions that changed something. */
   commits = 0;
+
+  constructor(excuses = new Excuses()) {
+    this.excuses = excuses;
+  }
 
   /** Takes the configuration over, after each change. */
   configure({ pools, domains }: JudgedConfiguration, nowMs: number): void {
@@ -203,9 +209,12 @@ export class Judge {
     const pair = this.pairOf(slot);
     const given = this.givenUpBy(client).filter((each) => concerns(each, row, pair));
     const grant = this.leases.lastGrant(slot);
-    if (grant === undefined) return true;
-    const sinceMs = grant.atMs - (grant.by === by ? roundsMax : 1) * sameBatchMs;
-    return given.some(({ atMs: givenMs }) => givenMs >= sinceMs);
+    if (this.excuses.count("end: grant unknown", grant === undefined)) return true;
+    const sinceMs = grant!.atMs - (grant!.by === by ? roundsMax : 1) * sameBatchMs;
+    const late = given.filter(({ atMs: givenMs }) => givenMs >= sinceMs);
+    const isUntimed = late.length > 0 && late.every(({ atMs: givenMs }) => givenMs === Infinity);
+    this.excuses.count("end: arrival not told", isUntimed);
+    return late.length > 0;
   }
 
   /** @returns The slots of a pair in all pools that there ever were. */

@@ -5,6 +5,8 @@
  */
 import { fork } from "node:child_process";
 import { join } from "node:path";
+import { addCounts } from "../oracle/excuses.ts";
+import type { ExcuseCount } from "../oracle/excuses.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import type { MemoryReport } from "./memory-watch.ts";
 import { replaceOutside } from "./outside.ts";
@@ -26,6 +28,7 @@ export class Totals {
   /** Of the process whose memory has grown most. Undefined before the first measurement. */
   memory: MemoryReport | undefined;
   readonly faults = new Map<string, number>();
+  readonly excuses = new Map<string, ExcuseCount>();
   readonly failures: Exclude<Outcome, { kind: "held" }>[] = [];
 
   /** Whether no process has much more memory than after its first seeds. */
@@ -46,6 +49,7 @@ export class Totals {
     this.grants += outcome.result.grants;
     this.batches += outcome.result.batches;
     this.virtualMs += outcome.result.virtualMs;
+    addCounts(this.excuses, outcome.result.excuses);
     for (const [name, count] of Object.entries(faults))
       this.faults.set(name, (this.faults.get(name) ?? 0) + count);
   }

@@ -10,6 +10,7 @@ import { checkAnswer } from "../oracle/answers.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
 import type { Belief } from "../oracle/beliefs.ts";
 import { Commits } from "../oracle/commits.ts";
+import { Excuses } from "../oracle/excuses.ts";
 import { Judge } from "../oracle/judge.ts";
 import { firstPortOf } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
@@ -18,6 +19,8 @@ import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { readAll } from "../oracle/watched-database.ts";
 import type { Commit } from "../oracle/watched-database.ts";
+import { encodeHex } from "../../src/wire/hex.ts";
+import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
 import type { Client } from "./client.ts";
 import type { Heard, Sent } from "./client-message.ts";
@@ -46,7 +49,8 @@ export class Judges {
   readonly #clock: MachineClock;
   readonly #byStorage = new Map<Storage, Judge>();
   readonly #byDomain = new Map<string, Judge>();
-  readonly #beliefs = new Beliefs();
+  readonly excuses = new Excuses();
+  readonly #beliefs = new Beliefs(this.excuses);
   readonly #commits = new Commits();
   readonly #actors = new Actors();
   /** The latest uses of pairs. */
@@ -85,7 +89,7 @@ export class Judges {
 
   /** @param domains Names of the domains that the database has. */
   add(storage: Storage, domains: readonly string[]): Judge {
-    const judge = new Judge();
+    const judge = new Judge(this.excuses);
     this.#byStorage.set(storage, judge);
     for (const domain of domains) this.#byDomain.set(domain, judge);
     return judge;
@@ -124,7 +128,7 @@ export class Judges {
 
   /** A claim says where its client is: on a line, at a site. */
   #checkClaim({ clientId, line, site }: Claim): void {
-    if (!this.#honest.has(clientId)) return;
+    if (this.excuses.count("line and site: hostile client", !this.#honest.has(clientId))) return;
     must(this.#lines.has(line), "a claim is of a line that nobody has", clientId, line);
     must(this.#sites.has(site), "a claim is of a site that nobody is at", clientId, site);
   }
@@ -176,6 +180,7 @@ export class Judges {
           heardMs: this.#kernel.nowMs,
           isPlain: client.kind === "well-behaved",
           line: lineOf(place) || undefined,
+          source: encodeHex(parseIPv6(place.address)),
         },
         judge,
       );
@@ -229,8 +234,8 @@ export class Judges {
   #pastBelief({ client, belief, sentMs, toMs }: UsedPair): PastBelief | undefined {
     const { pair, fromMs, isRevoked } = belief;
     const judge = this.ofClient(client);
-    if (isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs))
-      return undefined;
+    const isLost = isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs);
+    if (this.excuses.count("evidence of a use: pair lost", isLost)) return undefined;
     const { nowMs } = this.#kernel;
     const startMs = this.#clock.trueMs - nowMs;
     const from = Math.ceil((startMs + fromMs) / 1000);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ExcuseCount } from "../oracle/excuses.ts";
 import type { Totals } from "./campaign.ts";
 import type { MemoryReport } from "./memory-watch.ts";
 import type { Outcome } from "./run-seed.ts";
@@ -13,7 +14,7 @@ export function formatTotals(
   totals: Totals,
   { firstSeed, elapsedMs }: { readonly firstSeed: number; readonly elapsedMs: number },
 ): string {
-  const { seeds, exchanges, grants, batches, virtualMs, cpuMs, memory, faults, failures } = totals;
+  const { seeds, exchanges, grants, batches, virtualMs, cpuMs, memory, faults, excuses, failures } = totals;
   const rate = Math.round((exchanges / cpuMs) * 1000);
   const counts = [...faults].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
   return [
@@ -21,7 +22,15 @@ export function formatTotals(
     `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${Math.round(elapsedMs / 1000)} s; ${rate} exchanges a second of CPU time`,
     ...(memory === undefined ? [] : [formatMemory(memory)]),
     `faults: ${counts.length === 0 ? "none" : counts.join(", ")}`,
+    formatExcuses(excuses),
   ].join("\n");
+}
+
+/** The rules that were excused most often in proportion come first. */
+function formatExcuses(excuses: ReadonlyMap<string, ExcuseCount>): string {
+  const shareOf = ({ judged, excused }: ExcuseCount): number => excused / judged;
+  const all = [...excuses].sort(([, a], [, b]) => shareOf(b) - shareOf(a));
+  return `excused: ${all.map(([name, { judged, excused }]) => `${name} ${excused} of ${judged}`).join(", ")}`;
 }
 
 function formatMemory({ firstOctets, nowOctets }: MemoryReport): string {

@@ -7,6 +7,7 @@
 import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { openFile } from "../../src/store/database/file.ts";
+import type { ExcuseCount } from "../oracle/excuses.ts";
 import { countsOf } from "../oracle/row-audit.ts";
 import { must } from "../oracle/violation.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
@@ -47,6 +48,8 @@ export interface RunResult {
   readonly batches: number;
   readonly virtualMs: number;
   readonly faults: ReadonlyMap<string, number>;
+  /** How often rules were excused. */
+  readonly excuses: Readonly<Record<string, ExcuseCount>>;
 }
 
 /** Options of a run. */
@@ -137,6 +140,7 @@ export class Simulation {
         batches: this.#batches,
         virtualMs: this.#kernel.nowMs,
         faults: this.#trace.faults,
+        excuses: this.#judges.excuses.counts,
       };
     } finally {
       restoreTimers();
