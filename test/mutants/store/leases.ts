@@ -414,7 +414,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "history-ends-when-the-row-changes",
     rules: ["a tenure ends with its lease"],
     file: triggers,
-    search: "min(OLD.expires_at,\n            iif(NEW.updated_at < OLD.updated_at, (SELECT now_ms / 1000 FROM instant), NEW.updated_at))",
+    search:
+      "min(OLD.expires_at,\n            iif(NEW.updated_at < OLD.updated_at, (SELECT now_ms / 1000 FROM instant), NEW.updated_at))",
     replacement: "NEW.updated_at",
     tests: commitTests,
   },
