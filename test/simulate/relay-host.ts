@@ -14,6 +14,8 @@ import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Network } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { RelayLedger } from "./relay-ledger.ts";
+import type { LedgerPost } from "./relay-ledger.ts";
 
 /** Options of a relay. */
 export interface RelayHostOptions {
@@ -44,6 +46,7 @@ export class RelayHost {
   readonly #options: RelayHostOptions;
   #process: SimulatedProcess | undefined;
   #relay: Relay | undefined;
+  #ledger: RelayLedger | undefined;
   readonly #sockets = new Map<string, ListenerOptions>();
 
   constructor(kernel: Kernel, network: Network, options: RelayHostOptions) {
@@ -75,6 +78,7 @@ export class RelayHost {
   start(): void {
     const process = this.#options.startProcess();
     this.#process = process;
+    const ledger = (this.#ledger = new RelayLedger(this.name));
     const { name, addresses, token, policy, postsInFlight, batchFrames, deadlineMs, allocators, log } =
       this.#options;
     const settings = parseRelaySettings({
@@ -97,10 +101,12 @@ export class RelayHost {
       log(name, message, fields);
     };
     const outside = {
-      openListener: (options: ListenerOptions) => Promise.resolve(this.#openListener(process, options)),
+      openListener: (options: ListenerOptions) =>
+        Promise.resolve(this.#openListener(process, ledger, options)),
       openConnections: ({ url }: { readonly url: URL }) =>
         this.#connect(
           process,
+          ledger,
           allocators.find((each) => each.name === url.hostname)!,
         ),
       readInterfaces: () => ({}),
@@ -113,7 +119,21 @@ export class RelayHost {
     });
   }
 
+  /**
+   * Compares what the relay counts with what went through its host.
+   *
+   * @throws {Violation} If they differ.
+   */
+  checkCounters(isKilled = false): void {
+    if (this.#relay === undefined) return;
+    const { counters, queue } = this.#relay.status();
+    this.#ledger!.check(counters, queue.frames, isKilled);
+  }
+
   kill(): void {
+    this.#kernel.check(() => {
+      this.checkCounters(true);
+    });
     this.#process?.kill();
     this.#process = undefined;
     this.#relay = undefined;
@@ -124,12 +144,14 @@ export class RelayHost {
   receive(datagram: Uint8Array, link: number, address: string, port: number): void {
     const socket = this.#sockets.get(this.#options.addresses[link]!);
     if (socket === undefined) return;
+    const ledger = this.#ledger!;
     this.#process?.deliver(`socket ${socket.address}`, () => {
+      ledger.recordReceived();
       socket.onDatagram(datagram, { address, port, family: "IPv6", size: datagram.length });
     });
   }
 
-  #openListener(process: SimulatedProcess, options: ListenerOptions): Listener {
+  #openListener(process: SimulatedProcess, ledger: RelayLedger, options: ListenerOptions): Listener {
     this.#sockets.set(options.address, options);
     const { receiveBufferOctets } = options;
     return {
@@ -139,6 +161,7 @@ export class RelayHost {
       resizeReceiveBuffer: () => receiveBufferOctets,
       send: (payload, _port, address) => {
         const { crashes } = this.#options;
+        ledger.recordSent();
         if (!process.isAlive || crashes.strike(this, "before a datagram")) return;
         this.#options.deliver(payload, address, this.#options.addresses.indexOf(options.address));
         crashes.strike(this, "after a datagram");
@@ -147,9 +170,12 @@ export class RelayHost {
     };
   }
 
-  #connect(process: SimulatedProcess, allocator: AllocatorHost): Connections {
+  #connect(process: SimulatedProcess, ledger: RelayLedger, allocator: AllocatorHost): Connections {
     return {
-      request: (request, timeoutMs) => this.#request(process, allocator, request, timeoutMs),
+      request: (request, timeoutMs) => {
+        const post = request.body && ledger.recordPost(request.body);
+        return this.#request(process, allocator, request, timeoutMs, post);
+      },
       close: () => Promise.resolve(),
     };
   }
@@ -159,12 +185,17 @@ export class RelayHost {
     allocator: AllocatorHost,
     request: HttpRequest,
     timeoutMs: number,
+    post: LedgerPost | undefined,
   ): Promise<HttpAnswer> {
     const network = this.#network;
     return new Promise((resolve, reject) => {
       if (!process.isAlive) return;
+      const fail = (message: string): void => {
+        post?.failed();
+        reject(new Error(message));
+      };
       const cancel = process.timing.later(() => {
-        reject(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
+        fail(`No answer within ${Math.round(timeoutMs)} ms`);
       }, timeoutMs);
       const receive = (settle: () => void): void => {
         process.deliver("connections", () => {
@@ -175,13 +206,14 @@ export class RelayHost {
       const onBroken = (): void => {
         this.#kernel.after(1, () => {
           receive(() => {
-            reject(new Error("other side closed"));
+            fail("other side closed");
           });
         });
       };
       const onAnswer = (answer: HttpAnswer): void => {
         const arrive = (): void => {
           receive(() => {
+            post?.answered(answer);
             resolve(answer);
           });
         };

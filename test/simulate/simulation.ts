@@ -395,6 +395,7 @@ export class Simulation {
   async #audit(): Promise<void> {
     await this.#judges.audit();
     await this.#evidence.check();
+    for (const relay of this.#relays) relay.checkCounters();
     for (const past of this.#judges.takePastBeliefs()) await this.#evidence.checkBelief(past);
   }
 
@@ -456,5 +457,6 @@ export class Simulation {
       [...this.#relays.filter(isLate), ...this.#allocators.filter(isBusy)].map(({ name }) => name);
     while (late().length > 0 && kernel.nowMs < endMs) await kernel.runUntil(kernel.nowMs + 1000);
     must(late().length === 0, "something waits in a host although the faults are over", late());
+    for (const relay of this.#relays) relay.checkCounters();
   }
 }

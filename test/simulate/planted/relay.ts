@@ -50,6 +50,13 @@ export const relayBugs: readonly PlantedBug[] = [
     replacement: '    if (outcome.kind === "answers") this.#postsInFlight--;\n    if (outcome.kind',
   },
   {
+    name: "late-frames-are-not-counted",
+    promise: "each datagram that a relay receives has one outcome, which is counted",
+    file: "relay/uplink/batcher.ts",
+    search: '      counters.drop("deadline-passed", taken.expired);\n',
+    replacement: "",
+  },
+  {
     name: "quarantined-allocator-is-never-tried-again",
     promise: "when faults end, every well-behaved client is bound",
     file: uplink,
