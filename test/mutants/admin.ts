@@ -242,8 +242,8 @@ const changeMutants: readonly Mutant[] = [
     name: "manual-release-without-quarantine",
     rules: ["a binding leaves the feed before its pair is assigned again"],
     file: "src/store/evidence/lease-changes.ts",
-    search: "${freeNever}, ${instantSeconds} + ${quarantineSeconds})`",
-    replacement: "${freeNever}, ${instantSeconds} + 0 * ${quarantineSeconds})`",
+    search: "max(${instantSeconds} + ${quarantineSeconds}, ",
+    replacement: "max(${instantSeconds} + 0 * ${quarantineSeconds}, ",
     tests: storeTests,
   },
 ];

@@ -303,8 +303,11 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
     must(!isInUse(before, now) || mayEnd(before), "a pair was declined by nobody", before, after);
     const { declineSeconds } = rulesOf(after.domainId)!;
     // It is counted from the end of the second, or from the beginning if the pair is free at once.
+    const declinedUntil = declineSeconds > 0 ? nowUp + declineSeconds : now;
+    // An offer of a pair that was in quarantine ends later than the offer.
+    const keptUntil = before.state === offered && before.freeAt > before.expiresAt ? before.freeAt : 0;
     must(
-      !isInUse(before, now) || after.freeAt === (declineSeconds > 0 ? nowUp + declineSeconds : now),
+      !isInUse(before, now) || after.freeAt === Math.max(declinedUntil, keptUntil),
       "the quarantine of a declined pair is not that of its domain",
       before,
       after,

@@ -22,6 +22,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { clockStepSecondsMin, offerSkipMax, relayFramesMax } from "../../limits.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
+import { restOfQuarantine } from "../database/quarantine.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
@@ -263,9 +264,6 @@ const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c
  */
 const freeAfterOffer = (end: SQL, isQuarantined: SQL): SQL =>
   sql`iif(${isQuarantined}, max(${lease.freeAt}, ${end} + 1), ${end})`;
-
-/** Until when the pair of an offer is in the quarantine of the lease before it; 0 if it is in none. */
-const restOfQuarantine = sql`iif(${lease.state} = ${offered} AND ${lease.freeAt} > ${lease.expiresAt}, ${lease.freeAt}, 0)`;
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,

@@ -8,6 +8,7 @@ import { and, eq, gt, isNotNull, lte, ne, not, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { Database } from "../database/database.ts";
+import { restOfQuarantine } from "../database/quarantine.ts";
 import { writerOf } from "../database/queries.ts";
 import { freeNever, lease, LeaseState, pool, tenureColumns } from "../database/schema.ts";
 import { poolOfSlotSql } from "../database/slot-sql.ts";
@@ -78,7 +79,8 @@ export async function endLease(
         since: null,
         softwire: null,
         updatedAt: instantSeconds,
-        freeAt: sql`iif(${lease.freeAt} = ${freeNever}, ${freeNever}, ${instantSeconds} + ${quarantineSeconds})`,
+        freeAt: sql`iif(${lease.freeAt} = ${freeNever}, ${freeNever},
+          max(${instantSeconds} + ${quarantineSeconds}, ${restOfQuarantine}))`,
       })
       .where(isRunningLease(handle))
       .returning({ slot: lease.slot }),

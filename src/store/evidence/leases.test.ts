@@ -57,6 +57,15 @@ async function openLeases() {
   return world;
 }
 
+test("an offer that is ended by an operator leaves the quarantine of the lease before it", async () => {
+  const { database, bind, commit, handle, now } = await openLeases();
+  await bind(1, 0);
+  await commit(endClaim(1, slotKey(0), { quarantineSeconds: 600 }));
+  await commit(offerClaim(1));
+  expect((await endLease(database, await handle(0), 0, audit)).isDone).toBe(true);
+  expect(await queryNumber(database, "SELECT free_at FROM lease")).toBe(now + 600);
+});
+
 test("a page of leases leaves out those of a pool that was created since the directory was read", async () => {
   const { database, bind } = await openLeases();
   await bind(1, 0);

@@ -1,15 +1,17 @@
 import { sql } from "drizzle-orm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clientId } from "../../../test/support/claims.ts";
+import { bindClaim, clientId, endClaim, offerClaim } from "../../../test/support/claims.ts";
 import { onlyDatabase, temporaryDatabase, vectorDomain } from "../../../test/support/database.ts";
 import { anyLeaseEvent, openLeasePlay } from "../../../test/support/lease-play.ts";
 import { planOf } from "../../../test/support/query-plan.ts";
 import { TestClock } from "../../../test/support/clock.ts";
 import { execute, query } from "../../../test/support/sql.ts";
+import type { Claim } from "../../lease/claim.ts";
 import { pairOf } from "../../portset/pool-geometry.ts";
 import { numberOfSlot } from "../../portset/slot-key.ts";
 import { formatIPv4 } from "../../wire/ipv4-address.ts";
+import { commitClaims } from "../batch/commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { createReservationStore } from "../configuration/reservations.ts";
 import type { Database } from "../database/database.ts";
@@ -89,6 +91,27 @@ test("a lease that was made under a longer quarantine counts as quarantined for 
   play.now += 101;
   const [counts] = (await countSlots(wholeDatabase(play.database))).pools;
   expect(counts).toMatchObject({ bound: 0, quarantined: 1 });
+});
+
+test("an offer of a pair in quarantine counts as offered, also when it is made in the middle of a second", async () => {
+  const clock = new TestClock(1_750_000_000.5);
+  const { clockMs } = clock;
+  const database = await temporaryDatabase(
+    { domains: [{ ...vectorDomain.domains[0]!, quarantineSeconds: 60 }] },
+    { clockMs },
+  );
+  const { revision } = await loadDirectory(database);
+  const commit = async (claim: Claim) => (await commitClaims(database, [claim], { revision })).facts[0]!;
+  const { held } = await commit(offerClaim(1));
+  await commit(bindClaim(1, held!.slot));
+  await commit(endClaim(1, held!.slot, { quarantineSeconds: 60 }));
+  clock.seconds! += 15;
+  await commit(offerClaim(1));
+  for (const later of [0, 0.5, 40]) {
+    clock.seconds! += later;
+    const counted = (await countSlots(wholeDatabase(database))).pools;
+    expect(addSlotCounts(counted)).toMatchObject({ offered: 1, bound: 0 });
+  }
 });
 
 test("an offer of a pair that is reserved no more has no quarantine, and counts as offered", async () => {
