@@ -149,10 +149,13 @@ export class Batcher {
 
   /** Sends the frames that gather when the oldest has waited for long enough. */
   #flushInTime(): void {
-    this.#cancelGather = this.#context.timing.later(() => {
-      this.#cancelGather = undefined;
-      this.#flush();
-    }, this.#limits.gatherMsMax - this.waiting.oldestMs);
+    this.#cancelGather = this.#context.timing.later(
+      () => {
+        this.#cancelGather = undefined;
+        this.#flush();
+      },
+      Math.ceil(this.#limits.gatherMsMax - this.waiting.oldestMs),
+    );
   }
 
   async #send({ frames, arrivedMs }: TakenFrames): Promise<void> {

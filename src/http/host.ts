@@ -23,7 +23,8 @@ export function refuseBadHost({ headers }: Pick<Request, "headers">): Response |
   );
 }
 
-function isUrl(text: string): boolean {
+/** Whether a text is a URL. */
+export function isUrl(text: string): boolean {
   try {
     return new URL(text).href !== "";
   } catch {

@@ -69,6 +69,9 @@ test.each<[string, string, string[], Uint8Array | string, string?]>([
   ["without octets", "200 ok", [authorized, frames, "Content-Length: 0"], ""],
   ["that is too long", "413 payload too large", [authorized, frames, "Content-Length: 1048577"], ""],
   ["with a Host that is none", "400 bad request", [authorized, frames, length], body, "Host: a/b"],
+  ["with a port that is none", "400 bad request", [authorized, frames, length], body, "Host: a:99999"],
+  ["with two tokens", "401 unauthorized", [authorized, "Authorization: Bearer x", frames, length], body],
+  ["of two types", "415 unsupported", [authorized, frames, "Content-Type: text/plain", length], body],
 ])("a POST %s goes to the application", async (_name, status, head, octets, host) => {
   const { send, fetch } = await openServer();
   expect(await send(head, octets, host)).toContain(`http/1.1 ${status}`);

@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { DirectRelay } from "../http/app.ts";
+import { isUrl } from "../http/host.ts";
 import type { RelayAnswer } from "../http/relay-endpoint.ts";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { framesType } from "../wire/relay-call.ts";
@@ -16,8 +17,9 @@ import { framesType } from "../wire/relay-call.ts";
  * @param otherwise Answers all other requests.
  */
 export function relayListener(relay: DirectRelay, otherwise: RequestListener): RequestListener {
+  const isHost = rememberHost();
   return (incoming, outgoing) => {
-    const octets = ordinaryLength(incoming);
+    const octets = isHost(incoming.headers.host) ? ordinaryLength(incoming) : undefined;
     if (octets === undefined || !relay.accepts(incoming.headers.authorization)) {
       otherwise(incoming, outgoing);
       return;
@@ -38,7 +40,8 @@ export function relayListener(relay: DirectRelay, otherwise: RequestListener): R
 }
 
 /** @returns The length of the body of an ordinary POST to `/v1/relay`; undefined for any other request. */
-function ordinaryLength({ method, url, headers, httpVersionMinor }: IncomingMessage): number | undefined {
+function ordinaryLength(incoming: IncomingMessage): number | undefined {
+  const { method, url, headers, httpVersionMinor } = incoming;
   const isOrdinary =
     method === "POST" &&
     url === "/v1/relay" &&
@@ -46,9 +49,31 @@ function ordinaryLength({ method, url, headers, httpVersionMinor }: IncomingMess
     headers["content-type"] === framesType &&
     headers.expect === undefined &&
     headers["transfer-encoding"] === undefined &&
-    /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:.]+\](:\d{1,5})?$/i.test(headers.host ?? "");
+    !hasRepeated(incoming);
   const octets = isOrdinary ? Number(headers["content-length"]) : NaN;
   return octets > 0 && octets <= relayBodyOctetsMax ? octets : undefined;
+}
+
+/** Whether a header occurs twice of which Node keeps the first one. */
+function hasRepeated({ rawHeaders }: IncomingMessage): boolean {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase();
+    if (name === "authorization" || name === "content-type" || name === "host") count++;
+  }
+  return count > 3;
+}
+
+/** @returns A function that says whether a Host is one. A relay sends the same with each POST, so the last is remembered. */
+function rememberHost(): (host: string | undefined) => boolean {
+  let known: string | undefined;
+  return (host) => {
+    if (host === undefined) return false;
+    if (host === known) return true;
+    if (!/^[\w.:[\]-]+$/.test(host) || !isUrl(`http://${host}/`)) return false;
+    known = host;
+    return true;
+  };
 }
 
 /**
