@@ -16,7 +16,6 @@ const shown: readonly string[] = [
   "offer-ends-a-quarantine",
   "offer-takes-a-running-lease-away",
   "cursor-passes-free-slots",
-  "only-the-first-address",
   "offered-time-not-kept",
   "granted-time-not-kept-for-a-repeat",
   "site-limit-counts-only-leases",
@@ -55,7 +54,6 @@ const shown: readonly string[] = [
   "request-to-another-server-ends-lease",
   "late-round-moves-the-arrival-time",
   "arrival-on-the-judging-clock-is-ignored",
-  "relay-states-no-arrival",
   "relay-does-not-watch-its-loop",
   "queue-forgets-the-earliest-arrival",
   "two-slots-of-one-port-set",
@@ -117,6 +115,8 @@ const unseen: Readonly<Record<string, readonly string[]>> = {
   "leases with a softwire address that end while their client wants to keep them": [
     "ended-lease-keeps-its-softwire",
   ],
+  "a pool whose first address is used up while others of it are free": ["only-the-first-address"],
+  "POSTs that are late when their relay states no arrival": ["relay-states-no-arrival"],
   "a relay that does not know the clock of the database, while its allocator stands still": [
     "requests-after-a-gap-are-new",
   ],
