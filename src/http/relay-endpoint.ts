@@ -32,12 +32,12 @@ export interface ArrivalEnv {
 export interface ArrivalClock {
   /** The local clock of the pipeline, in milliseconds. */
   readonly localMs: () => number;
-  /** A time by the same clock, not later than the arrival of a request that is read now. Default: `localMs`. */
-  readonly arrivedMs?: (() => number) | undefined;
+  /** A time by the same clock, not later than the arrival of a request that is read now. */
+  readonly arrivedMs: () => number;
 }
 
 /** Creates middleware that records when a request arrived. It runs first, because looking up a token takes time. */
-export function recordArrival({ localMs, arrivedMs = localMs }: ArrivalClock): MiddlewareHandler<ArrivalEnv> {
+export function recordArrival({ localMs, arrivedMs }: ArrivalClock): MiddlewareHandler<ArrivalEnv> {
   return async (context, next) => {
     context.set("readMs", localMs());
     context.set("arrivedMs", arrivedMs());

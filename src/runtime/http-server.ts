@@ -25,7 +25,8 @@ import {
   httpRequestMsMax,
 } from "../limits.ts";
 import { systemTiming } from "../timing.ts";
-import { relayListener, sendResponse } from "./relay-listener.ts";
+import { relayListener } from "./relay-listener.ts";
+import { sendResponse } from "./send-response.ts";
 
 /** The address of the HTTP server. With port 0, the system chooses a port. */
 export interface ListenAddress {

@@ -10,6 +10,7 @@ import { isUrl } from "../http/host.ts";
 import type { RelayAnswer } from "../http/relay-endpoint.ts";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { framesType } from "../wire/relay-call.ts";
+import { sendResponse } from "./send-response.ts";
 
 /**
  * Creates a listener for a server.
@@ -19,8 +20,9 @@ import { framesType } from "../wire/relay-call.ts";
 export function relayListener(relay: DirectRelay, otherwise: RequestListener): RequestListener {
   const isHost = rememberHost();
   return (incoming, outgoing) => {
-    const octets = isHost(incoming.headers.host) ? ordinaryLength(incoming) : undefined;
-    if (octets === undefined || !relay.accepts(incoming.headers.authorization)) {
+    const octets = ordinaryLength(incoming);
+    const { host, authorization } = incoming.headers;
+    if (octets === undefined || !isHost(host) || !relay.accepts(authorization)) {
       otherwise(incoming, outgoing);
       return;
     }
@@ -99,15 +101,5 @@ function readBody(incoming: IncomingMessage, octets: number, done: (body: Uint8A
 
 function sendAnswer(outgoing: ServerResponse, { headers, body }: RelayAnswer): void {
   outgoing.writeHead(200, { ...headers, "content-length": body.length });
-  outgoing.end(body);
-}
-
-/** Sends a response with a short body. */
-export async function sendResponse(outgoing: ServerResponse, response: Response): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer());
-  outgoing.writeHead(response.status, {
-    ...Object.fromEntries(response.headers),
-    "content-length": body.length,
-  });
   outgoing.end(body);
 }

@@ -1,5 +1,5 @@
 /**
- * Who may stand in the audit: a record names somebody who asked for this change.
+ * Whom the audit may name: somebody who asked for the change.
  *
  * @module
  */

@@ -389,7 +389,7 @@ const unlessLeased = (column: Column, value: SQL): SQL =>
 const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up AND ${lease.moveTo} IS NULL,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
-/** A condition: the client's own pair is in the quarantine of a lease. Nobody else could get it either while it is used. */
+/** A condition: the client's own pair is neither in use nor free: it is in the quarantine of its last lease. */
 const isQuarantined = sql`${lease.freeAt} > max(${lease.expiresAt}, now)`;
 
 /** A condition: an operator moved the client to this full address, perhaps from a shared one that it asks for. */
