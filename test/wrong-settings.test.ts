@@ -784,7 +784,7 @@ describe("a service waits for what may come back, and says so", { timeout: 240_0
       APPORTION_ALLOCATOR_URL: `http://127.0.0.1:${ports.CLOSED}`,
       APPORTION_RELAY_TOKEN: token,
     });
-    expect(await logged("allocator unavailable now: trying it with the next frame")).toMatchObject({
+    expect(await logged("allocator unavailable: retrying after a pause")).toMatchObject({
       level: 40,
       allocator: `http://127.0.0.1:${ports.CLOSED}/`,
       detail: `connect ECONNREFUSED 127.0.0.1:${ports.CLOSED}`,

@@ -30,7 +30,7 @@ function fakeClient(url: string) {
   return { client, posts, probes, state };
 }
 
-function setUp(policy: "priority" | "spread" = "priority", count = 2) {
+function createUplink(policy: "priority" | "spread" = "priority", count = 2) {
   const timing = createManualTiming(0);
   const fakes = ["a", "b", "c"].slice(0, count).map(fakeClient);
   const events: string[] = [];
@@ -51,11 +51,23 @@ function setUp(policy: "priority" | "spread" = "priority", count = 2) {
   return { uplink, timing, fakes, events, began, ended, states, a: fakes[0]!, b: fakes[1]! };
 }
 
+/** The same, after the allocators were tried: all serve, and none knows a clock, as those of earlier releases. */
+async function setUp(policy?: "priority" | "spread", count?: number) {
+  const world = createUplink(policy, count);
+  const tried = world.uplink.tryAllocators();
+  for (const { probes } of world.fakes) probes.shift()!();
+  await settle();
+  for (const { posts } of world.fakes) posts.shift()!.end(answers);
+  await tried;
+  world.events.length = 0;
+  return world;
+}
+
 /** Lets the uplink react to a completed POST or probe: it does so in microtasks. */
 const settle = () => new Promise(setImmediate);
 
 test("Uplink uses the first allocator of the list while it serves", async () => {
-  const { uplink, a, b } = setUp();
+  const { uplink, a, b } = await setUp();
   for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   expect([a.posts.length, b.posts.length]).toEqual([3, 0]);
   a.posts[0]!.end(answers);
@@ -67,7 +79,7 @@ test("Uplink uses the first allocator of the list while it serves", async () => 
 });
 
 test("Uplink with `spread` uses the allocator with the fewest POSTs in flight, in turns among equals", async () => {
-  const { uplink, fakes } = setUp("spread", 3);
+  const { uplink, fakes } = await setUp("spread", 3);
   for (let turn = 0; turn < 6; turn++) void uplink.post(frames, 0);
   expect(fakes.map(({ posts }) => posts.length)).toEqual([2, 2, 2]);
   for (const { end } of fakes[1]!.posts) end(answers);
@@ -79,7 +91,7 @@ test("Uplink with `spread` uses the allocator with the fewest POSTs in flight, i
 test.each([unavailable, refused])(
   "Uplink sends a batch that failed as %j once more, to another allocator, within the time left",
   async (failure) => {
-    const { uplink, timing, a, b, began } = setUp();
+    const { uplink, timing, a, b, began } = await setUp();
     const outcome = uplink.post(frames, 0);
     timing.advance(500);
     a.posts[0]!.end(failure);
@@ -92,7 +104,7 @@ test.each([unavailable, refused])(
 );
 
 test("Uplink states the age of a batch at the time of each POST", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = await setUp();
   timing.advance(700);
   void uplink.post(frames, 400);
   timing.advance(500);
@@ -102,7 +114,7 @@ test("Uplink states the age of a batch at the time of each POST", async () => {
 });
 
 test("T4 Uplink states when a batch arrived by the judging clock, once an answer or a probe has told it", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = await setUp();
   const statedBy = ({ posts }: typeof a) => posts.map(({ arrival }) => arrival.clockMs);
   void uplink.post(frames, 0);
   timing.advance(100);
@@ -118,18 +130,47 @@ test("T4 Uplink states when a batch arrived by the judging clock, once an answer
 });
 
 test("T4 Uplink knows the judging clock before the first POST", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = createUplink();
   void uplink.tryAllocators();
   timing.advance(20);
   a.probes[0]!(unavailable);
   b.probes[0]!(undefined, 7000);
   await settle();
   void uplink.post(frames, 20);
-  expect(a.posts[0]!.arrival.clockMs).toBe(7000);
+  expect(b.posts.at(-1)!.arrival.clockMs).toBe(7000);
+});
+
+test("T4 Uplink takes no frames until an allocator was asked for the judging clock", async () => {
+  const { uplink, timing, events, states, a, b } = createUplink();
+  expect([uplink.canPost(), uplink.allQuarantined()]).toEqual([false, false]);
+  void uplink.tryAllocators();
+  timing.advance(400);
+  a.probes[0]!(unavailable);
+  await settle();
+  expect([uplink.canPost(), states(), events]).toEqual([false, ["quarantined", "serving"], []]);
+  b.probes[0]!(undefined, 7400);
+  await settle();
+  expect([uplink.canPost(), events]).toEqual([true, ["available"]]);
+  void uplink.post(frames, 10);
+  // The clock may have shown 7400 at any time since it was asked; a millisecond is for the drift.
+  expect(b.posts.at(-1)!.arrival).toEqual({ ageMs: 390, clockMs: 7009 });
+});
+
+test("T4 Uplink takes frames once an allocator has answered that does not know the judging clock", async () => {
+  const { uplink, timing, a, b } = createUplink();
+  void uplink.tryAllocators();
+  for (const { probes } of [a, b]) probes[0]!(unavailable);
+  await settle();
+  expect([uplink.canPost(), uplink.allQuarantined()]).toEqual([false, true]);
+  timing.advance(5000);
+  b.probes[1]!();
+  await settle();
+  void uplink.post(frames, 5000);
+  expect([a.posts.length, b.posts[0]!.arrival]).toEqual([0, { ageMs: 0, clockMs: undefined }]);
 });
 
 test("E19 Uplink tries the token with a POST without frames, of an allocator that answers", async () => {
-  const { uplink, a, b } = setUp();
+  const { uplink, a, b } = createUplink();
   const failures = uplink.tryAllocators();
   a.probes[0]!(unavailable);
   b.probes[0]!(undefined);
@@ -143,7 +184,7 @@ test("E19 Uplink tries the token with a POST without frames, of an allocator tha
 });
 
 test("T4 Uplink takes no frames that are older than it can state, until it knows the judging clock", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = await setUp();
   expect(uplink.ageMsMax()).toBe(relayDeadlineMsMax);
   timing.advance(relayDeadlineMsMax);
   const outcome = uplink.post(frames, 0);
@@ -158,7 +199,7 @@ test("T4 Uplink takes no frames that are older than it can state, until it knows
 });
 
 test("Uplink never sends a batch to a third allocator", async () => {
-  const { uplink, fakes } = setUp("priority", 3);
+  const { uplink, fakes } = await setUp("priority", 3);
   const outcome = uplink.post(frames, 0);
   for (const { posts } of fakes.slice(0, 2)) {
     posts[0]!.end(unavailable);
@@ -169,7 +210,7 @@ test("Uplink never sends a batch to a third allocator", async () => {
 });
 
 test("Uplink does not resend a batch that was answered or has no time left", async () => {
-  const { uplink, timing, a, b, ended } = setUp();
+  const { uplink, timing, a, b, ended } = await setUp();
   const first = uplink.post(frames, 0);
   const second = uplink.post(frames, 0);
   a.posts[0]!.end(malformed);
@@ -185,7 +226,7 @@ test("Uplink does not resend a batch that was answered or has no time left", asy
 });
 
 test("Uplink quarantines a failed allocator, probes it, tries one POST, and then uses it again", async () => {
-  const { uplink, timing, a, events, states } = setUp("priority", 1);
+  const { uplink, timing, a, events, states } = await setUp("priority", 1);
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
@@ -209,7 +250,7 @@ test("Uplink quarantines a failed allocator, probes it, tries one POST, and then
 });
 
 test("Uplink doubles the pauses between probes up to 2 s, and starts over after a success", async () => {
-  const { uplink, timing, a } = setUp("priority", 1);
+  const { uplink, timing, a } = await setUp("priority", 1);
   const pauses: number[] = [];
   const untilProbe = async (count: number): Promise<void> => {
     let ms = 0;
@@ -235,7 +276,7 @@ test("Uplink doubles the pauses between probes up to 2 s, and starts over after 
 });
 
 test("Uplink waits for the Retry-After of a POST and of a probe", async () => {
-  const { uplink, timing, a } = setUp("priority", 1);
+  const { uplink, timing, a } = await setUp("priority", 1);
   void uplink.post(frames, 0);
   a.posts[0]!.end({ ...unavailable, retryAfterMs: 3000 });
   await settle();
@@ -251,7 +292,7 @@ test("Uplink waits for the Retry-After of a POST and of a probe", async () => {
 });
 
 test("Uplink counts POSTs that fail together as one failure, and ignores a success that comes later", async () => {
-  const { uplink, timing, a, states } = setUp("priority", 1);
+  const { uplink, timing, a, states } = await setUp("priority", 1);
   for (let turn = 0; turn < 3; turn++) void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   a.posts[1]!.end(unavailable);
@@ -263,7 +304,7 @@ test("Uplink counts POSTs that fail together as one failure, and ignores a succe
 });
 
 test("Uplink uses the second allocator while the first is quarantined, and tries the first with one POST", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = await setUp();
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
@@ -278,7 +319,7 @@ test("Uplink uses the second allocator while the first is quarantined, and tries
 });
 
 test("close() of an uplink waits for its POSTs, and stops probing", async () => {
-  const { uplink, timing, a, b } = setUp();
+  const { uplink, timing, a, b } = await setUp();
   void uplink.post(frames, 0);
   a.posts[0]!.end(unavailable);
   await settle();
@@ -291,7 +332,7 @@ test("close() of an uplink waits for its POSTs, and stops probing", async () => 
 });
 
 test("close() of an uplink also waits for the second POST of a batch whose first one is in flight", async () => {
-  const { uplink, a, b } = setUp();
+  const { uplink, a, b } = await setUp();
   const outcome = uplink.post(frames, 0);
   const closed = uplink.close();
   a.posts[0]!.end(unavailable);

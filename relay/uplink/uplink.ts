@@ -4,6 +4,8 @@
  * - A failed POST quarantines its allocator. The quarantine lasts for a pause that grows with every failure. Then the
  *   allocator is probed (GET /readyz). If it can serve, it gets one POST at a time until one succeeds; after that it
  *   serves normally again.
+ * - A relay that does not know the judging clock yet asks for it before it sends frames: without it, a POST could not state
+ *   how long it was on its way, and a RELEASE in it could end a lease that its client got since.
  * - A batch whose POST failed without an answer of status 200 is sent once more, to another allocator, if there is
  *   enough time left. All allocators use the same database, where a repeated message changes nothing and gets the same
  *   answer (RFC 2131 §3.1), so a client can't get two leases. The batch is never sent to the failed allocator again.
@@ -78,6 +80,8 @@ interface KnownAllocator {
   lastFailure: string | undefined;
   /** Set while the allocator is quarantined. */
   cancelPause: (() => void) | undefined;
+  /** It was asked for the judging clock. An older allocator answers without it. */
+  hasAnswered: boolean;
 }
 
 /** Sends batches to one of several allocators. */
@@ -110,6 +114,7 @@ export class Uplink {
       failures: 0,
       lastFailure: undefined,
       cancelPause: undefined,
+      hasAnswered: false,
     }));
     this.#options = options;
     this.#hooks = hooks;
@@ -118,7 +123,7 @@ export class Uplink {
 
   /** @returns Whether an allocator may get a POST now. */
   canPost(): boolean {
-    return this.#allocators.some(isOpen);
+    return this.#allocators.some((each) => this.#isOpen(each));
   }
 
   /** @returns Whether all allocators are quarantined. */
@@ -185,8 +190,7 @@ export class Uplink {
   /**
    * Tries each allocator once. First it is asked for the judging clock, so that even the first POST can state an arrival
    * on it; later, answers to POSTs keep the clock known. If the allocator can serve, it then gets a POST without frames,
-   * so that a wrong token or URL is found before a client needs it. An allocator that can't serve is not quarantined,
-   * because it may be back when the first frame arrives.
+   * so that a wrong token or URL is found before a client needs it. Frames wait until then.
    *
    * @returns The allocators that can't serve now, each with the reason.
    */
@@ -207,8 +211,14 @@ export class Uplink {
     await Promise.all(this.#allocators.map(({ client }) => client.close()));
   }
 
+  /** Whether an allocator may get a POST: it is not quarantined, and has no POST in flight while it is on trial. */
+  #isOpen({ cancelPause, failures, postsInFlight, hasAnswered }: KnownAllocator): boolean {
+    if (!this.#clock.isKnown && !hasAnswered) return false;
+    return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
+  }
+
   #choose(other?: KnownAllocator): KnownAllocator | undefined {
-    const open = this.#allocators.filter((each) => each !== other && isOpen(each));
+    const open = this.#allocators.filter((each) => each !== other && this.#isOpen(each));
     if (this.#options.policy === "priority" || open.length < 2) return open[0];
     const least = Math.min(...open.map(({ postsInFlight }) => postsInFlight));
     const idlest = open.filter(({ postsInFlight }) => postsInFlight === least);
@@ -262,16 +272,19 @@ export class Uplink {
     if (clockMs !== undefined) this.#clock.record({ clockMs, sentMs, answeredMs });
   }
 
-  async #readProbe({ client }: KnownAllocator): Promise<ProbeOutcome["failure"]> {
+  async #readProbe(allocator: KnownAllocator): Promise<ProbeOutcome["failure"]> {
     const sentMs = this.#timing.nowMs();
-    const { failure, clockMs } = await client.probe(this.#options.timeoutMs);
+    const { failure, clockMs } = await allocator.client.probe(this.#options.timeoutMs);
+    allocator.hasAnswered ||= failure === undefined;
     this.#recordClock(clockMs, sentMs, this.#timing.nowMs());
     return failure;
   }
 
   async #tryFirst(allocator: KnownAllocator): Promise<PostFailure | undefined> {
     const failure = await this.#readProbe(allocator);
+    if (failure !== undefined) this.#recordFailure(allocator, failure);
     if (failure !== undefined || this.#isClosed) return failure;
+    this.#hooks.onAvailable();
     const outcome = await allocator.client.post([], this.#options.timeoutMs, noFrames);
     return outcome.kind === "answers" ? undefined : outcome;
   }
@@ -283,9 +296,4 @@ export class Uplink {
     if (failure === undefined) this.#hooks.onAvailable();
     else this.#recordFailure(allocator, failure);
   }
-}
-
-/** @returns Whether an allocator may get a POST: not quarantined, and without a POST in flight while on trial. */
-function isOpen({ cancelPause, failures, postsInFlight }: KnownAllocator): boolean {
-  return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
 }

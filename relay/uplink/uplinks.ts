@@ -116,23 +116,28 @@ export class Uplinks {
     const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
     void uplink.tryAllocators().then((failures) => {
       for (const { allocator: url, failure } of failures) {
-        log.warn({ allocator: url, detail: failure.detail }, describeFirstFailure(failure, tokenFile));
+        if (failure.kind === "unavailable") this.#logFailure(url, failure);
+        else log.warn({ allocator: url, detail: failure.detail }, describeFirstFailure(failure, tokenFile));
       }
     });
     return uplink;
   }
 
   #recordPost(post: EndedPost): void {
-    const { counters, log, observer } = this.#context;
+    const { counters, observer } = this.#context;
     const { allocator, outcome } = post;
     counters.posts += 1;
     observer.posted?.(post);
     if (outcome.kind === "answers") return;
     counters.postsFailed += 1;
-    // Log an outage once, not once for each attempt.
-    if (outcome.detail === this.#loggedFailures.get(allocator)) return;
-    this.#loggedFailures.set(allocator, outcome.detail);
-    log.warn({ allocator, ...outcome }, "allocator unavailable: retrying after a pause");
+    this.#logFailure(allocator, outcome);
+  }
+
+  /** Logs an outage once, not once for each attempt. */
+  #logFailure(allocator: string, failure: PostFailure): void {
+    if (failure.detail === this.#loggedFailures.get(allocator)) return;
+    this.#loggedFailures.set(allocator, failure.detail);
+    this.#context.log.warn({ allocator, ...failure }, "allocator unavailable: retrying after a pause");
   }
 }
 
@@ -157,9 +162,8 @@ export function batcherLimitsOf({
   };
 }
 
-/** @returns What the first try of an allocator found, and which setting to correct if one is wrong. */
+/** @returns What the first try of an allocator found that can serve, and which setting to correct. */
 function describeFirstFailure(failure: PostFailure, tokenFile: string | undefined): string {
-  if (failure.kind === "unavailable") return "allocator unavailable now: trying it with the next frame";
   if (failure.kind === "refused" && (failure.status === 401 || failure.status === 403)) {
     const setting = tokenFile === undefined ? "APPORTION_RELAY_TOKEN" : `--token-file or allocator.tokenFile`;
     return `allocator refuses the token of ${setting}: expected one of scope relay that this allocator knows`;

@@ -86,9 +86,10 @@ test("metrics count datagrams by type, drops by reason, batches, waits and POSTs
 
 test("metrics report the queue, and which allocator is quarantined", async () => {
   const { allocator, client, port, scrape, logged } = await stage();
-  allocator.setReady(false);
   await client.send(query(1), port);
-  (await allocator.posts.next()).respond(503, { "retry-after": "30" });
+  const post = await allocator.posts.next();
+  allocator.setReady(false);
+  post.respond(503, { "retry-after": "30" });
   await logged("allocator unavailable: retrying after a pause");
   await client.send(query(2), port);
   const label = `{allocator="${allocator.url}/"}`;

@@ -115,6 +115,11 @@ async function runStorm(arrivals: Arrivals, durationMs: number, outage?: Outage)
     },
     { uplink, counters, observer: {}, timing: { ...timing, soon: (run) => soon.push(run) } },
   );
+  const tried = uplink.tryAllocators();
+  await new Promise(setImmediate);
+  timing.advance(0);
+  await tried;
+  for (const list of [posts, probesAtMs]) list.length = 0;
   for (let ms = 0; ms < durationMs; ms++) {
     for (const number of arrivals(ms)) {
       if (!firstSentMs.has(number)) firstSentMs.set(number, timing.nowMs());

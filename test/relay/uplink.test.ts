@@ -40,9 +40,10 @@ async function stage(
 test("if one allocator fails a batch, another answers it and the batches after it", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
   const { send, answered, logged } = await stage([first, second]);
-  first.setReady(false);
   await send(1);
-  (await first.posts.next()).respond(503, { "retry-after": "30" });
+  const failed = await first.posts.next();
+  first.setReady(false);
+  failed.respond(503, { "retry-after": "30" });
   answerAll(await second.posts.next());
   expect(await answered()).toBe(1);
   expect(await logged("allocator unavailable: retrying after a pause")).toMatchObject({
@@ -59,9 +60,9 @@ test("if one allocator fails a batch, another answers it and the batches after i
 test("each POST states how long its oldest datagram has waited", async () => {
   const [first, second] = [await stageAllocator(), await stageAllocator()];
   const { send, answered } = await stage([first, second]);
-  first.setReady(false);
   await send(1);
   const failed = await first.posts.next();
+  first.setReady(false);
   failed.respond(503, { "retry-after": "30" });
   const taken = await second.posts.next();
   answerAll(taken);

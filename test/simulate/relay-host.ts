@@ -8,7 +8,7 @@ import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
 import type { Listener, ListenerOptions } from "../../relay/sockets/listener.ts";
 import type { Connections, HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
-import { ageHeader } from "../../src/wire/relay-call.ts";
+import { ageHeader, clockHeader } from "../../src/wire/relay-call.ts";
 import type { AllocatorHost } from "./allocator-host.ts";
 import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
@@ -214,7 +214,7 @@ export class RelayHost {
         const arrive = (): void => {
           receive(() => {
             post?.answered(answer);
-            resolve(answer);
+            resolve(this.#asItReads(answer));
           });
         };
         network.sendOverTcp(allocator.name, this.name, arrive, onBroken);
@@ -226,6 +226,12 @@ export class RelayHost {
       network.sendOverTcp(this.name, allocator.name, arrive, onBroken);
       this.#options.crashes.strike(this, "after a POST");
     });
+  }
+
+  /** An older release knows nothing of the judging clock. */
+  #asItReads(answer: HttpAnswer): HttpAnswer {
+    if (this.statesArrival) return answer;
+    return { ...answer, headers: { ...answer.headers, [clockHeader]: undefined } };
   }
 
   #asOfItsRelease(request: HttpRequest): HttpRequest {

@@ -16,6 +16,13 @@ export const relayBugs: readonly PlantedBug[] = [
     replacement: "{ ageMs: 0, clockMs: clockMs === 0 ? 0 : undefined }",
   },
   {
+    name: "relay-does-not-ask-for-the-clock",
+    promise: "T4 a delayed message does not end a newer lease of its client",
+    file: uplink,
+    search: "if (!this.#clock.isKnown && !hasAnswered) return false;",
+    replacement: "",
+  },
+  {
     name: "relay-states-when-it-posts",
     promise: "T4 a delayed message does not end a newer lease of its client",
     file: uplink,
