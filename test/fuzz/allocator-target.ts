@@ -370,7 +370,7 @@ interface LeaseRow {
 }
 
 const leaseSql = `SELECT slot, client_id, expires_at, line, state, free_at, since, stated_seconds, updated_at, touched_ms,
-  hex(source), hex(softwire), site FROM lease`;
+  hex(source), hex(softwire), site, quarantine_until FROM lease`;
 
 async function leasesOf({ database }: World): Promise<ReadonlyMap<number, LeaseRow>> {
   const [result] = await database.read([{ sql: leaseSql, args: [] }]);

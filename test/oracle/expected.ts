@@ -7,7 +7,17 @@
  *
  * @module
  */
-import { bound, declined, freeNever, isInUse, isOccupied, isRunning, offered, released } from "./leases.ts";
+import {
+  bound,
+  declined,
+  freeNever,
+  isInUse,
+  isOccupied,
+  isRunning,
+  offered,
+  quarantineEnd,
+  released,
+} from "./leases.ts";
 import { hasAddress, poolIdOf, slotOfPair, slotsOfAddress } from "./pools.ts";
 import type { NamedPair, OraclePool } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
@@ -188,6 +198,7 @@ const emptyRow = ({ rules, now }: Scene, slot: number): LeaseRow => ({
   site: null,
   moveTo: null,
   moveFrom: null,
+  quarantineUntil: null,
 });
 
 function offerRow(scene: Scene, message: Message, slot: number): LeaseRow {
@@ -195,11 +206,16 @@ function offerRow(scene: Scene, message: Message, slot: number): LeaseRow {
   const until = scene.nowUp + scene.rules.offerHoldSeconds;
   const statedSeconds = grantedSeconds(scene, message);
   const before = scene.rows.get(slot);
-  const isQuarantined = before !== undefined && before.freeAt > Math.max(before.expiresAt, scene.now);
-  // An offer whose pair is free later than it ends is in the quarantine of the lease before it.
-  const freeAt = isQuarantined ? Math.max(before.freeAt, until + 1) : until;
-  const offer = { client, site, state: offered, expiresAt: until, freeAt, statedSeconds };
+  const quarantineUntil = before === undefined ? null : quarantineAfter(scene, before);
+  const freeAt = Math.max(until, quarantineUntil ?? 0);
+  const offer = { client, site, state: offered, expiresAt: until, freeAt, quarantineUntil, statedSeconds };
   return { ...emptyRow(scene, slot), ...offer };
+}
+
+/** When the quarantine of a row ends; null if it has ended. */
+function quarantineAfter({ rules, now }: Scene, row: LeaseRow): number | null {
+  const end = quarantineEnd(row, rules);
+  return end > now ? end : null;
 }
 
 const isFree = ({ rows, now }: Scene, slot: number): boolean => (rows.get(slot)?.freeAt ?? 0) <= now;
@@ -299,6 +315,7 @@ function bind(scene: Scene, message: Message, own: LeaseRow): void {
     state: bound,
     expiresAt,
     freeAt: own.freeAt === freeNever ? freeNever : expiresAt + rules.quarantineSeconds,
+    quarantineUntil: null,
     statedSeconds: seconds,
     since: isSame ? own.since : now,
     source: message.source,
@@ -336,6 +353,7 @@ function handOver(scene: Scene, own: LeaseRow, selects: boolean): boolean {
     state: selects ? offered : released,
     expiresAt: selects ? own.expiresAt : now,
     freeAt: Math.max(goal.freeAt, own.freeAt),
+    quarantineUntil: selects || goal.freeAt === freeNever ? quarantineAfter(scene, goal) : null,
     statedSeconds: own.statedSeconds,
     source: own.source,
     site: own.site,
@@ -361,8 +379,19 @@ export function endByOperator(scene: Scene, client: string): void {
   const { now, rules } = scene;
   const own = rowOf(scene, client);
   if (own === undefined || !isInUse(own, now)) return;
-  const freeAt = own.freeAt === freeNever ? freeNever : now + rules.quarantineSeconds;
-  const ended = { ...own, state: released, expiresAt: now, freeAt, since: null, softwire: null };
+  const isReserved = own.freeAt === freeNever;
+  const rest = own.state === offered ? (own.quarantineUntil ?? 0) : 0;
+  const freeAt = isReserved ? freeNever : Math.max(rest, now + rules.quarantineSeconds);
+  const quarantineUntil = isReserved ? own.quarantineUntil : null;
+  const ended = {
+    ...own,
+    state: released,
+    expiresAt: now,
+    freeAt,
+    quarantineUntil,
+    since: null,
+    softwire: null,
+  };
   change(scene, own, ended);
   handOver(scene, ended, false);
 }
@@ -396,12 +425,13 @@ function endOwn(scene: Scene, message: Message): void {
   const quarantines = { release: quarantineSeconds, decline: declineSeconds, withdraw: 0 };
   const quarantine = quarantines[message.what as "release"];
   const keptFrom = Math.min(own.expiresAt, quarantine > 0 ? nowUp : now);
-  const quarantineBefore = own.state === offered && own.freeAt > own.expiresAt ? own.freeAt : 0;
+  const quarantineBefore = own.state === offered ? (own.quarantineUntil ?? 0) : 0;
   change(scene, own, {
     state: message.what === "decline" ? declined : released,
     client: message.what === "decline" && own.freeAt !== freeNever ? null : own.client,
     expiresAt: endedAt,
     freeAt: own.freeAt === freeNever ? freeNever : Math.max(keptFrom + quarantine, quarantineBefore),
+    quarantineUntil: own.freeAt === freeNever ? own.quarantineUntil : null,
     since: null,
     softwire: null,
   });

@@ -25,6 +25,20 @@ export const isOccupied = (row: LeaseRow, now: number): boolean =>
 export const isGone = (row: LeaseRow, now: number): boolean =>
   row.expiresAt <= now && (row.freeAt <= now || row.freeAt === freeNever);
 
+/** The settings of a domain for the quarantine of its pairs, in seconds. */
+export interface QuarantineRules {
+  readonly quarantineSeconds: number;
+  readonly declineSeconds: number;
+}
+
+/** @returns When the quarantine of the last lease of a row ends, in Unix seconds; 0 or a time in the past if it has none. */
+export function quarantineEnd(row: LeaseRow, rules: QuarantineRules): number {
+  if (row.state === offered) return row.quarantineUntil ?? 0;
+  if (row.freeAt !== freeNever) return row.freeAt;
+  const seconds = row.state === declined ? rules.declineSeconds : rules.quarantineSeconds;
+  return Math.max(row.expiresAt + seconds, row.quarantineUntil ?? 0);
+}
+
 /** A row as it was from one commit to the next. */
 export interface Version {
   readonly row: LeaseRow;
@@ -100,12 +114,13 @@ export class Leases {
     }
   }
 
-  /** Offers that come and go have no quarantine. Of a lease that ends and is offered again at once, it is not known. */
+  /** Offers that come and go have no quarantine. That of a reserved pair is not known: it depends on the settings. */
   #noteQuarantine(slot: number, before: LeaseRow | undefined, row: LeaseRow, by: Version["by"]): void {
     const isOfLease = row.state === bound || before?.state === bound;
     if (by !== undefined && !isOfLease) return;
-    if (row.state === offered || row.freeAt === freeNever) this.#keptUntil.delete(slot);
-    else this.#keptUntil.set(slot, row.freeAt);
+    const end = row.freeAt === freeNever ? null : row.state === offered ? row.quarantineUntil : row.freeAt;
+    if (end === null) this.#keptUntil.delete(slot);
+    else this.#keptUntil.set(slot, end);
   }
 
   /** @returns The end of the quarantine of the last lease of a slot, in Unix seconds; 0 if it is not known. */

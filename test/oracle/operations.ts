@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { bound, declined, freeNever, isInUse, isRunning, offered, released } from "./leases.ts";
+import { bound, freeNever, isInUse, isRunning, offered, quarantineEnd, released } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
 import type { DomainRules } from "./transitions.ts";
 import { must } from "./violation.ts";
@@ -46,7 +46,7 @@ export interface Operated {
  */
 export function checkOperation(written: readonly Operated[], operation: Operation): readonly number[] {
   // What was done before is written again, when a request was sent twice.
-  const rows = written.filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
+  const rows = written.filter(({ before, after }) => !isSameRow(before, after));
   const { audited } = operation;
   const isOfRows = audited.some(({ resource }) => resource === "lease" || resource === "reservation");
   const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row) && !isMover(row, rows));
@@ -57,6 +57,10 @@ export function checkOperation(written: readonly Operated[], operation: Operatio
   }
   return rows.filter((row) => isTaken(row, operation.now)).map(({ slot }) => slot);
 }
+
+/** Whether nothing of a row changed but the time of its last change. */
+const isSameRow = (before: LeaseRow | undefined, after: LeaseRow | undefined): boolean =>
+  JSON.stringify({ ...before, updatedAt: 0 }) === JSON.stringify({ ...after, updatedAt: 0 });
 
 /** Whether only the move of a row was cancelled, as when the pool is drained to which its client was to move. */
 function isCancelled({ before, after }: Operated): boolean {
@@ -117,6 +121,7 @@ function checkChanged(
   if (after.moveTo !== null && after.moveTo !== before?.moveTo) checkMove(row, rows, operation);
   if (after.moveFrom !== null && after.moveFrom !== before?.moveFrom) checkTarget(row, rows, operation);
   checkFreeAt(row, rows, operation);
+  checkQuarantine(before, after, operation);
 }
 
 /** An operator ends the lease that the transaction names, and it is in quarantine then. */
@@ -139,7 +144,9 @@ function checkEnd({ slot, before, after }: Operated, rows: readonly Operated[], 
   }
   must(isNamed, "a lease ended that no operator named", before, after, audited);
   must(after!.state === released && after!.expiresAt === now, "an ended lease does not say when", after, now);
-  const freeAt = before!.freeAt === freeNever ? freeNever : now + rulesOf(after!.domainId)!.quarantineSeconds;
+  const rules = rulesOf(after!.domainId)!;
+  const rest = before!.state === offered ? quarantineEnd(before!, rules) : 0;
+  const freeAt = before!.freeAt === freeNever ? freeNever : Math.max(rest, now + rules.quarantineSeconds);
   must(after!.freeAt === freeAt, "the quarantine of an ended lease is not that of its domain", after, freeAt);
 }
 
@@ -194,9 +201,27 @@ function checkTarget(
 /** @returns When a pair is free for others, if it is not reserved any more. */
 function untilOf(row: LeaseRow, { rulesOf }: Operation): number {
   if (row.freeAt !== freeNever) return row.freeAt;
-  if (row.state === offered) return row.expiresAt;
-  const { declineSeconds, quarantineSeconds } = rulesOf(row.domainId)!;
-  return row.expiresAt + (row.state === declined ? declineSeconds : quarantineSeconds);
+  return Math.max(row.expiresAt, quarantineEnd(row, rulesOf(row.domainId)!));
+}
+
+/** A reservation that comes or goes ends no quarantine of a lease that its client had before. */
+function checkQuarantine(before: LeaseRow | undefined, after: LeaseRow, operation: Operation): void {
+  const { now, rulesOf } = operation;
+  must(
+    after.quarantineUntil === null || after.state === offered || after.freeAt === freeNever,
+    "a row says twice when its quarantine ends",
+    after,
+  );
+  if (before === undefined || before.client === null || before.client !== after.client) return;
+  if (isRunning(before, now)) return;
+  const rules = rulesOf(after.domainId)!;
+  const keptUntil = quarantineEnd(before, rules);
+  must(
+    keptUntil <= now || quarantineEnd(after, rules) >= keptUntil,
+    "an operation ended a quarantine",
+    before,
+    after,
+  );
 }
 
 /** When a pair becomes free for others changes only with a reason. */

@@ -14,6 +14,8 @@ export interface LeaseRow {
   /** Unix seconds, as all times. */
   readonly expiresAt: number;
   readonly freeAt: number;
+  /** While the pair is offered or reserved: when the quarantine of the lease before ends. */
+  readonly quarantineUntil: number | null;
   readonly since: number | null;
   /** Lease time in the last answer to the client. */
   readonly statedSeconds: number | null;

@@ -15,6 +15,7 @@ import {
   isOnlyTold,
   isRunning,
   offered,
+  quarantineEnd,
   released,
 } from "./leases.ts";
 import type { Leases } from "./leases.ts";
@@ -136,6 +137,11 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   must(row.moveTo === null || row.state === bound, "a client without a lease is to move", row);
   must(row.client !== null || !isInUse(row, now), "a pair in use has no client", row);
   must(row.since === null || row.since <= now, "a tenure begins in the future", row, now);
+  must(
+    row.quarantineUntil === null || row.state === offered || (row.freeAt === freeNever && row.state > bound),
+    "a row says twice when its quarantine ends",
+    row,
+  );
   if (row.freeAt !== freeNever)
     must(!isInUse(row, now) || row.freeAt >= row.expiresAt, "a slot becomes free while it is in use", row);
   must(
@@ -200,9 +206,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
     must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
-    // An offer that is repeated may be held for less time than before.
-    const keptUntil = before.state === offered ? 0 : before.freeAt;
-    must(after.freeAt >= Math.max(keptUntil, after.expiresAt), "an offer ended a quarantine", before, after);
+    checkOffer(before, after, transaction);
     const isDeclined = before.state === declined && before.freeAt > now && before.freeAt !== freeNever;
     must(!isDeclined, "a declined pair was offered to the client that declined it", before, after);
     return;
@@ -294,6 +298,24 @@ function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
   return claims.some((claim) => claim.kind === "offer" && claim.lease !== null && claim.clientId === client);
 }
 
+/** An offer remembers the quarantine of the lease before it. */
+function checkOffer(before: LeaseRow, after: LeaseRow, { now, rulesOf }: Transaction): void {
+  const rules = rulesOf(after.domainId)!;
+  // Of a lease that the same transaction ended, only the least is known.
+  const least = Math.min(rules.quarantineSeconds, rules.declineSeconds);
+  const keptUntil = isRunning(before, now)
+    ? Math.min(before.freeAt, now + least)
+    : quarantineEnd(before, rules);
+  const remembered = after.quarantineUntil ?? 0;
+  must(keptUntil <= now || remembered >= keptUntil, "an offer ended a quarantine", before, after, keptUntil);
+  must(
+    after.freeAt === freeNever || after.freeAt >= Math.max(remembered, after.expiresAt),
+    "an offer ended a quarantine",
+    before,
+    after,
+  );
+}
+
 /** A row that loses its client: it declined the pair, or has to leave it. */
 function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transaction: Transaction): void {
   const { now, nowUp, mayEnd, rulesOf, drainUntilOf } = transaction;
@@ -304,8 +326,7 @@ function checkDeclined(before: LeaseRow | undefined, after: LeaseRow, transactio
     const { declineSeconds } = rulesOf(after.domainId)!;
     // It is counted from the end of the second, or from the beginning if the pair is free at once.
     const declinedUntil = declineSeconds > 0 ? nowUp + declineSeconds : now;
-    // An offer of a pair that was in quarantine ends later than the offer.
-    const keptUntil = before.state === offered && before.freeAt > before.expiresAt ? before.freeAt : 0;
+    const keptUntil = before.state === offered ? (before.quarantineUntil ?? 0) : 0;
     must(
       !isInUse(before, now) || after.freeAt === Math.max(declinedUntil, keptUntil),
       "the quarantine of a declined pair is not that of its domain",
@@ -408,7 +429,7 @@ function checkNewHolder(
   const isLeftover =
     siteLeasesMax !== null && left.site === after.site && left.expiresAt <= now && left.state !== declined;
   must(isLeftover, "a pair that is not free went to another client", before, after);
-  must(after.freeAt >= left.freeAt, "an offer ended a quarantine", before, after);
+  if (after.state === offered) checkOffer(left, after, transaction);
 }
 
 /** A row before it was given away. A batch ends leases first, so a message of its holder may have ended it just now. */

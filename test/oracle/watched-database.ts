@@ -39,7 +39,8 @@ const noteChanges: readonly Statement[] = [
 const readChanges: readonly Statement[] = [
   {
     sql: `SELECT c.slot, l.slot, l.domain_id, l.client_id, l.line, l.state, l.expires_at, l.free_at, l.since,
-        l.stated_seconds, l.updated_at, l.softwire, l.source, l.site, l.move_to, l.move_from
+        l.stated_seconds, l.updated_at, l.softwire, l.source, l.site, l.move_to, l.move_from,
+        l.quarantine_until
         FROM temp.changed c LEFT JOIN lease l ON l.slot = c.slot`,
     args: [],
   },
@@ -55,7 +56,7 @@ const readAudited: readonly Statement[] = [
 const readEverything: readonly Statement[] = [
   {
     sql: `SELECT slot, slot, domain_id, client_id, line, state, expires_at, free_at, since, stated_seconds, updated_at,
-        softwire, source, site, move_to, move_from FROM lease`,
+        softwire, source, site, move_to, move_from, quarantine_until FROM lease`,
     args: [],
   },
   { sql: "SELECT id, cursor FROM pool", args: [] },
@@ -139,6 +140,7 @@ function leaseRow(row: Row): LeaseRow | undefined {
     site: row[13] as string | null,
     moveTo: row[14] as number | null,
     moveFrom: row[15] as number | null,
+    quarantineUntil: row[16] as number | null,
   };
 }
 

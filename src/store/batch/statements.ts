@@ -22,7 +22,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { clockStepSecondsMin, offerSkipMax, relayFramesMax } from "../../limits.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
 import { configuration, freeNever, instant, lease, LeaseState, pool } from "../database/schema.ts";
-import { restOfQuarantine } from "../database/quarantine.ts";
+import { keptQuarantine, quarantineAfter, restOfQuarantine } from "../database/quarantine.ts";
 import { slotKeySql } from "../database/slot-sql.ts";
 import { instantSeconds } from "../database/time.ts";
 import { bindRows, endRows, factRows, offerRows } from "./claim-rows.ts";
@@ -236,6 +236,7 @@ const offeredColumns = [
   lease.state,
   lease.expiresAt,
   lease.freeAt,
+  lease.quarantineUntil,
   lease.since,
   lease.statedSeconds,
   lease.updatedAt,
@@ -251,30 +252,17 @@ const offeredColumns = [
 const offerColumns = namesOf(lease.slot, ...offeredColumns);
 
 /** The values of these columns, without the slot, which comes first. */
-const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c.hold, now_up + c.hold, NULL,
+const offerValues = sql`c.domain_id, c.client_id, c.line, ${offered}, now_up + c.hold, now_up + c.hold, NULL, NULL,
   c.lease_seconds, now, now_ms, NULL, NULL, c.site, NULL, NULL, NULL, NULL`;
-
-/**
- * When the pair of an offer is free again. An offer that ends before its time must not end the quarantine of the lease
- * before it. So while the pair is in quarantine, it stays taken for longer than the offer, by which a later message
- * knows it ({@link restOfQuarantine}).
- *
- * @param end The end of the offer.
- * @param isQuarantined A condition: other clients could not get the pair before this offer.
- */
-const freeAfterOffer = (end: SQL, isQuarantined: SQL): SQL =>
-  sql`iif(${isQuarantined}, max(${lease.freeAt}, ${end} + 1), ${end})`;
 
 /**
  * A slot that has a row changes hands only if it is free, or if its site left it and gets it again: of several clients,
  * the first keeps it. If the offer is not accepted, the rest of the quarantine still applies.
  */
 const takeOver = sql`ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET
-  ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt))},
-  ${nameOf(lease.freeAt)} = ${freeAfterOffer(
-    sql`excluded.${nameOf(lease.freeAt)}`,
-    sql`${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}`,
-  )}
+  ${takeExcluded(...offeredColumns.filter((column) => column !== lease.freeAt && column !== lease.quarantineUntil))},
+  ${nameOf(lease.freeAt)} = max(excluded.${nameOf(lease.freeAt)}, ${lease.freeAt}),
+  ${nameOf(lease.quarantineUntil)} = iif(${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}, ${lease.freeAt}, NULL)
 WHERE ${lease.freeAt} <= excluded.${nameOf(lease.updatedAt)}
   OR (${lease.site} = excluded.${nameOf(lease.site)} AND ${lease.expiresAt} <= excluded.${nameOf(lease.updatedAt)}
     AND ${lease.freeAt} <> ${never} AND ${lease.state} <> ${declined})`;
@@ -318,6 +306,7 @@ UPDATE ${lease} SET
     NULL, ${lease.clientId}),
   ${nameOf(lease.expiresAt)} = min(${lease.expiresAt}, e.now),
   ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, max(min(${lease.expiresAt}, e.kept_from) + e.quarantine, ${restOfQuarantine})),
+  ${nameOf(lease.quarantineUntil)} = ${keptQuarantine},
   ${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,
   ${nameOf(lease.updatedAt)} = e.now, ${nameOf(lease.touchedMs)} = e.now_ms
 FROM ending e WHERE ${lease.slot} = +e.own_slot
@@ -389,9 +378,6 @@ const unlessLeased = (column: Column, value: SQL): SQL =>
 const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${lease.expiresAt} > now_up AND ${lease.moveTo} IS NULL,
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
-/** A condition: the client's own pair is neither in use nor free: it is in the quarantine of its last lease. */
-const isQuarantined = sql`${lease.freeAt} > max(${lease.expiresAt}, now)`;
-
 /** A condition: an operator moved the client to this full address, perhaps from a shared one that it asks for. */
 const isGiven = sql`(${own.moveFrom} IS NOT NULL
       AND EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.psidLength} = 0 AND ${p.drainUntil} IS NULL))`;
@@ -409,7 +395,8 @@ const offerOwn: BatchStatement = {
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
     ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
-    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served
+    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served,
+    ${quarantineAfter(own, sql`now`)} AS quarantined
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
 )
@@ -417,7 +404,8 @@ UPDATE ${lease} SET
   ${unlessLeased(lease.state, sql`iif(c.served, ${offered}, ${released})`)},
   ${unlessLeased(lease.clientId, sql`iif(c.served, ${lease.clientId}, NULL)`)},
   ${unlessLeased(lease.expiresAt, sql`iif(c.served, now_up + c.hold, ${lease.expiresAt})`)},
-  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, ${freeAfterOffer(sql`now_up + c.hold`, isQuarantined)}, ${lease.freeAt})`)},
+  ${unlessLeased(lease.freeAt, sql`iif(c.served AND NOT c.reserved, max(now_up + c.hold, ifnull(c.quarantined, 0)), ${lease.freeAt})`)},
+  ${unlessLeased(lease.quarantineUntil, sql`iif(c.served, c.quarantined, NULL)`)},
   ${unlessLeased(lease.since, sql`NULL`)},
   ${nameOf(lease.statedSeconds)} = ${offeredSeconds},
   ${unlessLeased(lease.updatedAt, sql`now`)}, ${unlessLeased(lease.touchedMs, sql`now_ms`)},
@@ -588,6 +576,7 @@ UPDATE ${lease} SET
   ${nameOf(lease.state)} = ${bound},
   ${nameOf(lease.expiresAt)} = ${newEnd},
   ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine),
+  ${nameOf(lease.quarantineUntil)} = NULL,
   ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
   ${nameOf(lease.statedSeconds)} = c.lease_seconds,
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,

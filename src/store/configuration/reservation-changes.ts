@@ -13,6 +13,7 @@ import { freeTargets, isPendingMove } from "../database/moves.ts";
 import { parseClientIdentifier } from "../../declaration/reservation-declaration.ts";
 import type { ReservationDeclaration } from "../../declaration/reservation-declaration.ts";
 import { literal, nameOf, namesOf, takeExcluded } from "../database/columns.ts";
+import { quarantineEnd } from "../database/quarantine.ts";
 import type { Writer } from "../database/queries.ts";
 import {
   domain,
@@ -278,6 +279,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
         since: null,
         softwire: null,
         updatedAt: instantSeconds,
+        quarantineUntil: null,
         moveTo: null,
         moveFrom: null,
       })
@@ -292,7 +294,7 @@ function takePair(writer: Writer, name: string, version: number): Item[] {
       SELECT ${reservation.slot}, ${reservation.domainId}, iif(${leaving} IS NULL, ${reservation.clientId}, NULL),
         ${released}, 0, ${freeNever}, ${instantSeconds}, NULL, ${leaving}
       FROM ${reservation} WHERE ${isIt}
-      ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease},
+      ON CONFLICT (${nameOf(lease.slot)}) DO UPDATE SET ${keepOwnLease}, ${keepOwnQuarantine},
         ${takeExcluded(lease.domainId, lease.clientId, lease.freeAt, lease.updatedAt, lease.moveTo, lease.moveFrom)}`),
   ];
 }
@@ -309,13 +311,11 @@ const keepOwnLease = sql.join(
   sql`, `,
 );
 
-/**
- * The quarantine of a row of `lease`: seconds for which the pair is kept from other clients after the lease. An offer has
- * none, because its client has not used the pair.
- */
-const quarantine = sql`iif(${lease.state} = ${offered}, 0, (
-  SELECT json_extract(${domain.settings}, iif(${lease.state} = ${declined}, '$.declineSeconds', '$.quarantineSeconds'))
-  FROM ${domain} WHERE ${domain.id} = ${lease.domainId}))`;
+/** The same for the quarantine of the client's last lease, which `free_at` does not tell any more. */
+const keepOwnQuarantine = sql`${nameOf(lease.quarantineUntil)} = CASE
+    WHEN ${lease.clientId} IS NOT excluded.${nameOf(lease.clientId)} OR ${isRunning(lease)} THEN NULL
+    WHEN ${lease.state} = ${literal(offered)} OR ${lease.freeAt} = ${freeNever} THEN ${lease.quarantineUntil}
+    ELSE ${lease.freeAt} END`;
 
 /**
  * Makes the pair of a deleted reservation available to other clients, after the lease and its quarantine. If a client
@@ -336,7 +336,8 @@ function releasePair(writer: Writer, slot: number): Item[] {
     writer
       .update(lease)
       .set({
-        freeAt: sql`${lease.expiresAt} + ${quarantine}`,
+        freeAt: sql`max(${lease.expiresAt}, ifnull(${quarantineEnd(lease)}, 0))`,
+        quarantineUntil: sql`iif(${lease.state} = ${literal(offered)}, ${lease.quarantineUntil}, NULL)`,
         clientId: sql`iif(${lease.state} = ${declined} OR ${lease.expiresAt} = 0, NULL, ${lease.clientId})`,
         moveFrom: null,
       })
@@ -363,7 +364,7 @@ const otherReservation = (name: string) => sql`SELECT ${reservation.name} FROM $
 
 /** Selects the end of another client's lease of the pair, with its quarantine. A reservation of the pair is ignored. */
 const pairUntil = (now: SQL<number>) => sql`SELECT until FROM (
-    SELECT iif(${lease.freeAt} = ${freeNever}, ${lease.expiresAt} + ${quarantine}, ${lease.freeAt}) AS until
+    SELECT iif(${lease.freeAt} = ${freeNever}, max(${lease.expiresAt}, ifnull(${quarantineEnd(lease)}, 0)), ${lease.freeAt}) AS until
     FROM ${lease} WHERE ${lease.slot} = ${wanted.slot} AND ${lease.clientId} IS NOT ${wanted.clientId}
   ) WHERE until > ${now}`;
 

@@ -17,7 +17,7 @@
  * @module
  */
 import { sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
 import { clockStepSecondsMin } from "../../limits.ts";
 import { nameOf, namesOf } from "./columns.ts";
 import type { Statement } from "./database.ts";
@@ -155,11 +155,12 @@ export function followStatements({ how, ...seen }: Following): readonly Statemen
 
 /** What is held ends later. Binding tables stay right: a lease that ends later is in no list of ended ones. */
 function moveForward(seconds: number): SQL[] {
-  const later = (column: typeof lease.expiresAt | typeof lease.freeAt): SQL =>
+  const later = (column: Column): SQL =>
     sql`iif(${column} > ${instantSeconds} AND ${column} <> ${freeNever}, ${column} + ${seconds}, ${column})`;
   return [
     sql`UPDATE ${lease} SET ${nameOf(lease.expiresAt)} = ${later(lease.expiresAt)},
-      ${nameOf(lease.freeAt)} = ${later(lease.freeAt)}
+      ${nameOf(lease.freeAt)} = ${later(lease.freeAt)},
+      ${nameOf(lease.quarantineUntil)} = ${later(lease.quarantineUntil)}
     WHERE ${following} AND (${lease.expiresAt} > ${instantSeconds}
       OR (${lease.freeAt} > ${instantSeconds} AND ${lease.freeAt} <> ${freeNever}))`,
     sql`UPDATE ${longerHold} SET ${nameOf(longerHold.until)} = ${longerHold.until} + ${seconds}
@@ -181,6 +182,7 @@ function moveBack(seconds: number): SQL[] {
       ${nameOf(lease.firstRelayPath)} = iif(${isRunning}, ${lease.relayPath}, NULL),
       ${nameOf(lease.expiresAt)} = ${lease.expiresAt} + ${shift},
       ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${freeNever}, ${freeNever}, ${lease.freeAt} + ${shift}),
+      ${nameOf(lease.quarantineUntil)} = ${lease.quarantineUntil} + ${shift},
       ${nameOf(lease.updatedAt)} = ${lease.updatedAt} + ${shift},
       ${nameOf(lease.touchedMs)} = ${lease.touchedMs} + ${shift} * 1000
     WHERE ${following} AND (${lease.updatedAt} > ${newNow} OR (${isOfThisClock}

@@ -10,6 +10,7 @@ import { sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { literal, nameOf, namesOf, takeExcluded } from "./columns.ts";
+import { quarantineAfter } from "./quarantine.ts";
 import { freeNever, instant, lease, LeaseState } from "./schema.ts";
 
 /** The row of the client that moves. */
@@ -49,6 +50,7 @@ const handedColumns = [
   lease.state,
   lease.expiresAt,
   lease.freeAt,
+  lease.quarantineUntil,
   lease.since,
   lease.statedSeconds,
   lease.updatedAt,
@@ -75,16 +77,17 @@ export const handOver = (leaving: SQL): SQL => {
   const released = literal(LeaseState.released);
   const never = literal(freeNever);
   return sql`INSERT INTO ${lease} (${namesOf(lease.slot, ...handedColumns)})
-SELECT slot, domain_id, client_id, line, state, expires_at, free_at, NULL, stated, ${now}, ${nowMs}, source, NULL, site, NULL
+SELECT slot, domain_id, client_id, line, state, expires_at, free_at, quarantined, NULL, stated, ${now}, ${nowMs}, source, NULL, site, NULL
 FROM (
   SELECT 0 AS turn, ${own.slot} AS slot, ${own.domainId} AS domain_id, NULL AS client_id, '' AS line,
     max(${own.state}, ${released}) AS state, min(${own.expiresAt}, ${now}) AS expires_at, ${own.freeAt} AS free_at,
-    NULL AS stated, NULL AS source, NULL AS site
+    NULL AS quarantined, NULL AS stated, NULL AS source, NULL AS site
   FROM ${leaving} l CROSS JOIN ${lease} ${own} ON ${own.slot} = l.slot
   UNION ALL
   SELECT 1, ${goal.slot}, ${own.domainId}, ${own.clientId}, ${own.line},
     iif(l.selects, ${literal(LeaseState.offered)}, ${released}), iif(l.selects, ${own.expiresAt}, ${now}),
-    iif(${goal.freeAt} = ${never}, ${never}, max(${goal.freeAt}, ${own.freeAt})), ${own.statedSeconds}, ${own.source}, ${own.site}
+    iif(${goal.freeAt} = ${never}, ${never}, max(${goal.freeAt}, ${own.freeAt})),
+    iif(l.selects OR ${goal.freeAt} = ${never}, ${quarantineAfter(goal, now)}, NULL), ${own.statedSeconds}, ${own.source}, ${own.site}
   FROM ${leaving} l CROSS JOIN ${lease} ${own} ON ${own.slot} = l.slot CROSS JOIN ${lease} ${goal} ON ${goal.slot} = l.goal
 )
 ORDER BY turn

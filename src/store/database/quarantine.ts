@@ -1,15 +1,49 @@
 /**
- * The quarantine of a lease whose pair is offered again.
+ * The quarantine of a pair: how long it is kept from other clients after its last lease. An offer of the pair, or a
+ * reservation, must not end it.
  *
  * @module
  */
 import { sql } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
 import { literal } from "./columns.ts";
-import { lease, LeaseState } from "./schema.ts";
+import { domain, freeNever, lease, LeaseState } from "./schema.ts";
+
+const { offered, declined } = LeaseState;
+const never = literal(freeNever);
+
+/** The columns of a row of `lease` that tell its quarantine. */
+export interface QuarantineColumns {
+  readonly domainId: Column;
+  readonly state: Column;
+  readonly expiresAt: Column;
+  readonly freeAt: Column;
+  readonly quarantineUntil: Column;
+}
+
+/** The quarantine that the domain of a row has set for a lease in its state, in seconds. */
+const secondsOf = (row: QuarantineColumns): SQL => sql`(
+  SELECT json_extract(${domain.settings}, iif(${row.state} = ${literal(declined)}, '$.declineSeconds', '$.quarantineSeconds'))
+  FROM ${domain} WHERE ${domain.id} = ${row.domainId})`;
 
 /**
- * Until when the pair of an offer is in the quarantine of the lease before it; 0 if it is in none. Such a pair stays taken
- * for longer than its offer.
+ * When the quarantine of the last lease of a row ends, in Unix seconds; null or a time in the past if there is none. A
+ * reserved pair is never free, so the quarantine of its lease is counted from the settings of its domain.
  */
-export const restOfQuarantine = sql`iif(${lease.state} = ${literal(LeaseState.offered)} AND ${lease.freeAt} > ${lease.expiresAt},
-    ${lease.freeAt}, 0)`;
+export const quarantineEnd = (row: QuarantineColumns): SQL => sql`CASE
+    WHEN ${row.state} = ${literal(offered)} THEN ${row.quarantineUntil}
+    WHEN ${row.freeAt} = ${never} THEN max(${row.expiresAt} + ${secondsOf(row)}, ifnull(${row.quarantineUntil}, 0))
+    ELSE ${row.freeAt} END`;
+
+/** The same for the column `quarantine_until`: null if the quarantine has ended. */
+export const quarantineAfter = (row: QuarantineColumns, now: SQL): SQL =>
+  sql`iif(${quarantineEnd(row)} > ${now}, ${quarantineEnd(row)}, NULL)`;
+
+/**
+ * The end of the quarantine before an offer, as `quarantine_until` says it; 0 if there is none, or if the row is not an
+ * offer.
+ */
+export const restOfQuarantine = sql`iif(${lease.state} = ${literal(offered)}, ifnull(${lease.quarantineUntil}, 0), 0)`;
+
+/** For a SET list, when an offer ends: only a reserved pair has to remember its quarantine any longer. */
+export const keptQuarantine = sql`iif(${lease.freeAt} = ${never}, ${lease.quarantineUntil}, NULL)`;

@@ -100,10 +100,15 @@ export const lease = sqliteTable(
     /** End of the offer or of the lease, or the time of its release. */
     expiresAt: integer("expires_at").notNull(),
     /**
-     * When another client may take the slot: of a lease, `expires_at` plus the quarantine. Of an offer, `expires_at`, or
-     * later if the pair is in the quarantine of the lease before it. The same client does not have to wait.
+     * When another client may take the slot: of a lease, `expires_at` plus the quarantine. Of an offer, the later one of
+     * `expires_at` and `quarantine_until`. The same client does not have to wait.
      */
     freeAt: integer("free_at").notNull(),
+    /**
+     * While the pair is offered or reserved: when the quarantine of the lease before ends, because `free_at` does not tell
+     * (`quarantine.ts`). Null if there is none.
+     */
+    quarantineUntil: integer("quarantine_until"),
     /** While bound: since when client, site, source and softwire address have been as in this row. Otherwise null. */
     since: integer(),
     /**

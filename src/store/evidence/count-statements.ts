@@ -42,11 +42,8 @@ export const countSelections = {
     slots: pool.slots,
     cursor: pool.cursor,
     now: sql<number>`${now}`,
-    /**
-     * Longer than the settings: statements round the end of a hold up, and a pair in quarantine that is offered becomes
-     * free a second after its offer.
-     */
-    hold: sql<number>`2 + max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
+    /** A part of a second longer than the settings, because statements round the end of a hold up. */
+    hold: sql<number>`1 + max(${domain.settings} ->> '$.quarantineSeconds', ${domain.settings} ->> '$.offerHoldSeconds',
       coalesce((SELECT iif(${longerHold.until} >= ${now}, ${longerHold.seconds}, 0) FROM ${longerHold}
         WHERE ${longerHold.domainId} = ${domain.id}), 0))`,
   }),

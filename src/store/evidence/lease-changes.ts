@@ -8,7 +8,7 @@ import { and, eq, gt, isNotNull, lte, ne, not, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { Database } from "../database/database.ts";
-import { restOfQuarantine } from "../database/quarantine.ts";
+import { keptQuarantine, restOfQuarantine } from "../database/quarantine.ts";
 import { writerOf } from "../database/queries.ts";
 import { freeNever, lease, LeaseState, pool, tenureColumns } from "../database/schema.ts";
 import { poolOfSlotSql } from "../database/slot-sql.ts";
@@ -81,6 +81,7 @@ export async function endLease(
         updatedAt: instantSeconds,
         freeAt: sql`iif(${lease.freeAt} = ${freeNever}, ${freeNever},
           max(${instantSeconds} + ${quarantineSeconds}, ${restOfQuarantine}))`,
+        quarantineUntil: keptQuarantine,
       })
       .where(isRunningLease(handle))
       .returning({ slot: lease.slot }),
@@ -111,6 +112,7 @@ const targetColumns = [
   lease.moveFrom,
   // The rest describes the client that had the slot before.
   lease.clientId,
+  lease.quarantineUntil,
   lease.statedSeconds,
   lease.moveTo,
   lease.touchedMs,

@@ -114,28 +114,67 @@ test("an offer of a pair in quarantine counts as offered, also when it is made i
   }
 });
 
-test("an offer of a pair that is reserved no more has no quarantine, and counts as offered", async () => {
+/** A history whose first pair can be reserved for its client, with a reservation that is deleted again. */
+async function openReserving() {
   const play = await openLeasePlay();
   await play.act({ kind: "quarantine", seconds: 50 });
-  await play.act({ kind: "discover", client: 1 });
-  const [row] = await query(play.database, "SELECT slot FROM lease");
-  const { address, psid } = pairOf(
-    (await loadDirectory(play.database)).domains[0]!.pools[0]!.geometry,
-    numberOfSlot(Number(row!.slot)),
-  );
   const reservations = createReservationStore(onlyDatabase(play.database));
-  const declared = { name: "one", clientIdentifier: clientId(1), address: formatIPv4(address), psid };
   const operator = { name: "test", scope: "admin", domain: null } as const;
   const anyVersion = { versions: undefined, mustBeNew: false };
-  const put = await reservations.put(operator, { domain: "play", declared, force: false }, anyVersion);
-  expect(put.kind).toBe("created");
-  expect((await reservations.delete(operator, "one", anyVersion)).kind).toBe("deleted");
-  expect(await query(play.database, "SELECT free_at - expires_at AS seconds FROM lease")).toEqual([
-    { seconds: 0 },
-  ]);
-  const [counts] = (await countSlots(wholeDatabase(play.database))).pools;
-  expect(counts).toMatchObject({ offered: 1, bound: 0 });
+  return {
+    play,
+    reserve: async (): Promise<void> => {
+      const [row] = await query(play.database, "SELECT slot FROM lease");
+      const { geometry } = (await loadDirectory(play.database)).domains[0]!.pools[0]!;
+      const { address, psid } = pairOf(geometry, numberOfSlot(Number(row!.slot)));
+      const declared = { name: "one", clientIdentifier: clientId(1), address: formatIPv4(address), psid };
+      const put = await reservations.put(operator, { domain: "play", declared, force: false }, anyVersion);
+      expect(put.kind).toBe("created");
+    },
+    unreserve: async (): Promise<void> => {
+      expect((await reservations.delete(operator, "one", anyVersion)).kind).toBe("deleted");
+    },
+    kept: async () => {
+      const [row] = await query(
+        play.database,
+        "SELECT free_at - expires_at AS seconds, quarantine_until AS until FROM lease",
+      );
+      return row;
+    },
+    counts: async () => (await countSlots(wholeDatabase(play.database))).pools[0],
+  };
+}
+
+test("an offer of a pair that is reserved no more has no quarantine, and counts as offered", async () => {
+  const { play, reserve, unreserve, kept, counts } = await openReserving();
+  await play.act({ kind: "discover", client: 1 });
+  await reserve();
+  await unreserve();
+  expect(await kept()).toEqual({ seconds: 0, until: null });
+  expect(await counts()).toMatchObject({ offered: 1, bound: 0 });
 });
+
+test.each([
+  ["before its lease", 0],
+  ["in its lease", 1],
+  ["in the quarantine", 2],
+  ["in an offer in the quarantine", 3],
+])(
+  "R7618-8-03 a reservation that is made %s and deleted in an offer ends no quarantine",
+  async (_when, at) => {
+    const { play, reserve, unreserve, kept } = await openReserving();
+    const steps = ["discover", "request", "release", "discover"] as const;
+    for (const [index, kind] of steps.entries()) {
+      const event = kind === "request" ? { kind, softwire: 0, leaseSeconds: 100 } : { kind };
+      await play.act({ ...event, client: 1 });
+      if (index === at) await reserve();
+    }
+    const endedAt = play.now;
+    play.now += 45;
+    await unreserve();
+    expect((await kept())?.until).toBe(endedAt + 50);
+  },
+);
 
 const [counted, slice] = [
   { id: 1, hold: 1, now: 1 },

@@ -42,6 +42,9 @@ const timesSetBack = sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack})
 const timesSetBackBefore = (id: SQLWrapper): SQL =>
   sql`(SELECT count(*) FROM ${clockStep} WHERE ${wasSetBack} AND ${clockStep.lastHistory} < ${id})`;
 
+/** Until when the pair of a row is kept from other clients at least. */
+const keptUntil = sql`max(${lease.expiresAt}, ifnull(${lease.quarantineUntil}, 0))`;
+
 /**
  * The checks, by the name of their fault. Each check returns one row for each fault, with its description in the column
  * `fault`.
@@ -99,9 +102,9 @@ function checks(now: SQL): Readonly<Record<string, SQL>> {
       SELECT steps || ' steps of the clock are open; expected one at most' AS fault
       FROM (SELECT count(*) AS steps FROM ${clockStep} WHERE ${clockStep.settledAt} IS NULL) WHERE steps > 1`,
     "pair-free-while-leased": sql`
-      SELECT ${slotName(lease.slot)} || ' is free at ' || ${lease.freeAt} || ', before its lease ends at '
-        || ${lease.expiresAt} AS fault
-      FROM ${lease} WHERE ${lease.state} <= ${bound} AND ${lease.freeAt} < ${lease.expiresAt}`,
+      SELECT ${slotName(lease.slot)} || ' is free at ' || ${lease.freeAt} || ', before its lease and its quarantine end at '
+        || ${keptUntil} AS fault
+      FROM ${lease} WHERE ${lease.state} <= ${bound} AND ${lease.freeAt} < ${keptUntil}`,
   };
 }
 

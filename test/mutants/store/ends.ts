@@ -87,7 +87,7 @@ export const endOfLeaseMutants: readonly Mutant[] = [
     name: "quarantine-of-a-part-of-a-second-counted-as-bound",
     rules: ["R10"],
     file: "src/store/evidence/count-statements.ts",
-    search: "2 + max(",
+    search: "1 + max(",
     replacement: "max(",
     tests: endTests,
   },

@@ -127,8 +127,8 @@ export const storedLeaseMutants: readonly Mutant[] = [
     name: "offer-hides-a-quarantine",
     rules: ["R7618-8-03"],
     file: statements,
-    search: "max(${lease.freeAt}, ${end} + 1)",
-    replacement: "max(${lease.freeAt}, ${end})",
+    search: "iif(c.served, c.quarantined, NULL)",
+    replacement: "NULL",
     tests: ["test/rules/rfc7618-sharing.test.ts"],
   },
   {

@@ -80,8 +80,8 @@ export const offerMutants: readonly Mutant[] = [
     name: "offer-ends-a-quarantine",
     rules: ["no pair is assigned before its quarantine ends"],
     file: statements,
-    search: "max(${lease.freeAt}, ${end} + 1)",
-    replacement: "${end}",
+    search: "max(now_up + c.hold, ifnull(c.quarantined, 0))",
+    replacement: "now_up + c.hold",
     tests: modelTests,
   },
   {

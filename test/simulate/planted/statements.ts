@@ -103,8 +103,8 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "take-over-ends-a-quarantine",
     promise: "an offer that is not accepted ends no quarantine",
     file,
-    search: "sql`${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}`,",
-    replacement: "sql`0`,",
+    search: "iif(${lease.freeAt} > excluded.${nameOf(lease.updatedAt)}, ${lease.freeAt}, NULL)",
+    replacement: "NULL",
   },
   {
     name: "site-limit-ignored-for-new-clients",

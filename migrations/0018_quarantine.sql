@@ -1,0 +1,1 @@
+ALTER TABLE `lease` ADD `quarantine_until` integer;
