@@ -28,7 +28,7 @@ interface Expected {
 }
 
 /** Transactions that are remembered of each allocator. Others of it run between the rounds of a batch. */
-const committedMax = 32;
+const committedMax = 1024;
 
 /** The transactions of any number of databases. */
 export class Commits {
