@@ -57,7 +57,7 @@ interface BindingCopy {
 
 const everyone: Principal = { name: "the audit", scope: "read", domain: null };
 /** Look-ups of each database in one audit. */
-const lookUpsEach = 12;
+const lookUpsEach = 6;
 
 /** Compares evidence with what the oracle knows. */
 export class EvidenceAudit {

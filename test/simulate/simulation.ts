@@ -63,8 +63,6 @@ export interface RunOptions {
 const relayToken = "relay-token-of-the-simulation";
 const adminToken = "admin-token-of-the-simulation";
 
-/** The longest that a run lives with faults. */
-const livesMsMax = 4 * 3_600_000;
 /** Without an answer for this long, the faults end. */
 const silentMs = 180_000;
 /** Milliseconds between two audits of all rows. */
@@ -383,7 +381,8 @@ export class Simulation {
   /** Lets time pass until enough was exchanged. */
   async #live(): Promise<void> {
     const kernel = this.#kernel;
-    while (this.#exchanges < this.#options.exchanges && kernel.nowMs < livesMsMax) {
+    const endMs = this.#scenario.lifeSeconds * 1000;
+    while (this.#exchanges < this.#options.exchanges && kernel.nowMs < endMs) {
       // Waiting for more is of no use.
       if (kernel.nowMs - this.#heardMs > silentMs) return;
       await kernel.runUntil(kernel.nowMs + lookMs);

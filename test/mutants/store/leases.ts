@@ -14,6 +14,7 @@ import {
 } from "../noticing-tests.ts";
 
 const statements = "src/store/batch/statements.ts";
+const reservationTests = ["src/store/evidence/slot-counts.test.ts"];
 const triggers = "migrations/0012_clock_triggers.sql";
 
 export const storedLeaseMutants: readonly Mutant[] = [
@@ -130,6 +131,30 @@ export const storedLeaseMutants: readonly Mutant[] = [
     search: "iif(c.served, c.quarantined, NULL)",
     replacement: "NULL",
     tests: ["test/rules/rfc7618-sharing.test.ts"],
+  },
+  {
+    name: "reservation-ends-a-quarantine",
+    rules: ["R7618-8-03"],
+    file: "src/store/configuration/reservation-changes.ts",
+    search: "    ELSE ${lease.freeAt} END`;",
+    replacement: "    ELSE NULL END`;",
+    tests: reservationTests,
+  },
+  {
+    name: "deleted-reservation-ends-a-quarantine",
+    rules: ["R7618-8-03"],
+    file: "src/store/configuration/reservation-changes.ts",
+    search: "quarantineUntil: sql`iif(${lease.state} = ${literal(offered)}, ${lease.quarantineUntil}, NULL)`,",
+    replacement: "quarantineUntil: null,",
+    tests: reservationTests,
+  },
+  {
+    name: "offer-of-a-reserved-pair-ends-a-quarantine",
+    rules: ["R7618-8-03"],
+    file: "src/store/database/quarantine.ts",
+    search: "max(${row.expiresAt} + ${secondsOf(row)}, ifnull(${row.quarantineUntil}, 0))",
+    replacement: "ifnull(${row.quarantineUntil}, 0)",
+    tests: reservationTests,
   },
   {
     name: "released-lease-keeps-its-softwire",
