@@ -127,7 +127,11 @@ export function scenarioOf(seed: number): Scenario {
     pauseMsMax: random.pick([200, 2000, 8000, 90_000]),
     partitionsEverySeconds: random.pick([0, 0, 30]),
     outagesEverySeconds: random.pick([0, 0, 60]),
-    operatorEverySeconds: isRenumbering ? (density < 400 ? 1 : 0.3) : random.pick(density < 200 ? [0, 2, 4, 8] : [0, 0.4, 2, 8]),
+    operatorEverySeconds: isRenumbering
+      ? density < 400
+        ? 1
+        : 0.3
+      : random.pick(density < 200 ? [0, 2, 4, 8] : [0, 0.4, 2, 8]),
     isRenumbering,
     driftRatioMax: random.pick([0, 0.0001, 0.0002]),
     policy: random.pick(["priority", "spread"]),
