@@ -11,7 +11,7 @@ import { createLeaseTable } from "../../src/load/lease-table.ts";
 import type { LoadCounts } from "../../src/load/result.ts";
 import { benchDeclaration } from "./declaration.ts";
 import type { Report } from "./report.ts";
-import { modes } from "./round.ts";
+import { modes } from "./measure.ts";
 import { startService } from "./service.ts";
 import { violationsOf } from "./violations.ts";
 

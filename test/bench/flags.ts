@@ -5,8 +5,9 @@
  */
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { modes } from "./round.ts";
-import type { Mode, RoundOptions } from "./round.ts";
+import { modes } from "./measure.ts";
+import type { Mode } from "./measure.ts";
+import type { RoundOptions } from "./round.ts";
 import { faultOfCheckout } from "./side.ts";
 
 /** The flags, as commander parses them. */
@@ -17,6 +18,7 @@ export interface Flags {
   readonly repeat: number;
   /** Folder of the other side. */
   readonly against?: string;
+  readonly peer?: "kea";
   readonly pairs: number;
   readonly mode: Mode;
   readonly full: boolean;
@@ -30,9 +32,11 @@ export interface Flags {
 /**
  * Creates the command. Invalid flags end the process with a message that names the flag.
  *
- * @param run Runs the bench with valid flags.
+ * @param run Runs the bench with valid flags, and can ask which of them were given.
  */
-export function createBenchCommand(run: (flags: Flags) => Promise<void>): Command {
+export function createBenchCommand(
+  run: (flags: Flags, isGiven: (name: keyof Flags) => boolean) => Promise<void>,
+): Command {
   return new Command("bench")
     .description(
       "Measures a relay process and an allocator process, each round with a fresh database; alone, or in pairs with another checkout",
@@ -56,7 +60,15 @@ export function createBenchCommand(run: (flags: Flags) => Promise<void>): Comman
       "compare with the checkout in this folder; all other flags apply to both sides",
       checkout,
     )
-    .option("--pairs <count>", "with --against: number of pairs of rounds, 1 to 99", pairCount, 5)
+    .addOption(
+      new Option(
+        "--peer <name>",
+        "compare with this server: 1, 16, 128 and 512 full addresses in flight, new leases and renewals, unless --in-flight or --mode say otherwise",
+      )
+        .choices(["kea"])
+        .conflicts(["against", "repeat", "full", "servers", "distance", "relayFlag", "cpuProfile"]),
+    )
+    .option("--pairs <count>", "with --against or --peer: number of pairs of rounds, 1 to 99", pairCount, 5)
     .addOption(new Option("--mode <mode>", "kind of exchange to measure").choices(modes).default("dora"))
     .option("--full", "lease full addresses instead of shared ones", false)
     .option(
@@ -75,10 +87,13 @@ export function createBenchCommand(run: (flags: Flags) => Promise<void>): Comman
     .option("--cpu-profile <folder>", "write CPU profiles of relay and allocator to this folder")
     .option("--json <file>", "write the figures of all rounds to this file")
     .action((flags: Flags, command: Command) => {
-      if (flags.against === undefined && command.getOptionValueSource("pairs") === "cli") {
-        command.error("error: option '--pairs <count>' needs option '--against <folder>'");
+      const isGiven = (name: keyof Flags): boolean => command.getOptionValueSource(name) === "cli";
+      if (flags.against === undefined && flags.peer === undefined && isGiven("pairs")) {
+        command.error(
+          "error: option '--pairs <count>' needs option '--against <folder>' or option '--peer <name>'",
+        );
       }
-      return run(flags);
+      return run(flags, isGiven);
     });
 }
 

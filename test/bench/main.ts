@@ -6,6 +6,8 @@
  *
  *     npm run bench -- --against ../before --pairs 5 --mode renew --in-flight 16
  *
+ * With `--peer kea` it compares this allocator with Kea (see `peer.ts`).
+ *
  * DIR is a checkout of any commit with its own `node_modules`. Load generator and measurement come from this checkout;
  * each side uses its own allocator, relay and database (see `servers.ts`). The exit code is 1 when two clients had the
  * same port or an exchange was lost. It does not depend on speed: what is fast enough is defined where a claim is made.
@@ -17,9 +19,11 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { createBenchCommand, roundOptionsOf } from "./flags.ts";
 import type { Flags } from "./flags.ts";
+import { modes } from "./measure.ts";
 import { formatPairReport } from "./pair-report.ts";
 import type { PairReport } from "./pair-report.ts";
 import { comparePairs, faultsOf, judgePairs, runPairs } from "./pairs.ts";
+import { comparePeer, enterPeerNamespace, formatPeerReport } from "./peer.ts";
 import { describeMachine, formatReport } from "./report.ts";
 import { runRound } from "./round.ts";
 import type { Round } from "./round.ts";
@@ -42,9 +46,32 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, isGiven: (name: keyof Flags) => boolean): Promise<void> {
+  if (flags.peer !== undefined) {
+    await runBesidePeer(flags, isGiven);
+    return;
+  }
   const faults = await (flags.against === undefined ? runAlone(flags) : runAgainst(flags.against, flags));
   if (faults.length > 0) process.exitCode = 1;
+}
+
+async function runBesidePeer(flags: Flags, isGiven: (name: keyof Flags) => boolean): Promise<void> {
+  const exitCode = await enterPeerNamespace(stopping.signal);
+  if (exitCode !== undefined) {
+    process.exitCode = exitCode;
+    return;
+  }
+  const report = await comparePeer({
+    side: await openSide(thisFolder),
+    machine: describeMachine(),
+    command,
+    flags,
+    modes: isGiven("mode") ? [flags.mode] : modes,
+    inFlight: isGiven("inFlight") ? [flags.inFlight] : undefined,
+    signal: stopping.signal,
+  });
+  publish(formatPeerReport(report), report, flags);
+  if (report.faults.length > 0) process.exitCode = 1;
 }
 
 async function runAlone(flags: Flags): Promise<readonly string[]> {

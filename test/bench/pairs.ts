@@ -8,16 +8,17 @@
  *
  * @module
  */
+import type { Measurement } from "./measure.ts";
 import type { Round } from "./round.ts";
 import { sideNames } from "./side.ts";
 import type { SideName } from "./side.ts";
 
 /** A round of each side. */
-export interface Pair {
+export interface Pair<R extends Measurement = Round> {
   /** The side that was measured first. */
   readonly first: SideName;
-  readonly this: Round;
-  readonly other: Round;
+  readonly this: R;
+  readonly other: R;
 }
 
 /**
@@ -36,16 +37,17 @@ export function orderOf(index: number): readonly [SideName, SideName] {
  * @param run Measures one round of a side. All of its processes must have exited when it resolves.
  * @param onPair Called with each complete pair.
  */
-export async function runPairs(
+export async function runPairs<R extends Measurement>(
   count: number,
-  run: (side: SideName) => Promise<Round>,
-  onPair: (pair: Pair) => void = () => undefined,
-): Promise<Pair[]> {
-  const pairs: Pair[] = [];
+  run: (side: SideName) => Promise<R>,
+  onPair: (pair: Pair<R>) => void = () => undefined,
+): Promise<Pair<R>[]> {
+  const pairs: Pair<R>[] = [];
   for (let index = 0; index < count; index++) {
     const [first, second] = orderOf(index);
     const [one, two] = [await run(first), await run(second)];
-    const pair = first === "this" ? { first, this: one, other: two } : { first, this: two, other: one };
+    const pair: Pair<R> =
+      first === "this" ? { first, this: one, other: two } : { first, this: two, other: one };
     pairs.push(pair);
     onPair(pair);
   }
@@ -55,10 +57,10 @@ export async function runPairs(
 /** A figure of a round that is compared. */
 interface Metric {
   readonly name: string;
-  readonly of: (round: Round) => number;
+  readonly of: (round: Measurement) => number;
 }
 
-const cpuMetric = (process: keyof Round["processes"]): Metric => ({
+const cpuMetric = (process: keyof Measurement["processes"]): Metric => ({
   name: `${process} CPU us/exchange`,
   of: ({ processes, exchange }) => (processes[process].cpuSeconds / exchange.count) * 1e6,
 });
@@ -97,7 +99,7 @@ export interface Ratio {
  * @param pairs At least one.
  * @returns One comparison for each figure.
  */
-export function comparePairs(pairs: readonly Pair[]): Comparison[] {
+export function comparePairs(pairs: readonly Pair<Measurement>[]): Comparison[] {
   return metrics.map(({ name, of }) => ({
     metric: name,
     this: median(pairs.map((pair) => of(pair.this))),
@@ -128,7 +130,7 @@ export function median(values: readonly number[]): number {
  *
  * @returns A sentence for each fault.
  */
-export function faultsOf({ violations, counts }: Pick<Round, "violations" | "counts">): string[] {
+export function faultsOf({ violations, counts }: Pick<Measurement, "violations" | "counts">): string[] {
   const faults = [...violations];
   if (counts.timeouts > 0) faults.push(`${counts.timeouts} exchanges got no answer to any try`);
   if (counts.unfinished > 0) faults.push(`${counts.unfinished} clients were unfinished at the time limit`);
@@ -140,7 +142,7 @@ export function faultsOf({ violations, counts }: Pick<Round, "violations" | "cou
  *
  * @returns A sentence for each fault, which names the pair and the side.
  */
-export function judgePairs(pairs: readonly Pair[]): string[] {
+export function judgePairs(pairs: readonly Pair<Measurement>[]): string[] {
   return pairs.flatMap((pair, index) =>
     sideNames.flatMap((side) => faultsOf(pair[side]).map((fault) => `pair ${index + 1}, ${side}: ${fault}`)),
   );
