@@ -2,7 +2,7 @@
  * Checks that the bench runs and reports faults. The loads are too small to measure anything.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -94,4 +94,34 @@ test("startService() shows the log of a process that exits before it is ready", 
   await expect(starting).rejects.toThrow(
     /^The relay exited with 1 before it was ready\nCannot configure the relay: APPORTION_RELAY_TOKEN: found 5 characters/,
   );
+});
+
+test("npm run bench --leases fills a file, keeps it, and compares it with an empty one", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bench-test-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const flags = [
+    "--leases",
+    "3000",
+    "--clients",
+    "60",
+    "--warm-up",
+    "0",
+    "--in-flight",
+    "16",
+    "--pairs",
+    "1",
+  ];
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--import", "tsx", main, ...flags],
+    {
+      env: { ...process.env, TMPDIR: folder },
+    },
+  );
+  const file = join(folder, "apportion-bench-3000-leases.db");
+  expect(stderr).toContain("3000 rows");
+  expect(stdout).toMatch(new RegExp(`^this .*, ${file} with 3000 leases$`, "m"));
+  expect(stdout).toContain("no two clients held the same port, and no exchange was lost");
+  const left = (await readdir(folder)).filter((name) => !name.startsWith("tsx-"));
+  expect(left).toEqual(["apportion-bench-3000-leases.db"]);
 });

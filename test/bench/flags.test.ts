@@ -100,7 +100,10 @@ test.each([
     flags: ["--against", thisFolder, `--pairs=${pairs}`],
     error: `error: option '--pairs <count>' argument '${pairs}' is invalid. Expected a whole number from 1 to 99.`,
   })),
-  { flags: ["--pairs", "2"], error: "error: option '--pairs <count>' needs option '--against <folder>' or option '--peer <name>'" },
+  {
+    flags: ["--pairs", "2"],
+    error: "error: option '--pairs <count>' needs '--against', '--peer' or '--leases'",
+  },
   {
     flags: ["--against", thisFolder, "--repeat", "2"],
     error: "error: option '--repeat <count>' cannot be used with option '--against <folder>'",

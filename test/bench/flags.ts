@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { largeSlots } from "./large-file.ts";
 import { modes } from "./measure.ts";
 import type { Mode } from "./measure.ts";
 import type { RoundOptions } from "./round.ts";
@@ -19,6 +20,7 @@ export interface Flags {
   /** Folder of the other side. */
   readonly against?: string;
   readonly peer?: "kea";
+  readonly leases?: number;
   readonly pairs: number;
   readonly mode: Mode;
   readonly full: boolean;
@@ -68,7 +70,20 @@ export function createBenchCommand(
         .choices(["kea"])
         .conflicts(["against", "repeat", "full", "servers", "distance", "relayFlag", "cpuProfile"]),
     )
-    .option("--pairs <count>", "with --against or --peer: number of pairs of rounds, 1 to 99", pairCount, 5)
+    .addOption(
+      new Option(
+        "--leases <count>",
+        "compare a file that has so many leases already with an empty one; the filled file is kept in the folder for temporary files",
+      )
+        .argParser(positive)
+        .conflicts(["against", "peer", "repeat", "full", "servers", "distance"]),
+    )
+    .option(
+      "--pairs <count>",
+      "with --against, --peer or --leases: number of pairs of rounds, 1 to 99",
+      pairCount,
+      5,
+    )
     .addOption(new Option("--mode <mode>", "kind of exchange to measure").choices(modes).default("dora"))
     .option("--full", "lease full addresses instead of shared ones", false)
     .option(
@@ -88,11 +103,13 @@ export function createBenchCommand(
     .option("--json <file>", "write the figures of all rounds to this file")
     .action((flags: Flags, command: Command) => {
       const isGiven = (name: keyof Flags): boolean => command.getOptionValueSource(name) === "cli";
-      if (flags.against === undefined && flags.peer === undefined && isGiven("pairs")) {
+      const isPaired = [flags.against, flags.peer, flags.leases].some((other) => other !== undefined);
+      if (!isPaired && isGiven("pairs"))
+        command.error("error: option '--pairs <count>' needs '--against', '--peer' or '--leases'");
+      if (flags.leases !== undefined && flags.leases + flags.clients + flags.warmUp > largeSlots)
         command.error(
-          "error: option '--pairs <count>' needs option '--against <folder>' or option '--peer <name>'",
+          `error: '--leases', '--clients' and '--warm-up' together are more than the ${largeSlots} slots of the pool`,
         );
-      }
       return run(flags, isGiven);
     });
 }

@@ -6,7 +6,7 @@
  *
  *     npm run bench -- --against ../before --pairs 5 --mode renew --in-flight 16
  *
- * With `--peer kea` it compares this allocator with Kea (see `peer.ts`).
+ * With `--leases N` it compares a file that has N leases with an empty one. With `--peer kea` it compares this allocator with Kea (see `peer.ts`).
  *
  * DIR is a checkout of any commit with its own `node_modules`. Load generator and measurement come from this checkout;
  * each side uses its own allocator, relay and database (see `servers.ts`). The exit code is 1 when two clients had the
@@ -19,6 +19,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { createBenchCommand, roundOptionsOf } from "./flags.ts";
 import type { Flags } from "./flags.ts";
+import { keptFile } from "./large-file.ts";
 import { modes } from "./measure.ts";
 import { formatPairReport } from "./pair-report.ts";
 import type { PairReport } from "./pair-report.ts";
@@ -26,7 +27,7 @@ import { comparePairs, faultsOf, judgePairs, runPairs } from "./pairs.ts";
 import { comparePeer, enterPeerNamespace, formatPeerReport } from "./peer.ts";
 import { describeMachine, formatReport } from "./report.ts";
 import { runRound } from "./round.ts";
-import type { Round } from "./round.ts";
+import type { Round, RoundOptions } from "./round.ts";
 import { ServiceError } from "./service.ts";
 import { openSide, sideNames, thisFolder } from "./side.ts";
 import type { SideName } from "./side.ts";
@@ -51,7 +52,7 @@ async function run(flags: Flags, isGiven: (name: keyof Flags) => boolean): Promi
     await runBesidePeer(flags, isGiven);
     return;
   }
-  const faults = await (flags.against === undefined ? runAlone(flags) : runAgainst(flags.against, flags));
+  const faults = await (isPaired(flags) ? runInPairs(flags) : runAlone(flags));
   if (faults.length > 0) process.exitCode = 1;
 }
 
@@ -93,21 +94,31 @@ async function runAlone(flags: Flags): Promise<readonly string[]> {
  */
 const rehearsalClientsMax = 2000;
 
-async function runAgainst(folder: string, flags: Flags): Promise<readonly string[]> {
+const isPaired = ({ against, leases }: Flags): boolean => against !== undefined || leases !== undefined;
+
+/** Compares with another checkout, or a file that has leases with an empty one. */
+async function runInPairs(flags: Flags): Promise<readonly string[]> {
+  const { leases } = flags;
   const load = roundOptionsOf(flags);
-  const sides = { this: await openSide(thisFolder), other: await openSide(folder) };
+  const sides = { this: await openSide(thisFolder), other: await openSide(flags.against ?? thisFolder) };
+  const file = leases === undefined ? undefined : await keptFile(leases);
+  const differences =
+    file === undefined ? undefined : { this: `${file} with ${leases} leases`, other: "an empty file" };
+  const optionsOf = (name: SideName, options: RoundOptions): RoundOptions =>
+    name === "this" ? { ...options, file } : options;
   const rehearsed: string[] = [];
   for (const name of sideNames) {
     const clients = Math.min(load.clients, rehearsalClientsMax);
     const rehearsal = { ...load, clients, warmUpClients: 0, profileFolder: undefined };
-    const round = await runRound(sides[name], rehearsal, stopping.signal);
+    const round = await runRound(sides[name], optionsOf(name, rehearsal), stopping.signal);
     rehearsed.push(...faultsOf(round).map((fault) => `rehearsal, ${name}: ${fault}`));
   }
   const measure = (name: SideName): Promise<Round> => {
     const { profileFolder } = load;
     const folderOfSide = profileFolder === undefined ? undefined : join(profileFolder, name);
     if (folderOfSide !== undefined) mkdirSync(folderOfSide, { recursive: true });
-    return runRound(sides[name], { ...load, profileFolder: folderOfSide }, stopping.signal);
+    const options = optionsOf(name, { ...load, profileFolder: folderOfSide });
+    return runRound(sides[name], options, stopping.signal);
   };
   let done = 0;
   const pairs = await runPairs(flags.pairs, measure, (pair) => {
@@ -116,7 +127,8 @@ async function runAgainst(folder: string, flags: Flags): Promise<readonly string
   });
   const faults = [...rehearsed, ...judgePairs(pairs)];
   const comparison = comparePairs(pairs);
-  const report: PairReport = { command, machine: describeMachine(), sides, load, pairs, comparison, faults };
+  const machine = describeMachine();
+  const report: PairReport = { command, machine, sides, differences, load, pairs, comparison, faults };
   publish(formatPairReport(report), report, flags);
   return faults;
 }

@@ -16,6 +16,8 @@ export interface PairReport {
   readonly command: string;
   readonly machine: Machine;
   readonly sides: Readonly<Record<SideName, Side>>;
+  /** What else distinguishes the sides. Default: nothing. */
+  readonly differences?: Readonly<Record<SideName, string>> | undefined;
   readonly load: RoundOptions;
   readonly pairs: readonly Pair[];
   readonly comparison: readonly Comparison[];
@@ -25,12 +27,16 @@ export interface PairReport {
 
 /** Formats a report as lines of text. */
 export function formatPairReport(report: PairReport): string[] {
-  const { command, machine, sides, load, pairs, comparison, faults } = report;
+  const { command, machine, sides, differences, load, pairs, comparison, faults } = report;
   return [
     command,
     formatMachine(machine),
     "",
-    ...sideNames.map((name) => `${name.padEnd(5)}  ${formatSide(sides[name])}`),
+    ...sideNames.map((name) =>
+      [`${name.padEnd(5)}  ${formatSide(sides[name])}`, ...(differences ? [differences[name]] : [])].join(
+        ", ",
+      ),
+    ),
     `load   ${formatLoad(load)}`,
     `pairs  ${pairs.length}; a ratio is this/other within one pair`,
     "",

@@ -102,7 +102,7 @@ test("comparePairs() computes ratios within pairs, not of medians", () => {
   });
 });
 
-test("comparePairs() compares CPU time per exchange for each process, and the p99", () => {
+test("comparePairs() compares CPU time per exchange and memory of each process, and the p99", () => {
   const [one, two] = [
     { allocatorCpu: 0.5, relayCpu: 0.3, generatorCpu: 0.2, p99Ms: 20 },
     { allocatorCpu: 1, relayCpu: 0.2, generatorCpu: 0.2, p99Ms: 10 },
@@ -114,6 +114,8 @@ test("comparePairs() compares CPU time per exchange for each process, and the p9
     ["relay CPU us/exchange", 300, expect.closeTo(250), expect.closeTo(1.25)],
     ["generator CPU us/exchange", 200, 200, 1],
     ["p99 ms", 20, 15, 1.5],
+    ["allocator peak MiB", 100, 100, 1],
+    ["relay peak MiB", 100, 100, 1],
   ]);
   expect(rows[4]!.ratio).toMatchObject({ min: 1, max: 2, all: [2, 1] });
 });
@@ -125,7 +127,9 @@ test.each([
   { what: "NaN / 1", one: Number.NaN, two: 1 },
 ])("comparePairs() has no ratio when that of one pair is $what", ({ one, two }) => {
   const rows = comparePairs([pairOf({}, {}), pairOf({ relayCpu: one }, { relayCpu: two })]);
-  expect(rows.map(({ ratio }) => ratio === undefined)).toEqual([false, false, true, false, false]);
+  expect(rows.filter(({ ratio }) => ratio === undefined).map(({ metric }) => metric)).toEqual([
+    "relay CPU us/exchange",
+  ]);
 });
 
 test.each<{ figures: Figures; faults: readonly string[] }>([
@@ -206,6 +210,8 @@ test("formatPairReport() shows machine, sides, load, the table and faults", () =
     "relay CPU us/exchange              500.0            1000             -               ",
     "generator CPU us/exchange           1000            1000         1.000  (1.000-1.000)",
     "p99 ms                              50.0            55.0         0.950  (0.900-1.000)",
+    "allocator peak MiB                 100.0           100.0         1.000  (1.000-1.000)",
+    "relay peak MiB                     100.0           100.0         1.000  (1.000-1.000)",
     "",
     "1 FAULTS:",
     "  pair 1, this: a",

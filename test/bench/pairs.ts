@@ -65,6 +65,11 @@ const cpuMetric = (process: keyof Measurement["processes"]): Metric => ({
   of: ({ processes, exchange }) => (processes[process].cpuSeconds / exchange.count) * 1e6,
 });
 
+const memoryMetric = (process: keyof Measurement["processes"]): Metric => ({
+  name: `${process} peak MiB`,
+  of: ({ processes }) => processes[process].peakMiB,
+});
+
 /** The figures that are compared, in the order of the report. */
 const metrics: readonly Metric[] = [
   { name: "exchanges/s", of: ({ exchangesPerSecond }) => exchangesPerSecond },
@@ -72,6 +77,8 @@ const metrics: readonly Metric[] = [
   cpuMetric("relay"),
   cpuMetric("generator"),
   { name: "p99 ms", of: ({ exchange }) => exchange.p99Ms },
+  memoryMetric("allocator"),
+  memoryMetric("relay"),
 ];
 
 /** Comparison of one figure. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeclarationInput } from "../../src/declaration/declaration.ts";
 import { startDatabaseProxy } from "../support/database-proxy.ts";
@@ -18,6 +19,8 @@ export interface StorageOptions {
   readonly servers: number;
   /** Whether to simulate the distance to a provider in the same region. */
   readonly isDistant: boolean;
+  /** A database that has domains and leases already, which is copied. Default: an empty one. */
+  readonly file?: string | undefined;
 }
 
 /** 20 ms round-trip time, and 25 ms for a commit that is replicated to several disks. */
@@ -44,9 +47,10 @@ export async function openStorage(
   side: Side,
   folder: string,
   declaration: DeclarationInput,
-  { servers, isDistant }: StorageOptions,
+  { servers, isDistant, file }: StorageOptions,
   signal: AbortSignal | undefined,
 ): Promise<Storage> {
+  if (file !== undefined) return openCopy(file, folder);
   const places: Place[] = [];
   const close = async (): Promise<void> => {
     for (const place of places) await place.close();
@@ -76,6 +80,14 @@ export async function openStorage(
     requests: () => places.reduce((sum, { requests }) => sum + requests(), 0),
     close,
   };
+}
+
+/** Copies a database. The file system may share its blocks until they are changed. */
+async function openCopy(file: string, folder: string): Promise<Storage> {
+  const path = join(folder, "database.db");
+  await copyFile(file, path, constants.COPYFILE_FICLONE);
+  const environment = { APPORTION_DATABASE_URL: `file:${path}`, APPORTION_PLACEMENTS: "{}" };
+  return { environment, requests: () => 0, close: () => Promise.resolve() };
 }
 
 /** One database. */

@@ -11,12 +11,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseDeclaration } from "../../src/declaration/declaration.ts";
-import { applyDeclaration } from "../support/apply-declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { wholeDatabase } from "../../src/store/database/databases.ts";
 import { openFile } from "../../src/store/database/file.ts";
-import { migrateDatabase } from "../../src/store/database/migrate.ts";
 import { openBindingSnapshot } from "../../src/store/evidence/binding-feed.ts";
 import { lookUp } from "../../src/store/evidence/history.ts";
 import { searchLeases } from "../../src/store/evidence/lease-search.ts";
@@ -24,7 +21,7 @@ import { countSlots } from "../../src/store/evidence/slot-counts.ts";
 import { slotKey } from "../../src/portset/slot-key.ts";
 import { decodeHex } from "../../src/wire/hex.ts";
 import { parseIPv4 } from "../../src/wire/ipv4-address.ts";
-import { execute, query, queryNumber } from "../support/sql.ts";
+import { fillIfEmpty } from "./large-file.ts";
 
 const { values } = parseArgs({
   options: { rows: { type: "string", default: "10000000" }, keep: { type: "string" } },
@@ -35,7 +32,7 @@ const [samples, warmUp] = [1000, 100];
 const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
 const url = `file:${values.keep ?? join(folder, "large.db")}`;
 try {
-  await fillIfEmpty();
+  await fillIfEmpty(url, { rows, hasHistory: true, leaseSeconds: 1900 });
   const database = openFile(url);
   try {
     await measure(database);
@@ -44,56 +41,6 @@ try {
   }
 } finally {
   await rm(folder, { recursive: true });
-}
-
-/** Fills an empty database. Commits do not wait for the disk, because the data need not survive a crash. */
-async function fillIfEmpty(): Promise<void> {
-  const database = openFile(url, { sync: "off" });
-  try {
-    await migrateDatabase(database);
-    if ((await queryNumber(database, "SELECT count(*) FROM pool")) === 0) await fill(database);
-  } finally {
-    database.close();
-  }
-}
-
-/** Of every 100 slots, 90 are bound, 4 free, 3 quarantined, 2 offered and 1 declined. The first 1000 are reserved. */
-async function fill(database: Database): Promise<void> {
-  const declaration = {
-    domains: [
-      {
-        name: "large",
-        default: true,
-        serverIdentifier: "192.0.2.1",
-        softwire: { borderRelays: ["2001:db8:ffff::1"] },
-        pools: [{ name: "large", kind: "shared" as const, range: "10.0.0.0/14", psidLength: 6 }],
-      },
-    ],
-  };
-  await applyDeclaration(database, parseDeclaration(declaration, "bench"));
-  const begin = performance.now();
-  await query(database, "PRAGMA cache_size = -1000000");
-  const step = 1_000_000;
-  const now = "(SELECT now_ms / 1000 FROM instant)";
-  for (let from = 0; from < rows; from += step) {
-    const numbers = `WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${Math.min(rows, from + step)})`;
-    const leases = `${numbers}, numbered AS (
-        SELECT i, i % 100 AS kind, ${now} + CASE WHEN i % 100 < 90 THEN 1900 + i % 1700 WHEN i % 100 < 93 THEN -i % 50 - 1
-          WHEN i % 100 < 97 THEN -i % 100000 - 61 WHEN i % 100 < 99 THEN 30 ELSE -i % 1000 END AS ends FROM n)
-      INSERT INTO lease
-        (slot, domain_id, client_id, state, expires_at, free_at, since, updated_at, source, softwire, site, relay_path)
-      SELECT (1 << 32) + i, 1, iif(kind = 99, NULL, unhex(printf('ff%08x00030001%012x', i, i))),
-        CASE WHEN kind < 93 THEN 2 WHEN kind < 97 THEN 3 WHEN kind < 99 THEN 1 ELSE 4 END, ends,
-        CASE WHEN i < 1000 THEN 253402300799 WHEN kind = 99 THEN ends + 86400 ELSE ends + 60 END,
-        iif(kind < 93, ${now} - 5000, NULL), ${now} - i % 1700, unhex(printf('fe80%028x', i)),
-        iif(kind < 93, unhex(printf('20010db8%024x', i)), NULL), printf('remote:%08x', i / 4), NULL FROM numbered`;
-    const history = `${numbers} INSERT INTO history (slot, domain_id, client_id, since, until, source)
-      SELECT (1 << 32) + i, 1, unhex(printf('ff%08x00030001%012x', i, i + 1)), ${now} - 90000 - i % 1000,
-        ${now} - 6000, unhex(printf('fe80%028x', i)) FROM n`;
-    await execute(database, leases, history);
-    process.stderr.write(`${from + step} rows, ${Math.round((performance.now() - begin) / 1000)} s\n`);
-  }
-  await execute(database, `UPDATE pool SET cursor = ${rows}`, "PRAGMA optimize");
 }
 
 async function measure(database: Database): Promise<void> {
