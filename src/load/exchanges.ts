@@ -259,6 +259,7 @@ export class Exchanges {
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
     this.#storeLease(this.#row[slot]!, lease);
     this.#writeAck(slot, message, lease, nowMs);
+    this.#settings.onAck?.();
     this.#finish(slot);
     return true;
   }

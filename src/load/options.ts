@@ -38,6 +38,8 @@ export interface LoadOptions {
   /** Time limit of the whole load in milliseconds. Default: 60000. */
   readonly durationMsMax?: number;
   readonly timing?: Timing;
+  /** Called at each ACK that ends an exchange. */
+  readonly onAck?: (() => void) | undefined;
   /** Receives a record of each event, timed by the clock of this machine. Default: no records. */
   readonly wireLog?: WireLog | undefined;
 }

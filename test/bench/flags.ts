@@ -21,6 +21,7 @@ export interface Flags {
   readonly against?: string;
   readonly peer?: "kea";
   readonly leases?: number;
+  readonly avalanche?: number;
   readonly pairs: number;
   readonly mode: Mode;
   readonly full: boolean;
@@ -77,6 +78,14 @@ export function createBenchCommand(
       )
         .argParser(positive)
         .conflicts(["against", "peer", "repeat", "full", "servers", "distance"]),
+    )
+    .addOption(
+      new Option(
+        "--avalanche <count>",
+        "let so many clients want a lease at once, 20000 of them in flight unless --in-flight says otherwise",
+      )
+        .argParser(positive)
+        .conflicts(["against", "peer", "leases", "repeat", "mode", "clients", "servers", "distance"]),
     )
     .option(
       "--pairs <count>",

@@ -17,6 +17,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { faultsOfAvalanche, formatAvalanche, runAvalanche } from "./avalanche.ts";
 import { createBenchCommand, roundOptionsOf } from "./flags.ts";
 import type { Flags } from "./flags.ts";
 import { keptFile } from "./large-file.ts";
@@ -52,6 +53,10 @@ async function run(flags: Flags, isGiven: (name: keyof Flags) => boolean): Promi
     await runBesidePeer(flags, isGiven);
     return;
   }
+  if (flags.avalanche !== undefined) {
+    await runAvalancheOf(flags.avalanche, flags, isGiven("inFlight"));
+    return;
+  }
   const faults = await (isPaired(flags) ? runInPairs(flags) : runAlone(flags));
   if (faults.length > 0) process.exitCode = 1;
 }
@@ -73,6 +78,19 @@ async function runBesidePeer(flags: Flags, isGiven: (name: keyof Flags) => boole
   });
   publish(formatPeerReport(report), report, flags);
   if (report.faults.length > 0) process.exitCode = 1;
+}
+
+/** Clients of an avalanche that are in flight. */
+const avalancheInFlight = 20_000;
+
+async function runAvalancheOf(clients: number, flags: Flags, isLimited: boolean): Promise<void> {
+  const inFlight = isLimited ? flags.inFlight : Math.min(clients, avalancheInFlight);
+  const load = { ...roundOptionsOf(flags), clients, inFlight };
+  const avalanche = await runAvalanche(await openSide(thisFolder), load, stopping.signal);
+  const faults = faultsOfAvalanche(avalanche);
+  const report = { command, machine: describeMachine(), load, avalanche, faults };
+  publish(formatAvalanche(report), report, flags);
+  if (faults.length > 0) process.exitCode = 1;
 }
 
 async function runAlone(flags: Flags): Promise<readonly string[]> {

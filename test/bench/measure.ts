@@ -102,9 +102,11 @@ function addCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
   return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as LoadCounts;
 }
 
-type Usages = Readonly<Record<"allocator" | "relay" | "generator", Usage>>;
+/** Of each process. */
+export type Usages = Readonly<Record<"allocator" | "relay" | "generator", Usage>>;
 
-function usageOfAll({ allocator, relay }: Loaded): Usages {
+/** Reads what each process has used. */
+export function usageOfAll({ allocator, relay }: Loaded): Usages {
   return {
     allocator: readUsage(allocator.pid),
     relay: readUsage(relay.pid),
@@ -113,7 +115,7 @@ function usageOfAll({ allocator, relay }: Loaded): Usages {
 }
 
 /** Returns the CPU time between two readings, and the peak memory since each process started. */
-function usageSince(before: Usages, after: Usages): Usages {
+export function usageSince(before: Usages, after: Usages): Usages {
   const since = (name: keyof Usages): Usage => ({
     cpuSeconds: after[name].cpuSeconds - before[name].cpuSeconds,
     peakMiB: after[name].peakMiB,

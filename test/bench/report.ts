@@ -89,7 +89,8 @@ function processRows({ processes, exchange }: Round): string[][] {
   ]);
 }
 
-function formatDrops(dropped: Round["dropped"]): string {
+/** @returns What a relay dropped, by reason. */
+export function formatDrops(dropped: Round["dropped"]): string {
   const drops = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
   return drops.length === 0 ? "nothing" : drops.join(", ");
 }

@@ -12,7 +12,7 @@ import type { RelayLevel } from "../../src/wire/dhcpv6/relay.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import { benchDeclaration, benchLinks, placedDeclaration } from "./declaration.ts";
 import { measure } from "./measure.ts";
-import type { ClientLoad, Measurement, Target } from "./measure.ts";
+import type { ClientLoad, Loaded, Measurement, Target } from "./measure.ts";
 import { startAllocator, startRelay, stopRelay } from "./servers.ts";
 import type { RelayService } from "./servers.ts";
 import { ServiceError } from "./service.ts";
@@ -30,8 +30,8 @@ export interface RoundOptions extends StorageOptions, ClientLoad {
   readonly profileFolder: string | undefined;
 }
 
-/** The figures of a round. */
-export interface Round extends Measurement {
+/** What the servers count themselves. */
+export interface ServerFigures {
   /** Frames in one POST of the relay, on average since the relay started. */
   readonly framesPerPost: number;
   /** Requests to libSQL servers for one POST of the relay, on average; 0 with a file. */
@@ -40,6 +40,9 @@ export interface Round extends Measurement {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
+/** The figures of a round. */
+export interface Round extends Measurement, ServerFigures {}
+
 /**
  * Runs one round. Afterwards its processes have exited and its temporary folder is deleted.
  *
@@ -47,7 +50,23 @@ export interface Round extends Measurement {
  * @param signal Aborts the round immediately.
  * @throws {ServiceError} When a process does not start, or exits before the load ends.
  */
-export async function runRound(side: Side, options: RoundOptions, signal?: AbortSignal): Promise<Round> {
+export function runRound(side: Side, options: RoundOptions, signal?: AbortSignal): Promise<Round> {
+  return withServers(side, options, (loaded, targets) => measure(loaded, targets, options), signal);
+}
+
+/**
+ * Starts an allocator and a relay on a fresh database, and stops them when they were used.
+ *
+ * @param use Loads the targets.
+ * @returns What `use` returns, and what the servers count.
+ * @throws {ServiceError} When a process does not start, or exits before `use` ends.
+ */
+export async function withServers<T extends object>(
+  side: Side,
+  options: RoundOptions,
+  use: (loaded: Loaded, targets: readonly Target[]) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T & ServerFigures> {
   const folder = await mkdtemp(join(tmpdir(), "apportion-bench-"));
   const services: Service[] = [];
   let storage: Storage | undefined;
@@ -63,14 +82,11 @@ export async function runRound(side: Side, options: RoundOptions, signal?: Abort
     services.push(allocator);
     const relay = await startRelay(allocator, server, options.relayFlags);
     services.push(relay);
-    const measured = await whileAlive(
-      services,
-      measure({ allocator, relay }, targetsOf(relay, options), options),
-    );
+    const figures = await whileAlive(services, use({ allocator, relay }, targetsOf(relay, options)));
     const { forwarded, posts, dropped } = await stopRelay(relay);
     await allocator.stop();
     const databaseRequestsPerPost = (storage.requests() - before) / posts;
-    return { ...measured, framesPerPost: forwarded / posts, databaseRequestsPerPost, dropped };
+    return { ...figures, framesPerPost: forwarded / posts, databaseRequestsPerPost, dropped };
   } finally {
     for (const service of services) service.kill();
     await Promise.allSettled(services.map(({ ended }) => ended));

@@ -161,10 +161,13 @@ const siteLeasesBut = (slot: SQL, site = sql`c.site`): SQL => sql`(
  * Whether the site of `c` may use one more pair beside those that it occupies. A batch has one claim for each site that
  * has a limit, so neither one batch nor two allocators at the same time can exceed the limit.
  *
+ * `OR` would not do: where SQLite needs its value, it evaluates both sides, and a site without a limit may have a
+ * hundred thousand pairs to count.
+ *
  * @param slot The client's own slot, which does not count.
  */
 const siteHasRoomBeside = (slot: SQL, siteMax = sql`c.site_max`): SQL =>
-  sql`(${siteMax} IS NULL OR ${siteLeasesBut(slot)} < ${siteMax})`;
+  sql`iif(${siteMax} IS NULL, TRUE, ${siteLeasesBut(slot)} < ${siteMax})`;
 
 /** Number of rows that name the site of `c`, whatever their state. The limit bounds it, see {@link siteLeftover}. */
 const siteRows = sql`(SELECT count(*) FROM ${lease} ${used}
@@ -416,7 +419,7 @@ UPDATE ${lease} SET
   ${unlessLeased(lease.moveTo, sql`NULL`)}
 FROM held c, clock WHERE ${lease.slot} = +c.own_slot
   AND CASE WHEN c.leased THEN ${lease.statedSeconds} IS NOT ${offeredSeconds}
-    WHEN c.served THEN c.running OR ${siteHasRoomBeside(sql`c.own_slot`)} ELSE NOT c.reserved END`,
+    WHEN c.served THEN iif(c.running, TRUE, ${siteHasRoomBeside(sql`c.own_slot`)}) ELSE NOT c.reserved END`,
 };
 
 /** Which clients without a row get the pair that they requested, because it is free (R7618-8-07c)? */

@@ -117,7 +117,7 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "site-limit-ignored-for-former-clients",
     promise: "R7618-10-02 a site has at most siteLeasesMax leases",
     file,
-    search: "WHEN c.served THEN c.running OR ${siteHasRoomBeside(sql`c.own_slot`)} ELSE",
+    search: "WHEN c.served THEN iif(c.running, TRUE, ${siteHasRoomBeside(sql`c.own_slot`)}) ELSE",
     replacement: "WHEN c.served THEN true ELSE",
   },
   {
