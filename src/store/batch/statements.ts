@@ -561,7 +561,7 @@ const bindLeases: BatchStatement = {
       ${own.expiresAt} > now AS in_use,
       (SELECT ${p.drainUntil} FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId}) AS drain_until,
       ${own.state} = ${bound} AND ${own.expiresAt} > now AS running,
-      (${bindField("softwire_forbidden")} OR c.softwire IS NOT NULL AND EXISTS (
+      iif(c.softwire IS NULL, ${bindField("softwire_forbidden")}, EXISTS (
         SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} <> ${own.slot}
           AND ${other.state} = ${bound} AND ${other.expiresAt} > now
       )) AS softwire_taken
@@ -592,7 +592,8 @@ FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
 };
 
 /**
- * What is the result of each claim? All facts are in a single row, so they take one fetch.
+ * What is the result of each claim? All facts are in a single row, so they take one fetch. Where a value is needed, SQLite
+ * evaluates both sides of AND and OR, but only one branch of `iif`.
  *
  * The remaining time is rounded down, because a client counts it from now on. -1 means that it has ended, and 0 that less
  * than a second is left.
@@ -603,20 +604,20 @@ const readFacts: BatchStatement = {
 SELECT (SELECT ${configuration.revision} FROM ${configuration}) AS revision, now_ms, (
   SELECT json_group_array(json_array(
     c.ordinal, ${own.slot}, ${own.state}, iif(${own.expiresAt} > now, ${own.expiresAt} - now_up, -1), ${own.statedSeconds}, hex(${own.softwire}), hex(${own.source}),
-    ${own.slot} IS NULL AND ${firstPoolWithRoom(factField("pool_ids"))} IS NOT NULL,
+    iif(${own.slot} IS NULL, ${firstPoolWithRoom(factField("pool_ids"))} IS NOT NULL, FALSE),
     iif(${own.slot} IS NOT NULL OR ${factField("site_max")} IS NULL, 0,
       ${siteLeasesBut(sql`NULL`, factField("site"))}),
-    c.softwire IS NOT NULL AND EXISTS (
+    iif(c.softwire IS NULL, FALSE, EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.softwire} = c.softwire AND ${other.slot} IS NOT ${own.slot}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
-    ),
-    ${own.slot} IS NULL AND EXISTS (
+    )),
+    iif(${own.slot} IS NULL, EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factField("first_slot")}
         AND ${other.state} = ${bound} AND ${other.expiresAt} > now
-    ),
-    ${own.slot} IS NULL AND c.line <> '' AND EXISTS (
+    ), FALSE),
+    iif(${own.slot} IS NULL AND c.line <> '', EXISTS (
       SELECT 1 FROM ${lease} ${other} WHERE ${other.domainId} = c.domain_id AND ${other.clientId} = c.client_id
-    ),
+    ), FALSE),
     ${movesTo(own)}
   ))
   FROM clock CROSS JOIN claim c
