@@ -57,12 +57,12 @@ describe("one batch is one round trip, and its statements depend on the kinds of
         clients.map((client) => says.discover(client)),
       );
       const acks = await measure(
-        3,
+        4,
         clients.map((client, index) => says.selecting(client, offers[index]!)),
       );
       expect(new Set(acks.map((ack) => ack?.type))).toEqual(new Set(["ack"]));
       await measure(
-        3,
+        4,
         clients.map((client, index) => says.renew(client, acks[index]!)),
       );
       const all = clients.map((client, index) => [
@@ -70,7 +70,7 @@ describe("one batch is one round trip, and its statements depend on the kinds of
         says.discover(clientProfile(1000 + index), pairOf(acks[index]!)),
         says.selecting(clientProfile(2000 + index), acks[index]!),
       ]);
-      await measure(8, all.flat());
+      await measure(9, all.flat());
     },
   );
 });

@@ -166,7 +166,14 @@ function offerAgain(scene: Scene, message: Message, own: LeaseRow, pool: OracleP
   const isGiven = own.moveFrom !== null && isFull(scene, own.slot);
   if (!isOfPool(pool, own.slot) && !isGiven) {
     if (!isReserved) {
-      const gone = { moveTo: null, client: null, since: null, softwire: null, source: null };
+      const gone = {
+        moveTo: null,
+        client: null,
+        since: null,
+        softwire: null,
+        source: null,
+        quarantineUntil: null,
+      };
       change(scene, own, { ...gone, state: released, statedSeconds: grantedSeconds(scene, message) });
     }
     return;

@@ -557,6 +557,35 @@ describe("T8 a client identifier that appears on two named lines", () => {
     expect((await store.commit(bindClaim(1, slot, { accepts: "lease" })))[0]!.held!.slot).toBe(slot);
     expect(await query(store.database, "SELECT line FROM lease")).toEqual([{ line: "remote:0a" }]);
   });
+
+  test("keeps its lease on the line that is named for the first time", async () => {
+    const store = await openStore();
+    const slot = await store.lease(1);
+    await store.commit(bindClaim(1, slot, { accepts: "lease", line: "remote:0a" }));
+    expect(await query(store.database, "SELECT line FROM lease")).toEqual([{ line: "remote:0a" }]);
+  });
+});
+
+test("R8539-8-01 one batch renews leases that stay as they are, and binds leases that change", async () => {
+  const store = await openStore();
+  const softwire = `20010db8${"0".repeat(23)}1`;
+  const slots = [await store.lease(1), await store.lease(2), await store.lease(3)] as const;
+  store.now += 100;
+  const facts = await store.commit(
+    bindClaim(1, slots[0], { accepts: "lease" }),
+    bindClaim(2, slots[1], { accepts: "lease", lease: { softwire } }),
+    bindClaim(3, slots[2], { accepts: "lease", site: "remote:02" }),
+  );
+  expect(facts.map(({ held }) => [held!.remainingSeconds, held!.softwire])).toEqual([
+    [3600, null],
+    [3600, softwire],
+    [3600, null],
+  ]);
+  expect(await query(store.database, "SELECT since FROM lease ORDER BY client_id")).toEqual([
+    { since: store.now - 100 },
+    { since: store.now },
+    { since: store.now },
+  ]);
 });
 
 test("T8 a tenure records its first and its last relay path", async () => {

@@ -537,6 +537,12 @@ const bindColumns = bindRows.columns(
   "relay_path",
 );
 
+/** A further condition of {@link claimsOf}: the statement before has not changed a row for each claim. */
+const andSomeAreLeft = sql` AND changes() < json_array_length(${parameter("binds")})`;
+
+/** A condition: the columns that indexes have, apart from those of times, stay as they are. */
+const isSameInIndexes = sql`(c.same_site AND +c.new_softwire IS +${lease.softwire} AND ${newLine} = +${lease.line})`;
+
 /**
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
  * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
@@ -545,11 +551,16 @@ const bindColumns = bindRows.columns(
  * a lease time gets the time that it was offered.
  *
  * When site, source or softwire address change, one tenure ends and another begins.
+ *
+ * Most messages change neither site nor softwire address nor line. SQLite writes an index again if the statement sets a
+ * column of it, even to the same value, so a statement that does not set them comes first: a renewal took a quarter less. The
+ * second one does nothing if that has changed a row for each claim.
+ *
+ * @param changes What the statement is for: rows in which those columns change, or those in which they stay.
  */
-const bindLeases: BatchStatement = {
-  name: "bind-leases",
-  lists: ["binds"],
-  template: sql`WITH ${clock}, ${claims("binds", bindColumns)}, request AS MATERIALIZED (
+const bindLeases = (changes: boolean): SQL => sql`WITH ${clock}, claim AS MATERIALIZED (
+  SELECT ${bindColumns} FROM ${claimsOf("binds", changes ? andSomeAreLeft : undefined)}
+), request AS MATERIALIZED (
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),
     own_softwire, softwire) AS new_softwire,
@@ -583,12 +594,28 @@ UPDATE ${lease} SET
   ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
   ${nameOf(lease.statedSeconds)} = c.lease_seconds,
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
-  ${nameOf(lease.source)} = c.source, ${nameOf(lease.softwire)} = c.new_softwire,
-  ${nameOf(lease.site)} = c.site, ${nameOf(lease.line)} = ${newLine}, ${nameOf(lease.relayPath)} = c.relay_path,
+  ${nameOf(lease.source)} = c.source, ${nameOf(lease.relayPath)} = c.relay_path,
+  ${
+    changes
+      ? sql`${nameOf(lease.site)} = c.site, ${nameOf(lease.softwire)} = c.new_softwire, ${nameOf(lease.line)} = ${newLine},`
+      : sql``
+  }
   ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
 FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken)
-  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})`,
+  AND ${changes ? sql`NOT ` : sql``}${isSameInIndexes}
+  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})`;
+
+const bindUnchanged: BatchStatement = {
+  name: "bind-unchanged",
+  lists: ["binds"],
+  template: bindLeases(false),
+};
+
+const bindChanged: BatchStatement = {
+  name: "bind-changed",
+  lists: ["binds"],
+  template: bindLeases(true),
 };
 
 /**
@@ -634,6 +661,7 @@ export const batchStatements: readonly BatchStatement[] = [
   offerWanted,
   offerNew,
   advanceCursor,
-  bindLeases,
+  bindUnchanged,
+  bindChanged,
   readFacts,
 ];
