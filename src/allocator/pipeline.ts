@@ -20,10 +20,12 @@ import {
   databaseAnswerMsMax,
   readyCommitMsMax,
   refusedClaimsMax,
+  sameBatchMsMax,
 } from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
+import { claimantKey } from "../store/batch/commit.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
-import { receivedAfterRound, receivedAt, wantedUntil } from "../store/batch/deadline.ts";
+import { receivedAt, wantedUntil } from "../store/batch/deadline.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
 import type { Partition } from "../store/partition.ts";
 import { isRefusal } from "../store/store.ts";
@@ -113,7 +115,7 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
-    const arrival: JudgedArrival = { stated, received: undefined };
+    const arrival: JudgedArrival = { stated, received: undefined, ownChanges: new Map() };
     const turns = new SenderTurns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
@@ -128,10 +130,10 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         directory = undefined;
         // A clock that was set changes the revision too, and makes its earlier reading useless.
         arrival.received = undefined;
+        arrival.ownChanges.clear();
         continue;
       }
       confirmedMs = last.atMs;
-      arrival.received = arrival.received && receivedAfterRound(arrival.received, result.clockMs);
       for (const { query, domain, decision, fault } of immediate) {
         if (fault !== undefined) record.faults.report("claim", fault);
         answers.push(...encodeAnswer(record, query, domain, () => decision));
@@ -256,6 +258,8 @@ interface JudgedArrival {
   readonly stated: Arrival;
   /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
+  /** When a round changed the rows of clients (`CommitOptions`). */
+  readonly ownChanges: Map<string, number>;
 }
 
 async function commitRound(
@@ -271,7 +275,6 @@ async function commitRound(
     clock.reading = await partition.readClock(localMs);
   }
   const sentMs = localMs();
-  // By an old reading, a RELEASE that follows in a later round would count as older than the REQUEST before it.
   if (clock.reading !== undefined && isKnown(clock.reading, sentMs)) {
     arrival.received ??= receivedAt(clock.reading, arrival.stated);
   }
@@ -279,13 +282,26 @@ async function commitRound(
     revision: current.revision,
     until: clock.reading && wantedUntil(clock.reading, sentMs, databaseAnswerMsMax),
     received: arrival.received,
+    ownChanges: arrival.ownChanges,
   });
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.stated);
+  if (result.facts.length > 0) recordOwnChanges(arrival, claims, result.clockMs);
   databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;
+}
+
+/**
+ * Records what a round changed, for the messages of the same clients in later rounds. If the round was late, a client may
+ * have got its lease by another batch in the meantime, and only renewed it by this one: a RELEASE must not end that.
+ */
+function recordOwnChanges(arrival: JudgedArrival, claims: readonly Claim[], clockMs: number): void {
+  if (arrival.received === undefined || clockMs - arrival.received > sameBatchMsMax) return;
+  for (const claim of claims) {
+    if (claim.kind === "bind" || claim.kind === "offer") arrival.ownChanges.set(claimantKey(claim), clockMs);
+  }
 }
 
 function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {

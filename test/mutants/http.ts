@@ -18,11 +18,19 @@ export const httpMutants: readonly Mutant[] = [
     tests: httpTests,
   },
   {
-    name: "late-round-moves-the-arrival-time",
+    name: "change-of-the-same-batch-forgotten",
+    rules: ["the messages of a client in one batch are served in order"],
+    file: pipeline,
+    search: "arrival.ownChanges.set(claimantKey(claim), clockMs);",
+    replacement: "arrival.ownChanges.delete(claimantKey(claim));",
+    tests: httpTests,
+  },
+  {
+    name: "late-round-counts-as-the-same-batch",
     rules: ["a delayed message does not end a newer lease of its client"],
-    file: "src/store/batch/deadline.ts",
-    search: "return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;",
-    replacement: "return Math.max(received, clockMs);",
+    file: pipeline,
+    search: "if (arrival.received === undefined || clockMs - arrival.received > sameBatchMsMax) return;",
+    replacement: "if (arrival.received === undefined) return;",
     tests: httpTests,
   },
   {

@@ -27,14 +27,9 @@ interface Expected {
   readonly facts: readonly (ExpectedFact | undefined)[];
 }
 
-/** Transactions that are remembered of each allocator. Others of it run between the rounds of a batch. */
-const committedMax = 1024;
-
 /** The transactions of any number of databases. */
 export class Commits {
   readonly #expected = new WeakMap<BatchCause, Expected>();
-  /** Allocator -> when it committed lately, in milliseconds of the database's clock. */
-  readonly #committed = new Map<string, readonly number[]>();
 
   /**
    * A database committed a transaction.
@@ -66,7 +61,6 @@ export class Commits {
           hasChanges,
           until: options.until,
           received: options.received,
-          earlierMs: this.#earlierOf(cause.allocator, clockMs),
         },
         (client) => judge.givenUpBy(client),
         toClockMs,
@@ -77,13 +71,6 @@ export class Commits {
     if (cause !== undefined)
       this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });
     return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);
-  }
-
-  /** @returns When an allocator committed lately, before this transaction. */
-  #earlierOf(allocator: string, clockMs: number): readonly number[] {
-    const earlier = this.#committed.get(allocator) ?? [];
-    this.#committed.set(allocator, [...earlier, clockMs].slice(-committedMax));
-    return earlier;
   }
 
   /** An allocator got the result of a transaction. */

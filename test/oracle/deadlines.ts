@@ -33,8 +33,6 @@ export interface TimedBatch {
   readonly until: number | undefined;
   /** A time that is stated as before the arrival of each message; undefined if the allocator knew no clock. */
   readonly received: number | undefined;
-  /** When the allocator's earlier transactions were committed: from its second round on, a batch states that time. */
-  readonly earlierMs: readonly number[];
 }
 
 /**
@@ -43,7 +41,7 @@ export interface TimedBatch {
  * @throws {Violation} If a time is wrong, or a late batch changed something.
  */
 export function checkDeadlines(
-  { claims, sentMs, committedMs, hasChanges, until, received, earlierMs }: TimedBatch,
+  { claims, sentMs, committedMs, hasChanges, until, received }: TimedBatch,
   givenUpBy: (client: string) => readonly GivenUp[],
   toClockMs: (atMs: number) => number,
   excuses: Excuses,
@@ -65,7 +63,6 @@ export function checkDeadlines(
   }
   const ends = claims.filter(({ kind }) => kind === "end");
   if (ends.length === 0 || excuses.count("arrival: no clock", received === undefined)) return;
-  if (excuses.count("arrival: that of an earlier round", earlierMs.includes(received!))) return;
   for (const claim of ends) {
     // Which of a client's messages made the claim is not known, so the latest counts.
     const arrivals = givenUpBy(claim.clientId).map(({ atMs }) => toClockMs(atMs));

@@ -222,7 +222,7 @@ function offerRow(scene: Scene, message: Message, slot: number): LeaseRow {
 /** When the quarantine of a row ends; null if it has ended. */
 function quarantineAfter({ rules, now }: Scene, row: LeaseRow): number | null {
   const end = quarantineEnd(row, rules);
-  return end > now ? end : null;
+  return row.state !== declined && end > now ? end : null;
 }
 
 const isFree = ({ rows, now }: Scene, slot: number): boolean => (rows.get(slot)?.freeAt ?? 0) <= now;

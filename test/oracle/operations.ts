@@ -213,7 +213,8 @@ function checkQuarantine(before: LeaseRow | undefined, after: LeaseRow, operatio
     after,
   );
   if (before === undefined || before.client === null || before.client !== after.client) return;
-  if (isRunning(before, now)) return;
+  // A pair that is given for another one is kept as long as that, but was not leased before.
+  if (isRunning(before, now) || before.moveFrom !== null) return;
   const rules = rulesOf(after.domainId)!;
   const keptUntil = quarantineEnd(before, rules);
   must(

@@ -301,11 +301,14 @@ function hasOffer(claims: readonly Claim[], { client }: LeaseRow): boolean {
 /** An offer remembers the quarantine of the lease before it. */
 function checkOffer(before: LeaseRow, after: LeaseRow, { now, rulesOf }: Transaction): void {
   const rules = rulesOf(after.domainId)!;
-  // Of a lease that the same transaction ended, only the least is known.
-  const least = Math.min(rules.quarantineSeconds, rules.declineSeconds);
+  const isReserved = before.freeAt === freeNever;
+  // Of a lease that the same transaction ended, only the least is known. A reserved one may have been declined by it.
+  const least = isReserved ? 0 : Math.min(rules.quarantineSeconds, rules.declineSeconds);
   const keptUntil = isRunning(before, now)
     ? Math.min(before.freeAt, now + least)
-    : quarantineEnd(before, rules);
+    : isReserved && before.state === declined
+      ? 0
+      : quarantineEnd(before, rules);
   const remembered = after.quarantineUntil ?? 0;
   must(keptUntil <= now || remembered >= keptUntil, "an offer ended a quarantine", before, after, keptUntil);
   must(

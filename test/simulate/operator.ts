@@ -139,7 +139,10 @@ export class Operator {
     this.#isBusy = true;
     for (const name of this.#reservations) {
       const path = `/reservations/${name}`;
-      await this.#insist(() => this.#change({ method: "DELETE", path, statuses: [204, 404] }), [204, 404]);
+      await this.#insist(
+        () => this.#change({ method: "DELETE", path, statuses: [204, 404, 412] }),
+        [204, 404],
+      );
     }
     const body = this.#world.declaration;
     const putConfig = async (): Promise<AdminAnswer | undefined> => {

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import { earliestClockMs, earliestLocalMs, latestClockMs } from "../../clock-reading.ts";
 import type { ClockReading } from "../../clock-reading.ts";
-import { clockDriftRatioMax, clockReadingMsMax, sameBatchMsMax } from "../../limits.ts";
+import { clockDriftRatioMax, clockReadingMsMax } from "../../limits.ts";
 import { isOldReading, readClock } from "./clock.ts";
-import { receivedAfterRound, receivedAt, wantedUntil } from "./deadline.ts";
+import { receivedAt, wantedUntil } from "./deadline.ts";
 
 /** Quarters of a millisecond, which are exact in floating point and cover times between two milliseconds. */
 const quarters = (max: number) => fc.nat({ max: max * 4 }).map((count) => count / 4);
@@ -109,13 +109,6 @@ test("receivedAt() is before every later change, and not before an earlier one t
       expect(changedEarlier).toBeLessThanOrEqual(received);
     }),
   );
-});
-
-test("receivedAfterRound() includes the changes of a round of the same batch, unless the round was late", () => {
-  expect(receivedAfterRound(5000, 5020)).toBe(5020);
-  expect(receivedAfterRound(5000, 5000 + sameBatchMsMax)).toBe(5000 + sameBatchMsMax);
-  expect(receivedAfterRound(5000, 5001 + sameBatchMsMax)).toBe(5000);
-  expect(receivedAfterRound(5000, 4990)).toBe(5000);
 });
 
 test("readClock() reads the clock of a database in milliseconds", async () => {

@@ -4,14 +4,14 @@
  * that its client has got since, and batches that no sender waits for would delay others.
  *
  * So a batch has a deadline, after which it changes nothing. It also has a time before any of its messages arrived: no
- * message ends a lease that changed after this time. The database's clock is known from the previous answer
+ * message ends a lease that changed after this time, except by an earlier message of the batch. The database's clock is known from the previous answer
  * (`clock.ts`).
  *
  * @module
  */
 import { earliestClockMs, latestClockMs } from "../../clock-reading.ts";
 import type { ClockReading } from "../../clock-reading.ts";
-import { clockDriftRatioMax, sameBatchMsMax } from "../../limits.ts";
+import { clockDriftRatioMax } from "../../limits.ts";
 
 /** When the oldest message of a batch arrived, as its sender and this allocator know it. */
 export interface Arrival {
@@ -51,16 +51,4 @@ export function wantedUntil(reading: ClockReading, sentMs: number, waitMs: numbe
  */
 export function receivedAt(reading: ClockReading, { receivedMs, clockMs = Infinity }: Arrival): number {
   return Math.min(earliestClockMs(reading, receivedMs, clockDriftRatioMax), clockMs);
-}
-
-/**
- * Returns this time for the messages that remain after a round of the batch. The messages of a client keep their order
- * within a batch, so the changes of the round count as earlier: a RELEASE ends the lease of the REQUEST before it. But
- * if the round was late, the client may have got its lease by another batch in the meantime, and that lease must stay.
- *
- * @param received The result of {@link receivedAt}, or of this function, for the round that has ended.
- * @param clockMs The database's clock in that round.
- */
-export function receivedAfterRound(received: number, clockMs: number): number {
-  return clockMs - received <= sameBatchMsMax ? Math.max(received, clockMs) : received;
 }

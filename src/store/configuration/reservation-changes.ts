@@ -311,9 +311,13 @@ const keepOwnLease = sql.join(
   sql`, `,
 );
 
-/** The same for the quarantine of the client's last lease, which `free_at` does not tell any more. */
+/**
+ * The same for the quarantine of the client's last lease, which `free_at` does not tell any more. A pair that is given for
+ * another one is kept as long as that, but was not leased before.
+ */
 const keepOwnQuarantine = sql`${nameOf(lease.quarantineUntil)} = CASE
     WHEN ${lease.clientId} IS NOT excluded.${nameOf(lease.clientId)} OR ${isRunning(lease)} THEN NULL
+    WHEN ${lease.moveFrom} IS NOT NULL THEN NULL
     WHEN ${lease.state} = ${literal(offered)} OR ${lease.freeAt} = ${freeNever} THEN ${lease.quarantineUntil}
     ELSE ${lease.freeAt} END`;
 

@@ -35,9 +35,12 @@ export const quarantineEnd = (row: QuarantineColumns): SQL => sql`CASE
     WHEN ${row.freeAt} = ${never} THEN max(${row.expiresAt} + ${secondsOf(row)}, ifnull(${row.quarantineUntil}, 0))
     ELSE ${row.freeAt} END`;
 
-/** The same for the column `quarantine_until`: null if the quarantine has ended. */
+/**
+ * The same for the column `quarantine_until` of an offer: null if the quarantine has ended. A reserved pair that its client
+ * declined is offered to it again, and nobody else had it.
+ */
 export const quarantineAfter = (row: QuarantineColumns, now: SQL): SQL =>
-  sql`iif(${quarantineEnd(row)} > ${now}, ${quarantineEnd(row)}, NULL)`;
+  sql`iif(${row.state} <> ${literal(declined)} AND ${quarantineEnd(row)} > ${now}, ${quarantineEnd(row)}, NULL)`;
 
 /**
  * The end of the quarantine before an offer, as `quarantine_until` says it; 0 if there is none, or if the row is not an

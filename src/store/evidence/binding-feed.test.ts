@@ -57,6 +57,13 @@ const steps = fc.array(
   { minLength: 10, maxLength: 60 },
 );
 
+const withRemoval: (LeaseEvent | "take")[] = [
+  { kind: "discover", client: 1 },
+  { kind: "request", client: 1, softwire: 1, leaseSeconds: 1000 },
+  "take",
+  { kind: "release", client: 1 },
+];
+
 describe("a copy that applies increments", () => {
   test("equals the whole table at each version, with pages of any size", async () => {
     let removals = 0;
@@ -81,7 +88,8 @@ describe("a copy that applies increments", () => {
         }
         play.database.close();
       }),
-      { numRuns: 40 },
+      // Random histories may have no lease that ends between two versions.
+      { numRuns: 40, examples: [[withRemoval, 1]] },
     );
     expect(removals).toBeGreaterThan(0);
   });

@@ -21,6 +21,7 @@ export const relayBugs: readonly PlantedBug[] = [
     file: uplink,
     search: "if (!this.#clock.isKnown && !hasAnswered) return false;",
     replacement: "",
+    needs: "relays that start just before many clients act, on a slow network",
   },
   {
     name: "relay-states-when-it-posts",

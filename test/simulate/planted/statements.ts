@@ -12,7 +12,8 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "end-leases-without-received",
     promise: "T4 a delayed message does not end a newer lease of its client",
     file,
-    search: 'AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")})',
+    search:
+      'AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")} OR ${lastChangedMs} = c.changed_ms)',
     replacement: "",
   },
   {
