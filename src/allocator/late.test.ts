@@ -133,6 +133,26 @@ test("T4 a client's RELEASE after its REQUEST in one POST ends the lease, howeve
 /** Times that a relay states, on the clock of the database. */
 const statedBy = (clockMs: number) => ({ "apportion-arrival-ms": String(clockMs) });
 
+test("T4 a RELEASE in a later round ends no lease that its client got by another batch meanwhile", async () => {
+  const clock = new TestClock(1_000_000);
+  const database = await temporaryDatabase(vectorDomain, { clockMs: clock.clockMs });
+  const [first, second] = [
+    await createTestAllocator(database, { clock }),
+    await createTestAllocator(database, { clock }),
+  ];
+  const client = clientProfile(1);
+  const [offer] = await first.ask(says.discover(client));
+  const arrivedMs = clock.seconds! * 1000;
+  clock.seconds! += 0.03;
+  const [ack] = await first.ask(says.selecting(client, offer!));
+  clock.seconds! += 0.02;
+  // Both messages came before the REQUEST that the first allocator has served.
+  const late = askBy((body) => second.post(body, statedBy(arrivedMs)));
+  await late(says.discover(client), says.release(client, ack!));
+  expect(reasonsOf(second)).toContain("silence:release-overtaken");
+  expect(await query(database, "SELECT state FROM lease")).toEqual([{ state: 2 }]);
+});
+
 test.each(["release", "decline"] as const)(
   "T4 a %s that was long on its way to the allocator ends no lease that its client got meanwhile",
   async (message) => {

@@ -81,6 +81,14 @@ export const storedLeaseMutants: readonly Mutant[] = [
     tests: [...commitTests, ...httpTests],
   },
   {
+    name: "change-by-another-batch-counts-as-its-own",
+    rules: ["a delayed message does not end a newer lease of its client"],
+    file: statements,
+    search: "${lastChangedMs} = c.changed_ms",
+    replacement: "${lastChangedMs} <= c.changed_ms",
+    tests: ["src/allocator/late.test.ts"],
+  },
+  {
     name: "milliseconds-of-an-earlier-change-used",
     rules: ["a delayed message does not end a newer lease of its client"],
     file: statements,
