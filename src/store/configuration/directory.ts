@@ -18,7 +18,7 @@ import { isInScope } from "../database/databases.ts";
 import type { Place } from "../database/databases.ts";
 import { geometryOfRow } from "../database/geometry-row.ts";
 import { readerOf } from "../database/queries.ts";
-import { configuration, domain, instant, pool } from "../database/schema.ts";
+import { configuration, domain, instant, lease, pool } from "../database/schema.ts";
 import { parseSettings } from "./declared.ts";
 
 /**
@@ -37,6 +37,8 @@ export async function loadDirectory(database: Database, elsewhere?: BorderRelays
       .innerJoin(instant, eq(instant.id, configuration.id)),
     reader.select().from(domain).orderBy(asc(domain.id)),
     reader.select().from(pool).orderBy(asc(pool.id)),
+    // It fails if the database lacks the last migration, before a client's message would.
+    reader.select({ last: lease.quarantineUntil }).from(lease).limit(0),
   ]);
   const configured = domainRows.map((row) => ({ row, settings: parseSettings(row.settings) }));
   const borderRelays = new Set(
