@@ -115,13 +115,14 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
-    const arrival: JudgedArrival = { stated, received: undefined, ownChanges: new Map() };
+    const arrival: JudgedArrival = { stated, received: undefined, isFollowed: false, ownChanges: new Map() };
     const turns = new SenderTurns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without claims: the transaction confirms the revision, on which all decisions depend.
+      arrival.isFollowed = later.length > 0;
       const commit = (some: readonly RoundEntry[]) => commitRound(deps, current, some, clock, arrival);
       const result = await commitEach(entries, commit, record.faults);
       last.atMs = localMs();
@@ -258,6 +259,8 @@ interface JudgedArrival {
   readonly stated: Arrival;
   /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
+  /** Whether messages wait for a later round: only then its changes have to be known. */
+  isFollowed: boolean;
   /** When a round changed the rows of clients (`CommitOptions`). */
   readonly ownChanges: Map<string, number>;
 }
@@ -287,7 +290,7 @@ async function commitRound(
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.stated);
-  if (result.facts.length > 0) recordOwnChanges(arrival, claims, result.clockMs);
+  if (arrival.isFollowed && result.facts.length > 0) recordOwnChanges(arrival, claims, result.clockMs);
   databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;

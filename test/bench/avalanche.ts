@@ -10,7 +10,6 @@ import type { LoadOptions } from "../../src/load/options.ts";
 import type { LoadCounts, LoadResult } from "../../src/load/result.ts";
 import { usageOfAll, usageSince } from "./measure.ts";
 import type { Loaded, Measurement, Target } from "./measure.ts";
-import { faultsOf } from "./pairs.ts";
 import { formatDrops, formatFaults, formatMachine, table } from "./report.ts";
 import type { Machine } from "./report.ts";
 import { withServers } from "./round.ts";
@@ -113,9 +112,6 @@ export interface AvalancheReport {
   readonly avalanche: Avalanche;
   readonly faults: readonly string[];
 }
-
-/** @returns A sentence for each client without a lease, and for each two with the same port. */
-export const faultsOfAvalanche = (avalanche: Avalanche): string[] => faultsOf(avalanche);
 
 /** Formats a report as lines of text. */
 export function formatAvalanche({ command, machine, load, avalanche, faults }: AvalancheReport): string[] {

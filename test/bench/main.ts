@@ -17,7 +17,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { faultsOfAvalanche, formatAvalanche, runAvalanche } from "./avalanche.ts";
+import { formatAvalanche, runAvalanche } from "./avalanche.ts";
 import { createBenchCommand, roundOptionsOf } from "./flags.ts";
 import type { Flags } from "./flags.ts";
 import { keptFile } from "./large-file.ts";
@@ -87,7 +87,7 @@ async function runAvalancheOf(clients: number, flags: Flags, isLimited: boolean)
   const inFlight = isLimited ? flags.inFlight : Math.min(clients, avalancheInFlight);
   const load = { ...roundOptionsOf(flags), clients, inFlight };
   const avalanche = await runAvalanche(await openSide(thisFolder), load, stopping.signal);
-  const faults = faultsOfAvalanche(avalanche);
+  const faults = faultsOf(avalanche);
   const report = { command, machine: describeMachine(), load, avalanche, faults };
   publish(formatAvalanche(report), report, flags);
   if (faults.length > 0) process.exitCode = 1;

@@ -383,8 +383,8 @@ const offeredSeconds = sql`iif(c.leased AND c.remaining_max IS NOT NULL AND ${le
     min(${lease.expiresAt} - now_up, c.remaining_max), c.lease_seconds)`;
 
 /** A condition: an operator moved the client to this full address, perhaps from a shared one that it asks for. */
-const isGiven = sql`(${own.moveFrom} IS NOT NULL
-      AND EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.psidLength} = 0 AND ${p.drainUntil} IS NULL))`;
+const isGiven = sql`iif(${own.moveFrom} IS NULL, FALSE,
+      EXISTS (SELECT 1 FROM ${pool} ${p} WHERE ${p.id} = ${own.poolId} AND ${p.psidLength} = 0 AND ${p.drainUntil} IS NULL))`;
 
 /**
  * Which clients are offered their own pair: the one that they hold, or held last (R7618-8-07a, b)? A running lease is
@@ -398,8 +398,8 @@ const offerOwn: BatchStatement = {
   template: sql`WITH ${clock}, ${claims("offers", offerRows.columns(offerCells, ...offerFields, "remaining_max"))}, held AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, ${own.freeAt} = ${never} AS reserved,
     ${own.state} = ${offered} AND ${own.expiresAt} > now AND ${own.site} IS c.site AS running,
-    ${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased,
-    ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served,
+    iif(${own.state} = ${bound} AND ${own.expiresAt} > now, NOT ${isDrained}, FALSE) AS leased,
+    iif(${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)), TRUE, ${isGiven}) AS served,
     ${quarantineAfter(own, sql`now`)} AS quarantined
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}

@@ -27,8 +27,8 @@ const secondsOf = (row: QuarantineColumns): SQL => sql`(
   FROM ${domain} WHERE ${domain.id} = ${row.domainId})`;
 
 /**
- * When the quarantine of the last lease of a row ends, in Unix seconds; null or a time in the past if there is none. A
- * reserved pair is never free, so the quarantine of its lease is counted from the settings of its domain.
+ * Selects the end of the quarantine that follows the last lease of a row, in Unix seconds. Without a quarantine, the result
+ * is null or in the past. A reserved pair is never free, so its quarantine is counted from the settings of its domain.
  */
 export const quarantineEnd = (row: QuarantineColumns): SQL => sql`CASE
     WHEN ${row.state} = ${literal(offered)} THEN ${row.quarantineUntil}
@@ -42,10 +42,7 @@ export const quarantineEnd = (row: QuarantineColumns): SQL => sql`CASE
 export const quarantineAfter = (row: QuarantineColumns, now: SQL): SQL =>
   sql`iif(${row.state} <> ${literal(declined)} AND ${quarantineEnd(row)} > ${now}, ${quarantineEnd(row)}, NULL)`;
 
-/**
- * The end of the quarantine before an offer, as `quarantine_until` says it; 0 if there is none, or if the row is not an
- * offer.
- */
+/** Selects the end of the quarantine in which a pair was offered. For other rows, the result is 0. */
 export const restOfQuarantine = sql`iif(${lease.state} = ${literal(offered)}, ifnull(${lease.quarantineUntil}, 0), 0)`;
 
 /** For a SET list, when an offer ends: only a reserved pair has to remember its quarantine any longer. */

@@ -105,8 +105,8 @@ export const lease = sqliteTable(
      */
     freeAt: integer("free_at").notNull(),
     /**
-     * While the pair is offered or reserved: when the quarantine of the lease before ends, because `free_at` does not tell
-     * (`quarantine.ts`). Null if there is none.
+     * While the pair is offered or reserved, `free_at` does not tell when the quarantine of its last lease ends. This
+     * column does (`quarantine.ts`). Without a quarantine it is null.
      */
     quarantineUntil: integer("quarantine_until"),
     /** While bound: since when client, site, source and softwire address have been as in this row. Otherwise null. */

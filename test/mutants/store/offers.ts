@@ -46,7 +46,7 @@ export const offerMutants: readonly Mutant[] = [
     name: "repeated-discover-gets-another-pair",
     rules: ["R2131-4.3.1-01"],
     file: statements,
-    search: "${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) OR ${isGiven} AS served",
+    search: "iif(${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)), TRUE, ${isGiven}) AS served",
     replacement:
       "${own.state} <> ${offered} AND ${own.poolId} IN (SELECT value FROM json_each(c.pool_ids)) AS served",
     tests: discoverTests,
@@ -64,7 +64,7 @@ export const offerMutants: readonly Mutant[] = [
     name: "offer-shortens-a-lease",
     rules: ["R7618-8-07a"],
     file: statements,
-    search: "${own.state} = ${bound} AND ${own.expiresAt} > now AND NOT ${isDrained} AS leased",
+    search: "iif(${own.state} = ${bound} AND ${own.expiresAt} > now, NOT ${isDrained}, FALSE) AS leased",
     replacement: "FALSE AS leased",
     tests: commitTests,
   },
