@@ -32,6 +32,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { answerDatagram } from "./information/information.ts";
 import { formatPeer, unwrapAnswer, wrapDatagram } from "./messages/envelope.ts";
 import type { Delivery, Drop, Origin } from "./messages/envelope.ts";
+import { laneOf } from "./messages/lane.ts";
 import { countBelieved } from "./messages/trust.ts";
 import type { Belief } from "./messages/trust.ts";
 import { UntrustedRelays } from "./messages/untrusted-relays.ts";
@@ -232,9 +233,9 @@ class RunningRelay implements Relay {
     }
     const wrapped = wrapDatagram(datagram, origin, servers);
     if (wrapped.kind === "drop") counters.drop(wrapped.reason);
-    else if (wrapped.to === "allocator")
-      this.#batcher.add(wrapped.frame, this.#watch.arrivedMs(entry.number));
-    else {
+    else if (wrapped.to === "allocator") {
+      this.#batcher.add(wrapped.frame, laneOf(datagram), this.#watch.arrivedMs(entry.number));
+    } else {
       counters.toServers += 1;
       this.#servers.send(wrapped.frame);
     }

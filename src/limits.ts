@@ -92,7 +92,16 @@ export const relayPostsInFlightMax = 16;
 export const relayGatherFrames = 64;
 export const relayGatherMsMax = 5;
 
-/** Datagrams that may wait in a relay. The default of 8192 is half a second of load; waiting 10 s helps no client. */
+/** DISCOVERs come first in every so many POSTs of a relay whose clients also send other messages. */
+export const relayDiscoversTurn = 4;
+
+/**
+ * Milliseconds between the oldest DISCOVER and the oldest other message up to which they share a POST. Its allocator
+ * takes all messages for as old as the oldest, and a RELEASE that looks older than its client's lease does not end it.
+ */
+export const relayArrivalSpreadMsMax = 50;
+
+/** Datagrams that may wait in a relay: waiting for 10 s helps no client. */
 export const relayQueueLengthMax = 262_144;
 
 /**
@@ -691,10 +700,10 @@ export const housekeepingMinutesMax = 10_080;
 /** Default number of POSTs that a relay has in flight: enough to keep an allocator busy through its syncs. */
 export const relayPostsInFlight = 3;
 
-/** Default number of datagrams that may wait in a relay: half a second of load. */
-export const relayQueueLength = 8192;
+/** Default number of datagrams that may wait in a relay: what an allocator serves in the 2 s that they may wait. */
+export const relayQueueLength = 32_768;
 
-/** Default number of octets that may wait in a relay: 8192 datagrams of 2 KiB. */
+/** Default number of octets that may wait in a relay: 32,768 datagrams of 512 octets. */
 export const relayQueueOctets = 16 * 1024 * 1024;
 
 /** Smallest size of a relay's queue, in octets: it must have room for the largest DHCPv6 message. */

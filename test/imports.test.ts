@@ -135,7 +135,7 @@ const innerRooms: Record<string, Record<string, readonly string[]>> = {
     information: ["messages"],
     config: ["information", "messages", "endpoint.ts"],
     sockets: ["config", "counters.ts", "messages", "observer.ts", "endpoint.ts"],
-    uplink: ["config", "counters.ts", "observer.ts", "post.ts", "reasons.ts"],
+    uplink: ["config", "counters.ts", "messages", "observer.ts", "post.ts", "reasons.ts"],
     capture: ["observer.ts", "endpoint.ts"],
     "relay.ts": [
       "uplink",

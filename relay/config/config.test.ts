@@ -38,7 +38,7 @@ test("parseRelaySettings() has a default for every setting", () => {
       relayed: "examine",
     },
     information: undefined,
-    queue: { length: 8192, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
+    queue: { length: 32_768, octets: 16_777_216, deadlineMs: 4000, receiveBufferOctets: 4_194_304 },
     storm: {
       sourceRate: 0,
       sourceBurst: 40,

@@ -19,6 +19,7 @@
 import { messageOctetsMax } from "../../src/limits.ts";
 import { tryDecode } from "../../src/wire/decode-error.ts";
 import { clientPort, MessageType6, OptionCode6, serverPort } from "../../src/wire/dhcpv6/codes.ts";
+import { messageHeaderOctets } from "../../src/wire/dhcpv6/message.ts";
 import { findOption6, optionHeaderOctets } from "../../src/wire/dhcpv6/options.ts";
 import type { Option6 } from "../../src/wire/dhcpv6/options.ts";
 import { decodeRelayPort, encodeRelayPort } from "../../src/wire/dhcpv6/options/relay-port.ts";
@@ -111,9 +112,6 @@ export type ReplyPort = "standard" | "source";
 
 /** HOP_COUNT_LIMIT (RFC 8415 §7.6). */
 const hopCountLimit = 8;
-
-/** Octets before the options of a client's message. */
-const messageHeaderOctets = 4;
 
 /** Octets of the data of option 135. */
 const relayPortOctets = 2;

@@ -61,7 +61,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
     allocators,
     /** Adds frames within one turn of the event loop, and ends the turn. */
     add: (...ids: number[]) => {
-      for (const id of ids) batcher.add(frame(id), nowMs);
+      for (const id of ids) batcher.add(frame(id), "requests", nowMs);
       for (const run of soon.splice(0)) run();
     },
     /** Advances the clock, and runs the timers that are due then. */
@@ -168,9 +168,9 @@ test("T4 Batcher drops frames that are older than a POST can state, and sends th
   const { batcher, add, pass, sent, dropped, taken, allocators } = setUp();
   pass(100_000);
   allocators.ageMsMax = 60_000;
-  batcher.add(frame(1), 39_999);
-  batcher.add(frame(2), 40_000);
-  batcher.add(frame(3), 0);
+  batcher.add(frame(1), "requests", 39_999);
+  batcher.add(frame(2), "requests", 40_000);
+  batcher.add(frame(3), "requests", 0);
   add(4);
   expect([sent(), dropped(), taken]).toEqual([[[2, 4]], { "deadline-passed": 2 }, [[2, 0]]]);
 });
@@ -207,7 +207,7 @@ test("Batcher counts the wait of a frame from when it was added, and its age fro
   const { batcher, add, pass, end, taken, posts, sent, dropped } = setUp({ postsInFlightMax: 1 });
   pass(9000);
   add(1);
-  batcher.add(frame(2), 100);
+  batcher.add(frame(2), "requests", 100);
   pass(999);
   await end(0);
   expect([sent(), dropped(), taken[1]]).toEqual([[[1], [2]], {}, [1, 999]]);
@@ -253,7 +253,7 @@ test("Batcher keeps frames while no allocator can get a POST, and sends them on 
 test("Batcher keeps its queue bounded during a long outage", () => {
   const { batcher, allocators, dropped } = setUp({ lengthMax: 10 });
   allocators.canPost = false;
-  for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256), 0);
+  for (let id = 0; id < 1000; id++) batcher.add(frame(id % 256), "requests", 0);
   expect(dropped()).toEqual({ "queue-full": 990 });
 });
 

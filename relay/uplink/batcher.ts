@@ -8,6 +8,7 @@
  * @module
  */
 import type { RelayCounters } from "../counters.ts";
+import type { Lane } from "../messages/lane.ts";
 import type { RelayObserver } from "../observer.ts";
 import type { PostFailure } from "../post.ts";
 import type { DropReason } from "../reasons.ts";
@@ -79,9 +80,9 @@ export class Batcher {
    *
    * @param arrivedMs A time, not later than the arrival of its datagram, in milliseconds by the batcher's clock.
    */
-  add(frame: Uint8Array, arrivedMs: number): void {
+  add(frame: Uint8Array, lane: Lane, arrivedMs: number): void {
     const { counters, timing } = this.#context;
-    const pushed = this.#queue.push(frame, timing.nowMs(), arrivedMs);
+    const pushed = this.#queue.push(frame, lane, timing.nowMs(), arrivedMs);
     if (pushed === "duplicate") counters.drop("duplicate");
     else counters.drop("queue-full", pushed);
     const isTimed = this.#cancelGather !== undefined && this.#queue.length < this.#limits.gatherFrames;

@@ -1,6 +1,10 @@
 /**
- * The frames that wait for a POST: first in, first out, bounded in number and in octets. A full queue drops its oldest
- * frame, because that client will be the first to repeat its message; the newest frame has the most time left.
+ * The frames that wait for a POST, in two lanes. One is for DISCOVERs, the other for the messages of clients that have an
+ * offer or a lease: when more clients want a lease than can be served, those that have begun finish first. With one lane,
+ * 20,000 clients that started together were served in waves, with seconds in which none got a lease.
+ *
+ * Each lane is first in, first out. The queue is bounded in number and in octets. A full queue drops the oldest frame of
+ * its larger lane: that client will be the first to repeat its message, and no lane can push out the other.
  *
  * A frame that equals a waiting one is not queued. It would get the same answer, and a storm of clients that repeat
  * their messages would only push other clients' frames out. A frame contains the source address and port, so equal
@@ -9,15 +13,17 @@
  * @example
  * ```ts
  * const queue = new FrameQueue({ lengthMax: 2, octetsMax: 1024, waitMsMax: 2000 });
- * queue.push(first, 0);
- * queue.push(second, 1);
- * queue.push(third, 2); // 1: `first` was dropped
- * queue.take(256, 65_536, 2); // { frames: [second, third], oldestMs: 1, arrivedMs: 1, expired: 0 }
+ * queue.push(discover, "discovers", 0);
+ * queue.push(other, "discovers", 1);
+ * queue.push(request, "requests", 2); // 1: `discover` was dropped
+ * queue.take(256, 65_536, 2); // { frames: [request, other], oldestMs: 1, arrivedMs: 1, expired: 0 }
  * ```
  *
  * @module
  */
-import { relayComparedFramesMax, relayHashedHeadOctets, relayHashedTailOctets } from "../../src/limits.ts";
+import { relayArrivalSpreadMsMax, relayDiscoversTurn } from "../../src/limits.ts";
+import type { Lane } from "../messages/lane.ts";
+import { FrameRing, hashFrame } from "./frame-ring.ts";
 
 /** Bounds of a queue. */
 export interface QueueLimits {
@@ -31,9 +37,9 @@ export interface QueueLimits {
 
 /** Frames for one POST. */
 export interface TakenFrames {
-  /** Oldest first. */
+  /** One lane after the other, each with its oldest frame first. */
   readonly frames: Uint8Array[];
-  /** When the first frame was queued, in milliseconds; meaningless when `frames` is empty. */
+  /** When the oldest of the frames was queued, in milliseconds; meaningless when `frames` is empty. */
   readonly oldestMs: number;
   /** A time not later than the arrival of any frame, in milliseconds; meaningless when `frames` is empty. */
   readonly arrivedMs: number;
@@ -41,54 +47,37 @@ export interface TakenFrames {
   readonly expired: number;
 }
 
-/** A waiting frame. */
-interface QueuedFrame {
-  readonly frame: Uint8Array;
-  /** Its wait counts from here: a gap of the event loop, after which all frames look old, must not expire them. */
-  readonly queuedMs: number;
-  readonly arrivedMs: number;
-  readonly hash: number;
-  /** Neighbours in its hash slot: frames whose hashes have the same low bits. */
-  older: QueuedFrame | undefined;
-  newer: QueuedFrame | undefined;
-}
-
-/** A ring buffer: entries never move, and each frame allocates one entry only. */
+/** A bounded queue of two lanes. */
 export class FrameQueue {
   #limits: QueueLimits;
-  #ring: (QueuedFrame | undefined)[];
-  /**
-   * Waiting frames by the low bits of their hash. Each slot holds the newest of its frames, which links to the older
-   * ones. The size is fixed, like that of the ring.
-   */
-  #byHash: (QueuedFrame | undefined)[];
-  #first = 0;
-  #length = 0;
-  #octets = 0;
+  #lanes: Readonly<Record<Lane, FrameRing>>;
+  /** POSTs since DISCOVERs last had their turn. */
+  #sinceDiscovers = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
-    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
-    this.#byHash = createTable(limits.lengthMax);
+    this.#lanes = createLanes(limits);
   }
 
   /** Number of waiting frames. */
   get length(): number {
-    return this.#length;
+    return this.#lanes.requests.length + this.#lanes.discovers.length;
   }
 
   /** Octets of the waiting frames. */
   get octets(): number {
-    return this.#octets;
+    return this.#lanes.requests.octets + this.#lanes.discovers.octets;
   }
 
   /** When the oldest frame was queued, in milliseconds; 0 when the queue is empty. */
   get oldestMs(): number {
-    return this.#ring[this.#first]?.queuedMs ?? 0;
+    const { requests, discovers } = this.#lanes;
+    if (this.length === 0) return 0;
+    return Math.min(requests.oldest?.queuedMs ?? Infinity, discovers.oldest?.queuedMs ?? Infinity);
   }
 
   /**
-   * Adds a frame, and drops the oldest ones if there is no room for it.
+   * Adds a frame, and drops old ones if there is no room for it.
    *
    * @param frame Kept, not copied.
    * @param nowMs Time in milliseconds, of any clock that never goes back.
@@ -96,21 +85,25 @@ export class FrameQueue {
    * @returns How many frames were dropped, including the new one if it is too large; or `duplicate` if an equal frame
    *   is already queued. That one stays.
    */
-  push(frame: Uint8Array, nowMs: number, arrivedMs = nowMs): number | "duplicate" {
-    const hash = hashOf(frame);
-    if (this.#isQueued(frame, hash)) return "duplicate";
-    if (frame.length > this.#limits.octetsMax) return 1;
+  push(frame: Uint8Array, lane: Lane, nowMs: number, arrivedMs = nowMs): number | "duplicate" {
+    const { lengthMax, octetsMax } = this.#limits;
+    const hash = hashFrame(frame);
+    if (this.#lanes[lane].has(frame, hash)) return "duplicate";
+    if (frame.length > octetsMax) return 1;
     let dropped = 0;
-    while (this.#length === this.#limits.lengthMax || this.#octets + frame.length > this.#limits.octetsMax) {
-      this.#shift();
+    while (this.length === lengthMax || this.octets + frame.length > octetsMax) {
+      this.#largerLane().shift();
       dropped++;
     }
-    this.#append({ frame, queuedMs: nowMs, arrivedMs, hash, older: undefined, newer: undefined });
+    this.#lanes[lane].append({ frame, hash, queuedMs: nowMs, arrivedMs });
     return dropped;
   }
 
   /**
-   * Drops the frames that have waited too long, then takes the oldest of the others, as many as fit.
+   * Drops the frames that have waited too long, then takes the oldest of the others, as many as fit. Requests come first,
+   * but in every fourth POST DISCOVERs do, so that nobody's requests can keep new clients out. The other lane gets the room
+   * that is left, unless its frames arrived much earlier or later: the allocator judges the frames of a POST as if all had
+   * arrived with the oldest.
    *
    * @param framesMax Most frames to take.
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).
@@ -118,26 +111,20 @@ export class FrameQueue {
    * @param ageMsMax Milliseconds since its arrival from which a frame is dropped too, however short it waited here.
    */
   take(framesMax: number, octetsMax: number, nowMs: number, ageMsMax = Infinity): TakenFrames {
-    let expired = this.#expire(nowMs);
-    const frames: Uint8Array[] = [];
-    let oldestMs = 0;
-    let arrivedMs = nowMs;
-    let octets = 0;
-    while (this.#length > 0 && frames.length < framesMax) {
-      const entry = this.#ring[this.#first]!;
-      if (nowMs - entry.arrivedMs > ageMsMax) {
-        this.#shift();
-        expired++;
-        continue;
-      }
-      octets += 2 + entry.frame.length;
-      // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones forever.
-      if (octets > octetsMax && frames.length > 0) break;
-      this.#shift();
-      if (frames.length === 0) oldestMs = entry.queuedMs;
-      frames.push(entry.frame);
-      arrivedMs = Math.min(arrivedMs, entry.arrivedMs);
-    }
+    const { requests, discovers } = this.#lanes;
+    const batch: Batch = { frames: [], octets: 0, oldestMs: 0, arrivedMs: nowMs, expired: 0 };
+    for (const lane of [requests, discovers]) batch.expired += this.#expire(lane, nowMs);
+    const isTurn = discovers.length > 0 && ++this.#sinceDiscovers >= relayDiscoversTurn;
+    const [first, second] = isTurn || requests.length === 0 ? [discovers, requests] : [requests, discovers];
+    if (first === discovers) this.#sinceDiscovers = 0;
+    const limits = { framesMax, octetsMax, arrivedMsMin: nowMs - ageMsMax };
+    fill(batch, first, limits);
+    const { oldest } = second;
+    const isMixed =
+      batch.frames.length === 0 ||
+      (oldest !== undefined && Math.abs(oldest.arrivedMs - batch.arrivedMs) <= relayArrivalSpreadMsMax);
+    if (isMixed) fill(batch, second, limits);
+    const { frames, oldestMs, arrivedMs, expired } = batch;
     return { frames, oldestMs, arrivedMs, expired };
   }
 
@@ -147,8 +134,8 @@ export class FrameQueue {
    * @returns How many frames were dropped.
    */
   clear(): number {
-    const dropped = this.#length;
-    while (this.#length > 0) this.#shift();
+    const dropped = this.length;
+    this.#lanes = createLanes(this.#limits);
     return dropped;
   }
 
@@ -158,88 +145,73 @@ export class FrameQueue {
    * @returns How many frames no longer fit and were dropped, the oldest first.
    */
   resize(limits: QueueLimits): number {
-    const before = { ring: this.#ring, first: this.#first, length: this.#length };
+    const before = this.#lanes;
     this.#limits = limits;
-    this.#ring = new Array<QueuedFrame | undefined>(limits.lengthMax);
-    this.#byHash = createTable(limits.lengthMax);
-    this.#first = this.#length = this.#octets = 0;
+    this.#lanes = createLanes(limits);
     let dropped = 0;
-    for (let at = 0; at < before.length; at++) {
-      const entry = before.ring[(before.first + at) % before.ring.length]!;
-      const pushed = this.push(entry.frame, entry.queuedMs, entry.arrivedMs);
-      if (pushed !== "duplicate") dropped += pushed;
+    for (const lane of ["requests", "discovers"] as const) {
+      for (let entry = before[lane].shift(); entry !== undefined; entry = before[lane].shift()) {
+        const pushed = this.push(entry.frame, lane, entry.queuedMs, entry.arrivedMs);
+        if (pushed !== "duplicate") dropped += pushed;
+      }
     }
     return dropped;
   }
 
   /** Drops frames that have waited too long. All frames may wait equally long, so these are the oldest. */
-  #expire(nowMs: number): number {
+  #expire(lane: FrameRing, nowMs: number): number {
     let expired = 0;
-    while (this.#length > 0 && nowMs - this.#ring[this.#first]!.queuedMs > this.#limits.waitMsMax) {
-      this.#shift();
+    while (lane.oldest !== undefined && nowMs - lane.oldest.queuedMs > this.#limits.waitMsMax) {
+      lane.shift();
       expired++;
     }
     return expired;
   }
 
-  #isQueued(frame: Uint8Array, hash: number): boolean {
-    let other = this.#byHash[hash & (this.#byHash.length - 1)];
-    for (let compared = 0; other !== undefined && compared < relayComparedFramesMax; compared++) {
-      if (other.hash === hash && isEqual(other.frame, frame)) return true;
-      other = other.older;
+  #largerLane(): FrameRing {
+    const { requests, discovers } = this.#lanes;
+    return requests.octets > discovers.octets ? requests : discovers;
+  }
+}
+
+/** The frames that are being taken. */
+interface Batch {
+  readonly frames: Uint8Array[];
+  /** Octets of the frames and their lengths. */
+  octets: number;
+  oldestMs: number;
+  arrivedMs: number;
+  expired: number;
+}
+
+interface BatchLimits {
+  readonly framesMax: number;
+  readonly octetsMax: number;
+  /** Frames that arrived earlier are dropped. */
+  readonly arrivedMsMin: number;
+}
+
+/** Takes the oldest frames of a lane into a batch, as many as fit. */
+function fill(batch: Batch, lane: FrameRing, { framesMax, octetsMax, arrivedMsMin }: BatchLimits): void {
+  const { frames } = batch;
+  for (let entry = lane.oldest; entry !== undefined && frames.length < framesMax; entry = lane.oldest) {
+    if (entry.arrivedMs < arrivedMsMin) {
+      lane.shift();
+      batch.expired++;
+      continue;
     }
-    return false;
-  }
-
-  #append(entry: QueuedFrame): void {
-    const at = entry.hash & (this.#byHash.length - 1);
-    const older = this.#byHash[at];
-    entry.older = older;
-    if (older !== undefined) older.newer = entry;
-    this.#byHash[at] = entry;
-    this.#ring[(this.#first + this.#length) % this.#ring.length] = entry;
-    this.#length++;
-    this.#octets += entry.frame.length;
-  }
-
-  #shift(): void {
-    const entry = this.#ring[this.#first]!;
-    const { frame, hash, newer } = entry;
-    // The oldest frame of the queue is also the oldest in its hash slot.
-    if (newer === undefined) this.#byHash[hash & (this.#byHash.length - 1)] = undefined;
-    else newer.older = undefined;
-    this.#ring[this.#first] = undefined;
-    this.#first = (this.#first + 1) % this.#ring.length;
-    this.#length--;
-    this.#octets -= frame.length;
+    const octets = batch.octets + 2 + entry.frame.length;
+    // A frame that is larger than any POST may be is sent alone, so that it does not block the later ones forever.
+    if (octets > octetsMax && frames.length > 0) return;
+    lane.shift();
+    batch.oldestMs = frames.length === 0 ? entry.queuedMs : Math.min(batch.oldestMs, entry.queuedMs);
+    batch.octets = octets;
+    batch.arrivedMs = Math.min(batch.arrivedMs, entry.arrivedMs);
+    frames.push(entry.frame);
   }
 }
 
-/** @returns An empty hash table with one slot for each possible frame, rounded up to a power of two. */
-function createTable(lengthMax: number): (QueuedFrame | undefined)[] {
-  return new Array<QueuedFrame | undefined>(2 ** Math.ceil(Math.log2(lengthMax))).fill(undefined);
-}
-
-/**
- * Hashes the beginning and the end of a frame with FNV-1a over words of 4 octets. Frames whose hashes are equal are
- * compared octet by octet.
- */
-function hashOf(octets: Uint8Array): number {
-  const { length } = octets;
-  const head = hashWords(octets, 0, Math.min(length, relayHashedHeadOctets), 0x811c9dc5 ^ length);
-  return hashWords(octets, Math.max(0, length - relayHashedTailOctets), length, head);
-}
-
-function hashWords(octets: Uint8Array, from: number, to: number, seed: number): number {
-  let hash = seed;
-  for (let at = from + 3; at < to; at += 4) {
-    const word = octets[at - 3]! | (octets[at - 2]! << 8) | (octets[at - 1]! << 16) | (octets[at]! << 24);
-    hash = Math.imul(hash ^ word, 0x01000193);
-    hash ^= hash >>> 15;
-  }
-  return hash;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
+/** Each lane can hold the whole queue. */
+function createLanes({ lengthMax }: QueueLimits): Readonly<Record<Lane, FrameRing>> {
+  return { requests: new FrameRing(lengthMax), discovers: new FrameRing(lengthMax) };
 }

@@ -25,7 +25,7 @@ export const wireMutants: readonly Mutant[] = [
     name: "short-queries-dropped",
     rules: ["R951-3-01"],
     file: message,
-    search: "  if (octets.length < optionsOffset) {",
+    search: "  if (octets.length < dhcpV4OptionsOffset) {",
     replacement: "  if (octets.length < 300) {",
     tests: optionTests,
   },

@@ -123,7 +123,7 @@ async function runStorm(arrivals: Arrivals, durationMs: number, outage?: Outage)
   for (let ms = 0; ms < durationMs; ms++) {
     for (const number of arrivals(ms)) {
       if (!firstSentMs.has(number)) firstSentMs.set(number, timing.nowMs());
-      batcher.add(frameOf(number), timing.nowMs());
+      batcher.add(frameOf(number), "discovers", timing.nowMs());
     }
     for (const run of soon.splice(0)) run();
     timing.advance(1);

@@ -46,7 +46,8 @@ const snameAt = { offset: 44, octets: 64 };
 const fileAt = { offset: 108, octets: 128 };
 const cookieOffset = 236;
 const cookie = 0x63825363;
-const optionsOffset = 240;
+/** Octets before the options of a DHCPv4 message. */
+export const dhcpV4OptionsOffset = 240;
 
 /** `sname` and `file` of a message that uses neither field: all zero. */
 export const emptySname = new Uint8Array(snameAt.octets);
@@ -61,10 +62,10 @@ export const emptyFile = new Uint8Array(fileAt.octets);
  * @throws {DecodeError} When the header is incomplete, the cookie is wrong, or an option is longer than its field.
  */
 export function decodeDhcpV4(octets: Uint8Array): DhcpV4Message {
-  if (octets.length < optionsOffset) {
+  if (octets.length < dhcpV4OptionsOffset) {
     throw new DecodeError(
       "dhcpv4-truncated",
-      `Cannot decode DHCPv4 message: found ${octets.length} octets, expected at least ${optionsOffset}`,
+      `Cannot decode DHCPv4 message: found ${octets.length} octets, expected at least ${dhcpV4OptionsOffset}`,
     );
   }
   if (readUint32(octets, cookieOffset) !== cookie) {
@@ -76,7 +77,7 @@ export function decodeDhcpV4(octets: Uint8Array): DhcpV4Message {
   const options = new Map<number, Uint8Array>();
   const sname = fieldOf(octets, snameAt);
   const file = fieldOf(octets, fileAt);
-  decodeOptions(octets, optionsOffset, octets.length, options);
+  decodeOptions(octets, dhcpV4OptionsOffset, octets.length, options);
   // Only option 52 in the options field itself can say that other fields hold options too.
   const overload = takeOverload(options);
   if ((overload & overloadFile) !== 0) decodeOptions(file, 0, file.length, options);
@@ -191,7 +192,7 @@ export function encodeDhcpV4(message: DhcpV4Message, size: DhcpV4Size = {}): Uin
   writeHeader(octets, message);
   octets.set(message.sname, snameAt.offset);
   octets.set(message.file, fileAt.offset);
-  let at = optionsOffset;
+  let at = dhcpV4OptionsOffset;
   for (const [code, data] of message.options) at = writeOption(octets, at, code, data);
   octets[at] = OptionCode.end;
   return octets;
@@ -222,7 +223,7 @@ const partOctetsMax = 255;
  * @returns Length in octets with all options in the options field, including END but without padding.
  */
 export function measureDhcpV4(options: ReadonlyMap<number, Uint8Array>): number {
-  let octets = optionsOffset + 1;
+  let octets = dhcpV4OptionsOffset + 1;
   for (const data of options.values()) octets += optionOctets(data);
   return octets;
 }
@@ -251,7 +252,7 @@ function writeOption(octets: Uint8Array, offset: number, code: number, data: Uin
 }
 
 /** Length in octets of a message whose options field holds only option 52 and END. */
-const overloadedOctetsMin = optionsOffset + 4;
+const overloadedOctetsMin = dhcpV4OptionsOffset + 4;
 
 /** A field that holds options up to `end`. The octet at `end` is reserved for END. */
 interface Field {
@@ -269,7 +270,7 @@ function encodeOverloaded(message: DhcpV4Message, octetsMin: number, octetsMax: 
   }
   const octets = new Uint8Array(octetsMax);
   writeHeader(octets, message);
-  const main: Field = { octets, at: optionsOffset, end: octetsMax - 1 };
+  const main: Field = { octets, at: dhcpV4OptionsOffset, end: octetsMax - 1 };
   main.at = writeOption(octets, main.at, OptionCode.overload, Uint8Array.of(message.overload));
   const fields = [main];
   for (const [bit, { offset, octets: length }, value] of [

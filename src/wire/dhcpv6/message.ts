@@ -17,7 +17,8 @@ interface Message6 {
   readonly options: readonly Option6[];
 }
 
-const headerOctets = 4;
+/** Octets before the options of a message between client and server. */
+export const messageHeaderOctets = 4;
 
 /**
  * Decodes a client or server message.
@@ -27,14 +28,18 @@ const headerOctets = 4;
  * @throws {DecodeError} When the message is shorter than its header, or its options are malformed.
  */
 export function decodeMessage6(octets: Uint8Array): Message6 {
-  if (octets.length < headerOctets) {
+  if (octets.length < messageHeaderOctets) {
     throw new DecodeError(
       "message-truncated",
-      `Cannot decode DHCPv6 message: found ${octets.length} octets, expected at least ${headerOctets}`,
+      `Cannot decode DHCPv6 message: found ${octets.length} octets, expected at least ${messageHeaderOctets}`,
     );
   }
   const header = readUint32(octets, 0);
-  return { type: header >>> 24, flags: header & 0xffffff, options: decodeOptions6(octets, headerOctets) };
+  return {
+    type: header >>> 24,
+    flags: header & 0xffffff,
+    options: decodeOptions6(octets, messageHeaderOctets),
+  };
 }
 
 /**
@@ -44,8 +49,8 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
  * @throws {RangeError} When an option is longer than 65535 octets.
  */
 export function encodeMessage6({ type, flags, options }: Message6): Uint8Array {
-  const octets = allocateOctets(headerOctets + optionsOctets(options));
+  const octets = allocateOctets(messageHeaderOctets + optionsOctets(options));
   writeUint32(octets, 0, ((type << 24) | flags) >>> 0);
-  writeOptions6(octets, headerOctets, options);
+  writeOptions6(octets, messageHeaderOctets, options);
   return octets;
 }
