@@ -5,7 +5,7 @@
  */
 import type { Mutant } from "./mutant.ts";
 
-const statements = "src/store/batch/statements.ts";
+const folder = "src/store/batch/statements";
 const moves = "src/store/database/moves.ts";
 const changes = "src/store/evidence/lease-changes.ts";
 const reservations = "src/store/configuration/reservation-changes.ts";
@@ -31,35 +31,41 @@ export const moveMutants: readonly Mutant[] = [
   ),
   mutant(
     "renewal-of-a-moved-lease-not-refused",
-    statements,
+    `${folder}/hand-over.ts`,
     "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state",
     "${names(goal.slot)} AND c.oldest_state",
   ),
   mutant(
     "offer-of-a-moved-pair-not-taken",
-    statements,
+    `${folder}/hand-over.ts`,
     "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state = ${offered},",
     "${names(own.slot)},",
   ),
   mutant(
     "reboot-gets-the-pair-it-moves-to",
-    statements,
+    `${folder}/hand-over.ts`,
     "${names(own.slot)} OR ${names(goal.slot)} AND c.oldest_state = ${offered},",
     "${names(own.slot)} OR ${names(goal.slot)},",
   ),
   mutant(
     "rapid-commit-renews-a-moved-lease",
-    statements,
+    `${folder}/hand-over.ts`,
     "${goal.poolId} IN (SELECT value FROM json_each(c.pool_ids)))\n    WHEN 'offer'",
     "FALSE)\n    WHEN 'offer'",
   ),
   mutant(
     "discover-ends-a-moved-lease",
-    statements,
+    `${folder}/hand-over.ts`,
     "WHEN 'offer' THEN NOT ${isLeased} OR ${isDrained}",
     "WHEN 'offer' THEN TRUE OR ${isDrained}",
   ),
-  mutant("ended-lease-keeps-its-move", statements, "ELSE NOT ${isLeased} END", "ELSE FALSE END", modelTests),
+  mutant(
+    "ended-lease-keeps-its-move",
+    `${folder}/hand-over.ts`,
+    "ELSE NOT ${isLeased} END",
+    "ELSE FALSE END",
+    modelTests,
+  ),
   mutant(
     "moved-client-offered-its-old-pair",
     "src/lease/discover.ts",
@@ -68,7 +74,7 @@ export const moveMutants: readonly Mutant[] = [
   ),
   mutant(
     "declined-pair-forgets-the-move",
-    statements,
+    `${folder}/end.ts`,
     "<> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
     "<> ${never},\n    NULL, ${lease.clientId}),",
   ),
@@ -180,7 +186,11 @@ export const moveMutants: readonly Mutant[] = [
     "if (pairUntil !== null && moveIsOwn !== null) {",
     "if (pairUntil === null && moveIsOwn !== null) {",
   ),
-  mutant("claims-read-while-nobody-moves", statements, "claimsOf(name, andAnyoneMoves)", "claimsOf(name)", [
-    "src/store/batch/statements.test.ts",
-  ]),
+  mutant(
+    "claims-read-while-nobody-moves",
+    `${folder}/hand-over.ts`,
+    "claimsOf(name, andAnyoneMoves)",
+    "claimsOf(name)",
+    ["src/store/batch/statements.test.ts"],
+  ),
 ];

@@ -10,7 +10,7 @@ import type { Database, Result, Value } from "../database/database.ts";
 import { prepareStatement } from "../database/queries.ts";
 import { LeaseState } from "../database/schema.ts";
 import { batchStatements } from "./statements.ts";
-import type { ParameterName } from "./statements.ts";
+import type { ParameterName } from "./statements/statement.ts";
 
 /** The outcome of a batch, and the configuration that it used. */
 export interface CommitResult {

@@ -4,7 +4,7 @@ import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 import { prepareStatement } from "../database/queries.ts";
 import { batchParameters } from "./commit.ts";
 import { batchStatements } from "./statements.ts";
-import type { ParameterName } from "./statements.ts";
+import type { ParameterName } from "./statements/statement.ts";
 
 const values = batchParameters([], { revision: 1 });
 

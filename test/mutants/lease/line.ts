@@ -262,7 +262,7 @@ export const lineMutants: readonly Mutant[] = [
   {
     name: "lease-of-a-wrong-clock-offered",
     rules: ["T9"],
-    file: "src/store/batch/statements.ts",
+    file: "src/store/batch/statements/offer.ts",
     search: "min(${lease.expiresAt} - now_up, c.remaining_max)",
     replacement: "${lease.expiresAt} - now_up",
     tests: ["test/rules/rfc2131-discover.test.ts"],

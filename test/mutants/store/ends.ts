@@ -5,7 +5,7 @@
  */
 import type { Mutant } from "../mutant.ts";
 
-const statements = "src/store/batch/statements.ts";
+const folder = "src/store/batch/statements";
 const history = "src/store/evidence/history.ts";
 const endTests = ["test/lease-ends.test.ts"];
 const historyTests = ["src/store/evidence/history.test.ts"];
@@ -14,7 +14,7 @@ export const endOfLeaseMutants: readonly Mutant[] = [
   {
     name: "renewal-shortens-the-row",
     rules: ["R3"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "max(c.told_until, c.now_up + c.lease_seconds)",
     replacement: "(c.now_up + c.lease_seconds)",
     tests: endTests,
@@ -38,7 +38,7 @@ export const endOfLeaseMutants: readonly Mutant[] = [
   {
     name: "end-of-a-wrong-clock-kept",
     rules: ["R3"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "iif(${isFromFuture}, ${own.updatedAt} - now, 0)",
     replacement: "0",
     tests: ["src/store/batch/commit-late.test.ts"],
@@ -46,7 +46,7 @@ export const endOfLeaseMutants: readonly Mutant[] = [
   {
     name: "lease-ends-a-part-of-a-second-early",
     rules: ["R10"],
-    file: statements,
+    file: `${folder}/statement.ts`,
     search: "(${instant.nowMs} + 999) / 1000",
     replacement: "${instant.nowMs} / 1000",
     tests: endTests,
@@ -54,7 +54,7 @@ export const endOfLeaseMutants: readonly Mutant[] = [
   {
     name: "quarantine-a-part-of-a-second-short",
     rules: ["R10"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: "iif(c.quarantine > 0, now_up, now) AS kept_from",
     replacement: "now AS kept_from",
     tests: endTests,

@@ -13,7 +13,7 @@ import {
   sharingTests,
 } from "../noticing-tests.ts";
 
-const statements = "src/store/batch/statements.ts";
+const folder = "src/store/batch/statements";
 const reservationTests = ["src/store/evidence/slot-counts.test.ts"];
 const triggers = "migrations/0012_clock_triggers.sql";
 
@@ -21,7 +21,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "stale-claims-committed",
     rules: ["no answer uses an outdated configuration"],
-    file: statements,
+    file: `${folder}/statement.ts`,
     search:
       '`json_each(iif((SELECT ${configuration.revision} FROM ${configuration}) = ${parameter("revision")}\n',
     replacement: '`json_each(iif(${parameter("revision")} >= 0\n',
@@ -30,7 +30,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "site-limit-counts-only-leases",
     rules: ["R7618-10-02"],
-    file: statements,
+    file: `${folder}/room.ts`,
     search: "sql`(${used.freeAt} > now AND (",
     replacement: "sql`(${used.state} = ${bound} AND ${used.freeAt} > now AND (",
     tests: commitTests,
@@ -38,7 +38,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "site-limit-counts-ended-leases",
     rules: ["R7618-10-02"],
-    file: statements,
+    file: `${folder}/room.ts`,
     search: "sql`(${used.freeAt} > now AND (",
     replacement: "sql`((",
     tests: [...commitTests, ...modelTests],
@@ -46,7 +46,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "release-of-another-clients-slot",
     rules: ["R7618-6-07"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: ["  CROSS JOIN ${ownOfClaim}", "  WHERE ${isNamedSlot} AND ${own.state} <= c.newest_state"].join(
       "\n",
     ),
@@ -59,7 +59,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "release-of-any-slot-of-the-client",
     rules: ["R7618-8-08", "A4"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: "WHERE ${isNamedSlot} AND ${own.state} <= c.newest_state",
     replacement: "WHERE ${own.state} <= c.newest_state",
     tests: commitTests,
@@ -67,7 +67,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "late-batches-committed",
     rules: ["a batch is not committed after its deadline"],
-    file: statements,
+    file: `${folder}/statement.ts`,
     search: '(${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")})',
     replacement: '(${parameter("until")} IS NULL OR ${instantSeconds} <= ${parameter("until")} + 1000)',
     tests: commitTests,
@@ -75,7 +75,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "late-release-ends-newer-lease",
     rules: ["a delayed message does not end a newer lease of its client"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: '${lastChangedMs} <= ${parameter("received")} OR',
     replacement: '${own.since} <= ${parameter("received")} / 1000 OR',
     tests: [...commitTests, ...httpTests],
@@ -83,7 +83,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "change-by-another-batch-counts-as-its-own",
     rules: ["a delayed message does not end a newer lease of its client"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: "${lastChangedMs} = c.changed_ms",
     replacement: "${lastChangedMs} <= c.changed_ms",
     tests: ["src/allocator/late.test.ts"],
@@ -91,7 +91,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "milliseconds-of-an-earlier-change-used",
     rules: ["a delayed message does not end a newer lease of its client"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search:
       "iif(${own.touchedMs} / 1000 IS ${own.updatedAt}, ${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`",
     replacement: "ifnull(${own.touchedMs}, ${own.updatedAt} * 1000 + 999))`",
@@ -100,7 +100,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "declined-pair-offered-to-its-client",
     rules: ["R2131-4.3.3-01", "A14"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search:
       "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
     replacement: "",
@@ -109,7 +109,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "release-forgets-the-client",
     rules: ["R2131-4.3.4-01"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search:
       "${nameOf(lease.clientId)} = iif(e.state = ${declined} AND ${lease.freeAt} <> ${never} AND ${movesTo(lease)} IS NULL,\n    NULL, ${lease.clientId}),",
     replacement: "${nameOf(lease.clientId)} = NULL,",
@@ -118,7 +118,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "release-frees-nothing",
     rules: ["R2131-4.3.4-01"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search:
       "  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, max(min(${lease.expiresAt}, e.kept_from) + e.quarantine, ${restOfQuarantine})),",
     replacement: "  ${nameOf(lease.freeAt)} = ${lease.freeAt},",
@@ -127,7 +127,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "no-quarantine-in-the-row",
     rules: ["no pair is assigned before its quarantine ends"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: "min(${lease.expiresAt}, e.kept_from) + e.quarantine, ",
     replacement: "min(${lease.expiresAt}, e.kept_from), ",
     tests: commitTests,
@@ -135,7 +135,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "offer-hides-a-quarantine",
     rules: ["R7618-8-03"],
-    file: statements,
+    file: `${folder}/offer.ts`,
     search: "iif(c.served, c.quarantined, NULL)",
     replacement: "NULL",
     tests: ["test/rules/rfc7618-sharing.test.ts"],
@@ -168,7 +168,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "released-lease-keeps-its-softwire",
     rules: ["R8539-8-03"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search:
       "${nameOf(lease.since)} = NULL, ${nameOf(lease.softwire)} = NULL,\n  ${nameOf(lease.updatedAt)} = e.now",
     replacement: "${nameOf(lease.since)} = NULL,\n  ${nameOf(lease.updatedAt)} = e.now",
@@ -177,7 +177,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "softwire-interval-ignored",
     rules: ["R8539-8.1-02"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: 'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),',
     replacement: "OR softwire IS NULL,",
     tests: commitTests,
@@ -185,7 +185,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "softwire-address-never-changes",
     rules: ["R8539-8.1-01"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: 'OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),',
     replacement: "OR (running AND own_softwire IS NOT NULL),",
     tests: sharingTests,
@@ -193,7 +193,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "ended-lease-keeps-its-softwire",
     rules: ["R8539-8-03"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "iif(${own.state} = ${bound} AND ${own.expiresAt} > now, ${own.softwire}, NULL) AS own_softwire,",
     replacement: "${own.softwire} AS own_softwire,",
     tests: modelTests,
@@ -201,7 +201,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "softwire-conflict-stored",
     rules: ["R8539-8.2-01"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: 'iif(c.softwire IS NULL, ${bindField("softwire_forbidden")}, EXISTS (',
     replacement: 'iif(c.softwire IS NOT NULL, ${bindField("softwire_forbidden")}, EXISTS (',
     tests: commitTests,
@@ -209,7 +209,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "ended-lease-stays-ended",
     rules: ["R2131-4.3.2-09"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "      AND ${own.state} BETWEEN c.oldest_state AND ${bound}",
     replacement: "      AND ${own.state} BETWEEN c.oldest_state AND ${bound} AND ${own.expiresAt} > now",
     tests: requestTests,
@@ -217,7 +217,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "renewal-binds-an-offer",
     rules: ["R2131-4.3.2-08"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "AND ${own.state} BETWEEN c.oldest_state AND ${bound}",
     replacement: "AND ${own.state} <= ${bound}",
     tests: requestTests,
@@ -225,7 +225,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "client-identifier-not-kept",
     rules: ["R7618-8-05"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "${nameOf(lease.state)} = ${bound},\n  ${nameOf(lease.expiresAt)} = ${newEnd},",
     replacement:
       "${nameOf(lease.state)} = ${bound}, client_id = unhex(hex(${lease.clientId}) || '00'),\n  ${nameOf(lease.expiresAt)} = ${newEnd},",
@@ -234,7 +234,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "renewal-does-not-extend",
     rules: ["R2131-4.3.2-08", "R2131-4.3.2-10", "R2131-4.3.2-11"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "  ${nameOf(lease.expiresAt)} = ${newEnd},",
     replacement: "  ${nameOf(lease.expiresAt)} = iif(c.running, ${lease.expiresAt}, ${newEnd}),",
     tests: requestTests,
@@ -242,7 +242,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "no-expiry-quarantine",
     rules: ["R7618-8-03"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "${newEnd} + c.quarantine),",
     replacement: "${newEnd}),",
     tests: [...commitTests, ...modelTests],
@@ -250,7 +250,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "lease-that-changes-not-bound-beside-one-that-does-not",
     rules: ["R8539-8-01"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: 'changes() < json_array_length(${parameter("binds")})',
     replacement: "changes() = 0",
     tests: commitTests,
@@ -258,7 +258,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "new-line-of-a-lease-not-stored",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: " AND ${newLine} = +${lease.line})`;",
     replacement: ")`;",
     tests: commitTests,
@@ -266,7 +266,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "softwire-address-not-stored",
     rules: ["R8539-8-01", "R8539-8-02"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "${nameOf(lease.softwire)} = c.new_softwire, ",
     replacement: "",
     tests: sharingTests,
@@ -274,7 +274,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "softwire-conflict-binds-without-softwire",
     rules: ["R8539-8.2-02"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "AND (c.running OR NOT c.softwire_taken)",
     replacement: 'AND (c.running OR NOT ${bindField("softwire_forbidden")})',
     tests: sharingTests,
@@ -282,7 +282,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "another-line-reaches-the-lease",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/clauses.ts`,
     search: "          AND (${mine.line} = ''",
     replacement: "          AND (true OR ${mine.line} = ''",
     tests: commitTests,
@@ -290,7 +290,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "running-lease-of-another-line-is-free-to-take",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/clauses.ts`,
     search:
       "OR (${mine.expiresAt} <= now AND (${mine.freeAt} <= now OR ${mine.freeAt} = ${never}))) LIMIT 1)",
     replacement: ") LIMIT 1)",
@@ -299,7 +299,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "another-line-reaches-the-offer",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/clauses.ts`,
     search: "OR (${mine.expiresAt} <= now AND (${mine.freeAt} <= now",
     replacement: "OR (${mine.state} <> ${bound} OR ${mine.expiresAt} <= now AND (${mine.freeAt} <= now",
     tests: ["test/rules/lines.test.ts"],
@@ -307,7 +307,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "another-line-gets-the-pair-in-its-quarantine",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/clauses.ts`,
     search: "(${mine.freeAt} <= now OR ${mine.freeAt} = ${never})",
     replacement: "true",
     tests: ["test/rules/lines.test.ts"],
@@ -315,7 +315,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "other-line-is-not-told-apart",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/facts.ts`,
     search: "iif(${own.slot} IS NULL AND c.line <> '', EXISTS (",
     replacement: "iif(FALSE, EXISTS (",
     tests: commitTests,
@@ -323,7 +323,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "tenure-outlives-its-site",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "`c.running AND c.same_site AND c.new_softwire",
     replacement: "`c.running AND c.new_softwire",
     tests: commitTests,
@@ -331,7 +331,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "moved-lease-does-not-count",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "AND (c.in_use AND c.same_site OR ",
     replacement: "AND (c.in_use OR ",
     tests: commitTests,
@@ -339,7 +339,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "first-relay-path-is-the-last",
     rules: ["T8"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: "iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)",
     replacement: "c.relay_path",
     tests: commitTests,
@@ -347,7 +347,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "quarantine-does-not-count-for-its-site",
     rules: ["T6"],
-    file: statements,
+    file: `${folder}/room.ts`,
     search: "sql`(${used.freeAt} > now AND (${used.freeAt} <> ${never}\n      OR ",
     replacement: "sql`(${used.freeAt} > now AND (",
     tests: commitTests,
@@ -355,7 +355,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "site-at-its-limit-takes-new-pairs",
     rules: ["T6"],
-    file: statements,
+    file: `${folder}/offer.ts`,
     search: "${siteRows} < c.site_max, NULL, ${siteLeftover})",
     replacement: "true, NULL, ${siteLeftover})",
     tests: commitTests,
@@ -363,7 +363,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "declined-pair-is-given-to-its-site",
     rules: ["T6"],
-    file: statements,
+    file: `${folder}/room.ts`,
     search: "AND (${former.state} <> ${declined} OR ${former.freeAt} <= now)",
     replacement: "AND true",
     tests: commitTests,
@@ -371,7 +371,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "forbidden-softwire-begins-a-lease",
     rules: ["T7"],
-    file: statements,
+    file: `${folder}/bind.ts`,
     search: 'iif(c.softwire IS NULL, ${bindField("softwire_forbidden")},',
     replacement: "iif(c.softwire IS NULL, FALSE,",
     tests: commitTests,
@@ -379,7 +379,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "change-in-the-future-keeps-its-lease",
     rules: ["T9"],
-    file: statements,
+    file: `${folder}/end.ts`,
     search: "sql`iif(${isFromFuture}, 0,",
     replacement: "sql`iif(false, 0,",
     tests: commitTests,
@@ -387,7 +387,7 @@ export const storedLeaseMutants: readonly Mutant[] = [
   {
     name: "nak-to-a-pair-of-an-ended-lease",
     rules: ["R2131-4.3.2-13"],
-    file: statements,
+    file: `${folder}/facts.ts`,
     search: [
       '      SELECT 1 FROM ${lease} ${other} WHERE ${other.slot} = ${factField("first_slot")}',
       "        AND ${other.state} = ${bound} AND ${other.expiresAt} > now",
