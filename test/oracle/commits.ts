@@ -67,7 +67,14 @@ export class Commits {
         judge.excuses,
       );
     }
-    const operated = judge.commit({ ...commit, atMs, claims: cause?.claims, by: cause?.allocator });
+    const operated = judge.commit({
+      ...commit,
+      atMs,
+      claims: cause?.claims,
+      by: cause?.allocator,
+      // Each batch has its own record of what it changed.
+      batch: cause?.options.ownChanges,
+    });
     if (cause !== undefined)
       this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });
     return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);

@@ -12,6 +12,8 @@ import type { LeaseRow } from "./rows.ts";
 export interface GivenUp {
   /** When it reached a relay. */
   readonly atMs: number;
+  /** Set if the allocator is not told when that was: until when it may be served. */
+  readonly servedUntilMs?: number | undefined;
   readonly what: "release" | "decline" | "withdraw";
   /** The pair that it names; undefined if it may be any. */
   readonly pair: NamedPair | undefined;
@@ -26,17 +28,21 @@ export class GivenUps {
 
   /** A message reached a relay. */
   record(client: string, given: GivenUp): void {
-    const { what, pair, line, atMs } = given;
+    const { what, pair, line } = given;
     const kind = `${what} ${pair === undefined ? "" : nameOfPair(pair)} ${line ?? ""}`;
     const all = this.#byClient.get(client) ?? new Map<string, GivenUp>();
     this.#byClient.set(client, all);
-    if (atMs >= (all.get(kind)?.atMs ?? 0)) all.set(kind, given);
+    const before = all.get(kind);
+    if (before === undefined || lastMs(given) >= lastMs(before)) all.set(kind, given);
   }
 
   of(client: string): readonly GivenUp[] {
     return [...(this.#byClient.get(client)?.values() ?? [])];
   }
 }
+
+/** The latest time at which an allocator may take a message to have arrived. */
+export const lastMs = ({ atMs, servedUntilMs = atMs }: GivenUp): number => servedUntilMs;
 
 /** Whether a message that gives a pair up may end a row. A DECLINE names an address, and a client has one pair of it. */
 export function concerns(

@@ -7,7 +7,7 @@
 import type { Claim } from "../../src/lease/claim.ts";
 import { Cursors } from "./cursors.ts";
 import { Excuses } from "./excuses.ts";
-import { concerns, GivenUps } from "./given-up.ts";
+import { concerns, GivenUps, lastMs } from "./given-up.ts";
 import type { GivenUp } from "./given-up.ts";
 import { isRunning, Leases } from "./leases.ts";
 import { checkOperation } from "./operations.ts";
@@ -30,6 +30,8 @@ export interface JudgedCommit {
   readonly claims: readonly Claim[] | undefined;
   /** The allocator; undefined if it is none. */
   readonly by?: string | undefined;
+  /** The same for all transactions of one batch, and for no other. */
+  readonly batch?: object | undefined;
   /** What an operator's transaction wrote to the audit. */
   readonly audited: readonly AuditedChange[];
 }
@@ -42,12 +44,12 @@ export interface JudgedConfiguration {
 }
 
 /**
- * A message may end what was granted while an earlier one of its batch was served, unless the batch is later than this.
- * Some milliseconds are for rounding.
+ * A message may end what an earlier one of its batch was granted, unless the batch is later than this. Some milliseconds
+ * are for rounding.
  */
 const sameBatchMs = 100 + 5;
-/** The same for each further round of a batch, in which an allocator ends only what it has granted itself. */
-const roundsMax = 4;
+/** How much later than it did a message may seem to have arrived: the usual way of a POST whose relay states no time. */
+const postMs = 60 + 5;
 
 /** The judge of one database. */
 export class Judge {
@@ -144,13 +146,13 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, changed, claims, audited, by } = commit;
+    const { atMs, clockMs, changed, claims, audited, by, batch } = commit;
     this.audited.push(...audited);
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
     for (const [slot, row] of changed) {
-      this.leases.set(slot, row, { atMs, clockMs, by });
+      this.leases.set(slot, row, { atMs, clockMs, by, batch });
       this.tenures.record(slot, before.get(slot), row, Math.floor(clockMs / 1000));
     }
     if (claims === undefined) {
@@ -165,7 +167,7 @@ export class Judge {
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
       drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
-      mayEnd: (row) => this.#mayEnd(row, by),
+      mayEnd: (row) => this.#mayEnd(row, batch),
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -203,16 +205,17 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd(row: LeaseRow, by: string | undefined): boolean {
+  #mayEnd(row: LeaseRow, batch: object | undefined): boolean {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = this.givenUpBy(client).filter((each) => concerns(each, row, pair));
     const grant = this.leases.lastGrant(slot);
-    if (this.excuses.count("end: grant unknown", grant === undefined)) return true;
-    const sinceMs = grant!.atMs - (grant!.by === by ? roundsMax : 1) * sameBatchMs;
-    const late = given.filter(({ atMs: givenMs }) => givenMs >= sinceMs);
-    const isUntimed = late.length > 0 && late.every(({ atMs: givenMs }) => givenMs === Infinity);
+    must(grant !== undefined, "a row ends that nobody granted", row);
+    const isOwn = batch !== undefined && grant.batch === batch;
+    const sinceMs = grant.atMs - (isOwn ? sameBatchMs : postMs);
+    const late = given.filter((each) => lastMs(each) >= sinceMs);
+    const isUntimed = late.length > 0 && late.every(({ atMs: givenMs }) => givenMs < sinceMs);
     this.excuses.count("end: arrival not told", isUntimed);
     return late.length > 0;
   }
@@ -236,7 +239,7 @@ export class Judge {
 
   /** Whether the client of an identifier may have lost a pair since, by a message of its own or because it has to move. */
   mayHaveLost(client: string, pair: NamedPair, sinceMs: number): boolean {
-    const hasGivenUp = this.givenUpBy(client).some(({ atMs }) => atMs >= sinceMs);
+    const hasGivenUp = this.givenUpBy(client).some((given) => lastMs(given) >= sinceMs);
     return hasGivenUp || this.slotsOf(pair).some((slot) => (this.#leftMs.get(slot) ?? -1) >= sinceMs);
   }
 

@@ -19,19 +19,18 @@ export interface AskedPort {
 
 /**
  * @param at Undefined for any time.
- * @returns The tenures of a port in some part of a second; undefined if some may have been forgotten.
+ * @returns The tenures of a port in some part of a second.
  */
 export function tenuresAt(
   judges: readonly Judge[],
   { address, port, at }: Omit<AskedPort, "at"> & { readonly at: number | undefined },
-): KnownTenure[] | undefined {
+): KnownTenure[] {
   const found: KnownTenure[] = [];
   for (const judge of judges)
     for (const pool of judge.allPools) {
       const pair = pairOfPort(pool.shape, address, port);
       const slot = pair === undefined ? undefined : pool.slotOf(pair);
       if (slot === undefined) continue;
-      if (!judge.tenures.isComplete(slot)) return undefined;
       const tenures = judge.tenures.of(slot, judge.leases.rows.get(slot));
       found.push(
         ...tenures.filter(({ since, lastSecond }) => at === undefined || (since <= at && at <= lastSecond)),
@@ -55,7 +54,6 @@ export function checkLookUp(
 ): void {
   const [{ excuses }] = judges as readonly [Judge, ...Judge[]];
   const known = tenuresAt(judges, asked);
-  if (excuses.count("look-up: tenures forgotten", known === undefined)) return;
   must(answer.kind === "answer", "a look-up has no answer", asked, answer);
   const found = answer.holders.map(({ certainty, tenure: each }) => ({
     client: encodeHex(each.clientId),
@@ -63,12 +61,12 @@ export function checkLookUp(
     until: each.until,
     certainty,
   }));
-  const isOne = known!.length === 1 && asked.at < known![0]!.until;
-  const expected = known!.map((each) => ({ ...asPossible(each), ...(isOne && { certainty: "certain" }) }));
+  const isOne = known.length === 1 && asked.at < known[0]!.until;
+  const expected = known.map((each) => ({ ...asPossible(each), ...(isOne && { certainty: "certain" }) }));
   const isInDoubt = isClockInDoubt && found.every(({ certainty }) => certainty === "possible");
   excuses.count("look-up: clock in doubt", isInDoubt);
   const named = isInDoubt ? expected.map((each) => ({ ...each, certainty: "possible" })) : expected;
-  const atOtherTimes = isInDoubt ? tenuresAt(judges, { ...asked, at: undefined })! : [];
+  const atOtherTimes = isInDoubt ? tenuresAt(judges, { ...asked, at: undefined }) : [];
   must(
     areAmong(named, found) &&
       areAmong(found, [...named, ...atOtherTimes.map(asPossible)]) &&

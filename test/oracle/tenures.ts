@@ -21,16 +21,11 @@ export interface RecordedTenure extends Omit<KnownTenure, "lastSecond"> {
   readonly slot: number;
 }
 
-/** Tenures that are remembered of a slot. What is older is not asked for. */
-const tenuresMax = 64;
-
 /** Ended tenures by slot. */
 export class Tenures {
   readonly #ended = new Map<number, KnownTenure[]>();
   /** Slots that had a tenure, in the order of their first. */
   readonly slots: number[] = [];
-  /** Slots of which tenures were forgotten. */
-  readonly #incomplete = new Set<number>();
 
   /** Takes a change over. */
   record(slot: number, before: LeaseRow | undefined, after: LeaseRow | undefined, now: number): void {
@@ -45,9 +40,6 @@ export class Tenures {
       return;
     }
     ended.push(tenure);
-    if (ended.length <= tenuresMax) return;
-    ended.shift();
-    this.#incomplete.add(slot);
   }
 
   /** Compares the whole history of a database with the tenures that its rows had. */
@@ -60,10 +52,6 @@ export class Tenures {
       .sort();
     const isSame = recorded.length === known.length && recorded.every((each, index) => each === known[index]);
     must(isSame, "the history is not that of the rows", recorded, known);
-  }
-
-  isComplete(slot: number): boolean {
-    return !this.#incomplete.has(slot);
   }
 
   /** @param row The row of the slot now. */

@@ -4,15 +4,14 @@
  * @module
  */
 import { nameOfPair } from "../oracle/pools.ts";
-import { Violation } from "../oracle/violation.ts";
 import type { Random } from "../support/random.ts";
 import { declarationOf } from "./addressing.ts";
+import { isOutsideError } from "./allocator-host.ts";
 import type { AdminAnswer, AdminRequest, AllocatorHost } from "./allocator-host.ts";
 import type { EvidenceAudit } from "./evidence.ts";
 import type { Faults } from "./faults.ts";
 import type { Judges } from "./judges.ts";
 import type { Kernel } from "./kernel.ts";
-import type { MachineClock } from "./machine-clock.ts";
 import type { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
 import type { Population } from "./population.ts";
@@ -28,7 +27,8 @@ export interface AdministeredWorld {
   readonly trace: Trace;
   readonly scenario: Scenario;
   readonly network: Network;
-  readonly clock: MachineClock;
+  /** Unix milliseconds of the main database, which has the tokens. */
+  readonly unixMs: () => number;
   readonly judges: Judges;
   readonly evidence: EvidenceAudit;
   readonly population: Population;
@@ -89,7 +89,7 @@ export class Administration {
   }
 
   #createOperator(): Operator {
-    const { kernel, clock, judges, population, scenario, adminToken, stream } = this.#world;
+    const { kernel, unixMs, judges, population, scenario, adminToken, stream } = this.#world;
     const random = stream(streams.operator);
     const world = {
       domains: scenario.domains,
@@ -113,7 +113,7 @@ export class Administration {
           this.#continue(resolve, ms);
         }),
       nowMs: () => kernel.nowMs,
-      unixMs: () => clock.trueMs,
+      unixMs,
       asks: (actor: string, path: string) => {
         judges.recordAsked(actor, path);
       },
@@ -126,7 +126,7 @@ export class Administration {
   }
 
   #holderWorld(): HolderWorld {
-    const { kernel, clock, population, scenario } = this.#world;
+    const { kernel, unixMs, population, scenario } = this.#world;
     return {
       domains: scenario.domains,
       tokens: () => this.#operator.tokens,
@@ -137,7 +137,7 @@ export class Administration {
       },
       send: (request) => this.#send(this.#holderRandom, request),
       nowMs: () => kernel.nowMs,
-      unixMs: () => clock.trueMs,
+      unixMs,
       did: this.#report("token", "a holder of"),
     };
   }
@@ -204,8 +204,8 @@ export class Administration {
     const { name } = random.pick(scenario.domains);
     random.pick(allocators).useStore((store) => {
       evidence.poll(store, name).catch((error: unknown) => {
-        // The database was away, or the configuration changed: it asks again.
-        if (error instanceof Violation) kernel.fail(error);
+        // It asks again.
+        if (!isOutsideError(error)) kernel.fail(error);
       });
     });
   };

@@ -9,7 +9,8 @@ import { createApp } from "../../src/http/app.ts";
 import { watchRequests } from "../../src/runtime/watch-requests.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
 import type { Database } from "../../src/store/database/database.ts";
-import { createStore } from "../../src/store/store.ts";
+import { SnapshotLostError } from "../../src/store/evidence/binding-feed.ts";
+import { createStore, isDatabaseError } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
 import { watchBatches } from "../oracle/watched-batches.ts";
@@ -51,9 +52,15 @@ export interface AllocatorHostOptions {
   readonly startProcess: () => SimulatedProcess;
   readonly crashes: Crashes;
   readonly log: (allocator: string, message: string, fields: object) => void;
+  /** Called with an error that has no cause outside of the process. */
+  readonly onInternalError: (error: unknown) => void;
   /** Called with the result of each transaction of claims. */
   readonly onFacts: (cause: BatchCause, result: CommitResult) => void;
 }
+
+/** Whether an error has its cause outside of the process: in the database, or in what an operator did meanwhile. */
+export const isOutsideError = (error: unknown): boolean =>
+  isDatabaseError(error) || error instanceof SnapshotLostError;
 
 /** Connections that a relay opens to an allocator: each is accepted once. */
 const connectionsOfRelay = 4;
@@ -87,7 +94,8 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, main, placed, relayToken, adminToken, log, onFacts, crashes } = this.#options;
+    const { name, main, placed, relayToken, adminToken, log, onFacts, crashes, onInternalError } =
+      this.#options;
     let cause: BatchCause | undefined;
     const client = { host: this, crashes, causeOf: () => cause };
     const storages = new Set([main, ...placed.values()]);
@@ -103,12 +111,17 @@ export class AllocatorHost {
     const write: Log["error"] = (fields, message) => {
       log(name, message, fields);
     };
+    const writeError: Log["error"] = (fields, message) => {
+      write(fields, message);
+      const { err } = fields as { readonly err?: unknown };
+      if (err !== undefined && !isOutsideError(err)) onInternalError(err);
+    };
     const watch = watchRequests(timing);
     const app = createApp({
       store,
       relayToken,
       adminToken,
-      log: { debug: () => undefined, info: () => undefined, warn: write, error: write },
+      log: { debug: () => undefined, info: () => undefined, warn: write, error: writeError },
       counters: createCounters(),
       localMs: timing.nowMs,
       arrivedMs: watch.arrivedMs,
@@ -174,7 +187,8 @@ export class AllocatorHost {
               reply(answer);
             }, onBroken);
         },
-        () => {
+        (error: unknown) => {
+          if (!isOutsideError(error)) this.#options.onInternalError(error);
           if (isOpen()) onBroken();
         },
       );

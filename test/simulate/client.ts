@@ -23,6 +23,9 @@ const afterRefusalMs = 500;
 /** A client that gets no answer to its REQUEST begins again. */
 const triesMax = 4;
 
+/** Milliseconds within which clients that have a lease ask for it again when the faults end. */
+const calmAskMsMax = 20_000;
+
 /** Messages that a client remembers, so that late answers to them are judged as well. */
 const rememberedMax = 4;
 /** One DISCOVER in so many names a pair. */
@@ -58,6 +61,10 @@ export class Client {
   #timer = 0;
   /** Set when the faults end: it does nothing on its own any more, and wants a lease. */
   #isCalm = false;
+  /** When that was; infinite as long as they last. */
+  #calmMs = Infinity;
+  /** Set when it got an answer to a message that it sent since. */
+  #hasHeard = false;
 
   constructor(kernel: Kernel, random: Random, world: ClientWorld, options: ClientOptions) {
     this.#kernel = kernel;
@@ -84,6 +91,11 @@ export class Client {
     return this.isBound ? this.#pair : undefined;
   }
 
+  /** Whether it asked for something since the faults ended, and has no answer. */
+  get isUnheard(): boolean {
+    return this.#habits.wantsLeaseAtEnd && !this.#hasHeard;
+  }
+
   /** Begins to live. */
   start(): void {
     this.#waitForWave();
@@ -92,12 +104,14 @@ export class Client {
   /** The faults are over: bad clients fall silent, the others want a lease. */
   calm(): void {
     this.#isCalm = true;
+    this.#calmMs = this.#kernel.nowMs;
     if (!this.#habits.wantsLeaseAtEnd) {
       this.#timer++;
       this.#sent = undefined;
       return;
     }
     if (this.#state === "off") this.#discover();
+    if (this.isBound) this.#rest();
   }
 
   /** A datagram arrives. */
@@ -108,6 +122,7 @@ export class Client {
     const { xid, heard } = answer;
     const sent = this.#remembered.find((each) => each.xid === xid);
     if (sent === undefined) return;
+    this.#hasHeard ||= sent.sentMs >= this.#calmMs;
     this.#world.heard(sent, heard);
     if (sent !== this.#sent || !this.#habits.actsOnAnswers) return;
     if (heard.kind === "offer" && this.#state === "selecting") this.#accept(heard);
@@ -268,7 +283,7 @@ export class Client {
 
   /** Bound: waits until it renews, or does something else. */
   #rest(): void {
-    const toRenewMs = this.#roundUp(Math.max(gridMsUsual, this.#renewsAtMs - this.#kernel.nowMs));
+    const toRenewMs = this.#roundUp(Math.max(gridMsUsual, this.#toRenewMs()));
     const toWaveMs = this.#isCalm ? Infinity : this.#toWaveMs();
     if (toRenewMs <= toWaveMs) {
       this.#wake(toRenewMs, () => {
@@ -280,6 +295,12 @@ export class Client {
       if (this.#random.oneIn(this.options.whimOneIn)) this.#whim();
       else this.#rest();
     });
+  }
+
+  #toRenewMs(): number {
+    // What it was told before the faults ended proves nothing.
+    if (this.#isCalm && !this.#hasHeard) return this.#random.between(0, calmAskMsMax);
+    return this.#renewsAtMs - this.#kernel.nowMs;
   }
 
   #renew(): void {

@@ -23,6 +23,8 @@ import type { Random } from "../support/random.ts";
 export interface JudgedDatabase {
   readonly database: Database;
   readonly judge: Judge;
+  /** Unix seconds of its clock. */
+  readonly now: () => number;
 }
 
 /** What an audit needs. */
@@ -31,9 +33,7 @@ export interface EvidenceWorld {
   /** Name of a domain -> its database, if it is not the main one. */
   readonly placed: ReadonlyMap<string, JudgedDatabase>;
   readonly domains: readonly string[];
-  /** Unix seconds of the databases. */
-  readonly now: () => number;
-  /** Whether the machine's clock is wrong, or was until lately. */
+  /** Whether the clock of a database's machine is wrong, or was until lately. */
   readonly isClockInDoubt: () => boolean;
 }
 
@@ -78,15 +78,19 @@ export class EvidenceAudit {
     // A new store has nothing in its caches.
     const store = createStore({ main: main.database, placed: places });
     const judged = [...new Set([main, ...placed.values()])];
-    for (const { judge } of judged)
-      for (let turn = 0; turn < lookUpsEach; turn++) await this.#lookUp(store, judge, judged);
+    for (const each of judged)
+      for (let turn = 0; turn < lookUpsEach; turn++) await this.#lookUp(store, each, judged);
     for (const domain of domains) await this.#checkBindings(store, domain);
     await this.#checkStatistics(store, judged);
     await this.#checkAudit(store, judged);
   }
 
   /** Asks who had some pair at a time at which something changed, or next to it. */
-  async #lookUp(store: Store, judge: Judge, judged: readonly JudgedDatabase[]): Promise<void> {
+  async #lookUp(
+    store: Store,
+    { judge, now }: JudgedDatabase,
+    judged: readonly JudgedDatabase[],
+  ): Promise<void> {
     const random = this.#random;
     const { slots } = judge.tenures;
     if (slots.length === 0) return;
@@ -103,7 +107,7 @@ export class EvidenceAudit {
       until + 1,
     ]);
     const pair = judge.pairOf(slot);
-    if (at > this.#world.now() || pair === undefined) return;
+    if (at > now() || pair === undefined) return;
     const port = somePortOf(pair, (count) => random.below(count));
     const asked = { address: pair.address, port, at };
     const answer = await store.lookups.lookUp(everyone, { ...asked, toleranceSeconds: 0 });
@@ -114,7 +118,7 @@ export class EvidenceAudit {
   /** The client used a pair, so each look-up of that time names it. */
   async checkBelief({ client, address, port, from, until }: PastBelief): Promise<void> {
     const { main, placed } = this.#world;
-    const at = Math.min(this.#world.now(), from + this.#random.below(until - from + 1));
+    const at = from + this.#random.below(until - from + 1);
     const places = new Map([...placed].map(([domain, { database }]) => [domain, database]));
     const store = createStore({ main: main.database, placed: places });
     const answer = await store.lookups.lookUp(everyone, { address, port, at, toleranceSeconds: 0 });
@@ -164,16 +168,16 @@ export class EvidenceAudit {
 
   async #checkStatistics(store: Store, judged: readonly JudgedDatabase[]): Promise<void> {
     const { pools } = await store.statistics.count(everyone);
-    const known = judged.flatMap(({ judge }) => judge.pools.map((pool) => ({ judge, pool })));
+    const known = judged.flatMap(({ judge, now }) => judge.pools.map((pool) => ({ judge, now, pool })));
     must(
       pools.length === known.length,
       "statistics have other pools than there are",
       pools.length,
       known.length,
     );
-    for (const { judge, pool } of known) {
+    for (const { judge, now, pool } of known) {
       const counted = pools.find((each) => each.pool === pool.shape.name);
-      const counts = countsOf(judge.leases, pool, this.#world.now() * 1000);
+      const counts = countsOf(judge.leases, pool, now() * 1000);
       const isSame = Object.entries(counts).every(
         ([name, count]) => counted?.[name as keyof typeof counted] === count,
       );

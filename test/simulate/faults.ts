@@ -9,7 +9,6 @@ import type { AllocatorHost } from "./allocator-host.ts";
 import type { Client } from "./client.ts";
 import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
-import type { MachineClock } from "./machine-clock.ts";
 import { noFaults } from "./network.ts";
 import type { Network } from "./network.ts";
 import type { RelayHost } from "./relay-host.ts";
@@ -25,14 +24,13 @@ export interface FaultyWorld {
   readonly trace: Trace;
   readonly scenario: Scenario;
   readonly network: Network;
-  readonly clock: MachineClock;
   readonly crashes: Crashes;
   readonly storages: readonly Storage[];
   readonly allocators: readonly AllocatorHost[];
   readonly relays: readonly RelayHost[];
   readonly clients: readonly Client[];
-  /** Whether every database has a lease that runs until then, in Unix milliseconds. */
-  readonly areLeasedAt: (unixMs: number) => boolean;
+  /** Whether a database has a lease that runs until then, in Unix milliseconds of its clock. */
+  readonly isLeasedAt: (storage: Storage, unixMs: number) => boolean;
   /** A sequence of random numbers for one purpose. */
   readonly stream: (number: number) => Random;
 }
@@ -66,8 +64,8 @@ export class Faults {
   /** Ends them. What a fault has begun still ends by itself. */
   end(): void {
     this.#areOver = true;
-    const { clock, crashes, network, storages } = this.#world;
-    clock.correct();
+    const { crashes, network, storages } = this.#world;
+    for (const { clock } of storages) clock.correct();
     crashes.end();
     network.udp = noFaults;
     network.tcp = noFaults;
@@ -129,14 +127,16 @@ export class Faults {
   };
 
   /**
-   * Sets the clock of the machine of the databases wrong for a while. Their own clocks run on as long as there are
+   * Sets the clock of the machine of a database wrong for a while. The database's own clock runs on as long as there are
    * leases, so there must be one for all of this time.
    */
   readonly #setClock = (random: Random): void => {
-    const { trace, clock, areLeasedAt } = this.#world;
-    if (clock.isWrong || !areLeasedAt(clock.trueMs + wrongMsMax + 1000)) return;
+    const { trace, storages, isLeasedAt } = this.#world;
+    const storage = random.pick(storages);
+    const { clock, name } = storage;
+    if (clock.isWrong || !isLeasedAt(storage, clock.trueMs + wrongMsMax + 1000)) return;
     const errorMs = Math.round(random.pick([-1, 1]) * random.between(60_000, 7_200_000));
-    trace.tell(`the clock of the databases is set by ${errorMs} ms`);
+    trace.tell(`the clock of database ${name} is set by ${errorMs} ms`);
     trace.count("clock step");
     clock.set(errorMs, random.between(100, wrongMsMax));
   };

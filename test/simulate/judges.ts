@@ -12,7 +12,8 @@ import type { Belief } from "../oracle/beliefs.ts";
 import { Commits } from "../oracle/commits.ts";
 import { Excuses } from "../oracle/excuses.ts";
 import { Judge } from "../oracle/judge.ts";
-import { firstPortOf } from "../oracle/pools.ts";
+import { bound, isRunning } from "../oracle/leases.ts";
+import { firstPortOf, nameOfPair } from "../oracle/pools.ts";
 import type { NamedPair } from "../oracle/pools.ts";
 import { auditRows } from "../oracle/row-audit.ts";
 import { must } from "../oracle/violation.ts";
@@ -23,7 +24,7 @@ import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
 import type { Client } from "./client.ts";
-import type { Heard, Sent } from "./client-message.ts";
+import type { Heard, Place, Sent } from "./client-message.ts";
 import type { PastBelief } from "./evidence.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -40,15 +41,23 @@ interface UsedPair {
   toMs: number;
 }
 
+/** Names of the lines and sites at which a client is. */
+interface ClientPlaces {
+  readonly lines: ReadonlySet<string>;
+  readonly sites: ReadonlySet<string>;
+}
+
+const placesOf = ({ options }: Client): readonly Place[] => options.places;
+
 /** Uses of pairs of which an audit asks. */
 const usedMax = 10;
 
 /** All judges of a run. */
 export class Judges {
   readonly #kernel: Kernel;
-  readonly #clock: MachineClock;
   readonly #byStorage = new Map<Storage, Judge>();
-  readonly #byDomain = new Map<string, Judge>();
+  /** Name of a domain -> the storage that it is in. */
+  readonly #byDomain = new Map<string, Storage>();
   readonly excuses = new Excuses();
   readonly #beliefs = new Beliefs(this.excuses);
   readonly #commits = new Commits();
@@ -57,6 +66,8 @@ export class Judges {
   #used: UsedPair[] = [];
   /** When a message in which a client gives its pair up last reached a relay. */
   readonly #gaveUpMs = new Map<Client, number>();
+  /** The first answer to each message that clients remember. */
+  readonly #answered = new WeakMap<Sent, Pick<Heard, "pair">>();
   /** When the message of the answer that is heard now was sent. */
   #heardSentMs = 0;
   /**
@@ -64,26 +75,25 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
-  /** Names of the lines and sites at which clients are. */
-  readonly #lines = new Set<string>();
-  readonly #sites = new Set<string>();
-  /** Identifiers of clients whose messages are never damaged. */
-  readonly #honest = new Set<string>();
+  /** Where messages of a client may come from, by its identifier. */
+  readonly #places = new Map<string, ClientPlaces>();
 
-  constructor(kernel: Kernel, clock: MachineClock) {
+  constructor(kernel: Kernel) {
     this.#kernel = kernel;
-    this.#clock = clock;
   }
 
   /** Clients, by whose places claims are judged. */
   know(clients: readonly Client[]): void {
-    for (const { id, kind, options } of clients) {
-      for (const place of options.places) {
-        this.#lines.add(lineOf(place));
-        this.#sites.add(siteOf(place));
-      }
+    // Those who pretend to be somebody else do so at their own place.
+    const pretenders = clients.filter(({ kind }) => kind === "hostile").flatMap(placesOf);
+    for (const client of clients) {
       // What is damaged may name any line.
-      if (kind !== "hostile") this.#honest.add(id);
+      if (client.kind === "hostile") continue;
+      const places = [...placesOf(client), ...(client.options.domain.hasLines ? pretenders : [])];
+      this.#places.set(client.id, {
+        lines: new Set(places.map(lineOf)),
+        sites: new Set(places.map(siteOf)),
+      });
     }
   }
 
@@ -91,7 +101,7 @@ export class Judges {
   add(storage: Storage, domains: readonly string[]): Judge {
     const judge = new Judge(this.excuses);
     this.#byStorage.set(storage, judge);
-    for (const domain of domains) this.#byDomain.set(domain, judge);
+    for (const domain of domains) this.#byDomain.set(domain, storage);
     return judge;
   }
 
@@ -105,32 +115,43 @@ export class Judges {
 
   /** @param domain Its name. */
   ofDomain(domain: string): Judge {
-    return this.#byDomain.get(domain)!;
+    return this.of(this.#byDomain.get(domain)!);
+  }
+
+  /** The clock of the database of a client's domain. */
+  clockOf({ options }: Client): MachineClock {
+    return this.#byDomain.get(options.domain.name)!.clock;
   }
 
   ofClient({ options }: Client): Judge {
     return this.ofDomain(options.domain.name);
   }
 
-  /** Whether every database has a lease that runs until then, in Unix milliseconds. */
-  areLeasedAt(clockMs: number): boolean {
-    return this.all.every((judge) => judge.isLeasedAt(clockMs));
+  /** Whether a client has the pair that it believes to have. An operator may have taken it, and it is not told. */
+  isHeldBy(client: Client): boolean {
+    const { pair } = client;
+    if (pair === undefined) return false;
+    const judge = this.ofClient(client);
+    const now = Math.floor(this.clockOf(client).trueMs / 1000);
+    const rows = judge.slotsOf(pair).map((slot) => judge.leases.rows.get(slot));
+    return rows.some((row) => row?.client === client.id && isRunning(row, now));
   }
 
   /** A database committed a transaction. */
   committed(storage: Storage, commit: Commit, cause: BatchCause | undefined): void {
     for (const claim of cause?.claims ?? []) this.#checkClaim(claim);
     this.#actors.check(commit.audited);
-    const time = { atMs: this.#kernel.nowMs, trueMs: this.#clock.trueMs };
+    const time = { atMs: this.#kernel.nowMs, trueMs: storage.clock.trueMs };
     const taken = this.#commits.committed(this.of(storage), commit, cause, time);
     for (const pair of taken) this.#beliefs.revoke(pair);
   }
 
   /** A claim says where its client is: on a line, at a site. */
   #checkClaim({ clientId, line, site }: Claim): void {
-    if (this.excuses.count("line and site: hostile client", !this.#honest.has(clientId))) return;
-    must(this.#lines.has(line), "a claim is of a line that nobody has", clientId, line);
-    must(this.#sites.has(site), "a claim is of a site that nobody is at", clientId, site);
+    const places = this.#places.get(clientId);
+    if (this.excuses.count("line and site: hostile client", places === undefined)) return;
+    must(places!.lines.has(line), "a claim is of a line that its client is not on", clientId, line);
+    must(places!.sites.has(site), "a claim is of a site that its client is not at", clientId, site);
   }
 
   /** An allocator got the result of a transaction. */
@@ -141,20 +162,23 @@ export class Judges {
   /**
    * A message in which a client gives its pair up reached a relay.
    *
-   * @param atMs When; infinite if nobody can tell how long its POST is under way.
+   * @param servedUntilMs Until when it may be served, if its relay does not state when it arrived.
    */
-  gaveUp(sent: Sent, what: "release" | "decline" | "withdraw", atMs: number): void {
+  gaveUp(sent: Sent, what: "release" | "decline" | "withdraw", servedUntilMs: number | undefined): void {
     const { client, pretends, isDamaged = false, pair, place } = sent;
     const owner = pretends ?? client;
-    // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
-    if (isDamaged || mayBeOf(owner, place)) this.#beliefs.doubt(owner.name);
+    const atMs = this.#kernel.nowMs;
     this.ofClient(client).recordGivenUp(owner.id, {
       atMs,
+      servedUntilMs,
       what,
       pair: isDamaged ? undefined : pair,
       line: isDamaged ? undefined : lineOf(place) || undefined,
     });
-    this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, atMs));
+    if (!isDamaged && !mayBeOf(owner, place)) return;
+    // Nobody can tell how long a datagram was under way before a relay, nor before a POST of an earlier release.
+    this.#beliefs.doubt(owner.name);
+    this.#gaveUpMs.set(owner, Math.max(this.#gaveUpMs.get(owner) ?? 0, servedUntilMs ?? atMs));
   }
 
   /** A client got an answer. It says by {@link Judges.uses} and {@link Judges.stops} what it makes of it. */
@@ -165,6 +189,7 @@ export class Judges {
     this.#isTaken = judge.takenMs(heard.pair) >= sentMs || (this.#gaveUpMs.get(client) ?? -1) >= sentMs;
     this.#kernel.check(() => {
       checkTimes(heard);
+      this.#checkRepeat(sent, heard, judge);
       checkDomain(heard, client, judge);
       checkAnswer(
         {
@@ -185,6 +210,32 @@ export class Judges {
         judge,
       );
     });
+  }
+
+  /**
+   * A message that is answered twice gets the same pair twice, unless its client lost that meanwhile.
+   */
+  #checkRepeat(sent: Sent, { kind, pair }: Heard, judge: Judge): void {
+    const first = this.#answered.get(sent);
+    if (kind === "nak") return;
+    if (first === undefined) {
+      this.#answered.set(sent, { pair });
+      return;
+    }
+    const { client, sentMs } = sent;
+    const slots = judge.slotsOf(first.pair);
+    const versions = slots.flatMap((slot) => judge.leases.versions(slot, sentMs));
+    const isKept = versions.slice(1).every(({ row }) => row.client === client.id && row.state <= bound);
+    const isTaken = slots.some((slot) => judge.isExcused(slot, sentMs));
+    const isLost = !isKept || isTaken || judge.mayHaveLost(client.id, first.pair, sentMs);
+    if (this.excuses.count("repeat: pair lost", isLost)) return;
+    must(
+      nameOfPair(pair) === nameOfPair(first.pair),
+      "a repeated message is answered by another pair",
+      sent.what,
+      first.pair,
+      pair,
+    );
   }
 
   /** A client uses the pair of the answer that it has just heard. */
@@ -220,7 +271,7 @@ export class Judges {
   async audit(): Promise<void> {
     for (const [storage, judge] of this.#byStorage) {
       const { rows, cursors } = await readAll(storage.database);
-      auditRows(judge, rows, cursors, this.#clock.trueMs);
+      auditRows(judge, rows, cursors, storage.clock.trueMs);
     }
   }
 
@@ -237,7 +288,7 @@ export class Judges {
     const isLost = isRevoked || judge.takenMs(pair) >= sentMs || judge.mayHaveLost(client.id, pair, sentMs);
     if (this.excuses.count("evidence of a use: pair lost", isLost)) return undefined;
     const { nowMs } = this.#kernel;
-    const startMs = this.#clock.trueMs - nowMs;
+    const startMs = this.clockOf(client).trueMs - nowMs;
     const from = Math.ceil((startMs + fromMs) / 1000);
     const until = Math.floor((startMs + Math.min(toMs, nowMs) - 1) / 1000);
     if (from > until) return undefined;

@@ -1,5 +1,6 @@
 /**
- * The clock of the machine of the databases: right, or set wrong for a while (T9).
+ * The clock of the machine of a database: right, or set wrong for a while (T9). What is right differs from database to
+ * database.
  *
  * @module
  */
@@ -13,18 +14,22 @@ const settledMsMax = 600_000;
 /** A clock that may be wrong. */
 export class MachineClock {
   readonly #kernel: Kernel;
+  /** Unix milliseconds at which the run begins. */
+  readonly #startMs: number;
   #errorMs = 0;
   /** Until when an error may be in the record of a database. */
   #doubtEndsMs = 0;
   #wrongUntilMs = 0;
 
-  constructor(kernel: Kernel) {
+  /** @param aheadMs How much it is ahead of others. */
+  constructor(kernel: Kernel, aheadMs: number) {
     this.#kernel = kernel;
+    this.#startMs = startUnixMs + aheadMs;
   }
 
   /** The right time, in Unix milliseconds. */
   get trueMs(): number {
-    return startUnixMs + this.#kernel.nowMs;
+    return this.#startMs + this.#kernel.nowMs;
   }
 
   /** What it shows. */
@@ -38,7 +43,7 @@ export class MachineClock {
 
   /** When it is corrected, in Unix milliseconds of the right time. */
   get wrongUntilMs(): number {
-    return startUnixMs + this.#wrongUntilMs;
+    return this.#startMs + this.#wrongUntilMs;
   }
 
   /** Whether it is wrong, or was until lately. */

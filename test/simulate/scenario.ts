@@ -74,6 +74,8 @@ export interface Scenario {
   readonly oldRelays: number;
   /** Seconds after which the faults end, however few messages were exchanged. */
   readonly lifeSeconds: number;
+  /** How much the clock of the second database is ahead of that of the main one. */
+  readonly secondAheadMs: number;
 }
 
 /** Parts of a scenario that shrinking takes away. */
@@ -142,6 +144,7 @@ export function scenarioOf(seed: number): Scenario {
     collectMs: random.pick([0, 20, 20, 20]),
     // Few see leases of ten minutes end. Time costs most where few clients send little.
     lifeSeconds: random.pick([150, 200, 250, 3600]),
+    secondAheadMs: random.pick([0, 700, -1300, 40_000, -3_600_000, 86_400_000]),
   };
 }
 

@@ -73,6 +73,10 @@ const lookMs = 2000;
 const healMs = 180_000;
 /** Within this time after that, all queues have been empty. */
 const emptyMs = 60_000;
+/** Within this time, an allocator says that it is ready. */
+const readyMs = 10_000;
+/** When the faults are over, a client that has a lease asks for it again, and has an answer within this time. */
+const answerMs = 150_000;
 
 /** A world. */
 export class Simulation {
@@ -80,8 +84,7 @@ export class Simulation {
   readonly #options: RunOptions;
   readonly #folder: DatabaseFolder;
   readonly #kernel = new Kernel();
-  readonly #clock = new MachineClock(this.#kernel);
-  readonly #judges = new Judges(this.#kernel, this.#clock);
+  readonly #judges = new Judges(this.#kernel);
   readonly #trace: Trace;
   readonly #network: Network;
   readonly #crashes: Crashes;
@@ -178,7 +181,6 @@ export class Simulation {
       trace: this.#trace,
       scenario: this.#scenario,
       network: this.#network,
-      clock: this.#clock,
       crashes: this.#crashes,
       allocators: this.#allocators,
       stream: this.#stream,
@@ -188,10 +190,11 @@ export class Simulation {
       storages: this.#storages,
       relays: this.#relays,
       clients: this.#population.clients,
-      areLeasedAt: (unixMs) => this.#judges.areLeasedAt(unixMs),
+      isLeasedAt: (storage, unixMs) => this.#judges.of(storage).isLeasedAt(unixMs),
     });
     this.#administration = new Administration({
       ...world,
+      unixMs: () => main.clock.trueMs,
       judges: this.#judges,
       evidence: this.#evidence,
       population: this.#population,
@@ -202,8 +205,12 @@ export class Simulation {
   async #createStorage(name: string, domains: readonly ScenarioDomain[]): Promise<Storage> {
     const path = this.#folder.copy();
     this.#paths.push(path);
+    const clock = new MachineClock(
+      this.#kernel,
+      this.#storages.length === 0 ? 0 : this.#scenario.secondAheadMs,
+    );
     const machine = {
-      wallMs: () => this.#clock.wallMs,
+      wallMs: () => clock.wallMs,
       bootMs: () => this.#kernel.nowMs,
       bootId: "the only boot",
     };
@@ -214,6 +221,7 @@ export class Simulation {
     const random = this.#stream(streams.databases + this.#storages.length);
     const storage: Storage = new Storage(this.#kernel, random, this.#scenario.storage, {
       name,
+      clock,
       database,
       open,
       roundTripMs: this.#scenario.roundTripMs,
@@ -233,9 +241,9 @@ export class Simulation {
       },
       beforeWrite: (cause) => {
         // A database without leases would follow a clock that is wrong.
-        if (!this.#clock.isWrong) return;
+        if (!clock.isWrong) return;
         const endsMax = cause?.claims.filter(({ kind }) => kind === "end").length;
-        if (!judge.isLeasedBeside(endsMax, this.#clock.wrongUntilMs + 1000)) this.#clock.correct();
+        if (!judge.isLeasedBeside(endsMax, clock.wrongUntilMs + 1000)) clock.correct();
       },
     });
     const judge = this.#judges.add(
@@ -248,14 +256,17 @@ export class Simulation {
   }
 
   #createEvidence(main: Storage, placed: ReadonlyMap<string, Storage>): EvidenceAudit {
-    const judgedOf = (storage: Storage) => ({ database: storage.database, judge: this.#judges.of(storage) });
+    const judgedOf = (storage: Storage) => ({
+      database: storage.database,
+      judge: this.#judges.of(storage),
+      now: () => Math.floor(storage.clock.trueMs / 1000),
+    });
     const judged = new Map(this.#storages.map((storage) => [storage, judgedOf(storage)]));
     const world = {
       main: judged.get(main)!,
       placed: new Map([...placed].map(([domain, storage]) => [domain, judged.get(storage)!])),
       domains: this.#scenario.domains.map(({ name }) => name),
-      now: () => Math.floor(this.#clock.trueMs / 1000),
-      isClockInDoubt: () => this.#clock.isInDoubt,
+      isClockInDoubt: () => this.#storages.some(({ clock }) => clock.isInDoubt),
     };
     return new EvidenceAudit(world, this.#stream(streams.evidence));
   }
@@ -271,6 +282,11 @@ export class Simulation {
       startProcess: () => this.#startProcess(random),
       crashes: this.#crashes,
       log: this.#log,
+      onInternalError: (error) => {
+        this.#kernel.check(() => {
+          must(false, "an allocator has an internal error", (error as Error).stack ?? error);
+        });
+      },
       onFacts: (cause, result) => {
         this.#exchanges += result.facts.length;
         if (result.facts.length > 0) this.#batches++;
@@ -368,7 +384,7 @@ export class Simulation {
     this.#trace.add(datagram);
     this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
       if (what === "release" || what === "decline" || what === "withdraw")
-        this.#judges.gaveUp(sent, what, this.#isTold(relay) ? this.#kernel.nowMs : Infinity);
+        this.#judges.gaveUp(sent, what, this.#isTold(relay) ? undefined : this.#servedUntilMs());
       relay.receive(arrived, link, sent.place.address, 546);
     });
   }
@@ -376,6 +392,17 @@ export class Simulation {
   /** Whether allocators are told when a message reached a relay. An age does not cover the time on the network. */
   #isTold(relay: RelayHost): boolean {
     return relay.statesArrival || (relay.statesAge && this.#scenario.tcp.delayed === 0);
+  }
+
+  /**
+   * Until when a datagram that reaches a relay now may be served: it waits in the relay, on the network, in processes that are
+   * paused, and for the database.
+   */
+  #servedUntilMs(): number {
+    const { deadlineMs, tcp, pace, pauseMsMax, pausesEverySeconds, storage } = this.#scenario;
+    const pausedMs = 2 * pace.gapMs + (pausesEverySeconds === 0 ? 0 : 2 * pauseMsMax);
+    const underWayMs = tcp.delayed === 0 ? 0 : 2 * tcp.delayMsMax;
+    return this.#kernel.nowMs + 2 * deadlineMs + underWayMs + pausedMs + 2 * storage.slowMsMax + 10_000;
   }
 
   /** Lets time pass until enough was exchanged. */
@@ -413,6 +440,13 @@ export class Simulation {
     const endMs = kernel.nowMs + longest * 1000 + healMs + pauseMsMax;
     // Pauses that have begun still end by themselves, and so do POSTs.
     await kernel.runUntil(kernel.nowMs + pauseMsMax + 2 * deadlineMs);
+    const answerEndMs = kernel.nowMs + answerMs;
+    const unheard = (): string[] =>
+      this.#population.clients
+        .filter((client) => client.isUnheard && this.#judges.isHeldBy(client))
+        .map(({ name }) => name);
+    while (kernel.nowMs < answerEndMs && unheard().length > 0) await kernel.runUntil(kernel.nowMs + 2000);
+    must(unheard().length === 0, "a client gets no answer although the faults are over", unheard());
     while (kernel.nowMs < endMs && this.#population.unserved().length > 0)
       await kernel.runUntil(kernel.nowMs + 5000);
     await this.#audit();
@@ -429,7 +463,7 @@ export class Simulation {
   /** What is in the pools of a client's database, for the story of a failure. */
   #describePools(client: Client): object {
     const judge = this.#judges.ofClient(client);
-    const { trueMs } = this.#clock;
+    const { trueMs } = this.#judges.clockOf(client);
     return {
       domain: client.options.domain.name,
       pools: judge.pools.map((pool) => [
@@ -438,6 +472,22 @@ export class Simulation {
         countsOf(judge.leases, pool, trueMs),
       ]),
     };
+  }
+
+  /** Each allocator serves, whether relays use it or not. */
+  async #checkReady(): Promise<void> {
+    const kernel = this.#kernel;
+    const unready = new Set(this.#allocators.map(({ name }) => name));
+    for (const allocator of this.#allocators)
+      allocator.administer(
+        { method: "GET", path: "/readyz", headers: {} },
+        ({ status }) => {
+          if (status === 200) unready.delete(allocator.name);
+        },
+        () => undefined,
+      );
+    await kernel.runUntil(kernel.nowMs + readyMs);
+    must(unready.size === 0, "an allocator does not serve although the faults are over", [...unready]);
   }
 
   /**
@@ -456,6 +506,7 @@ export class Simulation {
       [...this.#relays.filter(isLate), ...this.#allocators.filter(isBusy)].map(({ name }) => name);
     while (late().length > 0 && kernel.nowMs < endMs) await kernel.runUntil(kernel.nowMs + 1000);
     must(late().length === 0, "something waits in a host although the faults are over", late());
+    await this.#checkReady();
     for (const relay of this.#relays) relay.checkCounters();
   }
 }

@@ -13,6 +13,7 @@ import type { WatchListener } from "../oracle/watched-database.ts";
 import type { Random } from "../support/random.ts";
 import type { Crashes, CrashingHost } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
+import type { MachineClock } from "./machine-clock.ts";
 import type { SimulatedProcess } from "./process.ts";
 
 /** What a database does wrong. Probabilities are from 0 to 1, for each request. */
@@ -41,6 +42,8 @@ export type StorageEvent = "answer lost" | "request lost" | "slow" | "refused" |
 /** Options of a storage. */
 export interface StorageOptions extends WatchListener<BatchCause> {
   readonly name: string;
+  /** The clock of its machine. */
+  readonly clock: MachineClock;
   /** The connection of a server, or of those who look on. */
   readonly database: Database;
   /** Opens another connection to the file. */
@@ -67,6 +70,7 @@ const broken: Statement = { sql: "SELECT json_extract('{', '$')", args: [] };
 /** One database. */
 export class Storage {
   readonly name: string;
+  readonly clock: MachineClock;
   readonly #kernel: Kernel;
   readonly #random: Random;
   readonly #options: StorageOptions;
@@ -77,6 +81,7 @@ export class Storage {
 
   constructor(kernel: Kernel, random: Random, faults: StorageFaults, options: StorageOptions) {
     this.name = options.name;
+    this.clock = options.clock;
     this.#kernel = kernel;
     this.#random = random;
     this.faults = faults;
