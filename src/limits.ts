@@ -288,13 +288,6 @@ export const databaseAnswerMsMax = 3000;
  */
 export const clockReadingMsMax = 10_000;
 
-/**
- * Milliseconds after which a batch is late. In a late batch, a RELEASE may not end a lease that an earlier REQUEST of the
- * same batch renewed. Rounds take some milliseconds, and few clients send both at once. In more than this, a client can
- * get its lease again by another path.
- */
-export const sameBatchMsMax = 100;
-
 /** Milliseconds that a libSQL server may take for one statement of a command: migrations may change millions of rows. */
 export const databaseCommandMsMax = 600_000;
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createTestAllocator } from "../../test/support/allocator.ts";
 import type { TestAnswer } from "../../test/support/allocator.ts";
-import { TestClock } from "../../test/support/clock.ts";
 import { clientProfile, pairOf, says } from "../../test/support/clients.ts";
 import type { DeclarationInput } from "../declaration/declaration.ts";
 import type { Database } from "../store/database/database.ts";
@@ -76,18 +75,47 @@ describe("one batch is one round trip, and its statements depend on the kinds of
 });
 
 test("the messages of a client in one batch are served in order", async () => {
-  // By a real clock, a slow machine may take longer for a round than a batch that is in time (`sameBatchMsMax`).
-  const { ask, counters } = await createTestAllocator(roomy, { clock: new TestClock(1_700_000_000) });
+  const { ask, counters } = await createTestAllocator(roomy);
   const client = clientProfile(1);
   const [offer] = await ask(says.discover(client));
+  await ask(says.selecting(client, offer!));
   const answers = await ask(
-    says.selecting(client, offer!),
     says.release(client, offer!),
     says.renew(client, offer!),
+    says.discover(client),
     says.discover(clientProfile(2)),
   );
-  expect(answers.map((answer) => answer?.type)).toEqual(["ack", undefined, "nak", "offer"]);
+  expect(answers.map((answer) => answer?.type)).toEqual([undefined, "nak", "offer", "offer"]);
   expect(counters.snapshot()).toMatchObject({ "silence:released": 1, "nak:pair-not-held": 1 });
+});
+
+test.each(["release", "decline"] as const)(
+  "T4 a REQUEST is not served if a %s of its pair comes after it in one batch",
+  async (what) => {
+    const { ask, counters } = await createTestAllocator(roomy);
+    const client = clientProfile(1);
+    const [offer] = await ask(says.discover(client));
+    await ask(says.selecting(client, offer!));
+    const renewal = says.renew(client, offer!);
+    const answers = await ask(renewal, renewal, says[what](client, offer!), says.discover(clientProfile(2)));
+    expect(answers.map((answer) => answer?.type)).toEqual([undefined, undefined, undefined, "offer"]);
+    const reason = what === "release" ? "released" : "declined";
+    expect(counters.snapshot()).toMatchObject({ "silence:given-up-since": 2, [`silence:${reason}`]: 1 });
+  },
+);
+
+test("a REQUEST is served if the message after it gives up another pair, or none", async () => {
+  const { ask, counters } = await createTestAllocator(roomy);
+  const client = clientProfile(1);
+  const [offer] = await ask(says.discover(client));
+  const [other] = await ask(says.discover(clientProfile(2)));
+  const answers = await ask(
+    says.selecting(client, offer!),
+    says.release(client, other!),
+    says.discover(client),
+  );
+  expect(answers.map((answer) => answer?.type)).toEqual(["ack", undefined, "offer"]);
+  expect(counters.snapshot()).toMatchObject({ "silence:release-without-lease": 1 });
 });
 
 test("repeats of a message in a batch share one claim, and each is answered over its own relay path", async () => {

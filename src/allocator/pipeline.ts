@@ -20,10 +20,8 @@ import {
   databaseAnswerMsMax,
   readyCommitMsMax,
   refusedClaimsMax,
-  sameBatchMsMax,
 } from "../limits.ts";
 import { isOldReading } from "../store/batch/clock.ts";
-import { claimantKey } from "../store/batch/commit.ts";
 import type { CommitResult } from "../store/batch/commit.ts";
 import { receivedAt, wantedUntil } from "../store/batch/deadline.ts";
 import type { Arrival } from "../store/batch/deadline.ts";
@@ -115,14 +113,13 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
 
   async function serveRounds(queries: readonly Query[], stated: Arrival): Promise<Uint8Array[]> {
     const answers: Uint8Array[] = [];
-    const arrival: JudgedArrival = { stated, received: undefined, isFollowed: false, ownChanges: new Map() };
+    const arrival: JudgedArrival = { stated, received: undefined };
     const turns = new SenderTurns();
     let waiting = queries;
     for (let round = 1; round <= batchRoundsMax && waiting.length > 0; round++) {
       const current = (directory ??= await load());
       const { entries, immediate, later } = arrangeRound(waiting, current);
       // Also without claims: the transaction confirms the revision, on which all decisions depend.
-      arrival.isFollowed = later.length > 0;
       const commit = (some: readonly RoundEntry[]) => commitRound(deps, current, some, clock, arrival);
       const result = await commitEach(entries, commit, record.faults);
       last.atMs = localMs();
@@ -131,7 +128,6 @@ export function createPipeline(deps: PipelineDeps): DatabasePipeline {
         directory = undefined;
         // A clock that was set changes the revision too, and makes its earlier reading useless.
         arrival.received = undefined;
-        arrival.ownChanges.clear();
         continue;
       }
       confirmedMs = last.atMs;
@@ -259,10 +255,6 @@ interface JudgedArrival {
   readonly stated: Arrival;
   /** By the database's clock, when that is known (`receivedAt`). */
   received: number | undefined;
-  /** Whether messages wait for a later round: only then its changes have to be known. */
-  isFollowed: boolean;
-  /** When a round changed the rows of clients (`CommitOptions`). */
-  readonly ownChanges: Map<string, number>;
 }
 
 async function commitRound(
@@ -285,26 +277,13 @@ async function commitRound(
     revision: current.revision,
     until: clock.reading && wantedUntil(clock.reading, sentMs, databaseAnswerMsMax),
     received: arrival.received,
-    ownChanges: arrival.ownChanges,
   });
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.stated);
-  if (arrival.isFollowed && result.facts.length > 0) recordOwnChanges(arrival, claims, result.clockMs);
   databaseSeconds?.observe((answeredMs - sentMs) / 1000);
   counters.add("rounds");
   return result;
-}
-
-/**
- * Records what a round changed, for the messages of the same clients in later rounds. If the round was late, a client may
- * have got its lease by another batch in the meantime, and only renewed it by this one: a RELEASE must not end that.
- */
-function recordOwnChanges(arrival: JudgedArrival, claims: readonly Claim[], clockMs: number): void {
-  if (arrival.received === undefined || clockMs - arrival.received > sameBatchMsMax) return;
-  for (const claim of claims) {
-    if (claim.kind === "bind" || claim.kind === "offer") arrival.ownChanges.set(claimantKey(claim), clockMs);
-  }
 }
 
 function isKnown(reading: ClockReading | undefined, nowMs: number): boolean {

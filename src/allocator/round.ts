@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isInRange } from "../lease/claim.ts";
 import type { Claim } from "../lease/claim.ts";
 import { makeClaim } from "../lease/decide.ts";
 import { silence } from "../lease/decision.ts";
@@ -95,6 +96,12 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     const before = taken.get(client);
     if (before !== undefined && isRepeat(before, query, step.claim)) {
       before.queries.push(query);
+    } else if (before !== undefined && givesUp(step.claim, before.claim)) {
+      const entry: RoundEntry = { claim: step.claim, domain, queries: [query] };
+      entries[entries.indexOf(before)] = entry;
+      taken.set(client, entry);
+      for (const dropped of before.queries)
+        immediate.push({ query: dropped, domain, decision: silence("given-up-since") });
     } else if (keys.some((key) => taken.has(key))) {
       // Once a query of a client waits, all its later queries wait too, so that its messages stay in order.
       if (!taken.has(client)) taken.set(client, undefined);
@@ -106,6 +113,18 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
     }
   }
   return { entries, immediate, later };
+}
+
+/**
+ * Whether a message gives up what an earlier one of its client asks for. Then the earlier one is not served: if it were, the
+ * later one would end a lease that is newer than its own arrival, and such a lease may be one that another batch renewed.
+ */
+function givesUp(later: Claim, earlier: Claim): boolean {
+  if (later.kind !== "end" || later.slots === null || earlier.kind !== "bind") return false;
+  const isSameLine = later.line === earlier.line;
+  return (
+    isSameLine && (isInRange(later.slots, earlier.slots.first) || isInRange(earlier.slots, later.slots.first))
+  );
 }
 
 type Prepared =

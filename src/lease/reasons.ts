@@ -191,6 +191,10 @@ const ruleReasons = {
     meaning: "The lease of this client is on another line, and this line can neither extend nor end it.",
     source: "this server",
   },
+  "given-up-since": {
+    meaning: "A later message of the client in the same batch gives up the pair that this one asks for.",
+    source: "this server",
+  },
   // The message ends a lease and is never answered.
   released: { meaning: "The client released its pair.", source: "RFC 7618 §8" },
   declined: {

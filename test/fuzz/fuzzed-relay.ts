@@ -5,15 +5,19 @@
  * @module
  */
 import { dropReasons } from "../../relay/reasons.ts";
+import { laneOf } from "../../relay/messages/lane.ts";
+import type { Lane } from "../../relay/messages/lane.ts";
 import type { DropReason } from "../../relay/reasons.ts";
 import { startRelay } from "../../relay/relay.ts";
 import type { Relay } from "../../relay/relay.ts";
 import type { RelayConfig } from "../../relay/config/config.ts";
 import { messageOctetsMax, relayBodyOctetsMax } from "../../src/limits.ts";
+import { optionHeaderOctets } from "../../src/wire/dhcpv6/options.ts";
+import { readUint16 } from "../../src/wire/octets.ts";
 import { decodeFrames, encodeFrames } from "../../src/wire/frames.ts";
 import { encodeDiscover } from "../../src/client/query.ts";
 import { clientProfile } from "../support/clients.ts";
-import { ensure, same } from "./property.ts";
+import { ensure, PropertyError, same } from "./property.ts";
 import type { Random } from "../support/random.ts";
 import { failureOf, failures, goodAnswer, httpAnswer } from "./relay-answers.ts";
 import type { Answer, Down, Up } from "./relay-answers.ts";
@@ -58,8 +62,16 @@ function joiner(prefix: string): (word: string) => string {
     return found;
   };
 }
+const lanes = ["requests", "discovers"] as const;
 const dropOf = joiner("drop");
 const forwardOf = joiner("forward");
+
+/** Whether a frame has a datagram as its Relay Message, which comes last. */
+function endsWithMessage(frame: Uint8Array, datagram: Uint8Array): boolean {
+  const at = frame.length - datagram.length;
+  const isThere = at >= optionHeaderOctets && readUint16(frame, at - 2) === datagram.length;
+  return isThere && same(frame.subarray(at), datagram);
+}
 
 /** The real relay, in surroundings that the fuzzer controls. */
 export class FuzzedRelay {
@@ -72,8 +84,10 @@ export class FuzzedRelay {
   #listeners: readonly FuzzSocket[] = [];
   /** The socket towards DHCPv6 servers, if there are any. */
   #upstream: FuzzSocket | undefined;
-  /** Datagrams in the relay's queue, oldest first. */
-  #queued: Taken[] = [];
+  /** Datagrams that the relay queued, oldest first, by their lane. */
+  readonly #queued: Readonly<Record<Lane, Taken[]>> = { requests: [], discovers: [] };
+  /** Why some of them are not in the queue any more. Which ones, the next POSTs show. */
+  readonly #leftQueue: DropReason[] = [];
   /** Mutated answers for the next turn. */
   #answers: Answer[] = [];
   /** Answers of DHCPv6 servers to good queries. */
@@ -138,16 +152,16 @@ export class FuzzedRelay {
     if (this.#messages === 0 && this.#answers.length === 0) return;
     this.#mayExpire = this.#random.oneIn(256);
     if (this.#mayExpire) this.#outside.pass(deadlineMs);
-    for (let more = this.#answers.length - this.#queued.length; more >= 0; more--)
-      this.#receiveOwn(idleOrigin);
+    for (let more = this.#answers.length - this.#queuedCount; more >= 0; more--) this.#receiveOwn(idleOrigin);
     this.#receiveGood();
     this.#messages = 0;
     this.#outside.runSoon();
     await this.#answerAsServers();
     await this.#answerRequests();
+    for (const lane of lanes) this.#recordLeft(this.#queued[lane].splice(0));
     ensure(
-      this.#queued.length === 0,
-      () => `Each frame leaves the queue: found ${this.#queued.length} there`,
+      this.#leftQueue.length === 0,
+      () => `A relay drops what it has: found ${this.#leftQueue.length} frames more`,
     );
     this.#outside.pass(this.#random.below(pauseMsMax));
     this.current = undefined;
@@ -214,7 +228,7 @@ export class FuzzedRelay {
 
   /** A datagram without an outcome waits in the queue. */
   #onTaken(taken: Taken, outcome: string | undefined): void {
-    if (outcome === undefined) this.#queued.push(taken);
+    if (outcome === undefined) this.#queued[laneOf(taken.octets)].push(taken);
     else if (taken.message !== undefined) this.#onOutcome("up", outcome, taken.octets.length);
     else ensure(outcome === "forward:servers", () => `A good query is forwarded: found ${outcome}`);
   }
@@ -244,13 +258,50 @@ export class FuzzedRelay {
   }
 
   #onLeftQueue(reason: "queue-full" | "deadline-passed", count: number): void {
-    ensure(count <= this.#queued.length, () => `A relay drops what it has: found ${count} frames`);
-    for (const { message, octets } of this.#queued.splice(0, count)) {
-      const isMeant =
-        reason === "deadline-passed" ? this.#mayExpire : this.#config.queue.length < turnMessagesMax;
-      ensure(isMeant, () => `Nothing is dropped without need: found ${reason}`);
+    if (count === 0) return;
+    ensure(count <= this.#queuedCount, () => `A relay drops what it has: found ${count} frames`);
+    const isMeant =
+      reason === "deadline-passed" ? this.#mayExpire : this.#config.queue.length < turnMessagesMax;
+    ensure(isMeant, () => `Nothing is dropped without need: found ${reason}`);
+    for (let left = count; left > 0; left--) this.#leftQueue.push(reason);
+  }
+
+  get #queuedCount(): number {
+    return this.#queued.requests.length + this.#queued.discovers.length - this.#leftQueue.length;
+  }
+
+  /** Datagrams left the queue in no POST, so the relay has dropped them. */
+  #recordLeft(some: readonly Taken[]): void {
+    for (const { message, octets } of some) {
+      const reason = this.#leftQueue.shift();
+      ensure(reason !== undefined, () => `Each frame leaves the queue: found ${some.length} there`);
       if (message !== undefined) this.#onOutcome("up", dropOf(reason), octets.length);
     }
+  }
+
+  #isMadeFrom(frame: Uint8Array, { octets, origin }: Taken): boolean {
+    if (!endsWithMessage(frame, octets)) return false;
+    try {
+      checkFrame(frame, octets, origin, this.#config);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @returns What a frame was made from: the oldest of its lane, apart from those that were dropped. */
+  #takeFor(frame: Uint8Array): Taken {
+    for (const lane of lanes) {
+      const first = this.#queued[lane].findIndex(({ octets }) => endsWithMessage(frame, octets));
+      if (first < 0) continue;
+      // Several senders may have sent the same. If the frame is of none of them, the check of the frame says so.
+      const own = this.#queued[lane].findIndex((each) => this.#isMadeFrom(frame, each));
+      const at = Math.max(first, own);
+      const [taken, ...older] = this.#queued[lane].splice(0, at + 1).reverse();
+      this.#recordLeft(older);
+      return taken!;
+    }
+    throw new PropertyError("A POST has the frames that wait, and no other");
   }
 
   readonly #onSent = (socket: FuzzSocket, payload: Uint8Array, port: number, address: string): void => {
@@ -343,8 +394,7 @@ export class FuzzedRelay {
     const frames = decodeFrames(body, batchFrames);
     const good: Answer[] = [];
     for (const frame of frames) {
-      const taken = this.#queued.shift();
-      ensure(taken !== undefined, () => "A POST has the frames that wait, and no other");
+      const taken = this.#takeFor(frame);
       this.current = taken.message;
       const judged = checkFrame(frame, taken.octets, taken.origin, this.#config);
       if (taken.message !== undefined) this.#onOutcome("up", forwardOf(judged), taken.octets.length);

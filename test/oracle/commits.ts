@@ -72,8 +72,6 @@ export class Commits {
       atMs,
       claims: cause?.claims,
       by: cause?.allocator,
-      // Each batch has its own record of what it changed.
-      batch: cause?.options.ownChanges,
     });
     if (cause !== undefined)
       this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });

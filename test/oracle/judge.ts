@@ -30,8 +30,6 @@ export interface JudgedCommit {
   readonly claims: readonly Claim[] | undefined;
   /** The allocator; undefined if it is none. */
   readonly by?: string | undefined;
-  /** The same for all transactions of one batch, and for no other. */
-  readonly batch?: object | undefined;
   /** What an operator's transaction wrote to the audit. */
   readonly audited: readonly AuditedChange[];
 }
@@ -44,11 +42,9 @@ export interface JudgedConfiguration {
 }
 
 /**
- * A message may end what an earlier one of its batch was granted, unless the batch is later than this. Some milliseconds
- * are for rounding.
+ * How much later than it did a message may seem to have arrived: the usual way of a POST whose relay states no time. Some
+ * milliseconds are for rounding.
  */
-const sameBatchMs = 100 + 5;
-/** How much later than it did a message may seem to have arrived: the usual way of a POST whose relay states no time. */
 const postMs = 60 + 5;
 
 /** The judge of one database. */
@@ -146,13 +142,13 @@ export class Judge {
    * @returns Slots that others than allocators changed.
    */
   commit(commit: JudgedCommit): readonly number[] {
-    const { atMs, clockMs, changed, claims, audited, by, batch } = commit;
+    const { atMs, clockMs, changed, claims, audited, by } = commit;
     this.audited.push(...audited);
     if (changed.length === 0) return [];
     this.commits++;
     const before = new Map(changed.map(([slot]) => [slot, this.leases.rows.get(slot)]));
     for (const [slot, row] of changed) {
-      this.leases.set(slot, row, { atMs, clockMs, by, batch });
+      this.leases.set(slot, row, { atMs, clockMs, by });
       this.tenures.record(slot, before.get(slot), row, Math.floor(clockMs / 1000));
     }
     if (claims === undefined) {
@@ -167,7 +163,7 @@ export class Judge {
       claims,
       rulesOf: (domainId) => this.#domains.get(domainId),
       drainUntilOf: (slot) => this.#pools.get(poolIdOf(slot))?.shape.drainUntil ?? null,
-      mayEnd: (row) => this.#mayEnd(row, batch),
+      mayEnd: (row) => this.#mayEnd(row),
     };
     for (const [slot, after] of changed) {
       must(after !== undefined, "an allocator deleted a row", before.get(slot));
@@ -205,15 +201,14 @@ export class Judge {
   }
 
   /** T4: only a message that came after the last grant of a row ends it. */
-  #mayEnd(row: LeaseRow, batch: object | undefined): boolean {
+  #mayEnd(row: LeaseRow): boolean {
     const { client, slot } = row;
     if (client === null) return true;
     const pair = this.pairOf(slot);
     const given = this.givenUpBy(client).filter((each) => concerns(each, row, pair));
     const grant = this.leases.lastGrant(slot);
     must(grant !== undefined, "a row ends that nobody granted", row);
-    const isOwn = batch !== undefined && grant.batch === batch;
-    const sinceMs = grant.atMs - (isOwn ? sameBatchMs : postMs);
+    const sinceMs = grant.atMs - postMs;
     const late = given.filter((each) => lastMs(each) >= sinceMs);
     const isUntimed = late.length > 0 && late.every(({ atMs: givenMs }) => givenMs < sinceMs);
     this.excuses.count("end: arrival not told", isUntimed);

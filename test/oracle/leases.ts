@@ -48,8 +48,6 @@ export interface Version {
   readonly clockMs: number;
   /** The allocator that committed it; undefined for others. */
   readonly by?: string | undefined;
-  /** Its batch: the same object for each transaction of the batch. */
-  readonly batch?: object | undefined;
 }
 
 /** Versions that are remembered of each slot. */
@@ -95,7 +93,7 @@ export class Leases {
   readonly #bySoftwire = new Index();
 
   /** Takes a row over as it was committed. */
-  set(slot: number, row: LeaseRow | undefined, { atMs, clockMs, by, batch }: Omit<Version, "row">): void {
+  set(slot: number, row: LeaseRow | undefined, { atMs, clockMs, by }: Omit<Version, "row">): void {
     const before = this.rows.get(slot);
     this.#byClient.move(slot, clientOf(before), clientOf(row));
     this.#bySite.move(slot, siteOf(before), siteOf(row));
@@ -109,9 +107,9 @@ export class Leases {
     this.rows.set(slot, row);
     this.#noteQuarantine(slot, before, row, by);
     const versions = this.#versions.get(slot);
-    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs, by, batch }]);
+    if (versions === undefined) this.#versions.set(slot, [{ row, atMs, clockMs, by }]);
     else {
-      versions.push({ row, atMs, clockMs, by, batch });
+      versions.push({ row, atMs, clockMs, by });
       if (versions.length > versionsMax) versions.shift();
     }
   }

@@ -146,23 +146,19 @@ export function bindingsOf(claims: readonly Claim[]): BindingClaim[] {
   );
 }
 
-/** A claim that ends a pair, and when this batch changed its client's row before: null if it has not. */
-export type TimedEnd = EndClaim & { readonly changedMs: number | null };
-
 /** The rows of the parameter `ends`. */
 export const endRows = rowFormat({
   ...claimantFields,
-  first_slot: field(optionalNumberCell(number53), ({ slots }: TimedEnd) => slots?.first ?? null),
-  last_slot: field(optionalNumberCell(number53), ({ slots }: TimedEnd) => slots?.last ?? null),
-  slot_step: field(optionalNumberCell(number53), ({ slots }: TimedEnd) => slots?.step ?? null),
-  newest_state: field(numberCell(1), (claim: TimedEnd) =>
+  first_slot: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.first ?? null),
+  last_slot: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.last ?? null),
+  slot_step: field(optionalNumberCell(number53), ({ slots }: EndClaim) => slots?.step ?? null),
+  newest_state: field(numberCell(1), (claim: EndClaim) =>
     claim.as === "withdrawn" ? LeaseState.offered : LeaseState.bound,
   ),
-  state: field(numberCell(1), (claim: TimedEnd) =>
+  state: field(numberCell(1), (claim: EndClaim) =>
     claim.as === "declined" ? LeaseState.declined : LeaseState.released,
   ),
-  quarantine: field(numberCell(number32), ({ quarantineSeconds }: TimedEnd) => quarantineSeconds),
-  changed_ms: field(optionalNumberCell(number53), ({ changedMs }: TimedEnd) => changedMs),
+  quarantine: field(numberCell(number32), ({ quarantineSeconds }: EndClaim) => quarantineSeconds),
 });
 
 /** A claim that asks for a pair and got none has a reason in its site or its pools. */

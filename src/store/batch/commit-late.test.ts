@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { bindClaim, endClaim, offerClaim } from "../../../test/support/claims.ts";
 import { temporaryDatabase } from "../../../test/support/database.ts";
 import type { Claim, Fact } from "../../lease/claim.ts";
-import { claimantKey, commitClaims } from "./commit.ts";
+import { commitClaims } from "./commit.ts";
 import { loadDirectory } from "../configuration/directory.ts";
 import { execute, query, queryNumber } from "../../../test/support/sql.ts";
 
@@ -143,24 +143,6 @@ describe("a late message that ends a lease or an offer", () => {
     expect(kept).toBeGreaterThan(490);
     expect(kept).toBeLessThanOrEqual(500);
     expect(freeAfter! - kept!).toBe(10);
-  });
-
-  test("T4 a message ends a lease that its own batch has changed before it, but none that changed since", async () => {
-    const { database, slot, changedMs } = await openLive();
-    const { revision } = await loadDirectory(database);
-    const end = async (ownMs: number): Promise<boolean> => {
-      const claim = endClaim(1, slot);
-      const ownChanges = new Map([[claimantKey(claim), ownMs]]);
-      const options = { revision, received: (await changedMs()) - 50, ownChanges };
-      return (await commitClaims(database, [claim], options)).facts[0]!.ended;
-    };
-    const ownMs = await changedMs();
-    await execute(
-      database,
-      "UPDATE lease SET touched_ms = touched_ms + 1, updated_at = (touched_ms + 1) / 1000",
-    );
-    expect(await end(ownMs)).toBe(false);
-    expect(await end(ownMs + 1)).toBe(true);
   });
 
   test("a message without an arrival time ends any lease", async () => {

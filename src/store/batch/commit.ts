@@ -40,17 +40,6 @@ export interface CommitOptions {
    * claim does not end a lease that changed after this time. Default: an `end` claim ends any lease.
    */
   readonly received?: number | undefined;
-  /**
-   * When earlier transactions of the same batch changed the rows of clients, by {@link claimantKey}, in milliseconds of
-   * the database's clock. An `end` claim ends such a row too, if it has not changed since: messages of a client keep
-   * their order within a batch. Default: the batch has changed none.
-   */
-  readonly ownChanges?: ReadonlyMap<string, number> | undefined;
-}
-
-/** @returns A key that claims of a client on its line have in common. */
-export function claimantKey({ domainId, line, clientId }: Claim): string {
-  return `${domainId} ${line} ${clientId}`;
 }
 
 type FactRow = [
@@ -112,17 +101,13 @@ const statements = batchStatements.map(({ lists, template }) => ({
 /** @returns The parameters of {@link batchStatements}. */
 export function batchParameters(
   claims: readonly Claim[],
-  { revision, until, received, ownChanges }: CommitOptions,
+  { revision, until, received }: CommitOptions,
 ): Record<ParameterName, Value> {
   const asked = claims.filter((claim) => claim.kind === "offer");
   const offers = offerRows.write(asked);
   const hints = offers.positions.filter((_, index) => asked[index]!.wantedSlots.length > 0);
   const binds = bindRows.write(bindingsOf(claims));
-  const ends = endRows.write(
-    claims
-      .filter((claim) => claim.kind === "end")
-      .map((claim) => ({ ...claim, changedMs: ownChanges?.get(claimantKey(claim)) ?? null })),
-  );
+  const ends = endRows.write(claims.filter((claim) => claim.kind === "end"));
   const all = factRows.write(claims);
   return {
     offers: JSON.stringify(offers.positions),

@@ -53,7 +53,6 @@ const shown: readonly string[] = [
   "running-lease-of-another-line-is-free-to-take",
   "claims-without-their-line",
   "request-to-another-server-ends-lease",
-  "late-round-counts-as-the-same-batch",
   "arrival-on-the-judging-clock-is-ignored",
   "relay-does-not-watch-its-loop",
   "queue-forgets-the-earliest-arrival",

@@ -27,9 +27,9 @@ const lastChangedMs = sql`iif(${isFromFuture}, 0,
  * next statement needs to know it.
  *
  * Datagrams may arrive in any order: a delayed RELEASE may arrive after its client got the pair again. So a row that
- * was offered, bound or renewed after the message arrived does not end, unless an earlier message of the same batch did
- * that. A lease that is kept by mistake lasts until it expires, but the pair of a lease that is ended by mistake would
- * soon belong to two clients.
+ * was offered, bound or renewed after the message arrived does not end, not even if the same batch did that. A lease that
+ * is kept by mistake lasts until it expires, but the pair of a lease that is ended by mistake would soon belong to two
+ * clients.
  *
  * The lease ended within the second `now`. A quarantine begins at the end of that second, so that it is never shorter
  * than configured; without a quarantine the pair is free at once, because its client has given it up.
@@ -37,12 +37,12 @@ const lastChangedMs = sql`iif(${isFromFuture}, 0,
 export const endLeases: BatchStatement = {
   name: "end-leases",
   lists: ["ends"],
-  template: sql`WITH ${clock}, ${claims("ends", endRows.columns(endCells, ...clientFields, ...slotFields, "newest_state", "state", "quarantine", "changed_ms"))}, ending AS MATERIALIZED (
+  template: sql`WITH ${clock}, ${claims("ends", endRows.columns(endCells, ...clientFields, ...slotFields, "newest_state", "state", "quarantine"))}, ending AS MATERIALIZED (
   SELECT c.*, ${own.slot} AS own_slot, now, now_ms, iif(c.quarantine > 0, now_up, now) AS kept_from
   FROM clock CROSS JOIN claim c
   CROSS JOIN ${ownOfClaim}
   WHERE ${isNamedSlot} AND ${own.state} <= c.newest_state
-    AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")} OR ${lastChangedMs} = c.changed_ms)
+    AND (${parameter("received")} IS NULL OR ${lastChangedMs} <= ${parameter("received")})
 )
 UPDATE ${lease} SET
   ${nameOf(lease.state)} = e.state,
