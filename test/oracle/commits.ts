@@ -9,6 +9,8 @@ import { checkFacts, expectFacts } from "./facts.ts";
 import type { ExpectedFact } from "./facts.ts";
 import type { Judge } from "./judge.ts";
 import type { NamedPair } from "./pools.ts";
+import { rowsToEnd } from "./obeyed-ends.ts";
+import type { LeaseRow } from "./rows.ts";
 import { must } from "./violation.ts";
 import type { BatchCause } from "./watched-batches.ts";
 import type { Commit } from "./watched-database.ts";
@@ -25,6 +27,8 @@ export interface CommitTime {
 interface Expected {
   readonly judge: Judge;
   readonly facts: readonly (ExpectedFact | undefined)[];
+  /** Rows that should have ended, and have not. */
+  readonly kept: readonly LeaseRow[];
 }
 
 /** The transactions of any number of databases. */
@@ -67,14 +71,20 @@ export class Commits {
         judge.excuses,
       );
     }
+    const toEnd =
+      cause === undefined
+        ? []
+        : rowsToEnd(judge.leases, cause.claims, { clockMs, received: cause.options.received });
     const operated = judge.commit({
       ...commit,
       atMs,
       claims: cause?.claims,
       by: cause?.allocator,
     });
-    if (cause !== undefined)
-      this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs) });
+    if (cause !== undefined) {
+      const kept = toEnd.filter((row) => judge.leases.rows.get(row.slot) === row);
+      this.#expected.set(cause, { judge, facts: expectFacts(judge.leases, cause.claims, clockMs), kept });
+    }
     return operated.map((slot) => judge.pairOf(slot)).filter((pair) => pair !== undefined);
   }
 
@@ -85,5 +95,6 @@ export class Commits {
     const isVoid = isLate || revision !== cause.options.revision;
     if (expected.judge.excuses.count("facts: batch not served", isVoid)) return;
     checkFacts(cause.claims, expected.facts, facts);
+    must(expected.kept.length === 0, "a message that gives a pair up was ignored", expected.kept);
   }
 }

@@ -24,6 +24,9 @@ const lateMs = waitMs + 1100;
  */
 const postMs = 60;
 
+/** How much earlier than its transaction a message may have arrived, if nobody says for how long it may be under way. */
+const underWayMsMax = 900_000;
+
 /** A batch with its times, in milliseconds of the database's clock, which is right. */
 export interface TimedBatch {
   readonly claims: readonly Claim[];
@@ -65,6 +68,10 @@ export function checkDeadlines(
   const ends = claims.filter(({ kind }) => kind === "end");
   if (ends.length === 0) return;
   must(received !== undefined, "a batch ends leases and does not state when its messages arrived", ends);
+  must(received >= sentMs - underWayMsMax, "a batch states that its messages arrived long before they did", {
+    received,
+    sentMs,
+  });
   for (const claim of ends) {
     // Which of a client's messages made the claim is not known, so the latest counts.
     const arrivals = givenUpBy(claim.clientId).map((given) => toClockMs(lastMs(given)));

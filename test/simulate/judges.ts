@@ -41,13 +41,16 @@ interface UsedPair {
   toMs: number;
 }
 
-/** Names of the lines and sites at which a client is. */
-interface ClientPlaces {
+/** Names of the lines and sites of some places. */
+interface PlaceNames {
   readonly lines: ReadonlySet<string>;
   readonly sites: ReadonlySet<string>;
 }
 
-const placesOf = ({ options }: Client): readonly Place[] => options.places;
+const namesOf = (places: readonly Place[]): PlaceNames => ({
+  lines: new Set(places.map(lineOf)),
+  sites: new Set(places.map(siteOf)),
+});
 
 /** Uses of pairs of which an audit asks. */
 const usedMax = 10;
@@ -75,8 +78,10 @@ export class Judges {
    * message of its client that was late.
    */
   #isTaken = false;
-  /** Where messages of a client may come from, by its identifier. */
-  readonly #places = new Map<string, ClientPlaces>();
+  /** Where clients are, by their identifiers. What a damaged message says may be anything, so hostile ones are left out. */
+  readonly #places = new Map<string, PlaceNames>();
+  /** Where those are who pretend to be others. */
+  #pretenders: PlaceNames = namesOf([]);
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -84,17 +89,10 @@ export class Judges {
 
   /** Clients, by whose places claims are judged. */
   know(clients: readonly Client[]): void {
-    // Those who pretend to be somebody else do so at their own place.
-    const pretenders = clients.filter(({ kind }) => kind === "hostile").flatMap(placesOf);
-    for (const client of clients) {
-      // What is damaged may name any line.
-      if (client.kind === "hostile") continue;
-      const places = [...placesOf(client), ...(client.options.domain.hasLines ? pretenders : [])];
-      this.#places.set(client.id, {
-        lines: new Set(places.map(lineOf)),
-        sites: new Set(places.map(siteOf)),
-      });
-    }
+    const pretenders = clients.filter(({ kind }) => kind === "hostile");
+    this.#pretenders = namesOf(pretenders.flatMap(({ options }) => options.places));
+    for (const { id, kind, options } of clients)
+      if (kind !== "hostile") this.#places.set(id, namesOf(options.places));
   }
 
   /** @param domains Names of the domains that the database has. */
@@ -150,8 +148,9 @@ export class Judges {
   #checkClaim({ clientId, line, site }: Claim): void {
     const places = this.#places.get(clientId);
     if (this.excuses.count("line and site: hostile client", places === undefined)) return;
-    must(places!.lines.has(line), "a claim is of a line that its client is not on", clientId, line);
-    must(places!.sites.has(site), "a claim is of a site that its client is not at", clientId, site);
+    const isFrom = ({ lines, sites }: PlaceNames): boolean => lines.has(line) && sites.has(site);
+    const isKnown = isFrom(places!) || isFrom(this.#pretenders);
+    must(isKnown, "a claim is of a line or site at which its client is not", clientId, line, site);
   }
 
   /** An allocator got the result of a transaction. */
@@ -222,12 +221,8 @@ export class Judges {
       this.#answered.set(sent, { pair });
       return;
     }
-    const { client, sentMs } = sent;
-    const slots = judge.slotsOf(first.pair);
-    const versions = slots.flatMap((slot) => judge.leases.versions(slot, sentMs));
-    const isKept = versions.slice(1).every(({ row }) => row.client === client.id && row.state <= bound);
-    const isTaken = slots.some((slot) => judge.isExcused(slot, sentMs));
-    const isLost = !isKept || isTaken || judge.mayHaveLost(client.id, first.pair, sentMs);
+    // The answer that is heard first may have been given last.
+    const isLost = [first.pair, pair].some((each) => hasLost(judge, sent, each));
     if (this.excuses.count("repeat: pair lost", isLost)) return;
     must(
       nameOfPair(pair) === nameOfPair(first.pair),
@@ -294,6 +289,18 @@ export class Judges {
     if (from > until) return undefined;
     return { client: client.id, address: pair.address, port: firstPortOf(pair), from, until };
   }
+}
+
+/** Whether the sender of a message has lost a pair, or may have, since it sent the message. */
+function hasLost(judge: Judge, { client, sentMs }: Sent, pair: NamedPair): boolean {
+  const slots = judge.slotsOf(pair);
+  const versions = slots.flatMap((slot) => judge.leases.versions(slot, sentMs));
+  // An operator may only have begun to move the client.
+  const isKept = versions
+    .slice(1)
+    .every(({ row, by }) => by !== undefined && row.client === client.id && row.state <= bound);
+  const isTaken = slots.some((slot) => judge.isExcused(slot, sentMs));
+  return !isKept || isTaken || judge.mayHaveLost(client.id, pair, sentMs);
 }
 
 /** An answer is from the server of its client's domain, and names a pair of it. */
