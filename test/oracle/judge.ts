@@ -68,6 +68,8 @@ export class Judge {
   readonly #forced = new Set<string>();
   /** What operators wrote to the audit. */
   readonly audited: AuditedChange[] = [];
+  /** Tenures that ended longer ago than this may be forgotten. */
+  historySeconds = Infinity;
   /** Transactions that changed something. */
   commits = 0;
 
@@ -184,6 +186,7 @@ export class Judge {
     const shapeOf = (slot: number): PoolShape | undefined => this.#everPools.get(poolIdOf(slot))?.shape;
     return checkOperation(rows, {
       now,
+      keptFrom: now - this.historySeconds,
       audited,
       rulesOf: (domainId) => this.#domains.get(domainId),
       closingOf: (slot) => {

@@ -43,14 +43,13 @@ export function tenuresAt(
  * A look-up names everyone who had the pair in a part of the second, and is certain only of a client that shares the
  * second with nobody.
  *
- * @param isClockInDoubt Whether the clock of the database's machine is wrong, or was until lately. Then nobody knows
- *   which clock it is, so a look-up asks for other times as well.
+ * @throws {Violation} Unless it does.
  */
 export function checkLookUp(
   judges: readonly Judge[],
   asked: AskedPort,
   answer: Lookup,
-  isClockInDoubt = false,
+  { isClockInDoubt = false, keptFrom = -Infinity }: LookUpTimes = {},
 ): void {
   const [{ excuses }] = judges as readonly [Judge, ...Judge[]];
   const known = tenuresAt(judges, asked);
@@ -62,6 +61,12 @@ export function checkLookUp(
     certainty,
   }));
   const isOne = known.length === 1 && asked.at < known[0]!.until;
+  if (excuses.count("look-up: retention over", asked.at < keptFrom)) {
+    const kept = known.filter(({ until }) => until >= keptFrom);
+    const isNamed = kept.every(({ client }) => found.some((each) => each.client === client));
+    must(isNamed, "a look-up does not name who had the pair", asked, found, kept);
+    return;
+  }
   const expected = known.map((each) => ({ ...asPossible(each), ...(isOne && { certainty: "certain" }) }));
   const isInDoubt = isClockInDoubt && found.every(({ certainty }) => certainty === "possible");
   excuses.count("look-up: clock in doubt", isInDoubt);
@@ -82,6 +87,17 @@ export function checkLookUp(
     answer.reason,
     expected,
   );
+}
+
+/** What is special about the time of a look-up. */
+export interface LookUpTimes {
+  /**
+   * Whether the clock of the database's machine is wrong, or was until lately. Then nobody knows which clock it is, so a
+   * look-up asks for other times as well.
+   */
+  readonly isClockInDoubt?: boolean;
+  /** Unix seconds: tenures that ended before may be forgotten. */
+  readonly keptFrom?: number;
 }
 
 /** A holder, as a look-up names it. */

@@ -22,6 +22,8 @@ export interface AuditedChange {
 export interface Operation {
   /** Unix seconds, rounded down. */
   readonly now: number;
+  /** Unix seconds: housekeeping may forget the tenures that ended before. */
+  readonly keptFrom: number;
   readonly audited: readonly AuditedChange[];
   readonly rulesOf: (domainId: number) => DomainRules | undefined;
   /** Whether the pool of a slot was closed before its rows are deleted, and whether an operator may have forced it. */
@@ -46,8 +48,9 @@ export interface Operated {
  */
 export function checkOperation(written: readonly Operated[], operation: Operation): readonly number[] {
   // What was done before is written again, when a request was sent twice.
-  const rows = written.filter(({ before, after }) => !isSameRow(before, after));
-  const { audited } = operation;
+  const changed = written.filter(({ before, after }) => !isSameRow(before, after));
+  const { audited, keptFrom } = operation;
+  const rows = audited.length > 0 ? changed : changed.filter((row) => !isForgotten(row, keptFrom));
   const isOfRows = audited.some(({ resource }) => resource === "lease" || resource === "reservation");
   const kept = rows.filter((row) => row.after !== undefined && !isCancelled(row) && !isMover(row, rows));
   must(isOfRows || kept.length === 0, "an operation that concerns no rows changed some", audited, kept);
@@ -56,6 +59,15 @@ export function checkOperation(written: readonly Operated[], operation: Operatio
     else checkChanged(row as Operated & { after: LeaseRow }, rows, operation);
   }
   return rows.filter((row) => isTaken(row, operation.now)).map(({ slot }) => slot);
+}
+
+/** Whether housekeeping removed an old tenure from a row: who had it, unless the pair is reserved for its client. */
+function isForgotten({ before, after }: Operated, keptFrom: number): boolean {
+  if (before === undefined || after === undefined || before.expiresAt >= keptFrom) return false;
+  const client = before.freeAt === freeNever ? before.client : null;
+  const line = client === null ? "" : before.line;
+  const forgotten = { client, line, state: released, since: null, softwire: null, source: null, site: null };
+  return isSameRow({ ...before, ...forgotten }, after) && (client !== null || before.freeAt < keptFrom);
 }
 
 /** Whether nothing of a row changed but the time of its last change. */

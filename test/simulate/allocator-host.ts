@@ -6,6 +6,8 @@
 import { createCounters } from "../../src/allocator/counters.ts";
 import type { Log } from "../../src/allocator/log.ts";
 import { createApp } from "../../src/http/app.ts";
+import { startHousekeeping } from "../../src/runtime/housekeeping.ts";
+import type { HousekeepingSettings } from "../../src/runtime/housekeeping.ts";
 import { watchRequests } from "../../src/runtime/watch-requests.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
 import type { Database } from "../../src/store/database/database.ts";
@@ -48,6 +50,8 @@ export interface AllocatorHostOptions {
   readonly placed: ReadonlyMap<string, Storage>;
   readonly relayToken: string;
   readonly adminToken: string;
+  /** Seconds for which history is kept, and after which housekeeping runs again; null without housekeeping. */
+  readonly historySeconds: number | null;
   /** Starts a process on this host. */
   readonly startProcess: () => SimulatedProcess;
   readonly crashes: Crashes;
@@ -64,6 +68,13 @@ export const isOutsideError = (error: unknown): boolean =>
 
 /** Connections that a relay opens to an allocator: each is accepted once. */
 const connectionsOfRelay = 4;
+
+/** Shorter times than a command accepts, so that they pass within a run. */
+const housekeepingOf = (historySeconds: number): HousekeepingSettings => ({
+  everyMinutes: historySeconds / 120,
+  historyDays: historySeconds / 86_400,
+  bindingLogDays: historySeconds / 86_400,
+});
 
 /** A host on which an allocator runs, is killed and started again. */
 export class AllocatorHost {
@@ -96,6 +107,7 @@ export class AllocatorHost {
     const { timing } = process;
     const { name, main, placed, relayToken, adminToken, log, onFacts, crashes, onInternalError } =
       this.#options;
+    const { historySeconds } = this.#options;
     let cause: BatchCause | undefined;
     const client = { host: this, crashes, causeOf: () => cause };
     const storages = new Set([main, ...placed.values()]);
@@ -116,12 +128,15 @@ export class AllocatorHost {
       const { err } = fields as { readonly err?: unknown };
       if (err !== undefined && !isOutsideError(err)) onInternalError(err);
     };
+    const processLog: Log = { debug: () => undefined, info: () => undefined, warn: write, error: writeError };
+    if (historySeconds !== null)
+      startHousekeeping(store.maintenance, housekeepingOf(historySeconds), processLog, timing);
     const watch = watchRequests(timing);
     const app = createApp({
       store,
       relayToken,
       adminToken,
-      log: { debug: () => undefined, info: () => undefined, warn: write, error: writeError },
+      log: processLog,
       counters: createCounters(),
       localMs: timing.nowMs,
       arrivedMs: watch.arrivedMs,

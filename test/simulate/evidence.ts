@@ -112,7 +112,10 @@ export class EvidenceAudit {
     const asked = { address: pair.address, port, at };
     const answer = await store.lookups.lookUp(everyone, { ...asked, toleranceSeconds: 0 });
     const judges = judged.map((each) => each.judge);
-    checkLookUp(judges, asked, answer, this.#world.isClockInDoubt());
+    checkLookUp(judges, asked, answer, {
+      isClockInDoubt: this.#world.isClockInDoubt(),
+      keptFrom: now() - judge.historySeconds,
+    });
   }
 
   /** The client used a pair, so each look-up of that time names it. */

@@ -74,6 +74,8 @@ export interface Scenario {
   readonly oldRelays: number;
   /** Seconds after which the faults end, however few messages were exchanged. */
   readonly lifeSeconds: number;
+  /** Seconds for which history is kept, and after which housekeeping runs again; null without housekeeping. */
+  readonly historySeconds: number | null;
   /** How much the clock of the second database is ahead of that of the main one. */
   readonly secondAheadMs: number;
 }
@@ -89,6 +91,7 @@ export const features = [
   "partitions",
   "outages",
   "operator",
+  "housekeeping",
   "gaps",
   "drift",
   "old-relays",
@@ -144,6 +147,7 @@ export function scenarioOf(seed: number): Scenario {
     collectMs: random.pick([0, 20, 20, 20]),
     // Few see leases of ten minutes end. Time costs most where few clients send little.
     lifeSeconds: random.pick([150, 200, 250, 3600]),
+    historySeconds: random.pick([null, 180, 300]),
     secondAheadMs: random.pick([0, 700, -1300, 40_000, -3_600_000, 86_400_000]),
   };
 }
@@ -218,6 +222,7 @@ export function reduce(scenario: Scenario, { without, clientsPercent }: Reductio
     partitionsEverySeconds: has("partitions") ? scenario.partitionsEverySeconds : 0,
     outagesEverySeconds: has("outages") ? scenario.outagesEverySeconds : 0,
     operatorEverySeconds: has("operator") ? scenario.operatorEverySeconds : 0,
+    historySeconds: has("housekeeping") ? scenario.historySeconds : null,
     pace: has("gaps") ? pace : { ...pace, gapOneIn: 0 },
     driftRatioMax: has("drift") ? scenario.driftRatioMax : 0,
     oldRelays: has("old-relays") ? scenario.oldRelays : 0,

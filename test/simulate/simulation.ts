@@ -250,6 +250,7 @@ export class Simulation {
       storage,
       domains.map((domain) => domain.name),
     );
+    judge.historySeconds = this.#scenario.historySeconds ?? Infinity;
     this.#storages.push(storage);
     await storage.open();
     return storage;
@@ -279,6 +280,7 @@ export class Simulation {
       placed,
       relayToken,
       adminToken,
+      historySeconds: this.#scenario.historySeconds,
       startProcess: () => this.#startProcess(random),
       crashes: this.#crashes,
       log: this.#log,

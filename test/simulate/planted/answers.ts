@@ -9,6 +9,17 @@ const response = "src/lease/response.ts";
 
 export const answerBugs: readonly PlantedBug[] = [
   {
+    name: "some-answers-cannot-be-encoded",
+    promise: "nothing that a client asks for is an internal error",
+    file: response,
+    search:
+      '  const dhcpv4 = encodeWithin(replyMessage(query, domain, reply), octetsMax, reply.kind !== "nak");',
+    replacement: [
+      '  if (reply.kind === "ack" && query.message.xid % 64 === 0) throw new Error("planted");',
+      '  const dhcpv4 = encodeWithin(replyMessage(query, domain, reply), octetsMax, reply.kind !== "nak");',
+    ].join("\n"),
+  },
+  {
     name: "ports-of-the-neighbour",
     promise: "an answer names the ports of its row",
     file: "src/lease/domain.ts",

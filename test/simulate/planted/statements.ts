@@ -16,6 +16,13 @@ export const statementBugs: readonly PlantedBug[] = [
     replacement: "",
   },
   {
+    name: "end-leases-spares-leases-of-some-seconds",
+    promise: "a message that gives a pair up is obeyed",
+    file: `${folder}/end.ts`,
+    search: '${lastChangedMs} <= ${parameter("received")})',
+    replacement: '${lastChangedMs} <= ${parameter("received")} - 8000)',
+  },
+  {
     name: "end-leases-moves-the-end-of-an-ended-lease",
     promise: "a RELEASE makes no lease longer",
     file: `${folder}/end.ts`,
