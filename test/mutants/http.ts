@@ -18,6 +18,15 @@ export const httpMutants: readonly Mutant[] = [
     tests: httpTests,
   },
   {
+    name: "allocator-keeps-every-answer",
+    rules: ["memory is flat"],
+    file: pipeline,
+    search: "      waiting = turns.next(entries, [...served.unserved, ...later]);",
+    replacement:
+      "      ((globalThis as { kept?: unknown[] }).kept ??= []).push(...served.answers);\n      waiting = turns.next(entries, [...served.unserved, ...later]);",
+    tests: ["test/simulate/memory.test.ts"],
+  },
+  {
     name: "request-is-served-although-its-pair-is-given-up",
     rules: ["T4"],
     file: "src/allocator/round.ts",

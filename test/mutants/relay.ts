@@ -249,6 +249,15 @@ export const relayMutants: readonly Mutant[] = [
     tests: ["relay/messages"],
   },
   {
+    name: "relay-keeps-every-frame",
+    rules: ["memory is flat"],
+    file: queue,
+    search: "    const hash = hashFrame(frame);\n",
+    replacement:
+      "    ((globalThis as { kept?: Uint8Array[] }).kept ??= []).push(frame);\n    const hash = hashFrame(frame);\n",
+    tests: ["test/simulate/memory.test.ts"],
+  },
+  {
     name: "relay-drops-the-newest",
     rules: ["a full queue drops its oldest"],
     file: queue,

@@ -58,6 +58,8 @@ export interface RunOptions {
   readonly exchanges: number;
   /** Called for each event of the trace, with the virtual time. */
   readonly onEvent?: OnEvent | undefined;
+  /** Called every few seconds of virtual time, with the number of messages that were decided. */
+  readonly onLook?: ((exchanges: number) => Promise<void>) | undefined;
 }
 
 const relayToken = "relay-token-of-the-simulation";
@@ -415,6 +417,7 @@ export class Simulation {
       // Waiting for more is of no use.
       if (kernel.nowMs - this.#heardMs > silentMs) return;
       await kernel.runUntil(kernel.nowMs + lookMs);
+      await this.#options.onLook?.(this.#exchanges);
       const audits = (atMs: number): number => Math.floor(atMs / auditMs);
       if (audits(kernel.nowMs) !== audits(kernel.nowMs - lookMs)) await this.#audit();
     }
