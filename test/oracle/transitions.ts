@@ -205,7 +205,7 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
   }
   if (after.state === offered) {
     must(!wasRunning, "a running lease became an offer", before, after);
-    must(after.expiresAt <= nowUp + offerHoldSeconds, "an offer is held for too long", after);
+    must(after.expiresAt === nowUp + offerHoldSeconds, "an offer is not held as configured", after);
     checkOffer(before, after, transaction);
     const isDeclined = before.state === declined && before.freeAt > now && before.freeAt !== freeNever;
     must(!isDeclined, "a declined pair was offered to the client that declined it", before, after);
@@ -412,8 +412,8 @@ function checkNewHolder(
     after,
   );
   must(
-    after.state === bound || after.expiresAt <= nowUp + offerHoldSeconds,
-    "an offer is held for too long",
+    after.state === bound || after.expiresAt === nowUp + offerHoldSeconds,
+    "an offer is not held as configured",
     after,
   );
   const others = leases

@@ -28,6 +28,8 @@ export interface Sent {
   readonly pretends: Client | undefined;
   /** Whether a lease may be granted at once. */
   readonly asksRapidCommit: boolean;
+  /** Softwire address that it asks for, in hexadecimal. */
+  readonly softwire: string | undefined;
   /** Where the client was when it sent it. */
   readonly place: Place;
   /** Set if an octet is wrong, so that it may say anything. */
@@ -45,6 +47,8 @@ export interface Place {
 /** An answer that a client got. */
 export interface Heard {
   readonly kind: "offer" | "ack" | "nak";
+  /** Option 61 in hexadecimal; undefined if the answer has none. */
+  readonly clientId: string | undefined;
   readonly pair: ServerPair;
   readonly seconds: number;
   readonly softwire: string | null;
@@ -74,8 +78,10 @@ export function readHeard(datagram: Uint8Array): { readonly xid: number; readonl
     return data && decodeSeconds(data);
   };
   const softwire = options.get(OptionCode.softwireSourceAddress);
+  const client = options.get(OptionCode.clientIdentifier);
   const heard: Heard = {
     kind: answer.type as Heard["kind"],
+    clientId: client && encodeHex(client),
     pair: { address, portParams: answer.portParams, serverIdentifier: decodeAddress(server) },
     seconds: secondsOf(OptionCode.leaseTime) ?? 0,
     softwire: softwire === undefined ? null : encodeHex(softwire),

@@ -377,7 +377,8 @@ export class Client {
     const { clientIdentifier } = (pretends ?? this).options.profile;
     const profile = pretends === undefined ? own : { ...own, clientIdentifier };
     const { nowMs: sentMs } = this.#kernel;
-    this.#sent = { client: this, what, xid, pair, sentMs, pretends, asksRapidCommit, place };
+    const softwire = this.#softwire && encodeHex(this.#softwire);
+    this.#sent = { client: this, what, xid, pair, sentMs, pretends, asksRapidCommit, softwire, place };
     // What a client pretends to be may be answered as its owner's, whose rows it does not know.
     if (pretends === undefined) this.#remember(this.#sent);
     const parts = { xid, softwire: this.#softwire, rapidCommit: asksRapidCommit };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Claim } from "../../src/lease/claim.ts";
+import type { Claim, LeaseTerms } from "../../src/lease/claim.ts";
 import { Actors } from "../oracle/actors.ts";
 import { checkAnswer } from "../oracle/answers.ts";
 import { Beliefs } from "../oracle/beliefs.ts";
@@ -20,6 +20,7 @@ import { must } from "../oracle/violation.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import { readAll } from "../oracle/watched-database.ts";
 import type { Commit } from "../oracle/watched-database.ts";
+import { renewalTimesLeaseSecondsMin } from "../../src/limits.ts";
 import { encodeHex } from "../../src/wire/hex.ts";
 import { parseIPv6 } from "../../src/wire/ipv6-address.ts";
 import type { CommitResult } from "../../src/store/batch/commit.ts";
@@ -41,16 +42,24 @@ interface UsedPair {
   toMs: number;
 }
 
-/** Names of the lines and sites of some places. */
+/** Names of the lines and sites of some places, and their IPv6 addresses in hexadecimal. */
 interface PlaceNames {
   readonly lines: ReadonlySet<string>;
   readonly sites: ReadonlySet<string>;
+  readonly sources: ReadonlySet<string>;
 }
 
 const namesOf = (places: readonly Place[]): PlaceNames => ({
   lines: new Set(places.map(lineOf)),
   sites: new Set(places.map(siteOf)),
+  sources: new Set(places.map(({ address }) => encodeHex(parseIPv6(address)))),
 });
+
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
 
 /** Uses of pairs of which an audit asks. */
 const usedMax = 10;
@@ -71,6 +80,12 @@ export class Judges {
   readonly #gaveUpMs = new Map<Client, number>();
   /** The first answer to each message that clients remember. */
   readonly #answered = new WeakMap<Sent, Pick<Heard, "pair">>();
+  /** Transaction ids of messages, by who sent them. */
+  readonly #xids = new Map<Client, Set<number>>();
+  /** Softwire addresses that messages ask for, by the identifier that they name. */
+  readonly #softwires = new Map<string, Set<string>>();
+  /** Clients that sent damaged messages. */
+  readonly #damaging = new Set<Client>();
   /** When the message of the answer that is heard now was sent. */
   #heardSentMs = 0;
   /**
@@ -145,17 +160,43 @@ export class Judges {
   }
 
   /** A claim says where its client is: on a line, at a site. */
-  #checkClaim({ clientId, line, site }: Claim): void {
+  #checkClaim(claim: Claim): void {
+    const { clientId, line, site } = claim;
     const places = this.#places.get(clientId);
     if (this.excuses.count("line and site: hostile client", places === undefined)) return;
     const isFrom = ({ lines, sites }: PlaceNames): boolean => lines.has(line) && sites.has(site);
+    const terms = claim.kind === "bind" || claim.kind === "offer" ? claim.lease : null;
+    if (terms !== null) this.#checkTerms(clientId, places!, terms);
     const isKnown = isFrom(places!) || isFrom(this.#pretenders);
     must(isKnown, "a claim is of a line or site at which its client is not", clientId, line, site);
+  }
+
+  /** A lease is made with the source of a message, and the softwire address that one asks for. */
+  #checkTerms(clientId: string, places: PlaceNames, { source, softwire }: LeaseTerms): void {
+    const from = encodeHex(source);
+    const isSource = places.sources.has(from) || this.#pretenders.sources.has(from);
+    must(isSource, "a claim has a source that its client does not have", clientId, from);
+    const isAsked = softwire === null || this.#softwires.get(clientId)?.has(softwire) === true;
+    must(isAsked, "a claim has a softwire address that its client did not ask for", clientId, softwire);
   }
 
   /** An allocator got the result of a transaction. */
   answered(cause: BatchCause, result: CommitResult): void {
     this.#commits.answered(cause, result);
+  }
+
+  /** A client sends a message. */
+  sent({ client, pretends, xid, softwire, isDamaged = false }: Sent): void {
+    const { id } = pretends ?? client;
+    addTo(this.#xids, client, xid);
+    if (softwire !== undefined) addTo(this.#softwires, id, softwire);
+    // Of what is damaged, anything may be different.
+    if (isDamaged) this.#damaging.add(client);
+  }
+
+  /** Whether a client sent a message with a transaction id. */
+  hasAsked(client: Client, xid: number): boolean {
+    return this.#damaging.has(client) || this.#xids.get(client)?.has(xid) === true;
   }
 
   /**
@@ -189,7 +230,10 @@ export class Judges {
     this.#kernel.check(() => {
       checkTimes(heard);
       this.#checkRepeat(sent, heard, judge);
-      checkDomain(heard, client, judge);
+      must(heard.clientId === client.id, "an answer names another client", client.name, heard);
+      const isAsked = heard.softwire === null || this.#softwires.get(client.id)?.has(heard.softwire) === true;
+      must(isAsked, "a client is told a softwire address that it did not ask for", client.name, heard);
+      checkDomain(heard, what, client, judge);
       checkAnswer(
         {
           kind: heard.kind,
@@ -304,18 +348,31 @@ function hasLost(judge: Judge, { client, sentMs }: Sent, pair: NamedPair): boole
 }
 
 /** An answer is from the server of its client's domain, and names a pair of it. */
-function checkDomain({ kind, pair }: Heard, { name, options }: Client, judge: Judge): void {
+function checkDomain(
+  { kind, pair }: Heard,
+  what: Sent["what"],
+  { name, options }: Client,
+  judge: Judge,
+): void {
   const { domain, serverIdentifier } = options;
   must(pair.serverIdentifier === serverIdentifier, "an answer is from another server", pair, name);
   const pools = judge.allPools.filter((pool) => pool.slotOf(pair) !== undefined);
   const isOwn = pools.some(({ shape }) => shape.name.startsWith(`${domain.name}-`));
   must(kind === "nak" || isOwn, "a client got a pair of another domain", name, pair);
+  const isAtOnce = kind === "ack" && what === "discover";
+  must(!isAtOnce || domain.rapidCommit, "a DISCOVER was granted in a domain without Rapid Commit", name);
 }
 
 /** R2131-4.4.5-01: T1 is before T2, and T2 before the end. */
 function checkTimes({ kind, seconds, renewalSeconds, rebindingSeconds }: Heard): void {
-  if (kind === "nak" || renewalSeconds === undefined || rebindingSeconds === undefined) return;
+  if (kind === "nak") return;
+  const hasTimes = renewalSeconds !== undefined && rebindingSeconds !== undefined;
+  must(hasTimes || seconds < renewalTimesLeaseSecondsMin, "a lease has no T1 or no T2", { seconds });
+  if (!hasTimes) return;
   const isInOrder =
-    renewalSeconds <= seconds / 2 && renewalSeconds < rebindingSeconds && rebindingSeconds < seconds;
+    renewalSeconds >= Math.floor(seconds * 0.45) &&
+    renewalSeconds <= seconds / 2 &&
+    renewalSeconds < rebindingSeconds &&
+    rebindingSeconds < seconds;
   must(isInOrder, "a lease is not renewed in time", { renewalSeconds, rebindingSeconds, seconds });
 }

@@ -344,7 +344,10 @@ export class Simulation {
       must(client !== undefined, "an answer left for an address that no client has", address);
       const isBack = client.options.link === link;
       must(isBack, "an answer left by another link than its query came by", address, link);
-      must(readHeard(payload) !== undefined, "an answer left that no client can read", address);
+      const answer = readHeard(payload);
+      must(answer !== undefined, "an answer left that no client can read", address);
+      const isAsked = this.#judges.hasAsked(client, answer.xid);
+      must(isAsked, "an answer left for a client that did not ask", address, answer);
     });
     this.#trace.add(payload);
     if (client === undefined) return;
@@ -384,6 +387,7 @@ export class Simulation {
   #send(relay: RelayHost, sent: Sent, datagram: Uint8Array): void {
     const { client, what, pair } = sent;
     const { link } = client.options;
+    this.#judges.sent(sent);
     this.#trace.tell(`${client.name} sends ${what} ${describePair(pair)} by ${relay.name}`);
     this.#trace.add(datagram);
     this.#network.sendDatagram(client.name, relay.name, datagram, (arrived) => {
