@@ -15,11 +15,13 @@ import { SnapshotLostError } from "../../src/store/evidence/binding-feed.ts";
 import { createStore, isDatabaseError } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
+import { must } from "../oracle/violation.ts";
 import { watchBatches } from "../oracle/watched-batches.ts";
 import type { BatchCause } from "../oracle/watched-batches.ts";
 import type { Crashes } from "./crashes.ts";
 import type { Action } from "./kernel.ts";
 import type { SimulatedProcess } from "./process.ts";
+import { countFrames } from "./relay-ledger.ts";
 import type { Storage } from "./storage.ts";
 
 /** A request to the admin API. */
@@ -86,6 +88,9 @@ export class AllocatorHost {
   readonly #open = new Set<OpenRequest>();
   readonly #accepted = new Map<string, number>();
   #store: Store | undefined;
+  #counters = createCounters();
+  /** Frames of the POSTs that were served. */
+  #framesServed = 0;
   #databases: readonly Database[] = [];
 
   constructor(options: AllocatorHostOptions) {
@@ -132,16 +137,19 @@ export class AllocatorHost {
     if (historySeconds !== null)
       startHousekeeping(store.maintenance, housekeepingOf(historySeconds), processLog, timing);
     const watch = watchRequests(timing);
+    const counters = createCounters();
     const app = createApp({
       store,
       relayToken,
       adminToken,
       log: processLog,
-      counters: createCounters(),
+      counters,
       localMs: timing.nowMs,
       arrivedMs: watch.arrivedMs,
       later: timing.later,
     });
+    this.#counters = counters;
+    this.#framesServed = 0;
     this.#store = store;
     this.#watch = watch;
     this.#fetch = app.fetch;
@@ -221,6 +229,20 @@ export class AllocatorHost {
     crashes.strike(this, "after an answer");
   }
 
+  /**
+   * Each frame of a POST that was served has a decision, which is counted. Those of a POST that failed may have one. With
+   * several databases, a POST is served although some of them failed it.
+   *
+   * @throws {Violation} If there are fewer.
+   */
+  checkCounters(): void {
+    if (this.#options.placed.size > 0) return;
+    const counts = Object.entries(this.#counters.snapshot());
+    const decisions = counts.filter(([name]) => /^(offer|ack|settings|nak:.*|silence:.*)$/.test(name));
+    const decided = decisions.reduce((sum, [, count]) => sum + count, 0);
+    must(decided >= this.#framesServed, "a message has no decision", this.name, this.#framesServed, counts);
+  }
+
   /** Does something with the store of the process, as one of its requests would. Nothing if there is no process. */
   useStore(work: (store: Store) => void): void {
     const store = this.#store;
@@ -245,6 +267,8 @@ export class AllocatorHost {
   async #serve(request: HttpRequest): Promise<HttpAnswer> {
     const response = await this.#fetch!(lightRequest(request));
     const body = response.status === 200 ? new Uint8Array(await response.arrayBuffer()) : noOctets;
+    if (response.status === 200 && request.body !== undefined)
+      this.#framesServed += countFrames(request.body);
     return { status: response.status, headers: Object.fromEntries(response.headers), body };
   }
 }

@@ -26,6 +26,9 @@ const triesMax = 4;
 /** Milliseconds within which clients that have a lease ask for it again when the faults end. */
 const calmAskMsMax = 20_000;
 
+/** Milliseconds for which a client has its lease before it leaves. */
+const leaveAfterMs = 5000;
+
 /** Messages that a client remembers, so that late answers to them are judged as well. */
 const rememberedMax = 4;
 /** One DISCOVER in so many names a pair. */
@@ -50,6 +53,8 @@ export class Client {
   /** The pair that it had last, which it may ask for again. */
   #lastPair: ServerPair | undefined;
   #leaseEndsMs = 0;
+  /** When it was told of its lease last. */
+  #sinceMs = 0;
   #renewsAtMs = 0;
   #rebindsAtMs = 0;
   #softwire: Uint8Array | undefined;
@@ -114,6 +119,32 @@ export class Client {
     if (this.isBound) this.#rest();
   }
 
+  /** Whether it has a lease for long enough that a RELEASE cannot be taken for an older message. */
+  get canLeave(): boolean {
+    const isOld = this.#sinceMs + leaveAfterMs <= this.#kernel.nowMs;
+    return this.#habits.wantsLeaseAtEnd && this.#state === "bound" && isOld;
+  }
+
+  /**
+   * Gives its pair up, and waits.
+   *
+   * @returns The pair.
+   */
+  leave(): ServerPair {
+    const pair = this.#pair!;
+    this.#world.stops(this);
+    this.#state = "off";
+    this.#pair = undefined;
+    this.#timer++;
+    this.#say(this.#random.pick(["release", "decline"]), pair);
+    return pair;
+  }
+
+  /** Wants a lease again. */
+  comeBack(): void {
+    this.#discover();
+  }
+
   /** A datagram arrives. */
   receive(datagram: Uint8Array): void {
     const answer = readHeard(datagram);
@@ -160,6 +191,7 @@ export class Client {
   #bind(sent: Sent, { pair, seconds }: Heard): void {
     // It counts from when it asked, because the server may have counted from then.
     const sinceMs = sent.sentMs;
+    this.#sinceMs = this.#kernel.nowMs;
     this.#pair = pair;
     this.#lastPair = pair;
     this.#leaseEndsMs = sinceMs + seconds * 1000;
@@ -305,8 +337,10 @@ export class Client {
 
   #renew(): void {
     this.#perhapsChangeSoftwire();
-    this.#state = "renewing";
-    this.#ask("renew");
+    // What every server would hear must be heard, too.
+    const isRebinding = this.#isCalm && this.#random.oneIn(3);
+    this.#state = isRebinding ? "rebinding" : "renewing";
+    this.#ask(isRebinding ? "rebind" : "renew");
   }
 
   /** Something that a bound client does when it likes. */

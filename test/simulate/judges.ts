@@ -140,9 +140,12 @@ export class Judges {
     return this.ofDomain(options.domain.name);
   }
 
-  /** Whether a client has the pair that it believes to have. An operator may have taken it, and it is not told. */
-  isHeldBy(client: Client): boolean {
-    const { pair } = client;
+  /**
+   * Whether a client has a pair.
+   *
+   * @param pair By default the one that it believes to have. An operator may have taken that, and it is not told.
+   */
+  isHeldBy(client: Client, pair: NamedPair | undefined = client.pair): boolean {
     if (pair === undefined) return false;
     const judge = this.ofClient(client);
     const now = Math.floor(this.clockOf(client).trueMs / 1000);

@@ -8,6 +8,7 @@ import { answerBugs } from "./planted/answers.ts";
 import type { PlantedBug } from "./planted/bug.ts";
 import { evidenceBugs } from "./planted/evidence.ts";
 import { knownBugs } from "./planted/known.ts";
+import { messageBugs } from "./planted/messages.ts";
 import { relayBugs } from "./planted/relay.ts";
 import { statementBugs } from "./planted/statements.ts";
 
@@ -15,6 +16,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...statementBugs,
   ...allocatorBugs,
   ...answerBugs,
+  ...messageBugs,
   ...relayBugs,
   ...evidenceBugs,
   ...knownBugs,

@@ -9,6 +9,7 @@ import type { Relay } from "../../relay/relay.ts";
 import type { Listener, ListenerOptions } from "../../relay/sockets/listener.ts";
 import type { Connections, HttpAnswer, HttpRequest } from "../../relay/uplink/connections.ts";
 import { ageHeader, clockHeader } from "../../src/wire/relay-call.ts";
+import { must } from "../oracle/violation.ts";
 import type { AllocatorHost } from "./allocator-host.ts";
 import type { Crashes } from "./crashes.ts";
 import type { Kernel } from "./kernel.ts";
@@ -127,6 +128,7 @@ export class RelayHost {
   checkCounters(isKilled = false): void {
     if (this.#relay === undefined) return;
     const { counters, queue } = this.#relay.status();
+    must(queue.frames > 0 || queue.octets === 0, "an empty queue has octets", this.name, queue);
     this.#ledger!.check(counters, queue.frames, isKilled);
   }
 

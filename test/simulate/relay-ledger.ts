@@ -111,7 +111,7 @@ export class RelayLedger {
 }
 
 /** @returns How many frames a body has, each behind its length in two octets (RFC 5460 §5.1). */
-function countFrames(body: Uint8Array): number {
+export function countFrames(body: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < body.length; at += 2 + body[at]! * 256 + body[at + 1]!) count++;
   return count;

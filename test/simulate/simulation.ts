@@ -8,14 +8,13 @@ import { parseDeclaration } from "../../src/declaration/declaration.ts";
 import type { Database } from "../../src/store/database/database.ts";
 import { openFile } from "../../src/store/database/file.ts";
 import type { ExcuseCount } from "../oracle/excuses.ts";
-import { countsOf } from "../oracle/row-audit.ts";
 import { must } from "../oracle/violation.ts";
+import { readHistory } from "../oracle/watched-database.ts";
 import { applyDeclaration } from "../support/apply-declaration.ts";
 import { Random } from "../support/random.ts";
 import { declarationOf, relayAddress } from "./addressing.ts";
 import { Administration } from "./administration.ts";
 import { AllocatorHost } from "./allocator-host.ts";
-import type { Client } from "./client.ts";
 import { readHeard } from "./client-message.ts";
 import type { Sent } from "./client-message.ts";
 import type { ClientWorld } from "./client-world.ts";
@@ -28,6 +27,7 @@ import { MachineClock } from "./machine-clock.ts";
 import { Network } from "./network.ts";
 import { Population } from "./population.ts";
 import { SimulatedProcess } from "./process.ts";
+import { checkRecovery } from "./recovery.ts";
 import { RelayHost } from "./relay-host.ts";
 import type { Scenario, ScenarioDomain } from "./scenario.ts";
 import { Storage } from "./storage.ts";
@@ -71,14 +71,6 @@ const silentMs = 180_000;
 const auditMs = 60_000;
 /** Milliseconds between two looks at whether a run is over. */
 const lookMs = 2000;
-/** Within this time after all leases have ended and the faults are over, every well-behaved client has a lease. */
-const healMs = 180_000;
-/** Within this time after that, all queues have been empty. */
-const emptyMs = 60_000;
-/** Within this time, an allocator says that it is ready. */
-const readyMs = 10_000;
-/** When the faults are over, a client that has a lease asks for it again, and has an answer within this time. */
-const answerMs = 150_000;
 
 /** A world. */
 export class Simulation {
@@ -430,92 +422,33 @@ export class Simulation {
   async #audit(): Promise<void> {
     await this.#judges.audit();
     await this.#evidence.check();
-    for (const relay of this.#relays) relay.checkCounters();
+    for (const host of [...this.#relays, ...this.#allocators]) host.checkCounters();
     for (const past of this.#judges.takePastBeliefs()) await this.#evidence.checkBelief(past);
   }
 
-  /** Ends all faults, and waits until every well-behaved client has a lease. */
+  /** Ends all faults, and expects that everything works again. */
   async #calm(): Promise<void> {
-    const kernel = this.#kernel;
-    const { domains, pauseMsMax, deadlineMs } = this.#scenario;
     this.#isCalm = true;
     this.#trace.tell("the faults end");
     this.#faults.end();
     for (const client of this.#population.clients) client.calm();
     await this.#administration.restore();
-    const longest = Math.max(
-      ...domains.map((each) => each.leaseSecondsMax + Math.max(each.quarantineSeconds, each.declineSeconds)),
-    );
-    const endMs = kernel.nowMs + longest * 1000 + healMs + pauseMsMax;
-    // Pauses that have begun still end by themselves, and so do POSTs.
-    await kernel.runUntil(kernel.nowMs + pauseMsMax + 2 * deadlineMs);
-    const answerEndMs = kernel.nowMs + answerMs;
-    const unheard = (): string[] =>
-      this.#population.clients
-        .filter((client) => client.isUnheard && this.#judges.isHeldBy(client))
-        .map(({ name }) => name);
-    while (kernel.nowMs < answerEndMs && unheard().length > 0) await kernel.runUntil(kernel.nowMs + 2000);
-    must(unheard().length === 0, "a client gets no answer although the faults are over", unheard());
-    while (kernel.nowMs < endMs && this.#population.unserved().length > 0)
-      await kernel.runUntil(kernel.nowMs + 5000);
+    await checkRecovery({
+      kernel: this.#kernel,
+      scenario: this.#scenario,
+      judges: this.#judges,
+      population: this.#population,
+      allocators: this.#allocators,
+      relays: this.#relays,
+    });
     await this.#audit();
-    const unserved = this.#population.unserved();
-    must(
-      unserved.length === 0,
-      "a well-behaved client has no lease although the faults are over",
-      unserved.map(({ name }) => name),
-      unserved.slice(0, 1).map((client) => this.#describePools(client)),
-    );
-    await this.#checkQueues();
+    await this.#checkHistory();
   }
 
-  /** What is in the pools of a client's database, for the story of a failure. */
-  #describePools(client: Client): object {
-    const judge = this.#judges.ofClient(client);
-    const { trueMs } = this.#judges.clockOf(client);
-    return {
-      domain: client.options.domain.name,
-      pools: judge.pools.map((pool) => [
-        pool.shape.name,
-        pool.shape.drainUntil,
-        countsOf(judge.leases, pool, trueMs),
-      ]),
-    };
-  }
-
-  /** Each allocator serves, whether relays use it or not. */
-  async #checkReady(): Promise<void> {
-    const kernel = this.#kernel;
-    const unready = new Set(this.#allocators.map(({ name }) => name));
-    for (const allocator of this.#allocators)
-      allocator.administer(
-        { method: "GET", path: "/readyz", headers: {} },
-        ({ status }) => {
-          if (status === 200) unready.delete(allocator.name);
-        },
-        () => undefined,
-      );
-    await kernel.runUntil(kernel.nowMs + readyMs);
-    must(unready.size === 0, "an allocator does not serve although the faults are over", [...unready]);
-  }
-
-  /**
-   * All hosts are up, and nothing waits in them. A relay that was refused waits before it tries an allocator again, and
-   * its frames with it.
-   */
-  async #checkQueues(): Promise<void> {
-    const kernel = this.#kernel;
-    const { deadlineMs } = this.#scenario;
-    const endMs = kernel.nowMs + emptyMs;
-    const isLate = ({ relay }: RelayHost): boolean =>
-      relay === undefined || relay.status().queue.oldestMs > deadlineMs;
-    const isBusy = ({ process, openRequests }: AllocatorHost): boolean =>
-      process === undefined || openRequests > 0;
-    const late = (): string[] =>
-      [...this.#relays.filter(isLate), ...this.#allocators.filter(isBusy)].map(({ name }) => name);
-    while (late().length > 0 && kernel.nowMs < endMs) await kernel.runUntil(kernel.nowMs + 1000);
-    must(late().length === 0, "something waits in a host although the faults are over", late());
-    await this.#checkReady();
-    for (const relay of this.#relays) relay.checkCounters();
+  /** The history has all tenures that ended, and no other. */
+  async #checkHistory(): Promise<void> {
+    if (this.#scenario.historySeconds !== null) return;
+    for (const storage of this.#storages)
+      this.#judges.of(storage).tenures.audit(await readHistory(storage.database));
   }
 }
