@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as v from "valibot";
 import { decodeQuery } from "../../src/lease/query.ts";
 import { reasons } from "../../src/lease/reasons.ts";
 import { answerGrowthOctetsMax, messageOctetsMax } from "../../src/limits.ts";
@@ -94,15 +95,15 @@ export async function runCase(one: Case): Promise<void> {
 }
 
 /** A case as a file has it. */
-interface CaseFile {
+const caseFile = v.object({
   /** What was wrong. */
-  readonly why: string;
-  readonly target: Case["target"];
-  readonly origin?: number;
-  readonly setting?: number;
+  why: v.string(),
+  target: v.picklist(["up", "down", "codecs", "frame", "batch"]),
+  origin: v.optional(v.number()),
+  setting: v.optional(v.number()),
   /** In hexadecimal; only a batch has several. */
-  readonly messages: readonly string[];
-}
+  messages: v.array(v.pipe(v.string(), v.regex(/^([\da-f]{2})*$/))),
+});
 
 export function formatCase(one: Case, why: string): string {
   const { target } = one;
@@ -111,17 +112,18 @@ export function formatCase(one: Case, why: string): string {
     ...("origin" in one && { origin: one.origin }),
     ...("setting" in one && { setting: one.setting }),
   };
-  return `${JSON.stringify({ why, target, ...numbers, messages } satisfies CaseFile, null, 2)}\n`;
+  return `${JSON.stringify({ why, target, ...numbers, messages } satisfies v.InferOutput<typeof caseFile>, null, 2)}\n`;
 }
 
 /** @throws {SyntaxError} When the text is not a case. */
 export function parseCase(text: string): Case {
-  const { target, origin = 0, setting = 0, messages } = JSON.parse(text) as CaseFile;
+  const parsed: unknown = JSON.parse(text);
+  if (!v.is(caseFile, parsed)) throw new SyntaxError("Cannot parse case: found no target or no messages");
+  const { target, origin = 0, setting = 0, messages } = parsed;
   const octets = messages.map((message) => decodeHex(message));
   const [first] = octets;
   if (target === "batch") return { target, frames: octets };
-  const isKnown = ["up", "down", "codecs", "frame"].includes(target);
-  if (!isKnown || first === undefined || !(origin in origins) || !(setting in relaySettings)) {
+  if (first === undefined || !(origin in origins) || !(setting in relaySettings)) {
     throw new SyntaxError(
       `Cannot parse case: found target ${JSON.stringify(target)} with ${messages.length} messages`,
     );

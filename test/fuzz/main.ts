@@ -27,8 +27,34 @@ const shrinkMsDefault = 60_000;
 const progressMs = 60_000;
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("Expected a whole number of up to 12 digits.");
   return Number(text);
+}
+
+function count(text: string): number {
+  if (Number(text) === 0) throw new InvalidArgumentError("Expected at least 1.");
+  return wholeNumber(text);
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === 0) throw new InvalidArgumentError("Expected at least 1s.");
+  return ms;
+}
+
+/** A case that was printed by a failure. */
+interface CaseFile {
+  readonly file: string;
+  readonly case: Case;
+}
+
+function readCase(file: string): CaseFile {
+  try {
+    return { file, case: parseCase(readFileSync(file, "utf8")) };
+  } catch (error) {
+    const found = (error as Error).message.split("\n", 1)[0]!;
+    throw new InvalidArgumentError(`Found ${found}. Expected a file with a case, which a failure prints.`);
+  }
 }
 
 interface Flags {
@@ -40,7 +66,7 @@ interface Flags {
   readonly stall: number;
   readonly shrink: number;
   readonly epoch?: number;
-  readonly replay?: string;
+  readonly replay?: CaseFile;
 }
 
 const flags = new Command("fuzz")
@@ -52,11 +78,11 @@ const flags = new Command("fuzz")
       .conflicts("for"),
   )
   .option("--for <time>", "run this long instead, such as 10m; the last epoch is finished", parseDuration)
-  .option("--processes <count>", "run this many processes, which share the messages", wholeNumber, 1)
+  .option("--processes <count>", "run this many processes, which share the messages", count, 1)
   .addOption(
     new Option("--target <name>", "what gets them").choices(["relay", "allocator", "both"]).default("both"),
   )
-  .option("--stall <time>", "end the process when a message takes this long", parseDuration, stallMsDefault)
+  .option("--stall <time>", "end the process when a message takes this long", duration, stallMsDefault)
   .option(
     "--shrink <time>",
     "spend this long on shortening a case that fails",
@@ -64,7 +90,7 @@ const flags = new Command("fuzz")
     shrinkMsDefault,
   )
   .option("--epoch <number>", "run only this epoch, which a failure printed", wholeNumber)
-  .option("--replay <file>", "run only the case in this file")
+  .option("--replay <file>", "run only the case in this file", readCase)
   .parse()
   .opts<Flags>();
 
@@ -77,9 +103,9 @@ function propertyOf(error: unknown): string {
   return error instanceof Error ? `${error.name} ${error.message.split(":", 1)[0]!}` : String(error);
 }
 
-async function replay(file: string): Promise<void> {
+async function replay({ file, case: found }: CaseFile): Promise<void> {
   try {
-    await runCase(parseCase(readFileSync(file, "utf8")));
+    await runCase(found);
     print(`${file} holds`);
   } catch (error) {
     print(`${file} fails: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
