@@ -126,7 +126,7 @@ export class Client {
   }
 
   /**
-   * Gives its pair up, and waits.
+   * Gives its pair up for good.
    *
    * @returns The pair.
    */
@@ -138,11 +138,6 @@ export class Client {
     this.#timer++;
     this.#say(this.#random.pick(["release", "decline"]), pair);
     return pair;
-  }
-
-  /** Wants a lease again. */
-  comeBack(): void {
-    this.#discover();
   }
 
   /** A datagram arrives. */

@@ -51,7 +51,6 @@ export async function checkRecovery(world: RecoveringWorld): Promise<void> {
   await checkQueues(world);
   await checkReady(world);
   await checkFarewells(world);
-  await checkServed(world, kernel.nowMs + healMs);
 }
 
 /** Clients that have a lease asked for it again, and were answered. */
@@ -122,7 +121,7 @@ async function checkReady({ kernel, allocators }: RecoveringWorld): Promise<void
   must(unready.size === 0, "an allocator does not serve although the faults are over", [...unready]);
 }
 
-/** Some clients release or decline what they have, and have it no more. Then they want a lease again. */
+/** Some clients release or decline what they have, and have it no more. */
 async function checkFarewells({ kernel, population, judges }: RecoveringWorld): Promise<void> {
   const holders = population.clients.filter((client) => client.canLeave && judges.isHeldBy(client));
   const leaving = holders
@@ -135,5 +134,4 @@ async function checkFarewells({ kernel, population, judges }: RecoveringWorld): 
     "a client gave its pair up, and it still has it",
     kept.map(({ client, pair }) => [client.name, pair]),
   );
-  for (const { client } of leaving) client.comeBack();
 }

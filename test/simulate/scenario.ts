@@ -107,7 +107,7 @@ export function scenarioOf(seed: number): Scenario {
   const domains = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, number) => domainOf(random, number));
   const isRenumbering = random.oneIn(4);
   // Few clients live through more in the same number of messages, but cost five times as much for each.
-  const density = random.pick([40, 200, 200, 400, 400, 800, 800, 1600, 1600, 1600, 3200, 3200]);
+  const density = random.pick([40, 200, 200, 400, 400, 400, 800, 800, 800, 1600, 1600, 1600]);
   const part = (): number => random.below(Math.ceil(density / 3) + 1);
   return {
     seed,

@@ -28,7 +28,7 @@ async function simulate(
 const { SIMULATE_SEED, SIMULATE_SEEDS } = process.env;
 
 /** These seeds held. New ones are for campaigns, as long as these still find faults of the oracle itself. */
-const heldSeed = "2659";
+const heldSeed = "3100";
 
 test("no promise breaks in 300 simulated runs", { timeout: 600_000 }, async () => {
   const seed = SIMULATE_SEED ?? heldSeed;
