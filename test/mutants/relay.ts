@@ -237,7 +237,7 @@ export const relayMutants: readonly Mutant[] = [
     rules: ["no lane pushes out the other"],
     file: queue,
     search: "requests.octets > discovers.octets ? requests : discovers",
-    replacement: "requests.octets < discovers.octets ? requests : discovers",
+    replacement: "requests.octets > 0 ? requests : discovers",
     tests: relayTests,
   },
   {
