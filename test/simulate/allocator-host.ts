@@ -110,9 +110,8 @@ export class AllocatorHost {
   start(): void {
     const process = this.#options.startProcess();
     const { timing } = process;
-    const { name, main, placed, relayToken, adminToken, log, onFacts, crashes, onInternalError } =
-      this.#options;
-    const { historySeconds } = this.#options;
+    const { name, main, placed, relayToken, adminToken, historySeconds, crashes } = this.#options;
+    const { log, onFacts, onInternalError } = this.#options;
     let cause: BatchCause | undefined;
     const client = { host: this, crashes, causeOf: () => cause };
     const storages = new Set([main, ...placed.values()]);

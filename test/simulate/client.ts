@@ -64,9 +64,7 @@ export class Client {
   #datagram: Uint8Array | undefined;
   #tries = 0;
   #timer = 0;
-  /** Set when the faults end: it does nothing on its own any more, and wants a lease. */
-  #isCalm = false;
-  /** When that was; infinite as long as they last. */
+  /** When the faults ended; infinite as long as they last. */
   #calmMs = Infinity;
   /** Set when it got an answer to a message that it sent since. */
   #hasHeard = false;
@@ -96,6 +94,11 @@ export class Client {
     return this.isBound ? this.#pair : undefined;
   }
 
+  /** The faults have ended: it does nothing on its own any more, and wants a lease. */
+  get #isCalm(): boolean {
+    return this.#calmMs < Infinity;
+  }
+
   /** Whether it asked for something since the faults ended, and has no answer. */
   get isUnheard(): boolean {
     return this.#habits.wantsLeaseAtEnd && !this.#hasHeard;
@@ -108,7 +111,6 @@ export class Client {
 
   /** The faults are over: bad clients fall silent, the others want a lease. */
   calm(): void {
-    this.#isCalm = true;
     this.#calmMs = this.#kernel.nowMs;
     if (!this.#habits.wantsLeaseAtEnd) {
       this.#timer++;

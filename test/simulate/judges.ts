@@ -179,8 +179,13 @@ export class Judges {
     const from = encodeHex(source);
     const isSource = places.sources.has(from) || this.#pretenders.sources.has(from);
     must(isSource, "a claim has a source that its client does not have", clientId, from);
-    const isAsked = softwire === null || this.#softwires.get(clientId)?.has(softwire) === true;
-    must(isAsked, "a claim has a softwire address that its client did not ask for", clientId, softwire);
+    const isWanted = this.#isWanted(clientId, softwire);
+    must(isWanted, "a claim has a softwire address that its client did not ask for", clientId, softwire);
+  }
+
+  /** Whether a message that names a client asked for a softwire address; null is none. */
+  #isWanted(clientId: string, softwire: string | null): boolean {
+    return softwire === null || this.#softwires.get(clientId)?.has(softwire) === true;
   }
 
   /** An allocator got the result of a transaction. */
@@ -234,8 +239,8 @@ export class Judges {
       checkTimes(heard);
       this.#checkRepeat(sent, heard, judge);
       must(heard.clientId === client.id, "an answer names another client", client.name, heard);
-      const isAsked = heard.softwire === null || this.#softwires.get(client.id)?.has(heard.softwire) === true;
-      must(isAsked, "a client is told a softwire address that it did not ask for", client.name, heard);
+      const isWanted = this.#isWanted(client.id, heard.softwire);
+      must(isWanted, "a client is told a softwire address that it did not ask for", client.name, heard);
       checkDomain(heard, what, client, judge);
       checkAnswer(
         {

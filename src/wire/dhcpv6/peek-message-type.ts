@@ -23,8 +23,8 @@ interface Range {
  * Looks for option 53 of the DHCPv4 message in a DHCPV4-QUERY (RFC 7341 §6), which may be in relay levels (RFC 8415 §19).
  *
  * @param datagram Any octets.
- * @returns The data of the first option 53 outside of `sname` and `file`: `MessageType` names those of RFC 2131. Undefined
- *   if there is none of one octet.
+ * @returns The type: `MessageType` names those of RFC 2131. Undefined if the first option 53 is missing, is not one octet
+ *   long, or is in `sname` or `file`.
  */
 export function peekMessageType(datagram: Uint8Array): number | undefined {
   let message: Range | undefined = { from: 0, to: datagram.length };
