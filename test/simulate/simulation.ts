@@ -432,6 +432,10 @@ export class Simulation {
     this.#trace.tell("the faults end");
     this.#faults.end();
     for (const client of this.#population.clients) client.calm();
+    // Pauses that have begun still end by themselves. What an operator sent to a paused allocator, such as the deletion
+    // of a pool, takes effect only then.
+    const { pauseMsMax, deadlineMs } = this.#scenario;
+    await this.#kernel.runUntil(this.#kernel.nowMs + pauseMsMax + 2 * deadlineMs);
     await this.#administration.restore();
     await checkRecovery({
       kernel: this.#kernel,
