@@ -33,6 +33,8 @@ const emptyMs = 60_000;
 const readyMs = 10_000;
 /** Clients that leave then: one in so many of those that have a lease. */
 const leavingOneIn = 8;
+/** At most so many, because a relay with the smallest POSTs passes no more on before they are too old for it. */
+const leavingMax = 32;
 /** A message that gives a pair up is obeyed within this time. */
 const obeyedMs = 3000;
 
@@ -125,6 +127,7 @@ async function checkFarewells({ kernel, population, judges }: RecoveringWorld): 
   const holders = population.clients.filter((client) => client.canLeave && judges.isHeldBy(client));
   const leaving = holders
     .filter((_, index) => index % leavingOneIn === 0)
+    .slice(0, leavingMax)
     .map((client) => ({ client, pair: client.leave() }));
   await kernel.runUntil(kernel.nowMs + obeyedMs);
   const kept = leaving.filter(({ client, pair }) => judges.isHeldBy(client, pair));
