@@ -56,10 +56,10 @@ export type OpenConnections = (options: ConnectionsOptions) => Connections;
 export const openConnections: OpenConnections = (options) => {
   const pool = createPool(options);
   return {
-    request: (request, timeoutMs) =>
-      withTimeout(timeoutMs, async (signal) =>
-        readWhole(await pool.request({ ...request, headers: request.headers ?? {}, signal })),
-      ),
+    request: ({ method, path, headers = {}, body = null }, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        pool.dispatch({ method, path, headers, body }, new Exchange(timeoutMs, resolve, reject));
+      }),
     close: () => pool.destroy(),
   };
 };
@@ -79,27 +79,69 @@ function createPool({ url, secrets, postsInFlight, connectTimeoutMs }: Connectio
   });
 }
 
-const noOctets = new Uint8Array();
+/**
+ * One request and its answer. It takes the events of undici as they come: a stream and an abort signal for each request
+ * were a tenth of a relay's work with POSTs of eight frames.
+ */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #timer: NodeJS.Timeout;
+  #controller: Dispatcher.DispatchController | undefined;
+  #failure: Error | undefined;
+  #status = 0;
+  #headers: HttpAnswer["headers"] = {};
+  readonly #chunks: Buffer[] = [];
 
-/** The connection is free for the next request only after the body has been read. */
-async function readWhole({
-  statusCode: status,
-  headers,
-  body,
-}: Dispatcher.ResponseData): Promise<HttpAnswer> {
-  if (status === 200) return { status, headers, body: new Uint8Array(await body.arrayBuffer()) };
-  await body.dump();
-  return { status, headers, body: noOctets };
+  constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#timer = setTimeout(() => {
+      this.#fail(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
+    }, timeoutMs);
+  }
+
+  /** The request has a connection. It may have failed while it waited for one. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.abort(this.#failure);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: HttpAnswer["headers"],
+  ): void {
+    // Before the answer, there may be a 1xx (RFC 9110 §15.2).
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#status === 200) this.#chunks.push(chunk);
+  }
+
+  /** The connection is free for the next request only now. */
+  onResponseEnd(): void {
+    clearTimeout(this.#timer);
+    this.#resolve({ status: this.#status, headers: this.#headers, body: joined(this.#chunks) });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    clearTimeout(this.#timer);
+    this.#failure ??= error;
+    this.#controller?.abort(error);
+    this.#reject(error);
+  }
 }
 
-async function withTimeout<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => {
-    abort.abort(new Error(`No answer within ${Math.round(timeoutMs)} ms`));
-  }, timeoutMs);
-  try {
-    return await work(abort.signal);
-  } finally {
-    clearTimeout(timer);
-  }
+/** @returns The octets as a plain array: views of a Buffer take twice as long to make. */
+function joined(chunks: readonly Buffer[]): Uint8Array {
+  const { buffer, byteOffset, length } = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  return new Uint8Array(buffer, byteOffset, length);
 }
