@@ -41,15 +41,22 @@ export interface RenewalTimes {
 export function renewalTimes({ clientId, pair, leaseSeconds }: TimedLease): RenewalTimes | undefined {
   if (leaseSeconds < renewalTimesLeaseSecondsMin || leaseSeconds === infiniteSeconds) return undefined;
   const hash = hashLease(clientId, pair);
-  const within = (share: number, permilleMin: number, permilleMax: number): number => {
-    const first = Math.ceil((leaseSeconds * permilleMin) / 1000);
-    const last = Math.floor((leaseSeconds * permilleMax) / 1000);
-    return first + Math.floor(share * (last - first + 1));
-  };
   return {
-    renewalSeconds: within(shareOf(hash), renewalPermilleMin, renewalPermilleMax),
-    rebindingSeconds: within(shareOf(hash ^ otherHash), rebindingPermilleMin, rebindingPermilleMax),
+    renewalSeconds: chooseSecond(leaseSeconds, renewalPermilleMin, renewalPermilleMax, shareOf(hash)),
+    rebindingSeconds: chooseSecond(
+      leaseSeconds,
+      rebindingPermilleMin,
+      rebindingPermilleMax,
+      shareOf(hash ^ otherHash),
+    ),
   };
+}
+
+/** @returns One of the whole seconds between two parts of a lease: the first for a share of 0, the last for nearly 1. */
+function chooseSecond(leaseSeconds: number, permilleMin: number, permilleMax: number, share: number): number {
+  const first = Math.ceil((leaseSeconds * permilleMin) / 1000);
+  const last = Math.floor((leaseSeconds * permilleMax) / 1000);
+  return first + Math.floor(share * (last - first + 1));
 }
 
 /** Makes T2 independent of T1: an arbitrary number, half of whose bits are set. */

@@ -199,16 +199,21 @@ const onlyWhenListed: readonly number[] = [OptionCode.v6OnlyPreferred, OptionCod
  */
 function addRequested(options: Map<number, Uint8Array>, query: Query, configured: ConfiguredOptions): void {
   const { parameterRequestList } = query;
-  const defaults = [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
-  const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;
-  const add = (code: number): void => {
-    const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
-    if (data !== undefined && !options.has(code)) options.set(code, data);
-  };
+  const requested = parameterRequestList.length > 0 ? parameterRequestList : sentUnasked(configured);
   const { routers, subnetMask } = OptionCode;
   const sendsBoth = configured.has(routers) && requested.includes(subnetMask);
   for (const code of requested) {
-    if (code === routers && sendsBoth) add(subnetMask);
-    add(code);
+    if (code === routers && sendsBoth) addConfigured(options, configured, subnetMask);
+    addConfigured(options, configured, code);
   }
+}
+
+function sentUnasked(configured: ConfiguredOptions): number[] {
+  return [...configured.keys()].filter((code) => !onlyWhenListed.includes(code));
+}
+
+/** Adds one option, unless it is not configured or there already. */
+function addConfigured(options: Map<number, Uint8Array>, configured: ConfiguredOptions, code: number): void {
+  const data = configured.get(code) ?? (code === OptionCode.subnetMask ? hostMask : undefined);
+  if (data !== undefined && !options.has(code)) options.set(code, data);
 }

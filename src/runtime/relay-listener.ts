@@ -87,8 +87,8 @@ function readBody(incoming: IncomingMessage, octets: number, done: (body: Uint8A
   let body: Uint8Array | undefined;
   let filled = 0;
   incoming.on("data", (chunk: Buffer) => {
-    // Most bodies come in one piece.
-    if (chunk.length === octets) body = chunk;
+    // Most bodies come in one piece. Views of a Buffer would be Buffers too, which take twice as long to make.
+    if (chunk.length === octets) body = new Uint8Array(chunk.buffer, chunk.byteOffset, octets);
     else (body ??= new Uint8Array(octets)).set(chunk, filled);
     filled += chunk.length;
   });

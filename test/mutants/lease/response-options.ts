@@ -195,7 +195,7 @@ export const responseOptionMutants: readonly Mutant[] = [
     name: "routers-before-subnet-mask",
     rules: ["R4", "R2132-3.3-01"],
     file: response,
-    search: "if (code === routers && sendsBoth) add(subnetMask);",
+    search: "if (code === routers && sendsBoth) addConfigured(options, configured, subnetMask);",
     replacement: "",
     tests: optionTests,
   },
@@ -238,17 +238,19 @@ export const responseOptionMutants: readonly Mutant[] = [
     name: "options-in-the-servers-order",
     rules: ["R2132-9.8-01"],
     file: response,
-    search: "const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;",
+    search:
+      "const requested = parameterRequestList.length > 0 ? parameterRequestList : sentUnasked(configured);",
     replacement:
-      "const requested = [...(parameterRequestList.length > 0 ? parameterRequestList : defaults)].sort((a, b) => a - b);",
+      "const requested = [...(parameterRequestList.length > 0 ? parameterRequestList : sentUnasked(configured))].sort((a, b) => a - b);",
     tests: optionTests,
   },
   {
     name: "all-configured-options-sent",
     rules: ["R2132-9.8-02"],
     file: response,
-    search: "const requested = parameterRequestList.length > 0 ? parameterRequestList : defaults;",
-    replacement: "const requested = [...parameterRequestList, ...defaults];",
+    search:
+      "const requested = parameterRequestList.length > 0 ? parameterRequestList : sentUnasked(configured);",
+    replacement: "const requested = [...parameterRequestList, ...sentUnasked(configured)];",
     tests: optionTests,
   },
   {
