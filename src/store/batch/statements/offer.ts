@@ -166,12 +166,17 @@ ${takeOver}`,
 /** The key of a slot ahead of the cursor. */
 const aheadSlot = slotKeySql(sql`a.pool_id`, sql`a.number`);
 
+/** A condition: the slot was never used. */
+const isUnused = (slot: SQL): SQL =>
+  sql`NOT EXISTS (SELECT 1 FROM ${lease} ${taken} WHERE ${taken.slot} = ${slot})`;
+
 /**
  * Which clients get a new pair (R7618-8-07d)? Slots that were never used come first, in fill order; then slots that
  * other clients have left, the longest unused first. This keeps the last client of a slot on record for as long as
  * possible. A client of a site that is at its limit gets the pair that the site left first.
  *
- * Slots ahead of the cursor that were given out on request are skipped. Each batch skips a limited number.
+ * Slots ahead of the cursor that were given out on request are skipped. Each batch skips a limited number, and looks no
+ * further than it needs: to look at all of them took a third of the statement with eight claims.
  */
 export const offerNew: BatchStatement = {
   name: "offer-new",
@@ -180,14 +185,14 @@ export const offerNew: BatchStatement = {
 need AS MATERIALIZED (
   SELECT ${p.id} AS id, ${p.slots} AS slots, ${p.cursor} AS cursor, (SELECT count(*) FROM unheld) AS claims
   FROM ${claimsOf("pools")} listed CROSS JOIN ${pool} ${p} ON ${p.id} = listed.value
-), ahead(pool_id, number, last) AS (
-  SELECT id, cursor, min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1 FROM need
+), ahead(pool_id, number, last, needed, is_unused) AS (
+  SELECT id, cursor, min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1, claims, ${isUnused(slotKeySql(sql`id`, sql`cursor`))} FROM need
   WHERE claims > 0 AND cursor < slots
   UNION ALL
-  SELECT pool_id, number + 1, last FROM ahead WHERE number < last
+  SELECT pool_id, number + 1, last, needed - is_unused, ${isUnused(slotKeySql(sql`a.pool_id`, sql`a.number + 1`))} FROM ahead a
+  WHERE number < last AND needed > is_unused
 ), available(pool_id, slot, turn) AS (
-  SELECT a.pool_id, ${aheadSlot}, -1 FROM ahead a
-  WHERE NOT EXISTS (SELECT 1 FROM ${lease} ${taken} WHERE ${taken.slot} = ${aheadSlot})
+  SELECT a.pool_id, ${aheadSlot}, -1 FROM ahead a WHERE is_unused
   UNION ALL
   SELECT n.id, ${other.slot}, ${other.freeAt} FROM need n CROSS JOIN ${lease} ${other} ON ${other.slot} IN (
     SELECT ${free.slot} FROM clock CROSS JOIN ${lease} ${free} WHERE ${free.poolId} = n.id AND ${free.freeAt} <= now
