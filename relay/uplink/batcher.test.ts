@@ -12,8 +12,7 @@ const usualLimits: BatcherLimits = {
   octetsMax: 100_000,
   waitMsMax: 2000,
   postsInFlightMax: 2,
-  gatherFrames: 1,
-  gatherMsMax: 5,
+  gatherMsMax: 0,
   batchFramesMax: 256,
   batchOctetsMax: 1_000_000,
 };
@@ -104,7 +103,7 @@ test("Batcher keeps within the limit of POSTs in flight, and gathers frames mean
 });
 
 test("Batcher lets a few frames wait for the POST in flight, and no longer than a short time", async () => {
-  const { add, end, pass, sent, timers } = setUp({ gatherFrames: 3 });
+  const { add, end, pass, sent, timers } = setUp({ batchFramesMax: 3, gatherMsMax: 5 });
   add(1);
   add(2);
   add(3);
@@ -121,8 +120,8 @@ test("Batcher lets a few frames wait for the POST in flight, and no longer than 
   expect(timers).toEqual([]);
 });
 
-test("Batcher sends a POST beside others when enough frames wait", async () => {
-  const { add, sent, timers, batcher, end } = setUp({ gatherFrames: 3 });
+test("Batcher sends a POST beside others when it is full", async () => {
+  const { add, sent, timers, batcher, end } = setUp({ batchFramesMax: 3, gatherMsMax: 5 });
   add(1);
   add(2, 3);
   expect([sent(), timers.length]).toEqual([[[1]], 1]);

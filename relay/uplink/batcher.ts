@@ -1,6 +1,6 @@
 /**
  * Gathers frames into POSTs. A frame is sent at once when no POST is in flight. Otherwise frames wait for a POST to end,
- * for a short time, or until there are enough of them for a POST of their own, so the size of a batch adapts to the load.
+ * for a short time, or until they fill a POST of their own, so the size of a batch adapts to the load.
  *
  * Frames whose POST failed are dropped, because their clients repeat them. Frames wait while no allocator can get a
  * POST.
@@ -21,9 +21,7 @@ import type { Uplink } from "./uplink.ts";
 export interface BatcherLimits extends QueueLimits {
   /** Maximum number of POSTs at the same time. */
   readonly postsInFlightMax: number;
-  /** Number of frames that are enough for a POST beside others. */
-  readonly gatherFrames: number;
-  /** Milliseconds after which a frame waits for no other POST to end. */
+  /** Milliseconds after which a frame waits neither for a POST to end nor for a full one. */
   readonly gatherMsMax: number;
   /** Maximum number of frames in one POST. */
   readonly batchFramesMax: number;
@@ -85,7 +83,7 @@ export class Batcher {
     const pushed = this.#queue.push(frame, lane, timing.nowMs(), arrivedMs);
     if (pushed === "duplicate") counters.drop("duplicate");
     else counters.drop("queue-full", pushed);
-    const isTimed = this.#cancelGather !== undefined && this.#queue.length < this.#limits.gatherFrames;
+    const isTimed = this.#cancelGather !== undefined && this.#queue.length < this.#limits.batchFramesMax;
     if (this.#isFlushDue || isTimed || !this.#hasFreeSlot()) return;
     this.#isFlushDue = true;
     timing.soon(() => {
@@ -140,12 +138,12 @@ export class Batcher {
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  /** Whether the waiting frames are few, and may wait for a POST to end. */
+  /** Whether the waiting frames fill no POST, and may wait for one to end. */
   #gathers(): boolean {
-    const { gatherFrames, gatherMsMax } = this.#limits;
+    const { batchFramesMax, gatherMsMax } = this.#limits;
     const { frames, oldestMs } = this.waiting;
     if (this.#postsInFlight === 0 || this.#onDrained !== undefined) return false;
-    return frames < gatherFrames && oldestMs < gatherMsMax;
+    return frames < batchFramesMax && oldestMs < gatherMsMax;
   }
 
   /** Sends the frames that gather when the oldest has waited for long enough. */

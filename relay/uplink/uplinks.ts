@@ -4,12 +4,7 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import {
-  answerGrowthOctetsMax,
-  relayBodyOctetsMax,
-  relayGatherFrames,
-  relayGatherMsMax,
-} from "../../src/limits.ts";
+import { answerGrowthOctetsMax, relayBodyOctetsMax, relayGatherMsMax } from "../../src/limits.ts";
 import type { RelayConfig } from "../config/config.ts";
 import type { RelayCounters } from "../counters.ts";
 import type { RelayLog, RelayObserver } from "../observer.ts";
@@ -154,7 +149,6 @@ export function batcherLimitsOf({
     octetsMax: queue.octets,
     waitMsMax: queue.deadlineMs - postMs(queue.deadlineMs),
     postsInFlightMax: allocator.postsInFlight,
-    gatherFrames: Math.min(relayGatherFrames, allocator.batchFrames),
     gatherMsMax: relayGatherMsMax,
     batchFramesMax: allocator.batchFrames,
     // The answers have to fit in a body, too, and each may be longer than its frame.

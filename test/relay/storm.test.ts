@@ -11,12 +11,7 @@ import { pauseAfterFailure } from "../../relay/uplink/backoff.ts";
 import { Batcher } from "../../relay/uplink/batcher.ts";
 import type { BatcherLimits } from "../../relay/uplink/batcher.ts";
 import { Uplink } from "../../relay/uplink/uplink.ts";
-import {
-  relayBodyOctetsMax,
-  relayGatherFrames,
-  relayGatherMsMax,
-  relayPauseMsMax,
-} from "../../src/limits.ts";
+import { relayBodyOctetsMax, relayGatherMsMax, relayPauseMsMax } from "../../src/limits.ts";
 import { readUint32, writeUint32 } from "../../src/wire/octets.ts";
 import { createManualTiming } from "../support/manual-timing.ts";
 import type { ManualTiming } from "../support/manual-timing.ts";
@@ -31,7 +26,6 @@ const limits: BatcherLimits = {
   octetsMax: queue.octets,
   waitMsMax: queue.deadlineMs / 2,
   postsInFlightMax: allocator.postsInFlight,
-  gatherFrames: relayGatherFrames,
   gatherMsMax: relayGatherMsMax,
   batchFramesMax: allocator.batchFrames,
   batchOctetsMax: relayBodyOctetsMax,
