@@ -96,8 +96,8 @@ export const offerMutants: readonly Mutant[] = [
     name: "cursor-skips-no-used-slots",
     rules: ["new slots are found after those in use"],
     file: `${folder}/offer.ts`,
-    search: "min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1 FROM need",
-    replacement: "min(slots, cursor + claims) - 1 FROM need",
+    search: "min(slots, cursor + claims + ${literal(offerSkipMax)}) - 1, claims",
+    replacement: "min(slots, cursor + claims) - 1, claims",
     tests: commitTests,
   },
   {
