@@ -139,7 +139,8 @@ export class SimulatedProcess implements Runnable {
   #later(run: Action, delayMs: number): () => void {
     const nowMs = this.#beatMs ?? this.#kernel.nowMs;
     const timer: Timer = { dueMs: nowMs + Math.max(1, delayMs) / this.#rate, run };
-    if (delayMs === loopBeatMs) this.#beat = timer;
+    // The watch is the first to set such a timer, and each beat sets the next one before anything else runs.
+    if (delayMs === loopBeatMs && this.#beat === undefined) this.#beat = timer;
     else {
       this.#timers.push(timer);
       this.#kernel.at(timer.dueMs, () => {
