@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "commander";
+import { relayProgram } from "../../relay/service/program.ts";
 import { removeEmptyVariables } from "../environment.ts";
 import { print, printError } from "../program-output.ts";
 import { describeMisspelt, findMisspelt } from "../setting-names.ts";
@@ -37,6 +38,7 @@ const program = new Command("apportion")
   .version(version, "--version", "print the version of this release")
   .addCommand(service(startCommand()))
   .addCommand(service(allocatorCommand()))
+  .addCommand(service(relayProgram("relay")))
   .addCommand(clientCommand())
   .addCommand(adminCommand())
   .addCommand(migrateCommand())
@@ -46,4 +48,9 @@ const program = new Command("apportion")
 program.hook("preAction", (_, command) => {
   warnOfMisspelt(command);
 });
-await reportUsage(program, { print, printError }).parseAsync();
+try {
+  await reportUsage(program, { print, printError }).parseAsync();
+} catch (error) {
+  printError(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
