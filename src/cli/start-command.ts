@@ -41,6 +41,7 @@ import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
 import { createServiceLog } from "./log.ts";
+import { invocationOf } from "./invocation.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags {
@@ -128,7 +129,7 @@ function printNextStep({ address, port }: { readonly address: string; readonly p
   printNote(`
 Apportion is running. In a second terminal:
 
-  npm run client -- lease${flags}
+  ${invocationOf("client")} lease${flags}
 
 `);
 }

@@ -1,0 +1,13 @@
+/**
+ * How people start a command: by the name of the installed program, or through npm in a checkout.
+ *
+ * @module
+ */
+
+/** An installed program is one file of plain JavaScript. */
+const isInstalled = !import.meta.url.endsWith(".ts");
+
+/** @returns The command line of a subcommand, without its arguments. */
+export function invocationOf(subcommand: string): string {
+  return isInstalled ? `apportion ${subcommand}` : `npm run ${subcommand} --`;
+}
