@@ -40,7 +40,7 @@ const declaration = {
 };
 
 async function startAllocator(folder: string, clock: FakeClock) {
-  const args = ["allocator", "--listen", "127.0.0.1:0", "--database", `file:${folder}/apportion.db`];
+  const args = ["allocator", "--http", "127.0.0.1:0", "--database", `file:${folder}/apportion.db`];
   const child = spawn(
     process.execPath,
     ["--import", import.meta.resolve("tsx"), main, ...args, "--config", join(folder, "domain.json")],

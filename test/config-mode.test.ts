@@ -53,7 +53,7 @@ test("E4 a restart with --config undoes nothing silently, in any mode", async ()
 
   // Without a mode, it does not start over what operators set.
   const environment = { APPORTION_DATABASE_URL: databaseUrl, APPORTION_RELAY_TOKEN: relayToken };
-  const flags = ["allocator", "--listen", "127.0.0.1:0", "--config", file];
+  const flags = ["allocator", "--http", "127.0.0.1:0", "--config", file];
   const stopped = startProgram("apportion", flags, environment);
   expect(await stopped.exited).toEqual([1, null]);
   expect(stopped.log.join("\n")).toMatch(

@@ -74,7 +74,7 @@ async function readResponses(socket: Socket) {
 async function startAllocatorProcess() {
   const service = await startService({
     name: "allocator",
-    script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
+    script: [join(import.meta.dirname, "../src/cli/main.ts"), "allocator", "--http", "127.0.0.1:0"],
     environment: {
       APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
       APPORTION_RELAY_TOKEN: relayToken,

@@ -152,7 +152,7 @@ test.each(kinds)(
       APPORTION_ADMIN_TOKEN: adminToken,
       LOG_LEVEL: "debug",
     };
-    const args = ["allocator", "--listen", `127.0.0.1:${port}`];
+    const args = ["allocator", "--http", `127.0.0.1:${port}`];
     const { child, exited } = startProgram("apportion", args, environment, [
       "ignore",
       "ignore",

@@ -44,7 +44,7 @@ describe.each(kinds)("on %s", (kind, makeUrl) => {
       const command = () =>
         promisify(execFile)(
           process.execPath,
-          ["--import", "tsx", join(root, "src/cli/main.ts"), "migrate", "--url", url],
+          ["--import", "tsx", join(root, "src/cli/main.ts"), "migrate", "--database", url],
           { cwd: root },
         );
       const first = await command();

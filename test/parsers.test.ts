@@ -440,7 +440,7 @@ describe("E18 an empty variable is unset", () => {
     const config = join(folder, "state.json");
     await writeFile(config, `\ufeff${JSON.stringify({ domains: [isp] })}`);
     const database = `file://localhost${folder}/a%20b.db`;
-    const args = ["allocator", "--listen", "127.0.0.1:0", "--database", database, "--config", config];
+    const args = ["allocator", "--http", "127.0.0.1:0", "--database", database, "--config", config];
     const program = startProgram("apportion", args, {
       ...empty,
       APPORTION_RELAY_TOKEN: relayToken,

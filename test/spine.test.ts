@@ -127,7 +127,7 @@ test.each([
 test("an allocator whose secret is too short does not start, and says what it expects", async () => {
   const folder = await temporaryFolder();
   const env = { APPORTION_DATABASE_URL: "file:a.db", APPORTION_RELAY_TOKEN: "short" };
-  const { code, stderr } = await finish(run(folder, ["allocator", "--listen", "127.0.0.1:0"], env));
+  const { code, stderr } = await finish(run(folder, ["allocator", "--http", "127.0.0.1:0"], env));
   expect(code).toBe(1);
   expect(stderr).toMatch(/APPORTION_RELAY_TOKEN: .*expected at least 16 characters/);
   expect(stderr).not.toMatch(/\bshort\b/);

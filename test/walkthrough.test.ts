@@ -95,7 +95,7 @@ test("E18 apportion admin: tables, JSON, declared states, refusals and exit code
   expect((await run("pools", "get", "nowhere")).code).toBe(1);
   expect((await run("pools", "paint")).code).toBe(2);
   expect((await run("pools", "plan", join(folder, "none.json"))).code).toBe(2);
-  expect((await run("--url", "http://127.0.0.1:1", "pools", "list")).code).toBe(3);
+  expect((await run("--api", "http://127.0.0.1:1", "pools", "list")).code).toBe(3);
 });
 
 test("E6 E7 apportion admin: --prune says what is in use before it drains, --force drains at once", async () => {
@@ -164,14 +164,14 @@ test("E18 apportion admin: the URL of a call is refused with the setting that ha
   const says = (found: string, setting: string): string =>
     `Cannot call the API: found "${found}" in ${setting}, expected "${url}": the command adds the path of the API\n`;
   for (const path of ["/admin/v1", "/admin/v1/", "/admin/v1/pools", "/v1/relay", "/metrics", "/readyz"]) {
-    const flagged = await commandLine(others)("--url", url + path, "pools", "list");
-    expect(flagged).toEqual({ code: 2, stdout: "", stderr: says(url + path, "--url") });
+    const flagged = await commandLine(others)("--api", url + path, "pools", "list");
+    expect(flagged).toEqual({ code: 2, stdout: "", stderr: says(url + path, "--api") });
     const given = await commandLine({ ...others, APPORTION_URL: url + path })("pools", "list");
     expect(given).toEqual({ code: 2, stdout: "", stderr: says(url + path, "APPORTION_URL") });
   }
-  const proxied = await commandLine(others)("--url", `${url}/lab/`, "pools", "list");
+  const proxied = await commandLine(others)("--api", `${url}/lab/`, "pools", "list");
   expect(proxied).toEqual({ code: 1, stdout: "", stderr: "Cannot find GET /lab/admin/v1/pools\n" });
-  const slash = await commandLine(others)("--url", `${url}/`, "pools", "list");
+  const slash = await commandLine(others)("--api", `${url}/`, "pools", "list");
   expect(slash).toMatchObject({ code: 0, stderr: "" });
 });
 

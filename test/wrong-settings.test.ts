@@ -73,6 +73,8 @@ const files: Readonly<Record<string, string>> = {
   "port.toml": '[[listeners]]\naddress = "::1"\nport = 65536\n',
   "metrics.toml": '[metrics]\nlisten = "127.0.0.1:abc"\n',
   "short.token": "short\n",
+  "two.token": "one two\n",
+  "relay.token": `${token}\n`,
   "wrong.token": "fedcba9876543210\n",
   "state.json": "[]",
   "state.toml": "domains = []\n",
@@ -183,7 +185,7 @@ async function run({ command, through = [] }: Row): Promise<Ended> {
 const migrations = readdirSync(join(root, "migrations")).filter((name) => name.endsWith(".sql")).length;
 const usage = "Cannot read the command line:";
 const relay = `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:0`;
-const allocator = `apportion APPORTION_RELAY_TOKEN=${token} allocator --listen 127.0.0.1:0`;
+const allocator = `apportion APPORTION_RELAY_TOKEN=${token} allocator --http 127.0.0.1:0`;
 const start = "apportion start --http 127.0.0.1:0 --listen [::1]:0";
 const admin = `apportion APPORTION_ADMIN_TOKEN=${token} admin`;
 const notDatabase =
@@ -203,8 +205,8 @@ const allocatorRows: readonly Row[] = [
     line: "Cannot listen for HTTP on 127.0.0.1:TCP of --http: found it in use (EADDRINUSE), expected a port that no other process uses: end that one, or choose another port",
   },
   {
-    command: `${allocator} --database file:FOLDER/a2.db --listen 192.0.2.77:1`,
-    line: "Cannot listen for HTTP on 192.0.2.77:1 of --listen: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
+    command: `${allocator} --database file:FOLDER/a2.db --http 192.0.2.77:1`,
+    line: "Cannot listen for HTTP on 192.0.2.77:1 of --http: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
   },
   {
     command: "apportion start --http 127.0.0.1:70000",
@@ -216,8 +218,8 @@ const allocatorRows: readonly Row[] = [
       line: `${usage} --http: found "127.0.0.1:${port}", ${listenForm}`,
     },
     {
-      command: `${allocator} --listen 127.0.0.1:${port}`,
-      line: `${usage} --listen: found "127.0.0.1:${port}", ${listenForm}`,
+      command: `${allocator} --http 127.0.0.1:${port}`,
+      line: `${usage} --http: found "127.0.0.1:${port}", ${listenForm}`,
     },
   ]),
   { command: `${start} --listen [::1]:abc`, line: noListenPort },
@@ -349,24 +351,16 @@ const commandRows: readonly Row[] = [
     line: `Cannot open the database file:FOLDER/text.db of --database: ${notDatabase}`,
   },
   {
-    command: "apportion migrate --url file:FOLDER/text.db --database file:FOLDER/whole.db",
-    line: `${usage} --url: found --database beside it, expected one of them`,
+    command: "apportion migrate --database file:FOLDER/text.db --url file:FOLDER/text.db",
+    line: `${usage} --url: found an unknown flag, expected one that --help lists`,
   },
   {
-    command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/whole.db --url file:FOLDER/text.db",
-    line: `Cannot open the database file:FOLDER/text.db of --url: ${notDatabase}`,
+    command: "apportion migrate --database data/a.db",
+    line: "Cannot open the database of --database: found an invalid URL, expected https://…, http://… or libsql://…",
   },
   {
-    command: "apportion migrate --url file:FOLDER/text.db",
-    line: `Cannot open the database file:FOLDER/text.db of --url: ${notDatabase}`,
-  },
-  {
-    command: "apportion migrate --url data/a.db",
-    line: "Cannot open the database of --url: found an invalid URL, expected https://…, http://… or libsql://…",
-  },
-  {
-    command: "apportion migrate --url http://127.0.0.1:1",
-    line: "Cannot open the database http://127.0.0.1:1/ of --url: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    command: "apportion migrate --database http://127.0.0.1:1",
+    line: "Cannot open the database http://127.0.0.1:1/ of --database: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
   },
   {
     command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/newer.db",
@@ -396,24 +390,51 @@ const commandRows: readonly Row[] = [
     command: "apportion housekeeping APPORTION_DATABASE_URL=http://127.0.0.1:1",
     line: "Cannot open the database http://127.0.0.1:1/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
   },
+  ...["migrate --database file:FOLDER/whole.db", "housekeeping --database file:FOLDER/whole.db"].flatMap(
+    (command) => [
+      {
+        command: `apportion ${command} --token-file FOLDER/none`,
+        line: `${usage} --token-file: found "FOLDER/none", expected a file that can be read (ENOENT)`,
+      },
+      {
+        command: `apportion ${command} --token-file FOLDER/relay.token --token x`,
+        line: `${usage} --token-file: found --token beside it, expected one of them`,
+      },
+    ],
+  ),
   {
-    command: "apportion admin domains list",
-    line: "Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN",
+    command: "apportion admin --token-file FOLDER/folder domains list",
+    line: `${usage} --token-file: found "FOLDER/folder", expected a file that can be read (EISDIR)`,
     code: 2,
   },
   {
-    command: `${admin} --url http://127.0.0.1:CLOSED domains list`,
-    line: "Cannot reach the allocator http://127.0.0.1:CLOSED: found no answer (ECONNREFUSED), expected an allocator that runs: start it, or correct --url or APPORTION_URL",
+    command: "apportion admin --token-file FOLDER/two.token domains list",
+    line: `${usage} --token-file: found "FOLDER/two.token", expected a file with one token`,
+    code: 2,
+  },
+  {
+    command: "apportion admin --token x --token-file FOLDER/relay.token domains list",
+    line: `${usage} --token-file: found --token beside it, expected one of them`,
+    code: 2,
+  },
+  {
+    command: "apportion admin domains list",
+    line: "Cannot call the API: found no token, expected --token-file, --token or APPORTION_ADMIN_TOKEN",
+    code: 2,
+  },
+  {
+    command: `${admin} --api http://127.0.0.1:CLOSED domains list`,
+    line: "Cannot reach the allocator http://127.0.0.1:CLOSED: found no answer (ECONNREFUSED), expected an allocator that runs: start it, or correct --api or APPORTION_URL",
     code: 3,
   },
   {
-    command: `${admin} --url localhost:8467 domains list`,
-    line: "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+    command: `${admin} --api localhost:8467 domains list`,
+    line: "Cannot call the API: found an invalid URL in --api or APPORTION_URL, expected http(s)://HOST[:PORT]",
     code: 2,
   },
   {
-    command: `${admin} --url http://127.0.0.1:CLOSED/admin/v1 pools list`,
-    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/admin/v1" in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
+    command: `${admin} --api http://127.0.0.1:CLOSED/admin/v1 pools list`,
+    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/admin/v1" in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
     code: 2,
   },
   {
@@ -422,13 +443,13 @@ const commandRows: readonly Row[] = [
     code: 2,
   },
   {
-    command: `${admin} --url http://127.0.0.1:CLOSED/v1/relay metrics`,
-    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/v1/relay" in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
+    command: `${admin} --api http://127.0.0.1:CLOSED/v1/relay metrics`,
+    line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/v1/relay" in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
     code: 2,
   },
   {
-    command: `${admin} --url http://127.0.0.1:CLOSED?dryRun=true pools list`,
-    line: 'Cannot call the API: found a query or a fragment in --url, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
+    command: `${admin} --api http://127.0.0.1:CLOSED?dryRun=true pools list`,
+    line: 'Cannot call the API: found a query or a fragment in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
     code: 2,
   },
   {
@@ -442,7 +463,7 @@ const commandRows: readonly Row[] = [
     code: 2,
   },
   {
-    command: `APPORTION_ADMN_TOKEN=x ${admin} --url http://127.0.0.1:REFUSING domains list`,
+    command: `APPORTION_ADMN_TOKEN=x ${admin} --api http://127.0.0.1:REFUSING domains list`,
     line: "warning: APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?\nCannot call the API: found status 401, expected success",
     code: 1,
   },
@@ -664,8 +685,8 @@ describe.skipIf(notRoot !== "")(`E18 on somebody else's files${notRoot}`, { time
       through: asStranger,
     },
     {
-      command: "apportion migrate --url file:FOLDER/log.db",
-      line: "Cannot open the database file:FOLDER/log.db of --url: found FOLDER/log.db-wal, a file that cannot be written (EACCES), expected one that user 65534 may write",
+      command: "apportion migrate --database file:FOLDER/log.db",
+      line: "Cannot open the database file:FOLDER/log.db of --database: found FOLDER/log.db-wal, a file that cannot be written (EACCES), expected one that user 65534 may write",
       through: asStranger,
     },
     {
@@ -736,13 +757,13 @@ const notMounted = whyNotMounted();
 describe.skipIf(notMounted !== "")(`on a read-only file system${notMounted}`, { timeout: 240_000 }, () => {
   test.each<Row>([
     {
-      command: "apportion migrate --url file:FOLDER/empty.db",
-      line: "Cannot open the database file:FOLDER/empty.db of --url: found a file that cannot be written (EROFS), expected one that user 0 may write",
+      command: "apportion migrate --database file:FOLDER/empty.db",
+      line: "Cannot open the database file:FOLDER/empty.db of --database: found a file that cannot be written (EROFS), expected one that user 0 may write",
       through: readOnly,
     },
     {
-      command: "apportion migrate --url file:FOLDER/new.db",
-      line: "Cannot open the database file:FOLDER/new.db of --url: found a folder FOLDER that cannot be written (EROFS), expected one that user 0 may write",
+      command: "apportion migrate --database file:FOLDER/new.db",
+      line: "Cannot open the database file:FOLDER/new.db of --database: found a folder FOLDER that cannot be written (EROFS), expected one that user 0 may write",
       through: readOnly,
     },
   ])("$command", expectLine);
@@ -758,7 +779,7 @@ describe("E18 a wrong setting is told in one line", { concurrent: true, timeout:
 describe("a service waits for what may come back, and says so", { timeout: 240_000 }, () => {
   test("an allocator whose database server is away tries it again", async () => {
     const url = `http://127.0.0.1:${ports.CLOSED}`;
-    const { child, log } = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0"], {
+    const { child, log } = startProgram("apportion", ["allocator", "--http", "127.0.0.1:0"], {
       APPORTION_DATABASE_URL: url,
       APPORTION_RELAY_TOKEN: token,
       APPORTION_ADMN_TOKEN: token,

@@ -12,11 +12,12 @@ import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
-import { addIfMatch, adminExitCodes, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
+import { addIfMatch, adminExitCodes, apiToken, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { print, printed, printError } from "../program-output.ts";
 import { formatItems, formatPage } from "./admin/table.ts";
+import { addTokenFlags } from "./token-options.ts";
 
 const processIo: AdminIo = {
   stdout: print,
@@ -40,10 +41,8 @@ export function adminCommand(io: AdminIo = processIo): Command {
     .description("manage an allocator through its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : adminExitCodes.usage))
-    .option("--url <url>", `URL of the allocator (default: APPORTION_URL, or ${defaultAllocatorUrl})`)
-    .option("--token <secret>", "token of scope read or admin (default: APPORTION_ADMIN_TOKEN)")
-    .option("--json", "print JSON")
-    .addHelpText("after", footer);
+    .option("--api <url>", `URL of the allocator (default: APPORTION_URL, or ${defaultAllocatorUrl})`);
+  addTokenFlags(admin, apiToken).option("--json", "print JSON").addHelpText("after", footer);
   const run = createRunner(io, admin);
   for (const resource of resources) addResource(admin, resource, run);
   const find = (name: string) => admin.commands.find((command) => command.name() === name)!;

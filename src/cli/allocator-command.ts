@@ -29,7 +29,7 @@ interface Options extends HousekeepingFlags {
   readonly config?: string;
   readonly configMode?: ConfigMode;
   readonly database?: string;
-  readonly listen: ListenAddress;
+  readonly http: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
 }
 
@@ -37,7 +37,7 @@ interface Options extends HousekeepingFlags {
 export function allocatorCommand(): Command {
   const command = new Command("allocator")
     .description("run the allocator: serve relays and the admin API over HTTP, on a libSQL database")
-    .addOption(allocatorListenOption("--listen <host:port>"))
+    .addOption(allocatorListenOption())
     .addOption(trustedProxyOption())
     .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
@@ -60,14 +60,14 @@ async function runAllocator(options: Options): Promise<void> {
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
   // Another allocator on this port may still use the database.
-  await tryToListen(options.listen);
+  await tryToListen(options.http);
   const store = await awaitStore({ ...config.store, setting }, log, async (opened) => {
     if (declaration !== undefined)
       await applyFile(opened, declaration, log, fileModeOf(options.config!, options.configMode));
     await logWarnings(opened, log);
   });
   const access = { ...config, trustedProxies: options.trustedProxy };
-  const allocator = await startAllocator(store, access, options.listen, log);
+  const allocator = await startAllocator(store, access, options.http, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
   stopOnSignal(async () => {

@@ -3,37 +3,24 @@
  *
  * @module
  */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { print } from "../program-output.ts";
 import { openExistingStore } from "../runtime/node.ts";
+import { addDatabaseFlags, databaseOf } from "./database-options.ts";
 import { addKeepFlags } from "./housekeeping-options.ts";
 import type { KeepFlags } from "./housekeeping-options.ts";
-import { exitOnFailure, nameOfOption } from "./process.ts";
-
-interface Options extends KeepFlags {
-  readonly database: string;
-}
+import { exitOnFailure } from "./process.ts";
 
 /** Creates the command. */
 export function housekeepingCommand(): Command {
-  const command = new Command("housekeeping")
-    .description("delete history and change logs that are older than their retention time")
-    // The help shows a default, but not the value of a variable, which may have a password.
-    .addOption(
-      new Option("--database <url>", "file:PATH, http(s)://… or libsql://…")
-        .env("APPORTION_DATABASE_URL")
-        .makeOptionMandatory(),
-    )
-    .addHelpText("after", "\nEnvironment: APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN.");
-  return addKeepFlags(command).action(exitOnFailure(runHousekeeping));
+  const command = new Command("housekeeping").description(
+    "delete history and change logs that are older than their retention time",
+  );
+  return addKeepFlags(addDatabaseFlags(command)).action(exitOnFailure(runHousekeeping));
 }
 
-async function runHousekeeping(
-  { database: url, historyDays, bindingLogDays }: Options,
-  command: Command,
-): Promise<void> {
-  const setting = nameOfOption(command, "database");
-  const store = await openExistingStore({ url, token: process.env.APPORTION_DATABASE_TOKEN, setting });
+async function runHousekeeping({ historyDays, bindingLogDays }: KeepFlags, command: Command): Promise<void> {
+  const store = await openExistingStore(databaseOf(command));
   try {
     const kept = { historyDays: historyDays ?? null, bindingLogDays };
     for await (const report of store.maintenance.runHousekeeping(kept)) {

@@ -29,15 +29,11 @@ export function parseListenAddress(text: string): ListenAddress {
   );
 }
 
-/**
- * Creates the flag that says where the allocator listens.
- *
- * @param flag With its argument: `--listen <host:port>`.
- */
-export function allocatorListenOption(flag: string): Option {
+/** Creates the flag that says where the allocator listens. */
+export function allocatorListenOption(): Option {
   const { host, port } = defaultAllocator;
-  const setting = flag.split(" ", 1)[0]!;
-  return new Option(flag, "where the allocator listens; port 0 takes a free one")
+  const setting = "--http";
+  return new Option(`${setting} <host:port>`, "where the allocator listens; port 0 takes a free one")
     .argParser((text): ListenAddress => ({ ...parseListenAddress(text), setting }))
     .default({ host, port, setting } satisfies ListenAddress, `${host}:${port}`);
 }

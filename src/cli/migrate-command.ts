@@ -16,28 +16,27 @@ import {
   readDeclaration,
 } from "../runtime/node.ts";
 import { configModeOption } from "./config-mode.ts";
+import { addDatabaseFlags, databaseOf } from "./database-options.ts";
 import { createLog } from "./log.ts";
-import { databaseOptions, exitOnFailure, namedDatabase } from "./process.ts";
+import { exitOnFailure } from "./process.ts";
 
 interface Options {
-  readonly token?: string;
   readonly config?: string;
   readonly configMode?: ConfigMode;
 }
 
 /** Creates the command. */
 export function migrateCommand(): Command {
-  return databaseOptions(new Command("migrate"))
+  return addDatabaseFlags(new Command("migrate"))
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
     .addOption(configModeOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ token, config, configMode }: Options, command: Command): Promise<void> {
-  const database = namedDatabase(command);
+async function runMigrate({ config, configMode }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
-  const access = { ...database, token };
+  const access = databaseOf(command);
   const { applied, present } = await migrate(access, databaseCommandMsMax);
   for (const name of applied) print(`applied ${name}\n`);
   print(

@@ -64,7 +64,7 @@ export function startCommand(): Command {
       "declared state (JSON or YAML) to apply; without one, an empty database gets a demo domain",
     )
     .addOption(configModeOption())
-    .addOption(allocatorListenOption("--http <host:port>"))
+    .addOption(allocatorListenOption())
     .addOption(trustedProxyOption())
     .option(
       "--listen <[address]:port>",

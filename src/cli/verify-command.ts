@@ -5,7 +5,7 @@
  */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { createWitness } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
@@ -18,26 +18,19 @@ import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
+import { addDatabaseFlags, databaseOf } from "./database-options.ts";
 import { createLog } from "./log.ts";
-import { exitOnFailure, nameOfOption } from "./process.ts";
+import { exitOnFailure } from "./process.ts";
 
 interface Options {
-  readonly database: string;
-  readonly token?: string;
   readonly log?: string;
   readonly json?: boolean;
 }
 
 /** Creates the command. */
 export function verifyCommand(): Command {
-  return new Command("verify")
+  return addDatabaseFlags(new Command("verify"))
     .description("check a database, even while it is in use: ports, cursors, limits, history, counts")
-    .addOption(
-      new Option("--database <url>", "file:PATH, http(s)://… or libsql://…")
-        .env("APPORTION_DATABASE_URL")
-        .makeOptionMandatory(),
-    )
-    .addOption(new Option("--token <token>", "token of the database server").env("APPORTION_DATABASE_TOKEN"))
     .option("--log <file>", "wire log of a load generator: check that the database has the leases it records")
     .option("--json", "print JSON")
     .addHelpText("after", "\nExit codes: 0 no faults, 1 the check failed, 2 faults found.")
@@ -55,9 +48,8 @@ export interface Report {
 /** Exit code when the database has faults, as opposed to a check that failed. */
 const exitFaults = 2;
 
-async function runVerify({ database: url, token, log, json }: Options, command: Command): Promise<void> {
-  const setting = nameOfOption(command, "database");
-  const store = await openStore({ url, token, setting }, (access) =>
+async function runVerify({ log, json }: Options, command: Command): Promise<void> {
+  const store = await openStore(databaseOf(command), (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
   );
   store.onFileEvent(fileLog(createLog()));

@@ -215,7 +215,7 @@ export class Field {
   }: AllocatorStart = {}): Promise<FieldAllocator> {
     const service = await startService({
       name: "allocator",
-      script: [join(root, "src/cli/main.ts"), "allocator", "--listen", listen, ...flags],
+      script: [join(root, "src/cli/main.ts"), "allocator", "--http", listen, ...flags],
       environment: {
         APPORTION_DATABASE_URL: `file:${this.database}`,
         APPORTION_RELAY_TOKEN: relayToken,

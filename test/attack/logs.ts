@@ -60,7 +60,7 @@ async function startPath(field: Field, target: Target, number: number) {
   const url = `http://127.0.0.1:${await findFreePort()}`;
   const allocator = startMute(
     field,
-    [join(root, "src/cli/main.ts"), "allocator", "--listen", new URL(url).host],
+    [join(root, "src/cli/main.ts"), "allocator", "--http", new URL(url).host],
     { APPORTION_DATABASE_URL: `file:${field.database}`, APPORTION_ADMIN_TOKEN: adminToken },
     target,
   );

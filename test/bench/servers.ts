@@ -3,16 +3,17 @@
  * another commit.
  *
  * Both sides must support the following commands, flags and log lines. Consider older checkouts before you change any
- * of them. No other files of a checkout are used.
+ * of them. No other files of a checkout are used, but one that tells how it names its flags.
  *
- * - `src/cli/main.ts migrate --url URL --config FILE`, which creates a database of that release and exits;
- * - `src/cli/main.ts allocator --listen HOST:PORT`, which logs `allocator listening` with its `url`;
+ * - `src/cli/main.ts migrate --database URL --config FILE`, which creates a database of that release and exits;
+ * - `src/cli/main.ts allocator --http HOST:PORT`, which logs `allocator listening` with its `url`;
  * - `relay/main.ts --listen [ADDRESS]:PORT`, which logs `relay listening` with its `listeners`, and its counters in its
  *   last line;
  * - `APPORTION_DATABASE_URL`, `APPORTION_PLACEMENTS`, `APPORTION_RELAY_TOKEN`, `APPORTION_ALLOCATOR_URL`, `LOG_LEVEL`.
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { ServiceError, runToEnd, startService } from "./service.ts";
@@ -41,6 +42,13 @@ export interface RelayService extends Service {
   readonly port: number;
 }
 
+/** The flags by the names that a checkout has for them. In 0.1.0, they were others. */
+function flagsOf({ folder }: Side): { readonly database: string; readonly http: string } {
+  return existsSync(join(folder, "src/cli/database-options.ts"))
+    ? { database: "--database", http: "--http" }
+    : { database: "--url", http: "--listen" };
+}
+
 /**
  * Creates a database with the side's release and applies a declared state.
  *
@@ -56,7 +64,14 @@ export function prepareDatabaseOf(
 ): Promise<void> {
   return runToEnd({
     name: `migration of ${side.folder}`,
-    script: [join(side.folder, "src/cli/main.ts"), "migrate", "--url", url, "--config", declarationFile],
+    script: [
+      join(side.folder, "src/cli/main.ts"),
+      "migrate",
+      flagsOf(side).database,
+      url,
+      "--config",
+      declarationFile,
+    ],
     environment: {},
     folder: side.folder,
     signal,
@@ -68,7 +83,7 @@ export async function startAllocator(options: ServerOptions): Promise<AllocatorS
   const service = await start("allocator", options, [
     "src/cli/main.ts",
     "allocator",
-    "--listen",
+    flagsOf(options.side).http,
     "127.0.0.1:0",
   ]);
   const { url } = readLine(v.object({ url: v.string() }), service.ready, service);

@@ -148,7 +148,7 @@ function startAllocator(
       script: [
         programs.apportion,
         "allocator",
-        "--listen",
+        "--http",
         first === undefined ? "127.0.0.1:0" : new URL(String(first.url)).host,
       ],
       environment,

@@ -60,7 +60,7 @@ type Start = (environment: Record<string, string>, folder: string) => Promise<Ru
 async function startOnNode(environment: Record<string, string>): Promise<Running> {
   const service = await startService({
     name: "allocator",
-    script: [join(root, "src/cli/main.ts"), "allocator", "--listen", "127.0.0.1:0"],
+    script: [join(root, "src/cli/main.ts"), "allocator", "--http", "127.0.0.1:0"],
     environment,
     readyMessage: "allocator listening",
   });

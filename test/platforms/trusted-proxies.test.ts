@@ -13,7 +13,7 @@ const tokens = { APPORTION_RELAY_TOKEN: "a-token-of-the-platform-tests" };
 async function startOnNode(flags: readonly string[], environment: Readonly<Record<string, string>>) {
   const service = await startService({
     name: "allocator",
-    script: [script, "allocator", "--listen", "127.0.0.1:0", ...flags],
+    script: [script, "allocator", "--http", "127.0.0.1:0", ...flags],
     environment: {
       ...tokens,
       APPORTION_DATABASE_URL: `file:${join(await temporaryFolder(), "apportion.db")}`,
@@ -82,7 +82,7 @@ test("T13 an allocator does not start with a proxy that is no prefix", async () 
   const start = (flags: readonly string[], environment: Readonly<Record<string, string>>) =>
     runToEnd({
       name: "allocator",
-      script: [script, "allocator", "--listen", "127.0.0.1:0", ...flags],
+      script: [script, "allocator", "--http", "127.0.0.1:0", ...flags],
       environment: { ...tokens, APPORTION_DATABASE_URL: "file:/nonexistent/apportion.db", ...environment },
     });
   await expect(start(["--trusted-proxy", "10.0.0.1/8"], {})).rejects.toThrow(

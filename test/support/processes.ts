@@ -73,7 +73,7 @@ export async function startAllocatorProcess(
   tokens: { readonly relayToken: string; readonly adminToken: string },
   flags: readonly string[] = [],
 ): Promise<RunningProgram & { readonly url: string }> {
-  const program = startProgram("apportion", ["allocator", "--listen", "127.0.0.1:0", ...flags], {
+  const program = startProgram("apportion", ["allocator", "--http", "127.0.0.1:0", ...flags], {
     APPORTION_DATABASE_URL: databaseUrl,
     APPORTION_RELAY_TOKEN: tokens.relayToken,
     APPORTION_ADMIN_TOKEN: tokens.adminToken,

@@ -9,11 +9,18 @@ import { lineOfField } from "../../declaration/declared-lines.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
 import { parseWholeNumber } from "../../wire/number.ts";
+import { tokenOf } from "../token-options.ts";
+import type { TokenPurpose } from "../token-options.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 
 /** Exit codes of the process. */
 export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
+
+export const apiToken: TokenPurpose = {
+  description: "token of scope read or admin",
+  variable: "APPORTION_ADMIN_TOKEN",
+};
 
 /** The command's access to the process. Tests replace it. */
 export interface AdminIo {
@@ -32,8 +39,7 @@ export interface AdminIo {
 
 /** Flags that precede the name of the command. */
 interface Global {
-  readonly url?: string;
-  readonly token?: string;
+  readonly api?: string;
   readonly json?: boolean;
 }
 
@@ -112,11 +118,11 @@ export function createRunner(io: AdminIo, admin: Command): Run {
   return (action, show = (body) => formatText(body, "yaml"), printedHeaders = []) =>
     async (...given) => {
       const command = given.at(-1) as Command;
-      const { url, token, json } = admin.opts<Global>();
-      const base = url ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
-      const setting = url === undefined ? "APPORTION_URL" : "--url";
+      const { api, json } = admin.opts<Global>();
+      const base = api ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
+      const setting = api === undefined ? "APPORTION_URL" : "--api";
       try {
-        const secret = token ?? io.environment.APPORTION_ADMIN_TOKEN;
+        const secret = tokenOf(admin, apiToken, io.environment);
         const answer = await action(openApi({ base, setting }, secret), command.args, command.opts<Flags>());
         if (show === "text") {
           await streamText(answer, io);
@@ -143,7 +149,7 @@ function describeUnreachable(base: string, { cause, message }: Error): string {
   const why = code ?? errors?.[0]?.code ?? message;
   return (
     `Cannot reach the allocator ${base}: found no answer (${why}), expected an allocator that runs: start it, or ` +
-    "correct --url or APPORTION_URL"
+    "correct --api or APPORTION_URL"
   );
 }
 
@@ -155,7 +161,9 @@ interface NamedBase {
 
 function openApi({ base, setting }: NamedBase, secret: string | undefined): Api {
   if (secret === undefined) {
-    throw new TypeError("Cannot call the API: found no token, expected --token or APPORTION_ADMIN_TOKEN");
+    throw new TypeError(
+      "Cannot call the API: found no token, expected --token-file, --token or APPORTION_ADMIN_TOKEN",
+    );
   }
   // The errors of fetch repeat the URL and the header, with the secrets in them.
   if (!/^[\x21-\x7e]+$/.test(secret)) {
@@ -184,7 +192,7 @@ function parseBase(base: string): URL {
   }
   if (url !== undefined && ["http:", "https:"].includes(url.protocol)) return url;
   throw new TypeError(
-    "Cannot call the API: found an invalid URL in --url or APPORTION_URL, expected http(s)://HOST[:PORT]",
+    "Cannot call the API: found an invalid URL in --api or APPORTION_URL, expected http(s)://HOST[:PORT]",
   );
 }
 

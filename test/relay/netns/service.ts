@@ -46,7 +46,7 @@ export async function startAllocator(lab: Lab, host: Host): Promise<LabProcess> 
   const allocator = host.script(
     "src/cli/main.ts",
     [
-      ...["allocator", "--listen", `127.0.0.1:${allocatorPort}`],
+      ...["allocator", "--http", `127.0.0.1:${allocatorPort}`],
       ...["--database", `file:${join(lab.folder, "leases.db")}`, "--config", config],
     ],
     { environment },
