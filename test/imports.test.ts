@@ -60,6 +60,7 @@ const leaves = [
   "src/group-by.ts",
   "src/field-path.ts",
   "src/file-fault.ts",
+  "src/installed.ts",
   "src/is-record.ts",
   "src/limits.ts",
   "src/log-lines.ts",

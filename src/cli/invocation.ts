@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-/** An installed program is one file of plain JavaScript. */
-const isInstalled = !import.meta.url.endsWith(".ts");
+import { isInstalled } from "../installed.ts";
 
 /** @returns The command line of a subcommand, without its arguments. */
 export function invocationOf(subcommand: string): string {

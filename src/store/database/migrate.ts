@@ -8,19 +8,16 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { isInstalled } from "../../installed.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Statement } from "./database.ts";
 
-/** Where `migrations/` may be: beside the installed program, which is one file, or at the top of a checkout. */
-const [installedFolder, checkoutFolder] = ["migrations", "../../../migrations"].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url).href),
-) as [string, string];
-
-const releaseFolder = existsSync(installedFolder) ? installedFolder : checkoutFolder;
+const releasePath = isInstalled ? "migrations" : "../../../migrations";
+const releaseFolder = fileURLToPath(new URL(releasePath, import.meta.url).href);
 
 /** The result of {@link migrateDatabase}, as names of migrations. */
 export interface MigrationReport {
