@@ -146,11 +146,16 @@ export class Judges {
    * @param pair By default the one that it believes to have. An operator may have taken that, and it is not told.
    */
   isHeldBy(client: Client, pair: NamedPair | undefined = client.pair): boolean {
-    if (pair === undefined) return false;
+    return this.tenureOf(client, pair) !== undefined;
+  }
+
+  /** Since when a client has had a pair, by its database's clock; undefined if it does not have it. */
+  tenureOf(client: Client, pair: NamedPair | undefined): number | undefined {
+    if (pair === undefined) return undefined;
     const judge = this.ofClient(client);
     const now = Math.floor(this.clockOf(client).trueMs / 1000);
     const rows = judge.slotsOf(pair).map((slot) => judge.leases.rows.get(slot));
-    return rows.some((row) => row?.client === client.id && isRunning(row, now));
+    return rows.find((row) => row?.client === client.id && isRunning(row, now))?.since ?? undefined;
   }
 
   /** A database committed a transaction. */
