@@ -359,7 +359,7 @@ export const trustMutants: readonly Mutant[] = [
   {
     name: "log-of-relay-is-written-at-once",
     rules: ["T17"],
-    file: "relay/main.ts",
+    file: "relay/service/program.ts",
     search: "pino({}, lines)",
     replacement: "pino({}, pino.destination(2))",
     tests: ["test/log-lost.test.ts"],

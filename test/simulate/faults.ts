@@ -61,7 +61,7 @@ export class Faults {
     if (stepRandom.oneIn(3)) this.repeat(stepEverySeconds, stepRandom, this.#setClock);
   }
 
-  /** Ends them. What a fault has begun still ends by itself. */
+  /** Ends them. A pause that has begun still ends by itself. */
   end(): void {
     this.#areOver = true;
     const { crashes, network, storages } = this.#world;
@@ -69,6 +69,7 @@ export class Faults {
     crashes.end();
     network.udp = noFaults;
     network.tcp = noFaults;
+    network.join();
     for (const storage of storages) storage.faults = noStorageFaults;
   }
 

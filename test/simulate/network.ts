@@ -69,6 +69,11 @@ export class Network {
       else this.#partitions.delete(pair);
   }
 
+  /** Joins all hosts. */
+  join(): void {
+    this.#partitions.clear();
+  }
+
   isApart(a: string, b: string): boolean {
     return this.#partitions.size > 0 && this.#partitions.has(`${a} ${b}`);
   }

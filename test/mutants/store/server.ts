@@ -71,7 +71,7 @@ export const serverMutants: readonly Mutant[] = [
   {
     name: "help-shows-the-database",
     rules: ["T20"],
-    file: "src/cli/housekeeping-command.ts",
+    file: "src/cli/database-options.ts",
     search: '.env("APPORTION_DATABASE_URL")',
     replacement: ".default(process.env.APPORTION_DATABASE_URL)",
     tests: secrets,
