@@ -21,14 +21,15 @@ export interface Programs {
 
 /**
  * Bundles the programs into a new folder of `dist/fleet`. It is as deep as the sources that look for the migrations,
- * and finds the native driver in `node_modules`.
+ * and finds the native driver in `node_modules`. No file has the name of the installed program (`src/installed.ts`),
+ * which looks for the migrations beside it.
  */
 export async function buildPrograms(): Promise<Programs> {
   const parent = join(root, "dist/fleet");
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, "run-"));
   await build({
-    entryPoints: { apportion: join(root, "src/cli/main.ts"), relay: join(root, "relay/main.ts") },
+    entryPoints: { commands: join(root, "src/cli/main.ts"), relay: join(root, "relay/main.ts") },
     outdir: folder,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -43,7 +44,7 @@ export async function buildPrograms(): Promise<Programs> {
     logLevel: "warning",
   });
   return {
-    apportion: join(folder, "apportion.mjs"),
+    apportion: join(folder, "commands.mjs"),
     relay: join(folder, "relay.mjs"),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
