@@ -305,7 +305,11 @@ function bind(scene: Scene, message: Message, own: LeaseRow): void {
     );
   if (!runs && isTaken(message.softwire)) return;
   const isThere = isInUse(own, now) && own.site === message.site;
-  if (!isThere && !siteHasRoom(scene, message.site, own.slot)) return;
+  if (!isThere && !siteHasRoom(scene, message.site, own.slot)) {
+    // It keeps a running lease as it is, and is told so.
+    if (runs) change(scene, own, {});
+    return;
+  }
   const isTooSoon = runs && own.softwire !== null && now - own.since! < rules.softwireIntervalSeconds;
   const isKept = message.softwire === null || isTaken(message.softwire) || isTooSoon;
   // An ended lease loses its softwire address, because another client may have it now.

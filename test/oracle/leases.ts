@@ -175,6 +175,11 @@ export function isOnlyTold(before: LeaseRow, after: LeaseRow): boolean {
   );
 }
 
+/** Whether two versions differ at most in the time of the change. */
+export function isOnlyNoted(before: LeaseRow, after: LeaseRow): boolean {
+  return JSON.stringify({ ...before, updatedAt: null }) === JSON.stringify({ ...after, updatedAt: null });
+}
+
 function clientOf(row: LeaseRow | undefined): string | undefined {
   return row === undefined || row.client === null ? undefined : clientKey(row.domainId, row.client);
 }

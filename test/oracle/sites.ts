@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { OfferClaim } from "../../src/lease/claim.ts";
+import type { BindClaim, OfferClaim } from "../../src/lease/claim.ts";
 import { declined, freeNever, isOccupied } from "./leases.ts";
 import type { Leases } from "./leases.ts";
 import { poolIdOf } from "./pools.ts";
 import type { LeaseRow } from "./rows.ts";
+import type { Transaction } from "./transitions.ts";
 import { must } from "./violation.ts";
 
 /** A limit that was lowered later does not end leases, so only what is added counts. */
@@ -17,6 +18,26 @@ export function checkSite(after: LeaseRow, siteLeasesMax: number | null, now: nu
   if (siteLeasesMax === null || after.site === null) return;
   const used = leases.ofSite(after.domainId, after.site).filter((row) => isOccupied(row, now));
   must(used.length <= siteLeasesMax, "a site has more leases than siteLeasesMax", after, used);
+}
+
+/**
+ * A client whose new site has no room keeps its lease as it is, and the row says when it was told so.
+ *
+ * @param refused Its REQUESTs from other sites.
+ */
+export function checkRefusedSite(
+  row: LeaseRow,
+  refused: readonly BindClaim[],
+  { now, claims, rulesOf }: Transaction,
+  leases: Leases,
+): void {
+  const { siteLeasesMax } = rulesOf(row.domainId)!;
+  // Other claims of the transaction may have left the site since it was counted.
+  const isFull = ({ site }: BindClaim): boolean =>
+    siteLeasesMax !== null &&
+    leases.ofSite(row.domainId, site).filter((other) => isOccupied(other, now)).length + claims.length >
+      siteLeasesMax;
+  must(refused.some(isFull), "a lease does not follow its client to a site with room", row, refused);
 }
 
 /** A site that has as many rows as its limit, whatever their state, gets the pair again that it left. */

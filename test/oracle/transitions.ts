@@ -12,6 +12,7 @@ import {
   isGone,
   isInUse,
   isOccupied,
+  isOnlyNoted,
   isOnlyTold,
   isRunning,
   offered,
@@ -21,7 +22,7 @@ import {
 import type { Leases } from "./leases.ts";
 import type { LeaseRow } from "./rows.ts";
 import { poolIdOf } from "./pools.ts";
-import { checkLeftover, checkSite } from "./sites.ts";
+import { checkLeftover, checkRefusedSite, checkSite } from "./sites.ts";
 import { must } from "./violation.ts";
 
 /** Facts of a domain that rules depend on. */
@@ -83,7 +84,7 @@ export function checkTransition(
   );
   checkDrain(before, after, transaction);
   checkQuarantine(before, after, now, leases);
-  if (hasSameHolder) checkHolder(before, after, transaction);
+  if (hasSameHolder) checkHolder(before, after, transaction, leases);
   else if (isHandOver) checkHandOver(before!, after, transaction);
   else if (after.client === null) checkDeclined(before, after, transaction);
   else checkNewHolder(before, after, transaction, leases);
@@ -166,7 +167,7 @@ const isOfLine = ({ line }: Claim, row: LeaseRow): boolean =>
   line === "" || row.line === "" || line === row.line;
 
 /** A client keeps its row: it is offered, bound, renewed, or ended. */
-function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction): void {
+function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction, leases: Leases): void {
   const { now, nowUp, rulesOf, mayEnd, claims } = transaction;
   const { quarantineSeconds, leaseSecondsMax, offerHoldSeconds, declineSeconds } = rulesOf(after.domainId)!;
   const wasRunning = isRunning(before, now);
@@ -200,7 +201,18 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
       quarantineSeconds,
     );
     const isOffered = claims.some((claim) => claim.kind === "offer" && claim.clientId === after.client);
-    if (!(isOffered && isOnlyTold(before, after))) checkBinding(before, after, transaction);
+    if (isOffered && isOnlyTold(before, after)) return;
+    const moving = claims.filter(
+      (claim): claim is BindClaim =>
+        claim.kind === "bind" &&
+        claim.clientId === after.client &&
+        claim.domainId === after.domainId &&
+        isOfLine(claim, after) &&
+        claim.site !== after.site,
+    );
+    if (wasRunning && moving.length > 0 && isOnlyNoted(before, after))
+      checkRefusedSite(after, moving, transaction, leases);
+    else checkBinding(before, after, transaction);
     return;
   }
   if (after.state === offered) {

@@ -91,6 +91,16 @@ describe("a late message that ends a lease or an offer", () => {
         await commit(offerClaim(1));
       },
     ],
+    [
+      "the rest of a lease whose new site is full (R7618-10-02)",
+      async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => {
+        const full = { site: "remote:02", siteLeasesMax: 1 };
+        await commit(offerClaim(2, full));
+        expect((await commit(bindClaim(1, slot, { ...full, accepts: "lease" }))).held).toMatchObject({
+          slot,
+        });
+      },
+    ],
   ])("%s after it arrived stays, although the client had the pair long before", async (_, change) => {
     const live = await openLive();
     const { commit, slot } = live;

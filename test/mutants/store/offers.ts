@@ -144,7 +144,7 @@ export const offerMutants: readonly Mutant[] = [
     name: "granted-time-not-kept-for-a-repeat",
     rules: ["R5"],
     file: `${folder}/bind.ts`,
-    search: "  ${nameOf(lease.statedSeconds)} = c.lease_seconds,\n",
+    search: "  [lease.statedSeconds, sql`c.lease_seconds`],\n",
     replacement: "",
     tests: leaseTimeTests,
   },

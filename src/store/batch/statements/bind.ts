@@ -4,7 +4,7 @@
  * @module
  */
 import { sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { Column, SQL } from "drizzle-orm";
 import { nameOf } from "../../database/columns.ts";
 import { movesTo } from "../../database/moves.ts";
 import { lease, pool } from "../../database/schema.ts";
@@ -54,6 +54,26 @@ const andSomeAreLeft = sql` AND changes() < json_array_length(${parameter("binds
 /** A condition: the columns that indexes have, apart from those of times, stay as they are. */
 const isSameInIndexes = sql`(c.same_site AND +c.new_softwire IS +${lease.softwire} AND ${newLine} = +${lease.line})`;
 
+/** What a lease has after a REQUEST, apart from what indexes have. */
+const boundValues: readonly (readonly [Column, SQL])[] = [
+  [lease.state, bound],
+  [lease.expiresAt, newEnd],
+  [lease.freeAt, sql`iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine)`],
+  [lease.quarantineUntil, sql`NULL`],
+  [lease.since, sql`iif(${isSameTenure}, ${lease.since}, c.now)`],
+  [lease.statedSeconds, sql`c.lease_seconds`],
+  [lease.source, sql`c.source`],
+  [lease.relayPath, sql`c.relay_path`],
+  [lease.firstRelayPath, sql`iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)`],
+];
+
+/** What indexes have, apart from times. */
+const indexedValues: readonly (readonly [Column, SQL])[] = [
+  [lease.site, sql`c.site`],
+  [lease.softwire, sql`c.new_softwire`],
+  [lease.line, newLine],
+];
+
 /**
  * Which REQUESTs name the pair that belongs to their client, and so become or stay leases? The softwire address (RFC
  * 8539 §8) is updated unless it is forbidden, the running lease of another client has it, or it changes too often. A
@@ -62,6 +82,9 @@ const isSameInIndexes = sql`(c.same_site AND +c.new_softwire IS +${lease.softwir
  * a lease time gets the time that it was offered.
  *
  * When site, source or softwire address change, one tenure ends and another begins.
+ *
+ * A client whose lease runs, and whose new site has no room, keeps the lease as it is until its end. It is told so, so
+ * the time of the change is noted: a RELEASE that it sent before must not end what it was told after.
  *
  * Most messages change neither site nor softwire address nor line. SQLite writes an index again if the statement sets a
  * column of it, even to the same value, so a statement that does not set them comes first: a renewal took a quarter less. The
@@ -75,7 +98,8 @@ const bindLeases = (changes: boolean): SQL => sql`WITH ${clock}, claim AS MATERI
   SELECT *, iif(softwire IS NULL OR softwire_taken
       OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),
     own_softwire, softwire) AS new_softwire,
-    min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds
+    min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds,
+    iif(in_use AND same_site, TRUE, ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))}) AS has_room
   FROM (
     SELECT c.*, now, now_ms, now_up, ${toldUntil} AS told_until, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
       iif(c.takes_offered, ifnull(${own.statedSeconds}, c.wanted_seconds), c.wanted_seconds) AS granted_seconds,
@@ -98,24 +122,20 @@ const bindLeases = (changes: boolean): SQL => sql`WITH ${clock}, claim AS MATERI
   WHERE drain_until IS NULL OR drain_until > now_up
 )
 UPDATE ${lease} SET
-  ${nameOf(lease.state)} = ${bound},
-  ${nameOf(lease.expiresAt)} = ${newEnd},
-  ${nameOf(lease.freeAt)} = iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine),
-  ${nameOf(lease.quarantineUntil)} = NULL,
-  ${nameOf(lease.since)} = iif(${isSameTenure}, ${lease.since}, c.now),
-  ${nameOf(lease.statedSeconds)} = c.lease_seconds,
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
-  ${nameOf(lease.source)} = c.source, ${nameOf(lease.relayPath)} = c.relay_path,
-  ${
-    changes
-      ? sql`${nameOf(lease.site)} = c.site, ${nameOf(lease.softwire)} = c.new_softwire, ${nameOf(lease.line)} = ${newLine},`
-      : sql``
-  }
-  ${nameOf(lease.firstRelayPath)} = iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)
+  ${sql.join(
+    [...boundValues, ...(changes ? indexedValues : [])].map(([column, value]) =>
+      changes
+        ? sql`${nameOf(column)} = iif(c.has_room, ${value}, ${column})`
+        : sql`${nameOf(column)} = ${value}`,
+    ),
+    sql`,
+  `,
+  )}
 FROM request c CROSS JOIN clock WHERE ${lease.slot} = +c.slot
   AND (c.running OR NOT c.softwire_taken)
   AND ${changes ? sql`NOT ` : sql``}${isSameInIndexes}
-  AND (c.in_use AND c.same_site OR ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})`;
+  AND ${changes ? sql`(c.has_room OR c.running)` : sql`c.has_room`}`;
 
 export const bindUnchanged: BatchStatement = {
   name: "bind-unchanged",
