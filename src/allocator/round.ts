@@ -116,8 +116,8 @@ export function arrangeRound(queries: readonly Query[], directory: Directory): R
 }
 
 /**
- * Whether a message gives up what an earlier one of its client asks for. Then the earlier one is not served: if it were, the
- * later one would end a lease that is newer than its own arrival, and such a lease may be one that another batch renewed.
+ * Whether a message gives up what an earlier one of its client asks for. Then the earlier one is not served: if it were,
+ * the lease would be newer than the arrival of the later one, which could not end it any more.
  */
 function givesUp(later: Claim, earlier: Claim): boolean {
   if (later.kind !== "end" || later.slots === null || earlier.kind !== "bind") return false;

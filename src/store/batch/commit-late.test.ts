@@ -92,7 +92,7 @@ describe("a late message that ends a lease or an offer", () => {
       },
     ],
     [
-      "the rest of a lease whose new site is full (R7618-10-02)",
+      "T4 the rest of a lease whose new site is full (R7618-10-02)",
       async ({ commit, slot }: Awaited<ReturnType<typeof openLive>>) => {
         const full = { site: "remote:02", siteLeasesMax: 1 };
         await commit(offerClaim(2, full));
@@ -106,8 +106,11 @@ describe("a late message that ends a lease or an offer", () => {
     const { commit, slot } = live;
     await commit(bindClaim(1, slot));
     await live.age();
+    const agedMs = await live.changedMs();
     await change(live);
-    const received = (await live.changedMs()) - 1;
+    const changedMs = await live.changedMs();
+    expect(changedMs).toBeGreaterThan(agedMs + 3_000_000);
+    const received = changedMs - 1;
     expect((await commit(endClaim(1, slot), received)).ended).toBe(false);
     await live.age();
     expect((await commit(endClaim(1, slot), received)).ended).toBe(true);
@@ -153,6 +156,31 @@ describe("a late message that ends a lease or an offer", () => {
     expect(kept).toBeGreaterThan(490);
     expect(kept).toBeLessThanOrEqual(500);
     expect(freeAfter! - kept!).toBe(10);
+  });
+
+  test("R3 R7618-10-02 a row from the future lasts no longer after its client moved to a full site", async () => {
+    const { commit, slot, database } = await openLive();
+    const lease = { leaseSeconds: 500, quarantineSeconds: 10 };
+    await commit(bindClaim(1, slot, { lease }));
+    await execute(
+      database,
+      "UPDATE lease SET updated_at = updated_at + 100000, expires_at = expires_at + 100000, free_at = free_at + 100000",
+    );
+    const full = { site: "remote:02", siteLeasesMax: 1 };
+    await commit(offerClaim(2, full));
+    for (const claim of [
+      bindClaim(1, slot, { ...full, accepts: "lease", lease }),
+      bindClaim(1, slot, { lease }),
+    ]) {
+      const remaining = (await commit(claim)).held!.remainingSeconds;
+      expect(remaining).toBeGreaterThan(490);
+      expect(remaining).toBeLessThanOrEqual(501);
+      const [row] = await query(
+        database,
+        `SELECT free_at - expires_at AS quarantine FROM lease WHERE slot = ${slot}`,
+      );
+      expect(row).toEqual({ quarantine: 10 });
+    }
   });
 
   test("a message without an arrival time ends any lease", async () => {

@@ -4,8 +4,7 @@
  * that its client has got since, and batches that no sender waits for would delay others.
  *
  * So a batch has a deadline, after which it changes nothing. It also has a time before any of its messages arrived: no
- * message ends a lease that changed after this time, except by an earlier message of the batch. The database's clock is
- * known from the previous answer (`clock.ts`).
+ * message ends a lease that changed after this time. The database's clock is known from the previous answer (`clock.ts`).
  *
  * @module
  */

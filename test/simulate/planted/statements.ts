@@ -135,9 +135,8 @@ export const statementBugs: readonly PlantedBug[] = [
     name: "site-limit-ignored-for-requests",
     promise: "R7618-10-02 a site has at most siteLeasesMax leases",
     file: `${folder}/bind.ts`,
-    search:
-      'iif(in_use AND same_site, TRUE, ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))}) AS has_room',
-    replacement: "TRUE AS has_room",
+    search: 'iif(in_use AND same_site, TRUE, ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})',
+    replacement: "TRUE",
   },
   {
     name: "site-limit-one-too-many",

@@ -54,11 +54,21 @@ const andSomeAreLeft = sql` AND changes() < json_array_length(${parameter("binds
 /** A condition: the columns that indexes have, apart from those of times, stay as they are. */
 const isSameInIndexes = sql`(c.same_site AND +c.new_softwire IS +${lease.softwire} AND ${newLine} = +${lease.line})`;
 
-/** What a lease has after a REQUEST, apart from what indexes have. */
-const boundValues: readonly (readonly [Column, SQL])[] = [
+/** A condition: the pair may count against its site, because it already does or there is room. */
+const hasRoom = sql`iif(in_use AND same_site, TRUE, ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))})`;
+
+/** What a column of a lease has after a REQUEST, and, where there is no room, if it does not stay as it is. */
+type Value = readonly [column: Column, bound: SQL, refused?: SQL];
+
+/** Values of columns that no index has, and of times. */
+const boundValues: readonly Value[] = [
   [lease.state, bound],
-  [lease.expiresAt, newEnd],
-  [lease.freeAt, sql`iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine)`],
+  [lease.expiresAt, newEnd, sql`c.told_until`],
+  [
+    lease.freeAt,
+    sql`iif(${lease.freeAt} = ${never}, ${never}, ${newEnd} + c.quarantine)`,
+    sql`iif(${lease.freeAt} = ${never}, ${never}, ${lease.freeAt} - ${lease.expiresAt} + c.told_until)`,
+  ],
   [lease.quarantineUntil, sql`NULL`],
   [lease.since, sql`iif(${isSameTenure}, ${lease.since}, c.now)`],
   [lease.statedSeconds, sql`c.lease_seconds`],
@@ -67,8 +77,8 @@ const boundValues: readonly (readonly [Column, SQL])[] = [
   [lease.firstRelayPath, sql`iif(${isSameTenure}, ${lease.firstRelayPath}, c.relay_path)`],
 ];
 
-/** What indexes have, apart from times. */
-const indexedValues: readonly (readonly [Column, SQL])[] = [
+/** Values of the other columns. */
+const indexedValues: readonly Value[] = [
   [lease.site, sql`c.site`],
   [lease.softwire, sql`c.new_softwire`],
   [lease.line, newLine],
@@ -83,8 +93,9 @@ const indexedValues: readonly (readonly [Column, SQL])[] = [
  *
  * When site, source or softwire address change, one tenure ends and another begins.
  *
- * A client whose lease runs, and whose new site has no room, keeps the lease as it is until its end. It is told so, so
- * the time of the change is noted: a RELEASE that it sent before must not end what it was told after.
+ * A client whose lease runs, and whose new site has no room, keeps the lease until its end. It is told so, so the time of
+ * the change is noted: a RELEASE that it sent before must not end what it was told after. The row is then not from the
+ * future any more, so its end is corrected as well.
  *
  * Most messages change neither site nor softwire address nor line. SQLite writes an index again if the statement sets a
  * column of it, even to the same value, so a statement that does not set them comes first: a renewal took a quarter less. The
@@ -99,7 +110,7 @@ const bindLeases = (changes: boolean): SQL => sql`WITH ${clock}, claim AS MATERI
       OR (running AND own_softwire IS NOT NULL AND now - since < ${bindField("softwire_interval")}),
     own_softwire, softwire) AS new_softwire,
     min(granted_seconds, ifnull(drain_until - now_up, granted_seconds)) AS lease_seconds,
-    iif(in_use AND same_site, TRUE, ${siteHasRoomBeside(sql`c.slot`, bindField("site_max"))}) AS has_room
+    ${changes ? hasRoom : sql`iif(same_site, ${hasRoom}, FALSE)`} AS has_room
   FROM (
     SELECT c.*, now, now_ms, now_up, ${toldUntil} AS told_until, ${own.slot} AS slot, ${own.since} AS since, ${own.site} IS c.site AS same_site,
       iif(c.takes_offered, ifnull(${own.statedSeconds}, c.wanted_seconds), c.wanted_seconds) AS granted_seconds,
@@ -124,9 +135,9 @@ const bindLeases = (changes: boolean): SQL => sql`WITH ${clock}, claim AS MATERI
 UPDATE ${lease} SET
   ${nameOf(lease.updatedAt)} = c.now, ${nameOf(lease.touchedMs)} = c.now_ms,
   ${sql.join(
-    [...boundValues, ...(changes ? indexedValues : [])].map(([column, value]) =>
+    [...boundValues, ...(changes ? indexedValues : [])].map(([column, value, refused]) =>
       changes
-        ? sql`${nameOf(column)} = iif(c.has_room, ${value}, ${column})`
+        ? sql`${nameOf(column)} = iif(c.has_room, ${value}, ${refused ?? sql`${column}`})`
         : sql`${nameOf(column)} = ${value}`,
     ),
     sql`,
