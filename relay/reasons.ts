@@ -35,7 +35,7 @@ export const dropReasons = {
   // Datagrams in the queue, or while the relay is stopping.
   duplicate: "An identical datagram is already waiting, and is served.",
   "queue-full":
-    "The queue was full, because clients sent faster than the allocator served. The oldest datagram was dropped.",
+    "The queue was full, because clients sent faster than the allocator served. The oldest datagram of the larger lane was dropped.",
   "deadline-passed":
     "The datagram waited too long. An answer would come too late, and the client repeats its message.",
   "relay-closing": "The relay was stopping, or the listener was no longer configured.",

@@ -184,10 +184,10 @@ class RunningRelay implements Relay {
     this.#listeners = new ListenerTable(this.#receive, parts);
     this.#servers = new Servers(this.#deliver, parts);
     this.#sockets = new Sockets({ ...parts, listeners: this.#listeners, servers: this.#servers });
-    const onAvailable = () => {
+    const onChanged = () => {
       this.#batcher.wake();
     };
-    this.#uplinks = new Uplinks(config, { ...parts, onAvailable });
+    this.#uplinks = new Uplinks(config, { ...parts, onChanged });
     this.#batcher = new Batcher(batcherLimitsOf(config), this.#deliver, {
       ...parts,
       uplink: this.#uplinks,

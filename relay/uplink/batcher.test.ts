@@ -120,8 +120,11 @@ test("Batcher lets a few frames wait for the POST in flight, and no longer than 
   expect(timers).toEqual([]);
 });
 
-test("Batcher sends a POST beside others when it is full", async () => {
-  const { add, sent, timers, batcher, end } = setUp({ batchFramesMax: 3, gatherMsMax: 5 });
+test.each([
+  ["frames", { batchFramesMax: 3 }],
+  ["octets, with the length of each", { batchOctetsMax: 3 * (2 + frame(0).length) }],
+])("Batcher sends a POST beside others when it is full by %s", async (_, limits) => {
+  const { add, sent, timers, batcher, end } = setUp({ ...limits, gatherMsMax: 5 });
   add(1);
   add(2, 3);
   expect([sent(), timers.length]).toEqual([[[1]], 1]);

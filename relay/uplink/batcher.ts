@@ -1,6 +1,6 @@
 /**
- * Gathers frames into POSTs. A frame is sent at once when no POST is in flight. Otherwise frames wait for a POST to end,
- * for a short time, or until they fill a POST of their own, so the size of a batch adapts to the load.
+ * Gathers frames into POSTs. A frame is sent at once when no POST is in flight. Otherwise frames wait until none is, for a
+ * short time, or until they fill a POST of their own, so the size of a batch adapts to the load.
  *
  * Frames whose POST failed are dropped, because their clients repeat them. Frames wait while no allocator can get a
  * POST.
@@ -21,7 +21,7 @@ import type { Uplink } from "./uplink.ts";
 export interface BatcherLimits extends QueueLimits {
   /** Maximum number of POSTs at the same time. */
   readonly postsInFlightMax: number;
-  /** Milliseconds after which a frame waits neither for a POST to end nor for a full one. */
+  /** Milliseconds that a frame waits while a POST is in flight and another one would not be full. */
   readonly gatherMsMax: number;
   /** Maximum number of frames in one POST. */
   readonly batchFramesMax: number;
@@ -83,7 +83,7 @@ export class Batcher {
     const pushed = this.#queue.push(frame, lane, timing.nowMs(), arrivedMs);
     if (pushed === "duplicate") counters.drop("duplicate");
     else counters.drop("queue-full", pushed);
-    const isTimed = this.#cancelGather !== undefined && this.#queue.length < this.#limits.batchFramesMax;
+    const isTimed = this.#cancelGather !== undefined && !this.#fillsPost();
     if (this.#isFlushDue || isTimed || !this.#hasFreeSlot()) return;
     this.#isFlushDue = true;
     timing.soon(() => {
@@ -92,7 +92,7 @@ export class Batcher {
     });
   }
 
-  /** Sends waiting frames. Called when an allocator may get a POST again. */
+  /** Sends waiting frames, or drops them if the batcher drains. Called when an allocator may get a POST again, or none may. */
   wake(): void {
     this.#flush();
   }
@@ -138,12 +138,16 @@ export class Batcher {
     if (this.#onDrained !== undefined) this.#finishDraining(this.#onDrained);
   }
 
-  /** Whether the waiting frames fill no POST, and may wait for one to end. */
+  /** Whether the waiting frames fill no POST, and may wait until none is in flight. */
   #gathers(): boolean {
-    const { batchFramesMax, gatherMsMax } = this.#limits;
-    const { frames, oldestMs } = this.waiting;
     if (this.#postsInFlight === 0 || this.#onDrained !== undefined) return false;
-    return frames < batchFramesMax && oldestMs < gatherMsMax;
+    return !this.#fillsPost() && this.waiting.oldestMs < this.#limits.gatherMsMax;
+  }
+
+  #fillsPost(): boolean {
+    const { batchFramesMax, batchOctetsMax } = this.#limits;
+    const { length, octets } = this.#queue;
+    return length >= batchFramesMax || octets + 2 * length >= batchOctetsMax;
   }
 
   /** Sends the frames that gather when the oldest has waited for long enough. */

@@ -1,6 +1,5 @@
 /**
- * Waiting frames, first in, first out, which can also be found by their octets. Entries never move, and each frame
- * allocates one entry only.
+ * Waiting frames, first in, first out, which can also be found by their octets. Entries never move.
  *
  * @example
  * ```ts

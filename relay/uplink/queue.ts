@@ -102,8 +102,8 @@ export class FrameQueue {
   /**
    * Drops the frames that have waited too long, then takes the oldest of the others, as many as fit. Requests come first,
    * but in every fourth POST DISCOVERs do, so that nobody's requests can keep new clients out. The other lane gets the room
-   * that is left, unless its frames arrived much earlier or later: the allocator judges the frames of a POST as if all had
-   * arrived with the oldest.
+   * that is left, unless its oldest frame arrived much earlier or later: the allocator judges the frames of a POST as if
+   * all had arrived with the oldest.
    *
    * @param framesMax Most frames to take.
    * @param octetsMax Most octets to take, counting the 2-octet length before each frame (RFC 5460 §5.1).

@@ -3,6 +3,9 @@ import { relayDeadlineMsMax } from "../../src/limits.ts";
 import { createManualTiming } from "../../test/support/manual-timing.ts";
 import type { EndedPost, PostOutcome, Unavailable } from "../post.ts";
 import type { AllocatorClient, StatedArrival } from "./allocator-client.ts";
+import { RelayCounters } from "../counters.ts";
+import { Batcher } from "./batcher.ts";
+import type { BatcherLimits } from "./batcher.ts";
 import { Uplink } from "./uplink.ts";
 
 const unavailable: Unavailable = { kind: "unavailable", detail: "no connection" };
@@ -43,7 +46,7 @@ function createUplink(policy: "priority" | "spread" = "priority", count = 2) {
       onPosting: (allocator) => began.push(allocator),
       onPosted: (post) => ended.push(post),
       onRecovered: (allocator) => events.push(`${allocator} recovered`),
-      onAvailable: () => events.push("available"),
+      onChanged: () => events.push("changed"),
     },
     { ...timing, soon: setImmediate },
   );
@@ -62,6 +65,16 @@ async function setUp(policy?: "priority" | "spread", count?: number) {
   world.events.length = 0;
   return world;
 }
+
+const limits: BatcherLimits = {
+  lengthMax: 10,
+  octetsMax: 1000,
+  waitMsMax: 2000,
+  postsInFlightMax: 2,
+  gatherMsMax: 10,
+  batchFramesMax: 256,
+  batchOctetsMax: 1_000_000,
+};
 
 /** Lets the uplink react to a completed POST or probe: it does so in microtasks. */
 const settle = () => new Promise(setImmediate);
@@ -147,13 +160,39 @@ test("T4 Uplink takes no frames until an allocator was asked for the judging clo
   timing.advance(400);
   a.probes[0]!(unavailable);
   await settle();
-  expect([uplink.canPost(), states(), events]).toEqual([false, ["quarantined", "serving"], []]);
+  expect([uplink.canPost(), states(), events]).toEqual([false, ["quarantined", "serving"], ["changed"]]);
   b.probes[0]!(undefined, 7400);
   await settle();
-  expect([uplink.canPost(), events]).toEqual([true, ["available"]]);
+  expect([uplink.canPost(), events]).toEqual([true, ["changed", "changed"]]);
   void uplink.post(frames, 10);
   // The clock may have shown 7400 at any time since it was asked; a millisecond is for the drift.
   expect(b.posts.at(-1)!.arrival).toEqual({ ageMs: 390, clockMs: 7009 });
+});
+
+test("Uplink gives no frames to an allocator that has not answered yet, while another one has", async () => {
+  const { uplink, a, b } = createUplink();
+  void uplink.tryAllocators();
+  b.probes[0]!(undefined, 7400);
+  await settle();
+  b.posts.shift()!.end(answers);
+  void uplink.post(frames, 0);
+  expect([a.posts.length, b.posts.length]).toEqual([0, 1]);
+});
+
+test("Uplink says when the last allocator is away, so that a relay that stops waits for none", async () => {
+  const { uplink, a, events } = createUplink("priority", 1);
+  const counters = new RelayCounters();
+  const { timing } = createUplink();
+  const batcher = new Batcher(limits, () => undefined, { uplink, counters, observer: {}, timing });
+  batcher.add(Uint8Array.of(1), "requests", 0);
+  void uplink.tryAllocators();
+  const drained = batcher.drain();
+  a.probes[0]!(unavailable);
+  await settle();
+  expect(events).toEqual(["changed"]);
+  batcher.wake();
+  await drained;
+  expect(counters.snapshot().dropped).toEqual({ "relay-closing": 1 });
 });
 
 test("T4 Uplink takes frames once an allocator has answered that does not know the judging clock", async () => {
@@ -240,13 +279,13 @@ test("Uplink quarantines a failed allocator, probes it, tries one POST, and then
   a.probes[0]!();
   await settle();
   expect([states(), uplink.canPost(), uplink.allQuarantined(), events]).toEqual([
-    ...[["on-trial"], true, false, ["available"]],
+    ...[["on-trial"], true, false, ["changed"]],
   ]);
   void uplink.post(frames, 0);
   expect(uplink.canPost()).toBe(false);
   a.posts[1]!.end(answers);
   await settle();
-  expect([states(), uplink.canPost(), events]).toEqual([["serving"], true, ["available", "a recovered"]]);
+  expect([states(), uplink.canPost(), events]).toEqual([["serving"], true, ["changed", "a recovered"]]);
 });
 
 test("Uplink doubles the pauses between probes up to 2 s, and starts over after a success", async () => {

@@ -37,8 +37,8 @@ export interface UplinkHooks {
   readonly onPosted: (post: EndedPost) => void;
   /** Called on the first success of an allocator after failures. */
   readonly onRecovered: (allocator: string) => void;
-  /** Called when an allocator may get a POST again. */
-  readonly onAvailable: () => void;
+  /** Called when an allocator may get a POST again, or may get none for a while. */
+  readonly onChanged: () => void;
 }
 
 /** State of an allocator, as shown to the operator. */
@@ -189,8 +189,8 @@ export class Uplink {
 
   /**
    * Tries each allocator once. First it is asked for the judging clock, so that even the first POST can state an arrival
-   * on it; later, answers to POSTs keep the clock known. If the allocator can serve, it then gets a POST without frames,
-   * so that a wrong token or URL is found before a client needs it. Frames wait until then.
+   * on it; later, answers to POSTs keep the clock known. Frames wait for its answer. If the allocator can serve, it also
+   * gets a POST without frames, so that a wrong token or URL is found even if no client needs it.
    *
    * @returns The allocators that can't serve now, each with the reason.
    */
@@ -213,8 +213,7 @@ export class Uplink {
 
   /** Whether an allocator may get a POST: it is not quarantined, and has no POST in flight while it is on trial. */
   #isOpen({ cancelPause, failures, postsInFlight, hasAnswered }: KnownAllocator): boolean {
-    if (!this.#clock.isKnown && !hasAnswered) return false;
-    return cancelPause === undefined && (failures === 0 || postsInFlight === 0);
+    return hasAnswered && cancelPause === undefined && (failures === 0 || postsInFlight === 0);
   }
 
   #choose(other?: KnownAllocator): KnownAllocator | undefined {
@@ -283,8 +282,9 @@ export class Uplink {
   async #tryFirst(allocator: KnownAllocator): Promise<PostFailure | undefined> {
     const failure = await this.#readProbe(allocator);
     if (failure !== undefined) this.#recordFailure(allocator, failure);
-    if (failure !== undefined || this.#isClosed) return failure;
-    this.#hooks.onAvailable();
+    if (this.#isClosed) return failure;
+    this.#hooks.onChanged();
+    if (failure !== undefined) return failure;
     const outcome = await allocator.client.post([], this.#options.timeoutMs, noFrames);
     return outcome.kind === "answers" ? undefined : outcome;
   }
@@ -293,7 +293,7 @@ export class Uplink {
     const failure = await this.#readProbe(allocator);
     if (this.#isClosed) return;
     allocator.cancelPause = undefined;
-    if (failure === undefined) this.#hooks.onAvailable();
-    else this.#recordFailure(allocator, failure);
+    if (failure !== undefined) this.#recordFailure(allocator, failure);
+    this.#hooks.onChanged();
   }
 }

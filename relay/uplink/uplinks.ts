@@ -27,8 +27,8 @@ export interface UplinksContext {
   readonly observer: RelayObserver;
   readonly timing: Timing;
   readonly openConnections: OpenConnections;
-  /** Called when an allocator may get a POST again. */
-  readonly onAvailable: () => void;
+  /** Called when an allocator may get a POST again, or may get none for a while. */
+  readonly onChanged: () => void;
 }
 
 /** The uplinks of a relay. */
@@ -88,7 +88,7 @@ export class Uplinks {
   }
 
   #create({ allocator, queue, secrets }: UplinkConfig): Uplink {
-    const { log, observer, timing, openConnections, onAvailable } = this.#context;
+    const { log, observer, timing, openConnections, onChanged } = this.#context;
     const { urls, postsInFlight, policy, tokenFile } = allocator;
     const timeoutMs = postMs(queue.deadlineMs);
     const clients = urls.map((url) => {
@@ -106,7 +106,7 @@ export class Uplinks {
         this.#loggedFailures.delete(url);
         log.info({ allocator: url }, "allocator available again");
       },
-      onAvailable,
+      onChanged,
     };
     const uplink = new Uplink(clients, { policy, timeoutMs }, hooks, timing);
     void uplink.tryAllocators().then((failures) => {

@@ -299,11 +299,28 @@ export const relayMutants: readonly Mutant[] = [
     tests: ["relay/uplink"],
   },
   {
+    name: "relay-that-stops-waits-for-an-allocator-that-is-away",
+    rules: ["a relay that stops waits for none"],
+    file: uplink,
+    search: "    this.#hooks.onChanged();\n    if (failure !== undefined) return failure;",
+    replacement: "    if (failure !== undefined) return failure;\n    this.#hooks.onChanged();",
+    tests: ["relay/uplink/uplink.test.ts"],
+  },
+  {
+    name: "post-of-long-frames-waits-to-be-full",
+    rules: ["Batcher sends a POST beside others when it is full by octets"],
+    file: "relay/uplink/batcher.ts",
+    search: "length >= batchFramesMax || octets + 2 * length >= batchOctetsMax",
+    replacement: "length >= batchFramesMax",
+    tests: ["relay/uplink/batcher.test.ts"],
+  },
+  {
     name: "relay-posts-to-quarantined-allocator",
     rules: ["a quarantined allocator gets no POST"],
     file: uplink,
-    search: "return cancelPause === undefined && (failures === 0 || postsInFlight === 0);",
-    replacement: "return cancelPause === undefined || failures === 0 || postsInFlight === 0;",
+    search: "return hasAnswered && cancelPause === undefined && (failures === 0 || postsInFlight === 0);",
+    replacement:
+      "return hasAnswered && (cancelPause === undefined || failures === 0 || postsInFlight === 0);",
     tests: relayTests,
   },
   {

@@ -23,8 +23,8 @@ export const settingMutants: readonly Mutant[] = [
     name: "token-tried-by-the-first-client",
     rules: ["E19"],
     file: "relay/uplink/uplink.ts",
-    search: "if (failure !== undefined || this.#isClosed) return failure;",
-    replacement: "if (failure !== undefined || !this.#isClosed) return failure;",
+    search: "    if (failure !== undefined) return failure;\n",
+    replacement: "    if (!this.#isClosed) return failure;\n",
     tests: ["relay/uplink/uplink.test.ts"],
   },
   {

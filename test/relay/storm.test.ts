@@ -94,7 +94,7 @@ async function runStorm(arrivals: Arrivals, durationMs: number, outage?: Outage)
       onPosting: () => undefined,
       onPosted: () => undefined,
       onRecovered: () => undefined,
-      onAvailable: () => {
+      onChanged: () => {
         batcher.wake();
       },
     },

@@ -19,8 +19,8 @@ export const relayBugs: readonly PlantedBug[] = [
     name: "relay-does-not-ask-for-the-clock",
     promise: "T4 a delayed message does not end a newer lease of its client",
     file: uplink,
-    search: "if (!this.#clock.isKnown && !hasAnswered) return false;",
-    replacement: "",
+    search: "return hasAnswered && cancelPause",
+    replacement: "return cancelPause",
     needs: "relays that start just before many clients act, on a slow network",
   },
   {
@@ -68,7 +68,7 @@ export const relayBugs: readonly PlantedBug[] = [
     name: "quarantined-allocator-is-never-tried-again",
     promise: "when faults end, every well-behaved client is bound",
     file: uplink,
-    search: "allocator.cancelPause = undefined;\n    if (failure === undefined)",
-    replacement: "if (failure === undefined) allocator.failures = 0;\n    if (failure === undefined)",
+    search: "allocator.cancelPause = undefined;\n    if (failure !== undefined)",
+    replacement: "if (failure === undefined) allocator.failures = 0;\n    if (failure !== undefined)",
   },
 ];
