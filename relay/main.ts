@@ -4,6 +4,7 @@
  * @module
  */
 import { removeEmptyVariables } from "../src/environment.ts";
+import { exitCodeOf } from "../src/failure.ts";
 import { print, printError } from "../src/program-output.ts";
 import { reportUsage } from "../src/usage-fault.ts";
 import { relayProgram } from "./service/program.ts";
@@ -14,5 +15,5 @@ try {
   await reportUsage(relayProgram("apportion-relay"), { print, printError }).parseAsync();
 } catch (error) {
   printError(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import process from "node:process";
+import { exitCodes } from "./failure.ts";
 
 let isRead = true;
 const guarded = new Set<NodeJS.WriteStream>();
@@ -21,7 +22,7 @@ export function print(text: string): void {
       printError(
         `Cannot print the result: ${error.message}, expected a standard output that can be written\n`,
       );
-      process.once("exit", () => (process.exitCode = 1));
+      process.once("exit", () => (process.exitCode = exitCodes.refused));
     }
     isRead = false;
   }).write(text);

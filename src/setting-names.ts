@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "./failure.ts";
 
 /** What `LOG_LEVEL` may be. */
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -80,7 +81,7 @@ function distanceOf(from: string, to: string): number {
 /**
  * Reads `LOG_LEVEL`. An empty one counts as unset.
  *
- * @throws {TypeError} When it is no level.
+ * @throws {UsageError} When it is no level.
  */
 export function readLogLevel({
   LOG_LEVEL: level,
@@ -88,7 +89,7 @@ export function readLogLevel({
   if (level === undefined || level === "") return undefined;
   const found = logLevels.find((each) => each === level);
   if (found !== undefined) return found;
-  throw new TypeError(
+  throw new UsageError(
     `Cannot open the log: LOG_LEVEL: found ${JSON.stringify(level)}, expected one of ${logLevels.join(", ")}`,
   );
 }

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import process from "node:process";
 import type { Command } from "commander";
+import { exitCodes } from "./failure.ts";
 
 /** Where a command prints its help, and its faults. */
 export interface UsageOutput {
@@ -12,7 +14,7 @@ export interface UsageOutput {
   readonly printError: (text: string) => void;
 }
 
-/** Makes a command and its subcommands report a wrong command line in one line. */
+/** Makes a command and its subcommands report a wrong command line in one line, and end with the code for it. */
 export function reportUsage(command: Command, output: UsageOutput): Command {
   command.configureOutput({
     writeOut: output.print,
@@ -21,6 +23,7 @@ export function reportUsage(command: Command, output: UsageOutput): Command {
       write(`${describeUsageFault(text, command)}\n`);
     },
   });
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.done : exitCodes.usage));
   for (const each of command.commands) reportUsage(each, output);
   return command;
 }

@@ -144,7 +144,7 @@ interface Row {
   readonly command: string;
   /** What standard error has. */
   readonly line: string;
-  /** Default: 1. */
+  /** Default: 2, of a wrong setting. */
   readonly code?: number;
   /** A command that runs the program in another way. */
   readonly through?: readonly string[];
@@ -203,10 +203,12 @@ const allocatorRows: readonly Row[] = [
   {
     command: `${start} --database file:FOLDER/a1.db --http 127.0.0.1:TCP`,
     line: "Cannot listen for HTTP on 127.0.0.1:TCP of --http: found it in use (EADDRINUSE), expected a port that no other process uses: end that one, or choose another port",
+    code: 1,
   },
   {
     command: `${allocator} --database file:FOLDER/a2.db --http 192.0.2.77:1`,
     line: "Cannot listen for HTTP on 192.0.2.77:1 of --http: found an address that this host does not have (EADDRNOTAVAIL), expected one of its own",
+    code: 1,
   },
   {
     command: "apportion start --http 127.0.0.1:70000",
@@ -246,14 +248,17 @@ const allocatorRows: readonly Row[] = [
   {
     command: `${allocator} APPORTION_DATABASE_URL=file:FOLDER/newer.db`,
     line: `Cannot use the database of APPORTION_DATABASE_URL: ${newer}`,
+    code: 1,
   },
   {
     command: `${allocator} --database http://127.0.0.1:REFUSING`,
     line: "Cannot open the database http://127.0.0.1:REFUSING/ of --database: found status 401, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN",
+    code: 1,
   },
   {
     command: `${allocator} --database http://127.0.0.1:FAILING`,
     line: "Cannot open the database http://127.0.0.1:FAILING/ of --database: found status 500, expected a libSQL server at this URL",
+    code: 3,
   },
   {
     command: `${start} --databse x`,
@@ -361,10 +366,12 @@ const commandRows: readonly Row[] = [
   {
     command: "apportion migrate --database http://127.0.0.1:1",
     line: "Cannot open the database http://127.0.0.1:1/ of --database: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    code: 3,
   },
   {
     command: "apportion migrate APPORTION_DATABASE_URL=file:FOLDER/newer.db",
     line: `Cannot use the database of APPORTION_DATABASE_URL: ${newer}`,
+    code: 1,
   },
   {
     command: "apportion verify --database file:FOLDER/none.db",
@@ -373,10 +380,12 @@ const commandRows: readonly Row[] = [
   {
     command: "apportion verify --database file:FOLDER/empty.db",
     line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run \`npm run migrate\``,
+    code: 1,
   },
   {
     command: "apportion verify --database file:FOLDER/newer.db",
     line: `Cannot use the database of --database: ${newer}`,
+    code: 1,
   },
   {
     command: "apportion verify --database file:FOLDER/whole.db --log FOLDER/none.log",
@@ -389,6 +398,7 @@ const commandRows: readonly Row[] = [
   {
     command: "apportion housekeeping APPORTION_DATABASE_URL=http://127.0.0.1:1",
     line: "Cannot open the database http://127.0.0.1:1/ of APPORTION_DATABASE_URL: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    code: 3,
   },
   ...["migrate --database file:FOLDER/whole.db", "housekeeping --database file:FOLDER/whole.db"].flatMap(
     (command) => [
@@ -405,22 +415,18 @@ const commandRows: readonly Row[] = [
   {
     command: "apportion admin --token-file FOLDER/folder domains list",
     line: `${usage} --token-file: found "FOLDER/folder", expected a file that can be read (EISDIR)`,
-    code: 2,
   },
   {
     command: "apportion admin --token-file FOLDER/two.token domains list",
     line: `${usage} --token-file: found "FOLDER/two.token", expected a file with one token`,
-    code: 2,
   },
   {
     command: "apportion admin --token x --token-file FOLDER/relay.token domains list",
     line: `${usage} --token-file: found --token beside it, expected one of them`,
-    code: 2,
   },
   {
     command: "apportion admin domains list",
     line: "Cannot call the API: found no token, expected --token-file, --token or APPORTION_ADMIN_TOKEN",
-    code: 2,
   },
   {
     command: `${admin} --api http://127.0.0.1:CLOSED domains list`,
@@ -430,37 +436,30 @@ const commandRows: readonly Row[] = [
   {
     command: `${admin} --api localhost:8467 domains list`,
     line: "Cannot call the API: found an invalid URL in --api or APPORTION_URL, expected http(s)://HOST[:PORT]",
-    code: 2,
   },
   {
     command: `${admin} --api http://127.0.0.1:CLOSED/admin/v1 pools list`,
     line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/admin/v1" in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
-    code: 2,
   },
   {
     command: `APPORTION_URL=https://a.example/lab/admin/v1/ ${admin} pools list`,
     line: 'Cannot call the API: found "https://a.example/lab/admin/v1/" in APPORTION_URL, expected "https://a.example/lab": the command adds the path of the API',
-    code: 2,
   },
   {
     command: `${admin} --api http://127.0.0.1:CLOSED/v1/relay metrics`,
     line: 'Cannot call the API: found "http://127.0.0.1:CLOSED/v1/relay" in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
-    code: 2,
   },
   {
     command: `${admin} --api http://127.0.0.1:CLOSED?dryRun=true pools list`,
     line: 'Cannot call the API: found a query or a fragment in --api, expected "http://127.0.0.1:CLOSED": the command adds the path of the API',
-    code: 2,
   },
   {
     command: `${admin} domains put a FOLDER/none.yaml`,
     line: "Cannot read FOLDER/none.yaml: found no such file, expected JSON or YAML",
-    code: 2,
   },
   {
     command: `${admin} domans list`,
     line: `${usage} domans: found an unknown command, expected domains, or another that --help lists`,
-    code: 2,
   },
   {
     command: `APPORTION_ADMN_TOKEN=x ${admin} --api http://127.0.0.1:REFUSING domains list`,
@@ -470,22 +469,18 @@ const commandRows: readonly Row[] = [
   {
     command: "apportion client lease --port 70000",
     line: `${usage} --port: found "70000", expected an integer from 1 to 65535`,
-    code: 2,
   },
   {
     command: "apportion client lease --server 192.0.2.1",
     line: `${usage} --server: found "192.0.2.1", expected an IPv6 address such as 2001:db8::1`,
-    code: 2,
   },
   {
     command: "apportion client lease --server ff02::1:2 --interface none0",
     line: "Cannot use --interface none0: found no such interface, expected one that is up and has an address",
-    code: 2,
   },
   {
     command: "apportion client lease --state FOLDER/folder",
     line: "Cannot read --state FOLDER/folder: found a folder, expected a state file",
-    code: 2,
   },
 ];
 
@@ -572,14 +567,17 @@ const relayRows: readonly Row[] = [
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --interface none0`,
     line: "Cannot listen on [ff02::1:2%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
+    code: 1,
   },
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --listen [fe80::1%none0]:547`,
     line: "Cannot listen on [fe80::1%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
+    code: 1,
   },
   {
     command: "apportion start --http 127.0.0.1:0 --database file:FOLDER/a5.db --interface none0",
     line: "Cannot listen on [ff02::1:2%none0]:547: found no interface none0 (EINVAL), expected --interface, --listen or listeners to name an interface of this host",
+    code: 1,
   },
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --interface a/b`,
@@ -592,6 +590,7 @@ const relayRows: readonly Row[] = [
   {
     command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:UDP`,
     line: "Cannot listen on [::1]:UDP: bind EADDRINUSE ::1:UDP, expected an address and port that no other socket uses; a socket on [::] uses every address: to move to [::] or away from it on the same port, restart the relay",
+    code: 1,
   },
   {
     command: `${relay} --allocator 127.0.0.1:1`,
@@ -628,10 +627,12 @@ const relayRows: readonly Row[] = [
   {
     command: `${relay} --metrics 127.0.0.1:TCP`,
     line: "Cannot listen on 127.0.0.1 port TCP: found listen EADDRINUSE: address already in use 127.0.0.1:TCP, expected --metrics or metrics.listen to name an address of this host and a free port",
+    code: 1,
   },
   {
     command: "relay status --socket FOLDER/none.sock",
     line: "Cannot read the status of the relay at FOLDER/none.sock: found connect ENOENT FOLDER/none.sock, expected a relay that runs with this --status-socket or status.socket",
+    code: 3,
   },
   {
     command: `${relay} --pcap FOLDER/none/a.pcap`,
@@ -661,7 +662,7 @@ test.each([
 async function expectLine(row: Row): Promise<void> {
   const { code, stdout, stderr } = await run(row);
   expect({ code, stdout, stderr }).toEqual({
-    code: row.code ?? 1,
+    code: row.code ?? 2,
     stdout: "",
     stderr: `${portsIn(fill(row.line))}\n`,
   });

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { UsageError } from "../../src/failure.ts";
 import { relayCaptureFlushMs } from "../../src/limits.ts";
 import { serverPort } from "../../src/wire/dhcpv6/codes.ts";
 import { isGroup } from "../endpoint.ts";
@@ -132,7 +133,7 @@ function openCapture(path: string, octets: number): PcapngFile {
   } catch (error) {
     const found = `found ${(error as Error).message}`;
     const expected = "expected --pcap or capture.file to name a file that this user may write";
-    throw new Error(`Cannot capture to ${path}: ${found}, ${expected}`, { cause: error });
+    throw new UsageError(`Cannot capture to ${path}: ${found}, ${expected}`, { cause: error });
   }
 }
 

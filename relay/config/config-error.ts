@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../../src/failure.ts";
 
 /** A fault of a setting. */
 export interface ConfigFault {
@@ -13,7 +14,8 @@ export interface ConfigFault {
 }
 
 /** Thrown for invalid settings. The message lists every fault, and is one line if there is only one. */
-export class ConfigError extends TypeError {
+export class ConfigError extends UsageError {
+  override readonly name = "ConfigError";
   /** Each fault with its name, what was found and what was expected. */
   readonly faults: readonly string[];
   readonly #faults: readonly ConfigFault[];
@@ -21,7 +23,6 @@ export class ConfigError extends TypeError {
   constructor(faults: readonly ConfigFault[]) {
     const lines = faults.map(({ name, problem }) => `${name}: ${problem}`);
     super(`Cannot configure the relay:${lines.length === 1 ? ` ${lines[0]!}` : `\n  ${lines.join("\n  ")}`}`);
-    this.name = "ConfigError";
     this.faults = lines;
     this.#faults = faults;
   }

@@ -5,6 +5,7 @@
  */
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
+import { UnreachableError } from "../../src/failure.ts";
 import { formatTable } from "../../src/text-table.ts";
 import type { KernelSocket } from "../sockets/kernel-sockets.ts";
 import { dropReasons } from "../reasons.ts";
@@ -27,7 +28,7 @@ export const defaultStatusSocket = "/run/apportion-relay/status.sock";
  * Requests the status of a relay.
  *
  * @param socket Path of its status socket.
- * @throws {Error} If no relay answers there.
+ * @throws {UnreachableError} If no relay answers there.
  */
 export async function readStatus(socket: string): Promise<StatusReport> {
   try {
@@ -35,7 +36,7 @@ export async function readStatus(socket: string): Promise<StatusReport> {
   } catch (error) {
     const found = `found ${(error as Error).message}`;
     const expected = "expected a relay that runs with this --status-socket or status.socket";
-    throw new Error(`Cannot read the status of the relay at ${socket}: ${found}, ${expected}`, {
+    throw new UnreachableError(`Cannot read the status of the relay at ${socket}: ${found}, ${expected}`, {
       cause: error,
     });
   }

@@ -7,12 +7,13 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
+import { exitCodes, exitCodesHelp } from "../failure.ts";
 import { tokenOverlapSecondsMax } from "../limits.ts";
 import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
 import { resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
-import { addIfMatch, adminExitCodes, apiToken, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
+import { addIfMatch, apiToken, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { print, printed, printError } from "../program-output.ts";
@@ -31,16 +32,14 @@ const processIo: AdminIo = {
 };
 
 const footer = `
-Environment: APPORTION_URL, APPORTION_ADMIN_TOKEN.
-Exit codes: ${adminExitCodes.done} done, ${adminExitCodes.refused} refused by the API, ${adminExitCodes.usage} usage, \
-${adminExitCodes.unreachable} allocator unreachable or failing.`;
+Environment: APPORTION_URL, APPORTION_ADMIN_TOKEN.${exitCodesHelp}`;
 
 /** Creates the command. */
 export function adminCommand(io: AdminIo = processIo): Command {
   const admin = new Command("admin")
     .description("manage an allocator through its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
-    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : adminExitCodes.usage))
+    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : exitCodes.usage))
     .option("--api <url>", `URL of the allocator (default: APPORTION_URL, or ${defaultAllocatorUrl})`);
   addTokenFlags(admin, apiToken).option("--json", "print JSON").addHelpText("after", footer);
   const run = createRunner(io, admin);

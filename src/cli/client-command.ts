@@ -23,6 +23,7 @@ import {
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, saveState } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
+import { exitCodes, UsageError } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
@@ -38,9 +39,6 @@ import {
   relayOf,
 } from "./client-options.ts";
 import type { CommonOptions, InformOptions, LeaseOptions } from "./client-options.ts";
-
-/** Exit codes of the process. */
-const clientExitCodes = { lease: 0, refused: 1, usage: 2, noAnswer: 3 } as const;
 
 /** The command's access to the process. Tests replace it. */
 interface ClientIo {
@@ -61,19 +59,16 @@ const processIo: ClientIo = {
   exit: (code) => process.exit(code),
 };
 
-/** The flags or the stored state do not permit the command; the exit code is 2. */
-class UsageError extends Error {}
-
 const footer = `
-Exit codes: ${clientExitCodes.lease} got a lease or parameters, or sent the message, ${clientExitCodes.refused} refused, \
-${clientExitCodes.usage} usage, ${clientExitCodes.noAnswer} no answer.`;
+Exit codes: ${exitCodes.done} got a lease or parameters, or sent the message, ${exitCodes.refused} refused, \
+${exitCodes.usage} wrong flag or file, ${exitCodes.unreachable} no answer.`;
 
 /** Creates the command. */
 export function clientCommand(io: ClientIo = processIo): Command {
   const client = new Command("client")
     .description("run a DHCP 4o6 client that can share an IPv4 address")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
-    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : clientExitCodes.usage))
+    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : exitCodes.usage))
     .addHelpText("after", footer);
   const add = <O extends CommonOptions>(
     name: string,
@@ -124,7 +119,7 @@ async function runCommand<O extends CommonOptions>(
     // System errors of the network (EADDRNOTAVAIL, ENETUNREACH, …) have a `syscall`. So do those of files, which also
     // have a `path`.
     const isNetwork = "syscall" in error && !("path" in error);
-    io.setExitCode(isNetwork ? clientExitCodes.noAnswer : clientExitCodes.usage);
+    io.setExitCode(isNetwork ? exitCodes.unreachable : exitCodes.usage);
   }
 }
 
@@ -206,7 +201,7 @@ async function endLease(
     lines: [`${done} ${formatIPv4(address)}${psid}; servers do not answer this message`],
     json: { result: "sent", address: formatIPv4(address), portParams: portParams ?? null },
   });
-  return clientExitCodes.lease;
+  return exitCodes.done;
 }
 
 async function runInform(client: Client<InformOptions>): Promise<number> {
@@ -243,7 +238,7 @@ async function reportOutcome(
         lines: describeLease(report),
         json: { result: "lease", ...traceJson, lease: leaseToJson(report) },
       });
-      return clientExitCodes.lease;
+      return exitCodes.done;
     }
     case "parameters": {
       const { serverIdentifier, parameters } = outcome;
@@ -252,7 +247,7 @@ async function reportOutcome(
         lines: describeParameters(serverIdentifier, parameters),
         json: { result: "parameters", ...traceJson, parameters: json },
       });
-      return clientExitCodes.lease;
+      return exitCodes.done;
     }
     case "refused": {
       // After a NAK the client has no lease and must start over (RFC 2131 §4.4.5).
@@ -264,7 +259,7 @@ async function reportOutcome(
         lines: [],
         json: { result: "refused", ...traceJson, serverIdentifier: server, message: outcome.message ?? null },
       });
-      return clientExitCodes.refused;
+      return exitCodes.refused;
     }
     case "no-answer": {
       const { server, port, timeout } = client.options;
@@ -274,7 +269,7 @@ async function reportOutcome(
         lines: [],
         json: { result: "no-answer", ...traceJson, awaited: outcome.awaited },
       });
-      return clientExitCodes.noAnswer;
+      return exitCodes.unreachable;
     }
   }
 }

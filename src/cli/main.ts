@@ -6,6 +6,7 @@
 import { Command } from "commander";
 import { relayProgram } from "../../relay/service/program.ts";
 import { removeEmptyVariables } from "../environment.ts";
+import { exitCodeOf } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
 import { describeMisspelt, findMisspelt } from "../setting-names.ts";
 import { reportUsage } from "../usage-fault.ts";
@@ -52,5 +53,5 @@ try {
   await reportUsage(program, { print, printError }).parseAsync();
 } catch (error) {
   printError(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }

@@ -3,13 +3,13 @@
  *
  * @module
  */
+import { exitCodeOf, exitCodes } from "../failure.ts";
 import { printError } from "../program-output.ts";
-
-/** Exit code of a process that failed, for example: wrong configuration, port in use, database unreachable. */
-const exitFailure = 1;
+import { describeLoss } from "../runtime/opening-fault.ts";
+import { isDatabaseError } from "../store/store.ts";
 
 /**
- * Wraps a command so that a failure prints its message and ends the process with code 1.
+ * Wraps a command so that a failure prints its message and ends the process with its exit code.
  *
  * Operators do not need the stack trace; setting `DEBUG` shows it.
  */
@@ -19,10 +19,12 @@ export function exitOnFailure<A extends unknown[]>(
   return async (...args) => {
     try {
       await run(...args);
-    } catch (error) {
+    } catch (failure) {
+      // A database server may go away in the middle of the work.
+      const error = isDatabaseError(failure) ? (describeLoss(failure) ?? failure) : failure;
       const isShown = process.env.DEBUG !== undefined || !(error instanceof Error);
       printError(`${isShown ? describe(error) : error.message}\n`);
-      process.exit(exitFailure);
+      process.exit(exitCodeOf(error));
     }
   };
 }
@@ -39,13 +41,13 @@ function describe(error: unknown): string {
 export function stopOnSignal(stop: () => Promise<void>): void {
   let isStopping = false;
   const onSignal = (): void => {
-    if (isStopping) process.exit(exitFailure);
+    if (isStopping) process.exit(exitCodes.refused);
     isStopping = true;
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
         printError(`${describe(error)}\n`);
-        process.exit(exitFailure);
+        process.exit(exitCodes.refused);
       },
     );
   };

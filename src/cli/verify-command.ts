@@ -9,6 +9,7 @@ import { Command } from "commander";
 import { createWitness } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
+import { exitCodes, exitCodesHelp, UsageError } from "../failure.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { fileLog } from "../http/store-log.ts";
 import { databaseCommandMsMax } from "../limits.ts";
@@ -33,7 +34,7 @@ export function verifyCommand(): Command {
     .description("check a database, even while it is in use: ports, cursors, limits, history, counts")
     .option("--log <file>", "wire log of a load generator: check that the database has the leases it records")
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExit codes: 0 no faults, 1 the check failed, 2 faults found.")
+    .addHelpText("after", exitCodesHelp)
     .action(exitOnFailure(runVerify));
 }
 
@@ -45,9 +46,6 @@ export interface Report {
   readonly wire?: { readonly acks: number; readonly held: number };
 }
 
-/** Exit code when the database has faults, as opposed to a check that failed. */
-const exitFaults = 2;
-
 async function runVerify({ log, json }: Options, command: Command): Promise<void> {
   const store = await openStore(databaseOf(command), (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
@@ -56,7 +54,7 @@ async function runVerify({ log, json }: Options, command: Command): Promise<void
   try {
     const report = await verify(store.maintenance, log);
     print(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
-    if (report.faults.length > 0) process.exitCode = exitFaults;
+    if (report.faults.length > 0) process.exitCode = exitCodes.refused;
   } finally {
     store.close();
   }
@@ -68,7 +66,7 @@ async function runVerify({ log, json }: Options, command: Command): Promise<void
  * @param maintenance Access to the database.
  * @param log Path of the wire log.
  * @throws {DatabaseError} When the database cannot be reached.
- * @throws {SyntaxError} When a line of the log is not a record.
+ * @throws {UsageError} When a line of the log is not a record.
  */
 export async function verify(maintenance: Maintenance, log?: string): Promise<Report> {
   if (log !== undefined) return verifyEvidence(maintenance, await readLog(log));
@@ -103,8 +101,8 @@ async function readLog(path: string): Promise<WireEvidence> {
     }
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw new SyntaxError(`Cannot read ${path}:${lines}: ${error.message}`, { cause: error });
-    throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a wire log")}`, { cause: error });
+      throw new UsageError(`Cannot read ${path}:${lines}: ${error.message}`, { cause: error });
+    throw new UsageError(`Cannot read ${path}: ${describeFileFault(error, "a wire log")}`, { cause: error });
   }
   return witness.settle(Date.now());
 }

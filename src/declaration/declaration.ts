@@ -13,6 +13,7 @@
 import { formatFieldPath } from "../field-path.ts";
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
+import { UsageError } from "../failure.ts";
 import { lineOfField } from "./declared-lines.ts";
 import { describeFault } from "./fault-words.ts";
 import { firstFaults } from "./first-faults.ts";
@@ -22,12 +23,12 @@ export { declarationSchema } from "./declared-domain.ts";
 export type { Declaration, DeclarationInput, DomainDeclaration } from "./declared-domain.ts";
 
 /** The declared state is invalid. The message has one line for each of the first faults, with the path of the field. */
-export class DeclarationError extends TypeError {
+export class DeclarationError extends UsageError {
+  override readonly name = "DeclarationError";
   readonly issues: readonly string[];
   constructor(source: string, faults: readonly string[]) {
     const list = faults.length === 1 ? ` ${firstFaults(faults).trim()}` : `\n${firstFaults(faults)}`;
     super(`Cannot read ${source}:${list}`);
-    this.name = "DeclarationError";
     this.issues = faults;
   }
 

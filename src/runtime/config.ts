@@ -10,6 +10,7 @@ import type { ProxyPrefix } from "../http/client-address.ts";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { nameSchema, wholeNumberText } from "../declaration/schema-parts.ts";
 import { withoutEmptyVariables } from "../environment.ts";
+import { UsageError } from "../failure.ts";
 import { housekeepingDaysMax, placementsMax, secretCharactersMin } from "../limits.ts";
 import { checkDatabaseUrl, databaseUrlForms } from "../store/store.ts";
 import type { StoreSettings } from "../store/store.ts";
@@ -110,7 +111,7 @@ export interface AllocatorConfig {
  *
  * @param environment Environment variables; on Workers, the bindings. An empty one counts as unset.
  * @returns The checked settings.
- * @throws {TypeError} When a variable is invalid. The message names each invalid variable, but never shows a value,
+ * @throws {UsageError} When a variable is invalid. The message names each invalid variable, but never shows a value,
  *   because it may be a secret.
  */
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
@@ -124,7 +125,7 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     });
     const [only] = faults;
     const list = faults.length === 1 ? ` ${only!}` : `\n  ${faults.join("\n  ")}`;
-    throw new TypeError(`Cannot configure the allocator:${list}`);
+    throw new UsageError(`Cannot configure the allocator:${list}`);
   }
   return {
     store: {
@@ -143,7 +144,7 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
  * Reads the token of scope `admin` alone, for a service that needs nothing else from the environment.
  *
  * @returns Undefined if it is not set, or empty.
- * @throws {TypeError} When it is invalid. The message does not show it.
+ * @throws {UsageError} When it is invalid. The message does not show it.
  */
 export function readAdminToken({
   APPORTION_ADMIN_TOKEN: token,
@@ -151,5 +152,5 @@ export function readAdminToken({
   const result = v.safeParse(adminToken, token === "" ? undefined : token);
   if (result.success) return result.output;
   const [{ message }] = result.issues;
-  throw new TypeError(`Cannot start: APPORTION_ADMIN_TOKEN: found an invalid value, ${message}`);
+  throw new UsageError(`Cannot start: APPORTION_ADMIN_TOKEN: found an invalid value, ${message}`);
 }

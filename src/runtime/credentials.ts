@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutEmptyVariables } from "../environment.ts";
+import { UsageError } from "../failure.ts";
 
 /** Name of the credential -> the variable that it stands for. */
 const variables = {
@@ -23,7 +24,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * overrides its credential. An empty variable counts as unset.
  *
  * @returns The environment with the secrets.
- * @throws {Error} When a credential is there but cannot be read.
+ * @throws {UsageError} When a credential is there but cannot be read.
  */
 export function withCredentials(all: Environment): Environment {
   const environment = withoutEmptyVariables(all);
@@ -41,6 +42,6 @@ function readSecret(path: string): string | undefined {
     return readFileSync(path, "utf8").trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Error(`Cannot read the credential ${path}: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`Cannot read the credential ${path}: ${(error as Error).message}`, { cause: error });
   }
 }

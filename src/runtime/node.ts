@@ -15,6 +15,7 @@ import { formatOfFile, readDeclarationText } from "../declaration/declaration-te
 import { DeclarationError } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
+import { exitCodes, UsageError } from "../failure.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { createService } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
@@ -215,7 +216,7 @@ function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Databa
   if (isFileUrl(url) && !existsSync(filePathOf(url))) {
     const of = setting === undefined ? "" : ` of ${setting}`;
     const message = `Cannot open the database ${url}${of}: found no file, expected a database: correct the path`;
-    throw new OpeningError(message, false, undefined);
+    throw new OpeningError(message, { exitCode: exitCodes.usage });
   }
   return openDatabase(access, answerMsMax);
 }
@@ -293,14 +294,15 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
  *
  * @returns The checked declared state.
  * @throws {DeclarationError} When the content is not a declared state.
- * @throws {SyntaxError} When the file is neither YAML nor JSON.
+ * @throws {UsageError} When the file cannot be read, or is neither YAML nor JSON.
  */
 export async function readDeclaration(path: string): Promise<Declaration> {
   const text = await readTextFile(path);
   try {
     return readDeclarationText(text, formatOfFile(path), path);
   } catch (error) {
-    throw error instanceof DeclarationError ? error.inFile(text, path) : error;
+    if (error instanceof DeclarationError) throw error.inFile(text, path);
+    throw error instanceof SyntaxError ? new UsageError(error.message, { cause: error }) : error;
   }
 }
 
@@ -308,7 +310,9 @@ async function readTextFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new Error(`Cannot read ${path}: ${describeFileFault(error, "a declared state")}`, { cause: error });
+    throw new UsageError(`Cannot read ${path}: ${describeFileFault(error, "a declared state")}`, {
+      cause: error,
+    });
   }
 }
 

@@ -6,6 +6,8 @@
 import { accessSync, closeSync, constants, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
+import { exitCodes } from "../failure.ts";
+import type { ExitCode } from "../failure.ts";
 import { showDatabaseUrl } from "../store/store.ts";
 import type { DatabaseAccess } from "../store/store.ts";
 
@@ -13,17 +15,30 @@ import type { DatabaseAccess } from "../store/store.ts";
 export class OpeningError extends Error {
   /** Whether the same setting may work later: a server, or the way to it, does not answer now. */
   readonly isTemporary: boolean;
+  /** That of a command that needs the database. */
+  readonly exitCode: ExitCode;
 
-  constructor(message: string, isTemporary: boolean, cause: unknown) {
+  constructor(message: string, { exitCode, isTemporary = false, cause }: OpeningCause) {
     super(message, { cause });
     this.name = "OpeningError";
     this.isTemporary = isTemporary;
+    this.exitCode = exitCode;
   }
+}
+
+interface OpeningCause {
+  readonly exitCode: ExitCode;
+  /** Default: false. */
+  readonly isTemporary?: boolean;
+  /** What the driver or the network reported. */
+  readonly cause?: unknown;
 }
 
 /** What is wrong, and whether it may pass. */
 interface Fault {
   readonly problem: string;
+  /** Default: that of a wrong setting. */
+  readonly exitCode?: ExitCode;
   readonly isTemporary?: boolean;
 }
 
@@ -39,16 +54,19 @@ export function describeOpening({ url, setting }: DatabaseAccess, error: unknown
   const message = error instanceof Error ? error.message : String(error);
   // These messages are complete, and do not show the URL, which may have a secret.
   const own = /^Cannot (open|use|migrate) (the database|\S*): (.*)$/s.exec(message);
-  if (own !== null) return new OpeningError(`Cannot ${own[1]!} ${own[2]!}${of}: ${own[3]!}`, false, error);
+  if (own !== null) {
+    const exitCode = own[1] === "open" ? exitCodes.usage : exitCodes.refused;
+    return new OpeningError(`Cannot ${own[1]!} ${own[2]!}${of}: ${own[3]!}`, { exitCode, cause: error });
+  }
   const isFile = url.startsWith("file:");
-  const { problem, isTemporary = false } = isFile
+  const { problem, ...fault } = isFile
     ? faultOfFile(url.slice("file:".length), message)
     : faultOfServer(error, message);
-  return new OpeningError(
-    `Cannot open the database ${showDatabaseUrl(url)}${of}: ${problem}`,
-    isTemporary,
-    error,
-  );
+  return new OpeningError(`Cannot open the database ${showDatabaseUrl(url)}${of}: ${problem}`, {
+    exitCode: exitCodes.usage,
+    ...fault,
+    cause: error,
+  });
 }
 
 /**
@@ -61,11 +79,11 @@ export function describeLoss(error: unknown): OpeningError | undefined {
   const message = error instanceof Error ? error.message : String(error);
   const { found, isTemporary } = answerOf(error, message);
   if (!isTemporary) return undefined;
-  return new OpeningError(
-    `Cannot use a database: found ${found}, expected its server to answer`,
-    true,
-    error,
-  );
+  return new OpeningError(`Cannot use a database: found ${found}, expected its server to answer`, {
+    exitCode: exitCodes.unreachable,
+    isTemporary,
+    cause: error,
+  });
 }
 
 function faultOfFile(path: string, message: string): Fault {
@@ -92,7 +110,10 @@ function faultOfFile(path: string, message: string): Fault {
   }
   return message.includes("not a database")
     ? { problem: "found another kind of file, expected a database: correct the path, or move the file away" }
-    : { problem: `found ${oneLine(message)}, expected a database that can be opened` };
+    : {
+        problem: `found ${oneLine(message)}, expected a database that can be opened`,
+        exitCode: exitCodes.refused,
+      };
 }
 
 /** Tries whether a file may be read and written, and throws the system's error if it may not. */
@@ -121,7 +142,9 @@ export function refuseUnwritable(access: DatabaseAccess, path: string, tryFile =
   const problem = unwritableOf(path, tryFile);
   if (problem === undefined) return;
   const of = access.setting === undefined ? "" : ` of ${access.setting}`;
-  throw new OpeningError(`Cannot open the database ${access.url}${of}: ${problem}`, false, undefined);
+  throw new OpeningError(`Cannot open the database ${access.url}${of}: ${problem}`, {
+    exitCode: exitCodes.usage,
+  });
 }
 
 /** @returns What is wrong with the first file of a database that exists and cannot be written. */
@@ -160,10 +183,13 @@ function faultOfServer(error: unknown, message: string): Fault {
   if (status === "401" || status === "403") {
     return {
       problem: `found status ${status}, expected a token that the server accepts, in APPORTION_DATABASE_TOKEN`,
+      exitCode: exitCodes.refused,
     };
   }
+  const exitCode =
+    status?.startsWith("4") === true && !isTemporary ? exitCodes.refused : exitCodes.unreachable;
   const server = isTemporary && status === undefined ? "a libSQL server that runs" : "a libSQL server";
-  return { problem: `found ${found}, expected ${server} at this URL`, isTemporary };
+  return { problem: `found ${found}, expected ${server} at this URL`, isTemporary, exitCode };
 }
 
 /** What a server answered, or that it did not, and whether it may answer otherwise later. */

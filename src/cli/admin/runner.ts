@@ -8,14 +8,13 @@ import type { Command } from "commander";
 import { lineOfField } from "../../declaration/declared-lines.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
+import { exitCodes } from "../../failure.ts";
+import type { ExitCode } from "../../failure.ts";
 import { parseWholeNumber } from "../../wire/number.ts";
 import { tokenOf } from "../token-options.ts";
 import type { TokenPurpose } from "../token-options.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
-
-/** Exit codes of the process. */
-export const adminExitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
 export const apiToken: TokenPurpose = {
   description: "token of scope read or admin",
@@ -79,10 +78,10 @@ export type Run = (
 
 /** The API refused the request, or the response did not come from the API. */
 class AnswerError extends Error {
-  readonly exitCode: number;
+  readonly exitCode: ExitCode;
   constructor(status: number, message: string) {
     super(message);
-    this.exitCode = status >= 500 ? adminExitCodes.unreachable : adminExitCodes.refused;
+    this.exitCode = status >= 500 ? exitCodes.unreachable : exitCodes.refused;
   }
 }
 
@@ -135,7 +134,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
         const message = error instanceof Error ? error.message : String(error);
         const isNetwork = error instanceof TypeError && /fetch|network|terminated/i.test(message);
         io.stderr(`${isNetwork ? describeUnreachable(base, error) : message}\n`);
-        const usage = isNetwork ? adminExitCodes.unreachable : adminExitCodes.usage;
+        const usage = isNetwork ? exitCodes.unreachable : exitCodes.usage;
         io.setExitCode(error instanceof AnswerError ? error.exitCode : usage);
       }
     };
