@@ -17,11 +17,6 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** The last lines of each command's help. */
-export const exitCodesHelp = `
-Exit codes: ${exitCodes.done} done, ${exitCodes.refused} refused or failed, \
-${exitCodes.usage} wrong flag, variable or file, ${exitCodes.unreachable} server unreachable.`;
-
 /** What the operator wrote is wrong: a flag, a variable, or a file that they name. */
 export class UsageError extends TypeError {
   override readonly name: string = "UsageError";

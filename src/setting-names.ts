@@ -3,13 +3,6 @@
  *
  * @module
  */
-import { UsageError } from "./failure.ts";
-
-/** What `LOG_LEVEL` may be. */
-export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
-
-/** A level of the log. */
-export type LogLevel = (typeof logLevels)[number];
 
 /** Variables that a program reads. */
 const variables = [
@@ -76,20 +69,4 @@ function distanceOf(from: string, to: string): number {
     before = current;
   }
   return before[to.length]!;
-}
-
-/**
- * Reads `LOG_LEVEL`. An empty one counts as unset.
- *
- * @throws {UsageError} When it is no level.
- */
-export function readLogLevel({
-  LOG_LEVEL: level,
-}: Readonly<Record<string, string | undefined>>): LogLevel | undefined {
-  if (level === undefined || level === "") return undefined;
-  const found = logLevels.find((each) => each === level);
-  if (found !== undefined) return found;
-  throw new UsageError(
-    `Cannot open the log: LOG_LEVEL: found ${JSON.stringify(level)}, expected one of ${logLevels.join(", ")}`,
-  );
 }

@@ -7,6 +7,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { exitCodes } from "./failure.ts";
+import { describeOption } from "./help.ts";
 
 /** Where a command prints its help, and its faults. */
 export interface UsageOutput {
@@ -14,7 +15,10 @@ export interface UsageOutput {
   readonly printError: (text: string) => void;
 }
 
-/** Makes a command and its subcommands report a wrong command line in one line, and end with the code for it. */
+/**
+ * Makes a command and its subcommands report a wrong command line in one line, end with the code for it, and describe their
+ * flags in the form of {@link describeOption}.
+ */
 export function reportUsage(command: Command, output: UsageOutput): Command {
   command.configureOutput({
     writeOut: output.print,
@@ -23,6 +27,7 @@ export function reportUsage(command: Command, output: UsageOutput): Command {
       write(`${describeUsageFault(text, command)}\n`);
     },
   });
+  command.configureHelp({ optionDescription: describeOption });
   command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.done : exitCodes.usage));
   for (const each of command.commands) reportUsage(each, output);
   return command;
@@ -59,6 +64,10 @@ const forms: readonly [RegExp, (parts: readonly string[], command: Command) => s
     ([name, near]) =>
       `${name}: found an unknown command, expected ${near === undefined ? "one that --help lists" : `${near}, or another that --help lists`}`,
   ],
+  [
+    /^command-argument value '(.*)' is invalid for argument '(.*)'\. (.*)$/s,
+    ([value, name, why]) => `<${name}>: found ${quote(value!)}, ${expectation(why!)}`,
+  ],
   [/^missing required argument '(.*)'$/s, ([name]) => `<${name}>: found nothing, expected a value`],
   [
     /^too many arguments.* Expected (\d+) arguments? but got (\d+)(?:: (.*))?\.$/s,
@@ -83,7 +92,9 @@ export function describeUsageFault(text: string, command: Command): string {
 
 /** The part of a parser's message that says what it expected. */
 function expectation(why: string): string {
-  const expected = /expected .*$/is.exec(why)?.[0] ?? `expected another value: ${why}`;
+  const choices = /^Allowed choices are (.*)$/s.exec(why)?.[1];
+  const other = choices === undefined ? `expected another value: ${why}` : `expected one of ${choices}`;
+  const expected = /expected .*$/is.exec(why)?.[0] ?? other;
   return `e${expected.slice(1)}`.replace(/\.$/, "");
 }
 

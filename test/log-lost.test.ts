@@ -188,7 +188,7 @@ test.each(kinds)(
     ];
     const file = join(stageFolder(), "relay.toml");
     writeFileSync(file, `listeners = [{ address = "::1", port = ${port} }]`);
-    const args = ["--config", file, "--metrics", `127.0.0.1:${metrics}`];
+    const args = ["--config", file, "--http", `127.0.0.1:${metrics}`];
     const { child, exited } = startProgram(
       "relay",
       args,

@@ -64,7 +64,7 @@ apportion admin apply ${state}`;
     ),
     ...["bindings", "--json leases list"].map((each) => `apportion admin ${each}`),
     ...[`apportion client lease ${flags}`, `apportion client renew --json ${flags}`],
-    ...[`relay status --socket ${socket}`, `relay status --json --socket ${socket}`],
+    ...[`relay status --status-socket ${socket}`, `relay status --json --status-socket ${socket}`],
     ...[
       `apportion migrate --database file:${join(folder, "b.db")}`,
       `apportion verify --database file:${join(folder, "a.db")}`,

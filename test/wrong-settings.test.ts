@@ -270,7 +270,7 @@ const allocatorRows: readonly Row[] = [
   },
   {
     command: `${start} --database file:FOLDER/a3.db LOG_LEVEL=loud`,
-    line: 'Cannot open the log: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
+    line: 'Cannot read the command line: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
   },
   {
     command: `${start} --database file:FOLDER/a4.db APPORTION_ADMIN_TOKEN=short`,
@@ -388,7 +388,7 @@ const commandRows: readonly Row[] = [
     code: 1,
   },
   {
-    command: "apportion verify --database file:FOLDER/whole.db --log FOLDER/none.log",
+    command: "apportion verify --database file:FOLDER/whole.db --wire-log FOLDER/none.log",
     line: "Cannot read FOLDER/none.log: found no such file, expected a wire log",
   },
   {
@@ -533,12 +533,12 @@ const relayRows: readonly Row[] = [
   },
   { command: `relay APPORTION_RELAY_TOKEN=${token} --listen [::1]:abc`, line: noListenPort },
   {
-    command: `${relay} --metrics 127.0.0.1:65536`,
-    line: 'Cannot configure the relay: --metrics: found "127.0.0.1:65536", expected a port of 0 to 65535',
+    command: `${relay} --http 127.0.0.1:65536`,
+    line: 'Cannot configure the relay: --http: found "127.0.0.1:65536", expected a port of 0 to 65535',
   },
   {
-    command: `${relay} --metrics 127.0.0.1:abc`,
-    line: `Cannot configure the relay: --metrics: found "127.0.0.1:abc", ${metricsForm}`,
+    command: `${relay} --http 127.0.0.1:abc`,
+    line: `Cannot configure the relay: --http: found "127.0.0.1:abc", ${metricsForm}`,
   },
   {
     command: `${relay} --config FOLDER/metrics.toml`,
@@ -602,7 +602,7 @@ const relayRows: readonly Row[] = [
   },
   {
     command: `${relay} LOG_LEVEL=loud`,
-    line: 'Cannot open the log: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
+    line: 'Cannot read the command line: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
   },
   {
     command: "relay --listen [::1]:0 --token-file FOLDER/none",
@@ -625,12 +625,12 @@ const relayRows: readonly Row[] = [
     line: 'Cannot configure the relay: --policy: found "any", expected ("priority" | "spread")',
   },
   {
-    command: `${relay} --metrics 127.0.0.1:TCP`,
-    line: "Cannot listen on 127.0.0.1 port TCP: found listen EADDRINUSE: address already in use 127.0.0.1:TCP, expected --metrics or metrics.listen to name an address of this host and a free port",
+    command: `${relay} --http 127.0.0.1:TCP`,
+    line: "Cannot listen on 127.0.0.1 port TCP: found listen EADDRINUSE: address already in use 127.0.0.1:TCP, expected --http or metrics.listen to name an address of this host and a free port",
     code: 1,
   },
   {
-    command: "relay status --socket FOLDER/none.sock",
+    command: "relay status --status-socket FOLDER/none.sock",
     line: "Cannot read the status of the relay at FOLDER/none.sock: found connect ENOENT FOLDER/none.sock, expected a relay that runs with this --status-socket or status.socket",
     code: 3,
   },

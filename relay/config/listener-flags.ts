@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import { defaultRelayEndpoint } from "../../src/defaults.ts";
 
 /** A `[[listeners]]` table of the settings, with unchecked values. */
 export interface ListenerInput {
@@ -11,6 +12,24 @@ export interface ListenerInput {
   readonly address?: string;
   readonly port?: string;
   readonly linkAddress?: string;
+}
+
+/** Creates `--listen`. */
+export function listenOption(): Option {
+  return new Option(
+    "--listen <[address]:port[,link=LINK]>",
+    "UDP address and port that the relay listens on; may be repeated",
+  )
+    .argParser(collectListen)
+    .default(undefined, defaultRelayEndpoint);
+}
+
+/** Creates `--interface`. */
+export function interfaceOption(): Option {
+  return new Option(
+    "--interface <name[,link=LINK]>",
+    "interface that the relay serves by multicast, on port 547; may be repeated",
+  ).argParser(collectInterface);
 }
 
 /** The flags, as they were given. */

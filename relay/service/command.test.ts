@@ -52,7 +52,7 @@ test("relayCommand() passes on every flag", async () => {
     ...["--queue-octets", "100000"],
     ...["--deadline-ms", "3000"],
     ...["--receive-buffer-octets", "65536"],
-    ...["--metrics", "127.0.0.1:9547"],
+    ...["--http", "127.0.0.1:9547"],
     ...["--status-socket", "/run/status.sock"],
     ...["--pcap", "/tmp/relay.pcapng"],
   ];
@@ -152,7 +152,7 @@ test("check rejects a file that needs a server identifier if none can be derived
 
 test.each([
   [["status"], "status of /run/apportion-relay/status.sock"],
-  [["status", "--socket", "/tmp/other"], "status of /tmp/other"],
+  [["status", "--status-socket", "/tmp/other"], "status of /tmp/other"],
 ])("%j reads the status from the status socket", async (words, expected) => {
   await expect(runCommand(words)).rejects.toThrow(expected);
 });

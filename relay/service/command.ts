@@ -4,9 +4,13 @@
  * @module
  */
 import { Command, Option } from "commander";
-import { defaultAllocatorUrl, defaultRelayEndpoint } from "../../src/defaults.ts";
+import { defaultAllocatorUrl } from "../../src/defaults.ts";
 import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
 import { version } from "../../src/version.ts";
+import { endHelp } from "../../src/help.ts";
+import type { HelpEnd } from "../../src/help.ts";
+import { logLevelOption } from "../../src/log-level.ts";
+import type { LogLevel } from "../../src/log-level.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import {
   relayBatchFramesMax,
@@ -22,7 +26,7 @@ import type { ConfigFile } from "../config/config-file.ts";
 import { parseRelaySettings } from "../config/config.ts";
 import type { RelayConfig } from "../config/config.ts";
 import { namingFaults } from "../config/config-error.ts";
-import { collectInterface, collectListen, listenerFlagOf, listenersOf } from "../config/listener-flags.ts";
+import { interfaceOption, listenerFlagOf, listenersOf, listenOption } from "../config/listener-flags.ts";
 import type { ListenerInput } from "../config/listener-flags.ts";
 import { readSecrets } from "../config/secrets.ts";
 import type { Environment } from "../config/secrets.ts";
@@ -35,8 +39,9 @@ export interface RelayActions {
    * Runs the relay.
    *
    * @param readConfig Reads the current file, flags and secrets; called at the start and at each reload.
+   * @param level Level of the log; undefined if the settings have it.
    */
-  readonly run: (readConfig: () => RelayConfig) => Promise<void>;
+  readonly run: (readConfig: () => RelayConfig, level: LogLevel | undefined) => Promise<void>;
   /** Requests the status of the relay at a status socket. */
   readonly readStatus: (socket: string) => Promise<StatusReport>;
   /** Writes a line for the operator to standard output. */
@@ -60,16 +65,24 @@ interface Flags {
   readonly queueOctets?: string;
   readonly deadlineMs?: string;
   readonly receiveBufferOctets?: string;
-  readonly metrics?: string;
+  readonly http?: string;
   readonly statusSocket?: string;
   readonly pcap?: string;
+  readonly logLevel?: LogLevel;
 }
 
-const help = `
-LINK is an address of the clients' link; the allocator uses it to select their domain.
-Flags override the file; relay.example.toml explains every key.
-Environment: APPORTION_RELAY_TOKEN (or tokenFile), APPORTION_ALLOCATOR_URL, LOG_LEVEL.
-SIGHUP reads the file and the token again; on a fault, the current settings stay.`;
+const end: HelpEnd = {
+  notes: [
+    "LINK is an address of the clients' link; the allocator uses it to select their domain.",
+    "Flags override the file; relay.example.toml explains every key.",
+    "SIGHUP reads the file and the token again; on a fault, the current settings stay.",
+  ],
+  variables: { APPORTION_RELAY_TOKEN: "token of the relay, unless a token file is named" },
+  examples: [
+    ["--interface eth1 --allocator https://allocator.example", "serve the clients of a link"],
+    ["--config /etc/apportion-relay/relay.toml", "as the service does"],
+  ],
+};
 
 /**
  * Creates the command.
@@ -78,43 +91,36 @@ SIGHUP reads the file and the token again; on a fault, the current settings stay
  *   the machine.
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
-  return addFlags(new Command("apportion-relay"))
+  const command = addFlags(new Command("apportion-relay"))
     .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
     .version(version, "--version", "print the version of this release")
-    .addHelpText("after", help)
-    .action((flags: Flags, command: Command) =>
-      actions.run(() => readConfig({ flags, command }, environment, actions.readMachineId)),
+    .action((flags: Flags, given: Command) =>
+      actions.run(
+        () => readConfig({ flags, command: given }, environment, actions.readMachineId),
+        flags.logLevel,
+      ),
     )
     .addCommand(checkCommand(actions, environment))
     .addCommand(statusCommand(actions));
+  return endHelp(command, end);
 }
 
 function addFlags(command: Command): Command {
   return command
     .option("--config <file>", "configuration file (TOML)")
-    .option(
-      "--listen <[address]:port[,link=LINK]>",
-      `address and UDP port to listen on; may be repeated (default: ${defaultRelayEndpoint})`,
-      collectListen,
-    )
-    .option(
-      "--interface <name[,link=LINK]>",
-      "interface to serve by multicast, on port 547; may be repeated",
-      collectInterface,
-    )
+    .addOption(listenOption())
+    .addOption(interfaceOption())
     .addOption(
-      new Option(
-        "--allocator <url>",
-        `URL of an allocator; may be repeated (default: ${defaultAllocatorUrl})`,
-      )
+      new Option("--allocator <url>", "URL of an allocator; may be repeated")
         .env("APPORTION_ALLOCATOR_URL")
+        .default(undefined, defaultAllocatorUrl)
         .argParser(collect),
     )
     .option(
       "--policy <which>",
       "how to choose among several allocators: priority or spread (default: priority)",
     )
-    .option("--token-file <file>", "file with the relay's token for the allocators")
+    .option("--token-file <file>", "file that has the relay's token for the allocators")
     .option(
       "--reply-port <which>",
       "send answers to the ports of RFC 8415 (standard) or to the source ports of queries (source) " +
@@ -129,9 +135,13 @@ function addFlags(command: Command): Command {
       "--receive-buffer-octets <count>",
       `receive buffer to request for each socket (default: ${relayReceiveBufferOctets})`,
     )
-    .option("--metrics <host:port>", "serve GET /metrics on this address, for Prometheus")
+    .option(
+      "--http <host:port>",
+      "address of the HTTP server for GET /metrics, for Prometheus (default: none)",
+    )
     .option("--status-socket <file>", "Unix socket for `apportion-relay status`")
-    .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark");
+    .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark")
+    .addOption(logLevelOption("that of the configuration file, or info"));
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
@@ -139,7 +149,9 @@ function collect(value: string, before: readonly string[] = []): string[] {
 }
 
 function checkCommand({ print, readMachineId, readStatus }: RelayActions, environment: Environment): Command {
-  return new Command("check")
+  return endHelp(new Command("check"), {
+    examples: [["/etc/apportion-relay/relay.toml", "before a reload"]],
+  })
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
     .action(async (file: string) => {
@@ -194,14 +206,23 @@ async function reportUntrusted(
 const placeholderToken = "0".repeat(secretCharactersMin);
 
 function statusCommand({ readStatus, print }: RelayActions): Command {
-  return new Command("status")
+  return endHelp(new Command("status"), {
+    examples: [["", "of the service on this host"]],
+  })
     .description("show the status of a running relay")
-    .option("--socket <file>", "its status socket", defaultStatusSocket)
-    .option("--json", "for programs")
-    .action(async ({ socket, json }: { readonly socket: string; readonly json?: true }) => {
-      const report = await readStatus(socket);
+    .option("--status-socket <file>", "status socket of the relay", defaultStatusSocket)
+    .option("--json", "print JSON")
+    .action(async (_: unknown, command: Command) => {
+      // The relay has the same flag, and takes it for its own wherever it stands.
+      const { statusSocket, json } = command.optsWithGlobals<StatusFlags>();
+      const report = await readStatus(statusSocket);
       for (const line of json ? [JSON.stringify(report)] : formatStatus(report)) print(line);
     });
+}
+
+interface StatusFlags {
+  readonly statusSocket: string;
+  readonly json?: true;
 }
 
 /** @throws {ConfigError} With the faults of the file, the flags or the secrets. */
@@ -241,7 +262,7 @@ const flagSettings: Readonly<Record<string, keyof Flags>> = {
   "queue.octets": "queueOctets",
   "queue.deadlineMs": "deadlineMs",
   "queue.receiveBufferOctets": "receiveBufferOctets",
-  "metrics.listen": "metrics",
+  "metrics.listen": "http",
   "status.socket": "statusSocket",
   "capture.file": "pcap",
 };
@@ -264,7 +285,7 @@ function override(input: Readonly<Record<string, unknown>>, flags: Flags): Recor
     replyPort: flags.replyPort,
     allocator: overrideTable(input, "allocator", { urls, policy, tokenFile, postsInFlight, batchFrames }),
     queue: overrideTable(input, "queue", { length, octets, deadlineMs, receiveBufferOctets }),
-    metrics: overrideTable(input, "metrics", { listen: flags.metrics }),
+    metrics: overrideTable(input, "metrics", { listen: flags.http }),
     status: overrideTable(input, "status", { socket: flags.statusSocket }),
     capture: overrideTable(input, "capture", { file: flags.pcap }),
   });

@@ -79,7 +79,7 @@ async function removeStaleSocket(path: string): Promise<void> {
 function expectationOf(endpoint: LocalEndpoint): string {
   return "socket" in endpoint
     ? "expected --status-socket or status.socket in a folder that exists and that this user may write"
-    : "expected --metrics or metrics.listen to name an address of this host and a free port";
+    : "expected --http or metrics.listen to name an address of this host and a free port";
 }
 
 function describe(endpoint: LocalEndpoint): string {

@@ -6,9 +6,10 @@
 import type { Command } from "commander";
 import pino from "pino";
 import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../../src/limits.ts";
+import type { LogLevel } from "../../src/log-level.ts";
 import { openLogLines } from "../../src/log-lines.ts";
 import { print } from "../../src/program-output.ts";
-import { describeMisspelt, findMisspelt, readLogLevel } from "../../src/setting-names.ts";
+import { describeMisspelt, findMisspelt } from "../../src/setting-names.ts";
 import type { RelayConfig } from "../config/config.ts";
 import { relayCommand } from "./command.ts";
 import { startDaemon } from "./daemon.ts";
@@ -27,8 +28,7 @@ export function relayProgram(name: string): Command {
   return relayCommand({ run, readStatus, print: printLine }, process.env).name(name);
 }
 
-async function run(readConfig: () => RelayConfig): Promise<void> {
-  const level = readLogLevel(process.env);
+async function run(readConfig: () => RelayConfig, level: LogLevel | undefined): Promise<void> {
   const lines = openLogLines(2, {
     octetsMax: logLinesOctetsMax,
     retryMs: logRetryMs,

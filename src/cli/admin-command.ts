@@ -4,10 +4,10 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
-import { exitCodes, exitCodesHelp } from "../failure.ts";
+import { exitCodes } from "../failure.ts";
 import { tokenOverlapSecondsMax } from "../limits.ts";
 import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
@@ -31,17 +31,18 @@ const processIo: AdminIo = {
   environment: process.env,
 };
 
-const footer = `
-Environment: APPORTION_URL, APPORTION_ADMIN_TOKEN.${exitCodesHelp}`;
-
 /** Creates the command. */
 export function adminCommand(io: AdminIo = processIo): Command {
   const admin = new Command("admin")
     .description("manage an allocator through its admin API")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
     .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : exitCodes.usage))
-    .option("--api <url>", `URL of the allocator (default: APPORTION_URL, or ${defaultAllocatorUrl})`);
-  addTokenFlags(admin, apiToken).option("--json", "print JSON").addHelpText("after", footer);
+    .addOption(
+      new Option("--api <url>", "URL of the allocator")
+        .env("APPORTION_URL")
+        .default(undefined, defaultAllocatorUrl),
+    );
+  addTokenFlags(admin, apiToken).option("--json", "print JSON");
   const run = createRunner(io, admin);
   for (const resource of resources) addResource(admin, resource, run);
   const find = (name: string) => admin.commands.find((command) => command.name() === name)!;
@@ -75,7 +76,7 @@ export function adminCommand(io: AdminIo = processIo): Command {
     );
   addIfMatch(find("tokens").command("rotate <name>"))
     .description("replace the secret of a token; the new secret is shown only once")
-    .option("--overlap <seconds>", "how long the old secret stays valid", "3600")
+    .option("--overlap <seconds>", "seconds for which the old secret stays valid", "3600")
     .action(
       run(({ client }, [name], flags) => {
         const json = { overlapSeconds: numberOf("--overlap", flags.overlap, 0, tokenOverlapSecondsMax) };
@@ -102,11 +103,13 @@ async function readText(file: string): Promise<string> {
 }
 
 function addResource(admin: Command, resource: Resource, run: Run): void {
-  const command = admin.command(resource.name).description(`read and change ${resource.name}`);
+  const command = admin.command(resource.name).description(resource.description);
   const table: Show = (body) => formatPage(resource.columns, body);
   const list = command.command("list").description(`list ${resource.name}`);
-  for (const filter of resource.filters) list.option(`--${filter} <value>`);
-  list.option("--limit <count>").option("--cursor <next>");
+  for (const [filter, what] of Object.entries(resource.filters)) list.option(`--${filter} <value>`, what);
+  list
+    .option("--limit <count>", "how many to show at most")
+    .option("--cursor <next>", "show those after this place, which the page before printed as `next`");
   list.action(run(({ client }, _, flags) => resource.list(client, flags as Record<string, string>), table));
   const { get, put, patch, delete: remove } = resource;
   const change = (name: "put" | "patch" | "delete", args: string, description: string): Command => {

@@ -13,6 +13,8 @@ import {
   startAllocator,
 } from "../runtime/node.ts";
 import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
+import { logLevelOption } from "../log-level.ts";
+import type { LogLevel } from "../log-level.ts";
 import { tryToListen } from "../runtime/http-server.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
@@ -22,6 +24,7 @@ import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-optio
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
+import { databaseOption, databaseSetting } from "./database-options.ts";
 import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
@@ -31,6 +34,7 @@ interface Options extends HousekeepingFlags {
   readonly database?: string;
   readonly http: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
+  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
@@ -39,26 +43,21 @@ export function allocatorCommand(): Command {
     .description("run the allocator: serve relays and the admin API over HTTP, on a libSQL database")
     .addOption(allocatorListenOption())
     .addOption(trustedProxyOption())
-    .option("--database <url>", "file:PATH, http(s)://… or libsql://… (default: APPORTION_DATABASE_URL)")
+    .addOption(databaseOption())
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
     .addOption(configModeOption())
-    .addHelpText(
-      "after",
-      "\nEnvironment: APPORTION_RELAY_TOKEN (required), APPORTION_ADMIN_TOKEN, APPORTION_DATABASE_URL, APPORTION_DATABASE_TOKEN," +
-        '\nAPPORTION_PLACEMENTS ({"DOMAIN": {"url": …, "token": …}}: domains kept in other databases), LOG_LEVEL.' +
-        "\nAs a systemd service, the tokens may be the credentials relay-token, admin-token and database-token.",
-    );
+    .addOption(logLevelOption());
   return addHousekeepingFlags(command).action(exitOnFailure(runAllocator));
 }
 
-async function runAllocator(options: Options): Promise<void> {
-  const log = createServiceLog();
+async function runAllocator(options: Options, command: Command): Promise<void> {
+  const log = createServiceLog(options.logLevel);
   const config = readConfig({
     ...withCredentials(process.env),
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
   });
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
-  const setting = options.database === undefined ? "APPORTION_DATABASE_URL" : "--database";
+  const setting = databaseSetting(command);
   // Another allocator on this port may still use the database.
   await tryToListen(options.http);
   const store = await awaitStore({ ...config.store, setting }, log, async (opened) => {

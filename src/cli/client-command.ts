@@ -59,26 +59,21 @@ const processIo: ClientIo = {
   exit: (code) => process.exit(code),
 };
 
-const footer = `
-Exit codes: ${exitCodes.done} got a lease or parameters, or sent the message, ${exitCodes.refused} refused, \
-${exitCodes.usage} wrong flag or file, ${exitCodes.unreachable} no answer.`;
-
 /** Creates the command. */
 export function clientCommand(io: ClientIo = processIo): Command {
   const client = new Command("client")
     .description("run a DHCP 4o6 client that can share an IPv4 address")
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
-    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : exitCodes.usage))
-    .addHelpText("after", footer);
+    .exitOverride(({ exitCode }) => io.exit(exitCode === 0 ? 0 : exitCodes.usage));
   const add = <O extends CommonOptions>(
     name: string,
     description: string,
     run: (client: Client<O>) => Promise<number>,
     addOptions = (command: Command) => command,
   ): void => {
-    addOptions(addCommonOptions(client.command(name).description(description)))
-      .addHelpText("after", footer)
-      .action((options: O) => runCommand(name, options, run, io));
+    addOptions(addCommonOptions(client.command(name).description(description))).action((options: O) =>
+      runCommand(name, options, run, io),
+    );
   };
   add("lease", "obtain a lease: DISCOVER, OFFER, REQUEST, ACK", runLease, addLeaseOptions);
   add("renew", "extend the lease as in RENEWING (U flag set)", (of) => runExtension(of, "renewing"));

@@ -10,6 +10,8 @@ import { Option } from "commander";
 export function configModeOption(): Option {
   return new Option(
     "--config-mode <mode>",
-    "own: the file owns the domains that it names, so that the API cannot change them, and replaces what was set without it. create: the file only adds what is missing, and owns nothing (default: own, but the process stops if the file would replace something)",
-  ).choices(["own", "create"]);
+    "own: the file owns the domains that it names, so that the API cannot change them, and replaces what was set without it. create: the file only adds what is missing, and owns nothing",
+  )
+    .choices(["own", "create"])
+    .default(undefined, "own, but the process stops if the file would replace something");
 }

@@ -13,13 +13,19 @@ const serverToken: TokenPurpose = {
   variable: "APPORTION_DATABASE_TOKEN",
 };
 
-/** Adds the flags to a command. {@link databaseOf} reads them. */
+/** Creates the flag of the database. {@link databaseSetting} says where its value comes from. */
+export function databaseOption(): Option {
+  return new Option("--database <url>", "file:PATH, http(s)://… or libsql://…").env("APPORTION_DATABASE_URL");
+}
+
+/** @returns The flag or the variable that names the database. */
+export function databaseSetting(command: Command): string {
+  return command.getOptionValueSource("database") === "cli" ? "--database" : "APPORTION_DATABASE_URL";
+}
+
+/** Adds the flags to a command that needs a database. {@link databaseOf} reads them. */
 export function addDatabaseFlags(command: Command): Command {
-  // The help shows a default, but not the value of a variable, which may have a password.
-  const database = new Option("--database <url>", "file:PATH, http(s)://… or libsql://…")
-    .env("APPORTION_DATABASE_URL")
-    .makeOptionMandatory();
-  return addTokenFlags(command.addOption(database), serverToken);
+  return addTokenFlags(command.addOption(databaseOption().makeOptionMandatory()), serverToken);
 }
 
 /** @returns The database that the flags or variables name, and the setting that names it. */
@@ -29,7 +35,5 @@ export function databaseOf(command: Command): {
   readonly token: string | undefined;
 } {
   const { database: url } = command.opts<{ readonly database: string }>();
-  const setting =
-    command.getOptionValueSource("database") === "env" ? "APPORTION_DATABASE_URL" : "--database";
-  return { url, setting, token: tokenOf(command, serverToken, process.env) };
+  return { url, setting: databaseSetting(command), token: tokenOf(command, serverToken, process.env) };
 }

@@ -38,10 +38,15 @@ const days = wholeNumber(1, housekeepingDaysMax, "days");
 
 /** Adds the retention flags. */
 export function addKeepFlags(command: Command): Command {
-  const history = "days to keep tenures after they end (default: forever)";
+  const history = "days to keep tenures after they end";
   const log = "days to keep the binding log: how long a consumer of the binding table may be offline";
   return command
-    .addOption(new Option("--history-days <days>", history).env("APPORTION_HISTORY_DAYS").argParser(days))
+    .addOption(
+      new Option("--history-days <days>", history)
+        .env("APPORTION_HISTORY_DAYS")
+        .default(undefined, "forever")
+        .argParser(days),
+    )
     .addOption(
       new Option("--binding-log-days <days>", log)
         .env("APPORTION_BINDING_LOG_DAYS")

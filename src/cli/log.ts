@@ -7,12 +7,12 @@ import pino from "pino";
 import type { Logger } from "pino";
 import type { Log } from "../allocator/log.ts";
 import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
+import type { LogLevel } from "../log-level.ts";
 import { openLogLines } from "../log-lines.ts";
-import { describeMisspelt, findMisspelt, readLogLevel } from "../setting-names.ts";
+import { describeMisspelt, findMisspelt } from "../setting-names.ts";
 
-/** Creates the log. `LOG_LEVEL` sets its level: `debug`, `info` (default), `warn`, `error` or `silent`. */
-export function createLog(): Logger & Log {
-  const level = readLogLevel(process.env) ?? "info";
+/** Creates the log. */
+export function createLog(level: LogLevel = "info"): Logger & Log {
   const lines = openLogLines(2, {
     octetsMax: logLinesOctetsMax,
     retryMs: logRetryMs,
@@ -22,8 +22,8 @@ export function createLog(): Logger & Log {
 }
 
 /** Creates the log of a service, which also names misspelt variables. */
-export function createServiceLog(): Logger & Log {
-  const log = createLog();
+export function createServiceLog(level?: LogLevel): Logger & Log {
+  const log = createLog(level);
   for (const each of findMisspelt(process.env)) log.warn(describeMisspelt(each));
   return log;
 }

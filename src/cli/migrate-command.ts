@@ -5,6 +5,8 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
+import { logLevelOption } from "../log-level.ts";
+import type { LogLevel } from "../log-level.ts";
 import { print } from "../program-output.ts";
 import type { ConfigMode } from "../runtime/node.ts";
 import {
@@ -23,6 +25,7 @@ import { exitOnFailure } from "./process.ts";
 interface Options {
   readonly config?: string;
   readonly configMode?: ConfigMode;
+  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
@@ -31,10 +34,11 @@ export function migrateCommand(): Command {
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
     .addOption(configModeOption())
+    .addOption(logLevelOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ config, configMode }: Options, command: Command): Promise<void> {
+async function runMigrate({ config, configMode, logLevel }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
   const access = databaseOf(command);
   const { applied, present } = await migrate(access, databaseCommandMsMax);
@@ -47,7 +51,7 @@ async function runMigrate({ config, configMode }: Options, command: Command): Pr
   if (declaration === undefined) return;
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
-    const log = createLog();
+    const log = createLog(logLevel);
     await applyFile(store, declaration, log, fileModeOf(config!, configMode));
     await logWarnings(store, log);
   } finally {

@@ -9,16 +9,18 @@ import { Command } from "commander";
 import { parseRelaySettings } from "../../relay/config/config.ts";
 import { namingFaults } from "../../relay/config/config-error.ts";
 import {
-  collectInterface,
-  collectListen,
+  interfaceOption,
   listenerFlagOf,
   listenersOf,
+  listenOption,
 } from "../../relay/config/listener-flags.ts";
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { tryListeners } from "../../relay/sockets/listener.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
-import { defaultRelay, defaultRelayEndpoint } from "../defaults.ts";
+import { defaultRelay } from "../defaults.ts";
+import { logLevelOption } from "../log-level.ts";
+import type { LogLevel } from "../log-level.ts";
 import { printNote } from "../program-output.ts";
 import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
@@ -52,6 +54,7 @@ interface Options extends HousekeepingFlags {
   readonly trustedProxy?: AccessSettings["trustedProxies"];
   readonly listen?: readonly ListenerInput[];
   readonly interface?: readonly ListenerInput[];
+  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
@@ -66,25 +69,14 @@ export function startCommand(): Command {
     .addOption(configModeOption())
     .addOption(allocatorListenOption())
     .addOption(trustedProxyOption())
-    .option(
-      "--listen <[address]:port>",
-      `UDP socket of the relay; repeatable (default: ${defaultRelayEndpoint})`,
-      collectListen,
-    )
-    .option(
-      "--interface <name>",
-      "link on which the relay serves clients, on port 547; repeatable",
-      collectInterface,
-    )
-    .addHelpText(
-      "after",
-      "\nEnvironment: APPORTION_ADMIN_TOKEN (enables the admin API), LOG_LEVEL (default: info).",
-    );
+    .addOption(listenOption())
+    .addOption(interfaceOption())
+    .addOption(logLevelOption());
   return addHousekeepingFlags(command).action(exitOnFailure(runStart));
 }
 
 async function runStart(options: Options): Promise<void> {
-  const log = createServiceLog();
+  const log = createServiceLog(options.logLevel);
   // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
   const adminToken = readAdminToken(process.env);

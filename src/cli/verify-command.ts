@@ -9,9 +9,11 @@ import { Command } from "commander";
 import { createWitness } from "../load/wire-evidence.ts";
 import type { AcknowledgedLease, WireEvidence } from "../load/wire-evidence.ts";
 import { parseWireRecord } from "../load/wire-log.ts";
-import { exitCodes, exitCodesHelp, UsageError } from "../failure.ts";
+import { exitCodes, UsageError } from "../failure.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { fileLog } from "../http/store-log.ts";
+import { logLevelOption } from "../log-level.ts";
+import type { LogLevel } from "../log-level.ts";
 import { databaseCommandMsMax } from "../limits.ts";
 import { print } from "../program-output.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
@@ -24,17 +26,21 @@ import { createLog } from "./log.ts";
 import { exitOnFailure } from "./process.ts";
 
 interface Options {
-  readonly log?: string;
+  readonly wireLog?: string;
   readonly json?: boolean;
+  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
 export function verifyCommand(): Command {
   return addDatabaseFlags(new Command("verify"))
     .description("check a database, even while it is in use: ports, cursors, limits, history, counts")
-    .option("--log <file>", "wire log of a load generator: check that the database has the leases it records")
+    .option(
+      "--wire-log <file>",
+      "wire log of a load generator: check that the database has the leases it records",
+    )
     .option("--json", "print JSON")
-    .addHelpText("after", exitCodesHelp)
+    .addOption(logLevelOption())
     .action(exitOnFailure(runVerify));
 }
 
@@ -46,13 +52,13 @@ export interface Report {
   readonly wire?: { readonly acks: number; readonly held: number };
 }
 
-async function runVerify({ log, json }: Options, command: Command): Promise<void> {
+async function runVerify({ wireLog, json, logLevel }: Options, command: Command): Promise<void> {
   const store = await openStore(databaseOf(command), (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
   );
-  store.onFileEvent(fileLog(createLog()));
+  store.onFileEvent(fileLog(createLog(logLevel)));
   try {
-    const report = await verify(store.maintenance, log);
+    const report = await verify(store.maintenance, wireLog);
     print(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
     if (report.faults.length > 0) process.exitCode = exitCodes.refused;
   } finally {

@@ -117,9 +117,9 @@ test("a relay process applies new settings on SIGHUP, keeps the old ones after a
 
   const run = promisify(execFile);
   const relay = ["--import", "tsx", main];
-  const status = await run(process.execPath, [...relay, "status", "--socket", socket]);
+  const status = await run(process.execPath, [...relay, "status", "--status-socket", socket]);
   expect(status.stdout).toContain("2 datagrams received, 2 sent");
-  const json = await run(process.execPath, [...relay, "status", "--socket", socket, "--json"]);
+  const json = await run(process.execPath, [...relay, "status", "--status-socket", socket, "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({ pid: child.pid });
 });
 

@@ -97,7 +97,11 @@ export function addEvidence(admin: Command, run: Run): void {
   admin
     .command("bindings")
     .description("print the binding table for the lwAFTR, and its version to standard error")
-    .addOption(new Option("--format <name>").choices(["rfc8676", "snabb", "vpp"]).default("rfc8676"))
+    .addOption(
+      new Option("--format <name>", "form of the table")
+        .choices(["rfc8676", "snabb", "vpp"])
+        .default("rfc8676"),
+    )
     .option("--domain <name>", "only rows of this domain")
     .option("--since <version>", "only changes since this version")
     .option("--digest", "also print the checksum of the text")

@@ -34,8 +34,9 @@ export interface ApiAnswer {
 export interface Resource {
   readonly name: string;
   readonly columns: readonly string[];
-  /** Names of the filters of its list; each becomes a flag. */
-  readonly filters: readonly string[];
+  readonly description: string;
+  /** The filters of its list, and what each selects; each becomes a flag. */
+  readonly filters: Readonly<Record<string, string>>;
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
   readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
   /** What the flag `--force` does, for each command that has it. */
@@ -61,10 +62,13 @@ export interface ChangeOptions {
   readonly headers: Record<string, string>;
 }
 
+const inDomain = "only of this domain";
+
 const domains: Resource = {
   name: "domains",
+  description: "read and change domains",
   columns: ["name", "default", "serverIdentifier", "prefixes", "siteLeasesMax"],
-  filters: [],
+  filters: {},
   list: (client, query) => client.domains.$get({ query }),
   get: (client, name) => client.domains[":name"].$get({ param: { name } }),
   put: (client, name, json, { headers }) =>
@@ -79,8 +83,14 @@ const otherLease = "move the client if it has a lease of another pair";
 
 const pools: Resource = {
   name: "pools",
+  description: "read and change pools",
   columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
-  filters: ["domain", "kind", "draining", "address"],
+  filters: {
+    domain: inDomain,
+    kind: "only of this kind: shared or full",
+    draining: "only those that are drained (true), or are not (false)",
+    address: "only those that have this IPv4 address",
+  },
   force: {
     put: pastDrain,
     patch: pastDrain,
@@ -98,8 +108,13 @@ const pools: Resource = {
 
 const reservations: Resource = {
   name: "reservations",
+  description: "read and change reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
-  filters: ["domain", "pool", "clientIdentifier"],
+  filters: {
+    domain: inDomain,
+    pool: "only of this pool",
+    clientIdentifier: "only of the client with this identifier, in hexadecimal",
+  },
   force: { put: otherLease, patch: otherLease },
   list: (client, query) => client.reservations.$get({ query }),
   get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
@@ -113,19 +128,32 @@ const reservations: Resource = {
 
 const leases: Resource = {
   name: "leases",
+  description: "read leases, and end or move them",
   columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt", "pending"],
-  filters: [
-    ...["domain", "pool", "address", "port", "clientId", "duid", "iaid", "softwire", "source", "site"],
-    ...["state", "expiresFrom", "expiresBefore"],
-  ],
+  filters: {
+    domain: inDomain,
+    pool: "only of this pool",
+    address: "only of this IPv4 address",
+    port: "only those whose port set has this port",
+    clientId: "only of the client with this identifier, in hexadecimal",
+    duid: "only of the clients with this DUID, in hexadecimal",
+    iaid: "only of the clients with this IAID",
+    softwire: "only with this IPv6 softwire address",
+    source: "only of the client that sends from this IPv6 address",
+    site: "only of this customer site, as leases show it",
+    state: "only in this state: offered, bound, released, declined or expired",
+    expiresFrom: "only those that end at this time or later",
+    expiresBefore: "only those that end before this time",
+  },
   list: (client, query) => client.leases.$get({ query }),
   get: (client, id) => client.leases[":id"].$get({ param: { id } }),
 };
 
 const tokens: Resource = {
   name: "tokens",
+  description: "read and change the tokens of the API",
   columns: ["name", "scope", "domain", "createdAt", "rotatedAt", "expiresAt"],
-  filters: [],
+  filters: {},
   list: (client, query) => client.tokens.$get({ query }),
   get: (client, name) => client.tokens[":name"].$get({ param: { name } }),
   put: (client, name, json, { headers }) =>
@@ -137,8 +165,16 @@ const tokens: Resource = {
 
 const audit: Resource = {
   name: "audit",
+  description: "read the log of changes",
   columns: ["at", "actor", "action", "resource", "name"],
-  filters: ["resource", "name", "actor", "domain", "since", "until"],
+  filters: {
+    resource: "only changes of this kind of resource, such as pools",
+    name: "only changes of the resource with this name",
+    actor: "only changes by this token, or file",
+    domain: inDomain,
+    since: "only changes at this time or later",
+    until: "only changes before this time",
+  },
   list: (client, query) => client.audit.$get({ query }),
 };
 

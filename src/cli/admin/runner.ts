@@ -119,7 +119,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       const command = given.at(-1) as Command;
       const { api, json } = admin.opts<Global>();
       const base = api ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
-      const setting = api === undefined ? "APPORTION_URL" : "--api";
+      const setting = admin.getOptionValueSource("api") === "cli" ? "--api" : "APPORTION_URL";
       try {
         const secret = tokenOf(admin, apiToken, io.environment);
         const answer = await action(openApi({ base, setting }, secret), command.args, command.opts<Flags>());
