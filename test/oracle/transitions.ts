@@ -210,7 +210,9 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
         isOfLine(claim, after) &&
         claim.site !== after.site,
     );
-    if (wasRunning && moving.length > 0 && isOnlyNoted(before, after))
+    // A DISCOVER of the same transaction may have been told another time.
+    const told = isOffered ? { ...before, statedSeconds: after.statedSeconds } : before;
+    if (wasRunning && moving.length > 0 && isOnlyNoted(told, after))
       checkRefusedSite(after, moving, transaction, leases);
     else checkBinding(before, after, transaction);
     return;
