@@ -23,17 +23,17 @@ export function checkSite(after: LeaseRow, siteLeasesMax: number | null, now: nu
 /**
  * A client whose new site has no room keeps its lease as it is, and the row says when it was told so.
  *
- * @param refused Its REQUESTs from other sites.
+ * @param refused Its messages from other sites that would bind it.
  */
 export function checkRefusedSite(
   row: LeaseRow,
-  refused: readonly BindClaim[],
+  refused: readonly Pick<BindClaim, "site">[],
   { now, claims, rulesOf }: Transaction,
   leases: Leases,
 ): void {
   const { siteLeasesMax } = rulesOf(row.domainId)!;
   // Other claims of the transaction may have left the site since it was counted.
-  const isFull = ({ site }: BindClaim): boolean =>
+  const isFull = ({ site }: Pick<BindClaim, "site">): boolean =>
     siteLeasesMax !== null &&
     leases.ofSite(row.domainId, site).filter((other) => isOccupied(other, now)).length + claims.length >
       siteLeasesMax;

@@ -162,6 +162,12 @@ function checkForm(row: LeaseRow, { now, nowUp, claims }: Transaction): void {
   must(isClaimed, "a row changed for a client that claimed nothing", row);
 }
 
+/** A REQUEST, or a DISCOVER with Rapid Commit, which binds what it is offered. */
+type Binding = BindClaim | (OfferClaim & { readonly lease: object });
+
+const isBinding = (claim: Claim): claim is Binding =>
+  claim.kind === "bind" || (claim.kind === "offer" && claim.lease !== null);
+
 /** A row whose line has no name is of every line, and a message from such a line reaches every row of its client. */
 const isOfLine = ({ line }: Claim, row: LeaseRow): boolean =>
   line === "" || row.line === "" || line === row.line;
@@ -202,14 +208,10 @@ function checkHolder(before: LeaseRow, after: LeaseRow, transaction: Transaction
     );
     const isOffered = claims.some((claim) => claim.kind === "offer" && claim.clientId === after.client);
     if (isOffered && isOnlyTold(before, after)) return;
-    const moving = claims.filter(
-      (claim): claim is BindClaim =>
-        claim.kind === "bind" &&
-        claim.clientId === after.client &&
-        claim.domainId === after.domainId &&
-        isOfLine(claim, after) &&
-        claim.site !== after.site,
-    );
+    const moving = claims.filter((claim): claim is Binding => {
+      const isOfClient = claim.clientId === after.client && claim.domainId === after.domainId;
+      return isOfClient && isOfLine(claim, after) && isBinding(claim) && claim.site !== after.site;
+    });
     // A DISCOVER of the same transaction may have been told another time.
     const told = isOffered ? { ...before, statedSeconds: after.statedSeconds } : before;
     if (wasRunning && moving.length > 0 && isOnlyNoted(told, after))
@@ -248,8 +250,8 @@ function checkBinding(
   { now, nowUp, claims, drainUntilOf }: Transaction,
 ): void {
   const claim = claims.find(
-    (each): each is BindClaim | (OfferClaim & { readonly lease: object }) =>
-      (each.kind === "bind" || (each.kind === "offer" && each.lease !== null)) &&
+    (each): each is Binding =>
+      isBinding(each) &&
       each.clientId === after.client &&
       each.domainId === after.domainId &&
       isOfLine(each, after),
