@@ -47,7 +47,7 @@ function nameOf(command: Command): string {
 export function describeOption(option: Option): string {
   const { description, defaultValueDescription, envVar } = option;
   const choices = option.argChoices?.join(", ");
-  const preset = defaultValueDescription ?? textOf(option.defaultValue);
+  const preset = option.negate ? undefined : (defaultValueDescription ?? textOf(option.defaultValue));
   const details = [
     ...(choices === undefined ? [] : [`one of ${choices}`]),
     ...(preset === undefined ? [] : [`default: ${preset}`]),

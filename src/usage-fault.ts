@@ -33,6 +33,9 @@ export function reportUsage(command: Command, output: UsageOutput): Command {
   return command;
 }
 
+/** How each message begins. */
+export const usageFaultStart = "Cannot read the command line:";
+
 /** Forms of commander's messages, and what is said instead. */
 const forms: readonly [RegExp, (parts: readonly string[], command: Command) => string][] = [
   [
@@ -65,6 +68,10 @@ const forms: readonly [RegExp, (parts: readonly string[], command: Command) => s
       `${name}: found an unknown command, expected ${near === undefined ? "one that --help lists" : `${near}, or another that --help lists`}`,
   ],
   [
+    /^option '(--[\w-]+).*' cannot be used with option '(--[\w-]+).*'$/s,
+    ([flag, other]) => `${flag}: found ${other} beside it, expected one of them`,
+  ],
+  [
     /^command-argument value '(.*)' is invalid for argument '(.*)'\. (.*)$/s,
     ([value, name, why]) => `<${name}>: found ${quote(value!)}, ${expectation(why!)}`,
   ],
@@ -85,9 +92,9 @@ export function describeUsageFault(text: string, command: Command): string {
   const message = text.replace(/^error: /, "").trim();
   for (const [form, describe] of forms) {
     const found = form.exec(message);
-    if (found !== null) return `Cannot read the command line: ${describe(found.slice(1), command)}`;
+    if (found !== null) return `${usageFaultStart} ${describe(found.slice(1), command)}`;
   }
-  return `Cannot read the command line: ${message.replaceAll("\n", " ")}`;
+  return `${usageFaultStart} ${message.replaceAll("\n", " ")}`;
 }
 
 /** The part of a parser's message that says what it expected. */

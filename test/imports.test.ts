@@ -59,6 +59,7 @@ const lowest = ["src/failure.ts", "src/help.ts"];
 const leaves = [
   "src/byte-order-mark.ts",
   "src/clock-reading.ts",
+  "src/duration.ts",
   "src/environment.ts",
   ...lowest,
   "src/group-by.ts",

@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { addTokenFlags, tokenOf } from "./token-options.ts";
 import type { TokenPurpose } from "./token-options.ts";
 
-const serverToken: TokenPurpose = {
+export const serverToken: TokenPurpose = {
   description: "token of the database server",
   variable: "APPORTION_DATABASE_TOKEN",
 };

@@ -53,6 +53,15 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "client release": client,
   "client decline": client,
   "client inform": { examples: [["--address 192.0.2.18", "for a client that has an address"]] },
+  load: {
+    notes: ["It ends with 1 if two clients have a port in common, or a renewal changed the pair."],
+    examples: [
+      ["--clients 10000 --in-flight 512", "new leases of a relay on this host, as fast as they come"],
+      ["--mode renew --clients 2000 --rate 200 --for 10m", "200 renewals a second"],
+      ["--avalanche --clients 50000 --server 2001:db8::547 --port 547 --relay 2001:db8:1::1", "a power cut"],
+      ["--full --loss 5 --json", "full addresses, with 5 % of the datagrams lost"],
+    ],
+  },
   admin: {
     examples: [
       ["--api https://allocator.example --token-file admin.token statistics", "how full the pools are"],
@@ -104,6 +113,14 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "admin plan": ofName("isp.yaml", "what would change"),
   "admin apply": ofName("isp.yaml --prune", "make it so, and remove all else"),
   "admin export": ofName("", "the state, to begin a file with"),
+  check: {
+    notes: ["It contacts nobody, unless --database names a database server."],
+    examples: [
+      ["isp.yaml", "the faults of a declared state, each with its line"],
+      ["isp.yaml allocator.env --database file:/var/lib/apportion/leases.db", "also what would change"],
+      ["--environment", "before the service starts"],
+    ],
+  },
   migrate: ofName("--database file:/var/lib/apportion/leases.db", "before a new release starts"),
   verify: {
     examples: [

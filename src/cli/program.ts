@@ -12,9 +12,11 @@ import { version } from "../version.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 import { addCompletion } from "./completion.ts";
+import { checkCommand } from "./check-command.ts";
 import { clientCommand } from "./client-command.ts";
 import { endHelps } from "./help-ends.ts";
 import { housekeepingCommand } from "./housekeeping-command.ts";
+import { loadCommand } from "./load-command.ts";
 import { migrateCommand } from "./migrate-command.ts";
 import { startCommand } from "./start-command.ts";
 import { verifyCommand } from "./verify-command.ts";
@@ -22,7 +24,10 @@ import { verifyCommand } from "./verify-command.ts";
 /** Creates the command. */
 export function createProgram(): Command {
   const services = [startCommand(), allocatorCommand(), relayProgram("relay")];
-  const others = [clientCommand(), adminCommand(), migrateCommand(), verifyCommand(), housekeepingCommand()];
+  const others = [
+    ...[clientCommand(), loadCommand(), adminCommand(), checkCommand(), migrateCommand()],
+    ...[verifyCommand(), housekeepingCommand()],
+  ];
   const program = new Command("apportion")
     .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
     .version(version, "--version", "print the version of this release");

@@ -14,7 +14,7 @@ import { formatFieldPath } from "../field-path.ts";
 import { checkDeclaration } from "./check.ts";
 import type { Declaration } from "./declared-domain.ts";
 import { UsageError } from "../failure.ts";
-import { lineOfField } from "./declared-lines.ts";
+import { linesOf } from "./declared-lines.ts";
 import { describeFault } from "./fault-words.ts";
 import { firstFaults } from "./first-faults.ts";
 import { runAtOnce } from "./steps.ts";
@@ -39,8 +39,9 @@ export class DeclarationError extends UsageError {
    * @param file Name of the file.
    */
   inFile(text: string, file: string): DeclarationError {
+    const lineOf = linesOf(text);
     const located = this.issues.map((fault) => {
-      const line = lineOfField(text, fault.split(":", 1)[0]!);
+      const line = lineOf(fault.split(":", 1)[0]!);
       return line === undefined ? fault : `line ${line}: ${fault}`;
     });
     return new DeclarationError(file, located);

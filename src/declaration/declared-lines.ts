@@ -9,21 +9,29 @@ import { isScalar, LineCounter, parseDocument } from "yaml";
 /**
  * Finds the line of a field.
  *
- * @param text YAML, or JSON, which is YAML too.
  * @param path Path of the field: `domains.0.name`.
  * @returns Number of the line from 1: of the field, or else of what contains it; undefined if the text has neither.
  */
-export function lineOfField(text: string, path: string): number | undefined {
+export type LineOfField = (path: string) => number | undefined;
+
+/**
+ * Parses a text once, to find any number of fields.
+ *
+ * @param text YAML, or JSON, which is YAML too.
+ */
+export function linesOf(text: string): LineOfField {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, logLevel: "silent" });
-  const parts = path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  for (let length = parts.length; length > 0; length--) {
-    const key = parts[length - 1]!;
-    const parent = length === 1 ? document.contents : document.getIn(parts.slice(0, length - 1), true);
-    const start = startOf(parent, key);
-    if (start !== undefined) return counter.linePos(start).line;
-  }
-  return undefined;
+  return (path) => {
+    const parts = path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+    for (let length = parts.length; length > 0; length--) {
+      const key = parts[length - 1]!;
+      const parent = length === 1 ? document.contents : document.getIn(parts.slice(0, length - 1), true);
+      const start = startOf(parent, key);
+      if (start !== undefined) return counter.linePos(start).line;
+    }
+    return undefined;
+  };
 }
 
 interface Collection {

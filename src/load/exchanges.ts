@@ -29,6 +29,9 @@ import type { ConnectedSockets } from "./sockets.ts";
 /** What an exchange is waiting for. */
 export const phases = { idle: 0, discovering: 1, requesting: 2 } as const;
 
+/** Milliseconds between two looks at the clock, where exchanges begin by it. */
+const paceMs = 5;
+
 /** A phase of a running exchange. */
 export type Phase = (typeof phases)[Exclude<keyof typeof phases, "idle">];
 
@@ -58,6 +61,12 @@ export class Exchanges {
   readonly #octets: Uint8Array;
 
   #nextRow = 0;
+  /** 1 for each client with an exchange in flight. */
+  readonly #isBusy: Uint8Array;
+  #startMs = 0;
+  /** Exchanges that have begun, and those that ended with an ACK. */
+  #begun = 0;
+  #done = 0;
   #nextCount: number;
   #active = 0;
   #end: () => void = doNothing;
@@ -72,6 +81,7 @@ export class Exchanges {
     unfinished: 0,
     ignored: 0,
     moved: 0,
+    lost: 0,
     socketErrors: 0,
   };
 
@@ -83,6 +93,7 @@ export class Exchanges {
     this.#queries = queriesOf(settings);
     this.#slotBits = Math.ceil(Math.log2(inFlight));
     this.#nextCount = Math.floor(timing.random() * 2 ** 16);
+    this.#isBusy = new Uint8Array(clients);
     this.#phase = new Uint8Array(inFlight);
     this.#row = new Uint32Array(inFlight);
     this.#xid = new Uint32Array(inFlight);
@@ -99,29 +110,27 @@ export class Exchanges {
 
   /** Runs until every client has finished its exchange, or the time limit is reached. */
   async run(sockets: ConnectedSockets): Promise<LoadResult> {
-    const { timing, inFlight, retransmitMs, durationMsMax } = this.#settings;
+    const { timing, retransmitMs, perSecond, durationMsMax } = this.#settings;
     this.#sockets = sockets;
-    const startMs = timing.nowMs();
-    let cancelSweep = doNothing;
-    const sweepLater = (): void => {
-      cancelSweep = timing.later(() => {
-        this.#sweep();
-        sweepLater();
-      }, retransmitMs / 4);
-    };
+    this.#startMs = timing.nowMs();
+    const cancelSweep = this.#every(retransmitMs / 4, () => {
+      this.#sweep();
+      this.#tell();
+    });
     const ended = new Promise<void>((resolve) => {
       this.#end = resolve;
     });
     const cancelEnd = timing.later(this.#end, durationMsMax);
-    for (let slot = 0; slot < inFlight; slot++) this.#begin(slot);
-    sweepLater();
+    this.#beginDue();
+    const isPaced = perSecond !== undefined || this.#settings.beginsForMs !== undefined;
+    const cancelPace = isPaced ? this.#every(paceMs, this.#beginDue) : doNothing;
     await ended;
-    cancelSweep();
-    cancelEnd();
-    this.#counts.unfinished = this.#active + this.#leases.clients - this.#nextRow;
+    for (const cancel of [cancelSweep, cancelPace, cancelEnd]) cancel();
+    this.#counts.unfinished = this.#active + this.#waiting();
+    this.#tell();
     return {
       leases: this.#leases,
-      elapsedMs: timing.nowMs() - startMs,
+      elapsedMs: timing.nowMs() - this.#startMs,
       offer: this.#offer.summary(),
       ack: this.#ack.summary(),
       exchange: this.#exchange.summary(),
@@ -129,18 +138,83 @@ export class Exchanges {
     };
   }
 
-  /** Assigns a slot to the next client, or ends the load if no client is left and no other slot is active. */
-  #begin(slot: number): void {
+  /** Repeats work until it is cancelled. */
+  #every(ms: number, work: () => void): () => void {
+    let cancel = doNothing;
+    const workLater = (): void => {
+      cancel = this.#settings.timing.later(() => {
+        work();
+        workLater();
+      }, ms);
+    };
+    workLater();
+    return () => {
+      cancel();
+    };
+  }
+
+  #tell(): void {
+    const { onProgress, timing } = this.#settings;
+    const elapsedMs = timing.nowMs() - this.#startMs;
+    const goesOn = onProgress?.({
+      elapsedMs,
+      done: this.#done,
+      inFlight: this.#active,
+      counts: this.#counts,
+    });
+    if (goesOn === false) this.#end();
+  }
+
+  /** Begins exchanges in the idle slots, as many as are due by now. Ends the load if none is left. */
+  readonly #beginDue = (): void => {
+    for (const [slot, phase] of this.#phase.entries()) {
+      if (this.#due() < 1) break;
+      if (phase === phases.idle) this.#begin(slot);
+    }
+    if (this.#active === 0 && this.#isOver()) this.#end();
+  };
+
+  /** @returns How many exchanges should have begun by now and have not. */
+  #due(): number {
+    const { perSecond, timing } = this.#settings;
+    if (this.#isOver()) return 0;
+    if (perSecond === undefined) return Infinity;
+    return 1 + Math.floor(((timing.nowMs() - this.#startMs) * perSecond) / 1000) - this.#begun;
+  }
+
+  /** Whether no exchange begins any more. */
+  #isOver(): boolean {
+    const { beginsForMs, timing } = this.#settings;
+    return beginsForMs === undefined ? this.#waiting() === 0 : timing.nowMs() - this.#startMs >= beginsForMs;
+  }
+
+  /** @returns Clients that have not had their turn, if each has one. */
+  #waiting(): number {
+    return this.#settings.beginsForMs === undefined ? this.#leases.clients - this.#nextRow : 0;
+  }
+
+  /** @returns The next client that may begin an exchange; undefined if there is none now. */
+  #nextClient(): number | undefined {
     const { clients, isHeld } = this.#leases;
-    if (this.#firstPhase === phases.requesting) {
-      while (this.#nextRow < clients && isHeld[this.#nextRow] === 0) this.#nextRow++;
+    const isRenewing = this.#firstPhase === phases.requesting;
+    const isRound = this.#settings.beginsForMs !== undefined;
+    for (let tried = 0; tried < clients; tried++) {
+      if (this.#nextRow === clients) {
+        if (!isRound) return undefined;
+        this.#nextRow = 0;
+      }
+      const row = this.#nextRow++;
+      if (this.#isBusy[row] === 0 && (!isRenewing || isHeld[row] === 1)) return row;
     }
-    if (this.#nextRow === clients) {
-      if (this.#active === 0) this.#end();
-      return;
-    }
-    const row = this.#nextRow++;
+    return undefined;
+  }
+
+  #begin(slot: number): void {
+    const row = this.#nextClient();
+    if (row === undefined) return;
     this.#active++;
+    this.#begun++;
+    this.#isBusy[row] = 1;
     this.#row[slot] = row;
     this.#xid[slot] = this.#nextCount++ * 2 ** this.#slotBits + slot;
     this.#beganMs[slot] = this.#settings.timing.nowMs();
@@ -180,6 +254,7 @@ export class Exchanges {
   #transmit(slot: number): void {
     this.#tries[slot]!++;
     this.#sentMs[slot] = this.#settings.timing.nowMs();
+    if (this.#isLost()) return;
     this.#sockets!.send(slot, this.#octets, slot * this.#queries.octetsMax, this.#length[slot]!);
   }
 
@@ -206,8 +281,17 @@ export class Exchanges {
     this.#counts.socketErrors++;
   };
 
+  /** Decides whether the next datagram is lost on purpose, and counts it. */
+  #isLost(): boolean {
+    const { lossRatio, timing } = this.#settings;
+    if (lossRatio === 0 || timing.random() >= lossRatio) return false;
+    this.#counts.lost++;
+    return true;
+  }
+
   /** Receives a datagram, and counts it as ignored if it answers no exchange. */
   readonly onDatagram = (datagram: Uint8Array): void => {
+    if (this.#isLost()) return;
     if (!this.#accept(datagram)) this.#counts.ignored++;
   };
 
@@ -259,6 +343,7 @@ export class Exchanges {
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
     this.#storeLease(this.#row[slot]!, lease);
     this.#writeAck(slot, message, lease, nowMs);
+    this.#done++;
     this.#settings.onAck?.();
     this.#finish(slot);
     return true;
@@ -295,7 +380,9 @@ export class Exchanges {
   #finish(slot: number): void {
     this.#phase[slot] = phases.idle;
     this.#active--;
-    this.#begin(slot);
+    this.#isBusy[this.#row[slot]!] = 0;
+    if (this.#due() >= 1) this.#begin(slot);
+    if (this.#active === 0 && this.#isOver()) this.#end();
   }
 }
 

@@ -6,7 +6,7 @@
  *
  * const latencies = createLatencies(1000);
  * latencies.add(1.25);
- * latencies.summary(); // { count: 1, p50Ms: 1.25, p99Ms: 1.25, maxMs: 1.25 }
+ * latencies.summary(); // { count: 1, p50Ms: 1.25, p90Ms: 1.25, p99Ms: 1.25, maxMs: 1.25 }
  * ```
  *
  * @module
@@ -16,6 +16,7 @@
 export interface LatencySummary {
   readonly count: number;
   readonly p50Ms: number;
+  readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
@@ -27,17 +28,20 @@ interface Latencies {
 }
 
 /**
- * Creates an empty collection. It allocates all its memory at once, so that adding a value does not allocate.
+ * Creates an empty collection. Up to the expected number of values, adding one does not allocate.
  *
- * @param capacity Maximum number of values. Adding more is a bug of the caller and throws a RangeError.
+ * @param expected How many values are expected: 1 or more.
  */
-export function createLatencies(capacity: number): Latencies {
-  const values = new Float64Array(capacity);
+export function createLatencies(expected: number): Latencies {
+  let values = new Float64Array(expected);
   let count = 0;
   return {
     add: (ms) => {
-      if (count === capacity)
-        throw new RangeError(`Cannot add a latency: found ${count} values, expected fewer`);
+      if (count === values.length) {
+        const more = new Float64Array(2 * values.length);
+        more.set(values);
+        values = more;
+      }
       values[count++] = ms;
     },
     summary: () => {
@@ -45,6 +49,7 @@ export function createLatencies(capacity: number): Latencies {
       return {
         count,
         p50Ms: percentile(sorted, 50),
+        p90Ms: percentile(sorted, 90),
         p99Ms: percentile(sorted, 99),
         maxMs: percentile(sorted, 100),
       };

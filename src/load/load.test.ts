@@ -53,6 +53,7 @@ describe("leaseLoad()", () => {
       unfinished: 0,
       ignored: 0,
       moved: 0,
+      lost: 0,
       socketErrors: 0,
     });
     expect([result.offer.count, result.ack.count, result.exchange.count]).toEqual([200, 200, 200]);

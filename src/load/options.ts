@@ -5,11 +5,22 @@
  */
 import { loadClientsMax, loadExchangesMax, loadSocketsMax, loadTriesMax } from "../limits.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
+import type { Hint } from "../client/query.ts";
 import { createQueries } from "./queries.ts";
 import type { Queries } from "./queries.ts";
+import type { LoadCounts } from "./result.ts";
 import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { WireLog } from "./wire-log.ts";
+
+/** How far a load is. */
+export interface LoadProgress {
+  readonly elapsedMs: number;
+  /** Exchanges that ended with an ACK. */
+  readonly done: number;
+  readonly inFlight: number;
+  readonly counts: Readonly<LoadCounts>;
+}
 
 /** Options of a load. */
 export interface LoadOptions {
@@ -23,6 +34,16 @@ export interface LoadOptions {
   readonly firstClient?: number;
   /** Number of concurrent exchanges, 1 to 65536. */
   readonly inFlight: number;
+  /** Exchanges that begin in a second, as far as `inFlight` permits. Default: as many as it permits. */
+  readonly perSecond?: number | undefined;
+  /** Milliseconds in which exchanges begin; a client begins another when all have had their turn. Default: each begins one. */
+  readonly beginsForMs?: number | undefined;
+  /** Of the datagrams in each direction, how many are lost: 0 to 1. Default: none. */
+  readonly lossRatio?: number;
+  /** What the clients wish in a DISCOVER. Default: nothing. */
+  readonly hint?: Hint;
+  /** UDP port to send from, with one socket. Default: free ones. */
+  readonly localPort?: number | undefined;
   /** Number of sockets to send from, 1 to 64. Default: 2. */
   readonly sockets?: number;
   /** Whether the clients list option 159. Default: true. */
@@ -30,7 +51,7 @@ export interface LoadOptions {
   /** DHCPv6 options that the clients request with the answer. Default: none. */
   readonly optionRequest?: readonly number[];
   /** The RELAY-FORW level to send in. Default: bare queries. */
-  readonly relay?: RelayLevel;
+  readonly relay?: RelayLevel | undefined;
   /** Milliseconds before the first retransmission; the delay doubles each time. Default: 1000. */
   readonly retransmitMs?: number;
   /** Number of transmissions of a message before its client gives up, 1 to 10. Default: 5. */
@@ -40,6 +61,8 @@ export interface LoadOptions {
   readonly timing?: Timing;
   /** Called at each ACK that ends an exchange. */
   readonly onAck?: (() => void) | undefined;
+  /** Called now and then, and at the end. If it returns false, the load ends early. */
+  readonly onProgress?: ((progress: LoadProgress) => boolean) | undefined;
   /** Receives a record of each event, timed by the clock of this machine. Default: no records. */
   readonly wireLog?: WireLog | undefined;
 }
@@ -49,6 +72,8 @@ const defaults = {
   sockets: 2,
   sharesPorts: true,
   optionRequest: [],
+  lossRatio: 0,
+  hint: {},
   retransmitMs: 1000,
   triesMax: 5,
   durationMsMax: 60_000,
@@ -80,6 +105,6 @@ export function settingsOf(options: LoadOptions): LoadSettings {
 }
 
 /** Prepares the message templates of a load. */
-export function queriesOf({ sharesPorts, optionRequest, relay }: LoadSettings): Queries {
-  return createQueries({ sharesPorts, optionRequest, relay });
+export function queriesOf({ sharesPorts, optionRequest, hint, relay }: LoadSettings): Queries {
+  return createQueries({ sharesPorts, optionRequest, hint, relay });
 }

@@ -17,7 +17,7 @@ import {
   encodeSelecting,
   parameterRequestList,
 } from "../client/query.ts";
-import type { ClientProfile, ServerPair } from "../client/query.ts";
+import type { ClientProfile, Hint, ServerPair } from "../client/query.ts";
 import { createQueryTemplate } from "./query-template.ts";
 import type { QueryTemplate } from "./query-template.ts";
 
@@ -27,6 +27,8 @@ interface Profile {
   readonly sharesPorts: boolean;
   /** DHCPv6 options that the clients request with the answer; empty for none. */
   readonly optionRequest: readonly number[];
+  /** What they wish in a DISCOVER. */
+  readonly hint: Hint;
   /** The RELAY-FORW level around each query, as if one relay served all clients; undefined sends bare queries. */
   readonly relay: RelayLevel | undefined;
 }
@@ -73,7 +75,7 @@ export function identifierOfClient(client: number): Uint8Array {
 }
 
 /** Prepares the templates of all messages. */
-export function createQueries({ sharesPorts, optionRequest, relay }: Profile): Queries {
+export function createQueries({ sharesPorts, optionRequest, hint, relay }: Profile): Queries {
   const profile: ClientProfile = {
     clientIdentifier,
     hardwareAddress,
@@ -86,7 +88,7 @@ export function createQueries({ sharesPorts, optionRequest, relay }: Profile): Q
       relay === undefined ? query : encodeRelayMessage(MessageType6.relayForward, relay, query),
     );
   const parts = { xid: 0, softwire: undefined };
-  const discover = template(encodeDiscover(profile, { xid: 0, hint: {} }));
+  const discover = template(encodeDiscover(profile, { xid: 0, hint }));
   // Messages about a full address omit option 159, so each of these has two templates.
   const bothKinds = (encode: (pair: ServerPair) => Uint8Array) => ({
     shared: template(encode({ ...noPair, portParams: { psidOffset: 0, psidLength: 0, psid: 0 } })),

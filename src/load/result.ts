@@ -33,6 +33,8 @@ export interface LoadCounts {
   ignored: number;
   /** Renewals that were acknowledged with a different pair, which is a server fault. */
   moved: number;
+  /** Datagrams that were lost on purpose. */
+  lost: number;
   /** Socket errors, for example because the port is closed. */
   socketErrors: number;
 }

@@ -15,6 +15,15 @@ export interface ConnectedSockets {
   readonly close: () => void;
 }
 
+interface SocketTarget {
+  readonly server: string;
+  readonly port: number;
+  /** Number of sockets. */
+  readonly sockets: number;
+  /** Port to send from, with one socket. Default: free ones. */
+  readonly localPort?: number | undefined;
+}
+
 /**
  * Opens sockets that are connected to one server. A connected socket saves the kernel a route lookup for each datagram,
  * and receives from no other address.
@@ -25,16 +34,16 @@ export interface ConnectedSockets {
  * @throws {Error} When there is no route to the server.
  */
 export async function openSockets(
-  target: { readonly server: string; readonly port: number; readonly sockets: number },
+  { server, port, sockets: count, localPort }: SocketTarget,
   onDatagram: (datagram: Uint8Array) => void,
   onError: (error: Error) => void,
 ): Promise<ConnectedSockets> {
-  const sockets = Array.from({ length: target.sockets }, () => createSocket("udp6"));
+  const sockets = Array.from({ length: localPort === undefined ? count : 1 }, () => createSocket("udp6"));
   const close = (): void => {
     for (const socket of sockets) socket.close();
   };
   try {
-    await Promise.all(sockets.map((socket) => connect(socket, target.server, target.port)));
+    await Promise.all(sockets.map((socket) => connect(socket, { server, port, localPort })));
   } catch (error) {
     close();
     throw error;
@@ -52,9 +61,13 @@ export async function openSockets(
   };
 }
 
-function connect(socket: Socket, server: string, port: number): Promise<void> {
+function connect(
+  socket: Socket,
+  { server, port, localPort = 0 }: Omit<SocketTarget, "sockets">,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
+    socket.bind(localPort);
     socket.connect(port, server, () => {
       socket.off("error", reject);
       resolve();

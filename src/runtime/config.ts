@@ -117,12 +117,7 @@ export interface AllocatorConfig {
 export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
   const result = v.safeParse(schema, settingsOf(environment));
   if (!result.success) {
-    const faults = result.issues.map((issue) => {
-      const found = issue.input === undefined ? "nothing" : "an invalid value";
-      // Messages of our parsers begin with what was found, which may be a secret.
-      const expected = /expected .*/s.exec(issue.message)?.[0] ?? "expected a value";
-      return `${v.getDotPath(issue) ?? "environment"}: found ${found}, ${expected}`;
-    });
+    const faults = result.issues.map(describeIssue).map(({ name, problem }) => `${name}: ${problem}`);
     const [only] = faults;
     const list = faults.length === 1 ? ` ${only!}` : `\n  ${faults.join("\n  ")}`;
     throw new UsageError(`Cannot configure the allocator:${list}`);
@@ -138,6 +133,29 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
     trustedProxies: result.output.APPORTION_TRUSTED_PROXIES,
     historyDays: result.output.APPORTION_HISTORY_DAYS ?? null,
   };
+}
+
+/** A fault of a setting. */
+export interface SettingFault {
+  /** Name of the variable. */
+  readonly name: string;
+  /** What was found and what was expected; never the value, because it may be a secret. */
+  readonly problem: string;
+}
+
+/** @returns The faults of the settings, of which {@link readConfig} would throw. */
+export function findConfigFaults(environment: Readonly<Record<string, unknown>>): readonly SettingFault[] {
+  const result = v.safeParse(schema, settingsOf(environment));
+  return result.success ? [] : result.issues.map(describeIssue);
+}
+
+type Issue = NonNullable<ReturnType<typeof v.safeParse<typeof schema>>["issues"]>[number];
+
+function describeIssue(issue: Issue): SettingFault {
+  const found = issue.input === undefined ? "nothing" : "an invalid value";
+  // Messages of our parsers begin with what was found, which may be a secret.
+  const expected = /expected .*/s.exec(issue.message)?.[0] ?? "expected a value";
+  return { name: v.getDotPath(issue) ?? "environment", problem: `found ${found}, ${expected}` };
 }
 
 /**

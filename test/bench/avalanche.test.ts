@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { lowestOf } from "./avalanche.ts";
 import type { AvalancheReport } from "./avalanche.ts";
 
 const main = join(import.meta.dirname, "main.ts");
@@ -25,21 +24,3 @@ test("npm run bench --avalanche gives each client a lease", { timeout: 120_000 }
   const { avalanche } = JSON.parse(await readFile(json, "utf8")) as AvalancheReport;
   expect([avalanche.exchange.count, avalanche.alone.after.count]).toEqual([300, 200]);
 });
-
-test.each([
-  { what: "a pause", bins: [...full(10), ...pause(5), ...full(30)], lowest: 50 },
-  { what: "a late begin", bins: [...pause(3), ...full(40)], lowest: 70 },
-  { what: "a second in which the last clients are served", bins: [...full(30), 1, ...pause(9)], lowest: 100 },
-  { what: "less than two seconds", bins: full(15), lowest: 100 },
-])("the slowest second of $what has $lowest leases", ({ bins, lowest }) => {
-  expect(lowestOf(bins)).toBe(lowest);
-});
-
-/** So many tenths of a second with 10 leases, or with none. */
-function full(count: number): number[] {
-  return new Array<number>(count).fill(10);
-}
-
-function pause(count: number): number[] {
-  return new Array<number>(count).fill(0);
-}

@@ -5,6 +5,7 @@
  * @module
  */
 import type { LatencySummary } from "../../src/load/latencies.ts";
+import { createGoodput } from "../../src/load/goodput.ts";
 import { leaseLoad } from "../../src/load/load.ts";
 import type { LoadOptions } from "../../src/load/options.ts";
 import type { LoadCounts, LoadResult } from "../../src/load/result.ts";
@@ -22,11 +23,6 @@ const steady = { clients: 20_000, inFlight: 512 } as const;
 
 /** Clients that get a lease one after the other, before and after the avalanche: a queue that is left delays them. */
 const probes = 200;
-
-/** Goodput is the number of leases in so many milliseconds. */
-const windowMs = 1000;
-/** Milliseconds from one window to the next, which overlap. */
-const binMs = 100;
 
 /** Of a load, the time limit in milliseconds. */
 const loadMsMax = 120_000;
@@ -66,20 +62,15 @@ export function runAvalanche(side: Side, options: RoundOptions, signal?: AbortSi
       const loads = warmUpClients === 0 ? [] : [await lease({ ...steady, clients: warmUpClients })];
       const usual = await lease(steady);
       const before = await lease({ clients: probes, inFlight: 1 });
-      const [bins, used, beganMs] = [[] as number[], usageOfAll(loaded), performance.now()];
-      const onAck = (): void => {
-        const bin = Math.floor((performance.now() - beganMs) / binMs);
-        while (bins.length <= bin) bins.push(0);
-        bins[bin]!++;
-      };
-      const flood = await lease({ clients, inFlight, onAck });
+      const [goodput, used] = [createGoodput(() => performance.now()), usageOfAll(loaded)];
+      const flood = await lease({ clients, inFlight, onAck: goodput.count });
       const processes = usageSince(used, usageOfAll(loaded));
       const after = await lease({ clients: probes, inFlight: 1 });
       loads.push(usual, before, flood, after);
       return {
         steadyPerSecond: usual.exchange.count / (usual.elapsedMs / 1000),
         seconds: flood.elapsedMs / 1000,
-        lowestPerSecond: lowestOf(bins),
+        lowestPerSecond: goodput.slowestSecond() ?? flood.exchange.count,
         exchange: flood.exchange,
         counts: flood.counts,
         alone: { before: before.exchange, after: after.exchange },
@@ -89,19 +80,6 @@ export function runAvalanche(side: Side, options: RoundOptions, signal?: AbortSi
     },
     signal,
   );
-}
-
-/**
- * @param bins Leases in each 100 ms, from the beginning. The last second, in which few clients are left, does not count.
- * @returns Leases in the second that has the fewest.
- */
-export function lowestOf(bins: readonly number[]): number {
-  const each = windowMs / binMs;
-  const windows = Math.max(1, bins.length - 2 * each + 1);
-  const sums = Array.from({ length: windows }, (_, first) =>
-    bins.slice(first, first + each).reduce((sum, count) => sum + count, 0),
-  );
-  return Math.min(...sums);
 }
 
 /** The results of an avalanche. */

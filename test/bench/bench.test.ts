@@ -40,6 +40,7 @@ const noCounts: LoadCounts = {
   unfinished: 0,
   ignored: 0,
   moved: 0,
+  lost: 0,
   socketErrors: 0,
 };
 

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../support/duration.ts";
+import { parseDuration } from "../../src/duration.ts";
 import { CampaignFailure, epochMessages, runCampaign } from "./campaign.ts";
 import type { TargetName } from "./campaign.ts";
 import { formatCase, parseCase, runCase } from "./cases.ts";

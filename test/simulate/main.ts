@@ -6,7 +6,7 @@
 import { cpus } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { print } from "../../src/program-output.ts";
-import { parseDuration } from "../support/duration.ts";
+import { parseDuration } from "../../src/duration.ts";
 import { runCampaign, Totals } from "./campaign.ts";
 import { replaceOutside } from "./outside.ts";
 import { runPlanted } from "./plant.ts";

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { lineOfField } from "../../declaration/declared-lines.ts";
+import { linesOf } from "../../declaration/declared-lines.ts";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
 import { exitCodes } from "../../failure.ts";
@@ -261,7 +261,7 @@ function sourceOf({ registeredArguments, args }: Command): Source | undefined {
     name: given,
     lineOf: (path) => {
       try {
-        return lineOfField(readFileSync(given, "utf8"), path);
+        return linesOf(readFileSync(given, "utf8"))(path);
       } catch {
         // It was read a moment ago: without it, the fault is told without its line.
         return undefined;

@@ -1,0 +1,43 @@
+/**
+ * Goodput of a load: how many exchanges ended in each second.
+ *
+ * @module
+ */
+
+/** Goodput is counted in windows of so many milliseconds, */
+const windowMs = 1000;
+/** each of which begins so many milliseconds after the one before. */
+const binMs = 100;
+
+/** Counts exchanges by the time at which they ended. */
+export interface Goodput {
+  /** Counts one exchange. */
+  readonly count: () => void;
+  /**
+   * @returns Exchanges in the second that had the fewest. The last second, in which few clients are left, does not count;
+   *   undefined if there is none before it.
+   */
+  readonly slowestSecond: () => number | undefined;
+}
+
+/** @param nowMs Milliseconds of a monotonic clock. */
+export function createGoodput(nowMs: () => number): Goodput {
+  const bins: number[] = [];
+  const beganMs = nowMs();
+  return {
+    count: () => {
+      const bin = Math.floor((nowMs() - beganMs) / binMs);
+      while (bins.length <= bin) bins.push(0);
+      bins[bin]!++;
+    },
+    slowestSecond: () => {
+      const each = windowMs / binMs;
+      const windows = bins.length - 2 * each + 1;
+      if (windows < 1) return undefined;
+      const sums = Array.from({ length: windows }, (_, first) =>
+        bins.slice(first, first + each).reduce((sum, count) => sum + count, 0),
+      );
+      return Math.min(...sums);
+    },
+  };
+}
