@@ -142,10 +142,13 @@ function checkRefusal(
 ): void {
   const { client, heardMs, sentMs, what, isPlain, line = "", source } = answer;
   const isSameHolder = ({ row }: Version): boolean => row.source === source && row.line.endsWith(line);
+  // Another line may have claimed its identifier for a pair that it has lost since.
+  const isOfLine = ({ row }: Version): boolean => row.line === "" || row.line.endsWith(line);
   const isOwn = (version: Version): boolean =>
     version.row.client === client &&
     (version.row.state === bound || (isPlain && what === "select" && version.row.state === offered)) &&
     version.row.moveTo === null &&
+    isOfLine(version) &&
     (isPlain || isSameHolder(version));
   const isHeld =
     versions.length > 0 &&
