@@ -73,6 +73,7 @@ const leaves = [
   "src/loop-watch.ts",
   "src/defaults.ts",
   "src/program-output.ts",
+  "src/service-manager.ts",
   "src/setting-names.ts",
   "src/text-table.ts",
   "src/timing.ts",

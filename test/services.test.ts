@@ -9,7 +9,8 @@ import { temporaryFolder } from "./support/folder.ts";
 import { whyWithout } from "./support/tools.ts";
 
 const root = join(import.meta.dirname, "..");
-const units = ["relay/packaging/apportion-relay.service", "src/runtime/packaging/apportion.service"];
+const packaging = "src/cli/packaging/debian";
+const units = [`${packaging}/apportion-relay.service`, `${packaging}/apportion-allocator.service`];
 
 const withoutTool = whyWithout("systemd-analyze");
 

@@ -13,7 +13,7 @@ import { describeMisspelt, findMisspelt } from "../../src/setting-names.ts";
 import type { RelayConfig } from "../config/config.ts";
 import { relayCommand } from "./command.ts";
 import { startDaemon } from "./daemon.ts";
-import { connectServiceManager } from "./service-manager.ts";
+import { connectServiceManager } from "../../src/service-manager.ts";
 import { readStatus } from "./status.ts";
 
 /**

@@ -24,6 +24,7 @@ import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-optio
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
+import { connectServiceManager } from "../service-manager.ts";
 import { databaseOption, databaseSetting } from "./database-options.ts";
 import { createServiceLog } from "./log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
@@ -69,9 +70,17 @@ async function runAllocator(options: Options, command: Command): Promise<void> {
   const allocator = await startAllocator(store, access, options.http, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
+  const manager = connectServiceManager({
+    environment: process.env,
+    onFailed: ({ message }) => {
+      log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
+    },
+  });
   stopOnSignal(async () => {
+    await manager.stopping();
     await stopHousekeeping();
     await allocator.close();
     log.info({ counters: allocator.counters.snapshot() }, "allocator stopped");
   });
+  await manager.ready("serving");
 }

@@ -1,9 +1,9 @@
 /**
- * Notifies systemd (sd_notify(3)) that the relay is ready, that it is alive, and that it is stopping.
+ * Notifies systemd (sd_notify(3)) that a service is ready, that it is alive, and that it is stopping.
  *
  * Node has no Unix datagram sockets, so systemd-notify(1) sends the notifications; the unit allows that with
  * `NotifyAccess=all`. The watchdog notifications run on a timer of the event loop: if the loop hangs, they stop and
- * systemd restarts the relay.
+ * systemd restarts the service.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { execFile } from "node:child_process";
 
 /** A connection to a service manager. */
 export interface ServiceManager {
-  /** Notifies that the relay is ready, and from then on, at regular intervals, that it is alive. */
+  /** Notifies that a service is ready, and from then on, at regular intervals, that it is alive. */
   readonly ready: (status: string) => Promise<void>;
-  /** Notifies that the relay is stopping, and ends the watchdog notifications. */
+  /** Notifies that it is stopping, and ends the watchdog notifications. */
   readonly stopping: () => Promise<void>;
 }
 

@@ -1,0 +1,392 @@
+/**
+ * The installed services: the relay as one file on plain Node and on Deno, notifications to systemd, and Debian packages of
+ * relay and allocator that are installed, upgraded, removed and purged.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseEnv } from "node:util";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { watchdogIntervalMs } from "../src/service-manager.ts";
+import { version } from "../src/version.ts";
+import { findCommand, whyWithout } from "./support/tools.ts";
+import { Mailbox } from "./relay/mailbox.ts";
+import { mirror, startScriptedAllocator } from "./relay/scripted-allocator.ts";
+import { openUdpPeer } from "./relay/udp-peer.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "apportion-packaging-"));
+const bundle = join(folder, "apportion-relay.mjs");
+
+const leftovers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of leftovers.splice(0).reverse()) await close();
+});
+
+beforeAll(() => {
+  execFileSync(process.execPath, ["--import", "tsx", "relay/packaging/bundle.ts", bundle], { cwd: root });
+  return () => {
+    rmSync(folder, { recursive: true });
+  };
+});
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly lines: Mailbox<string>;
+  readonly ended: Promise<unknown[]>;
+}
+
+/** Starts a process with only the given environment. */
+function start(command: readonly string[], cwd: string, environment: Record<string, string> = {}): Child {
+  const child = spawn(command[0]!, command.slice(1), {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", HOME: folder, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const lines = new Mailbox<string>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on("line", (line) => {
+      lines.put(line);
+    });
+  }
+  const ended = once(child, "close");
+  leftovers.push(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  return { process: child, lines, ended };
+}
+
+/** Starts the bundle in an empty folder, and relays one query through it. */
+async function serveOnce(runtime: readonly string[], environment: Record<string, string> = {}) {
+  const empty = mkdtempSync(join(folder, "empty-"));
+  copyFileSync(bundle, join(empty, "apportion-relay.mjs"));
+  const allocator = await startScriptedAllocator();
+  const client = await openUdpPeer();
+  leftovers.push(() => allocator.close());
+  leftovers.push(() => {
+    client.close();
+  });
+  const relay = start(
+    [...runtime, "apportion-relay.mjs", "--listen", "[::1]:0", "--allocator", allocator.url],
+    empty,
+    { APPORTION_RELAY_TOKEN: "0123456789abcdef", ...environment },
+  );
+  const ready = await relay.lines.next();
+  expect(ready).toContain('"relay listening"');
+  const { listeners } = JSON.parse(ready) as { listeners: string[] };
+  const query = Uint8Array.of(20, 0, 0, 0);
+  await client.send(query, Number(/\d+$/.exec(listeners[0]!)![0]));
+  const post = await allocator.posts.next();
+  post.answer(post.frames.map((frame) => mirror(frame, () => query.with(0, 21))));
+  expect((await client.received.next()).octets).toEqual(query.with(0, 21));
+  return relay;
+}
+
+test("the bundle serves on plain Node, from an otherwise empty folder", async () => {
+  const relay = await serveOnce([process.execPath]);
+  relay.process.kill("SIGTERM");
+  expect(await relay.ended).toEqual([0, null]);
+});
+
+const deno = process.env.APPORTION_DENO ?? findCommand("deno");
+const denoPermissions = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+
+test.skipIf(deno === undefined)(
+  `the same bundle serves on Deno${deno === undefined ? " (skipped: no deno)" : ""}`,
+  async () => {
+    const relay = await serveOnce([deno!, "run", "--no-prompt", ...denoPermissions]);
+    relay.process.kill("SIGTERM");
+    await relay.ended;
+  },
+);
+
+/** Plays systemd: prints what arrives at NOTIFY_SOCKET. */
+const receiver = `
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    for line in s.recv(4096).decode().splitlines():
+        print(line, flush=True)
+`;
+
+const withoutNotify = whyWithout("python3", "systemd-notify");
+
+test.skipIf(withoutNotify !== "")(
+  `sd_notify(3): the relay notifies that it is ready, alive and stopping${withoutNotify}`,
+  async () => {
+    const socket = join(folder, "notify.sock");
+    const systemd = start(["python3", "-c", receiver, socket], folder);
+    expect(await systemd.lines.next()).toBe("bound");
+    const until = async (line: string | RegExp): Promise<void> => {
+      for (;;) {
+        const received = await systemd.lines.next();
+        if (typeof line === "string" ? received === line : line.test(received)) return;
+      }
+    };
+    const relay = await serveOnce([process.execPath], { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "100000" });
+    await until("READY=1");
+    await until(`MAINPID=${relay.process.pid}`);
+    for (let times = 0; times < 3; times++) await until("WATCHDOG=1");
+    relay.process.kill("SIGTERM");
+    await until("STOPPING=1");
+    expect(await relay.ended).toEqual([0, null]);
+  },
+);
+
+test.each([
+  [{}, undefined],
+  [{ WATCHDOG_USEC: "30000000" }, 15_000],
+  [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(process.pid) }, 15_000],
+  [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: "1" }, undefined],
+  [{ WATCHDOG_USEC: "0" }, undefined],
+  [{ WATCHDOG_USEC: "soon" }, undefined],
+])("sd_watchdog_enabled(3): watchdogIntervalMs() of %j is %s", (environment, expected) => {
+  expect(watchdogIntervalMs(environment)).toBe(expected);
+});
+
+const unit = readFileSync(join(root, "src/cli/packaging/debian/apportion-relay.service"), "utf8");
+
+test.each([
+  "Type=notify",
+  "NotifyAccess=all",
+  "WatchdogSec=30s",
+  "User=apportion-relay",
+  "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+  "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+  "NoNewPrivileges=yes",
+  "ProtectSystem=strict",
+])("the systemd unit has %s", (line) => {
+  expect(unit.split("\n")).toContain(line);
+});
+
+const withoutMan = whyWithout("man");
+
+test.skipIf(withoutMan !== "").each(["apportion.1", "apportion-allocator.8", "apportion-relay.8"])(
+  `the manual page %s is well formed${withoutMan}`,
+  (name) => {
+    const page = join(folder, name);
+    if (name === "apportion.1") {
+      const made = execFileSync(process.execPath, ["--import", "tsx", "src/cli/packaging/manual.ts"], {
+        cwd: root,
+      });
+      writeFileSync(page, made);
+    } else copyFileSync(join(root, "src/cli/packaging/debian", name), page);
+    const warnings = execFileSync("sh", ["-c", `man --warnings -l ${page} 2>&1 >/dev/null`], {
+      encoding: "utf8",
+    });
+    expect(warnings).toBe("");
+  },
+);
+
+const isRoot = process.getuid?.() === 0;
+const withoutDpkg = whyWithout("dpkg-deb");
+
+/** The packages, by name. */
+type Packages = Readonly<Record<"apportion-allocator" | "apportion-relay", string>>;
+
+/** Builds both packages in a new folder. */
+function buildPackages(name: string): Packages {
+  const into = join(folder, name);
+  execFileSync(join(root, "src/cli/packaging/build-debs.sh"), [into], { stdio: "pipe" });
+  const fileOf = (each: keyof Packages): string =>
+    join(
+      into,
+      readdirSync(into).find((file) => file.startsWith(`${each}_`))!,
+    );
+  return {
+    "apportion-allocator": fileOf("apportion-allocator"),
+    "apportion-relay": fileOf("apportion-relay"),
+  };
+}
+
+let built: Packages | undefined;
+const packages = (): Packages => (built ??= buildPackages("packages"));
+
+test.skipIf(withoutDpkg !== "")(`builds of the Debian packages are reproducible${withoutDpkg}`, () => {
+  const again = buildPackages("again");
+  for (const [name, file] of Object.entries(packages())) {
+    expect(readFileSync(again[name as keyof Packages]).equals(readFileSync(file))).toBe(true);
+    console.log(`${name}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`);
+  }
+});
+
+function installSkipReason(): string {
+  const without = whyWithout("dpkg-deb", "adduser", "runuser", "python3", "systemd-notify");
+  if (without !== "") return without;
+  if (!isRoot) return " (skipped: no root)";
+  const isThere = ["/usr/lib/apportion-relay", "/usr/lib/apportion"].some((path) => existsSync(path));
+  return isThere ? " (skipped: already installed)" : "";
+}
+
+const withoutInstall = installSkipReason();
+
+function run(command: string, ...flags: string[]): string {
+  return execFileSync(command, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function userExists(name: string): boolean {
+  try {
+    return run("getent", "passwd", name) !== "";
+  } catch {
+    return false;
+  }
+}
+
+/** @returns A package that differs from another one only in its version, which is older. */
+function olderThan(file: string): string {
+  const [tree, older] = [join(folder, "older"), join(folder, "older.deb")];
+  rmSync(tree, { recursive: true, force: true });
+  run("dpkg-deb", "--raw-extract", file, tree);
+  const control = join(tree, "DEBIAN/control");
+  writeFileSync(control, readFileSync(control, "utf8").replace(/^Version: .*$/m, "Version: 0.0.9"));
+  run("dpkg-deb", "--build", tree, older);
+  return older;
+}
+
+function versionOf(name: string): string {
+  return run("dpkg-query", "--show", "--showformat=${Status} ${Version}", name);
+}
+
+const modeOf = (file: string): readonly [string, string] => [
+  file,
+  run("stat", "--format=%U:%G %a", file).trim(),
+];
+
+function purgeAtEnd(name: string): void {
+  leftovers.push(() => {
+    execFileSync("dpkg", ["--purge", "--force-all", name], { stdio: "ignore" });
+  });
+}
+
+test.skipIf(withoutInstall !== "")(
+  `the Debian package of the relay can be installed, upgraded, removed and purged${withoutInstall}`,
+  () => {
+    const name = "apportion-relay";
+    const file = packages()[name];
+    purgeAtEnd(name);
+    run("dpkg", "--install", olderThan(file));
+    expect(versionOf(name)).toBe("install ok installed 0.0.9");
+    expect(userExists(name)).toBe(true);
+    // postinst makes the operator's token readable for the service, and for no other user.
+    execFileSync("sh", ["-c", "umask 022; echo 0123456789abcdef > /etc/apportion/relay.token"]);
+    run("dpkg", "--install", file);
+    expect(versionOf(name)).toBe(`install ok installed ${version}`);
+    const files = [
+      ["/etc/apportion/relay.toml", "root:root 644"],
+      ["/etc/apportion/relay.token", "root:apportion-relay 640"],
+      ["/usr/lib/systemd/system/apportion-relay.service", "root:root 644"],
+      ["/usr/share/man/man8/apportion-relay.8.gz", "root:root 644"],
+      ["/usr/share/doc/apportion-relay/examples/relay.toml", "root:root 644"],
+      ["/usr/lib/apportion-relay/apportion-relay.mjs", "root:root 755"],
+    ] as const;
+    expect(files.map(([each]) => modeOf(each))).toEqual(files);
+    expect(run("/usr/bin/apportion-relay", "--help")).toContain("Usage: apportion-relay");
+    expect(run("/usr/bin/apportion-relay", "check", "/etc/apportion/relay.toml")).toContain("no faults");
+
+    run("dpkg", "--remove", name);
+    expect(existsSync("/usr/bin/apportion-relay")).toBe(false);
+    expect(existsSync("/etc/apportion/relay.toml")).toBe(true);
+
+    run("dpkg", "--purge", name);
+    expect(existsSync("/etc/apportion")).toBe(false);
+    expect(userExists(name)).toBe(false);
+  },
+);
+
+test.skipIf(withoutInstall !== "")(
+  `the Debian package of the allocator can be installed, serves, and can be upgraded, removed and purged${withoutInstall}`,
+  { timeout: 120_000 },
+  async () => {
+    const name = "apportion-allocator";
+    const file = packages()[name];
+    purgeAtEnd(name);
+    run("dpkg", "--install", olderThan(file));
+    expect(versionOf(name)).toBe("install ok installed 0.0.9");
+    const files = [
+      ["/etc/apportion/allocator.env", "root:apportion-allocator 640"],
+      ["/etc/apportion/apportion.yaml", "root:root 644"],
+      ["/etc/apportion/relay.token", "root:root 600"],
+      ["/etc/apportion/admin.token", "root:root 600"],
+      ["/usr/lib/systemd/system/apportion-allocator.service", "root:root 644"],
+      ["/usr/share/man/man1/apportion.1.gz", "root:root 644"],
+      ["/usr/share/man/man8/apportion-allocator.8.gz", "root:root 644"],
+      ["/usr/lib/apportion/apportion.mjs", "root:root 755"],
+    ] as const;
+    expect(files.map(([each]) => modeOf(each))).toEqual(files);
+    const token = readFileSync("/etc/apportion/admin.token", "utf8");
+    await serveAsUnit();
+
+    run("dpkg", "--install", file);
+    expect(versionOf(name)).toBe(`install ok installed ${version}`);
+    expect(readFileSync("/etc/apportion/admin.token", "utf8")).toBe(token);
+    await serveAsUnit();
+
+    run("dpkg", "--remove", name);
+    expect(existsSync("/usr/bin/apportion")).toBe(false);
+    expect(existsSync("/etc/apportion/apportion.yaml")).toBe(true);
+    run("dpkg", "--purge", name);
+    expect(existsSync("/etc/apportion")).toBe(false);
+    expect(userExists(name)).toBe(false);
+  },
+);
+
+/** Does what the unit of the allocator says, as its user: checks the settings, and starts the service. */
+async function serveAsUnit(): Promise<void> {
+  const text = readFileSync("/usr/lib/systemd/system/apportion-allocator.service", "utf8");
+  const commandOf = (key: string): string[] => new RegExp(`^${key}=(.*)$`, "m").exec(text)![1]!.split(" ");
+  const credentials = mkdtempSync(join(folder, "credentials-"));
+  for (const [, id, from] of text.matchAll(/^LoadCredential=([\w-]+):(.*)$/gm))
+    copyFileSync(from!, join(credentials, id!));
+  run("chown", "-R", "apportion-allocator", credentials);
+  for (const path of [folder, "/var/lib/apportion"]) run("install", "--directory", "--mode=755", path);
+  run("chown", "apportion-allocator", "/var/lib/apportion");
+  const socket = join(credentials, "notify.sock");
+  const systemd = start(["python3", "-c", receiver, socket], folder);
+  expect(await systemd.lines.next()).toBe("bound");
+  chmodSync(socket, 0o777);
+  const until = async (line: string): Promise<void> => {
+    while ((await systemd.lines.next()) !== line);
+  };
+  const environment = {
+    NOTIFY_SOCKET: socket,
+    WATCHDOG_USEC: "100000",
+    ...parseEnv(readFileSync("/etc/apportion/allocator.env", "utf8")),
+    CREDENTIALS_DIRECTORY: credentials,
+  };
+  const asUser = ["runuser", "-u", "apportion-allocator", "--"];
+  const check = start([...asUser, ...commandOf("ExecStartPre")], "/", environment);
+  expect(await check.lines.next()).toBe("/etc/apportion/apportion.yaml: no faults");
+  expect(await check.lines.next()).toBe("environment: no faults");
+  expect(await check.ended).toEqual([0, null]);
+  const service = start([...asUser, ...commandOf("ExecStart"), "--http", "127.0.0.1:0"], "/", environment);
+  for (;;) {
+    const line = await service.lines.next();
+    if (!line.includes('"allocator listening"')) continue;
+    const { url } = JSON.parse(line) as { readonly url: string };
+    await until("READY=1");
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    break;
+  }
+  await until("WATCHDOG=1");
+  // runuser passes the signal on.
+  service.process.kill("SIGTERM");
+  await until("STOPPING=1");
+  await service.ended;
+}
