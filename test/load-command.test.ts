@@ -61,9 +61,9 @@ test(
     expect(renewals.exchanges).toBeLessThanOrEqual(101);
 
     const relayed = await load(port, "--relay 2001:db8:1::1 --first-client 1000 --clients 20 --json");
-  expect(reportOf(relayed)).toMatchObject({ exchanges: 20, leases: 20, counts: { ignored: 0 } });
+    expect(reportOf(relayed)).toMatchObject({ exchanges: 20, leases: 20, counts: { ignored: 0 } });
 
-  const released = reportOf(await load(port, "--mode release --clients 50 --json"));
+    const released = reportOf(await load(port, "--mode release --clients 50 --json"));
     expect(released).toMatchObject({ mode: "release", exchanges: 50, leases: 50 });
 
     const flood = reportOf(await load(port, "--avalanche --full --clients 60 --first-client 2000 --json"));
