@@ -114,6 +114,7 @@ test.each([
   ["--server ff02::1:2", 2, '--server: found "ff02::1:2", expected the IPv6 address of one server'],
   ["--avalanche --rate 5", 2, "--avalanche: found --rate beside it, expected one of them"],
   ["--hint-psid-length 16 --hint-psid-offset 9", 2, "Cannot use --hint-psid-length"],
+  ["--for 0s", 2, '--for: found "0s", expected a duration'],
   ["--clientz 2", 2, "--clientz: found an unknown flag"],
 ])("load %s ends with %i and one line", async (flags, code, line) => {
   const ended = await load(await findFreePort(), flags);

@@ -57,6 +57,12 @@ const integer = (min: number, max: number) =>
 const decimal = (min: number, max: number) =>
   parsed((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
 
+function someDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === 0) throw new InvalidArgumentError("Expected a duration, such as 30s, 10m or 2h, that is not 0.");
+  return ms;
+}
+
 /** A load has connected sockets, which hear only the address that they send to. */
 const serverAddress = parsed((text) => {
   const [address] = text.split("%", 1);
@@ -105,7 +111,7 @@ function addHabitOptions(command: Command): Command {
     )
     .addOption(
       new Option("--for <duration>", "how long exchanges begin, such as 30s, 10m or 2h; clients take turns")
-        .argParser(parseDuration)
+        .argParser(someDuration)
         .default(undefined, "until each client had one"),
     )
     .addOption(
