@@ -119,7 +119,7 @@ test.each([
     const config = join(folder, "apportion.json");
     await writeFile(config, text);
     const { code, stderr } = await finish(run(folder, ["start", "--config", config]));
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(message);
   },
 );
@@ -128,7 +128,7 @@ test("an allocator whose secret is too short does not start, and says what it ex
   const folder = await temporaryFolder();
   const env = { APPORTION_DATABASE_URL: "file:a.db", APPORTION_RELAY_TOKEN: "short" };
   const { code, stderr } = await finish(run(folder, ["allocator", "--http", "127.0.0.1:0"], env));
-  expect(code).toBe(1);
+  expect(code).toBe(2);
   expect(stderr).toMatch(/APPORTION_RELAY_TOKEN: .*expected at least 16 characters/);
   expect(stderr).not.toMatch(/\bshort\b/);
 });

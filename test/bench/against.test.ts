@@ -73,7 +73,7 @@ test(
     await expect(failing).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^The relay of \/.* exited with 1 before it was ready\nCannot read the command line: --nonsense: found an unknown flag, expected one that --help lists\n$/,
+        /^The relay of \/.* exited with 2 before it was ready\nCannot read the command line: --nonsense: found an unknown flag, expected one that --help lists\n$/,
       ) as string,
     });
     expect(await leftovers(folder)).toEqual([]);

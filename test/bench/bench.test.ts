@@ -93,7 +93,7 @@ test("startService() shows the log of a process that exits before it is ready", 
     readyMessage: "relay listening",
   });
   await expect(starting).rejects.toThrow(
-    /^The relay exited with 1 before it was ready\nCannot configure the relay: APPORTION_RELAY_TOKEN: found 5 characters/,
+    /^The relay exited with 2 before it was ready\nCannot configure the relay: APPORTION_RELAY_TOKEN: found 5 characters/,
   );
 });
 
