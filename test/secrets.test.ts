@@ -77,7 +77,7 @@ test.each(commands)("T20 `apportion %s --help` shows no secret", { timeout: 60_0
 test("T20 `apportion start` with a server that is none shows no secret", { timeout: 60_000 }, async () => {
   const url = `libsql://operator:${password}@${await startOther("no database")}?tls=0&authToken=${token}`;
   const { code, output } = await run(["start", "--database", url], { DEBUG: "1" });
-  expect([code, output]).toEqual([1, expect.stringContaining("500")]);
+  expect([code, output]).toEqual([3, expect.stringContaining("500")]);
   for (const secret of secrets) expect(output).not.toContain(secret);
 });
 
