@@ -134,7 +134,7 @@ export const settingMutants: readonly Mutant[] = [
   {
     name: "plan-looks-like-its-application",
     rules: ["E18"],
-    file: "src/cli/admin-command.ts",
+    file: "src/cli/plan-table.ts",
     search: "if (!applied) {",
     replacement: "if (applied === undefined) {",
     tests: ["test/walkthrough.test.ts"],

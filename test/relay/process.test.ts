@@ -62,9 +62,9 @@ test("a relay process serves, and on SIGTERM answers what it has received before
   expect(await exited).toEqual([0, null]);
 });
 
-test("a relay process with wrong settings prints the faults, and exits with 1", async () => {
+test("a relay process with wrong settings prints the faults, and exits with 2", async () => {
   const { lines, exited } = spawnRelay(["--posts-in-flight", "many"], {});
-  expect(await exited).toEqual([1, null]);
+  expect(await exited).toEqual([2, null]);
   expect(await lines.next()).toBe(
     'Cannot configure the relay: --posts-in-flight: found "many", expected a whole number of 1 to 16',
   );
@@ -123,13 +123,13 @@ test("a relay process applies new settings on SIGHUP, keeps the old ones after a
   expect(JSON.parse(json.stdout)).toMatchObject({ pid: child.pid });
 });
 
-test("check prints the faults of a file and exits with 1, or with 0 if there are none", async () => {
+test("check prints the faults of a file and exits with 2, or with 0 if there are none", async () => {
   const folder = stageFolder();
   const [right, wrong] = [join(folder, "right.toml"), join(folder, "wrong.toml")];
   writeFileSync(right, "[queue]\nlength = 100");
   writeFileSync(wrong, "[queue]\nlength = 0\nlenght = 0");
   const checked = spawnRelay(["check", wrong], {});
-  expect(await checked.exited).toEqual([1, null]);
+  expect(await checked.exited).toEqual([2, null]);
   expect([await checked.lines.next(), await checked.lines.next(), await checked.lines.next()]).toEqual([
     "Cannot configure the relay:",
     `  ${wrong}:2: queue.length: found 0, expected a whole number of 1 to 262144`,
