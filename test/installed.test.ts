@@ -3,12 +3,22 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { version } from "../src/version.ts";
+import { whyWithout } from "./support/tools.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "apportion-installed-"));
@@ -90,14 +100,19 @@ test("the installed package has the program, its migrations and libsql, and no t
 });
 
 test("the installed program prints its version, and its help names each command", () => {
+  const beganMs = performance.now();
   expect(run("--version")).toBe(`${version}\n`);
+  console.log(`start time ${(performance.now() - beganMs).toFixed(0)} ms`);
   const help = run("--help");
   for (const command of [
     "start",
     "allocator",
     "relay",
     "client",
+    "load",
     "admin",
+    "check",
+    "complete",
     "migrate",
     "verify",
     "housekeeping",
@@ -105,8 +120,44 @@ test("the installed program prints its version, and its help names each command"
     expect(help).toMatch(new RegExp(`^ {2}${command} `, "m"));
 });
 
+const bashCompletion = "/usr/share/bash-completion/bash_completion";
+const withoutBash = existsSync(bashCompletion) ? "" : " (skipped: no bash-completion)";
+
+test.skipIf(withoutBash !== "").each([
+  ["apportion sta", "start"],
+  ["apportion start --log-level w", "warn"],
+  ["apportion admin pools dr", "drain"],
+  ["apportion check dat", "data/"],
+])(`bash completes %j${withoutBash}`, (line, expected) => {
+  mkdirSync(join(folder, "data"), { recursive: true });
+  const words = line.split(" ");
+  const script = [
+    `. ${bashCompletion}`,
+    'eval "$(apportion complete bash)"',
+    `COMP_LINE='${line}' COMP_POINT=${line.length} COMP_CWORD=${words.length - 1}`,
+    `COMP_WORDS=(${words.join(" ")})`,
+    "__apportion_complete",
+    'printf "%s\\n" "${COMPREPLY[@]%%$\'\\t\'*}"',
+  ];
+  const env = { ...environment, PATH: `${join(prefix, "bin")}:${environment.PATH}` };
+  const completed = execFileSync("bash", ["--norc", "-c", script.join("\n")], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+  });
+  expect(completed.trim().split(/\s+/)[0]).toBe(expected);
+});
+
+test.each(["bash", "zsh", "fish"])("%s accepts the script for its completion", (shell) => {
+  const script = run("complete", shell);
+  expect(script).toContain("apportion");
+  const file = join(folder, `completion.${shell}`);
+  writeFileSync(file, script);
+  if (whyWithout(shell) === "") execFileSync(shell, ["-n", file]);
+});
+
 test("the installed program leases an address, and renews it after a restart", async () => {
-  mkdirSync(join(folder, "data"));
+  mkdirSync(join(folder, "data"), { recursive: true });
   const first = await startService("data/apportion.db");
   expect(first.printed.join("\n")).toContain(`apportion client lease --server ::1 --port ${first.port}`);
   const client = (port: string, action: string) =>

@@ -25,8 +25,10 @@ function completeFiles(command: Command, completions: Completions, path = ""): v
     const option = known?.options.get(long?.slice(2) ?? "");
     if (flags.endsWith(" <file>") && option !== undefined) option.handler = handler;
   }
-  const file = known?.arguments.get("file");
-  if (file !== undefined) file.handler = handler;
+  for (const name of ["file", "files"]) {
+    const argument = known?.arguments.get(name);
+    if (argument !== undefined) argument.handler = handler;
+  }
   for (const each of command.commands) completeFiles(each, completions, `${path} ${each.name()}`.trim());
 }
 
